@@ -1,0 +1,84 @@
+"""The one producer: idempotent, lz4, ordered per key, and it never gives up on a message by itself.
+
+A broker that is away is waited for (no delivery timeout); meanwhile librdkafka's queue fills to `MAX_MESSAGES` and
+`send` then blocks, which stops the socket reader, which is what bounds memory. What the broker refuses for good
+(a fenced or out-of-sequence producer, a message too large) is fatal: `fatal` says why and the process must restart,
+because skipping a message would silently break the id order of the topic.
+"""
+
+import threading
+from collections.abc import Callable
+
+from confluent_kafka import KafkaError, Message, Producer
+
+MAX_MESSAGES = 200_000
+MAX_KBYTES = 131_072
+Delivered = Callable[[str, int, int], None]
+
+
+class TradeProducer:
+    """Sends bytes to topics. Thread-safe. `delivered(topic, partition, offset)` is called from `poll`'s thread."""
+
+    def __init__(self, bootstrap: str, client_id: str, delivered: Delivered | None = None, linger_ms: float = 2.0) -> None:
+        self._producer = Producer(
+            {
+                "bootstrap.servers": bootstrap,
+                "client.id": client_id,
+                "enable.idempotence": True,
+                "compression.type": "lz4",
+                "partitioner": "murmur2_random",
+                "linger.ms": linger_ms,
+                "message.timeout.ms": 0,
+                "queue.buffering.max.messages": MAX_MESSAGES,
+                "queue.buffering.max.kbytes": MAX_KBYTES,
+                "message.max.bytes": 1_000_000,
+                "reconnect.backoff.max.ms": 1_000,
+                "log_level": 3,
+                "error_cb": self._on_error,
+            }
+        )
+        self._delivered = delivered
+        self.fatal: str | None = None
+        self._stop = threading.Event()
+        self._poller = threading.Thread(target=self._poll, name="producer-poll", daemon=True)
+        self._poller.start()
+
+    def send(self, topic: str, key: bytes, value: bytes) -> None:
+        """Queue one message; blocks while the queue is full. Raises RuntimeError once the producer is fatally broken."""
+        while True:
+            if self.fatal:
+                raise RuntimeError(self.fatal)
+            try:
+                self._producer.produce(topic, value, key, on_delivery=self._on_delivery)
+                return
+            except BufferError:
+                self._stop.wait(0.005)
+
+    def depth(self) -> int:
+        """Messages queued or in flight."""
+        return len(self._producer)
+
+    def flush(self, timeout_s: float) -> int:
+        """Wait for delivery of what is queued; returns how many messages are still undelivered."""
+        return int(self._producer.flush(timeout_s))
+
+    def close(self, timeout_s: float = 5.0) -> int:
+        """Flush and stop; returns what was left undelivered (the topic's tail tells the next start where to go on)."""
+        left = self.flush(timeout_s)
+        self._stop.set()
+        self._poller.join(2)
+        return left
+
+    def _poll(self) -> None:
+        while not self._stop.is_set():
+            self._producer.poll(0.1)
+
+    def _on_delivery(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None:
+            self.fatal = f"Kafka refused a message of {message.topic()}: {error.str()}"
+        elif self._delivered is not None:
+            self._delivered(message.topic(), message.partition(), message.offset())
+
+    def _on_error(self, error: KafkaError) -> None:
+        if error.fatal():
+            self.fatal = f"the Kafka producer is fenced or broken: {error.str()}"

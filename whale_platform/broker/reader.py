@@ -1,0 +1,112 @@
+"""Reading topics by explicit offsets, without consumer groups: whoever reads keeps its own place.
+
+The sink keeps it in Postgres beside the rows, the ingester in its positions file. An offset that has expired raises
+`OffsetExpired` with the exact range that is gone: nothing is skipped silently.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+TIMEOUT_S = 15.0
+
+
+class OffsetExpired(Exception):
+    """The asked offset is no longer (or not yet) in the topic; the message names topic, partition and range."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One message; `timestamp_ms` is the producer's."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+    key: bytes | None
+    value: bytes | None
+
+
+class TopicReader:
+    """Reads the given partitions from the given offsets. Not thread-safe."""
+
+    def __init__(self, bootstrap: str, client_id: str, fetch_wait_ms: int = 5) -> None:
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": bootstrap,
+                "client.id": client_id,
+                "group.id": f"unused-{client_id}",
+                "enable.auto.commit": False,
+                "auto.offset.reset": "error",
+                "enable.partition.eof": False,
+                "fetch.wait.max.ms": fetch_wait_ms,
+                "fetch.min.bytes": 1,
+                "queued.max.messages.kbytes": 16_384,
+                "reconnect.backoff.max.ms": 1_000,
+                "log_level": 2,
+            }
+        )
+
+    def bounds(self, topic: str, partition: int) -> tuple[int, int]:
+        """(earliest offset, next offset to be written). Raises KafkaException where the broker is away."""
+        low, high = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=TIMEOUT_S)
+        return int(low), int(high)
+
+    def partitions(self, topic: str) -> list[int]:
+        """Partition numbers of `topic`. Raises KafkaException where the topic is missing or the broker away."""
+        meta = self._consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic]
+        if meta.error is not None:
+            raise KafkaException(meta.error)
+        return sorted(meta.partitions)
+
+    def assign(self, places: dict[tuple[str, int], int]) -> None:
+        """Start at `places`: {(topic, partition): offset}."""
+        self._consumer.assign([TopicPartition(topic, part, offset) for (topic, part), offset in places.items()])
+
+    def poll(self, most: int, timeout_s: float) -> list[Record]:
+        """Up to `most` messages within `timeout_s`; broker outages are waited out inside.
+
+        Raises OffsetExpired where an assigned offset is gone, KafkaException for other errors of the topic.
+        """
+        out: list[Record] = []
+        for message in self._consumer.consume(most, timeout_s):
+            error = message.error()
+            if error is None:
+                out.append(
+                    Record(
+                        message.topic(), message.partition(), message.offset(), message.timestamp()[1], message.key(), message.value()
+                    )
+                )
+            elif error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
+                raise OffsetExpired(error.str())
+            elif not error.retriable() and error.code() not in _OUTAGE:
+                raise KafkaException(error)
+        return out
+
+    def scan(self, topic: str, partition: int, start: int, end: int) -> Iterator[Record]:
+        """Every message of one partition with start <= offset < end; the reader's assignment is replaced."""
+        self.assign({(topic, partition): start})
+        place = start
+        while place < end:
+            for record in self.poll(10_000, 0.5):
+                if record.offset >= end:
+                    return
+                place = record.offset + 1
+                yield record
+
+    def close(self) -> None:
+        """Leave; the broker forgets this reader."""
+        self._consumer.close()
+
+
+_OUTAGE = frozenset(
+    {
+        KafkaError._TRANSPORT,
+        KafkaError._ALL_BROKERS_DOWN,
+        KafkaError._TIMED_OUT,
+        KafkaError._RESOLVE,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+    }
+)

@@ -1,0 +1,63 @@
+"""The one shape of a trade, from the exchange's socket to the lake.
+
+Identity is (exchange, symbol, trade_id): Kafka key material, the order within a symbol and every primary key follow
+from it. Construction checks nothing, because parse functions build tens of thousands a second; what is absurd is
+told by `limits.absurdity`.
+"""
+
+from dataclasses import dataclass
+from decimal import Context, Decimal
+from typing import Literal
+
+EXACT = Context(prec=100)  # the default context would round products beyond 28 digits
+
+Side = Literal["buy", "sell"]
+Source = Literal["live", "repair", "import", "replay", "simulated"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """One fill.
+
+    exchange: the adapter's name, e.g. `binance`; generated trades carry `sim_binance`.
+    symbol: as the exchange spells it, e.g. `BTCUSDT`, `BTC-USD`.
+    trade_id: the exchange's id; contiguous per symbol where `dense`.
+    price: quote currency for one base unit; quantity: base units. Exact decimals.
+    side: the TAKER's side.
+    event_time, received_time: microseconds since the epoch, UTC; exchange's trade time and our receipt of the frame.
+    source: how it reached us. taker_order_id: groups the fills of one taker order, where the exchange tells.
+    """
+
+    exchange: str
+    symbol: str
+    base: str
+    quote: str
+    trade_id: int
+    price: Decimal
+    quantity: Decimal
+    side: Side
+    event_time: int
+    received_time: int
+    source: Source = "live"
+    dense: bool = True
+    taker_order_id: str | None = None
+
+    @property
+    def notional(self) -> Decimal:
+        """Price times quantity in quote currency, exact."""
+        return EXACT.multiply(self.price, self.quantity)
+
+    @property
+    def usd_via(self) -> str | None:
+        """How `notional_usd` was converted: `USD` (none needed), `peg:USDT` (one coin taken as one dollar), else None."""
+        if self.quote == "USD":
+            return "USD"
+        return f"peg:{self.quote}" if self.quote in PEGGED else None
+
+    @property
+    def notional_usd(self) -> Decimal | None:
+        """Notional in US dollars, or None where the quote currency has no dollar rate here (never a guess)."""
+        return self.notional if self.usd_via else None
+
+
+PEGGED = frozenset({"USDT", "USDC", "FDUSD", "TUSD", "USDP", "BUSD", "DAI", "PYUSD"})

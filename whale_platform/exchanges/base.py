@@ -1,0 +1,84 @@
+"""What the ingester needs of an exchange: pure functions from bytes to events, and addresses.
+
+An adapter never does I/O, so recorded frames test all of it. What can't be understood raises `BadFrame`, which sends
+the frame to the dead letters; what is understood but not a trade becomes one of the small events below.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from whale_platform.domain.trade import Source, Trade
+
+
+class BadFrame(Exception):
+    """The frame can't be parsed; the message is the reason, written for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastTrade:
+    """The exchange's newest trade at subscription: tells what was missed, is not itself new."""
+
+    trade: Trade
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The exchange refuses `symbol` (delisted, unknown); the other symbols must go on without it."""
+
+    symbol: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribed:
+    """The exchange has confirmed the subscription."""
+
+
+@dataclass(frozen=True, slots=True)
+class GoingDown:
+    """The exchange is about to close this connection: open the replacement now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """Understood and of no interest (heartbeats, other channels); `kind` is counted."""
+
+    kind: str
+
+
+Event = Trade | LastTrade | Refused | Subscribed | GoingDown | Ignored
+
+
+class Exchange(Protocol):
+    """One exchange's protocol. `name` goes into every trade; `max_life_s` is when to renew a connection (None: never)."""
+
+    name: str
+    dense_ids: bool
+    max_life_s: float | None
+    history_page: int
+    history_per_second: float
+
+    def symbol(self, wanted: str) -> str | None:
+        """The exchange's spelling of a base currency (`BTC`), of its own symbol, or `exchange:SYMBOL`; None if not its own."""
+
+    def connect_url(self, symbols: Sequence[str]) -> str:
+        """WebSocket address for these symbols."""
+
+    def subscribe(self, symbols: Sequence[str]) -> list[str]:
+        """Frames to send right after connecting (may be empty)."""
+
+    def parse(self, frame: str | bytes, received_time: int) -> list[Event]:
+        """Events of one frame. Raises BadFrame."""
+
+    def history_url(self, symbol: str, first_id: int, last_id: int) -> str:
+        """REST address of one page of trades that helps to fill [first_id, last_id]."""
+
+    def next_history_url(self, symbol: str, first_id: int, last_id: int, page: Sequence[Trade]) -> str | None:
+        """The following page, given the last one fetched; None when [first_id, last_id] is covered or history ends."""
+
+    def parse_history(self, symbol: str, body: bytes, received_time: int, source: Source = "repair") -> list[Trade]:
+        """Trades of one page, any order. Raises BadFrame."""
+
+    def check_url(self, symbol: str) -> str:
+        """REST address that answers 200 for a tradable symbol and 4xx for an unknown one."""

@@ -1,0 +1,110 @@
+"""One frozen `Settings`, read from the environment (`WHALE_…`) and `.env`, built only at entry points.
+
+The supervisor hands the same settings to the services through their environment (`environment()`), so a service
+started by hand with those variables is the same service. A wrong value fails at start with the variable's name.
+"""
+
+import os
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+SourceKind = Literal["live", "simulator", "replay"]
+StreamMode = Literal["realtime", "microbatch"]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+ROOT = Path(__file__).resolve().parent.parent
+DEFAULT_BASES = ("BTC", "ETH", "SOL", "XRP", "DOGE", "ADA", "AVAX", "LINK", "LTC", "DOT")
+
+
+class Settings(BaseSettings):
+    """Everything an operator can set. Times are seconds, money is US dollars."""
+
+    model_config = SettingsConfigDict(env_prefix="WHALE_", env_file=".env", frozen=True, extra="ignore", env_ignore_empty=True)
+
+    home: Path = ROOT / ".whale" / "live"
+    tools: Path = ROOT / ".whale" / "tools"
+    source: SourceKind = "live"
+    exchanges: Annotated[tuple[str, ...], NoDecode] = ("binance", "coinbase")
+    symbols: Annotated[tuple[str, ...], NoDecode] = DEFAULT_BASES
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    kafka_port: Port = 19092
+    kafka_controller_port: Port = 19093
+    kafka_bootstrap: str | None = None
+    topic_partitions: Annotated[int, Field(ge=1, le=256)] = 2
+    topic_replication: Annotated[int, Field(ge=1, le=5)] = 1
+
+    postgres_port: Port = 15432
+    postgres_dsn: SecretStr | None = None
+    pg_bin: Path | None = None
+
+    simulator_port: Port = 18765
+    binance_ws_url: str = "wss://stream.binance.com:9443"
+    binance_rest_url: str = "https://api.binance.com"
+    coinbase_ws_url: str = "wss://ws-feed.exchange.coinbase.com"
+    coinbase_rest_url: str = "https://api.exchange.coinbase.com"
+
+    whale_threshold_usd: Annotated[Decimal, Field(gt=0)] = Decimal(50_000)
+    stream_mode: StreamMode = "realtime"
+    stream_trigger: str = "2 minutes"
+    stream_watermark: str = "10 minutes"
+    spark_master: str = "local[8]"
+    spark_driver_memory: str = "768m"
+
+    replay_files: Annotated[tuple[Path, ...], NoDecode] = ()
+    replay_speed: Annotated[float, Field(gt=0)] = 1.0
+    replay_times: Literal["original", "now"] = "now"
+    simulator_rate: Annotated[float, Field(gt=0)] = 50.0
+    simulator_seed: int = 1
+
+    @field_validator("symbols", "exchanges", "replay_files", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(part.strip() for part in value.split(os.pathsep if os.pathsep in value else ",") if part.strip())
+
+    @property
+    def bootstrap(self) -> str:
+        """Kafka's bootstrap servers: the embedded broker unless `WHALE_KAFKA_BOOTSTRAP` names another."""
+        return self.kafka_bootstrap or f"127.0.0.1:{self.kafka_port}"
+
+    @property
+    def password_file(self) -> Path:
+        """Where the embedded Postgres's generated password lies (mode 0600)."""
+        return self.home / "postgres.password"
+
+    def dsn(self) -> str:
+        """libpq URI with the password. Never log it; for people print `public_dsn`."""
+        if self.postgres_dsn is not None:
+            return self.postgres_dsn.get_secret_value()
+        password = self.password_file.read_text().strip()
+        return f"postgresql://whale:{password}@127.0.0.1:{self.postgres_port}/whale"
+
+    def public_dsn(self) -> str:
+        """The same without the secret."""
+        if self.postgres_dsn is None:
+            return f"postgresql://whale@127.0.0.1:{self.postgres_port}/whale"
+        scheme, _, rest = self.postgres_dsn.get_secret_value().partition("://")
+        user, at, host = rest.rpartition("@")
+        return f"{scheme}://{user.partition(':')[0]}{at}{host.partition('?')[0]}"
+
+    def environment(self) -> dict[str, str]:
+        """These settings as `WHALE_…` variables, for a child process. Holds secrets where they were given."""
+        out: dict[str, str] = {}
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if value is None:
+                continue
+            if isinstance(value, SecretStr):
+                text = value.get_secret_value()
+            elif isinstance(value, tuple):
+                text = ",".join(str(part) for part in value) if name != "replay_files" else os.pathsep.join(map(str, value))
+            else:
+                text = str(value)
+            out[f"WHALE_{name.upper()}"] = text
+        return out

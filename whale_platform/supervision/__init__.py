@@ -1,0 +1,1 @@
+"""Keeping exactly one of each service alive: spec, back-off, lease, beat, managed process. Nothing of Dagster in it."""

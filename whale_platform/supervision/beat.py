@@ -1,0 +1,55 @@
+"""A service's heartbeat: one small JSON file, replaced atomically about once a second.
+
+Whoever watches looks at progress (`at`, counters), not at pids: a stopped or hung process stops beating. A torn or
+missing file reads as None.
+"""
+
+import json
+import os
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+State = Literal["starting", "ready", "degraded", "blocked", "stopping"]
+INTERVAL_S = 1.0
+
+
+@dataclass(slots=True)
+class Beat:
+    """What a service says of itself. `numbers` holds its counters and latencies; `at`, `started`: epoch seconds."""
+
+    service: str
+    pid: int = field(default_factory=os.getpid)
+    state: State = "starting"
+    detail: str = ""
+    started: float = field(default_factory=time.time)
+    at: float = 0.0
+    numbers: dict[str, Any] = field(default_factory=dict)
+
+
+def beat_path(home: Path, service: str) -> Path:
+    """Where `service` beats."""
+    return home / "run" / f"{service}.beat.json"
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Replace `path` atomically; readers see the old or the new file, never a torn one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
+    fresh.write_text(json.dumps(value, default=str))
+    fresh.replace(path)
+
+
+def write(home: Path, beat: Beat) -> None:
+    """Beat once, now."""
+    beat.at = time.time()
+    write_json(beat_path(home, beat.service), asdict(beat))
+
+
+def read(home: Path, service: str) -> Beat | None:
+    """The last beat of `service`, or None where there is none that can be read."""
+    try:
+        return Beat(**json.loads(beat_path(home, service).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None

@@ -1,0 +1,56 @@
+"""One process a service and home: an exclusive lock on a file, held for the process's life.
+
+The kernel drops the lock with the process, however it dies, and never while it merely hangs: a stopped predecessor
+keeps its lease until the supervisor has killed it. Each grant and refusal is a line in `run/<service>.lease.log`.
+"""
+
+import fcntl
+import os
+import time
+from pathlib import Path
+from typing import IO
+
+
+class LeaseRefused(Exception):
+    """Another process holds the lease; the message names its pid."""
+
+
+class Lease:
+    """Take with `acquire`; let go by ending the process or `release`."""
+
+    def __init__(self, home: Path, service: str) -> None:
+        self._path = home / "run" / f"{service}.lock"
+        self._log = home / "run" / f"{service}.lease.log"
+        self._service = service
+        self._file: IO[str] | None = None
+
+    def acquire(self) -> None:
+        """Raises LeaseRefused at once where another process is alive with it."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        file = self._path.open("a+")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read().strip() or "unknown"
+            file.close()
+            self._note(f"refused, held by {holder}")
+            raise LeaseRefused(f"{self._service} already runs here as pid {holder}") from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        os.set_inheritable(file.fileno(), False)
+        self._file = file
+        self._note("granted")
+
+    def release(self) -> None:
+        """Let the next one in."""
+        if self._file is not None:
+            self._note("released")
+            self._file.close()
+            self._file = None
+
+    def _note(self, what: str) -> None:
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        with self._log.open("a") as log:
+            log.write(f"{stamp} {self._service} pid {os.getpid()} {what}\n")

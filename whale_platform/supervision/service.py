@@ -1,0 +1,84 @@
+"""The frame around every Python service: settings, log, lease, leash, signals, heartbeat, exit code.
+
+A service is a function `main(context) -> exit code` that returns soon after `context.stop` is set. An exception that
+escapes it is logged with its traceback and becomes exit code 1, which the supervisor answers with its back-off.
+"""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from whale_platform.settings import Settings
+from whale_platform.supervision import beat as beats
+from whale_platform.supervision import codes, leash, logs
+from whale_platform.supervision.beat import Beat, State
+from whale_platform.supervision.lease import Lease, LeaseRefused
+
+
+@dataclass(slots=True)
+class ServiceContext:
+    """What a service is given. `stop` is set by SIGTERM, SIGINT or the supervisor's end."""
+
+    settings: Settings
+    beat: Beat
+    log: Any
+    stop: threading.Event = field(default_factory=threading.Event)
+    before_beat: Callable[[], None] | None = None
+
+    def tell(self, state: State, detail: str = "") -> None:
+        """Set what the next beat says, and beat at once."""
+        if (state, detail) != (self.beat.state, self.beat.detail):
+            self.log.info("state", state=state, detail=detail)
+        self.beat.state, self.beat.detail = state, detail
+        beats.write(self.settings.home, self.beat)
+
+    def blocked(self, detail: str) -> int:
+        """Say what a person must do; return the exit code that stops the restarts."""
+        self.tell("blocked", detail)
+        return codes.BLOCKED
+
+
+def run_service(name: str, main: Callable[[ServiceContext], int]) -> None:
+    """Run `main` as service `name` and exit with its code. Called by `python -m whale_platform.<service>`."""
+    settings = Settings()
+    logs.configure(settings.log_level)
+    context = ServiceContext(settings, Beat(name), structlog.get_logger().bind(service=name))
+    leash.die_with_parent(signal.SIGTERM)
+    lease = Lease(settings.home, name)
+    try:
+        lease.acquire()
+    except LeaseRefused as refused:
+        context.log.error("lease refused", reason=str(refused))
+        sys.exit(codes.LEASE_REFUSED)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: context.stop.set())
+    leash.on_stdin_eof(context.stop.set)
+    ended = threading.Event()
+    beater = threading.Thread(target=_beat, args=(context, ended), name="beat", daemon=True)
+    beater.start()
+    context.log.info("started", pid=os.getpid(), source=settings.source)
+    try:
+        code = main(context)
+    except Exception:  # noqa: BLE001 the one place where a service's crash becomes a log line and an exit code
+        context.log.exception("crashed")
+        code = 1
+    ended.set()
+    beater.join(2)
+    context.log.info("ended", code=code)
+    lease.release()
+    sys.exit(code)
+
+
+def _beat(context: ServiceContext, ended: threading.Event) -> None:
+    while True:
+        if context.before_beat is not None:
+            context.before_beat()
+        beats.write(context.settings.home, context.beat)
+        if ended.wait(beats.INTERVAL_S):
+            return
