@@ -58,12 +58,14 @@ def ensure(bootstrap: str, partitions: int, replication: int = 1) -> list[str]:
 
 def cluster_id(bootstrap: str) -> str:
     """The Kafka cluster's id. Raises KafkaException where the broker is away."""
-    return str(admin(bootstrap).describe_cluster(request_timeout=TIMEOUT_S).result(TIMEOUT_S).cluster_id)
+    client = admin(bootstrap)  # held until the answer is here: a collected client cancels its requests
+    return str(client.describe_cluster(request_timeout=TIMEOUT_S).result(TIMEOUT_S).cluster_id)
 
 
 def describe(bootstrap: str, names: list[str]) -> dict[str, TopicInfo]:
     """Id and partition count of each of `names` that exists; a missing topic is left out."""
-    futures = admin(bootstrap).describe_topics(TopicCollection(names), request_timeout=TIMEOUT_S)
+    client = admin(bootstrap)
+    futures = client.describe_topics(TopicCollection(names), request_timeout=TIMEOUT_S)
     found: dict[str, TopicInfo] = {}
     for name, future in futures.items():
         try:

@@ -6,6 +6,7 @@ missing file reads as None.
 
 import json
 import os
+import threading
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -36,7 +37,7 @@ def beat_path(home: Path, service: str) -> Path:
 def write_json(path: Path, value: Any) -> None:
     """Replace `path` atomically; readers see the old or the new file, never a torn one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
+    fresh = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.new")
     fresh.write_text(json.dumps(value, default=str))
     fresh.replace(path)
 
