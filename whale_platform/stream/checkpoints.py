@@ -1,0 +1,142 @@
+"""Checkpoints as folders with a label: which query, mode and version they belong to, and which topic of which cluster.
+
+Layout: `HOME/checkpoints/<query>/<mode>-v<version>/` holds Spark's own files and `whale.json`, the label. A checkpoint
+that no longer fits its topic raises `Unfit` before Spark starts, with what happened and what to do; Spark itself would
+only show a stack trace, or silently read another topic's offsets. Archiving moves the folder; nothing is deleted.
+"""
+
+import json
+import shutil
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+LABEL = "whale.json"
+
+
+class Unfit(Exception):
+    """The checkpoint can't be used; the message says why and which command mends it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What a checkpoint belongs to."""
+
+    query: str
+    mode: str
+    version: int
+    cluster_id: str
+    topic: str
+    topic_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """One folder as `whale checkpoint list` shows it. `offsets`: {partition: next offset} of the last batch."""
+
+    path: Path
+    label: Label | None
+    batch: int | None
+    offsets: dict[int, int]
+    size: int
+    modified: float
+
+
+def folder(home: Path, query: str, mode: str, version: int) -> Path:
+    """Where the checkpoint of a query lies."""
+    return home / "checkpoints" / query / f"{mode}-v{version}"
+
+
+def prepare(home: Path, label: Label, earliest: dict[int, int]) -> Path:
+    """The folder to hand to Spark, new or fit. `earliest`: {partition: first offset still in the topic}.
+
+    Raises Unfit where the topic or cluster is another, or offsets have expired that Spark has not read.
+    """
+    path = folder(home, label.query, label.mode, label.version)
+    remedy = f"Run `whale checkpoint reset {label.query}`: the topic is read again from its start, and rows are only ever upserted."
+    if not path.exists():
+        path.mkdir(parents=True)
+        (path / LABEL).write_text(json.dumps(asdict(label), indent=1))
+        return path
+    found = inspect(path)
+    if found.label is None:
+        if any(path.iterdir()):
+            raise Unfit(f"the checkpoint {path} has no readable label, so nobody can say which topic it belongs to. {remedy}")
+        (path / LABEL).write_text(json.dumps(asdict(label), indent=1))
+        return path
+    if found.label.cluster_id != label.cluster_id:
+        raise Unfit(
+            f"the checkpoint of query {label.query} belongs to Kafka cluster {found.label.cluster_id}, but the broker is "
+            f"cluster {label.cluster_id}. Point WHALE_KAFKA_BOOTSTRAP back to the old cluster, or give it up. {remedy}"
+        )
+    if found.label.topic_id != label.topic_id:
+        raise Unfit(
+            f"topic {label.topic} was deleted and made again since the checkpoint of query {label.query}: its offsets "
+            f"mean other trades now. {remedy}"
+        )
+    lost = {part: (place, earliest[part]) for part, place in found.offsets.items() if place < earliest.get(part, 0)}
+    if lost:
+        ranges = ", ".join(f"partition {part} offsets {first} to {last - 1}" for part, (first, last) in sorted(lost.items()))
+        raise Unfit(f"retention has deleted trades that query {label.query} had not read: {ranges} of {label.topic}. {remedy}")
+    gone = set(found.offsets) - set(earliest)
+    if gone:
+        raise Unfit(f"topic {label.topic} has lost partitions {sorted(gone)} that query {label.query} had read. {remedy}")
+    return path
+
+
+def inspect(path: Path) -> Checkpoint:
+    """Read one checkpoint folder; what can't be read is None or empty, never an error."""
+    files = [file for file in path.rglob("*") if file.is_file()]
+    return Checkpoint(
+        path=path,
+        label=_label(path / LABEL),
+        batch=_newest(path / "commits"),
+        offsets=_offsets(path),
+        size=sum(file.stat().st_size for file in files),
+        modified=max((file.stat().st_mtime for file in files), default=path.stat().st_mtime),
+    )
+
+
+def listing(home: Path, query: str | None = None) -> list[Checkpoint]:
+    """All checkpoints of a home (of one query, if named), archived ones last."""
+    root = home / "checkpoints"
+    live = [path for path in sorted(root.glob("*/*")) if path.is_dir() and path.parent.name != "archive"]
+    kept = [path for path in sorted((root / "archive").glob("*")) if path.is_dir()]
+    found = [inspect(path) for path in live + kept]
+    return [item for item in found if query is None or (item.label is not None and item.label.query == query)]
+
+
+def archive(home: Path, query: str) -> list[Path]:
+    """Move every live checkpoint of `query` aside; returns the new places. The next start begins at the topic's start."""
+    moved = []
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    for path in sorted((home / "checkpoints" / query).glob("*")):
+        target = home / "checkpoints" / "archive" / f"{query}-{path.name}-{stamp}"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(path, target)
+        moved.append(target)
+    return moved
+
+
+def _label(file: Path) -> Label | None:
+    try:
+        return Label(**json.loads(file.read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _newest(folder: Path) -> int | None:
+    numbers = [int(file.name) for file in folder.glob("*") if file.name.isdigit()]
+    return max(numbers, default=None)
+
+
+def _offsets(path: Path) -> dict[int, int]:
+    newest = _newest(path / "offsets")
+    if newest is None:
+        return {}
+    try:
+        last: dict[str, Any] = json.loads((path / "offsets" / str(newest)).read_text().splitlines()[-1])
+    except (OSError, ValueError, IndexError):
+        return {}
+    return {int(part): place for places in last.values() for part, place in places.items()}

@@ -1,0 +1,52 @@
+"""What the running queries tell of themselves, as numbers for the heartbeat.
+
+Spark reports once a batch, which in real-time mode is once a checkpoint interval; between batches only the lag, read
+from the Kafka consumers inside the driver's JVM, is live. With executors elsewhere that lag is unknown (None).
+"""
+
+import json
+from typing import Any
+
+from py4j.java_gateway import JavaObject
+from py4j.protocol import Py4JError
+from pyspark.sql import SparkSession
+from pyspark.sql.streaming import StreamingQuery
+
+_LAG_BEANS = "kafka.consumer:type=consumer-fetch-manager-metrics,topic=*,partition=*,*"
+
+
+def numbers(queries: dict[str, StreamingQuery]) -> dict[str, Any]:
+    """{`<query>_rows`, `<query>_batch`, `<query>_batch_ms`, `late_dropped`} of the last batch; empty before the first."""
+    out: dict[str, Any] = {}
+    for name, query in queries.items():
+        last = query.lastProgress
+        if last is None:
+            continue
+        body = json.loads(last.json)
+        out[f"{name}_rows"] = body.get("numInputRows", 0)
+        out[f"{name}_batch"] = body.get("batchId")
+        out[f"{name}_batch_ms"] = body.get("durationMs", {})
+        out[f"{name}_latencies"] = body.get("latencies") or body.get("rtmMetrics")
+        dropped = sum(state.get("numRowsDroppedByWatermark", 0) for state in body.get("stateOperators", []))
+        if name == "windows":
+            out["late_in_batch"] = dropped
+    return out
+
+
+def lag(session: SparkSession) -> int | None:
+    """Messages of the raw topic that the slowest consumer in this JVM has not fetched yet; None where unknown."""
+    jvm = session._jvm
+    if jvm is None:
+        return None
+    try:
+        server: JavaObject = jvm.java.lang.management.ManagementFactory.getPlatformMBeanServer()
+        pattern = jvm.javax.management.ObjectName(_LAG_BEANS)
+        lags: dict[str, float] = {}
+        for name in server.queryNames(pattern, None):
+            value = float(server.getAttribute(name, "records-lag"))
+            client = str(name.getKeyProperty("client-id"))
+            if value == value:
+                lags[client] = lags.get(client, 0.0) + value
+    except (Py4JError, ValueError):
+        return None
+    return int(max(lags.values())) if lags else None

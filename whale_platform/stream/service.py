@@ -1,0 +1,98 @@
+"""The stream service: one Spark driver, two queries, and a plain word for each way they can fail.
+
+It waits for broker and topics, refuses checkpoints that don't fit (exit BLOCKED, with the command that mends it) and
+ends on any failed query: the supervisor starts it again and Spark resumes from its last checkpoint, so the sink sees
+updates again, never gaps.
+"""
+
+import threading
+from typing import Any
+
+from pyspark.sql import SparkSession
+from pyspark.sql.streaming import StreamingQuery
+
+from whale_platform.broker.topics import BrokerError
+from whale_platform.stream import progress, queries, session
+from whale_platform.stream.checkpoints import Unfit
+from whale_platform.stream.thresholds import EVERY_S, ThresholdFile
+from whale_platform.supervision import codes
+from whale_platform.supervision.service import ServiceContext
+from whale_platform.version import new_run_id
+
+SHUFFLE_PARTITIONS = 1
+POLL_S = 0.5
+
+
+def main(context: ServiceContext) -> int:
+    """Run until `context.stop`; returns the exit code."""
+    settings = context.settings
+    run_id = new_run_id("stream")
+    context.beat.numbers.update(mode=settings.stream_mode, run=run_id)
+    context.tell("starting", "starting Spark")
+    spark = session.build(settings, SHUFFLE_PARTITIONS)
+    try:
+        place = _wait_for_topics(context)
+        if place is None:
+            return codes.CLEAN
+        shortage = session.slots_missing(spark, len(place.earliest), SHUFFLE_PARTITIONS)
+        if shortage:
+            return context.blocked(shortage)
+        file = ThresholdFile(settings, context.log)
+        file.refresh()
+        running = queries.start(spark, settings, place, file, run_id)
+        threading.Thread(target=_refresh, args=(context, file), name="thresholds", daemon=True).start()
+        return _watch(context, spark, running)
+    except Unfit as unfit:
+        return context.blocked(str(unfit))
+    finally:
+        spark.stop()
+
+
+def _wait_for_topics(context: ServiceContext) -> queries.Place | None:
+    while not context.stop.is_set():
+        try:
+            place = queries.locate(context.settings)
+        except BrokerError:
+            context.tell("starting", f"waiting for the Kafka broker at {context.settings.bootstrap}")
+        else:
+            if place is not None:
+                return place
+            context.tell("starting", "waiting for the topics to be created")
+        context.stop.wait(POLL_S)
+    return None
+
+
+def _refresh(context: ServiceContext, file: ThresholdFile) -> None:
+    while not context.stop.wait(EVERY_S):
+        file.refresh()
+
+
+def _watch(context: ServiceContext, spark: SparkSession, running: dict[str, StreamingQuery]) -> int:
+    late = 0
+    seen_batch: Any = None
+    while not context.stop.wait(POLL_S):
+        for name, query in running.items():
+            if not query.isActive:
+                return _failed(context, name, query)
+        if context.beat.state == "starting" and all(query.status["isTriggerActive"] for query in running.values()):
+            context.tell("ready")
+        now = progress.numbers(running)
+        if now.get("windows_batch") != seen_batch:
+            seen_batch = now.get("windows_batch")
+            late += now.get("late_in_batch", 0)
+            context.log.info("batch", **now)
+        context.beat.numbers.update(now, late_dropped=late, lag=progress.lag(spark))
+    context.tell("stopping")
+    for query in running.values():
+        query.stop()
+    return codes.CLEAN
+
+
+def _failed(context: ServiceContext, name: str, query: StreamingQuery) -> int:
+    error = query.exception()
+    context.log.error("query failed", query=name, error=str(error))
+    meaning = queries.explain(error, name)
+    if meaning:
+        return context.blocked(meaning)
+    context.tell("degraded", f"query {name} failed, starting again: {str(error).splitlines()[0][:300]}")
+    return codes.RETRY

@@ -1,0 +1,77 @@
+"""The Spark session: the levers that make real-time mode fast on a small machine, each with its reason.
+
+One place, so that a production cluster differs by settings only (`WHALE_SPARK_MASTER`). The connector's jars are an
+unsupported pairing with this Spark (see embedded/jars), held by the tests of this room.
+"""
+
+import os
+
+from pyspark.sql import SparkSession
+
+from whale_platform.embedded import jars, java
+from whale_platform.settings import Settings
+
+JVM_OPTIONS = (
+    "-XX:+UseSerialGC",
+    "-XX:-UsePerfData",
+    "-XX:CICompilerCount=2",
+    "-Djava.net.preferIPv4Stack=true",
+)
+
+
+def build(settings: Settings, shuffle_partitions: int = 1) -> SparkSession:
+    """Start the driver's JVM. Takes some seconds; raises PySparkRuntimeError where Java does not start."""
+    os.environ.update(java.java_environment(settings.tools))
+    paths = jars.spark_jars(settings.tools)
+    bare = next(path for path in paths if path.name.startswith("hadoop-bare-naked-local-fs"))
+    work = settings.home / "stream" / "spark"
+    work.mkdir(parents=True, exist_ok=True)
+    conf = {
+        "spark.app.name": "whale-stream",
+        "spark.jars": ",".join(map(str, paths)),
+        "spark.driver.memory": settings.spark_driver_memory,
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.extraJavaOptions": " ".join(JVM_OPTIONS),
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.local.dir": str(work),
+        "spark.sql.warehouse.dir": str(work / "warehouse"),
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.shuffle.partitions": str(shuffle_partitions),
+        # The default of 100 ms would add 20 ms to every update at low rates.
+        "spark.shuffle.streaming.networkBufferMaxWaitTimeMs": "5",
+        # Without libhadoop every checkpoint file costs a forked chmod; this file system does not fork.
+        "spark.driver.extraClassPath": str(bare),
+        "spark.hadoop.fs.file.impl": "com.globalmentor.apache.hadoop.fs.BareLocalFileSystem",
+        "spark.sql.streaming.checkpointFileManagerClass": (
+            "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"
+        ),
+        "spark.sql.streaming.stateStore.providerClass": (
+            "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"
+        ),
+        "spark.sql.streaming.stateStore.rocksdb.changelogCheckpointing.enabled": "true",
+        "spark.sql.streaming.stateStore.rocksdb.boundedMemoryUsage": "true",
+        "spark.sql.streaming.stateStore.rocksdb.maxMemoryUsageMB": "64",
+        "spark.sql.streaming.minBatchesToRetain": "20",
+        "spark.sql.streaming.noDataMicroBatches.enabled": "false",
+        "spark.sql.streaming.numRecentProgressUpdates": "5",
+    }
+    builder = SparkSession.builder.master(settings.spark_master)
+    for name, value in conf.items():
+        builder = builder.config(name, value)
+    session: SparkSession = builder.getOrCreate()
+    session.sparkContext.setLogLevel("WARN")
+    return session
+
+
+def slots_missing(session: SparkSession, topic_partitions: int, shuffle_partitions: int) -> str | None:
+    """Why real-time mode would hang here, or None: its tasks hold their slots for good, for both queries together."""
+    needed = 2 * topic_partitions + shuffle_partitions
+    slots = session.sparkContext.defaultParallelism
+    if slots >= needed:
+        return None
+    return (
+        f"the raw topic has {topic_partitions} partitions, so the queries hold {needed} task slots, but Spark has {slots}: "
+        f"set WHALE_SPARK_MASTER=local[{needed}] or give the cluster more cores"
+    )

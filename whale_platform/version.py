@@ -1,0 +1,31 @@
+"""Which code made a number: the git commit of this checkout, or the package's version where there is none."""
+
+import subprocess
+import time
+from functools import cache
+from pathlib import Path
+
+from whale_platform import __version__
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@cache
+def code_version() -> str:
+    """Such as `1a2b3c4d`, `1a2b3c4d-dirty` (uncommitted changes), or `0.1.0` outside a checkout."""
+    try:
+        commit = subprocess.run(
+            ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=8", "--exclude=*"],
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return __version__
+    return commit.stdout.strip() or __version__
+
+
+def new_run_id(service: str) -> str:
+    """Names one run of a service: `stream-20261121T101500Z-1a2b3c4d` (start in UTC, code version)."""
+    return f"{service}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{code_version()}"
