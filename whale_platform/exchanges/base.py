@@ -51,16 +51,33 @@ Event = Trade | LastTrade | Refused | Subscribed | GoingDown | Ignored
 
 
 class Exchange(Protocol):
-    """One exchange's protocol. `name` goes into every trade; `max_life_s` is when to renew a connection (None: never)."""
+    """One exchange's protocol; adapters are frozen."""
 
-    name: str
-    dense_ids: bool
-    max_life_s: float | None
-    history_page: int
-    history_per_second: float
+    @property
+    def name(self) -> str:
+        """What goes into every trade's `exchange`."""
+
+    @property
+    def dense_ids(self) -> bool:
+        """Whether trade ids are contiguous per symbol."""
+
+    @property
+    def max_life_s(self) -> float | None:
+        """Age in seconds at which to renew a connection; None: never."""
+
+    @property
+    def history_page(self) -> int:
+        """The most trades that one page of history holds."""
+
+    @property
+    def history_per_second(self) -> float:
+        """History requests a second that the exchange tolerates for good."""
 
     def symbol(self, wanted: str) -> str | None:
-        """The exchange's spelling of a base currency (`BTC`), of its own symbol, or `exchange:SYMBOL`; None if not its own."""
+        """The exchange's spelling of a base currency (`BTC`), of its own symbol, or `exchange:SYMBOL`.
+
+        None if it is another exchange's. Raises ValueError for nonsense.
+        """
 
     def connect_url(self, symbols: Sequence[str]) -> str:
         """WebSocket address for these symbols."""

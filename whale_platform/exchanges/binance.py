@@ -1,0 +1,159 @@
+"""Binance spot: combined `@trade` streams and `historicalTrades`; `binance_us` is the same on other hosts.
+
+What is not a spot fill never becomes a trade: `aggTrade` and `blockTrade` count in other id spaces and are ignored;
+a trade with the futures field `X` means the address is a futures one and goes to the dead letters.
+Times are milliseconds or microseconds, told apart by their size, since a `timeUnit` may be ignored by the host.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from whale_platform.domain.trade import Source, Trade
+from whale_platform.exchanges import frames, symbols
+from whale_platform.exchanges.base import BadFrame, Event, GoingDown, Ignored, Refused, Subscribed
+
+_MICROSECONDS_FROM = 10**14  # in µs the year 1973, in ms the year 5138
+_NAMED_STREAM = re.compile(r"(\w+)@trade\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Binance:
+    """Implements `exchanges.base.Exchange`. URLs without a trailing slash; `source` marks the trades of the socket."""
+
+    ws_url: str = "wss://stream.binance.com:9443"
+    rest_url: str = "https://api.binance.com"
+    name: str = "binance"
+    source: Source = "live"
+    dense_ids: bool = True
+    max_life_s: float | None = 23 * 3600.0  # the server cuts at 24 h
+    history_page: int = 1000
+    history_per_second: float = 3.0  # weight 25 of 6,000 a minute allows 4
+
+    def symbol(self, wanted: str) -> str | None:
+        """See `symbols.joined`."""
+        return symbols.joined(wanted, ("binance", self.name))
+
+    def connect_url(self, wanted: Sequence[str]) -> str:
+        """The combined stream of these symbols, in microseconds."""
+        streams = "/".join(f"{quote(symbol.lower())}@trade" for symbol in wanted)
+        return f"{self.ws_url}/stream?streams={streams}&timeUnit=MICROSECOND"
+
+    def subscribe(self, _symbols: Sequence[str]) -> list[str]:
+        """Nothing: the address has subscribed already."""
+        return []
+
+    def parse(self, frame: str | bytes, received_time: int) -> list[Event]:
+        """Events of a combined or raw frame. Raises BadFrame."""
+        outer = frames.load_object(frame)
+        stream = outer.get("stream")
+        inner = outer if stream is None else outer.get("data")
+        data: dict[str, Any] = inner if type(inner) is dict else {}
+        event = data.get("e")
+        if event == "trade":
+            return [self._trade(data, received_time)]
+        if event == "serverShutdown" or stream == "!serverShutdown":
+            return [GoingDown()]
+        if event is not None:
+            return [Ignored(frames.kind(event))]
+        if stream is not None:
+            return [_other_stream(stream)]
+        return [_answer(outer)]
+
+    def history_url(self, symbol: str, first_id: int, last_id: int) -> str:
+        """`historicalTrades` from `first_id` up; no more than are wanted."""
+        limit = min(self.history_page, last_id - first_id + 1)
+        query = urlencode({"symbol": symbol, "fromId": first_id, "limit": limit})
+        return f"{self.rest_url}/api/v3/historicalTrades?{query}"
+
+    def next_history_url(self, symbol: str, first_id: int, last_id: int, page: Sequence[Trade]) -> str | None:
+        """From behind the page's highest id; None after `last_id` or a page that is not full (the newest trade)."""
+        if len(page) < self.history_page:
+            return None
+        highest = max(trade.trade_id for trade in page)
+        return self.history_url(symbol, highest + 1, last_id) if first_id <= highest < last_id else None
+
+    def parse_history(self, symbol: str, body: bytes, received_time: int, source: Source = "repair") -> list[Trade]:
+        """Trades of one page. Raises BadFrame, also for an error answer."""
+        rows = frames.load(body, frames.MAX_PAGE)
+        if type(rows) is not list:
+            raise BadFrame(f"history of {symbol} is {frames.shown(rows)}, not a list")
+        return [self._past(symbol, row, received_time, source) for row in rows]
+
+    def check_url(self, symbol: str) -> str:
+        """`exchangeInfo` of the symbol: 400 for an unknown one."""
+        return f"{self.rest_url}/api/v3/exchangeInfo?{urlencode({'symbol': symbol})}"
+
+    def _trade(self, data: dict[str, Any], received_time: int) -> Trade:
+        if "X" in data:
+            raise BadFrame(f"field X is {frames.shown(data['X'])}: a futures fill, not a spot trade")
+        symbol = frames.text(data, "s")
+        base, quoted = _split(symbol)
+        return Trade(
+            self.name,
+            symbol,
+            base,
+            quoted,
+            frames.integer(data, "t"),
+            frames.decimal(data, "p"),
+            frames.decimal(data, "q"),
+            "sell" if frames.flag(data, "m") else "buy",
+            _microseconds(frames.integer(data, "T")),
+            received_time,
+            self.source,
+        )
+
+    def _past(self, symbol: str, row: object, received_time: int, source: Source) -> Trade:
+        if not isinstance(row, dict):
+            raise BadFrame(f"a history row is {frames.shown(row)}, not an object")
+        base, quoted = _split(symbol)
+        return Trade(
+            self.name,
+            symbol,
+            base,
+            quoted,
+            frames.integer(row, "id"),
+            frames.decimal(row, "price"),
+            frames.decimal(row, "qty"),
+            "sell" if frames.flag(row, "isBuyerMaker") else "buy",
+            _microseconds(frames.integer(row, "time")),
+            received_time,
+            source,
+        )
+
+
+def _split(symbol: str) -> tuple[str, str]:
+    try:
+        return symbols.split_joined(symbol)
+    except ValueError as unknown:
+        raise BadFrame(f"field s: {unknown}") from None
+
+
+def _microseconds(time: int) -> int:
+    return time if time >= _MICROSECONDS_FROM else time * 1000
+
+
+def _other_stream(stream: object) -> Event:
+    """An event without `e`: some streams have none, trades always do."""
+    if not isinstance(stream, str):
+        raise BadFrame(f"field stream is {frames.shown(stream)}, not text")
+    channel = stream.partition("@")[2]
+    if channel in ("", "trade"):
+        raise BadFrame("field e is missing")
+    return Ignored(frames.kind(channel))
+
+
+def _answer(outer: dict[str, Any]) -> Event:
+    """The answer to a control message."""
+    error = outer.get("error", outer)
+    message = error.get("msg") if isinstance(error, dict) else error
+    if message is not None:
+        named = _NAMED_STREAM.search(message) if isinstance(message, str) else None
+        if named:
+            return Refused(named[1].upper(), frames.shown(message))
+        raise BadFrame(f"the exchange reports an error: {frames.shown(message)}")
+    if "result" in outer:
+        return Subscribed()
+    raise BadFrame("field e is missing")
