@@ -15,6 +15,23 @@ class LeaseRefused(Exception):
     """Another process holds the lease; the message names its pid."""
 
 
+def _lock(file: IO[str], kind: int) -> bool:
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def holder(home: Path, service: str) -> int | None:
+    """The pid that holds the lease now, or None."""
+    try:
+        with (home / "run" / f"{service}.lock").open() as file:
+            return None if _lock(file, fcntl.LOCK_SH) else int(file.read().strip() or "0")
+    except (OSError, ValueError):
+        return None
+
+
 class Lease:
     """Take with `acquire`; let go by ending the process or `release`."""
 
@@ -28,14 +45,16 @@ class Lease:
         """Raises LeaseRefused at once where another process is alive with it."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         file = self._path.open("a+")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        for _ in range(4):
+            if taken := _lock(file, fcntl.LOCK_EX):
+                break
+            time.sleep(0.05)  # `holder` may be looking
+        if not taken:
             file.seek(0)
-            holder = file.read().strip() or "unknown"
+            pid = file.read().strip() or "unknown"
             file.close()
-            self._note(f"refused, held by {holder}")
-            raise LeaseRefused(f"{self._service} already runs here as pid {holder}") from None
+            self._note(f"refused, held by {pid}")
+            raise LeaseRefused(f"{self._service} already runs here as pid {pid}") from None
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()

@@ -1,4 +1,4 @@
-"""Logging of every process: structlog, one `key=value` line an event on stderr, UTC; the supervisor writes the files."""
+"""Logging of every process: structlog, `key=value` lines on stderr, UTC; the log keeper writes the files."""
 
 import logging
 import re

@@ -65,7 +65,7 @@ def run_service(name: str, main: Callable[[ServiceContext], int]) -> None:
     context.log.info("started", pid=os.getpid(), source=settings.source)
     try:
         code = main(context)
-    except Exception:  # noqa: BLE001 the one place where a service's crash becomes a log line and an exit code
+    except Exception:  # the one place where a service's crash becomes a log line and an exit code
         context.log.exception("crashed")
         code = 1
     ended.set()

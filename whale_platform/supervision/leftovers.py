@@ -1,0 +1,41 @@
+"""Processes of an earlier supervisor of this home that are still there: found and ended before anything is started.
+
+Only for the holder of the home's supervisor lease: then every process that carries this home's mark in its own
+environment is a leftover, whatever its pid. Nothing is guessed from pids, which the kernel hands out again.
+"""
+
+import contextlib
+import os
+import time
+from pathlib import Path
+
+import psutil
+
+END_S = 12.0
+
+
+def find(home: Path) -> list[psutil.Process]:
+    """Living processes started by a supervisor of `home`, this process and its parents left out."""
+    own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    found = []
+    for process in psutil.process_iter():
+        if process.pid in own:
+            continue
+        with contextlib.suppress(psutil.Error, OSError):
+            env = process.environ()
+            ours = env.get("WHALE_SERVICE") and env.get("WHALE_HOME") == str(home)
+            if ours and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
+def end(home: Path, patience_s: float = END_S) -> list[int]:
+    """Wait for leftovers to end by their leashes, then kill them; returns the pids that had to be killed."""
+    deadline = time.monotonic() + patience_s
+    while (left := find(home)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    for process in left:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs(left, 3)
+    return [process.pid for process in left]

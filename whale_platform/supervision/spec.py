@@ -1,0 +1,40 @@
+"""What a service is to its supervisor: how it starts, when it is ready, how it stops. Data only.
+
+Whoever supervises (this package's loop today) needs nothing else to know a service.
+"""
+
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from whale_platform.supervision.backoff import Backoff
+
+
+class Blocked(Exception):
+    """Raised by `prepare`: starting again can't help; the message says what a person must do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """One service. Times in seconds.
+
+    `command`: argv, asked for at each start, after `prepare`. `env` is laid over the supervisor's own environment.
+    `needs`: names that must be ready before this one starts. `prepare` runs in a thread before each start; what it
+    raises counts as a failed start. `ready`: True once the service answers; must return within some seconds and not
+    raise; needed exactly where `beats` is false and the service is not `one_shot`. Without a sign of life (a beat, or
+    `ready` being true) for `silent_after_s` the service is killed; before the first sign it has `start_within_s`.
+    """
+
+    name: str
+    command: Callable[[], tuple[str, ...]]
+    env: Mapping[str, str] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+    prepare: Callable[[], None] | None = None
+    ready: Callable[[], bool] | None = None
+    stop_signal: signal.Signals = signal.SIGTERM
+    stop_grace_s: float = 5.0
+    one_shot: bool = False
+    beats: bool = True
+    silent_after_s: float = 30.0
+    start_within_s: float = 60.0
+    backoff: Backoff = field(default_factory=Backoff)

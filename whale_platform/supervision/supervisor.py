@@ -1,0 +1,168 @@
+"""The loop that keeps every service of one home alive, and ends them all in order.
+
+Each turn looks at every service, asks `decide`, acts, and publishes `run/supervisor.json`. Level-triggered: a turn
+that is late or lost costs time, never a decision. If this process is killed its services end by their leashes, or by
+the log keeper; what still lives when the next supervisor comes is ended first.
+"""
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from whale_platform.supervision import beat, leash, leftovers
+from whale_platform.supervision.decide import WORKS, Kill, Shown, Start, Wait, decide
+from whale_platform.supervision.lease import Lease
+from whale_platform.supervision.logkeeper import LogKeeper
+from whale_platform.supervision.member import Member
+from whale_platform.supervision.published import SUPERVISOR, requests_folder, state_path
+from whale_platform.supervision.spec import Spec
+
+TURN_S = 0.1
+PUBLISH_S = 1.0
+AWAY_S = 5.0
+
+
+class Supervisor:
+    """Supervises `specs` (in start order; stopped in reverse) for one home.
+
+    `about` is published as it is. Raises ValueError where a need is not named before its user.
+    """
+
+    def __init__(
+        self, home: Path, specs: Iterable[Spec], about: Mapping[str, Any], keeper: Callable[..., LogKeeper] = LogKeeper
+    ) -> None:
+        self._home = home.resolve()
+        self._specs = tuple(specs)
+        _check_order(self._specs)
+        self._about = dict(about)
+        self._make_keeper = keeper
+        self._log = structlog.get_logger().bind(service=SUPERVISOR)
+        self._stop = threading.Event()
+        self._stopping = False
+        self._shown: dict[str, tuple[Shown, str]] = {}
+        self._published = 0.0
+        self._restarting: dict[str, float] = {}
+
+    def run(self) -> None:
+        """Until SIGTERM, SIGINT or the leash; then stop everything. Raises LeaseRefused where one is at work."""
+        lease = Lease(self._home, SUPERVISOR)
+        lease.acquire()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._stop.set())
+        leash.on_stdin_eof(self._stop.set)
+        killed = leftovers.end(self._home)
+        if killed:
+            self._log.warning("ended leftovers of an earlier run", pids=killed)
+        with contextlib.suppress(OSError):
+            for request in requests_folder(self._home).iterdir():
+                request.unlink()
+        self._keeper = self._make_keeper(self._home, [spec.name for spec in self._specs])
+        self._members = {spec.name: Member(spec, self._home, self._keeper) for spec in self._specs}
+        self._log.info("started", pid=os.getpid(), home=str(self._home))
+        try:
+            self._loop()
+        finally:
+            self._stop_all()
+            self._keeper.close()
+            self._log.info("ended")
+            lease.release()
+
+    def _loop(self) -> None:
+        last = time.monotonic()
+        while not self._stop.wait(TURN_S):
+            now = time.monotonic()
+            away, last = now - last > AWAY_S, now
+            self._keeper.ensure()
+            self._take_requests()
+            for member in self._members.values():
+                member.look()
+                if away:
+                    member.excuse_silence()
+                self._turn(member)
+            self._publish()
+
+    def _turn(self, member: Member) -> None:
+        name = member.spec.name
+        member.go_on()
+        if name in self._restarting:
+            self._restart(member)
+            return
+        missing = tuple(need for need in member.spec.needs if self._shown.get(need, ("waiting", ""))[0] not in WORKS)
+        match decide(member.view(missing)):
+            case Start():
+                self._show(name, "starting", "")
+                member.begin()
+            case Kill(reason):
+                self._log.error("killing", target=name, reason=reason)
+                member.kill(reason)
+            case Wait(state, detail):
+                self._show(name, state, detail)
+
+    def _restart(self, member: Member) -> None:
+        name = member.spec.name
+        if member.process is None:
+            del self._restarting[name]
+            member.forgive()
+        elif time.monotonic() >= self._restarting[name]:
+            member.kill("did not end in time")
+
+    def _take_requests(self) -> None:
+        with contextlib.suppress(OSError):
+            for request in requests_folder(self._home).iterdir():
+                request.unlink()
+                if request.name in self._members:
+                    member = self._members[request.name]
+                    self._log.info("restart asked for", target=request.name)
+                    self._restarting[request.name] = time.monotonic() + member.spec.stop_grace_s
+                    self._show(request.name, "starting", "restarting")
+                    member.stop()
+
+    def _stop_all(self) -> None:
+        self._stopping = True
+        for member in reversed(self._members.values()):
+            self._show(member.spec.name, self._shown.get(member.spec.name, ("stopped", ""))[0], "")
+            member.stop()
+            deadline = time.monotonic() + member.spec.stop_grace_s
+            while member.process is not None:
+                if time.monotonic() >= deadline:
+                    member.kill("did not end in time")
+                    break
+                time.sleep(0.02)
+                member.look()
+                self._publish()
+            self._show(member.spec.name, "stopped", "")
+        self._publish(force=True)
+
+    def _show(self, name: str, state: Shown, detail: str) -> None:
+        before = self._shown.get(name)
+        self._shown[name] = (state, detail)
+        if before is None or before[0] != state:
+            self._log.info("state", target=name, state=state, detail=detail)
+            self._published = 0.0
+
+    def _publish(self, force: bool = False) -> None:
+        now = time.monotonic()
+        if not force and now - self._published < PUBLISH_S:
+            return
+        self._published = now
+        services = {
+            name: member.published(*self._shown.get(name, ("waiting", ""))) for name, member in self._members.items()
+        }
+        state = {"pid": os.getpid(), "at": time.time(), "stopping": self._stopping, **self._about, "services": services}
+        with contextlib.suppress(OSError):
+            beat.write_json(state_path(self._home), state)
+
+
+def _check_order(specs: Sequence[Spec]) -> None:
+    seen: set[str] = set()
+    for spec in specs:
+        if unknown := set(spec.needs) - seen:
+            raise ValueError(f"{spec.name} needs {sorted(unknown)}, which must be named before it")
+        seen.add(spec.name)

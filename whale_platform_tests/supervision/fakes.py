@@ -1,0 +1,191 @@
+"""A supervisor over tiny services, as a real process of its own.
+
+Run as a script: `fakes.py HOME SCENARIO`. The services are this same file with `--service NAME KIND`.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from whale_platform.supervision import beat, codes, logs
+from whale_platform.supervision.backoff import Backoff
+from whale_platform.supervision.lease import LeaseRefused
+from whale_platform.supervision.logkeeper import LogKeeper
+from whale_platform.supervision.published import read_state
+from whale_platform.supervision.spec import Blocked, Spec
+from whale_platform.supervision.supervisor import Supervisor
+
+ME = Path(__file__).resolve()
+ROOT = ME.parents[2]
+SILENT_S = 2.0
+
+
+def fake(name: str, kind: str, **more: Any) -> Spec:
+    """A spec whose process runs `serve(kind)` below."""
+    more.setdefault("silent_after_s", SILENT_S)
+    more.setdefault("backoff", Backoff(0.05, 0.4, 1.0))
+    return Spec(name, lambda: (sys.executable, str(ME), "--service", name, kind), **more)
+
+
+def blocked_prepare() -> None:
+    raise Blocked("install the thing")
+
+
+def scenario(name: str, home: Path) -> list[Spec]:
+    """The specs of each scenario, in start order."""
+    good = fake("one", "good")
+    if name == "chain":
+        return [
+            fake("first", "flaky", beats=False, one_shot=True),
+            fake("base", "good", needs=("first",)),
+            fake("top", "good", needs=("base",)),
+        ]
+    if name == "family":
+        return [fake("parent", "family"), good]
+    if name == "frozen-family":
+        return [fake("parent", "deaf", silent_after_s=60)]
+    if name == "blocked":
+        return [fake("stuck", "blocked"), good]
+    if name == "blocked-prepare":
+        return [fake("stuck", "good", prepare=blocked_prepare), good]
+    if name == "server":
+        ready = home / "answers"
+        return [fake("server", "silent", beats=False, ready=ready.exists, start_within_s=30)]
+    if name == "talker":
+        return [fake("talker", "talker", silent_after_s=60)]
+    if name == "stubborn":
+        return [fake("stubborn", "deaf", stop_grace_s=0.5)]
+    return [good]
+
+
+def serve(name: str, kind: str) -> None:
+    """One fake service; its home comes by the environment, as a real one's does."""
+    home = Path(os.environ["WHALE_HOME"])
+    with (home / "order").open("a") as log:
+        log.write(f"start {name}\n")
+    me = beat.Beat(name, state="ready")
+    stopped: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN if kind == "deaf" else lambda *_: stopped.append(1))
+    if kind == "flaky":
+        tries = home / "tries"
+        tries.write_text(tries.read_text() + "x" if tries.exists() else "x")
+        print("not yet", flush=True)
+        sys.exit(0 if len(tries.read_text()) >= 3 else codes.RETRY)
+    if kind == "blocked" and not (home / "unblock").exists():
+        me.state, me.detail = "blocked", "turn the key"
+        beat.write(home, me)
+        sys.exit(codes.BLOCKED)
+    if kind in ("family", "deaf"):
+        subprocess.Popen(
+            [sys.executable, "-c", "import signal,time; signal.signal(15, signal.SIG_IGN); time.sleep(600)"]
+        )
+    count = 0
+    while not stopped:
+        if kind != "silent":
+            beat.write(home, me)
+        for _ in range(2000 if kind == "talker" else 0):
+            print(f"line {count} {'x' * 40}", flush=False)
+            count += 1
+        sys.stdout.flush()
+        (home / "count").write_text(str(count))
+        time.sleep(0.05)
+    with (home / "order").open("a") as log:
+        log.write(f"stop {name}\n")
+    print("last words", flush=True)
+
+
+def supervise(home: Path, name: str) -> None:
+    """What a test starts as its own process."""
+    logs.configure("INFO")
+    home.mkdir(parents=True, exist_ok=True)
+
+    def keeper(where: Path, names: list[str]) -> LogKeeper:
+        return LogKeeper(where, names, limit=200_000, grace_s=1.0)
+
+    try:
+        Supervisor(home, scenario(name, home), {"home": str(home), "source": "simulator"}, keeper).run()
+    except LeaseRefused as refused:
+        sys.exit(str(refused))
+
+
+class Run:
+    """A supervisor process under test."""
+
+    def __init__(self, home: Path, name: str) -> None:
+        self.home = home.resolve()
+        self.process = subprocess.Popen(
+            [sys.executable, str(ME), str(self.home), name],
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            start_new_session=True,
+        )
+
+    def services(self) -> dict[str, dict[str, Any]]:
+        """What it publishes, nothing where it is not (yet) this process's state."""
+        state = read_state(self.home)
+        return state["services"] if state and state["pid"] == self.process.pid else {}
+
+    def wait(self, what: Callable[[dict[str, dict[str, Any]]], bool], most_s: float = 30) -> dict[str, dict[str, Any]]:
+        """Until `what` holds for the published services."""
+        return until(lambda: (lambda found: found if found and what(found) else None)(self.services()), most_s)
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(30)
+
+
+def until(what: Callable[[], Any], most_s: float = 30) -> Any:
+    """The first true answer; fails the test where none comes."""
+    deadline = time.monotonic() + most_s
+    while time.monotonic() < deadline:
+        if answer := what():
+            return answer
+        time.sleep(0.05)
+    raise AssertionError("it did not happen in time")
+
+
+def all_ready(services: dict[str, dict[str, Any]]) -> bool:
+    return all(service["state"] == "ready" for service in services.values())
+
+
+def marked(home: Path) -> list[int]:
+    """Pids of living processes with this home's mark, grandchildren included."""
+    out = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("WHALE_HOME") == str(home.resolve()) and process.status() != psutil.STATUS_ZOMBIE:
+                out.append(process.pid)
+        except (psutil.Error, OSError):
+            continue
+    return out
+
+
+@contextmanager
+def supervised(home: Path, name: str) -> Iterator[Run]:
+    run = Run(home, name)
+    try:
+        yield run
+    finally:
+        if run.process.poll() is None:
+            run.stop()
+        if run.process.stderr is not None:
+            run.process.stderr.close()
+        for pid in marked(home):
+            psutil.Process(pid).kill()
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "--service":
+        serve(*sys.argv[2:])
+    else:
+        supervise(Path(sys.argv[1]), sys.argv[2])

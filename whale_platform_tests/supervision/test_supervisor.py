@@ -1,0 +1,134 @@
+"""The supervisor against real processes that are really killed."""
+
+import os
+import re
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+
+from whale_platform.supervision.published import request_restart
+from whale_platform_tests.supervision.fakes import Run, all_ready, marked, supervised, until
+
+pytestmark = pytest.mark.process
+
+
+def test_starts_in_order_retries_the_one_shot_and_stops_in_reverse(tmp_path: Path) -> None:
+    with supervised(tmp_path, "chain") as run:
+        services = run.wait(all_ready)
+        assert services["first"]["detail"] == "done"
+        assert (tmp_path / "tries").read_text() == "xxx"
+        run.stop()
+        assert run.process.returncode == 0
+    order = (tmp_path / "order").read_text().splitlines()
+    assert order == ["start first"] * 3 + ["start base", "start top", "stop top", "stop base"]
+    assert "last words" in (tmp_path / "logs" / "top.log").read_text()
+    assert {name: service["state"] for name, service in run.services().items()} == {
+        "first": "stopped",
+        "base": "stopped",
+        "top": "stopped",
+    }
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_service_that_dies_or_hangs_comes_back_and_its_family_goes(tmp_path: Path, number: signal.Signals) -> None:
+    with supervised(tmp_path, "family") as run:
+        before = run.wait(all_ready)["parent"]["pid"]
+        family = [child.pid for child in psutil.Process(before).children()]
+        assert len(family) == 1
+        os.kill(before, number)
+        after = run.wait(lambda now: all_ready(now) and now["parent"]["pid"] != before)
+        assert after["parent"]["restarts"] == 1
+        assert after["parent"]["last_exit"] == -signal.SIGKILL
+        assert after["one"]["restarts"] == 0
+        assert before not in marked(tmp_path)
+        assert family[0] not in marked(tmp_path)
+
+
+def test_a_server_that_stops_answering_is_killed(tmp_path: Path) -> None:
+    with supervised(tmp_path, "server") as run:
+        first = run.wait(lambda now: now["server"]["pid"] is not None)["server"]
+        assert first["state"] == "starting"
+        (tmp_path / "answers").touch()
+        run.wait(all_ready)
+        (tmp_path / "answers").unlink()
+        run.wait(lambda now: now["server"]["restarts"] == 1)
+
+
+@pytest.mark.parametrize("name", ["family", "frozen-family"])
+def test_no_orphans_when_the_supervisor_is_killed(tmp_path: Path, name: str) -> None:
+    with supervised(tmp_path, name) as run:
+        run.wait(all_ready)
+        assert len(marked(tmp_path)) >= 2
+        run.process.kill()
+        run.process.wait()
+        until(lambda: not marked(tmp_path))
+
+
+def test_the_next_supervisor_works_at_once_after_a_kill(tmp_path: Path) -> None:
+    with supervised(tmp_path, "frozen-family") as first:
+        old = first.wait(all_ready)["parent"]["pid"]
+        first.process.kill()
+        first.process.wait()
+        with supervised(tmp_path, "frozen-family") as second:
+            assert second.wait(all_ready)["parent"]["pid"] != old
+            assert old not in marked(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["blocked", "blocked-prepare"])
+def test_blocked_waits_for_a_person(tmp_path: Path, name: str) -> None:
+    with supervised(tmp_path, name) as run:
+        state = run.wait(lambda now: now["stuck"]["state"] == "blocked" and now["one"]["state"] == "ready")["stuck"]
+        assert state["detail"] == ("turn the key" if name == "blocked" else "install the thing")
+        assert state["restarts"] == 0
+        (tmp_path / "unblock").touch()
+        request_restart(tmp_path, "stuck")
+        if name == "blocked":
+            run.wait(all_ready)
+
+
+def test_restart_on_request(tmp_path: Path) -> None:
+    with supervised(tmp_path, "one") as run:
+        before = run.wait(all_ready)["one"]["pid"]
+        request_restart(tmp_path, "one")
+        run.wait(lambda now: all_ready(now) and now["one"]["pid"] != before)
+        assert "stop one" in (tmp_path / "order").read_text()
+
+
+def test_a_stubborn_service_and_its_family_are_killed_at_the_end(tmp_path: Path) -> None:
+    with supervised(tmp_path, "stubborn") as run:
+        run.wait(all_ready)
+        run.stop()
+        assert marked(tmp_path) == []
+
+
+def test_one_supervisor_a_home(tmp_path: Path) -> None:
+    with supervised(tmp_path, "one") as run:
+        run.wait(all_ready)
+        other = Run(tmp_path, "one")
+        said = other.process.communicate(timeout=30)[1].decode()
+        assert other.process.returncode == 1
+        assert f"already runs here as pid {run.process.pid}" in said
+        assert all_ready(run.services())
+
+
+def test_logs_turn_over_and_lose_nothing_even_when_their_keeper_dies(tmp_path: Path) -> None:
+    with supervised(tmp_path, "talker") as run:
+        run.wait(all_ready)
+        until(lambda: (tmp_path / "logs" / "talker.log.2").exists())
+        keeper = next(
+            child for child in psutil.Process(run.process.pid).children() if "keeper.py" in " ".join(child.cmdline())
+        )
+        keeper.suspend()
+        stands = int((tmp_path / "count").read_text())
+        until(lambda: psutil.Process(keeper.pid).status() == psutil.STATUS_STOPPED)
+        keeper.kill()
+        until(lambda: int((tmp_path / "count").read_text()) > stands + 2000)
+        run.stop()
+    files = [tmp_path / "logs" / name for name in ("talker.log.2", "talker.log.1", "talker.log")]
+    assert all(file.stat().st_size <= 200_000 for file in files)
+    text = "".join(file.read_text() for file in files)
+    numbers = [int(found) for found in re.findall(r"line (\d+) x{40}\n", text)]
+    assert numbers == list(range(numbers[0], int((tmp_path / "count").read_text())))
+    assert text.endswith("last words\n")
