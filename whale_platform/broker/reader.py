@@ -49,12 +49,12 @@ class TopicReader:
         )
 
     def bounds(self, topic: str, partition: int) -> tuple[int, int]:
-        """(earliest offset, next offset to be written). Raises KafkaException where the broker is away."""
+        """(earliest offset, next offset to be written). Raises BrokerError where the broker is away."""
         low, high = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=TIMEOUT_S)
         return int(low), int(high)
 
     def partitions(self, topic: str) -> list[int]:
-        """Partition numbers of `topic`. Raises KafkaException where the topic is missing or the broker away."""
+        """Partition numbers of `topic`. Raises BrokerError where the topic is missing or the broker away."""
         meta = self._consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic]
         if meta.error is not None:
             raise KafkaException(meta.error)
@@ -65,17 +65,26 @@ class TopicReader:
         self._consumer.assign([TopicPartition(topic, part, offset) for (topic, part), offset in places.items()])
 
     def poll(self, most: int, timeout_s: float) -> list[Record]:
-        """Up to `most` messages within `timeout_s`; broker outages are waited out inside.
+        """Up to `most` messages: waits up to `timeout_s` for the first, then takes what is there already.
 
-        Raises OffsetExpired where an assigned offset is gone, KafkaException for other errors of the topic.
+        Broker outages are waited out inside. Raises OffsetExpired where an assigned offset is gone, BrokerError for
+        other errors of the topic.
         """
+        first = self._consumer.poll(timeout_s)
+        if first is None:
+            return []
         out: list[Record] = []
-        for message in self._consumer.consume(most, timeout_s):
+        for message in (first, *(self._consumer.consume(most - 1, 0) if most > 1 else ())):
             error = message.error()
             if error is None:
                 out.append(
                     Record(
-                        message.topic(), message.partition(), message.offset(), message.timestamp()[1], message.key(), message.value()
+                        message.topic(),
+                        message.partition(),
+                        message.offset(),
+                        message.timestamp()[1],
+                        message.key(),
+                        message.value(),
                     )
                 )
             elif error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
@@ -83,6 +92,11 @@ class TopicReader:
             elif not error.retriable() and error.code() not in _OUTAGE:
                 raise KafkaException(error)
         return out
+
+    def known_end(self, topic: str, partition: int) -> int | None:
+        """The next offset to be written, as the last fetch told; None before the first. Asks nobody, costs nothing."""
+        high = int(self._consumer.get_watermark_offsets(TopicPartition(topic, partition), cached=True)[1])
+        return high if high >= 0 else None
 
     def scan(self, topic: str, partition: int, start: int, end: int) -> Iterator[Record]:
         """Every message of one partition with start <= offset < end; the reader's assignment is replaced."""

@@ -1,0 +1,60 @@
+"""Many messages -> one `Batch`: per key only what the table would show after all of them, in order.
+
+Windows: the highest trade count, of equals the later. Whales: the first. Gaps: the later. Dead letters: their count.
+That bounds what Postgres has to do by the number of keys, however many messages wait. A message that can't be read
+becomes a reject and moves its offset like any other.
+"""
+
+from collections.abc import Iterable
+
+from whale_platform.broker.reader import Record
+from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, TRADE_WINDOWS, WHALE_ALERTS
+from whale_platform.sink import parse
+from whale_platform.stores.rows import Batch, DeadLetterRow, Origin, Reject
+
+TOPICS = (TRADE_WINDOWS, WHALE_ALERTS, INGEST_GAPS, DEAD_LETTERS)
+
+
+def fold(records: Iterable[Record], places: dict[tuple[str, int], int]) -> Batch:
+    """`records` in the order of their offsets within each partition; `places`: next offset by (topic, partition)."""
+    batch = Batch()
+    for record in records:
+        part = (record.topic, record.partition)
+        expected, _ = batch.moves.get(part, (places[part], 0))
+        batch.moves[part] = (expected, record.offset + 1)
+        origin = Origin(record.topic, record.partition, record.offset)
+        try:
+            _add(batch, record, origin)
+        except parse.Unreadable as reason:
+            batch.rejects.append(Reject(origin, str(reason)))
+    return batch
+
+
+def _add(batch: Batch, record: Record, origin: Origin) -> None:
+    value, stamp = record.value, record.timestamp_ms
+    if record.topic == TRADE_WINDOWS:
+        window = parse.window(value, stamp)
+        held = batch.windows.get(window.key)
+        if held is None or window.trade_count >= held[0].trade_count:
+            batch.windows[window.key] = (window, origin)
+    elif record.topic == WHALE_ALERTS:
+        whale = parse.whale(value, stamp)
+        batch.whales.setdefault(whale.key, (whale, origin))
+    elif record.topic == INGEST_GAPS:
+        if record.value is not None:  # a tombstone of the compacted topic says nothing about the ledger
+            gap = parse.gap(value, stamp)
+            batch.gaps[gap.key] = (gap, origin)
+    else:
+        _count(batch, parse.dead_letter(value, stamp, record.offset))
+
+
+def _count(batch: Batch, letter: DeadLetterRow) -> None:
+    key = (letter.exchange, letter.kind, letter.day)
+    held = batch.dead_letters.get(key)
+    if held is not None:
+        letter = letter._replace(
+            letters=held.letters + 1,
+            first_time=min(held.first_time, letter.first_time),
+            last_time=max(held.last_time, letter.last_time),
+        )
+    batch.dead_letters[key] = letter

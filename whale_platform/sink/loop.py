@@ -1,0 +1,165 @@
+"""The sink's loop: poll, fold, one transaction, again; and what happens where one of the two ends is away.
+
+Nothing is kept in memory between transactions, so every trouble has one answer: drop both connections, wait (capped,
+jittered), open them again and go on from the offsets that Postgres holds. While Postgres is away nothing is polled.
+A batch is what has come meanwhile: a few messages when it is quiet, thousands under load.
+"""
+
+import random
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from whale_platform.broker.reader import OffsetExpired, Record
+from whale_platform.broker.topics import BrokerError
+from whale_platform.sink.counters import Counters
+from whale_platform.sink.fold import fold
+from whale_platform.sink.places import Identity, plan
+from whale_platform.sink.watch import TopicWatch
+from whale_platform.stores.connection import BadDsn, SchemaMismatch, StoreAway
+from whale_platform.stores.rows import Batch
+from whale_platform.stores.sinkstore import Loss, OffsetConflict, Place
+from whale_platform.supervision import codes
+from whale_platform.supervision.service import ServiceContext
+
+MOST = 5_000  # messages a batch: some 10 MB as rows
+POLL_S = 0.2  # how long a stop may go unnoticed when nothing comes
+FIRST_WAIT_S = 0.1
+CAP_WAIT_S = 5.0
+STUCK_S = 3.0
+LAG_EVERY_S = 1.0
+
+
+class Reader(Protocol):
+    """What the sink needs of `broker.reader.TopicReader`."""
+
+    def bounds(self, topic: str, partition: int) -> tuple[int, int]: ...
+    def assign(self, places: dict[tuple[str, int], int]) -> None: ...
+    def poll(self, most: int, timeout_s: float) -> list[Record]: ...
+    def known_end(self, topic: str, partition: int) -> int | None: ...
+    def close(self) -> None: ...
+
+
+class Store(Protocol):
+    """What the sink needs of `stores.sinkstore.SinkStore`."""
+
+    def places(self) -> dict[tuple[str, int], Place]: ...
+    def settle(self, places: dict[tuple[str, int], Place], losses: list[Loss]) -> None: ...
+    def write(self, batch: Batch) -> dict[str, int]: ...
+    def close(self) -> None: ...
+
+
+class Sink:
+    """One run of the service. `identify` asks the broker for its topics; the two `open`s connect."""
+
+    def __init__(
+        self,
+        context: ServiceContext,
+        open_store: Callable[[], Store],
+        open_reader: Callable[[], Reader],
+        identify: Callable[[], Identity],
+    ) -> None:
+        self._context = context
+        self._open_store = open_store
+        self._open_reader = open_reader
+        self._identify = identify
+        self._counters = Counters()
+        self._failures = 0
+        context.beat.numbers = dict(self._counters.numbers())
+        context.before_beat = self._before_beat
+
+    def run(self) -> int:
+        """Until `stop`; returns the exit code."""
+        context = self._context
+        while not context.stop.is_set():
+            try:
+                self._connected()
+            except StoreAway as error:
+                self._counters.postgres = "away"
+                self._wait(f"waiting for Postgres: {error}")
+            except BrokerError as error:
+                self._wait(f"waiting for Kafka: {error.args[0].str()}")
+            except OffsetExpired as error:
+                self._wait(f"offsets are gone: {error}")
+            except (OffsetConflict, SchemaMismatch) as error:
+                context.tell("degraded", f"{error}; starting again")
+                return codes.RETRY
+            except BadDsn as error:
+                return context.blocked(str(error))
+            finally:
+                self._counters.writing_since = None
+        context.tell("stopping")
+        return codes.CLEAN
+
+    def _connected(self) -> None:
+        store = self._open_store()
+        try:
+            self._counters.postgres = "up"
+            reader = self._open_reader()
+            try:
+                self._stream(store, reader)
+            finally:
+                reader.close()
+        finally:
+            store.close()
+
+    def _stream(self, store: Store, reader: Reader) -> None:
+        known = self._identify()
+        todo = plan(store.places(), known, reader.bounds)
+        for note in todo.notes:
+            self._context.log.warning("place", note=note)
+        store.settle(todo.changed, todo.losses)
+        places = todo.places
+        reader.assign(places)
+        watch = TopicWatch(self._identify, known)
+        self._context.tell("ready")
+        lag_at = 0.0
+        try:
+            while not self._context.stop.is_set() and not watch.changed:
+                records = reader.poll(MOST, POLL_S)
+                if records:
+                    self._write(store, records, places)
+                if time.monotonic() >= lag_at:
+                    lag_at = time.monotonic() + LAG_EVERY_S
+                    ends = {part: reader.known_end(*part) for part in places}
+                    self._counters.lag = sum(max(0, (ends[part] or 0) - place) for part, place in places.items())
+                    self._say(watch.trouble)
+        finally:
+            watch.stop()
+        if watch.changed:
+            self._context.log.warning("the topics have changed: looking at them again")
+
+    def _write(self, store: Store, records: list[Record], places: dict[tuple[str, int], int]) -> None:
+        batch = fold(records, places)
+        self._counters.writing_since = time.monotonic()
+        changed = store.write(batch)
+        self._counters.writing_since = None
+        self._counters.wrote(len(records), changed, len(batch.rejects))
+        self._failures = 0
+        for part, (_, place) in batch.moves.items():
+            places[part] = place
+        for reject in batch.rejects[:3]:
+            self._context.log.error("message rejected", reason=reject.reason, **reject.origin._asdict())
+        if len(batch.rejects) > 3:
+            self._context.log.error("more messages rejected in this batch", count=len(batch.rejects) - 3)
+
+    def _say(self, trouble: str) -> None:
+        state = "degraded" if trouble else "ready"
+        if (self._context.beat.state, self._context.beat.detail) != (state, trouble):
+            self._context.tell("degraded" if trouble else "ready", trouble)
+
+    def _wait(self, why: str) -> None:
+        self._context.tell("degraded", why)
+        most = min(CAP_WAIT_S, FIRST_WAIT_S * 2.0 ** min(self._failures, 10))
+        self._failures += 1
+        self._context.stop.wait(most * random.uniform(0.5, 1.0))
+
+    def _before_beat(self) -> None:
+        beat, counters = self._context.beat, self._counters
+        stuck = counters.stuck_s()
+        if stuck > STUCK_S:
+            counters.postgres = "away"
+            beat.state, beat.detail = "degraded", f"Postgres has not answered for {stuck:.0f} s"
+        elif counters.writing_since is None and beat.state == "ready":
+            counters.postgres = "up"
+        beat.numbers = dict(counters.numbers())

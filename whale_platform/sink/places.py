@@ -1,0 +1,62 @@
+"""Where reading goes on: the stored offsets held against the topics as they are now. Pure.
+
+A recreated topic (other id) is read from its beginning. Offsets that left Kafka before they were read are a loss with
+an exact range, and reading goes on from the earliest: rows are idempotent, so reading some twice is harmless (only
+the counts of dead letters and rejects may then count a message twice, after a broker that lost the end of its log).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from whale_platform.broker.topics import TopicInfo
+from whale_platform.stores.sinkstore import Loss, Place
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The cluster's id and its topics, by which a recreated one is known."""
+
+    cluster_id: str
+    topics: dict[str, TopicInfo]
+
+
+@dataclass(slots=True)
+class Plan:
+    """places: first offset to read, by (topic, partition). changed: what must be stored first. notes: for the log."""
+
+    places: dict[tuple[str, int], int] = field(default_factory=dict)
+    changed: dict[tuple[str, int], Place] = field(default_factory=dict)
+    losses: list[Loss] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def plan(stored: dict[tuple[str, int], Place], now: Identity, bounds: Callable[[str, int], tuple[int, int]]) -> Plan:
+    """`bounds(topic, partition)` gives (earliest offset, next offset to be written)."""
+    out = Plan()
+    for topic, info in now.topics.items():
+        for partition in range(info.partitions):
+            low, high = bounds(topic, partition)
+            start = _start(out, stored.get((topic, partition)), info, partition, low, high)
+            place = Place(start, info.topic_id, now.cluster_id)
+            out.places[topic, partition] = start
+            if place != stored.get((topic, partition)):
+                out.changed[topic, partition] = place
+    return out
+
+
+def _start(out: Plan, place: Place | None, info: TopicInfo, partition: int, low: int, high: int) -> int:
+    where = f"{info.name}[{partition}]"
+    if place is None:
+        out.notes.append(f"{where} is new here: reading from its earliest offset {low}")
+        return low
+    if place.topic_id != info.topic_id:
+        out.notes.append(f"{where} was recreated (stored place was {place.next_offset}): reading from {low}")
+        return low
+    if low <= place.next_offset <= high:
+        return place.next_offset
+    expired = place.next_offset < low
+    first, last = (place.next_offset, low - 1) if expired else (high, place.next_offset - 1)
+    cause = "expired" if expired else "truncated"
+    out.losses.append(Loss(info.name, partition, info.topic_id, first, last, cause))
+    out.notes.append(f"{where} has lost offsets {first} to {last} ({cause}): reading from {low}")
+    return low

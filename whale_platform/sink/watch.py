@@ -1,0 +1,38 @@
+"""Looks every few seconds, in a thread of its own, whether the topics are still the ones being read.
+
+A deleted and recreated topic of the same name would otherwise be read on in its middle, and a partition added later
+not at all. An outage of the broker shows here as `trouble`; the reader itself waits it out silently.
+"""
+
+import threading
+from collections.abc import Callable
+
+from whale_platform.broker.topics import BrokerError
+from whale_platform.sink.places import Identity
+
+INTERVAL_S = 5.0
+
+
+class TopicWatch:
+    """`identify` asks the broker. Starts at once; ends with `stop`."""
+
+    def __init__(self, identify: Callable[[], Identity], known: Identity, interval_s: float = INTERVAL_S) -> None:
+        self.changed = False
+        self.trouble = ""
+        self._identify = identify
+        self._known = known
+        self._interval_s = interval_s
+        self._stop = threading.Event()
+        threading.Thread(target=self._look, name="topic-watch", daemon=True).start()
+
+    def stop(self) -> None:
+        """Look no more; an answer still under way is ignored."""
+        self._stop.set()
+
+    def _look(self) -> None:
+        while not self.changed and not self._stop.wait(self._interval_s):
+            try:
+                self.changed = self._identify() != self._known
+                self.trouble = ""
+            except BrokerError as error:
+                self.trouble = f"Kafka doesn't answer: {error.args[0].str()}"

@@ -1,0 +1,123 @@
+"""`python -m whale_platform.stores.migrate`: bring the database to this code's schema; run at every `up`.
+
+Waits up to a minute for the database, then upgrades in one transaction under an advisory lock, seeds the default
+threshold where there is none, and makes the coming days' partitions. Running it again changes nothing. Ends with one
+line on stderr and an exit code: 0 done, 75 try again (the database is away), 78 a person must act (the schema is newer
+than this code, rights are missing, the settings are wrong).
+"""
+
+import sys
+import time
+from pathlib import Path
+
+import psycopg2
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from pydantic import ValidationError
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+from whale_platform.settings import Settings
+from whale_platform.stores import connection as stores
+from whale_platform.stores.partitions import coming_days, ensure_days
+from whale_platform.stores.thresholds import seed_threshold
+from whale_platform.supervision import codes
+
+WAIT_S = 60.0
+RETRY_S = 0.25
+VERSION_TABLE = "whale_schema_version"  # not Alembic's default, which Dagster's storage uses in a shared database
+_LOCK = 0x77686C6D  # "whlm"
+
+
+class SchemaNewer(Exception):
+    """The database was migrated by a newer version of this program."""
+
+
+def migrate(settings: Settings, wait_s: float = WAIT_S) -> str:
+    """Do all of it; returns what was done in one line.
+
+    Raises StoreAway, SchemaMismatch, BadDsn, SchemaNewer, OSError (no password file).
+    """
+    dsn = _reachable(settings, wait_s)
+    before, after = upgrade(dsn)
+    seeded = seed_threshold(dsn, settings.whale_threshold_usd)
+    with stores.session(dsn, "whale-migrate", statement_timeout_s=60.0) as conn, conn.cursor() as cursor:
+        made = ensure_days(cursor, coming_days())
+    steps = [f"schema {after}" if before == after else f"schema {before or 'none'} -> {after}"]
+    steps += [f"{len(made)} partitions made"] if made else []
+    steps += ["default whale threshold set"] if seeded else []
+    return ", ".join(steps)
+
+
+def upgrade(dsn: str) -> tuple[str | None, str]:
+    """Upgrade to the newest schema; returns (version before, version after)."""
+    engine = create_engine(
+        "postgresql+psycopg2://",
+        creator=lambda: stores.connect(dsn, "whale-migrate", statement_timeout_s=0.0),
+        poolclass=NullPool,
+    )
+    try:
+        with engine.begin() as conn:
+            conn.execute(text("SET LOCAL lock_timeout = '60s'"))
+            conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+            return _upgrade(conn)
+    except DBAPIError as error:
+        raise stores.translate(error.orig) if isinstance(error.orig, psycopg2.Error) else error from None
+
+
+def _upgrade(conn: Connection) -> tuple[str | None, str]:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.attributes.update(connection=conn, version_table=VERSION_TABLE)
+    scripts = ScriptDirectory.from_config(config)
+    head = scripts.get_current_head()
+    before = MigrationContext.configure(conn, opts={"version_table": VERSION_TABLE}).get_current_revision()
+    if before is not None and before not in {script.revision for script in scripts.walk_revisions()}:
+        raise SchemaNewer(
+            f"the database has schema {before}, this program knows up to {head}: "
+            "update the program, or use another home or database"
+        )
+    if before != head:
+        command.upgrade(config, "head")
+    return before, str(head)
+
+
+def _reachable(settings: Settings, wait_s: float) -> str:
+    """The DSN, once a connection works. The password file may come late: the database is being made."""
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            dsn = settings.dsn()
+            stores.connect(dsn, "whale-migrate", connect_timeout_s=5).close()
+            return dsn
+        except (stores.StoreAway, OSError):
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(RETRY_S)
+
+
+def main() -> int:
+    """Migrate by the environment's settings; returns the exit code."""
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        print(f"migrate: setting WHALE_{str(first['loc'][0]).upper()}: {first['msg']}", file=sys.stderr)
+        return codes.BLOCKED
+    where = settings.public_dsn()
+    try:
+        print(f"migrate: {migrate(settings)} ({where})", file=sys.stderr)
+        return codes.CLEAN
+    except (stores.StoreAway, OSError) as error:
+        print(f"migrate: the database {where} can't be used: {error}", file=sys.stderr)
+        return codes.RETRY
+    except (stores.SchemaMismatch, stores.BadDsn, SchemaNewer) as error:
+        print(f"migrate: {where}: {error}", file=sys.stderr)
+        return codes.BLOCKED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

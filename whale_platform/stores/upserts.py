@@ -1,0 +1,122 @@
+"""The SQL that stores the sink's rows. A statement may run again with the same rows and changes nothing then.
+
+Windows only grow: an update with fewer trades than the stored row is a replay and is ignored; one with as many trades
+is taken only where a value differs (a corrected stream run), so `run_id` names the run that found the numbers.
+Whales: the first detection stays. Gaps: the later message stays, whatever its clock said. Functions return how many
+rows were inserted or changed and raise psycopg2's errors; call them inside `translated()`. A statement must not hold
+one key twice.
+"""
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+from psycopg2.extensions import cursor as Cursor
+from psycopg2.extras import execute_values
+
+from whale_platform.stores.rows import DeadLetterRow, GapRow, Origin, Reject, WhaleRow, WindowRow
+
+PAGE = 1_000  # rows a statement: some 400 kB of SQL text
+
+_WINDOWS = """
+INSERT INTO trade_windows AS t (exchange, symbol, window_start, open, high, low, close, price_sum, volume, notional,
+    buy_volume, sell_volume, trade_count, first_trade_id, last_trade_id, last_event_time, source, run_id, updated_at)
+VALUES %s
+ON CONFLICT (exchange, symbol, window_start) DO UPDATE SET
+    open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close,
+    price_sum = excluded.price_sum, volume = excluded.volume, notional = excluded.notional,
+    buy_volume = excluded.buy_volume, sell_volume = excluded.sell_volume, trade_count = excluded.trade_count,
+    first_trade_id = excluded.first_trade_id, last_trade_id = excluded.last_trade_id,
+    last_event_time = excluded.last_event_time, source = excluded.source,
+    run_id = excluded.run_id, updated_at = excluded.updated_at
+WHERE excluded.trade_count > t.trade_count OR (excluded.trade_count = t.trade_count AND
+    (excluded.open, excluded.high, excluded.low, excluded.close, excluded.price_sum, excluded.volume, excluded.notional,
+     excluded.buy_volume, excluded.sell_volume, excluded.first_trade_id, excluded.last_trade_id,
+     excluded.last_event_time, excluded.source)
+    IS DISTINCT FROM
+    (t.open, t.high, t.low, t.close, t.price_sum, t.volume, t.notional, t.buy_volume, t.sell_volume, t.first_trade_id,
+     t.last_trade_id, t.last_event_time, t.source))
+"""
+
+_WHALES = """
+INSERT INTO whale_alerts (exchange, symbol, kind, trade_id, side, price, quantity, notional_usd, threshold_usd,
+    event_time, received_time, detected_time, source, run_id)
+VALUES %s ON CONFLICT (exchange, symbol, kind, trade_id) DO NOTHING
+"""
+
+_GAPS = """
+INSERT INTO ingest_gaps (exchange, symbol, first_id, last_id, cause, mode, state, found_time, closed_time, filled,
+    progress_id, detail, updated_at)
+VALUES %s
+ON CONFLICT (exchange, symbol, first_id) DO UPDATE SET
+    last_id = excluded.last_id, cause = excluded.cause, mode = excluded.mode, state = excluded.state,
+    found_time = excluded.found_time, closed_time = excluded.closed_time, filled = excluded.filled,
+    progress_id = excluded.progress_id, detail = excluded.detail, updated_at = excluded.updated_at
+"""
+
+_DEAD_LETTERS = """
+INSERT INTO dead_letter_counts AS d (exchange, kind, day, letters, first_time, last_time, last_reason, last_offset)
+VALUES %s
+ON CONFLICT (exchange, kind, day) DO UPDATE SET
+    letters = d.letters + excluded.letters, first_time = least(d.first_time, excluded.first_time),
+    last_time = greatest(d.last_time, excluded.last_time), last_reason = excluded.last_reason,
+    last_offset = excluded.last_offset
+"""
+
+_REJECTS = """
+INSERT INTO sink_rejects AS r (topic, partition, reason, messages, first_offset, last_offset)
+VALUES %s
+ON CONFLICT (topic, partition, reason) DO UPDATE SET
+    messages = r.messages + excluded.messages, last_offset = excluded.last_offset, last_seen = now()
+"""
+
+
+def upsert_windows(cursor: Cursor, rows: Sequence[WindowRow]) -> int:
+    """Insert or grow windows; their days' partitions must exist."""
+    return _in_pages(cursor, _WINDOWS, rows)
+
+
+def insert_whales(cursor: Cursor, rows: Sequence[WhaleRow]) -> int:
+    """Insert whales that are not known yet."""
+    return _in_pages(cursor, _WHALES, rows)
+
+
+def upsert_gaps(cursor: Cursor, rows: Sequence[GapRow]) -> int:
+    """Insert gaps or bring them up to date."""
+    return _in_pages(cursor, _GAPS, rows)
+
+
+def count_dead_letters(cursor: Cursor, rows: Sequence[DeadLetterRow]) -> int:
+    """Add to the counts. Not repeatable by itself: the offsets in the same transaction make it so."""
+    return _in_pages(cursor, _DEAD_LETTERS, rows)
+
+
+def count_rejects(cursor: Cursor, rejects: Sequence[Reject]) -> int:
+    """Add to the counts by topic, partition and reason, with the first and newest offset, as `count_dead_letters`."""
+    rows = []
+    for (topic, partition, reason), group in groupby(sorted(rejects, key=_place), key=_place):
+        offsets = [reject.origin.offset for reject in group]
+        rows.append(_RejectRow(topic, partition, reason, len(offsets), min(offsets), max(offsets)))
+    return _in_pages(cursor, _REJECTS, rows)
+
+
+class _RejectRow(NamedTuple):
+    topic: str
+    partition: int
+    reason: str
+    messages: int
+    first_offset: int
+    last_offset: int
+
+
+def _place(reject: Reject) -> tuple[str, int, str]:
+    origin: Origin = reject.origin
+    return origin.topic, origin.partition, reject.reason
+
+
+def _in_pages(cursor: Cursor, statement: str, rows: Sequence[tuple[object, ...]]) -> int:
+    changed = 0
+    for start in range(0, len(rows), PAGE):
+        execute_values(cursor, statement, rows[start : start + PAGE], page_size=PAGE)
+        changed += cursor.rowcount
+    return changed
