@@ -1,0 +1,115 @@
+"""The embedded broker: Kafka in KRaft combined mode on 127.0.0.1, its data in `HOME/kafka`.
+
+Formatting goes to a folder of another name that is renamed when done, so a kill in the middle leaves nothing that is
+taken as good; a new data folder is a new cluster with a new id. Recovery after `kill -9` is the broker's own.
+SIGTERM stops it cleanly in about half a second (exit code 143).
+"""
+
+import base64
+import shutil
+import signal
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import psutil
+
+from whale_platform.embedded import jars, java, orphans
+from whale_platform.embedded.errors import EmbeddedError
+from whale_platform.settings import Settings
+
+STOP_SIGNAL = signal.SIGTERM
+
+# Measured with 800,000 messages in and out: 154 MB PSS and 3.3 s CPU, against 245 MB and 8 s with the second compiler
+# on; ready in 2 s. Heap in use stays under 100 MB; 256 leaves room for bursts.
+_JVM = (
+    *("-Xms64m", "-Xmx256m", "-Xss512k", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"),
+    *("-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"),
+    *("-Dorg.slf4j.simpleLogger.showDateTime=true", "-Dorg.slf4j.simpleLogger.showShortLogName=true"),
+    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",
+)
+
+_PROPERTIES = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller_port}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+log.dirs={data}
+auto.create.topics.enable=false
+group.initial.rebalance.delay.ms=0
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=2
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=2
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+share.coordinator.state.topic.num.partitions=1
+broker.heartbeat.interval.ms=500
+broker.session.timeout.ms=3000
+num.network.threads=2
+num.io.threads=4
+background.threads=2
+num.recovery.threads.per.data.dir=2
+log.segment.bytes=134217728
+log.retention.check.interval.ms=60000
+log.cleaner.dedupe.buffer.size=16777216
+"""
+
+
+def prepare(settings: Settings) -> None:
+    """Write the configuration; end orphans; format once. Raises EmbeddedError with one line where that fails."""
+    folder = _folder(settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    orphans.end(lambda process: _serves(process, folder))
+    shutil.rmtree(folder / "tmp", ignore_errors=True)
+    (folder / "tmp").mkdir()
+    _configure(settings, folder / "server.properties", folder / "data")
+    if not (folder / "data").exists():
+        _format(settings, folder)
+
+
+def command(settings: Settings) -> list[str]:
+    """What to run; the broker stays in the foreground, logs warnings to stderr and ends with its parent."""
+    folder = _folder(settings)
+    leash = [sys.executable, "-m", "whale_platform.supervision.leash", STOP_SIGNAL.name]
+    return [*leash, *_java(settings, folder), "kafka.Kafka", str(folder / "server.properties")]
+
+
+def _folder(settings: Settings) -> Path:
+    return settings.home.resolve() / "kafka"
+
+
+def _java(settings: Settings, folder: Path) -> list[str]:
+    binary, classpath = java.java_binary(settings.tools), jars.broker_classpath(settings.tools)
+    return [str(binary), *_JVM, f"-Djava.io.tmpdir={folder / 'tmp'}", "-cp", classpath]
+
+
+def _configure(settings: Settings, path: Path, data: Path) -> None:
+    fresh = path.with_suffix(".new")
+    ports = {"port": settings.kafka_port, "controller_port": settings.kafka_controller_port}
+    fresh.write_text(_PROPERTIES.format(data=data, **ports))
+    fresh.replace(path)
+
+
+def _format(settings: Settings, folder: Path) -> None:
+    unfinished = folder / "data.new"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    _configure(settings, folder / "format.properties", unfinished)
+    cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    storage_tool = [*_java(settings, folder), "kafka.tools.StorageTool", "format", "--cluster-id", cluster_id]
+    done = subprocess.run(
+        [*storage_tool, "--config", str(folder / "format.properties")], capture_output=True, text=True, timeout=120
+    )
+    if done.returncode:
+        said = (done.stderr.strip() or done.stdout.strip()).splitlines()
+        raise EmbeddedError(f"Kafka's storage could not be formatted in {folder}: {said[-1] if said else 'no reason'}")
+    unfinished.rename(folder / "data")
+
+
+def _serves(process: psutil.Process, folder: Path) -> bool:
+    return str(folder / "server.properties") in process.cmdline()

@@ -1,0 +1,32 @@
+"""Ending what a killed supervisor left behind in a server's folder, before a new server starts there.
+
+Servers get a signal when their supervisor dies and need a moment to stop; a hung one never does. Only the holder of
+the home's lease may call this: whatever else lives in the folder then belongs to nobody.
+"""
+
+from collections.abc import Callable
+
+import psutil
+
+from whale_platform.embedded.errors import EmbeddedError
+
+GRACE_S = 8.0  # a clean stop of either server takes under 1 s; a checkpoint on a slow disk some more
+
+
+def end(belongs: Callable[[psutil.Process], bool], grace_s: float = GRACE_S) -> list[int]:
+    """Wait for the processes that belong to stop, then kill them; their pids. Raises EmbeddedError if one stays."""
+    found = [process for process in psutil.process_iter() if _asks(belongs, process)]
+    _, alive = psutil.wait_procs(found, timeout=grace_s)
+    for process in alive:
+        process.kill()
+    _, alive = psutil.wait_procs(alive, timeout=grace_s)
+    if alive:
+        raise EmbeddedError(f"process {alive[0].pid} of an earlier run can't be ended: end it, then start again")
+    return [process.pid for process in found]
+
+
+def _asks(belongs: Callable[[psutil.Process], bool], process: psutil.Process) -> bool:
+    try:
+        return belongs(process)
+    except (psutil.Error, OSError):  # gone meanwhile, or another user's: not ours
+        return False

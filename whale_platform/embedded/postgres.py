@@ -1,0 +1,129 @@
+"""The embedded Postgres: TCP on 127.0.0.1 only, scram passwords, data in `HOME/postgres`.
+
+The data folder is made under another name and renamed when the database stands in it, so a kill in the middle leaves
+nothing that is taken as good. Recovery after `kill -9` is Postgres's own; what it can't do itself, wait for orphaned
+backends and drop a stale postmaster.pid, `prepare` does. The password never stands on a command line.
+"""
+
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import unquote
+
+from whale_platform.embedded import orphans, postgres_binaries
+from whale_platform.embedded.errors import EmbeddedError
+from whale_platform.settings import Settings
+
+STOP_SIGNAL = signal.SIGINT  # fast: ends sessions and checkpoints; SIGTERM would wait for the clients to leave
+
+_CONFIG = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "max_connections": "60",
+    "shared_buffers": "64MB",
+    "maintenance_work_mem": "32MB",
+    "max_worker_processes": "4",
+    "max_parallel_workers": "2",
+    "autovacuum_max_workers": "2",
+    "jit": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "max_wal_size": "512MB",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_statement": "none",
+    "log_min_error_statement": "panic",
+    "log_checkpoints": "off",
+}
+
+
+def prepare(settings: Settings) -> None:
+    """End orphans; make password and data folder where missing. Raises EmbeddedError with one line where that fails."""
+    data, binaries = _data(settings), _binaries(settings)
+    data.parent.mkdir(parents=True, exist_ok=True)
+    orphans.end(lambda process: process.name().startswith("postgres") and Path(process.cwd()) == data)
+    fresh_password = not settings.password_file.exists()
+    if fresh_password:
+        _write_secret(settings.password_file, secrets.token_urlsafe(24))
+    if not data.exists():
+        _initialise(data, binaries, settings.password_file)
+        return
+    _check_version(data, binaries)
+    (data / "postmaster.pid").unlink(missing_ok=True)
+    if fresh_password:
+        password = settings.password_file.read_text().strip()
+        _single_user(binaries, data, f"ALTER ROLE whale PASSWORD '{password}'")
+
+
+def command(settings: Settings) -> list[str]:
+    """What to run; the server stays in the foreground, logs to stderr and ends with its parent."""
+    binaries = _binaries(settings)
+    leash = [sys.executable, "-m", "whale_platform.supervision.leash", STOP_SIGNAL.name]
+    values = {**_CONFIG, "port": str(settings.postgres_port)}
+    options = [part for name, value in values.items() for part in ("-c", f"{name}={value}")]
+    # The leash stands inside the user namespace: entering one would cut it.
+    return [*postgres_binaries.as_user(), *leash, str(binaries / "postgres"), "-D", str(_data(settings)), *options]
+
+
+def psql_command(settings: Settings, args: list[str]) -> tuple[list[str], dict[str, str]]:
+    """Arguments and environment of psql on the platform's database; the password stands in the environment only."""
+    scheme, _, rest = settings.dsn().partition("://")
+    user, at, place = rest.rpartition("@")
+    name, _, password = user.partition(":")
+    psql = _binaries(settings) / "psql"
+    environment = {**os.environ, **({"PGPASSWORD": unquote(password)} if password else {})}
+    return [str(psql), "--dbname", f"{scheme}://{name}{at}{place}", *args], environment
+
+
+def _data(settings: Settings) -> Path:
+    return settings.home.resolve() / "postgres"
+
+
+def _binaries(settings: Settings) -> Path:
+    version = _data(settings) / "PG_VERSION"
+    return postgres_binaries.find(settings.pg_bin, version.read_text().strip() if version.exists() else None)
+
+
+def _write_secret(path: Path, text: str) -> None:
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text + "\n")
+    fresh.replace(path)
+
+
+def _initialise(data: Path, binaries: Path, password_file: Path) -> None:
+    unfinished = data.with_name("postgres.new")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    initdb = [str(binaries / "initdb"), "-D", str(unfinished), "-U", "whale", "--pwfile", str(password_file)]
+    _run([*initdb, "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"])
+    _single_user(binaries, unfinished, "CREATE DATABASE whale")
+    unfinished.rename(data)
+
+
+def _single_user(binaries: Path, data: Path, sql: str) -> None:
+    _run([str(binaries / "postgres"), "--single", "-j", "-D", str(data), "template1"], sql + ";\n\n")
+
+
+def _run(program: list[str], said: str = "") -> None:
+    done = subprocess.run(
+        [*postgres_binaries.as_user(), *program], input=said, capture_output=True, text=True, timeout=120
+    )
+    wrong = [line for line in done.stderr.splitlines() if any(word in line for word in ("ERROR", "FATAL", "error:"))]
+    if done.returncode or wrong:
+        reason = (wrong or done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        raise EmbeddedError(f"Postgres could not be set up ({Path(program[0]).name}): {reason}")
+
+
+def _check_version(data: Path, binaries: Path) -> None:
+    made_by = (data / "PG_VERSION").read_text().strip()
+    here = postgres_binaries.major(binaries)
+    if made_by != here:
+        raise EmbeddedError(
+            f"{data} was made by Postgres {made_by}, but {binaries} is Postgres {here}: "
+            f"set WHALE_PG_BIN to a Postgres {made_by} bin folder, or start with another --home"
+        )

@@ -1,0 +1,41 @@
+"""`python -m whale_platform.embedded.setup`: the part of the set-up that needs the environment: Java and the jars.
+
+Run by `./whale`. The stamp is written last, so a set-up that was killed is gone through again.
+"""
+
+import errno
+import sys
+
+from whale_platform.embedded import jars, java
+from whale_platform.embedded.errors import EmbeddedError
+from whale_platform.settings import Settings
+
+
+def main() -> int:
+    """0 when Java and every jar are there; 1 with one line on stderr otherwise."""
+    tools = Settings().tools
+    try:
+        tools.mkdir(parents=True, exist_ok=True)
+        home = java.java_home(tools)
+        _report(f"Java: {home}{' (bundled)' if home == tools / 'java' else ''}")
+        jars.ensure(tools, _report)
+        stamp = tools / "jars" / "stamp"
+        stamp.with_suffix(".new").write_text(jars.sha256(jars.LIST) or "")
+        stamp.with_suffix(".new").replace(stamp)
+    except EmbeddedError as error:
+        print(f"whale: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        print(f"whale: the disk under {tools} is full: free some space and run ./whale again", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _report(line: str) -> None:
+    print(f"whale: {line}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
