@@ -9,17 +9,21 @@ because skipping a message would silently break the id order of the topic.
 import threading
 from collections.abc import Callable
 
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 MAX_MESSAGES = 200_000
 MAX_KBYTES = 131_072
-Delivered = Callable[[str, int, int], None]
+Delivered = Callable[[int, int], None]
+
+
+class ProducerStopped(Exception):
+    """Nothing can be sent any more: the producer was closed, or is broken for good (the message says why)."""
 
 
 class TradeProducer:
-    """Sends bytes to topics. Thread-safe. `delivered(topic, partition, offset)` is called from `poll`'s thread."""
+    """Sends bytes to topics. Thread-safe."""
 
-    def __init__(self, bootstrap: str, client_id: str, delivered: Delivered | None = None, linger_ms: float = 2.0) -> None:
+    def __init__(self, bootstrap: str, client_id: str, linger_ms: float = 2.0) -> None:
         self._producer = Producer(
             {
                 "bootstrap.servers": bootstrap,
@@ -33,41 +37,67 @@ class TradeProducer:
                 "queue.buffering.max.kbytes": MAX_KBYTES,
                 "message.max.bytes": 1_000_000,
                 "reconnect.backoff.max.ms": 1_000,
-                "log_level": 3,
+                "log_level": 2,
                 "error_cb": self._on_error,
             }
         )
-        self._delivered = delivered
         self.fatal: str | None = None
+        self._refusing = False
         self._stop = threading.Event()
         self._poller = threading.Thread(target=self._poll, name="producer-poll", daemon=True)
         self._poller.start()
 
     def send(self, topic: str, key: bytes, value: bytes) -> None:
-        """Queue one message; blocks while the queue is full. Raises RuntimeError once the producer is fatally broken."""
-        while True:
-            if self.fatal:
-                raise RuntimeError(self.fatal)
-            try:
-                self._producer.produce(topic, value, key, on_delivery=self._on_delivery)
-                return
-            except BufferError:
-                self._stop.wait(0.005)
+        """Queue one message; blocks while the queue is full. Raises ProducerStopped."""
+        self._send(topic, key, value, self._on_delivery)
+
+    def channel(self, topic: str, key: bytes, delivered: Delivered) -> Callable[[bytes], None]:
+        """A `send` for one key; `delivered(partition, offset)` is called in sending order, from another thread."""
+
+        def on_delivery(error: KafkaError | None, message: Message) -> None:
+            if error is not None:
+                self._on_delivery(error, message)
+            else:
+                delivered(message.partition(), message.offset())
+
+        def send(value: bytes) -> None:
+            self._send(topic, key, value, on_delivery)
+
+        return send
 
     def depth(self) -> int:
-        """Messages queued or in flight."""
+        """Messages queued or in flight, and delivery reports not yet called."""
         return len(self._producer)
 
     def flush(self, timeout_s: float) -> int:
         """Wait for delivery of what is queued; returns how many messages are still undelivered."""
         return int(self._producer.flush(timeout_s))
 
+    def refuse(self) -> None:
+        """Take nothing more: whoever waits for room in the queue gets ProducerStopped."""
+        self._refusing = True
+
     def close(self, timeout_s: float = 5.0) -> int:
         """Flush and stop; returns what was left undelivered (the topic's tail tells the next start where to go on)."""
+        self.refuse()
         left = self.flush(timeout_s)
         self._stop.set()
         self._poller.join(2)
         return left
+
+    def _send(
+        self, topic: str, key: bytes, value: bytes, on_delivery: Callable[[KafkaError | None, Message], None]
+    ) -> None:
+        while True:
+            if self.fatal or self._refusing:
+                raise ProducerStopped(self.fatal or "the producer is closed")
+            try:
+                self._producer.produce(topic, value, key, on_delivery=on_delivery)
+                return
+            except BufferError:
+                self._stop.wait(0.005)
+            except KafkaException as error:
+                self.fatal = f"Kafka can't take a message of {topic}: {error.args[0].str()}"
 
     def _poll(self) -> None:
         while not self._stop.is_set():
@@ -76,8 +106,6 @@ class TradeProducer:
     def _on_delivery(self, error: KafkaError | None, message: Message) -> None:
         if error is not None:
             self.fatal = f"Kafka refused a message of {message.topic()}: {error.str()}"
-        elif self._delivered is not None:
-            self._delivered(message.topic(), message.partition(), message.offset())
 
     def _on_error(self, error: KafkaError) -> None:
         if error.fatal():

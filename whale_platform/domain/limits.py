@@ -15,12 +15,18 @@ MAX_NOTIONAL = Decimal("1e12")
 MAX_DECIMALS = 18
 FUTURE_US = 60_000_000
 EARLIEST_US = 1_230_768_000_000_000  # 2009-01-01: before the first bitcoin nothing traded
+_EIGHT = Decimal("1e-8")
 
 
 def decimals(number: Decimal) -> int:
     """Digits after the point, without trailing zeros."""
     exponent = number.normalize().as_tuple().exponent
     return max(0, -exponent) if isinstance(exponent, int) else MAX_DECIMALS + 1
+
+
+def _few_decimals(price: Decimal, quantity: Decimal) -> bool:
+    """Quick and sure where true: both are written with the 8 decimals of the large exchanges."""
+    return price.same_quantum(_EIGHT) and quantity.same_quantum(_EIGHT)
 
 
 def absurdity(trade: Trade, now_us: int) -> str | None:
@@ -34,7 +40,7 @@ def absurdity(trade: Trade, now_us: int) -> str | None:
         return f"quantity {quantity} outside 0 to {MAX_QUANTITY}"
     if trade.notional > MAX_NOTIONAL:
         return f"notional {trade.notional} above {MAX_NOTIONAL}"
-    if decimals(price) + decimals(quantity) > MAX_DECIMALS:
+    if not _few_decimals(price, quantity) and decimals(price) + decimals(quantity) > MAX_DECIMALS:
         return f"price {price} and quantity {quantity} have more than {MAX_DECIMALS} decimals together"
     if trade.trade_id < 0:
         return f"negative trade id {trade.trade_id}"

@@ -49,10 +49,8 @@ class Trade:
 
     @property
     def usd_via(self) -> str | None:
-        """How `notional_usd` was converted: `USD` (none needed), `peg:USDT` (one coin taken as one dollar), else None."""
-        if self.quote == "USD":
-            return "USD"
-        return f"peg:{self.quote}" if self.quote in PEGGED else None
+        """How `notional_usd` is converted: `USD` (not at all), `peg:USDT` (one coin taken as a dollar), else None."""
+        return usd_via(self.quote)
 
     @property
     def notional_usd(self) -> Decimal | None:
@@ -61,3 +59,10 @@ class Trade:
 
 
 PEGGED = frozenset({"USDT", "USDC", "FDUSD", "TUSD", "USDP", "BUSD", "DAI", "PYUSD"})
+
+
+def usd_via(quote: str) -> str | None:
+    """How an amount in `quote` becomes US dollars; None where there is no rate for it here."""
+    if quote == "USD":
+        return "USD"
+    return f"peg:{quote}" if quote in PEGGED else None
