@@ -1,1 +1,1 @@
-"""Spark: raw trades in, one-minute windows and whale alerts out, Kafka to Kafka. pyspark lives here and nowhere else."""
+"""Spark: raw trades in, one-minute windows and whale alerts out, Kafka to Kafka. pyspark lives here alone."""

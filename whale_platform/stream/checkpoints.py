@@ -48,41 +48,51 @@ def folder(home: Path, query: str, mode: str, version: int) -> Path:
     return home / "checkpoints" / query / f"{mode}-v{version}"
 
 
+def remedy(query: str) -> str:
+    """What to do about a checkpoint that is of no use any more."""
+    return f"Run `whale checkpoint reset {query}`: the topic is read again from its start; rows are only ever upserted."
+
+
 def prepare(home: Path, label: Label, earliest: dict[int, int]) -> Path:
     """The folder to hand to Spark, new or fit. `earliest`: {partition: first offset still in the topic}.
 
     Raises Unfit where the topic or cluster is another, or offsets have expired that Spark has not read.
     """
     path = folder(home, label.query, label.mode, label.version)
-    remedy = f"Run `whale checkpoint reset {label.query}`: the topic is read again from its start, and rows are only ever upserted."
-    if not path.exists():
-        path.mkdir(parents=True)
+    path.mkdir(parents=True, exist_ok=True)
+    if not any(path.iterdir()):
         (path / LABEL).write_text(json.dumps(asdict(label), indent=1))
-        return path
-    found = inspect(path)
+    problem = misfit(inspect(path), label, earliest)
+    if problem:
+        raise Unfit(f"{problem} {remedy(label.query)}")
+    return path
+
+
+def misfit(found: Checkpoint, label: Label, earliest: dict[int, int]) -> str | None:
+    """Why `found` can't be gone on with as `label`, in one sentence; None where it can."""
     if found.label is None:
-        if any(path.iterdir()):
-            raise Unfit(f"the checkpoint {path} has no readable label, so nobody can say which topic it belongs to. {remedy}")
-        (path / LABEL).write_text(json.dumps(asdict(label), indent=1))
-        return path
+        return f"The checkpoint {found.path} has no readable label, so nobody can say which topic it belongs to."
     if found.label.cluster_id != label.cluster_id:
-        raise Unfit(
-            f"the checkpoint of query {label.query} belongs to Kafka cluster {found.label.cluster_id}, but the broker is "
-            f"cluster {label.cluster_id}. Point WHALE_KAFKA_BOOTSTRAP back to the old cluster, or give it up. {remedy}"
+        return (
+            f"The checkpoint of query {label.query} belongs to Kafka cluster {found.label.cluster_id}, but the broker "
+            f"is cluster {label.cluster_id}: point WHALE_KAFKA_BOOTSTRAP back to the old one, or give it up."
         )
     if found.label.topic_id != label.topic_id:
-        raise Unfit(
-            f"topic {label.topic} was deleted and made again since the checkpoint of query {label.query}: its offsets "
-            f"mean other trades now. {remedy}"
+        return (
+            f"Topic {label.topic} was deleted and made again since the checkpoint of query {label.query}: its offsets "
+            "mean other trades now."
         )
-    lost = {part: (place, earliest[part]) for part, place in found.offsets.items() if place < earliest.get(part, 0)}
+    lost = [
+        f"partition {part} offsets {place} to {earliest[part] - 1}"
+        for part, place in sorted(found.offsets.items())
+        if place < earliest.get(part, 0)
+    ]
     if lost:
-        ranges = ", ".join(f"partition {part} offsets {first} to {last - 1}" for part, (first, last) in sorted(lost.items()))
-        raise Unfit(f"retention has deleted trades that query {label.query} had not read: {ranges} of {label.topic}. {remedy}")
-    gone = set(found.offsets) - set(earliest)
+        return f"Retention deleted trades of {label.topic} that query {label.query} had not read: {', '.join(lost)}."
+    gone = sorted(set(found.offsets) - set(earliest))
     if gone:
-        raise Unfit(f"topic {label.topic} has lost partitions {sorted(gone)} that query {label.query} had read. {remedy}")
-    return path
+        return f"Topic {label.topic} has lost partitions {gone} that query {label.query} had read."
+    return None
 
 
 def inspect(path: Path) -> Checkpoint:
@@ -108,7 +118,7 @@ def listing(home: Path, query: str | None = None) -> list[Checkpoint]:
 
 
 def archive(home: Path, query: str) -> list[Path]:
-    """Move every live checkpoint of `query` aside; returns the new places. The next start begins at the topic's start."""
+    """Move every live checkpoint of `query` aside; returns the new places. The next start reads the topic anew."""
     moved = []
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     for path in sorted((home / "checkpoints" / query).glob("*")):

@@ -16,7 +16,7 @@ _LAG_BEANS = "kafka.consumer:type=consumer-fetch-manager-metrics,topic=*,partiti
 
 
 def numbers(queries: dict[str, StreamingQuery]) -> dict[str, Any]:
-    """{`<query>_rows`, `<query>_batch`, `<query>_batch_ms`, `late_dropped`} of the last batch; empty before the first."""
+    """{`<query>_rows`, `<query>_batch`, `<query>_batch_ms`, …} of the last batch; empty before the first."""
     out: dict[str, Any] = {}
     for name, query in queries.items():
         last = query.lastProgress

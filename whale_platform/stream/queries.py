@@ -47,7 +47,9 @@ def locate(settings: Settings) -> Place | None:
     return Place(topics.cluster_id(settings.bootstrap), found[RAW_TRADES].topic_id, earliest)
 
 
-def start(session: SparkSession, settings: Settings, place: Place, file: ThresholdFile, run_id: str) -> dict[str, StreamingQuery]:
+def start(
+    session: SparkSession, settings: Settings, place: Place, file: ThresholdFile, run_id: str
+) -> dict[str, StreamingQuery]:
     """Start both queries. Raises Unfit, before anything runs, where a checkpoint does not fit."""
     folders = {
         query: checkpoints.prepare(
@@ -86,10 +88,9 @@ def start(session: SparkSession, settings: Settings, place: Place, file: Thresho
 def explain(error: Any, query: str) -> str | None:
     """What a failed query's error means for a person, where starting it again can't help; else None."""
     text = str(error)
-    remedy = f"Run `whale checkpoint reset {query}`: the topic is read again from its start, and rows are only ever upserted."
     for sign, meaning in _HOPELESS.items():
         if sign in text:
-            return f"query {query} stopped: {meaning}. {remedy}"
+            return f"query {query} stopped: {meaning}. {checkpoints.remedy(query)}"
     return None
 
 
@@ -119,5 +120,3 @@ def _source(session: SparkSession, settings: Settings) -> DataFrame:
     if settings.stream_mode == "microbatch":
         reader = reader.option("maxOffsetsPerTrigger", "500000")
     return reader.load()
-
-

@@ -5,9 +5,13 @@ ends on any failed query: the supervisor starts it again and Spark resumes from 
 updates again, never gaps.
 """
 
+import contextlib
 import threading
+from collections.abc import Callable
 from typing import Any
 
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
@@ -45,7 +49,7 @@ def main(context: ServiceContext) -> int:
     except Unfit as unfit:
         return context.blocked(str(unfit))
     finally:
-        spark.stop()
+        _quietly(spark.stop)
 
 
 def _wait_for_topics(context: ServiceContext) -> queries.Place | None:
@@ -84,8 +88,13 @@ def _watch(context: ServiceContext, spark: SparkSession, running: dict[str, Stre
         context.beat.numbers.update(now, late_dropped=late, lag=progress.lag(spark))
     context.tell("stopping")
     for query in running.values():
-        query.stop()
+        _quietly(query.stop)
     return codes.CLEAN
+
+
+def _quietly(stop: Callable[[], None]) -> None:
+    with contextlib.suppress(PySparkException, Py4JError, OSError):  # the JVM may be gone already
+        stop()
 
 
 def _failed(context: ServiceContext, name: str, query: StreamingQuery) -> int:

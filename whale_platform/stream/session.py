@@ -16,6 +16,8 @@ JVM_OPTIONS = (
     "-XX:-UsePerfData",
     "-XX:CICompilerCount=2",
     "-Djava.net.preferIPv4Stack=true",
+    # progress.lag reads the Kafka consumers' lag through JMX, whose server class no module exports.
+    "--add-exports=java.management/com.sun.jmx.mbeanserver=ALL-UNNAMED",
 )
 
 
@@ -72,6 +74,6 @@ def slots_missing(session: SparkSession, topic_partitions: int, shuffle_partitio
     if slots >= needed:
         return None
     return (
-        f"the raw topic has {topic_partitions} partitions, so the queries hold {needed} task slots, but Spark has {slots}: "
-        f"set WHALE_SPARK_MASTER=local[{needed}] or give the cluster more cores"
+        f"the raw topic has {topic_partitions} partitions, so the queries hold {needed} task slots, but Spark has "
+        f"{slots}: set WHALE_SPARK_MASTER=local[{needed}] or give the cluster more cores"
     )

@@ -1,0 +1,158 @@
+"""The one definition of window and whale, held against a plain Python fold of the same trades, to the last digit."""
+
+import json
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from whale_platform.domain import codec
+from whale_platform.domain.limits import absurdity
+from whale_platform.domain.trade import EXACT, Trade
+from whale_platform.settings import Settings
+from whale_platform.stream import session, transforms
+
+pytestmark = pytest.mark.server
+MINUTE = 60_000_000
+START = 1_723_161_254_000_000
+
+
+@pytest.fixture(scope="module")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    built = session.build(
+        Settings(home=tmp_path_factory.mktemp("home"), spark_master="local[2]", spark_driver_memory="512m")
+    )
+    yield built
+    built.stop()
+
+
+def some_trades(count: int) -> list[Trade]:
+    """Seeded trades over several symbols and minutes, with the widest and narrowest numbers that pass the limits."""
+    dice = random.Random(7)
+    prices = ["0.000000000001", "1000000000", "123675.26", "61837.63", "0.00001305", "99999.99999999", "1"]
+    sizes = ["0.00000001", "123456789.12345678", "985", "0.5", "0.00001"]
+    ids: dict[str, int] = defaultdict(lambda: 3_735_683_259)
+    out: list[Trade] = []
+    while len(out) < count:
+        symbol = dice.choice(["BTCUSDT", "ETHUSDT", "SKL-BTC"])
+        trade = Trade(
+            exchange=dice.choice(["binance", "coinbase"]),
+            symbol=symbol,
+            base="X",
+            quote="BTC" if symbol == "SKL-BTC" else "USDT",
+            trade_id=ids[symbol],
+            price=Decimal(dice.choice(prices)),
+            quantity=Decimal(dice.choice(sizes)),
+            side=dice.choice(["buy", "sell"]),
+            event_time=START + dice.randrange(5 * MINUTE),
+            received_time=START + dice.randrange(5 * MINUTE),
+        )
+        if absurdity(trade, START + 10 * MINUTE) is None:
+            ids[symbol] += 1
+            out.append(trade)
+    return out
+
+
+def total(numbers: Iterable[Decimal]) -> Decimal:
+    """An exact sum: the default context would round beyond 28 digits."""
+    return reduce(EXACT.add, numbers, Decimal(0))
+
+
+def parsed(spark: SparkSession, values: list[bytes]) -> DataFrame:
+    return transforms.trades(spark.createDataFrame([(value.decode(),) for value in values], "value string"))
+
+
+def test_windows_equal_a_plain_fold_to_the_last_digit(spark: SparkSession) -> None:
+    trades = some_trades(2_000)
+    groups: dict[tuple[str, str, int], list[Trade]] = defaultdict(list)
+    for trade in trades:
+        groups[trade.exchange, trade.symbol, trade.event_time // MINUTE * MINUTE].append(trade)
+
+    rows = transforms.windows(parsed(spark, [codec.encode(trade) for trade in trades]), "10 minutes", "run-1").collect()
+
+    assert len(rows) == len(groups)
+    for row in rows:
+        body = json.loads(row.value)
+        fills = sorted(groups[body["exchange"], body["symbol"], body["window_start"]], key=lambda trade: trade.trade_id)
+        assert row.key == f"{body['exchange']}:{body['symbol']}"
+        expected: dict[str, Any] = {
+            "open": fills[0].price,
+            "close": fills[-1].price,
+            "high": max(fill.price for fill in fills),
+            "low": min(fill.price for fill in fills),
+            "price_sum": total(fill.price for fill in fills),
+            "volume": total(fill.quantity for fill in fills),
+            "notional": total(fill.notional for fill in fills),
+            "buy_volume": total(fill.quantity for fill in fills if fill.side == "buy"),
+            "sell_volume": total(fill.quantity for fill in fills if fill.side == "sell"),
+        }
+        assert {name: Decimal(body[name]) for name in expected} == expected
+        assert body["trade_count"] == len(fills)
+        assert (body["first_trade_id"], body["last_trade_id"]) == (fills[0].trade_id, fills[-1].trade_id)
+        assert body["last_event_time"] == max(fill.event_time for fill in fills)
+        assert (body["v"], body["source"], body["run_id"]) == (1, "live", "run-1")
+
+
+def thresholds(spark: SparkSession, folder: Path, table: dict[str, str]) -> Any:
+    file = folder / "thresholds.json"
+    file.write_text(json.dumps(table))
+    return (
+        spark.read.text(str(file), wholetext=True)
+        .select(F.from_json("value", f"map<string,{transforms.DECIMAL}>"))
+        .scalar()
+    )
+
+
+def test_whales_are_the_fills_at_or_over_the_most_specific_threshold(spark: SparkSession, tmp_path: Path) -> None:
+    table = {"*:*": "100000", "*:ETHUSDT": "50000", "coinbase:*": "70000", "binance:ETHUSDT": "61837.63"}
+    trades = some_trades(2_000)
+
+    def threshold(trade: Trade) -> Decimal:
+        names = (f"{trade.exchange}:{trade.symbol}", f"*:{trade.symbol}", f"{trade.exchange}:*", "*:*")
+        return Decimal(next(table[name] for name in names if name in table))
+
+    expected = {
+        (trade.exchange, trade.symbol, trade.trade_id): (trade.notional_usd, threshold(trade))
+        for trade in trades
+        if trade.notional_usd is not None and trade.notional_usd >= threshold(trade)
+    }
+    assert any(usd == limit for usd, limit in expected.values()), "the case of exactly the threshold must occur"
+
+    rows = transforms.alerts(
+        parsed(spark, [codec.encode(trade) for trade in trades]), thresholds(spark, tmp_path, table), "run-1"
+    ).collect()
+
+    bodies = [json.loads(row.value) for row in rows]
+    assert {row.topic for row in rows} == {"whale_alerts"}
+    assert all(body["kind"] == "single_trade" for body in bodies)
+    found = {
+        (body["exchange"], body["symbol"], body["trade_id"]): (
+            Decimal(body["notional_usd"]),
+            Decimal(body["threshold_usd"]),
+        )
+        for body in bodies
+    }
+    assert len(bodies) == len(found)
+    assert found == expected
+
+
+def test_a_raw_message_that_does_not_parse_becomes_a_dead_letter(spark: SparkSession, tmp_path: Path) -> None:
+    good = some_trades(1)[0]
+    other_version = codec.encode(good).replace(b'"v":1', b'"v":2')
+    values = [b"{", b"null", b"[]", other_version, codec.encode(good)]
+
+    frame = parsed(spark, values)
+    letters = transforms.alerts(frame, thresholds(spark, tmp_path, {"*:*": "1e30"}), "run-1").collect()
+
+    assert {row.topic for row in letters} == {"trade_dead_letters"}
+    assert {json.loads(row.value)["frame"] for row in letters} == {value.decode() for value in values[:-1]}
+    assert [json.loads(row.value)["trade_count"] for row in transforms.windows(frame, "10 minutes", "r").collect()] == [
+        1
+    ]
