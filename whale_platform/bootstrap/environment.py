@@ -1,0 +1,146 @@
+"""The environment `.venv`: made from a hashed lock by uv, skipped when current, made anew when it was left half-made.
+
+The stamp is removed before the first change and written after the last, so a kill at any moment leaves either a
+whole environment or one without a stamp, which is thrown away (downloads are kept by uv). One `./whale` at a time
+sets up; others wait for it.
+"""
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from whale_platform.bootstrap import tool
+from whale_platform.bootstrap.places import Places, SetupFailed
+
+Kind = Literal["run", "dev"]
+NEEDED_BYTES = 2_500_000_000  # measured: environment 0.8 GB, uv's cache 1.4 GB beside it, jars 0.06 GB
+
+
+def ensure(places: Places, kind: Kind) -> None:
+    """Set up what is missing. Raises SetupFailed with one line."""
+    if environment_current(places, kind) and tools_current(places):
+        return
+    try:
+        _set_up(places, kind)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise SetupFailed("the disk is full: free some space and run ./whale again") from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise SetupFailed(
+                f"can't write {error.filename or places.root}: make the checkout yours (no root)"
+            ) from error
+        raise
+
+
+def environment_current(places: Places, kind: Kind) -> bool:
+    """Whether `.venv` is whole, made from today's lock of `kind` (or of dev, which holds run's) and at this place."""
+    stamp = _read_stamp(places)
+    return (
+        stamp.get("kind") in (kind, "dev")
+        and stamp.get("root") == str(places.root)
+        and stamp.get("lock") == _digest(places.lock_file(stamp["kind"]))
+        and places.python.exists()
+    )
+
+
+def tools_current(places: Places) -> bool:
+    """Whether Java and the jars were set up for today's list."""
+    try:
+        return places.jar_stamp.read_text() == _digest(places.jar_list)
+    except OSError:
+        return False
+
+
+def _set_up(places: Places, kind: Kind) -> None:
+    for folder in (places.tools, places.state):
+        folder.mkdir(parents=True, exist_ok=True)
+    with _alone(places):
+        if not environment_current(places, kind):
+            if not places.venv.exists():  # going on with a half-made one needs less, by an amount nobody knows
+                _check_disk(places)
+            _make_environment(places, find_uv(places), kind)
+        if not tools_current(places):
+            setup = [str(places.python), "-P", "-m", "whale_platform.embedded.setup"]
+            if subprocess.run(setup, cwd=places.root, env={**os.environ, "WHALE_TOOLS": str(places.tools)}).returncode:
+                raise SetupFailed("set-up is not complete: see the line above")
+
+
+def find_uv(places: Places) -> Path:
+    """uv on the path, or in `.tools`, fetched there with pip where needed. Raises SetupFailed."""
+    fetched = places.root / ".tools" / "bin" / "uv"
+    for candidate in (shutil.which("uv"), fetched):
+        if candidate is not None and _works(candidate, "--version"):
+            return Path(candidate)
+    folder = fetched.parent.parent
+    shutil.rmtree(folder, ignore_errors=True)
+    python = Path(sys.executable)
+    if not _works(python, "-m", "pip", "--version"):
+        if not _works(python, "-m", "venv", folder / "pip"):
+            raise SetupFailed("neither uv nor pip is here: install one (as python3-pip) and run ./whale again")
+        python = folder / "pip" / "bin" / "python"
+    install = [python, "-m", "pip", "install", "--target", folder, "--disable-pip-version-check", "uv"]
+    tool.run(places, "fetching uv", install)
+    return fetched
+
+
+def _make_environment(places: Places, uv: Path, kind: Kind) -> None:
+    stamp = _read_stamp(places)
+    kind = "dev" if "dev" in (kind, stamp.get("kind")) else "run"
+    places.stamp.unlink(missing_ok=True)
+    if stamp.get("root") != str(places.root) or not places.python.exists():
+        shutil.rmtree(places.venv, ignore_errors=True)
+        tool.run(places, "making .venv", [uv, "venv", "--python", sys.executable, places.venv])
+    lock = places.lock_file(kind)
+    sync = [uv, "pip", "sync", "--python", places.python, "--require-hashes", lock]
+    tool.run(places, f"installing the packages of {lock.name} (some 700 MB)", sync)
+    for packages in places.venv.glob("lib/python*/site-packages"):
+        (packages / "whale_platform.pth").write_text(f"{places.root}\n")
+    fresh = places.stamp.with_suffix(".new")
+    fresh.write_text(json.dumps({"kind": kind, "root": str(places.root), "lock": _digest(lock)}))
+    fresh.replace(places.stamp)
+
+
+def _read_stamp(places: Places) -> dict[str, str]:
+    try:
+        stamp = json.loads(places.stamp.read_text())
+    except (OSError, ValueError):
+        return {}
+    return stamp if isinstance(stamp, dict) else {}
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _check_disk(places: Places) -> None:
+    free = shutil.disk_usage(places.root).free
+    if free < NEEDED_BYTES:
+        need = f"{NEEDED_BYTES / 1e9:.1f} GB"
+        raise SetupFailed(f"the set-up needs {need} of disk, {places.root} has {free / 1e9:.1f} GB free: make room")
+
+
+def _works(*argv: str | Path) -> bool:
+    try:
+        return subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True).returncode == 0
+    except OSError:
+        return False
+
+
+@contextmanager
+def _alone(places: Places) -> Iterator[None]:
+    with (places.state / "setup.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            tool.say("another ./whale is setting up here: waiting for it")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,61 @@
+"""Where the set-up keeps things in a checkout, and the error it ends with."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class SetupFailed(Exception):
+    """The set-up can't go on; the message is one clear line that says what to do."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """A checkout's folders and files; `root` is absolute, `tools` holds jars, the Java shim and the log."""
+
+    root: Path
+    tools: Path
+
+    @classmethod
+    def of(cls, root: Path) -> "Places":
+        """Those of a checkout; WHALE_TOOLS moves the tools."""
+        return cls(root, Path(os.environ.get("WHALE_TOOLS") or root / ".whale" / "tools").absolute())
+
+    @property
+    def state(self) -> Path:
+        """Where homes and the set-up's lock lie."""
+        return self.root / ".whale"
+
+    @property
+    def venv(self) -> Path:
+        """The environment."""
+        return self.root / ".venv"
+
+    @property
+    def python(self) -> Path:
+        """Its interpreter."""
+        return self.venv / "bin" / "python"
+
+    @property
+    def stamp(self) -> Path:
+        """Written when the environment is whole, removed before it is touched."""
+        return self.venv / "whale.json"
+
+    @property
+    def jar_stamp(self) -> Path:
+        """Written by embedded.setup when Java and every jar are there."""
+        return self.tools / "jars" / "stamp"
+
+    @property
+    def jar_list(self) -> Path:
+        """The list whose hash stands in the jar stamp."""
+        return self.root / "whale_platform" / "embedded" / "jars.toml"
+
+    @property
+    def log(self) -> Path:
+        """What the tools printed."""
+        return self.tools / "setup.log"
+
+    def lock_file(self, kind: str) -> Path:
+        """The hashed requirements of `kind` (run, dev)."""
+        return self.root / ("requirements.lock" if kind == "run" else "requirements-dev.lock")
