@@ -7,7 +7,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,11 +24,6 @@ def child_environment(name: str, home: Path, extra: Mapping[str, str]) -> dict[s
     path = os.pathsep.join(part for part in (str(ROOT), os.environ.get("PYTHONPATH", "")) if part)
     own = {"WHALE_LEASH": "stdin", "WHALE_SERVICE": name, "WHALE_HOME": str(home), "PYTHONUNBUFFERED": "1"}
     return {**os.environ, **extra, "PYTHONPATH": path, **own}
-
-
-def leashed(argv: Sequence[str], sig: str = "TERM") -> tuple[str, ...]:
-    """`argv` for a program that is not ours, to be sent `sig` when its supervisor dies."""
-    return (sys.executable, "-m", "whale_platform.supervision.leash", f"SIG{sig}", *argv)
 
 
 class ManagedProcess:

@@ -1,0 +1,6 @@
+"""`python -m whale_platform.cli`: what `./whale` hands over to."""
+
+from whale_platform.cli.app import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,215 @@
+"""The command line: options and help here, the work in the other files, imported only by the command that needs it."""
+
+import importlib.util
+import json
+import os
+import sys
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import typer.core
+
+from whale_platform.cli.errors import USER_ERROR, UserError
+from whale_platform.embedded.errors import EmbeddedError
+from whale_platform.homes import HomeError
+
+# Names of sub-commands and where their typer apps are; heavy ones are imported only when called.
+LATER = {"bench": "whale_platform.bench.app", "checkpoint": "whale_platform.cli.checkpoint"}
+
+HomeOption = Annotated[
+    Path | None,
+    typer.Option("--home", metavar="DIR", help="Folder of the platform's state (default: .whale here, or WHALE_HOME)."),
+]
+
+
+class Commands(typer.core.TyperGroup):
+    """Adds the sub-commands of LATER that this installation has."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """All names, also those not imported yet."""
+        return [*super().list_commands(ctx), *(name for name, module in LATER.items() if _there(module))]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Imports the sub-command where it is one of LATER."""
+        module = LATER.get(cmd_name)
+        if module is None or not _there(module):
+            return super().get_command(ctx, cmd_name)
+        command = typer.main.get_command(importlib.import_module(module).app)
+        command.name = cmd_name
+        return command
+
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Every large crypto trade seen within milliseconds, none lost, every number traceable.",
+)
+threshold = typer.Typer(no_args_is_help=True, help="What counts as a whale, in US dollars; taken up while running.")
+app.add_typer(threshold, name="threshold")
+
+
+@app.command()
+def up(
+    source: Annotated[
+        str | None, typer.Option(metavar="auto|live|simulator|replay", help="Where trades come from (default: auto).")
+    ] = None,
+    file: Annotated[list[Path] | None, typer.Option("--file", help="A recording to replay; repeat for more.")] = None,
+    speed: Annotated[float | None, typer.Option(help="Times as fast as recorded or generated.")] = None,
+    times: Annotated[
+        str | None, typer.Option(metavar="original|now", help="A replay's times: as recorded, or shifted to now.")
+    ] = None,
+    symbols: Annotated[str | None, typer.Option(help="Comma-separated: BTC, BTCUSDT or binance:BTCUSDT.")] = None,
+    rate: Annotated[float | None, typer.Option(help="The simulator's trades a second.")] = None,
+    home: HomeOption = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Return once every service is ready, and leave it running.")
+    ] = False,
+) -> None:
+    """Run everything: real trades from socket to Postgres. Ctrl-C stops it all in order."""
+    from whale_platform.cli import up as command
+    from whale_platform.cli.plan import Options
+
+    options = Options(source, tuple(file or ()), speed, times, symbols, rate, home)
+    raise typer.Exit(command.up(options, detach))
+
+
+@app.command()
+def down(home: HomeOption = None) -> None:
+    """Stop everything in order."""
+    from whale_platform.cli import run
+    from whale_platform.cli.context import current_home
+
+    there = current_home(home)
+    stopped = run.stop(there, lambda text: print(text, file=sys.stderr, flush=True))
+    print(f"whale: {'stopped' if stopped else 'nothing was running in'} {there.path}", file=sys.stderr)
+
+
+@app.command()
+def status(
+    home: HomeOption = None, as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False
+) -> None:
+    """How everything is. Exit code: 0 all ready, 3 not running, 4 something is not ready."""
+    from whale_platform.cli import state
+    from whale_platform.cli.context import current_home
+
+    now = state.snapshot(current_home(home))
+    if as_json:
+        print(json.dumps(now, indent=2))
+    else:
+        from rich.console import Console
+
+        from whale_platform.cli import screen
+
+        screen.show_status(Console(), now)
+    raise typer.Exit(state.exit_code(now))
+
+
+@app.command()
+def restart(service: str, home: HomeOption = None) -> None:
+    """Stop and start one service; also lifts what it was blocked by."""
+    from whale_platform.cli import control
+    from whale_platform.cli.context import current_home
+
+    control.restart(current_home(home), service)
+    print(f"whale: {service} is ready", file=sys.stderr)
+
+
+@app.command()
+def doctor(home: HomeOption = None) -> None:
+    """Check Java, memory, disk, ports and the exchanges; each finding with its fix. Exit code 1 if one is bad."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    from whale_platform import homes
+    from whale_platform.cli import doctor as command
+    from whale_platform.cli import state
+    from whale_platform.cli.context import build_settings, settings_of
+
+    folder = homes.base_folder(home)
+    there = homes.current(folder)
+    settings = settings_of(there) if there is not None else build_settings({"home": folder})
+    console, bad = Console(soft_wrap=True, highlight=False), False
+    for finding in command.findings(settings, state.snapshot(there) if there is not None else None):
+        bad = bad or finding.level == "bad"
+        fix = f"\n     -> {escape(finding.fix)}" if finding.fix else ""
+        console.print(f"{command.SIGNS[finding.level]} {finding.what:<9} {escape(finding.found)}{fix}")
+    raise typer.Exit(1 if bad else 0)
+
+
+@app.command()
+def logs(
+    service: str,
+    lines: Annotated[int, typer.Option("-n", min=0, help="How many of the last lines.")] = 50,
+    follow: Annotated[bool, typer.Option("-f", help="Go on with what comes.")] = False,
+    home: HomeOption = None,
+) -> None:
+    """The end of a service's log."""
+    from whale_platform.cli import logs as command
+    from whale_platform.cli.context import current_home
+
+    path = command.log_file(current_home(home).path, service)
+    for line in command.tail(path, lines):
+        print(line)
+    if follow:
+        sys.stdout.flush()
+        for line in command.follow(path):
+            print(line, flush=True)
+
+
+@app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []})
+def psql(context: typer.Context) -> None:
+    """Postgres's own shell on the platform's database; all arguments are psql's."""
+    from whale_platform.cli.context import current_home, settings_of
+    from whale_platform.embedded import postgres
+
+    argv, env = postgres.psql_command(settings_of(current_home(None)), context.args)
+    os.execvpe(argv[0], argv, env)
+
+
+@threshold.command("list")
+def threshold_list(home: HomeOption = None) -> None:
+    """Every threshold; the most specific one counts, `*` means any."""
+    from whale_platform.cli import thresholds
+    from whale_platform.cli.context import current_home, settings_of
+
+    for exchange, symbol, usd in thresholds.listed(settings_of(current_home(home))):
+        print(f"{exchange:<14} {symbol:<14} {usd:>18,f}")
+
+
+@threshold.command("set")
+def threshold_set(
+    symbol: str,
+    usd: str,
+    exchange: Annotated[str, typer.Option(help="One exchange's name; any by default.")] = "*",
+    home: HomeOption = None,
+) -> None:
+    """Set the threshold of SYMBOL (`*` for all) to USD."""
+    from whale_platform.cli import thresholds
+    from whale_platform.cli.context import current_home, settings_of
+
+    try:
+        amount = Decimal(usd)
+    except InvalidOperation:
+        raise UserError(f"{usd!a} is not an amount: write 100000 or 99999.50") from None
+    thresholds.change(settings_of(current_home(home)), exchange, symbol, amount)
+    print(f"whale: trades of {symbol} on {exchange} count from {amount:,f} USD on", file=sys.stderr)
+
+
+def main() -> None:
+    """Run; what the operator can mend is one line on stderr and exit code 2."""
+    try:
+        app()
+    except (UserError, HomeError, EmbeddedError) as error:
+        print(f"whale: {error}", file=sys.stderr)
+        sys.exit(USER_ERROR)
+
+
+def _there(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False

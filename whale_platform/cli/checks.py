@@ -1,0 +1,124 @@
+"""What must hold on this machine before anything is started; each failure is one line with the way out."""
+
+import os
+import shutil
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from whale_platform.cli.errors import UserError
+
+if TYPE_CHECKING:
+    from whale_platform.settings import Settings
+
+DISK_NEEDED = 1_000_000_000
+DISK_WANTED = 5_000_000_000
+MEMORY_NEEDED = 1_000_000_000
+MEMORY_WANTED = 1_500_000_000
+OLDEST_PYTHON = (3, 11)
+NOT_SETTINGS = frozenset({"WHALE_JAVA", "WHALE_JAVA_HOME", "WHALE_LEASH", "WHALE_SERVICE"})
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of `doctor`; `fix` is empty where nothing is to be done."""
+
+    level: Literal["ok", "warn", "bad"]
+    what: str
+    found: str
+    fix: str = ""
+
+
+def prepare_home(settings: "Settings") -> None:
+    """Make sure that the home is free, nothing of an earlier run is left, and the machine can run it.
+
+    Raises UserError, EmbeddedError (ports, Java, jars).
+    """
+    from whale_platform.embedded import jars, java, ports
+    from whale_platform.services.specs import ports as ports_of
+    from whale_platform.supervision import leftovers
+    from whale_platform.supervision.lease import Lease, LeaseRefused
+    from whale_platform.supervision.published import SUPERVISOR
+
+    for finding in (disk(settings.home), memory()):
+        if finding.level == "bad":
+            raise UserError(f"{finding.found}: {finding.fix}")
+    java.java_home(settings.tools)
+    jars.spark_jars(settings.tools)
+    if settings.kafka_bootstrap is None:
+        jars.broker_classpath(settings.tools)
+    lease = Lease(settings.home, SUPERVISOR)
+    try:
+        lease.acquire()
+    except LeaseRefused as refused:
+        raise UserError(
+            f"{settings.home} is in use: {refused}; see `whale status`, stop it with `whale down`"
+        ) from None
+    try:
+        leftovers.end(settings.home)
+        ports.check_free(ports_of(settings), wait_s=2.0)
+    finally:
+        lease.release()
+
+
+def python() -> Finding:
+    """The interpreter."""
+    found = f"Python {sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}"
+    if sys.version_info < OLDEST_PYTHON:
+        return Finding("bad", "python", found, "install Python 3.11 or newer and run ./whale again")
+    return Finding("ok", "python", found)
+
+
+def disk(home: Path) -> Finding:
+    """Free space where the home is (or will be)."""
+    folder = next(path for path in (home, *home.parents) if path.exists())
+    free = shutil.disk_usage(folder).free
+    found = f"{free / 1e9:.1f} GB free under {folder}"
+    if free < DISK_NEEDED:
+        return Finding("bad", "disk", found, "free some space (1 GB at least), or name a folder elsewhere with --home")
+    if free < DISK_WANTED:
+        return Finding("warn", "disk", found, "a day of busy trading takes some GB")
+    return Finding("ok", "disk", found)
+
+
+def memory() -> Finding:
+    """Memory that can be had without swapping."""
+    import psutil
+
+    free = psutil.virtual_memory().available
+    found = f"{free / 1e9:.1f} GB of memory available"
+    if free < MEMORY_NEEDED:
+        return Finding(
+            "bad", "memory", found, "end some programs: Spark, Kafka and Postgres take about 1.4 GB together"
+        )
+    if free < MEMORY_WANTED:
+        return Finding("warn", "memory", found, "about 1.4 GB are used together: it may swap")
+    return Finding("ok", "memory", found)
+
+
+def clock() -> Finding:
+    """A clock that is clearly wrong would quarantine every trade."""
+    if time.gmtime().tm_year < 2024:
+        return Finding("bad", "clock", time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()), "set the system's clock")
+    return Finding("ok", "clock", time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()))
+
+
+def unknown_variables() -> list[Finding]:
+    """`WHALE_…` variables of the environment or `.env` that nothing reads: misspelt ones, most likely."""
+    from difflib import get_close_matches
+
+    from dotenv import dotenv_values
+
+    from whale_platform.settings import Settings
+
+    known = {f"WHALE_{name.upper()}" for name in Settings.model_fields} | NOT_SETTINGS
+    given = {name for name in (*os.environ, *dotenv_values(".env")) if name.upper().startswith("WHALE_")}
+    findings = []
+    for name in sorted(given):
+        if name.upper() not in known:
+            near = get_close_matches(name.upper(), known, 1)
+            fix = f"did you mean {near[0]}?" if near else "unset it"
+            findings.append(Finding("warn", "settings", f"{name} is not a setting", fix))
+    return findings

@@ -1,0 +1,76 @@
+"""`whale doctor`: everything that could keep the platform from working here, each with its fix."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from whale_platform.cli import checks, reach
+from whale_platform.cli.checks import Finding
+
+if TYPE_CHECKING:
+    from whale_platform.settings import Settings
+
+SIGNS = {"ok": "[green]ok  [/]", "warn": "[yellow]warn[/]", "bad": "[red]BAD [/]"}
+
+
+def findings(settings: "Settings", running: dict[str, Any] | None) -> Iterator[Finding]:
+    """All checks; `running` is the status of the home in use, whose own ports are no problem. Takes up to 4 s."""
+    yield checks.python()
+    yield from _java(settings)
+    yield checks.memory()
+    yield checks.disk(settings.home)
+    yield checks.clock()
+    yield from _ports(settings, running)
+    yield from checks.unknown_variables()
+    yield from _exchanges(settings)
+
+
+def _java(settings: "Settings") -> Iterator[Finding]:
+    from whale_platform.embedded import jars, java
+    from whale_platform.embedded.errors import EmbeddedError
+
+    try:
+        yield Finding("ok", "java", f"Java at {java.java_home(settings.tools)}")
+    except EmbeddedError as error:
+        yield Finding("bad", "java", *_split(str(error)))
+    try:
+        jars.spark_jars(settings.tools)
+        jars.broker_classpath(settings.tools)
+        yield Finding("ok", "jars", "all there")
+    except EmbeddedError as error:
+        yield Finding("bad", "jars", *_split(str(error)))
+
+
+def _ports(settings: "Settings", running: dict[str, Any] | None) -> Iterator[Finding]:
+    from whale_platform.embedded import ports
+    from whale_platform.embedded.errors import EmbeddedError
+    from whale_platform.services.specs import ports as ports_of
+
+    own = set(running["ports"].values()) if running and running["running"] else set()
+    for name, port in ports_of(settings.model_copy(update={"source": "simulator"})).items():
+        if port in own:
+            yield Finding("ok", "ports", f"{name} {port} is used by this platform, which runs")
+            continue
+        try:
+            ports.check_free({name: port})
+            yield Finding("ok", "ports", f"{name} {port} is free")
+        except EmbeddedError as error:
+            yield Finding("bad", "ports", *_split(str(error)))
+
+
+def _exchanges(settings: "Settings") -> Iterator[Finding]:
+    for one in reach.check(settings):
+        found = f"{one.exchange}: stream {one.stream_detail}; history {one.history_detail}"
+        if one.streams and one.history:
+            yield Finding("ok", "exchange", found)
+        elif one.streams:
+            yield Finding("warn", "exchange", found, "trades come, but holes in them can't be repaired")
+        else:
+            fix = "check network, proxy and firewall; without it: WHALE_EXCHANGES, or `whale up --source simulator`"
+            if "451" in f"{one.stream_detail}{one.history_detail}":
+                fix = "use one that serves this country (WHALE_EXCHANGES=…), or `whale up --source simulator`"
+            yield Finding("warn", "exchange", found, fix)
+
+
+def _split(message: str) -> tuple[str, str]:
+    what, _, fix = message.partition(": ")
+    return what, fix

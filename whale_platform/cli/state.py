@@ -1,0 +1,87 @@
+"""How a home is right now, from its files alone: the supervisor's state, its lease, the services' beats.
+
+Nothing here talks to a server or imports one's client, so `status` answers at once even where all hang.
+"""
+
+import time
+from typing import Any
+
+from whale_platform.homes import Home
+from whale_platform.supervision import beat, lease
+from whale_platform.supervision.published import SUPERVISOR, read_state
+
+ALL_READY, NOT_RUNNING, NOT_READY = 0, 3, 4
+HUNG_S = 10.0
+WORKS = frozenset({"ready", "degraded"})
+
+
+def snapshot(home: Home) -> dict[str, Any]:
+    """{home, running, stopping, supervisor, source, urls, ports, services}; times in seconds.
+
+    A service's entry: state, pid, uptime_s, last_beat_s (null without a heartbeat), restarts, last_exit, detail, and
+    the numbers of its beat. `source.kind` is live, simulator or replay; `source.state` live, playing, …
+    """
+    now = time.time()
+    pid = lease.holder(home.path, SUPERVISOR)
+    published = read_state(home.path) or {}
+    if pid is not None and published.get("pid") != pid:
+        published = {}  # the last supervisor's: this one is only starting
+    services = {
+        name: _service(home, name, entry, now, pid is not None) for name, entry in published.get("services", {}).items()
+    }
+    silent = now - float(published.get("at", now))
+    return {
+        "home": str(home.path),
+        "running": pid is not None,
+        "stopping": bool(published.get("stopping")) and pid is not None,
+        "supervisor": {"pid": pid, "silent_s": round(silent, 1) if pid is not None else None},
+        "source": _source(home, services),
+        "urls": published.get("urls", {}),
+        "ports": published.get("ports", {}),
+        "services": services,
+    }
+
+
+def exit_code(state: dict[str, Any]) -> int:
+    """0 all ready, 3 not running, 4 something is not ready."""
+    if not state["running"]:
+        return NOT_RUNNING
+    hung = state["supervisor"]["silent_s"] > HUNG_S
+    ready = state["services"] and all(service["state"] in WORKS for service in state["services"].values())
+    return ALL_READY if ready and not hung and not state["stopping"] else NOT_READY
+
+
+def _service(home: Home, name: str, entry: dict[str, Any], now: float, running: bool) -> dict[str, Any]:
+    if not running:
+        entry = {**entry, "state": "stopped", "pid": None, "started": None, "detail": ""}
+    last = beat.read(home.path, name) if entry["pid"] is not None else None
+    if last is not None and last.pid != entry["pid"]:
+        last = None
+    started = entry["started"]
+    return {
+        "state": entry["state"],
+        "pid": entry["pid"],
+        "uptime_s": round(now - started, 1) if started is not None else None,
+        "last_beat_s": round(now - last.at, 1) if last is not None else None,
+        "restarts": entry["restarts"],
+        "last_exit": entry["last_exit"],
+        "detail": entry["detail"],
+        **(
+            {("says" if key == "state" else key): value for key, value in last.numbers.items()}
+            if last is not None
+            else {}
+        ),
+    }
+
+
+def _source(home: Home, services: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    if home.source == "live":
+        return {"kind": "live", "state": "live", "trades_sent": None}
+    simulator = services.get("simulator", {})
+    more = {"files": list(home.files), "times": home.times} if home.source == "replay" else {}
+    return {
+        "kind": home.source,
+        "state": simulator.get("says", "waiting"),
+        "trades_sent": simulator.get("trades_sent", 0),
+        **more,
+    }

@@ -1,0 +1,121 @@
+"""Where the state of each source lives, so that real, simulated and recorded trades can never mix.
+
+A base folder holds one home per source (`live`, `simulator`, `replay-<8 hex>`), each with a `home.json` that says what
+it was made for; `current` names the last one used. A home refuses every other source.
+"""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from whale_platform.supervision.beat import write_json
+from whale_platform.version import ROOT
+
+if TYPE_CHECKING:  # pydantic takes longer to import than `status` may take
+    from whale_platform.settings import SourceKind
+
+DEFAULT_BASE = ROOT / ".whale"
+MARK = "home.json"
+CURRENT = "current"
+
+
+class HomeError(Exception):
+    """The folder can't be used; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """One source's state. `files` are the recordings of a replay, `times` how it plays them; `created` in epoch s."""
+
+    path: Path
+    source: "SourceKind"
+    files: tuple[str, ...] = ()
+    times: str | None = None
+    created: float = 0.0
+
+
+def home_name(source: "SourceKind", files: Sequence[Path] = (), times: str = "now") -> str:
+    """The folder name within a base; a replay's depends on its files (order too) and times."""
+    if source != "replay":
+        return source
+    text = "\0".join([times, *(str(path.resolve()) for path in files)])
+    return f"replay-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def read_home(path: Path) -> Home | None:
+    """The home at exactly `path`, or None where there is none. Raises HomeError where its mark can't be read."""
+    mark = path / MARK
+    try:
+        value = json.loads(mark.read_text())
+        return Home(path, value["source"], tuple(value.get("files", ())), value.get("times"), float(value["created"]))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError):
+        raise HomeError(f"{mark} can't be read: move {path} away, or name another folder with --home") from None
+
+
+def open_home(folder: Path, source: "SourceKind", files: Sequence[Path] = (), times: str = "now") -> Home:
+    """The home for this source under base `folder`, or `folder` itself where it is a home; made where it is missing.
+
+    Becomes the base's `current`. Raises HomeError where `folder` is a home of another source or can't be written.
+    """
+    folder = folder.expanduser().resolve()
+    named = read_home(folder)
+    path = folder / home_name(source, files, times) if named is None else folder
+    there = named or read_home(path)
+    wanted = Home(path, source, tuple(str(file.resolve()) for file in files), times if source == "replay" else None)
+    if there is not None and (there.source, there.files, there.times) != (wanted.source, wanted.files, wanted.times):
+        made_for = there.source + (f" of {', '.join(there.files)} with --times {there.times}" if there.files else "")
+        raise HomeError(f"{path} holds {made_for}, which must not mix with another source: name another --home")
+    if there is None:
+        there = Home(path, source, wanted.files, wanted.times, time.time())
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            value = {"source": source, "files": list(there.files), "times": there.times, "created": there.created}
+            write_json(path / MARK, value)
+        except OSError as error:
+            raise HomeError(f"{path} can't be made ({error.strerror}): name another folder with --home") from None
+    set_current(there)
+    return there
+
+
+def set_current(home: Home) -> None:
+    """Remember this home as its base's last used."""
+    mark = home.path.parent / CURRENT
+    fresh = mark.with_name(f"{CURRENT}.{os.getpid()}.new")
+    try:
+        fresh.write_text(home.path.name + "\n")
+        fresh.replace(mark)
+    except OSError as error:
+        raise HomeError(f"{mark} can't be written ({error.strerror}): name another folder with --home") from None
+
+
+def current(folder: Path) -> Home | None:
+    """`folder` itself where it is a home, else its last used one; None where nothing has run. Raises HomeError."""
+    folder = folder.expanduser().resolve()
+    if (named := read_home(folder)) is not None:
+        return named
+    try:
+        name = (folder / CURRENT).read_text().strip()
+    except OSError:
+        return None
+    return read_home(folder / name) if name and Path(name).name == name else None
+
+
+def base_folder(option: Path | None) -> Path:
+    """`--home`, else `WHALE_HOME` of the environment or `.env`, else `.whale` beside the package."""
+    if option is not None:
+        return option
+    if given := os.environ.get("WHALE_HOME"):
+        return Path(given)
+    if Path(".env").is_file():
+        from dotenv import dotenv_values
+
+        if given := dotenv_values(".env").get("WHALE_HOME"):
+            return Path(given)
+    return DEFAULT_BASE

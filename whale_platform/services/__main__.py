@@ -1,0 +1,29 @@
+"""`python -m whale_platform.services`: the supervisor of one home, by the settings in its environment.
+
+Ends with one line on stderr and code 76 where the home is already supervised, 78 where the settings can't work.
+"""
+
+import sys
+
+from whale_platform.services.specs import about, specs, wired
+from whale_platform.settings import Settings
+from whale_platform.supervision import codes, logs
+from whale_platform.supervision.lease import LeaseRefused
+from whale_platform.supervision.supervisor import Supervisor
+
+
+def main() -> int:
+    """Supervise until told to stop; returns the exit code."""
+    settings = Settings()
+    settings = wired(settings.model_copy(update={"home": settings.home.resolve()}))
+    logs.configure(settings.log_level)
+    try:
+        Supervisor(settings.home, specs(settings), about(settings)).run()
+    except LeaseRefused as refused:
+        print(refused, file=sys.stderr)
+        return codes.LEASE_REFUSED
+    return codes.CLEAN
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,130 @@
+"""From settings to specs: what runs in a home, in start order (stopped in reverse: readers before servers).
+
+Few services need another to be ready: most wait inside for what they use, so that everything starts at once.
+"""
+
+import sys
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from whale_platform.embedded import java
+from whale_platform.embedded import kafka as embedded_kafka
+from whale_platform.embedded import postgres as embedded_postgres
+from whale_platform.services import ready
+from whale_platform.settings import Settings
+from whale_platform.supervision.spec import Spec
+
+SIMULATED = frozenset({"simulator", "replay"})
+
+
+def wired(settings: Settings) -> Settings:
+    """The settings of the services: where the source is not live, every exchange's address is the simulator's."""
+    if settings.source not in SIMULATED:
+        return settings
+    host = f"127.0.0.1:{settings.simulator_port}"
+    urls = {
+        f"{exchange}_{kind}_url": f"{scheme}://{host}/{exchange}"
+        for exchange in ("binance", "coinbase")
+        for kind, scheme in (("ws", "ws"), ("rest", "http"))
+    }
+    return settings.model_copy(update=urls)
+
+
+def about(settings: Settings) -> dict[str, Any]:
+    """What the supervisor publishes beside the services: addresses without secrets, ports, the source."""
+    simulated = settings.source in SIMULATED
+    return {
+        "home": str(settings.home),
+        "source": settings.source,
+        "files": [str(path) for path in settings.replay_files] if settings.source == "replay" else [],
+        "exchanges": list(settings.exchanges),
+        "symbols": list(settings.symbols),
+        "urls": {
+            "kafka": settings.bootstrap,
+            "postgres": settings.public_dsn(),
+            **({"exchange": f"ws://127.0.0.1:{settings.simulator_port}"} if simulated else {}),
+        },
+        "ports": ports(settings),
+    }
+
+
+def ports(settings: Settings) -> dict[str, int]:
+    """The ports this home's own servers listen on, by the setting that moves each."""
+    used: dict[str, int] = {}
+    if settings.kafka_bootstrap is None:
+        used |= {"WHALE_KAFKA_PORT": settings.kafka_port, "WHALE_KAFKA_CONTROLLER_PORT": settings.kafka_controller_port}
+    if settings.postgres_dsn is None:
+        used["WHALE_POSTGRES_PORT"] = settings.postgres_port
+    if settings.source in SIMULATED:
+        used["WHALE_SIMULATOR_PORT"] = settings.simulator_port
+    return used
+
+
+def specs(settings: Settings) -> list[Spec]:
+    """Every service of these (wired) settings. Raises what `java_environment` raises where there is no Java."""
+    env = settings.environment()
+    with_java = {**env, **java.java_environment(settings.tools)}
+    simulated = settings.source in SIMULATED
+    out: list[Spec] = []
+    if settings.postgres_dsn is None:
+        out.append(
+            Spec(
+                "postgres",
+                lambda: tuple(embedded_postgres.command(settings)),
+                env,
+                prepare=partial(embedded_postgres.prepare, settings),
+                ready=partial(ready.postgres, settings),
+                stop_signal=embedded_postgres.STOP_SIGNAL,
+                stop_grace_s=8,
+                beats=False,
+                start_within_s=300,
+            )
+        )
+    if settings.kafka_bootstrap is None:
+        out.append(
+            Spec(
+                "kafka",
+                lambda: tuple(embedded_kafka.command(settings)),
+                with_java,
+                prepare=partial(embedded_kafka.prepare, settings),
+                ready=partial(ready.kafka, settings),
+                stop_signal=embedded_kafka.STOP_SIGNAL,
+                stop_grace_s=10,
+                beats=False,
+                start_within_s=300,
+            )
+        )
+    out += [
+        _python("topics", "broker", env, one_shot=True),
+        _python("migrate", "stores.migrate", env, one_shot=True),
+        _python("sink", "sink", env, needs=("topics", "migrate")),
+        _python("stream", "stream", with_java, grace_s=10),
+    ]
+    if simulated:
+        out.append(_python("simulator", "simulator", env))
+    out.append(
+        _python("ingester", "ingest", env, needs=("topics", "simulator") if simulated else ("topics",), grace_s=6)
+    )
+    return out
+
+
+def _python(
+    name: str,
+    room: str,
+    env: Mapping[str, str],
+    needs: tuple[str, ...] = (),
+    one_shot: bool = False,
+    grace_s: float = 5,
+) -> Spec:
+    argv = (sys.executable, "-m", f"whale_platform.{room}")
+    return Spec(
+        name,
+        lambda: argv,
+        env,
+        needs,
+        one_shot=one_shot,
+        beats=not one_shot,
+        stop_grace_s=grace_s,
+        start_within_s=300 if one_shot else 60,
+    )
