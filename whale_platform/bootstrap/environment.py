@@ -7,7 +7,6 @@ sets up; others wait for it.
 
 import errno
 import fcntl
-import hashlib
 import json
 import os
 import shutil
@@ -16,19 +15,29 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
 
 from whale_platform.bootstrap import tool
+from whale_platform.bootstrap.current import Kind, digest, environment_current, read_stamp, tools_current
 from whale_platform.bootstrap.places import Places, SetupFailed
 
-Kind = Literal["run", "dev"]
 NEEDED_BYTES = 2_500_000_000  # measured: environment 0.8 GB, uv's cache 1.4 GB beside it, jars 0.06 GB
+
+
+def run(places: Places, kind: Kind) -> int:
+    """Set up what is missing, as a command: an exit code, and one line on stderr where it failed."""
+    try:
+        ensure(places, kind)
+    except SetupFailed as failed:
+        tool.say(str(failed))
+        return 1
+    except KeyboardInterrupt:
+        tool.say("set-up stopped: run ./whale again, it goes on where it stopped")
+        return 130
+    return 0
 
 
 def ensure(places: Places, kind: Kind) -> None:
     """Set up what is missing. Raises SetupFailed with one line."""
-    if environment_current(places, kind) and tools_current(places):
-        return
     try:
         _set_up(places, kind)
     except OSError as error:
@@ -41,25 +50,6 @@ def ensure(places: Places, kind: Kind) -> None:
         raise
 
 
-def environment_current(places: Places, kind: Kind) -> bool:
-    """Whether `.venv` is whole, made from today's lock of `kind` (or of dev, which holds run's) and at this place."""
-    stamp = _read_stamp(places)
-    return (
-        stamp.get("kind") in (kind, "dev")
-        and stamp.get("root") == str(places.root)
-        and stamp.get("lock") == _digest(places.lock_file(stamp["kind"]))
-        and places.python.exists()
-    )
-
-
-def tools_current(places: Places) -> bool:
-    """Whether Java and the jars were set up for today's list."""
-    try:
-        return places.jar_stamp.read_text() == _digest(places.jar_list)
-    except OSError:
-        return False
-
-
 def _set_up(places: Places, kind: Kind) -> None:
     for folder in (places.tools, places.state):
         folder.mkdir(parents=True, exist_ok=True)
@@ -70,8 +60,9 @@ def _set_up(places: Places, kind: Kind) -> None:
             _make_environment(places, find_uv(places), kind)
         if not tools_current(places):
             setup = [str(places.python), "-P", "-m", "whale_platform.embedded.setup"]
-            if subprocess.run(setup, cwd=places.root, env={**os.environ, "WHALE_TOOLS": str(places.tools)}).returncode:
-                raise SetupFailed("set-up is not complete: see the line above")
+            done = subprocess.run(setup, cwd=places.root, env={**os.environ, "WHALE_TOOLS": str(places.tools)})
+            if done.returncode:  # it has said why
+                sys.exit(done.returncode)
 
 
 def find_uv(places: Places) -> Path:
@@ -87,38 +78,26 @@ def find_uv(places: Places) -> Path:
         if not _works(python, "-m", "venv", folder / "pip"):
             raise SetupFailed("neither uv nor pip is here: install one (as python3-pip) and run ./whale again")
         python = folder / "pip" / "bin" / "python"
-    install = [python, "-m", "pip", "install", "--target", folder, "--disable-pip-version-check", "uv"]
-    tool.run(places, "fetching uv", install)
+    pip_install = [python, "-m", "pip", "install", "--disable-pip-version-check"]
+    tool.run(places, "fetching uv", [*pip_install, "--target", folder, "uv"])
     return fetched
 
 
 def _make_environment(places: Places, uv: Path, kind: Kind) -> None:
-    stamp = _read_stamp(places)
+    stamp = read_stamp(places)
     kind = "dev" if "dev" in (kind, stamp.get("kind")) else "run"
     places.stamp.unlink(missing_ok=True)
     if stamp.get("root") != str(places.root) or not places.python.exists():
         shutil.rmtree(places.venv, ignore_errors=True)
         tool.run(places, "making .venv", [uv, "venv", "--python", sys.executable, places.venv])
     lock = places.lock_file(kind)
-    sync = [uv, "pip", "sync", "--python", places.python, "--require-hashes", lock]
+    sync: list[str | Path] = [uv, "pip", "sync", "--python", places.python, "--require-hashes", lock]
     tool.run(places, f"installing the packages of {lock.name} (some 700 MB)", sync)
     for packages in places.venv.glob("lib/python*/site-packages"):
         (packages / "whale_platform.pth").write_text(f"{places.root}\n")
     fresh = places.stamp.with_suffix(".new")
-    fresh.write_text(json.dumps({"kind": kind, "root": str(places.root), "lock": _digest(lock)}))
+    fresh.write_text(json.dumps({"kind": kind, "root": str(places.root), "lock": digest(lock)}))
     fresh.replace(places.stamp)
-
-
-def _read_stamp(places: Places) -> dict[str, str]:
-    try:
-        stamp = json.loads(places.stamp.read_text())
-    except (OSError, ValueError):
-        return {}
-    return stamp if isinstance(stamp, dict) else {}
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _check_disk(places: Places) -> None:

@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 from typing import NoReturn
 
-from whale_platform.bootstrap import environment, tool
-from whale_platform.bootstrap.places import Places, SetupFailed
+from whale_platform.bootstrap import current
+from whale_platform.bootstrap.places import Places
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -14,19 +14,17 @@ def main(argv: list[str]) -> int:
     """Set up where needed, then run the tests or become the CLI. Returns an exit code."""
     places = Places.of(ROOT)
     testing = argv[:1] == ["test"]
-    try:
-        environment.ensure(places, "dev" if testing else "run")
-    except SetupFailed as failed:
-        tool.say(str(failed))
-        return 1
-    except KeyboardInterrupt:
-        tool.say("set-up stopped: run ./whale again, it goes on where it stopped")
-        return 130
+    kind: current.Kind = "dev" if testing else "run"
+    if not (current.environment_current(places, kind) and current.tools_current(places)):
+        from whale_platform.bootstrap import environment  # only here: a current set-up shall not pay for it
+
+        if code := environment.run(places, kind):
+            return code
     if testing:
-        from whale_platform.bootstrap import checks  # only here: the other ways need no millisecond for it
+        from whale_platform.bootstrap import checks
 
         return checks.run(places.root, places.python, argv[1:])
-    _become_cli(places, argv or ["--help"])
+    return _become_cli(places, argv or ["--help"])
 
 
 def _become_cli(places: Places, argv: list[str]) -> NoReturn:

@@ -1,7 +1,6 @@
 """Where the set-up keeps things in a checkout, and the error it ends with."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 
@@ -9,12 +8,12 @@ class SetupFailed(Exception):
     """The set-up can't go on; the message is one clear line that says what to do."""
 
 
-@dataclass(frozen=True)
 class Places:
     """A checkout's folders and files; `root` is absolute, `tools` holds jars, the Java shim and the log."""
 
-    root: Path
-    tools: Path
+    def __init__(self, root: Path, tools: Path) -> None:
+        self.root = root
+        self.tools = tools
 
     @classmethod
     def of(cls, root: Path) -> "Places":
