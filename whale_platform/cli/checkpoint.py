@@ -1,0 +1,67 @@
+"""`whale checkpoint`: what the stream remembers of its place, and how to make it forget without losing anything.
+
+Archiving holds the stream's lease, so it can't pull a checkpoint from under a running query, nor can one start meanwhile.
+"""
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from whale_platform.cli.app import HomeOption
+from whale_platform.cli.context import current_home
+from whale_platform.cli.errors import UserError
+from whale_platform.stream import checkpoints
+from whale_platform.supervision.lease import Lease, LeaseRefused
+
+QUERIES = ("windows", "whales")
+app = typer.Typer(no_args_is_help=True, help="The stream's checkpoints: list, archive, reset.")
+Query = Annotated[str, typer.Argument(metavar="windows|whales|all")]
+
+
+@app.command("list")
+def listing(home: HomeOption = None) -> None:
+    """Every checkpoint: query, mode, version, last batch, place in the topic, size, age; archived ones last."""
+    root = current_home(home).path
+    found = checkpoints.listing(root)
+    if not found:
+        print("whale: no checkpoints yet: they appear when the stream has run", file=sys.stderr)
+    for item in found:
+        label = item.label
+        what = f"{label.query:<8} {label.mode:<10} v{label.version}" if label else f"{'no readable label':<22}"
+        places = " ".join(f"{part}:{place}" for part, place in sorted(item.offsets.items())) or "-"
+        age = f"{(time.time() - item.modified) / 60:.0f} min ago"
+        batch = "-" if item.batch is None else item.batch
+        print(
+            f"{what}  batch {batch}  offsets {places}  {item.size / 1e6:.1f} MB  {age}  {item.path.relative_to(root)}"
+        )
+
+
+@app.command()
+def archive(query: Query, home: HomeOption = None) -> None:
+    """Move a query's checkpoint aside and keep it. The next start reads the topic from its beginning."""
+    for path in _set_aside(current_home(home).path, query):
+        print(f"whale: kept as {path}", file=sys.stderr)
+
+
+@app.command()
+def reset(query: Query, home: HomeOption = None) -> None:
+    """Start a query afresh: archive its checkpoint; the topic is read again and rows are only ever upserted."""
+    moved = _set_aside(current_home(home).path, query)
+    print(f"whale: {len(moved)} checkpoints archived; now `whale restart stream`, or `whale up`", file=sys.stderr)
+
+
+def _set_aside(home: Path, query: str) -> list[Path]:
+    if query not in (*QUERIES, "all"):
+        raise UserError(f"there is no query {query!a}: one of {', '.join(QUERIES)} or all")
+    lease = Lease(home, "stream")
+    try:
+        lease.acquire()
+    except LeaseRefused as refused:
+        raise UserError(f"{refused}: stop it first with `whale down`, then try again") from None
+    try:
+        return [path for name in (QUERIES if query == "all" else [query]) for path in checkpoints.archive(home, name)]
+    finally:
+        lease.release()

@@ -1,0 +1,134 @@
+"""Recorded days through the whole platform: trades once, windows and whales to the last digit, killed or not."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from whale_platform.broker.reader import TopicReader
+from whale_platform.domain import codec
+from whale_platform.domain.names import RAW_TRADES
+from whale_platform.domain.trade import Trade
+from whale_platform_tests.captures import captures_dir
+from whale_platform_tests.e2e import oracle
+from whale_platform_tests.e2e.platform import Platform, wait_for
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+VICTIMS = ("stream", "ingester", "sink", "postgres", "kafka")
+
+
+@pytest.fixture
+def platform(tmp_path: Path) -> Iterator[Platform]:
+    made = Platform(tmp_path, {"WHALE_WHALE_THRESHOLD_USD": "50000"})
+    yield made
+    made.down()
+    assert made.processes() == []
+
+
+def replay(platform: Platform, files: list[Path], speed: int) -> None:
+    named = [word for file in files for word in ("--file", str(file))]
+    platform.up("--source", "replay", *named, "--speed", str(speed), "--times", "original")
+
+
+def finished(platform: Platform, trades: int) -> None:
+    """Wait until all is played and the windows hold `trades` trades."""
+    wait_for("the replay to finish", lambda: platform.status()["source"]["state"] == "finished", 300)
+    count = "select coalesce(sum(trade_count), 0) from trade_windows"
+    try:
+        wait_for("the windows to fill", lambda: int(platform.sql(count)[0][0]) >= trades, 120)
+    except AssertionError:
+        print(platform.whale("status", check=False).stdout, platform.sql("select * from ingest_gaps"))
+
+
+def played(platform: Platform, trades: int) -> None:
+    wait_for(f"trade {trades}", lambda: platform.status()["source"]["trades_sent"] >= trades, 300)
+
+
+def returned(platform: Platform, victim: str, old: int) -> None:
+    wait_for(f"{victim} to come back", lambda: platform.status()["services"][victim]["pid"] not in (None, old))
+
+
+def raw_trades(platform: Platform) -> list[Trade]:
+    reader = TopicReader(platform.status()["urls"]["kafka"], "test")
+    try:
+        return [
+            codec.decode(record.value)
+            for part in reader.partitions(RAW_TRADES)
+            for record in reader.scan(RAW_TRADES, part, *reader.bounds(RAW_TRADES, part))
+            if record.value is not None
+        ]
+    finally:
+        reader.close()
+
+
+def check(platform: Platform, expected: list[dict[str, Any]]) -> None:
+    """Topic, windows and whales against the oracle."""
+    raw = raw_trades(platform)
+    told = [(t.exchange, t.symbol, t.trade_id, t.price, t.quantity, t.side, t.event_time) for t in raw]
+    names = ("exchange", "symbol", "id", "price", "quantity", "side", "time")
+    assert sorted(told) == [tuple(fill[name] for name in names) for fill in expected]
+    for key in {row[:2] for row in told}:
+        ids = [row[2] for row in told if row[:2] == key]
+        assert ids == sorted(ids), f"{key} is out of order in the topic"
+
+    rows = platform.sql(
+        "select exchange, symbol, (extract(epoch from window_start) * 1000000)::bigint, open, high, low, close, "
+        "volume, notional, buy_volume, sell_volume, trade_count, first_trade_id, last_trade_id from trade_windows"
+    )
+    found = {
+        (row[0], row[1], int(row[2])): (*map(Decimal, row[3:11]), int(row[11]), int(row[12]), int(row[13]))
+        for row in rows
+    }
+    assert found == oracle.windows(expected)
+
+    whales = platform.sql(
+        "select exchange, symbol, trade_id, side, notional_usd from whale_alerts where kind = 'single_trade'"
+    )
+    threshold = Decimal(platform.settings["WHALE_WHALE_THRESHOLD_USD"])
+    assert {(e, s, int(i)): (side, Decimal(usd)) for e, s, i, side, usd in whales} == oracle.whales(expected, threshold)
+    assert platform.sql("select count(*) from ingest_gaps where state = 'open'") == [["0"]]
+
+
+def test_two_binance_days_are_exact(platform: Platform) -> None:
+    files = sorted((captures_dir() / "binance_spot_2024").glob("*.gz"))
+    expected = oracle.fills(files)
+    assert len(expected) == 34_419
+    replay(platform, files, 20)
+    finished(platform, len(expected))
+    check(platform, expected)
+
+
+@pytest.mark.process
+def test_two_binance_days_are_exact_though_everything_is_killed(platform: Platform) -> None:
+    files = sorted((captures_dir() / "binance_spot_2024").glob("*.gz"))
+    expected = oracle.fills(files)
+    replay(platform, files, 20)
+    for number, victim in enumerate(VICTIMS):
+        played(platform, len(expected) * (number + 1) // (len(VICTIMS) + 2))
+        returned(platform, victim, platform.kill(victim))
+    finished(platform, len(expected))
+    check(platform, expected)
+    restarts = {name: service["restarts"] for name, service in platform.status()["services"].items()}
+    assert all(restarts[victim] >= 1 for victim in VICTIMS), restarts
+
+
+def test_coinbase_products_are_exact_and_sides_are_the_takers(platform: Platform) -> None:
+    files = sorted((captures_dir() / "coinbase_exchange_2021").glob("*.ws.txt.gz"))
+    expected = oracle.fills(files)
+    assert len(expected) == 97
+    platform.env["WHALE_WHALE_THRESHOLD_USD"] = platform.settings["WHALE_WHALE_THRESHOLD_USD"] = "100"
+    replay(platform, files, 20)
+    finished(platform, len(expected))
+    check(platform, expected)
+    assert len(oracle.whales(expected, Decimal(100))) == 22
+    raw = sorted(raw_trades(platform), key=lambda trade: (trade.symbol, trade.trade_id))
+    moves = [
+        (new.side, new.price > old.price)
+        for old, new in pairwise(raw)
+        if new.symbol == old.symbol and new.price != old.price
+    ]
+    agree = sum((side == "buy") == up for side, up in moves)
+    assert agree > 10 * (len(moves) - agree), f"tick test: {agree} of {len(moves)} moves agree with the taker side"
