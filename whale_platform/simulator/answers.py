@@ -1,0 +1,44 @@
+"""REST answers as data, and the parameters that ask for them."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from urllib.parse import parse_qs
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One HTTP answer: status, JSON value, further headers."""
+
+    status: HTTPStatus
+    value: object
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def body(self) -> bytes:
+        """The value as compact JSON."""
+        return json.dumps(self.value, separators=(",", ":")).encode()
+
+
+class BadParameter(Exception):
+    """A parameter that is no non-negative integer; the message is its name."""
+
+
+def ok(value: object, headers: Mapping[str, str] | None = None) -> Answer:
+    """200."""
+    return Answer(HTTPStatus.OK, value, headers or {})
+
+
+def parameters(query: str) -> dict[str, str]:
+    """The last value of each parameter."""
+    return {name: values[-1] for name, values in parse_qs(query, keep_blank_values=True).items()}
+
+
+def number(given: Mapping[str, str], name: str, otherwise: int | None = None) -> int | None:
+    """A parameter of at most 18 digits. Raises BadParameter."""
+    text = given.get(name)
+    if text is None:
+        return otherwise
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise BadParameter(name)
+    return int(text)

@@ -1,0 +1,25 @@
+"""The seam for faults on demand: every connection asks here, and every outgoing payload passes here."""
+
+from typing import Protocol
+
+
+class Faults(Protocol):
+    """What may go wrong on purpose. `client` numbers a connection; `exchange` is `binance` or `coinbase`."""
+
+    def accept(self, exchange: str) -> bool:
+        """Whether a new WebSocket connection is taken; otherwise it gets a 503."""
+
+    def outgoing(self, exchange: str, client: int, payloads: list[bytes]) -> list[bytes]:
+        """What is sent in place of these text payloads, in order."""
+
+
+class NoFaults:
+    """Nothing goes wrong."""
+
+    def accept(self, _exchange: str) -> bool:
+        """Always."""
+        return True
+
+    def outgoing(self, _exchange: str, _client: int, payloads: list[bytes]) -> list[bytes]:
+        """As they are."""
+        return payloads

@@ -1,0 +1,124 @@
+"""The simulator as a service: builds the play from settings, serves it, beats, and keeps its place in the home.
+
+`home/simulator.json` holds the place, replaced each second and at the end. Whatever a person must change (files, port,
+symbols, another play's home) blocks with one line.
+"""
+
+import asyncio
+import json
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+from whale_platform.exchanges.registry import adapters, assign
+from whale_platform.settings import Settings
+from whale_platform.simulator.binance_side import BinanceSide
+from whale_platform.simulator.coinbase_side import CoinbaseSide
+from whale_platform.simulator.faults import Faults, NoFaults
+from whale_platform.simulator.fill import CannotPlay, Play
+from whale_platform.simulator.generated import GeneratedPlay
+from whale_platform.simulator.hub import Hub
+from whale_platform.simulator.recorded import RecordedPlay
+from whale_platform.simulator.server import listen
+from whale_platform.supervision import codes
+from whale_platform.supervision.beat import State, write_json
+from whale_platform.supervision.service import ServiceContext
+
+_LATE_S = 1.0
+
+
+def main(context: ServiceContext) -> int:
+    """Run until `context.stop`."""
+    try:
+        return asyncio.run(serve_play(context, build(context.settings), NoFaults()))
+    except CannotPlay as wrong:
+        return context.blocked(str(wrong))
+
+
+def build(settings: Settings) -> Play:
+    """The play that the settings ask for, taken up where this home's last one stopped. Raises CannotPlay."""
+    saved = _saved(state_path(settings.home))
+    if settings.source == "replay":
+        if not settings.replay_files:
+            raise CannotPlay("nothing to replay: give captured files with --file")
+        return RecordedPlay(
+            settings.replay_files, settings.replay_speed, settings.replay_times, settings.exchanges, saved
+        )
+    try:
+        symbols = assign(adapters(settings), settings.symbols)
+    except ValueError as wrong:
+        raise CannotPlay(str(wrong)) from None
+    places = {name.removeprefix("sim_"): found for name, found in symbols.items()}
+    return GeneratedPlay(places, settings.simulator_rate, settings.simulator_seed, saved)
+
+
+def state_path(home: Path) -> Path:
+    """Where the place in the play is kept."""
+    return home / "simulator.json"
+
+
+async def serve_play(context: ServiceContext, play: Play, faults: Faults) -> int:
+    """Serve `play` on the configured port until `context.stop`; exit code."""
+    hub = Hub(faults)
+    binance, coinbase = BinanceSide(play, hub), CoinbaseSide(play, hub)
+    port = context.settings.simulator_port
+
+    def save() -> None:
+        write_json(state_path(context.settings.home), play.to_save())
+
+    async def each_second() -> None:
+        before, at = play.played, time.monotonic()
+        while True:
+            await asyncio.sleep(1)
+            now = time.monotonic()
+            rate, before, at = (play.played - before) / (now - at), play.played, now
+            coinbase.beat()
+            save()
+            _tell(context, play, hub, rate)
+
+    async with AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(listen(port, {"binance": binance, "coinbase": coinbase}, hub))
+        except OSError as wrong:
+            return context.blocked(f"port {port} can't be used ({wrong}): set WHALE_SIMULATOR_PORT to a free one")
+        _tell(context, play, hub, 0.0)
+        seconds = asyncio.create_task(each_second())
+        playing = asyncio.create_task(play.run(hub, context.stop, save))
+        try:
+            ended, _ = await asyncio.wait((seconds, playing), return_when=asyncio.FIRST_COMPLETED)
+            for task in ended:
+                task.result()
+        finally:
+            seconds.cancel()
+            playing.cancel()
+            save()
+    context.tell("stopping")
+    return codes.CLEAN
+
+
+def _tell(context: ServiceContext, play: Play, hub: Hub, rate: float) -> None:
+    late = play.behind_s()
+    context.beat.numbers = {
+        "state": play.state,
+        "kind": play.kind,
+        "trades_sent": play.played,
+        "rate": round(rate, 1),
+        "behind_s": round(late, 3),
+        "subscribers": hub.subscribers,
+        "dropped_clients": hub.dropped,
+    }
+    state: State = "degraded" if late > _LATE_S else "ready"
+    detail = f"{late:.0f} s behind: {rate:,.0f} trades/s is all it can send" if late > _LATE_S else ""
+    if (state, detail) != (context.beat.state, context.beat.detail):
+        context.tell(state, detail)
+
+
+def _saved(path: Path) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as wrong:
+        raise CannotPlay(f"{path} can't be read ({wrong}): take a fresh --home") from None
+    return found
