@@ -78,8 +78,8 @@ def find_uv(places: Places) -> Path:
         if not _works(python, "-m", "venv", folder / "pip"):
             raise SetupFailed("neither uv nor pip is here: install one (as python3-pip) and run ./whale again")
         python = folder / "pip" / "bin" / "python"
-    pip_install = [python, "-m", "pip", "install", "--disable-pip-version-check"]
-    tool.run(places, "fetching uv", [*pip_install, "--target", folder, "uv"])
+    pip_install: list[str | Path] = [python, "-m", "pip", "install", "--disable-pip-version-check"]
+    tool.run(places, "fetching uv", [*pip_install, "--target", folder, "--require-hashes", "-r", places.build_lock])
     return fetched
 
 
@@ -91,7 +91,17 @@ def _make_environment(places: Places, uv: Path, kind: Kind) -> None:
         shutil.rmtree(places.venv, ignore_errors=True)
         tool.run(places, "making .venv", [uv, "venv", "--python", sys.executable, places.venv])
     lock = places.lock_file(kind)
-    sync: list[str | Path] = [uv, "pip", "sync", "--python", places.python, "--require-hashes", lock]
+    sync: list[str | Path] = [
+        uv,
+        "pip",
+        "sync",
+        "--python",
+        places.python,
+        "--require-hashes",
+        "--build-constraints",
+        places.build_lock,
+        lock,
+    ]
     tool.run(places, f"installing the packages of {lock.name} (some 700 MB)", sync)
     for packages in places.venv.glob("lib/python*/site-packages"):
         (packages / "whale_platform.pth").write_text(f"{places.root}\n")

@@ -55,6 +55,11 @@ class Places:
         """What the tools printed."""
         return self.tools / "setup.log"
 
+    @property
+    def build_lock(self) -> Path:
+        """The hashed tools of the set-up itself: uv, and setuptools, with which pyspark is built."""
+        return self.root / "requirements-build.lock"
+
     def lock_file(self, kind: str) -> Path:
         """The hashed requirements of `kind` (run, dev)."""
         return self.root / ("requirements.lock" if kind == "run" else "requirements-dev.lock")
