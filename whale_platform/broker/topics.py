@@ -5,10 +5,11 @@ the order within a symbol, so it is left to a person. Ids tell a recreated topic
 """
 
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import KafkaException, TopicCollection
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, RAW_TRADES, TRADE_WINDOWS, WHALE_ALERTS
@@ -54,14 +55,14 @@ def ensure(bootstrap: str, partitions: int, replication: int = 1) -> list[str]:
         return []
     futures: dict[str, Future[Any]] = client.create_topics(wanted, operation_timeout=TIMEOUT_S)
     for future in futures.values():
-        future.result(TIMEOUT_S)
+        _answer(future)
     return list(futures)
 
 
 def cluster_id(bootstrap: str) -> str:
     """The Kafka cluster's id. Raises KafkaException where the broker is away."""
     client = admin(bootstrap)  # held until the answer is here: a collected client cancels its requests
-    return str(client.describe_cluster(request_timeout=TIMEOUT_S).result(TIMEOUT_S).cluster_id)
+    return str(_answer(client.describe_cluster(request_timeout=TIMEOUT_S)).cluster_id)
 
 
 def describe(bootstrap: str, names: list[str]) -> dict[str, TopicInfo]:
@@ -71,7 +72,7 @@ def describe(bootstrap: str, names: list[str]) -> dict[str, TopicInfo]:
     found: dict[str, TopicInfo] = {}
     for name, future in futures.items():
         try:
-            topic = future.result(TIMEOUT_S)
+            topic = _answer(future)
         except KafkaException as error:
             if error.args[0].name() == "UNKNOWN_TOPIC_OR_PART":
                 continue
@@ -87,3 +88,10 @@ def alive(bootstrap: str, timeout_s: float = 2.0) -> bool:
     except KafkaException:
         return False
     return True
+
+
+def _answer(future: "Future[Any]") -> Any:
+    try:
+        return future.result(TIMEOUT_S + 5)
+    except FutureTimeout:
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT)) from None
