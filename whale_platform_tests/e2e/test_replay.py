@@ -1,5 +1,7 @@
 """Recorded days through the whole platform: trades once, windows and whales to the last digit, killed or not."""
 
+import os
+import signal
 from collections.abc import Iterator
 from decimal import Decimal
 from itertools import pairwise
@@ -8,13 +10,13 @@ from typing import Any
 
 import pytest
 
+from whale_platform.bench.platform import Failed, Platform, wait_for
 from whale_platform.broker.reader import TopicReader
 from whale_platform.domain import codec
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.domain.trade import Trade
 from whale_platform_tests.captures import captures_dir
 from whale_platform_tests.e2e import oracle
-from whale_platform_tests.e2e.platform import Platform, wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 VICTIMS = ("stream", "ingester", "sink", "postgres", "kafka")
@@ -39,8 +41,15 @@ def finished(platform: Platform, trades: int) -> None:
     count = "select coalesce(sum(trade_count), 0) from trade_windows"
     try:
         wait_for("the windows to fill", lambda: int(platform.sql(count)[0][0]) >= trades, 120)
-    except AssertionError:
+    except Failed:
         print(platform.whale("status", check=False).stdout, platform.sql("select * from ingest_gaps"))
+
+
+def kill(platform: Platform, service: str) -> int:
+    """kill -9 of the service's process; its pid."""
+    pid = int(platform.status()["services"][service]["pid"])
+    os.kill(pid, signal.SIGKILL)
+    return pid
 
 
 def played(platform: Platform, trades: int) -> None:
@@ -87,7 +96,7 @@ def check(platform: Platform, expected: list[dict[str, Any]]) -> None:
     whales = platform.sql(
         "select exchange, symbol, trade_id, side, notional_usd from whale_alerts where kind = 'single_trade'"
     )
-    threshold = Decimal(platform.settings["WHALE_WHALE_THRESHOLD_USD"])
+    threshold = Decimal(platform.env["WHALE_WHALE_THRESHOLD_USD"])
     assert {(e, s, int(i)): (side, Decimal(usd)) for e, s, i, side, usd in whales} == oracle.whales(expected, threshold)
     assert platform.sql("select count(*) from ingest_gaps where state = 'open'") == [["0"]]
 
@@ -108,7 +117,7 @@ def test_two_binance_days_are_exact_though_everything_is_killed(platform: Platfo
     replay(platform, files, 20)
     for number, victim in enumerate(VICTIMS):
         played(platform, len(expected) * (number + 1) // (len(VICTIMS) + 2))
-        returned(platform, victim, platform.kill(victim))
+        returned(platform, victim, kill(platform, victim))
     finished(platform, len(expected))
     check(platform, expected)
     restarts = {name: service["restarts"] for name, service in platform.status()["services"].items()}
@@ -119,7 +128,7 @@ def test_coinbase_products_are_exact_and_sides_are_the_takers(platform: Platform
     files = sorted((captures_dir() / "coinbase_exchange_2021").glob("*.ws.txt.gz"))
     expected = oracle.fills(files)
     assert len(expected) == 97
-    platform.env["WHALE_WHALE_THRESHOLD_USD"] = platform.settings["WHALE_WHALE_THRESHOLD_USD"] = "100"
+    platform.env["WHALE_WHALE_THRESHOLD_USD"] = "100"
     replay(platform, files, 20)
     finished(platform, len(expected))
     check(platform, expected)

@@ -1,0 +1,94 @@
+"""`whale bench`: what this machine gives, as JSON on stdout; progress on stderr."""
+
+import json
+import os
+import platform as machine
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import psutil
+import typer
+
+from whale_platform.bench import backlog as backlog_case
+from whale_platform.bench import latency as latency_case
+from whale_platform.bench import memory as memory_case
+from whale_platform.bench.platform import Platform, wait_for
+from whale_platform.settings import Settings
+from whale_platform.version import code_version
+
+app = typer.Typer(
+    no_args_is_help=True, help="Measure this machine; each case runs the whole platform in a scratch home."
+)
+Rate = Annotated[float, typer.Option(min=1, help="Trades a second, over all symbols and exchanges.")]
+
+
+@contextmanager
+def running(rate: float) -> Iterator[tuple[Platform, float]]:
+    """The platform with the simulator at `rate`, and how many seconds `up` took; stopped and deleted afterwards."""
+    with tempfile.TemporaryDirectory(prefix="whale-bench-") as folder:
+        made = Platform(Path(folder))
+        begin = time.monotonic()
+        _tell("starting the platform")
+        try:
+            made.up("--source", "simulator", "--rate", str(rate))
+            yield made, time.monotonic() - begin
+        finally:
+            _tell("stopping it")
+            made.down()
+
+
+@app.command()
+def latency(rate: Rate = 1000, seconds: float = 180, warm: float = 60) -> None:
+    """Frame leaving the simulator -> message in both topics -> row visible in Postgres."""
+    with running(rate) as (platform, _):
+        _tell(f"measuring {rate:g} trades/s for {warm:g} + {seconds:g} s")
+        _print("latency", latency_case.measure(platform, _dsn(platform), rate, seconds, warm))
+
+
+@app.command()
+def backlog(trades: int = 1_000_000) -> None:
+    """A backlog of raw trades -> finished windows."""
+    with running(1) as (platform, _):
+        _print("backlog", backlog_case.measure(platform, trades))
+
+
+@app.command()
+def cold(rate: Rate = 100) -> None:
+    """`up` -> all ready -> first window row in Postgres (set-up already done)."""
+    with running(rate) as (platform, ready):
+        begin = time.monotonic()
+        wait_for("the first window row", lambda: platform.sql("select 1 from trade_windows limit 1"), every=0.1)
+        first = ready + time.monotonic() - begin
+        _print("cold", {"ready_s": round(ready, 1), "first_window_row_s": round(first, 1)})
+
+
+@app.command()
+def memory(rate: Rate = 1000, seconds: float = 120) -> None:
+    """Proportional set size of every process together, after some minutes at a rate."""
+    with running(rate) as (platform, _):
+        _tell(f"running at {rate:g} trades/s for {seconds:g} s")
+        time.sleep(seconds)
+        _print("memory", memory_case.measure(platform))
+
+
+def _dsn(platform: Platform) -> str:
+    home = Path(platform.status()["home"])
+    return Settings(home=home, postgres_port=int(platform.env["WHALE_POSTGRES_PORT"])).dsn()
+
+
+def _print(case: str, result: dict[str, Any]) -> None:
+    about = {
+        "cores": os.cpu_count(),
+        "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
+        "python": machine.python_version(),
+    }
+    print(json.dumps({"case": case, "code": code_version(), "machine": about, **result}, indent=2))
+
+
+def _tell(text: str) -> None:
+    print(f"bench: {text}", file=sys.stderr, flush=True)

@@ -1,0 +1,47 @@
+"""Hearing of commits as they happen: LISTEN on the sink's one NOTIFY a batch.
+
+A listener holds one connection and sleeps until Postgres speaks. One that falls behind loses nothing but time; one
+whose connection dies raises StoreAway and has to look at the tables again, since what was said meanwhile is gone.
+"""
+
+import select
+
+from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT
+
+from whale_platform.stores.connection import connect, translated
+from whale_platform.stores.news import CHANNEL
+
+
+class Listener:
+    """Payloads as `stores/news.py` writes them, in commit order."""
+
+    def __init__(self, dsn: str, application_name: str) -> None:
+        """Raises StoreAway, BadDsn."""
+        self._conn = connect(dsn, application_name, statement_timeout_s=0)
+        with translated():
+            self._conn.set_isolation_level(ISOLATION_LEVEL_AUTOCOMMIT)
+            with self._conn.cursor() as cursor:
+                cursor.execute(f"LISTEN {CHANNEL}")
+
+    def wait(self, timeout_s: float) -> list[str]:
+        """What has been said, at the latest after `timeout_s`; empty if nothing. Raises StoreAway."""
+        with translated():
+            if not self._conn.notifies:
+                select.select([self._conn], [], [], timeout_s)
+                self._conn.poll()
+            said = [notice.payload for notice in self._conn.notifies]
+            self._conn.notifies.clear()
+        return said
+
+    def newest_trades(self) -> dict[tuple[str, str], int]:
+        """{(exchange, symbol): newest trade id in the last minutes' windows}, as visible now. Raises StoreAway."""
+        with translated(), self._conn.cursor() as cursor:
+            cursor.execute(
+                "SELECT exchange, symbol, max(last_trade_id) FROM trade_windows "
+                "WHERE window_start >= now() - interval '3 minutes' GROUP BY exchange, symbol"
+            )
+            return {(exchange, symbol): newest for exchange, symbol, newest in cursor.fetchall()}
+
+    def close(self) -> None:
+        """Hang up."""
+        self._conn.close()
