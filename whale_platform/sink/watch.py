@@ -16,12 +16,11 @@ INTERVAL_S = 5.0
 class TopicWatch:
     """`identify` asks the broker. Starts at once; ends with `stop`."""
 
-    def __init__(self, identify: Callable[[], Identity], known: Identity, interval_s: float = INTERVAL_S) -> None:
+    def __init__(self, identify: Callable[[], Identity], known: Identity) -> None:
         self.changed = False
         self.trouble = ""
         self._identify = identify
         self._known = known
-        self._interval_s = interval_s
         self._stop = threading.Event()
         threading.Thread(target=self._look, name="topic-watch", daemon=True).start()
 
@@ -30,7 +29,7 @@ class TopicWatch:
         self._stop.set()
 
     def _look(self) -> None:
-        while not self.changed and not self._stop.wait(self._interval_s):
+        while not self.changed and not self._stop.wait(INTERVAL_S):
             try:
                 self.changed = self._identify() != self._known
                 self.trouble = ""

@@ -99,7 +99,7 @@ def _reachable(settings: Settings, wait_s: float) -> str:
         time.sleep(RETRY_S)
 
 
-def main() -> int:
+def main(wait_s: float = WAIT_S) -> int:
     """Migrate by the environment's settings; returns the exit code."""
     try:
         settings = Settings()
@@ -109,7 +109,7 @@ def main() -> int:
         return codes.BLOCKED
     where = settings.public_dsn()
     try:
-        print(f"migrate: {migrate(settings)} ({where})", file=sys.stderr)
+        print(f"migrate: {migrate(settings, wait_s)} ({where})", file=sys.stderr)
         return codes.CLEAN
     except (stores.StoreAway, OSError) as error:
         print(f"migrate: the database {where} can't be used: {error}", file=sys.stderr)

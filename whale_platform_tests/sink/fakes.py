@@ -1,0 +1,104 @@
+"""Doubles for the two ends of the sink: a reader over lists, a store in memory, both failing when told to."""
+
+from collections.abc import Callable, Iterable
+
+from whale_platform.broker.reader import Record
+from whale_platform.broker.topics import TopicInfo
+from whale_platform.domain.names import TRADE_WINDOWS
+from whale_platform.sink.places import Identity
+from whale_platform.stores.rows import Batch
+from whale_platform.stores.sinkstore import Loss, OffsetConflict, Place
+
+IDENTITY = Identity("cluster", {TRADE_WINDOWS: TopicInfo(TRADE_WINDOWS, "topic-1", 1)})
+
+
+class Log:
+    """The messages of partition 0 of `trade_windows`, as the broker holds them; outlives its readers."""
+
+    def __init__(self, records: Iterable[Record], low: int = 0) -> None:
+        self.records = list(records)
+        self.low = low
+        self.polled = 0
+        self.troubles: list[Exception] = []
+        self.when_empty: Callable[[], None] = lambda: None
+
+    def reader(self) -> "LogReader":
+        """A fresh reader."""
+        return LogReader(self)
+
+
+class LogReader:
+    """Reads a `Log`, two messages a poll; raises the next of `troubles` first."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._place = -1
+        self.closed = False
+
+    def bounds(self, topic: str, partition: int) -> tuple[int, int]:
+        return self._log.low, len(self._log.records)
+
+    def assign(self, places: dict[tuple[str, int], int]) -> None:
+        self._place = places[TRADE_WINDOWS, 0]
+
+    def poll(self, most: int, timeout_s: float) -> list[Record]:
+        assert not self.closed
+        self._log.polled += 1
+        if self._log.troubles:
+            raise self._log.troubles.pop(0)
+        found = self._log.records[self._place : self._place + 2]
+        self._place += len(found)
+        if not found:
+            self._log.when_empty()
+        return found
+
+    def known_end(self, topic: str, partition: int) -> int | None:
+        return len(self._log.records)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class MemoryStore:
+    """Keeps what was written; raises the next of `troubles`, before or (like a commit whose answer was lost) after."""
+
+    def __init__(self) -> None:
+        self.stored: dict[tuple[str, int], Place] = {}
+        self.losses: list[Loss] = []
+        self.counts: dict[str, int] = {}
+        self.rejects = 0
+        self.opened = 0
+        self.refuse_open: list[Exception] = []
+        self.before_write: list[Exception] = []
+        self.after_write: list[Exception] = []
+
+    def open(self) -> "MemoryStore":
+        """What the sink calls to connect."""
+        if self.refuse_open:
+            raise self.refuse_open.pop(0)
+        self.opened += 1
+        return self
+
+    def places(self) -> dict[tuple[str, int], Place]:
+        return dict(self.stored)
+
+    def settle(self, places: dict[tuple[str, int], Place], losses: list[Loss]) -> None:
+        self.stored.update(places)
+        self.losses.extend(losses)
+
+    def write(self, batch: Batch) -> dict[str, int]:
+        if self.before_write:
+            raise self.before_write.pop(0)
+        for part, (expected, place) in batch.moves.items():
+            if self.stored[part].next_offset != expected:
+                raise OffsetConflict("another sink moved the offsets")
+            self.stored[part] = Place(place, self.stored[part].topic_id, self.stored[part].cluster_id)
+        for row, _ in batch.windows.values():
+            self.counts[row.symbol] = max(self.counts.get(row.symbol, 0), row.trade_count)
+        self.rejects += len(batch.rejects)
+        if self.after_write:
+            raise self.after_write.pop(0)
+        return {TRADE_WINDOWS: len(batch.windows)}
+
+    def close(self) -> None:
+        """Nothing to hang up."""

@@ -1,0 +1,161 @@
+import threading
+from pathlib import Path
+
+import pytest
+import structlog
+
+from whale_platform.broker.reader import OffsetExpired
+from whale_platform.broker.topics import BrokerError, TopicInfo
+from whale_platform.domain.names import TRADE_WINDOWS
+from whale_platform.settings import Settings
+from whale_platform.sink import loop, watch
+from whale_platform.sink.loop import Sink
+from whale_platform.sink.places import Identity
+from whale_platform.stores.connection import BadDsn, SchemaMismatch, StoreAway
+from whale_platform.stores.sinkstore import Loss, OffsetConflict, Place
+from whale_platform.supervision import codes
+from whale_platform.supervision.beat import Beat
+from whale_platform.supervision.service import ServiceContext
+from whale_platform_tests.sink.fakes import IDENTITY, Log, MemoryStore
+from whale_platform_tests.sink.messages import growing, record
+
+PART = (TRADE_WINDOWS, 0)
+RECORDS = [record(TRADE_WINDOWS, n, growing("AB"[n % 2], n // 2 + 1)) for n in range(10)]
+WHOLE = {"A": 5, "B": 5}
+
+
+class KafkaSays:
+    """What BrokerError carries."""
+
+    def str(self) -> str:
+        return "broker down"
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "FIRST_WAIT_S", 0.001)
+    monkeypatch.setattr(loop, "CAP_WAIT_S", 0.002)
+    monkeypatch.setattr(loop, "LAG_EVERY_S", 0.0)
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> ServiceContext:
+    return ServiceContext(Settings(home=tmp_path), Beat("sink"), structlog.get_logger())
+
+
+def run(context: ServiceContext, log: Log, store: MemoryStore) -> int:
+    """Until the log is drained."""
+    log.when_empty = context.stop.set
+    return Sink(context, store.open, log.reader, lambda: IDENTITY).run()
+
+
+def test_everything_is_stored_and_a_stop_is_clean(context: ServiceContext) -> None:
+    store = MemoryStore()
+    assert run(context, Log(RECORDS), store) == codes.CLEAN
+    assert store.counts == WHOLE
+    assert store.stored == {PART: Place(10, "topic-1", "cluster")}
+    assert context.before_beat is not None
+    context.before_beat()
+    numbers = context.beat.numbers
+    assert (numbers["messages"], numbers["batches"], numbers["lag"], numbers["rejects"]) == (10, 5, 0, 0)
+
+
+def test_a_postgres_that_is_away_is_waited_for_without_polling(context: ServiceContext) -> None:
+    store, log = MemoryStore(), Log(RECORDS)
+    store.refuse_open = [StoreAway("refused")] * 5
+    seen: list[tuple[str, str, int]] = []
+
+    def opening() -> MemoryStore:
+        seen.append((context.beat.state, context.beat.detail, log.polled))
+        return store.open()
+
+    log.when_empty = context.stop.set
+    assert Sink(context, opening, log.reader, lambda: IDENTITY).run() == codes.CLEAN
+    assert seen[1:] == [("degraded", "waiting for Postgres: refused", 0)] * 5
+    assert store.counts == WHOLE
+
+
+def test_a_write_that_failed_is_written_again(context: ServiceContext) -> None:
+    store = MemoryStore()
+    store.before_write = [StoreAway("gone"), StoreAway("gone")]
+    run(context, Log(RECORDS), store)
+    assert (store.counts, store.opened, store.stored[PART].next_offset) == (WHOLE, 3, 10)
+
+
+def test_a_commit_whose_answer_was_lost_is_not_written_twice(context: ServiceContext) -> None:
+    store = MemoryStore()
+    store.after_write = [StoreAway("gone")]
+    assert run(context, Log(RECORDS), store) == codes.CLEAN
+    assert (store.counts, store.stored[PART].next_offset) == (WHOLE, 10)
+
+
+def test_kafka_troubles_are_waited_out(context: ServiceContext) -> None:
+    store, log = MemoryStore(), Log(RECORDS)
+    log.troubles = [BrokerError(KafkaSays()), OffsetExpired("gone"), BrokerError(KafkaSays())]
+    assert run(context, log, store) == codes.CLEAN
+    assert store.counts == WHOLE
+
+
+def test_expired_offsets_are_recorded_and_skipped(context: ServiceContext) -> None:
+    store, log = MemoryStore(), Log(RECORDS, low=4)
+    store.stored = {PART: Place(1, "topic-1", "cluster")}
+    run(context, log, store)
+    assert store.losses == [Loss(TRADE_WINDOWS, 0, "topic-1", 1, 3, "expired")]
+    assert (store.counts, store.stored[PART].next_offset) == (WHOLE, 10)
+
+
+def test_another_sink_ends_this_one(context: ServiceContext) -> None:
+    store = MemoryStore()
+    store.before_write = [OffsetConflict("another sink moved the offsets")]
+    assert run(context, Log(RECORDS), store) == codes.RETRY
+    assert context.beat.detail == "another sink moved the offsets; starting again"
+
+
+def test_a_schema_that_is_missing_is_tried_again_later_and_a_bad_setting_never(context: ServiceContext) -> None:
+    store = MemoryStore()
+    store.refuse_open = [SchemaMismatch("no table"), BadDsn("unreadable")]
+    assert run(context, Log(RECORDS), store) == codes.RETRY
+    assert run(context, Log(RECORDS), store) == codes.BLOCKED
+    assert context.beat.state == "blocked"
+
+
+def test_a_recreated_topic_is_noticed_while_running(context: ServiceContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "INTERVAL_S", 0.001)
+    store, log = MemoryStore(), Log(RECORDS)
+    recreated = Identity("cluster", {TRADE_WINDOWS: TopicInfo(TRADE_WINDOWS, "topic-2", 1)})
+    looked = threading.Event()
+
+    def identify() -> Identity:
+        return recreated if store.stored and looked.is_set() else IDENTITY
+
+    def drained() -> None:
+        if store.stored[PART].topic_id == "topic-2":
+            context.stop.set()
+        elif not looked.is_set():
+            log.records = log.records[:4]
+            looked.set()
+
+    log.when_empty = drained
+    assert Sink(context, store.open, log.reader, identify).run() == codes.CLEAN
+    assert store.stored == {PART: Place(4, "topic-2", "cluster")}
+
+
+def test_a_transaction_without_an_answer_shows_in_the_beat(
+    context: ServiceContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "STUCK_S", -1.0)
+    store, log = MemoryStore(), Log(RECORDS)
+    said: list[tuple[str, object]] = []
+
+    class Slow(MemoryStore):
+        def write(self, batch: object) -> dict[str, int]:
+            assert context.before_beat is not None
+            context.before_beat()
+            said.append((context.beat.state, context.beat.numbers["postgres"]))
+            return {}
+
+    log.when_empty = context.stop.set
+    slow = Slow()
+    Sink(context, lambda: slow, log.reader, lambda: IDENTITY).run()
+    assert set(said) == {("degraded", "away")}
+    assert store.opened == 0

@@ -1,0 +1,110 @@
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, TRADE_WINDOWS, WHALE_ALERTS
+from whale_platform.sink import parse
+from whale_platform.sink.parse import Unreadable
+from whale_platform_tests.sink.messages import MESSAGES, STAMP_MS, START_US, message
+
+NOON = datetime(2024, 8, 8, 12, tzinfo=UTC)
+PARSERS: dict[str, Callable[[bytes | None], object]] = {
+    TRADE_WINDOWS: lambda value: parse.window(value, STAMP_MS),
+    WHALE_ALERTS: lambda value: parse.whale(value, STAMP_MS),
+    INGEST_GAPS: lambda value: parse.gap(value, STAMP_MS),
+    DEAD_LETTERS: lambda value: parse.dead_letter(value, STAMP_MS, 7),
+}
+
+
+def test_a_window() -> None:
+    row = parse.window(message(TRADE_WINDOWS), STAMP_MS)
+    assert row.window_start == NOON
+    assert row.last_event_time == NOON.replace(second=30)
+    assert (row.open, row.high, row.sell_volume, row.notional) == ("61837.63", "61840", "1", "200999.123456789")
+    assert row.updated_at == datetime.fromtimestamp(STAMP_MS / 1000, UTC)
+
+
+def test_a_whale_a_gap_and_a_dead_letter() -> None:
+    whale = parse.whale(message(WHALE_ALERTS), STAMP_MS)
+    assert (whale.trade_id, whale.quantity, whale.received_time) == (10, "2", NOON.replace(microsecond=5000))
+    gap = parse.gap(message(INGEST_GAPS, closed_time=START_US, progress_id=15), STAMP_MS)
+    assert (gap.closed_time, gap.progress_id) == (NOON, 15)
+    assert parse.gap(message(INGEST_GAPS), STAMP_MS).closed_time is None
+    letter = parse.dead_letter(message(DEAD_LETTERS, reason="bad\x00byte\ud800" + "x" * 999), STAMP_MS, 7)
+    assert letter.last_reason.startswith("bad\ufffdbyte\ufffdx")
+    assert len(letter.last_reason) == 500
+    assert (letter.day, letter.letters, letter.last_offset) == (NOON.date(), 1, 7)
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (None, "not JSON"),
+        (b"", "not JSON"),
+        (b"\xff\xfe", "not JSON"),
+        (b'{"v":1', "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+        (b"[1]", "not a JSON object"),
+        (b'{"v":2}', "not schema version 1"),
+        (b'{"v":1}', "exchange is not a name"),
+    ],
+)
+def test_what_is_not_a_message(value: bytes | None, reason: str) -> None:
+    with pytest.raises(Unreadable, match=f"^{reason}$"):
+        parse.window(value, STAMP_MS)
+
+
+@pytest.mark.parametrize(
+    "wrong", ["NaN", "1e400", "-1", "", " 1", "1.", "Infinity", "٣", 1.5, 7, None, True, [], "9" * 99]
+)
+def test_a_decimal_is_plain_digits_in_a_string(wrong: object) -> None:
+    with pytest.raises(Unreadable, match=r"^close is not a decimal string$"):
+        parse.window(message(TRADE_WINDOWS, close=wrong), STAMP_MS)
+
+
+@pytest.mark.parametrize("wrong", [True, 1.0, "1", None])
+def test_an_integer_is_an_integer(wrong: object) -> None:
+    with pytest.raises(Unreadable, match=r"^trade_count is not an integer$"):
+        parse.window(message(TRADE_WINDOWS, trade_count=wrong), STAMP_MS)
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 10**30, START_US * 1000, STAMP_MS * 1000 + 2 * 86_400_000_000])
+def test_a_time_is_of_our_days(wrong: int) -> None:
+    with pytest.raises(Unreadable, match=r"^window_start is not a time of our days$"):
+        parse.window(message(TRADE_WINDOWS, window_start=wrong), STAMP_MS)
+
+
+@pytest.mark.parametrize("wrong", ["", "a\x00b", "\ud800", "x" * 201, "two\nlines", None, 5])
+def test_a_name_is_short_and_printable(wrong: object) -> None:
+    with pytest.raises(Unreadable, match=r"^symbol is not a name$"):
+        parse.whale(message(WHALE_ALERTS, symbol=wrong), STAMP_MS)
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda inner: st.lists(inner, max_size=3)
+)
+
+
+@given(st.sampled_from(sorted(MESSAGES)), st.data())
+def test_a_spoilt_field_gives_a_row_or_a_reason_never_another_error(topic: str, data: st.DataObject) -> None:
+    changed: dict[str, Any] = dict(MESSAGES[topic])
+    field = data.draw(st.sampled_from(sorted(changed)))
+    changed[field] = data.draw(_JSON)
+    try:
+        row = PARSERS[topic](json.dumps(changed).encode())
+    except Unreadable as reason:
+        assert str(reason).split()[0] in {field, "not"}
+    else:
+        assert row is not None
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_unreadable(value: bytes) -> None:
+    for parser in PARSERS.values():
+        with pytest.raises(Unreadable):
+            parser(value)

@@ -1,0 +1,126 @@
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from whale_platform.stores import migrate as module
+from whale_platform.stores.connection import BadDsn, SchemaMismatch, StoreAway
+from whale_platform.stores.migrate import SchemaNewer, migrate
+from whale_platform.stores.thresholds import read_thresholds, set_threshold
+from whale_platform.supervision import codes
+from whale_platform_tests.postgres_server import PostgresServer, query, settings_for
+
+CLOSED = "postgresql://whale:s3cret@127.0.0.1:1/whale"
+
+
+@pytest.mark.server
+def test_a_second_run_changes_nothing(empty_database: str, tmp_path: Path) -> None:
+    settings = settings_for(empty_database, tmp_path)
+    first = migrate(settings)
+    assert first == "schema none -> 0001, 8 partitions made, default whale threshold set"
+    assert migrate(settings) == "schema 0001"
+    assert read_thresholds(empty_database) == [("*", "*", Decimal(50_000))]
+
+
+@pytest.mark.server
+def test_a_changed_threshold_outlives_the_next_run(database: str, tmp_path: Path) -> None:
+    set_threshold(database, "*", "*", Decimal("7.50"))
+    migrate(settings_for(database, tmp_path))
+    assert read_thresholds(database) == [("*", "*", Decimal("7.5"))]
+
+
+@pytest.mark.server
+def test_two_at_once_take_turns(empty_database: str, tmp_path: Path) -> None:
+    settings = settings_for(empty_database, tmp_path)
+    with ThreadPoolExecutor(2) as pool:
+        said = sorted(pool.map(lambda _: migrate(settings), range(2)), key=len)
+    assert said[0].startswith("schema 0001")
+    assert said[1].startswith("schema none -> 0001")
+
+
+@pytest.mark.server
+def test_a_newer_schema_is_refused_and_left_alone(database: str, tmp_path: Path) -> None:
+    query(database, "UPDATE whale_schema_version SET version_num = '9999'")
+    with pytest.raises(SchemaNewer, match=r"schema 9999, this program knows up to 0001: update the program"):
+        migrate(settings_for(database, tmp_path))
+    assert query(database, "SELECT version_num FROM whale_schema_version") == [("9999",)]
+
+
+@pytest.mark.server
+def test_a_failed_upgrade_leaves_nothing_behind(empty_database: str, tmp_path: Path) -> None:
+    query(empty_database, "CREATE TABLE stream_losses (in_the_way int)")
+    with pytest.raises(SchemaMismatch, match="already exists"):
+        migrate(settings_for(empty_database, tmp_path))
+    assert query(empty_database, "SELECT to_regclass('trade_windows'), to_regclass('whale_schema_version')") == [
+        (None, None)
+    ]
+
+
+@pytest.mark.server
+def test_every_table_and_window_column_is_documented(database: str) -> None:
+    silent = query(
+        database,
+        """
+        SELECT c.relname, a.attname FROM pg_class c LEFT JOIN pg_attribute a
+            ON a.attrelid = c.oid AND a.attnum > 0 AND c.relname = 'trade_windows'
+        WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relnamespace = 'public'::regnamespace
+            AND c.relname <> 'whale_schema_version'
+            AND (obj_description(c.oid) IS NULL OR a.attnum IS NOT NULL AND col_description(c.oid, a.attnum) IS NULL)
+        """,
+    )
+    assert silent == []
+
+
+@pytest.mark.server
+def test_the_command_ends_with_one_line(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WHALE_HOME", str(tmp_path))
+    monkeypatch.setenv("WHALE_POSTGRES_DSN", database)
+    assert module.main() == codes.CLEAN
+    assert capsys.readouterr().err.startswith("migrate: schema 0001 (postgresql://whale@127.0.0.1:")
+    query(database, "UPDATE whale_schema_version SET version_num = '9999'")
+    assert module.main() == codes.BLOCKED
+    said = capsys.readouterr().err
+    assert "update the program" in said
+    assert said.count("\n") == 1
+
+
+def test_a_database_that_is_away_is_worth_another_try(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WHALE_POSTGRES_DSN", CLOSED)
+    assert module.main(wait_s=0) == codes.RETRY
+    said = capsys.readouterr().err
+    assert "Connection refused" in said
+    assert "s3cret" not in said
+    assert said.count("\n") == 1
+
+
+def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("WHALE_WHALE_THRESHOLD_USD", "-5")
+    assert module.main(wait_s=0) == codes.BLOCKED
+    assert capsys.readouterr().err.startswith("migrate: setting WHALE_WHALE_THRESHOLD_USD: Input should be greater")
+
+
+def test_a_dsn_nobody_can_read_blocks_without_being_shown(tmp_path: Path) -> None:
+    with pytest.raises(BadDsn) as caught:
+        migrate(settings_for("host=x s3cret-without-equals", tmp_path), wait_s=0)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_a_piece_of_an_unescaped_password_is_not_shown(tmp_path: Path) -> None:
+    with pytest.raises(StoreAway) as caught:
+        migrate(settings_for("postgresql://whale:pa@s3cret@127.0.0.1:1/whale", tmp_path), wait_s=0)
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.process
+def test_it_waits_for_a_database_that_is_still_starting(own_postgres: PostgresServer, tmp_path: Path) -> None:
+    dsn = own_postgres.create_database()
+    own_postgres.kill()
+    with ThreadPoolExecutor(1) as pool:
+        migrated = pool.submit(migrate, settings_for(dsn, tmp_path), 60)
+        own_postgres.start()
+        assert migrated.result(60).startswith("schema none -> 0001")
