@@ -91,8 +91,8 @@ class GeneratedPlay:
     ) -> None:
         if saved is not None and (saved.get("kind"), saved.get("seed")) != (self.kind, seed):
             raise CannotPlay(
-                f"home of {saved.get('kind')} trades, seed {saved.get('seed')}, not generated ones of {seed}; "
-                "set WHALE_SIMULATOR_SEED to that, or take a fresh --home"
+                f"this home holds {saved.get('kind')} trades of seed {saved.get('seed')}: "
+                "set WHALE_SOURCE and WHALE_SIMULATOR_SEED to that, or take a fresh --home"
             )
         self.symbols = symbols
         self._seed = seed

@@ -1,0 +1,85 @@
+"""Whatever arrives: events or BadFrame, and never a trade that later stages could not carry."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from whale_platform.domain.codec import decode, encode
+from whale_platform.domain.trade import Trade
+from whale_platform.exchanges.base import BadFrame, Event, LastTrade
+from whale_platform.exchanges.binance import Binance
+from whale_platform.exchanges.coinbase import Coinbase
+from whale_platform_tests.exchanges import test_binance, test_coinbase
+
+ADAPTERS = (Binance(), Coinbase())
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.sampled_from(["1e400", "NaN", "-1", "1.5"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+SAMPLES = (test_binance.DATA, test_coinbase.DATA)
+
+
+def parse_all(frame: str | bytes) -> None:
+    for adapter in ADAPTERS:
+        try:
+            events = adapter.parse(frame, 1)
+        except BadFrame as refused:
+            str(refused).encode()
+            continue
+        for event in events:
+            check(event)
+
+
+def check(event: Event) -> None:
+    trade = event.trade if isinstance(event, LastTrade) else event
+    if isinstance(trade, Trade):
+        assert trade.price.is_finite() and trade.price >= 0 and trade.quantity.is_finite() and trade.quantity >= 0
+        assert decode(encode(trade)) == trade
+
+
+@given(st.binary())
+def test_any_bytes(frame: bytes) -> None:
+    parse_all(frame)
+
+
+@given(st.text())
+def test_any_text(frame: str) -> None:
+    parse_all(frame)
+
+
+@given(JSON)
+def test_any_json(value: Any) -> None:
+    parse_all(json.dumps(value))
+    for adapter in ADAPTERS:
+        with pytest.raises(BadFrame):
+            adapter.parse_history("BTC-USD", json.dumps([value]).encode(), 1)
+
+
+@given(st.sampled_from(SAMPLES), st.data())
+def test_a_frame_with_one_field_replaced(sample: dict[str, Any], data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(sorted(sample)))
+    parse_all(json.dumps({**sample, name: data.draw(JSON)}))
+    parse_all(json.dumps({"stream": data.draw(JSON), "data": {**sample, name: data.draw(JSON)}}))
+
+
+@given(st.sampled_from(SAMPLES), st.data())
+def test_a_frame_damaged_on_the_way(sample: dict[str, Any], data: st.DataObject) -> None:
+    frame = json.dumps(sample).encode()
+    start = data.draw(st.integers(0, len(frame)))
+    stop = data.draw(st.integers(start, len(frame)))
+    parse_all(frame[:start] + data.draw(st.binary(max_size=5)) + frame[stop:])
+
+
+@given(st.sampled_from(SAMPLES), st.data())
+def test_a_frame_with_a_key_twice(sample: dict[str, Any], data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(sorted(sample)))
+    parse_all(f"{json.dumps(sample)[:-1]},{json.dumps(name)}:{json.dumps(data.draw(JSON))}}}")

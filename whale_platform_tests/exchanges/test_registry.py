@@ -1,0 +1,43 @@
+from pathlib import Path
+
+import pytest
+
+from whale_platform.exchanges.registry import adapters, assign
+from whale_platform.settings import Settings
+
+
+def settings(**given: object) -> Settings:
+    return Settings(_env_file=None, home=Path("unused"), **given)  # type: ignore[arg-type, call-arg]
+
+
+@pytest.mark.parametrize(
+    ("source", "names", "mark"),
+    [
+        ("live", ["binance", "coinbase"], "live"),
+        ("simulator", ["sim_binance", "sim_coinbase"], "simulated"),
+        ("replay", ["binance", "coinbase"], "replay"),
+    ],
+)
+def test_names_and_marks_follow_the_source(source: str, names: list[str], mark: str) -> None:
+    found = adapters(settings(source=source))
+    assert [exchange.name for exchange in found] == names
+    assert [getattr(exchange, "source", None) for exchange in found] == [mark, mark]
+
+
+def test_selection_addresses_and_unknown_names() -> None:
+    (only,) = adapters(settings(exchanges=("coinbase",), coinbase_ws_url="ws://127.0.0.1:1/coinbase/"))
+    assert only.connect_url([]) == "ws://127.0.0.1:1/coinbase"
+    with pytest.raises(ValueError, match="unknown exchange 'kraken'"):
+        adapters(settings(exchanges=("binance", "kraken")))
+
+
+def test_symbols_are_assigned_once_and_in_order() -> None:
+    found = assign(
+        adapters(settings(source="simulator")), ["ETH", "BTCUSDT", "binance:BTC", "BTC-USDC", "sim_binance:SOL"]
+    )
+    assert found == {"sim_binance": ["ETHUSDT", "BTCUSDT", "SOLUSDT"], "sim_coinbase": ["ETH-USD", "BTC-USD"]}
+
+
+def test_a_symbol_that_nobody_takes_is_an_error() -> None:
+    with pytest.raises(ValueError, match="'kraken:BTC' belongs to none of the exchanges binance, coinbase"):
+        assign(adapters(settings()), ["BTC", "kraken:BTC"])
