@@ -1,7 +1,6 @@
 """The command line: options and help here, the work in the other files, imported only by the command that needs it."""
 
 import importlib.util
-import json
 import os
 import sys
 from decimal import Decimal, InvalidOperation
@@ -11,6 +10,7 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
+from whale_platform.cli import status as command_status
 from whale_platform.cli.errors import USER_ERROR, UserError
 from whale_platform.embedded.errors import EmbeddedError
 from whale_platform.homes import HomeError
@@ -93,19 +93,7 @@ def status(
     home: HomeOption = None, as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False
 ) -> None:
     """How everything is. Exit code: 0 all ready, 3 not running, 4 something is not ready."""
-    from whale_platform.cli import state
-    from whale_platform.cli.context import current_home
-
-    now = state.snapshot(current_home(home))
-    if as_json:
-        print(json.dumps(now, indent=2))
-    else:
-        from rich.console import Console
-
-        from whale_platform.cli import screen
-
-        screen.show_status(Console(), now)
-    raise typer.Exit(state.exit_code(now))
+    raise typer.Exit(command_status.show(home, as_json))
 
 
 @app.command()
@@ -195,13 +183,15 @@ def threshold_set(
         amount = Decimal(usd)
     except InvalidOperation:
         raise UserError(f"{usd!a} is not an amount: write 100000 or 99999.50") from None
-    thresholds.change(settings_of(current_home(home)), exchange, symbol, amount)
-    print(f"whale: trades of {symbol} on {exchange} count from {amount:,f} USD on", file=sys.stderr)
+    for place in thresholds.change(settings_of(current_home(home)), exchange, symbol, amount):
+        print(f"whale: {place[0]} {place[1]} counts from {amount:,f} USD on", file=sys.stderr)
 
 
 def main() -> None:
     """Run; what the operator can mend is one line on stderr and exit code 2."""
     try:
+        if sys.argv[1:2] == [command_status.NAME]:
+            sys.exit(command_status.main(sys.argv[2:]))
         app()
     except (UserError, HomeError, EmbeddedError) as error:
         print(f"whale: {error}", file=sys.stderr)

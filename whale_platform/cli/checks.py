@@ -39,9 +39,11 @@ def prepare_home(settings: "Settings") -> None:
     from whale_platform.embedded import jars, java, ports
     from whale_platform.services.specs import ports as ports_of
     from whale_platform.supervision import leftovers
-    from whale_platform.supervision.lease import Lease, LeaseRefused
+    from whale_platform.supervision.lease import Lease, LeaseRefused, holder
     from whale_platform.supervision.published import SUPERVISOR
 
+    if (pid := holder(settings.home, SUPERVISOR)) is not None:
+        raise UserError(_in_use(settings.home, pid))
     for finding in (disk(settings.home), memory()):
         if finding.level == "bad":
             raise UserError(f"{finding.found}: {finding.fix}")
@@ -52,15 +54,17 @@ def prepare_home(settings: "Settings") -> None:
     lease = Lease(settings.home, SUPERVISOR)
     try:
         lease.acquire()
-    except LeaseRefused as refused:
-        raise UserError(
-            f"{settings.home} is in use: {refused}; see `whale status`, stop it with `whale down`"
-        ) from None
+    except LeaseRefused:
+        raise UserError(_in_use(settings.home, holder(settings.home, SUPERVISOR))) from None
     try:
         leftovers.end(settings.home)
         ports.check_free(ports_of(settings), wait_s=2.0)
     finally:
         lease.release()
+
+
+def _in_use(home: Path, pid: int | None) -> str:
+    return f"already running: pid {pid} in {home}; see `whale status`, stop it with `whale down`"
 
 
 def python() -> Finding:

@@ -57,16 +57,16 @@ def await_ready(
 ) -> str | None:
     """Follow the start, a line per service; None once all are ready, else why they are not, for a person."""
     begun = time.monotonic()
-    shown: dict[str, str] = {}
+    shown: dict[str, set[str]] = {}
     while time.monotonic() - begun < within_s:
         if supervisor.poll() is not None:
             return f"the supervisor ended: {last_line(supervisor_log(home.path)) or 'without a word'}"
         now = state.snapshot(home)
-        for name, service in now["services"].items():
-            if service["state"] != shown.get(name) and service["state"] not in ("starting", "waiting"):
+        for name, service in now["services"].items() if now["running"] else ():
+            if service["state"] not in ("starting", "waiting", *shown.get(name, ())):
                 took = f"{time.monotonic() - begun:5.1f} s"
                 say(f"  {name:<10} {service['state']:<9} {took}  {service['detail']}".rstrip())
-            shown[name] = service["state"]
+                shown.setdefault(name, set()).add(service["state"])
             if service["state"] == "blocked":
                 return f"{name} is blocked: {service['detail']}"
         if state.exit_code(now) == state.ALL_READY:
@@ -102,7 +102,7 @@ def follow_stop(home: Home, pid: int, say: Say) -> None:
     running = {name for name, service in _services(home).items() if service["pid"] is not None}
     while time.monotonic() < deadline:
         held = lease.holder(home.path, SUPERVISOR) == pid
-        for name, service in _services(home).items():
+        for name, service in reversed(_services(home).items()):
             if name in running and name not in gone and service["state"] == "stopped":
                 gone.add(name)
                 say(f"  {name:<10} stopped")

@@ -38,7 +38,6 @@ def services(state: dict[str, Any]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("service", "state", "pid", "uptime", "beat", "trades/s", "lag", "restarts"):
         table.add_column(name, justify="left" if name in ("service", "state") else "right", no_wrap=True)
-    table.add_column("detail", overflow="fold")
     for name, service in state["services"].items():
         table.add_row(
             name,
@@ -49,9 +48,14 @@ def services(state: dict[str, Any]) -> Table:
             _number(service.get("trades_per_s", service.get("rows_per_s"))),
             _number(service.get("lag")),
             _text(service["restarts"] or None),
-            _plain(service["detail"]),
         )
     return table
+
+
+def details(state: dict[str, Any]) -> Text:
+    """What services say of themselves, a line each."""
+    said = [f"{name}: {service['detail']}" for name, service in state["services"].items() if service["detail"]]
+    return Text("\n".join(_plain(line) for line in said if not line.endswith(": done")), style="yellow")
 
 
 def windows(feed: Feed) -> Table:
@@ -108,7 +112,7 @@ def whole(state: dict[str, Any], feed: Feed, height: int) -> RenderableType:
     """The live screen for a terminal of `height` lines: what does not fit is left off at the end of the tables."""
     room = max(4, height - len(state["services"]) - 12)
     shown = Feed(feed.windows[: max(2, room - len(feed.whales))], feed.whales, feed.problem)
-    parts: list[RenderableType] = [source_line(state), totals(state), Text(), services(state), Text()]
+    parts: list[RenderableType] = [source_line(state), totals(state), Text(), services(state), details(state), Text()]
     if feed.problem:
         parts.append(Text(f"no rows to show: {feed.problem}", style="yellow"))
     else:
@@ -140,14 +144,15 @@ def show_status(console: Console, state: dict[str, Any]) -> None:
         console.print("[yellow]not running[/]: start it with `whale up`")
     if state["services"]:
         console.print(services(state))
+        console.print(details(state))
 
 
 def _text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _plain(text: str) -> Text:
-    return Text("".join(char if char.isprintable() else "?" for char in text))
+def _plain(text: str) -> str:
+    return "".join(char if char.isprintable() else "?" for char in text)
 
 
 def _number(value: Any) -> str:
