@@ -48,7 +48,9 @@ class Settings(BaseSettings):
     coinbase_ws_url: str = "wss://ws-feed.exchange.coinbase.com"
     coinbase_rest_url: str = "https://api.exchange.coinbase.com"
 
-    whale_threshold_usd: Annotated[Decimal, Field(gt=0)] = Decimal(50_000)
+    ingest_silence_s: Annotated[float, Field(gt=0)] = 60.0
+
+    threshold_usd: Annotated[Decimal, Field(gt=0)] = Decimal(50_000)
     stream_mode: StreamMode = "realtime"
     stream_trigger: str = "2 minutes"
     stream_watermark: str = "10 minutes"

@@ -1,0 +1,155 @@
+"""Read, before anything is sent, how far the topic goes: the positions file, the topic's tail and the gap ledger.
+
+The ends of the partitions are trusted only once they have stood still for `STILL_S`: the last requests of a
+predecessor that was killed may still be landing. A file that names another cluster or topic, or offsets that the
+topic does not have, is not used: then the whole topic is read (some 200,000 trades a second).
+"""
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from whale_platform.broker import topics
+from whale_platform.broker.reader import TopicReader
+from whale_platform.domain.names import INGEST_GAPS, RAW_TRADES
+from whale_platform.ingest import positions as files
+from whale_platform.ingest.gaps import Gap, read_gap
+from whale_platform.ingest.positions import Positions
+from whale_platform.ingest.resume import Start, start
+from whale_platform.ingest.tail import Tail, trade_id_of
+
+STILL_S = 0.5
+SAY_S = 5.0
+
+
+@dataclass(slots=True)
+class Learned:
+    """`offsets`: the next offset of each partition; `starts` by `exchange:symbol`."""
+
+    cluster_id: str
+    topic_id: str
+    offsets: dict[int, int]
+    starts: dict[str, Start]
+
+
+@dataclass(slots=True)
+class _Fold:
+    tails: dict[str, Tail] = field(default_factory=dict)
+    by_key: dict[bytes | None, Tail | None] = field(default_factory=dict)
+    unreadable: int = 0
+
+    def add(self, key: bytes | None, value: bytes | None) -> None:
+        if key not in self.by_key:
+            self.by_key[key] = self.tails.setdefault(key.decode(errors="replace"), Tail()) if key else None
+        tail = self.by_key[key]
+        number = trade_id_of(value) if value else None
+        if tail is None or number is None:
+            self.unreadable += 1
+        else:
+            tail.add(number)
+
+
+class Stopped(Exception):
+    """The service is to end while it still reads."""
+
+
+def learn(bootstrap: str, home: Path, stop: threading.Event, log: Any) -> Learned | None:
+    """None where a topic is missing. Raises BrokerError where the broker is away, Stopped when `stop` is set."""
+    cluster = topics.cluster_id(bootstrap)
+    found = topics.describe(bootstrap, [RAW_TRADES, INGEST_GAPS])
+    if len(found) < 2:
+        return None
+    topic = found[RAW_TRADES]
+    reader = TopicReader(bootstrap, "whale-ingest-tail")
+    try:
+        known = _usable(files.load(files.positions_path(home)), reader, cluster, topic, log)
+        fold = _Fold()
+        if known is not None:
+            for name, place in known.places.items():
+                holes = [(gap.progress_id, gap.last_id) for gap in place.gaps]
+                fold.tails[name] = Tail(place.last_id, holes, -1)
+        places = known.offsets if known else {p: reader.bounds(RAW_TRADES, p)[0] for p in range(topic.partitions)}
+        offsets = _read_to_end(reader, RAW_TRADES, places, fold.add, stop, log)
+        if fold.unreadable:
+            log.warning("messages without a readable trade id", topic=RAW_TRADES, messages=fold.unreadable)
+        ledger = _ledger(reader, stop, log)
+    finally:
+        reader.close()
+    now = time.time_ns() // 1000
+    starts = {
+        name: start(tail, known.places[name].gaps if known and name in known.places else (), ledger.get(name, {}), now)
+        for name, tail in fold.tails.items()
+    }
+    return Learned(cluster, topic.topic_id, offsets, starts)
+
+
+def _usable(
+    known: Positions | None, reader: TopicReader, cluster: str, topic: topics.TopicInfo, log: Any
+) -> Positions | None:
+    if known is None:
+        return None
+    if (known.cluster_id, known.topic_id) != (cluster, topic.topic_id):
+        log.warning("the positions file speaks of another broker or topic; reading the whole topic")
+        return None
+    if any(partition >= topic.partitions for partition in known.offsets):
+        return None
+    for partition in range(topic.partitions):
+        low, high = reader.bounds(RAW_TRADES, partition)
+        place = known.offsets.setdefault(partition, low)
+        if place > high:
+            log.warning("the topic ends before the positions file does; reading the whole topic", partition=partition)
+            return None
+        known.offsets[partition] = max(place, low)
+    return known
+
+
+def _read_to_end(
+    reader: TopicReader, topic: str, places: Mapping[int, int], add: Any, stop: threading.Event, log: Any
+) -> dict[int, int]:
+    """Hand every message from `places` on to `add(key, value)` until the ends stand still; returns the ends."""
+    at = dict(places)
+    still_since = time.monotonic()
+    said = time.monotonic()
+    count = 0
+    while time.monotonic() - still_since < STILL_S:
+        ends = {partition: reader.bounds(topic, partition)[1] for partition in at}
+        behind = {(topic, partition): place for partition, place in at.items() if place < ends[partition]}
+        if not behind:
+            stop.wait(STILL_S / 5)
+            if stop.is_set():
+                raise Stopped
+            continue
+        reader.assign(behind)
+        while any(at[partition] < ends[partition] for partition in at):
+            for record in reader.poll(10_000, 0.5):
+                add(record.key, record.value)
+                at[record.partition] = record.offset + 1
+                count += 1
+            if stop.is_set():
+                raise Stopped
+            if time.monotonic() - said > SAY_S:
+                said = time.monotonic()
+                log.info(
+                    "reading", topic=topic, messages=count, left=sum(ends[p] - at[p] for p in at if ends[p] > at[p])
+                )
+        still_since = time.monotonic()
+    return at
+
+
+def _ledger(reader: TopicReader, stop: threading.Event, log: Any) -> dict[str, dict[int, Gap]]:
+    rows: dict[str, dict[int, Gap]] = {}
+
+    def add(_key: bytes | None, value: bytes | None) -> None:
+        try:
+            name, gap = read_gap(value or b"")
+        except ValueError as error:
+            log.warning("a row of the gap ledger can't be read", reason=str(error))
+            return
+        rows.setdefault(name, {})[gap.first_id] = gap
+
+    lows = {partition: reader.bounds(INGEST_GAPS, partition)[0] for partition in reader.partitions(INGEST_GAPS)}
+    _read_to_end(reader, INGEST_GAPS, lows, add, stop, log)
+    return rows

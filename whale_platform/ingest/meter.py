@@ -1,0 +1,68 @@
+"""Counters and latency percentiles for the heartbeat, cheap enough for every trade.
+
+Latencies are sampled: every n-th trade, n chosen once a second so that about `KEPT` samples span `SPAN_S`. Exchange
+to receive compares two machines' clocks and may be negative.
+"""
+
+import time
+from collections import deque
+from dataclasses import dataclass, field
+
+SPAN_S = 10.0
+KEPT = 2_000
+
+
+class Latency:
+    """Samples in milliseconds over the last `SPAN_S` seconds."""
+
+    def __init__(self) -> None:
+        self._samples: deque[tuple[float, float]] = deque(maxlen=KEPT)
+        self._every = 1
+        self._count = 0
+
+    def due(self) -> bool:
+        """Whether the present trade is one to sample."""
+        self._count += 1
+        if self._count < self._every:
+            return False
+        self._count = 0
+        return True
+
+    def add(self, milliseconds: float) -> None:
+        """One sample, now."""
+        self._samples.append((time.monotonic(), milliseconds))
+
+    def tune(self, per_second: float) -> None:
+        """Adapt the sampling to the rate of trades."""
+        self._every = max(1, int(per_second * SPAN_S / KEPT))
+
+    def percentiles(self) -> tuple[float, float] | None:
+        """(p50, p99), or None without a sample."""
+        since = time.monotonic() - SPAN_S
+        values = sorted(value for at, value in list(self._samples) if at >= since)
+        if not values:
+            return None
+        return values[len(values) // 2], values[min(len(values) - 1, int(len(values) * 0.99))]
+
+
+@dataclass(slots=True)
+class Counts:
+    """What one exchange's pipeline has done since the start; written under that pipeline's lock."""
+
+    trades: int = 0
+    dead_letters: int = 0
+    quarantined: int = 0
+    gaps_repaired: int = 0
+
+
+@dataclass(slots=True)
+class Rate:
+    """Events per second over about the last five readings."""
+
+    _readings: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=6))
+
+    def read(self, count: int) -> float:
+        """`count`: the running total, read about once a second."""
+        self._readings.append((time.monotonic(), count))
+        (then, before), (now, after) = self._readings[0], self._readings[-1]
+        return (after - before) / (now - then) if now > then else 0.0

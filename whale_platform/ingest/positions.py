@@ -1,0 +1,63 @@
+"""The positions file: how far each symbol was published, so that a start reads seconds of the topic and not all of it.
+
+It is only a shortcut: it names the cluster and the topic it speaks of, everything in it was delivered before it was
+written, and whatever came after it is read from the topic. A missing, torn or foreign file costs time, nothing else.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from whale_platform.ingest.gaps import Gap
+from whale_platform.supervision.beat import write_json
+
+
+@dataclass(slots=True)
+class Place:
+    """One symbol: the highest id published and the background gaps below it, each with its progress."""
+
+    last_id: int
+    gaps: list[Gap] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Positions:
+    """`offsets`: per partition of the trades' topic, where to read on; `places` by `exchange:symbol`."""
+
+    cluster_id: str
+    topic_id: str
+    offsets: dict[int, int]
+    places: dict[str, Place]
+
+
+def positions_path(home: Path) -> Path:
+    """Where the file lies."""
+    return home / "ingest" / "positions.json"
+
+
+def save(path: Path, positions: Positions) -> None:
+    """Replace the file atomically."""
+    write_json(path, asdict(positions))
+
+
+def load(path: Path) -> Positions | None:
+    """The file, or None where there is none that can be read."""
+    try:
+        row = json.loads(path.read_text())
+        return Positions(
+            row["cluster_id"],
+            row["topic_id"],
+            {int(partition): int(offset) for partition, offset in row["offsets"].items()},
+            {
+                name: Place(int(place["last_id"]), [_gap(gap) for gap in place["gaps"]])
+                for name, place in row["places"].items()
+            },
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _gap(row: dict[str, object]) -> Gap:
+    gap = Gap(**row)  # type: ignore[arg-type]
+    gap.absent = [(int(first), int(last)) for first, last in gap.absent]
+    return gap

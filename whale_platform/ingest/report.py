@@ -1,0 +1,81 @@
+"""The ingester's numbers and state for its heartbeat. Takes no lock: it must beat even while the broker is away."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from whale_platform.broker.producer import TradeProducer
+from whale_platform.ingest.feed import Feed
+from whale_platform.ingest.meter import Rate
+from whale_platform.ingest.pipeline import Latencies, Pipeline
+from whale_platform.ingest.repair import Repairer
+from whale_platform.supervision.beat import State
+
+GRACE_S = 2.0  # a reconnect that is over so soon is no trouble
+
+
+class Report:
+    """Reads everything, changes nothing but the sampling rate."""
+
+    def __init__(
+        self,
+        pipelines: Sequence[Pipeline],
+        feeds: Sequence[Feed],
+        repairers: Sequence[Repairer],
+        producer: TradeProducer,
+        latencies: Latencies,
+    ) -> None:
+        self._pipelines = pipelines
+        self._feeds = feeds
+        self._repairers = repairers
+        self._producer = producer
+        self._latencies = latencies
+        self._rate = Rate()
+        self._up_at: dict[str, float] = {}
+
+    def numbers(self) -> dict[str, Any]:
+        """Counters since the start, rates and latencies (milliseconds, last ten seconds)."""
+        counts = [pipeline.counts for pipeline in self._pipelines]
+        lines = [line for pipeline in self._pipelines for line in list(pipeline.lines.values())]
+        trades = sum(count.trades for count in counts)
+        per_second = self._rate.read(trades)
+        found: dict[str, Any] = {
+            "trades": trades,
+            "trades_per_s": round(per_second, 1),
+            "duplicates": sum(line.sequencer.duplicates for line in lines),
+            "dead_letters": sum(count.dead_letters for count in counts),
+            "quarantined": sum(count.quarantined for count in counts),
+            "gaps_open": sum(pipeline.open_gaps() for pipeline in self._pipelines),
+            "gaps_repaired": sum(count.gaps_repaired for count in counts),
+            "queue": self._producer.depth(),
+            "reconnects": sum(feed.reconnects for feed in self._feeds),
+            "connections": {feed.exchange.name: feed.status() for feed in self._feeds},
+            "refused": {
+                f"{feed.exchange.name}:{symbol}": reason
+                for feed in self._feeds
+                for symbol, reason in feed.refused.items()
+            },
+        }
+        for name in ("exchange_to_receive", "receive_to_produced"):
+            latency = getattr(self._latencies, name)
+            latency.tune(per_second)
+            percentiles = latency.percentiles()
+            if percentiles is not None:
+                found[f"{name}_p50"], found[f"{name}_p99"] = (round(value, 2) for value in percentiles)
+        return found
+
+    def state(self) -> tuple[State, str]:
+        """What to tell: ready once every exchange was tried, degraded with the reasons while one is away."""
+        now = time.monotonic()
+        if not all(feed.attempted or not feed.wanted() for feed in self._feeds):
+            return "starting", "connecting to the exchanges"
+        troubles = []
+        for feed in self._feeds:
+            name, trouble = feed.exchange.name, feed.trouble()
+            if not trouble:
+                self._up_at[name] = now
+            elif now - self._up_at.get(name, -GRACE_S) > GRACE_S:
+                troubles.append(trouble if trouble.startswith(name) else f"{name}: {trouble}")
+        if any(pipeline.open_gaps() for pipeline in self._pipelines):
+            troubles += [repairer.status for repairer in self._repairers if repairer.status]
+        return ("degraded", "; ".join(troubles)) if troubles else ("ready", "")

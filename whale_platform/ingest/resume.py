@@ -1,0 +1,81 @@
+"""From what the topic, the positions file and the gap ledger say to where each symbol goes on. Pure.
+
+The topic decides: a hole in it that no closed ledger row accounts for is open, whatever the ledger says; a ledger row
+that the topic has passed without a hole is repaired. An inline hole that was still open holds nothing in the topic
+yet: the live stream will find it again under the same first id.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from whale_platform.ingest.gaps import Gap
+from whale_platform.ingest.tail import Tail
+
+Span = tuple[int, int]
+
+
+@dataclass(slots=True)
+class Start:
+    """Where a symbol goes on. `changed`: rows of the ledger to write again."""
+
+    next_id: int | None = None
+    gaps: list[Gap] = field(default_factory=list)
+    changed: list[Gap] = field(default_factory=list)
+
+
+def start(tail: Tail, noted: Iterable[Gap], ledger: Mapping[int, Gap], now_us: int) -> Start:
+    """`noted`: gaps of the positions file; `ledger`: this symbol's rows by first id."""
+    if tail.last is None:
+        return Start()
+    begin = Start(tail.last + 1)
+    owners = {row.first_id: row for row in ledger.values() if row.state == "open"}
+    owners.update((gap.first_id, gap) for gap in noted)
+    accounted = [(row.first_id, row.last_id) for row in ledger.values() if row.state in ("exchange_gap", "unrepaired")]
+    for hole in tail.holes:
+        for first, last in _without(hole, accounted):
+            owner = _owner(owners, first)
+            gap = (
+                Gap(first, last, "restart", now_us, progress_id=first) if owner is None else _go_on(owner, first, last)
+            )
+            owners.pop(gap.first_id, None)
+            begin.gaps.append(replace(gap, mode="background", state="open", closed_time=None))
+    for row in owners.values():
+        if row.first_id not in ledger or ledger[row.first_id].state == "open":
+            _settle(begin, row, tail, tail.last, now_us)
+    begin.gaps.sort(key=lambda gap: gap.first_id)
+    begin.changed += begin.gaps
+    return begin
+
+
+def _owner(owners: Mapping[int, Gap], trade_id: int) -> Gap | None:
+    return next((gap for gap in owners.values() if gap.first_id <= trade_id <= gap.last_id), None)
+
+
+def _go_on(gap: Gap, progress: int, last: int) -> Gap:
+    """`gap`, of which only `progress` to `last` is still missing."""
+    known = max(gap.progress_id, gap.first_id)
+    return replace(gap, last_id=last, progress_id=progress, filled=gap.filled + max(0, progress - known))
+
+
+def _settle(begin: Start, row: Gap, tail: Tail, last: int, now_us: int) -> None:
+    """A row that is open although the topic has no hole of it."""
+    if row.first_id > last:
+        return
+    if tail.first is not None and row.first_id < tail.first:
+        begin.gaps.append(replace(row, mode="background", progress_id=max(row.progress_id, row.first_id)))
+        return
+    ended = replace(row, last_id=min(row.last_id, last))
+    missing = sum(b - a + 1 for a, b in ended.absent) + ended.quarantined
+    ended.filled = ended.last_id - ended.first_id + 1 - missing
+    ended.close(now_us)
+    begin.changed.append(ended)
+
+
+def _without(hole: Span, spans: Iterable[Span]) -> list[Span]:
+    """The parts of `hole` that none of `spans` covers."""
+    parts = [hole]
+    for first, last in spans:
+        parts = [
+            piece for a, b in parts for piece in ((a, min(b, first - 1)), (max(a, last + 1), b)) if piece[0] <= piece[1]
+        ]
+    return parts

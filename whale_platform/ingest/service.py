@@ -1,0 +1,143 @@
+"""The ingester: exchanges' sockets in, topic `raw_crypto_trades` out.
+
+Start: wait for broker and topics, learn how far the topic goes, then connect. It ends with RETRY, to learn the tail
+again, when the producer is broken for good or somebody else wrote to the topic; an exchange that is away is waited
+for while the others run on. SIGTERM closes the sockets, flushes for up to five seconds and saves the positions.
+"""
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+
+from whale_platform.broker.producer import TradeProducer
+from whale_platform.broker.topics import BrokerError
+from whale_platform.exchanges.base import Exchange
+from whale_platform.exchanges.registry import adapters, assign
+from whale_platform.ingest.feed import Feed
+from whale_platform.ingest.history import History
+from whale_platform.ingest.keeping import Keeper, Saver
+from whale_platform.ingest.learn import Learned, Stopped, learn
+from whale_platform.ingest.meter import Latency
+from whale_platform.ingest.outlet import Fence
+from whale_platform.ingest.pipeline import Latencies, Pipeline
+from whale_platform.ingest.positions import positions_path
+from whale_platform.ingest.repair import Repairer
+from whale_platform.ingest.report import Report
+from whale_platform.supervision import codes
+from whale_platform.supervision.service import ServiceContext
+
+POLL_S = 0.25
+WAIT_S = 0.5
+CLOSE_S = 2.0
+JOIN_S = 0.5
+FLUSH_S = 5.0
+
+
+def main(context: ServiceContext) -> int:
+    """Run until `context.stop`; returns the exit code."""
+    settings = context.settings
+    try:
+        exchanges = adapters(settings)
+        symbols = assign(exchanges, settings.symbols)
+    except ValueError as wrong:
+        return context.blocked(str(wrong))
+    return run(context, exchanges, symbols)
+
+
+def run(context: ServiceContext, exchanges: Sequence[Exchange], symbols: Mapping[str, Sequence[str]]) -> int:
+    """The same with the exchanges given: `symbols` by exchange name."""
+    learned = _learn(context)
+    if learned is None:
+        return codes.CLEAN
+    producer = TradeProducer(context.settings.bootstrap, "whale-ingester")
+    fence = Fence(learned.offsets)
+    latencies = Latencies(Latency(), Latency())
+    pipelines = [
+        Pipeline(exchange, symbols[exchange.name], producer, fence, learned.starts, latencies)
+        for exchange in exchanges
+        if symbols[exchange.name]
+    ]
+    silence_s = context.settings.ingest_silence_s
+    feeds = [Feed(one.exchange, list(one.lines), one, silence_s, context.log) for one in pipelines]
+    stop = threading.Event()
+    repairers = [
+        Repairer(pipeline, feed, History(pipeline.exchange, stop), stop, context.log)
+        for pipeline, feed in zip(pipelines, feeds, strict=True)
+    ]
+    saver = Saver(positions_path(context.settings.home), learned, pipelines, fence)
+    keeper = Keeper(pipelines, saver, stop, context.log)
+    threads: list[Feed | Repairer | Keeper] = [*feeds, *repairers, keeper]
+    for thread in threads:
+        thread.start()
+    report = Report(pipelines, feeds, repairers, producer, latencies)
+    context.before_beat = lambda: context.beat.numbers.update(report.numbers())
+    code = _watch(context, report, producer, fence, threads)
+    _end(context, feeds, [*repairers, keeper], stop, producer, saver)
+    return code
+
+
+def _learn(context: ServiceContext) -> Learned | None:
+    """How far the topic goes; None when stopped meanwhile."""
+    settings = context.settings
+    while not context.stop.is_set():
+        try:
+            context.tell("starting", "reading how far the topic goes")
+            learned = learn(settings.bootstrap, settings.home, context.stop, context.log)
+        except BrokerError:
+            context.tell("starting", f"waiting for the Kafka broker at {settings.bootstrap}")
+        except Stopped:
+            break
+        else:
+            if learned is not None:
+                return learned
+            context.tell("starting", "waiting for the topics, which `up` makes")
+        context.stop.wait(WAIT_S)
+    return None
+
+
+def _watch(
+    context: ServiceContext,
+    report: Report,
+    producer: TradeProducer,
+    fence: Fence,
+    threads: Sequence[Feed | Repairer | Keeper],
+) -> int:
+    """Tell how it goes until there is a reason to end; returns the exit code."""
+    while not context.stop.wait(POLL_S):
+        state = report.state()
+        if state != (context.beat.state, context.beat.detail):
+            context.tell(*state)
+        broken = producer.fatal or fence.broken
+        if broken is None and not all(thread.alive() for thread in threads):
+            broken = "a thread has died; its error stands above"
+        if broken is not None:
+            context.log.error("starting again to learn the topic's tail", reason=broken)
+            return codes.RETRY
+    return codes.CLEAN
+
+
+def _end(
+    context: ServiceContext,
+    feeds: Sequence[Feed],
+    others: Sequence[Repairer | Keeper],
+    stop: threading.Event,
+    producer: TradeProducer,
+    saver: Saver,
+) -> None:
+    context.tell("stopping")
+    stop.set()
+    for feed in feeds:
+        feed.close()
+    until = time.monotonic() + CLOSE_S
+    ended = [feed.join(max(0.1, until - time.monotonic())) for feed in feeds]
+    if not all(ended):
+        producer.refuse()
+    for thread in others:
+        thread.join(JOIN_S)
+    left = producer.close(FLUSH_S)
+    try:
+        saved = left == 0 and producer.fatal is None and saver.last()
+    except OSError as full:
+        saved = False
+        context.log.error("the positions file can't be written; the next start reads more", reason=str(full))
+    context.log.info("closed", undelivered=left, positions_saved=saved)

@@ -1,0 +1,71 @@
+"""Producer, reader and topics against a real broker."""
+
+import time
+
+import pytest
+
+from whale_platform.broker import topics
+from whale_platform.broker.producer import ProducerStopped, TradeProducer
+from whale_platform.broker.reader import OffsetExpired, TopicReader
+from whale_platform.domain.names import INGEST_GAPS, RAW_TRADES
+from whale_platform_tests.kafka_server import KafkaServer
+
+pytestmark = pytest.mark.server
+
+
+def read_all(kafka: KafkaServer, topic: str) -> list[tuple[bytes | None, bytes | None]]:
+    reader = TopicReader(kafka.bootstrap, "test")
+    try:
+        return [
+            (record.key, record.value)
+            for partition in reader.partitions(topic)
+            for record in reader.scan(topic, partition, *reader.bounds(topic, partition))
+        ]
+    finally:
+        reader.close()
+
+
+def test_messages_of_one_key_stay_in_order_and_their_offsets_are_reported(kafka: KafkaServer) -> None:
+    reports: list[tuple[int, int]] = []
+    producer = TradeProducer(kafka.bootstrap, "test")
+    send = producer.channel(RAW_TRADES, b"fake:AAA", lambda partition, offset: reports.append((partition, offset)))
+    for number in range(1000):
+        send(str(number).encode())
+    assert producer.close() == 0
+    assert [value for _, value in read_all(kafka, RAW_TRADES)] == [str(number).encode() for number in range(1000)]
+    assert len({partition for partition, _ in reports}) == 1
+    assert [offset for _, offset in reports] == list(range(1000))
+
+
+def test_a_closed_producer_takes_nothing(kafka: KafkaServer) -> None:
+    producer = TradeProducer(kafka.bootstrap, "test")
+    producer.close()
+    with pytest.raises(ProducerStopped):
+        producer.send(RAW_TRADES, b"k", b"v")
+
+
+def test_a_message_the_broker_can_never_take_is_fatal(kafka: KafkaServer) -> None:
+    producer = TradeProducer(kafka.bootstrap, "test")
+    with pytest.raises(ProducerStopped, match="too large"):
+        producer.send(RAW_TRADES, b"k", b"v" * 2_000_000)
+    assert producer.fatal is not None
+    producer.close()
+
+
+def test_ensure_makes_what_is_missing_once_and_ids_tell_a_recreated_topic(kafka: KafkaServer) -> None:
+    assert topics.ensure(kafka.bootstrap, partitions=2) == []
+    before = topics.describe(kafka.bootstrap, [RAW_TRADES, "no-such-topic"])
+    assert list(before) == [RAW_TRADES]
+    assert before[RAW_TRADES].partitions == 2
+    kafka.fresh_topics()
+    assert topics.describe(kafka.bootstrap, [RAW_TRADES])[RAW_TRADES].topic_id != before[RAW_TRADES].topic_id
+
+
+def test_an_offset_that_is_not_there_is_told_and_not_skipped(kafka: KafkaServer) -> None:
+    reader = TopicReader(kafka.bootstrap, "test")
+    reader.assign({(INGEST_GAPS, 0): 17})
+    deadline = time.monotonic() + 30
+    with pytest.raises(OffsetExpired):
+        while time.monotonic() < deadline:
+            reader.poll(10, 0.5)
+    reader.close()

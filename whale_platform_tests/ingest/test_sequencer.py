@@ -1,0 +1,169 @@
+"""The sequencer, case by case."""
+
+from collections.abc import Sequence
+
+from whale_platform.domain.trade import Trade
+from whale_platform.ingest.gaps import Gap
+from whale_platform.ingest.sequencer import CHUNK, INLINE_MAX, PENDING_MAX, Chunk, Conflict, Sequencer
+from whale_platform_tests.ingest.trades import trade
+
+
+def feed(sequencer: Sequencer, *numbers: int) -> list[int]:
+    return [out.trade_id for number in numbers for out in sequencer.live(trade(number))]
+
+
+def ids(trades: Sequence[Trade]) -> list[int]:
+    return [one.trade_id for one in trades]
+
+
+def history(chunk: Chunk, *absent: int) -> dict[int, Trade | None]:
+    return {n: trade(n, source="repair") for n in range(chunk.first_id, chunk.last_id + 1) if n not in absent}
+
+
+def wanted(sequencer: Sequencer) -> Chunk:
+    chunk = sequencer.wanted()
+    assert chunk is not None
+    return chunk
+
+
+def test_in_order_trades_go_on_at_once() -> None:
+    sequencer = Sequencer()
+    assert feed(sequencer, 7, 8, 9) == [7, 8, 9]
+    assert (sequencer.next_id, sequencer.events, sequencer.wanted()) == (10, [], None)
+
+
+def test_copies_and_old_trades_are_dropped_and_counted() -> None:
+    sequencer = Sequencer(next_id=5)
+    assert feed(sequencer, 5, 5, 4, 6, 5) == [5, 6]
+    assert sequencer.duplicates == 3
+
+
+def test_the_last_trade_of_a_new_symbol_is_the_baseline_and_not_published() -> None:
+    sequencer = Sequencer()
+    assert sequencer.last_trade(trade(41)) == ()
+    assert feed(sequencer, 42) == [42]
+
+
+def test_the_last_trade_after_a_restart_shows_the_hole_and_goes_on_itself() -> None:
+    sequencer = Sequencer(next_id=10)
+    assert sequencer.last_trade(trade(12)) == []
+    assert wanted(sequencer) == Chunk(10, 11, "inline")
+    assert ids(sequencer.fill(wanted(sequencer), history(Chunk(10, 11, "inline")), 1)) == [10, 11, 12]
+    gap = sequencer.events[-1]
+    assert isinstance(gap, Gap)
+    assert (gap.cause, gap.state, gap.filled) == ("restart", "repaired", 2)
+
+
+def test_a_hole_holds_later_trades_back_until_it_is_filled() -> None:
+    sequencer = Sequencer(next_id=1)
+    assert feed(sequencer, 1, 4, 5) == [1]
+    assert feed(sequencer, 3) == []
+    assert feed(sequencer, 2) == [2, 3, 4, 5]
+    assert feed(sequencer, 6) == [6]
+    assert [gap.state for gap in sequencer.events if isinstance(gap, Gap)][-1] == "repaired"
+
+
+def test_two_holes_are_filled_one_after_the_other() -> None:
+    sequencer = Sequencer(next_id=1)
+    feed(sequencer, 3, 6)
+    assert wanted(sequencer) == Chunk(1, 2, "inline")
+    assert ids(sequencer.fill(wanted(sequencer), history(wanted(sequencer)), 1)) == [1, 2, 3]
+    assert wanted(sequencer) == Chunk(4, 5, "inline")
+    assert ids(sequencer.fill(wanted(sequencer), history(wanted(sequencer)), 1)) == [4, 5, 6]
+    assert sequencer.hole is None
+
+
+def test_ids_absent_from_history_are_recorded_and_passed() -> None:
+    sequencer = Sequencer(next_id=1)
+    feed(sequencer, 6)
+    assert ids(sequencer.fill(wanted(sequencer), history(wanted(sequencer), 2, 3, 5), 9)) == [1, 4, 6]
+    gap = sequencer.events[-1]
+    assert isinstance(gap, Gap)
+    assert (gap.state, gap.filled, gap.closed_time) == ("exchange_gap", 2, 9)
+    assert gap.detail() == "not in the exchange's history: 2-3, 5"
+
+
+def test_a_long_hole_goes_to_the_background_once_the_next_trade_confirms_it() -> None:
+    sequencer = Sequencer(next_id=1)
+    far = INLINE_MAX + 100
+    assert feed(sequencer, far) == []
+    assert feed(sequencer, far + 1) == [far, far + 1]
+    assert feed(sequencer, far + 2) == [far + 2]
+    filled: list[int] = []
+    while (chunk := sequencer.wanted()) is not None:
+        assert chunk.mode == "background" and chunk.last_id - chunk.first_id < CHUNK
+        filled += ids(sequencer.fill(chunk, history(chunk), 1))
+    assert filled == list(range(1, far))
+
+
+def test_one_garbled_id_does_not_poison_the_symbol() -> None:
+    sequencer = Sequencer(next_id=1)
+    assert feed(sequencer, 1, 10**15, 2, 3) == [1, 2, 3]
+    assert [type(event) for event in sequencer.events] == [Conflict]
+    assert sequencer.wanted() is None
+
+
+def test_too_much_held_back_sends_the_hole_to_the_background() -> None:
+    sequencer = Sequencer(next_id=1)
+    out = feed(sequencer, *range(2, PENDING_MAX + 3))
+    assert out == list(range(2, PENDING_MAX + 3))
+    assert wanted(sequencer) == Chunk(1, 1, "background")
+
+
+def test_the_callers_deadline_sends_only_the_missing_ids_to_the_background() -> None:
+    sequencer = Sequencer(next_id=1)
+    feed(sequencer, 10, 5)
+    assert ids(sequencer.to_background(1)) == [5]
+    assert [(gap.first_id, gap.last_id) for gap in sequencer.background] == [(1, 4)]
+    assert sequencer.hole is not None and (sequencer.hole.first_id, sequencer.hole.last_id) == (6, 9)
+    assert ids(sequencer.to_background(1)) == [10]
+    assert feed(sequencer, 11) == [11]
+
+
+def test_a_chunk_asked_for_inline_still_fits_after_the_hole_went_to_the_background() -> None:
+    sequencer = Sequencer(next_id=1)
+    feed(sequencer, 4)
+    chunk = wanted(sequencer)
+    assert ids(sequencer.to_background(1)) == [4]
+    assert ids(sequencer.fill(chunk, history(chunk), 1)) == [1, 2, 3]
+    assert sequencer.fill(chunk, history(chunk), 1) == ()
+    assert sequencer.background == []
+
+
+def test_one_id_with_two_prices_is_a_conflict_and_the_first_stands() -> None:
+    sequencer = Sequencer(next_id=1)
+    feed(sequencer, 1, 3)
+    assert sequencer.live(trade(1, price="5")) == ()
+    assert sequencer.live(trade(3, price="5")) == []
+    conflicts = [event for event in sequencer.events if isinstance(event, Conflict)]
+    assert [one.trade.trade_id for one in conflicts] == [1, 3]
+    assert feed(sequencer, 2) == [2, 3]
+
+
+def test_a_quarantined_id_is_no_hole() -> None:
+    sequencer = Sequencer(next_id=1)
+    sequencer.skip(1, 7)
+    sequencer.skip(2, 8)
+    assert feed(sequencer, 3) == [3]
+    assert sequencer.hole is None
+    assert [(gap.first_id, gap.last_id, gap.state) for gap in sequencer.quarantine] == [(1, 2, "unrepaired")]
+
+
+def test_a_quarantined_id_of_history_closes_the_gap_as_unrepaired() -> None:
+    sequencer = Sequencer(next_id=1)
+    feed(sequencer, 4)
+    chunk = wanted(sequencer)
+    assert ids(sequencer.fill(chunk, {**history(chunk), 2: None}, 1)) == [1, 3, 4]
+    gap = sequencer.events[-1]
+    assert isinstance(gap, Gap) and (gap.state, gap.quarantined) == ("unrepaired", 1)
+
+
+def test_causes_follow_the_connections() -> None:
+    sequencer = Sequencer(next_id=1)
+    sequencer.connected()
+    feed(sequencer, 2)
+    feed(sequencer, 1, 3)
+    sequencer.connected()
+    feed(sequencer, 5, 4, 6, 8, 7)
+    causes = [event.cause for event in sequencer.events if isinstance(event, Gap)]
+    assert list(dict.fromkeys(causes)) == ["restart", "reconnect", "stream"]
