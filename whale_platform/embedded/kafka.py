@@ -106,8 +106,11 @@ def _format(settings: Settings, folder: Path) -> None:
         [*storage_tool, "--config", str(folder / "format.properties")], capture_output=True, text=True, timeout=120
     )
     if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip()).splitlines()
-        raise EmbeddedError(f"Kafka's storage could not be formatted in {folder}: {said[-1] if said else 'no reason'}")
+        said = [line for line in f"{done.stderr}\n{done.stdout}".splitlines() if line.strip()]
+        reason = next(
+            (line for line in said if "xception" in line), said[0] if said else f"exit code {done.returncode}"
+        )
+        raise EmbeddedError(f"Kafka's storage could not be formatted in {folder}: {reason}")
     unfinished.rename(folder / "data")
 
 

@@ -1,0 +1,98 @@
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from whale_platform.broker import topics
+from whale_platform.embedded import kafka, orphans
+from whale_platform.embedded.errors import EmbeddedError
+from whale_platform.settings import Settings
+from whale_platform_tests.embedded.conftest import Start, answers, free_port, until
+
+pytestmark = [pytest.mark.server, pytest.mark.usefixtures("tools")]
+TOPIC = "raw_crypto_trades"
+QUIET = {"log_level": "0"}
+
+
+def produce(bootstrap: str, count: int) -> None:
+    producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True, **QUIET})
+    for number in range(count):
+        producer.produce(TOPIC, str(number).encode(), partition=0)
+    assert producer.flush(60) == 0
+
+
+def read_all(bootstrap: str, count: int) -> list[int]:
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "test", **QUIET})
+    consumer.assign([TopicPartition(TOPIC, 0, 0)])
+    messages = consumer.consume(count, timeout=60)
+    consumer.close()
+    return [int(message.value() or b"") for message in messages]
+
+
+@pytest.mark.process
+def test_what_was_acknowledged_outlives_kill_9_and_new_ports(settings: Settings, start: Start) -> None:
+    kafka.prepare(settings)
+    broker = start(kafka.command(settings), settings.kafka_port)
+    topics.ensure(settings.bootstrap, partitions=2)
+    produce(settings.bootstrap, 1000)
+    cluster = topics.cluster_id(settings.bootstrap)
+    broker.kill()
+    broker.wait()
+    moved = settings.model_copy(update={"kafka_port": free_port(), "kafka_controller_port": free_port()})
+    kafka.prepare(moved)
+    broker = start(kafka.command(moved), moved.kafka_port)
+    assert topics.cluster_id(moved.bootstrap) == cluster
+    assert read_all(moved.bootstrap, 1000) == list(range(1000))
+    broker.send_signal(kafka.STOP_SIGNAL)
+    assert broker.wait(30) == 128 + signal.SIGTERM
+
+
+@pytest.mark.process
+def test_the_broker_ends_with_its_parent(settings: Settings) -> None:
+    kafka.prepare(settings)
+    command = kafka.command(settings)
+    script = f"import subprocess, time; print(subprocess.Popen({command!r}).pid, flush=True); time.sleep(600)"
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        broker = psutil.Process(int(parent.stdout.readline()))
+        until(lambda: answers(settings.kafka_port), "the broker")
+        parent.kill()
+    until(lambda: not broker.is_running() or broker.status() == psutil.STATUS_ZOMBIE, "the broker's end")
+
+
+@pytest.mark.process
+def test_a_broker_that_hangs_after_its_supervisor_is_ended(
+    settings: Settings, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kafka.prepare(settings)
+    hung = start(kafka.command(settings), settings.kafka_port)
+    os.kill(hung.pid, signal.SIGSTOP)
+    monkeypatch.setattr(orphans, "GRACE_S", 0.2)
+    kafka.prepare(settings)
+    assert hung.wait(30) == -signal.SIGKILL
+    start(kafka.command(settings), settings.kafka_port)
+
+
+def test_a_half_made_format_is_made_anew(settings: Settings) -> None:
+    half_made = settings.home / "kafka" / "data.new"
+    half_made.mkdir(parents=True)
+    (half_made / "meta.properties").write_text("version=1\n")
+    kafka.prepare(settings)
+    meta = settings.home / "kafka" / "data" / "meta.properties"
+    first = meta.read_text()
+    assert "cluster.id=" in first
+    kafka.prepare(settings)
+    assert meta.read_text() == first
+
+
+def test_a_format_that_fails_is_one_line(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kafka, "_PROPERTIES", "process.roles=nonsense\n")
+    with pytest.raises(EmbeddedError, match=r"could not be formatted in .*nonsense") as error:
+        kafka.prepare(settings)
+    assert "\n" not in str(error.value)
+    assert not (Path(settings.home) / "kafka" / "data").exists()
