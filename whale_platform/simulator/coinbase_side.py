@@ -45,8 +45,8 @@ class Refusal(Exception):
 class CoinbaseSide:
     """Both doors of the Coinbase half; paths come without the `/coinbase` in front."""
 
-    def __init__(self, play: Play, hub: Hub, subscribe_within_s: float = SUBSCRIBE_WITHIN_S) -> None:
-        self._play, self._hub, self._patience = play, hub, subscribe_within_s
+    def __init__(self, play: Play, hub: Hub) -> None:
+        self._play, self._hub = play, hub
         self._products = set(play.symbols.get(NAME, ()))
         self._beating: dict[Client, Channels] = {}
 
@@ -77,7 +77,7 @@ class CoinbaseSide:
         client = self._hub.join(NAME, connection, wire.match)
         channels: Channels = {}
         self._beating[client] = channels
-        deadline = asyncio.get_running_loop().time() + self._patience
+        deadline = asyncio.get_running_loop().time() + SUBSCRIBE_WITHIN_S
         try:
             while True:
                 async with asyncio.timeout_at(None if channels else deadline):
