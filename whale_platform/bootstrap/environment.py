@@ -45,7 +45,7 @@ def ensure(places: Places, kind: Kind) -> None:
             raise SetupFailed("the disk is full: free some space and run ./whale again") from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise SetupFailed(
-                f"can't write {error.filename or places.root}: make the checkout yours (no root)"
+                f"can't write {error.filename or places.root}: run as the owner of the checkout, or clone where you may write"
             ) from error
         raise
 
