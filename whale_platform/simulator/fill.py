@@ -12,7 +12,7 @@ Place = tuple[str, str]
 """(exchange, symbol): `binance` or `coinbase`, and the symbol as that exchange spells it."""
 
 
-class CannotPlay(Exception):
+class CannotPlay(ValueError):
     """The settings or files allow no play; the message says in one line what to do."""
 
 
