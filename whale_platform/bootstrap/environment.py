@@ -44,9 +44,8 @@ def ensure(places: Places, kind: Kind) -> None:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise SetupFailed("the disk is full: free some space and run ./whale again") from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise SetupFailed(
-                f"can't write {error.filename or places.root}: run as the owner of the checkout, or clone where you may write"
-            ) from error
+            place = error.filename or places.root
+            raise SetupFailed(f"can't write {place}: be the checkout's owner, or clone where you may write") from error
         raise
 
 
