@@ -133,11 +133,12 @@ class Run:
     def services(self) -> dict[str, dict[str, Any]]:
         """What it publishes, nothing where it is not (yet) this process's state."""
         state = read_state(self.home)
-        return state["services"] if state and state["pid"] == self.process.pid else {}
+        return dict(state["services"]) if state and state["pid"] == self.process.pid else {}
 
     def wait(self, what: Callable[[dict[str, dict[str, Any]]], bool], most_s: float = 30) -> dict[str, dict[str, Any]]:
         """Until `what` holds for the published services."""
-        return until(lambda: (lambda found: found if found and what(found) else None)(self.services()), most_s)
+        until(lambda: (now := self.services()) and what(now), most_s)
+        return self.services()
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)

@@ -1,0 +1,213 @@
+"""The commands as an operator runs them: one line for each mistake, the right exit code, JSON alone on stdout."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from whale_platform.cli.app import main
+from whale_platform.homes import open_home
+from whale_platform.supervision import beat
+from whale_platform.supervision.lease import Lease
+from whale_platform.supervision.published import SUPERVISOR, state_path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def whale(cwd: Path, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run the CLI in `cwd` with base folder `cwd/base`."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("WHALE_")}
+    return subprocess.run(
+        [sys.executable, "-m", "whale_platform.cli", *args],
+        cwd=cwd,
+        env={**clean, "PYTHONPATH": str(ROOT), "WHALE_HOME": str(cwd / "base"), "NO_COLOR": "1", **env},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize(
+    ("args", "env", "says"),
+    [
+        (["up", "--source", "moon"], {}, "--source moon: one of auto, live, simulator, replay"),
+        (["up", "--source", "live:x"], {}, "--source live:x"),
+        (["up", "--source", "replay"], {}, "--source replay needs --file"),
+        (["up", "--source", "replay:nothing.gz"], {}, "--file nothing.gz: there is no such file"),
+        (["up", "--file", "."], {}, "is a folder"),
+        (["up", "--source", "live", "--file", "x"], {}, "only --source replay plays files"),
+        (["up", "--source", "live", "--speed", "2"], {}, "--speed belongs to"),
+        (["up", "--source", "live", "--times", "now"], {}, "--times belongs to"),
+        (["up", "--source", "live", "--rate", "5"], {}, "--rate belongs to"),
+        (["up", "--source", "simulator", "--speed", "0"], {}, "--speed 0.0: Input should be greater than 0"),
+        (["up", "--source", "simulator", "--symbols", ","], {}, "--symbols names nothing"),
+        (["up", "--source", "simulator", "--symbols", "B T C"], {}, "symbol 'B T C'"),
+        (
+            ["up", "--source", "simulator"],
+            {"WHALE_KAFKA_PORT": "abc"},
+            "WHALE_KAFKA_PORT=abc: Input should be a valid integer",
+        ),
+        (["up", "--source", "simulator"], {"WHALE_EXCHANGES": "kraken"}, "unknown exchange 'kraken'"),
+        (["up"], {"WHALE_SOURCE": "moon"}, "WHALE_SOURCE=moon: Input should be"),
+        (["status"], {}, "nothing has run in"),
+        (["down"], {}, "nothing has run in"),
+        (["logs", "sink"], {}, "nothing has run in"),
+        (["threshold", "set", "BTC", "much"], {}, "'much' is not an amount"),
+    ],
+)
+def test_a_mistake_is_one_line_and_starts_nothing(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    args: list[str],
+    env: dict[str, str],
+    says: str,
+) -> None:
+    for name in [name for name in os.environ if name.startswith("WHALE_")]:
+        monkeypatch.delenv(name)
+    for name, value in {"WHALE_HOME": str(tmp_path / "base"), **env}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["whale", *args])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capsys.readouterr()
+    assert says in said.err
+    assert ended.value.code == 2
+    assert said.out == ""
+    assert len(said.err.splitlines()) == 1
+    assert not (tmp_path / "base").exists()
+
+
+def test_a_mistake_has_no_traceback(tmp_path: Path) -> None:
+    done = whale(tmp_path, "up", "--source", "moon")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "whale: --source moon: one of auto, live, simulator, replay, or replay:FILE\n"
+
+
+def test_a_port_in_use_is_named_with_its_setting(tmp_path: Path) -> None:
+    tools = _fake_tools(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = whale(
+            tmp_path, "up", "--source", "simulator", WHALE_POSTGRES_PORT=port, WHALE_TOOLS=str(tools), **_free_ports()
+        )
+    assert done.returncode == 2
+    assert f"port {port} is in use by" in done.stderr
+    assert "WHALE_POSTGRES_PORT" in done.stderr
+
+
+def test_a_home_in_use_is_named_with_its_pid(tmp_path: Path) -> None:
+    home = open_home(tmp_path / "base", "simulator")
+    mine = Lease(home.path, SUPERVISOR)
+    mine.acquire()
+    done = whale(tmp_path, "up", "--source", "simulator")
+    mine.release()
+    assert done.returncode == 2
+    assert f"already running: pid {os.getpid()} in {home.path}; see `whale status`" in done.stderr
+
+
+def test_option_over_environment_over_dotenv(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("WHALE_KAFKA_PORT=from-dotenv\nWHALE_REPLAY_SPEED=-1\n")
+    assert "WHALE_KAFKA_PORT=from-env" in whale(tmp_path, "up", WHALE_KAFKA_PORT="from-env").stderr
+    assert "WHALE_KAFKA_PORT=from-dotenv" in whale(tmp_path, "up").stderr
+    ported = whale(
+        tmp_path, "up", "--source", "simulator", "--speed", "-2", WHALE_KAFKA_PORT="1", WHALE_REPLAY_SPEED="3"
+    )
+    assert "--speed -2.0" in ported.stderr
+
+
+def test_status_of_what_has_stopped(tmp_path: Path) -> None:
+    open_home(tmp_path / "base", "simulator")
+    done = whale(tmp_path, "status", "--json")
+    assert done.returncode == 3
+    state = json.loads(done.stdout)
+    assert (state["running"], state["services"], state["source"]["kind"]) == (False, {}, "simulator")
+    shown = whale(tmp_path, "status")
+    assert "SIMULATED" in shown.stdout and "not running" in shown.stdout
+    assert "\x1b" not in shown.stdout
+
+
+@pytest.mark.parametrize(("second", "code"), [("ready", 0), ("degraded", 0), ("starting", 4), ("blocked", 4)])
+def test_status_of_what_runs(tmp_path: Path, second: str, code: int) -> None:
+    home = open_home(tmp_path / "base", "replay", [tmp_path / "f.gz"], "original")
+    mine = Lease(home.path, SUPERVISOR)
+    mine.acquire()
+    numbers = {"state": "playing", "trades_sent": 12, "kind": "recorded"}
+    beat.write(home.path, beat.Beat("simulator", state="ready", numbers=numbers))
+    beat.write(home.path, beat.Beat("sink", pid=1, state="ready", numbers={"rows": 5}))
+    entry = {
+        "pid": os.getpid(),
+        "started": time.time(),
+        "restarts": 0,
+        "last_exit": None,
+        "detail": "",
+        "state": "ready",
+    }
+    services = {"simulator": entry, "sink": {**entry, "state": second}}
+    published = {"pid": os.getpid(), "at": time.time(), "stopping": False, "urls": {"kafka": "k"}, "services": services}
+    beat.write_json(state_path(home.path), published)
+    done = whale(tmp_path, "status", "--json")
+    mine.release()
+    assert done.returncode == code
+    state = json.loads(done.stdout)
+    assert state["source"] == {
+        "kind": "replay",
+        "state": "playing",
+        "trades_sent": 12,
+        "files": [str(tmp_path / "f.gz")],
+        "times": "original",
+    }
+    assert state["services"]["simulator"]["state"] == "ready"
+    assert "rows" not in state["services"]["sink"], "a beat of another pid is not this service's"
+    assert state["urls"] == {"kafka": "k"}
+
+
+def test_logs_show_the_end_across_files(tmp_path: Path) -> None:
+    folder = open_home(tmp_path / "base", "live").path / "logs"
+    folder.mkdir()
+    (folder / "sink.log.1").write_text("one\ntwo\n")
+    (folder / "sink.log").write_text("three\n")
+    assert whale(tmp_path, "logs", "sink", "-n", "2").stdout == "two\nthree\n"
+    wrong = whale(tmp_path, "logs", "../../home")
+    assert wrong.returncode == 2
+    assert "there are sink" in wrong.stderr
+
+
+def test_doctor_names_misspelt_variables_and_each_exchange(tmp_path: Path) -> None:
+    closed = "ws://127.0.0.1:9"
+    done = whale(tmp_path, "doctor", WHALE_KAFKA_PROT="1", WHALE_BINANCE_WS_URL=closed, WHALE_EXCHANGES="binance")
+    assert "WHALE_KAFKA_PROT is not a setting" in done.stdout
+    assert "did you mean WHALE_KAFKA_PORT?" in done.stdout
+    assert "binance: stream Connection refused" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["up", "down", "status", "doctor", "logs", "restart", "threshold"])
+def test_every_command_has_help(name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["whale", name, "--help"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    assert name in capsys.readouterr().out
+
+
+def _free_ports() -> dict[str, str]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
+    numbers = [str(one.getsockname()[1]) for one in sockets]
+    for one in sockets:
+        one.close()
+    return dict(zip(("WHALE_KAFKA_PORT", "WHALE_KAFKA_CONTROLLER_PORT", "WHALE_SIMULATOR_PORT"), numbers, strict=True))
+
+
+def _fake_tools(folder: Path) -> Path:
+    from whale_platform.embedded.jars import read_list
+
+    for jar in read_list():
+        jar.path(folder / "tools").parent.mkdir(parents=True, exist_ok=True)
+        jar.path(folder / "tools").touch()
+    return folder / "tools"

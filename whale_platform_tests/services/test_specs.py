@@ -1,0 +1,59 @@
+"""From settings to specs."""
+
+from pathlib import Path
+
+import pytest
+
+from whale_platform.services.specs import about, ports, specs, wired
+from whale_platform.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import os
+
+    for name in [name for name in os.environ if name.startswith("WHALE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def make(tmp_path: Path, **more: object) -> Settings:
+    return wired(Settings.model_validate({"home": tmp_path / "h", "tools": tmp_path / "tools", **more}))
+
+
+def test_everything_embedded_in_start_order(tmp_path: Path) -> None:
+    found = specs(make(tmp_path, source="simulator"))
+    names = [spec.name for spec in found]
+    assert names == ["postgres", "kafka", "topics", "migrate", "sink", "stream", "simulator", "ingester"]
+    by_name = {spec.name: spec for spec in found}
+    assert by_name["ingester"].needs == ("topics", "simulator")
+    assert all(set(spec.needs) <= set(names[: names.index(spec.name)]) for spec in found)
+    assert all(spec.beats or spec.one_shot or spec.ready is not None for spec in found)
+    assert by_name["sink"].command()[1:] == ("-m", "whale_platform.sink")
+    assert "JAVA_HOME" in by_name["stream"].env
+
+
+def test_external_servers_and_live_need_no_own(tmp_path: Path) -> None:
+    settings = make(
+        tmp_path, source="live", kafka_bootstrap="kafka:9092", postgres_dsn="postgresql://me:secret@db/whale"
+    )
+    assert [spec.name for spec in specs(settings)] == ["topics", "migrate", "sink", "stream", "ingester"]
+    assert ports(settings) == {}
+    assert about(settings)["urls"] == {"kafka": "kafka:9092", "postgres": "postgresql://me@db/whale"}
+    assert "secret" not in str(about(settings))
+
+
+@pytest.mark.parametrize("source", ["simulator", "replay"])
+def test_simulated_exchanges_are_the_simulator(tmp_path: Path, source: str) -> None:
+    settings = make(tmp_path, source=source, simulator_port=4321)
+    environment = settings.environment()
+    assert environment["WHALE_BINANCE_WS_URL"] == "ws://127.0.0.1:4321/binance"
+    assert environment["WHALE_COINBASE_REST_URL"] == "http://127.0.0.1:4321/coinbase"
+    assert about(settings)["urls"]["exchange"] == "ws://127.0.0.1:4321"
+    assert "WHALE_SIMULATOR_PORT" in ports(settings)
+
+
+def test_live_keeps_the_real_addresses(tmp_path: Path) -> None:
+    settings = make(tmp_path, source="live")
+    assert settings.binance_ws_url.startswith("wss://")
+    assert "exchange" not in about(settings)["urls"]

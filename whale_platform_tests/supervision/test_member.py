@@ -1,0 +1,126 @@
+"""What a member makes of beats, answers and a clock that a test holds."""
+
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pytest
+
+from whale_platform.supervision import beat, lease
+from whale_platform.supervision.logkeeper import LogKeeper, last_line
+from whale_platform.supervision.member import Member, exit_text
+from whale_platform.supervision.published import read_state, request_restart, requests_folder
+from whale_platform.supervision.spec import Spec
+from whale_platform.supervision.supervisor import Supervisor
+
+
+@dataclass
+class Clock:
+    now: float = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def keeper(tmp_path: Path) -> Iterator[LogKeeper]:
+    made = LogKeeper(tmp_path, ["sleeper"], grace_s=1.0)
+    yield made
+    made.close()
+
+
+def sleeper(tmp_path: Path, keeper: LogKeeper, clock: Clock) -> Member:
+    argv = (sys.executable, "-c", "import time; print('here', flush=True); time.sleep(600)")
+    return Member(Spec("sleeper", lambda: argv), tmp_path, keeper, clock)
+
+
+@pytest.mark.process
+def test_a_beat_counts_by_being_new_not_by_its_wall_clock(tmp_path: Path, keeper: LogKeeper) -> None:
+    clock = Clock()
+    member = sleeper(tmp_path, keeper, clock)
+    member.begin()
+    try:
+        assert member.process is not None
+        assert member.view(()).quiet_until == 1000.0 + member.spec.start_within_s
+        mine = beat.Beat("sleeper", pid=member.process.pid, state="ready", at=5.0)
+        beat.write_json(beat.beat_path(tmp_path, "sleeper"), asdict(mine))
+        member.look()
+        assert (member.view(()).says, member.view(()).quiet_until) == ("ready", 1000.0 + 30.0)
+        clock.now = 1020.0
+        member.look()
+        assert member.view(()).quiet_until == 1000.0 + 30.0
+        beat.write(tmp_path, mine)
+        member.look()
+        assert member.view(()).quiet_until == 1020.0 + 30.0
+        clock.now = 2000.0
+        member.excuse_silence()
+        assert member.view(()).quiet_until == 2000.0 + 30.0
+    finally:
+        member.kill("the test is over")
+    assert member.view(()).reason == "the test is over"
+
+
+@pytest.mark.process
+def test_a_beat_of_another_process_counts_for_nothing(tmp_path: Path, keeper: LogKeeper) -> None:
+    member = sleeper(tmp_path, keeper, Clock())
+    member.begin()
+    try:
+        beat.write(tmp_path, beat.Beat("sleeper", pid=os.getpid(), state="ready"))
+        member.look()
+        assert member.view(()).says == "starting"
+    finally:
+        member.kill("the test is over")
+
+
+def test_a_program_that_is_not_there_is_a_failed_start(tmp_path: Path, keeper: LogKeeper) -> None:
+    member = Member(Spec("sleeper", lambda: (str(tmp_path / "nothing"),)), tmp_path, keeper, Clock())
+    member.begin()
+    view = member.view(())
+    assert not view.alive
+    assert "nothing" in view.reason
+    assert view.retry_at > view.now
+
+
+def test_a_need_must_be_named_before_its_user(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="sleeper needs"):
+        Supervisor(tmp_path, [Spec("sleeper", lambda: ("true",), needs=("kafka",))], {})
+
+
+def test_the_last_line_of_a_log(tmp_path: Path) -> None:
+    log = tmp_path / "x.log"
+    assert last_line(log) == ""
+    log.write_text("first\nlast\n\n")
+    assert last_line(log) == "last"
+
+
+def test_exit_codes_in_words() -> None:
+    assert exit_text(-9) == "ended by SIGKILL"
+    assert exit_text(3) == "ended with code 3"
+    assert exit_text(76) == "another process already is this service"
+
+
+def test_published_state_that_is_torn_reads_as_none(tmp_path: Path) -> None:
+    assert read_state(tmp_path) is None
+    (tmp_path / "run").mkdir()
+    for text in ("{", "[]", ""):
+        (tmp_path / "run" / "supervisor.json").write_text(text)
+        assert read_state(tmp_path) is None
+
+
+def test_a_request_is_a_file(tmp_path: Path) -> None:
+    request_restart(tmp_path, "sink")
+    assert [path.name for path in requests_folder(tmp_path).iterdir()] == ["sink"]
+
+
+def test_who_holds_a_lease(tmp_path: Path) -> None:
+    assert lease.holder(tmp_path, "sink") is None
+    mine = lease.Lease(tmp_path, "sink")
+    mine.acquire()
+    assert lease.holder(tmp_path, "sink") == os.getpid()
+    with pytest.raises(lease.LeaseRefused, match=f"pid {os.getpid()}"):
+        lease.Lease(tmp_path, "sink").acquire()
+    mine.release()
+    assert lease.holder(tmp_path, "sink") is None
+    assert "refused" in (tmp_path / "run" / "sink.lease.log").read_text()
