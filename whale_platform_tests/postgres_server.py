@@ -12,6 +12,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 import pytest
@@ -91,7 +92,7 @@ def settings_for(dsn: str, home: Path) -> Settings:
     return Settings.model_validate({"home": home, "postgres_dsn": dsn})
 
 
-def query(dsn: str, statement: str, *values: object) -> list[tuple[object, ...]]:
+def query(dsn: str, statement: str, *values: object) -> list[tuple[Any, ...]]:
     """Run one statement and return its rows, if it has any."""
     conn = psycopg2.connect(dsn)
     try:

@@ -15,7 +15,7 @@ from whale_platform.broker.topics import BrokerError
 from whale_platform.sink.counters import Counters
 from whale_platform.sink.fold import fold
 from whale_platform.sink.places import Identity, plan
-from whale_platform.sink.watch import TopicWatch
+from whale_platform.sink.watch import KafkaAway, TopicWatch, reason
 from whale_platform.stores.connection import BadDsn, SchemaMismatch, StoreAway
 from whale_platform.stores.rows import Batch
 from whale_platform.stores.sinkstore import Loss, OffsetConflict, Place
@@ -77,8 +77,8 @@ class Sink:
             except StoreAway as error:
                 self._counters.postgres = "away"
                 self._wait(f"waiting for Postgres: {error}")
-            except BrokerError as error:
-                self._wait(f"waiting for Kafka: {error.args[0].str()}")
+            except (BrokerError, KafkaAway) as error:
+                self._wait(f"waiting for Kafka: {reason(error)}")
             except OffsetExpired as error:
                 self._wait(f"offsets are gone: {error}")
             except (OffsetConflict, SchemaMismatch) as error:

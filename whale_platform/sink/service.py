@@ -6,11 +6,13 @@ from whale_platform.settings import Settings
 from whale_platform.sink.fold import TOPICS
 from whale_platform.sink.loop import Sink
 from whale_platform.sink.places import Identity
+from whale_platform.sink.watch import KafkaAway
 from whale_platform.stores.connection import StoreAway
 from whale_platform.stores.sinkstore import SinkStore
 from whale_platform.supervision.service import ServiceContext
 
 FETCH_WAIT_MS = 100  # how long the broker may hold an empty answer; a message is sent on at once
+ALIVE_S = 3.0  # asked first, since the other questions wait much longer for a broker that is away
 
 
 def main(context: ServiceContext) -> int:
@@ -25,7 +27,9 @@ def main(context: ServiceContext) -> int:
 
 
 def identify(settings: Settings) -> Identity:
-    """The sink's topics as the broker has them; what is missing is created. Raises BrokerError."""
+    """The sink's topics as the broker has them; what is missing is created. Raises BrokerError, KafkaAway."""
+    if not topics.alive(settings.bootstrap, ALIVE_S):
+        raise KafkaAway(f"no answer from {settings.bootstrap} within {ALIVE_S:.0f} s")
     names = list(TOPICS)
     found = topics.describe(settings.bootstrap, names)
     if len(found) < len(names):

@@ -13,6 +13,10 @@ from whale_platform.sink.places import Identity
 INTERVAL_S = 5.0
 
 
+class KafkaAway(Exception):
+    """The broker did not answer in the short time it was given."""
+
+
 class TopicWatch:
     """`identify` asks the broker. Starts at once; ends with `stop`."""
 
@@ -33,5 +37,10 @@ class TopicWatch:
             try:
                 self.changed = self._identify() != self._known
                 self.trouble = ""
-            except BrokerError as error:
-                self.trouble = f"Kafka doesn't answer: {error.args[0].str()}"
+            except (BrokerError, KafkaAway) as error:
+                self.trouble = f"waiting for Kafka: {reason(error)}"
+
+
+def reason(error: Exception) -> str:
+    """What a BrokerError or KafkaAway says, for people."""
+    return str(error) if isinstance(error, KafkaAway) else str(error.args[0].str())

@@ -43,7 +43,7 @@ def migrate(settings: Settings, wait_s: float = WAIT_S) -> str:
     """
     dsn = _reachable(settings, wait_s)
     before, after = upgrade(dsn)
-    seeded = seed_threshold(dsn, settings.whale_threshold_usd)
+    seeded = seed_threshold(dsn, settings.threshold_usd)
     with stores.session(dsn, "whale-migrate", statement_timeout_s=60.0) as conn, conn.cursor() as cursor:
         made = ensure_days(cursor, coming_days())
     steps = [f"schema {after}" if before == after else f"schema {before or 'none'} -> {after}"]

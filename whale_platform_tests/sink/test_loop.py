@@ -11,6 +11,7 @@ from whale_platform.settings import Settings
 from whale_platform.sink import loop, watch
 from whale_platform.sink.loop import Sink
 from whale_platform.sink.places import Identity
+from whale_platform.sink.watch import KafkaAway
 from whale_platform.stores.connection import BadDsn, SchemaMismatch, StoreAway
 from whale_platform.stores.sinkstore import Loss, OffsetConflict, Place
 from whale_platform.supervision import codes
@@ -91,7 +92,7 @@ def test_a_commit_whose_answer_was_lost_is_not_written_twice(context: ServiceCon
 
 def test_kafka_troubles_are_waited_out(context: ServiceContext) -> None:
     store, log = MemoryStore(), Log(RECORDS)
-    log.troubles = [BrokerError(KafkaSays()), OffsetExpired("gone"), BrokerError(KafkaSays())]
+    log.troubles = [BrokerError(KafkaSays()), OffsetExpired("gone"), KafkaAway("no answer")]
     assert run(context, log, store) == codes.CLEAN
     assert store.counts == WHOLE
 

@@ -99,9 +99,9 @@ def test_a_database_that_is_away_is_worth_another_try(
 
 
 def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setenv("WHALE_WHALE_THRESHOLD_USD", "-5")
+    monkeypatch.setenv("WHALE_THRESHOLD_USD", "-5")
     assert module.main(wait_s=0) == codes.BLOCKED
-    assert capsys.readouterr().err.startswith("migrate: setting WHALE_WHALE_THRESHOLD_USD: Input should be greater")
+    assert capsys.readouterr().err.startswith("migrate: setting WHALE_THRESHOLD_USD: Input should be greater")
 
 
 def test_a_dsn_nobody_can_read_blocks_without_being_shown(tmp_path: Path) -> None:
