@@ -15,7 +15,7 @@ from whale_platform.ingest.gaps import Cause, Gap, Mode
 
 INLINE_MAX = 10_000  # ids: about ten pages of history, fetched in two seconds; longer would hold trades back too long
 PENDING_MAX = 20_000  # trades held back: some 20 MB
-CHUNK = 5_000
+CHUNK = 4_999  # with the one id more that is asked for: five full pages
 RING = 512  # newest trades kept to compare a second copy with: far more than two connections are ever apart
 Found = Mapping[int, Trade | None]  # a page of history by id; None: the id is there, but quarantined
 NOTHING: Found = {}

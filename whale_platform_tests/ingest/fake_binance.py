@@ -1,0 +1,174 @@
+"""A small Binance on localhost whose every trade follows from its id, with the faults a test asks for.
+
+History (REST) and the streams show the same trades; ids in `absent` exist nowhere.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from urllib.parse import parse_qs, urlparse
+
+from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+from websockets.sync.server import Server, ServerConnection, serve
+
+from whale_platform_tests.ingest.trades import T0
+
+
+def frame(symbol: str, number: int) -> str:
+    """The combined-stream frame of one trade."""
+    return json.dumps({"stream": f"{symbol.lower()}@trade", "data": {"e": "trade", "s": symbol, **_live(number)}})
+
+
+def _live(number: int) -> dict[str, object]:
+    row = past(number)
+    return {"t": number, "p": row["price"], "q": row["qty"], "T": row["time"], "m": row["isBuyerMaker"]}
+
+
+def past(number: int) -> dict[str, object]:
+    """A row of `historicalTrades`."""
+    return {
+        "id": number,
+        "price": f"{1000 + number % 97}.25000000",
+        "qty": f"{1 + number % 13}.50000000",
+        "time": T0 + number * 1000,
+        "isBuyerMaker": number % 2 == 0,
+    }
+
+
+class FakeBinance:
+    """`trade` moves a symbol on and shows the trades to whoever listens; `answer` may replace any HTTP answer."""
+
+    def __init__(self, *symbols: str) -> None:
+        self.last: dict[str, int] = dict.fromkeys(symbols, 999)
+        self.absent: set[int] = set()
+        self.clients: list[ServerConnection] = []
+        self.handshakes = 0
+        self.history_requests: list[str] = []
+        self.answer: Callable[[str], tuple[HTTPStatus, str] | None] = lambda path: None
+        self.retry_after = ""
+        self.on_connect: Callable[[ServerConnection], None] = lambda client: None
+        self._lock = threading.Lock()
+        self._server: Server = serve(
+            self._serve, "127.0.0.1", 0, process_request=self._request, max_size=None, compression=None
+        )
+        self.port = int(self._server.socket.getsockname()[1])
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+
+    @property
+    def ws_url(self) -> str:
+        """For the adapter."""
+        return f"ws://127.0.0.1:{self.port}"
+
+    @property
+    def rest_url(self) -> str:
+        """For the adapter."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def trade(self, symbol: str, count: int = 1, shown: bool = True) -> None:
+        """`count` trades happen; `shown`: on the streams too, else only in history."""
+        with self._lock:
+            for _ in range(count):
+                self.last[symbol] += 1
+                if shown and self.last[symbol] not in self.absent:
+                    self._send(frame(symbol, self.last[symbol]))
+
+    def say(self, text: str | bytes) -> None:
+        """Send anything to everyone."""
+        with self._lock:
+            self._send(text)
+
+    def drop(self, code: int = 1012) -> None:
+        """Close every connection."""
+        with self._lock:
+            clients, self.clients = self.clients, []
+        for client in clients:
+            client.close(code)
+
+    def ids(self, symbol: str, first: int = 1000) -> list[int]:
+        """Every id there is, from `first` on."""
+        return [number for number in range(first, self.last[symbol] + 1) if number not in self.absent]
+
+    def close(self) -> None:
+        """Stop serving."""
+        self._server.shutdown()
+        self.drop()
+        self._thread.join(5)
+
+    def _send(self, text: str | bytes) -> None:
+        for client in list(self.clients):
+            try:
+                client.send(text)
+            except (ConnectionClosed, OSError):
+                self.clients.remove(client)
+
+    def _serve(self, client: ServerConnection) -> None:
+        with self._lock:
+            self.clients.append(client)
+        self.on_connect(client)
+        try:
+            for _ in client:
+                pass
+        except ConnectionClosed:
+            pass
+        with self._lock:
+            if client in self.clients:
+                self.clients.remove(client)
+
+    def _request(self, client: ServerConnection, request: Request) -> Response | None:
+        url = urlparse(request.path)
+        if url.path == "/stream":
+            self.handshakes += 1
+        given = self.answer(request.path)
+        if given is None and url.path == "/api/v3/historicalTrades":
+            self.history_requests.append(request.path)
+            query = parse_qs(url.query)
+            given = HTTPStatus.OK, self._history(query["symbol"][0], int(query["fromId"][0]), int(query["limit"][0]))
+        elif given is None and url.path == "/api/v3/exchangeInfo":
+            known = parse_qs(url.query)["symbol"][0] in self.last
+            given = (HTTPStatus.OK if known else HTTPStatus.BAD_REQUEST), "{}"
+        if given is None:
+            return None
+        status, body = given
+        headers = Headers({"Content-Length": str(len(body.encode())), "Connection": "close"})
+        if self.retry_after:
+            headers["Retry-After"] = self.retry_after
+        return Response(status.value, status.phrase, headers, body.encode())
+
+    def _history(self, symbol: str, first: int, limit: int) -> str:
+        with self._lock:
+            found = (number for number in range(first, self.last[symbol] + 1) if number not in self.absent)
+            return json.dumps([past(number) for number, _ in zip(found, range(limit), strict=False)])
+
+
+class Market(threading.Thread):
+    """Trades at about `per_second` per symbol until `stop`."""
+
+    def __init__(self, fake: FakeBinance, per_second: int) -> None:
+        super().__init__(daemon=True)
+        self._fake = fake
+        self._per_tick = max(1, per_second // 50)
+        self._ended = threading.Event()
+
+    def run(self) -> None:
+        """Tick."""
+        while not self._ended.wait(0.02):
+            for symbol in self._fake.last:
+                self._fake.trade(symbol, self._per_tick)
+
+    def stop(self) -> None:
+        """End."""
+        self._ended.set()
+        self.join(10)
+
+
+def until(condition: Callable[[], bool], what: str, timeout_s: float = 120.0, pause_s: float = 0.02) -> None:
+    """Wait for `condition`; fails naming `what`."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {timeout_s:.0f} s in vain for {what}"
+        time.sleep(pause_s)

@@ -1,0 +1,78 @@
+"""Which trades are absurd, whatever our clock says."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from whale_platform.domain.trade import Trade
+from whale_platform.ingest.guard import ENOUGH, Guard
+from whale_platform_tests.ingest.trades import trade
+
+HOUR = 3_600_000_000
+
+
+def at(event: int, received: int) -> Trade:
+    return replace(trade(1), event_time=event, received_time=received)
+
+
+def settled(clock_error: int) -> Guard:
+    """A guard that has seen trades with our clock `clock_error` behind."""
+    guard = Guard()
+    for number in range(ENOUGH * 3):
+        when = 10**15 * 2 + number * 1000
+        guard.live(at(when, when - clock_error), monotonic_us=number * 1000)
+    return guard
+
+
+@pytest.mark.parametrize("clock_error", [0, 1_272_000, 10 * 60_000_000, -HOUR])
+def test_good_trades_pass_whatever_the_local_clock_says_and_future_ones_do_not(clock_error: int) -> None:
+    guard = settled(clock_error)
+    now = 10**15 * 2 + 1_000_000
+    assert guard.live(at(now, now - clock_error), monotonic_us=1_000_000) is None
+    future = at(now + 2 * HOUR, now - clock_error)
+    assert "in the future" in str(guard.live(future, monotonic_us=1_000_000))
+
+
+def test_a_step_back_of_the_local_clock_quarantines_nothing() -> None:
+    guard = settled(0)
+    now = 10**15 * 2 + 1_000_000
+    assert guard.live(at(now, now - HOUR), monotonic_us=1_000_000) is None
+
+
+def test_some_mad_trades_do_not_move_the_clock() -> None:
+    guard = settled(0)
+    now = 10**15 * 2 + 1_000_000
+    for _ in range(ENOUGH):
+        assert guard.live(at(now + HOUR, now), monotonic_us=1_000_000) is not None
+
+
+def test_the_first_trades_may_be_minutes_ahead_but_not_an_hour() -> None:
+    now = 10**15 * 2
+    assert Guard().live(at(now + 200_000_000, now), 0) is None
+    assert Guard().live(at(now + HOUR, now), 0) is not None
+
+
+def test_recorded_trades_of_years_ago_pass() -> None:
+    guard = settled(-365 * 24 * HOUR)
+    assert guard.live(at(10**15 * 2, 10**15 * 2 + 365 * 24 * HOUR), 0) is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"price": Decimal("NaN")},
+        {"price": Decimal("1e-18")},
+        {"price": Decimal("1e12")},
+        {"price": Decimal("1e999999")},
+        {"quantity": Decimal(0)},
+        {"quantity": Decimal("-1")},
+        {"quantity": Decimal("1e-999999")},
+        {"quantity": Decimal("1e400")},
+        {"trade_id": -1},
+        {"event_time": 0},
+    ],
+)
+def test_absurd_numbers_are_told(wrong: dict[str, object]) -> None:
+    absurd = replace(trade(1), **wrong)  # type: ignore[arg-type]
+    assert Guard().old(absurd, 0) is not None

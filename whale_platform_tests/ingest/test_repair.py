@@ -1,0 +1,196 @@
+"""Filling holes from history that lags, lacks ids, refuses or fails."""
+
+import json
+import threading
+from collections.abc import Callable
+from typing import cast
+from urllib.parse import parse_qs, urlparse
+
+import pytest
+
+from whale_platform.domain.names import INGEST_GAPS
+from whale_platform.exchanges.binance import Binance
+from whale_platform.ingest import repair
+from whale_platform.ingest.feed import Feed
+from whale_platform.ingest.history import History, Unavailable
+from whale_platform.ingest.pipeline import Pipeline
+from whale_platform.ingest.repair import BELIEVE_S, Repairer
+from whale_platform_tests.ingest.doubles import Log, RecordingProducer, pipeline
+from whale_platform_tests.ingest.fake_binance import frame, past
+
+A, B = "AAAUSDT", "BBBUSDT"
+Answer = Callable[[str], bytes]
+
+
+class Feedless:
+    """A feed that has been up for long."""
+
+    def __init__(self) -> None:
+        self.refused: dict[str, str] = {}
+
+    def up_for_s(self) -> float:
+        return 1e9
+
+    def refuse(self, symbol: str, reason: str) -> None:
+        self.refused[symbol] = reason
+
+
+class Clock(threading.Event):
+    """Never set; waits are remembered, not waited."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits.append(timeout or 0.0)
+        return False
+
+
+class Bench:
+    """A pipeline with a hole in each of `symbols`, nothing of `silent`, and a repairer whose history is `answer`."""
+
+    def __init__(self, answer: Answer, *symbols: str, silent: tuple[str, ...] = ()) -> None:
+        exchange = Binance()
+        clock = Clock()
+        self.waits = clock.waits
+        self.requests: list[str] = []
+        self.answer = answer
+        self.producer = RecordingProducer()
+        self.feed = Feedless()
+        self.pipeline: Pipeline = pipeline(exchange, (*symbols, *silent), self.producer)
+        history = History(exchange, Clock(), self.get)
+        self.repairer = Repairer(self.pipeline, cast(Feed, self.feed), history, clock, Log())
+        for symbol in symbols:
+            for number in (1, 6):
+                self.pipeline.frame(frame(symbol, number).encode(), 10**15 * 2)
+
+    def get(self, url: str) -> bytes:
+        self.requests.append(url)
+        return self.answer(url)
+
+    def state(self) -> list[str]:
+        """State of each gap row, the last of each key."""
+        rows = [json.loads(value) for value in self.producer.sent[INGEST_GAPS]]
+        return list({(row["symbol"], row["first_id"]): row["state"] for row in rows}.values())
+
+
+def history(last: int, *absent: int) -> Answer:
+    """A history that reaches to `last`."""
+
+    def answer(url: str) -> bytes:
+        query = parse_qs(urlparse(url).query)
+        first, limit = int(query["fromId"][0]), int(query["limit"][0])
+        found = [number for number in range(first, last + 1) if number not in absent]
+        return json.dumps([past(number) for number in found[:limit]]).encode()
+
+    return answer
+
+
+def refusing(status: int, wait_s: float | None = None) -> Answer:
+    def answer(url: str) -> bytes:
+        raise Unavailable(f"HTTP {status}", status, wait_s)
+
+    return answer
+
+
+def test_a_hole_is_filled_with_one_request() -> None:
+    bench = Bench(history(6), A)
+    assert bench.repairer.step(0.0)
+    assert bench.producer.ids(A) == [1, 2, 3, 4, 5, 6]
+    assert [trade.source for trade in bench.producer.trades()] == ["live", *["repair"] * 4, "live"]
+    assert len(bench.requests) == 1
+    assert not bench.repairer.step(0.0)
+
+
+def test_ids_below_one_that_history_has_are_proven_absent() -> None:
+    bench = Bench(history(6, 3, 5), A)
+    bench.repairer.step(0.0)
+    assert bench.producer.ids(A) == [1, 2, 4, 6]
+    assert bench.state() == ["exchange_gap"]
+
+
+def test_a_history_that_lags_behind_is_asked_again_and_not_believed() -> None:
+    bench = Bench(history(3), A)
+    bench.repairer.step(0.0)
+    assert bench.producer.ids(A) == [1, 2, 3]
+    assert not bench.repairer.step(0.1)
+    bench.answer = history(6)
+    bench.repairer.step(10.0)
+    assert bench.producer.ids(A) == [1, 2, 3, 4, 5, 6]
+    assert bench.state() == ["repaired"]
+
+
+def test_a_history_that_stays_empty_is_believed_in_the_end() -> None:
+    bench = Bench(history(0), A)
+    now = 0.0
+    while bench.pipeline.open_gaps():
+        assert now <= 3 * BELIEVE_S
+        bench.repairer.step(now)
+        now += 5.0
+    assert now > BELIEVE_S
+    assert bench.producer.ids(A) == [1, 6]
+    assert bench.state() == ["exchange_gap"]
+
+
+def test_a_symbol_whose_history_is_gone_does_not_hold_up_the_others() -> None:
+    good = history(6)
+    bench = Bench(lambda url: refusing(400)(url) if A in url else good(url), A, B)
+    bench.repairer.step(0.0)
+    bench.repairer.step(0.0)
+    assert bench.producer.ids(B) == [1, 2, 3, 4, 5, 6]
+    assert bench.producer.ids(A) == [1]
+    assert bench.repairer.status == "" and bench.waits == []
+
+
+@pytest.mark.parametrize("status", [429, 418, 451])
+def test_the_exchanges_own_waiting_time_is_kept_and_told(status: int) -> None:
+    bench = Bench(refusing(status, 123.0), A)
+    bench.repairer.step(0.0)
+    assert bench.waits == [123.0]
+    assert bench.repairer.status == f"HTTP {status}"
+    bench.answer = history(6)
+    bench.repairer.step(1000.0)
+    assert bench.repairer.status == "" and bench.producer.ids(A) == [1, 2, 3, 4, 5, 6]
+
+
+def test_trouble_without_a_told_time_is_waited_out_ever_longer_up_to_the_cap() -> None:
+    bench = Bench(refusing(500), A)
+    for _ in range(10):
+        bench.repairer.step(0.0)
+    assert bench.waits == sorted(bench.waits) and bench.waits[-1] == repair.CAP_S
+
+
+def test_a_page_that_is_not_a_page_is_trouble_and_fills_nothing() -> None:
+    bench = Bench(lambda url: b'{"code":-1,"msg":"no"}', A)
+    bench.repairer.step(0.0)
+    assert "can't be read" in bench.repairer.status
+    assert bench.producer.ids(A) == [1]
+
+
+def test_an_absurd_trade_of_history_is_quarantined_and_passed() -> None:
+    def answer(url: str) -> bytes:
+        rows = [past(number) for number in range(2, 7)]
+        rows[1]["price"] = "1000000000000"
+        return json.dumps(rows).encode()
+
+    bench = Bench(answer, A)
+    bench.repairer.step(0.0)
+    assert bench.producer.ids(A) == [1, 2, 4, 5, 6]
+    assert bench.state() == ["unrepaired"] and bench.pipeline.counts.quarantined == 1
+
+
+def test_a_symbol_that_shows_nothing_is_asked_about_once() -> None:
+    bench = Bench(history(6), A, silent=(B,))
+    bench.repairer.step(0.0)
+    bench.answer = refusing(400)
+    assert bench.repairer.step(0.0)
+    assert list(bench.feed.refused) == [B]
+    assert not bench.repairer.step(0.0)
+
+
+def test_a_silent_symbol_that_the_exchange_knows_is_left_alone() -> None:
+    bench = Bench(lambda url: b"{}", silent=(B,))
+    assert bench.repairer.step(0.0)
+    assert not bench.repairer.step(0.0)
+    assert bench.feed.refused == {} and len(bench.requests) == 1

@@ -1,0 +1,112 @@
+"""Where to go on, from what the topic, the positions file and the ledger say."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from whale_platform.domain.codec import encode
+from whale_platform.ingest import positions
+from whale_platform.ingest.gaps import Gap, gap_row, read_gap
+from whale_platform.ingest.positions import Place, Positions
+from whale_platform.ingest.resume import Start, start
+from whale_platform.ingest.tail import Tail, trade_id_of
+from whale_platform_tests.ingest.trades import trade
+
+
+def tail(*numbers: int) -> Tail:
+    found = Tail()
+    for number in numbers:
+        found.add(number)
+    return found
+
+
+def spans(begin: Start) -> list[tuple[int, int, int]]:
+    return [(gap.first_id, gap.progress_id, gap.last_id) for gap in begin.gaps]
+
+
+def ledger(*rows: Gap) -> dict[int, Gap]:
+    return {row.first_id: row for row in rows}
+
+
+def gap(first: int, last: int, **more: object) -> Gap:
+    return replace(Gap(first, last, "stream", 1), **more)  # type: ignore[arg-type]
+
+
+def test_a_symbol_never_seen_starts_anew() -> None:
+    assert start(Tail(), (), {}, 5) == Start()
+
+
+def test_a_topic_without_holes_goes_on_behind_its_last_id() -> None:
+    begin = start(tail(4, 5, 6), (), {}, 5)
+    assert (begin.next_id, begin.gaps, begin.changed) == (7, [], [])
+
+
+def test_a_hole_nobody_noted_is_a_gap_to_fill_and_put_on_record() -> None:
+    begin = start(tail(1, 5, 6), (), {}, 5)
+    assert spans(begin) == [(2, 2, 4)]
+    assert begin.changed == begin.gaps
+    assert (begin.gaps[0].cause, begin.gaps[0].mode, begin.gaps[0].found_time) == ("restart", "background", 5)
+
+
+def test_a_background_gap_goes_on_where_the_topic_shows_its_repair() -> None:
+    row = gap(2, 9, mode="background", filled=2, progress_id=4)
+    begin = start(tail(1, 10, 2, 3, 4, 5), (), ledger(row), 5)
+    assert spans(begin) == [(2, 6, 9)]
+    assert begin.gaps[0].filled == 4
+
+
+def test_ids_that_the_ledger_accounts_for_are_no_gap() -> None:
+    rows = ledger(gap(2, 4, state="exchange_gap"), gap(5, 5, state="unrepaired"))
+    assert spans(start(tail(1, 8), (), rows, 5)) == [(6, 6, 7)]
+
+
+def test_an_inline_row_that_the_topic_has_passed_is_repaired() -> None:
+    begin = start(tail(1, 2, 3, 4, 5), (), ledger(gap(2, 4)), 9)
+    assert begin.gaps == []
+    assert [(row.state, row.filled, row.closed_time) for row in begin.changed] == [("repaired", 3, 9)]
+
+
+def test_an_inline_row_that_was_half_filled_ends_where_the_topic_does() -> None:
+    begin = start(tail(1, 2, 3), (), ledger(gap(2, 6)), 9)
+    assert begin.next_id == 4
+    assert [(row.first_id, row.last_id, row.state) for row in begin.changed] == [(2, 3, "repaired")]
+
+
+def test_an_inline_row_ahead_of_the_topic_is_left_to_the_live_stream() -> None:
+    begin = start(tail(1), (), ledger(gap(2, 6)), 9)
+    assert (begin.next_id, begin.gaps, begin.changed) == (2, [], [])
+
+
+def test_a_gap_older_than_the_topic_goes_on_from_the_ledger() -> None:
+    row = gap(2, 9, mode="background", progress_id=5)
+    assert spans(start(tail(100, 101), (), ledger(row), 9)) == [(2, 5, 9)]
+
+
+def test_a_closed_row_is_not_written_again_for_an_old_note() -> None:
+    noted = gap(2, 4, mode="background", progress_id=2)
+    known = Tail(10, [(2, 4)], -1)
+    for number in (11, 2, 3, 4):
+        known.add(number)
+    begin = start(known, [noted], ledger(gap(2, 4, state="repaired", closed_time=3)), 9)
+    assert (begin.gaps, begin.changed) == ([], [])
+
+
+def test_ids_are_read_from_messages_also_from_strange_ones() -> None:
+    assert trade_id_of(encode(trade(77))) == 77
+    assert trade_id_of(b'{"trade_id": 5, "v": 1}') == 5
+    for junk in (b"", b"nonsense", b'{"trade_id":"x","v":1}', b"[]", b'{"v":1}'):
+        assert trade_id_of(junk) is None
+
+
+def test_positions_come_back_as_they_were_saved_and_a_torn_file_as_none(tmp_path: Path) -> None:
+    path = positions.positions_path(tmp_path)
+    assert positions.load(path) is None
+    known = Positions("c", "t", {0: 5, 1: 7}, {"fake:AAA": Place(9, [gap(2, 4, absent=[(3, 3)])])})
+    positions.save(path, known)
+    assert positions.load(path) == known
+    path.write_text(path.read_text()[:-20])
+    assert positions.load(path) is None
+
+
+def test_a_row_of_the_ledger_comes_back() -> None:
+    name, back = read_gap(gap_row("fake", "AAA", gap(2, 4, filled=1, progress_id=3, note="as noted")))
+    assert (name, back) == ("fake:AAA", gap(2, 4, filled=1, progress_id=3, note="as noted"))

@@ -1,0 +1,174 @@
+"""The ingester as a process between a fake exchange and a real broker."""
+
+import json
+import random
+import signal
+import time
+from http import HTTPStatus
+
+import pytest
+
+from whale_platform.broker.producer import TradeProducer
+from whale_platform.domain.codec import encode, key
+from whale_platform.domain.names import RAW_TRADES
+from whale_platform.ingest.positions import load, positions_path
+from whale_platform.supervision import codes
+from whale_platform_tests.ingest.conftest import SYMBOLS, Ingester
+from whale_platform_tests.ingest.fake_binance import FakeBinance, Market, frame, until
+from whale_platform_tests.ingest.trades import trade
+from whale_platform_tests.kafka_server import KafkaServer, free_port
+
+pytestmark = [pytest.mark.server, pytest.mark.process]
+
+
+def test_kill_9_again_and_again_in_mid_stream_loses_and_doubles_nothing(fake: FakeBinance, ingester: Ingester) -> None:
+    fake.absent = {1100, 1101, 1500, 2222}
+    market = Market(fake, per_second=300)
+    ingester.start()
+    ingester.wait_ready()
+    market.start()
+    chance = random.Random(1)
+    for _ in range(5):
+        time.sleep(chance.uniform(0.3, 3.0))
+        ingester.end(signal.SIGKILL)
+        ingester.start()
+        ingester.wait_ready()
+    time.sleep(1)
+    market.stop()
+    for symbol in SYMBOLS:
+        fake.trade(symbol)
+    ingester.wait_complete(fake)
+    assert ingester.end(signal.SIGTERM) == codes.CLEAN
+    assert all(row["state"] != "open" for row in ingester.gaps().values())
+    known = load(positions_path(ingester.home))
+    assert known is not None
+    assert {name: place.last_id for name, place in known.places.items()} == {
+        f"binance:{symbol}": fake.last[symbol] for symbol in SYMBOLS
+    }
+
+
+def test_a_long_absence_is_filled_in_the_background_also_across_a_kill(fake: FakeBinance, ingester: Ingester) -> None:
+    ingester.start()
+    ingester.wait_ready()
+    for symbol in SYMBOLS:
+        fake.trade(symbol, 5)
+    until(lambda: ingester.beat().numbers.get("trades") == 15, "the first trades")
+    ingester.end(signal.SIGKILL)
+    fake.trade("AAAUSDT", 30_000, shown=False)
+    fake.absent = {15_000}
+    ingester.start()
+    ingester.wait_ready()
+    fake.trade("AAAUSDT", 3)
+    until(lambda: len(ingester.published()["AAAUSDT"]) > 2_000, "the first chunk", pause_s=0.2)
+    assert ingester.gaps()["AAAUSDT", 1005]["mode"] == "background"
+    ingester.end(signal.SIGKILL)
+    ingester.start()
+    ingester.wait_complete(fake)
+    until(lambda: ingester.gaps()["AAAUSDT", 1005]["state"] == "exchange_gap", "the gap's end")
+    row = ingester.gaps()["AAAUSDT", 1005]
+    assert (row["last_id"], row["filled"], row["cause"]) == (31_004, 29_999, "restart")
+
+
+def test_a_killed_broker_is_waited_for(kafka: KafkaServer, fake: FakeBinance, ingester: Ingester) -> None:
+    market = Market(fake, per_second=500)
+    ingester.start()
+    ingester.wait_ready()
+    market.start()
+    time.sleep(1)
+    kafka.kill()
+    time.sleep(2)
+    kafka.start()
+    time.sleep(1)
+    market.stop()
+    for symbol in SYMBOLS:
+        fake.trade(symbol)
+    ingester.wait_complete(fake)
+
+
+def test_a_dropped_connection_and_a_hole_in_it_are_repaired_in_order(fake: FakeBinance, ingester: Ingester) -> None:
+    ingester.start()
+    ingester.wait_ready()
+    for symbol in SYMBOLS:
+        fake.trade(symbol, 10)
+        fake.trade(symbol, 5, shown=False)
+        fake.trade(symbol, 10)
+    until(lambda: ingester.beat().numbers.get("trades") == 75, "the hole to be filled")
+    fake.drop()
+    for symbol in SYMBOLS:
+        fake.trade(symbol, 7, shown=False)
+    until(lambda: len(fake.clients) == 1, "the new connection")
+    for symbol in SYMBOLS:
+        fake.trade(symbol, 3)
+    ingester.wait_complete(fake)
+    rows = [number for number, _ in ingester.published()["AAAUSDT"]]
+    assert rows == sorted(rows)
+    assert {(row["cause"], row["mode"], row["state"]) for row in ingester.gaps().values()} == {
+        ("stream", "inline", "repaired"),
+        ("reconnect", "inline", "repaired"),
+    }
+
+
+def test_bad_frames_and_absurd_trades_are_kept_apart_and_neighbours_unharmed(
+    fake: FakeBinance, ingester: Ingester
+) -> None:
+    ingester.start()
+    ingester.wait_ready()
+    fake.trade("AAAUSDT", 2)
+    future = json.loads(frame("AAAUSDT", 1002))
+    future["data"]["T"] = (int(time.time()) + 3600) * 1_000_000
+    tiny = json.loads(frame("AAAUSDT", 1003))
+    tiny["data"]["p"] = "0.000000000000000001"
+    for bad in (json.dumps(future), json.dumps(tiny)):
+        fake.say(bad)
+    fake.last["AAAUSDT"] = 1003
+    for junk in ('{"stream":"aaausdt@trade","da', b"\x00\xff\xfe", "[" * 100_000, "x" * 3_000_000, frame("ZZZUSDT", 1)):
+        fake.say(junk)
+    fake.trade("AAAUSDT", 2)
+    until(lambda: ingester.beat().numbers.get("trades") == 4, "the good trades")
+    assert [number for number, _ in ingester.published()["AAAUSDT"]] == [1000, 1001, 1004, 1005]
+    assert (ingester.beat().numbers["quarantined"], ingester.beat().numbers["dead_letters"]) == (2, 5)
+    until(lambda: ("AAAUSDT", 1002) in ingester.gaps(), "the ledger")
+    row = ingester.gaps()["AAAUSDT", 1002]
+    assert (row["last_id"], row["state"]) == (1003, "unrepaired")
+    letters = ingester.letters()
+    assert sorted(str(letter["kind"]) for letter in letters) == ["quarantined"] * 2 + ["unparseable"] * 5
+    assert [letter["truncated"] for letter in letters].count(True) == 1
+    assert any("frame_base64" in letter for letter in letters)
+
+
+def test_an_exchange_that_is_not_served_here_is_told_in_plain_words(fake: FakeBinance, ingester: Ingester) -> None:
+    fake.answer = lambda path: (HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS, "") if path.startswith("/stream") else None
+    ingester.start()
+    until(lambda: ingester.beat().state == "degraded", "the refusal to be told")
+    assert "not served in this country" in ingester.beat().detail
+    until(lambda: "connections" in ingester.beat().numbers, "the numbers")
+    assert "WHALE_BINANCE_WS_URL" in ingester.beat().numbers["connections"]["binance"]
+    assert ingester.end(signal.SIGTERM) == codes.CLEAN
+
+
+def test_someone_else_writing_to_the_topic_makes_it_learn_the_tail_again(
+    kafka: KafkaServer, fake: FakeBinance, ingester: Ingester
+) -> None:
+    ingester.start()
+    ingester.wait_ready()
+    fake.trade("AAAUSDT", 3)
+    until(lambda: ingester.beat().numbers.get("trades") == 3, "the first trades")
+    other = TradeProducer(kafka.bootstrap, "other")
+    other.send(RAW_TRADES, key("binance", "AAAUSDT"), encode(trade(1003, "AAAUSDT", "binance")))
+    assert other.close() == 0
+    fake.trade("AAAUSDT", 1, shown=False)
+    fake.trade("AAAUSDT", 1)
+    assert ingester.process is not None
+    assert ingester.process.wait(30) == codes.RETRY
+    assert "someone else wrote" in ingester.log()
+    ingester.start()
+    ingester.wait_ready()
+    fake.trade("AAAUSDT", 1)
+    until(lambda: len(ingester.published()["AAAUSDT"]) >= 6, "the rest")
+
+
+def test_waits_for_broker_and_topics_and_ends_on_sigterm(fake: FakeBinance, ingester: Ingester) -> None:
+    ingester.settings = ingester.settings.model_copy(update={"kafka_bootstrap": f"127.0.0.1:{free_port()}"})
+    ingester.start()
+    until(lambda: "waiting for the Kafka broker" in ingester.beat().detail, "the plain word")
+    assert ingester.end(signal.SIGTERM) == codes.CLEAN
