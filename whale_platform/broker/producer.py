@@ -23,7 +23,7 @@ class ProducerStopped(Exception):
 class TradeProducer:
     """Sends bytes to topics. Thread-safe."""
 
-    def __init__(self, bootstrap: str, client_id: str, linger_ms: float = 2.0) -> None:
+    def __init__(self, bootstrap: str, client_id: str, linger_ms: float = 1.0) -> None:
         self._producer = Producer(
             {
                 "bootstrap.servers": bootstrap,

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from whale_platform.broker.producer import TradeProducer
-from whale_platform.broker.topics import BrokerError
+from whale_platform.broker.topics import BrokerError, alive
 from whale_platform.exchanges.base import Exchange
 from whale_platform.exchanges.registry import adapters, assign
 from whale_platform.ingest.feed import Feed
@@ -79,19 +79,22 @@ def run(context: ServiceContext, exchanges: Sequence[Exchange], symbols: Mapping
 def _learn(context: ServiceContext) -> Learned | None:
     """How far the topic goes; None when stopped meanwhile."""
     settings = context.settings
-    while not context.stop.is_set():
+    away = f"waiting for the Kafka broker at {settings.bootstrap}"
+    while not context.stop.wait(WAIT_S if context.beat.detail else 0):
+        if not alive(settings.bootstrap):
+            context.tell("starting", away)
+            continue
         try:
             context.tell("starting", "reading how far the topic goes")
             learned = learn(settings.bootstrap, settings.home, context.stop, context.log)
         except BrokerError:
-            context.tell("starting", f"waiting for the Kafka broker at {settings.bootstrap}")
+            context.tell("starting", away)
         except Stopped:
             break
         else:
             if learned is not None:
                 return learned
             context.tell("starting", "waiting for the topics, which `up` makes")
-        context.stop.wait(WAIT_S)
     return None
 
 
