@@ -39,11 +39,12 @@ class Latencies:
 
 @dataclass(slots=True)
 class Line:
-    """One symbol."""
+    """One symbol. `sent_before`: what its outlet had sent when the present connection began."""
 
     symbol: str
     sequencer: Sequencer
     outlet: Outlet
+    sent_before: int = 0
     holding: tuple[int, float] | None = None
 
 
@@ -125,6 +126,7 @@ class Pipeline:
         with self._work:
             for line in self.lines.values():
                 line.sequencer.connected()
+                line.sent_before = line.outlet.sent
 
     def wanted(self, not_now: frozenset[str]) -> tuple[str, Chunk] | None:
         """The most urgent ids to fetch, leaving out the symbols in `not_now`: what holds trades back comes first."""
@@ -138,6 +140,20 @@ class Pipeline:
                     if chunk.mode == "inline":
                         break
         return best
+
+    def quiet(self) -> dict[str, int]:
+        """The next id of each known symbol that has shown nothing since the present connection began."""
+        with self._work:
+            return {
+                line.symbol: line.sequencer.next_id
+                for line in self.lines.values()
+                if line.outlet.sent == line.sent_before and line.sequencer.next_id is not None
+            }
+
+    def newest(self, trade: Trade) -> None:
+        """The newest trade that history has of a symbol: like an exchange's last trade, it shows what was missed."""
+        with self._work:
+            self._trade(trade, True)
 
     def fill(self, symbol: str, chunk: Chunk, trades: Mapping[int, Trade], now_us: int) -> None:
         """History's answer for `chunk`: ids of it that are not in `trades` are proven absent."""

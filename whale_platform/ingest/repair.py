@@ -1,5 +1,8 @@
 """Fills holes from the exchange's history, and asks about symbols that show nothing. One thread an exchange.
 
+A symbol that is quiet after a connection began is asked for what it traded meanwhile: else its next live trade, hours
+later perhaps, would be the first to show the hole. One that has never shown anything may not exist.
+
 It never gives up: a failed request is tried again after a growing wait, per symbol where the symbol is the trouble,
 for all where the exchange is. An id that an answer lacks counts as absent when the answer holds a higher one;
 history may lag behind the live stream, so an answer that ends too early is asked for again, and believed only
@@ -24,6 +27,8 @@ CAP_S = 60.0
 BELIEVE_TIMES = 3
 BELIEVE_S = 60.0
 IDLE_S = 0.5
+PROBE_AFTER_S = 5.0
+PROBE = 999  # ids; with the one beyond a single page
 CHECK_AFTER_S = 30.0
 NOT_THERE = (400, 404, 410)
 
@@ -51,6 +56,7 @@ class Repairer:
         self._trials: dict[str, Trial] = {}
         self._failures = 0
         self._checked: set[str] = set()
+        self._probed: dict[str, int] = {}
         self._thread = threading.Thread(target=self._run, name=f"repair-{pipeline.exchange.name}", daemon=True)
 
     def start(self) -> None:
@@ -79,6 +85,10 @@ class Repairer:
         wanted = self._pipeline.wanted(waiting)
         if wanted is not None:
             return self._ask(wanted[0], lambda: self._repair(*wanted, now))
+        if self._feed.up_for_s() > PROBE_AFTER_S:
+            for symbol, next_id in self._pipeline.quiet().items():
+                if self._probed.get(symbol) != self._feed.reconnects and symbol not in waiting:
+                    return self._ask(symbol, lambda: self._probe(symbol, next_id))  # noqa: B023 run at once
         unseen = self._unseen()
         return unseen is not None and self._ask(unseen, lambda: self._check(unseen))
 
@@ -124,6 +134,14 @@ class Repairer:
         trial.times += 1
         trial.not_before = now + min(CAP_S, FIRST_S * 2.0 ** min(trial.times - 1, 16))
         return trial
+
+    def _probe(self, symbol: str, next_id: int) -> None:
+        """Look whether `symbol` traded while nobody listened."""
+        life = self._feed.reconnects
+        found = self._history.trades(symbol, Chunk(next_id, next_id + PROBE - 1, "inline"))
+        self._probed[symbol] = life
+        if found and max(found) >= next_id:
+            self._pipeline.newest(found[max(found)])
 
     def _unseen(self) -> str | None:
         """A symbol that has shown no trade although its connection has been up for a while."""

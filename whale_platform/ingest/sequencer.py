@@ -4,7 +4,7 @@ Trades go in as they come (live from any number of overlapping connections, or f
 publish come out, ascending by id. A missing id holds the later trades back (`hole`, mode inline) until history fills
 it or proves it absent. A hole that is long, or holds back too much, goes to the `background`: later trades go on at
 once and the hole is filled by chunks below them. An id far ahead of all others is believed only when the next trade
-is near it: one garbled id would otherwise make every true trade look old, for good.
+is near it, or it comes again: one garbled id would otherwise make every true trade look old, for good.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -123,10 +123,6 @@ class Sequencer:
             return ()
         if self._suspect is not None:
             suspect, self._suspect = self._suspect, None
-            if number == suspect.trade_id:
-                self._compare(suspect, trade)
-                self._suspect = suspect
-                return ()
             if abs(number - suspect.trade_id) <= INLINE_MAX:
                 self._hold(suspect)
             else:

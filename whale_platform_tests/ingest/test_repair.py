@@ -26,6 +26,7 @@ class Feedless:
     """A feed that has been up for long."""
 
     def __init__(self) -> None:
+        self.reconnects = 0
         self.refused: dict[str, str] = {}
 
     def up_for_s(self) -> float:
@@ -194,3 +195,28 @@ def test_a_silent_symbol_that_the_exchange_knows_is_left_alone() -> None:
     assert bench.repairer.step(0.0)
     assert not bench.repairer.step(0.0)
     assert bench.feed.refused == {} and len(bench.requests) == 1
+
+
+def test_a_symbol_that_is_quiet_after_a_reconnect_is_asked_what_it_traded_meanwhile() -> None:
+    bench = Bench(history(6), A)
+    bench.repairer.step(0.0)
+    assert not bench.repairer.step(0.0)
+    bench.feed.reconnects += 1
+    bench.pipeline.connected()
+    bench.answer = history(9)
+    while bench.repairer.step(0.0):
+        pass
+    assert bench.producer.ids(A) == list(range(1, 10))
+    assert bench.state() == ["repaired", "repaired"]
+    asked = len(bench.requests)
+    assert not bench.repairer.step(0.0) and len(bench.requests) == asked
+
+
+def test_a_symbol_without_news_is_asked_once_a_connection() -> None:
+    bench = Bench(history(6), A)
+    bench.repairer.step(0.0)
+    bench.pipeline.connected()
+    asked = len(bench.requests)
+    while bench.repairer.step(0.0):
+        pass
+    assert len(bench.requests) == asked + 1

@@ -103,6 +103,13 @@ def test_one_garbled_id_does_not_poison_the_symbol() -> None:
     assert sequencer.wanted() is None
 
 
+def test_a_far_id_that_comes_twice_is_believed() -> None:
+    sequencer = Sequencer(next_id=1)
+    far = INLINE_MAX + 100
+    assert feed(sequencer, far, far) == [far]
+    assert wanted(sequencer).mode == "background"
+
+
 def test_too_much_held_back_sends_the_hole_to_the_background() -> None:
     sequencer = Sequencer(next_id=1)
     out = feed(sequencer, *range(2, PENDING_MAX + 3))

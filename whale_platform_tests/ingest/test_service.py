@@ -69,6 +69,20 @@ def test_a_long_absence_is_filled_in_the_background_also_across_a_kill(fake: Fak
     assert (row["last_id"], row["filled"], row["cause"]) == (31_004, 29_999, "restart")
 
 
+def test_what_a_quiet_symbol_traded_in_an_absence_is_found_without_a_live_trade(
+    fake: FakeBinance, ingester: Ingester
+) -> None:
+    ingester.start()
+    ingester.wait_ready()
+    fake.trade("AAAUSDT", 5)
+    until(lambda: ingester.beat().numbers.get("trades") == 5, "the first trades")
+    ingester.end(signal.SIGKILL)
+    fake.trade("AAAUSDT", 20, shown=False)
+    ingester.start()
+    until(lambda: len(ingester.published()["AAAUSDT"]) == 25, "the missed trades", pause_s=0.2)
+    assert ingester.gaps()["AAAUSDT", 1005]["cause"] == "restart"
+
+
 def test_a_killed_broker_is_waited_for(kafka: KafkaServer, fake: FakeBinance, ingester: Ingester) -> None:
     market = Market(fake, per_second=500)
     ingester.start()
