@@ -23,7 +23,9 @@ DEFAULT_BASES = ("BTC", "ETH", "SOL", "XRP", "DOGE", "ADA", "AVAX", "LINK", "LTC
 class Settings(BaseSettings):
     """Everything an operator can set. Times are seconds, money is US dollars."""
 
-    model_config = SettingsConfigDict(env_prefix="WHALE_", env_file=".env", frozen=True, extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix="WHALE_", env_file=".env", frozen=True, extra="ignore", env_ignore_empty=True
+    )
 
     home: Path = ROOT / ".whale" / "live"
     tools: Path = ROOT / ".whale" / "tools"
@@ -105,7 +107,11 @@ class Settings(BaseSettings):
             if isinstance(value, SecretStr):
                 text = value.get_secret_value()
             elif isinstance(value, tuple):
-                text = ",".join(str(part) for part in value) if name != "replay_files" else os.pathsep.join(map(str, value))
+                text = (
+                    ",".join(str(part) for part in value)
+                    if name != "replay_files"
+                    else os.pathsep.join(map(str, value))
+                )
             else:
                 text = str(value)
             out[f"WHALE_{name.upper()}"] = text

@@ -1,6 +1,6 @@
 """`whale checkpoint`: what the stream remembers of its place, and how to make it forget without losing anything.
 
-Archiving holds the stream's lease, so it can't pull a checkpoint from under a running query, nor can one start meanwhile.
+Archiving holds the stream's lease: no running query loses its checkpoint, and none can start meanwhile.
 """
 
 import sys

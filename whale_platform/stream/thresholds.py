@@ -29,7 +29,7 @@ class ThresholdFile:
         try:
             self._current: dict[str, str] = json.loads(self.path.read_text())
         except (OSError, ValueError):
-            self._write({"*:*": plain(settings.whale_threshold_usd)})
+            self._write({"*:*": plain(settings.threshold_usd)})
 
     def refresh(self) -> None:
         """Copy the table if it can be read and differs; a table without a catch-all row gets the default as one."""
@@ -38,7 +38,7 @@ class ThresholdFile:
         except (StoreAway, OSError):
             return
         table = as_map(rows)
-        table.setdefault("*:*", plain(self._settings.whale_threshold_usd))
+        table.setdefault("*:*", plain(self._settings.threshold_usd))
         if table != self._current:
             self._write(table)
             self._log.info("thresholds changed; in force from the next batch", thresholds=len(table))

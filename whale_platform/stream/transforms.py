@@ -82,7 +82,7 @@ def windows(trades: DataFrame, watermark: str, run_id: str) -> DataFrame:
 
 
 def alerts(trades: DataFrame, thresholds: Column, run_id: str) -> DataFrame:
-    """Trades -> Kafka rows (topic, key, value): single trades at or over the threshold; dead letters for what won't parse.
+    """Trades -> Kafka rows (topic, key, value): trades at or over the threshold, and dead letters for what won't parse.
 
     `thresholds`: a map column `{"exchange:symbol": USD}` with `*` for any; the most specific entry wins. A trade
     whose dollar notional is unknown is no whale.

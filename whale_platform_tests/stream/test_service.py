@@ -1,0 +1,199 @@
+"""The stream service as a process, on a real broker: both modes, killed, with new thresholds, on a recreated topic."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from whale_platform.bench.platform import wait_for
+from whale_platform.broker import topics
+from whale_platform.broker.producer import TradeProducer
+from whale_platform.broker.reader import TopicReader
+from whale_platform.domain import codec
+from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS, WHALE_ALERTS
+from whale_platform.domain.trade import Trade
+from whale_platform.settings import ROOT, StreamMode
+from whale_platform.stream import checkpoints
+from whale_platform.supervision import beat, codes
+from whale_platform_tests.kafka_server import KafkaServer as Kafka
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
+START = 1_723_161_240_000_000
+
+
+@dataclass
+class Stream:
+    """The service under test in a home of its own, on the given broker."""
+
+    home: Path
+    bootstrap: str
+    mode: StreamMode = "realtime"
+    process: "subprocess.Popen[bytes] | None" = field(default=None)
+
+    def start(self) -> "Stream":
+        env = {
+            **os.environ,
+            "WHALE_HOME": str(self.home),
+            "WHALE_KAFKA_BOOTSTRAP": self.bootstrap,
+            "WHALE_POSTGRES_DSN": "postgresql://nobody@127.0.0.1:1/none",
+            "WHALE_STREAM_MODE": self.mode,
+            "WHALE_STREAM_TRIGGER": "5 seconds",
+            "WHALE_THRESHOLD_USD": "50000",
+        }
+        log = (self.home / "stream.log").open("ab")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "whale_platform.stream"], env=env, cwd=ROOT, stderr=log, start_new_session=True
+        )
+        return self
+
+    def kill(self) -> None:
+        """kill -9 of driver and JVM, as the supervisor's next start would find them."""
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> int:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(60)
+
+
+@pytest.fixture
+def stream(kafka: Kafka, tmp_path: Path) -> Iterator[Callable[[StreamMode], Stream]]:
+    topics.ensure(kafka.bootstrap, 2)
+    made: list[Stream] = []
+
+    def make(mode: StreamMode) -> Stream:
+        made.append(Stream(tmp_path, kafka.bootstrap, mode))
+        return made[-1].start()
+
+    yield make
+    for item in made:
+        if item.process is not None and item.process.poll() is None:
+            item.kill()
+
+
+def trade(symbol: str, number: int, usd: str = "1") -> Trade:
+    moment = START + number * 100_000
+    side: Any = "buy" if number % 3 else "sell"
+    return Trade("binance", symbol, "X", "USDT", number, Decimal(usd), Decimal(1), side, moment, moment)
+
+
+def produce(bootstrap: str, trades: list[Trade]) -> None:
+    producer = TradeProducer(bootstrap, "test")
+    for item in trades:
+        producer.send(RAW_TRADES, codec.key(item.exchange, item.symbol), codec.encode(item))
+    assert producer.close(30) == 0
+
+
+def messages(bootstrap: str, topic: str) -> list[dict[str, Any]]:
+    reader = TopicReader(bootstrap, "test")
+    try:
+        return [
+            json.loads(record.value or b"")
+            for part in reader.partitions(topic)
+            for record in reader.scan(topic, part, *reader.bounds(topic, part))
+        ]
+    finally:
+        reader.close()
+
+
+def totals(bootstrap: str) -> dict[tuple[str, int], tuple[int, Decimal]]:
+    """{(symbol, window start): (count, volume)} of each window's largest update."""
+    best: dict[tuple[str, int], tuple[int, Decimal]] = defaultdict(lambda: (0, Decimal(0)))
+    for row in messages(bootstrap, TRADE_WINDOWS):
+        key = (row["symbol"], row["window_start"])
+        best[key] = max(best[key], (row["trade_count"], Decimal(row["volume"])))
+    return dict(best)
+
+
+def expected(trades: list[Trade]) -> dict[tuple[str, int], tuple[int, Decimal]]:
+    out: dict[tuple[str, int], tuple[int, Decimal]] = defaultdict(lambda: (0, Decimal(0)))
+    for item in trades:
+        key = (item.symbol, item.event_time // 60_000_000 * 60_000_000)
+        out[key] = (out[key][0] + 1, out[key][1] + item.quantity)
+    return dict(out)
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("mode", ["realtime", "microbatch"])
+def test_windows_are_exact_though_the_driver_is_killed(
+    kafka: Kafka, stream: Callable[[StreamMode], Stream], mode: StreamMode
+) -> None:
+    first = [trade(symbol, number) for number in range(2_000) for symbol in ("A", "B")]
+    second = [trade(symbol, number) for number in range(2_000, 4_000) for symbol in ("A", "B")]
+    running = stream(mode)
+    produce(kafka.bootstrap, first)
+    wait_for("the first half", lambda: totals(kafka.bootstrap) == expected(first))
+    produce(kafka.bootstrap, second[:1_000])
+    running.kill()
+    produce(kafka.bootstrap, second[1_000:])
+    running.start()
+    wait_for("all of it", lambda: totals(kafka.bootstrap) == expected(first + second))
+    assert running.stop() == codes.CLEAN
+
+
+def test_a_new_threshold_is_taken_up_by_the_running_query(kafka: Kafka, stream: Callable[[StreamMode], Stream]) -> None:
+    running = stream("realtime")
+    produce(kafka.bootstrap, [trade("A", 1, "50000"), trade("A", 2, "49999.99")])
+    wait_for("the first whale", lambda: messages(kafka.bootstrap, WHALE_ALERTS))
+    run = messages(kafka.bootstrap, WHALE_ALERTS)[0]["run_id"]
+    beat.write_json(running.home / "stream" / "thresholds.json", {"*:*": "50000", "binance:A": "10"})
+    number = 2
+
+    def next_whale() -> list[int]:
+        nonlocal number
+        number += 1
+        produce(kafka.bootstrap, [trade("A", number, "10"), trade("B", number, "10")])
+        return [
+            row["trade_id"] for row in messages(kafka.bootstrap, WHALE_ALERTS) if row["threshold_usd"].startswith("10.")
+        ]
+
+    assert 2 not in wait_for("the new threshold", next_whale, every=1)
+    rows = messages(kafka.bootstrap, WHALE_ALERTS)
+    assert {row["symbol"] for row in rows} == {"A"}
+    assert {row["run_id"] for row in rows} == {run}, "the query was not restarted"
+
+
+def test_a_recreated_topic_is_explained_and_a_reset_mends_it(
+    kafka: Kafka, stream: Callable[[StreamMode], Stream]
+) -> None:
+    running = stream("realtime")
+    produce(kafka.bootstrap, [trade("A", number) for number in range(100)])
+    label = checkpoints.folder(running.home, "windows", "realtime", 1)
+    wait_for("a checkpoint", lambda: checkpoints.inspect(label).offsets)
+    running.stop()
+    client = topics.admin(kafka.bootstrap)
+    client.delete_topics([RAW_TRADES])[RAW_TRADES].result(30)
+    time.sleep(1)
+    wait_for("the topic to be made again", lambda: _made_again(kafka.bootstrap))
+
+    running.start()
+    assert running.process is not None
+    assert running.process.wait(120) == codes.BLOCKED
+    said = beat.read(running.home, "stream")
+    assert said is not None and said.state == "blocked"
+    assert "deleted and made again" in said.detail and "whale checkpoint reset" in said.detail
+
+    for query in ("windows", "whales"):
+        assert checkpoints.archive(running.home, query)
+    running.start()
+    produce(kafka.bootstrap, [trade("C", number) for number in range(50)])
+    wait_for("the new topic's windows", lambda: any(symbol == "C" for symbol, _ in totals(kafka.bootstrap)))
+
+
+def _made_again(bootstrap: str) -> bool:
+    try:
+        return topics.ensure(bootstrap, 2) == [RAW_TRADES]
+    except topics.BrokerError:
+        return False
