@@ -50,10 +50,9 @@ class Stream:
             "WHALE_STREAM_TRIGGER": "5 seconds",
             "WHALE_THRESHOLD_USD": "50000",
         }
-        log = (self.home / "stream.log").open("ab")
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "whale_platform.stream"], env=env, cwd=ROOT, stderr=log, start_new_session=True
-        )
+        words = [sys.executable, "-m", "whale_platform.stream"]
+        with (self.home / "stream.log").open("ab") as log:
+            self.process = subprocess.Popen(words, env=env, cwd=ROOT, stderr=log, start_new_session=True)
         return self
 
     def kill(self) -> None:
@@ -171,7 +170,7 @@ def test_a_recreated_topic_is_explained_and_a_reset_mends_it(
     running = stream("realtime")
     produce(kafka.bootstrap, [trade("A", number) for number in range(100)])
     label = checkpoints.folder(running.home, "windows", "realtime", 1)
-    wait_for("a checkpoint", lambda: checkpoints.inspect(label).offsets)
+    wait_for("a checkpoint", lambda: label.exists() and checkpoints.inspect(label).offsets)
     running.stop()
     client = topics.admin(kafka.bootstrap)
     client.delete_topics([RAW_TRADES])[RAW_TRADES].result(30)
