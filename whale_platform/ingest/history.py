@@ -7,6 +7,7 @@ import urllib.request
 from collections.abc import Callable
 from http.client import HTTPException
 
+from whale_platform import __version__
 from whale_platform.domain.trade import Trade
 from whale_platform.exchanges.base import BadFrame, Exchange
 from whale_platform.ingest.sequencer import Chunk
@@ -15,6 +16,8 @@ from whale_platform.ingest.words import http_words, wait_s
 TIMEOUT_S = 10.0
 MAX_BYTES = 8 * 1024 * 1024
 MAX_PAGES = 100
+# Binance tells times in whole milliseconds unless asked; a repaired trade shall carry the live one's microseconds.
+HEADERS = {"User-Agent": f"whale-platform/{__version__}", "X-MBX-TIME-UNIT": "MICROSECOND"}
 
 
 class Unavailable(Exception):
@@ -68,7 +71,7 @@ class History:
     def _fetch(self, url: str) -> bytes:
         name = self._exchange.name
         try:
-            with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:
+            with urllib.request.urlopen(urllib.request.Request(url, headers=HEADERS), timeout=TIMEOUT_S) as answer:
                 body: bytes = answer.read(MAX_BYTES + 1)
         except urllib.error.HTTPError as refused:
             with refused:
