@@ -102,6 +102,7 @@ class Supervisor:
             case Kill(reason):
                 self._log.error("killing", target=name, reason=reason)
                 member.kill(reason)
+                self._show(name, "backoff", reason)
             case Wait(state, detail):
                 self._show(name, state, detail)
 
