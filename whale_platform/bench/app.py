@@ -47,7 +47,9 @@ def latency(rate: Rate = 1000, seconds: float = 180, warm: float = 60) -> None:
     """Frame leaving the simulator -> message in both topics -> row visible in Postgres."""
     with running(rate) as (platform, _):
         _tell(f"measuring {rate:g} trades/s for {warm:g} + {seconds:g} s")
-        _print("latency", latency_case.measure(platform, _dsn(platform), rate, seconds, warm))
+        now = platform.status()
+        home, bootstrap = Path(now["home"]), now["urls"]["kafka"]
+        _print("latency", latency_case.measure(home, bootstrap, _dsn(platform, home), rate, seconds, warm))
 
 
 @app.command()
@@ -76,8 +78,7 @@ def memory(rate: Rate = 1000, seconds: float = 120) -> None:
         _print("memory", memory_case.measure(platform))
 
 
-def _dsn(platform: Platform) -> str:
-    home = Path(platform.status()["home"])
+def _dsn(platform: Platform, home: Path) -> str:
     return Settings(home=home, postgres_port=int(platform.env["WHALE_POSTGRES_PORT"])).dsn()
 
 
