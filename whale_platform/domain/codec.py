@@ -6,12 +6,13 @@ accident; times are integer microseconds UTC. `decode` raises ValueError on anyt
 
 import json
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from whale_platform.domain.trade import EXACT, Trade, usd_via
 
 VERSION = 1
+_quoted = partial(json.dumps, ensure_ascii=False)
 
 
 def plain(number: Decimal) -> str:
@@ -28,14 +29,14 @@ def key(exchange: str, symbol: str) -> bytes:
 
 
 def encode(trade: Trade) -> bytes:
-    """One JSON object, UTF-8. Field order is stable; identity first.
+    """One JSON object, UTF-8, without escapes (stream/transforms.py relies on it); field order is stable.
 
     Written out by hand because json.dumps takes three times as long; `encode_plainly` in the tests is the proof.
     """
     notional = plain(EXACT.multiply(trade.price, trade.quantity))
     head, pair, via = _fixed(trade.exchange, trade.symbol, trade.base, trade.quote)
     usd = f'"{notional}"' if via != "null" else "null"
-    order = "null" if trade.taker_order_id is None else json.dumps(trade.taker_order_id)
+    order = "null" if trade.taker_order_id is None else _quoted(trade.taker_order_id)
     return (
         f'{head}{trade.trade_id},"dense":{"true" if trade.dense else "false"},{pair},"price":"{plain(trade.price)}",'
         f'"quantity":"{plain(trade.quantity)}","notional":"{notional}","notional_usd":{usd},"usd_via":{via},'
@@ -46,11 +47,10 @@ def encode(trade: Trade) -> bytes:
 
 @lru_cache(4096)
 def _fixed(exchange: str, symbol: str, base: str, quote: str) -> tuple[str, str, str]:
-    quoted = json.dumps
     return (
-        f'{{"v":{VERSION},"exchange":{quoted(exchange)},"symbol":{quoted(symbol)},"trade_id":',
-        f'"base":{quoted(base)},"quote":{quoted(quote)}',
-        quoted(usd_via(quote)),
+        f'{{"v":{VERSION},"exchange":{_quoted(exchange)},"symbol":{_quoted(symbol)},"trade_id":',
+        f'"base":{_quoted(base)},"quote":{_quoted(quote)}',
+        _quoted(usd_via(quote)),
     )
 
 

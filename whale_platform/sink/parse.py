@@ -99,7 +99,6 @@ def window(value: bytes | None, stamp_ms: int) -> WindowRow:
         volume=m.decimal("volume"),
         notional=m.decimal("notional"),
         buy_volume=m.decimal("buy_volume"),
-        sell_volume=m.decimal("sell_volume"),
         trade_count=m.integer("trade_count"),
         first_trade_id=m.integer("first_trade_id"),
         last_trade_id=m.integer("last_trade_id"),

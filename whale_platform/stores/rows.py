@@ -31,7 +31,6 @@ class WindowRow(NamedTuple):
     volume: str
     notional: str
     buy_volume: str
-    sell_volume: str
     trade_count: int
     first_trade_id: int
     last_trade_id: int

@@ -75,6 +75,7 @@ def start(
             .option("kafka.bootstrap.servers", settings.bootstrap)
             .option("kafka.compression.type", "lz4")
             .option("kafka.linger.ms", "1")
+            .option("kafka.batch.size", "262144")
             .option("checkpointLocation", str(folders[query].absolute()))
         )
         if query == "windows":

@@ -12,7 +12,7 @@ from whale_platform.embedded import jars, java
 from whale_platform.settings import Settings
 
 JVM_OPTIONS = (
-    "-XX:+UseSerialGC",
+    "-XX:+UseParallelGC",
     "-XX:-UsePerfData",
     "-XX:CICompilerCount=2",
     "-Djava.net.preferIPv4Stack=true",

@@ -1,11 +1,15 @@
 """What a window is and what a whale is: the one definition, as DataFrame transforms, for every mode and path.
 
 Each takes and returns a DataFrame and starts nothing. `trades` reads schema version 1 of `raw_crypto_trades`; what
-does not parse keeps `exchange` null and is routed to the dead letters by `alerts`, never dropped unseen.
+does not fit it is not `good` and is routed to the dead letters by `alerts`, never dropped unseen.
 
 Sums stay exact: prices, quantities and notionals are decimal(38,18), the widest Spark has, and the ingester
-quarantines what would not fit (domain/limits.py). Spark multiplies nothing: notional arrives computed.
+quarantines what would not fit (domain/limits.py). Spark multiplies nothing: notional arrives computed. Wide decimals
+are what a trade costs most here, so what is only passed on stays the text it came as.
 """
+
+from functools import reduce
+from operator import and_
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -16,21 +20,31 @@ from whale_platform.domain.names import DEAD_LETTERS, SINGLE_TRADE, WHALE_ALERTS
 DECIMAL = "decimal(38,18)"
 RAW_SCHEMA = (
     "v int, exchange string, symbol string, trade_id bigint, side string, source string, event_time bigint, "
-    f"received_time bigint, price {DECIMAL}, quantity {DECIMAL}, notional {DECIMAL}, notional_usd {DECIMAL}"
+    "received_time bigint, price string, quantity string, notional string, usd_via string"
 )
 
 
 def trades(kafka: DataFrame) -> DataFrame:
-    """Kafka rows (key, value, …) -> one row a trade, plus `ts` (event time) and the raw `value` for dead letters."""
+    """Kafka rows (key, value, …) -> one row a message, with its raw `value` for dead letters.
+
+    Columns: those of RAW_SCHEMA as they came, `price_exact`, `quantity_exact`, `notional_exact`, `ts` (event time) and
+    `good` (a trade of version 1, complete, with numbers to compute with). Escapes are not part of the schema: without
+    a backslash no name can hold a quote, and `windows` may write it out as it came. The JSON is parsed in a generator,
+    which the optimizer leaves alone: as a plain column it was pushed into every filter and parsed up to fifteen times.
+    """
     text = F.col("value").cast("string")
-    row = F.from_json(text, RAW_SCHEMA)
-    good = (F.col("t.v") == VERSION) & F.col("t.exchange").isNotNull() & F.col("t.notional").isNotNull()
-    return (
-        kafka.select(text.alias("value"), row.alias("t"))
-        .select("value", F.when(good, F.col("t")).alias("t"))
-        .select("value", "t.*")
-        .withColumn("ts", F.timestamp_micros("event_time"))
+    exact = {f"{name}_exact": F.col(name).try_cast(DECIMAL) for name in ("price", "quantity", "notional")}
+    parsed = kafka.select(text.alias("value"), F.inline_outer(F.array(F.from_json(text, RAW_SCHEMA))))
+    needed = ("exchange", "symbol", "source", "trade_id", "event_time", "received_time")
+    checks = (
+        *[F.col(name).isNotNull() for name in needed],
+        ~F.col("value").contains("\\"),
+        F.col("side").isin("buy", "sell"),
+        *[F.col(name) > 0 for name in exact],
     )
+    good = F.coalesce(reduce(and_, checks, F.col("v") == VERSION), F.lit(False))
+    times = {"ts": F.timestamp_micros("event_time")}
+    return parsed.withColumns(exact | times).withColumn("good", good)
 
 
 def windows(trades: DataFrame, watermark: str, run_id: str) -> DataFrame:
@@ -39,25 +53,20 @@ def windows(trades: DataFrame, watermark: str, run_id: str) -> DataFrame:
     Open and close go by trade id, not arrival. `watermark` bounds the state: trades later than it leave no trace in
     the window, which Spark counts (`numRowsDroppedByWatermark`) and the service tells.
     """
-    quantity = F.col("quantity")
-
-    def taken(side: str) -> Column:
-        return F.sum(F.when(F.col("side") == side, quantity).otherwise(F.lit(0).cast(DECIMAL)))
-
+    price, quantity = F.col("price_exact"), F.col("quantity_exact")
     folded = (
-        trades.where(F.col("exchange").isNotNull())
+        trades.where("good")
         .withWatermark("ts", watermark)
         .groupBy(F.window("ts", f"{WINDOW_SECONDS} seconds"), "exchange", "symbol")
         .agg(
             F.min_by("price", "trade_id").alias("open"),
-            F.max("price").alias("high"),
-            F.min("price").alias("low"),
+            F.max(price).alias("high"),
+            F.min(price).alias("low"),
             F.max_by("price", "trade_id").alias("close"),
-            F.sum("price").alias("price_sum"),
-            F.sum("quantity").alias("volume"),
-            F.sum("notional").alias("notional"),
-            taken("buy").alias("buy_volume"),
-            taken("sell").alias("sell_volume"),
+            F.sum(price).alias("price_sum"),
+            F.sum(quantity).alias("volume"),
+            F.sum("notional_exact").alias("notional"),
+            F.sum(F.when(F.col("side") == "buy", quantity).otherwise(F.lit(0).cast(DECIMAL))).alias("buy_volume"),
             F.count("*").alias("trade_count"),
             F.min("trade_id").alias("first_trade_id"),
             F.max("trade_id").alias("last_trade_id"),
@@ -66,19 +75,13 @@ def windows(trades: DataFrame, watermark: str, run_id: str) -> DataFrame:
             F.max("source").alias("source"),
         )
     )
-    money = ("open", "high", "low", "close", "price_sum", "volume", "notional", "buy_volume", "sell_volume")
+    texts = ("exchange", "symbol", "open", "high", "low", "close", "price_sum", "volume", "notional", "buy_volume")
     numbers = ("trade_count", "first_trade_id", "last_trade_id", "last_event_time", "last_received_time")
-    body = F.struct(
-        F.lit(VERSION).alias("v"),
-        F.col("exchange"),
-        F.col("symbol"),
-        F.unix_micros(F.col("window.start")).alias("window_start"),
-        *[F.col(name).cast("string").alias(name) for name in money],
-        *[F.col(name) for name in numbers],
-        F.col("source"),
-        F.lit(run_id).alias("run_id"),
+    body = _json(
+        {"v": F.lit(VERSION), "window_start": F.unix_micros(F.col("window.start"))} | {n: F.col(n) for n in numbers},
+        {name: F.col(name) for name in (*texts, "source")} | {"run_id": F.lit(run_id)},
     )
-    return folded.select(_key().alias("key"), F.to_json(body).alias("value"))
+    return folded.select(_key().alias("key"), body.alias("value"))
 
 
 def alerts(trades: DataFrame, thresholds: Column, run_id: str) -> DataFrame:
@@ -88,8 +91,10 @@ def alerts(trades: DataFrame, thresholds: Column, run_id: str) -> DataFrame:
     whose dollar notional is unknown is no whale.
     """
     threshold = F.coalesce(*[F.element_at(thresholds, name) for name in _threshold_names()])
-    rows = trades.withColumn("threshold_usd", threshold)
-    broken = F.col("exchange").isNull()
+    rows = trades.withColumn("threshold_usd", threshold).withColumn(
+        "notional_usd", F.when(F.col("usd_via").isNotNull(), F.col("notional_exact"))
+    )
+    broken = ~F.col("good")
     alert = F.struct(
         F.lit(VERSION).alias("v"),
         "exchange",
@@ -121,6 +126,16 @@ def alerts(trades: DataFrame, thresholds: Column, run_id: str) -> DataFrame:
 
 def _key() -> Column:
     return F.concat(F.col("exchange"), F.lit(":"), F.col("symbol"))
+
+
+def _json(numbers: dict[str, Column], texts: dict[str, Column]) -> Column:
+    """A JSON object, written out because to_json takes longer than the window's whole state. Texts are not escaped:
+    none in a good trade needs it."""
+    parts: list[Column] = []
+    for names, before, after in ((numbers, "", ""), (texts, '"', '"')):
+        for name, column in names.items():
+            parts += [F.lit(f'{"," if parts else "{"}"{name}":{before}'), column.cast("string"), F.lit(after)]
+    return F.concat(*parts, F.lit("}"))
 
 
 def _threshold_names() -> list[Column]:

@@ -54,7 +54,7 @@ def encode_plainly(trade: Trade) -> bytes:
         "source": trade.source,
         "taker_order_id": trade.taker_order_id,
     }
-    return json.dumps(row, separators=(",", ":")).encode()
+    return json.dumps(row, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 @given(TRADES)

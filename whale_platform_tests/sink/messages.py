@@ -23,7 +23,6 @@ MESSAGES: dict[str, dict[str, Any]] = {
         "volume": "3.250000000000000000",
         "notional": "200999.123456789000000000",
         "buy_volume": "2.250000000000000000",
-        "sell_volume": "1.000000000000000000",
         "trade_count": 2,
         "first_trade_id": 10,
         "last_trade_id": 11,
@@ -94,7 +93,6 @@ def growing(symbol: str, count: int, minute: int = 0) -> bytes:
         volume=f"{count}.0",
         notional=f"{2 * count}",
         buy_volume=f"{count}",
-        sell_volume="0.0",
         trade_count=count,
         last_trade_id=count,
     )

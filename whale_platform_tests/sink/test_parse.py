@@ -25,7 +25,7 @@ def test_a_window() -> None:
     row = parse.window(message(TRADE_WINDOWS), STAMP_MS)
     assert row.window_start == NOON
     assert row.last_event_time == NOON.replace(second=30)
-    assert (row.open, row.high, row.sell_volume, row.notional) == ("61837.63", "61840", "1", "200999.123456789")
+    assert (row.open, row.high, row.buy_volume, row.notional) == ("61837.63", "61840", "2.25", "200999.123456789")
     assert row.updated_at == datetime.fromtimestamp(STAMP_MS / 1000, UTC)
 
 

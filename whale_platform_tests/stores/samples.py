@@ -19,7 +19,6 @@ WINDOW = WindowRow(
     volume="3.25",
     notional="200999.123456789",
     buy_volume="2.25",
-    sell_volume="1",
     trade_count=2,
     first_trade_id=10,
     last_trade_id=11,

@@ -71,7 +71,7 @@ def test_the_highest_count_stands_whatever_the_order(cursor: Cursor, counts: lis
 )
 def test_averages_are_exact_to_18_decimals(cursor: Cursor, price_sum: Decimal, count: int, volume: Decimal) -> None:
     cursor.execute("DELETE FROM trade_windows")
-    row = WINDOW._replace(price_sum=f"{price_sum:f}", trade_count=count, volume=f"{volume:f}", sell_volume="0")
+    row = WINDOW._replace(price_sum=f"{price_sum:f}", trade_count=count, volume=f"{volume:f}")
     upserts.upsert_windows(cursor, [row._replace(buy_volume=row.volume)])
     wanted = [
         EXACT.divide(*pair).quantize(Decimal("1e-18"), ROUND_HALF_UP, EXACT)
@@ -86,7 +86,7 @@ def test_averages_are_exact_to_18_decimals(cursor: Cursor, price_sum: Decimal, c
         ({"low": "0"}, "trade_windows_low_check"),
         ({"high": "61831"}, "trade_windows_high_is_highest"),
         ({"low": "61838"}, "trade_windows_low_is_lowest"),
-        ({"buy_volume": "2"}, "trade_windows_sides_make_volume"),
+        ({"buy_volume": "4"}, "trade_windows_buys_within_volume"),
         ({"trade_count": -1}, "trade_windows_trade_count_check"),
         ({"trade_count": 0}, "DivisionByZero"),
         ({"trade_count": 10**30}, "NumericValueOutOfRange"),

@@ -30,7 +30,7 @@ CREATE TABLE trade_windows (
     volume numeric NOT NULL CHECK (volume > 0),
     notional numeric NOT NULL CHECK (notional > 0),
     buy_volume numeric NOT NULL CHECK (buy_volume >= 0),
-    sell_volume numeric NOT NULL CHECK (sell_volume >= 0),
+    sell_volume numeric GENERATED ALWAYS AS (trim_scale(volume - buy_volume)) STORED,
     trade_count bigint NOT NULL CHECK (trade_count > 0),
     first_trade_id bigint NOT NULL,
     last_trade_id bigint NOT NULL,
@@ -42,7 +42,7 @@ CREATE TABLE trade_windows (
     PRIMARY KEY (exchange, symbol, window_start),
     CONSTRAINT trade_windows_high_is_highest CHECK (high >= greatest(open, low, close)),
     CONSTRAINT trade_windows_low_is_lowest CHECK (low <= least(open, close)),
-    CONSTRAINT trade_windows_sides_make_volume CHECK (buy_volume + sell_volume = volume)
+    CONSTRAINT trade_windows_buys_within_volume CHECK (buy_volume <= volume)
 ) PARTITION BY RANGE (window_start);
 CREATE INDEX trade_windows_newest ON trade_windows (window_start);
 
