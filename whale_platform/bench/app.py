@@ -16,7 +16,7 @@ import typer
 
 from whale_platform.bench import backlog as backlog_case
 from whale_platform.bench import latency as latency_case
-from whale_platform.bench import memory as memory_case
+from whale_platform.bench import usage
 from whale_platform.bench.platform import Platform, wait_for
 from whale_platform.settings import Settings
 from whale_platform.version import code_version
@@ -53,10 +53,10 @@ def latency(rate: Rate = 1000, seconds: float = 180, warm: float = 60) -> None:
 
 
 @app.command()
-def backlog(trades: int = 1_000_000) -> None:
-    """A backlog of raw trades -> finished windows."""
+def backlog(trades: int = 1_000_000, rounds: Annotated[int, typer.Option(min=1)] = 3) -> None:
+    """A backlog of raw trades -> finished windows, in rounds: the first ones are cold."""
     with running(1) as (platform, _):
-        _print("backlog", backlog_case.measure(platform, trades))
+        _print("backlog", backlog_case.measure(platform, trades, rounds))
 
 
 @app.command()
@@ -75,7 +75,7 @@ def memory(rate: Rate = 1000, seconds: float = 120) -> None:
     with running(rate) as (platform, _):
         _tell(f"running at {rate:g} trades/s for {seconds:g} s")
         time.sleep(seconds)
-        _print("memory", memory_case.measure(platform))
+        _print("memory", usage.memory(platform))
 
 
 def _dsn(platform: Platform, home: Path) -> str:

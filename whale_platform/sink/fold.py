@@ -3,34 +3,59 @@
 Windows: the highest trade count, of equals the later. Whales: the first. Gaps: the later. Dead letters: their count.
 That bounds what Postgres has to do by the number of keys, however many messages wait. A message that can't be read
 becomes a reject and moves its offset like any other.
+
+The stream writes a window once a trade and its identity and count first, so most messages of a backlog are known to
+be outdone before they are parsed, which takes twenty times as long; outdone ones are not looked at further.
 """
 
+import re
 from collections.abc import Iterable
+from operator import itemgetter
 
 from whale_platform.broker.reader import Record
 from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, TRADE_WINDOWS, WHALE_ALERTS
 from whale_platform.sink import parse
 from whale_platform.stores.rows import Batch, DeadLetterRow, Origin, Reject
 
+_window_head = re.compile(
+    rb'(\{"v":1,"exchange":"[^"\\]*","symbol":"[^"\\]*","window_start":[0-9]{1,18}),"trade_count":([0-9]{1,18}),'
+).match
+_count_of = itemgetter(0)
 TOPICS = (TRADE_WINDOWS, WHALE_ALERTS, INGEST_GAPS, DEAD_LETTERS)
 
 
 def fold(records: Iterable[Record], places: dict[tuple[str, int], int]) -> Batch:
     """`records` in the order of their offsets within each partition; `places`: next offset by (topic, partition)."""
     batch = Batch()
+    states: dict[bytes, list[tuple[int, Record]]] = {}
     for record in records:
         part = (record.topic, record.partition)
         expected, _ = batch.moves.get(part, (places[part], 0))
         batch.moves[part] = (expected, record.offset + 1)
-        origin = Origin(record.topic, record.partition, record.offset)
-        try:
-            _add(batch, record, origin)
-        except parse.Unreadable as reason:
-            batch.rejects.append(Reject(origin, str(reason)))
+        head = _window_head(record.value or b"") if record.topic == TRADE_WINDOWS else None
+        if head is None:
+            _add(batch, record)
+        else:
+            states.setdefault(head[1], []).append((int(head[2]), record))
+    for found in states.values():
+        found.sort(key=_count_of)  # stable: of equals the later stays behind the earlier
+        while found and not _add(batch, found.pop()[1]):
+            pass
     return batch
 
 
-def _add(batch: Batch, record: Record, origin: Origin) -> None:
+def _add(batch: Batch, record: Record) -> bool:
+    """Add one message, or its reject; whether it could be read."""
+    origin = Origin(record.topic, record.partition, record.offset)
+    try:
+        _parse(batch, record, origin)
+    except parse.Unreadable as reason:
+        batch.rejects.append(Reject(origin, str(reason)))
+        return False
+    return True
+
+
+def _parse(batch: Batch, record: Record, origin: Origin) -> None:
     value, stamp = record.value, record.timestamp_ms
     if record.topic == TRADE_WINDOWS:
         window = parse.window(value, stamp)

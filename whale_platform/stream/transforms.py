@@ -75,13 +75,17 @@ def windows(trades: DataFrame, watermark: str, run_id: str) -> DataFrame:
             F.max("source").alias("source"),
         )
     )
-    texts = ("exchange", "symbol", "open", "high", "low", "close", "price_sum", "volume", "notional", "buy_volume")
-    numbers = ("trade_count", "first_trade_id", "last_trade_id", "last_event_time", "last_received_time")
-    body = _json(
-        {"v": F.lit(VERSION), "window_start": F.unix_micros(F.col("window.start"))} | {n: F.col(n) for n in numbers},
-        {name: F.col(name) for name in (*texts, "source")} | {"run_id": F.lit(run_id)},
-    )
-    return folded.select(_key().alias("key"), body.alias("value"))
+    integers = ("trade_count", "first_trade_id", "last_trade_id", "last_event_time", "last_received_time")
+    decimals = ("open", "high", "low", "close", "price_sum", "volume", "notional", "buy_volume")
+    body = {
+        "v": F.lit(VERSION),
+        **{name: _text(F.col(name)) for name in ("exchange", "symbol")},
+        "window_start": F.unix_micros(F.col("window.start")),
+        **{name: F.col(name) for name in integers},
+        **{name: _text(F.col(name)) for name in (*decimals, "source")},
+        "run_id": _text(F.lit(run_id)),
+    }
+    return folded.select(_key().alias("key"), _json(body).alias("value"))
 
 
 def alerts(trades: DataFrame, thresholds: Column, run_id: str) -> DataFrame:
@@ -128,14 +132,17 @@ def _key() -> Column:
     return F.concat(F.col("exchange"), F.lit(":"), F.col("symbol"))
 
 
-def _json(numbers: dict[str, Column], texts: dict[str, Column]) -> Column:
-    """A JSON object, written out because to_json takes longer than the window's whole state. Texts are not escaped:
-    none in a good trade needs it."""
+def _json(fields: dict[str, Column]) -> Column:
+    """A JSON object in this order, which sink/fold.py looks at; to_json would take longer than the window's state."""
     parts: list[Column] = []
-    for names, before, after in ((numbers, "", ""), (texts, '"', '"')):
-        for name, column in names.items():
-            parts += [F.lit(f'{"," if parts else "{"}"{name}":{before}'), column.cast("string"), F.lit(after)]
+    for name, column in fields.items():
+        parts += [F.lit(f'{"," if parts else "{"}"{name}":'), column.cast("string")]
     return F.concat(*parts, F.lit("}"))
+
+
+def _text(column: Column) -> Column:
+    """A JSON string, unescaped: no text of a good trade needs it."""
+    return F.concat(F.lit('"'), column.cast("string"), F.lit('"'))
 
 
 def _threshold_names() -> list[Column]:

@@ -64,6 +64,16 @@ def test_an_unreadable_message_is_a_reject_and_its_neighbours_are_kept() -> None
     assert batch.moves == {(TRADE_WINDOWS, 0): (0, 3)}
 
 
+def test_only_the_newest_readable_state_of_a_window_is_parsed() -> None:
+    broken = growing("A", 9).replace(b'"open":"2"', b'"open":2.0')
+    outdone = growing("A", 3).replace(b'"open":"2"', b'"open":2.0')
+    batch = fold(
+        [record(TRADE_WINDOWS, n, value) for n, value in enumerate([outdone, growing("A", 5), broken])], PLACES
+    )
+    assert [(reject.origin.offset, reject.reason) for reject in batch.rejects] == [(2, "open is not a decimal string")]
+    assert [row.trade_count for row, _ in batch.windows.values()] == [5]
+
+
 _STATES = st.lists(st.tuples(st.sampled_from("ABC"), st.integers(0, 2), st.integers(1, 50)), min_size=1, max_size=40)
 
 

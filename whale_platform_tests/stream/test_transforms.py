@@ -80,6 +80,7 @@ def test_windows_equal_a_plain_fold_to_the_last_digit(spark: SparkSession) -> No
     assert len(rows) == len(groups)
     for row in rows:
         body = json.loads(row.value)
+        assert list(body)[:5] == ["v", "exchange", "symbol", "window_start", "trade_count"]  # sink/fold.py relies on it
         fills = sorted(groups[body["exchange"], body["symbol"], body["window_start"]], key=lambda trade: trade.trade_id)
         assert row.key == f"{body['exchange']}:{body['symbol']}"
         expected: dict[str, Any] = {

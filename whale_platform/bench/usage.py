@@ -1,4 +1,4 @@
-"""Memory of everything that runs in a home, as proportional set size: shared pages are counted once in all."""
+"""What each program in a home takes: memory as proportional set size (shared pages count once in all), CPU seconds."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ import psutil
 from whale_platform.bench.platform import Platform
 
 
-def measure(platform: Platform) -> dict[str, Any]:
+def memory(platform: Platform) -> dict[str, Any]:
     """{total_mb, by program}; programs are told apart by their command lines."""
     parts: dict[str, float] = {}
     for process in platform.processes():
@@ -23,6 +23,18 @@ def measure(platform: Platform) -> dict[str, Any]:
         "total_mb": round(sum(parts.values())),
         "parts_mb": {name: round(size) for name, size in sorted(parts.items())},
     }
+
+
+def cpu_seconds(platform: Platform) -> dict[str, float]:
+    """CPU seconds so far, user and system, by program."""
+    parts: dict[str, float] = {}
+    for process in platform.processes():
+        try:
+            name, times = _name(process.cmdline()), process.cpu_times()
+        except psutil.Error:
+            continue
+        parts[name] = parts.get(name, 0.0) + times.user + times.system
+    return parts
 
 
 def _name(words: list[str]) -> str:
