@@ -6,6 +6,7 @@ change of a transform that old state can't carry raises that query's version her
 beside the old one and reads the topic again.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,7 @@ from whale_platform.stream.checkpoints import Label
 from whale_platform.stream.thresholds import ThresholdFile
 
 VERSIONS = {"windows": 1, "whales": 1}
+STAGGER_S = 4.0  # apart, each plans with both cores, at the start and at every checkpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +61,11 @@ def start(
         )
         for query, version in VERSIONS.items()
     }
-    table = session.read.text(str(file.path.absolute()), wholetext=True)
-    thresholds = table.select(F.from_json("value", f"map<string,{transforms.DECIMAL}>")).scalar()
-    builders: dict[str, Callable[[DataFrame], DataFrame]] = {
-        "windows": lambda trades: transforms.windows(trades, settings.stream_watermark, run_id),
-        "whales": lambda trades: transforms.alerts(trades, thresholds, run_id),
-    }
-    running = {}
-    for query, build in builders.items():
-        rows = build(transforms.trades(_source(session, settings)))
+    running: dict[str, StreamingQuery] = {}
+    for query, build in _builders(session, settings, file, run_id).items():
+        if running and settings.stream_mode == "realtime":
+            time.sleep(STAGGER_S)
+        rows = build(_source(session, settings))
         writer = (
             rows.writeStream.format("kafka")
             .queryName(query)
@@ -84,6 +82,17 @@ def start(
             writer = writer.trigger(realTime=settings.stream_trigger)
         running[query] = writer.start()
     return running
+
+
+def rehearsals(
+    session: SparkSession, settings: Settings, file: ThresholdFile, run_id: str
+) -> list[Callable[[], DataFrame]]:
+    """What plans like the running queries but reads a small file: for rehearsal.py."""
+
+    def planned_from(build: Callable[[DataFrame], DataFrame]) -> Callable[[], DataFrame]:
+        return lambda: build(session.read.text(str(file.path.absolute())))
+
+    return [planned_from(build) for build in _builders(session, settings, file, run_id).values()]
 
 
 def explain(error: Any, query: str) -> str | None:
@@ -107,6 +116,17 @@ _HOPELESS = {
     "offset was changed from": "the topic has fewer trades than the checkpoint says were read",
     "UNSUPPORTED_LOG_VERSION": "its checkpoint was written by another Spark",
 }
+
+
+def _builders(
+    session: SparkSession, settings: Settings, file: ThresholdFile, run_id: str
+) -> dict[str, Callable[[DataFrame], DataFrame]]:
+    table = session.read.text(str(file.path.absolute()), wholetext=True)
+    thresholds = table.select(F.from_json("value", f"map<string,{transforms.DECIMAL}>")).scalar()
+    return {
+        "windows": lambda kafka: transforms.windows(transforms.trades(kafka), settings.stream_watermark, run_id),
+        "whales": lambda kafka: transforms.alerts(transforms.trades(kafka), thresholds, run_id),
+    }
 
 
 def _source(session: SparkSession, settings: Settings) -> DataFrame:

@@ -18,6 +18,7 @@ from pyspark.sql.streaming import StreamingQuery
 from whale_platform.broker.topics import BrokerError
 from whale_platform.stream import progress, queries, session
 from whale_platform.stream.checkpoints import Unfit
+from whale_platform.stream.rehearsal import rehearse
 from whale_platform.stream.thresholds import EVERY_S, ThresholdFile
 from whale_platform.supervision import codes
 from whale_platform.supervision.service import ServiceContext
@@ -44,6 +45,8 @@ def main(context: ServiceContext) -> int:
         file = ThresholdFile(settings, context.log)
         file.refresh()
         running = queries.start(spark, settings, place, file, run_id)
+        if settings.stream_mode == "realtime":
+            rehearse(queries.rehearsals(spark, settings, file, run_id), context.stop)
         threading.Thread(target=_refresh, args=(context, file), name="thresholds", daemon=True).start()
         return _watch(context, spark, running)
     except Unfit as unfit:
