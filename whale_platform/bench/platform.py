@@ -4,6 +4,7 @@ Benchmarks and end-to-end tests share it. Nothing here reaches into the platform
 `status` names, and the broker and database at the addresses it names.
 """
 
+import contextlib
 import json
 import os
 import socket
@@ -68,10 +69,13 @@ class Platform:
         return [line.split("\t") for line in out.splitlines()]
 
     def processes(self) -> list[psutil.Process]:
-        """Every process that works in this home, other than the caller."""
-        return [
-            process for process in psutil.process_iter() if process.pid != os.getpid() and self._works_here(process)
-        ]
+        """Every process that works in this home, other than the caller; Postgres's children hide their environment."""
+        found: dict[int, psutil.Process] = {}
+        for process in psutil.process_iter():
+            if process.pid != os.getpid() and self._works_here(process):
+                with contextlib.suppress(psutil.Error):
+                    found |= {one.pid: one for one in (process, *process.children(recursive=True))}
+        return list(found.values())
 
     def _works_here(self, process: psutil.Process) -> bool:
         try:

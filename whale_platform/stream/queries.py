@@ -136,7 +136,7 @@ def _source(session: SparkSession, settings: Settings) -> DataFrame:
         .option("subscribe", RAW_TRADES)
         .option("startingOffsets", "earliest")
         .option("failOnDataLoss", "true")
-        .option("kafka.fetch.max.wait.ms", "10")
+        .option("kafka.fetch.max.wait.ms", "250")
     )
     if settings.stream_mode == "microbatch":
         reader = reader.option("maxOffsetsPerTrigger", "500000")

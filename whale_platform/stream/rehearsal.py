@@ -12,8 +12,8 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 
-TIMES = 40
-EVERY_S = 1.0
+TIMES = 30
+EVERY_S = 2.0
 
 
 def rehearse(builders: Iterable[Callable[[], DataFrame]], stop: threading.Event) -> threading.Thread:
