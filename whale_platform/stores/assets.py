@@ -1,0 +1,66 @@
+"""What the asset tables share: who made a row, over which hours, one maker of a table at a time.
+
+An asset is made by deleting its hours and inserting them again from the stream tables, in one transaction: one hour
+and five hundred take the same path, a reader never sees half of it, and making it again gives the same numbers.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor
+
+from whale_platform.stores.connection import session
+
+HOUR = timedelta(hours=1)
+TIMEOUT_S = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """Who writes: the run and the code, kept in every row."""
+
+    run_id: str
+    code_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """Whole hours [start, end), aware UTC."""
+
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        for time in (self.start, self.end):
+            if time.tzinfo is None or time.astimezone(UTC).replace(minute=0, second=0, microsecond=0) != time:
+                raise ValueError(f"{time.isoformat()} is not a full hour in UTC")
+        if self.start >= self.end:
+            raise ValueError(f"no hours from {self.start.isoformat()} to {self.end.isoformat()}")
+
+    @property
+    def count(self) -> int:
+        """How many."""
+        return (self.end - self.start) // HOUR
+
+
+@contextmanager
+def remaking(dsn: str, table: str, hours: Hours) -> Iterator[Cursor]:
+    """A transaction in which `hours` of `table` are gone and nobody else makes any. Raises as `session` does."""
+    with session(dsn, "whale-assets", statement_timeout_s=TIMEOUT_S) as conn, conn.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (f"make {table}",))
+        cursor.execute(
+            sql.SQL("DELETE FROM {} WHERE hour >= %s AND hour < %s").format(sql.Identifier(table)),
+            (hours.start, hours.end),
+        )
+        yield cursor
+
+
+def fetch(dsn: str, statement: str, values: tuple[object, ...] | dict[str, object]) -> list[tuple[Any, ...]]:
+    """All rows of one long statement. Raises as `session` does."""
+    with session(dsn, "whale-assets", statement_timeout_s=TIMEOUT_S) as conn, conn.cursor() as cursor:
+        cursor.execute(statement, values)
+        return cursor.fetchall()

@@ -1,0 +1,130 @@
+"""Table `whale_reports`: the whales of each hour, made from `whale_alerts` and `trade_windows`.
+
+A symbol's row looks 16 minutes past its hour for the prices after a whale, so it is stale until the stream has come
+that far, and again whenever those windows change. Raises StoreAway, SchemaMismatch, BadDsn.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from whale_platform.stores.assets import Hours, Maker, fetch, remaking
+
+LARGEST = 10
+
+
+@dataclass(frozen=True, slots=True)
+class WhaleReport:
+    """One row: US dollars, but `market_notional` in quote currency. `largest`: see the column's comment."""
+
+    exchange: str
+    symbol: str
+    hour: datetime
+    whales: int
+    notional_usd: Decimal
+    buy_usd: Decimal
+    sell_usd: Decimal
+    net_flow_usd: Decimal
+    market_notional: Decimal
+    share: Decimal
+    largest: list[dict[str, Any]]
+
+
+# What a row is made from: its symbol's windows from 15 minutes before the hour to 16 after it, and whether the whole
+# stream has come that far.
+_STREAM = """
+market AS (
+    SELECT exchange, symbol, date_bin('1 hour', window_start, 'epoch') AS hour, sum(notional) AS notional
+    FROM trade_windows WHERE window_start >= %(start)s AND window_start < %(end)s GROUP BY 1, 2, 3
+), near AS (
+    SELECT exchange, symbol, window_start, trade_count, updated_at FROM trade_windows
+    WHERE window_start >= %(start)s - interval '15 minutes' AND window_start < %(end)s + interval '16 minutes'
+), edge AS (
+    SELECT max(window_start) AS reached FROM trade_windows
+    WHERE window_start >= %(start)s AND window_start < %(end)s + interval '1 day'
+), stream AS (
+    SELECT market.*, edge.reached > hour + interval '75 minutes' AS complete, seen.trades, seen.newest
+    FROM edge CROSS JOIN market CROSS JOIN LATERAL (
+        SELECT sum(trade_count) AS trades, max(updated_at) AS newest FROM near
+        WHERE (near.exchange, near.symbol) = (market.exchange, market.symbol)
+            AND near.window_start >= market.hour - interval '15 minutes'
+            AND near.window_start < market.hour + interval '76 minutes') seen
+)
+"""
+
+# The close before: of the newest window in the quarter of an hour up to the alert's own minute. The close after: of
+# the newest window that starts within k minutes after that minute, once the stream has shown any later one.
+_MAKE = """
+WITH {stream}, alerts AS (
+    SELECT *, date_bin('1 hour', event_time, 'epoch') AS hour, date_bin('1 minute', event_time, 'epoch') AS minute
+    FROM whale_alerts WHERE event_time >= %(start)s AND event_time < %(end)s
+), ranked AS (
+    SELECT *, row_number() OVER one_hour AS place FROM alerts
+    WINDOW one_hour AS (PARTITION BY exchange, symbol, hour ORDER BY notional_usd DESC, trade_id, kind)
+), priced AS (
+    SELECT a.exchange, a.symbol, a.hour, jsonb_agg(jsonb_build_object(
+        'trade_id', a.trade_id, 'kind', a.kind, 'side', a.side, 'event_time', a.event_time,
+        'notional_usd', a.notional_usd::text, 'price', a.price::text,
+        'before', (SELECT close::text FROM trade_windows w
+            WHERE (w.exchange, w.symbol) = (a.exchange, a.symbol) AND w.window_start < a.minute
+                AND w.window_start >= a.minute - interval '15 minutes' ORDER BY w.window_start DESC LIMIT 1),
+        'after_1', {after_1}, 'after_5', {after_5}, 'after_15', {after_15}) ORDER BY a.place) AS largest
+    FROM ranked a CROSS JOIN edge WHERE a.place <= %(largest)s GROUP BY 1, 2, 3
+), totals AS (
+    SELECT exchange, symbol, hour, count(*) AS whales, sum(notional_usd) AS usd,
+        coalesce(sum(notional_usd) FILTER (WHERE side = 'buy'), 0) AS buy_usd,
+        coalesce(sum(notional_usd) FILTER (WHERE side = 'sell'), 0) AS sell_usd
+    FROM alerts GROUP BY 1, 2, 3
+)
+INSERT INTO whale_reports (exchange, symbol, hour, whales, notional_usd, buy_usd, sell_usd, market_notional, largest,
+    complete, stream_trades, stream_updated_at, run_id, code_version)
+SELECT exchange, symbol, hour, coalesce(whales, 0), coalesce(usd, 0), coalesce(buy_usd, 0), coalesce(sell_usd, 0),
+    stream.notional, coalesce(largest, '[]'), complete, stream.trades, stream.newest, %(run)s, %(code)s
+FROM stream LEFT JOIN totals USING (exchange, symbol, hour) LEFT JOIN priced USING (exchange, symbol, hour)
+"""
+
+_AFTER = """CASE WHEN edge.reached > a.minute + interval '{minutes} minutes' THEN (
+            SELECT close::text FROM trade_windows w
+            WHERE (w.exchange, w.symbol) = (a.exchange, a.symbol) AND w.window_start >= a.minute
+                AND w.window_start <= a.minute + interval '{minutes} minutes'
+            ORDER BY w.window_start DESC LIMIT 1) END"""
+
+_READ = """
+SELECT exchange, symbol, hour, whales, notional_usd, buy_usd, sell_usd, net_flow_usd, market_notional, share, largest
+FROM whale_reports WHERE hour >= %s AND hour < %s ORDER BY hour, exchange, symbol
+"""
+
+_STALE = """
+WITH {stream}, alerts AS (
+    SELECT exchange, symbol, date_bin('1 hour', event_time, 'epoch') AS hour, count(*) AS whales
+    FROM whale_alerts WHERE event_time >= %(start)s AND event_time < %(end)s GROUP BY 1, 2, 3
+), made AS (
+    SELECT exchange, symbol, hour, whales, complete, stream_trades, stream_updated_at FROM whale_reports
+    WHERE hour >= %(start)s AND hour < %(end)s
+)
+SELECT DISTINCT hour FROM stream LEFT JOIN alerts USING (exchange, symbol, hour)
+    LEFT JOIN made USING (exchange, symbol, hour)
+WHERE (stream.trades, stream.newest, stream.complete, coalesce(alerts.whales, 0))
+    IS DISTINCT FROM (made.stream_trades::numeric, made.stream_updated_at, made.complete, coalesce(made.whales, -1))
+ORDER BY hour
+"""
+
+
+def make(dsn: str, hours: Hours, maker: Maker) -> int:
+    """Make these hours anew from the stream tables; returns the rows written. Repeatable."""
+    after = {f"after_{minutes}": _AFTER.format(minutes=minutes) for minutes in (1, 5, 15)}
+    values = {"start": hours.start, "end": hours.end, "run": maker.run_id, "code": maker.code_version}
+    with remaking(dsn, "whale_reports", hours) as cursor:
+        cursor.execute(_MAKE.format(stream=_STREAM, **after), values | {"largest": LARGEST})
+        return cursor.rowcount
+
+
+def read(dsn: str, hours: Hours) -> list[WhaleReport]:
+    """The rows of these hours by hour, exchange and symbol."""
+    return [WhaleReport(*row) for row in fetch(dsn, _READ, (hours.start, hours.end))]
+
+
+def stale(dsn: str, hours: Hours) -> list[datetime]:
+    """Hours whose whales or windows are not those that the report was made from."""
+    return [row[0] for row in fetch(dsn, _STALE.format(stream=_STREAM), {"start": hours.start, "end": hours.end})]

@@ -1,0 +1,181 @@
+"""The asset tables against a plain fold of the same stream rows, and what makes an hour stale."""
+
+import math
+import random
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from functools import reduce
+from itertools import pairwise
+
+import pytest
+
+from whale_platform.domain.trade import EXACT
+from whale_platform.stores import rollups, upserts, whale_reports
+from whale_platform.stores.assets import HOUR, Hours, Maker
+from whale_platform.stores.connection import session
+from whale_platform.stores.partitions import ensure_days
+from whale_platform.stores.rows import WhaleRow, WindowRow
+from whale_platform_tests.postgres_server import query
+from whale_platform_tests.stores.samples import START, WHALE, WINDOW
+
+MINUTE = timedelta(minutes=1)
+DAY = Hours(START, START + 24 * HOUR)
+MAKER = Maker("run-7", "abc")
+
+
+def store(dsn: str, windows: list[WindowRow], whales: list[WhaleRow] | None = None) -> None:
+    with session(dsn, "test", statement_timeout_s=60) as conn, conn.cursor() as cursor:
+        ensure_days(cursor, {row.window_start.date() for row in windows})
+        upserts.upsert_windows(cursor, windows)
+        upserts.insert_whales(cursor, whales or [])
+
+
+def some_windows(hours: int, symbols: tuple[str, ...] = ("BTCUSDT", "ETHUSDT")) -> list[WindowRow]:
+    """Seeded windows of one or two trades a minute, with minutes missing."""
+    dice = random.Random(3)
+    rows = []
+    for symbol in symbols:
+        for number in range(hours * 60):
+            if dice.random() < 0.1:
+                continue
+            prices = [Decimal(dice.randrange(1, 10**9)) / 10**4 for _ in range(2)]
+            sizes = [Decimal(dice.randrange(1, 10**12)) / 10**8 for _ in range(2)]
+            rows.append(
+                WINDOW._replace(
+                    symbol=symbol,
+                    window_start=START + number * MINUTE,
+                    open=str(prices[0]),
+                    close=str(prices[1]),
+                    high=str(max(prices)),
+                    low=str(min(prices)),
+                    price_sum=str(sum(prices)),
+                    volume=str(sum(sizes)),
+                    notional=str(sum(price * size for price, size in zip(prices, sizes, strict=True))),
+                    buy_volume=str(sizes[0]),
+                    first_trade_id=2 * number,
+                    last_trade_id=2 * number + 1,
+                    updated_at=START + number * MINUTE + timedelta(seconds=59),
+                )
+            )
+    return rows
+
+
+def exact(numbers: list[str]) -> Decimal:
+    return reduce(EXACT.add, map(Decimal, numbers), Decimal(0))
+
+
+def test_a_rollup_equals_a_plain_fold_of_its_windows(database: str) -> None:
+    windows = some_windows(3)
+    store(database, windows)
+    assert rollups.make(database, DAY, MAKER) == 6
+    groups: dict[tuple[str, datetime], list[WindowRow]] = defaultdict(list)
+    for row in windows:
+        groups[row.symbol, row.window_start.replace(minute=0)].append(row)
+    made = rollups.read(database, DAY)
+    assert [(row.hour, row.symbol) for row in made] == sorted((hour, symbol) for symbol, hour in groups)
+    for row in made:
+        fold = groups[row.symbol, row.hour]
+        volume, notional = exact([one.volume for one in fold]), exact([one.notional for one in fold])
+        assert (row.open, row.close) == (Decimal(fold[0].open), Decimal(fold[-1].close))
+        assert (row.high, row.low) == (max(Decimal(o.high) for o in fold), min(Decimal(o.low) for o in fold))
+        assert (row.volume, row.notional) == (volume, notional)
+        assert row.vwap == EXACT.divide(notional, volume).quantize(Decimal("1e-18"), ROUND_HALF_UP, EXACT)
+        assert row.buy_volume == exact([one.buy_volume for one in fold])
+        assert row.sell_volume == EXACT.subtract(volume, row.buy_volume)
+        assert (row.trade_count, row.minutes) == (2 * len(fold), len(fold))
+        closes = [float(fold[0].open), *[float(one.close) for one in fold]]
+        changes = [math.log(after / before) for before, after in pairwise(closes)]
+        assert row.realised_volatility == pytest.approx(math.sqrt(sum(change**2 for change in changes)))
+
+
+def test_hours_are_stale_until_made_and_again_when_a_window_changes(database: str) -> None:
+    store(database, some_windows(3))
+    assert rollups.stale(database, DAY) == [START, START + HOUR, START + 2 * HOUR]
+    rollups.make(database, Hours(START, START + 2 * HOUR), MAKER)
+    assert rollups.stale(database, DAY) == [START + 2 * HOUR]
+    rollups.make(database, DAY, MAKER)
+    before = rollups.read(database, DAY)
+    late = next(row for row in some_windows(3) if row.window_start >= START + HOUR)
+    store(database, [late._replace(trade_count=3, volume="99999999", updated_at=late.updated_at - HOUR)])
+    assert rollups.stale(database, DAY) == [START + HOUR], "an old clock must not hide a late trade"
+    rollups.make(database, Hours(START + HOUR, START + 2 * HOUR), MAKER)
+    assert rollups.stale(database, DAY) == []
+    changed = [old.hour for old, new in zip(before, rollups.read(database, DAY), strict=True) if old != new]
+    assert changed == [START + HOUR]
+
+
+def test_making_again_changes_nothing_and_a_symbol_that_left_goes(database: str) -> None:
+    store(database, some_windows(2))
+    rollups.make(database, DAY, MAKER)
+    before = rollups.read(database, DAY)
+    rollups.make(database, DAY, Maker("run-8", "abd"))
+    assert rollups.read(database, DAY) == before
+    assert query(database, "SELECT DISTINCT run_id, code_version FROM hourly_rollups") == [("run-8", "abd")]
+    query(database, "DELETE FROM trade_windows WHERE symbol = 'ETHUSDT'")
+    rollups.make(database, DAY, MAKER)
+    assert {row.symbol for row in rollups.read(database, DAY)} == {"BTCUSDT"}
+
+
+def flat(minute: int, price: str, symbol: str = "BTCUSDT") -> WindowRow:
+    """A window of one unit at one price."""
+    return WINDOW._replace(
+        symbol=symbol,
+        window_start=START + minute * MINUTE,
+        **dict.fromkeys(("open", "high", "low", "close", "price_sum", "notional"), price),
+        volume="1",
+        buy_volume="1",
+        trade_count=1,
+        first_trade_id=minute + 100,
+        last_trade_id=minute + 100,
+        updated_at=START + (minute + 1) * MINUTE,
+    )
+
+
+def test_a_whale_report_has_flow_share_and_the_prices_around_the_largest(database: str) -> None:
+    prices = {-20: "1", -2: "100", 0: "110", 1: "120", 5: "130", 9: "140", 15: "150", 16: "160", 30: "170"}
+    windows = [flat(minute, price) for minute, price in prices.items()]
+    whales = [
+        WHALE._replace(trade_id=1, notional_usd="60", side="buy", event_time=START + timedelta(seconds=59.9)),
+        WHALE._replace(trade_id=2, notional_usd="90", side="sell", event_time=START + 5 * MINUTE),
+        WHALE._replace(trade_id=3, notional_usd="10", event_time=START - timedelta(seconds=1)),
+    ]
+    store(database, [*windows, flat(3, "7", "ETHUSDT")], whales)
+    whale_reports.make(database, Hours(START, START + HOUR), MAKER)
+    bitcoin, ether = whale_reports.read(database, Hours(START, START + HOUR))
+    assert (bitcoin.whales, bitcoin.notional_usd, bitcoin.net_flow_usd) == (2, 150, -30)
+    assert bitcoin.market_notional == 110 + 120 + 130 + 140 + 150 + 160 + 170
+    assert bitcoin.share == (Decimal(150) / 980).quantize(Decimal("1e-9"))
+    around = [[one[name] for name in ("before", "after_1", "after_5", "after_15")] for one in bitcoin.largest]
+    assert [one["trade_id"] for one in bitcoin.largest] == [2, 1]
+    assert around == [["120", "130", "140", "160"], ["100", "120", "130", "150"]]
+    assert (ether.whales, ether.share, ether.largest) == (0, 0, [])
+
+
+def test_a_report_waits_for_the_prices_after_its_hour(database: str) -> None:
+    hour = Hours(START, START + HOUR)
+    store(database, [flat(59, "100")], [WHALE._replace(event_time=START + 59 * MINUTE)])
+    whale_reports.make(database, hour, MAKER)
+    assert whale_reports.read(database, hour)[0].largest[0]["after_15"] is None
+    assert whale_reports.stale(database, DAY) == []
+    store(database, [flat(77, "1", "ETHUSDT")])  # nothing of this symbol, but the stream has moved on
+    assert START in whale_reports.stale(database, DAY)
+    whale_reports.make(database, DAY, MAKER)
+    assert whale_reports.read(database, hour)[0].largest[0]["after_15"] == "100"
+    assert whale_reports.stale(database, DAY) == []
+    store(database, [], [WHALE._replace(trade_id=99, event_time=START + 2 * MINUTE)])
+    assert whale_reports.stale(database, DAY) == [START]
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [(START, START), (START + MINUTE, START + HOUR), (START.replace(tzinfo=None), START), (START + HOUR, START)],
+)
+def test_hours_must_be_whole_and_in_utc(start: datetime, end: datetime) -> None:
+    with pytest.raises(ValueError, match="hour"):
+        Hours(start, end)
+
+
+def test_hours_count() -> None:
+    assert DAY.count == 24
+    assert Hours(datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 1, 3, tzinfo=UTC)).count == 48
