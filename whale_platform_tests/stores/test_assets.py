@@ -70,8 +70,8 @@ def test_a_rollup_equals_a_plain_fold_of_its_windows(database: str) -> None:
     store(database, windows)
     assert rollups.make(database, DAY, MAKER) == 6
     groups: dict[tuple[str, datetime], list[WindowRow]] = defaultdict(list)
-    for row in windows:
-        groups[row.symbol, row.window_start.replace(minute=0)].append(row)
+    for window in windows:
+        groups[window.symbol, window.window_start.replace(minute=0)].append(window)
     made = rollups.read(database, DAY)
     assert [(row.hour, row.symbol) for row in made] == sorted((hour, symbol) for symbol, hour in groups)
     for row in made:
@@ -122,7 +122,12 @@ def flat(minute: int, price: str, symbol: str = "BTCUSDT") -> WindowRow:
     return WINDOW._replace(
         symbol=symbol,
         window_start=START + minute * MINUTE,
-        **dict.fromkeys(("open", "high", "low", "close", "price_sum", "notional"), price),
+        open=price,
+        high=price,
+        low=price,
+        close=price,
+        price_sum=price,
+        notional=price,
         volume="1",
         buy_volume="1",
         trade_count=1,
@@ -149,7 +154,7 @@ def test_a_whale_report_has_flow_share_and_the_prices_around_the_largest(databas
     around = [[one[name] for name in ("before", "after_1", "after_5", "after_15")] for one in bitcoin.largest]
     assert [one["trade_id"] for one in bitcoin.largest] == [2, 1]
     assert around == [["120", "130", "140", "160"], ["100", "120", "130", "150"]]
-    assert (ether.whales, ether.share, ether.largest) == (0, 0, [])
+    assert (ether.whales, ether.share, ether.largest) == (0, Decimal(0), [])
 
 
 def test_a_report_waits_for_the_prices_after_its_hour(database: str) -> None:
