@@ -148,7 +148,7 @@ def test_a_whale_report_has_flow_share_and_the_prices_around_the_largest(databas
     store(database, [*windows, flat(3, "7", "ETHUSDT")], whales)
     whale_reports.make(database, Hours(START, START + HOUR), MAKER)
     bitcoin, ether = whale_reports.read(database, Hours(START, START + HOUR))
-    assert (bitcoin.whales, bitcoin.notional_usd, bitcoin.net_flow_usd) == (2, 150, -30)
+    assert (bitcoin.whales, bitcoin.notional_usd, bitcoin.net_flow_usd) == (2, Decimal(150), Decimal(-30))
     assert bitcoin.market_notional == 110 + 120 + 130 + 140 + 150 + 160 + 170
     assert bitcoin.share == (Decimal(150) / 980).quantize(Decimal("1e-9"))
     around = [[one[name] for name in ("before", "after_1", "after_5", "after_15")] for one in bitcoin.largest]

@@ -1,0 +1,82 @@
+"""The hourly assets: made from the stream tables by hour, any number of hours in one run and one transaction."""
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from whale_platform.defs.external import OWNERS
+from whale_platform.defs.partitions import HOURS, hours_of
+from whale_platform.defs.store import Store
+from whale_platform.reports import hourly, pictures, whales
+from whale_platform.stores import rollups as rollup_table
+from whale_platform.stores import whale_reports as report_table
+
+WINDOWS, ALERTS = dg.AssetKey(["table", "trade_windows"]), dg.AssetKey(["table", "whale_alerts"])
+
+
+@dg.asset(
+    partitions_def=HOURS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    deps=[WINDOWS],
+    group_name="reports",
+    kinds={"postgres", "sql"},
+    owners=OWNERS,
+)
+def hourly_rollups(context: dg.AssetExecutionContext, store: Store) -> dg.MaterializeResult[None]:
+    """OHLC, VWAP, volume, buyers' share, trade count and realised volatility by hour, exchange and symbol.
+
+    Table `hourly_rollups`. Making an hour again gives the same numbers unless its windows have changed.
+    """
+    hours, dsn = hours_of(context), store.dsn()
+    written = rollup_table.make(dsn, hours, store.maker(context))
+    rows = rollup_table.read(dsn, hours)
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": written,
+            "dagster/table_name": "hourly_rollups",
+            "hours": hours.count,
+            "trades": sum(row.trade_count for row in rows),
+            "symbols": len({(row.exchange, row.symbol) for row in rows}),
+            "report": dg.MetadataValue.md(hourly.markdown(rows)),
+            **_picture("notional by hour", "millions", hourly.notional_by_hour(rows)),
+        }
+    )
+
+
+@dg.asset(
+    partitions_def=HOURS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    deps=[WINDOWS, ALERTS],
+    group_name="reports",
+    kinds={"postgres", "sql"},
+    owners=OWNERS,
+)
+def whale_reports(context: dg.AssetExecutionContext, store: Store) -> dg.MaterializeResult[None]:
+    """Whales by hour, exchange and symbol: count, dollars, net flow, share, the largest with the prices around them.
+
+    Table `whale_reports`. The prices after a whale come up to 16 minutes later: the repair schedule adds them.
+    """
+    hours, dsn = hours_of(context), store.dsn()
+    written = report_table.make(dsn, hours, store.maker(context))
+    rows = report_table.read(dsn, hours)
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": written,
+            "dagster/table_name": "whale_reports",
+            "hours": hours.count,
+            "whales": sum(row.whales for row in rows),
+            "notional_usd": float(sum(row.notional_usd for row in rows)),
+            "net_flow_usd": float(sum(row.net_flow_usd for row in rows)),
+            "report": dg.MetadataValue.md(whales.markdown(rows)),
+            **_picture("whale flow by hour", "million dollars", whales.flow_by_hour(rows)),
+        }
+    )
+
+
+def _picture(title: str, unit: str, series: pictures.Series) -> dict[str, dg.MetadataValue[str]]:
+    if not any(series.values()):
+        return {}
+    return {"picture": dg.MetadataValue.md(pictures.inline(pictures.bars(title, unit, series), title))}
+
+
+ASSETS: Sequence[dg.AssetsDefinition] = (hourly_rollups, whale_reports)

@@ -1,0 +1,13 @@
+"""Hours and days (UTC) by which assets are made. Recorded trades may be years old, so they start early."""
+
+import dagster as dg
+
+from whale_platform.stores.assets import Hours
+
+HOURS = dg.HourlyPartitionsDefinition(start_date="2024-01-01-00:00", timezone="UTC")
+
+
+def hours_of(context: dg.AssetExecutionContext) -> Hours:
+    """The hours that this run is to make, one or many."""
+    window = context.partition_time_window
+    return Hours(window.start, window.end)

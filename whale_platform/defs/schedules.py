@@ -1,0 +1,77 @@
+"""When assets are made: each hour a few minutes after it, and again where the stream has changed its mind.
+
+The repair compares what the stream says with what each hour of the last `REPAIR_DAYS` was made from, and asks for
+exactly the hours that differ: one run for each stretch of neighbouring hours.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from whale_platform.defs.assets import hourly_rollups, whale_reports
+from whale_platform.defs.partitions import HOURS
+from whale_platform.defs.store import Store
+from whale_platform.stores import rollups
+from whale_platform.stores import whale_reports as reports
+from whale_platform.stores.assets import HOUR, Hours
+from whale_platform.stores.connection import SchemaMismatch, StoreAway
+
+MINUTES_PAST = 3
+REPAIR_DAYS = 7
+RANGE = "dagster/asset_partition_range_"
+
+hourly_assets = dg.define_asset_job(
+    "hourly_assets",
+    selection=[hourly_rollups, whale_reports],
+    description="Makes the rollups and whale reports of the chosen hours; making them again changes nothing.",
+)
+
+every_hour = dg.build_schedule_from_partitioned_job(
+    hourly_assets,
+    name="every_hour",
+    minute_of_hour=MINUTES_PAST,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description=f"Makes each hour {MINUTES_PAST} minutes after its end.",
+)
+
+
+@dg.schedule(
+    cron_schedule="23,53 * * * *",
+    job=hourly_assets,
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+def repair_hours(context: dg.ScheduleEvaluationContext, store: Store) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """Makes the hours again whose stream rows are not those they were made from: late, repaired or imported trades."""
+    now = context.scheduled_execution_time.astimezone(UTC)
+    past = Hours(_hour(now) - timedelta(days=REPAIR_DAYS), _hour(now))
+    try:
+        found = sorted({*rollups.stale(store.dsn(), past), *reports.stale(store.dsn(), past)})
+    except (StoreAway, SchemaMismatch) as error:
+        yield dg.SkipReason(f"the database can't be asked: {error}")
+        return
+    if not found:
+        yield dg.SkipReason(f"every hour of the last {REPAIR_DAYS} days is what the stream says")
+    for first, last in stretches(found):
+        yield dg.RunRequest(
+            run_key=f"repair {first.isoformat()} {last.isoformat()} at {now.isoformat()}",
+            tags={f"{RANGE}start": HOURS.get_partition_key_for_timestamp(first.timestamp())}
+            | {f"{RANGE}end": HOURS.get_partition_key_for_timestamp(last.timestamp())}
+            | {"whale/why": "stream rows have changed"},
+        )
+
+
+def stretches(hours: Sequence[datetime]) -> list[tuple[datetime, datetime]]:
+    """Ordered hours as (first, last) of each run of neighbours."""
+    out: list[tuple[datetime, datetime]] = []
+    for hour in hours:
+        if out and hour - out[-1][1] == HOUR:
+            out[-1] = (out[-1][0], hour)
+        else:
+            out.append((hour, hour))
+    return out
+
+
+def _hour(time: datetime) -> datetime:
+    return time.replace(minute=0, second=0, microsecond=0)

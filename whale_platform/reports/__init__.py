@@ -1,0 +1,1 @@
+"""What the asset tables say, for people: Markdown and pictures. Plain functions over rows; no Dagster, no database."""

@@ -1,0 +1,55 @@
+"""The report of some hours of rollups: one line a symbol over all of them, and how the dollars went by hour."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from math import sqrt
+
+from whale_platform.reports.tables import percent, price, table
+from whale_platform.stores.rollups import Rollup
+
+MOST = 40  # symbols; a longer table is cut and says so
+
+
+def markdown(rows: Sequence[Rollup]) -> str:
+    """OHLC, volume, buyers' share and volatility by symbol over the hours in `rows`, largest notional first."""
+    if not rows:
+        return "No trades in these hours."
+    groups: dict[tuple[str, str], list[Rollup]] = defaultdict(list)
+    for row in sorted(rows, key=lambda row: row.hour):
+        groups[row.exchange, row.symbol].append(row)
+    ordered = sorted(groups.items(), key=lambda item: -sum(row.notional for row in item[1]))
+    head = ("symbol", "open", "high", "low", "close", "volume", "notional", "buyers", "volatility", "trades")
+    lines = [_line(f"{exchange} {symbol}", fold) for (exchange, symbol), fold in ordered[:MOST]]
+    hours = sorted({row.hour for row in rows})
+    span = f"{hours[0]:%Y-%m-%d %H:%M}" + (f" to {hours[-1]:%Y-%m-%d %H:%M}" if len(hours) > 1 else "")
+    cut = f"\n\n{len(ordered) - MOST} more symbols are in the table `hourly_rollups`." if len(ordered) > MOST else ""
+    return f"**{span} UTC**, {len(hours)} hour(s), {len(ordered)} symbols\n\n{table(head, lines)}{cut}"
+
+
+def _line(name: str, fold: list[Rollup]) -> tuple[object, ...]:
+    volume = sum((row.volume for row in fold), Decimal(0))
+    return (
+        name,
+        price(fold[0].open),
+        price(max(row.high for row in fold)),
+        price(min(row.low for row in fold)),
+        price(fold[-1].close),
+        f"{volume:,.4f}",
+        f"{sum(row.notional for row in fold):,.0f}",
+        percent(sum((row.buy_volume for row in fold), Decimal(0)) / volume),
+        percent(sqrt(sum(row.realised_volatility**2 for row in fold)), 2),
+        f"{sum(row.trade_count for row in fold):,}",
+    )
+
+
+def notional_by_hour(rows: Sequence[Rollup]) -> dict[str, list[tuple[datetime, float]]]:
+    """Series for a picture: notional in millions by hour, for the five largest symbols."""
+    totals: dict[str, float] = defaultdict(float)
+    series: dict[str, list[tuple[datetime, float]]] = defaultdict(list)
+    for row in sorted(rows, key=lambda row: row.hour):
+        name = f"{row.exchange} {row.symbol}"
+        totals[name] += float(row.notional)
+        series[name].append((row.hour, float(row.notional) / 1e6))
+    return {name: series[name] for name in sorted(totals, key=lambda name: -totals[name])[:5]}

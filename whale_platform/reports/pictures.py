@@ -1,0 +1,47 @@
+"""Pictures of hourly series as PNG, small enough to travel inside Markdown.
+
+matplotlib is imported where it is used: whoever only reads tables does not pay for it.
+"""
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+Series = Mapping[str, Sequence[tuple[datetime, float]]]
+BAR_DAYS = 0.8 / 24
+
+
+def bars(title: str, unit: str, series: Series) -> bytes:
+    """Bars by hour (UTC), series on top of each other; negative ones below the axis. PNG bytes."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 3), dpi=80, layout="constrained")
+    axes = figure.add_subplot()
+    heights: dict[tuple[datetime, bool], float] = {}
+    for name, points in series.items():
+        bottoms = [heights.get((hour, value < 0), 0.0) for hour, value in points]
+        for (hour, value), bottom in zip(points, bottoms, strict=True):
+            heights[hour, value < 0] = bottom + value
+        days = [date2num(hour) for hour, _ in points]
+        axes.bar(days, [value for _, value in points], BAR_DAYS, bottom=bottoms, label=name, align="edge")
+    axes.set_title(title, loc="left")
+    axes.set_ylabel(unit)
+    axes.axhline(0, color="black", linewidth=0.5)
+    locator = AutoDateLocator(minticks=2)
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    if series:
+        axes.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
+    out = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(out)
+    return out.getvalue()
+
+
+def inline(png: bytes, alt: str) -> str:
+    """Markdown that shows the picture without a file."""
+    return f"![{alt}](data:image/png;base64,{base64.b64encode(png).decode()})"

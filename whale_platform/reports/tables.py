@@ -1,0 +1,29 @@
+"""Rows as Markdown tables, numbers as people read them."""
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A Markdown table; every column but the first is aligned right."""
+    lines = [_line(head), _line(["---", *["---:"] * (len(head) - 1)])]
+    return "\n".join([*lines, *(_line([str(cell) for cell in row]) for row in rows)])
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def money(usd: Decimal) -> str:
+    """`$1,234,567`; a minus in front."""
+    return f"{'-' if usd < 0 else ''}${abs(usd):,.0f}"
+
+
+def price(value: Decimal | str | None) -> str:
+    """Every digit the exchange gave, thousands apart; a dash where there is none."""
+    return "–" if value is None else f"{Decimal(value).normalize():,f}"
+
+
+def percent(part: Decimal | float, digits: int = 1) -> str:
+    """0.123 -> `12.3 %`."""
+    return f"{float(part) * 100:.{digits}f} %"

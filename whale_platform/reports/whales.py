@@ -1,0 +1,71 @@
+"""The report of some hours of whales: flow by symbol and over all exchanges, the largest, and what the price did.
+
+Sums over symbols count dollars; a symbol whose quote has no dollar rate has no whales, and is left out of the market.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from whale_platform.reports.tables import money, percent, price, table
+from whale_platform.stores.whale_reports import WhaleReport
+
+MOST = 20
+
+
+def markdown(rows: Sequence[WhaleReport]) -> str:
+    """Whales by symbol with the total over all exchanges first, then the largest alerts."""
+    with_whales = [row for row in rows if row.whales]
+    if not with_whales:
+        return f"No whales among {len({(row.exchange, row.symbol) for row in rows})} symbols that traded."
+    groups: dict[str, list[WhaleReport]] = defaultdict(list)
+    for row in with_whales:
+        groups[f"{row.exchange} {row.symbol}"].append(row)
+    ordered = sorted(groups.items(), key=lambda item: -sum(row.notional_usd for row in item[1]))
+    head = ("symbol", "whales", "notional", "bought", "sold", "net flow", "share of notional")
+    lines = [_line("**all exchanges**", with_whales, share=False), *(_line(name, fold) for name, fold in ordered)]
+    return f"{table(head, lines[: MOST + 1])}\n\n**Largest**\n\n{_largest(with_whales)}"
+
+
+def _line(name: str, fold: Sequence[WhaleReport], share: bool = True) -> tuple[object, ...]:
+    notional = sum((row.notional_usd for row in fold), Decimal(0))
+    return (
+        name,
+        f"{sum(row.whales for row in fold):,}",
+        money(notional),
+        money(sum((row.buy_usd for row in fold), Decimal(0))),
+        money(sum((row.sell_usd for row in fold), Decimal(0))),
+        money(sum((row.net_flow_usd for row in fold), Decimal(0))),
+        percent(notional / sum((row.market_notional for row in fold), Decimal(0))) if share else "",
+    )
+
+
+def _largest(rows: Sequence[WhaleReport]) -> str:
+    alerts: list[tuple[WhaleReport, dict[str, Any]]] = [(row, alert) for row in rows for alert in row.largest]
+    alerts.sort(key=lambda pair: -Decimal(pair[1]["notional_usd"]))
+    head = ("trade", "side", "notional", "price", "before", "+1 min", "+5 min", "+15 min")
+    return table(
+        head,
+        [
+            (
+                f"{row.exchange} {row.symbol} {alert['trade_id']}, {alert['event_time'][:19].replace('T', ' ')}",
+                alert["side"],
+                money(Decimal(alert["notional_usd"])),
+                price(alert["price"]),
+                *(price(alert[name]) for name in ("before", "after_1", "after_5", "after_15")),
+            )
+            for row, alert in alerts[:10]
+        ],
+    )
+
+
+def flow_by_hour(rows: Sequence[WhaleReport]) -> dict[str, list[tuple[datetime, float]]]:
+    """Series for a picture: dollars bought and sold by whales in millions by hour, sold as negative."""
+    bought: dict[datetime, float] = defaultdict(float)
+    sold: dict[datetime, float] = defaultdict(float)
+    for row in rows:
+        bought[row.hour] += float(row.buy_usd) / 1e6
+        sold[row.hour] -= float(row.sell_usd) / 1e6
+    return {"bought": sorted(bought.items()), "sold": sorted(sold.items())}

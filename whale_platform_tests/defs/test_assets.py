@@ -1,0 +1,106 @@
+"""The assets through Dagster itself, on a real database: one hour, a range in one run, and the repair."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from whale_platform.definitions import defs
+from whale_platform.defs import schedules
+from whale_platform.defs.assets import ASSETS, hourly_rollups, whale_reports
+from whale_platform.defs.external import specs
+from whale_platform.defs.schedules import RANGE, stretches
+from whale_platform.defs.store import Store
+from whale_platform.settings import Settings
+from whale_platform_tests.postgres_server import query
+from whale_platform_tests.stores.samples import START, WHALE
+from whale_platform_tests.stores.test_assets import some_windows, store
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def stream(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Three hours of windows and one whale; the environment points there."""
+    monkeypatch.setenv("WHALE_POSTGRES_DSN", database)
+    monkeypatch.setenv("WHALE_HOME", str(tmp_path))
+    store(database, some_windows(3), [WHALE._replace(symbol="ETHUSDT", event_time=START + timedelta(minutes=90))])
+    return database
+
+
+def run(first: str, last: str) -> dg.ExecuteInProcessResult:
+    """One run over the hours from `first` to `last`."""
+    return dg.materialize(
+        [*ASSETS], tags={f"{RANGE}start": first, f"{RANGE}end": last}, resources={"store": Store()}, partition_key=None
+    )
+
+
+def test_one_hour_is_made_with_a_report_a_picture_and_its_run(stream: str) -> None:
+    done = dg.materialize([*ASSETS], partition_key="2024-08-08-13:00", resources={"store": Store()})
+    assert query(stream, "SELECT DISTINCT hour, run_id FROM hourly_rollups") == [(START + HOUR, done.run_id)]
+    assert query(stream, "SELECT symbol, whales FROM whale_reports ORDER BY 1") == [("BTCUSDT", 0), ("ETHUSDT", 1)]
+    told = {
+        key.to_user_string(): done.asset_materializations_for_node(key.to_user_string())[0].metadata
+        for key in (hourly_rollups.key, whale_reports.key)
+    }
+    assert told["hourly_rollups"]["dagster/row_count"].value == 2
+    assert "binance BTCUSDT" in str(told["hourly_rollups"]["report"].value)
+    assert "data:image/png" in str(told["whale_reports"]["picture"].value)
+
+
+def test_a_range_is_one_run_and_making_it_twice_changes_nothing(stream: str) -> None:
+    numbers = "SELECT exchange, symbol, hour, open, high, low, close, vwap, volume, trade_count FROM hourly_rollups"
+    assert run("2024-08-08-12:00", "2024-08-10-11:00").success
+    before = sorted(query(stream, numbers))
+    assert len(before) == 6
+    assert run("2024-08-08-12:00", "2024-08-10-11:00").success
+    assert sorted(query(stream, numbers)) == before
+
+
+def repairs() -> list[tuple[str, str]]:
+    """The ranges that the repair schedule asks for, a day after the trades."""
+    context = dg.build_schedule_context(
+        scheduled_execution_time=datetime(2024, 8, 9, 12, 23, tzinfo=UTC), resources={"store": Store()}
+    )
+    tick = schedules.repair_hours.evaluate_tick(context)
+    return [(request.tags[f"{RANGE}start"], request.tags[f"{RANGE}end"]) for request in tick.run_requests or ()]
+
+
+def test_the_repair_asks_for_exactly_the_hours_that_changed(stream: str) -> None:
+    assert repairs() == [("2024-08-08-12:00", "2024-08-08-14:00")], "nothing was made yet"
+    run("2024-08-08-12:00", "2024-08-08-14:00")
+    assert repairs() == []
+    late = next(row for row in some_windows(3) if row.window_start >= START + HOUR + timedelta(minutes=20))
+    store(stream, [late._replace(trade_count=3, volume="99999999")])
+    assert repairs() == [("2024-08-08-13:00", "2024-08-08-13:00")]
+    run(*repairs()[0])
+    assert repairs() == []
+
+
+def test_a_database_that_is_away_is_told_and_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WHALE_POSTGRES_DSN", "postgresql://nobody:secret@127.0.0.1:1/none")
+    context = dg.build_schedule_context(
+        scheduled_execution_time=datetime(2024, 8, 9, 12, 23, tzinfo=UTC), resources={"store": Store()}
+    )
+    tick = schedules.repair_hours.evaluate_tick(context)
+    assert not tick.run_requests
+    assert "the database can't be asked" in str(tick.skip_message)
+    assert "secret" not in str(tick.skip_message)
+
+
+def test_neighbouring_hours_are_one_stretch() -> None:
+    hours = [START, START + HOUR, START + 3 * HOUR]
+    assert stretches(hours) == [(START, START + HOUR), (START + 3 * HOUR, START + 3 * HOUR)]
+
+
+def test_the_lineage_goes_from_the_exchanges_to_the_reports() -> None:
+    graph = defs.resolve_asset_graph()
+    found = {key.to_user_string() for key in graph.get_ancestor_asset_keys(whale_reports.key)}
+    assert {"exchange/binance", "topic/raw_crypto_trades", "topic/whale_alerts", "table/trade_windows"} <= found
+    assert all(graph.get(key).owners and graph.get(key).group_name != "default" for key in graph.get_all_asset_keys())
+
+
+def test_generated_trades_have_their_own_exchanges_in_the_lineage() -> None:
+    names = [spec.key.to_user_string() for spec in specs(Settings.model_validate({"source": "simulator"}))]
+    assert names[:2] == ["exchange/sim_binance", "exchange/sim_coinbase"]

@@ -1,0 +1,113 @@
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from whale_platform.reports import hourly, pictures, tables, whales
+from whale_platform.stores.rollups import Rollup
+from whale_platform.stores.whale_reports import WhaleReport
+
+NOON = datetime(2024, 8, 8, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def rollup(hour: datetime, symbol: str = "BTCUSDT", **changes: Any) -> Rollup:
+    row: dict[str, Any] = {
+        **dict.fromkeys(("open", "high", "low", "close", "vwap"), Decimal("61837.63")),
+        **dict.fromkeys(("volume", "buy_volume"), Decimal(2)),
+        "notional": Decimal("123675.26"),
+        "sell_volume": Decimal(0),
+        "buy_share": Decimal(1),
+        "realised_volatility": 0.03,
+        "trade_count": 2,
+        "minutes": 1,
+    }
+    return Rollup("binance", symbol, hour, **(row | changes))
+
+
+def report(symbol: str, buy: int, sell: int, hour: datetime = NOON, **changes: Any) -> WhaleReport:
+    alert = {
+        "trade_id": 7,
+        "side": "buy",
+        "event_time": "2024-08-08T12:00:59.9+00:00",
+        "notional_usd": str(buy),
+        "price": "61837.63",
+        "before": "61800",
+        "after_1": "61840.5",
+        "after_5": None,
+        "after_15": None,
+    }
+    row: dict[str, Any] = {
+        "whales": 2 if buy or sell else 0,
+        "notional_usd": Decimal(buy + sell),
+        "buy_usd": Decimal(buy),
+        "sell_usd": Decimal(sell),
+        "net_flow_usd": Decimal(buy - sell),
+        "market_notional": Decimal(1_000_000),
+        "share": Decimal(buy + sell) / 1_000_000,
+        "largest": [alert] if buy else [],
+    }
+    return WhaleReport("binance", symbol, hour, **(row | changes))
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_some_hours_of_a_symbol_become_one_line() -> None:
+    rows = [
+        rollup(NOON + HOUR, high=Decimal(70_000), close=Decimal(65_000), realised_volatility=0.04),
+        rollup(NOON, low=Decimal("0.00001305"), open=Decimal(60_000), buy_volume=Decimal(1)),
+        rollup(NOON, "ETHUSDT", notional=Decimal(9_000_000)),
+    ]
+    text = hourly.markdown(rows)
+    assert text.startswith("**2024-08-08 12:00 to 2024-08-08 13:00 UTC**, 2 hour(s), 2 symbols")
+    lines = text.splitlines()
+    assert cells(lines[4])[0] == "binance ETHUSDT", "the largest notional comes first"
+    assert cells(lines[5]) == [
+        *("binance BTCUSDT", "60,000", "70,000", "0.00001305", "65,000"),
+        *("4.0000", "247,351", "75.0 %", "5.00 %", "4"),
+    ]
+    assert list(hourly.notional_by_hour(rows)) == ["binance ETHUSDT", "binance BTCUSDT"]
+
+
+def test_whales_by_symbol_over_all_exchanges_and_the_largest() -> None:
+    rows = [report("BTCUSDT", 60_000, 90_000), report("ETHUSDT", 0, 0), report("SOLUSDT", 50_000, 0, NOON + HOUR)]
+    lines = whales.markdown(rows).splitlines()
+    assert cells(lines[2])[:6] == ["**all exchanges**", "4", "$200,000", "$110,000", "$90,000", "$20,000"]
+    assert cells(lines[3]) == ["binance BTCUSDT", "2", "$150,000", "$60,000", "$90,000", "-$30,000", "15.0 %"]
+    assert cells(lines[-2])[0] == "binance BTCUSDT 7, 2024-08-08 12:00:59"
+    assert cells(lines[-2])[3:] == ["61,837.63", "61,800", "61,840.5", "–", "–"]
+    assert whales.flow_by_hour(rows) == {
+        "bought": [(NOON, 0.06), (NOON + HOUR, 0.05)],
+        "sold": [(NOON, -0.09), (NOON + HOUR, 0.0)],
+    }
+
+
+def test_hours_without_anything_say_so() -> None:
+    assert hourly.markdown([]) == "No trades in these hours."
+    assert whales.markdown([report("BTCUSDT", 0, 0)]) == "No whales among 1 symbols that traded."
+
+
+def test_many_symbols_are_cut_and_the_reader_is_told() -> None:
+    text = hourly.markdown([rollup(NOON, f"S{number}") for number in range(hourly.MOST + 2)])
+    assert text.endswith("2 more symbols are in the table `hourly_rollups`.")
+
+
+def test_a_picture_is_a_png_that_travels_in_markdown() -> None:
+    png = pictures.bars("flow", "million dollars", whales.flow_by_hour([report("BTCUSDT", 60_000, 90_000)]))
+    assert png.startswith(b"\x89PNG")
+    assert len(png) < 60_000
+    assert pictures.inline(png, "flow").startswith("![flow](data:image/png;base64,iVBOR")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [("61837.6300", "61,837.63"), ("1E+3", "1,000"), ("0.00001305", "0.00001305"), (None, "–")]
+)
+def test_prices_keep_their_digits(value: str | None, text: str) -> None:
+    assert tables.price(value) == text
+
+
+def test_a_bar_in_a_name_does_not_break_the_table() -> None:
+    assert tables.table(["a|b"], [["c"]]).splitlines()[0] == r"| a\|b |"
