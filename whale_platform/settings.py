@@ -8,6 +8,7 @@ import os
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -43,6 +44,11 @@ class Settings(BaseSettings):
     postgres_port: Port = 15432
     postgres_dsn: SecretStr | None = None
     pg_bin: Path | None = None
+
+    dagster: bool = True
+    dagster_port: Port = 13000
+    dagster_code_port: Port = 13001
+    dagster_dsn: SecretStr | None = None
 
     simulator_port: Port = 18765
     binance_ws_url: str = "wss://stream.binance.com:9443"
@@ -88,6 +94,17 @@ class Settings(BaseSettings):
             return self.postgres_dsn.get_secret_value()
         password = self.password_file.read_text().strip()
         return f"postgresql://whale:{password}@127.0.0.1:{self.postgres_port}/whale"
+
+    @property
+    def dagster_url(self) -> str:
+        """Where Dagster's UI is."""
+        return f"http://127.0.0.1:{self.dagster_port}"
+
+    def dagster_dsn_text(self) -> str:
+        """URI of Dagster's own storage: database `dagster` on the platform's server, unless set. Never log it."""
+        if self.dagster_dsn is not None:
+            return self.dagster_dsn.get_secret_value()
+        return urlsplit(self.dsn())._replace(path="/dagster").geturl()
 
     def public_dsn(self) -> str:
         """The same without the secret."""

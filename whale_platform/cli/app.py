@@ -158,6 +158,17 @@ def psql(context: typer.Context) -> None:
     os.execvpe(argv[0], argv, env)
 
 
+@app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []})
+def dagster(context: typer.Context) -> None:
+    """Dagster's own command line on this home's instance; all arguments are dagster's."""
+    from whale_platform.cli.context import current_home, settings_of
+    from whale_platform.embedded import dagster as embedded
+
+    settings = settings_of(current_home(None))
+    embedded.prepare(settings)
+    embedded.become(settings, [sys.executable, "-W", "ignore", "-m", "dagster", *context.args])
+
+
 @threshold.command("list")
 def threshold_list(home: HomeOption = None) -> None:
     """Every threshold; the most specific one counts, `*` means any."""

@@ -21,8 +21,8 @@ from whale_platform.settings import Settings
 
 STOP_SIGNAL = signal.SIGTERM
 
-# Measured with 800,000 messages in and out: 154 MB PSS and 3.3 s CPU, against 245 MB and 8 s with the second compiler
-# on; ready in 2 s. Heap in use stays under 100 MB; 256 leaves room for bursts.
+# Both compilers: with the first alone it takes 36 MB less, and at 1,000 trades/s 33 % of a core instead of 18. Ready in
+# 2 s. Heap in use stays under 100 MB; 256 leaves room for bursts.
 _JVM = (
     *("-Xms64m", "-Xmx256m", "-Xss512k", "-XX:+UseSerialGC", "-XX:-UsePerfData"),
     *("-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"),

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from whale_platform.embedded import dagster as embedded_dagster
 from whale_platform.embedded import java
 from whale_platform.embedded import kafka as embedded_kafka
 from whale_platform.embedded import postgres as embedded_postgres
@@ -43,6 +44,7 @@ def about(settings: Settings) -> dict[str, Any]:
         "urls": {
             "kafka": settings.bootstrap,
             "postgres": settings.public_dsn(),
+            **({"dagster": settings.dagster_url} if settings.dagster else {}),
             **({"exchange": f"ws://127.0.0.1:{settings.simulator_port}"} if simulated else {}),
         },
         "ports": ports(settings),
@@ -56,6 +58,8 @@ def ports(settings: Settings) -> dict[str, int]:
         used |= {"WHALE_KAFKA_PORT": settings.kafka_port, "WHALE_KAFKA_CONTROLLER_PORT": settings.kafka_controller_port}
     if settings.postgres_dsn is None:
         used["WHALE_POSTGRES_PORT"] = settings.postgres_port
+    if settings.dagster:
+        used |= {"WHALE_DAGSTER_PORT": settings.dagster_port, "WHALE_DAGSTER_CODE_PORT": settings.dagster_code_port}
     if settings.source in SIMULATED:
         used["WHALE_SIMULATOR_PORT"] = settings.simulator_port
     return used
@@ -98,6 +102,7 @@ def specs(settings: Settings) -> list[Spec]:
     out += [
         _python("topics", "broker", env, one_shot=True),
         _python("migrate", "stores.migrate", env, one_shot=True),
+        *(_dagster(settings) if settings.dagster else ()),
         _python("sink", "sink", env, needs=("topics", "migrate")),
         _python("stream", "stream", with_java, grace_s=10),
     ]
@@ -107,6 +112,24 @@ def specs(settings: Settings) -> list[Spec]:
         _python("ingester", "ingest", env, needs=("topics", "simulator") if simulated else ("topics",), grace_s=6)
     )
     return out
+
+
+def _dagster(settings: Settings) -> list[Spec]:
+    return [
+        Spec(
+            name,
+            partial(embedded_dagster.command, name),
+            settings.environment(),
+            needs=("migrate",) if name == "dagster-code" else ("dagster-code",),
+            prepare=partial(embedded_dagster.prepare, settings),
+            ready=partial(answers, settings),
+            stop_signal=embedded_dagster.STOP_SIGNAL,
+            stop_grace_s=8,
+            beats=False,
+            start_within_s=180,
+        )
+        for name, answers in embedded_dagster.PARTS.items()
+    ]
 
 
 def _python(

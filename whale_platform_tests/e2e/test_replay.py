@@ -24,7 +24,7 @@ VICTIMS = ("stream", "ingester", "sink", "postgres", "kafka")
 
 @pytest.fixture
 def platform(tmp_path: Path) -> Iterator[Platform]:
-    made = Platform(tmp_path, {"WHALE_THRESHOLD_USD": "50000"})
+    made = Platform(tmp_path, {"WHALE_THRESHOLD_USD": "50000", "WHALE_DAGSTER": "false"})
     yield made
     made.down()
     wait_for("everything to end", lambda: not made.processes(), 20)

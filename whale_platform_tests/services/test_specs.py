@@ -24,7 +24,8 @@ def make(tmp_path: Path, **more: object) -> Settings:
 def test_everything_embedded_in_start_order(tmp_path: Path) -> None:
     found = specs(make(tmp_path, source="simulator"))
     names = [spec.name for spec in found]
-    assert names == ["postgres", "kafka", "topics", "migrate", "sink", "stream", "simulator", "ingester"]
+    dagster = ["dagster-code", "dagster-web", "dagster-daemon"]
+    assert names == ["postgres", "kafka", "topics", "migrate", *dagster, "sink", "stream", "simulator", "ingester"]
     by_name = {spec.name: spec for spec in found}
     assert by_name["ingester"].needs == ("topics", "simulator")
     assert all(set(spec.needs) <= set(names[: names.index(spec.name)]) for spec in found)
@@ -35,12 +36,25 @@ def test_everything_embedded_in_start_order(tmp_path: Path) -> None:
 
 def test_external_servers_and_live_need_no_own(tmp_path: Path) -> None:
     settings = make(
-        tmp_path, source="live", kafka_bootstrap="kafka:9092", postgres_dsn="postgresql://me:secret@db/whale"
+        tmp_path,
+        source="live",
+        kafka_bootstrap="kafka:9092",
+        postgres_dsn="postgresql://me:secret@db/whale",
+        dagster=False,
     )
     assert [spec.name for spec in specs(settings)] == ["topics", "migrate", "sink", "stream", "ingester"]
     assert ports(settings) == {}
     assert about(settings)["urls"] == {"kafka": "kafka:9092", "postgres": "postgresql://me@db/whale"}
     assert "secret" not in str(about(settings))
+
+
+def test_dagster_shows_where_it_is_and_keeps_its_secret(tmp_path: Path) -> None:
+    settings = make(tmp_path, postgres_dsn="postgresql://me:secret@db/whale?sslmode=require", dagster_port=4322)
+    assert about(settings)["urls"]["dagster"] == "http://127.0.0.1:4322"
+    assert ports(settings)["WHALE_DAGSTER_PORT"] == 4322
+    assert settings.dagster_dsn_text() == "postgresql://me:secret@db/dagster?sslmode=require"
+    parts = [spec for spec in specs(settings) if spec.name.startswith("dagster")]
+    assert parts and all("secret" not in str(spec.command()) for spec in parts)
 
 
 @pytest.mark.parametrize("source", ["simulator", "replay"])

@@ -1,0 +1,121 @@
+"""Dagster's three processes on 127.0.0.1: code server, webserver, daemon; their files in `HOME/dagster`.
+
+Storage is the database `dagster` beside the platform's own. The code server is one process that loads the definitions
+once and runs what is launched as its children: starting it again is how new code gets in. All three end with their
+parent, and are killed with what they started after a grace.
+"""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from whale_platform.settings import ROOT, Settings
+from whale_platform.stores import databases
+from whale_platform.supervision import leash
+
+STOP_SIGNAL = signal.SIGTERM
+LOCATION = "whale_platform"
+DEFINITIONS = "whale_platform.definitions"
+ANSWER_S = 2.0
+
+
+def folder(settings: Settings) -> Path:
+    """`DAGSTER_HOME` of this home."""
+    return settings.home.resolve() / "dagster"
+
+
+def prepare(settings: Settings) -> None:
+    """Make the database and the folder with `dagster.yaml` and `workspace.yaml`. Raises StoreAway, SchemaMismatch."""
+    databases.ensure(settings.dsn(), settings.dagster_dsn_text())
+    write_files(settings)
+
+
+def write_files(settings: Settings) -> None:
+    """`dagster.yaml` as in the repository, and a `workspace.yaml` that names this home's code server."""
+    there = folder(settings)
+    there.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(ROOT / "dagster.yaml", there / "dagster.yaml")
+    server = {"host": "127.0.0.1", "port": settings.dagster_code_port, "location_name": LOCATION}
+    (there / "workspace.yaml").write_text(json.dumps({"load_from": [{"grpc_server": server}]}))  # JSON is YAML
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The variables of every Dagster process of this home. Holds the storage's password."""
+    return {
+        **settings.environment(),
+        "WHALE_DAGSTER_DSN": settings.dagster_dsn_text(),
+        "DAGSTER_HOME": str(folder(settings)),
+        "PYTHONPATH": os.pathsep.join(part for part in (str(ROOT), os.environ.get("PYTHONPATH", "")) if part),
+    }
+
+
+def command(part: str) -> tuple[str, ...]:
+    """What to run for one of PARTS; the DSN is looked up by the process itself, once the database has been made."""
+    return (sys.executable, "-m", "whale_platform.embedded.dagster", part)
+
+
+def code_server_answers(settings: Settings) -> bool:
+    """Whether the code server listens, which it does once the definitions are loaded."""
+    try:
+        socket.create_connection(("127.0.0.1", settings.dagster_code_port), ANSWER_S).close()
+    except OSError:
+        return False
+    return True
+
+
+def webserver_answers(settings: Settings) -> bool:
+    """Whether the UI answers."""
+    try:
+        with urllib.request.urlopen(f"{settings.dagster_url}/server_info", timeout=ANSWER_S) as answer:
+            return bool(answer.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+def daemon_beats(settings: Settings) -> bool:
+    """Whether the daemon has beaten lately, as its storage says."""
+    return databases.daemon_beats(settings.dagster_dsn_text())
+
+
+PARTS: dict[str, Callable[[Settings], bool]] = {
+    "dagster-code": code_server_answers,
+    "dagster-web": webserver_answers,
+    "dagster-daemon": daemon_beats,
+}
+
+
+def program(settings: Settings, part: str) -> list[str]:
+    """The real command line of one of PARTS."""
+    host, workspace = ["-h", "127.0.0.1"], ["-w", str(folder(settings) / "workspace.yaml")]
+    words = {
+        "dagster-code": ["dagster", "api", "grpc", "-m", DEFINITIONS, *host, "-p", str(settings.dagster_code_port)],
+        "dagster-web": ["dagster_webserver", *workspace, *host, "-p", str(settings.dagster_port)],
+        "dagster-daemon": ["dagster._daemon", "run", *workspace],
+    }
+    return [sys.executable, "-W", "ignore", "-m", *words[part]]
+
+
+def become(settings: Settings, argv: list[str]) -> NoReturn:
+    """Replace this process by `argv` with the environment of this home's Dagster."""
+    os.execve(argv[0], argv, {**os.environ, **environment(settings)})
+
+
+def main(part: str) -> NoReturn:
+    """`python -m whale_platform.embedded.dagster PART`: become that part, ended when the parent ends."""
+    leash.die_with_parent(STOP_SIGNAL)
+    if part in ("dagster-web", "dagster-daemon"):
+        os.nice(10)  # people can wait, trades can't
+    settings = Settings()
+    become(settings, program(settings, part))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

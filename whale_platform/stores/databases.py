@@ -1,0 +1,44 @@
+"""Other databases beside the platform's own: Dagster's storage is made here and asked for its daemon's heartbeat."""
+
+from psycopg2 import errors, sql
+from psycopg2.extensions import parse_dsn
+
+from whale_platform.stores.connection import BadDsn, RowRefused, SchemaMismatch, StoreAway, connect, session, translated
+
+_BEATS = "SELECT max(timestamp) > now() AT TIME ZONE 'utc' - interval '90 seconds' FROM daemon_heartbeats"
+
+
+def ensure(dsn: str, wanted: str) -> bool:
+    """Make the database that `wanted` names where it is missing, logged in by `dsn`; whether it was made.
+
+    Raises StoreAway, BadDsn; SchemaMismatch where it is missing and this user may not make it.
+    """
+    try:
+        connect(wanted, "whale-databases", connect_timeout_s=5).close()
+        return False
+    except StoreAway as error:
+        if "does not exist" not in str(error):
+            raise
+    name = parse_dsn(wanted)["dbname"]
+    conn = connect(dsn, "whale-databases", connect_timeout_s=5)
+    try:
+        conn.autocommit = True
+        with translated(), conn.cursor() as cursor:
+            try:
+                cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            except errors.DuplicateDatabase:  # somebody else was quicker
+                return False
+        return True
+    finally:
+        conn.close()
+
+
+def daemon_beats(dsn: str) -> bool:
+    """Whether Dagster's daemon has beaten within 90 s; False where it can't be asked."""
+    try:
+        with session(dsn, "whale-ready") as conn, conn.cursor() as cursor:
+            cursor.execute(_BEATS)
+            row = cursor.fetchone()
+            return bool(row and row[0])
+    except (StoreAway, SchemaMismatch, BadDsn, RowRefused):
+        return False
