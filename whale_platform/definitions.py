@@ -2,15 +2,17 @@
 
 import dagster as dg
 
-from whale_platform.defs import schedules
+from whale_platform.defs import checks, retention, schedules
 from whale_platform.defs.assets import ASSETS
 from whale_platform.defs.external import specs
 from whale_platform.defs.store import Store
 from whale_platform.settings import Settings
 
+_settings = Settings()
 defs = dg.Definitions(
-    assets=[*specs(Settings()), *ASSETS],
-    jobs=[schedules.hourly_assets],
-    schedules=[schedules.every_hour, schedules.repair_hours],
+    assets=[*specs(_settings), *ASSETS],
+    asset_checks=checks.CHECKS,
+    jobs=[schedules.hourly_assets, checks.stream_checks, retention.retention],
+    schedules=[schedules.every_hour, schedules.repair_hours, checks.every_hour, retention.schedule(_settings)],
     resources={"store": Store()},
 )

@@ -45,6 +45,7 @@ class Settings(BaseSettings):
     postgres_dsn: SecretStr | None = None
     pg_bin: Path | None = None
 
+    retention_days: Annotated[int, Field(ge=1)] = 7
     dagster: bool = True
     dagster_port: Port = 13000
     dagster_code_port: Port = 13001

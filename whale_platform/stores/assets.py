@@ -17,6 +17,10 @@ from whale_platform.stores.connection import session
 
 HOUR = timedelta(hours=1)
 TIMEOUT_S = 600.0
+_CLEAR = """
+DELETE FROM {} AS made WHERE hour >= %s AND hour < %s AND EXISTS (
+    SELECT FROM trade_windows WHERE window_start >= made.hour AND window_start < made.hour + interval '1 hour')
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +53,14 @@ class Hours:
 
 @contextmanager
 def remaking(dsn: str, table: str, hours: Hours) -> Iterator[Cursor]:
-    """A transaction in which `hours` of `table` are gone and nobody else makes any. Raises as `session` does."""
+    """A transaction in which `hours` of `table` are gone and nobody else makes any. Raises as `session` does.
+
+    An hour whose stream rows retention has dropped stays as it was made: it could not be made again.
+    """
     with session(dsn, "whale-assets", statement_timeout_s=TIMEOUT_S) as conn, conn.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (f"make {table}",))
         cursor.execute(
-            sql.SQL("DELETE FROM {} WHERE hour >= %s AND hour < %s").format(sql.Identifier(table)),
+            sql.SQL(_CLEAR).format(sql.Identifier(table)),
             (hours.start, hours.end),
         )
         yield cursor

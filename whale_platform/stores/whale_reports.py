@@ -42,7 +42,6 @@ market AS (
     WHERE window_start >= %(start)s - interval '15 minutes' AND window_start < %(end)s + interval '16 minutes'
 ), edge AS (
     SELECT max(window_start) AS reached FROM trade_windows
-    WHERE window_start >= %(start)s AND window_start < %(end)s + interval '1 day'
 ), stream AS (
     SELECT market.*, edge.reached > hour + interval '75 minutes' AS complete, seen.trades, seen.newest
     FROM edge CROSS JOIN market CROSS JOIN LATERAL (

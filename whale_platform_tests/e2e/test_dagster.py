@@ -54,7 +54,9 @@ def test_dagster_runs_beside_the_stream_and_outlives_kill_9(platform: Platform) 
     )
     assert {one["name"]: one["scheduleState"]["status"] for one in schedules["schedulesOrError"]["results"]} == {
         "every_hour": "RUNNING",
+        "checks_every_hour": "RUNNING",
         "repair_hours": "RUNNING",
+        "retention_every_night": "RUNNING",
     }
 
     platform.whale("dagster", "definitions", "validate", "-m", "whale_platform.definitions")

@@ -1,0 +1,86 @@
+"""Asset checks on the stream's tables: an answer a person can act on, with the numbers beside it."""
+
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from whale_platform.defs.assets import WINDOWS
+from whale_platform.defs.store import Store
+from whale_platform.reports.tables import table
+from whale_platform.stores import checks as questions
+from whale_platform.stores.assets import Hours
+
+LOOK_BACK = timedelta(hours=24)
+GAPS = dg.AssetKey(["table", "ingest_gaps"])
+
+
+def lately() -> Hours:
+    """The last 24 full hours."""
+    end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    return Hours(end - LOOK_BACK, end)
+
+
+@dg.asset_check(asset=WINDOWS, description="In the last 24 full hours every trade id is counted once or explained.")
+def every_id_once(store: Store) -> dg.AssetCheckResult:
+    """Missing or doubled ids by symbol."""
+    return contiguity_result(questions.contiguity(store.dsn(), lately()))
+
+
+def contiguity_result(found: list[questions.Contiguity]) -> dg.AssetCheckResult:
+    """What the answer means."""
+    wrong = [one for one in found if one.missing]
+    rows = [(f"{one.exchange} {one.symbol}", one.first_id, one.last_id, one.counted, one.missing) for one in wrong]
+    return dg.AssetCheckResult(
+        passed=not wrong,
+        metadata={
+            "symbols": len(found),
+            "trades": sum(one.counted for one in found),
+            "missing": sum(one.missing for one in wrong if one.missing > 0),
+            "doubled": sum(-one.missing for one in wrong if one.missing < 0),
+            "wrong": dg.MetadataValue.md(table(("symbol", "first id", "last id", "counted", "missing"), rows)),
+        },
+    )
+
+
+@dg.asset_check(asset=WINDOWS, description="The sink has stored every message it was given.")
+def nothing_refused(store: Store) -> dg.AssetCheckResult:
+    """Rejects by topic and reason."""
+    found = questions.refused(store.dsn())
+    return dg.AssetCheckResult(
+        passed=not found,
+        metadata={
+            "messages": sum(count for *_, count in found),
+            "by_reason": dg.MetadataValue.md(table(("topic", "reason", "messages"), found)),
+        },
+    )
+
+
+@dg.asset_check(asset=GAPS, description="No hole in the ids was given up.", blocking=False)
+def no_hole_given_up(store: Store) -> dg.AssetCheckResult:
+    """Unrepaired holes by symbol: each can be explained by its row in the ledger."""
+    found = questions.unrepaired(store.dsn())
+    return dg.AssetCheckResult(
+        passed=not found,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={
+            "ids": sum(count for *_, count in found),
+            "by_symbol": dg.MetadataValue.md(table(("exchange", "symbol", "ids"), found)),
+        },
+    )
+
+
+CHECKS = (every_id_once, nothing_refused, no_hole_given_up)
+
+stream_checks = dg.define_asset_job(
+    "stream_checks",
+    selection=dg.AssetSelection.checks(*CHECKS),
+    description="Asks the stream's tables whether they are as promised.",
+)
+
+every_hour = dg.ScheduleDefinition(
+    name="checks_every_hour",
+    job=stream_checks,
+    cron_schedule="8 * * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)

@@ -1,0 +1,82 @@
+"""Whether the stream tables are as promised: every id once, no hole that is not explained, nothing refused.
+
+Read-only questions over the hours asked for. Raises StoreAway, SchemaMismatch, BadDsn.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from whale_platform.stores.assets import Hours, fetch
+
+
+@dataclass(frozen=True, slots=True)
+class Contiguity:
+    """One symbol: ids first..last, how many of them are in the windows, how many the ledger explains as not there."""
+
+    exchange: str
+    symbol: str
+    first_id: int
+    last_id: int
+    counted: int
+    explained: int
+
+    @property
+    def missing(self) -> int:
+        """Ids that are nowhere, not even in the ledger; negative: trades counted twice."""
+        return self.last_id - self.first_id + 1 - self.counted - self.explained
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """How far a table has come: rows by Postgres's own estimate, its newest time by event, None where it is empty."""
+
+    rows: int
+    time: datetime | None
+
+
+_CONTIGUITY = """
+WITH counted AS (
+    SELECT exchange, symbol, min(first_trade_id) AS first_id, max(last_trade_id) AS last_id, sum(trade_count) AS trades
+    FROM trade_windows WHERE window_start >= %(start)s AND window_start < %(end)s GROUP BY 1, 2
+)
+SELECT c.exchange, c.symbol, first_id, last_id, trades::bigint, (
+    SELECT coalesce(sum(g.last_id - g.first_id + 1 - g.filled), 0)::bigint FROM ingest_gaps g
+    WHERE (g.exchange, g.symbol) = (c.exchange, c.symbol) AND g.first_id > c.first_id AND g.last_id < c.last_id)
+FROM counted c ORDER BY 1, 2
+"""
+
+_NEWEST = {
+    "trade_windows": "SELECT max(window_start) FROM trade_windows",
+    "whale_alerts": "SELECT max(event_time) FROM whale_alerts",
+    "ingest_gaps": "SELECT max(found_time) FROM ingest_gaps",
+    "hourly_rollups": "SELECT max(hour) FROM hourly_rollups",
+}
+
+_ROWS = """
+SELECT coalesce(sum(greatest(reltuples, 0)), 0)::bigint FROM pg_class
+WHERE oid = to_regclass(%(name)s) OR oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = to_regclass(%(name)s))
+"""
+
+
+def contiguity(dsn: str, hours: Hours) -> list[Contiguity]:
+    """Every symbol that traded in these hours."""
+    return [Contiguity(*row) for row in fetch(dsn, _CONTIGUITY, {"start": hours.start, "end": hours.end})]
+
+
+def refused(dsn: str) -> list[tuple[str, str, int]]:
+    """(topic, reason, messages) that the sink could not store, ever."""
+    statement = "SELECT topic, reason, sum(messages)::bigint FROM sink_rejects GROUP BY 1, 2 ORDER BY 3 DESC"
+    return [(str(topic), str(reason), int(count)) for topic, reason, count in fetch(dsn, statement, ())]
+
+
+def unrepaired(dsn: str) -> list[tuple[str, str, int]]:
+    """(exchange, symbol, ids) of the holes that were given up."""
+    statement = """SELECT exchange, symbol, sum(last_id - first_id + 1 - filled)::bigint FROM ingest_gaps
+        WHERE state = 'unrepaired' GROUP BY 1, 2 ORDER BY 3 DESC"""
+    return [(str(exchange), str(symbol), int(count)) for exchange, symbol, count in fetch(dsn, statement, ())]
+
+
+def newest(dsn: str, table: str) -> Newest:
+    """How far `table` has come. Raises KeyError for a table that has no time here."""
+    time = fetch(dsn, _NEWEST[table], ())[0][0]
+    return Newest(int(fetch(dsn, _ROWS, {"name": table})[0][0]), time)

@@ -1,0 +1,81 @@
+"""What of the stream tables is old enough to go, day by day, and its going.
+
+A day goes whole: its partition of `trade_windows` is dropped and its `whale_alerts` are deleted, in one transaction,
+and only once every hour of it has been rolled up and reported as the stream says now. Rollups and reports stay. What
+`plan` returns is what `apply` does: a day that has changed in between is refused, not guessed.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from psycopg2 import sql
+
+from whale_platform.stores import rollups, whale_reports
+from whale_platform.stores.assets import TIMEOUT_S, Hours, fetch
+from whale_platform.stores.connection import session
+from whale_platform.stores.partitions import partition_name
+
+_DAYS = """
+SELECT day, sum(windows)::bigint, sum(whales)::bigint FROM (
+    SELECT to_date(right(relname, 8), 'YYYYMMDD') AS day, 0 AS windows, 0 AS whales
+    FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid WHERE inhparent = 'trade_windows'::regclass
+    UNION ALL SELECT (window_start AT TIME ZONE 'utc')::date, count(*), 0 FROM trade_windows
+        WHERE window_start < %(end)s GROUP BY 1
+    UNION ALL SELECT (event_time AT TIME ZONE 'utc')::date, 0, count(*) FROM whale_alerts
+        WHERE event_time < %(end)s GROUP BY 1
+) AS found WHERE day < %(day)s GROUP BY day ORDER BY day
+"""
+
+
+class DayChanged(Exception):
+    """A day is not as it was planned; plan again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One old day (UTC): its rows, and why it is kept; `kept` is empty where it goes."""
+
+    day: date
+    windows: int
+    whales: int
+    kept: str = ""
+
+
+def plan(dsn: str, days: int, today: date) -> list[Day]:
+    """Every day of stream rows before the last `days` days, oldest first. Raises ValueError for days < 1."""
+    if days < 1:
+        raise ValueError(f"days is {days}: keep at least 1")
+    first = today - timedelta(days=days)
+    found = fetch(dsn, _DAYS, {"day": first, "end": datetime(first.year, first.month, first.day, tzinfo=UTC)})
+    return [Day(day, windows, whales, _why_kept(dsn, day)) for day, windows, whales in found]
+
+
+def apply(dsn: str, days: list[Day]) -> int:
+    """Let the planned days go, one transaction each; returns how many went. Raises DayChanged."""
+    gone = 0
+    for planned in days:
+        if planned.kept:
+            continue
+        if _why_kept(dsn, planned.day):
+            raise DayChanged(f"{planned.day} has changed since it was planned: {_why_kept(dsn, planned.day)}")
+        _drop(dsn, planned)
+        gone += 1
+    return gone
+
+
+def _why_kept(dsn: str, day: date) -> str:
+    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    hours = Hours(start, start + timedelta(days=1))
+    stale = sorted({*rollups.stale(dsn, hours), *whale_reports.stale(dsn, hours)})
+    if not stale:
+        return ""
+    return f"{len(stale)} hours are not rolled up, the first {stale[0]:%H:%M}: materialise hourly_assets for that day"
+
+
+def _drop(dsn: str, planned: Day) -> None:
+    with session(dsn, "whale-retention", statement_timeout_s=TIMEOUT_S) as conn, conn.cursor() as cursor:
+        cursor.execute("SET LOCAL lock_timeout = '5s'")
+        cursor.execute("DELETE FROM whale_alerts WHERE (event_time AT TIME ZONE 'utc')::date = %s", (planned.day,))
+        if cursor.rowcount != planned.whales:
+            raise DayChanged(f"{planned.day} has {cursor.rowcount} whales, {planned.whales} were planned")
+        cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(partition_name(planned.day))))
