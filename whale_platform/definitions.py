@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from whale_platform.defs import checks, retention, schedules
+from whale_platform.defs import checks, health, retention, schedules
 from whale_platform.defs.assets import ASSETS
 from whale_platform.defs.external import specs
 from whale_platform.defs.store import Store
@@ -14,5 +14,6 @@ defs = dg.Definitions(
     asset_checks=checks.CHECKS,
     jobs=[schedules.hourly_assets, checks.stream_checks, retention.retention],
     schedules=[schedules.every_hour, schedules.repair_hours, checks.every_hour, retention.schedule(_settings)],
+    sensors=[health.stream_health],
     resources={"store": Store()},
 )

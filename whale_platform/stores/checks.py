@@ -49,7 +49,6 @@ _NEWEST = {
     "trade_windows": "SELECT max(window_start) FROM trade_windows",
     "whale_alerts": "SELECT max(event_time) FROM whale_alerts",
     "ingest_gaps": "SELECT max(found_time) FROM ingest_gaps",
-    "hourly_rollups": "SELECT max(hour) FROM hourly_rollups",
 }
 
 _ROWS = """

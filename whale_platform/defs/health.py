@@ -1,0 +1,87 @@
+"""What the stream does, told to Dagster: a materialisation of each topic and table that has moved, every few minutes.
+
+Materialisations, not observations, because freshness policies look at nothing else. What did not move is not
+reported, so a stalled stream turns stale by itself. A broker or database that is away skips the tick and says so.
+"""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+
+from whale_platform.broker.reader import TopicReader
+from whale_platform.broker.topics import BrokerError, alive
+from whale_platform.defs.store import Store
+from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, RAW_TRADES, TRADE_WINDOWS, WHALE_ALERTS
+from whale_platform.settings import Settings
+from whale_platform.stores import checks
+from whale_platform.stores.connection import BadDsn, SchemaMismatch, StoreAway
+from whale_platform.supervision import beat
+
+EVERY_S = 300
+TOPICS = (RAW_TRADES, TRADE_WINDOWS, WHALE_ALERTS, INGEST_GAPS, DEAD_LETTERS)
+TABLES = (TRADE_WINDOWS, WHALE_ALERTS, INGEST_GAPS)
+TELLERS = {RAW_TRADES: "ingester", TRADE_WINDOWS: "stream", WHALE_ALERTS: "stream"}
+
+
+@dg.sensor(
+    name="stream_health",
+    minimum_interval_seconds=EVERY_S,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Reports topics and stream tables that have moved, with how far, how fast and how late.",
+)
+def stream_health(context: dg.SensorEvaluationContext, store: Store) -> dg.SensorResult | dg.SkipReason:
+    """One materialisation for each that has moved since the last tick."""
+    settings = Settings()
+    try:
+        seen = {**topics(settings), **tables(store.dsn(), datetime.now(UTC))}
+    except (BrokerError, StoreAway, SchemaMismatch, BadDsn, dg.Failure) as error:
+        return dg.SkipReason(f"can't look: {error}")
+    before = json.loads(context.cursor or "{}")
+    moved = {key: found for key, found in seen.items() if found["at"] != before.get(key)}
+    return dg.SensorResult(
+        asset_events=[
+            dg.AssetMaterialization(key.split("/"), metadata={name: v for name, v in found.items() if v is not None})
+            for key, found in moved.items()
+        ],
+        cursor=json.dumps({key: found["at"] for key, found in seen.items()}),
+    )
+
+
+def topics(settings: Settings) -> dict[str, dict[str, Any]]:
+    """Each topic's messages so far, with what its writer says of itself. Raises BrokerError."""
+    if not alive(settings.bootstrap, 3.0):
+        raise BrokerError(f"no answer from Kafka at {settings.bootstrap}")
+    reader = TopicReader(settings.bootstrap, "whale-health")
+    out: dict[str, dict[str, Any]] = {}
+    try:
+        for name in TOPICS:
+            bounds = [reader.bounds(name, part) for part in reader.partitions(name)]
+            end = sum(high for _, high in bounds)
+            if end:
+                out[f"topic/{name}"] = {"at": end, "kept": end - sum(low for low, _ in bounds)} | said(settings, name)
+    finally:
+        reader.close()
+    return out
+
+
+def said(settings: Settings, topic: str) -> dict[str, float]:
+    """The plain numbers in the heartbeat of the service that writes `topic`."""
+    found = beat.read(settings.home, TELLERS[topic]) if topic in TELLERS else None
+    numbers = found.numbers if found is not None else {}
+    return {name: value for name, value in numbers.items() if isinstance(value, int | float) and value == value}
+
+
+def tables(dsn: str, now: datetime) -> dict[str, dict[str, Any]]:
+    """Each table that has rows: its newest event time, and how long ago that is."""
+    out: dict[str, dict[str, Any]] = {}
+    for name in TABLES:
+        found = checks.newest(dsn, name)
+        if found.time is not None:
+            out[f"table/{name}"] = {
+                "at": found.time.isoformat(),
+                "dagster/row_count": found.rows,
+                "seconds_behind": round((now - found.time).total_seconds(), 1),
+            }
+    return out

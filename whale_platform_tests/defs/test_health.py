@@ -1,0 +1,69 @@
+"""What the sensor tells of a real broker and a real database, and that it tells it once."""
+
+import json
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from whale_platform.broker.producer import TradeProducer
+from whale_platform.defs.health import stream_health
+from whale_platform.defs.store import Store
+from whale_platform.domain.names import RAW_TRADES
+from whale_platform.supervision import beat
+from whale_platform_tests.kafka_server import KafkaServer
+from whale_platform_tests.stores.test_assets import flat, store
+
+
+def tick(cursor: str | None) -> dg.SensorResult | dg.SkipReason:
+    context = dg.build_sensor_context(cursor=cursor, resources={"store": Store()})
+    answer = stream_health(context)
+    assert isinstance(answer, dg.SensorResult | dg.SkipReason)
+    return answer
+
+
+def told(result: dg.SensorResult | dg.SkipReason) -> dict[str, dict[str, object]]:
+    assert isinstance(result, dg.SensorResult)
+    events = [event for event in result.asset_events if isinstance(event, dg.AssetMaterialization)]
+    return {
+        event.asset_key.to_user_string(): {name: value.value for name, value in event.metadata.items()}
+        for event in events
+    }
+
+
+@pytest.mark.server
+def test_what_moved_is_told_once_with_its_numbers(
+    kafka: KafkaServer, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"POSTGRES_DSN": database, "HOME": str(tmp_path), "KAFKA_BOOTSTRAP": kafka.bootstrap}.items():
+        monkeypatch.setenv(f"WHALE_{name}", value)
+    beat.write(tmp_path, beat.Beat("ingester", numbers={"trades_per_s": 12.5, "mode": "words"}))
+    first = tick(None)
+    assert told(first) == {}, "empty topics and tables have not moved"
+
+    producer = TradeProducer(kafka.bootstrap, "test")
+    for _ in range(3):
+        producer.send(RAW_TRADES, b"binance:BTCUSDT", b"{}")
+    producer.close(10)
+    store(database, [flat(0, "1")])
+    assert isinstance(first, dg.SensorResult)
+    second = tick(first.cursor)
+    found = told(second)
+    assert set(found) == {"topic/raw_crypto_trades", "table/trade_windows"}
+    assert found["topic/raw_crypto_trades"] == {"at": 3, "kept": 3, "trades_per_s": 12.5}
+    assert float(str(found["table/trade_windows"]["seconds_behind"])) > 0
+
+    assert isinstance(second, dg.SensorResult)
+    third = tick(second.cursor)
+    assert told(third) == {}
+    assert isinstance(third, dg.SensorResult)
+    assert json.loads(str(third.cursor)) == json.loads(str(second.cursor))
+
+
+def test_a_broker_that_is_away_is_said(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WHALE_POSTGRES_DSN", database)
+    monkeypatch.setenv("WHALE_HOME", str(tmp_path))
+    monkeypatch.setenv("WHALE_KAFKA_BOOTSTRAP", "127.0.0.1:1")
+    answer = tick(None)
+    assert isinstance(answer, dg.SkipReason)
+    assert "can't look: no answer from Kafka at 127.0.0.1:1" in str(answer.skip_message)
