@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from whale_platform.bench.platform import Platform, wait_for
@@ -79,4 +78,4 @@ def test_dagster_runs_beside_the_stream_and_outlives_kill_9(platform: Platform) 
     assert locations(url) == [{"name": "whale_platform", "loadStatus": "LOADED"}]
     assert platform.status()["services"]["stream"]["pid"] == now["services"]["stream"]["pid"]
     platform.down()
-    assert [process.cmdline() for process in platform.processes() if psutil.pid_exists(process.pid)] == []
+    wait_for("every process to end", lambda: not platform.processes(), 15)
