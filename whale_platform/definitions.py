@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from whale_platform.defs import checks, health, retention, schedules
+from whale_platform.defs import checkpoint, checks, health, retention, schedules
 from whale_platform.defs.assets import ASSETS
 from whale_platform.defs.external import specs
 from whale_platform.defs.store import Store
@@ -12,7 +12,7 @@ _settings = Settings()
 defs = dg.Definitions(
     assets=[*specs(_settings), *ASSETS],
     asset_checks=checks.CHECKS,
-    jobs=[schedules.hourly_assets, checks.stream_checks, retention.retention],
+    jobs=[schedules.hourly_assets, checks.stream_checks, retention.retention, checkpoint.checkpoint_reset],
     schedules=[schedules.every_hour, schedules.repair_hours, checks.every_hour, retention.schedule(_settings)],
     sensors=[health.stream_health],
     resources={"store": Store()},

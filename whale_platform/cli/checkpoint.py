@@ -1,7 +1,4 @@
-"""`whale checkpoint`: what the stream remembers of its place, and how to make it forget without losing anything.
-
-Archiving holds the stream's lease: no running query loses its checkpoint, and none can start meanwhile.
-"""
+"""`whale checkpoint`: what the stream remembers of its place, and how to make it forget without losing anything."""
 
 import sys
 import time
@@ -14,9 +11,8 @@ from whale_platform.cli.app import HomeOption
 from whale_platform.cli.context import current_home
 from whale_platform.cli.errors import UserError
 from whale_platform.stream import checkpoints
-from whale_platform.supervision.lease import Lease, LeaseRefused
+from whale_platform.supervision.lease import LeaseRefused
 
-QUERIES = ("windows", "whales")
 app = typer.Typer(no_args_is_help=True, help="The stream's checkpoints: list, archive, reset.")
 Query = Annotated[str, typer.Argument(metavar="windows|whales|all")]
 
@@ -54,14 +50,9 @@ def reset(query: Query, home: HomeOption = None) -> None:
 
 
 def _set_aside(home: Path, query: str) -> list[Path]:
-    if query not in (*QUERIES, "all"):
-        raise UserError(f"there is no query {query!a}: one of {', '.join(QUERIES)} or all")
-    lease = Lease(home, "stream")
     try:
-        lease.acquire()
+        return checkpoints.set_aside(home, query)
+    except ValueError as error:
+        raise UserError(str(error)) from None
     except LeaseRefused as refused:
         raise UserError(f"{refused}: stop it first with `whale down`, then try again") from None
-    try:
-        return [path for name in (QUERIES if query == "all" else [query]) for path in checkpoints.archive(home, name)]
-    finally:
-        lease.release()

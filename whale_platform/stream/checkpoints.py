@@ -12,7 +12,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from whale_platform.supervision.lease import Lease
+
 LABEL = "whale.json"
+QUERIES = ("windows", "whales")
 
 
 class Unfit(Exception):
@@ -117,16 +120,41 @@ def listing(home: Path, query: str | None = None) -> list[Checkpoint]:
     return [item for item in found if query is None or (item.label is not None and item.label.query == query)]
 
 
+def live(home: Path, query: str) -> list[Path]:
+    """The folders in use by `query`, or by `all`: what `archive` moves. Raises ValueError for another name."""
+    if query not in (*QUERIES, "all"):
+        raise ValueError(f"there is no query {query!a}: one of {', '.join(QUERIES)} or all")
+    return [
+        path for name in QUERIES if query in (name, "all") for path in sorted((home / "checkpoints" / name).glob("*"))
+    ]
+
+
 def archive(home: Path, query: str) -> list[Path]:
-    """Move every live checkpoint of `query` aside; returns the new places. The next start reads the topic anew."""
+    """Move every live checkpoint of `query`, or of `all`, aside; returns the new places.
+
+    The next start reads the topic anew.
+    """
     moved = []
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    for path in sorted((home / "checkpoints" / query).glob("*")):
-        target = home / "checkpoints" / "archive" / f"{query}-{path.name}-{stamp}"
+    for path in live(home, query):
+        target = home / "checkpoints" / "archive" / f"{path.parent.name}-{path.name}-{stamp}"
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(path, target)
         moved.append(target)
     return moved
+
+
+def set_aside(home: Path, query: str) -> list[Path]:
+    """Archive the checkpoints of `query`, or of `all`, holding the stream's lease; returns where they are kept.
+
+    No running query loses its checkpoint, and none can start meanwhile. Raises LeaseRefused, ValueError.
+    """
+    lease = Lease(home, "stream")
+    lease.acquire()
+    try:
+        return archive(home, query)
+    finally:
+        lease.release()
 
 
 def _label(file: Path) -> Label | None:

@@ -1,0 +1,48 @@
+"""The checkpoint reset as a job: what it would archive is its default; done with `dry_run: false`, then a restart."""
+
+import dagster as dg
+from pydantic import Field
+
+from whale_platform.reports.tables import table
+from whale_platform.settings import Settings
+from whale_platform.stream import checkpoints
+from whale_platform.supervision.lease import LeaseRefused, holder
+from whale_platform.supervision.published import request_restart
+
+
+class CheckpointReset(dg.Config):
+    """What the launchpad asks for."""
+
+    query: str = Field("all", description="windows, whales or all.")
+    dry_run: bool = Field(True, description="Only say what would be archived.")
+
+
+@dg.op
+def reset_checkpoint(context: dg.OpExecutionContext, config: CheckpointReset) -> None:
+    """Archives the query's checkpoint and asks for a restart: the topic is read again, rows are only ever upserted."""
+    home = Settings().home.resolve()
+    try:
+        found = [checkpoints.inspect(path) for path in checkpoints.live(home, config.query)]
+    except ValueError as error:
+        raise dg.Failure(str(error), allow_retries=False) from None
+    rows = [(str(one.path.relative_to(home)), one.batch, f"{one.size / 1e6:.1f} MB") for one in found]
+    pid = holder(home, "stream")
+    text = table(("checkpoint", "last batch", "size"), rows) if rows else "No checkpoint to archive."
+    if pid is not None:
+        text += f"\n\nThe stream runs as pid {pid}: while it does, a reset is refused."
+    context.log.info(text)
+    context.add_output_metadata({"plan": dg.MetadataValue.md(text)})
+    if config.dry_run:
+        return
+    try:
+        moved = checkpoints.set_aside(home, config.query)
+    except LeaseRefused as refused:
+        raise dg.Failure(f"{refused}: stop it first, then launch this again", allow_retries=False) from None
+    request_restart(home, "stream")
+    context.add_output_metadata({"archived": [str(path) for path in moved]})
+
+
+@dg.job(description="Archives the stream's checkpoints and restarts it; refused while it runs. Dry run by default.")
+def checkpoint_reset() -> None:
+    """One op."""
+    reset_checkpoint()
