@@ -163,9 +163,13 @@ def dagster(context: typer.Context) -> None:
     """Dagster's own command line on this home's instance; all arguments are dagster's."""
     from whale_platform.cli.context import current_home, settings_of
     from whale_platform.embedded import dagster as embedded
+    from whale_platform.stores.connection import BadDsn, SchemaMismatch, StoreAway
 
     settings = settings_of(current_home(None))
-    embedded.prepare(settings)
+    try:
+        embedded.prepare(settings)
+    except (StoreAway, SchemaMismatch, BadDsn, OSError) as error:
+        raise UserError(f"Dagster's storage can't be used: {error}; is the platform up? See `whale status`") from None
     embedded.become(settings, [sys.executable, "-W", "ignore", "-m", "dagster", *context.args])
 
 

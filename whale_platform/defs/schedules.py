@@ -15,7 +15,7 @@ from whale_platform.defs.store import Store
 from whale_platform.stores import rollups
 from whale_platform.stores import whale_reports as reports
 from whale_platform.stores.assets import HOUR, Hours
-from whale_platform.stores.connection import SchemaMismatch, StoreAway
+from whale_platform.stores.connection import BadDsn, SchemaMismatch, StoreAway
 
 MINUTES_PAST = 3
 REPAIR_DAYS = 7
@@ -48,7 +48,7 @@ def repair_hours(context: dg.ScheduleEvaluationContext, store: Store) -> Iterato
     past = Hours(_hour(now) - timedelta(days=REPAIR_DAYS), _hour(now))
     try:
         found = sorted({*rollups.stale(store.dsn(), past), *reports.stale(store.dsn(), past)})
-    except (StoreAway, SchemaMismatch) as error:
+    except (StoreAway, SchemaMismatch, BadDsn) as error:
         yield dg.SkipReason(f"the database can't be asked: {error}")
         return
     if not found:

@@ -102,6 +102,14 @@ def test_a_port_in_use_is_named_with_its_setting(tmp_path: Path) -> None:
     assert "WHALE_POSTGRES_PORT" in done.stderr
 
 
+def test_dagster_without_its_storage_is_one_line(tmp_path: Path) -> None:
+    open_home(tmp_path / "base", "simulator")
+    done = whale(tmp_path, "dagster", "--version", WHALE_POSTGRES_DSN="postgresql://me:secret@127.0.0.1:1/whale")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert done.stderr.startswith("whale: Dagster's storage can't be used: connection to server at")
+    assert "secret" not in done.stderr
+
+
 def test_a_home_in_use_is_named_with_its_pid(tmp_path: Path) -> None:
     home = open_home(tmp_path / "base", "simulator")
     mine = Lease(home.path, SUPERVISOR)
@@ -201,7 +209,8 @@ def _free_ports() -> dict[str, str]:
     numbers = [str(one.getsockname()[1]) for one in sockets]
     for one in sockets:
         one.close()
-    return dict(zip(("WHALE_KAFKA_PORT", "WHALE_KAFKA_CONTROLLER_PORT", "WHALE_SIMULATOR_PORT"), numbers, strict=True))
+    names = ("WHALE_KAFKA_PORT", "WHALE_KAFKA_CONTROLLER_PORT", "WHALE_SIMULATOR_PORT")
+    return {"WHALE_DAGSTER": "false", **dict(zip(names, numbers, strict=True))}
 
 
 def _fake_tools(folder: Path) -> Path:
