@@ -12,8 +12,20 @@ _settings = Settings()
 defs = dg.Definitions(
     assets=[*specs(_settings), *ASSETS],
     asset_checks=checks.CHECKS,
-    jobs=[schedules.hourly_assets, checks.stream_checks, retention.retention, checkpoint.checkpoint_reset],
-    schedules=[schedules.every_hour, schedules.repair_hours, checks.every_hour, retention.schedule(_settings)],
+    jobs=[
+        schedules.hourly_assets,
+        schedules.daily_assets,
+        checks.stream_checks,
+        retention.retention,
+        checkpoint.checkpoint_reset,
+    ],
+    schedules=[
+        schedules.every_hour,
+        schedules.every_day,
+        schedules.repair_hours,
+        checks.every_hour,
+        retention.schedule(_settings),
+    ],
     sensors=[health.stream_health],
     resources={"store": Store()},
 )

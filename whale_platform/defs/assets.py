@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import dagster as dg
 
 from whale_platform.defs.external import OWNERS
-from whale_platform.defs.partitions import HOURS, hours_of
+from whale_platform.defs.partitions import DAYS, HOURS, hours_of
 from whale_platform.defs.store import Store
-from whale_platform.reports import hourly, pictures, whales
+from whale_platform.reports import daily, hourly, pictures, whales
+from whale_platform.settings import Settings
 from whale_platform.stores import rollups as rollup_table
 from whale_platform.stores import whale_reports as report_table
 
@@ -73,10 +74,43 @@ def whale_reports(context: dg.AssetExecutionContext, store: Store) -> dg.Materia
     )
 
 
+@dg.asset(
+    partitions_def=DAYS,
+    deps=[hourly_rollups, whale_reports],
+    group_name="reports",
+    kinds={"html", "markdown"},
+    owners=OWNERS,
+)
+def daily_market_report(context: dg.AssetExecutionContext, store: Store) -> dg.MaterializeResult[None]:
+    """A day's market and whales as one HTML file and as Markdown, in `HOME/reports`; made from the hours' rows."""
+    hours, dsn = hours_of(context), store.dsn()
+    rows, reports = rollup_table.read(dsn, hours), report_table.read(dsn, hours)
+    text = daily.markdown(hours.start.date(), rows, reports)
+    folder = Settings().home.resolve() / "reports"
+    folder.mkdir(parents=True, exist_ok=True)
+    page = folder / f"market-{context.partition_key}.html"
+    for path, content in (
+        (page, daily.html(f"Market report {context.partition_key}", text)),
+        (page.with_suffix(".md"), text),
+    ):
+        fresh = path.with_name(f"{path.name}.new")
+        fresh.write_text(content)
+        fresh.replace(path)
+    return dg.MaterializeResult(
+        metadata={
+            "hours": len({row.hour for row in rows}),
+            "trades": sum(row.trade_count for row in rows),
+            "whales": sum(row.whales for row in reports),
+            "page": dg.MetadataValue.path(str(page)),
+            "report": dg.MetadataValue.md(text),
+        }
+    )
+
+
 def _picture(title: str, unit: str, series: pictures.Series) -> dict[str, dg.MetadataValue[str]]:
     if not any(series.values()):
         return {}
     return {"picture": dg.MetadataValue.md(pictures.inline(pictures.bars(title, unit, series), title))}
 
 
-ASSETS: Sequence[dg.AssetsDefinition] = (hourly_rollups, whale_reports)
+ASSETS: Sequence[dg.AssetsDefinition] = (hourly_rollups, whale_reports, daily_market_report)

@@ -5,6 +5,7 @@ import dagster as dg
 from whale_platform.stores.assets import Hours
 
 HOURS = dg.HourlyPartitionsDefinition(start_date="2024-01-01-00:00", timezone="UTC")
+DAYS = dg.DailyPartitionsDefinition(start_date="2024-01-01", timezone="UTC")
 
 
 def hours_of(context: dg.AssetExecutionContext) -> Hours:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from whale_platform.defs.assets import hourly_rollups, whale_reports
+from whale_platform.defs.assets import daily_market_report, hourly_rollups, whale_reports
 from whale_platform.defs.partitions import HOURS
 from whale_platform.defs.store import Store
 from whale_platform.stores import rollups
@@ -33,6 +33,20 @@ every_hour = dg.build_schedule_from_partitioned_job(
     minute_of_hour=MINUTES_PAST,
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description=f"Makes each hour {MINUTES_PAST} minutes after its end.",
+)
+
+
+daily_assets = dg.define_asset_job(
+    "daily_assets", selection=[daily_market_report], description="Makes the market report of the chosen days."
+)
+
+every_day = dg.build_schedule_from_partitioned_job(
+    daily_assets,
+    name="every_day",
+    hour_of_day=0,
+    minute_of_hour=33,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Makes yesterday's market report, after its last hour has been made and repaired.",
 )
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 
 Series = Mapping[str, Sequence[tuple[datetime, float]]]
 BAR_DAYS = 0.8 / 24
+COLOURS = {"bought": "#2da44e", "sold": "#cf222e"}  # others take the library's own
 
 
 def bars(title: str, unit: str, series: Series) -> bytes:
@@ -26,7 +27,8 @@ def bars(title: str, unit: str, series: Series) -> bytes:
         for (hour, value), bottom in zip(points, bottoms, strict=True):
             heights[hour, value < 0] = bottom + value
         days = [date2num(hour) for hour, _ in points]
-        axes.bar(days, [value for _, value in points], BAR_DAYS, bottom=bottoms, label=name, align="edge")
+        values, colour = [value for _, value in points], COLOURS.get(name)
+        axes.bar(days, values, BAR_DAYS, bottom=bottoms, label=name, align="edge", color=colour)
     axes.set_title(title, loc="left")
     axes.set_ylabel(unit)
     axes.axhline(0, color="black", linewidth=0.5)

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A Markdown table; every column but the first is aligned right."""
-    lines = [_line(head), _line(["---", *["---:"] * (len(head) - 1)])]
+    lines = [_line(head), _line([":---", *["---:"] * (len(head) - 1)])]
     return "\n".join([*lines, *(_line([str(cell) for cell in row]) for row in rows)])
 
 

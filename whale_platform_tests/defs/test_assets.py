@@ -8,7 +8,7 @@ import pytest
 
 from whale_platform.definitions import defs
 from whale_platform.defs import schedules
-from whale_platform.defs.assets import ASSETS, hourly_rollups, whale_reports
+from whale_platform.defs.assets import daily_market_report, hourly_rollups, whale_reports
 from whale_platform.defs.external import specs
 from whale_platform.defs.schedules import RANGE, stretches
 from whale_platform.defs.store import Store
@@ -32,12 +32,17 @@ def stream(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> st
 def run(first: str, last: str) -> dg.ExecuteInProcessResult:
     """One run over the hours from `first` to `last`."""
     return dg.materialize(
-        [*ASSETS], tags={f"{RANGE}start": first, f"{RANGE}end": last}, resources={"store": Store()}, partition_key=None
+        [hourly_rollups, whale_reports],
+        tags={f"{RANGE}start": first, f"{RANGE}end": last},
+        resources={"store": Store()},
+        partition_key=None,
     )
 
 
 def test_one_hour_is_made_with_a_report_a_picture_and_its_run(stream: str) -> None:
-    done = dg.materialize([*ASSETS], partition_key="2024-08-08-13:00", resources={"store": Store()})
+    done = dg.materialize(
+        [hourly_rollups, whale_reports], partition_key="2024-08-08-13:00", resources={"store": Store()}
+    )
     assert query(stream, "SELECT DISTINCT hour, run_id FROM hourly_rollups") == [(START + HOUR, done.run_id)]
     assert query(stream, "SELECT symbol, whales FROM whale_reports ORDER BY 1") == [("BTCUSDT", 0), ("ETHUSDT", 1)]
     told = {
@@ -56,6 +61,16 @@ def test_a_range_is_one_run_and_making_it_twice_changes_nothing(stream: str) -> 
     assert len(before) == 6
     assert run("2024-08-08-12:00", "2024-08-10-11:00").success
     assert sorted(query(stream, numbers)) == before
+
+
+def test_a_days_report_is_one_page_that_needs_nothing_else(stream: str, tmp_path: Path) -> None:
+    run("2024-08-08-12:00", "2024-08-08-14:00")
+    dg.materialize([daily_market_report], partition_key="2024-08-08", resources={"store": Store()})
+    page = (tmp_path / "reports" / "market-2024-08-08.html").read_text()
+    assert "in 3 of 24 hours. 1 whales moved $123,675; they bought $123,675 more" in page
+    assert page.count('<img src="data:image/png;base64,') == 2
+    assert "<td>binance BTCUSDT</td>" in page
+    assert not any(word in page for word in ("http://", "https://", "<script", "<link"))
 
 
 def repairs() -> list[tuple[str, str]]:

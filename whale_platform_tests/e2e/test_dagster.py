@@ -52,6 +52,7 @@ def test_dagster_runs_beside_the_stream_and_outlives_kill_9(platform: Platform) 
         'repositoryLocationName: "whale_platform"}) {... on Schedules {results {name scheduleState {status}}}}}',
     )
     assert {one["name"]: one["scheduleState"]["status"] for one in schedules["schedulesOrError"]["results"]} == {
+        "every_day": "RUNNING",
         "every_hour": "RUNNING",
         "checks_every_hour": "RUNNING",
         "repair_hours": "RUNNING",

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from whale_platform.reports import hourly, pictures, tables, whales
+from whale_platform.reports import daily, hourly, pictures, tables, whales
 from whale_platform.stores.rollups import Rollup
 from whale_platform.stores.whale_reports import WhaleReport
 
@@ -111,3 +111,10 @@ def test_prices_keep_their_digits(value: str | None, text: str) -> None:
 
 def test_a_bar_in_a_name_does_not_break_the_table() -> None:
     assert tables.table(["a|b"], [["c"]]).splitlines()[0] == r"| a\|b |"
+
+
+def test_a_day_without_trades_says_so_and_a_page_escapes() -> None:
+    assert daily.markdown(NOON.date(), [], []) == "# Market report 2024-08-08\n\nNo trades on this day."
+    page = daily.html("a<b", "# x\n\n<script>alert(1)</script>")
+    assert "<title>a&lt;b</title>" in page
+    assert "<script>" not in page

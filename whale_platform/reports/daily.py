@@ -1,0 +1,60 @@
+"""A day of the market for people: one Markdown text with its pictures inside, and the same as one HTML file.
+
+Self-contained: no script, no style sheet and no picture is fetched, so it can be mailed and kept.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from html import escape
+
+from markdown_it import MarkdownIt
+
+from whale_platform.reports import hourly, pictures, whales
+from whale_platform.reports.tables import money
+from whale_platform.stores.rollups import Rollup
+from whale_platform.stores.whale_reports import WhaleReport
+
+_STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 1000px; margin: 2rem auto; padding: 0 1rem; color: #1b1f24 }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: 13px }
+th, td { padding: .3rem .6rem; border-bottom: 1px solid #d8dee4; white-space: nowrap }
+img { max-width: 100% }
+@media (prefers-color-scheme: dark) {
+  body { background: #0d1117; color: #e6edf3 } th, td { border-color: #30363d } img { background: #fff }
+}
+"""
+
+
+def markdown(day: date, rollups: Sequence[Rollup], reports: Sequence[WhaleReport]) -> str:
+    """The report of one day (UTC) from its hours' rows."""
+    if not rollups:
+        return f"# Market report {day}\n\nNo trades on this day."
+    traded = len({(row.exchange, row.symbol) for row in rollups})
+    whale_usd = sum((row.notional_usd for row in reports), Decimal(0))
+    flow = sum((row.net_flow_usd for row in reports), Decimal(0))
+    parts = [
+        f"# Market report {day}",
+        f"{sum(row.trade_count for row in rollups):,} trades of {traded} symbols in "
+        f"{len({row.hour for row in rollups})} of 24 hours. {sum(row.whales for row in reports):,} whales moved "
+        f"{money(whale_usd)}; they {'bought' if flow >= 0 else 'sold'} {money(abs(flow))} more than they "
+        f"{'sold' if flow >= 0 else 'bought'}.",
+        "## The market",
+        pictures.inline(pictures.bars("Notional by hour", "millions", hourly.notional_by_hour(rollups)), "notional"),
+        hourly.markdown(rollups),
+        "## Whales",
+    ]
+    if whale_usd:
+        flow_picture = pictures.bars("Whale flow by hour", "million dollars", whales.flow_by_hour(reports))
+        parts.append(pictures.inline(flow_picture, "whale flow"))
+    return "\n\n".join([*parts, whales.markdown(reports)])
+
+
+def html(title: str, text: str) -> str:
+    """`text` (Markdown) as one page."""
+    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head>'
+        f"<body>{body}</body></html>\n"
+    )
