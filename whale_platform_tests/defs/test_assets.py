@@ -69,7 +69,7 @@ def test_a_days_report_is_one_page_that_needs_nothing_else(stream: str, tmp_path
     page = (tmp_path / "reports" / "market-2024-08-08.html").read_text()
     assert "in 3 of 24 hours. 1 whales moved $123,675; they bought $123,675 more" in page
     assert page.count('<img src="data:image/png;base64,') == 2
-    assert "<td>binance BTCUSDT</td>" in page
+    assert ">binance BTCUSDT</td>" in page
     assert not any(word in page for word in ("http://", "https://", "<script", "<link"))
 
 
