@@ -96,7 +96,9 @@ def serve(name: str, kind: str) -> None:
             print(f"line {count} {'x' * 40}", flush=False)
             count += 1
         sys.stdout.flush()
-        (home / "count").write_text(str(count))
+        fresh = home / "count.new"
+        fresh.write_text(str(count))
+        fresh.replace(home / "count")  # whoever reads it never sees it empty
         time.sleep(0.05)
     with (home / "order").open("a") as log:
         log.write(f"stop {name}\n")
