@@ -6,6 +6,7 @@ SIGTERM stops it cleanly in about half a second (exit code 143).
 """
 
 import base64
+import itertools
 import shutil
 import signal
 import subprocess
@@ -100,8 +101,7 @@ def _format(settings: Settings, folder: Path) -> None:
     unfinished = folder / "data.new"
     shutil.rmtree(unfinished, ignore_errors=True)
     _configure(settings, folder / "format.properties", unfinished)
-    cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    storage_tool = [*_java(settings, folder), "kafka.tools.StorageTool", "format", "--cluster-id", cluster_id]
+    storage_tool = [*_java(settings, folder), "kafka.tools.StorageTool", "format", "--cluster-id", _cluster_id()]
     done = subprocess.run(
         [*storage_tool, "--config", str(folder / "format.properties")], capture_output=True, text=True, timeout=120
     )
@@ -112,6 +112,12 @@ def _format(settings: Settings, folder: Path) -> None:
         )
         raise EmbeddedError(f"Kafka's storage could not be formatted in {folder}: {reason}")
     unfinished.rename(folder / "data")
+
+
+def _cluster_id() -> str:
+    """A random UUID in Kafka's form; never one that begins with "-", which its tools take for an option (1 in 64)."""
+    made = (base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=") for _ in itertools.count())
+    return next(cluster_id for cluster_id in made if not cluster_id.startswith("-"))
 
 
 def _serves(process: psutil.Process, folder: Path) -> bool:

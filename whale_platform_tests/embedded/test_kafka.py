@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 import psutil
@@ -88,6 +89,14 @@ def test_a_half_made_format_is_made_anew(settings: Settings) -> None:
     assert "cluster.id=" in first
     kafka.prepare(settings)
     assert meta.read_text() == first
+
+
+def test_no_cluster_id_looks_like_an_option(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = iter([uuid.UUID(bytes=b"\xf8" * 16), uuid.UUID(bytes=b"\xfb" * 16), uuid.UUID(bytes=b"\x10" * 16)])
+    monkeypatch.setattr(uuid, "uuid4", lambda: next(drawn))
+    kafka.prepare(settings)
+    meta = (settings.home / "kafka" / "data" / "meta.properties").read_text()
+    assert "cluster.id=EBAQEBAQEBAQEBAQEBAQEA" in meta.replace("\\", "")
 
 
 def test_a_format_that_fails_is_one_line(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
