@@ -6,6 +6,7 @@ killed once is back almost at once, one that can't start costs a start every `ca
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +26,13 @@ class Backoff:
     cap_s: float = 10.0
     healthy_after_s: float = 5.0
 
+    def short_lives(self, runs: Sequence[Run]) -> int:
+        """How many of the last of `runs` (oldest first) were shorter than `healthy_after_s`."""
+        return sum(1 for _ in takewhile(lambda run: run.ended - run.started < self.healthy_after_s, reversed(runs)))
+
     def delay(self, runs: Sequence[Run]) -> float:
         """Seconds to wait after the end of the last of `runs` (oldest first); 0 where there is none."""
         if not runs:
             return 0.0
-        short = 0
-        for run in reversed(runs):
-            if run.ended - run.started >= self.healthy_after_s:
-                break
-            short += 1
+        short = self.short_lives(runs)
         return float(min(self.cap_s, self.first_s * 2.0 ** min(max(short - 1, 0), 32)))

@@ -1,8 +1,4 @@
-"""One service under supervision: everything seen and remembered of it, and the acts on it.
-
-Signs of life are counted on the monotonic clock, at the moment a *new* beat or a true check was seen: a wall clock
-that is set back or forward neither kills a service nor hides a dead one.
-"""
+"""One service under supervision: what is remembered of it, and the acts on it. What is seen of it: signs.py."""
 
 import signal
 import threading
@@ -12,17 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from whale_platform.supervision import beat as beats
 from whale_platform.supervision import codes
 from whale_platform.supervision.backoff import Run
-from whale_platform.supervision.decide import Shown, View
+from whale_platform.supervision.decide import Kill, Shown, Start, View, Wait, decide
 from whale_platform.supervision.logkeeper import LogKeeper, last_line
 from whale_platform.supervision.process import ManagedProcess
+from whale_platform.supervision.signs import Signs
 from whale_platform.supervision.spec import Blocked, Spec
 
 REMEMBERED = 20
-UNANSWERED_S = 6.0
-PROBE_S = (0.2, 2.0)
 
 
 @dataclass(slots=True)
@@ -35,7 +29,7 @@ class Prepared:
 
 
 class Member:
-    """State and acts of one service. Only `_probe` and `_prepare` run outside the main thread."""
+    """State and acts of one service. Only `_prepare` runs outside the main thread."""
 
     def __init__(self, spec: Spec, home: Path, keeper: LogKeeper, clock: Callable[[], float] = time.monotonic) -> None:
         self.spec = spec
@@ -49,35 +43,36 @@ class Member:
         self._reason = ""
         self._prepared: Prepared | None = None
         self._born = 0.0
-        self._sign: float | None = None
-        self._beat: beats.Beat | None = None
-        self._answered: float | None = None
+        self._signs = Signs(spec, home, clock)
+        self._restart_by: float | None = None
+        self._draining = False
+
+    @property
+    def short_lives(self) -> int:
+        """How many of the last lives in a row were short."""
+        return self.spec.backoff.short_lives(self._runs)
 
     def look(self) -> None:
         """Take in what has happened since the last look: an exit, a beat, an answer."""
         process = self.process
         if process is None:
             return
-        beat = beats.read(self._home, self.spec.name) if self.spec.beats else None
-        if beat is not None and beat.pid == process.pid and (self._beat is None or beat.at != self._beat.at):
-            self._beat, self._sign = beat, self._clock()
-        if self._answered is not None:
-            self._sign = max(self._sign or 0.0, self._answered)
+        if self._draining:
+            self.stop()
+        self._signs.look()
         code = process.poll()
         if code is not None:
             self._ended(code)
 
     def view(self, missing: tuple[str, ...]) -> View:
         """What `decide` is to see, given which needs are not ready."""
-        says, detail = self._says()
+        says, detail = self._signs.says()
         return View(
             now=self._clock(),
             alive=self.process is not None,
             says=says,
             detail=detail,
-            quiet_until=self._born + self.spec.start_within_s
-            if self._sign is None
-            else self._sign + self.spec.silent_after_s,
+            quiet_until=self._signs.quiet_until(),
             preparing=self._prepared is not None,
             done=self._done,
             blocked=self._blocked,
@@ -117,11 +112,48 @@ class Member:
             self.process.end_group()
             self._ended(self.process.poll(), reason)
 
+    def turn(self, missing: tuple[str, ...] = ()) -> tuple[Shown, str]:
+        """Decide and act once; returns what to show of it and why."""
+        self.go_on()
+        if self._restart_by is not None:
+            return self._go_on_restarting(self._restart_by)
+        match decide(self.view(missing)):
+            case Start():
+                self.begin()
+                return "starting", ""
+            case Kill(reason):
+                self.kill(reason)
+                return "backoff", reason
+            case Wait(state, detail):
+                return state, detail
+
+    def restart(self) -> None:
+        """Stop it and start it anew, forgiving what it failed or was blocked by; `turn` does the rest."""
+        self._restart_by = self._clock() + self.spec.stop_grace_s
+        self.stop()
+
     def stop(self) -> None:
-        """Ask it to end; `look` sees when it has."""
-        if self.process is not None:
-            self.process.signal(self.spec.stop_signal)
-            self.process.signal(signal.SIGCONT)
+        """Ask it to end, after its drain where it has one; `look` sees when it has."""
+        if self.process is None:
+            return
+        if self.spec.drain is not None and not self.spec.drain():
+            self._draining = True
+            return
+        self._draining = False
+        self.process.signal(self.spec.stop_signal)
+        self.process.signal(signal.SIGCONT)
+
+    def end(self, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """Stop it and wait until it has ended; killed after its grace. `meanwhile` is called often."""
+        self.stop()
+        deadline = time.monotonic() + self.spec.stop_grace_s
+        while self.process is not None:
+            if time.monotonic() >= deadline:
+                self.kill("did not end in time")
+                break
+            time.sleep(0.02)
+            self.look()
+            meanwhile()
 
     def forgive(self) -> None:
         """Forget failures, and success: the next decision is to start."""
@@ -130,9 +162,7 @@ class Member:
 
     def excuse_silence(self) -> None:
         """The watcher itself was away: silence until now proves nothing."""
-        now = self._clock()
-        self._sign = now if self._sign is not None else None
-        self._born = now if self._sign is None else self._born
+        self._signs.excuse_silence()
 
     def published(self, state: Shown, detail: str) -> dict[str, Any]:
         """Its entry in supervisor.json. `started`: epoch seconds, null while not running."""
@@ -146,46 +176,38 @@ class Member:
             "detail": detail,
         }
 
-    def _says(self) -> tuple[Shown, str]:
-        if self.spec.beats:
-            if self._beat is None:
-                return "starting", ""
-            known: dict[str, Shown] = {
-                "ready": "ready",
-                "degraded": "degraded",
-                "blocked": "blocked",
-                "stopping": "stopped",
-            }
-            return known.get(self._beat.state, "starting"), self._beat.detail
-        if self._answered is None:
-            return "starting", ""
-        quiet = self._clock() - self._answered
-        return ("ready", "") if quiet < UNANSWERED_S else ("degraded", f"has not answered for {quiet:.0f} s")
+    def _go_on_restarting(self, by: float) -> tuple[Shown, str]:
+        if self.process is None:
+            self._restart_by = None
+            self.forgive()
+        elif self._clock() >= by:
+            self.kill("did not end in time")
+        return "starting", "restarting"
 
     def _spawn(self) -> None:
-        self._beat, self._sign, self._answered = None, None, None
+        self._draining = False
         self.starts += 1
         self._born = self._clock()
+        self._signs = Signs(self.spec, self._home, self._clock)
         process = ManagedProcess(
             self.spec.name, self.spec.command(), self.spec.env, self._home, self._keeper.output(self.spec.name)
         )
         self.process = process
         self._keeper.guard(process.pid)
-        if self.spec.ready is not None:
-            threading.Thread(
-                target=self._probe, args=(process, self.spec.ready), name=f"probe-{self.spec.name}", daemon=True
-            ).start()
+        self._signs.watch(process)
 
     def _ended(self, code: int | None, reason: str = "") -> None:
         process, self.process = self.process, None
         assert process is not None
+        self._signs.forget()
         process.end_group()
         self._keeper.release(process.pid)
         self.last_exit = code
         if self.spec.one_shot and code == codes.CLEAN:
             self._done = True
             return
-        said = self._beat.detail if self._beat is not None and self._beat.state == "blocked" else ""
+        beat = self._signs.beat
+        said = beat.detail if beat is not None and beat.state == "blocked" else ""
         said = said or last_line(self._keeper.path(self.spec.name))
         self._remember(code, reason or f"{exit_text(code)}{': ' if said else ''}{said}")
         if code == codes.BLOCKED:
@@ -202,13 +224,6 @@ class Member:
         except Exception as error:  # noqa: BLE001 one service's failure to prepare must not end the supervisor
             prepared.error, prepared.blocked = str(error) or type(error).__name__, isinstance(error, Blocked)
         prepared.done = True
-
-    def _probe(self, process: ManagedProcess, ready: Callable[[], bool]) -> None:
-        while self.process is process:
-            answered = ready()
-            if answered and self.process is process:
-                self._answered = self._clock()
-            time.sleep(PROBE_S[answered])
 
 
 def exit_text(code: int | None) -> str:

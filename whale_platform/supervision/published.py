@@ -1,5 +1,6 @@
 """The supervisor's two files for everyone else: the state it publishes and the requests it takes. Cheap to import."""
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,23 @@ def requests_folder(home: Path) -> Path:
 
 
 def request_restart(home: Path, service: str) -> None:
-    """Ask the supervisor of `home` to stop and start one service, forgiving what it was blocked by."""
+    """Ask whoever keeps `service` alive to stop and start it, forgiving what it was blocked by."""
     path = requests_folder(home) / service
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
+
+
+def take_restart(home: Path, service: str) -> bool:
+    """Whether a restart of `service` was asked for; taken once."""
+    try:
+        (requests_folder(home) / service).unlink()
+    except OSError:
+        return False
+    return True
+
+
+def forget_requests(home: Path) -> None:
+    """Drop what was asked of an earlier supervisor."""
+    with contextlib.suppress(OSError):
+        for request in requests_folder(home).iterdir():
+            request.unlink()

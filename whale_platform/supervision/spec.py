@@ -1,6 +1,6 @@
 """What a service is to its supervisor: how it starts, when it is ready, how it stops. Data only.
 
-Whoever supervises (this package's loop today) needs nothing else to know a service.
+Whoever supervises (the supervisor's loop, or a shift in Dagster) needs nothing else to know a service.
 """
 
 import signal
@@ -23,6 +23,8 @@ class Spec:
     raises counts as a failed start. `ready`: True once the service answers; must return within some seconds and not
     raise; needed exactly where `beats` is false and the service is not `one_shot`. Without a sign of life (a beat, or
     `ready` being true) for `silent_after_s` the service is killed; before the first sign it has `start_within_s`.
+    `drain`: asked again and again once the service is to end; the service is told when it is true. It has
+    `stop_grace_s` for both.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Spec:
     needs: tuple[str, ...] = ()
     prepare: Callable[[], None] | None = None
     ready: Callable[[], bool] | None = None
+    drain: Callable[[], bool] | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     stop_grace_s: float = 5.0
     one_shot: bool = False

@@ -17,11 +17,11 @@ from typing import Any
 import structlog
 
 from whale_platform.supervision import beat, leash, leftovers
-from whale_platform.supervision.decide import WORKS, Kill, Shown, Start, Wait, decide
+from whale_platform.supervision.decide import WORKS, Shown
 from whale_platform.supervision.lease import Lease
 from whale_platform.supervision.logkeeper import LogKeeper
 from whale_platform.supervision.member import Member
-from whale_platform.supervision.published import SUPERVISOR, requests_folder, state_path
+from whale_platform.supervision.published import SUPERVISOR, forget_requests, state_path, take_restart
 from whale_platform.supervision.spec import Spec
 
 TURN_S = 0.1
@@ -48,7 +48,6 @@ class Supervisor:
         self._stopping = False
         self._shown: dict[str, tuple[Shown, str]] = {}
         self._published = 0.0
-        self._restarting: dict[str, float] = {}
 
     def run(self) -> None:
         """Until SIGTERM, SIGINT or the leash; then stop everything. Raises LeaseRefused where one is at work."""
@@ -60,9 +59,7 @@ class Supervisor:
         killed = leftovers.end(self._home)
         if killed:
             self._log.warning("ended leftovers of an earlier run", pids=killed)
-        with contextlib.suppress(OSError):
-            for request in requests_folder(self._home).iterdir():
-                request.unlink()
+        forget_requests(self._home)
         self._keeper = self._make_keeper(self._home, [spec.name for spec in self._specs])
         self._members = {spec.name: Member(spec, self._home, self._keeper) for spec in self._specs}
         self._log.info("started", pid=os.getpid(), home=str(self._home))
@@ -89,55 +86,20 @@ class Supervisor:
             self._publish()
 
     def _turn(self, member: Member) -> None:
-        name = member.spec.name
-        member.go_on()
-        if name in self._restarting:
-            self._restart(member)
-            return
         missing = tuple(need for need in member.spec.needs if self._shown.get(need, ("waiting", ""))[0] not in WORKS)
-        match decide(member.view(missing)):
-            case Start():
-                self._show(name, "starting", "")
-                member.begin()
-            case Kill(reason):
-                self._log.error("killing", target=name, reason=reason)
-                member.kill(reason)
-                self._show(name, "backoff", reason)
-            case Wait(state, detail):
-                self._show(name, state, detail)
-
-    def _restart(self, member: Member) -> None:
-        name = member.spec.name
-        if member.process is None:
-            del self._restarting[name]
-            member.forgive()
-        elif time.monotonic() >= self._restarting[name]:
-            member.kill("did not end in time")
+        self._show(member.spec.name, *member.turn(missing))
 
     def _take_requests(self) -> None:
-        with contextlib.suppress(OSError):
-            for request in requests_folder(self._home).iterdir():
-                request.unlink()
-                if request.name in self._members:
-                    member = self._members[request.name]
-                    self._log.info("restart asked for", target=request.name)
-                    self._restarting[request.name] = time.monotonic() + member.spec.stop_grace_s
-                    self._show(request.name, "starting", "restarting")
-                    member.stop()
+        for name, member in self._members.items():
+            if take_restart(self._home, name):
+                self._log.info("restart asked for", target=name)
+                member.restart()
 
     def _stop_all(self) -> None:
         self._stopping = True
         for member in reversed(self._members.values()):
             self._show(member.spec.name, self._shown.get(member.spec.name, ("stopped", ""))[0], "")
-            member.stop()
-            deadline = time.monotonic() + member.spec.stop_grace_s
-            while member.process is not None:
-                if time.monotonic() >= deadline:
-                    member.kill("did not end in time")
-                    break
-                time.sleep(0.02)
-                member.look()
-                self._publish()
+            member.end(self._publish)
             self._show(member.spec.name, "stopped", "")
         self._publish(force=True)
 
