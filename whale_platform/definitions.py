@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from whale_platform.defs import checkpoint, checks, health, retention, schedules
+from whale_platform.defs import checkpoint, checks, controls, health, retention, schedules, shifts
 from whale_platform.defs.assets import ASSETS
 from whale_platform.defs.external import specs
 from whale_platform.defs.store import Store
@@ -13,6 +13,8 @@ defs = dg.Definitions(
     assets=[*specs(_settings), *ASSETS],
     asset_checks=checks.CHECKS,
     jobs=[
+        *shifts.JOBS.values(),
+        *controls.JOBS,
         schedules.hourly_assets,
         schedules.daily_assets,
         checks.stream_checks,
@@ -26,6 +28,6 @@ defs = dg.Definitions(
         checks.every_hour,
         retention.schedule(_settings),
     ],
-    sensors=[health.stream_health],
+    sensors=[*shifts.SENSORS, health.stream_health],
     resources={"store": Store()},
 )

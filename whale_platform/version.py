@@ -8,22 +8,26 @@ from pathlib import Path
 from whale_platform import __version__
 
 ROOT = Path(__file__).resolve().parent.parent
+ROOT_PACKAGE = Path(__file__).resolve().parent.name
 
 
 @cache
 def code_version() -> str:
     """Such as `1a2b3c4d`, `1a2b3c4d-dirty` (uncommitted changes), or `0.1.0` outside a checkout."""
+    return _git("describe", "--always", "--dirty", "--abbrev=8", "--exclude=*") or __version__
+
+
+def deployed_code() -> str:
+    """Changes exactly when other code of this package is checked out or committed; asked anew at each call."""
+    return _git("rev-parse", "--short", f"HEAD:{ROOT_PACKAGE}") or __version__
+
+
+def _git(*words: str) -> str:
     try:
-        commit = subprocess.run(
-            ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=8", "--exclude=*"],
-            capture_output=True,
-            text=True,
-            timeout=5,
-            check=True,
-        )
+        done = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, timeout=5, check=True)
     except (OSError, subprocess.SubprocessError):
-        return __version__
-    return commit.stdout.strip() or __version__
+        return ""
+    return done.stdout.strip()
 
 
 def new_run_id(service: str) -> str:

@@ -7,12 +7,13 @@ import time
 from typing import Any
 
 from whale_platform.homes import Home
-from whale_platform.supervision import beat, lease
-from whale_platform.supervision.published import SUPERVISOR, read_state
+from whale_platform.supervision import beat, desired, lease
+from whale_platform.supervision.published import SUPERVISOR, read_shift, read_state
 
 ALL_READY, NOT_RUNNING, NOT_READY = 0, 3, 4
 HUNG_S = 10.0
 WORKS = frozenset({"ready", "degraded"})
+AS_WANTED = WORKS | {"stopped"}
 
 
 def snapshot(home: Home) -> dict[str, Any]:
@@ -26,9 +27,11 @@ def snapshot(home: Home) -> dict[str, Any]:
     published = read_state(home.path) or {}
     if pid is not None and published.get("pid") != pid:
         published = {}  # the last supervisor's: this one is only starting
-    services = {
-        name: _service(home, name, entry, now, pid is not None) for name, entry in published.get("services", {}).items()
+    entries = {
+        **published.get("services", {}),
+        **{name: _shift(home, name) for name in published.get("in_dagster", ())},
     }
+    services = {name: _service(home, name, entry, now, pid is not None) for name, entry in entries.items()}
     silent = now - float(published.get("at", now))
     return {
         "home": str(home.path),
@@ -43,12 +46,23 @@ def snapshot(home: Home) -> dict[str, Any]:
 
 
 def exit_code(state: dict[str, Any]) -> int:
-    """0 all ready, 3 not running, 4 something is not ready."""
+    """0 all ready or stopped as wanted, 3 not running, 4 something is not ready."""
     if not state["running"]:
         return NOT_RUNNING
     hung = state["supervisor"]["silent_s"] > HUNG_S
-    ready = state["services"] and all(service["state"] in WORKS for service in state["services"].values())
+    ready = state["services"] and all(service["state"] in AS_WANTED for service in state["services"].values())
     return ALL_READY if ready and not hung and not state["stopping"] else NOT_READY
+
+
+def _shift(home: Home, name: str) -> dict[str, Any]:
+    """The entry of a service that Dagster keeps alive."""
+    published = read_shift(home.path, name)
+    if published is not None:
+        entry: dict[str, Any] = published["service"]
+        return entry
+    wanted = desired.read(home.path, name)
+    state, detail = ("waiting", "for Dagster") if wanted.running else ("stopped", f"by {wanted.by}")
+    return {"state": state, "detail": detail, "pid": None, "started": None, "restarts": 0, "last_exit": None}
 
 
 def _service(home: Home, name: str, entry: dict[str, Any], now: float, running: bool) -> dict[str, Any]:

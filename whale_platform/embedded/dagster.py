@@ -53,6 +53,7 @@ def environment(settings: Settings) -> dict[str, str]:
         **settings.environment(),
         "WHALE_DAGSTER_DSN": settings.dagster_dsn_text(),
         "DAGSTER_HOME": str(folder(settings)),
+        "MALLOC_ARENA_MAX": "1",  # many threads that wait: an arena for each would cost memory and gain nothing
         "PYTHONPATH": os.pathsep.join(part for part in (str(ROOT), os.environ.get("PYTHONPATH", "")) if part),
     }
 
@@ -85,8 +86,9 @@ def daemon_beats(settings: Settings) -> bool:
     return databases.daemon_beats(settings.dagster_dsn_text())
 
 
+CODE = "dagster-code"
 PARTS: dict[str, Callable[[Settings], bool]] = {
-    "dagster-code": code_server_answers,
+    CODE: code_server_answers,
     "dagster-web": webserver_answers,
     "dagster-daemon": daemon_beats,
 }
@@ -96,7 +98,7 @@ def program(settings: Settings, part: str) -> list[str]:
     """The real command line of one of PARTS."""
     host, workspace = ["-h", "127.0.0.1"], ["-w", str(folder(settings) / "workspace.yaml")]
     words = {
-        "dagster-code": ["dagster", "api", "grpc", "-m", DEFINITIONS, *host, "-p", str(settings.dagster_code_port)],
+        CODE: ["dagster", "api", "grpc", "-m", DEFINITIONS, *host, "-p", str(settings.dagster_code_port)],
         "dagster-web": ["dagster_webserver", *workspace, *host, "-p", str(settings.dagster_port)],
         "dagster-daemon": ["dagster._daemon", "run", *workspace],
     }

@@ -1,10 +1,12 @@
 """From settings to specs: what runs in a home, in start order (stopped in reverse: readers before servers).
 
-Few services need another to be ready: most wait inside for what they use, so that everything starts at once.
+Few services need another to be ready: most wait inside for what they use, so that everything starts at once. What
+moves the trades is kept alive by Dagster (`defs/shifts.py`), or by the supervisor itself where Dagster is left out.
 """
 
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -14,9 +16,12 @@ from whale_platform.embedded import kafka as embedded_kafka
 from whale_platform.embedded import postgres as embedded_postgres
 from whale_platform.services import ready
 from whale_platform.settings import Settings
+from whale_platform.supervision import shift
 from whale_platform.supervision.spec import Spec
 
 SIMULATED = frozenset({"simulator", "replay"})
+WORKERS = ("sink", "stream", "ingester")
+DRAIN_S = 25.0
 
 
 def wired(settings: Settings) -> Settings:
@@ -48,6 +53,7 @@ def about(settings: Settings) -> dict[str, Any]:
             **({"exchange": f"ws://127.0.0.1:{settings.simulator_port}"} if simulated else {}),
         },
         "ports": ports(settings),
+        "in_dagster": list(WORKERS) if settings.dagster else [],
     }
 
 
@@ -69,7 +75,6 @@ def specs(settings: Settings) -> list[Spec]:
     """Every service of these (wired) settings. Raises what `java_environment` raises where there is no Java."""
     env = settings.environment()
     with_java = {**env, **java.java_environment(settings.tools)}
-    simulated = settings.source in SIMULATED
     out: list[Spec] = []
     if settings.postgres_dsn is None:
         out.append(
@@ -102,25 +107,31 @@ def specs(settings: Settings) -> list[Spec]:
     out += [
         _python("topics", "broker", env, one_shot=True),
         _python("migrate", "stores.migrate", env, one_shot=True),
-        *(_dagster(settings) if settings.dagster else ()),
-        _python("sink", "sink", env, needs=("topics", "migrate")),
-        _python("stream", "stream", with_java, grace_s=10),
     ]
-    if simulated:
+    if settings.source in SIMULATED:
         out.append(_python("simulator", "simulator", env))
-    out.append(
-        _python("ingester", "ingest", env, needs=("topics", "simulator") if simulated else ("topics",), grace_s=6)
-    )
-    return out
+    return out + (_dagster(settings) if settings.dagster else [worker(settings, name) for name in WORKERS])
+
+
+def worker(settings: Settings, name: str) -> Spec:
+    """One of WORKERS. `needs` counts only under the supervisor: Dagster itself starts after them."""
+    env = settings.environment()
+    if name == "sink":
+        return _python(name, "sink", env, needs=("topics", "migrate"))
+    if name == "stream":
+        return _python(name, "stream", {**env, **java.java_environment(settings.tools)}, grace_s=10)
+    simulated = settings.source in SIMULATED
+    return _python(name, "ingest", env, needs=("topics", "simulator") if simulated else ("topics",), grace_s=6)
 
 
 def _dagster(settings: Settings) -> list[Spec]:
-    return [
-        Spec(
+    out = []
+    for name, answers in embedded_dagster.PARTS.items():
+        spec = Spec(
             name,
             partial(embedded_dagster.command, name),
             settings.environment(),
-            needs=("migrate",) if name == "dagster-code" else ("dagster-code",),
+            needs=(embedded_dagster.CODE,),
             prepare=partial(embedded_dagster.prepare, settings),
             ready=partial(answers, settings),
             stop_signal=embedded_dagster.STOP_SIGNAL,
@@ -128,8 +139,19 @@ def _dagster(settings: Settings) -> list[Spec]:
             beats=False,
             start_within_s=180,
         )
-        for name, answers in embedded_dagster.PARTS.items()
-    ]
+        out.append(spec if name != embedded_dagster.CODE else _code_server(settings, spec))
+    return out
+
+
+def _code_server(settings: Settings, spec: Spec) -> Spec:
+    """Shifts are its children: they end before it does, and begin once it is there again."""
+
+    def prepare() -> None:
+        embedded_dagster.prepare(settings)
+        shift.let_begin(settings.home)
+
+    drain = partial(shift.ask_to_end, settings.home)
+    return replace(spec, needs=("migrate",), prepare=prepare, drain=drain, stop_grace_s=DRAIN_S)
 
 
 def _python(

@@ -1,9 +1,11 @@
-"""The supervisor's two files for everyone else: the state it publishes and the requests it takes. Cheap to import."""
+"""The files of whoever keeps services alive, for everyone else: published states, requests. Cheap to import."""
 
 import contextlib
 import json
 from pathlib import Path
 from typing import Any
+
+from whale_platform.supervision import lease
 
 SUPERVISOR = "supervisor"
 
@@ -20,6 +22,26 @@ def read_state(home: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return state if isinstance(state, dict) else None
+
+
+def shift_lease(service: str) -> str:
+    """The lease that a shift of `service` holds."""
+    return f"{service}.shift"
+
+
+def shift_path(home: Path, service: str) -> Path:
+    """Where a shift publishes."""
+    return home / "run" / f"{service}.shift.json"
+
+
+def read_shift(home: Path, service: str) -> dict[str, Any] | None:
+    """What the shift at work publishes: {run_id, pid, at, service: {…}}; None where none is at work."""
+    pid = lease.holder(home, shift_lease(service))
+    try:
+        published: dict[str, Any] = json.loads(shift_path(home, service).read_text())
+    except (OSError, ValueError):
+        return None
+    return published if pid is not None and published.get("pid") == pid else None
 
 
 def requests_folder(home: Path) -> Path:

@@ -21,17 +21,29 @@ def make(tmp_path: Path, **more: object) -> Settings:
     return wired(Settings.model_validate({"home": tmp_path / "h", "tools": tmp_path / "tools", **more}))
 
 
-def test_everything_embedded_in_start_order(tmp_path: Path) -> None:
-    found = specs(make(tmp_path, source="simulator"))
+def test_dagster_is_started_after_what_it_needs_and_keeps_the_workers_alive(tmp_path: Path) -> None:
+    settings = make(tmp_path, source="simulator")
+    found = specs(settings)
     names = [spec.name for spec in found]
     dagster = ["dagster-code", "dagster-web", "dagster-daemon"]
-    assert names == ["postgres", "kafka", "topics", "migrate", *dagster, "sink", "stream", "simulator", "ingester"]
-    by_name = {spec.name: spec for spec in found}
-    assert by_name["ingester"].needs == ("topics", "simulator")
+    assert names == ["postgres", "kafka", "topics", "migrate", "simulator", *dagster]
+    assert about(settings)["in_dagster"] == ["sink", "stream", "ingester"]
     assert all(set(spec.needs) <= set(names[: names.index(spec.name)]) for spec in found)
     assert all(spec.beats or spec.one_shot or spec.ready is not None for spec in found)
-    assert by_name["sink"].command()[1:] == ("-m", "whale_platform.sink")
-    assert "JAVA_HOME" in by_name["stream"].env
+    code = found[names.index("dagster-code")]
+    assert code.drain is not None
+    assert code.drain(), "no shift is at work"
+    assert all(spec.drain is None for spec in found if spec is not code)
+
+
+def test_without_dagster_the_supervisor_keeps_the_workers_alive(tmp_path: Path) -> None:
+    settings = make(tmp_path, source="simulator", dagster=False)
+    found = {spec.name: spec for spec in specs(settings)}
+    assert list(found) == ["postgres", "kafka", "topics", "migrate", "simulator", "sink", "stream", "ingester"]
+    assert about(settings)["in_dagster"] == []
+    assert found["ingester"].needs == ("topics", "simulator")
+    assert found["sink"].command()[1:] == ("-m", "whale_platform.sink")
+    assert "JAVA_HOME" in found["stream"].env
 
 
 def test_external_servers_and_live_need_no_own(tmp_path: Path) -> None:
