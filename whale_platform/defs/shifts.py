@@ -2,7 +2,8 @@
 
 Terminating a run restarts its service; the stop job is what stops it. What is decided and why is in
 `supervision/roster.py`, what a shift does in `supervision/shift.py`; here they meet Dagster. A run says only what
-changes. While Dagster's storage is away a shift goes on and says nothing there.
+changes. While Dagster's storage is away a shift goes on and says nothing there. A shift outlives the code server that
+launched it; a new one can't reach it to terminate it, so a shift also looks for itself whether its run was ended.
 """
 
 import contextlib
@@ -22,7 +23,7 @@ from whale_platform.version import deployed_code
 
 SHIFT_S = 24 * 3600
 CODE_S, RUN_S = 30.0, 5.0
-TICK_S = 5
+TICK_S = 1  # the daemon looks every 5 s; more than that would make it every second time
 REMEMBERED = 10
 SERVICE = "whale/service"
 FINAL = (dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.FAILURE)
@@ -44,7 +45,8 @@ _held: list[Lease] = []  # let go by the end of the process, when its run has be
 
 def over(context: dg.OpExecutionContext, service: str) -> Callable[[], str | None]:
     """What ends a shift well: asked twice a second, so the dear questions are asked less often."""
-    home, parent, begun, code = Settings().home.resolve(), os.getppid(), time.monotonic(), deployed_code()
+    home, begun, code = Settings().home.resolve(), time.monotonic(), deployed_code()
+    supervisor = lease.holder(home, published.SUPERVISOR)
     asked = {"code": begun, "run": begun}
 
     def due(question: str, every_s: float) -> bool:
@@ -65,8 +67,8 @@ def over(context: dg.OpExecutionContext, service: str) -> Callable[[], str | Non
         wanted = desired.read(home, service)
         if not wanted.running:
             return f"stopped by {wanted.by}"
-        if os.getppid() != parent:
-            return "the code server is gone"
+        if supervisor is not None and lease.holder(home, published.SUPERVISOR) != supervisor:
+            return "the supervisor is gone"
         if time.monotonic() - begun > SHIFT_S:
             return "a day is over: the next shift begins afresh"
         if due("code", CODE_S) and (now := deployed_code()) != code:

@@ -87,6 +87,7 @@ def daemon_beats(settings: Settings) -> bool:
 
 
 CODE = "dagster-code"
+NICE = {"dagster-web": 10, "dagster-daemon": 5}  # people can wait, trades can't; the services are the code server's
 PARTS: dict[str, Callable[[Settings], bool]] = {
     CODE: code_server_answers,
     "dagster-web": webserver_answers,
@@ -113,8 +114,7 @@ def become(settings: Settings, argv: list[str]) -> NoReturn:
 def main(part: str) -> NoReturn:
     """`python -m whale_platform.embedded.dagster PART`: become that part, ended when the parent ends."""
     leash.die_with_parent(STOP_SIGNAL)
-    if part in ("dagster-web", "dagster-daemon"):
-        os.nice(10)  # people can wait, trades can't
+    os.nice(NICE.get(part, 0))
     settings = Settings()
     become(settings, program(settings, part))
 

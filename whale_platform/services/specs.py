@@ -144,14 +144,14 @@ def _dagster(settings: Settings) -> list[Spec]:
 
 
 def _code_server(settings: Settings, spec: Spec) -> Spec:
-    """Shifts are its children: they end before it does, and begin once it is there again."""
+    """Shifts are its children: they outlive its death, end before it is ended for good, and begin with the next."""
 
     def prepare() -> None:
         embedded_dagster.prepare(settings)
         shift.let_begin(settings.home)
 
     drain = partial(shift.ask_to_end, settings.home)
-    return replace(spec, needs=("migrate",), prepare=prepare, drain=drain, stop_grace_s=DRAIN_S)
+    return replace(spec, needs=("migrate",), prepare=prepare, drain=drain, stop_grace_s=DRAIN_S, spares_children=True)
 
 
 def _python(

@@ -62,9 +62,10 @@ def start(
         for query, version in VERSIONS.items()
     }
     running: dict[str, StreamingQuery] = {}
+    begun = time.monotonic()
     for query, build in _builders(session, settings, file, run_id).items():
         if running and settings.stream_mode == "realtime":
-            time.sleep(STAGGER_S)
+            time.sleep(max(0.0, STAGGER_S - (time.monotonic() - begun)))
         rows = build(_source(session, settings))
         writer = (
             rows.writeStream.format("kafka")

@@ -26,9 +26,9 @@ def rehearse(builders: Iterable[Callable[[], DataFrame]], stop: threading.Event)
 def _plan(builders: tuple[Callable[[], DataFrame], ...], stop: threading.Event) -> None:
     try:
         for _ in range(TIMES):
-            for build in builders:
-                build()._jdf.queryExecution().executedPlan()
             if stop.wait(EVERY_S):
                 return
+            for build in builders:
+                build()._jdf.queryExecution().executedPlan()
     except (PySparkException, Py4JError, OSError):
         return

@@ -44,7 +44,9 @@ def main(context: ServiceContext) -> int:
             return context.blocked(shortage)
         file = ThresholdFile(settings, context.log)
         file.refresh()
+        context.tell("starting", "starting the queries")
         running = queries.start(spark, settings, place, file, run_id)
+        context.tell("starting", "planning the queries")
         if settings.stream_mode == "realtime":
             rehearse(queries.rehearsals(spark, settings, file, run_id), context.stop)
         threading.Thread(target=_refresh, args=(context, file), name="thresholds", daemon=True).start()

@@ -45,7 +45,7 @@ class Member:
         self._born = 0.0
         self._signs = Signs(spec, home, clock)
         self._restart_by: float | None = None
-        self._draining = False
+        self._for_good = False
 
     @property
     def short_lives(self) -> int:
@@ -57,8 +57,6 @@ class Member:
         process = self.process
         if process is None:
             return
-        if self._draining:
-            self.stop()
         self._signs.look()
         code = process.poll()
         if code is not None:
@@ -107,9 +105,9 @@ class Member:
             self._blocked = prepared.error if prepared.blocked else None
 
     def kill(self, reason: str) -> None:
-        """End the process and its group now; it counts as a run that ended."""
+        """End the process now, and its group unless that is spared; it counts as a run that ended."""
         if self.process is not None:
-            self.process.end_group()
+            self._finish(self.process)
             self._ended(self.process.poll(), reason)
 
     def turn(self, missing: tuple[str, ...] = ()) -> tuple[Shown, str]:
@@ -133,21 +131,19 @@ class Member:
         self.stop()
 
     def stop(self) -> None:
-        """Ask it to end, after its drain where it has one; `look` sees when it has."""
-        if self.process is None:
-            return
-        if self.spec.drain is not None and not self.spec.drain():
-            self._draining = True
-            return
-        self._draining = False
-        self.process.signal(self.spec.stop_signal)
-        self.process.signal(signal.SIGCONT)
+        """Ask it to end; `look` sees when it has."""
+        if self.process is not None:
+            self.process.signal(self.spec.stop_signal)
+            self.process.signal(signal.SIGCONT)
 
     def end(self, meanwhile: Callable[[], None] = lambda: None) -> None:
-        """Stop it and wait until it has ended; killed after its grace. `meanwhile` is called often."""
-        self.stop()
+        """Stop it for good, after its drain where it has one; killed after its grace. `meanwhile` is called often."""
+        self._for_good, told = True, False
         deadline = time.monotonic() + self.spec.stop_grace_s
         while self.process is not None:
+            if not told and (self.spec.drain is None or self.spec.drain()):
+                told = True
+                self.stop()
             if time.monotonic() >= deadline:
                 self.kill("did not end in time")
                 break
@@ -185,7 +181,6 @@ class Member:
         return "starting", "restarting"
 
     def _spawn(self) -> None:
-        self._draining = False
         self.starts += 1
         self._born = self._clock()
         self._signs = Signs(self.spec, self._home, self._clock)
@@ -196,11 +191,17 @@ class Member:
         self._keeper.guard(process.pid)
         self._signs.watch(process)
 
+    def _finish(self, process: ManagedProcess) -> None:
+        if self.spec.spares_children and not self._for_good:
+            process.end_alone()
+        else:
+            process.end_group()
+
     def _ended(self, code: int | None, reason: str = "") -> None:
         process, self.process = self.process, None
         assert process is not None
         self._signs.forget()
-        process.end_group()
+        self._finish(process)
         self._keeper.release(process.pid)
         self.last_exit = code
         if self.spec.one_shot and code == codes.CLEAN:

@@ -105,7 +105,7 @@ def retry_at(runs: Sequence[Run], since: float) -> float:
             break
         begun = run.started if run.started is not None else run.ended
         lives.insert(0, backoff.Run(begun, run.ended, None))
-    return lives[-1].ended + BACKOFF.delay(lives) if lives else 0.0
+    return lives[-1].ended + BACKOFF.delay(lives) if BACKOFF.short_lives(lives) else 0.0
 
 
 def _unfinished(run: Run, holder: Holder | None, now: float) -> Wait | Reap:

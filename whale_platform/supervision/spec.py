@@ -23,8 +23,9 @@ class Spec:
     raises counts as a failed start. `ready`: True once the service answers; must return within some seconds and not
     raise; needed exactly where `beats` is false and the service is not `one_shot`. Without a sign of life (a beat, or
     `ready` being true) for `silent_after_s` the service is killed; before the first sign it has `start_within_s`.
-    `drain`: asked again and again once the service is to end; the service is told when it is true. It has
-    `stop_grace_s` for both.
+    `spares_children`: what it started outlives its death, and is ended only when it is ended for good.
+    `drain`: asked again and again once the service is to end for good, which it is told when that is true;
+    `stop_grace_s` is for both.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Spec:
     stop_grace_s: float = 5.0
     one_shot: bool = False
     beats: bool = True
+    spares_children: bool = False
     silent_after_s: float = 30.0
     start_within_s: float = 60.0
     backoff: Backoff = field(default_factory=Backoff)
