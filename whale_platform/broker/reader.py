@@ -53,6 +53,15 @@ class TopicReader:
         low, high = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=TIMEOUT_S)
         return int(low), int(high)
 
+    def place_at(self, topic: str, partition: int, timestamp_ms: int) -> int:
+        """Offset of the first message produced at or after that time; the next one to be written where none is.
+
+        Raises BrokerError where the broker is away.
+        """
+        asked = TopicPartition(topic, partition, timestamp_ms)
+        found = int(self._consumer.offsets_for_times([asked], timeout=TIMEOUT_S)[0].offset)
+        return found if found >= 0 else self.bounds(topic, partition)[1]
+
     def partitions(self, topic: str) -> list[int]:
         """Partition numbers of `topic`. Raises BrokerError where the topic is missing or the broker away."""
         meta = self._consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic]

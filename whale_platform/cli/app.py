@@ -179,8 +179,8 @@ def threshold_list(home: HomeOption = None) -> None:
     from whale_platform.cli import thresholds
     from whale_platform.cli.context import current_home, settings_of
 
-    for exchange, symbol, usd in thresholds.listed(settings_of(current_home(home))):
-        print(f"{exchange:<14} {symbol:<14} {usd:>18,f}")
+    for exchange, symbol, usd, origin in thresholds.listed(settings_of(current_home(home))):
+        print(f"{exchange:<14} {symbol:<14} {usd:>18,f}  {origin}".rstrip())
 
 
 @threshold.command("set")

@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from whale_platform.settings import Settings
 
 
-def listed(settings: "Settings") -> list[tuple[str, str, Decimal]]:
-    """(exchange, symbol, US dollars). Raises UserError where the database is away."""
+def listed(settings: "Settings") -> list[tuple[str, str, Decimal, str]]:
+    """(exchange, symbol, US dollars, who said so). Raises UserError where the database is away."""
     with _explained():
-        return thresholds.read_thresholds(settings.dsn())
+        ours = thresholds.suggested(settings.dsn())
+        rows = thresholds.read_thresholds(settings.dsn())
+    return [(*row, "suggested" if row[:2] in ours else "") for row in rows]
 
 
 def change(settings: "Settings", exchange: str, symbol: str, usd: Decimal) -> list[tuple[str, str]]:

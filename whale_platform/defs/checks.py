@@ -70,17 +70,3 @@ def no_hole_given_up(store: Store) -> dg.AssetCheckResult:
 
 
 CHECKS = (every_id_once, nothing_refused, no_hole_given_up)
-
-stream_checks = dg.define_asset_job(
-    "stream_checks",
-    selection=dg.AssetSelection.checks(*CHECKS),
-    description="Asks the stream's tables whether they are as promised.",
-)
-
-every_hour = dg.ScheduleDefinition(
-    name="checks_every_hour",
-    job=stream_checks,
-    cron_schedule="8 * * * *",
-    execution_timezone="UTC",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-)

@@ -9,6 +9,7 @@ from whale_platform.exchanges.registry import adapters
 from whale_platform.settings import Settings
 
 OWNERS = ["team:whale-platform"]
+RAW, THRESHOLDS = dg.AssetKey(["topic", RAW_TRADES]), dg.AssetKey(["table", "whale_thresholds"])
 
 
 def _spec(key: str, group: str, kinds: set[str], description: str, deps: Sequence[str] = ()) -> dg.AssetSpec:
@@ -70,11 +71,5 @@ def specs(settings: Settings) -> list[dg.AssetSpec]:
                 (WHALE_ALERTS, "Every whale once, with the threshold that applied."),
                 (INGEST_GAPS, "The ledger of holes: found, cause, repaired or explained."),
             )
-        ),
-        _spec(
-            "table/whale_thresholds",
-            "stream_tables",
-            {"postgres", "table"},
-            "US dollars from which a trade is a whale.",
         ),
     ]

@@ -5,6 +5,8 @@ Read-only questions over the hours asked for. Raises StoreAway, SchemaMismatch, 
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
+from typing import Any
 
 from whale_platform.stores.assets import Hours, fetch
 
@@ -45,6 +47,20 @@ SELECT c.exchange, c.symbol, first_id, last_id, trades::bigint, (
 FROM counted c ORDER BY 1, 2
 """
 
+_ABSURD = """
+SELECT exchange, symbol, window_start, low, high, vwap, volume FROM trade_windows
+WHERE window_start >= %(start)s AND window_start < %(end)s AND NOT (
+    low > 0 AND low <= open AND low <= close AND open <= high AND close <= high
+    AND vwap BETWEEN low * 0.999999999 AND high * 1.000000001  -- vwap is rounded
+    AND volume > 0 AND buy_volume >= 0 AND buy_volume <= volume AND high <= 2 * low)
+ORDER BY 1, 2, 3 LIMIT 100
+"""
+
+_MINUTES = """
+SELECT exchange, symbol, (extract(epoch FROM window_start) * 1000000)::bigint, trade_count, volume
+FROM trade_windows WHERE window_start >= %(start)s AND window_start < %(end)s
+"""
+
 _NEWEST = {
     "trade_windows": "SELECT max(window_start) FROM trade_windows",
     "whale_alerts": "SELECT max(event_time) FROM whale_alerts",
@@ -60,6 +76,25 @@ WHERE oid = to_regclass(%(name)s) OR oid IN (SELECT inhrelid FROM pg_inherits WH
 def contiguity(dsn: str, hours: Hours) -> list[Contiguity]:
     """Every symbol that traded in these hours."""
     return [Contiguity(*row) for row in fetch(dsn, _CONTIGUITY, {"start": hours.start, "end": hours.end})]
+
+
+def absurd(dsn: str, start: datetime, end: datetime) -> list[tuple[Any, ...]]:
+    """(exchange, symbol, window_start, low, high, vwap, volume) of windows that can't be, 100 at most.
+
+    Prices out of order or not positive, volumes likewise, or a price that doubled within a minute.
+    """
+    return fetch(dsn, _ABSURD, {"start": start, "end": end})
+
+
+def minutes(dsn: str, start: datetime, end: datetime) -> list[tuple[str, str, int, int, Decimal]]:
+    """(exchange, symbol, window_start in microseconds, trades, volume) of the windows in [start, end)."""
+    return [tuple(row) for row in fetch(dsn, _MINUTES, {"start": start, "end": end})]
+
+
+def trades(dsn: str, since: datetime) -> int:
+    """Trades in the windows that began at or after then."""
+    statement = "SELECT coalesce(sum(trade_count), 0)::bigint FROM trade_windows WHERE window_start >= %s"
+    return int(fetch(dsn, statement, (since,))[0][0])
 
 
 def refused(dsn: str) -> list[tuple[str, str, int]]:

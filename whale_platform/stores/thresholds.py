@@ -4,6 +4,7 @@ Exchange and symbol `*` mean any; who reads picks the most specific row: (exchan
 (exchange, *), (*, *). Short timeouts: a database that is away makes the reader keep what it had, not wait.
 """
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from whale_platform.stores.connection import session
@@ -18,16 +19,58 @@ def read_thresholds(dsn: str) -> list[tuple[str, str, Decimal]]:
         return [(str(exchange), str(symbol), Decimal(usd)) for exchange, symbol, usd in cursor.fetchall()]
 
 
+def suggested(dsn: str) -> set[tuple[str, str]]:
+    """The (exchange, symbol) whose threshold was suggested by the platform; all others were set by a person."""
+    with session(dsn, "whale-thresholds") as conn, conn.cursor() as cursor:
+        cursor.execute("SELECT exchange, symbol FROM whale_thresholds WHERE origin = 'suggested'")
+        return {(str(exchange), str(symbol)) for exchange, symbol in cursor.fetchall()}
+
+
 def set_threshold(dsn: str, exchange: str, symbol: str, usd: Decimal) -> None:
-    """Insert or change one row. Raises RowRefused unless 0 < usd < infinity, else as `read_thresholds`."""
+    """Insert or change one row, a person's; suggestions that it covers go.
+
+    Raises RowRefused unless 0 < usd < infinity, else as `read_thresholds`.
+    """
     with session(dsn, "whale-thresholds") as conn, conn.cursor() as cursor:
         cursor.execute(
             """
             INSERT INTO whale_thresholds (exchange, symbol, threshold_usd) VALUES (%s, %s, trim_scale(%s::numeric))
-            ON CONFLICT (exchange, symbol) DO UPDATE SET threshold_usd = excluded.threshold_usd, updated_at = now()
+            ON CONFLICT (exchange, symbol)
+            DO UPDATE SET threshold_usd = excluded.threshold_usd, updated_at = now(), origin = 'set'
             """,
             (exchange, symbol, str(usd)),
         )
+        cursor.execute(
+            """
+            DELETE FROM whale_thresholds
+            WHERE origin = 'suggested' AND %(exchange)s IN (exchange, '*') AND %(symbol)s IN (symbol, '*')
+            """,
+            {"exchange": exchange, "symbol": symbol},
+        )
+
+
+def suggest_thresholds(dsn: str, suggestions: Mapping[tuple[str, str], Decimal]) -> list[tuple[str, str]]:
+    """Replace all suggestions by these, by (exchange, symbol); returns those taken.
+
+    What a person has set stays and covers what is under it; only their ('*', '*') gives way. Raises as `set_threshold`.
+    """
+    taken = []
+    with session(dsn, "whale-thresholds") as conn, conn.cursor() as cursor:
+        cursor.execute("DELETE FROM whale_thresholds WHERE origin = 'suggested'")
+        for (exchange, symbol), usd in suggestions.items():
+            cursor.execute(
+                """
+                INSERT INTO whale_thresholds (exchange, symbol, threshold_usd, origin)
+                SELECT %(exchange)s, %(symbol)s, trim_scale(%(usd)s::numeric), 'suggested'
+                WHERE NOT EXISTS (
+                    SELECT FROM whale_thresholds WHERE (exchange, symbol) <> ('*', '*')
+                    AND exchange IN ('*', %(exchange)s) AND symbol IN ('*', %(symbol)s))
+                """,
+                {"exchange": exchange, "symbol": symbol, "usd": str(usd)},
+            )
+            if cursor.rowcount:
+                taken.append((exchange, symbol))
+    return taken
 
 
 def seed_threshold(dsn: str, usd: Decimal) -> bool:

@@ -8,7 +8,7 @@ from whale_platform.stores import readmodels
 from whale_platform.stores.connection import RowRefused
 from whale_platform.stores.rows import Origin
 from whale_platform.stores.sinkstore import Place, SinkStore
-from whale_platform.stores.thresholds import read_thresholds, set_threshold
+from whale_platform.stores.thresholds import read_thresholds, set_threshold, suggest_thresholds, suggested
 from whale_platform_tests.stores.samples import GAP, START, WHALE, WINDOW, batch_of
 
 pytestmark = pytest.mark.server
@@ -49,3 +49,30 @@ def test_a_threshold_is_a_positive_number(database: str) -> None:
             set_threshold(database, "binance", "*", Decimal(wrong))
     set_threshold(database, "binance", "BTCUSDT", Decimal("1E+5"))
     assert read_thresholds(database) == [("*", "*", Decimal(50_000)), ("binance", "BTCUSDT", Decimal(100_000))]
+
+
+def test_suggestions_replace_suggestions_and_never_what_a_person_set(database: str) -> None:
+    btc, eth, sol = ("binance", "BTCUSDT"), ("binance", "ETHUSDT"), ("binance", "SOLUSDT")
+    set_threshold(database, *btc, Decimal(7))
+    set_threshold(database, "*", "SOLUSDT", Decimal(8))
+    wanted = {btc: Decimal(1), eth: Decimal("2E+4"), sol: Decimal(3)}
+    assert suggest_thresholds(database, wanted) == [eth]
+    assert read_thresholds(database) == [
+        ("*", "*", Decimal(50_000)),
+        ("*", "SOLUSDT", Decimal(8)),
+        (*btc, Decimal(7)),
+        (*eth, Decimal(20_000)),
+    ]
+    assert suggested(database) == {eth}
+    assert suggest_thresholds(database, {("coinbase", "BTC-USD"): Decimal(5)}) == [("coinbase", "BTC-USD")]
+    assert suggested(database) == {("coinbase", "BTC-USD")}
+
+
+@pytest.mark.parametrize("place", [("binance", "ETHUSDT"), ("binance", "*"), ("*", "ETHUSDT"), ("*", "*")])
+def test_what_a_person_sets_takes_the_place_of_the_suggestions_under_it(database: str, place: tuple[str, str]) -> None:
+    suggest_thresholds(database, {("binance", "ETHUSDT"): Decimal(5), ("coinbase", "ADA-USD"): Decimal(6)})
+    set_threshold(database, *place, Decimal(9))
+    rows = {(exchange, symbol): usd for exchange, symbol, usd in read_thresholds(database)}
+    assert rows[place] == 9
+    assert ("binance", "ETHUSDT") not in suggested(database)
+    assert suggested(database) == (set() if place == ("*", "*") else {("coinbase", "ADA-USD")})

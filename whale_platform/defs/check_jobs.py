@@ -1,0 +1,21 @@
+"""All checks as one job, asked every hour."""
+
+import dagster as dg
+
+from whale_platform.defs import checks, live_checks
+
+CHECKS = (*checks.CHECKS, *live_checks.CHECKS)
+
+stream_checks = dg.define_asset_job(
+    "stream_checks",
+    selection=dg.AssetSelection.checks(*CHECKS),
+    description="Asks the stream's tables whether they are as promised.",
+)
+
+every_hour = dg.ScheduleDefinition(
+    name="checks_every_hour",
+    job=stream_checks,
+    cron_schedule="8 * * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)

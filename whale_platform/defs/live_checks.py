@@ -1,0 +1,135 @@
+"""Checks that look past the tables: at the raw trades in Kafka, at the services' heartbeats, at Dagster's own runs."""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from whale_platform.broker import recent
+from whale_platform.broker.topics import BrokerError
+from whale_platform.defs.assets import WINDOWS
+from whale_platform.defs.checks import LOOK_BACK
+from whale_platform.defs.external import RAW
+from whale_platform.defs.shifts import SERVICE
+from whale_platform.defs.store import Store
+from whale_platform.domain.names import RAW_TRADES
+from whale_platform.reports import recount
+from whale_platform.reports.recount import Difference, Total
+from whale_platform.reports.tables import percent, table
+from whale_platform.services.specs import WORKERS
+from whale_platform.settings import Settings
+from whale_platform.stores import checks as questions
+from whale_platform.supervision import beat, desired, published
+
+SETTLED = timedelta(minutes=2)
+RECOUNTED = timedelta(minutes=5)
+MOST = 5_000_000
+LAG, SILENT_S = 10_000, 30.0
+LATE_SHARE = 0.001
+STORM_SHIFTS, STORM_RESTARTS = 5, 10
+
+
+@dg.asset_check(asset=WINDOWS, description="Five settled minutes hold exactly the trades that are in Kafka.")
+def windows_hold_the_raw_trades(store: Store) -> dg.AssetCheckResult:
+    """Counts and volumes of each minute and symbol, made again from the raw topic."""
+    end = (datetime.now(UTC) - SETTLED).replace(second=0, microsecond=0)
+    start = end - RECOUNTED
+    since_ms = int((start - SETTLED).timestamp() * 1000)
+    try:
+        messages = recent.values(Settings().bootstrap, RAW_TRADES, since_ms, MOST)
+        raw = recount.count(messages, int(start.timestamp()) * 1_000_000, int(end.timestamp()) * 1_000_000)
+    except BrokerError as error:
+        raise dg.Failure(f"the trades can't be read: {error}", allow_retries=False) from None
+    rows = questions.minutes(store.dsn(), start, end)
+    found = recount.differences(raw, {row[:3]: Total(row[3], row[4]) for row in rows})
+    return recount_result(found, sum(total.trades for total in raw.values()), len(raw))
+
+
+def recount_result(found: list[Difference], trades: int, minutes: int) -> dg.AssetCheckResult:
+    """What the answer means."""
+    rows = [
+        (
+            f"{one.exchange} {one.symbol}",
+            f"{datetime.fromtimestamp(one.minute / 1e6, UTC):%H:%M}",
+            one.raw.trades if one.raw else "none",
+            one.table.trades if one.table else "none",
+        )
+        for one in found[:50]
+    ]
+    return dg.AssetCheckResult(
+        passed=not found,
+        metadata={
+            "trades": trades,
+            "minutes": minutes,
+            "different": len(found),
+            "by_minute": dg.MetadataValue.md(table(("symbol", "minute", "in Kafka", "in the table"), rows)),
+        },
+    )
+
+
+@dg.asset_check(asset=WINDOWS, description="No window of the last 24 hours holds a price or volume that can't be.")
+def no_absurd_window(store: Store) -> dg.AssetCheckResult:
+    """Prices out of order or not positive, a negative volume, a price that doubled within a minute."""
+    now = datetime.now(UTC)
+    found = questions.absurd(store.dsn(), now - LOOK_BACK, now)
+    return dg.AssetCheckResult(
+        passed=not found,
+        metadata={
+            "windows": len(found),
+            "which": dg.MetadataValue.md(
+                table(("exchange", "symbol", "minute", "low", "high", "vwap", "volume"), found)
+            ),
+        },
+    )
+
+
+@dg.asset_check(asset=WINDOWS, description="Fewer than one trade in a thousand came later than the watermark allows.")
+def few_late_trades(store: Store) -> dg.AssetCheckResult:
+    """Late trades since the stream's start, as its heartbeat counts them, against the trades in the windows since."""
+    told = beat.read(Settings().home, "stream")
+    late = int(told.numbers.get("late_dropped", 0)) if told is not None else 0
+    since = datetime.fromtimestamp(told.started, UTC) if told is not None else datetime.now(UTC)
+    counted = questions.trades(store.dsn(), since)
+    share = late / (late + counted) if late else 0.0
+    return dg.AssetCheckResult(
+        passed=share < LATE_SHARE,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"late": late, "counted": counted, "share": percent(share, 3)},
+    )
+
+
+@dg.asset_check(asset=RAW, description="Every service that is wanted beats, and none is far behind.")
+def nobody_lags() -> dg.AssetCheckResult:
+    """Messages each service is behind, by its own heartbeat."""
+    home, now = Settings().home, time.time()
+    lags: dict[str, float] = {}
+    wrong: list[str] = []
+    for service in WORKERS:
+        told = beat.read(home, service)
+        silent = now - told.at if told is not None else float("inf")
+        lag = float(told.numbers.get("lag") or 0) if told is not None else 0.0
+        lags[f"lag_{service}"] = lag
+        if desired.read(home, service).running and (silent > SILENT_S or lag > LAG):
+            wrong.append(f"{service}: " + (f"{lag:,.0f} messages behind" if lag > LAG else "no heartbeat"))
+    return dg.AssetCheckResult(passed=not wrong, metadata={**lags, "wrong": "; ".join(wrong) or "nothing"})
+
+
+@dg.asset_check(asset=RAW, description="No service fails again and again.")
+def no_restart_storm(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+    """Failed shifts of the last hour, and restarts within the shift at work (a day at most)."""
+    since = datetime.now(UTC) - timedelta(hours=1)
+    figures: dict[str, int] = {}
+    storms = []
+    for service in WORKERS:
+        failed = context.instance.get_runs_count(
+            dg.RunsFilter(tags={SERVICE: service}, statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since)
+        )
+        told = published.read_shift(Settings().home, service)
+        restarts = int(told["service"]["restarts"]) if told else 0
+        figures |= {f"failed_shifts_{service}": failed, f"restarts_{service}": restarts}
+        if failed >= STORM_SHIFTS or restarts >= STORM_RESTARTS:
+            storms.append(f"{service}: see job `{service}` and `whale logs {service}`")
+    return dg.AssetCheckResult(passed=not storms, metadata={**figures, "storms": "; ".join(storms) or "none"})
+
+
+CHECKS = (windows_hold_the_raw_trades, no_absurd_window, few_late_trades, nobody_lags, no_restart_storm)

@@ -1,0 +1,49 @@
+"""Minutes counted again straight from the raw trades, to be compared with what the stream made of them."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+MINUTE_US = 60_000_000
+Minute = tuple[str, str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """Trades of one minute and symbol, and their quantity in base units."""
+
+    trades: int
+    quantity: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A minute (microseconds since the epoch) in which raw topic and table do not agree; None: not there at all."""
+
+    exchange: str
+    symbol: str
+    minute: int
+    raw: Total | None
+    table: Total | None
+
+
+def count(messages: Iterable[bytes], start: int, end: int) -> dict[Minute, Total]:
+    """Totals of the minutes in [start, end), microseconds, by (exchange, symbol, minute); each id once."""
+    seen: dict[Minute, dict[int, Decimal]] = {}
+    for message in messages:
+        trade = json.loads(message)
+        if start <= trade["event_time"] < end:
+            minute = trade["event_time"] // MINUTE_US * MINUTE_US
+            place = seen.setdefault((trade["exchange"], trade["symbol"], minute), {})
+            place[trade["trade_id"]] = Decimal(trade["quantity"])
+    return {minute: Total(len(found), sum(found.values(), Decimal(0))) for minute, found in seen.items()}
+
+
+def differences(raw: Mapping[Minute, Total], table: Mapping[Minute, Total]) -> list[Difference]:
+    """Every minute that is not the same in both, in order."""
+    return [
+        Difference(*minute, raw.get(minute), table.get(minute))
+        for minute in sorted(raw.keys() | table.keys())
+        if raw.get(minute) != table.get(minute)
+    ]

@@ -1,0 +1,77 @@
+"""Whale thresholds suggested from what was traded: the notional that only one trade in so many exceeds."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_UP, Decimal
+
+from whale_platform.reports.tables import money, percent, table
+
+Market = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """One symbol: its trades looked at, those at or over `usd`, and the largest. Dollars."""
+
+    exchange: str
+    symbol: str
+    trades: int
+    usd: Decimal
+    whales: int
+    largest: Decimal
+
+
+def notionals(messages: Iterable[bytes]) -> dict[Market, list[Decimal]]:
+    """US dollar notionals by (exchange, symbol) of raw trades; those without a dollar value are left out."""
+    out: dict[Market, list[Decimal]] = {}
+    for message in messages:
+        trade = json.loads(message)
+        if trade["notional_usd"] is not None:
+            out.setdefault((trade["exchange"], trade["symbol"]), []).append(Decimal(trade["notional_usd"]))
+    return out
+
+
+def suggest(found: Mapping[Market, Sequence[Decimal]], share: Decimal, least_trades: int) -> list[Suggestion]:
+    """For each symbol with enough trades: the notional that `share` of them (0..1) stay under, two digits, rounded up.
+
+    Raises ValueError unless 0 < share < 1 and least_trades >= 1.
+    """
+    if not 0 < share < 1:
+        raise ValueError(f"a share of {share} is not between 0 and 1")
+    if least_trades < 1:
+        raise ValueError(f"{least_trades} trades are not enough to learn from: at least 1")
+    out = []
+    for (exchange, symbol), values in sorted(found.items()):
+        ordered = sorted(values)
+        usd = rounded_up(ordered[min(int(len(ordered) * share), len(ordered) - 1)])
+        if len(ordered) >= least_trades and usd > 0:
+            whales = sum(1 for value in ordered if value >= usd)
+            out.append(Suggestion(exchange, symbol, len(ordered), usd, whales, ordered[-1]))
+    return out
+
+
+def rounded_up(usd: Decimal) -> Decimal:
+    """To two significant digits: 12,345 -> 13,000. Zero stays zero."""
+    if not usd:
+        return usd
+    return usd.quantize(Decimal(1).scaleb(usd.adjusted() - 1), ROUND_UP).normalize()
+
+
+def markdown(suggested: Sequence[Suggestion], written: Iterable[Market]) -> str:
+    """A table; what a person has set is marked as kept."""
+    if not suggested:
+        return "No symbol has enough trades to learn from."
+    new = set(written)
+    rows = [
+        (
+            f"{one.exchange} {one.symbol}",
+            f"{one.trades:,}",
+            money(one.usd),
+            f"{one.whales:,} ({percent(one.whales / one.trades, 2)})",
+            money(one.largest),
+            "suggested" if (one.exchange, one.symbol) in new else "kept: set by a person",
+        )
+        for one in suggested
+    ]
+    return table(("symbol", "trades", "threshold", "at or over it", "largest", ""), rows)

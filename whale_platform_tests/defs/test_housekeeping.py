@@ -1,0 +1,53 @@
+"""Dagster's own housekeeping: what the dry run counts is what goes, and what made partitions never does."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+import pytest
+
+from whale_platform.defs import housekeeping, shifts
+from whale_platform.defs.schedules import hourly_assets
+
+
+@pytest.fixture
+def instance(monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as made:
+        yield made
+
+
+def add(instance: dg.DagsterInstance, name: str, count: int) -> list[str]:
+    runs = [instance.create_run_for_job(shifts.JOBS["sink"]) for _ in range(count)]
+    for run in runs:
+        instance.report_run_failed(run, "in a test")
+    return [run.run_id for run in runs]
+
+
+def clean(instance: dg.DagsterInstance, dry_run: bool) -> dict[str, object]:
+    done = housekeeping.dagster_housekeeping.execute_in_process(
+        instance=instance,
+        run_config={"ops": {"delete_old_runs": {"config": {"days": 1, "keep": 3, "dry_run": dry_run}}}},
+    )
+    event = next(e for e in done.events_for_node("delete_old_runs") if e.event_type_value == "STEP_OUTPUT")
+    return {name: value.value for name, value in event.step_output_data.metadata.items()}
+
+
+def test_the_newest_stay_the_old_go_and_the_dry_run_says_so(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = add(instance, "sink", 5)
+    assert clean(instance, dry_run=True)["found"] == 0, "none of them is a day old"
+    monkeypatch.setattr(housekeeping, "timedelta", lambda days: -__import__("datetime").timedelta(days=days))
+    assert clean(instance, dry_run=True) == {
+        "plan": "| job | old runs |\n| :--- | ---: |\n| sink | 2 |",
+        "found": 2,
+        "gone": 0,
+    }
+    assert len([run for run in instance.get_runs() if run.job_name == "sink"]) == 5
+    assert clean(instance, dry_run=False)["gone"] == 2
+    left = {run.run_id for run in instance.get_runs() if run.job_name == "sink"}
+    assert left == set(made[2:])
+
+
+def test_runs_that_make_partitions_are_not_in_its_care() -> None:
+    assert hourly_assets.name not in housekeeping.jobs()
+    assert {"sink", "sink_stop", "stream_checks", "dagster_housekeeping"} <= set(housekeeping.jobs())

@@ -1,0 +1,119 @@
+"""The checks that look at Kafka, at heartbeats and at runs: each passes where all is well and names what is not."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from whale_platform.broker.producer import TradeProducer
+from whale_platform.defs import live_checks, shifts
+from whale_platform.defs.store import Store
+from whale_platform.domain.names import RAW_TRADES
+from whale_platform.services.specs import WORKERS
+from whale_platform.supervision import beat, desired
+from whale_platform_tests.kafka_server import KafkaServer
+from whale_platform_tests.reports.test_suggestions import raw
+from whale_platform_tests.stores.samples import WINDOW
+from whale_platform_tests.stores.test_assets import store
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("WHALE_HOME", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as made:
+        yield made
+
+
+def ask(check: dg.AssetChecksDefinition, instance: dg.DagsterInstance | None = None) -> dg.AssetCheckEvaluation:
+    done = dg.materialize(
+        [check],
+        resources={"store": Store()},
+        selection=dg.AssetSelection.checks(check),
+        instance=instance,
+    )
+    return done.get_asset_check_evaluations()[0]
+
+
+def minutes_ago(minutes: int) -> datetime:
+    return datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=minutes)
+
+
+@pytest.mark.server
+def test_windows_are_compared_with_the_raw_trades(
+    kafka: KafkaServer, database: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WHALE_POSTGRES_DSN", database)
+    monkeypatch.setenv("WHALE_KAFKA_BOOTSTRAP", kafka.bootstrap)
+    minute = minutes_ago(4)
+    stamp = int(minute.timestamp()) * 1_000_000
+    producer = TradeProducer(kafka.bootstrap, "test")
+    for trade_id in (1, 2, 2):
+        producer.send(RAW_TRADES, b"binance:BTCUSDT", raw(trade_id, time=stamp + trade_id, quantity="0.25"))
+    producer.close(10)
+    window = WINDOW._replace(
+        exchange="binance", symbol="BTCUSDT", window_start=minute, first_trade_id=1, last_trade_id=2, trade_count=1
+    )
+    store(database, [window])
+    wrong = ask(live_checks.windows_hold_the_raw_trades)
+    assert (wrong.passed, wrong.metadata["trades"].value, wrong.metadata["different"].value) == (False, 2, 1)
+    assert "binance BTCUSDT" in str(wrong.metadata["by_minute"].value)
+    store(database, [window._replace(trade_count=2, volume=str(Decimal("0.5")), buy_volume="0.1")])
+    assert ask(live_checks.windows_hold_the_raw_trades).passed
+
+
+@pytest.mark.server
+def test_a_window_that_can_not_be_is_named(database: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WHALE_POSTGRES_DSN", database)
+    notional = Decimal(WINDOW.low) * Decimal(WINDOW.volume)
+    sane = WINDOW._replace(window_start=minutes_ago(10), notional=str(notional))
+    store(database, [sane])
+    assert ask(live_checks.no_absurd_window).passed
+    store(database, [sane._replace(window_start=minutes_ago(11), high=str(Decimal(sane.low) * 3))])
+    wrong = ask(live_checks.no_absurd_window)
+    assert (wrong.passed, wrong.metadata["windows"].value) == (False, 1)
+
+
+@pytest.mark.server
+def test_many_late_trades_are_a_warning(database: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WHALE_POSTGRES_DSN", database)
+    assert ask(live_checks.few_late_trades).passed, "a stream that has not run has none"
+    begun = minutes_ago(10)
+    store(database, [WINDOW._replace(window_start=minutes_ago(5))])
+    for late, passed in ((0, True), (1, False)):
+        beat.write(home, beat.Beat("stream", started=begun.timestamp(), numbers={"late_dropped": late}))
+        found = ask(live_checks.few_late_trades)
+        assert (found.passed, found.metadata["counted"].value) == (passed, WINDOW.trade_count)
+        assert found.severity is dg.AssetCheckSeverity.WARN
+
+
+def test_a_service_that_lags_or_is_silent_is_named_unless_it_is_meant_to_be(home: Path) -> None:
+    for service in WORKERS:
+        beat.write(home, beat.Beat(service, numbers={"lag": 5}))
+    assert ask(live_checks.nobody_lags).passed
+    beat.write(home, beat.Beat("sink", numbers={"lag": 20_000}))
+    assert ask(live_checks.nobody_lags).metadata["wrong"].value == "sink: 20,000 messages behind"
+    (home / "run" / "sink.beat.json").unlink()
+    assert ask(live_checks.nobody_lags).metadata["wrong"].value == "sink: no heartbeat"
+    desired.write(home, "sink", False, "run x")
+    assert ask(live_checks.nobody_lags).passed
+
+
+def test_a_storm_of_failed_shifts_is_named(home: Path, instance: dg.DagsterInstance) -> None:
+    assert ask(live_checks.no_restart_storm, instance).passed
+    for _ in range(live_checks.STORM_SHIFTS):
+        run = instance.create_run_for_job(shifts.JOBS["stream"], tags={shifts.SERVICE: "stream"})
+        instance.report_run_failed(run, "in a test")
+    time.sleep(0.01)
+    wrong = ask(live_checks.no_restart_storm, instance)
+    assert not wrong.passed
+    assert wrong.metadata["failed_shifts_stream"].value == live_checks.STORM_SHIFTS
+    assert "see job `stream` and `whale logs stream`" in str(wrong.metadata["storms"].value)
