@@ -1,9 +1,11 @@
 """The hourly assets: made from the stream tables by hour, any number of hours in one run and one transaction."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 import dagster as dg
 
+from whale_platform.defs import columns
 from whale_platform.defs.external import OWNERS
 from whale_platform.defs.partitions import DAYS, HOURS, hours_of
 from whale_platform.defs.store import Store
@@ -12,12 +14,15 @@ from whale_platform.settings import Settings
 from whale_platform.stores import rollups as rollup_table
 from whale_platform.stores import whale_reports as report_table
 
+HOURLY = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=3), warn_window=timedelta(minutes=75))
+DAILY = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36), warn_window=timedelta(hours=26))
 WINDOWS, ALERTS = dg.AssetKey(["table", "trade_windows"]), dg.AssetKey(["table", "whale_alerts"])
 
 
 @dg.asset(
     partitions_def=HOURS,
     backfill_policy=dg.BackfillPolicy.single_run(),
+    freshness_policy=HOURLY,
     deps=[WINDOWS],
     group_name="reports",
     kinds={"postgres", "sql"},
@@ -35,6 +40,7 @@ def hourly_rollups(context: dg.AssetExecutionContext, store: Store) -> dg.Materi
         metadata={
             "dagster/row_count": written,
             "dagster/table_name": "hourly_rollups",
+            "dagster/column_schema": columns.of_table(dsn, "hourly_rollups"),
             "hours": hours.count,
             "trades": sum(row.trade_count for row in rows),
             "symbols": len({(row.exchange, row.symbol) for row in rows}),
@@ -47,6 +53,7 @@ def hourly_rollups(context: dg.AssetExecutionContext, store: Store) -> dg.Materi
 @dg.asset(
     partitions_def=HOURS,
     backfill_policy=dg.BackfillPolicy.single_run(),
+    freshness_policy=HOURLY,
     deps=[WINDOWS, ALERTS],
     group_name="reports",
     kinds={"postgres", "sql"},
@@ -64,6 +71,7 @@ def whale_reports(context: dg.AssetExecutionContext, store: Store) -> dg.Materia
         metadata={
             "dagster/row_count": written,
             "dagster/table_name": "whale_reports",
+            "dagster/column_schema": columns.of_table(dsn, "whale_reports"),
             "hours": hours.count,
             "whales": sum(row.whales for row in rows),
             "notional_usd": float(sum(row.notional_usd for row in rows)),
@@ -76,6 +84,7 @@ def whale_reports(context: dg.AssetExecutionContext, store: Store) -> dg.Materia
 
 @dg.asset(
     partitions_def=DAYS,
+    freshness_policy=DAILY,
     deps=[hourly_rollups, whale_reports],
     group_name="reports",
     kinds={"html", "markdown"},

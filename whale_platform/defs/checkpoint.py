@@ -6,6 +6,7 @@ from pydantic import Field
 from whale_platform.reports.tables import table
 from whale_platform.settings import Settings
 from whale_platform.stream import checkpoints
+from whale_platform.supervision import desired
 from whale_platform.supervision.lease import LeaseRefused, holder
 from whale_platform.supervision.published import request_restart
 
@@ -19,7 +20,7 @@ class CheckpointReset(dg.Config):
 
 @dg.op
 def reset_checkpoint(context: dg.OpExecutionContext, config: CheckpointReset) -> None:
-    """Archives the query's checkpoint and asks for a restart: the topic is read again, rows are only ever upserted."""
+    """Archives the query's checkpoint and starts the stream: the topic is read again, rows are only ever upserted."""
     home = Settings().home.resolve()
     try:
         found = [checkpoints.inspect(path) for path in checkpoints.live(home, config.query)]
@@ -29,7 +30,7 @@ def reset_checkpoint(context: dg.OpExecutionContext, config: CheckpointReset) ->
     pid = holder(home, "stream")
     text = table(("checkpoint", "last batch", "size"), rows) if rows else "No checkpoint to archive."
     if pid is not None:
-        text += f"\n\nThe stream runs as pid {pid}: while it does, a reset is refused."
+        text += f"\n\nThe stream runs as pid {pid}: while it does, a reset is refused. Launch `stream_stop` first."
     context.log.info(text)
     context.add_output_metadata({"plan": dg.MetadataValue.md(text)})
     if config.dry_run:
@@ -37,12 +38,18 @@ def reset_checkpoint(context: dg.OpExecutionContext, config: CheckpointReset) ->
     try:
         moved = checkpoints.set_aside(home, config.query)
     except LeaseRefused as refused:
-        raise dg.Failure(f"{refused}: stop it first, then launch this again", allow_retries=False) from None
+        raise dg.Failure(
+            f"{refused}: launch `stream_stop` first, then this again; it starts the stream", allow_retries=False
+        ) from None
+    desired.write(home, "stream", True, f"run {context.run_id}")
     request_restart(home, "stream")
     context.add_output_metadata({"archived": [str(path) for path in moved]})
 
 
-@dg.job(description="Archives the stream's checkpoints and restarts it; refused while it runs. Dry run by default.")
+@dg.job(
+    description="Archives the stream's checkpoints and starts it again; refused while it runs: launch `stream_stop` "
+    "first. Dry run by default."
+)
 def checkpoint_reset() -> None:
     """One op."""
     reset_checkpoint()

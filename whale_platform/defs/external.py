@@ -1,9 +1,11 @@
 """What Dagster does not make but the platform does: exchanges, topics and stream tables, for the lineage."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 import dagster as dg
 
+from whale_platform.defs import columns
 from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, RAW_TRADES, TRADE_WINDOWS, WHALE_ALERTS
 from whale_platform.exchanges.registry import adapters
 from whale_platform.settings import Settings
@@ -12,7 +14,14 @@ OWNERS = ["team:whale-platform"]
 RAW, THRESHOLDS = dg.AssetKey(["topic", RAW_TRADES]), dg.AssetKey(["table", "whale_thresholds"])
 
 
+# The health sensor tells every five minutes of what has moved; whales and holes may well be rare.
+FRESH = dg.FreshnessPolicy.time_window(fail_window=timedelta(minutes=20), warn_window=timedelta(minutes=11))
+FLOWS = (f"topic/{RAW_TRADES}", f"topic/{TRADE_WINDOWS}", f"table/{TRADE_WINDOWS}")
+
+
 def _spec(key: str, group: str, kinds: set[str], description: str, deps: Sequence[str] = ()) -> dg.AssetSpec:
+    name = key.rpartition("/")[2]
+    schema = columns.of_topic(name) if group == "topics" else None
     return dg.AssetSpec(
         key.split("/"),
         deps=[dg.AssetKey(dep.split("/")) for dep in deps],
@@ -20,6 +29,8 @@ def _spec(key: str, group: str, kinds: set[str], description: str, deps: Sequenc
         group_name=group,
         kinds=kinds,
         owners=OWNERS,
+        metadata={"dagster/column_schema": schema} if schema is not None else {},
+        freshness_policy=FRESH if key in FLOWS else None,
     )
 
 

@@ -12,6 +12,7 @@ import dagster as dg
 
 from whale_platform.broker.reader import TopicReader
 from whale_platform.broker.topics import BrokerError, alive
+from whale_platform.defs import columns
 from whale_platform.defs.store import Store
 from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, RAW_TRADES, TRADE_WINDOWS, WHALE_ALERTS
 from whale_platform.settings import Settings
@@ -83,5 +84,6 @@ def tables(dsn: str, now: datetime) -> dict[str, dict[str, Any]]:
                 "at": found.time.isoformat(),
                 "dagster/row_count": found.rows,
                 "seconds_behind": round((now - found.time).total_seconds(), 1),
+                "dagster/column_schema": columns.of_table(dsn, name),
             }
     return out
