@@ -44,4 +44,5 @@ defs = dg.Definitions(
     ],
     sensors=[*shifts.SENSORS, health.stream_health],
     resources={"store": Store()},
+    executor=dg.in_process_executor,  # a process for each step would cost 5 s and 100 MB, and do the same work
 )

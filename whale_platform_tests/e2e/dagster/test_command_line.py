@@ -1,0 +1,71 @@
+"""What CI and people type: validate, materialise, execute; each stands in the UI as a run."""
+
+import subprocess
+import sys
+
+import pytest
+
+from whale_platform.bench.platform import Failed, Platform
+from whale_platform.settings import ROOT
+from whale_platform_tests.e2e.dagster.conftest import HOURS, SYMBOLS, past, settings_of
+from whale_platform_tests.e2e.dagster.webserver import ask, runs
+
+pytestmark = pytest.mark.e2e
+DEFINITIONS = ("-m", "whale_platform.definitions")
+SCHEDULES = (
+    '{schedulesOrError(repositorySelector: {repositoryName: "__repository__", repositoryLocationName: '
+    '"whale_platform"}) {... on Schedules {results {name scheduleState {status}}}}}'
+)
+
+
+def key(hours: int) -> str:
+    return f"{past(hours):%Y-%m-%d-%H:%M}"
+
+
+def test_the_code_location_is_loaded_and_the_schedules_run(url: str) -> None:
+    found = ask(url, "{workspaceOrError {... on Workspace {locationEntries {name loadStatus}}}}")
+    assert found["workspaceOrError"]["locationEntries"] == [{"name": "whale_platform", "loadStatus": "LOADED"}]
+    schedules = ask(url, SCHEDULES)["schedulesOrError"]["results"]
+    stopped = {one["name"] for one in schedules if one["scheduleState"]["status"] != "RUNNING"}
+    assert stopped == {"thresholds_every_day"}
+    assert len(schedules) == 7
+
+
+def test_both_families_of_commands_accept_the_definitions(platform: Platform) -> None:
+    platform.whale("dagster", "definitions", "validate", *DEFINITIONS)
+    for words in (["check", "defs"], ["check", "toml"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "dagster_dg_cli.cli", *words],
+            cwd=ROOT,
+            env={**platform.env, "WHALE_DAGSTER_DSN": settings_of(platform).dagster_dsn_text()},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_hours_are_made_by_the_command_line_and_stand_in_the_ui(platform: Platform, url: str) -> None:
+    make = ("dagster", "asset", "materialize", *DEFINITIONS, "--select", "hourly_rollups,whale_reports")
+    platform.whale(*make, "--partition", key(HOURS))
+    platform.whale(*make, "--partition-range", f"{key(HOURS - 1)}...{key(HOURS - 2)}")
+    made = platform.sql(
+        "select hour, count(*), sum(trade_count), count(distinct run_id) from hourly_rollups group by 1"
+    )
+    assert [row[1:] for row in made] == [[str(len(SYMBOLS)), str(60 * 2 * len(SYMBOLS)), "1"]] * 3
+    makers = {row[0] for row in platform.sql("select distinct run_id from hourly_rollups")}
+    assert len(makers) == 2
+    assert [run["status"] for run in runs(url) if run["runId"] in makers] == ["SUCCESS"] * 2
+
+
+@pytest.mark.parametrize("job", ["retention", "checkpoint_reset", "dagster_housekeeping", "stream_checks"])
+def test_maintenance_runs_by_the_command_line(platform: Platform, job: str) -> None:
+    platform.whale("dagster", "job", "execute", *DEFINITIONS, "-j", job)
+
+
+def test_an_hour_that_can_not_be_is_refused(platform: Platform) -> None:
+    with pytest.raises(Failed, match="1999-01-01-00:00"):
+        platform.whale(
+            *("dagster", "asset", "materialize", *DEFINITIONS, "--select", "hourly_rollups"),
+            *("--partition", "1999-01-01-00:00"),
+        )

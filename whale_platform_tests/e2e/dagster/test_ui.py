@@ -1,0 +1,85 @@
+"""Dagster's UI as a person uses it, in a headless browser; screenshots stay in `WHALE_ARTEFACTS`, where that is set."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from whale_platform.bench.platform import Platform, wait_for
+from whale_platform_tests.e2e.dagster.conftest import HOURS, SYMBOLS, past
+from whale_platform_tests.e2e.dagster.webserver import runs
+
+pytestmark = pytest.mark.e2e
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.fixture
+def page(url: str, tmp_path: Path) -> Iterator[Page]:
+    """A page whose last sight is kept."""
+    if CHROMIUM is None:
+        pytest.skip("no browser here: install Debian's package `chromium`")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        made = browser.new_page(viewport={"width": 1500, "height": 950}, base_url=url)
+        made.set_default_timeout(30_000)
+        yield made
+        browser.close()
+
+
+def keep(page: Page, name: str) -> None:
+    """A screenshot beside the other artefacts."""
+    if folder := os.environ.get("WHALE_ARTEFACTS"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=Path(folder) / f"{name}.png")
+
+
+def test_the_lineage_leads_from_the_exchanges_to_the_report(page: Page) -> None:
+    page.goto("/assets/whale_reports?view=lineage&lineageScope=upstream&lineageDepth=5")
+    for name in ("sim_binance", "sim_coinbase", "raw_crypto_trades", "whale_thresholds", "trade_windows"):
+        expect(page.get_by_text(name, exact=True).first).to_be_visible(timeout=30_000)
+    keep(page, "lineage")
+
+
+def test_a_backfill_of_several_hours_is_launched_and_finishes_as_one_run(
+    page: Page, platform: Platform, url: str
+) -> None:
+    first, last = f"{past(HOURS):%Y-%m-%d-%H:%M}", f"{past(2):%Y-%m-%d-%H:%M}"
+    before = {run["runId"] for run in runs(url)}
+    page.goto("/assets/hourly_rollups")
+    page.get_by_role("button", name="Materialize").first.click()
+    chosen = page.get_by_placeholder("partitions")
+    chosen.fill(f"[{first}...{last}]")
+    chosen.press("Enter")
+    expect(page.get_by_text(f"{HOURS - 1} partitions", exact=True).first).to_be_visible()
+    keep(page, "backfill")
+    page.get_by_role("button", name="Launch backfill").click()
+
+    def made() -> list[str]:
+        new = [run for run in runs(url) if run["runId"] not in before and run["jobName"] == "__ASSET_JOB"]
+        return [run["runId"] for run in new if run["status"] == "SUCCESS"]
+
+    wait_for("the backfill's run", made, 120)
+    assert len(made()) == 1
+    rows = platform.sql("select run_id, count(*), count(distinct hour) from hourly_rollups group by 1")
+    assert [made()[0], str((HOURS - 1) * len(SYMBOLS)), str(HOURS - 1)] in rows
+    page.goto(f"/assets/hourly_rollups?partition={last}")
+    expect(page.get_by_text("Latest materialization").first).to_be_visible()
+    page.wait_for_timeout(2000)
+    keep(page, "hourly_rollups")
+
+
+def test_a_service_is_stopped_and_started(page: Page, platform: Platform) -> None:
+    def is_(state: str) -> bool:
+        return bool(platform.status()["services"]["sink"]["state"] == state)
+
+    for act, then in (("stop", "stopped"), ("start", "ready")):
+        page.goto(f"/locations/whale_platform/jobs/sink_{act}/playground")
+        page.get_by_role("button", name="Launch Run").click()
+        wait_for(f"the sink to be {then}", partial(is_, then), 90)
+        page.goto(f"/locations/whale_platform/jobs/sink_{act}/runs")
+        expect(page.get_by_text("Success").first).to_be_visible(timeout=60_000)
+        keep(page, f"sink_{act}")
