@@ -15,6 +15,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 SourceKind = Literal["live", "simulator", "replay"]
 StreamMode = Literal["realtime", "microbatch"]
+Worker = Literal["sink", "stream", "ingester"]
+WORKERS: tuple[Worker, ...] = ("sink", "stream", "ingester")  # the services that move the trades
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,8 +47,11 @@ class Settings(BaseSettings):
     postgres_dsn: SecretStr | None = None
     pg_bin: Path | None = None
 
+    bind: str = "127.0.0.1"
     retention_days: Annotated[int, Field(ge=1)] = 7
     dagster: bool = True
+    dagster_keeps: Annotated[tuple[Worker, ...], NoDecode] = WORKERS
+    dagster_code_host: str = "127.0.0.1"
     dagster_port: Port = 13000
     dagster_code_port: Port = 13001
     dagster_dsn: SecretStr | None = None
@@ -64,6 +69,7 @@ class Settings(BaseSettings):
     stream_trigger: str = "2 minutes"
     stream_watermark: str = "10 minutes"
     spark_master: str = "local[8]"
+    spark_driver_host: str = "127.0.0.1"
     spark_driver_memory: str = "768m"
 
     replay_files: Annotated[tuple[Path, ...], NoDecode] = ()
@@ -72,12 +78,17 @@ class Settings(BaseSettings):
     simulator_rate: Annotated[float, Field(gt=0)] = 50.0
     simulator_seed: int = 1
 
-    @field_validator("symbols", "exchanges", "replay_files", mode="before")
+    @field_validator("symbols", "exchanges", "replay_files", "dagster_keeps", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
         return tuple(part.strip() for part in value.split(os.pathsep if os.pathsep in value else ",") if part.strip())
+
+    @property
+    def in_dagster(self) -> tuple[Worker, ...]:
+        """The workers that Dagster keeps alive; the supervisor keeps the others."""
+        return self.dagster_keeps if self.dagster else ()
 
     @property
     def bootstrap(self) -> str:

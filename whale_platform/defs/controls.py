@@ -6,7 +6,6 @@ from pathlib import Path
 
 import dagster as dg
 
-from whale_platform.services.specs import WORKERS
 from whale_platform.settings import Settings
 from whale_platform.supervision import desired, lease, published
 from whale_platform.supervision.decide import WORKS
@@ -89,4 +88,4 @@ def job_of(service: str, act: str) -> dg.JobDefinition:
     return job
 
 
-JOBS = [job_of(service, act) for service in WORKERS for act in ACTS]
+JOBS = [job_of(service, act) for service in Settings().dagster_keeps for act in ACTS]

@@ -16,8 +16,7 @@ from whale_platform.domain.names import RAW_TRADES
 from whale_platform.reports import recount
 from whale_platform.reports.recount import Difference, Total
 from whale_platform.reports.tables import percent, table
-from whale_platform.services.specs import WORKERS
-from whale_platform.settings import Settings
+from whale_platform.settings import WORKERS, Settings
 from whale_platform.stores import checks as questions
 from whale_platform.supervision import beat, desired, published
 

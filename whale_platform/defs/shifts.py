@@ -14,7 +14,7 @@ from typing import Any
 
 import dagster as dg
 
-from whale_platform.services.specs import WORKERS, worker
+from whale_platform.services.specs import worker
 from whale_platform.settings import Settings
 from whale_platform.supervision import desired, lease, logs, published, roster, shift
 from whale_platform.supervision.decide import Shown
@@ -180,5 +180,5 @@ def reap(instance: dg.DagsterInstance, run_id: str, reason: str, pid: int | None
         instance.report_run_failed(run, f"The shift is over: {reason}.")
 
 
-JOBS = {service: job_of(service) for service in WORKERS}
+JOBS = {service: job_of(service) for service in Settings().dagster_keeps}
 SENSORS = [sensor_of(service, job) for service, job in JOBS.items()]

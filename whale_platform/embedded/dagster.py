@@ -43,7 +43,7 @@ def write_files(settings: Settings) -> None:
     there = folder(settings)
     there.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(ROOT / "dagster.yaml", there / "dagster.yaml")
-    server = {"host": "127.0.0.1", "port": settings.dagster_code_port, "location_name": LOCATION}
+    server = {"host": settings.dagster_code_host, "port": settings.dagster_code_port, "location_name": LOCATION}
     (there / "workspace.yaml").write_text(json.dumps({"load_from": [{"grpc_server": server}]}))  # JSON is YAML
 
 
@@ -97,7 +97,7 @@ PARTS: dict[str, Callable[[Settings], bool]] = {
 
 def program(settings: Settings, part: str) -> list[str]:
     """The real command line of one of PARTS."""
-    host, workspace = ["-h", "127.0.0.1"], ["-w", str(folder(settings) / "workspace.yaml")]
+    host, workspace = ["-h", settings.bind], ["-w", str(folder(settings) / "workspace.yaml")]
     words = {
         CODE: ["dagster", "api", "grpc", "-m", DEFINITIONS, *host, "-p", str(settings.dagster_code_port)],
         "dagster-web": ["dagster_webserver", *workspace, *host, "-p", str(settings.dagster_port)],

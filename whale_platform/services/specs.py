@@ -15,12 +15,11 @@ from whale_platform.embedded import java
 from whale_platform.embedded import kafka as embedded_kafka
 from whale_platform.embedded import postgres as embedded_postgres
 from whale_platform.services import ready
-from whale_platform.settings import Settings
+from whale_platform.settings import WORKERS, Settings
 from whale_platform.supervision import shift
 from whale_platform.supervision.spec import Spec
 
 SIMULATED = frozenset({"simulator", "replay"})
-WORKERS = ("sink", "stream", "ingester")
 DRAIN_S = 25.0
 
 
@@ -53,7 +52,7 @@ def about(settings: Settings) -> dict[str, Any]:
             **({"exchange": f"ws://127.0.0.1:{settings.simulator_port}"} if simulated else {}),
         },
         "ports": ports(settings),
-        "in_dagster": list(WORKERS) if settings.dagster else [],
+        "in_dagster": list(settings.in_dagster),
     }
 
 
@@ -110,7 +109,8 @@ def specs(settings: Settings) -> list[Spec]:
     ]
     if settings.source in SIMULATED:
         out.append(_python("simulator", "simulator", env))
-    return out + (_dagster(settings) if settings.dagster else [worker(settings, name) for name in WORKERS])
+    ours = [worker(settings, name) for name in WORKERS if name not in settings.in_dagster]
+    return out + (_dagster(settings) if settings.dagster else []) + ours
 
 
 def worker(settings: Settings, name: str) -> Spec:

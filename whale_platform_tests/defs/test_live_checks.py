@@ -13,7 +13,7 @@ from whale_platform.broker.producer import TradeProducer
 from whale_platform.defs import live_checks, shifts
 from whale_platform.defs.store import Store
 from whale_platform.domain.names import RAW_TRADES
-from whale_platform.services.specs import WORKERS
+from whale_platform.settings import WORKERS
 from whale_platform.supervision import beat, desired
 from whale_platform_tests.kafka_server import KafkaServer
 from whale_platform_tests.reports.test_suggestions import raw

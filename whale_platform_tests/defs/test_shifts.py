@@ -10,8 +10,7 @@ import dagster as dg
 import pytest
 
 from whale_platform.defs import controls, shifts
-from whale_platform.services.specs import WORKERS
-from whale_platform.settings import Settings
+from whale_platform.settings import WORKERS, Settings
 from whale_platform.supervision import desired, roster
 from whale_platform.supervision.lease import Lease
 from whale_platform.supervision.published import requests_folder, shift_lease, shift_path

@@ -1,0 +1,1 @@
+"""The container set-up: its files checked as text, its parts run natively."""
