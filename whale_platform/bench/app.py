@@ -16,6 +16,7 @@ import typer
 
 from whale_platform.bench import backlog as backlog_case
 from whale_platform.bench import latency as latency_case
+from whale_platform.bench import rollup as rollup_case
 from whale_platform.bench import usage
 from whale_platform.bench.platform import Platform, wait_for
 from whale_platform.settings import Settings
@@ -57,6 +58,15 @@ def backlog(trades: int = 1_000_000, rounds: Annotated[int, typer.Option(min=1)]
     """A backlog of raw trades -> finished windows, in rounds: the first ones are cold."""
     with running(1) as (platform, _):
         _print("backlog", backlog_case.measure(platform, trades, rounds))
+
+
+@app.command()
+def rollup(rows: Annotated[int, typer.Option(min=60_000)] = 1_000_000) -> None:
+    """24 hours x 20 symbols of `hourly_rollups` from a table of so many windows."""
+    with running(1) as (platform, _):
+        _tell(f"making {rows:,} windows")
+        home = Path(platform.status()["home"])
+        _print("rollup", rollup_case.measure(_dsn(platform, home), rows))
 
 
 @app.command()
