@@ -36,11 +36,14 @@ def fills(files: list[Path]) -> list[dict[str, Any]]:
     return sorted(found.values(), key=lambda fill: (fill["exchange"], fill["symbol"], fill["id"]))
 
 
-def windows(trades: list[dict[str, Any]]) -> dict[tuple[str, str, int], tuple[Any, ...]]:
+MINUTE_US = 60_000_000
+
+
+def windows(trades: list[dict[str, Any]], length: int = MINUTE_US) -> dict[tuple[str, str, int], tuple[Any, ...]]:
     """{(exchange, symbol, start): (open, high, low, close, volume, notional, buy, sell, count, first id, last id)}."""
     groups: dict[tuple[str, str, int], list[dict[str, Any]]] = defaultdict(list)
     for fill in trades:
-        groups[fill["exchange"], fill["symbol"], fill["time"] // 60_000_000 * 60_000_000].append(fill)
+        groups[fill["exchange"], fill["symbol"], fill["time"] // length * length].append(fill)
     with localcontext(prec=60):
         return {key: _window(group) for key, group in groups.items()}
 

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -87,11 +88,7 @@ def check(platform: Platform, expected: list[dict[str, Any]]) -> None:
         "select exchange, symbol, (extract(epoch from window_start) * 1000000)::bigint, open, high, low, close, "
         "volume, notional, buy_volume, sell_volume, trade_count, first_trade_id, last_trade_id from trade_windows"
     )
-    found = {
-        (row[0], row[1], int(row[2])): (*map(Decimal, row[3:11]), int(row[11]), int(row[12]), int(row[13]))
-        for row in rows
-    }
-    assert found == oracle.windows(expected)
+    assert by_key(rows) == oracle.windows(expected)
 
     whales = platform.sql(
         "select exchange, symbol, trade_id, side, notional_usd from whale_alerts where kind = 'single_trade'"
@@ -101,6 +98,31 @@ def check(platform: Platform, expected: list[dict[str, Any]]) -> None:
     assert platform.sql("select count(*) from ingest_gaps where state = 'open'") == [["0"]]
 
 
+def check_hours(platform: Platform, expected: list[dict[str, Any]]) -> None:
+    """Rollups, made twice by Dagster in one run each, against the same oracle by the hour."""
+    hours = oracle.windows(expected, 60 * oracle.MINUTE_US)
+    starts = sorted(datetime.fromtimestamp(start / 1e6, UTC) for _, _, start in hours)
+    first, last = (f"{start:%Y-%m-%d-%H:%M}" for start in (starts[0], starts[-1]))
+    for _ in range(2):
+        platform.whale(
+            *("dagster", "asset", "materialize", "-m", "whale_platform.definitions", "--select", "hourly_rollups"),
+            *("--partition-range", f"{first}...{last}"),
+        )
+        rows = platform.sql(
+            "select exchange, symbol, (extract(epoch from hour) * 1000000)::bigint, open, high, low, close, volume, "
+            "notional, buy_volume, sell_volume, trade_count, first_trade_id, last_trade_id from hourly_rollups"
+        )
+        assert by_key(rows) == hours
+
+
+def by_key(rows: list[list[str]]) -> dict[tuple[str, str, int], tuple[Any, ...]]:
+    """Printed rows in the oracle's shape."""
+    return {
+        (row[0], row[1], int(row[2])): (*map(Decimal, row[3:11]), int(row[11]), int(row[12]), int(row[13]))
+        for row in rows
+    }
+
+
 def test_two_binance_days_are_exact(platform: Platform) -> None:
     files = sorted((captures_dir() / "binance_spot_2024").glob("*.gz"))
     expected = oracle.fills(files)
@@ -108,6 +130,7 @@ def test_two_binance_days_are_exact(platform: Platform) -> None:
     replay(platform, files, 20)
     finished(platform, len(expected))
     check(platform, expected)
+    check_hours(platform, expected)
 
 
 @pytest.mark.process
