@@ -90,8 +90,8 @@ CODE = "dagster-code"
 NICE = {"dagster-web": 10, "dagster-daemon": 5}  # people can wait, trades can't; the services are the code server's
 PARTS: dict[str, Callable[[Settings], bool]] = {
     CODE: code_server_answers,
-    "dagster-web": webserver_answers,
     "dagster-daemon": daemon_beats,
+    "dagster-web": webserver_answers,
 }
 
 

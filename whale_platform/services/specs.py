@@ -125,13 +125,14 @@ def worker(settings: Settings, name: str) -> Spec:
 
 
 def _dagster(settings: Settings) -> list[Spec]:
-    out = []
+    """One after the other: what starts the services first, what people look at last."""
+    out: list[Spec] = []
     for name, answers in embedded_dagster.PARTS.items():
         spec = Spec(
             name,
             partial(embedded_dagster.command, name),
             settings.environment(),
-            needs=(embedded_dagster.CODE,),
+            needs=(out[-1].name,) if out else ("migrate",),
             prepare=partial(embedded_dagster.prepare, settings),
             ready=partial(answers, settings),
             stop_signal=embedded_dagster.STOP_SIGNAL,
@@ -151,7 +152,7 @@ def _code_server(settings: Settings, spec: Spec) -> Spec:
         shift.let_begin(settings.home)
 
     drain = partial(shift.ask_to_end, settings.home)
-    return replace(spec, needs=("migrate",), prepare=prepare, drain=drain, stop_grace_s=DRAIN_S, spares_children=True)
+    return replace(spec, prepare=prepare, drain=drain, drain_s=DRAIN_S, spares_children=True)
 
 
 def _python(

@@ -104,6 +104,11 @@ class Member:
             self._remember(None, prepared.error)
             self._blocked = prepared.error if prepared.blocked else None
 
+    def _wait(self, meanwhile: Callable[[], None]) -> None:
+        time.sleep(0.02)
+        self.look()
+        meanwhile()
+
     def kill(self, reason: str) -> None:
         """End the process now, and its group unless that is spared; it counts as a run that ended."""
         if self.process is not None:
@@ -138,18 +143,17 @@ class Member:
 
     def end(self, meanwhile: Callable[[], None] = lambda: None) -> None:
         """Stop it for good, after its drain where it has one; killed after its grace. `meanwhile` is called often."""
-        self._for_good, told = True, False
-        deadline = time.monotonic() + self.spec.stop_grace_s
+        self._for_good = True
+        drain, until = self.spec.drain, time.monotonic() + self.spec.drain_s
+        while drain is not None and self.process is not None and not drain() and time.monotonic() < until:
+            self._wait(meanwhile)
+        self.stop()
+        until = time.monotonic() + self.spec.stop_grace_s
         while self.process is not None:
-            if not told and (self.spec.drain is None or self.spec.drain()):
-                told = True
-                self.stop()
-            if time.monotonic() >= deadline:
+            if time.monotonic() >= until:
                 self.kill("did not end in time")
                 break
-            time.sleep(0.02)
-            self.look()
-            meanwhile()
+            self._wait(meanwhile)
 
     def forgive(self) -> None:
         """Forget failures, and success: the next decision is to start."""

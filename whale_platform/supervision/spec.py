@@ -24,8 +24,8 @@ class Spec:
     raise; needed exactly where `beats` is false and the service is not `one_shot`. Without a sign of life (a beat, or
     `ready` being true) for `silent_after_s` the service is killed; before the first sign it has `start_within_s`.
     `spares_children`: what it started outlives its death, and is ended only when it is ended for good.
-    `drain`: asked again and again once the service is to end for good, which it is told when that is true;
-    `stop_grace_s` is for both.
+    `drain`: asked again and again once the service is to end for good, which it is told when that is true, or after
+    `drain_s`; then it has `stop_grace_s`.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Spec:
     prepare: Callable[[], None] | None = None
     ready: Callable[[], bool] | None = None
     drain: Callable[[], bool] | None = None
+    drain_s: float = 0.0
     stop_signal: signal.Signals = signal.SIGTERM
     stop_grace_s: float = 5.0
     one_shot: bool = False

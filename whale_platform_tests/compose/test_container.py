@@ -63,4 +63,4 @@ def test_an_unknown_part_is_refused_with_what_there_is(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 2
-    assert "one of dagster-code, dagster-web, dagster-daemon" in done.stderr
+    assert "one of dagster-code, dagster-daemon, dagster-web" in done.stderr

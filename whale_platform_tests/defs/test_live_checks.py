@@ -100,6 +100,8 @@ def test_a_service_that_lags_or_is_silent_is_named_unless_it_is_meant_to_be(home
         beat.write(home, beat.Beat(service, numbers={"lag": 5}))
     assert ask(live_checks.nobody_lags).passed
     beat.write(home, beat.Beat("sink", numbers={"lag": 20_000}))
+    assert ask(live_checks.nobody_lags).passed, "it has only just started"
+    beat.write(home, beat.Beat("sink", started=time.time() - 301, numbers={"lag": 20_000}))
     assert ask(live_checks.nobody_lags).metadata["wrong"].value == "sink: 20,000 messages behind"
     (home / "run" / "sink.beat.json").unlink()
     assert ask(live_checks.nobody_lags).metadata["wrong"].value == "sink: no heartbeat"

@@ -25,7 +25,7 @@ def test_dagster_is_started_after_what_it_needs_and_keeps_the_workers_alive(tmp_
     settings = make(tmp_path, source="simulator")
     found = specs(settings)
     names = [spec.name for spec in found]
-    dagster = ["dagster-code", "dagster-web", "dagster-daemon"]
+    dagster = ["dagster-code", "dagster-daemon", "dagster-web"]
     assert names == ["postgres", "kafka", "topics", "migrate", "simulator", *dagster]
     assert about(settings)["in_dagster"] == ["sink", "stream", "ingester"]
     assert all(set(spec.needs) <= set(names[: names.index(spec.name)]) for spec in found)
