@@ -8,7 +8,7 @@ from pathlib import Path
 from whale_platform import __version__
 
 ROOT = Path(__file__).resolve().parent.parent
-ROOT_PACKAGE = Path(__file__).resolve().parent.name
+PACKAGE = Path(__file__).resolve().parent.name
 
 
 @cache
@@ -18,8 +18,8 @@ def code_version() -> str:
 
 
 def deployed_code() -> str:
-    """Changes exactly when other code of this package is checked out or committed; asked anew at each call."""
-    return _git("rev-parse", "--short", f"HEAD:{ROOT_PACKAGE}") or __version__
+    """Changes exactly when other code of this package is checked out or committed; empty where git can't say."""
+    return _git("rev-parse", "--short", f"HEAD:{PACKAGE}")
 
 
 def _git(*words: str) -> str:

@@ -18,6 +18,9 @@ def restart(home: Home, service: str) -> None:
     if service not in now["services"]:
         raise UserError(f"there is no service {service!a}: one of {', '.join(now['services'])}")
     before = now["services"][service]
+    if before["state"] == "stopped":
+        job = f"whale dagster job execute -m whale_platform.definitions -j {service}_start"
+        raise UserError(f"{service} was stopped {before['detail']}: start it in Dagster, or with `{job}`")
     request_restart(home.path, service)
     deadline = time.monotonic() + WITHIN_S
     restarted = False

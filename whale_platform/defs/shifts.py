@@ -71,7 +71,7 @@ def over(context: dg.OpExecutionContext, service: str) -> Callable[[], str | Non
             return "the supervisor is gone"
         if time.monotonic() - begun > SHIFT_S:
             return "a day is over: the next shift begins afresh"
-        if due("code", CODE_S) and (now := deployed_code()) != code:
+        if due("code", CODE_S) and (now := deployed_code()) not in ("", code):
             return f"new code: {code} has become {now}"
         if due("run", RUN_S) and ended_in_dagster():
             return "the run was ended in Dagster"

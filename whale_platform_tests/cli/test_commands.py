@@ -12,9 +12,9 @@ import pytest
 
 from whale_platform.cli.app import main
 from whale_platform.homes import open_home
-from whale_platform.supervision import beat
+from whale_platform.supervision import beat, desired
 from whale_platform.supervision.lease import Lease
-from whale_platform.supervision.published import SUPERVISOR, state_path
+from whale_platform.supervision.published import SUPERVISOR, shift_lease, shift_path, state_path
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -174,6 +174,34 @@ def test_status_of_what_runs(tmp_path: Path, second: str, code: int) -> None:
     assert state["services"]["simulator"]["state"] == "ready"
     assert "rows" not in state["services"]["sink"], "a beat of another pid is not this service's"
     assert state["urls"] == {"kafka": "k"}
+
+
+def test_a_service_in_dagsters_care_is_shown_by_its_shift_or_by_what_a_person_wants(tmp_path: Path) -> None:
+    home = open_home(tmp_path / "base", "live")
+    leases = [Lease(home.path, name) for name in (SUPERVISOR, shift_lease("sink"))]
+    for one in leases:
+        one.acquire()
+    named = ["sink", "stream", "ingester"]
+    published = {"pid": os.getpid(), "at": time.time(), "stopping": False, "services": {}, "in_dagster": named}
+    beat.write_json(state_path(home.path), published)
+    entry = {"pid": 1, "started": 1.0, "restarts": 2, "last_exit": -9, "detail": "", "state": "ready"}
+    beat.write_json(shift_path(home.path, "sink"), {"run_id": "r", "pid": os.getpid(), "at": 1.0, "service": entry})
+    desired.write(home.path, "stream", False, "run x")
+
+    services = json.loads(whale(tmp_path, "status", "--json").stdout)["services"]
+    assert [(name, services[name]["state"], services[name]["detail"]) for name in named] == [
+        ("sink", "ready", ""),
+        ("stream", "stopped", "by run x"),
+        ("ingester", "waiting", "for Dagster"),
+    ]
+    assert services["sink"]["restarts"] == 2
+    assert whale(tmp_path, "status").returncode == 4
+    refused = whale(tmp_path, "restart", "stream")
+    assert "stream was stopped by run x: start it in Dagster, or with `whale dagster job execute" in refused.stderr
+    desired.write(home.path, "ingester", False, "run x")
+    assert whale(tmp_path, "status").returncode == 0, "what is stopped as wanted is all right"
+    for one in leases:
+        one.release()
 
 
 def test_logs_show_the_end_across_files(tmp_path: Path) -> None:

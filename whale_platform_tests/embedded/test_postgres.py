@@ -94,6 +94,8 @@ def test_the_password_is_secret_needed_and_replaced_when_lost(settings: Settings
     up(settings, start)
     assert settings.password_file.read_text().strip() != password
     assert psql(settings, "SELECT current_user") == "whale"
+    verifier = psql(settings, "SELECT rolpassword FROM pg_authid WHERE rolname = 'whale'")
+    assert verifier.startswith("SCRAM-SHA-256$1:"), "a login costs one round: the password is random"
 
 
 def test_a_half_made_data_folder_is_made_anew(settings: Settings, start: Start) -> None:
