@@ -37,7 +37,7 @@ _states: dict[dg.DagsterRunStatus, str] = {
     dg.DagsterRunStatus.CANCELED: "done",
     dg.DagsterRunStatus.FAILURE: "failed",
     dg.DagsterRunStatus.QUEUED: "queued",
-    dg.DagsterRunStatus.NOT_STARTED: "queued",
+    dg.DagsterRunStatus.NOT_STARTED: "starting",  # not queued yet, nor ever if the daemon was killed just then
     dg.DagsterRunStatus.STARTING: "starting",
 }
 _held: list[Lease] = []  # let go by the end of the process, when its run has been written down as ended

@@ -104,11 +104,6 @@ class Member:
             self._remember(None, prepared.error)
             self._blocked = prepared.error if prepared.blocked else None
 
-    def _wait(self, meanwhile: Callable[[], None]) -> None:
-        time.sleep(0.02)
-        self.look()
-        meanwhile()
-
     def kill(self, reason: str) -> None:
         """End the process now, and its group unless that is spared; it counts as a run that ended."""
         if self.process is not None:
@@ -175,6 +170,11 @@ class Member:
             "last_exit": self.last_exit,
             "detail": detail,
         }
+
+    def _wait(self, meanwhile: Callable[[], None]) -> None:
+        time.sleep(0.02)
+        self.look()
+        meanwhile()
 
     def _go_on_restarting(self, by: float) -> tuple[Shown, str]:
         if self.process is None:

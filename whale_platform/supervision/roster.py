@@ -14,7 +14,7 @@ from whale_platform.supervision.backoff import Backoff
 from whale_platform.supervision.desired import Desired
 
 STARTS_WITHIN_S = 60.0
-TAKES_HOLD_WITHIN_S = 10.0
+TAKES_HOLD_WITHIN_S = 20.0
 HUNG_S = 90.0
 BACKOFF = Backoff(first_s=1.0, cap_s=120.0, healthy_after_s=60.0)
 

@@ -104,11 +104,17 @@ class Shift:
             self._member.look()
             if away:
                 self._member.excuse_silence()
-            self._show(*self._member.turn())
+            self._show(*self._turn())
             self._publish()
             if self._member.short_lives >= TOO_MANY_SHORT_LIVES and self._shown[0] == "backoff":
                 raise KeepsDying(f"{self._spec.name} ended {self._member.short_lives} times in a row: {self._shown[1]}")
             time.sleep(TURN_S)
+
+    def _turn(self) -> tuple[Shown, str]:
+        other = leases.holder(self._home, self._spec.name) if self._member.process is None else None
+        if other is not None:  # of the last shift, which was killed: it is ending, and would only refuse ours
+            return "waiting", f"for pid {other}, which is the {self._spec.name} still"
+        return self._member.turn()
 
     def _show(self, state: Shown, detail: str) -> None:
         changed, self._shown = state != self._shown[0], (state, detail)

@@ -63,7 +63,7 @@ def test_the_first_shift_is_asked_for_and_a_waiting_one_is_not_followed(
 ) -> None:
     assert tick(instance).run_key == "sink:after:none"  # type: ignore[union-attr]
     instance.create_run_for_job(shifts.JOBS["sink"])
-    assert "is queued" in str(tick(instance).skip_message)  # type: ignore[union-attr]
+    assert "is starting" in str(tick(instance).skip_message)  # type: ignore[union-attr]
 
 
 def test_a_stopped_service_stays_stopped_until_it_is_started(home: Path, instance: dg.DagsterInstance) -> None:

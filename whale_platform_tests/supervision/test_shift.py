@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from whale_platform.supervision import desired
-from whale_platform.supervision.lease import LeaseRefused
+from whale_platform.supervision.lease import Lease, LeaseRefused
 from whale_platform.supervision.logkeeper import LogKeeper
 from whale_platform.supervision.published import read_shift, request_restart
 from whale_platform.supervision.shift import KeepsDying, Shift, ask_to_end, asked_to_end, let_begin
@@ -69,6 +69,24 @@ def test_a_service_that_keeps_dying_ends_the_shift_with_its_last_words(tmp_path:
             shift.run()
     finally:
         shift.lease.release()
+
+
+def test_it_waits_for_the_process_of_a_shift_that_was_killed(tmp_path: Path) -> None:
+    said: list[str] = []
+    other = Lease(tmp_path, "one")
+    other.acquire()
+
+    def over() -> str | None:
+        if f"waiting for pid {os.getpid()}, which is the one still" in said:
+            other.release()
+        return "seen" if said[-1:] == ["ready"] else None
+
+    shift = make(tmp_path, fake("one", "good"), over, said)
+    try:
+        assert shift.run() == "seen"
+    finally:
+        shift.lease.release()
+    assert said[0].startswith("waiting for pid")
 
 
 def test_two_shifts_never_work_at_once(tmp_path: Path) -> None:
