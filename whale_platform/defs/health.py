@@ -68,10 +68,16 @@ def topics(settings: Settings) -> dict[str, dict[str, Any]]:
 
 
 def said(settings: Settings, topic: str) -> dict[str, float]:
-    """The plain numbers in the heartbeat of the service that writes `topic`."""
+    """The numbers in the heartbeat of the service that writes `topic`, percentiles of latencies among them."""
     found = beat.read(settings.home, TELLERS[topic]) if topic in TELLERS else None
-    numbers = found.numbers if found is not None else {}
-    return {name: value for name, value in numbers.items() if isinstance(value, int | float) and value == value}
+    return numbers("", found.numbers) if found is not None else {}
+
+
+def numbers(name: str, value: Any) -> dict[str, float]:
+    """Every number in nested dicts, under its path joined by `_`; Dagster plots nothing but numbers."""
+    if isinstance(value, dict):
+        return {path: number for key, one in value.items() for path, number in numbers(f"{name}_{key}", one).items()}
+    return {name.lstrip("_"): value} if isinstance(value, int | float) and value == value else {}
 
 
 def tables(dsn: str, now: datetime) -> dict[str, dict[str, Any]]:

@@ -37,7 +37,9 @@ def test_what_moved_is_told_once_with_its_numbers(
 ) -> None:
     for name, value in {"POSTGRES_DSN": database, "HOME": str(tmp_path), "KAFKA_BOOTSTRAP": kafka.bootstrap}.items():
         monkeypatch.setenv(f"WHALE_{name}", value)
-    beat.write(tmp_path, beat.Beat("ingester", numbers={"trades_per_s": 12.5, "mode": "words"}))
+    beat.write(
+        tmp_path, beat.Beat("ingester", numbers={"trades_per_s": 12.5, "mode": "words", "ms": {"read": {"P99": 7}}})
+    )
     first = tick(None)
     assert told(first) == {}, "empty topics and tables have not moved"
 
@@ -50,7 +52,7 @@ def test_what_moved_is_told_once_with_its_numbers(
     second = tick(first.cursor)
     found = told(second)
     assert set(found) == {"topic/raw_crypto_trades", "table/trade_windows"}
-    assert found["topic/raw_crypto_trades"] == {"at": 3, "kept": 3, "trades_per_s": 12.5}
+    assert found["topic/raw_crypto_trades"] == {"at": 3, "kept": 3, "trades_per_s": 12.5, "ms_read_P99": 7}
     assert float(str(found["table/trade_windows"]["seconds_behind"])) > 0
 
     assert isinstance(second, dg.SensorResult)
