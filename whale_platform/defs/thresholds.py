@@ -12,6 +12,7 @@ from whale_platform.defs.external import OWNERS, RAW, THRESHOLDS
 from whale_platform.defs.store import Store
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.reports import suggestions
+from whale_platform.reports.pictures import inline
 from whale_platform.settings import Settings
 from whale_platform.stores import thresholds
 
@@ -41,6 +42,7 @@ def whale_thresholds(context: dg.AssetExecutionContext, config: Suggest, store: 
         raise dg.Failure(f"the trades can't be read: {error}", allow_retries=False) from None
     made = suggestions.suggest(found, Decimal(str(config.share)), config.least_trades)
     wanted = {(one.exchange, one.symbol): one.usd for one in made}
+    shown = {"picture": dg.MetadataValue.md(inline(suggestions.picture(made), "suggested thresholds"))} if made else {}
     taken = list(wanted) if config.dry_run else thresholds.suggest_thresholds(store.dsn(), wanted)
     return dg.MaterializeResult(
         metadata={
@@ -49,6 +51,7 @@ def whale_thresholds(context: dg.AssetExecutionContext, config: Suggest, store: 
             "suggested": 0 if config.dry_run else len(taken),
             "dry_run": config.dry_run,
             "report": dg.MetadataValue.md(suggestions.markdown(made, taken)),
+            **shown,
         }
     )
 

@@ -44,6 +44,31 @@ def bars(title: str, unit: str, series: Series) -> bytes:
     return out.getvalue()
 
 
+def ranges(title: str, unit: str, found: Mapping[str, tuple[float, float]]) -> bytes:
+    """A line by name from its first to its second number, which must be positive; logarithmic. PNG bytes."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import EngFormatter
+
+    figure = Figure(figsize=(8, 1 + 0.25 * len(found)), dpi=80, layout="constrained")
+    axes = figure.add_subplot()
+    rows = range(len(found))
+    axes.hlines(rows, [low for low, _ in found.values()], [high for _, high in found.values()], linewidth=3)
+    axes.plot([low for low, _ in found.values()], rows, "o")
+    axes.set_yticks(rows, list(found))
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.xaxis.set_minor_formatter(EngFormatter(sep=""))
+    axes.set_xlabel(unit)
+    axes.set_title(title, loc="left")
+    axes.invert_yaxis()
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    out = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(out)
+    return out.getvalue()
+
+
 def inline(png: bytes, alt: str) -> str:
     """Markdown that shows the picture without a file."""
     return f"![{alt}](data:image/png;base64,{base64.b64encode(png).decode()})"

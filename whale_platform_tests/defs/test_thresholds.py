@@ -48,6 +48,7 @@ def test_recent_trades_become_suggestions_beside_what_a_person_set(
     done = metadata(make(share=0.9, least_trades=100))
     assert done["suggested"] == 1
     assert "kept: set by a person" in str(done["report"])
+    assert "data:image/png" in str(done["picture"])
     assert read_thresholds(database) == [
         ("*", "*", Decimal(50_000)),
         ("binance", "BTCUSDT", Decimal(7)),

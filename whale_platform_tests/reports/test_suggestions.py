@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whale_platform.reports.recount import Difference, Total, count, differences
-from whale_platform.reports.suggestions import markdown, notionals, rounded_up, suggest
+from whale_platform.reports.suggestions import markdown, notionals, picture, rounded_up, suggest
 
 BTC = ("binance", "BTCUSDT")
 
@@ -48,6 +48,7 @@ def test_what_a_person_set_is_marked() -> None:
     text = markdown(made, [BTC])
     assert "binance BTCUSDT | 10 | $5 | 5 (50.00 %) | $9 | suggested" in text
     assert "kept: set by a person" in text.splitlines()[-1]
+    assert picture(made).startswith(b"\x89PNG")
     assert markdown([], []) == "No symbol has enough trades to learn from."
 
 
