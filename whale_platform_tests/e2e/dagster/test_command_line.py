@@ -10,7 +10,7 @@ from whale_platform.settings import ROOT
 from whale_platform_tests.e2e.dagster.conftest import HOURS, SYMBOLS, past, settings_of
 from whale_platform_tests.e2e.dagster.webserver import ask, runs
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 DEFINITIONS = ("-m", "whale_platform.definitions")
 SCHEDULES = (
     '{schedulesOrError(repositorySelector: {repositoryName: "__repository__", repositoryLocationName: '

@@ -13,7 +13,7 @@ from whale_platform.bench.platform import Platform, wait_for
 from whale_platform_tests.e2e.dagster.conftest import HOURS, SYMBOLS, past
 from whale_platform_tests.e2e.dagster.webserver import runs
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
