@@ -5,5 +5,6 @@ USER whale
 WORKDIR /app
 COPY --chown=whale . .
 RUN ./whale --help > /dev/null
-ENV PATH=/app/.venv/bin:$PATH PYTHONPATH=/app WHALE_TOOLS=/app/.whale/tools WHALE_HOME=/state
+ENV PATH=/app/.venv/bin:$PATH PYTHONPATH=/app WHALE_TOOLS=/app/.whale/tools WHALE_HOME=/state \
+    JAVA_HOME=/app/.whale/tools/java
 VOLUME /state

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 DISK_NEEDED = 1_000_000_000
 DISK_WANTED = 5_000_000_000
 MEMORY_NEEDED = 1_000_000_000
-MEMORY_WANTED = 1_600_000_000
+MEMORY_WANTED = 2_100_000_000
 OLDEST_PYTHON = (3, 11)
 NOT_SETTINGS = frozenset({"WHALE_JAVA", "WHALE_JAVA_HOME", "WHALE_LEASH", "WHALE_SERVICE"})
 
@@ -94,9 +94,16 @@ def memory() -> Finding:
     free = psutil.virtual_memory().available
     found = f"{free / 1e9:.1f} GB of memory available"
     if free < MEMORY_NEEDED:
-        return Finding("bad", "memory", found, "end some programs: all of it takes about 1.5 GB together")
+        return Finding(
+            "bad",
+            "memory",
+            found,
+            "end some programs: all of it takes about 2 GB together (1.1 with WHALE_DAGSTER=false)",
+        )
     if free < MEMORY_WANTED:
-        return Finding("warn", "memory", found, "about 1.5 GB are used together: it may swap")
+        return Finding(
+            "warn", "memory", found, "about 2 GB are used together (1.1 with WHALE_DAGSTER=false): it may swap"
+        )
     return Finding("ok", "memory", found)
 
 

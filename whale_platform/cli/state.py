@@ -29,7 +29,7 @@ def snapshot(home: Home) -> dict[str, Any]:
         published = {}  # the last supervisor's: this one is only starting
     entries = {
         **published.get("services", {}),
-        **{name: _shift(home, name) for name in published.get("in_dagster", ())},
+        **{name: _shift(home, name, bool(published.get("stopping"))) for name in published.get("in_dagster", ())},
     }
     services = {name: _service(home, name, entry, now, pid is not None) for name, entry in entries.items()}
     silent = now - float(published.get("at", now))
@@ -54,14 +54,16 @@ def exit_code(state: dict[str, Any]) -> int:
     return ALL_READY if ready and not hung and not state["stopping"] else NOT_READY
 
 
-def _shift(home: Home, name: str) -> dict[str, Any]:
-    """The entry of a service that Dagster keeps alive."""
+def _shift(home: Home, name: str, stopping: bool) -> dict[str, Any]:
+    """The entry of a service that Dagster keeps alive. Between two shifts it waits; stopped it is only as wanted."""
     published = read_shift(home.path, name)
-    if published is not None:
+    if published is not None and (stopping or published["service"]["state"] != "stopped"):
         entry: dict[str, Any] = published["service"]
         return entry
     wanted = desired.read(home.path, name)
     state, detail = ("waiting", "for Dagster") if wanted.running else ("stopped", f"by {wanted.by}")
+    if stopping:
+        state, detail = "stopped", ""
     return {"state": state, "detail": detail, "pid": None, "started": None, "restarts": 0, "last_exit": None}
 
 

@@ -8,6 +8,7 @@ launched it; a new one can't reach it to terminate it, so a shift also looks for
 
 import contextlib
 import os
+import signal
 import time
 from collections.abc import Callable
 from typing import Any
@@ -174,7 +175,7 @@ def reap(instance: dg.DagsterInstance, run_id: str, reason: str, pid: int | None
     """End the process where there is one, and write the run down as failed where it is not finished."""
     if pid is not None:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, 9)
+            os.kill(pid, signal.SIGKILL)
     run = instance.get_run_by_id(run_id)
     if run is not None and not run.is_finished:
         instance.report_run_failed(run, f"The shift is over: {reason}.")

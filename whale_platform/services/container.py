@@ -4,12 +4,12 @@ Makes its database and files first. The code server's shifts end well before it 
 give it `stop_grace_period: 60s`. Ends with the part's own exit code.
 """
 
-import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 from whale_platform.embedded import dagster
 from whale_platform.settings import Settings
@@ -33,18 +33,18 @@ def main(part: str) -> int:
     asked = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: asked.set())
     argv = [sys.executable, "-m", "whale_platform.embedded.dagster", part]
-    with subprocess.Popen(argv, env={**os.environ, **child_environment(part, home, {})}) as child:
+    with subprocess.Popen(argv, env=child_environment(part, home, {})) as child:
         while child.poll() is None and not asked.wait(0.2):
             pass
         if part == dagster.CODE and child.poll() is None:
-            _drain(settings)
+            _drain(home)
         child.terminate()
     return 0 if asked.is_set() else child.returncode
 
 
-def _drain(settings: Settings) -> None:
+def _drain(home: Path) -> None:
     deadline = time.monotonic() + DRAIN_S
-    while not shift.ask_to_end(settings.home.resolve()) and time.monotonic() < deadline:
+    while not shift.ask_to_end(home) and time.monotonic() < deadline:
         time.sleep(0.2)
 
 

@@ -198,6 +198,11 @@ def test_a_service_in_dagsters_care_is_shown_by_its_shift_or_by_what_a_person_wa
     assert whale(tmp_path, "status").returncode == 4
     refused = whale(tmp_path, "restart", "stream")
     assert "stream was stopped by run x: start it in Dagster, or with `whale dagster job execute" in refused.stderr
+    told = json.loads(shift_path(home.path, "sink").read_text())
+    beat.write_json(shift_path(home.path, "sink"), {**told, "service": {**entry, "state": "stopped", "pid": None}})
+    between = json.loads(whale(tmp_path, "status", "--json").stdout)["services"]["sink"]
+    assert (between["state"], between["detail"]) == ("waiting", "for Dagster"), "a hand-over is no stop"
+    beat.write_json(shift_path(home.path, "sink"), told)
     desired.write(home.path, "ingester", False, "run x")
     assert whale(tmp_path, "status").returncode == 0, "what is stopped as wanted is all right"
     for one in leases:

@@ -1,5 +1,6 @@
 """The database fixtures for this folder."""
 
+from whale_platform_tests.embedded.conftest import tools
 from whale_platform_tests.postgres_server import database, empty_database, postgres_server
 
-__all__ = ["database", "empty_database", "postgres_server"]
+__all__ = ["database", "empty_database", "postgres_server", "tools"]

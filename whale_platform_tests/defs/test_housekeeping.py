@@ -1,6 +1,7 @@
 """Dagster's own housekeeping: what the dry run counts is what goes, and what made partitions never does."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import dagster as dg
 import pytest
@@ -10,12 +11,12 @@ from whale_platform.defs.schedules import hourly_assets
 
 
 @pytest.fixture
-def instance(monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
+def instance() -> Iterator[dg.DagsterInstance]:
     with dg.DagsterInstance.ephemeral() as made:
         yield made
 
 
-def add(instance: dg.DagsterInstance, name: str, count: int) -> list[str]:
+def add(instance: dg.DagsterInstance, count: int) -> list[str]:
     runs = [instance.create_run_for_job(shifts.JOBS["sink"]) for _ in range(count)]
     for run in runs:
         instance.report_run_failed(run, "in a test")
@@ -34,9 +35,9 @@ def clean(instance: dg.DagsterInstance, dry_run: bool) -> dict[str, object]:
 def test_the_newest_stay_the_old_go_and_the_dry_run_says_so(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = add(instance, "sink", 5)
+    made = add(instance, 5)
     assert clean(instance, dry_run=True)["found"] == 0, "none of them is a day old"
-    monkeypatch.setattr(housekeeping, "timedelta", lambda days: -__import__("datetime").timedelta(days=days))
+    monkeypatch.setattr(housekeeping, "timedelta", lambda days: -timedelta(days=days))  # all are old from now on
     assert clean(instance, dry_run=True) == {
         "plan": "| job | old runs |\n| :--- | ---: |\n| sink | 2 |",
         "found": 2,

@@ -18,7 +18,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 
 
 @pytest.fixture
-def page(url: str, tmp_path: Path) -> Iterator[Page]:
+def page(url: str) -> Iterator[Page]:
     """A page whose last sight is kept."""
     if CHROMIUM is None:
         pytest.skip("no browser here: install Debian's package `chromium`")
