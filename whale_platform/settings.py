@@ -47,6 +47,11 @@ class Settings(BaseSettings):
     postgres_dsn: SecretStr | None = None
     pg_bin: Path | None = None
 
+    lake: Path | None = None
+    lake_trigger: str = "20 seconds"
+    lake_files: Annotated[int, Field(ge=1, le=64)] = 1  # a trigger and hour
+    lake_retention_days: Annotated[int, Field(ge=0)] = 0  # 0: all of it, forever
+
     bind: str = "127.0.0.1"
     retention_days: Annotated[int, Field(ge=1)] = 7
     dagster: bool = True
@@ -94,6 +99,11 @@ class Settings(BaseSettings):
     def bootstrap(self) -> str:
         """Kafka's bootstrap servers: the embedded broker unless `WHALE_KAFKA_BOOTSTRAP` names another."""
         return self.kafka_bootstrap or f"127.0.0.1:{self.kafka_port}"
+
+    @property
+    def trades_lake(self) -> Path:
+        """The Delta table of trades; in production on a disk that Spark's executors share (`WHALE_LAKE`)."""
+        return (self.lake or self.home / "lake").resolve() / "trades"
 
     @property
     def password_file(self) -> Path:

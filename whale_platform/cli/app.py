@@ -16,7 +16,15 @@ from whale_platform.embedded.errors import EmbeddedError
 from whale_platform.homes import HomeError
 
 # Names of sub-commands and where their typer apps are; heavy ones are imported only when called.
-LATER = {"bench": "whale_platform.bench.app", "checkpoint": "whale_platform.cli.checkpoint"}
+LATER = {
+    "bench": "whale_platform.bench.app",
+    "checkpoint": "whale_platform.cli.checkpoint",
+    "query": "whale_platform.cli.query",
+    "export": "whale_platform.cli.export",
+    "import": "whale_platform.cli.history",
+    "audit": "whale_platform.cli.audit",
+    "lake": "whale_platform.cli.lake",
+}
 
 HomeOption = Annotated[
     Path | None,

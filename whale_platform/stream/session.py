@@ -40,6 +40,7 @@ def build(settings: Settings, shuffle_partitions: int = 1) -> SparkSession:
         "spark.local.dir": str(work),
         "spark.sql.warehouse.dir": str(work / "warehouse"),
         "spark.sql.session.timeZone": "UTC",
+        "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
         "spark.sql.shuffle.partitions": str(shuffle_partitions),
         # The default of 100 ms would add 20 ms to every update at low rates.
         "spark.shuffle.streaming.networkBufferMaxWaitTimeMs": "5",

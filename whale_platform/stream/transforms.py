@@ -8,6 +8,7 @@ quarantines what would not fit (domain/limits.py). Spark multiplies nothing: not
 are what a trade costs most here, so what is only passed on stays the text it came as.
 """
 
+from collections.abc import Sequence
 from functools import reduce
 from operator import and_
 
@@ -24,17 +25,19 @@ RAW_SCHEMA = (
 )
 
 
-def trades(kafka: DataFrame) -> DataFrame:
+def trades(kafka: DataFrame, more_fields: str = "", kept: Sequence[str] = ()) -> DataFrame:
     """Kafka rows (key, value, …) -> one row a message, with its raw `value` for dead letters.
 
-    Columns: those of RAW_SCHEMA as they came, `price_exact`, `quantity_exact`, `notional_exact`, `ts` (event time) and
-    `good` (a trade of version 1, complete, with numbers to compute with). Escapes are not part of the schema: without
+    `more_fields` adds to RAW_SCHEMA, `kept` names Kafka columns to keep. Columns: those of RAW_SCHEMA as they came,
+    `price_exact`, `quantity_exact`, `notional_exact`, `ts` (event time) and `good` (a trade of version 1, complete, with numbers to compute with). Escapes are not part of the schema: without
     a backslash no name can hold a quote, and `windows` may write it out as it came. The JSON is parsed in a generator,
     which the optimizer leaves alone: as a plain column it was pushed into every filter and parsed up to fifteen times.
     """
     text = F.col("value").cast("string")
     exact = {f"{name}_exact": F.col(name).try_cast(DECIMAL) for name in ("price", "quantity", "notional")}
-    parsed = kafka.select(text.alias("value"), F.inline_outer(F.array(F.from_json(text, RAW_SCHEMA))))
+    parsed = kafka.select(
+        text.alias("value"), *kept, F.inline_outer(F.array(F.from_json(text, RAW_SCHEMA + more_fields)))
+    )
     needed = ("exchange", "symbol", "source", "trade_id", "event_time", "received_time")
     checks = (
         *[F.col(name).isNotNull() for name in needed],
