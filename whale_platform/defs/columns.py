@@ -9,6 +9,7 @@ import dagster as dg
 
 from whale_platform.domain.names import INGEST_GAPS, RAW_TRADES, TRADE_WINDOWS, WHALE_ALERTS
 from whale_platform.domain.trade import Trade
+from whale_platform.lake import schema
 from whale_platform.stores import columns
 from whale_platform.stores.rows import GapRow, WhaleRow, WindowRow
 
@@ -27,6 +28,13 @@ def of_topic(topic: str) -> dg.TableSchema | None:
     fields = _MESSAGES.get(topic)
     return (
         None if fields is None else _schema(_json(name, kind) for name, kind in fields.items() if name not in _STAMPED)
+    )
+
+
+def of_lake() -> dg.TableSchema:
+    """The lake's table of trades."""
+    return _schema(
+        dg.TableColumn(one.name, one.duck.lower(), one.comment) for one in (*schema.COLUMNS, *schema.PARTITION)
     )
 
 

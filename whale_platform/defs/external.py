@@ -12,6 +12,7 @@ from whale_platform.settings import Settings
 
 OWNERS = ["team:whale-platform"]
 RAW, THRESHOLDS = dg.AssetKey(["topic", RAW_TRADES]), dg.AssetKey(["table", "whale_thresholds"])
+LAKE = dg.AssetKey(["lake", "trades"])
 
 
 # The health sensor tells every five minutes of what has moved; whales and holes may well be rare.
@@ -21,7 +22,7 @@ FLOWS = (f"topic/{RAW_TRADES}", f"topic/{TRADE_WINDOWS}", f"table/{TRADE_WINDOWS
 
 def _spec(key: str, group: str, kinds: set[str], description: str, deps: Sequence[str] = ()) -> dg.AssetSpec:
     name = key.rpartition("/")[2]
-    schema = columns.of_topic(name) if group == "topics" else None
+    schema = columns.of_topic(name) if group == "topics" else columns.of_lake() if group == "lake" else None
     return dg.AssetSpec(
         key.split("/"),
         deps=[dg.AssetKey(dep.split("/")) for dep in deps],
@@ -74,6 +75,13 @@ def specs(settings: Settings) -> list[dg.AssetSpec]:
             {"kafka", "spark"},
             "Trades at or over their symbol's threshold.",
             [f"topic/{RAW_TRADES}", "table/whale_thresholds"],
+        ),
+        _spec(
+            "lake/trades",
+            "lake",
+            {"spark", "parquet", "deltalake"},
+            "Every trade once, as Parquet by hour of its event time; a Delta table with versions.",
+            [f"topic/{RAW_TRADES}", "lake/imported_trades"],
         ),
         *(
             _spec(f"table/{name}", "stream_tables", {"postgres", "table"}, description, [f"topic/{name}"])

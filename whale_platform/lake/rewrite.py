@@ -50,11 +50,13 @@ def hour(
     more: Callable[[duckdb.DuckDBPyConnection], str] | None = None,
     mark: tuple[str, int] | None = None,
     without_damaged: bool = False,
+    check: Callable[[int], None] = lambda _: None,
 ) -> Rewritten | None:
     """Make the hour from `start` (aware UTC) anew; None where nothing was to be done.
 
     `more(connection)` gives SQL of further rows (the table's columns) of this hour; `mark` is recorded with the
-    commit. `without_damaged`: leave files out that can't be read, where `more` brings their trades. Raises LakeError.
+    commit. `without_damaged`: leave files out that can't be read, where `more` brings their trades. `check(rows)` may
+    raise to refuse what would be written. Raises LakeError.
     """
     done: Rewritten | None = None
 
@@ -70,6 +72,11 @@ def hour(
             if more is not None:
                 rows = f"{rows} UNION ALL BY NAME SELECT {', '.join(NAMES)} FROM ({more(connection)})"
             new = writing.write(connection, _once(connection, rows), root, start)
+            try:
+                check(new.rows)
+            except BaseException:
+                (root / new.path).unlink()
+                raise
             done = Rewritten(
                 start,
                 len(found),
@@ -81,7 +88,7 @@ def hour(
                 csv_bytes(connection, root, new),
                 opened.version(),
             )
-        if not new.rows or (len(found) == 1 and sorted_already(found[0]) and found[0].rows == new.rows):
+        if not new.rows or (good == found and same(found, new)):
             (root / new.path).unlink()
             done = None
             return [], []
@@ -91,21 +98,22 @@ def hour(
     return done
 
 
+def same(found: list[LakeFile], new: NewFile) -> bool:
+    """Whether `new` adds nothing to an hour that was one sorted file before."""
+    return len(found) == 1 and sorted_already(found[0]) and found[0].rows == new.rows
+
+
 def sorted_already(file: LakeFile) -> bool:
     """Whether the file is what a rewrite made."""
     return Path(file.path).name.startswith(writing.SORTED)
 
 
-def crowded(root: Path, before: datetime) -> list[datetime]:
-    """Hours that ended by then and are not yet one sorted file."""
+def crowded(root: Path, start: datetime | None = None, end: datetime | None = None) -> list[datetime]:
+    """Hours in [start, end), aware UTC, that are not one sorted file."""
     hours: dict[datetime, list[LakeFile]] = {}
-    for file in table.files(table.opened(root)):
+    for file in table.files(table.opened(root), start, end):
         hours.setdefault(file.start, []).append(file)
-    return [
-        start
-        for start, files in sorted(hours.items())
-        if start + HOUR <= before and (len(files) > 1 or not sorted_already(files[0]))
-    ]
+    return [hour for hour, files in sorted(hours.items()) if len(files) > 1 or not sorted_already(files[0])]
 
 
 def csv_bytes(connection: duckdb.DuckDBPyConnection, root: Path, file: LakeFile) -> int:

@@ -97,6 +97,13 @@ def trades(dsn: str, since: datetime) -> int:
     return int(fetch(dsn, statement, (since,))[0][0])
 
 
+def trades_by_hour(dsn: str, hours: Hours) -> dict[datetime, int]:
+    """Trades in the windows of each of these hours that has any."""
+    statement = """SELECT date_bin('1 hour', window_start, 'epoch'), sum(trade_count)::bigint FROM trade_windows
+        WHERE window_start >= %s AND window_start < %s GROUP BY 1"""
+    return {hour: int(count) for hour, count in fetch(dsn, statement, (hours.start, hours.end))}
+
+
 def refused(dsn: str) -> list[tuple[str, str, int]]:
     """(topic, reason, messages) that the sink could not store, ever."""
     statement = "SELECT topic, reason, sum(messages)::bigint FROM sink_rejects GROUP BY 1, 2 ORDER BY 3 DESC"

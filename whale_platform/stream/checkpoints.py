@@ -15,7 +15,8 @@ from typing import Any
 from whale_platform.supervision.lease import Lease
 
 LABEL = "whale.json"
-QUERIES = ("windows", "whales")
+LAKE = "lake"
+QUERIES = ("windows", "whales", LAKE)
 
 
 class Unfit(Exception):
@@ -53,6 +54,10 @@ def folder(home: Path, query: str, mode: str, version: int) -> Path:
 
 def remedy(query: str) -> str:
     """What to do about a checkpoint that is of no use any more."""
+    if query == LAKE:
+        return (
+            "Stop the stream, run `whale checkpoint reset lake` and start it: the lake leaves out what it has already."
+        )
     return f"Run `whale checkpoint reset {query}`: the topic is read again from its start; rows are only ever upserted."
 
 

@@ -1,4 +1,4 @@
-"""The two running queries: where they read, write and checkpoint, in either mode.
+"""The two real-time queries: where they read, write and checkpoint, in either mode.
 
 Real-time mode answers in milliseconds and takes a checkpoint each `stream_trigger`; micro-batch mode runs the same
 transforms where real-time mode is refused. Their state formats differ, so each mode has its own checkpoints. A
@@ -13,7 +13,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.streaming import StreamingQuery
+from pyspark.sql.streaming import DataStreamReader, StreamingQuery
 
 from whale_platform.broker import topics
 from whale_platform.broker.reader import TopicReader
@@ -66,7 +66,10 @@ def start(
     for query, build in _builders(session, settings, file, run_id).items():
         if running and settings.stream_mode == "realtime":
             time.sleep(max(0.0, STAGGER_S - (time.monotonic() - begun)))
-        rows = build(_source(session, settings))
+        kafka = source(session, settings)
+        if settings.stream_mode == "microbatch":
+            kafka = kafka.option("maxOffsetsPerTrigger", "500000")
+        rows = build(kafka.load())
         writer = (
             rows.writeStream.format("kafka")
             .queryName(query)
@@ -130,8 +133,9 @@ def _builders(
     }
 
 
-def _source(session: SparkSession, settings: Settings) -> DataFrame:
-    reader = (
+def source(session: SparkSession, settings: Settings) -> DataStreamReader:
+    """The raw trades, from the topic's start or the query's checkpoint; never on over trades that are gone."""
+    return (
         session.readStream.format("kafka")
         .option("kafka.bootstrap.servers", settings.bootstrap)
         .option("subscribe", RAW_TRADES)
@@ -139,6 +143,3 @@ def _source(session: SparkSession, settings: Settings) -> DataFrame:
         .option("failOnDataLoss", "true")
         .option("kafka.fetch.max.wait.ms", "250")
     )
-    if settings.stream_mode == "microbatch":
-        reader = reader.option("maxOffsetsPerTrigger", "500000")
-    return reader.load()

@@ -1,8 +1,8 @@
-"""The stream service: one Spark driver, two queries, and a plain word for each way they can fail.
+"""The stream service: one Spark driver, its queries, and a plain word for each way they can fail.
 
 It waits for broker and topics, refuses checkpoints that don't fit (exit BLOCKED, with the command that mends it) and
-ends on any failed query: the supervisor starts it again and Spark resumes from its last checkpoint, so the sink sees
-updates again, never gaps.
+ends on a failed real-time query: the supervisor starts it again and Spark resumes from its last checkpoint, so the
+sink sees updates again, never gaps. The lake's query fails alone (lake_keeper.py).
 """
 
 import contextlib
@@ -18,6 +18,7 @@ from pyspark.sql.streaming import StreamingQuery
 from whale_platform.broker.topics import BrokerError
 from whale_platform.stream import progress, queries, session
 from whale_platform.stream.checkpoints import Unfit
+from whale_platform.stream.lake_keeper import LakeKeeper
 from whale_platform.stream.rehearsal import rehearse
 from whale_platform.stream.thresholds import EVERY_S, ThresholdFile
 from whale_platform.supervision import codes
@@ -50,7 +51,7 @@ def main(context: ServiceContext) -> int:
         if settings.stream_mode == "realtime":
             rehearse(queries.rehearsals(spark, settings, file, run_id), context.stop)
         threading.Thread(target=_refresh, args=(context, file), name="thresholds", daemon=True).start()
-        return _watch(context, spark, running)
+        return _watch(context, spark, running, LakeKeeper(context, spark, place, run_id))
     except Unfit as unfit:
         return context.blocked(str(unfit))
     finally:
@@ -76,14 +77,18 @@ def _refresh(context: ServiceContext, file: ThresholdFile) -> None:
         file.refresh()
 
 
-def _watch(context: ServiceContext, spark: SparkSession, running: dict[str, StreamingQuery]) -> int:
+def _watch(context: ServiceContext, spark: SparkSession, running: dict[str, StreamingQuery], lake: LakeKeeper) -> int:
     late = 0
     seen_batch: Any = None
     while not context.stop.wait(POLL_S):
         for name, query in running.items():
             if not query.isActive:
                 return _failed(context, name, query)
-        if context.beat.state == "starting" and all(query.status["isTriggerActive"] for query in running.values()):
+        if context.beat.state != "starting":
+            lake.look()
+            if lake.trouble != context.beat.detail:
+                context.tell("degraded" if lake.trouble else "ready", lake.trouble)
+        elif all(query.status["isTriggerActive"] for query in running.values()):
             context.tell("ready")
         now = progress.numbers(running)
         if now.get("windows_batch") != seen_batch:
@@ -92,8 +97,8 @@ def _watch(context: ServiceContext, spark: SparkSession, running: dict[str, Stre
             context.log.info("batch", **now)
         context.beat.numbers.update(now, late_dropped=late, lag=progress.lag(spark))
     context.tell("stopping")
-    for query in running.values():
-        _quietly(query.stop)
+    for stop in (lake.stop, *(query.stop for query in running.values())):
+        _quietly(stop)
     return codes.CLEAN
 
 

@@ -69,12 +69,12 @@ def build(settings: Settings, shuffle_partitions: int = 1) -> SparkSession:
 
 
 def slots_missing(session: SparkSession, topic_partitions: int, shuffle_partitions: int) -> str | None:
-    """Why real-time mode would hang here, or None: its tasks hold their slots for good, for both queries together."""
-    needed = 2 * topic_partitions + shuffle_partitions
+    """Why real-time mode would hang here, or None: its tasks hold their slots for good; the lake's query needs one."""
+    needed = 2 * topic_partitions + shuffle_partitions + 1
     slots = session.sparkContext.defaultParallelism
     if slots >= needed:
         return None
     return (
-        f"the raw topic has {topic_partitions} partitions, so the queries hold {needed} task slots, but Spark has "
+        f"the raw topic has {topic_partitions} partitions, so the queries need {needed} task slots, but Spark has "
         f"{slots}: set WHALE_SPARK_MASTER=local[{needed}] or give the cluster more cores"
     )

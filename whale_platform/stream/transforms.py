@@ -29,9 +29,10 @@ def trades(kafka: DataFrame, more_fields: str = "", kept: Sequence[str] = ()) ->
     """Kafka rows (key, value, …) -> one row a message, with its raw `value` for dead letters.
 
     `more_fields` adds to RAW_SCHEMA, `kept` names Kafka columns to keep. Columns: those of RAW_SCHEMA as they came,
-    `price_exact`, `quantity_exact`, `notional_exact`, `ts` (event time) and `good` (a trade of version 1, complete, with numbers to compute with). Escapes are not part of the schema: without
-    a backslash no name can hold a quote, and `windows` may write it out as it came. The JSON is parsed in a generator,
-    which the optimizer leaves alone: as a plain column it was pushed into every filter and parsed up to fifteen times.
+    `price_exact`, `quantity_exact`, `notional_exact`, `ts` (event time) and `good` (a trade of version 1, complete,
+    with numbers to compute with). Escapes are not part of the schema: without a backslash no name can hold a quote,
+    and `windows` may write it out as it came. The JSON is parsed in a generator, which the optimizer leaves alone: as
+    a plain column it was pushed into every filter and parsed up to fifteen times.
     """
     text = F.col("value").cast("string")
     exact = {f"{name}_exact": F.col(name).try_cast(DECIMAL) for name in ("price", "quantity", "notional")}
@@ -50,13 +51,23 @@ def trades(kafka: DataFrame, more_fields: str = "", kept: Sequence[str] = ()) ->
     return parsed.withColumns(exact | times).withColumn("good", good)
 
 
-def windows(trades: DataFrame, watermark: str, run_id: str) -> DataFrame:
+def windows(trades: DataFrame, watermark: str, run_id: str, aggregates: bool = False) -> DataFrame:
     """Trades -> Kafka rows (key, value) of `trade_windows`: tumbling windows per exchange and symbol, update by update.
 
     Open and close go by trade id, not arrival. `watermark` bounds the state: trades later than it leave no trace in
-    the window, which Spark counts (`numRowsDroppedByWatermark`) and the service tells.
+    the window, which Spark counts (`numRowsDroppedByWatermark`) and the service tells. With `aggregates` a row stands
+    for `fills` trades of one price, with ids from trade_id on, as in the lake.
     """
     price, quantity = F.col("price_exact"), F.col("quantity_exact")
+    count, prices, last = F.count("*"), F.sum(price), F.max("trade_id")
+    if aggregates:
+        fills = F.col("fills")
+        count, last = F.sum(fills), F.max(F.col("trade_id") + fills - 1)
+        prices = F.sum(
+            F.when(fills == 1, price).otherwise(
+                (price.cast("decimal(28,18)") * fills.cast("decimal(9,0)")).cast(DECIMAL)
+            )
+        )
     folded = (
         trades.where("good")
         .withWatermark("ts", watermark)
@@ -66,13 +77,13 @@ def windows(trades: DataFrame, watermark: str, run_id: str) -> DataFrame:
             F.max(price).alias("high"),
             F.min(price).alias("low"),
             F.max_by("price", "trade_id").alias("close"),
-            F.sum(price).alias("price_sum"),
+            prices.alias("price_sum"),
             F.sum(quantity).alias("volume"),
             F.sum("notional_exact").alias("notional"),
             F.sum(F.when(F.col("side") == "buy", quantity).otherwise(F.lit(0).cast(DECIMAL))).alias("buy_volume"),
-            F.count("*").alias("trade_count"),
+            count.alias("trade_count"),
             F.min("trade_id").alias("first_trade_id"),
-            F.max("trade_id").alias("last_trade_id"),
+            last.alias("last_trade_id"),
             F.max("event_time").alias("last_event_time"),
             F.max("received_time").alias("last_received_time"),
             F.max("source").alias("source"),

@@ -1,0 +1,33 @@
+"""A Spark session for batches over the lake, by dagster-pyspark, in the run that asks for it and only there.
+
+The library is loaded when the session is: in each of the processes that only look at definitions it would cost 18 MB.
+"""
+
+import os
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from whale_platform.embedded import java
+from whale_platform.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+class Spark(dg.ConfigurableResource[None]):
+    """`session()` starts the JVM (5 s, about 500 MB) and is stopped with the run's process."""
+
+    def session(self) -> "SparkSession":
+        """The session, made at the first call."""
+        from dagster_pyspark import LazyPySparkResource
+
+        from whale_platform.stream import recompute
+
+        settings = Settings()
+        os.environ.update(java.java_environment(settings.tools))
+        work = settings.home.resolve() / "recompute"
+        work.mkdir(parents=True, exist_ok=True)
+        made: SparkSession = LazyPySparkResource(spark_config=recompute.configuration(work)).spark_session
+        made.sparkContext.setLogLevel("ERROR")
+        return made

@@ -1,0 +1,92 @@
+"""Keeps the lake's query running beside the real-time queries, which do not depend on it.
+
+It begins once they are ready, so a start is no slower for it. When it fails (a full disk, a checkpoint that does not
+fit) the service says so as `degraded` and starts it again, later after each failure; Kafka keeps the trades meanwhile.
+"""
+
+import time
+
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+from pyspark.sql.streaming import StreamingQuery
+
+from whale_platform.domain.names import RAW_TRADES
+from whale_platform.lake import table
+from whale_platform.lake.errors import LakeError
+from whale_platform.stream import checkpoints, queries
+from whale_platform.stream.checkpoints import LAKE, Label, Unfit
+from whale_platform.stream.lake import LakeWriter
+from whale_platform.supervision.backoff import Backoff, Run
+from whale_platform.supervision.service import ServiceContext
+from whale_platform.version import code_version
+
+VERSION = 1
+AT_ONCE = "500000"  # messages a batch at most, so that a backlog does not fill the heap
+RETRIES = Backoff(first_s=2.0, cap_s=60.0, healthy_after_s=60.0)
+
+
+class LakeKeeper:
+    """Call `look` again and again; `trouble` is what is wrong now, or empty."""
+
+    def __init__(self, context: ServiceContext, session: SparkSession, place: queries.Place, run_id: str) -> None:
+        settings = context.settings
+        self._context, self._session, self._place = context, session, place
+        self._writer = LakeWriter(
+            settings.trades_lake,
+            place.topic_id,
+            tuple(sorted(place.earliest)),
+            settings.lake_files,
+            {"run": run_id, "code": code_version()},
+        )
+        self._query: StreamingQuery | None = None
+        self._started = 0.0
+        self._runs: list[Run] = []
+        self.trouble = ""
+
+    def look(self) -> None:
+        """Start the query where it is due; see whether it runs."""
+        now = time.monotonic()
+        if self._query is None:
+            if not self._runs or now >= self._runs[-1].ended + RETRIES.delay(self._runs):
+                self._start(now)
+        elif not self._query.isActive:
+            self._failed(now, str(self._query.exception()))
+        elif self._writer.numbers:
+            self.trouble = ""
+            self._context.beat.numbers.update(self._writer.numbers)
+
+    def stop(self) -> None:
+        """End the query; a batch under way is done again by the next."""
+        if self._query is not None:
+            self._query.stop()
+
+    def _start(self, now: float) -> None:
+        self._started = now
+        self._writer.numbers.clear()
+        try:
+            table.create(self._writer.root)
+            self._query = self._begin()
+        except (LakeError, Unfit, PySparkException, OSError) as error:
+            self._failed(now, str(error))
+
+    def _begin(self) -> StreamingQuery:
+        settings, place = self._context.settings, self._place
+        label = Label(LAKE, "microbatch", VERSION, place.cluster_id, RAW_TRADES, place.topic_id)
+        folder = checkpoints.prepare(settings.home, label, place.earliest)
+        kafka = queries.source(self._session, settings).option("maxOffsetsPerTrigger", AT_ONCE)
+        return (
+            kafka.option("groupIdPrefix", LAKE)
+            .load()
+            .writeStream.queryName(LAKE)
+            .foreachBatch(self._writer)
+            .option("checkpointLocation", str(folder.absolute()))
+            .trigger(processingTime=settings.lake_trigger)
+            .start()
+        )
+
+    def _failed(self, now: float, error: str) -> None:
+        self._query = None
+        self._runs = [*self._runs[-20:], Run(self._started, now, None)]
+        told = [line for line in error.splitlines() if "lake.errors." in line] or error.splitlines() or ["unknown"]
+        self.trouble = f"the lake's query failed, trying again: {told[-1].rpartition('lake.errors.')[2][:300]}"
+        self._context.log.error("lake query failed", error=error)

@@ -1,0 +1,57 @@
+"""Windows and whales of past hours, made again from the lake by the transforms that the running queries use.
+
+A batch over Parquet files instead of a stream over Kafka: the same definition, so the same numbers where nothing came
+late, and the right ones where something did. Yields what the topics would carry, for the sink's own parser.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from whale_platform.domain.codec import plain
+from whale_platform.stream import lake, transforms
+
+NO_WATERMARK = "0 seconds"  # a batch has none
+
+
+def windows(session: SparkSession, root: Path, paths: Sequence[str], run_id: str) -> Iterator[bytes]:
+    """The values of `trade_windows` messages, one for each final window of these files of the lake."""
+    rows = transforms.windows(_trades(session, root, paths), NO_WATERMARK, run_id, aggregates=True)
+    return (row.value.encode() for row in rows.toLocalIterator())
+
+
+def whales(
+    session: SparkSession, root: Path, paths: Sequence[str], thresholds: Mapping[tuple[str, str], Decimal], run_id: str
+) -> Iterator[bytes]:
+    """The values of `whale_alerts` messages. `thresholds`: US dollars by (exchange, symbol), `*` for any."""
+    table = json.dumps({f"{exchange}:{symbol}": plain(usd) for (exchange, symbol), usd in thresholds.items()})
+    known = F.from_json(F.lit(table), f"map<string,{transforms.DECIMAL}>")
+    rows = transforms.alerts(_trades(session, root, paths), known, run_id)
+    return (row.value.encode() for row in rows.toLocalIterator())
+
+
+def configuration(work: Path, cores: int = 2, memory: str = "512m") -> dict[str, str]:
+    """The Spark settings of a batch on this machine; `work` takes its scratch files."""
+    return {
+        "spark.app.name": "whale-recompute",
+        "spark.master": f"local[{cores}]",
+        "spark.driver.memory": memory,
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -XX:-UsePerfData",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.local.dir": str(work),
+        "spark.sql.warehouse.dir": str(work / "warehouse"),
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.shuffle.partitions": str(cores),
+        "spark.sql.ansi.enabled": "true",
+    }
+
+
+def _trades(session: SparkSession, root: Path, paths: Sequence[str]) -> DataFrame:
+    return lake.read(session.read.parquet(*[str(root / path) for path in paths]))

@@ -1,0 +1,65 @@
+"""An hour of the lake made anew from Kafka: where a file is damaged or rows are missing, as long as Kafka has them.
+
+What the lake still has is kept, each trade once. If Kafka and the readable files together have fewer trades than the
+table says it had, nothing is changed, unless that is asked for.
+"""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+from whale_platform.broker import recent
+from whale_platform.domain.names import RAW_TRADES
+from whale_platform.lake import messages, rewrite, table
+from whale_platform.lake.errors import LakeError
+from whale_platform.lake.rewrite import Rewritten
+from whale_platform.lake.table import HOUR
+
+EARLIER_S = 3600  # a trade may reach Kafka before its own time, by a wrong clock
+
+
+class Fewer(LakeError):
+    """Kafka and the readable files hold fewer trades than the table had."""
+
+
+def hour(
+    root: Path,
+    bootstrap: str,
+    start: datetime,
+    run_id: str,
+    whole_topic: bool = False,
+    accept_fewer: bool = False,
+    tell: Callable[[int], None] = lambda _: None,
+) -> Rewritten | None:
+    """Restore the hour from `start` (aware UTC); None where there was nothing to restore.
+
+    `whole_topic`: look at every message, as recorded trades are older than their messages. `tell(messages read)`.
+    Raises LakeError's subclasses, BrokerError, and Fewer unless `accept_fewer`.
+    """
+    since = 0 if whole_topic else int((start.timestamp() - EARLIER_S) * 1000)
+
+    def told() -> Iterator[tuple[int, int, bytes]]:
+        for number, record in enumerate(recent.records(bootstrap, RAW_TRADES, since)):
+            if number % 100_000 == 0:
+                tell(number)
+            if record.value is not None:
+                yield record.partition, record.offset, record.value
+
+    table.create(root)
+    with tempfile.TemporaryDirectory(prefix="restore-", dir=root.parent) as folder:
+        path = Path(folder) / "messages.json"
+        found = messages.keep(path, told(), start)
+        had = sum(file.rows for file in table.files(table.opened(root), start, start + HOUR))
+        if not found and not had:
+            return None
+
+        def enough(rows: int) -> None:
+            if rows < had and not accept_fewer:
+                raise Fewer(
+                    f"the lake had {had:,} trades in this hour, but its readable files and Kafka have only {rows:,}: "
+                    "nothing was changed; import the exchange's dump of that day, or accept the loss with --accept-fewer"
+                )
+
+        about = {"run": run_id, "why": "restored from Kafka"}
+        return rewrite.hour(root, start, about, lambda _: messages.rows(path), without_damaged=True, check=enough)

@@ -1,0 +1,161 @@
+"""Commits: each message once whatever is tried again, rewrites that exclude each other, the newest hours in step."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from deltalake import DeltaTable
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from whale_platform.lake import newest, rewrite, table
+from whale_platform.lake.errors import Busy, LakeError, NotThere
+from whale_platform.lake.table import HOUR, LakeFile, NewFile
+from whale_platform_tests.lake.samples import START, ids, lay, trade
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "lake" / "trades"
+
+
+def test_a_lake_that_is_not_there_says_so(root: Path) -> None:
+    with pytest.raises(NotThere, match="begins with the first trade"):
+        table.opened(root)
+    lay(root, [trade(0)])
+    with pytest.raises(NotThere, match="newest is 1"):
+        table.opened(root, 7)
+
+
+def test_the_table_knows_how_far_each_partition_has_come(root: Path) -> None:
+    lay(root, [trade(number) for number in range(10)], first_offset=100)
+    opened = table.opened(root)
+    assert table.position(opened, "topic", 0) == 110
+    assert table.position(opened, "topic", 1) == 0
+    assert table.position(opened, "another topic", 0) == 0
+
+
+def test_files_are_told_by_hour_with_their_rows(root: Path) -> None:
+    lay(root, [trade(number, every_s=600) for number in range(9)])
+    found = table.files(table.opened(root))
+    assert [(file.start, file.rows) for file in found] == [(START, 6), (START + HOUR, 3)]
+    assert [file.start for file in table.files(table.opened(root), START + HOUR)] == [START + HOUR]
+    assert [file.start for file in table.files(table.opened(root), None, START + HOUR)] == [START]
+
+
+def test_of_two_rewrites_of_the_same_files_one_is_done_again(root: Path) -> None:
+    lay(root, [trade(number) for number in range(5)])
+    lay(root, [trade(number) for number in range(5, 9)], first_offset=5)
+    asked = []
+
+    def change(opened: DeltaTable) -> tuple[list[NewFile], list[LakeFile]]:
+        asked.append(opened.version())
+        if len(asked) == 1:
+            rewrite.hour(root, START, {})  # another process, meanwhile
+        return [], [file for file in table.files(opened) if not rewrite.sorted_already(file)]
+
+    table.rewrite(root, change, {})
+    assert len(asked) == 2
+    assert ids(root) == [("BTCUSDT", number) for number in range(9)]
+
+
+def test_a_rewrite_that_never_gets_through_gives_up_in_words(root: Path) -> None:
+    lay(root, [trade(0)])
+
+    def change(opened: DeltaTable) -> tuple[list[NewFile], list[LakeFile]]:
+        table.rewrite(root, lambda other: ([], table.files(other)), {})
+        lay(root, [trade(0)])
+        return [], table.files(opened)
+
+    with pytest.raises(Busy, match="try again"):
+        table.rewrite(root, change, {})
+
+
+def test_appends_and_rewrites_beside_each_other_lose_nothing(root: Path) -> None:
+    lay(root, [trade(0)])
+    done = threading.Event()
+    failed: list[LakeError] = []
+
+    def compact() -> None:
+        while not done.is_set():
+            try:
+                rewrite.hour(root, START, {})
+            except LakeError as error:
+                failed.append(error)
+
+    threads = [threading.Thread(target=compact) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for number in range(1, 30):
+        lay(root, [trade(number)], first_offset=number)
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert ids(root) == [("BTCUSDT", number) for number in range(30)]
+    assert all(isinstance(error, Busy) for error in failed)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.sampled_from(["lay", "lay later", "compact", "go", "lose the file", "old file"]), max_size=12))
+def test_the_newest_hours_are_those_of_the_table(tmp_path_factory: pytest.TempPathFactory, steps: list[str]) -> None:
+    root = tmp_path_factory.mktemp("newest") / "trades"
+    number, kept = 0, ""
+    lay(root, [trade(0)])
+    mark = root.parent / "trades.newest.json"
+    for step in ("lay", *steps):
+        number += 3600 if step == "lay later" else 1
+        if step.startswith("lay"):
+            lay(root, [trade(number)], first_offset=number)
+        elif step == "compact":
+            for hour in rewrite.crowded(root):
+                rewrite.hour(root, hour, {})
+        elif step == "go":
+            table.rewrite(root, lambda opened: ([], table.files(opened)[-1:]), {})
+        elif step == "lose the file":
+            mark.unlink(missing_ok=True)
+        elif kept:
+            mark.write_text(kept)
+        kept = kept or (mark.read_text() if mark.exists() else "")
+        files = table.files(table.opened(root))
+        hours = sorted({file.start for file in files})
+        wanted = {file.path for file in files if file.start in hours[-2:]}
+        assert set(newest.read(root).files(2)) == wanted, step
+
+
+def test_a_writer_killed_in_the_middle_leaves_a_whole_table(root: Path) -> None:
+    lay(root, [trade(0)])
+    words = f"""
+from pathlib import Path
+from whale_platform_tests.lake.samples import lay, trade
+from whale_platform.lake import rewrite
+root = Path({str(root)!r})
+for number in range(1, 10_000):
+    lay(root, [trade(number, every_s=0.1)], first_offset=number)
+    if number % 5 == 0:
+        for hour in rewrite.crowded(root):
+            rewrite.hour(root, hour, {{}})
+"""
+    for wait in (1.5, 1.9, 2.3):
+        child = subprocess.Popen([sys.executable, "-c", words])
+        time.sleep(wait)
+        os.kill(child.pid, signal.SIGKILL)
+        child.wait()
+        opened = table.opened(root)
+        rows = {number for _, number in ids(root)}
+        assert sum(file.rows for file in table.files(opened)) == len(ids(root))
+        assert rows >= set(range(table.position(opened, "topic", 0)))
+        assert newest.read(root).version == opened.version()
+
+
+def test_versions_can_be_read_again(root: Path) -> None:
+    first = lay(root, [trade(0)])
+    second = lay(root, [trade(1)], first_offset=1)
+    assert [sum(file.rows for file in table.files(table.opened(root, version))) for version in (first, second)] == [
+        1,
+        2,
+    ]
