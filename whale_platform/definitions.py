@@ -7,7 +7,12 @@ from whale_platform.defs import (
     checkpoint,
     controls,
     health,
+    history,
     housekeeping,
+    lake,
+    lake_retention,
+    recomputed,
+    remaking,
     retention,
     schedules,
     shifts,
@@ -15,12 +20,20 @@ from whale_platform.defs import (
 )
 from whale_platform.defs.assets import ASSETS
 from whale_platform.defs.external import specs
+from whale_platform.defs.spark import Spark
 from whale_platform.defs.store import Store
 from whale_platform.settings import Settings
 
 _settings = Settings()
 defs = dg.Definitions(
-    assets=[*specs(_settings), thresholds.whale_thresholds, *ASSETS],
+    assets=[
+        *specs(_settings),
+        thresholds.whale_thresholds,
+        history.imported_trades,
+        lake.compacted_trades,
+        recomputed.windows_from_lake,
+        *ASSETS,
+    ],
     asset_checks=check_jobs.CHECKS,
     jobs=[
         *shifts.JOBS.values(),
@@ -29,7 +42,12 @@ defs = dg.Definitions(
         schedules.daily_assets,
         check_jobs.stream_checks,
         thresholds.suggest_job,
+        lake.lake_compaction,
+        recomputed.late_trades,
+        remaking.remake_hours,
         retention.retention,
+        lake_retention.lake_retention,
+        lake_retention.lake_vacuum,
         checkpoint.checkpoint_reset,
         housekeeping.dagster_housekeeping,
     ],
@@ -39,10 +57,14 @@ defs = dg.Definitions(
         schedules.repair_hours,
         check_jobs.every_hour,
         thresholds.every_day,
+        lake.every_hour,
+        recomputed.every_hour,
         retention.schedule(_settings),
+        lake_retention.schedule(_settings),
+        lake_retention.vacuum_every_night,
         housekeeping.every_night,
     ],
-    sensors=[*shifts.SENSORS, health.stream_health],
-    resources={"store": Store()},
+    sensors=[*shifts.SENSORS, health.stream_health, remaking.remake_imported_hours],
+    resources={"store": Store(), "spark": Spark()},
     executor=dg.in_process_executor,  # a process for each step would cost 5 s and 100 MB, and do the same work
 )

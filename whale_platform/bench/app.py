@@ -88,6 +88,44 @@ def memory(rate: Rate = 1000, seconds: float = 120) -> None:
         _print("memory", usage.memory(platform))
 
 
+@app.command("import")
+def import_dump(rows: Annotated[int, typer.Option(min=1000)] = 1_000_000) -> None:
+    """A day's dump in the exchange's format, checked and imported into an empty lake."""
+    from whale_platform.bench import dumps
+
+    with tempfile.TemporaryDirectory(prefix="whale-bench-") as folder:
+        _print("import", dumps.measure(Path(folder), rows))
+
+
+@app.command()
+def lake(
+    trades: Annotated[int, typer.Option(min=1000)] = 1_000_000,
+    batch: Annotated[int, typer.Option(help="Trades a batch of the stream: 20 s at 2,000/s.")] = 40_000,
+    per_hour: Annotated[int, typer.Option(help="Trades an hour where reads are measured.")] = 100_000,
+    plot: Annotated[Path | None, typer.Option(help="A PNG of the reads over the days.")] = None,
+) -> None:
+    """Bytes a trade as CSV, as written and compacted by three means; reads of the newest hour from 1 to 365 days."""
+    from whale_platform.bench import lake_reads, lake_sizes
+
+    with tempfile.TemporaryDirectory(prefix="whale-bench-") as folder:
+        _tell(f"writing and compacting {trades:,} trades")
+        sizes = lake_sizes.measure(Settings(home=Path(folder) / "sizes"), lake_reads.trades(trades), batch)
+        _tell("growing a lake to a year")
+        reads = lake_reads.measure(Path(folder) / "reads" / "trades", per_hour, (1, 7, 30, 90, 180, 365))
+    if plot is not None:
+        lake_reads.plot(reads, plot)
+    _print("lake", {"sizes": sizes, "reads": reads})
+
+
+@app.command()
+def soak(rate: Rate = 2000, seconds: float = 1800, kills: int = 5) -> None:
+    """Load with the Spark driver killed, the lake compacted and vacuumed every two minutes; then the audit's answer."""
+    from whale_platform.bench import soak as soak_case
+
+    with running(rate) as (platform, _):
+        _print("soak", soak_case.measure(platform, seconds, kills, _tell))
+
+
 def _dsn(platform: Platform, home: Path) -> str:
     return Settings(home=home, postgres_port=int(platform.env["WHALE_POSTGRES_PORT"])).dsn()
 

@@ -43,6 +43,7 @@ class TopicReader:
                 "fetch.wait.max.ms": fetch_wait_ms,
                 "fetch.min.bytes": 1,
                 "queued.max.messages.kbytes": 16_384,
+                "fetch.queue.backoff.ms": 5,  # the default waits a second whenever that queue is full
                 "reconnect.backoff.max.ms": 1_000,
                 "log_level": 2,
             }

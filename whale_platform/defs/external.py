@@ -12,7 +12,8 @@ from whale_platform.settings import Settings
 
 OWNERS = ["team:whale-platform"]
 RAW, THRESHOLDS = dg.AssetKey(["topic", RAW_TRADES]), dg.AssetKey(["table", "whale_thresholds"])
-LAKE = dg.AssetKey(["lake", "trades"])
+LAKE, IMPORTED = dg.AssetKey(["lake", "trades"]), dg.AssetKey(["lake", "imported_trades"])
+FROM_LAKE = dg.AssetKey(["lake", "windows_from_lake"])
 
 
 # The health sensor tells every five minutes of what has moved; whales and holes may well be rare.

@@ -7,10 +7,11 @@ those hours are then stale, which `repair_hours` sees.
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from whale_platform.defs.external import LAKE, OWNERS
+from whale_platform.defs.external import FROM_LAKE, LAKE, OWNERS
 from whale_platform.defs.partitions import HOURS, hours_of
 from whale_platform.defs.spark import Spark
 from whale_platform.defs.store import Store
@@ -20,13 +21,16 @@ from whale_platform.sink import parse
 from whale_platform.stores import checks, recomputed, thresholds
 from whale_platform.stores.assets import HOUR, Hours
 
+if TYPE_CHECKING:
+    from whale_platform.stream.recompute import Session
+
 LOOK_BACK_DAYS = 7
 CLOSED = timedelta(minutes=2)
 AT_ONCE = 24  # hours a batch, so that their windows fit in memory
 
 
 @dg.asset(
-    key=["lake", "windows_from_lake"],
+    key=FROM_LAKE,
     partitions_def=HOURS,
     backfill_policy=dg.BackfillPolicy.single_run(),
     deps=[LAKE],
@@ -40,11 +44,12 @@ def windows_from_lake(context: dg.AssetExecutionContext, store: Store, spark: Sp
     Tables `trade_windows` and `whale_alerts`. What the stream has right already stays as it wrote it.
     """
     hours = hours_of(context)
-    found = make(store.dsn(), spark, hours, context.run.run_id)
+    with spark.session() as session:
+        found = make(store.dsn(), session, hours, context.run.run_id)
     return dg.MaterializeResult(metadata={"hours": hours.count, **found})
 
 
-def make(dsn: str, spark: Spark, hours: Hours, run_id: str) -> dict[str, int]:
+def make(dsn: str, session: "Session", hours: Hours, run_id: str) -> dict[str, int]:
     """Make these hours again; what was read and changed. Raises Failure where the lake says no.
 
     An hour is compacted first, so that a trade that came twice (live and imported) is counted once.
@@ -68,12 +73,8 @@ def make(dsn: str, spark: Spark, hours: Hours, run_id: str) -> dict[str, int]:
             files = lake.files(opened, start, end)
             if files:
                 paths, now = [file.path for file in files], int(datetime.now(UTC).timestamp() * 1000)
-                windows = [
-                    parse.window(value, now) for value in recompute.windows(spark.session(), root, paths, run_id)
-                ]
-                whales = [
-                    parse.whale(value, now) for value in recompute.whales(spark.session(), root, paths, known, run_id)
-                ]
+                windows = [parse.window(value, now) for value in recompute.windows(session, root, paths, run_id)]
+                whales = [parse.whale(value, now) for value in recompute.whales(session, root, paths, known, run_id)]
                 changed, new = recomputed.store(dsn, windows, whales)
                 for name, more in (("windows", len(windows)), ("windows_changed", changed), ("whales_new", new)):
                     out[name] += more
@@ -104,10 +105,13 @@ def remake_late_hours(context: dg.OpExecutionContext, store: Store, spark: Spark
     in_windows = checks.trades_by_hour(store.dsn(), past)
     late = [hour for hour, rows in sorted(in_lake.items()) if rows > in_windows.get(hour, 0)]
     context.add_output_metadata({"hours": len(late), "which": dg.MetadataValue.md(_listed(late, in_lake, in_windows))})
-    for hour in late:
-        found = make(store.dsn(), spark, Hours(hour, hour + HOUR), context.run_id)
-        key = HOURS.get_partition_key_for_timestamp(hour.timestamp())
-        context.log_event(dg.AssetMaterialization(windows_from_lake.key, partition=key, metadata={"hours": 1, **found}))
+    if not late:
+        return
+    with spark.session() as session:
+        for hour in late:
+            found = make(store.dsn(), session, Hours(hour, hour + HOUR), context.run_id)
+            key = HOURS.get_partition_key_for_timestamp(hour.timestamp())
+            context.log_event(dg.AssetMaterialization(FROM_LAKE, partition=key, metadata={"hours": 1, **found}))
 
 
 def _listed(late: Sequence[datetime], in_lake: dict[datetime, int], in_windows: dict[datetime, int]) -> str:

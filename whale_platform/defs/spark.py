@@ -4,6 +4,8 @@ The library is loaded when the session is: in each of the processes that only lo
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -12,14 +14,15 @@ from whale_platform.embedded import java
 from whale_platform.settings import Settings
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from whale_platform.stream.recompute import Session
 
 
 class Spark(dg.ConfigurableResource[None]):
-    """`session()` starts the JVM (5 s, about 500 MB) and is stopped with the run's process."""
+    """Starts a JVM (5 s, about 500 MB) for as long as it is needed."""
 
-    def session(self) -> "SparkSession":
-        """The session, made at the first call."""
+    @contextmanager
+    def session(self) -> "Iterator[Session]":
+        """A session, stopped at the end."""
         from dagster_pyspark import LazyPySparkResource
 
         from whale_platform.stream import recompute
@@ -28,6 +31,9 @@ class Spark(dg.ConfigurableResource[None]):
         os.environ.update(java.java_environment(settings.tools))
         work = settings.home.resolve() / "recompute"
         work.mkdir(parents=True, exist_ok=True)
-        made: SparkSession = LazyPySparkResource(spark_config=recompute.configuration(work)).spark_session
+        made: Session = LazyPySparkResource(spark_config=recompute.configuration(work)).spark_session
         made.sparkContext.setLogLevel("ERROR")
-        return made
+        try:
+            yield made
+        finally:
+            made.stop()

@@ -31,7 +31,7 @@ def connect(root: Path, memory: str = MEMORY) -> Iterator[duckdb.DuckDBPyConnect
         "temp_directory": str(root.parent / "spill"),
     }
     with duckdb.connect(config=config) as connection, translated():
-        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
         connection.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
         yield connection
 

@@ -88,7 +88,23 @@ def vacuum(root: Path, hours: int = VACUUM_HOURS, dry_run: bool = True) -> Litte
     return Litter(tuple(found), size)
 
 
-def written(root: Path) -> datetime | None:
-    """When the newest commit was made."""
-    history = table.opened(root).history(1)
-    return datetime.fromtimestamp(history[0]["timestamp"] / 1000, UTC) if history else None
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One commit: when, what for, and by which run and code."""
+
+    version: int
+    time: datetime
+    why: str
+    run: str
+    code: str
+
+
+def versions(root: Path, limit: int) -> list[Version]:
+    """The newest versions, newest first."""
+    found = []
+    for one in table.opened(root).history(limit):
+        about = one.get("whale") or {}
+        why = about.get("why") or (f"batch {about['batch']}" if "batch" in about else one["operation"].lower())
+        time = datetime.fromtimestamp(one["timestamp"] / 1000, UTC)
+        found.append(Version(one["version"], time, why, about.get("run", ""), about.get("code", "")))
+    return found

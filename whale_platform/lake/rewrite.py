@@ -21,11 +21,19 @@ from whale_platform.lake.schema import NAMES
 from whale_platform.lake.table import HOUR, LakeFile, NewFile
 
 SAMPLE = 100_000
+TEXTS = (
+    {name: f"coalesce({name}::VARCHAR, '')" for name in NAMES}
+    | {name: f"coalesce(rtrim(rtrim({name}::VARCHAR, '0'), '.'), '')" for name in ("price", "quantity")}
+    | {name: f"coalesce(epoch_us({name})::VARCHAR, '')" for name in ("event_time", "received_time")}
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Rewritten:
-    """What became of an hour: files, rows and bytes before and after; bytes of the same rows as CSV (by a sample)."""
+    """What became of an hour: files, rows and bytes before and after.
+
+    csv_bytes: bytes of the same rows as CSV, by a sample; 0 where more rows came, because nobody asks then.
+    """
 
     start: datetime
     files_before: int
@@ -51,12 +59,13 @@ def hour(
     mark: tuple[str, int] | None = None,
     without_damaged: bool = False,
     check: Callable[[int], None] = lambda _: None,
+    distinct: bool = False,
 ) -> Rewritten | None:
     """Make the hour from `start` (aware UTC) anew; None where nothing was to be done.
 
     `more(connection)` gives SQL of further rows (the table's columns) of this hour; `mark` is recorded with the
     commit. `without_damaged`: leave files out that can't be read, where `more` brings their trades. `check(rows)` may
-    raise to refuse what would be written. Raises LakeError.
+    raise to refuse what would be written. `distinct`: each trade is there once in `more`. Raises LakeError.
     """
     done: Rewritten | None = None
 
@@ -71,7 +80,8 @@ def hour(
             rows = f"SELECT {', '.join(NAMES)} FROM {engine.rows_of(root, [file.path for file in good])}"
             if more is not None:
                 rows = f"{rows} UNION ALL BY NAME SELECT {', '.join(NAMES)} FROM ({more(connection)})"
-            new = writing.write(connection, _once(connection, rows), root, start)
+            alone = distinct and not good
+            new = writing.write(connection, rows if alone else _once(connection, rows), root, start)
             try:
                 check(new.rows)
             except BaseException:
@@ -85,10 +95,11 @@ def hour(
                 new.rows,
                 sum(file.size for file in found),
                 new.size,
-                csv_bytes(connection, root, new),
+                csv_bytes(connection, root, new) if more is None else 0,
                 opened.version(),
             )
-        if not new.rows or (good == found and same(found, new)):
+            unchanged = good == found and same(connection, root, found, new)
+        if not new.rows or unchanged:
             (root / new.path).unlink()
             done = None
             return [], []
@@ -98,9 +109,12 @@ def hour(
     return done
 
 
-def same(found: list[LakeFile], new: NewFile) -> bool:
-    """Whether `new` adds nothing to an hour that was one sorted file before."""
-    return len(found) == 1 and sorted_already(found[0]) and found[0].rows == new.rows
+def same(connection: duckdb.DuckDBPyConnection, root: Path, found: list[LakeFile], new: NewFile) -> bool:
+    """Whether `new` adds nothing to an hour that was one sorted file before: no row, and no trade in a row."""
+    if not (len(found) == 1 and sorted_already(found[0]) and found[0].rows == new.rows):
+        return False
+    fills = [f"(SELECT sum(fills) FROM {engine.rows_of(root, [file.path])})" for file in (found[0], new)]
+    return connection.execute(f"SELECT {' = '.join(fills)}").fetchone() == (True,)
 
 
 def sorted_already(file: LakeFile) -> bool:
@@ -118,10 +132,7 @@ def crowded(root: Path, start: datetime | None = None, end: datetime | None = No
 
 def csv_bytes(connection: duckdb.DuckDBPyConnection, root: Path, file: LakeFile) -> int:
     """Bytes of the file's rows as CSV without quotes: decimals without trailing zeros, times as microseconds."""
-    texts = {name: f"coalesce({name}::VARCHAR, '')" for name in NAMES}
-    texts |= {name: f"coalesce(rtrim(rtrim({name}::VARCHAR, '0'), '.'), '')" for name in ("price", "quantity")}
-    texts |= {name: f"coalesce(epoch_us({name})::VARCHAR, '')" for name in ("event_time", "received_time")}
-    line = " + ".join(f"strlen({text})" for text in texts.values())
+    line = " + ".join(f"strlen({text})" for text in TEXTS.values())
     sample = f"SELECT * FROM {engine.rows_of(root, [file.path])} USING SAMPLE reservoir({SAMPLE} ROWS) REPEATABLE (1)"
     found = connection.execute(f"SELECT avg({line}) FROM ({sample})").fetchone()
     return round(((found or (0,))[0] or 0) * file.rows + len(NAMES) * file.rows)

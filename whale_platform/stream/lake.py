@@ -102,6 +102,7 @@ def read(files: DataFrame) -> DataFrame:
         "notional_exact": F.coalesce("notional_wide", exact),
         "usd_via": F.when(F.col("quote").isin("USD", *sorted(PEGGED)), F.lit("known")),
         "good": F.lit(True),
+        "value": F.lit(""),
     }
     kept = [F.col(name) for name in ("exchange", "symbol", "trade_id", "fills", "side", "source", "price", "quantity")]
     return files.select(*kept, *[column.alias(name) for name, column in columns.items()])

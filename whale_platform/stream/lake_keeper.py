@@ -1,9 +1,11 @@
 """Keeps the lake's query running beside the real-time queries, which do not depend on it.
 
-It begins once they are ready, so a start is no slower for it. When it fails (a full disk, a checkpoint that does not
-fit) the service says so as `degraded` and starts it again, later after each failure; Kafka keeps the trades meanwhile.
+It begins once they are ready, so a start is no slower for it. When it fails (a full disk, a damaged log) the service
+says so as `degraded` and starts it again, later after each failure; Kafka keeps the trades meanwhile. A checkpoint that
+is of no use is put aside: the table itself knows what it has, so reading the topic anew doubles nothing.
 """
 
+import re
 import time
 
 from pyspark.errors import PySparkException
@@ -72,7 +74,11 @@ class LakeKeeper:
     def _begin(self) -> StreamingQuery:
         settings, place = self._context.settings, self._place
         label = Label(LAKE, "microbatch", VERSION, place.cluster_id, RAW_TRADES, place.topic_id)
-        folder = checkpoints.prepare(settings.home, label, place.earliest)
+        try:
+            folder = checkpoints.prepare(settings.home, label, place.earliest)
+        except Unfit as unfit:
+            self._put_aside(str(unfit))
+            folder = checkpoints.prepare(settings.home, label, place.earliest)
         kafka = queries.source(self._session, settings).option("maxOffsetsPerTrigger", AT_ONCE)
         return (
             kafka.option("groupIdPrefix", LAKE)
@@ -87,6 +93,21 @@ class LakeKeeper:
     def _failed(self, now: float, error: str) -> None:
         self._query = None
         self._runs = [*self._runs[-20:], Run(self._started, now, None)]
-        told = [line for line in error.splitlines() if "lake.errors." in line] or error.splitlines() or ["unknown"]
-        self.trouble = f"the lake's query failed, trying again: {told[-1].rpartition('lake.errors.')[2][:300]}"
+        self.trouble = f"the lake's query failed, trying again: {_told(error)}"
         self._context.log.error("lake query failed", error=error)
+        if (meaning := queries.explain(error, LAKE)) is not None:
+            self._put_aside(meaning)
+
+    def _put_aside(self, reason: str) -> None:
+        kept = checkpoints.archive(self._context.settings.home, LAKE)
+        self._context.log.error(
+            "the lake's query reads the topic anew", reason=reason, kept=[str(path) for path in kept]
+        )
+
+
+def _told(error: str) -> str:
+    """The line of a Java and Python traceback that a person can use."""
+    if "No space left" in error:
+        return "No space left where the lake lies: free some; Kafka keeps the trades meanwhile"
+    ours = re.findall(r"lake\.errors\.\w+: (.*)", error)
+    return (ours or error.strip().splitlines() or ["unknown"])[0][:300]

@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from whale_platform.domain.codec import plain
 from whale_platform.stream import lake, transforms
 
+Session = SparkSession
 NO_WATERMARK = "0 seconds"  # a batch has none
 
 

@@ -58,7 +58,7 @@ def hour(
             if rows < had and not accept_fewer:
                 raise Fewer(
                     f"the lake had {had:,} trades in this hour, but its readable files and Kafka have only {rows:,}: "
-                    "nothing was changed; import the exchange's dump of that day, or accept the loss with --accept-fewer"
+                    "nothing was changed; import the exchange's dump of that day, or accept it with --accept-fewer"
                 )
 
         about = {"run": run_id, "why": "restored from Kafka"}

@@ -16,8 +16,10 @@ from pyspark.sql import functions as F
 from whale_platform.domain import codec
 from whale_platform.domain.limits import absurdity
 from whale_platform.domain.trade import EXACT, Trade
+from whale_platform.lake import table
 from whale_platform.settings import Settings
-from whale_platform.stream import session, transforms
+from whale_platform.stream import recompute, session, transforms
+from whale_platform_tests.lake.samples import lay
 
 pytestmark = pytest.mark.server
 MINUTE = 60_000_000
@@ -170,3 +172,30 @@ def test_a_raw_message_that_does_not_parse_becomes_a_dead_letter(spark: SparkSes
     assert [json.loads(row.value)["trade_count"] for row in transforms.windows(frame, "10 minutes", "r").collect()] == [
         1
     ]
+
+
+def test_the_lake_gives_the_windows_and_whales_of_the_stream(spark: SparkSession, tmp_path: Path) -> None:
+    root, trades = tmp_path / "trades", some_trades(2_000)
+    lay(root, trades)
+    kafka = parsed(spark, [codec.encode(trade) for trade in trades])
+    streamed = {row.value for row in transforms.windows(kafka, "10 minutes", "run").collect()}
+    paths = [file.path for file in table.files(table.opened(root))]
+    again = {_plain(value) for value in recompute.windows(spark, root, paths, "run")}
+    assert again == {_plain(value.encode()) for value in streamed}
+    usd = {("*", "*"): Decimal("1000")}
+    thresholds = F.create_map(F.lit("*:*"), F.lit(Decimal("1000")).cast(transforms.DECIMAL))
+    alerts = {row.value for row in transforms.alerts(kafka, thresholds, "run").collect()}
+    assert len(alerts) > 100
+    assert {_plain(value) for value in recompute.whales(spark, root, paths, usd, "run")} == {
+        _plain(value.encode()) for value in alerts
+    }
+
+
+def _plain(value: bytes) -> str:
+    """The message with decimals as the sink reads them: without trailing zeros."""
+    row = json.loads(value)
+    return json.dumps({name: _number(one) if isinstance(one, str) else one for name, one in row.items()})
+
+
+def _number(text: str) -> str:
+    return text.rstrip("0").rstrip(".") if text.replace(".", "", 1).isdigit() and "." in text else text

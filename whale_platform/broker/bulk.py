@@ -1,0 +1,88 @@
+"""A whole topic read as fast as the broker gives it, and how far back the topic reaches.
+
+For those who count millions: messages come as bare values in batches (a `Record` each would halve the speed), and the
+consumer asks again within milliseconds where librdkafka waits a second by default, which alone holds a reader to a
+hundred thousand messages a second. It reads up to the end as it was when asked, so it ends while others write. An
+outage is not waited out: it raises BrokerError.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+from confluent_kafka import Consumer, KafkaError, TopicPartition
+
+from whale_platform.broker.reader import TopicReader
+from whale_platform.broker.topics import BrokerError, alive
+
+BATCH, SILENT_S = 10_000, 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A topic as it is now.
+
+    since_ms: the oldest message's time in that partition which reaches back least, None for a topic without messages;
+    whole: whether no message has ever left it; messages: how many there are from the time asked for on.
+    """
+
+    since_ms: int | None
+    whole: bool
+    messages: int
+    places: dict[int, tuple[int, int]]
+
+
+def look(bootstrap: str, topic: str, from_ms: int) -> Span:
+    """The span of `topic`; `places`: {partition: (first offset from `from_ms` on, end)}, 0 ms: all. BrokerError."""
+    if not alive(bootstrap, 3.0):
+        raise BrokerError(f"no answer from Kafka at {bootstrap}")
+    reader = TopicReader(bootstrap, "whale-bulk")
+    begun, whole, places = list[int](), True, dict[int, tuple[int, int]]()
+    try:
+        for partition in reader.partitions(topic):
+            low, high = reader.bounds(topic, partition)
+            whole = whole and low == 0
+            places[partition] = (max(low, reader.place_at(topic, partition, from_ms)) if from_ms else low, high)
+            if low < high:
+                begun.append(next(reader.scan(topic, partition, low, high)).timestamp_ms)
+    finally:
+        reader.close()
+    return Span(max(begun, default=None), whole, sum(end - start for start, end in places.values()), places)
+
+
+def values(bootstrap: str, topic: str, span: Span, sent_by_ms: int) -> Iterator[tuple[bool, list[bytes]]]:
+    """The messages of `span.places` in batches: (whether they were sent after `sent_by_ms`, values). BrokerError."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "client.id": "whale-bulk",
+            "group.id": "unused-whale-bulk",
+            "enable.auto.commit": False,
+            "auto.offset.reset": "error",
+            "queued.max.messages.kbytes": 16_384,
+            "fetch.queue.backoff.ms": 5,
+            "log_level": 2,
+        }
+    )
+    try:
+        for partition, (place, end) in span.places.items():
+            consumer.assign([TopicPartition(topic, partition, place)])
+            heard = time.monotonic()
+            while place < end:
+                messages = consumer.consume(min(BATCH, end - place), 0.5)  # waits for that many, or that long
+                for message in messages:
+                    if (error := message.error()) is not None:
+                        raise BrokerError(error)
+                if not messages and time.monotonic() - heard > SILENT_S:
+                    raise BrokerError(KafkaError(KafkaError._TIMED_OUT))
+                if not messages:
+                    continue
+                heard = time.monotonic()
+                place = messages[-1].offset() + 1
+                if place > end:
+                    messages = [message for message in messages if message.offset() < end]
+                for late, some in groupby(messages, lambda message: bool(message.timestamp()[1] > sent_by_ms)):
+                    yield late, [message.value() or b"" for message in some]
+    finally:
+        consumer.close()

@@ -1,0 +1,126 @@
+"""`whale audit`: is every trade in Kafka, Postgres and the lake, once? The answer on stdout, progress on stderr.
+
+Exit code: 0 nothing is wrong, 1 something is missing, doubled or unexplained, 2 a place can't be asked.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from whale_platform.broker.reader import OffsetExpired
+from whale_platform.broker.topics import BrokerError
+from whale_platform.cli.app import HomeOption
+from whale_platform.cli.context import current_home, settings_of
+from whale_platform.cli.errors import UserError
+from whale_platform.cli.times import moment
+from whale_platform.lake.errors import LakeError
+from whale_platform.reports import audit_tables, gather
+from whale_platform.reports.audit import Audit
+from whale_platform.settings import Settings
+from whale_platform.stores.connection import BadDsn, SchemaMismatch, StoreAway
+
+app = typer.Typer(add_completion=False, help="Reconcile Kafka, Postgres and the lake by symbol and hour.")
+DAY = timedelta(days=1)
+
+
+@app.command()
+def audit(
+    start: Annotated[
+        str | None, typer.Option("--from", metavar="TIME", help="UTC: 2026-11-21T13:00 or a date (default: a day ago).")
+    ] = None,
+    end: Annotated[str | None, typer.Option("--to", metavar="TIME", help="UTC (default: three minutes ago).")] = None,
+    home: HomeOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Every line as JSON on stdout.")] = False,
+) -> None:
+    """Is every trade in Kafka, Postgres and the lake, once? Prints what is missing, doubled, repaired or a true gap.
+
+    Whole hours are compared, the newest up to three minutes ago: later trades are still on their way. Exit code: 0
+    nothing is wrong (the exchange's own gaps are not), 1 something is, 2 a place can't be asked.
+    """
+    settings, now = settings_of(current_home(home)), datetime.now(UTC)
+    with _explained(settings):
+        first, last = _range(settings, start, end, now)
+        found = _counted(settings, first, last, now)
+    if as_json:
+        print(json.dumps(audit_tables.as_json(found), indent=1))
+    else:
+        _show(found)
+    raise typer.Exit(0 if found.passed else 1)
+
+
+def _range(settings: Settings, start: str | None, end: str | None, now: datetime) -> tuple[datetime, datetime]:
+    settled = gather.settled(settings, now)
+    last = min(moment(end).replace(second=0, microsecond=0), settled) if end else settled
+    if start is not None:
+        first = moment(start)
+    elif settings.source == "replay" and (lake := gather.whole_lake(settings)) is not None:
+        first, last = lake[0], last if end else min(lake[1], settled)
+    else:
+        first = last - DAY
+    first = first.replace(minute=0, second=0, microsecond=0)
+    if first >= last:
+        raise UserError(
+            f"no settled hours from {first:%Y-%m-%dT%H:%M} to {last:%Y-%m-%dT%H:%M} UTC: trades of the last three "
+            f"minutes are still on their way, so the newest end is {settled:%Y-%m-%dT%H:%M}"
+        )
+    return first, last
+
+
+def _counted(settings: Settings, first: datetime, last: datetime, now: datetime) -> Audit:
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        tasks = {place: progress.add_task(place, total=None) for place in ("Postgres", "lake", "Kafka")}
+        return gather.audit(
+            settings,
+            first,
+            last,
+            now,
+            lambda place, done, whole: progress.update(tasks[place], completed=done, total=whole),
+        )
+
+
+def _show(found: Audit) -> None:
+    console = Console(soft_wrap=True, highlight=False)
+    lines = audit_tables.told(found)
+    if lines:
+        console.print(_table(audit_tables.HEAD, [audit_tables.cells(line) for line in lines]))
+    if found.lines:
+        console.print(_table(audit_tables.SUMMARY, audit_tables.summary(found)))
+    for note in found.notes:
+        console.print(note, markup=False)
+    sums = audit_tables.totals(found.lines)
+    verdict = "nothing is wrong" if found.passed else "something is wrong"
+    console.print(
+        f"{found.start:%Y-%m-%d %H:%M} to {found.end:%Y-%m-%d %H:%M} UTC: {sums.trades:,} trades, {verdict}",
+        markup=False,
+    )
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> Table:
+    made = Table(box=None, pad_edge=False)
+    for name in head:
+        aside = "left" if name in ("symbol", "hour (UTC)", "verdict", "what") else "right"
+        made.add_column(name, justify="left" if aside == "left" else "right", no_wrap=name != "what")
+    for row in rows:
+        made.add_row(*row)
+    return made
+
+
+@contextmanager
+def _explained(settings: Settings) -> Iterator[None]:
+    try:
+        yield
+    except (BrokerError, OffsetExpired) as error:
+        raise UserError(
+            f"Kafka at {settings.bootstrap} can't be read ({error}): see `whale status`, start it with `whale up`"
+        ) from None
+    except (StoreAway, OSError) as error:
+        raise UserError(f"Postgres can't be asked ({error}): see `whale status`, start it with `whale up`") from None
+    except (SchemaMismatch, BadDsn, LakeError) as error:
+        raise UserError(str(error)) from None

@@ -1,0 +1,110 @@
+"""`whale lake`: what it holds, its versions, and an hour made anew; upkeep by itself is Dagster's."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from whale_platform.broker.topics import BrokerError
+from whale_platform.cli.app import HomeOption
+from whale_platform.cli.context import current_home, settings_of
+from whale_platform.cli.errors import UserError
+from whale_platform.cli.times import moment
+from whale_platform.lake import keeping, rewrite
+from whale_platform.lake.errors import LakeError
+from whale_platform.lake.rewrite import Rewritten
+from whale_platform.stream import restore as restoring
+from whale_platform.version import new_run_id
+
+if TYPE_CHECKING:
+    from whale_platform.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, help="The lake of trades: what it holds, its versions, an hour made anew.")
+HourArgument = Annotated[str, typer.Argument(metavar="HOUR", help="Like 2026-11-21T13:00, UTC.")]
+
+
+@app.command()
+def show(home: HomeOption = None) -> None:
+    """Its days: files, trades, bytes; the newest version."""
+    with explained():
+        root = _settings(home).trades_lake
+        days, (newest,) = keeping.days(root), keeping.versions(root, 1)
+    print(f"{root}\nversion {newest.version}, written {newest.time:%Y-%m-%d %H:%M:%S} UTC\n")
+    print(f"{'day':<10} {'files':>7} {'trades':>15} {'bytes':>15} {'a trade':>8}")
+    for day in days:
+        print(f"{day.day} {day.files:>7,} {day.rows:>15,} {day.size:>15,} {day.size / max(1, day.rows):>8.1f}")
+
+
+@app.command()
+def versions(home: HomeOption = None, limit: Annotated[int, typer.Option("-n", min=1)] = 20) -> None:
+    """The newest versions: when, why and by which run and code; for `--version` of query and export."""
+    with explained():
+        found = keeping.versions(_settings(home).trades_lake, limit)
+    for one in found:
+        print(f"{one.version:>8}  {one.time:%Y-%m-%d %H:%M:%S}  {one.why:<22} {one.run:<40} {one.code}".rstrip())
+
+
+@app.command()
+def compact(hour: HourArgument, home: HomeOption = None) -> None:
+    """Make one sorted file of an hour now; Dagster does it for each closed hour."""
+    with explained():
+        _tell(rewrite.hour(_settings(home).trades_lake, _hour(hour), {"run": new_run_id("cli"), "why": "compaction"}))
+
+
+@app.command()
+def restore(
+    hour: HourArgument,
+    accept_fewer: Annotated[
+        bool, typer.Option("--accept-fewer", help="Also if Kafka and the readable files have fewer trades.")
+    ] = False,
+    home: HomeOption = None,
+) -> None:
+    """Make an hour anew from Kafka: damaged files, missing trades. What the lake still has is kept."""
+    settings = _settings(home)
+    with explained():
+        done = restoring.hour(
+            settings.trades_lake,
+            settings.bootstrap,
+            _hour(hour),
+            new_run_id("cli"),
+            whole_topic=settings.source == "replay",
+            accept_fewer=accept_fewer,
+            tell=lambda count: print(f"\rwhale: {count:,} messages read", end="", file=sys.stderr, flush=True),
+        )
+    print(file=sys.stderr)
+    _tell(done)
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """The lake's and the broker's errors as the operator's."""
+    try:
+        yield
+    except (LakeError, ValueError) as error:
+        raise UserError(str(error)) from None
+    except BrokerError as error:
+        raise UserError(f"Kafka can't be asked ({error}): see `whale status`, start it with `whale up`") from None
+
+
+def _tell(done: Rewritten | None) -> None:
+    if done is None:
+        print("whale: nothing to do", file=sys.stderr)
+        return
+    print(
+        f"whale: {done.start:%Y-%m-%d %H:%M}: {done.files_before} files, {done.rows_before:,} trades, "
+        f"{done.bytes_before:,} bytes -> 1 file, {done.rows_after:,} trades, {done.bytes_after:,} bytes"
+        + (f" ({done.saved:.1%} less than CSV)" if done.csv_bytes else ""),
+        file=sys.stderr,
+    )
+
+
+def _hour(text: str) -> datetime:
+    return moment(text).replace(minute=0, second=0, microsecond=0)
+
+
+def _settings(home: Path | None) -> "Settings":
+    return settings_of(current_home(home))

@@ -1,0 +1,83 @@
+"""Which ids the lake holds of each symbol and hour, as runs: for the audit, hour by hour, so its memory stays flat.
+
+DuckDB sorts an hour's ids and hands over where a run begins and ends; an hour of millions of contiguous ids is one
+line. One version of the table is counted, whatever is committed meanwhile. Raises LakeError's subclasses.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+
+import duckdb
+
+from whale_platform.domain.runs import Held
+from whale_platform.lake import engine, table
+from whale_platform.lake.table import HOUR, LakeFile
+
+Key = tuple[str, str, datetime]
+FETCHED = 10_000
+
+_RUNS = """
+WITH trades AS (
+    SELECT exchange, symbol, coalesce(source = 'import', false) AS imported, trade_id AS first_id,
+        trade_id + coalesce(fills, 1) - 1 AS last_id, coalesce(dense, true) AS dense
+    FROM {rows} WHERE event_time < $end
+), marked AS (
+    SELECT *, coalesce(first_id > 1 + max(last_id) OVER (earlier ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
+        true) AS begins
+    FROM trades WINDOW earlier AS (PARTITION BY exchange, symbol, imported ORDER BY first_id)
+), numbered AS (
+    SELECT *, count_if(begins) OVER (PARTITION BY exchange, symbol, imported ORDER BY first_id
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS run FROM marked
+)
+SELECT exchange, symbol, imported, min(first_id), max(last_id), sum(last_id - first_id + 1)::BIGINT, bool_and(dense)
+FROM numbered GROUP BY exchange, symbol, imported, run ORDER BY exchange, symbol, imported, 4
+"""
+
+
+def begun(root: Path) -> tuple[datetime, datetime] | None:
+    """The first hour the lake has, and the end of the last; None for a table without trades. Raises NotThere."""
+    files = table.files(table.opened(root))
+    return (files[0].start, files[-1].start + HOUR) if files else None
+
+
+def count(
+    root: Path, start: datetime, end: datetime, tell: Callable[[int, int], None] = lambda done, all_hours: None
+) -> dict[Key, Held]:
+    """What is held by (exchange, symbol, hour) of [start, end), from a full hour on, aware UTC.
+
+    Imported ids are `alone`. `tell(hours done, hours)` is called after each hour that has files.
+    """
+    hours = [(at, list(files)) for at, files in groupby(table.files(table.opened(root), start, end), _start)]
+    found: dict[Key, Held] = {}
+    with engine.connect(root) as connection:
+        for done, (hour, files) in enumerate(hours, 1):
+            _count_hour(connection, root, hour, files, end, found)
+            tell(done, len(hours))
+    return found
+
+
+def _count_hour(
+    connection: duckdb.DuckDBPyConnection,
+    root: Path,
+    hour: datetime,
+    files: list[LakeFile],
+    end: datetime,
+    found: dict[Key, Held],
+) -> None:
+    query = _RUNS.format(rows=engine.rows_of(root, [file.path for file in files]))
+    asked = connection.execute(query, {"end": end.astimezone(UTC)})
+    while runs := asked.fetchmany(FETCHED):
+        for exchange, symbol, imported, first, last, trades, dense in runs:
+            held = found.setdefault((exchange, symbol, hour), Held())
+            if imported:
+                for alone in held.ids.holes(first, last):
+                    held.alone.add(*alone)
+            there = held.ids.add(first, last)
+            held.doubled += trades - (last - first + 1) + there
+            held.dense = held.dense and dense
+
+
+def _start(file: LakeFile) -> datetime:
+    return file.start

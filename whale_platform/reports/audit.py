@@ -1,0 +1,210 @@
+"""Kafka, Postgres and the lake reconciled by symbol and hour: what is missing, doubled, or explained by the ledger.
+
+Kafka and the lake tell their ids, so what one lacks is found by comparing with what both have; Postgres tells sums, so
+it is compared by number. An id that is nowhere shows as a hole where the symbol's ids are dense. A place that does not
+reach back to an hour is left out there (None): what retention let go is not missing. Pure: no place is asked here.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import groupby
+from typing import Literal
+
+from whale_platform.domain.runs import Held, IdRuns
+from whale_platform.stores.census import Counted, LedgerGap
+
+Key = tuple[str, str, datetime]
+Verdict = Literal["ok", "explained", "wrong"]
+KAFKA, POSTGRES, LAKE, EXCHANGE_GAP = "Kafka", "Postgres", "lake", "exchange_gap"
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """What was counted of the hours [start, end), by (exchange, symbol, hour).
+
+    A `…_since` is the first hour from which the place has to have everything; None: no hour. Before it, Kafka is still
+    compared for a symbol whose ids there begin no later than the lake's.
+    """
+
+    start: datetime
+    end: datetime
+    kafka: Mapping[Key, Held]
+    kafka_since: datetime | None
+    postgres: Mapping[Key, Counted]
+    postgres_since: datetime | None
+    lake: Mapping[Key, Held]
+    lake_since: datetime | None
+    gaps: Sequence[LedgerGap] = ()
+
+
+@dataclass(slots=True)
+class Line:
+    """One symbol and hour. Trades as each place counts them, None where it does not reach back so far.
+
+    missing, doubled: trades by place. Of ids that are nowhere: `exchange_gap` (the exchange has none), `open` and
+    `unrepaired` by the ledger, `beside_import` (between an import and the rest), `unexplained`. repaired: ids that
+    were once a hole and are there.
+    """
+
+    exchange: str
+    symbol: str
+    hour: datetime
+    kafka: int | None = None
+    postgres: int | None = None
+    lake: int | None = None
+    origin: str = "none"
+    missing: dict[str, int] = field(default_factory=dict)
+    doubled: dict[str, int] = field(default_factory=dict)
+    repaired: int = 0
+    exchange_gap: int = 0
+    beside_import: int = 0
+    open: int = 0
+    unrepaired: int = 0
+    unexplained: int = 0
+
+    @property
+    def verdict(self) -> Verdict:
+        """wrong: somebody has to look; explained: holes that are the exchange's own, or were repaired."""
+        if self.missing or self.doubled or self.open or self.unrepaired or self.unexplained:
+            return "wrong"
+        return "explained" if self.exchange_gap or self.repaired or self.beside_import else "ok"
+
+    @property
+    def trades(self) -> int:
+        """The most that any place has."""
+        return max(self.kafka or 0, self.postgres or 0, self.lake or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """Every line by exchange, symbol and hour; notes: what limits the answer, for people."""
+
+    start: datetime
+    end: datetime
+    lines: tuple[Line, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing is wrong."""
+        return all(line.verdict != "wrong" for line in self.lines)
+
+
+def reconcile(places: Places, notes: Sequence[str] = ()) -> Audit:
+    """Compare; a line for every symbol and hour that any place has."""
+    keys = sorted({*places.kafka, *places.postgres, *places.lake})
+    lines = [line for _, some in groupby(keys, lambda key: key[:2]) for line in _symbol(places, list(some))]
+    return Audit(places.start, places.end, tuple(lines), tuple(notes))
+
+
+def spans(places: Places) -> dict[tuple[str, str], tuple[int, int]]:
+    """{(exchange, symbol): (first id, last id)} of all places: what to ask the ledger about."""
+    found: dict[tuple[str, str], tuple[int, int]] = {}
+    held = [(key, one.ids.first, one.ids.last) for place in (places.kafka, places.lake) for key, one in place.items()]
+    for key, first, last in [*held, *((key, one.first_id, one.last_id) for key, one in places.postgres.items())]:
+        before = found.get(key[:2], (first, last))
+        found[key[:2]] = min(first, before[0]), max(last, before[1])
+    return found
+
+
+def _symbol(places: Places, keys: list[Key]) -> Iterator[Line]:
+    hours = [_Hour(places, key) for key in keys]
+    kafka, lake = IdRuns(), IdRuns()
+    for hour in hours:
+        for place, known, held in ((KAFKA, kafka, hour.kafka), (LAKE, lake, hour.lake)):
+            _note(hour.line.doubled, place, held.doubled + sum(known.add(*run) for run in held.ids))
+        hour.compare(places, bool(kafka.count and hour.ids.count and kafka.first <= hour.ids.first))
+    ledger = [gap for gap in places.gaps if (gap.exchange, gap.symbol) == keys[0][:2]]
+    left = {gap.first_id: gap.last_id - gap.first_id + 1 - gap.filled for gap in ledger}
+    anywhere = kafka.joined(lake)
+    known = anywhere.joined(IdRuns(*((gap.first_id, gap.last_id) for gap in ledger if gap.state == EXCHANGE_GAP)))
+    holes = _by_hour(anywhere, hours) if all(hour.dense for hour in hours) else {}
+    elsewhere = 0  # ids that only Postgres has counted: missing in the other places, but no holes
+    for number, hour in enumerate(hours):
+        elsewhere += hour.only_in_postgres(known)
+        for first, last in holes.get(number, ()):
+            _explain(hour.line, ledger, left, first, last, hours)
+        credit = min(elsewhere, hour.line.unexplained)
+        hour.line.unexplained, elsewhere = hour.line.unexplained - credit, elsewhere - credit
+        hour.line.repaired = sum(hour.ids.within(gap.first_id, gap.last_id) for gap in ledger)
+        yield hour.line
+
+
+class _Hour:
+    """One line in the making, with the ids that it was made from."""
+
+    def __init__(self, places: Places, key: Key) -> None:
+        self.line = Line(*key)
+        self.kafka, self.lake = places.kafka.get(key, Held()), places.lake.get(key, Held())
+        self.counted = places.postgres.get(key)
+        self.ids = self.kafka.ids.joined(self.lake.ids)
+        self.dense = self.kafka.dense and self.lake.dense
+
+    def compare(self, places: Places, kafka_begun: bool) -> None:
+        """Set what each place has and lacks of what any has."""
+        line, every = self.line, self.ids.count
+        if kafka_begun or _reaches(places.kafka_since, line.hour):
+            line.kafka = self.kafka.trades
+            _note(line.missing, KAFKA, every - self.kafka.ids.joined(self.lake.alone).count)
+        if _reaches(places.lake_since, line.hour):
+            line.lake = self.lake.trades
+            _note(line.missing, LAKE, every - self.lake.ids.joined(self.kafka.alone).count)
+        if self.counted is not None or _reaches(places.postgres_since, line.hour):
+            line.postgres = self.counted.trades if self.counted else 0
+            line.origin = self.counted.origin if self.counted else line.origin
+            _note(line.missing, POSTGRES, every - self.kafka.alone.joined(self.lake.alone).count - line.postgres)
+
+    def only_in_postgres(self, known: IdRuns) -> int:
+        """What Postgres has beyond all ids: trades counted twice, or ids the others lack, where these have holes."""
+        line = self.line
+        over = (line.postgres or 0) - self.ids.count
+        if self.counted is None or over <= 0 or (line.kafka is None and line.lake is None):
+            return 0
+        room = over if line.kafka is None else 0
+        if self.dense:
+            ends = self.ids.joined(IdRuns((self.counted.first_id, self.counted.last_id)))
+            room = ends.last - ends.first + 1 - known.within(ends.first, ends.last)
+        only = min(over, room)
+        _note(line.doubled, POSTGRES, over - only)
+        for place, count in ((KAFKA, line.kafka), (LAKE, line.lake)):
+            if count is not None:
+                _note(line.missing, place, only)
+        return only
+
+
+def _by_hour(ids: IdRuns, hours: list[_Hour]) -> dict[int, list[tuple[int, int]]]:
+    """Every hole between the ids, by the number of the hour that holds the id after it."""
+    found: dict[int, list[tuple[int, int]]] = {}
+    number = 0
+    for first, last in ids.holes(ids.first, ids.last) if ids.count else ():
+        while not hours[number].ids.within(last + 1, last + 1):
+            number = (number + 1) % len(hours)
+        found.setdefault(number, []).append((first, last))
+    return found
+
+
+def _explain(
+    line: Line, ledger: list[LedgerGap], left: dict[int, int], first: int, last: int, hours: list[_Hour]
+) -> None:
+    size = last - first + 1
+    for gap in ledger:
+        both = min(last, gap.last_id) - max(first, gap.first_id) + 1
+        told = min(both, left[gap.first_id])
+        if told > 0 and gap.state in (EXCHANGE_GAP, "open", "unrepaired"):
+            setattr(line, gap.state, getattr(line, gap.state) + told)
+            left[gap.first_id] -= told
+            size -= told
+    if any(hour.lake.alone.within(end, end) for hour in hours for end in (first - 1, last + 1)):
+        line.beside_import += size
+    else:
+        line.unexplained += size
+
+
+def _reaches(since: datetime | None, hour: datetime) -> bool:
+    return since is not None and hour >= since
+
+
+def _note(by_place: dict[str, int], place: str, count: int) -> None:
+    if count > 0:
+        by_place[place] = by_place.get(place, 0) + count

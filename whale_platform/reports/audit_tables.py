@@ -1,0 +1,109 @@
+"""An audit as people and programs read it: a table of what is not plain, a summary by symbol, JSON."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from typing import Any
+
+from whale_platform.reports.audit import Audit, Line
+from whale_platform.reports.tables import table
+
+HEAD = ("symbol", "hour (UTC)", "Kafka", "Postgres", "lake", "verdict", "what")
+SUMMARY = ("symbol", "hours", "trades", "missing", "doubled", "repaired", "exchange gap", "unexplained", "verdict")
+SHOWN = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over lines. missing: trades that a place lacks, and ids that the ledger knows to be missing still."""
+
+    hours: int
+    trades: int
+    missing: int
+    doubled: int
+    repaired: int
+    exchange_gap: int
+    unexplained: int
+    verdict: str
+
+
+def totals(lines: Iterable[Line]) -> Totals:
+    """Of these lines."""
+    some = list(lines)
+    return Totals(
+        len(some),
+        sum(line.trades for line in some),
+        sum(sum(line.missing.values()) + line.open + line.unrepaired for line in some),
+        sum(sum(line.doubled.values()) for line in some),
+        sum(line.repaired for line in some),
+        sum(line.exchange_gap for line in some),
+        sum(line.unexplained for line in some),
+        max((line.verdict for line in some), key=("ok", "explained", "wrong").index, default="ok"),
+    )
+
+
+def by_symbol(audit: Audit) -> list[tuple[str, Totals]]:
+    """(`exchange symbol`, its sums), in order."""
+    found = groupby(audit.lines, lambda line: f"{line.exchange} {line.symbol}")
+    return [(name, totals(lines)) for name, lines in found]
+
+
+def cells(line: Line) -> tuple[str, ...]:
+    """The line under HEAD; a dash where a place does not reach back so far, `r` where a rollup told."""
+    counts = ["–" if count is None else f"{count:,}" for count in (line.kafka, line.postgres, line.lake)]
+    counts[1] += " r" if line.origin == "rollup" else ""
+    return f"{line.exchange} {line.symbol}", f"{line.hour:%Y-%m-%d %H:%M}", *counts, line.verdict, words(line)
+
+
+def words(line: Line) -> str:
+    """`missing in lake: 3; repaired: 10`."""
+    said = {
+        **{f"missing in {place}": count for place, count in line.missing.items()},
+        **{f"doubled in {place}": count for place, count in line.doubled.items()},
+        "missing everywhere, unexplained": line.unexplained,
+        "missing, given up by the ledger": line.unrepaired,
+        "missing, being repaired": line.open,
+        "the exchange's own gap": line.exchange_gap,
+        "between an import and the rest": line.beside_import,
+        "repaired": line.repaired,
+    }
+    return "; ".join(f"{what}: {count:,}" for what, count in said.items() if count)
+
+
+def told(audit: Audit) -> list[Line]:
+    """The lines that are not plain ok, the wrong ones first."""
+    return sorted((line for line in audit.lines if line.verdict != "ok"), key=lambda line: line.verdict != "wrong")
+
+
+def summary(audit: Audit) -> list[tuple[str, ...]]:
+    """Rows under SUMMARY."""
+    return [
+        (name, *(value if isinstance(value, str) else f"{value:,}" for value in asdict(sums).values()))
+        for name, sums in by_symbol(audit)
+    ]
+
+
+def markdown(audit: Audit) -> str:
+    """Both tables and the notes; of long ones the first lines."""
+    lines = told(audit)
+    parts = [table(SUMMARY, summary(audit)), *audit.notes]
+    if lines:
+        parts.insert(1, table(HEAD, [cells(line) for line in lines[:SHOWN]]))
+    if len(lines) > SHOWN:
+        parts.insert(2, f"and {len(lines) - SHOWN} more")
+    return "\n\n".join(parts)
+
+
+def as_json(audit: Audit) -> dict[str, Any]:
+    """Every line with its figures; times ISO, UTC."""
+    return {
+        "start": audit.start.isoformat(),
+        "end": audit.end.isoformat(),
+        "passed": audit.passed,
+        "totals": asdict(totals(audit.lines)),
+        "notes": list(audit.notes),
+        "lines": [
+            {**asdict(line), "hour": line.hour.isoformat(), "verdict": line.verdict, "what": words(line)}
+            for line in audit.lines
+        ],
+    }

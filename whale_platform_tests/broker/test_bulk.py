@@ -1,0 +1,41 @@
+"""A topic read in bulk: all of it up to the end as asked, what was sent late apart, and how far back it reaches."""
+
+import pytest
+from confluent_kafka import Producer
+
+from whale_platform.broker import bulk
+from whale_platform.broker.topics import BrokerError
+from whale_platform.domain.names import RAW_TRADES
+from whale_platform_tests.kafka_server import KafkaServer, free_port
+
+T = 1_763_733_000_000
+
+
+def send(bootstrap: str, partition: int, *times: int) -> None:
+    producer = Producer({"bootstrap.servers": bootstrap})
+    for time in times:
+        producer.produce(RAW_TRADES, str(time).encode(), partition=partition, timestamp=T + time)
+    assert producer.flush(20) == 0
+
+
+def read(bootstrap: str, span: bulk.Span, sent_by: int) -> list[tuple[bool, list[bytes]]]:
+    return list(bulk.values(bootstrap, RAW_TRADES, span, T + sent_by))
+
+
+@pytest.mark.server
+def test_all_up_to_the_end_as_it_was(kafka: KafkaServer) -> None:
+    send(kafka.bootstrap, 0, *range(25_000))
+    send(kafka.bootstrap, 1, 500, 900)
+    nothing = bulk.look(kafka.bootstrap, RAW_TRADES, T + 30_000)
+    assert (nothing.messages, read(kafka.bootstrap, nothing, 0)) == (0, [])
+    span = bulk.look(kafka.bootstrap, RAW_TRADES, T + 800)
+    assert span == bulk.Span(T + 500, True, 24_201, {0: (800, 25_000), 1: (1, 2)})
+    send(kafka.bootstrap, 0, 77)
+    found = read(kafka.bootstrap, span, 20_000)
+    assert [int(value) for _, values in found for value in values] == [*range(800, 25_000), 900]
+    assert {int(value) for late, values in found if late for value in values} == set(range(20_001, 25_000))
+
+
+def test_a_broker_that_is_away_is_said() -> None:
+    with pytest.raises(BrokerError, match="no answer from Kafka"):
+        bulk.look(f"127.0.0.1:{free_port()}", RAW_TRADES, 0)

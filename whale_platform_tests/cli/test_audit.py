@@ -1,0 +1,193 @@
+"""`whale audit` on a real broker, database and lake, with faults planted in each: exit codes and words."""
+
+import json
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from confluent_kafka import Producer
+from typer.testing import CliRunner, Result
+
+from whale_platform.cli.app import app
+from whale_platform.cli.errors import UserError
+from whale_platform.defs.audit import every_trade_everywhere
+from whale_platform.defs.store import Store
+from whale_platform.domain import codec
+from whale_platform.domain.names import RAW_TRADES
+from whale_platform.domain.trade import Trade
+from whale_platform.homes import open_home
+from whale_platform.lake import engine, table, writing
+from whale_platform.lake.schema import NAMES
+from whale_platform.lake.table import HOUR
+from whale_platform.reports import gather
+from whale_platform.settings import Settings
+from whale_platform_tests.kafka_server import KafkaServer, free_port
+from whale_platform_tests.lake.samples import lay
+from whale_platform_tests.postgres_server import database, empty_database, postgres_server
+from whale_platform_tests.stores.samples import GAP
+from whale_platform_tests.stores.test_assets import store
+from whale_platform_tests.stores.test_checks import note, wide
+
+__all__ = ["database", "empty_database", "postgres_server"]
+
+MINUTE = timedelta(minutes=1)
+IDS = range(1000, 1120)
+
+
+def last_hour() -> datetime:
+    """The start of the last full hour that is settled."""
+    return gather.settled(Settings(), datetime.now(UTC)).replace(minute=0) - HOUR
+
+
+def trades(start: datetime, ids: range) -> list[Trade]:
+    """One every two seconds from `start` on."""
+    stamps = (int((start + timedelta(seconds=2 * n)).timestamp()) * 1_000_000 for n in range(len(ids)))
+    price, size = Decimal("100.5"), Decimal(2)
+    pair = ("binance", "BTCUSDT", "BTC", "USDT")
+    return [Trade(*pair, n, price, size, "buy", at, at + 5) for n, at in zip(ids, stamps, strict=True)]
+
+
+class Place:
+    """A home whose Kafka, Postgres and lake hold ids 1000 to 1119 of the last settled hour, thirty a minute."""
+
+    def __init__(self, base: Path, bootstrap: str, dsn: str) -> None:
+        self.base, self.bootstrap, self.dsn, self.start = base, bootstrap, dsn, last_hour()
+        self.lake = open_home(base, "simulator").path / "lake" / "trades"
+        self.whole = {one.trade_id: one for one in trades(self.start, IDS)}
+
+    def fill(self, lacking: Iterable[int] = ()) -> None:
+        ids = [n for n in IDS if n not in set(lacking)]
+        self.send(*ids)
+        lay(self.lake, [self.whole[n] for n in ids])
+        for minute in range(4):
+            first = IDS[0] + 30 * minute
+            self.count(minute, sum(first <= n < first + 30 for n in ids))
+
+    def count(self, minute: int, count: int) -> None:
+        first = IDS[0] + 30 * minute
+        at, seen = self.start + minute * MINUTE, self.start + HOUR
+        store(self.dsn, [wide(minute, first, first + 29, count)._replace(window_start=at, updated_at=seen)])
+
+    def send(self, *ids: int, late: bool = False) -> None:
+        producer = Producer({"bootstrap.servers": self.bootstrap})
+        for n in ids:
+            sent = int(time.time() * 1000) if late else self.whole[n].event_time // 1000
+            producer.produce(RAW_TRADES, codec.encode(self.whole[n]), b"binance:BTCUSDT", timestamp=sent)
+        assert producer.flush(20) == 0
+
+    def without(self, *ids: int) -> None:
+        """Rewrite the lake's hour without these ids."""
+        with engine.connect(self.lake) as connection:
+            files = table.files(table.opened(self.lake))
+            rows = engine.rows_of(self.lake, [file.path for file in files])
+            listed = ", ".join(map(str, ids))
+            query = f"SELECT {', '.join(NAMES)} FROM {rows} WHERE trade_id NOT IN ({listed})"
+            file = writing.write(connection, query, self.lake, self.start)
+        table.rewrite(self.lake, lambda _: ([file], files), {})
+
+    def audit(self, *more: str) -> Result:
+        hour = ("--from", f"{self.start:%Y-%m-%dT%H:%M}", "--to", f"{self.start + HOUR:%Y-%m-%dT%H:%M}")
+        return CliRunner(env={"COLUMNS": "200"}).invoke(app, ["audit", "--home", str(self.base), *hour, *more])
+
+
+@pytest.fixture
+def place(kafka: KafkaServer, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    monkeypatch.setenv("WHALE_POSTGRES_DSN", database)
+    monkeypatch.setenv("WHALE_KAFKA_BOOTSTRAP", kafka.bootstrap)
+    return Place(tmp_path / "base", kafka.bootstrap, database)
+
+
+@pytest.mark.server
+def test_all_is_there_once(place: Place) -> None:
+    place.fill()
+    done = place.audit()
+    assert (done.exit_code, "120 trades, nothing is wrong" in done.stdout) == (0, True), done.output
+    assert "verdict  what" not in done.stdout, "no line of a single hour"
+    value = json.loads(place.audit("--json").stdout)
+    assert (value["passed"], value["notes"]) == (True, [])
+    assert [(line["kafka"], line["postgres"], line["lake"]) for line in value["lines"]] == [(120, 120, 120)]
+
+
+@pytest.mark.server
+def test_faults_in_each_place_are_named(place: Place) -> None:
+    place.fill()
+    place.without(1005, 1006, 1119)
+    place.send(1050)
+    lay(place.lake, [place.whole[1060]], 200)
+    place.count(3, 31)
+    done = place.audit()
+    assert done.exit_code == 1
+    said = "missing in lake: 3; doubled in Kafka: 1; doubled in lake: 1; doubled in Postgres: 1"
+    assert said in done.stdout and "something is wrong" in done.stdout
+    value = json.loads(place.audit("--json").stdout)
+    assert (value["totals"]["missing"], value["totals"]["doubled"]) == (3, 3)
+
+
+@pytest.mark.server
+def test_holes_are_wrong_until_the_ledger_explains_them(place: Place) -> None:
+    place.fill(lacking=range(1040, 1045))
+    done = place.audit()
+    assert (done.exit_code, "missing everywhere, unexplained: 5" in done.stdout) == (1, True)
+    note(place.dsn, GAP._replace(first_id=1040, last_id=1044, filled=0, state="exchange_gap"))
+    note(place.dsn, GAP._replace(first_id=1100, last_id=1101, filled=2, state="repaired"))
+    done = place.audit()
+    assert (done.exit_code, "the exchange's own gap: 5; repaired: 2" in done.stdout) == (0, True)
+
+
+@pytest.mark.server
+def test_what_was_sent_just_now_is_waited_for(place: Place) -> None:
+    place.fill(lacking=[1040])
+    note(place.dsn, GAP._replace(first_id=1040, last_id=1040, state="open"))
+    place.send(1040, late=True)
+    done = place.audit()
+    assert (done.exit_code, "repaired: 1" in done.stdout) == (0, True), done.output
+
+
+@pytest.mark.server
+def test_the_check_asks_for_the_last_settled_hour(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WHALE_HOME", str(place.lake.parent.parent))
+    place.fill()
+
+    def ask() -> dg.AssetCheckEvaluation:
+        check = every_trade_everywhere
+        selected = dg.AssetSelection.checks(check)
+        return dg.materialize([check], resources={"store": Store()}, selection=selected).get_asset_check_evaluations()[
+            0
+        ]
+
+    assert (ask().passed, ask().metadata["trades"].value) == (True, 120)
+    place.without(1005)
+    found = ask()
+    assert (found.passed, found.metadata["missing"].value) == (False, 1)
+    assert "missing in lake: 1" in str(found.metadata["table"].value)
+
+
+@pytest.mark.server
+def test_a_place_that_is_away_is_one_line(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.fill()
+    bootstrap = f"127.0.0.1:{free_port()}"
+    monkeypatch.setenv("WHALE_KAFKA_BOOTSTRAP", bootstrap)
+    with pytest.raises(UserError, match=f"Kafka at {bootstrap} can't be read"):
+        raise place.audit().exception or AssertionError
+    monkeypatch.setenv("WHALE_POSTGRES_DSN", f"postgresql://me:secret@127.0.0.1:{free_port()}/whale")
+    with pytest.raises(UserError, match="Postgres can't be asked") as told:
+        raise place.audit().exception or AssertionError
+    assert "secret" not in str(told.value)
+
+
+def test_times_that_can_not_be(tmp_path: Path) -> None:
+    open_home(tmp_path, "simulator")
+    for times, says in ((["--from", "noon"], "'noon' is not a time"), (["--from", "2999-01-01"], "no settled hours")):
+        done = CliRunner().invoke(app, ["audit", "--home", str(tmp_path), *times])
+        assert isinstance(done.exception, UserError) and says in str(done.exception)
+
+
+def test_a_slow_lake_is_waited_for() -> None:
+    now = datetime(2026, 11, 21, 13, 30, 40, tzinfo=UTC)
+    for trigger, minute in (("20 seconds", 27), ("5 minutes", 18), ("1 hour", 28 - 60 - 60), ("soon", 27)):
+        settings = Settings.model_validate({"lake_trigger": trigger})
+        assert gather.settled(settings, now) == now.replace(minute=0, second=0) + minute * MINUTE

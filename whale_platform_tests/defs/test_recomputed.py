@@ -1,0 +1,78 @@
+"""Hours made anew from the lake, on a real database and Spark: after late trades, and for imported history."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from whale_platform.defs.assets import hourly_rollups, whale_reports
+from whale_platform.defs.external import IMPORTED
+from whale_platform.defs.recomputed import late_trades, windows_from_lake
+from whale_platform.defs.remaking import remake_imported_hours
+from whale_platform.defs.schedules import RANGE
+from whale_platform.defs.spark import Spark
+from whale_platform.defs.store import Store
+from whale_platform.domain.trade import Trade
+from whale_platform_tests.lake.samples import START, lay, trade
+from whale_platform_tests.postgres_server import query
+
+pytestmark = pytest.mark.server
+WINDOWS = "SELECT symbol, window_start, trade_count, volume, run_id FROM trade_windows ORDER BY 1, 2"
+RESOURCES = {"store": Store(), "spark": Spark()}
+
+
+@pytest.fixture
+def root(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("WHALE_HOME", str(tmp_path))
+    monkeypatch.setenv("WHALE_POSTGRES_DSN", database)
+    return tmp_path / "lake" / "trades"
+
+
+def lately(count: int) -> Sequence[Trade]:
+    """Trades of the full hour before last, a minute apart."""
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=2)
+    first = int((hour - START).total_seconds()) // 60
+    return [trade(first + number, every_s=60, quantity="1000" if number == 7 else "2") for number in range(count)]
+
+
+def test_late_trades_are_found_made_good_and_looked_for_no_more(root: Path, database: str) -> None:
+    assert late_trades.execute_in_process(resources=RESOURCES).success, "without a lake there is nothing to do"
+    trades = lately(40)
+    lay(root, trades[:30])
+    first = late_trades.execute_in_process(resources=RESOURCES)
+    assert len(query(database, WINDOWS)) == 30
+    assert query(database, "SELECT trade_id, notional_usd FROM whale_alerts") == [
+        (trades[7].trade_id, Decimal("100500.0"))
+    ]
+    lay(root, trades[30:], first_offset=30)
+    lay(root, trades[5:10], first_offset=40)  # and some that came twice
+    second = late_trades.execute_in_process(resources=RESOURCES)
+    found = query(database, WINDOWS)
+    assert [row[2] for row in found] == [1] * 40
+    assert [row[4] for row in found] == [first.run_id] * 30 + [second.run_id] * 10, "what was right stays as it was"
+    (event,) = [one for one in second.all_events if one.is_step_materialization]
+    assert event.asset_key == windows_from_lake.key
+    third = late_trades.execute_in_process(resources=RESOURCES)
+    assert not [one for one in third.all_events if one.is_step_materialization]
+    assert query(database, WINDOWS) == found
+
+
+def test_imported_hours_are_asked_for_and_reported_like_live_ones(root: Path, database: str) -> None:
+    lay(root, [trade(number, every_s=600, quantity="9999") for number in range(12)])
+    instance = dg.DagsterInstance.ephemeral()
+    told: dict[str, Any] = {"new_rows": 12, "first_hour": "2026-01-02T10:00:00+00:00", "last_hour": "2026-01-02T11:00:00+00:00"}
+    instance.report_runless_asset_event(dg.AssetMaterialization(IMPORTED, metadata=told))
+    context = dg.build_sensor_context(instance=instance, cursor=None)
+    asked = remake_imported_hours.evaluate_tick(context).run_requests or []
+    assert [request.tags[f"{RANGE}end"] for request in asked] == ["2026-01-02-11:00"]
+    tags = {name: value for name, value in asked[0].tags.items() if name.startswith(RANGE)}
+    assert dg.materialize([windows_from_lake, hourly_rollups, whale_reports], tags=tags, resources=RESOURCES).success
+    assert query(database, "SELECT hour, trade_count FROM hourly_rollups ORDER BY 1") == [
+        (START, 6),
+        (START + timedelta(hours=1), 6),
+    ]
+    assert query(database, "SELECT sum(whales) FROM whale_reports") == [(12,)]

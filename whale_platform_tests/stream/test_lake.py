@@ -1,0 +1,116 @@
+"""The lake's query as part of the stream service, on a real broker: killed, its checkpoint lost, its disk full."""
+
+import dataclasses
+import random
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from whale_platform.bench.platform import wait_for
+from whale_platform.domain.trade import Trade
+from whale_platform.lake import engine, rewrite, table
+from whale_platform.lake.errors import LakeError
+from whale_platform.stream import restore
+from whale_platform.supervision import beat
+from whale_platform_tests.kafka_server import KafkaServer as Kafka
+from whale_platform_tests.stream.test_service import Stream, produce, trade
+from whale_platform_tests.stream.test_service import stream as stream
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
+Begin = Callable[[str], Stream]
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setenv("WHALE_LAKE_TRIGGER", "500 milliseconds")
+    return tmp_path / "lake" / "trades"
+
+
+def rows(root: Path) -> list[tuple[str, int, Decimal]]:
+    """(symbol, id, price x quantity) of every row in the lake, sorted."""
+    try:
+        paths = [file.path for file in table.files(table.opened(root))]
+        with engine.connect(root) as connection:
+            query = f"SELECT symbol, trade_id, notional FROM {engine.trades_of(root, paths)} ORDER BY ALL"
+            return connection.execute(query).fetchall()
+    except LakeError:
+        return []
+
+
+def expected(trades: list[Trade]) -> list[tuple[str, int, Decimal]]:
+    return sorted((one.symbol, one.trade_id, one.notional) for one in trades)
+
+
+@pytest.mark.process
+def test_every_trade_is_there_once_whatever_is_killed_or_lost(kafka: Kafka, stream: Begin, quick: Path) -> None:
+    trades = [trade(symbol, number, "61837.63") for number in range(3_000) for symbol in ("A", "B")]
+    trades += [dataclasses.replace(trade("PEPE", 1, "0.000000000123"), quantity=Decimal("12345678901.5"))]
+    running = stream("realtime")
+    dice = random.Random(3)
+    for part in range(3):
+        produce(kafka.bootstrap, trades[part * 2_000 : (part + 1) * 2_000])
+        wait_for("some more of it", lambda part=part: len(rows(quick)) > part * 2_000, every=dice.uniform(0.05, 0.5))
+        running.kill()
+        if part == 1:
+            shutil.rmtree(running.home / "checkpoints" / "lake")
+        running.start()
+    produce(kafka.bootstrap, trades[6_000:])
+    wait_for("all of it", lambda: len(rows(quick)) >= len(trades))
+    assert rows(quick) == expected(trades)
+    assert running.stop() == 0
+    assert rows(quick) == expected(trades)
+    _restores(kafka, quick, trades)
+
+
+def _restores(kafka: Kafka, root: Path, trades: list[Trade]) -> None:
+    """Files that are damaged or gone are made anew from Kafka, and nothing else changes."""
+    for hour in rewrite.crowded(root):
+        files = [root / file.path for file in table.files(table.opened(root), hour, hour + table.HOUR)]
+        files[0].write_bytes(files[0].read_bytes()[:100])
+        files[-1].unlink(missing_ok=True)
+        done = restore.hour(root, kafka.bootstrap, hour, "test", whole_topic=True)
+        assert done is not None
+        assert done.files_after == 1
+    assert rows(root) == expected(trades)
+
+
+def test_a_full_disk_stops_the_lake_alone_and_loses_nothing(
+    kafka: Kafka, stream: Begin, small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WHALE_LAKE", str(small_disk))
+    root = small_disk / "trades"
+    running = stream("realtime")
+    first = [trade("A", number) for number in range(100)]
+    produce(kafka.bootstrap, first)
+    wait_for("the first trades", lambda: rows(root) == expected(first))
+    with pytest.raises(OSError, match="No space left"):
+        (small_disk / "ballast").write_bytes(b"x" * 9_000_000)
+    second = [trade("A", number) for number in range(100, 300)]
+    produce(kafka.bootstrap, second)
+
+    def told() -> beat.Beat | None:
+        said = beat.read(running.home, "stream")
+        return said if said is not None and said.state == "degraded" else None
+
+    said = wait_for("the service to say so", told)
+    assert "lake" in said.detail and "No space left" in said.detail, said.detail
+    assert running.process is not None and running.process.poll() is None
+    (small_disk / "ballast").unlink()
+    wait_for("the rest", lambda: rows(root) == expected(first + second))
+    wait_for("the service to be well again", lambda: told() is None)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 8 MB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", place], check=False, capture_output=True)
+    if made.returncode:
+        pytest.skip(f"a small disk can't be mounted here: {made.stderr.decode().strip()}")
+    yield place
+    subprocess.run(["umount", "-l", place], check=True)
