@@ -1,0 +1,203 @@
+"""One question in SQL, answered by DuckDB from the lake's trades and tables of Postgres side by side.
+
+A question can't change or reach anything: it is parsed before it runs and may only read, tables by name and a few
+harmless functions. That list is needed: a COPY within a WITH looks like a SELECT, and DuckDB's own lock lets it write
+over the very files it lets the question read. The lock comes on top and keeps all other files out of reach. Only what
+a question names is opened: without `trades` no lake is needed, without a table of Postgres no Postgres. Raises
+LakeError's subclasses.
+
+Trades lie in one folder an hour, so `WHERE date = …` (and `hour = …`) opens only those files; a condition on
+`event_time` alone looks into the footer of every file.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import duckdb
+
+from whale_platform.lake import engine, table
+from whale_platform.lake.engine import quoted
+from whale_platform.lake.errors import LakeError, Vanished
+from whale_platform.lake.schema import COLUMNS, PARTITION, Column
+
+TRADES = "trades"
+SHOWN = (
+    *(column for column in COLUMNS if column.name != "notional_wide"),
+    Column("notional", "", "DECIMAL(38,18)", "price x quantity, quote currency, exact"),
+    *PARTITION,
+)
+CHUNK = 1000
+FUNCTIONS = frozenset(
+    ("range", "generate_series", "unnest", "json_each", "json_tree", "duckdb_functions", "duckdb_types")
+)
+NODES = frozenset(("SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"))
+ONLY = (
+    "one statement that reads is answered here: SELECT, WITH, FROM, VALUES, DESCRIBE, SUMMARIZE or EXPLAIN "
+    "(a PIVOT: `FROM (PIVOT … ON side IN ('buy', 'sell') …)`)"
+)
+MISTAKES = (duckdb.CatalogException, duckdb.BinderException)
+POLL_S = 0.1
+NULL = "\\N"  # unquoted; how the CSV files of Postgres's tables spell it
+CSV = (
+    f"header = true, auto_detect = false, delim = ',', quote = '\"', escape = '\"', new_line = '\\n', "
+    f"nullstr = {quoted(NULL)}, allow_quoted_nulls = false, max_line_size = 20000000"
+)
+_EXPLAIN = re.compile(r"\s*explain\s+(?:analyze\s+)?(?=\w)", re.IGNORECASE)
+
+# Writes a table of Postgres to the path as CSV; returns (column, DuckDB's type) of each, nothing where it has no such.
+Copy = Callable[[str, Path], Sequence[tuple[str, str]]]
+
+
+class Unanswered(LakeError):
+    """The question is not one that is answered here, or has a mistake."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Names of the columns; the rows as they come, Decimal and aware datetime among the values."""
+
+    columns: tuple[str, ...]
+    rows: Iterator[tuple[Any, ...]]
+
+
+@contextmanager
+def run(root: Path, sql: str, version: int | None, copy: Copy) -> Iterator[Answer]:
+    """The answer to one statement about `trades` (at `version`) and tables that `copy` knows; read it inside.
+
+    Raises Unanswered, and LakeError's others where the lake is not there, or its files are not.
+    """
+    with engine.connect(root) as connection, explained(root, version):
+        names = _names(connection, sql)
+        if TRADES not in names and version is not None:
+            raise Unanswered(f"version {version} is one of the lake, and the statement does not name `{TRADES}`")
+        paths = _view(connection, root, version) if TRADES in names else []
+        connection.execute("CREATE SCHEMA public; SET search_path = 'main,public'")
+        with TemporaryDirectory(prefix="whale-query-") as folder:
+            if not root.parent.is_dir():
+                connection.execute(f"SET temp_directory = {quoted(folder)}")
+            for name in sorted(names - {TRADES} - _known(connection)):
+                _load(connection, name, Path(folder) / "table.csv", copy)
+            _lock(connection, paths)
+            watched(connection, sql, lambda share: None)
+            columns = tuple(column[0] for column in connection.description or ())
+            yield Answer(columns, _rows(connection))
+
+
+@contextmanager
+def explained(root: Path, version: int | None) -> Iterator[None]:
+    """Turn DuckDB's errors into this room's; a file that an older version has lost is told as such."""
+    try:
+        with engine.translated():
+            yield
+    except Vanished:
+        if version is None:
+            raise
+        newest = table.opened(root).version()
+        raise Vanished(
+            f"version {version} can't be read any more: vacuum has deleted files of it; the newest is {newest}"
+        ) from None
+    except duckdb.Error as error:
+        raise Unanswered(_said(str(error), isinstance(error, MISTAKES))) from None
+
+
+def watched(connection: duckdb.DuckDBPyConnection, statement: str, progress: Callable[[float], None]) -> None:
+    """Run the statement on a thread of its own and tell its share done, so that Ctrl-C stops it at once.
+
+    DuckDB itself looks for signals only between two pieces of work, which may be many seconds.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(connection.execute, statement)
+        try:
+            while not wait([running], POLL_S).done:
+                progress(max(0.0, connection.query_progress()) / 100)
+        except BaseException:
+            connection.interrupt()
+            raise
+        running.result()
+
+
+def _names(connection: duckdb.DuckDBPyConnection, sql: str) -> set[str]:
+    """Tables that the statement needs, in lower case. Raises Unanswered for what is not one statement that reads."""
+    plain = _EXPLAIN.sub("", sql, count=1) if _EXPLAIN.match(sql) else sql
+    found = connection.execute("SELECT json_serialize_sql(?)", [plain]).fetchone()
+    parsed = json.loads(found[0]) if found else {}
+    if parsed.get("error_type") == "parser":
+        raise Unanswered(_said(parsed["error_message"], False))
+    if parsed["error"] or len(parsed["statements"]) != 1:
+        raise Unanswered(ONLY)
+    names = set()
+    nodes: list[tuple[Any, frozenset[str]]] = [(parsed["statements"], frozenset())]
+    while nodes:
+        node, hidden = nodes.pop()
+        if isinstance(node, dict):
+            name = _named(node)
+            if name is not None and name not in hidden:
+                names.add(name)
+            if node.get("type") == "RECURSIVE_CTE_NODE":
+                hidden |= {node["cte_name"].lower()}
+            parts = dict(node)
+            for item in parts.pop("cte_map", {}).get("map", []):
+                nodes.append((item["value"], hidden))
+                hidden |= {item["key"].lower()}
+            nodes.extend((part, hidden) for part in parts.values())
+        elif isinstance(node, list):
+            nodes.extend((part, hidden) for part in node)
+    return names
+
+
+def _named(node: dict[str, Any]) -> str | None:
+    kind = node.get("type")
+    if isinstance(kind, str) and kind.endswith("_NODE") and kind not in NODES:
+        raise Unanswered(ONLY)
+    if kind == "TABLE_FUNCTION" and node["function"]["function_name"].lower() not in FUNCTIONS:
+        raise Unanswered(f"{node['function']['function_name']}() is not for questions: name a table instead")
+    if kind == "SHOW_REF" and node.get("show_type") == "SHOW_SPECIAL":
+        raise Unanswered("`whale query` without a statement shows the tables")
+    if kind in ("BASE_TABLE", "SHOW_REF") and node["schema_name"].lower() in ("", "main", "public"):
+        return str(node["table_name"]).lower() or None
+    return None
+
+
+def _view(connection: duckdb.DuckDBPyConnection, root: Path, version: int | None) -> list[str]:
+    paths = [file.path for file in table.files(table.opened(root, version))]
+    connection.execute(f"CREATE VIEW {TRADES} AS {engine.trades_of(root, paths)[1:-1]}")
+    return [str(root / path) for path in paths]
+
+
+def _known(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    return {name for (name,) in connection.execute("SELECT view_name FROM duckdb_views() WHERE internal").fetchall()}
+
+
+def _load(connection: duckdb.DuckDBPyConnection, name: str, path: Path, copy: Copy) -> None:
+    columns = copy(name, path)
+    if columns:
+        kinds = ", ".join(f"{quoted(column)}: {quoted(kind)}" for column, kind in columns)
+        spelled = '"' + name.replace('"', '""') + '"'
+        source = f"read_csv({quoted(str(path))}, {CSV}, columns = {{{kinds}}})"
+        connection.execute(f"CREATE TABLE public.{spelled} AS FROM {source}")
+        path.unlink()
+
+
+def _lock(connection: duckdb.DuckDBPyConnection, paths: Sequence[str]) -> None:
+    """From here on no file but these, no Python variable, no other setting."""
+    listed = ", ".join(quoted(path) for path in paths)
+    connection.execute(f"SET allowed_paths = [{listed}]::VARCHAR[]; SET python_enable_replacements = false")
+    connection.execute("SET enable_external_access = false; SET lock_configuration = true")
+
+
+def _rows(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
+    while chunk := connection.fetchmany(CHUNK):
+        yield from chunk
+
+
+def _said(text: str, named: bool) -> str:
+    """DuckDB's own words in one line, with its hint and without the drawing; `named`: say where the names are."""
+    words = " ".join(text.partition("\nLINE ")[0].split()).rstrip("!.")
+    return f"{words}: `whale query` without a statement shows the tables and columns" if named else words
