@@ -43,7 +43,7 @@ def rows(path: Path) -> str:
     exact = ", ".join(f"try_cast({name} AS {WIDE}) AS {name}_exact" for name in ("price", "quantity", "notional"))
     return f"""
     (SELECT exchange, symbol, base, quote, trade_id, 1::INTEGER AS fills, dense, price_exact AS price,
-        quantity_exact AS quantity, CASE WHEN NOT ({fits_narrow('price_exact')} AND {fits_narrow('quantity_exact')})
+        quantity_exact AS quantity, CASE WHEN NOT ({fits_narrow("price_exact")} AND {fits_narrow("quantity_exact")})
             THEN notional_exact END AS notional_wide,
         side, make_timestamptz(event_time) AS event_time, make_timestamptz(received_time) AS received_time, source,
         taker_order_id, p AS topic_partition, o AS topic_offset

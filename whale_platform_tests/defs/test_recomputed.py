@@ -64,7 +64,8 @@ def test_late_trades_are_found_made_good_and_looked_for_no_more(root: Path, data
 def test_imported_hours_are_asked_for_and_reported_like_live_ones(root: Path, database: str) -> None:
     lay(root, [trade(number, every_s=600, quantity="9999") for number in range(12)])
     instance = dg.DagsterInstance.ephemeral()
-    told: dict[str, Any] = {"new_rows": 12, "first_hour": "2026-01-02T10:00:00+00:00", "last_hour": "2026-01-02T11:00:00+00:00"}
+    told: dict[str, Any] = {"new_rows": 12, "first_hour": START.isoformat()}
+    told["last_hour"] = (START + timedelta(hours=1)).isoformat()
     instance.report_runless_asset_event(dg.AssetMaterialization(IMPORTED, metadata=told))
     context = dg.build_sensor_context(instance=instance, cursor=None)
     asked = remake_imported_hours.evaluate_tick(context).run_requests or []

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,10 @@ def rows(root: Path) -> list[tuple[str, int, Decimal]]:
         return []
 
 
+def _more_than(root: Path, count: int) -> bool:
+    return len(rows(root)) > count
+
+
 def expected(trades: list[Trade]) -> list[tuple[str, int, Decimal]]:
     return sorted((one.symbol, one.trade_id, one.notional) for one in trades)
 
@@ -53,7 +58,7 @@ def test_every_trade_is_there_once_whatever_is_killed_or_lost(kafka: Kafka, stre
     dice = random.Random(3)
     for part in range(3):
         produce(kafka.bootstrap, trades[part * 2_000 : (part + 1) * 2_000])
-        wait_for("some more of it", lambda part=part: len(rows(quick)) > part * 2_000, every=dice.uniform(0.05, 0.5))
+        wait_for("some more of it", partial(_more_than, quick, part * 2_000), every=dice.uniform(0.05, 0.5))
         running.kill()
         if part == 1:
             shutil.rmtree(running.home / "checkpoints" / "lake")
