@@ -84,6 +84,13 @@ def check(platform: Platform, expected: list[dict[str, Any]]) -> None:
         ids = [row[2] for row in told if row[:2] == key]
         assert ids == sorted(ids), f"{key} is out of order in the topic"
 
+    check_tables(platform, expected)
+    check_lake(platform, expected)
+    assert platform.sql("select count(*) from ingest_gaps where state = 'open'") == [["0"]]
+
+
+def check_tables(platform: Platform, expected: list[dict[str, Any]]) -> None:
+    """Windows and whales in Postgres against the oracle."""
     rows = platform.sql(
         "select exchange, symbol, (extract(epoch from window_start) * 1000000)::bigint, open, high, low, close, "
         "volume, notional, buy_volume, sell_volume, trade_count, first_trade_id, last_trade_id from trade_windows"
@@ -95,7 +102,35 @@ def check(platform: Platform, expected: list[dict[str, Any]]) -> None:
     )
     threshold = Decimal(platform.env["WHALE_THRESHOLD_USD"])
     assert {(e, s, int(i)): (side, Decimal(usd)) for e, s, i, side, usd in whales} == oracle.whales(expected, threshold)
-    assert platform.sql("select count(*) from ingest_gaps where state = 'open'") == [["0"]]
+
+
+def check_lake(platform: Platform, expected: list[dict[str, Any]]) -> None:
+    """Every trade is in the lake once, and the audit finds nothing wrong."""
+    query = "select exchange, symbol, trade_id, price, quantity, side, epoch_us(event_time) from trades order by all"
+
+    def rows() -> list[list[str]]:
+        printed = platform.whale("query", query, "--format", "csv", check=False).stdout
+        return [line.split(",") for line in printed.splitlines()[1:]]
+
+    wait_for("the lake to have all", lambda: len(rows()) >= len(expected), 90, every=3)
+    names = ("exchange", "symbol", "id", "price", "quantity", "side", "time")
+    assert [(*row[:2], int(row[2]), *map(Decimal, row[3:5]), row[5], int(row[6])) for row in rows()] == [
+        tuple(fill[name] for name in names) for fill in expected
+    ]
+    audit = platform.whale("audit", check=False)
+    assert (audit.returncode, "nothing is wrong" in audit.stdout) == (0, True), audit.stdout + audit.stderr
+
+
+def check_repair(platform: Platform, expected: list[dict[str, Any]]) -> None:
+    """Tables that have lost everything are made again from the lake, to the last digit."""
+    starts = sorted(start for _, _, start in oracle.windows(expected, 60 * oracle.MINUTE_US))
+    first, last = (f"{datetime.fromtimestamp(start / 1e6, UTC):%Y-%m-%d-%H:%M}" for start in (starts[0], starts[-1]))
+    platform.sql("truncate trade_windows, whale_alerts")
+    platform.whale(
+        *("dagster", "asset", "materialize", "-m", "whale_platform.definitions", "--select", "lake/windows_from_lake"),
+        *("--partition-range", f"{first}...{last}"),
+    )
+    check_tables(platform, expected)
 
 
 def check_hours(platform: Platform, expected: list[dict[str, Any]]) -> None:
@@ -131,6 +166,7 @@ def test_two_binance_days_are_exact(platform: Platform) -> None:
     finished(platform, len(expected))
     check(platform, expected)
     check_hours(platform, expected)
+    check_repair(platform, expected)
 
 
 @pytest.mark.process
