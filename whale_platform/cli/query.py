@@ -91,6 +91,7 @@ def _list_tables(settings: "Settings") -> None:
         print(f"trades: {error}")
     for column in lake_query.SHOWN:
         print(f"  {column.name:<18} {column.duck:<15} {column.comment}")
+    print("\nnewest_trades: the newest hour of them, found in the same time however large the lake is")
     try:
         print("\nPostgres:")
         for name, comment in copying.tables(settings.dsn()).items():

@@ -7,7 +7,8 @@ a question names is opened: without `trades` no lake is needed, without a table 
 LakeError's subclasses.
 
 Trades lie in one folder an hour, so `WHERE date = …` (and `hour = …`) opens only those files; a condition on
-`event_time` alone looks into the footer of every file.
+`event_time` alone looks into the footer of every file. `newest_trades` is the newest hour that has any: it is found
+without opening the table, in the same time however large the lake is.
 """
 
 import json
@@ -22,12 +23,12 @@ from typing import Any
 
 import duckdb
 
-from whale_platform.lake import engine, table
+from whale_platform.lake import engine, newest, table
 from whale_platform.lake.engine import quoted
 from whale_platform.lake.errors import LakeError, Vanished
 from whale_platform.lake.schema import COLUMNS, PARTITION, Column
 
-TRADES = "trades"
+TRADES, NEWEST = "trades", "newest_trades"
 SHOWN = (
     *(column for column in COLUMNS if column.name != "notional_wide"),
     Column("notional", "", "DECIMAL(38,18)", "price x quantity, quote currency, exact"),
@@ -78,11 +79,13 @@ def run(root: Path, sql: str, version: int | None, copy: Copy) -> Iterator[Answe
         if TRADES not in names and version is not None:
             raise Unanswered(f"version {version} is one of the lake, and the statement does not name `{TRADES}`")
         paths = _view(connection, root, version) if TRADES in names else []
+        if NEWEST in names:
+            paths += _view_newest(connection, root)
         connection.execute("CREATE SCHEMA public; SET search_path = 'main,public'")
         with TemporaryDirectory(prefix="whale-query-") as folder:
             if not root.parent.is_dir():
                 connection.execute(f"SET temp_directory = {quoted(folder)}")
-            for name in sorted(names - {TRADES} - _known(connection)):
+            for name in sorted(names - {TRADES, NEWEST} - _known(connection)):
                 _load(connection, name, Path(folder) / "table.csv", copy)
             _lock(connection, paths)
             watched(connection, sql, lambda share: None)
@@ -168,6 +171,12 @@ def _named(node: dict[str, Any]) -> str | None:
 def _view(connection: duckdb.DuckDBPyConnection, root: Path, version: int | None) -> list[str]:
     paths = [file.path for file in table.files(table.opened(root, version))]
     connection.execute(f"CREATE VIEW {TRADES} AS {engine.trades_of(root, paths)[1:-1]}")
+    return [str(root / path) for path in paths]
+
+
+def _view_newest(connection: duckdb.DuckDBPyConnection, root: Path) -> list[str]:
+    paths = newest.read(root).files(1)
+    connection.execute(f"CREATE VIEW {NEWEST} AS {engine.trades_of(root, paths)[1:-1]}")
     return [str(root / path) for path in paths]
 
 

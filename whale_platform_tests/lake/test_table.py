@@ -127,6 +127,7 @@ def test_the_newest_hours_are_those_of_the_table(tmp_path_factory: pytest.TempPa
         assert set(newest.read(root).files(2)) == wanted, step
 
 
+@pytest.mark.process
 def test_a_writer_killed_in_the_middle_leaves_a_whole_table(root: Path) -> None:
     lay(root, [trade(0)])
     words = f"""
