@@ -1,6 +1,8 @@
 """Fixtures that several rooms share."""
 
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -20,3 +22,15 @@ def kafka(kafka_session: KafkaServer) -> KafkaServer:
     """A running broker with empty topics."""
     kafka_session.fresh_topics()
     return kafka_session
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 8 MB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", place], check=False, capture_output=True)
+    if made.returncode:
+        pytest.skip(f"a small disk can't be mounted here: {made.stderr.decode().strip()}")
+    yield place
+    subprocess.run(["umount", "-l", place], check=True)

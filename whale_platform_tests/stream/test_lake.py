@@ -3,8 +3,7 @@
 import dataclasses
 import random
 import shutil
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -107,15 +106,3 @@ def test_a_full_disk_stops_the_lake_alone_and_loses_nothing(
     (small_disk / "ballast").unlink()
     wait_for("the rest", lambda: rows(root) == expected(first + second))
     wait_for("the service to be well again", lambda: told() is None)
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 8 MB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", place], check=False, capture_output=True)
-    if made.returncode:
-        pytest.skip(f"a small disk can't be mounted here: {made.stderr.decode().strip()}")
-    yield place
-    subprocess.run(["umount", "-l", place], check=True)
