@@ -29,7 +29,7 @@ def measure(settings: Settings, trades: Sequence[Trade], batch: int) -> dict[str
     table.create(root)
     spark = session.build(settings)
     try:
-        writer = LakeWriter(root, "bench", (0,), settings.lake_files, {})
+        writer = LakeWriter(root, "bench", settings.lake_files, lambda first: {0: first + batch}, {})
         begin = time.perf_counter()
         for first in range(0, len(trades), batch):
             found = [

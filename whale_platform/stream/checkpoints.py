@@ -174,12 +174,18 @@ def _newest(folder: Path) -> int | None:
     return max(numbers, default=None)
 
 
+def batch_ends(path: Path, batch: int) -> dict[int, int]:
+    """{partition: next offset} at the end of a batch, as Spark has written it down before the batch began.
+
+    Raises OSError, ValueError where that file can't be read.
+    """
+    last: dict[str, Any] = json.loads((path / "offsets" / str(batch)).read_text().splitlines()[-1])
+    return {int(part): place for places in last.values() for part, place in places.items()}
+
+
 def _offsets(path: Path) -> dict[int, int]:
     newest = _newest(path / "offsets")
-    if newest is None:
-        return {}
     try:
-        last: dict[str, Any] = json.loads((path / "offsets" / str(newest)).read_text().splitlines()[-1])
+        return {} if newest is None else batch_ends(path, newest)
     except (OSError, ValueError, IndexError):
         return {}
-    return {int(part): place for places in last.values() for part, place in places.items()}

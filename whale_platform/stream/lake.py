@@ -7,14 +7,14 @@ ends, says why and is tried again (lake_keeper.py); the real-time queries go on.
 """
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
 from pathlib import Path
 from typing import Any
 
-from pyspark.sql import Column, DataFrame, Observation
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from whale_platform.domain.trade import PEGGED
@@ -33,43 +33,40 @@ OPTIONS = {
 
 @dataclass(slots=True)
 class LakeWriter:
-    """What `foreachBatch` calls. `numbers`: of the last commit, for the heartbeat."""
+    """What `foreachBatch` calls. `ends(batch)` -> {partition: next offset}; `numbers` of the last commit, to tell."""
 
     root: Path
     topic_id: str
-    partitions: tuple[int, ...]
     files: int
+    ends: Callable[[int], dict[int, int]]
     about: Mapping[str, Any]
     numbers: dict[str, Any] = field(default_factory=dict)
 
     def __call__(self, batch: DataFrame, batch_id: int) -> None:
         """Write and commit one batch; what the table has already is left out. Raises LakeError."""
+        opened, ends = table.opened(self.root), self.ends(batch_id)
+        known = {part: table.position(opened, self.topic_id, part) for part in ends}
         staging = self.root / "_staging"
         shutil.rmtree(staging, ignore_errors=True)
-        ends = self._write(batch, staging)
+        self._write(batch, known, staging)
         files = sorted(staging.glob("date=*/hour=*/*.parquet"))
         if files:
             added = [footers.described(batch.sparkSession, self.root, path) for path in files]
             for path, file in zip(files, added, strict=True):
                 (self.root / file.path).parent.mkdir(parents=True, exist_ok=True)
                 path.rename(self.root / file.path)
-            version = table.append(self.root, added, self.topic_id, ends, {**self.about, "batch": batch_id})
+            moved = {part: end for part, end in ends.items() if end > known[part]}  # never back: a reset reads again
+            version = table.append(self.root, added, self.topic_id, moved, {**self.about, "batch": batch_id})
             written = sum(file.rows for file in added)
             self.numbers |= {"lake_version": version, "lake_rows": written, "lake_files": len(added)}
         shutil.rmtree(staging, ignore_errors=True)
 
-    def _write(self, batch: DataFrame, folder: Path) -> dict[int, int]:
-        """The files of what is new, and the next offset of each partition that has any."""
-        opened = table.opened(self.root)
-        known = {part: table.position(opened, self.topic_id, part) for part in self.partitions}
+    def _write(self, batch: DataFrame, known: Mapping[int, int], folder: Path) -> None:
         here, offset = F.col("topic_partition"), F.col("topic_offset")
-        new = reduce(or_, [(here == part) & (offset >= start) for part, start in known.items()])
-        seen = Observation("lake")
-        newest = [F.max(F.when(here == part, offset)).alias(str(part)) for part in self.partitions]
-        fresh = rows(batch).where(new).coalesce(self.files).observe(seen, *newest)
+        old = reduce(or_, [(here == part) & (offset < place) for part, place in known.items()], F.lit(False))
+        fresh = rows(batch).where(~old).coalesce(self.files)
         writer = fresh.sortWithinPartitions("date", "hour", "exchange", "symbol", "trade_id").write
         writer.partitionBy("date", "hour").options(**OPTIONS).parquet(str(folder))
-        return {int(part): int(last) + 1 for part, last in seen.get.items() if last is not None}
 
 
 def rows(kafka: DataFrame) -> DataFrame:

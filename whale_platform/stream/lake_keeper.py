@@ -7,6 +7,7 @@ is of no use is put aside: the table itself knows what it has, so reading the to
 
 import re
 import time
+from functools import partial
 
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
@@ -22,7 +23,7 @@ from whale_platform.supervision.backoff import Backoff, Run
 from whale_platform.supervision.service import ServiceContext
 from whale_platform.version import code_version
 
-VERSION = 1
+MODE, VERSION = "microbatch", 1
 AT_ONCE = "500000"  # messages a batch at most, so that a backlog does not fill the heap
 RETRIES = Backoff(first_s=2.0, cap_s=60.0, healthy_after_s=60.0)
 
@@ -33,11 +34,12 @@ class LakeKeeper:
     def __init__(self, context: ServiceContext, session: SparkSession, place: queries.Place, run_id: str) -> None:
         settings = context.settings
         self._context, self._session, self._place = context, session, place
+        self._folder = checkpoints.folder(settings.home, LAKE, MODE, VERSION)
         self._writer = LakeWriter(
             settings.trades_lake,
             place.topic_id,
-            tuple(sorted(place.earliest)),
             settings.lake_files,
+            partial(checkpoints.batch_ends, self._folder),
             {"run": run_id, "code": code_version()},
         )
         self._query: StreamingQuery | None = None
@@ -73,19 +75,19 @@ class LakeKeeper:
 
     def _begin(self) -> StreamingQuery:
         settings, place = self._context.settings, self._place
-        label = Label(LAKE, "microbatch", VERSION, place.cluster_id, RAW_TRADES, place.topic_id)
+        label = Label(LAKE, MODE, VERSION, place.cluster_id, RAW_TRADES, place.topic_id)
         try:
-            folder = checkpoints.prepare(settings.home, label, place.earliest)
+            checkpoints.prepare(settings.home, label, place.earliest)
         except Unfit as unfit:
             self._put_aside(str(unfit))
-            folder = checkpoints.prepare(settings.home, label, place.earliest)
+            checkpoints.prepare(settings.home, label, place.earliest)
         kafka = queries.source(self._session, settings).option("maxOffsetsPerTrigger", AT_ONCE)
         return (
             kafka.option("groupIdPrefix", LAKE)
             .load()
             .writeStream.queryName(LAKE)
             .foreachBatch(self._writer)
-            .option("checkpointLocation", str(folder.absolute()))
+            .option("checkpointLocation", str(self._folder.absolute()))
             .trigger(processingTime=settings.lake_trigger)
             .start()
         )
