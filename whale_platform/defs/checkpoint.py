@@ -14,7 +14,7 @@ from whale_platform.supervision.published import request_restart
 class CheckpointReset(dg.Config):
     """What the launchpad asks for."""
 
-    query: str = Field("all", description="windows, whales or all.")
+    query: str = Field("all", description="windows, whales, lake or all.")
     dry_run: bool = Field(True, description="Only say what would be archived.")
 
 

@@ -15,6 +15,8 @@ from whale_platform.broker.topics import BrokerError, alive
 from whale_platform.defs import columns
 from whale_platform.defs.store import Store
 from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, RAW_TRADES, TRADE_WINDOWS, WHALE_ALERTS
+from whale_platform.lake import newest
+from whale_platform.lake.errors import LakeError
 from whale_platform.settings import Settings
 from whale_platform.stores import checks
 from whale_platform.stores.connection import BadDsn, SchemaMismatch, StoreAway
@@ -30,14 +32,14 @@ TELLERS = {RAW_TRADES: "ingester", TRADE_WINDOWS: "stream", WHALE_ALERTS: "strea
     name="stream_health",
     minimum_interval_seconds=EVERY_S,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Reports topics and stream tables that have moved, with how far, how fast and how late.",
+    description="Reports topics, stream tables and the lake that have moved, with how far, how fast and how late.",
 )
 def stream_health(context: dg.SensorEvaluationContext, store: Store) -> dg.SensorResult | dg.SkipReason:
     """One materialisation for each that has moved since the last tick."""
     settings = Settings()
     try:
-        seen = {**topics(settings), **tables(store.dsn(), datetime.now(UTC))}
-    except (BrokerError, StoreAway, SchemaMismatch, BadDsn, dg.Failure) as error:
+        seen = {**topics(settings), **tables(store.dsn(), datetime.now(UTC)), **lake(settings)}
+    except (BrokerError, StoreAway, SchemaMismatch, BadDsn, LakeError, dg.Failure) as error:
         return dg.SkipReason(f"can't look: {error}")
     before = json.loads(context.cursor or "{}")
     moved = {key: found for key, found in seen.items() if found["at"] != before.get(key)}
@@ -65,6 +67,19 @@ def topics(settings: Settings) -> dict[str, dict[str, Any]]:
     finally:
         reader.close()
     return out
+
+
+def lake(settings: Settings) -> dict[str, dict[str, Any]]:
+    """The lake's version and its newest hour; nothing before its first commit. Raises LakeError."""
+    if not (settings.trades_lake / "_delta_log").is_dir():
+        return {}
+    found = newest.read(settings.trades_lake)
+    hour = max((hour for hour, files in found.hours.items() if files), default=None)
+    if hour is None:
+        return {}
+    files = found.hours[hour]
+    told = {"version": found.version, "files_of_the_hour": len(files), "trades_of_the_hour": sum(files.values())}
+    return {"lake/trades": {"at": found.version, "newest_hour": datetime.fromtimestamp(hour, UTC).isoformat(), **told}}
 
 
 def said(settings: Settings, topic: str) -> dict[str, float]:

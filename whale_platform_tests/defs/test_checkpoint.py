@@ -50,6 +50,6 @@ def test_it_is_refused_while_the_stream_runs(home: Path) -> None:
 
 def test_an_unknown_query_is_refused_with_what_there_is(home: Path) -> None:
     done = run(query="widows")
-    assert "there is no query 'widows': one of windows, whales or all" in str(
+    assert "there is no query 'widows': one of windows, whales, lake or all" in str(
         done.failure_data_for_node("reset_checkpoint")
     )

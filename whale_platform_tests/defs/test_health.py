@@ -12,6 +12,7 @@ from whale_platform.defs.store import Store
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.supervision import beat
 from whale_platform_tests.kafka_server import KafkaServer
+from whale_platform_tests.lake.samples import lay, trade
 from whale_platform_tests.stores.test_assets import flat, store
 
 
@@ -48,10 +49,15 @@ def test_what_moved_is_told_once_with_its_numbers(
         producer.send(RAW_TRADES, b"binance:BTCUSDT", b"{}")
     producer.close(10)
     store(database, [flat(0, "1")])
+    lay(tmp_path / "lake" / "trades", [trade(0), trade(1, every_s=3600), trade(2, every_s=1801)])
     assert isinstance(first, dg.SensorResult)
     second = tick(first.cursor)
     found = told(second)
-    assert set(found) == {"topic/raw_crypto_trades", "table/trade_windows"}
+    assert set(found) == {"topic/raw_crypto_trades", "table/trade_windows", "lake/trades"}
+    assert (found["lake/trades"]["newest_hour"], found["lake/trades"]["trades_of_the_hour"]) == (
+        "2026-01-02T11:00:00+00:00",
+        2,
+    )
     assert found["topic/raw_crypto_trades"] == {"at": 3, "kept": 3, "trades_per_s": 12.5, "ms_read_P99": 7}
     assert float(str(found["table/trade_windows"]["seconds_behind"])) > 0
 
