@@ -18,7 +18,7 @@ from duckdb import DuckDBPyConnection
 
 from whale_platform.domain import codec
 from whale_platform.domain.trade import Trade
-from whale_platform.lake import engine, messages, newest, table, writing
+from whale_platform.lake import commits, engine, messages, newest, table, writing
 from whale_platform.lake.table import HOUR, NewFile, folder_of
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -81,9 +81,9 @@ def _grow(root: Path, one: NewFile, first: int, last: int) -> None:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         os.link(root / one.path, root / path)
         added.append(NewFile(path, start, one.rows, one.size, one.stats))
-    table.rewrite(root, lambda _: (added, ()), {"why": "bench"})
+    commits.rewrite(root, lambda _: (added, ()), {"why": "bench"})
     for number in range(20):  # and some commits, as between two checkpoints of the log
-        table.rewrite(root, lambda _: ((), ()), {"why": "bench"}, ("bench", last * 100 + number))
+        commits.rewrite(root, lambda _: ((), ()), {"why": "bench"}, ("bench", last * 100 + number))
     table.opened(root).create_checkpoint()
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from deltalake import DeltaTable
 
-from whale_platform.lake import table
+from whale_platform.lake import commits, table
 from whale_platform.lake.table import LakeFile, NewFile
 
 VACUUM_HOURS = 24
@@ -66,7 +66,7 @@ def let_go(root: Path, planned: list[LakeDay], about: Mapping[str, Any]) -> int:
         count = len(removed)
         return [], removed
 
-    table.rewrite(root, change, about)
+    commits.rewrite(root, change, about)
     return count
 
 

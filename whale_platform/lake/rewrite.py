@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 from deltalake import DeltaTable
 
-from whale_platform.lake import engine, table, writing
+from whale_platform.lake import commits, engine, table, writing
 from whale_platform.lake.errors import Damaged, Vanished
 from whale_platform.lake.schema import NAMES
 from whale_platform.lake.table import HOUR, LakeFile, NewFile
@@ -105,7 +105,7 @@ def hour(
             return [], []
         return [new], found
 
-    table.rewrite(root, change, about, mark)
+    commits.rewrite(root, change, about, mark)
     return done
 
 

@@ -1,33 +1,19 @@
-"""The Delta table in a folder: opened, made, committed to. The one place that speaks to `deltalake`.
-
-Exactly once in effect: a commit that appends trades from Kafka carries, for each partition of the topic, the next
-offset as an application transaction, so the table itself knows how far it has come; whoever writes skips what is
-below. A commit that rewrites files carries the transaction `rewrite`: of two that started from the same version, one
-is refused (`Busy` after some tries), because delta-rs alone would let both pass and the rows would be there twice.
-Raises LakeError's subclasses.
-"""
+"""The Delta table in a folder: made, opened, its files, and how far it has come. Raises LakeError's subclasses."""
 
 import errno
-import json
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-from deltalake import CommitProperties, DeltaTable, Field, Schema, Transaction
+from deltalake import DeltaTable, Field, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.schema import PrimitiveType
-from deltalake.transaction import AddAction, RemoveAction
 
-from whale_platform.lake import newest
 from whale_platform.lake.errors import Busy, Full, LakeError, NotThere
 from whale_platform.lake.schema import COLUMNS, PARTITION, PROPERTIES
 
-TRIES = 8
-REWRITE = "rewrite"
 HOUR = timedelta(hours=1)
 
 
@@ -51,9 +37,6 @@ class NewFile(LakeFile):
     """A file to be added. `stats`: {"minValues": …, "maxValues": …} for pruning."""
 
     stats: Mapping[str, Mapping[str, object]]
-
-
-Change = Callable[[DeltaTable], tuple[Sequence[NewFile], Sequence[LakeFile]]]
 
 
 def folder_of(start: datetime) -> str:
@@ -116,60 +99,12 @@ def files(table: DeltaTable, start: datetime | None = None, end: datetime | None
 
 def position(table: DeltaTable, topic_id: str, partition: int) -> int:
     """The first offset of this topic's partition that the lake does not have; 0 where it has none."""
-    return table.transaction_version(_place(topic_id, partition)) or 0
-
-
-def append(
-    root: Path, added: Sequence[NewFile], topic_id: str, next_offsets: Mapping[int, int], about: Mapping[str, Any]
-) -> int:
-    """Add files of trades read from Kafka up to `next_offsets`: {partition: offset}; returns the version."""
-    moves = [Transaction(_place(topic_id, part), offset) for part, offset in sorted(next_offsets.items())]
-    return _commit(root, lambda _: (added, ()), lambda _: moves, about)
-
-
-def rewrite(root: Path, change: Change, about: Mapping[str, Any], mark: tuple[str, int] | None = None) -> int:
-    """Replace files in one commit: `change(table)` -> (added, removed), asked again where another rewrite won.
-
-    Returns the version. `mark`: (name, number) to record with it. Nothing is committed where nothing changes.
-    """
-    marks = [Transaction(*mark)] if mark else []
-    return _commit(root, change, lambda table: [Transaction(REWRITE, table.version()), *marks], about)
+    return table.transaction_version(place(topic_id, partition)) or 0
 
 
 def marked(table: DeltaTable, name: str) -> int | None:
     """The number last recorded with a rewrite under this name."""
     return table.transaction_version(name)
-
-
-def _commit(
-    root: Path, change: Change, moves: Callable[[DeltaTable], list[Transaction]], about: Mapping[str, Any]
-) -> int:
-    for _ in range(TRIES):
-        table = opened(root)
-        added, removed = change(table)
-        transactions = moves(table)
-        if not added and not removed and not [one for one in transactions if one.app_id != REWRITE]:
-            return table.version()
-        now = int(time.time() * 1000)
-        actions: list[AddAction | RemoveAction] = [
-            *(AddAction(file.path, file.size, file.values, now, True, _stats(file)) for file in added),
-            *(RemoveAction(file.path, True, now, file.size, file.values) for file in removed),
-        ]
-        try:
-            with translated():
-                table.create_write_transaction(
-                    actions,
-                    "append",
-                    table.schema(),
-                    [column.name for column in PARTITION],
-                    commit_properties=CommitProperties(
-                        custom_metadata={"whale": dict(about)}, app_transactions=transactions
-                    ),
-                )
-        except Busy:
-            continue
-        return newest.advance(root)
-    raise Busy(f"the lake in {root.parent} was changed by others {TRIES} times meanwhile: try again")
 
 
 @contextmanager
@@ -185,9 +120,6 @@ def translated() -> Iterator[None]:
         raise LakeError(f"the lake's log can't be used: {error}") from error
 
 
-def _place(topic_id: str, partition: int) -> str:
+def place(topic_id: str, partition: int) -> str:
+    """The name under which the position in a partition is kept."""
     return f"{topic_id}/{partition}"
-
-
-def _stats(file: NewFile) -> str:
-    return json.dumps({"numRecords": file.rows, **file.stats, "nullCount": {}})

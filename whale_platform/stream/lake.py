@@ -18,7 +18,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from whale_platform.domain.trade import PEGGED
-from whale_platform.lake import table
+from whale_platform.lake import commits, table
 from whale_platform.lake.schema import NAMES, NARROW, WIDE, fits_narrow
 from whale_platform.stream import footers, transforms
 
@@ -56,7 +56,7 @@ class LakeWriter:
                 (self.root / file.path).parent.mkdir(parents=True, exist_ok=True)
                 path.rename(self.root / file.path)
             moved = {part: end for part, end in ends.items() if end > known[part]}  # never back: a reset reads again
-            version = table.append(self.root, added, self.topic_id, moved, {**self.about, "batch": batch_id})
+            version = commits.append(self.root, added, self.topic_id, moved, {**self.about, "batch": batch_id})
             written = sum(file.rows for file in added)
             self.numbers |= {"lake_version": version, "lake_rows": written, "lake_files": len(added)}
         shutil.rmtree(staging, ignore_errors=True)

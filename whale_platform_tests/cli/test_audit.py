@@ -20,7 +20,7 @@ from whale_platform.domain import codec
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.domain.trade import Trade
 from whale_platform.homes import open_home
-from whale_platform.lake import engine, table, writing
+from whale_platform.lake import commits, engine, table, writing
 from whale_platform.lake.schema import NAMES
 from whale_platform.lake.table import HOUR
 from whale_platform.reports import gather
@@ -87,7 +87,7 @@ class Place:
             listed = ", ".join(map(str, ids))
             query = f"SELECT {', '.join(NAMES)} FROM {rows} WHERE trade_id NOT IN ({listed})"
             file = writing.write(connection, query, self.lake, self.start)
-        table.rewrite(self.lake, lambda _: ([file], files), {})
+        commits.rewrite(self.lake, lambda _: ([file], files), {})
 
     def audit(self, *more: str) -> Result:
         hour = ("--from", f"{self.start:%Y-%m-%dT%H:%M}", "--to", f"{self.start + HOUR:%Y-%m-%dT%H:%M}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from whale_platform.domain import codec
 from whale_platform.domain.trade import Trade
-from whale_platform.lake import engine, messages, table, writing
+from whale_platform.lake import commits, engine, messages, table, writing
 from whale_platform.lake.table import HOUR
 from whale_platform_tests.captures import binance_files, json_of
 
@@ -51,7 +51,7 @@ def lay(root: Path, trades: Iterable[Trade], first_offset: int = 0, topic_id: st
         name = file.path.replace(writing.SORTED, "part-")
         written.rename(root / name)
         added.append(table.NewFile(name, file.start, file.rows, file.size, file.stats))
-    return table.append(root, added, topic_id, {0: first_offset + len(numbered)}, {"test": True})
+    return commits.append(root, added, topic_id, {0: first_offset + len(numbered)}, {"test": True})
 
 
 def captured() -> Iterator[Trade]:

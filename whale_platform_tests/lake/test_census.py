@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from whale_platform.domain.runs import Held
-from whale_platform.lake import census, engine, table, writing
+from whale_platform.lake import census, commits, engine, table, writing
 from whale_platform.lake.errors import Damaged, NotThere
 from whale_platform.lake.schema import NAMES
 from whale_platform.lake.table import HOUR
@@ -33,7 +33,7 @@ def add(root: Path, **columns: str) -> None:
         rows = engine.rows_of(root, [table.files(opened, START, START + HOUR)[0].path])
         picked = ", ".join(f"{columns.get(name, name)} AS {name}" for name in NAMES)
         file = writing.write(connection, f"SELECT {picked} FROM {rows} ORDER BY trade_id LIMIT 1", root, START)
-    table.append(root, [file], "other", {0: opened.version()}, {})
+    commits.append(root, [file], "other", {0: opened.version()}, {})
 
 
 def test_ids_are_runs_by_symbol_and_hour(root: Path) -> None:

@@ -13,7 +13,7 @@ from deltalake import DeltaTable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from whale_platform.lake import newest, rewrite, table
+from whale_platform.lake import commits, newest, rewrite, table
 from whale_platform.lake.errors import Busy, LakeError, NotThere
 from whale_platform.lake.table import HOUR, LakeFile, NewFile
 from whale_platform_tests.lake.samples import START, ids, lay, trade
@@ -59,7 +59,7 @@ def test_of_two_rewrites_of_the_same_files_one_is_done_again(root: Path) -> None
             rewrite.hour(root, START, {})  # another process, meanwhile
         return [], [file for file in table.files(opened) if not rewrite.sorted_already(file)]
 
-    table.rewrite(root, change, {})
+    commits.rewrite(root, change, {})
     assert len(asked) == 2
     assert ids(root) == [("BTCUSDT", number) for number in range(9)]
 
@@ -68,12 +68,12 @@ def test_a_rewrite_that_never_gets_through_gives_up_in_words(root: Path) -> None
     lay(root, [trade(0)])
 
     def change(opened: DeltaTable) -> tuple[list[NewFile], list[LakeFile]]:
-        table.rewrite(root, lambda other: ([], table.files(other)), {})
+        commits.rewrite(root, lambda other: ([], table.files(other)), {})
         lay(root, [trade(0)])
         return [], table.files(opened)
 
     with pytest.raises(Busy, match="try again"):
-        table.rewrite(root, change, {})
+        commits.rewrite(root, change, {})
 
 
 def test_appends_and_rewrites_beside_each_other_lose_nothing(root: Path) -> None:
@@ -115,7 +115,7 @@ def test_the_newest_hours_are_those_of_the_table(tmp_path_factory: pytest.TempPa
             for hour in rewrite.crowded(root):
                 rewrite.hour(root, hour, {})
         elif step == "go":
-            table.rewrite(root, lambda opened: ([], table.files(opened)[-1:]), {})
+            commits.rewrite(root, lambda opened: ([], table.files(opened)[-1:]), {})
         elif step == "lose the file":
             mark.unlink(missing_ok=True)
         elif kept:
