@@ -80,8 +80,9 @@ def vacuum(root: Path, hours: int = VACUUM_HOURS, dry_run: bool = True) -> Litte
         raise ValueError(f"hours is {hours}: it can't be negative")
     opened = table.opened(root)
     with table.translated():
-        found = opened.vacuum(hours, dry_run=True, enforce_retention_duration=False, full=hours >= 1)
-    size = sum((root / path).stat().st_size for path in found if (root / path).exists())
+        named = opened.vacuum(hours, dry_run=True, enforce_retention_duration=False, full=hours >= 1)
+    found = [path for path in named if (root / path).exists()]  # those deleted before are named again
+    size = sum((root / path).stat().st_size for path in found)
     if not dry_run and found:
         with table.translated():
             opened.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=hours >= 1)

@@ -174,6 +174,7 @@ def test_vacuum_leaves_what_a_reader_still_needs_for_a_day(root: Path) -> None:
         assert sorted(planned.paths) == sorted(old)
         assert planned.size > 0
         assert keeping.vacuum(root, 0, dry_run=False).paths == planned.paths
+        assert keeping.vacuum(root, 0, dry_run=False).paths == ()
         with pytest.raises(Vanished, match="read again"), engine.translated():
             connection.execute(query)
     assert ids(root) == [("BTCUSDT", 1), ("BTCUSDT", 2)]
