@@ -27,8 +27,8 @@ def test_the_code_location_is_loaded_and_the_schedules_run(url: str) -> None:
     assert found["workspaceOrError"]["locationEntries"] == [{"name": "whale_platform", "loadStatus": "LOADED"}]
     schedules = ask(url, SCHEDULES)["schedulesOrError"]["results"]
     stopped = {one["name"] for one in schedules if one["scheduleState"]["status"] != "RUNNING"}
-    assert stopped == {"thresholds_every_day"}
-    assert len(schedules) == 7
+    assert stopped == {"thresholds_every_day", "lake_retention_every_night"}
+    assert len(schedules) == 11
 
 
 def test_both_families_of_commands_accept_the_definitions(platform: Platform) -> None:
@@ -58,7 +58,13 @@ def test_hours_are_made_by_the_command_line_and_stand_in_the_ui(platform: Platfo
     assert [run["status"] for run in runs(url) if run["runId"] in makers] == ["SUCCESS"] * 2
 
 
-@pytest.mark.parametrize("job", ["retention", "checkpoint_reset", "dagster_housekeeping", "stream_checks"])
+@pytest.mark.parametrize(
+    "job",
+    [
+        *("retention", "checkpoint_reset", "dagster_housekeeping", "stream_checks"),
+        *("lake_compaction", "lake_retention", "lake_vacuum", "late_trades"),
+    ],
+)
 def test_maintenance_runs_by_the_command_line(platform: Platform, job: str) -> None:
     platform.whale("dagster", "job", "execute", *DEFINITIONS, "-j", job)
 
