@@ -22,7 +22,7 @@ from whale_platform.version import code_version
 app = typer.Typer(add_completion=False, help="Past trades into the lake, from the files that an exchange publishes.")
 NEXT = (
     "Their windows and reports: ./whale dagster asset materialize -m whale_platform.definitions --select "
-    "'lake/windows_from_lake,hourly_rollups,whale_reports' --partition-range '{}...{}'"
+    "lake/windows_from_lake --partition-range '{}...{}'"
 )
 PARTITION = "%Y-%m-%d-%H:%M"
 

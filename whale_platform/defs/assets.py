@@ -6,7 +6,7 @@ from datetime import timedelta
 import dagster as dg
 
 from whale_platform.defs import columns
-from whale_platform.defs.external import FROM_LAKE, OWNERS
+from whale_platform.defs.external import OWNERS
 from whale_platform.defs.partitions import DAYS, HOURS, hours_of
 from whale_platform.defs.store import Store
 from whale_platform.reports import daily, hourly, pictures, whales
@@ -23,7 +23,7 @@ WINDOWS, ALERTS = dg.AssetKey(["table", "trade_windows"]), dg.AssetKey(["table",
     partitions_def=HOURS,
     backfill_policy=dg.BackfillPolicy.single_run(),
     freshness_policy=HOURLY,
-    deps=[WINDOWS, FROM_LAKE],
+    deps=[WINDOWS],
     group_name="reports",
     kinds={"postgres", "sql"},
     owners=OWNERS,
@@ -54,7 +54,7 @@ def hourly_rollups(context: dg.AssetExecutionContext, store: Store) -> dg.Materi
     partitions_def=HOURS,
     backfill_policy=dg.BackfillPolicy.single_run(),
     freshness_policy=HOURLY,
-    deps=[WINDOWS, ALERTS, FROM_LAKE],
+    deps=[WINDOWS, ALERTS],
     group_name="reports",
     kinds={"postgres", "sql"},
     owners=OWNERS,

@@ -85,7 +85,13 @@ def specs(settings: Settings) -> list[dg.AssetSpec]:
             [f"topic/{RAW_TRADES}", "lake/imported_trades"],
         ),
         *(
-            _spec(f"table/{name}", "stream_tables", {"postgres", "table"}, description, [f"topic/{name}"])
+            _spec(
+                f"table/{name}",
+                "stream_tables",
+                {"postgres", "table"},
+                description,
+                [f"topic/{name}", *(["lake/windows_from_lake"] if name != INGEST_GAPS else [])],
+            )
             for name, description in (
                 (TRADE_WINDOWS, "1-minute windows by exchange and symbol; a row grows until its minute is over."),
                 (WHALE_ALERTS, "Every whale once, with the threshold that applied."),

@@ -1,8 +1,8 @@
 """Past hours made again from the lake: after late trades, repaired holes and imports, or whenever someone asks.
 
-The asset makes the hours it is asked for. The job `late_trades` asks by itself: it compares how many trades the lake
-and the windows have in each closed hour, and makes the hours again where the lake has more. Rollups and reports of
-those hours are then stale, which `repair_hours` sees.
+The asset makes the hours it is asked for, up to their rollups and reports. The job `late_trades` asks by itself: it
+compares how many trades the lake and the windows have in each closed hour, and makes the hours again where the lake
+has more.
 """
 
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from whale_platform.defs.assets import hourly_rollups, whale_reports
 from whale_platform.defs.external import FROM_LAKE, LAKE, OWNERS
 from whale_platform.defs.partitions import HOURS, hours_of
 from whale_platform.defs.spark import Spark
@@ -18,12 +19,15 @@ from whale_platform.defs.store import Store
 from whale_platform.reports.tables import table
 from whale_platform.settings import Settings
 from whale_platform.sink import parse
-from whale_platform.stores import checks, recomputed, thresholds
-from whale_platform.stores.assets import HOUR, Hours
+from whale_platform.stores import checks, recomputed, rollups, thresholds
+from whale_platform.stores import whale_reports as reports
+from whale_platform.stores.assets import HOUR, Hours, Maker
+from whale_platform.version import code_version
 
 if TYPE_CHECKING:
     from whale_platform.stream.recompute import Session
 
+Context = dg.AssetExecutionContext | dg.OpExecutionContext
 LOOK_BACK_DAYS = 7
 CLOSED = timedelta(minutes=2)
 AT_ONCE = 24  # hours a batch, so that their windows fit in memory
@@ -41,15 +45,16 @@ AT_ONCE = 24  # hours a batch, so that their windows fit in memory
 def windows_from_lake(context: dg.AssetExecutionContext, store: Store, spark: Spark) -> dg.MaterializeResult[None]:
     """Windows and whales of these hours from the raw trades in the lake, by the stream's own definition.
 
-    Tables `trade_windows` and `whale_alerts`. What the stream has right already stays as it wrote it.
+    Tables `trade_windows` and `whale_alerts`; then `hourly_rollups` and `whale_reports` of the same hours from them.
+    What the stream has right already stays as it wrote it.
     """
     hours = hours_of(context)
     with spark.session() as session:
-        found = make(store.dsn(), session, hours, context.run.run_id)
+        found = make(context, store.dsn(), session, hours)
     return dg.MaterializeResult(metadata={"hours": hours.count, **found})
 
 
-def make(dsn: str, session: "Session", hours: Hours, run_id: str) -> dict[str, int]:
+def make(context: Context, dsn: str, session: "Session", hours: Hours) -> dict[str, int]:
     """Make these hours again; what was read and changed. Raises Failure where the lake says no.
 
     An hour is compacted first, so that a trade that came twice (live and imported) is counted once.
@@ -60,7 +65,7 @@ def make(dsn: str, session: "Session", hours: Hours, run_id: str) -> dict[str, i
     from whale_platform.lake.errors import LakeError
     from whale_platform.stream import recompute
 
-    root = Settings().trades_lake
+    root, run_id = Settings().trades_lake, context.run.run_id
     known = {(exchange, symbol): usd for exchange, symbol, usd in thresholds.read_thresholds(dsn)}
     out = {"trades": 0, "windows": 0, "windows_changed": 0, "whales": 0, "whales_new": 0}
     start = hours.start
@@ -83,7 +88,21 @@ def make(dsn: str, session: "Session", hours: Hours, run_id: str) -> dict[str, i
             start = end
     except LakeError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
+    maker = Maker(run_id, code_version())
+    for asset, rows in (
+        (hourly_rollups, rollups.make(dsn, hours, maker)),
+        (whale_reports, reports.make(dsn, hours, maker)),
+    ):
+        for number in range(hours.count if rows else 0):
+            told = {"made_by": FROM_LAKE.to_user_string()}
+            context.log_event(
+                dg.AssetMaterialization(asset.key, partition=_key(hours.start + number * HOUR), metadata=told)
+            )
     return out
+
+
+def _key(hour: datetime) -> str:
+    return HOURS.get_partition_key_for_timestamp(hour.timestamp())
 
 
 @dg.op
@@ -109,9 +128,8 @@ def remake_late_hours(context: dg.OpExecutionContext, store: Store, spark: Spark
         return
     with spark.session() as session:
         for hour in late:
-            found = make(store.dsn(), session, Hours(hour, hour + HOUR), context.run_id)
-            key = HOURS.get_partition_key_for_timestamp(hour.timestamp())
-            context.log_event(dg.AssetMaterialization(FROM_LAKE, partition=key, metadata={"hours": 1, **found}))
+            found = make(context, store.dsn(), session, Hours(hour, hour + HOUR))
+            context.log_event(dg.AssetMaterialization(FROM_LAKE, partition=_key(hour), metadata={"hours": 1, **found}))
 
 
 def _listed(late: Sequence[datetime], in_lake: dict[datetime, int], in_windows: dict[datetime, int]) -> str:
@@ -131,5 +149,5 @@ every_hour = dg.ScheduleDefinition(
     cron_schedule="17 * * * *",
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Looks for closed hours with late trades and makes them again, before repair_hours looks.",
+    description="Looks for closed hours with late trades and makes them again.",
 )

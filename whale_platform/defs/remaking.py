@@ -6,14 +6,13 @@ reports say of them then comes from the lake, by the same definitions as for liv
 
 import dagster as dg
 
-from whale_platform.defs.assets import hourly_rollups, whale_reports
 from whale_platform.defs.external import IMPORTED
 from whale_platform.defs.recomputed import windows_from_lake
 from whale_platform.defs.schedules import RANGE
 
 remake_hours = dg.define_asset_job(
     "remake_hours",
-    selection=[windows_from_lake, hourly_rollups, whale_reports],
+    selection=[windows_from_lake],
     description="Makes windows, whales, rollups and reports of the chosen hours anew from the lake.",
 )
 

@@ -27,6 +27,7 @@ def page(url: str) -> Iterator[Page]:
         made = browser.new_page(viewport={"width": 1500, "height": 950}, base_url=url)
         made.set_default_timeout(30_000)
         yield made
+        keep(made, "last_sight")
         browser.close()
 
 
