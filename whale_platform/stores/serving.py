@@ -1,0 +1,118 @@
+"""The tables as pages, newest first, for who reads them from outside: one statement a page, however deep.
+
+A page begins after a key, not at an offset: rows that come in meanwhile shift nothing, so none is seen twice and none
+is left out. Names are this file's own, values are always parameters. Raises what `Pool.read` raises.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from psycopg2 import sql
+
+from whale_platform.stores.pool import Pool
+
+Operator = Literal["=", ">=", "<"]
+_OPERATORS = {"=": sql.SQL("="), ">=": sql.SQL(">="), "<": sql.SQL("<")}
+
+
+class Condition(NamedTuple):
+    """`column operator value`; the column must be one of the listing's."""
+
+    column: str
+    operator: Operator
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A table as it is given out. `key`: unique, its first column the time by which the rows are ordered."""
+
+    table: str
+    key: tuple[str, ...]
+    columns: tuple[str, ...]
+
+    @property
+    def time(self) -> str:
+        """The column that `from` and `to` are about."""
+        return self.key[0]
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+WINDOWS = Listing(
+    "trade_windows",
+    ("window_start", "exchange", "symbol"),
+    _words(
+        "exchange symbol window_start open high low close average_price vwap volume notional buy_volume sell_volume "
+        "trade_count first_trade_id last_trade_id last_event_time source run_id updated_at"
+    ),
+)
+ROLLUPS = Listing(
+    "hourly_rollups",
+    ("hour", "exchange", "symbol"),
+    _words(
+        "exchange symbol hour open high low close vwap volume notional buy_volume sell_volume buy_share "
+        "realised_volatility trade_count minutes first_trade_id last_trade_id run_id materialised_at"
+    ),
+)
+WHALES = Listing(
+    "whale_alerts",
+    ("event_time", "exchange", "symbol", "kind", "trade_id"),
+    _words(
+        "exchange symbol kind trade_id side price quantity notional_usd threshold_usd event_time received_time "
+        "detected_time source run_id"
+    ),
+)
+REPORTS = Listing(
+    "whale_reports",
+    ("hour", "exchange", "symbol"),
+    _words(
+        "exchange symbol hour whales notional_usd buy_usd sell_usd net_flow_usd market_notional share complete "
+        "largest run_id materialised_at"
+    ),
+)
+GAPS = Listing(
+    "ingest_gaps",
+    ("found_time", "exchange", "symbol", "first_id"),
+    _words(
+        "exchange symbol first_id last_id cause mode state found_time closed_time filled progress_id detail updated_at"
+    ),
+)
+
+
+def page(
+    pool: Pool, listing: Listing, conditions: Sequence[Condition], after: Sequence[object] | None, limit: int
+) -> list[tuple[Any, ...]]:
+    """Up to `limit` rows in `listing.columns`, newest first, that come after the key `after`."""
+    wanted = [_condition(listing, one) for one in conditions]
+    values: list[object] = [one.value for one in conditions]
+    if after is not None:
+        # the first column alone as well: partitions are left out by it, and by a row comparison they are not
+        wanted.append(
+            sql.SQL("{} <= %s AND ({}) < ({})").format(
+                sql.Identifier(listing.time),
+                _listed(listing.key),
+                sql.SQL(", ").join(sql.Placeholder() for _ in listing.key),
+            )
+        )
+        values += [after[0], *after]
+    statement = sql.SQL("SELECT {} FROM {} {} ORDER BY {} LIMIT %s").format(
+        _listed(listing.columns),
+        sql.Identifier(listing.table),
+        sql.SQL("WHERE {}").format(sql.SQL(" AND ").join(wanted)) if wanted else sql.SQL(""),
+        sql.SQL(", ").join(sql.SQL("{} DESC").format(sql.Identifier(name)) for name in listing.key),
+    )
+    return pool.rows(statement, (*values, limit))
+
+
+def _condition(listing: Listing, one: Condition) -> sql.Composed:
+    if one.column not in listing.columns:
+        raise ValueError(f"{listing.table} gives out no column {one.column!a}")
+    return sql.SQL("{} {} %s").format(sql.Identifier(one.column), _OPERATORS[one.operator])
+
+
+def _listed(names: Sequence[str]) -> sql.Composed:
+    return sql.SQL(", ").join(sql.Identifier(name) for name in names)
