@@ -61,6 +61,12 @@ class Settings(BaseSettings):
     dagster_code_port: Port = 13001
     dagster_dsn: SecretStr | None = None
 
+    api_host: str = "127.0.0.1"
+    api_port: Port = 18000
+    api_open: bool = False  # listen beyond this machine without keys
+    api_cors: Annotated[tuple[str, ...], NoDecode] = ()  # origins such as https://example.org
+    api_rate: Annotated[float, Field(gt=0)] = 5_000.0  # requests a second of a key or address
+
     simulator_port: Port = 18765
     binance_ws_url: str = "wss://stream.binance.com:9443"
     binance_rest_url: str = "https://api.binance.com"
@@ -89,6 +95,19 @@ class Settings(BaseSettings):
         if not isinstance(value, str):
             return value
         return tuple(part.strip() for part in value.split(os.pathsep if os.pathsep in value else ",") if part.strip())
+
+    @field_validator("api_cors", mode="before")
+    @classmethod
+    def _origins(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
+
+    @property
+    def api_url(self) -> str:
+        """Where the API is, seen from this machine."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.api_host, self.api_host)
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.api_port}"
 
     @property
     def in_dagster(self) -> tuple[Worker, ...]:

@@ -58,6 +58,8 @@ app = typer.Typer(
 )
 threshold = typer.Typer(no_args_is_help=True, help="What counts as a whale, in US dollars; taken up while running.")
 app.add_typer(threshold, name="threshold")
+api_key = typer.Typer(no_args_is_help=True, help="Who may ask the API.")
+app.add_typer(api_key, name="api-key")
 
 
 @app.command()
@@ -208,6 +210,32 @@ def threshold_set(
         raise UserError(f"{usd!a} is not an amount: write 100000 or 99999.50") from None
     for place in thresholds.change(settings_of(current_home(home)), exchange, symbol, amount):
         print(f"whale: {place[0]} {place[1]} counts from {amount:,f} USD on", file=sys.stderr)
+
+
+@api_key.command("add")
+def api_key_add(name: str, home: HomeOption = None) -> None:
+    """Make a key and print it, this once; the API asks for keys as soon as there is one."""
+    from whale_platform.cli import api_keys
+
+    print(api_keys.add(home, name))
+
+
+@api_key.command("list")
+def api_key_list(home: HomeOption = None) -> None:
+    """Every key's name and when it was made."""
+    from whale_platform.cli import api_keys
+
+    for name, made in api_keys.listed(home):
+        print(f"{name:<40} {made}")
+
+
+@api_key.command("remove")
+def api_key_remove(name: str, home: HomeOption = None) -> None:
+    """Refuse a key from now on."""
+    from whale_platform.cli import api_keys
+
+    api_keys.remove(home, name)
+    print(f"whale: {name} is refused from now on", file=sys.stderr)
 
 
 def main() -> None:

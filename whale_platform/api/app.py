@@ -1,0 +1,146 @@
+"""The app: endpoints, their OpenAPI description, and every error as a problem.
+
+Built from parts that the caller made (`Parts`), so tests put in their own. Nothing runs at import. The interactive
+pages that FastAPI brings are left out: they load their scripts from elsewhere.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from whale_platform import __version__
+from whale_platform.api import problems, routes
+from whale_platform.api.board import Board
+from whale_platform.api.gate import Gate
+from whale_platform.api.health import Health
+from whale_platform.api.keys import Keys
+from whale_platform.api.metrics import Metrics
+from whale_platform.api.problems import Problem, Refusal, busy
+from whale_platform.api.rate import Limiter
+from whale_platform.api.worker import Worker
+from whale_platform.settings import Settings
+from whale_platform.stores.connection import BadDsn, RowRefused, SchemaMismatch, StoreAway
+from whale_platform.stores.pool import Pool
+
+ABOUT = """Trades, windows and whales as they are in Postgres. Decimals are strings with all their digits, times are RFC
+3339 in UTC; prices and notionals are in quote currency and volumes in base units unless a field says US dollars.
+Errors are RFC 9457 problems. GETs carry an ETag; send it back as If-None-Match."""
+
+
+@dataclass(slots=True)
+class Parts:
+    """What the app is made of. Raises KeyFileError where the home's keys can't be read."""
+
+    settings: Settings
+    pool: Pool
+    board: Board = field(default_factory=Board)
+    open_without_keys: bool = True
+    metrics: Metrics = field(init=False)
+    health: Health = field(init=False)
+    worker: Worker = field(init=False)
+    keys: Keys = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.metrics = Metrics(self.settings, self.pool, self.board)
+        self.health = Health(self.settings, self.pool, self.board)
+        self.worker = Worker(self.pool.size, self.metrics)
+        self.keys = Keys(self.settings.home)
+
+
+def build(parts: Parts) -> tuple[ASGIApp, FastAPI]:
+    """(what is served, the FastAPI app inside it)."""
+    app = FastAPI(
+        title="Whale Platform",
+        version=__version__,
+        description=ABOUT,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.parts = parts
+    app.include_router(routes.router)
+    app.add_exception_handler(Refusal, _refusal)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    for kind in (StoreAway, SchemaMismatch, BadDsn):
+        app.add_exception_handler(kind, _away)
+    app.add_exception_handler(RowRefused, _out_of_range)
+    app.add_exception_handler(Exception, _crash)
+    _describe_problems(app)
+    limiter = Limiter(parts.settings.api_rate)
+    served: ASGIApp = Gate(app, parts.board, parts.keys, limiter, parts.metrics, parts.open_without_keys)
+    if parts.settings.api_cors:
+        served = CORSMiddleware(
+            served,
+            allow_origins=parts.settings.api_cors,
+            allow_methods=["GET", "HEAD"],
+            allow_headers=["Authorization", "X-API-Key", "If-None-Match"],
+            expose_headers=["ETag", "Link", "Retry-After"],
+            max_age=600,
+        )
+    return served, app
+
+
+async def _refusal(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal)
+    return problems.response(error)
+
+
+async def _invalid(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    told = []
+    for one in error.errors():
+        name = ".".join(str(part) for part in one["loc"][1:])[:80]
+        if one["type"] == "extra_forbidden":
+            told.append(f"{name!a}: there is no such parameter, see /openapi.json")
+        else:
+            text = str(one["msg"]).removeprefix("Value error, ")
+            told.append(f"{name}: {text}" if name else text)
+    return problems.response(Refusal(422, "; ".join(told[:5])))
+
+
+async def _http(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    texts = {
+        404: "there is nothing at this address: see /openapi.json for what there is",
+        405: "only GET is served here",
+    }
+    text = texts.get(error.status_code, str(error.detail))
+    return problems.response(Refusal(error.status_code, text, error.headers))
+
+
+async def _away(_: Request, error: Exception) -> Response:
+    if "statement timeout" in str(error):
+        return problems.response(busy("this takes longer than 2 s: ask for less, such as a shorter time"))
+    return problems.response(busy("the database can't be asked now: ask again in some seconds, see /health", 5))
+
+
+async def _out_of_range(_: Request, __: Exception) -> Response:
+    return problems.response(Refusal(422, "a value is out of the range of its column: ask for a smaller one"))
+
+
+async def _crash(_: Request, __: Exception) -> Response:
+    return problems.response(Refusal(500, "this is a fault of the server; its log has the reason: `whale logs api`"))
+
+
+def _describe_problems(app: FastAPI) -> None:
+    """Put the problems into the description in place of FastAPI's own shape of a 422."""
+    plain = app.openapi
+
+    def described() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            whole = plain()
+            schemas = whole["components"]["schemas"]
+            for name in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(name, None)
+            schemas["Problem"] = Problem.model_json_schema()
+            app.openapi_schema = whole
+        return app.openapi_schema
+
+    app.openapi = described  # type: ignore[method-assign]

@@ -1,0 +1,150 @@
+"""Keeps the board fresh: reads all once, then only the rows that the one LISTEN connection names.
+
+The connection listens before everything is read, so nothing falls between. A batch that names fewer keys than it has
+rows is answered by reading every symbol's newest row. When Postgres is away the board says since when, and after it is
+back everything is read anew, since what was said meanwhile is gone.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+from whale_platform.api.board import EVERY_S, Board
+from whale_platform.domain.names import TRADE_WINDOWS, WHALE_ALERTS
+from whale_platform.stores import newest
+from whale_platform.stores.connection import BadDsn, RowRefused, SchemaMismatch, StoreAway
+from whale_platform.stores.listen import Listener
+from whale_platform.stores.newest import Symbol, WindowKey
+from whale_platform.stores.pool import Pool
+
+SPANS_S = 5.0  # between two readings of the last hour and day
+QUIET_S = 1.0  # a quiet board is rendered so often, for its ages
+ALL_S = 60.0  # new symbols are named by NOTIFY; those that retention took are not
+RETRY_S = (0.5, 1.0, 2.0, 5.0)
+
+
+class News:
+    """What several payloads say has changed."""
+
+    def __init__(self) -> None:
+        self.windows: set[WindowKey] = set()
+        self.whales: set[Symbol] = set()
+        self.everything = False
+
+    def hear(self, payload: str) -> None:
+        """Take in one payload; one that can't be read means everything."""
+        try:
+            said = json.loads(payload)
+            windows, whales = said.get(TRADE_WINDOWS), said.get(WHALE_ALERTS)
+            for topic in (windows, whales):
+                self.everything = self.everything or (topic is not None and topic["rows"] > len(topic["keys"]))
+            if windows is not None:
+                self.windows |= {(str(e), str(s), datetime.fromisoformat(start)) for e, s, start in windows["keys"]}
+            if whales is not None:
+                self.whales |= {(str(key[0]), str(key[1])) for key in whales["keys"]}
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+            self.everything = True
+
+
+class Feeder:
+    """`run` in a thread of its own until `stop` is set. `told` hears what is wrong, empty: nothing."""
+
+    def __init__(
+        self,
+        board: Board,
+        pool: Pool,
+        dsn: Callable[[], str],
+        told: Callable[[str], None],
+        look: Callable[[], str] = lambda: "",
+    ) -> None:
+        """`look`: why what comes is old (a service is silent), asked once a second; empty where it is not."""
+        self._board, self._pool, self._dsn, self._told, self._look = board, pool, dsn, told, look
+        self._symbols: list[Symbol] = []
+        self._spans_at = self._all_at = self._looked_at = self._rendered_at = 0.0
+        self.connects = self.reads = 0
+
+    def run(self, stop: threading.Event) -> None:
+        """Until stopped; what is wrong with Postgres is told, not raised."""
+        tries = 0
+        while not stop.is_set():
+            before = self.connects
+            try:
+                self._follow(stop)
+            except (StoreAway, SchemaMismatch, BadDsn, RowRefused, OSError) as error:
+                tries = 0 if self.connects > before else tries
+                why = f"Postgres can't be read: {error}"
+                self._board.trouble("postgres", why)
+                self._board.render()
+                self._told(why)
+                stop.wait(RETRY_S[min(tries, len(RETRY_S) - 1)])
+                tries += 1
+
+    def _follow(self, stop: threading.Event) -> None:
+        listener = Listener(self._dsn(), "whale-api")
+        try:
+            self._read_all()
+            self.connects += 1
+            self._board.trouble("postgres", "")
+            self._told("")
+            self._render()
+            while not stop.is_set():
+                self._turn(listener)
+        finally:
+            listener.close()
+
+    def _turn(self, listener: Listener) -> None:
+        said = listener.wait(0.25)
+        rest = self._rendered_at + EVERY_S - time.monotonic()
+        if said and rest > 0:  # more may come until the board may be rendered again
+            time.sleep(rest)
+            said += listener.wait(0)
+        news = News()
+        for payload in said:
+            news.hear(payload)
+        self._read(news)
+        now = time.monotonic()
+        if now - self._looked_at >= 1.0:
+            self._looked_at = now
+            self._board.trouble("services", self._look())
+        if now - self._spans_at >= SPANS_S:
+            self._read_spans()
+        if self._board.changed or now - self._rendered_at >= QUIET_S:
+            self._render()
+
+    def _read(self, news: News) -> None:
+        if news.everything or time.monotonic() - self._all_at > ALL_S:
+            self._read_all()
+            return
+        known = set(self._symbols)
+        newer = [key for key in news.windows if self._may_be_newest(key)]
+        if not newer and not news.whales:
+            return
+        self.reads += 1
+        self._board.put(newest.these_windows(self._pool, newer), newest.newest_whales(self._pool, news.whales))
+        self._symbols += sorted({key[:2] for key in newer} - known)
+
+    def _may_be_newest(self, key: WindowKey) -> bool:
+        start = self._board.newest_start(key[:2])
+        return start is None or key[2] >= start
+
+    def _read_all(self) -> None:
+        self._symbols = newest.symbols(self._pool)
+        self._board.replace(
+            newest.newest_windows(self._pool, self._symbols), newest.newest_whales(self._pool, self._symbols)
+        )
+        self._all_at = time.monotonic()
+        self._read_spans()
+
+    def _read_spans(self) -> None:
+        begun = time.monotonic()
+        edge = self._board.edge()
+        if edge is not None:
+            self._board.put_spans(*newest.spans(self._pool, edge))
+        took = time.monotonic() - begun
+        self._spans_at = time.monotonic() + 20 * took  # never more than a twentieth of the time
+
+    def _render(self) -> None:
+        self._board.render()
+        self._rendered_at = time.monotonic()

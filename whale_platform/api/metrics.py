@@ -1,0 +1,105 @@
+"""Prometheus's view: the API's own requests as they happen, and the platform's numbers when it asks.
+
+The platform's are read from heartbeats and Postgres at each scrape; where a source is away its series are left out
+rather than repeated. One registry an app, none of the library's globals, so that two apps in a process do not meet.
+"""
+
+import time
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from whale_platform.api.board import Board
+from whale_platform.settings import Settings
+from whale_platform.stores.connection import BadDsn, SchemaMismatch, StoreAway
+from whale_platform.stores.pool import Pool
+from whale_platform.supervision import beat
+
+MEDIA = "text/plain; version=0.0.4; charset=utf-8"
+BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+PATHS = frozenset(
+    f"/{name}"
+    for name in (
+        *("latest", "windows", "rollups", "whales", "reports", "gaps"),
+        *("symbols", "health", "metrics", "openapi.json"),
+    )
+)
+SERVICES = ("simulator", "ingester", "stream", "sink", "api")
+_GAPS = "SELECT state, count(*) FROM ingest_gaps GROUP BY state"
+
+
+class Metrics:
+    """`observe` is for one thread, `text` for any."""
+
+    def __init__(self, settings: Settings, pool: Pool, board: Board) -> None:
+        self._registry = CollectorRegistry()
+        self._seconds = Histogram(
+            "whale_api_request_seconds", "From request to answer.", ["path"], buckets=BUCKETS, registry=self._registry
+        )
+        self._requests = Counter("whale_api_requests", "Answers.", ["path", "status"], registry=self._registry)
+        self.waiting = Gauge("whale_api_waiting", "Requests at or before the database.", registry=self._registry)
+        self._registry.register(_Platform(settings, pool, board))
+        self._known: dict[tuple[str, int], tuple[Histogram, Counter]] = {}
+
+    def observe(self, path: str, status: int, seconds: float) -> None:
+        """One answer."""
+        key = (path if path in PATHS else "other", status)
+        pair = self._known.get(key)
+        if pair is None:
+            pair = (self._seconds.labels(key[0]), self._requests.labels(key[0], str(status)))
+            self._known[key] = pair
+        pair[0].observe(seconds)
+        pair[1].inc()
+
+    def text(self) -> bytes:
+        """The exposition. Asks Postgres."""
+        return generate_latest(self._registry)
+
+
+class _Platform(Collector):
+    def __init__(self, settings: Settings, pool: Pool, board: Board) -> None:
+        self._settings, self._pool, self._board = settings, pool, board
+
+    def describe(self) -> list[Metric]:
+        return []  # else the registry collects at registration
+
+    def collect(self) -> Iterator[Metric]:
+        now = time.time()
+        beats = {name: found for name in SERVICES if (found := beat.read(self._settings.home, name)) is not None}
+        age = GaugeMetricFamily("whale_service_beat_age_seconds", "Since its last heartbeat.", labels=["service"])
+        up = GaugeMetricFamily("whale_service_ready", "1 where it says so itself.", labels=["service"])
+        lag = GaugeMetricFamily("whale_service_lag_messages", "Messages it has yet to read.", labels=["service"])
+        for name, last in beats.items():
+            age.add_metric([name], max(0.0, now - last.at))
+            up.add_metric([name], float(last.state == "ready" and now - last.at < 10))
+            if isinstance(value := last.numbers.get("lag"), int):
+                lag.add_metric([name], value)
+        yield from (age, up, lag)
+        if (ingester := beats.get("ingester")) is not None:
+            yield from _ingester(ingester)
+        newest = self._board.age_s(now)
+        if newest is not None:
+            yield GaugeMetricFamily("whale_newest_state_age_seconds", "Of the newest window in Postgres.", newest)
+        try:
+            rows = self._pool.rows(_GAPS)
+        except (StoreAway, SchemaMismatch, BadDsn):
+            yield GaugeMetricFamily("whale_postgres_up", "Whether Postgres answered.", 0)
+            return
+        yield GaugeMetricFamily("whale_postgres_up", "Whether Postgres answered.", 1)
+        gaps = GaugeMetricFamily("whale_gaps", "Holes in the exchanges' trade ids, by state.", labels=["state"])
+        for state, count in rows:
+            gaps.add_metric([state], count)
+        yield gaps
+
+
+def _ingester(last: beat.Beat) -> Iterator[Metric]:
+    told = (
+        ("trades", CounterMetricFamily, "whale_trades", "Trades produced to Kafka since the ingester's start."),
+        ("dead_letters", CounterMetricFamily, "whale_dead_letters", "Messages that could not be parsed."),
+        ("trades_per_s", GaugeMetricFamily, "whale_trades_per_second", "Over the last five seconds."),
+    )
+    for key, kind, name, text in told:
+        if isinstance(value := last.numbers.get(key), int | float):
+            yield kind(name, text, value)

@@ -1,0 +1,48 @@
+"""Errors as RFC 9457 problem details: what is wrong, and in `detail` what to do about it.
+
+Nothing of a request is quoted but the names of its parameters, and nothing of the server's inside is told: the reason
+of a 500 is in the service's log.
+"""
+
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+MEDIA = "application/problem+json"
+
+
+class Problem(BaseModel):
+    """RFC 9457."""
+
+    type: str = Field(description="Always `about:blank`: the status says what kind it is.", examples=["about:blank"])
+    title: str = Field(description="The status in words.", examples=["Unprocessable Content"])
+    status: int = Field(description="The HTTP status.", examples=[422])
+    detail: str = Field(description="What is wrong and what to do.", examples=["limit: give 1 to 1000"])
+
+
+class Refusal(Exception):
+    """Answer with this status and sentence. `headers` go with it."""
+
+    def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.status, self.detail, self.headers = status, detail, dict(headers or {})
+
+
+def busy(detail: str, retry_s: int = 2) -> Refusal:
+    """503 with Retry-After in seconds."""
+    return Refusal(503, detail, {"Retry-After": str(retry_s)})
+
+
+def body(status: int, detail: str) -> bytes:
+    """The JSON."""
+    title = HTTPStatus(status).phrase
+    return json.dumps({"type": "about:blank", "title": title, "status": status, "detail": detail}).encode()
+
+
+def response(refusal: Refusal) -> Response:
+    """The answer."""
+    headers = {"Cache-Control": "no-store", **refusal.headers}
+    return Response(body(refusal.status, refusal.detail), refusal.status, headers, MEDIA)

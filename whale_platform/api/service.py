@@ -1,0 +1,111 @@
+"""Puts the API together from the settings and serves it until it is stopped.
+
+uvicorn runs in a thread with an event loop of its own, the feeder in another; this one waits for `stop`. Postgres being
+away blocks nothing: `/latest` goes on with what it had and says so. It refuses to listen beyond this machine without
+keys, unless `WHALE_API_OPEN` says that this is meant.
+"""
+
+import gc
+import ipaddress
+import socket
+import sys
+import threading
+import time
+
+import uvicorn
+
+from whale_platform.api import app as apps
+from whale_platform.api.feeder import Feeder
+from whale_platform.api.health import silent
+from whale_platform.api.keys import KeyFileError
+from whale_platform.api.protocol import BoundedProtocol
+from whale_platform.settings import Settings
+from whale_platform.stores.pool import Pool
+from whale_platform.supervision import codes
+from whale_platform.supervision.service import ServiceContext
+
+CONNECTIONS = 4  # to Postgres, and threads that ask it
+SOCKETS = 800  # clients at once; below 1,024, where select() in the listener would end
+PORT_WAIT_S = 5.0
+STOP_S = 3
+
+
+def main(context: ServiceContext) -> int:
+    """Serve until stopped; returns the exit code."""
+    settings = context.settings
+    pool = Pool(settings.dsn, "whale-api", CONNECTIONS)
+    try:
+        parts = apps.Parts(settings, pool, open_without_keys=settings.api_open or local(settings.api_host))
+    except KeyFileError as error:
+        return context.blocked(str(error))
+    if not parts.open_without_keys and not parts.keys.any:
+        return context.blocked(
+            f"WHALE_API_HOST={settings.api_host} is not this machine alone and there is no key: make one with "
+            "`whale api-key add NAME`, or set WHALE_API_OPEN=true to let everybody in"
+        )
+    listening = _listen(settings, context.stop)
+    if isinstance(listening, str):
+        return context.blocked(listening)
+    sys.setswitchinterval(0.0002)  # a thread that makes a page may hold up the event loop by so much, not by 5 ms
+    feeding = Pool(settings.dsn, "whale-api-feeder", 1, statement_timeout_s=10.0)
+    feeder = Feeder(
+        parts.board,
+        feeding,
+        settings.dsn,
+        lambda trouble: context.tell("degraded" if trouble else "ready", trouble),
+        lambda: silent(settings),
+    )
+    threading.Thread(target=feeder.run, args=(context.stop,), name="feeder", daemon=True).start()
+    server = _server(parts)
+    gc.collect()
+    gc.freeze()  # what the app is made of stays: going through it again and again took 70 ms each time
+    http = threading.Thread(target=server.run, args=([listening],), name="http", daemon=True)
+    http.start()
+    while not context.stop.wait(0.2) and http.is_alive():
+        context.beat.numbers.update(reads=feeder.reads, connects=feeder.connects)
+    failed = not http.is_alive()
+    server.should_exit = True
+    http.join(STOP_S + 1)
+    parts.worker.close()
+    pool.close()
+    feeding.close()
+    return codes.RETRY if failed else codes.CLEAN
+
+
+def local(host: str) -> bool:
+    """Whether only this machine can reach it."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _server(parts: apps.Parts) -> uvicorn.Server:
+    served, _ = apps.build(parts)
+    config = uvicorn.Config(
+        served,
+        http=BoundedProtocol,
+        loop="uvloop",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=SOCKETS,
+        backlog=1024,
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=STOP_S,
+    )
+    return uvicorn.Server(config)
+
+
+def _listen(settings: Settings, stop: threading.Event) -> socket.socket | str:
+    """The socket, or why there is none. The one before may need a moment to let go of the port."""
+    family = socket.AF_INET6 if ":" in settings.api_host else socket.AF_INET
+    deadline = time.monotonic() + PORT_WAIT_S
+    while True:
+        try:
+            return socket.create_server((settings.api_host, settings.api_port), family=family, backlog=1024)
+        except OSError as error:
+            if time.monotonic() > deadline or stop.wait(0.2):
+                return f"WHALE_API_HOST={settings.api_host} WHALE_API_PORT={settings.api_port}: {error.strerror}"

@@ -1,0 +1,40 @@
+"""Where blocking work is done: a few threads with a bounded queue before them, so that the event loop never waits.
+
+One more than fits is told to come back instead of waiting in memory.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from whale_platform.api.metrics import Metrics
+from whale_platform.api.problems import busy
+
+T = TypeVar("T")
+MOST_WAITING = 64
+
+
+class Worker:
+    """`threads` at work. Used by the event loop."""
+
+    def __init__(self, threads: int, metrics: Metrics) -> None:
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="ask")
+        self._waiting = 0
+        self._metrics = metrics
+
+    async def do(self, work: Callable[[], T]) -> T:
+        """What `work` returns or raises. Raises Refusal where too many wait."""
+        if self._waiting >= MOST_WAITING:
+            raise busy("too many questions at once: ask again in a moment", 1)
+        self._waiting += 1
+        self._metrics.waiting.set(self._waiting)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        finally:
+            self._waiting -= 1
+            self._metrics.waiting.set(self._waiting)
+
+    def close(self) -> None:
+        """Take no more."""
+        self._threads.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,84 @@
+"""Keys, rate, CORS, headers."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from whale_platform.api import keys
+from whale_platform.api.rate import MOST, Limiter
+from whale_platform_tests.api.conftest import Make, client_of
+
+
+def test_without_a_key_this_machine_may_ask_and_with_one_only_who_has_it(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keys, "LOOK_S", 0.0)
+    client = client_of(make())
+    assert client.get("/latest").status_code == 200
+    key = keys.add(tmp_path, "grafana")
+    refused = client.get("/whales")
+    assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer")
+    assert refused.json()["detail"].startswith("a key is needed")
+    assert client.get("/latest").status_code == 401 and client.get("/nothing").status_code == 401
+    assert client.get("/latest", headers={"Authorization": f"Bearer {key}"}).status_code == 200
+    assert client.get("/whales", headers={"X-API-Key": key}).status_code == 200
+    assert client.get("/whales", headers={"X-API-Key": key[:-1]}).status_code == 401
+    assert client.get("/whales", headers={"Authorization": f"Basic {key}"}).status_code == 401
+    keys.remove(tmp_path, "grafana")
+    assert client.get("/whales", headers={"X-API-Key": key}).status_code == 200, "no key: open again"
+    (tmp_path / keys.FILE).write_text("{")
+    assert client.get("/whales").status_code == 401, "a broken file lets nobody in"
+
+
+def test_beyond_this_machine_the_last_key_s_removal_opens_nothing(make: Make) -> None:
+    assert client_of(make(open_without_keys=False)).get("/latest").status_code == 401
+
+
+def test_a_key_is_kept_as_its_hash_and_for_its_owner_alone(tmp_path: Path) -> None:
+    key = keys.add(tmp_path, "one")
+    file = tmp_path / keys.FILE
+    assert key not in file.read_text() and stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert [one.name for one in keys.read(tmp_path)] == ["one"] and len(key) > 43
+    for name, why in (("one", "already"), ("a b", "can't be a key's name"), ("", "can't be")):
+        with pytest.raises(keys.KeyFileError, match=why):
+            keys.add(tmp_path, name)
+    with pytest.raises(keys.KeyFileError, match="no key"):
+        keys.remove(tmp_path, "two")
+
+
+def test_who_asks_too_often_is_told_when_to_come_back(make: Make) -> None:
+    client = client_of(make(api_rate=2))
+    answers = [client.get("/latest") for _ in range(4)]
+    assert [one.status_code for one in answers] == [200, 200, 429, 429]
+    assert answers[-1].headers["retry-after"] == "1" and answers[-1].json()["status"] == 429
+
+
+def test_a_bucket_fills_again_and_memory_is_bounded() -> None:
+    now = 0.0
+    limiter = Limiter(0.5, lambda: now)
+    assert limiter.wait_s("a") == 0 and limiter.wait_s("a") == 2
+    assert limiter.wait_s("b") == 0
+    now = 2.0
+    assert limiter.wait_s("a") == 0
+    for number in range(MOST + 10):
+        limiter.wait_s(str(number))
+    assert len(limiter._buckets) == MOST
+
+
+def test_only_named_origins_may_read(make: Make) -> None:
+    asked = {"Origin": "https://desk.example"}
+    assert "access-control-allow-origin" not in client_of(make()).get("/latest", headers=asked).headers
+    client = client_of(make(api_cors="https://desk.example/, https://other.example"))
+    answer = client.get("/latest", headers=asked)
+    assert answer.headers["access-control-allow-origin"] == "https://desk.example"
+    assert "access-control-allow-origin" not in client.get("/latest", headers={"Origin": "https://bad.example"}).headers
+    flight = client.options("/whales", headers={**asked, "Access-Control-Request-Method": "GET"})
+    assert flight.status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/latest", "/windows", "/nothing"])
+def test_every_answer_has_the_security_headers(make: Make, path: str) -> None:
+    headers = client_of(make()).get(path).headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["content-security-policy"].startswith("default-src 'none'")

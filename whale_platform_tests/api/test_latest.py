@@ -1,0 +1,151 @@
+"""/latest: what it says, how fresh it is, and that it says so when it is not."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from starlette.testclient import TestClient
+
+from whale_platform.api import app as apps
+from whale_platform.api import shapes
+from whale_platform.api.board import Board
+from whale_platform.api.feeder import Feeder, News
+from whale_platform.settings import Settings
+from whale_platform.stores.migrate import migrate
+from whale_platform.stores.pool import Pool
+from whale_platform_tests.api.conftest import Make, client_of
+from whale_platform_tests.api.samples import MINUTE, Sink, this_minute, whale, window
+from whale_platform_tests.postgres_server import PostgresServer, settings_for
+from whale_platform_tests.supervision.fakes import until
+
+
+@contextmanager
+def feeding(parts: apps.Parts) -> Iterator[Feeder]:
+    stop = threading.Event()
+    feeder = Feeder(parts.board, parts.pool, parts.settings.dsn, lambda _: None)
+    thread = threading.Thread(target=feeder.run, args=(stop,))
+    thread.start()
+    try:
+        yield feeder
+    finally:
+        stop.set()
+        thread.join(10)
+
+
+def entry(board: Board, symbol: str) -> dict[str, Any]:
+    assert board.ready is not None
+    found = [one for one in json.loads(board.ready.body)["symbols"] if one["symbol"] == symbol]
+    return dict(found[0]) if found else {}
+
+
+def test_it_tells_the_newest_state_of_each_symbol(client: TestClient) -> None:
+    answer = client.get("/latest")
+    whole = shapes.Board.model_validate(answer.json())
+    assert [(one.exchange, one.symbol) for one in whole.symbols] == [("binance", "BTCUSDT"), ("coinbase", "ETH-USD")]
+    btc = answer.json()["symbols"][0]
+    assert (btc["price"], btc["window"]["trades"], btc["window"]["volume"]) == ("61835", 3, "3.25")
+    assert btc["last_whale"]["trade_id"] == 2 and btc["last_whale"]["notional_usd"] == "300000.5"
+    assert (btc["hour"]["volume"], btc["day"]["volume"]) == ("195.00", "292.50")
+    assert Decimal(btc["hour"]["change"]) == round((Decimal("61835") - Decimal("61837.63")) / Decimal("61837.63"), 6)
+    assert not whole.stale and not btc["stale"] and btc["age_s"] < 60
+    one = client.get("/latest", params={"symbol": "ETH-USD"}).json()
+    assert [row["symbol"] for row in one["symbols"]] == ["ETH-USD"]
+    assert client.get("/latest?symbol=NONE").json()["symbols"] == []
+
+
+def test_a_state_that_is_known_is_not_sent_again(client: TestClient) -> None:
+    first = client.get("/latest")
+    again = client.get("/latest", headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    packed = client.get("/latest", headers={"Accept-Encoding": "gzip"})
+    assert packed.headers["content-encoding"] == "gzip" and packed.json() == first.json()
+    head = client.head("/latest")
+    assert head.status_code == 200 and head.headers["etag"] == first.headers["etag"]
+
+
+def test_before_the_first_reading_it_asks_for_patience(make: Make) -> None:
+    client = client_of(make(fed=False))
+    for path in ("/latest", "/symbols", "/latest?symbol=X"):
+        answer = client.get(path)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_commit_is_on_the_board_within_a_moment_and_only_its_rows_are_read(sink: Sink, make: Make) -> None:
+    sink.fill()
+    parts = make(fed=False)
+    with feeding(parts) as feeder:
+        until(lambda: parts.board.ready is not None, 5)
+        now, etag = this_minute(), parts.board.ready and parts.board.ready.etag
+        begun = time.monotonic()
+        sink.write(window(now + MINUTE, close="61839"), whale(9, now, notional_usd="99000"))
+        until(lambda: entry(parts.board, "BTCUSDT")["price"] == "61839", 5)
+        assert time.monotonic() - begun < 1
+        assert entry(parts.board, "BTCUSDT")["last_whale"]["trade_id"] == 9
+        assert feeder.reads >= 1 and parts.board.ready is not None and parts.board.ready.etag != etag
+        sink.write(window(now - 30 * MINUTE, close="61831", trade_count=7))
+        sink.write(window(now, exchange="binance", symbol="NEWUSDT"))
+        until(lambda: entry(parts.board, "NEWUSDT") != {}, 5)
+        assert entry(parts.board, "BTCUSDT")["price"] == "61839", "an older window moves nothing"
+
+
+def test_more_changes_than_are_named_mean_everything() -> None:
+    news = News()
+    news.hear('{"trade_windows":{"rows":1,"keys":[["binance","BTCUSDT","2024-08-08T12:00:00+00:00"]]}}')
+    assert not news.everything and len(news.windows) == 1
+    news.hear('{"whale_alerts":{"rows":2,"keys":[["binance","BTCUSDT","single_trade",1]]}}')
+    assert news.everything
+    for text in ("", "[]", '{"trade_windows":{"rows":1}}', '{"trade_windows":{"rows":1,"keys":[["a","b","c"]]}}'):
+        news = News()
+        news.hear(text)
+        assert news.everything, text
+
+
+def test_what_is_old_says_so(sink: Sink, make: Make) -> None:
+    old = this_minute() - timedelta(hours=3)
+    sink.write(window(old), window(this_minute(), symbol="ETHUSDT", updated_at=datetime.now(UTC)))
+    parts = make()
+    btc = entry(parts.board, "BTCUSDT")
+    assert btc["stale"] and btc["reason"] == "no trade of it has reached Postgres for 3 h"
+    assert not entry(parts.board, "ETHUSDT")["stale"]
+    assert parts.board.ready is not None
+    assert not json.loads(parts.board.ready.body)["stale"], "one quiet symbol is not a stale board"
+    etag = parts.board.ready.etag
+    parts.board.render(time.time() + 5)
+    assert parts.board.ready.etag == etag, "age alone is no news"
+    parts.board.render(time.time() + 600)
+    assert parts.board.ready.etag != etag
+    assert json.loads(parts.board.ready.body)["reason"] == "no trade of any symbol has reached Postgres for 10 min"
+    parts.board.trouble("services", "sink is silent")
+    parts.board.render()
+    assert json.loads(parts.board.ready.body)["reason"] == "sink is silent"
+
+
+def test_postgres_away_and_back(own_postgres: PostgresServer, tmp_path: Path) -> None:
+    dsn = own_postgres.create_database()
+    migrate(settings_for(dsn, tmp_path), wait_s=5)
+    Sink(dsn).fill()
+    settings = Settings.model_validate({"home": tmp_path, "postgres_dsn": dsn, "kafka_bootstrap": "127.0.0.1:1"})
+    parts = apps.Parts(settings, Pool(settings.dsn, "whale-api", 2))
+    client = client_of(parts)
+    with feeding(parts):
+        until(lambda: parts.board.ready is not None, 5)
+        assert client.get("/windows").status_code == 200
+        own_postgres.kill()
+        until(lambda: client.get("/latest").json()["stale"], 5)
+        assert "Postgres can't be read" in client.get("/latest").json()["reason"]
+        assert len(client.get("/latest").json()["symbols"]) == 2, "the last state stays"
+        away = client.get("/windows")
+        assert (away.status_code, away.headers["retry-after"]) == (503, "5")
+        until(lambda: client.get("/health").status_code == 503, 5)
+        own_postgres.start()
+        until(lambda: not client.get("/latest").json()["stale"], 20)
+        until(lambda: client.get("/health").status_code == 200, 5)
+        assert client.get("/windows").status_code == 200
+    parts.pool.close()

@@ -1,0 +1,178 @@
+"""The listings: shapes, filters, pages, CSV, and every way to ask wrongly."""
+
+import csv
+import io
+import json
+import time
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+from starlette.testclient import TestClient
+
+from whale_platform.api import shapes
+from whale_platform.stores.connection import StoreAway
+from whale_platform.stores.pool import Pool
+from whale_platform_tests.api.conftest import Make, client_of
+from whale_platform_tests.api.samples import MINUTE, Sink, this_minute, whale
+
+LISTINGS: dict[str, type[BaseModel]] = {
+    "/windows": shapes.WindowPage,
+    "/rollups": shapes.RollupPage,
+    "/whales": shapes.WhalePage,
+    "/reports": shapes.ReportPage,
+    "/gaps": shapes.GapPage,
+}
+
+
+def ids(client: TestClient, **asked: object) -> list[int]:
+    answer = client.get("/whales", params={name.rstrip("_"): str(value) for name, value in asked.items()})
+    assert answer.status_code == 200, answer.text
+    return [row["trade_id"] for row in answer.json()["items"]]
+
+
+@pytest.mark.parametrize("path", LISTINGS)
+def test_rows_are_as_described_and_csv_equals_json(client: TestClient, path: str) -> None:
+    answer = client.get(path, params={"limit": 1000})
+    items = answer.json()["items"]
+    assert items and answer.json()["next"] is None
+    LISTINGS[path].model_validate(answer.json())
+    assert items[0].keys() == LISTINGS[path].model_fields["items"].annotation.__args__[0].model_fields.keys()  # type: ignore[union-attr]
+    for how in ({"params": {"format": "csv", "limit": 1000}}, {"headers": {"Accept": "text/csv"}}):
+        table = client.get(path, **how)  # type: ignore[arg-type]
+        assert table.headers["content-type"] == "text/csv; charset=utf-8"
+        rows = list(csv.DictReader(io.StringIO(table.text)))
+        assert rows == [{name: cell(value) for name, value in item.items()} for item in items][: len(rows)]
+    again = client.get(path, params={"limit": 1000}, headers={"If-None-Match": answer.headers["etag"]})
+    assert again.status_code == 304 and not again.content
+
+
+def cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return json.dumps(value, separators=(",", ":"))
+    return "" if value is None else str(value)
+
+
+def test_whales_by_everything(client: TestClient) -> None:
+    now = this_minute()
+    assert ids(client) == [3, 2, 1]
+    assert ids(client, symbol="BTCUSDT") == [2, 1]
+    assert ids(client, exchange="coinbase") == [3]
+    assert ids(client, side="sell") == [2]
+    assert ids(client, kind="single_trade", min_notional="300000.5") == [2]
+    assert ids(client, min_notional="300000.50000001") == []
+    assert ids(client, from_=(now - 2 * MINUTE).isoformat(), to=(now - MINUTE).isoformat()) == [2]
+    gaps = client.get("/gaps", params={"state": "repaired"}).json()["items"]
+    assert [gap["first_id"] for gap in gaps] == [40]
+
+
+def test_symbols_tell_their_thresholds(client: TestClient) -> None:
+    items = client.get("/symbols").json()["items"]
+    shapes.Symbols.model_validate({"items": items})
+    assert [(one["symbol"], one["threshold_usd"]) for one in items] == [("BTCUSDT", "50000"), ("ETH-USD", "50000")]
+
+
+def test_pages_have_no_holes_and_no_doubles_while_rows_come_in(sink: Sink, make: Make) -> None:
+    now = this_minute()
+    sink.write(*(whale(n, now + timedelta(seconds=n // 3)) for n in range(100)))  # three of each time
+    client, found, asked, number = client_of(make()), [], "/whales?limit=7", 1000
+    while True:
+        answer = client.get(asked)
+        found += [row["trade_id"] for row in answer.json()["items"]]
+        sink.write(whale(number, now + timedelta(hours=1)))
+        number += 1
+        if answer.json()["next"] is None:
+            assert "link" not in answer.headers
+            break
+        asked = answer.headers["link"].removeprefix("<").partition(">")[0]
+    assert found == sorted(range(100), reverse=True)
+
+
+def test_pages_of_windows_cross_days(sink: Sink, make: Make) -> None:
+    from whale_platform_tests.api.samples import window
+
+    start = this_minute().replace(hour=0, minute=0) - timedelta(minutes=5)
+    sink.write(*(window(start + n * MINUTE, symbol=symbol) for n in range(10) for symbol in ("A", "B")))
+    client, found, cursor = client_of(make()), [], ""
+    while cursor is not None:
+        page = client.get("/windows", params={"limit": "3", **({"cursor": cursor} if cursor else {})}).json()
+        found += [(row["window_start"], row["symbol"]) for row in page["items"]]
+        cursor = page["next"]
+    assert len(found) == len(set(found)) == 20 and found == sorted(found, reverse=True)
+
+
+WRONG = [
+    "limit=0", "limit=1001", "limit=99999999999999999999999", "limit=x", "from=yesterday", "from=2026-01-01",
+    "from=1500-01-01T00:00:00Z", "to=9999-12-31T23:59:59Z", "from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z",
+    "symbol=%00", "symbol=' OR 1=1--", "symbol=" + "A" * 50, "exchange=BINANCE;DROP", "symbl=BTC", "format=xml",
+    "cursor=x", "cursor=" + "A" * 400, "cursor=W10", "cursor=%F0%9F%90%8B", "cursor=" + "W1tb" * 90,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("asked", [*WRONG, "min_notional=-1", "min_notional=NaN", "min_notional=1e999999", "side=both"])
+def test_what_is_wrong_is_a_problem_that_says_what_to_do(client: TestClient, asked: str) -> None:
+    answer = client.get(f"/whales?{asked}")
+    assert answer.status_code == 422, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["status"] == 422 and problem["title"] and problem["detail"]
+    assert "DROP" not in answer.text and "psycopg" not in answer.text
+
+
+def test_a_cursor_of_another_listing_is_refused(client: TestClient) -> None:
+    cursor = client.get("/whales?limit=1").json()["next"]
+    assert client.get("/whales", params={"cursor": cursor}).status_code == 200
+    answer = client.get("/windows", params={"cursor": cursor})
+    assert answer.status_code == 422 and answer.json()["detail"].startswith("cursor: take the value of `next`")
+
+
+def test_other_addresses_and_methods_are_problems(client: TestClient) -> None:
+    assert client.get("/nothing").json()["status"] == 404
+    answer = client.post("/whales")
+    assert (answer.status_code, answer.json()["detail"]) == (405, "only GET is served here")
+    assert client.get("/docs").status_code == 404
+
+
+def test_large_answers_are_compressed(client: TestClient) -> None:
+    packed = client.get("/windows", headers={"Accept-Encoding": "gzip"})
+    assert packed.headers["content-encoding"] == "gzip" and len(packed.json()["items"]) == 91
+    assert "content-encoding" not in client.get("/windows", headers={"Accept-Encoding": "gzip;q=0"}).headers
+
+
+def test_a_question_that_takes_too_long_is_given_up(make: Make, database: str) -> None:
+    parts = make()
+    slow = Pool(parts.settings.dsn, "whale-api", 1, statement_timeout_s=0.1)
+    with pytest.raises(StoreAway, match="statement timeout"):
+        slow.rows("SELECT pg_sleep(5)")
+    assert slow.rows("SELECT 1") == [(1,)], "the connection is still good"
+    slow.close()
+
+    def timed_out(*_: object) -> Any:
+        raise StoreAway("canceling statement due to statement timeout")
+
+    parts.pool.rows = timed_out  # type: ignore[method-assign]
+    answer = client_of(parts).get("/windows")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+    assert "ask for less" in answer.json()["detail"]
+
+
+def test_the_pool_says_when_it_is_full_and_survives_its_connections(make: Make, database: str) -> None:
+    from whale_platform_tests.postgres_server import query
+
+    pool = Pool(lambda: database, "whale-api-full", 1, wait_s=0.1)
+
+    def nested(_: object) -> None:
+        begun = time.monotonic()
+        with pytest.raises(StoreAway, match="all 1 connections"):
+            pool.rows("SELECT 1")
+        assert time.monotonic() - begun < 1
+
+    pool.read(nested)
+    query(database, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'whale-api-full'")
+    assert pool.rows("SELECT 2") == [(2,)]
+    with pytest.raises(StoreAway, match="cannot execute"):
+        pool.rows("DELETE FROM whale_alerts RETURNING 1")
+    pool.close()
