@@ -19,7 +19,7 @@ import psutil
 
 from whale_platform.settings import ROOT
 
-PORTS = ("KAFKA", "KAFKA_CONTROLLER", "POSTGRES", "SIMULATOR", "DAGSTER", "DAGSTER_CODE")
+PORTS = ("KAFKA", "KAFKA_CONTROLLER", "POSTGRES", "SIMULATOR", "DAGSTER", "DAGSTER_CODE", "API")
 
 
 class Failed(Exception):

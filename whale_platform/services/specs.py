@@ -48,6 +48,7 @@ def about(settings: Settings) -> dict[str, Any]:
         "urls": {
             "kafka": settings.bootstrap,
             "postgres": settings.public_dsn(),
+            "api": settings.api_url,
             **({"dagster": settings.dagster_url} if settings.dagster else {}),
             **({"exchange": f"ws://127.0.0.1:{settings.simulator_port}"} if simulated else {}),
         },
@@ -58,7 +59,7 @@ def about(settings: Settings) -> dict[str, Any]:
 
 def ports(settings: Settings) -> dict[str, int]:
     """The ports this home's own servers listen on, by the setting that moves each."""
-    used: dict[str, int] = {}
+    used: dict[str, int] = {"WHALE_API_PORT": settings.api_port}
     if settings.kafka_bootstrap is None:
         used |= {"WHALE_KAFKA_PORT": settings.kafka_port, "WHALE_KAFKA_CONTROLLER_PORT": settings.kafka_controller_port}
     if settings.postgres_dsn is None:
@@ -110,7 +111,8 @@ def specs(settings: Settings) -> list[Spec]:
     if settings.source in SIMULATED:
         out.append(_python("simulator", "simulator", env))
     ours = [worker(settings, name) for name in WORKERS if name not in settings.in_dagster]
-    return out + (_dagster(settings) if settings.dagster else []) + ours
+    api = _python("api", "api", env, needs=("migrate",))
+    return out + (_dagster(settings) if settings.dagster else []) + [*ours, api]
 
 
 def worker(settings: Settings, name: str) -> Spec:

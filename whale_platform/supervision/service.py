@@ -70,6 +70,7 @@ def run_service(name: str, main: Callable[[ServiceContext], int]) -> None:
         code = 1
     ended.set()
     beater.join(2)
+    beats.write(settings.home, context.beat)  # the last word: a beat under way may have covered it with an older one
     context.log.info("ended", code=code)
     lease.release()
     sys.exit(code)

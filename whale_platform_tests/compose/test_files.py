@@ -39,7 +39,7 @@ def test_without_a_password_it_says_where_to_set_it() -> None:
 
 
 def test_the_parts_that_were_asked_for_are_there_and_infra_is_for_the_hybrid() -> None:
-    app = {"topics", "migrate", "spark-master", "spark-worker", "stream"} | dagster.PARTS.keys()
+    app = {"topics", "migrate", "spark-master", "spark-worker", "stream", "api"} | dagster.PARTS.keys()
     assert SERVICES.keys() == INFRA | app
     assert {name for name, one in SERVICES.items() if "infra" in one["profiles"]} == INFRA
     assert all("platform" in one["profiles"] for one in SERVICES.values())

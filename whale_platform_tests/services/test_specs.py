@@ -26,7 +26,7 @@ def test_dagster_is_started_after_what_it_needs_and_keeps_the_workers_alive(tmp_
     found = specs(settings)
     names = [spec.name for spec in found]
     dagster = ["dagster-code", "dagster-daemon", "dagster-web"]
-    assert names == ["postgres", "kafka", "topics", "migrate", "simulator", *dagster]
+    assert names == ["postgres", "kafka", "topics", "migrate", "simulator", *dagster, "api"]
     assert about(settings)["in_dagster"] == ["sink", "stream", "ingester"]
     assert all(set(spec.needs) <= set(names[: names.index(spec.name)]) for spec in found)
     assert all(spec.beats or spec.one_shot or spec.ready is not None for spec in found)
@@ -39,7 +39,7 @@ def test_dagster_is_started_after_what_it_needs_and_keeps_the_workers_alive(tmp_
 def test_without_dagster_the_supervisor_keeps_the_workers_alive(tmp_path: Path) -> None:
     settings = make(tmp_path, source="simulator", dagster=False)
     found = {spec.name: spec for spec in specs(settings)}
-    assert list(found) == ["postgres", "kafka", "topics", "migrate", "simulator", "sink", "stream", "ingester"]
+    assert list(found) == ["postgres", "kafka", "topics", "migrate", "simulator", "sink", "stream", "ingester", "api"]
     assert about(settings)["in_dagster"] == []
     assert found["ingester"].needs == ("topics", "simulator")
     assert found["sink"].command()[1:] == ("-m", "whale_platform.sink")
@@ -54,9 +54,13 @@ def test_external_servers_and_live_need_no_own(tmp_path: Path) -> None:
         postgres_dsn="postgresql://me:secret@db/whale",
         dagster=False,
     )
-    assert [spec.name for spec in specs(settings)] == ["topics", "migrate", "sink", "stream", "ingester"]
-    assert ports(settings) == {}
-    assert about(settings)["urls"] == {"kafka": "kafka:9092", "postgres": "postgresql://me@db/whale"}
+    assert [spec.name for spec in specs(settings)] == ["topics", "migrate", "sink", "stream", "ingester", "api"]
+    assert ports(settings) == {"WHALE_API_PORT": 18000}
+    assert about(settings)["urls"] == {
+        "kafka": "kafka:9092",
+        "postgres": "postgresql://me@db/whale",
+        "api": "http://127.0.0.1:18000",
+    }
     assert "secret" not in str(about(settings))
 
 
