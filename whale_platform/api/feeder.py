@@ -85,6 +85,7 @@ class Feeder:
         listener = Listener(self._dsn(), "whale-api")
         try:
             self._read_all()
+            self._read_spans()
             self.connects += 1
             self._board.trouble("postgres", "")
             self._told("")
@@ -135,7 +136,6 @@ class Feeder:
             newest.newest_windows(self._pool, self._symbols), newest.newest_whales(self._pool, self._symbols)
         )
         self._all_at = time.monotonic()
-        self._read_spans()
 
     def _read_spans(self) -> None:
         begun = time.monotonic()

@@ -52,7 +52,10 @@ class Health:
         self._at = 0.0
 
     def check(self) -> dict[str, Any]:
-        """What shapes.Health describes; at most a second old."""
+        """What shapes.Health describes; a second old, or as old as a check under way takes."""
+        last = self._last
+        if last is not None and self._lock.locked():
+            return last  # somebody is asking: waiting too would take every worker while Kafka is away
         with self._lock:
             now = self._clock()
             if self._last is None or now - self._at > KEPT_S:

@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
 from starlette.testclient import TestClient
 
 from whale_platform.api import app as apps
@@ -95,16 +96,20 @@ def test_a_commit_is_on_the_board_within_a_moment_and_only_its_rows_are_read(sin
         assert entry(parts.board, "BTCUSDT")["price"] == "61839", "an older window moves nothing"
 
 
-def test_more_changes_than_are_named_mean_everything() -> None:
+@pytest.mark.parametrize(
+    ("everything", "payload"),
+    [
+        (False, '{"trade_windows":{"rows":1,"keys":[["binance","BTCUSDT","2024-08-08T12:00:00+00:00"]]}}'),
+        (False, '{"ingest_gaps":{"rows":5,"keys":[]}}'),
+        (True, '{"whale_alerts":{"rows":2,"keys":[["binance","BTCUSDT","single_trade",1]]}}'),
+        (True, '{"trade_windows":{"rows":1,"keys":[["a","b","c"]]}}'),
+        *((True, text) for text in ("", "[]", '{"trade_windows":{"rows":1}}')),
+    ],
+)
+def test_more_changes_than_are_named_mean_everything(everything: bool, payload: str) -> None:
     news = News()
-    news.hear('{"trade_windows":{"rows":1,"keys":[["binance","BTCUSDT","2024-08-08T12:00:00+00:00"]]}}')
-    assert not news.everything and len(news.windows) == 1
-    news.hear('{"whale_alerts":{"rows":2,"keys":[["binance","BTCUSDT","single_trade",1]]}}')
-    assert news.everything
-    for text in ("", "[]", '{"trade_windows":{"rows":1}}', '{"trade_windows":{"rows":1,"keys":[["a","b","c"]]}}'):
-        news = News()
-        news.hear(text)
-        assert news.everything, text
+    news.hear(payload)
+    assert news.everything == everything
 
 
 def test_what_is_old_says_so(sink: Sink, make: Make) -> None:
@@ -120,7 +125,8 @@ def test_what_is_old_says_so(sink: Sink, make: Make) -> None:
     parts.board.render(time.time() + 5)
     assert parts.board.ready.etag == etag, "age alone is no news"
     parts.board.render(time.time() + 600)
-    assert parts.board.ready.etag != etag
+    later = parts.board.ready
+    assert later.etag != etag
     assert json.loads(parts.board.ready.body)["reason"] == "no trade of any symbol has reached Postgres for 10 min"
     parts.board.trouble("services", "sink is silent")
     parts.board.render()

@@ -5,7 +5,7 @@ import io
 import json
 import time
 from datetime import timedelta
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pydantic import BaseModel
@@ -38,9 +38,9 @@ def test_rows_are_as_described_and_csv_equals_json(client: TestClient, path: str
     items = answer.json()["items"]
     assert items and answer.json()["next"] is None
     LISTINGS[path].model_validate(answer.json())
-    assert items[0].keys() == LISTINGS[path].model_fields["items"].annotation.__args__[0].model_fields.keys()  # type: ignore[union-attr]
+    assert items[0].keys() == get_args(LISTINGS[path].model_fields["items"].annotation)[0].model_fields.keys()
     for how in ({"params": {"format": "csv", "limit": 1000}}, {"headers": {"Accept": "text/csv"}}):
-        table = client.get(path, **how)  # type: ignore[arg-type]
+        table = client.get(path, **how)
         assert table.headers["content-type"] == "text/csv; charset=utf-8"
         rows = list(csv.DictReader(io.StringIO(table.text)))
         assert rows == [{name: cell(value) for name, value in item.items()} for item in items][: len(rows)]
@@ -96,11 +96,12 @@ def test_pages_of_windows_cross_days(sink: Sink, make: Make) -> None:
 
     start = this_minute().replace(hour=0, minute=0) - timedelta(minutes=5)
     sink.write(*(window(start + n * MINUTE, symbol=symbol) for n in range(10) for symbol in ("A", "B")))
-    client, found, cursor = client_of(make()), [], ""
-    while cursor is not None:
-        page = client.get("/windows", params={"limit": "3", **({"cursor": cursor} if cursor else {})}).json()
+    client, found = client_of(make()), []
+    page: dict[str, Any] = {"next": ""}
+    while page["next"] is not None:
+        asked = {"limit": "3", "cursor": page["next"]} if page["next"] else {"limit": "3"}
+        page = client.get("/windows", params=asked).json()
         found += [(row["window_start"], row["symbol"]) for row in page["items"]]
-        cursor = page["next"]
     assert len(found) == len(set(found)) == 20 and found == sorted(found, reverse=True)
 
 
@@ -142,7 +143,7 @@ def test_large_answers_are_compressed(client: TestClient) -> None:
     assert "content-encoding" not in client.get("/windows", headers={"Accept-Encoding": "gzip;q=0"}).headers
 
 
-def test_a_question_that_takes_too_long_is_given_up(make: Make, database: str) -> None:
+def test_a_question_that_takes_too_long_is_given_up(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     parts = make()
     slow = Pool(parts.settings.dsn, "whale-api", 1, statement_timeout_s=0.1)
     with pytest.raises(StoreAway, match="statement timeout"):
@@ -153,7 +154,7 @@ def test_a_question_that_takes_too_long_is_given_up(make: Make, database: str) -
     def timed_out(*_: object) -> Any:
         raise StoreAway("canceling statement due to statement timeout")
 
-    parts.pool.rows = timed_out  # type: ignore[method-assign]
+    monkeypatch.setattr(parts.pool, "rows", timed_out)
     answer = client_of(parts).get("/windows")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
     assert "ask for less" in answer.json()["detail"]
