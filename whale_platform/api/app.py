@@ -53,9 +53,21 @@ class Parts:
         self.keys = Keys(self.settings.home)
 
 
+class _App(FastAPI):
+    def openapi(self) -> dict[str, Any]:
+        """The description, with the problems in place of FastAPI's own shape of a 422."""
+        if self.openapi_schema is None:
+            schemas = super().openapi()["components"]["schemas"]
+            for name in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(name, None)
+            schemas["Problem"] = Problem.model_json_schema()
+        assert self.openapi_schema is not None
+        return self.openapi_schema
+
+
 def build(parts: Parts) -> tuple[ASGIApp, FastAPI]:
     """(what is served, the FastAPI app inside it)."""
-    app = FastAPI(
+    app = _App(
         title="Whale Platform",
         version=__version__,
         description=ABOUT,
@@ -72,7 +84,6 @@ def build(parts: Parts) -> tuple[ASGIApp, FastAPI]:
         app.add_exception_handler(kind, _away)
     app.add_exception_handler(RowRefused, _out_of_range)
     app.add_exception_handler(Exception, _crash)
-    _describe_problems(app)
     limiter = Limiter(parts.settings.api_rate)
     served: ASGIApp = Gate(app, parts.board, parts.keys, limiter, parts.metrics, parts.open_without_keys)
     if parts.settings.api_cors:
@@ -127,20 +138,3 @@ async def _out_of_range(_: Request, __: Exception) -> Response:
 
 async def _crash(_: Request, __: Exception) -> Response:
     return problems.response(Refusal(500, "this is a fault of the server; its log has the reason: `whale logs api`"))
-
-
-def _describe_problems(app: FastAPI) -> None:
-    """Put the problems into the description in place of FastAPI's own shape of a 422."""
-    plain = app.openapi
-
-    def described() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            whole = plain()
-            schemas = whole["components"]["schemas"]
-            for name in ("HTTPValidationError", "ValidationError"):
-                schemas.pop(name, None)
-            schemas["Problem"] = Problem.model_json_schema()
-            app.openapi_schema = whole
-        return app.openapi_schema
-
-    app.openapi = described  # type: ignore[method-assign]

@@ -12,6 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from whale_platform.api.board import Board
+from whale_platform.api.health import SILENT_S
 from whale_platform.settings import Settings
 from whale_platform.stores.connection import BadDsn, SchemaMismatch, StoreAway
 from whale_platform.stores.pool import Pool
@@ -73,7 +74,7 @@ class _Platform(Collector):
         lag = GaugeMetricFamily("whale_service_lag_messages", "Messages it has yet to read.", labels=["service"])
         for name, last in beats.items():
             age.add_metric([name], max(0.0, now - last.at))
-            up.add_metric([name], float(last.state == "ready" and now - last.at < 10))
+            up.add_metric([name], float(last.state == "ready" and now - last.at <= SILENT_S))
             if isinstance(value := last.numbers.get("lag"), int):
                 lag.add_metric([name], value)
         yield from (age, up, lag)

@@ -47,7 +47,7 @@ PartsNow = Annotated[Any, Depends(_parts)]
 
 @router.get("/latest", responses=_given(shapes.Board), summary="The newest state of every symbol")
 async def latest(request: Request, parts: PartsNow, which: Annotated[Which, Query()]) -> Response:
-    """From memory, at most 50 ms behind Postgres. `hour` and `day` end with the newest minute of all symbols."""
+    """From memory, made anew every 50 ms at most. `hour` and `day` end with the newest minute of all symbols."""
     board = parts.board.ready
     if board is None or (which.exchange is None and which.symbol is None):
         status, body, headers = gate.latest(parts.board, request.headers.get)

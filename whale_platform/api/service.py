@@ -58,7 +58,7 @@ def main(context: ServiceContext) -> int:
     threading.Thread(target=feeder.run, args=(context.stop,), name="feeder", daemon=True).start()
     server = _server(parts)
     gc.collect()
-    gc.freeze()  # what the app is made of stays: going through it again and again took 70 ms each time
+    gc.freeze()  # what the app is made of stays, and need not be gone through again and again
     http = threading.Thread(target=server.run, args=([listening],), name="http", daemon=True)
     http.start()
     while not context.stop.wait(0.2) and http.is_alive():

@@ -30,9 +30,13 @@ Rate = Annotated[float, typer.Option(min=1, help="Trades a second, over all symb
 
 @contextmanager
 def running(rate: float) -> Iterator[tuple[Platform, float]]:
-    """The platform with the simulator at `rate`, and how many seconds `up` took; stopped and deleted afterwards."""
+    """The platform with the simulator at `rate`, and how many seconds `up` took; stopped and deleted afterwards.
+
+    What else the environment sets (`WHALE_DAGSTER=false`) applies to it, other than home and ports.
+    """
     with tempfile.TemporaryDirectory(prefix="whale-bench-") as folder:
-        made = Platform(Path(folder))
+        asked = {name: value for name, value in os.environ.items() if name.startswith("WHALE_")}
+        made = Platform(Path(folder), {name: asked[name] for name in asked if not name.endswith(("_HOME", "_PORT"))})
         begin = time.monotonic()
         _tell("starting the platform")
         try:

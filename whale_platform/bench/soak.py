@@ -21,7 +21,7 @@ from whale_platform.lake import keeping, rewrite
 from whale_platform.lake.errors import Busy
 
 UPKEEP_S = 120.0
-SETTLE_S = 260.0
+SETTLE_S = 260.0  # three minutes until trades count as settled, and a full minute of them
 
 
 def measure(platform: Platform, seconds: float, kills: int, tell: Callable[[str], None]) -> dict[str, Any]:

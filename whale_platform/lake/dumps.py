@@ -98,6 +98,7 @@ def unzip(path: Path, file: IO[bytes], out: Path, tell: Tell) -> int:
                     target.write(chunk)
                     lines, done, last = lines + chunk.count(b"\n"), done + len(chunk), chunk[-1:]
                     tell("unzipping", done, size)
+    # what zipfile raises: NotImplementedError for a foreign compression, RuntimeError for one that is encrypted
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         bad(path, f"is a broken zip ({error}): download it again")
     return lines + (last not in (b"", b"\n"))

@@ -17,7 +17,7 @@ from deltalake import DeltaTable
 
 from whale_platform.lake import commits, engine, table, writing
 from whale_platform.lake.errors import Damaged, Vanished
-from whale_platform.lake.schema import NAMES
+from whale_platform.lake.schema import IDENTITY, NAMES
 from whale_platform.lake.table import HOUR, LakeFile, NewFile
 
 SAMPLE = 100_000
@@ -139,7 +139,7 @@ def csv_bytes(connection: duckdb.DuckDBPyConnection, root: Path, file: LakeFile)
 
 
 def _once(connection: duckdb.DuckDBPyConnection, rows: str) -> str:
-    once = f"""SELECT * FROM ({rows}) QUALIFY row_number() OVER (PARTITION BY exchange, symbol, trade_id, fills > 1
+    once = f"""SELECT * FROM ({rows}) QUALIFY row_number() OVER (PARTITION BY {", ".join(IDENTITY)}, fills > 1
         ORDER BY topic_offset NULLS LAST, topic_partition, received_time NULLS LAST) = 1"""
     most = connection.execute(f"SELECT max(fills) FROM ({rows})").fetchone()
     if most is None or (most[0] or 1) == 1:

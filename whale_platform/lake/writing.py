@@ -11,13 +11,13 @@ from pathlib import Path
 import duckdb
 
 from whale_platform.lake.engine import quoted, translated
-from whale_platform.lake.schema import NAMES, STATISTICS
+from whale_platform.lake.schema import IDENTITY, NAMES, STATISTICS
 from whale_platform.lake.table import NewFile, folder_of
 
 SORTED = "sorted-"  # how the names of such files begin
 LEVEL = 9
 OPTIONS = f"FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL {LEVEL}, PARQUET_VERSION V2, ROW_GROUP_SIZE 500000"
-ORDER = "exchange, symbol, trade_id"
+ORDER = ", ".join(IDENTITY)
 
 
 def write(connection: duckdb.DuckDBPyConnection, rows: str, root: Path, start: datetime) -> NewFile:

@@ -19,7 +19,7 @@ from pyspark.sql import functions as F
 
 from whale_platform.domain.trade import PEGGED
 from whale_platform.lake import commits, table
-from whale_platform.lake.schema import NAMES, NARROW, WIDE, fits_narrow
+from whale_platform.lake.schema import IDENTITY, NAMES, NARROW, WIDE, fits_narrow
 from whale_platform.stream import footers, transforms
 
 FIELDS = ", base string, quote string, dense boolean, taker_order_id string"
@@ -65,7 +65,7 @@ class LakeWriter:
         here, offset = F.col("topic_partition"), F.col("topic_offset")
         old = reduce(or_, [(here == part) & (offset < place) for part, place in known.items()], F.lit(False))
         fresh = rows(batch).where(~old).coalesce(self.files)
-        writer = fresh.sortWithinPartitions("date", "hour", "exchange", "symbol", "trade_id").write
+        writer = fresh.sortWithinPartitions("date", "hour", *IDENTITY).write
         writer.partitionBy("date", "hour").options(**OPTIONS).parquet(str(folder))
 
 

@@ -1,6 +1,7 @@
 """Rows as they come from the sink, at times near now."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from whale_platform.domain.names import INGEST_GAPS, TRADE_WINDOWS, WHALE_ALERTS
 from whale_platform.stores import rollups, whale_reports
@@ -16,14 +17,14 @@ def this_minute() -> datetime:
     return datetime.now(UTC).replace(second=0, microsecond=0)
 
 
-def window(start: datetime, **more: object) -> WindowRow:
+def window(start: datetime, **more: Any) -> WindowRow:
     row = WINDOW._replace(window_start=start, last_event_time=start + timedelta(seconds=5), updated_at=start)
-    return row._replace(**more)  # type: ignore[arg-type]
+    return row._replace(**more)
 
 
-def whale(number: int, at: datetime, **more: object) -> WhaleRow:
+def whale(number: int, at: datetime, **more: Any) -> WhaleRow:
     row = WHALE._replace(trade_id=number, event_time=at, received_time=at, detected_time=at)
-    return row._replace(**more)  # type: ignore[arg-type]
+    return row._replace(**more)
 
 
 class Sink:

@@ -9,7 +9,8 @@ import pytest
 from rich.console import Console
 
 from whale_platform.cli import screen
-from whale_platform.cli.feed import Feed, Whale, Window
+from whale_platform.cli.feed import Feed
+from whale_platform.stores.readmodels import Whale, Window
 
 
 def service(state: str, **numbers: Any) -> dict[str, Any]:

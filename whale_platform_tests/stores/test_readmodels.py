@@ -3,44 +3,40 @@ from decimal import Decimal
 
 import pytest
 
-from whale_platform.domain.names import INGEST_GAPS, TRADE_WINDOWS, WHALE_ALERTS
+from whale_platform.domain.names import TRADE_WINDOWS, WHALE_ALERTS
 from whale_platform.stores import readmodels
 from whale_platform.stores.connection import RowRefused
 from whale_platform.stores.rows import Origin
 from whale_platform.stores.sinkstore import Place, SinkStore
 from whale_platform.stores.thresholds import read_thresholds, set_threshold, suggest_thresholds, suggested
-from whale_platform_tests.stores.samples import GAP, START, WHALE, WINDOW, batch_of
+from whale_platform_tests.stores.samples import START, WHALE, WINDOW, batch_of
 
 pytestmark = pytest.mark.server
 
 
 def test_empty_tables(database: str) -> None:
-    assert readmodels.latest_windows(database, 5) == []
-    assert readmodels.latest_whales(database, 5) == []
-    assert readmodels.open_gaps(database) == []
-    assert readmodels.counts(database) == readmodels.Counts(0, 0, 0, 0, 0, 0, 0)
+    assert readmodels.newest(database, 5) == ([], [])
 
 
 def test_the_newest_come_first_and_money_stays_exact(database: str) -> None:
     store = SinkStore(database)
     store.settle({(TRADE_WINDOWS, 0): Place(0, "t", "c")}, [])
-    batch = batch_of(*(WINDOW._replace(window_start=START + timedelta(hours=20 * n)) for n in range(3)))
+    batch = batch_of(
+        *(WINDOW._replace(window_start=START + timedelta(minutes=n)) for n in range(3)),
+        WINDOW._replace(symbol="ETHUSDT", window_start=START - timedelta(hours=1)),
+    )
     for number in range(3):
         whale = WHALE._replace(trade_id=number, event_time=START + timedelta(minutes=number))
         batch.whales[whale.key] = (whale, Origin(WHALE_ALERTS, 0, number))
-    closed = GAP._replace(first_id=1, last_id=2, state="repaired", closed_time=START)
-    for gap in (GAP, closed):
-        batch.gaps[gap.key] = (gap, Origin(INGEST_GAPS, 0, gap.first_id))
     store.write(batch)
     store.close()
 
-    windows = readmodels.latest_windows(database, 2)
-    assert [window.window_start for window in windows] == [START + timedelta(hours=40), START + timedelta(hours=20)]
-    assert windows[0].average_price == Decimal("61838.565")
-    assert str(windows[0].open) == "61837.63"
-    assert [whale.trade_id for whale in readmodels.latest_whales(database, 2)] == [2, 1]
-    assert [gap.first_id for gap in readmodels.open_gaps(database)] == [12]
-    assert readmodels.counts(database) == readmodels.Counts(3, 3, 1, 0, 0, 0, 0)
+    windows, whales = readmodels.newest(database, 2)
+    assert [(one.symbol, one.start) for one in windows] == [(WINDOW.symbol, START + timedelta(minutes=2))]
+    assert str(windows[0].close) == WINDOW.close
+    assert [(whale.time, whale.usd) for whale in whales] == [
+        (START + timedelta(minutes=number), Decimal(WHALE.notional_usd)) for number in (2, 1)
+    ]
 
 
 def test_a_threshold_is_a_positive_number(database: str) -> None:
