@@ -15,6 +15,7 @@ from whale_platform.api.board import STALE_S, Board
 from whale_platform.broker import topics
 from whale_platform.lake import newest as lake
 from whale_platform.lake.errors import LakeError
+from whale_platform.lake.schema import exists
 from whale_platform.settings import WORKERS, Settings
 from whale_platform.stores.connection import BadDsn, SchemaMismatch, StoreAway
 from whale_platform.stores.pool import Pool
@@ -97,7 +98,7 @@ class Health:
         return _part("away", f"no answer from {self._settings.bootstrap} within {KAFKA_S:g} s")
 
     def _lake(self) -> dict[str, Any]:
-        if not (self._settings.trades_lake / "_delta_log").is_dir():
+        if not exists(self._settings.trades_lake):
             return _part("none", "there is none yet: it begins with the first trade")
         try:
             return _part("ready", f"version {lake.read(self._settings.trades_lake).version}")

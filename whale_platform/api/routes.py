@@ -15,6 +15,7 @@ from whale_platform.api.problems import MEDIA as PROBLEM
 from whale_platform.api.problems import busy
 from whale_platform.stores import newest, serving
 from whale_platform.stores.serving import Listing
+from whale_platform.stores.thresholds import applying
 
 router = APIRouter()
 
@@ -103,7 +104,7 @@ async def symbols(request: Request, parts: PartsNow, which: Annotated[Which, Que
             {
                 "exchange": one.exchange,
                 "symbol": one.symbol,
-                "threshold_usd": answers.plain(_threshold(limits, one.exchange, one.symbol)),
+                "threshold_usd": answers.plain(applying(limits, one.exchange, one.symbol)),
                 "newest_window": answers.plain(one.window_start),
                 "updated_at": answers.plain(one.updated_at),
             }
@@ -166,11 +167,3 @@ async def _done(parts: Any, work: Any) -> Response:
 def _address(request: Request, cursor: str) -> str:
     others = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
     return f"{request.url.path}?{urlencode([*others, ('cursor', cursor)])}"
-
-
-def _threshold(limits: dict[tuple[str, str], Any], exchange: str, symbol: str) -> Any:
-    """The most specific one, as the stream picks it."""
-    for place in ((exchange, symbol), ("*", symbol), (exchange, "*"), ("*", "*")):
-        if place in limits:
-            return limits[place]
-    return None

@@ -1,9 +1,8 @@
 """A whole topic read as fast as the broker gives it, and how far back the topic reaches.
 
-For those who count millions: messages come as bare values in batches (a `Record` each would halve the speed), and the
-consumer asks again within milliseconds where librdkafka waits a second by default, which alone holds a reader to a
-hundred thousand messages a second. It reads up to the end as it was when asked, so it ends while others write. An
-outage is not waited out: it raises BrokerError.
+For those who count millions: messages come as bare values in batches, since a `Record` each would halve the speed. It
+reads up to the end as it was when asked, so it ends while others write. An outage is not waited out: it raises
+BrokerError.
 """
 
 import time
@@ -11,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka import KafkaError, TopicPartition
 
-from whale_platform.broker.reader import TopicReader
+from whale_platform.broker.reader import TopicReader, consumer
 from whale_platform.broker.topics import BrokerError, alive
 
 BATCH, SILENT_S = 10_000, 30.0
@@ -53,24 +52,13 @@ def look(bootstrap: str, topic: str, from_ms: int) -> Span:
 
 def values(bootstrap: str, topic: str, span: Span, sent_by_ms: int) -> Iterator[tuple[bool, list[bytes]]]:
     """The messages of `span.places` in batches: (whether they were sent after `sent_by_ms`, values). BrokerError."""
-    consumer = Consumer(
-        {
-            "bootstrap.servers": bootstrap,
-            "client.id": "whale-bulk",
-            "group.id": "unused-whale-bulk",
-            "enable.auto.commit": False,
-            "auto.offset.reset": "error",
-            "queued.max.messages.kbytes": 16_384,
-            "fetch.queue.backoff.ms": 5,
-            "log_level": 2,
-        }
-    )
+    reading = consumer(bootstrap, "whale-bulk", 100)
     try:
         for partition, (place, end) in span.places.items():
-            consumer.assign([TopicPartition(topic, partition, place)])
+            reading.assign([TopicPartition(topic, partition, place)])
             heard = time.monotonic()
             while place < end:
-                messages = consumer.consume(min(BATCH, end - place), 0.5)  # waits for that many, or that long
+                messages = reading.consume(min(BATCH, end - place), 0.5)  # waits for that many, or that long
                 for message in messages:
                     if (error := message.error()) is not None:
                         raise BrokerError(error)
@@ -85,4 +73,4 @@ def values(bootstrap: str, topic: str, span: Span, sent_by_ms: int) -> Iterator[
                 for late, some in groupby(messages, lambda message: bool(message.timestamp()[1] > sent_by_ms)):
                     yield late, [message.value() or b"" for message in some]
     finally:
-        consumer.close()
+        reading.close()

@@ -28,26 +28,31 @@ class Record:
     value: bytes | None
 
 
+def consumer(bootstrap: str, client_id: str, fetch_wait_ms: int) -> Consumer:
+    """A consumer that is told where to read, and commits nothing."""
+    return Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "client.id": client_id,
+            "group.id": f"unused-{client_id}",
+            "enable.auto.commit": False,
+            "auto.offset.reset": "error",
+            "enable.partition.eof": False,
+            "fetch.wait.max.ms": fetch_wait_ms,
+            "fetch.min.bytes": 1,
+            "queued.max.messages.kbytes": 16_384,
+            "fetch.queue.backoff.ms": 5,  # the default waits a second whenever that queue is full
+            "reconnect.backoff.max.ms": 1_000,
+            "log_level": 2,
+        }
+    )
+
+
 class TopicReader:
     """Reads the given partitions from the given offsets. Not thread-safe."""
 
     def __init__(self, bootstrap: str, client_id: str, fetch_wait_ms: int = 5) -> None:
-        self._consumer = Consumer(
-            {
-                "bootstrap.servers": bootstrap,
-                "client.id": client_id,
-                "group.id": f"unused-{client_id}",
-                "enable.auto.commit": False,
-                "auto.offset.reset": "error",
-                "enable.partition.eof": False,
-                "fetch.wait.max.ms": fetch_wait_ms,
-                "fetch.min.bytes": 1,
-                "queued.max.messages.kbytes": 16_384,
-                "fetch.queue.backoff.ms": 5,  # the default waits a second whenever that queue is full
-                "reconnect.backoff.max.ms": 1_000,
-                "log_level": 2,
-            }
-        )
+        self._consumer = consumer(bootstrap, client_id, fetch_wait_ms)
 
     def bounds(self, topic: str, partition: int) -> tuple[int, int]:
         """(earliest offset, next offset to be written). Raises BrokerError where the broker is away."""

@@ -17,6 +17,7 @@ from whale_platform.defs.store import Store
 from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, RAW_TRADES, TRADE_WINDOWS, WHALE_ALERTS
 from whale_platform.lake import newest
 from whale_platform.lake.errors import LakeError
+from whale_platform.lake.schema import exists
 from whale_platform.settings import Settings
 from whale_platform.stores import checks
 from whale_platform.stores.connection import BadDsn, SchemaMismatch, StoreAway
@@ -71,7 +72,7 @@ def topics(settings: Settings) -> dict[str, dict[str, Any]]:
 
 def lake(settings: Settings) -> dict[str, dict[str, Any]]:
     """The lake's version and its newest hour; nothing before its first commit. Raises LakeError."""
-    if not (settings.trades_lake / "_delta_log").is_dir():
+    if not exists(settings.trades_lake):
         return {}
     found = newest.read(settings.trades_lake)
     hour = max((hour for hour, files in found.hours.items() if files), default=None)

@@ -13,6 +13,7 @@ import dagster as dg
 from pydantic import Field
 
 from whale_platform.defs.external import LAKE, OWNERS
+from whale_platform.lake.schema import exists
 from whale_platform.reports.tables import percent, table
 from whale_platform.settings import Settings
 from whale_platform.version import code_version
@@ -36,13 +37,12 @@ class Compaction(dg.Config):
 def compacted_trades(context: dg.AssetExecutionContext, config: Compaction) -> dg.MaterializeResult[None]:
     """Every closed hour that is not one sorted file becomes one; trades that came twice become one."""
     from whale_platform.lake import rewrite
-    from whale_platform.lake import table as lake
     from whale_platform.lake.errors import LakeError
 
     root = Settings().trades_lake
     done: list[Rewritten] = []
     wrong: list[str] = []
-    if lake.exists(root):
+    if exists(root):
         now = datetime.now(UTC)
         end = now if config.open_hour else (now - CLOSED).replace(minute=0, second=0, microsecond=0)
         for hour in rewrite.crowded(root, None, end):

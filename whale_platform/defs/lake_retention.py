@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import dagster as dg
 from pydantic import Field
 
+from whale_platform.lake.schema import exists
 from whale_platform.reports.tables import table
 from whale_platform.settings import Settings
 
@@ -32,8 +33,8 @@ def let_old_lake_days_go(context: dg.OpExecutionContext, config: LakeRetention) 
     from whale_platform.lake import keeping  # 90 MB in processes that never need it
 
     root = Settings().trades_lake
-    if not config.days or not root.exists():
-        context.log.info("all days are kept" if root.exists() else "there is no lake yet")
+    if not config.days or not exists(root):
+        context.log.info("all days are kept" if exists(root) else "there is no lake yet")
         return
     try:
         planned = keeping.plan(root, config.days, datetime.now(UTC).date())
@@ -54,7 +55,7 @@ def vacuum_lake(context: dg.OpExecutionContext, config: Vacuum) -> None:
     from whale_platform.lake import keeping  # 90 MB in processes that never need it
 
     root = Settings().trades_lake
-    if not root.exists():
+    if not exists(root):
         context.log.info("there is no lake yet")
         return
     try:

@@ -16,6 +16,7 @@ from whale_platform.defs.external import FROM_LAKE, LAKE, OWNERS
 from whale_platform.defs.partitions import HOURS, hours_of
 from whale_platform.defs.spark import Spark
 from whale_platform.defs.store import Store
+from whale_platform.lake.schema import exists
 from whale_platform.reports.tables import table
 from whale_platform.settings import Settings
 from whale_platform.sink import parse
@@ -112,7 +113,7 @@ def remake_late_hours(context: dg.OpExecutionContext, store: Store, spark: Spark
 
     settings = Settings()
     root = settings.trades_lake
-    if not lake.exists(root):
+    if not exists(root):
         context.log.info("there is no lake yet")
         return
     end = (datetime.now(UTC) - CLOSED).replace(minute=0, second=0, microsecond=0)

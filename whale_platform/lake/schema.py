@@ -5,6 +5,7 @@ pass fits exactly (domain/limits.py). Their product mostly fits the same type on
 where it doesn't (more than 8 decimals, or ten billion and more), `notional_wide` holds it, so nobody rounds.
 """
 
+from pathlib import Path
 from typing import NamedTuple
 
 WIDE, NARROW = "decimal(38,18)", "decimal(18,8)"
@@ -53,6 +54,11 @@ PROPERTIES: dict[str, str | None] = {
     "delta.deletedFileRetentionDuration": "interval 1 days",
     "delta.enableExpiredLogCleanup": "true",
 }
+
+
+def exists(root: Path) -> bool:
+    """Whether the table is there; costs no library."""
+    return (root / "_delta_log").is_dir()
 
 
 def fits_narrow(number: str) -> str:

@@ -12,7 +12,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.schema import PrimitiveType
 
 from whale_platform.lake.errors import Busy, Full, LakeError, NotThere
-from whale_platform.lake.schema import COLUMNS, PARTITION, PROPERTIES
+from whale_platform.lake.schema import COLUMNS, PARTITION, PROPERTIES, exists
 
 HOUR = timedelta(hours=1)
 
@@ -42,11 +42,6 @@ class NewFile(LakeFile):
 def folder_of(start: datetime) -> str:
     """`date=2026-11-21/hour=13`: where the files of an hour lie."""
     return f"date={start:%Y-%m-%d}/hour={start.hour}"
-
-
-def exists(root: Path) -> bool:
-    """Whether a table is there."""
-    return (root / "_delta_log").is_dir()
 
 
 def create(root: Path) -> None:

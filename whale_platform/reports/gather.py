@@ -15,8 +15,9 @@ from functools import partial
 from whale_platform.broker import bulk
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.domain.runs import Held
-from whale_platform.lake import census, table
+from whale_platform.lake import census
 from whale_platform.lake.errors import NotThere
+from whale_platform.lake.schema import exists
 from whale_platform.reports import raw_ids
 from whale_platform.reports.audit import KAFKA, LAKE, POSTGRES, Audit, Key, Places, reconcile, spans
 from whale_platform.settings import Settings
@@ -86,7 +87,7 @@ def _lake_since(
     settings: Settings, there: tuple[datetime, datetime] | None, kafka: Mapping[Key, Held], now: datetime
 ) -> datetime | None:
     """Its first hour, or an earlier one that Kafka has and that retention has not let go."""
-    if there is None and not table.exists(settings.trades_lake):
+    if there is None and not exists(settings.trades_lake):
         return None
     hours = [hour for *_, hour in kafka]
     if days := settings.lake_retention_days:

@@ -19,6 +19,12 @@ def read_thresholds(dsn: str) -> list[tuple[str, str, Decimal]]:
         return [(str(exchange), str(symbol), Decimal(usd)) for exchange, symbol, usd in cursor.fetchall()]
 
 
+def applying(limits: Mapping[tuple[str, str], Decimal], exchange: str, symbol: str) -> Decimal | None:
+    """Of all thresholds the one that applies to a symbol, as stream/transforms.py picks it; None where none does."""
+    places = ((exchange, symbol), (ANY, symbol), (exchange, ANY), (ANY, ANY))
+    return next((limits[place] for place in places if place in limits), None)
+
+
 def suggested(dsn: str) -> set[tuple[str, str]]:
     """The (exchange, symbol) whose threshold was suggested by the platform; all others were set by a person."""
     with session(dsn, "whale-thresholds") as conn, conn.cursor() as cursor:

@@ -7,7 +7,7 @@ import pytest
 
 from whale_platform.bench.dumps import generate, pack
 from whale_platform.defs.history import imported_trades
-from whale_platform.lake import table
+from whale_platform.lake import schema
 from whale_platform.settings import Settings
 
 STEP = "lake__imported_trades"
@@ -58,7 +58,7 @@ def test_a_broken_file_is_a_sentence_and_changes_nothing(folder: Path) -> None:
     pack(folder / "BTCUSDT-trades-2024-08-08.zip", ["1,2,3"])
     done = run()
     assert "has other columns than spot trades" in str(done.failure_data_for_node(STEP))
-    assert not table.exists(Settings().trades_lake)
+    assert not schema.exists(Settings().trades_lake)
 
 
 def test_simulated_homes_take_no_real_trades(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

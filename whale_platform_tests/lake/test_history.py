@@ -17,7 +17,7 @@ import pytest
 from whale_platform.bench.dumps import generate, measure, pack
 from whale_platform.domain.trade import Trade
 from whale_platform.exchanges.symbols import split_joined
-from whale_platform.lake import dumps, engine, history, keeping, rewrite, table
+from whale_platform.lake import dumps, engine, history, keeping, rewrite, schema, table
 from whale_platform.lake.dumps import BadDump
 from whale_platform.lake.errors import Busy
 from whale_platform.lake.history import Imported
@@ -131,7 +131,7 @@ def test_a_broken_file_changes_nothing(root: Path, tmp_path: Path) -> None:
     pack(path, ["1,1.0,1.0,1.0,1723075200000,True,True", "1,1.0,1.0"])
     with pytest.raises(BadDump, match="line 2"):
         run(root, path)
-    assert not table.exists(root)
+    assert not schema.exists(root)
     assert not (root.parent / history.WORK).exists()
     run(root, generate(tmp_path, ROWS, hours=HOURS))
     version = table.opened(root).version()
@@ -236,7 +236,7 @@ def test_killed_half_way_and_run_again_is_the_same_table(root: Path, tmp_path: P
     child = subprocess.Popen([sys.executable, "-P", "-c", CHILD, str(root), str(path)])
     try:
         until = time.monotonic() + 60
-        while not (table.exists(root) and (table.marked(table.opened(root), f"import/{sha256}") or 0) >= 3):
+        while not (schema.exists(root) and (table.marked(table.opened(root), f"import/{sha256}") or 0) >= 3):
             assert child.poll() is None
             assert time.monotonic() < until
             time.sleep(0.02)
