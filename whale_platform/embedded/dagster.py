@@ -19,7 +19,7 @@ from typing import NoReturn
 
 from whale_platform.settings import ROOT, Settings
 from whale_platform.stores import databases
-from whale_platform.supervision import leash
+from whale_platform.supervision import leash, manners
 
 STOP_SIGNAL = signal.SIGTERM
 LOCATION = "whale_platform"
@@ -114,7 +114,7 @@ def become(settings: Settings, argv: list[str]) -> NoReturn:
 def main(part: str) -> NoReturn:
     """`python -m whale_platform.embedded.dagster PART`: become that part, ended when the parent ends."""
     leash.die_with_parent(STOP_SIGNAL)
-    os.nice(NICE.get(part, 0))
+    manners.step_back(NICE.get(part, 0))
     settings = Settings()
     become(settings, program(settings, part))
 

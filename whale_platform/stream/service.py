@@ -21,17 +21,19 @@ from whale_platform.stream.checkpoints import Unfit
 from whale_platform.stream.lake_keeper import LakeKeeper
 from whale_platform.stream.rehearsal import rehearse
 from whale_platform.stream.thresholds import EVERY_S, ThresholdFile
-from whale_platform.supervision import codes
+from whale_platform.supervision import codes, manners
 from whale_platform.supervision.service import ServiceContext
 from whale_platform.version import new_run_id
 
 SHUFFLE_PARTITIONS = 1
+NICE = 8  # the heaviest: what is light goes first, see the README's figures
 POLL_S = 0.5
 
 
 def main(context: ServiceContext) -> int:
     """Run until `context.stop`; returns the exit code."""
     settings = context.settings
+    manners.step_back(NICE)
     run_id = new_run_id("stream")
     context.beat.numbers.update(mode=settings.stream_mode, run=run_id)
     context.tell("starting", "starting Spark")

@@ -17,7 +17,14 @@ PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent(sig: signal.Signals, parent: int | None = None) -> None:
-    """Ask the kernel to send `sig` to this process when its parent ends; the request survives exec."""
+    """Ask the kernel to send `sig` to this process when its parent ends; the request survives exec.
+
+    Where the platform was started with signals ignored (a script's `&`, some launchers), they count again here: what
+    a process ignores its children ignore too, and Java and Dagster would then not end when told to.
+    """
+    for ends in (signal.SIGINT, signal.SIGTERM, sig):
+        if signal.getsignal(ends) == signal.SIG_IGN:
+            signal.signal(ends, signal.SIG_DFL)
     if sys.platform != "linux":
         return
     with contextlib.suppress(OSError, AttributeError):
