@@ -1,10 +1,8 @@
-"""One service under supervision: what is remembered of it, and the acts on it. What is seen of it: signs.py."""
+"""One service under supervision: the acts on it. What is seen of it: signs.py; what is remembered: past.py."""
 
 import signal
-import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +10,15 @@ from whale_platform.supervision import codes
 from whale_platform.supervision.backoff import Run
 from whale_platform.supervision.decide import Kill, Shown, Start, View, Wait, decide
 from whale_platform.supervision.logkeeper import LogKeeper, last_line
+from whale_platform.supervision.past import Past
+from whale_platform.supervision.preparing import Preparation
 from whale_platform.supervision.process import ManagedProcess
 from whale_platform.supervision.signs import Signs
 from whale_platform.supervision.spec import Blocked, Spec
 
-REMEMBERED = 20
-
-
-@dataclass(slots=True)
-class Prepared:
-    """What came of a `prepare` running in its thread."""
-
-    done: bool = False
-    blocked: bool = False
-    error: str | None = None
-
 
 class Member:
-    """State and acts of one service. Only `_prepare` runs outside the main thread."""
+    """State and acts of one service. All in the supervisor's main thread, but for `spec.prepare`."""
 
     def __init__(self, spec: Spec, home: Path, keeper: LogKeeper, clock: Callable[[], float] = time.monotonic) -> None:
         self.spec = spec
@@ -37,11 +26,8 @@ class Member:
         self.starts = 0
         self.last_exit: int | None = None
         self._home, self._keeper, self._clock = home, keeper, clock
-        self._runs: list[Run] = []
-        self._done = False
-        self._blocked: str | None = None
-        self._reason = ""
-        self._prepared: Prepared | None = None
+        self._past = Past(spec.backoff)
+        self._prepared: Preparation | None = None
         self._born = 0.0
         self._signs = Signs(spec, home, clock)
         self._restart_by: float | None = None
@@ -50,7 +36,7 @@ class Member:
     @property
     def short_lives(self) -> int:
         """How many of the last lives in a row were short."""
-        return self.spec.backoff.short_lives(self._runs)
+        return self._past.short_lives
 
     def look(self) -> None:
         """Take in what has happened since the last look: an exit, a beat, an answer."""
@@ -72,37 +58,33 @@ class Member:
             detail=detail,
             quiet_until=self._signs.quiet_until(),
             preparing=self._prepared is not None,
-            done=self._done,
-            blocked=self._blocked,
+            done=self._past.done,
+            blocked=self._past.blocked,
             missing=missing,
-            retry_at=self._runs[-1].ended + self.spec.backoff.delay(self._runs) if self._runs else 0.0,
-            reason=self._reason,
+            retry_at=self._past.retry_at,
+            reason=self._past.reason,
         )
 
     def begin(self) -> None:
         """Start it, or start preparing it; `go_on` does the rest."""
-        self._prepared = Prepared(done=self.spec.prepare is None)
+        self._prepared = Preparation(self.spec)
         self._born = self._clock()
-        if self.spec.prepare is not None:
-            threading.Thread(
-                target=self._prepare, args=(self._prepared,), name=f"prepare-{self.spec.name}", daemon=True
-            ).start()
         self.go_on()
 
     def go_on(self) -> None:
-        """From prepared to started. Main thread only."""
+        """From prepared to started."""
         prepared = self._prepared
         if prepared is None or not prepared.done:
             return
         self._prepared = None
-        if prepared.error is None:
+        failure = prepared.error
+        if failure is None:
             try:
                 self._spawn()
             except (OSError, Blocked) as error:
-                prepared.error, prepared.blocked = str(error), isinstance(error, Blocked)
-        if prepared.error is not None:
-            self._remember(None, prepared.error)
-            self._blocked = prepared.error if prepared.blocked else None
+                failure = error
+        if failure is not None:
+            self._past.failed(Run(self._born, self._clock(), None), failure)
 
     def kill(self, reason: str) -> None:
         """End the process now, and its group unless that is spared; it counts as a run that ended."""
@@ -150,11 +132,6 @@ class Member:
                 break
             self._wait(meanwhile)
 
-    def forgive(self) -> None:
-        """Forget failures, and success: the next decision is to start."""
-        self._runs.clear()
-        self._blocked, self._done = None, False
-
     def excuse_silence(self) -> None:
         """The watcher itself was away: silence until now proves nothing."""
         self._signs.excuse_silence()
@@ -179,7 +156,7 @@ class Member:
     def _go_on_restarting(self, by: float) -> tuple[Shown, str]:
         if self.process is None:
             self._restart_by = None
-            self.forgive()
+            self._past.forgive()
         elif self._clock() >= by:
             self.kill("did not end in time")
         return "starting", "restarting"
@@ -209,32 +186,9 @@ class Member:
         self._keeper.release(process.pid)
         self.last_exit = code
         if self.spec.one_shot and code == codes.CLEAN:
-            self._done = True
+            self._past.done = True
             return
         beat = self._signs.beat
         said = beat.detail if beat is not None and beat.state == "blocked" else ""
         said = said or last_line(self._keeper.path(self.spec.name))
-        self._remember(code, reason or f"{exit_text(code)}{': ' if said else ''}{said}")
-        if code == codes.BLOCKED:
-            self._blocked = said or "needs a person; see its log"
-
-    def _remember(self, code: int | None, reason: str) -> None:
-        self._runs = [*self._runs[1 - REMEMBERED :], Run(self._born, self._clock(), code)]
-        self._reason = reason
-
-    def _prepare(self, prepared: Prepared) -> None:
-        assert self.spec.prepare is not None
-        try:
-            self.spec.prepare()
-        except Exception as error:  # noqa: BLE001 one service's failure to prepare must not end the supervisor
-            prepared.error, prepared.blocked = str(error) or type(error).__name__, isinstance(error, Blocked)
-        prepared.done = True
-
-
-def exit_text(code: int | None) -> str:
-    """`ended with code 1`, `ended by SIGKILL`, …"""
-    if code == codes.LEASE_REFUSED:
-        return "another process already is this service"
-    if code is not None and code < 0:
-        return f"ended by {signal.Signals(-code).name}"
-    return f"ended with code {code}"
+        self._past.ended(Run(self._born, self._clock(), code), said, reason)

@@ -10,7 +10,7 @@ import pytest
 
 from whale_platform.supervision import beat, lease
 from whale_platform.supervision.logkeeper import LogKeeper, last_line
-from whale_platform.supervision.member import Member, exit_text
+from whale_platform.supervision.member import Member
 from whale_platform.supervision.published import read_state, request_restart, requests_folder
 from whale_platform.supervision.spec import Spec
 from whale_platform.supervision.supervisor import Supervisor
@@ -93,12 +93,6 @@ def test_the_last_line_of_a_log(tmp_path: Path) -> None:
     assert last_line(log) == ""
     log.write_text("first\nlast\n\n")
     assert last_line(log) == "last"
-
-
-def test_exit_codes_in_words() -> None:
-    assert exit_text(-9) == "ended by SIGKILL"
-    assert exit_text(3) == "ended with code 3"
-    assert exit_text(76) == "another process already is this service"
 
 
 def test_published_state_that_is_torn_reads_as_none(tmp_path: Path) -> None:
