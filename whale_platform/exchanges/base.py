@@ -97,5 +97,11 @@ class Exchange(Protocol):
     def parse_history(self, symbol: str, body: bytes, received_time: int, source: Source = "repair") -> list[Trade]:
         """Trades of one page, any order. Raises BadFrame."""
 
+    def time_url(self) -> str:
+        """REST address that tells the exchange's clock."""
+
+    def parse_time(self, body: bytes) -> int:
+        """The clock in its answer, microseconds UTC. Raises BadFrame."""
+
     def check_url(self, symbol: str) -> str:
         """REST address that answers 200 for a tradable symbol and 4xx for an unknown one."""

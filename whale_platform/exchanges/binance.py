@@ -82,6 +82,14 @@ class Binance:
             raise BadFrame(f"history of {symbol} is {frames.shown(rows)}, not a list")
         return [self._past(symbol, row, received_time, source) for row in rows]
 
+    def time_url(self) -> str:
+        """`time`, of weight 1."""
+        return f"{self.rest_url}/api/v3/time"
+
+    def parse_time(self, body: bytes) -> int:
+        """Field `serverTime`. Raises BadFrame."""
+        return _microseconds(frames.integer(frames.load_object(body), "serverTime"))
+
     def check_url(self, symbol: str) -> str:
         """`exchangeInfo` of the symbol: 400 for an unknown one."""
         return f"{self.rest_url}/api/v3/exchangeInfo?{urlencode({'symbol': symbol})}"

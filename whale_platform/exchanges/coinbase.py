@@ -86,6 +86,14 @@ class Coinbase:
                 raise BadFrame(f"a history row is {frames.shown(row)}, not an object")
         return [self._fill(symbol, row, received_time, source) for row in rows]
 
+    def time_url(self) -> str:
+        """`time`."""
+        return f"{self.rest_url}/time"
+
+    def parse_time(self, body: bytes) -> int:
+        """Field `iso`, which has no float's rounding as `epoch` beside it has. Raises BadFrame."""
+        return _microseconds(frames.load_object(body), "iso")
+
     def check_url(self, symbol: str) -> str:
         """The product: 404 for an unknown one."""
         return f"{self.rest_url}/products/{quote(symbol, safe='')}"
@@ -125,14 +133,14 @@ def _taker_side(fields: dict[str, Any]) -> Side:
     return side
 
 
-def _microseconds(fields: dict[str, Any]) -> int:
-    parts = _TIME(frames.text(fields, "time"))
+def _microseconds(fields: dict[str, Any], name: str = "time") -> int:
+    parts = _TIME(frames.text(fields, name))
     if parts is None:
-        raise BadFrame(f"field time is {frames.shown(fields['time'])}, not an ISO time in UTC")
+        raise BadFrame(f"field {name} is {frames.shown(fields[name])}, not an ISO time in UTC")
     try:
         seconds = _seconds(parts[1])
     except ValueError:
-        raise BadFrame(f"field time is {frames.shown(fields['time'])}, which no clock shows") from None
+        raise BadFrame(f"field {name} is {frames.shown(fields[name])}, which no clock shows") from None
     return seconds * 1_000_000 + int((parts[2] or "").ljust(6, "0")[:6])
 
 

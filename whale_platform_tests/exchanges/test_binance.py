@@ -192,3 +192,12 @@ def test_history_rows_are_trades() -> None:
 def test_a_history_that_is_none_is_a_bad_frame(body: bytes) -> None:
     with pytest.raises(BadFrame):
         BINANCE.parse_history("BTCUSDT", body, 9)
+
+
+def test_its_clock_is_read_in_either_unit() -> None:
+    assert Binance(rest_url="http://h/binance").time_url() == "http://h/binance/api/v3/time"
+    assert BINANCE.parse_time(b'{"serverTime":1499827319559}') == 1499827319559000
+    assert BINANCE.parse_time(b'{"serverTime":1499827319559123}') == 1499827319559123
+    for body in (b'{"serverTime":"1499827319559"}', b'{"serverTime":1.5}', b"{}", b"[]", b"<html>", b"\xff"):
+        with pytest.raises(BadFrame):
+            BINANCE.parse_time(body)

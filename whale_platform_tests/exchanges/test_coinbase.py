@@ -146,3 +146,12 @@ def test_history_rows_are_trades_with_the_makers_side() -> None:
 def test_a_history_that_is_none_is_a_bad_frame(body: bytes) -> None:
     with pytest.raises(BadFrame):
         COINBASE.parse_history("BTC-USD", body, 9)
+
+
+def test_its_clock_is_read() -> None:
+    assert Coinbase(rest_url="http://h/coinbase").time_url() == "http://h/coinbase/time"
+    assert COINBASE.parse_time(b'{"iso":"2020-05-12T08:00:51.504Z","epoch":1589270451.504}') == 1589270451504000
+    assert COINBASE.parse_time(b'{"iso":"2020-05-12T08:00:51.504321Z"}') == 1589270451504321
+    for body in (b'{"epoch":1589270451.504}', b'{"iso":"noon"}', b'{"iso":"2020-13-12T08:00:51Z"}', b"[]", b"<html>"):
+        with pytest.raises(BadFrame):
+            COINBASE.parse_time(body)

@@ -51,6 +51,16 @@ def test_any_bytes(frame: bytes) -> None:
     parse_all(frame)
 
 
+@given(JSON, JSON)
+def test_any_answer_about_the_clock(value: Any, other: Any) -> None:
+    for adapter in ADAPTERS:
+        for answer in (value, {"serverTime": value, "iso": other}):
+            try:
+                assert adapter.parse_time(json.dumps(answer).encode()) >= 0
+            except BadFrame as refused:
+                str(refused).encode()
+
+
 @given(st.text())
 def test_any_text(frame: str) -> None:
     parse_all(frame)
