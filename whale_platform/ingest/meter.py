@@ -1,11 +1,13 @@
 """Counters and latency percentiles for the heartbeat, cheap enough for every trade.
 
-Latencies are sampled: every n-th trade, n chosen once a second so that about `KEPT` samples span `SPAN_S`. Exchange
-to receive compares two machines' clocks and may be negative.
+Latencies are sampled: every n-th trade, n chosen once a second so that about `KEPT` samples span `SPAN_S`; each sample
+then stands for n trades where several latencies are looked at as one. Exchange to receive compares two machines'
+clocks and may be negative.
 """
 
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 SPAN_S = 10.0
@@ -16,7 +18,7 @@ class Latency:
     """Samples in milliseconds over the last `SPAN_S` seconds."""
 
     def __init__(self) -> None:
-        self._samples: deque[tuple[float, float]] = deque(maxlen=KEPT)
+        self._samples: deque[tuple[float, float, int]] = deque(maxlen=KEPT)
         self._every = 1
         self._count = 0
 
@@ -30,19 +32,35 @@ class Latency:
 
     def add(self, milliseconds: float) -> None:
         """One sample, now."""
-        self._samples.append((time.monotonic(), milliseconds))
+        self._samples.append((time.monotonic(), milliseconds, self._every))
 
     def tune(self, per_second: float) -> None:
         """Adapt the sampling to the rate of trades."""
         self._every = max(1, int(per_second * SPAN_S / KEPT))
 
-    def percentiles(self) -> tuple[float, float] | None:
-        """(p50, p99), or None without a sample."""
+    def recent(self) -> list[tuple[float, int]]:
+        """The samples, each with the number of trades it stands for."""
         since = time.monotonic() - SPAN_S
-        values = sorted(value for at, value in list(self._samples) if at >= since)
-        if not values:
-            return None
-        return values[len(values) // 2], values[min(len(values) - 1, int(len(values) * 0.99))]
+        return [(value, weight) for at, value, weight in list(self._samples) if at >= since]
+
+
+def percentiles(*latencies: Latency) -> tuple[float, float] | None:
+    """(p50, p99) of all trades of these, or None without a sample."""
+    samples = sorted(sample for latency in latencies for sample in latency.recent())
+    if not samples:
+        return None
+    trades = sum(weight for _, weight in samples)
+    return _above(samples, trades * 0.5), _above(samples, trades * 0.99)
+
+
+def _above(samples: Sequence[tuple[float, int]], trades: float) -> float:
+    """The value up to which there are more than `trades`; `samples` ascend."""
+    passed = 0
+    for value, weight in samples:
+        passed += weight
+        if passed > trades:
+            return value
+    return samples[-1][0]
 
 
 @dataclass(slots=True)

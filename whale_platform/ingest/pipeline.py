@@ -1,51 +1,29 @@
-"""One exchange's way from a frame to the broker: parse, guard, sequencer, encode, produce, all on the caller's thread.
+"""One exchange's way from a frame to the broker: parse, guard, then its symbol's line, all on the caller's thread.
 
 Several threads call (two sockets during a renewal, the repairer, the service's clock), one at a time behind a lock.
 A full producer blocks the caller inside: then nothing is read from the socket, the exchange closes it, and the hole
-is repaired by id later. When the producer stops while trades are on their way, what
-the sequencers say was published is no longer true: `places` then answers None and the process must end.
+is repaired by id later. When the producer stops while trades are on their way, what the sequencers say was published
+is no longer true: `places` then answers None and the process must end.
 """
 
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from whale_platform.broker.producer import ProducerStopped, TradeProducer
 from whale_platform.domain.codec import key
-from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, RAW_TRADES
+from whale_platform.domain.names import RAW_TRADES
 from whale_platform.domain.trade import Trade
 from whale_platform.exchanges.base import BadFrame, Event, Exchange, Ignored, LastTrade
-from whale_platform.ingest.deadletters import DeadLetters, described
-from whale_platform.ingest.gaps import Gap, gap_key, gap_row
+from whale_platform.ingest.deadletters import described
 from whale_platform.ingest.guard import Guard
+from whale_platform.ingest.line import Books, Line
 from whale_platform.ingest.loose import LooseSequencer
-from whale_platform.ingest.meter import Counts, Latency
-from whale_platform.ingest.outlet import Counted, Fence, Outlet
+from whale_platform.ingest.meter import Latency
+from whale_platform.ingest.outlet import Fence, Outlet
 from whale_platform.ingest.positions import Place
 from whale_platform.ingest.resume import Start
-from whale_platform.ingest.sequencer import Chunk, Conflict, Sequencer
-
-HOLD_S = 30.0  # how long a hole may hold trades back; the whale behind it is late by as much
-
-
-@dataclass(slots=True)
-class Latencies:
-    """Shared by all pipelines."""
-
-    exchange_to_receive: Latency
-    receive_to_produced: Latency
-
-
-@dataclass(slots=True)
-class Line:
-    """One symbol. `sent_before`: what its outlet had sent when the present connection began."""
-
-    symbol: str
-    sequencer: Sequencer
-    outlet: Outlet
-    sent_before: int = 0
-    holding: tuple[int, float] | None = None
+from whale_platform.ingest.sequencer import Chunk, Sequencer
 
 
 class _Work:
@@ -65,7 +43,7 @@ class _Work:
 
 
 class Pipeline:
-    """`frame` is the hot path. Every public method takes the lock itself."""
+    """`frame` is the hot path. Every public method takes the lock itself. `delay`: from the exchange to here."""
 
     def __init__(
         self,
@@ -74,26 +52,23 @@ class Pipeline:
         producer: TradeProducer,
         fence: Fence,
         starts: Mapping[str, Start],
-        latencies: Latencies,
+        receive_to_produced: Latency,
     ) -> None:
         name = exchange.name
         self.exchange = exchange
-        self.counts = Counts()
+        self.delay = Latency()
         self._work = _Work()
-        self.wanting = threading.Event()
         self._guard = Guard()
-        self._received = latencies.exchange_to_receive
-        self._ledger = Counted(producer, INGEST_GAPS)
-        letter_key = name.encode()
-        self._letters = DeadLetters(name, lambda letter: producer.send(DEAD_LETTERS, letter_key, letter))
+        self._books = Books(name, producer)
+        self.counts, self.wanting = self._books.counts, self._books.wanting
         self.lines: dict[str, Line] = {}
         for symbol in symbols:
             begin = starts.get(f"{name}:{symbol}", Start())
             sequencer = Sequencer(begin.next_id, begin.gaps) if exchange.dense_ids else LooseSequencer()
-            outlet = Outlet(producer, RAW_TRADES, key(name, symbol), fence, latencies.receive_to_produced)
-            self.lines[symbol] = Line(symbol, sequencer, outlet)
+            outlet = Outlet(producer, RAW_TRADES, key(name, symbol), fence, receive_to_produced)
+            self.lines[symbol] = Line(symbol, sequencer, outlet, self._books)
             for gap in begin.changed:
-                self._note(symbol, gap)
+                self._books.gap(symbol, gap)
 
     def frame(self, frame: bytes, received_us: int) -> tuple[int, Sequence[Event]]:
         """Take one frame; returns how many trades it held and the events that are the connection's business."""
@@ -118,15 +93,13 @@ class Pipeline:
     def bad_frame(self, reason: str, frame: bytes, received_us: int) -> None:
         """Keep a frame that can't be used, with the reason."""
         with self._work:
-            self.counts.dead_letters += 1
-            self._letters.put("unparseable", reason, frame, received_us)
+            self._books.unparseable(reason, frame, received_us)
 
     def connected(self) -> None:
         """A connection begins that no other one overlaps."""
         with self._work:
             for line in self.lines.values():
-                line.sequencer.connected()
-                line.sent_before = line.outlet.sent
+                line.connected()
 
     def wanted(self, not_now: frozenset[str]) -> tuple[str, Chunk] | None:
         """The most urgent ids to fetch, leaving out the symbols in `not_now`: what holds trades back comes first."""
@@ -147,7 +120,7 @@ class Pipeline:
             return {
                 line.symbol: line.sequencer.next_id
                 for line in self.lines.values()
-                if line.outlet.sent == line.sent_before and line.sequencer.next_id is not None
+                if line.silent() and line.sequencer.next_id is not None
             }
 
     def newest(self, trade: Trade) -> None:
@@ -165,23 +138,16 @@ class Pipeline:
                     reason = self._guard.old(trade, monotonic_us)
                     found[number] = None if reason else trade
                     if reason:
-                        self._quarantine(trade, reason)
+                        self._books.quarantined(trade, reason)
             line = self.lines[symbol]
-            self._publish(line, line.sequencer.fill(chunk, found, now_us))
+            line.publish(line.sequencer.fill(chunk, found, now_us))
 
     def tick(self, now_us: int) -> None:
         """Every quarter of a second or so: let go of what a hole has held back too long; write what has gathered."""
         now = time.monotonic()
         with self._work:
             for line in self.lines.values():
-                hole = line.sequencer.hole
-                if hole is None:
-                    line.holding = None
-                elif line.holding is None or line.holding[0] != hole.first_id:
-                    line.holding = hole.first_id, now
-                elif now - line.holding[1] > HOLD_S:
-                    self._publish(line, line.sequencer.to_background(now_us))
-                self._write_quarantine(line)
+                line.tick(now, now_us)
 
     def places(self) -> dict[str, Place] | None:
         """For the positions file: where each symbol is. What this says holds once `delivered` has caught up."""
@@ -189,23 +155,21 @@ class Pipeline:
             if self._work.broken:
                 return None
             for line in self.lines.values():
-                self._write_quarantine(line)
+                line.write_quarantine()
             return {
-                f"{self.exchange.name}:{line.symbol}": Place(
-                    line.sequencer.next_id - 1, [_copy(gap) for gap in line.sequencer.background]
-                )
+                f"{self.exchange.name}:{line.symbol}": place
                 for line in self.lines.values()
-                if line.sequencer.next_id is not None
+                if (place := line.place()) is not None
             }
 
     def sent(self) -> list[int]:
         """Messages sent so far, per door."""
         with self._work:
-            return [self._ledger.sent, *(line.outlet.sent for line in self.lines.values())]
+            return [self._books.ledger.sent, *(line.outlet.sent for line in self.lines.values())]
 
     def delivered(self) -> list[int]:
         """Messages delivered so far, in the order of `sent`."""
-        return [self._ledger.delivered, *(line.outlet.delivered for line in self.lines.values())]
+        return [self._books.ledger.delivered, *(line.outlet.delivered for line in self.lines.values())]
 
     def open_gaps(self) -> int:
         """Holes that are being looked for."""
@@ -215,59 +179,19 @@ class Pipeline:
     def _trade(self, trade: Trade, last: bool) -> None:
         line = self.lines.get(trade.symbol)
         if line is None:
-            self.counts.dead_letters += 1
             unasked = f"symbol {trade.symbol} was not asked for"
-            self._letters.put("unparseable", unasked, described(trade), trade.received_time)
+            self._books.unparseable(unasked, described(trade), trade.received_time)
             return
         sequencer = line.sequencer
         monotonic_us = time.monotonic_ns() // 1000
         reason = self._guard.old(trade, monotonic_us) if last else self._guard.live(trade, monotonic_us)
         if reason is not None:
-            self._quarantine(trade, reason)
-            self._publish(line, sequencer.skip(trade.trade_id, trade.received_time))
+            self._books.quarantined(trade, reason)
+            line.publish(sequencer.skip(trade.trade_id, trade.received_time))
             return
         if last:
-            self._publish(line, sequencer.last_trade(trade))
+            line.publish(sequencer.last_trade(trade))
             return
-        if self._received.due():
-            self._received.add((trade.received_time - trade.event_time) / 1000)
-        self._publish(line, sequencer.live(trade))
-
-    def _publish(self, line: Line, trades: Sequence[Trade]) -> None:
-        """The ledger first: a hole is on record before what comes after it can be seen."""
-        if line.sequencer.events:
-            self._take_events(line)
-        for trade in trades:
-            line.outlet.send(trade)
-        self.counts.trades += len(trades)
-
-    def _take_events(self, line: Line) -> None:
-        events, line.sequencer.events = line.sequencer.events, []
-        for event in events:
-            if isinstance(event, Conflict):
-                self._quarantine(event.trade, event.reason)
-                continue
-            if event.state == "open":
-                self.wanting.set()
-            elif event.filled:
-                self.counts.gaps_repaired += 1
-            self._note(line.symbol, event)
-
-    def _quarantine(self, trade: Trade, reason: str) -> None:
-        self.counts.quarantined += 1
-        self._letters.put("quarantined", reason, described(trade), trade.received_time)
-
-    def _write_quarantine(self, line: Line) -> None:
-        runs, line.sequencer.quarantine = line.sequencer.quarantine, []
-        for gap in runs:
-            self._note(line.symbol, gap)
-
-    def _note(self, symbol: str, gap: Gap) -> None:
-        name = self.exchange.name
-        self._ledger.send(gap_key(name, symbol, gap.first_id), gap_row(name, symbol, gap))
-
-
-def _copy(gap: Gap) -> Gap:
-    copied = Gap(**{name: getattr(gap, name) for name in Gap.__slots__})
-    copied.absent = list(gap.absent)
-    return copied
+        if self.delay.due():
+            self.delay.add((trade.received_time - trade.event_time) / 1000)
+        line.publish(sequencer.live(trade))

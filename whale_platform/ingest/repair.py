@@ -18,8 +18,9 @@ from typing import Any
 from whale_platform.broker.producer import ProducerStopped
 from whale_platform.domain.trade import Trade
 from whale_platform.ingest.feed import Feed
-from whale_platform.ingest.history import History, Unavailable
+from whale_platform.ingest.history import History
 from whale_platform.ingest.pipeline import Pipeline
+from whale_platform.ingest.rest import Unavailable
 from whale_platform.ingest.sequencer import Chunk
 
 FIRST_S = 1.0

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from whale_platform.broker.producer import TradeProducer
+from whale_platform.ingest.clock import Clocks
 from whale_platform.ingest.feed import Feed
-from whale_platform.ingest.meter import Rate
-from whale_platform.ingest.pipeline import Latencies, Pipeline
+from whale_platform.ingest.meter import Latency, Rate, percentiles
+from whale_platform.ingest.pipeline import Pipeline
 from whale_platform.ingest.repair import Repairer
 from whale_platform.supervision.beat import State
 
@@ -23,14 +24,17 @@ class Report:
         feeds: Sequence[Feed],
         repairers: Sequence[Repairer],
         producer: TradeProducer,
-        latencies: Latencies,
+        receive_to_produced: Latency,
+        clocks: Clocks,
     ) -> None:
         self._pipelines = pipelines
         self._feeds = feeds
         self._repairers = repairers
         self._producer = producer
-        self._latencies = latencies
+        self._receive_to_produced = receive_to_produced
+        self._clocks = clocks
         self._rate = Rate()
+        self._rates = [Rate() for _ in pipelines]
         self._up_at: dict[str, float] = {}
 
     def numbers(self) -> dict[str, Any]:
@@ -49,19 +53,21 @@ class Report:
             "gaps_repaired": sum(count.gaps_repaired for count in counts),
             "queue": self._producer.depth(),
             "reconnects": sum(feed.reconnects for feed in self._feeds),
-            "connections": {feed.exchange.name: feed.status() for feed in self._feeds},
             "refused": {
                 f"{feed.exchange.name}:{symbol}": reason
                 for feed in self._feeds
                 for symbol, reason in feed.refused.items()
             },
+            "exchanges": [self._exchange(*one) for one in zip(self._pipelines, self._feeds, self._rates, strict=True)],
         }
-        for name in ("exchange_to_receive", "receive_to_produced"):
-            latency = getattr(self._latencies, name)
-            latency.tune(per_second)
-            percentiles = latency.percentiles()
-            if percentiles is not None:
-                found[f"{name}_p50"], found[f"{name}_p99"] = (round(value, 2) for value in percentiles)
+        self._receive_to_produced.tune(per_second)
+        for name, latencies in (
+            ("exchange_to_receive", [pipeline.delay for pipeline in self._pipelines]),
+            ("receive_to_produced", [self._receive_to_produced]),
+        ):
+            both = percentiles(*latencies)
+            if both is not None:
+                found[f"{name}_p50"], found[f"{name}_p99"] = (round(value, 2) for value in both)
         return found
 
     def state(self) -> tuple[State, str]:
@@ -74,8 +80,36 @@ class Report:
             name, trouble = feed.exchange.name, feed.trouble()
             if not trouble:
                 self._up_at[name] = now
-            elif now - self._up_at.get(name, -GRACE_S) > GRACE_S:
+            elif self._away(name, now):
                 troubles.append(trouble if trouble.startswith(name) else f"{name}: {trouble}")
         if any(pipeline.open_gaps() for pipeline in self._pipelines):
             troubles += [repairer.status for repairer in self._repairers if repairer.status]
-        return ("degraded", "; ".join(troubles)) if troubles else ("ready", "")
+        warning = self._clocks.warning()
+        return "degraded" if troubles else "ready", "; ".join([*troubles, warning] if warning else troubles)
+
+    def _exchange(self, pipeline: Pipeline, feed: Feed, rate: Rate) -> dict[str, Any]:
+        name = pipeline.exchange.name
+        per_second = rate.read(pipeline.counts.trades)
+        pipeline.delay.tune(per_second)
+        delay, offset_ms = percentiles(pipeline.delay), self._clocks.offset_ms(name)
+        return {
+            "exchange": name,
+            "state": self._connection(feed),
+            "detail": feed.status(),
+            "trades_per_s": round(per_second, 1),
+            "delay_ms": round(delay[0], 2) if delay is not None else None,
+            "clock_offset_ms": round(offset_ms, 1) if offset_ms is not None else None,
+            "gaps_open": pipeline.open_gaps(),
+            "gaps_repaired": pipeline.counts.gaps_repaired,
+            "reconnects": feed.reconnects,
+            "symbols": len(feed.wanted()),
+        }
+
+    def _connection(self, feed: Feed) -> str:
+        if feed.up():
+            return "connected"
+        tried = feed.attempted or not feed.wanted()
+        return "away" if tried and self._away(feed.exchange.name, time.monotonic()) else "connecting"
+
+    def _away(self, name: str, now: float) -> bool:
+        return now - self._up_at.get(name, -GRACE_S) > GRACE_S

@@ -13,16 +13,18 @@ from whale_platform.broker.producer import TradeProducer
 from whale_platform.broker.topics import BrokerError, alive
 from whale_platform.exchanges.base import Exchange
 from whale_platform.exchanges.registry import adapters, assign
+from whale_platform.ingest.clock import Clocks
 from whale_platform.ingest.feed import Feed
 from whale_platform.ingest.history import History
 from whale_platform.ingest.keeping import Keeper, Saver
 from whale_platform.ingest.learn import Learned, Stopped, learn
 from whale_platform.ingest.meter import Latency
 from whale_platform.ingest.outlet import Fence
-from whale_platform.ingest.pipeline import Latencies, Pipeline
+from whale_platform.ingest.pipeline import Pipeline
 from whale_platform.ingest.positions import positions_path
 from whale_platform.ingest.repair import Repairer
 from whale_platform.ingest.report import Report
+from whale_platform.ingest.rest import Rest
 from whale_platform.supervision import codes
 from whale_platform.supervision.service import ServiceContext
 
@@ -51,28 +53,30 @@ def run(context: ServiceContext, exchanges: Sequence[Exchange], symbols: Mapping
         return codes.CLEAN
     producer = TradeProducer(context.settings.bootstrap, "whale-ingester")
     fence = Fence(learned.offsets)
-    latencies = Latencies(Latency(), Latency())
+    receive_to_produced = Latency()
     pipelines = [
-        Pipeline(exchange, symbols[exchange.name], producer, fence, learned.starts, latencies)
+        Pipeline(exchange, symbols[exchange.name], producer, fence, learned.starts, receive_to_produced)
         for exchange in exchanges
         if symbols[exchange.name]
     ]
     silence_s = context.settings.ingest_silence_s
     feeds = [Feed(one.exchange, list(one.lines), one, silence_s, context.log) for one in pipelines]
     stop = threading.Event()
+    rests = [Rest(pipeline.exchange.name) for pipeline in pipelines]
     repairers = [
-        Repairer(pipeline, feed, History(pipeline.exchange, stop), stop, context.log)
-        for pipeline, feed in zip(pipelines, feeds, strict=True)
+        Repairer(pipeline, feed, History(pipeline.exchange, stop, rest), stop, context.log)
+        for pipeline, feed, rest in zip(pipelines, feeds, rests, strict=True)
     ]
+    clocks = Clocks([(one.exchange, rest) for one, rest in zip(pipelines, rests, strict=True)], stop, context.log)
     saver = Saver(positions_path(context.settings.home), learned, pipelines, fence)
     keeper = Keeper(pipelines, saver, stop, context.log)
     threads: list[Feed | Repairer | Keeper] = [*feeds, *repairers, keeper]
-    for thread in threads:
+    for thread in (*threads, clocks):
         thread.start()
-    report = Report(pipelines, feeds, repairers, producer, latencies)
+    report = Report(pipelines, feeds, repairers, producer, receive_to_produced, clocks)
     context.before_beat = lambda: context.beat.numbers.update(report.numbers())
     code = _watch(context, report, producer, fence, threads)
-    _end(context, feeds, [*repairers, keeper], stop, producer, saver)
+    _end(context, feeds, [*repairers, keeper, clocks], stop, producer, saver)
     return code
 
 
@@ -122,7 +126,7 @@ def _watch(
 def _end(
     context: ServiceContext,
     feeds: Sequence[Feed],
-    others: Sequence[Repairer | Keeper],
+    others: Sequence[Repairer | Keeper | Clocks],
     stop: threading.Event,
     producer: TradeProducer,
     saver: Saver,

@@ -11,7 +11,7 @@ from whale_platform.domain.trade import Trade
 from whale_platform.exchanges.base import Exchange
 from whale_platform.ingest.meter import Latency
 from whale_platform.ingest.outlet import Fence
-from whale_platform.ingest.pipeline import Latencies, Pipeline
+from whale_platform.ingest.pipeline import Pipeline
 
 
 class RecordingProducer:
@@ -60,6 +60,4 @@ class Log:
 
 def pipeline(exchange: Exchange, symbols: Sequence[str], producer: RecordingProducer) -> Pipeline:
     """A pipeline that has seen nothing yet."""
-    return Pipeline(
-        exchange, symbols, cast(TradeProducer, producer), Fence({0: 0}), {}, Latencies(Latency(), Latency())
-    )
+    return Pipeline(exchange, symbols, cast(TradeProducer, producer), Fence({0: 0}), {}, Latency())

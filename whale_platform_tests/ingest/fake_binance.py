@@ -50,6 +50,7 @@ class FakeBinance:
         self.history_requests: list[str] = []
         self.answer: Callable[[str], tuple[HTTPStatus, str] | None] = lambda path: None
         self.retry_after = ""
+        self.clock_ahead_s = 0.0
         self.on_connect: Callable[[ServerConnection], None] = lambda client: None
         self._lock = threading.Lock()
         self._server: Server = serve(
@@ -131,6 +132,9 @@ class FakeBinance:
         elif given is None and url.path == "/api/v3/exchangeInfo":
             known = parse_qs(url.query)["symbol"][0] in self.last
             given = (HTTPStatus.OK if known else HTTPStatus.BAD_REQUEST), "{}"
+        elif given is None and url.path == "/api/v3/time":
+            now_us = int((time.time() + self.clock_ahead_s) * 1_000_000)
+            given = HTTPStatus.OK, json.dumps({"serverTime": now_us})
         if given is None:
             return None
         status, body = given

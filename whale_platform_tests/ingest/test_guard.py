@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from whale_platform.domain.trade import Trade
-from whale_platform.ingest.guard import ENOUGH, Guard
+from whale_platform.ingest.guard import ENOUGH, SAMPLES, Guard
 from whale_platform_tests.ingest.trades import trade
 
 HOUR = 3_600_000_000
@@ -45,6 +45,15 @@ def test_some_mad_trades_do_not_move_the_clock() -> None:
     now = 10**15 * 2 + 1_000_000
     for _ in range(ENOUGH):
         assert guard.live(at(now + HOUR, now), monotonic_us=1_000_000) is not None
+
+
+def test_a_clock_that_was_set_is_learned_from_the_newest_trades() -> None:
+    guard = settled(0)
+    now = 10**15 * 2 + 1_000_000
+    said = [
+        guard.live(at(now + HOUR + n * 1000, now + n * 1000), monotonic_us=1_000_000 + n * 1000) for n in range(SAMPLES)
+    ]
+    assert said[0] is not None and said[-1] is None
 
 
 def test_the_first_trades_may_be_minutes_ahead_but_not_an_hour() -> None:

@@ -12,9 +12,11 @@ from whale_platform.domain.names import INGEST_GAPS
 from whale_platform.exchanges.binance import Binance
 from whale_platform.ingest import repair
 from whale_platform.ingest.feed import Feed
-from whale_platform.ingest.history import History, Unavailable
+from whale_platform.ingest.history import History
 from whale_platform.ingest.pipeline import Pipeline
 from whale_platform.ingest.repair import BELIEVE_S, Repairer
+from whale_platform.ingest.rest import Answer as Page
+from whale_platform.ingest.rest import Rest, Unavailable
 from whale_platform_tests.ingest.doubles import Log, RecordingProducer, pipeline
 from whale_platform_tests.ingest.fake_binance import frame, past
 
@@ -60,15 +62,17 @@ class Bench:
         self.producer = RecordingProducer()
         self.feed = Feedless()
         self.pipeline: Pipeline = pipeline(exchange, (*symbols, *silent), self.producer)
-        history = History(exchange, Clock(), self.get)
+        self.now = 0.0
+        self.rest = Rest(exchange.name, self.get, lambda: self.now)
+        history = History(exchange, Clock(), self.rest)
         self.repairer = Repairer(self.pipeline, cast(Feed, self.feed), history, clock, Log())
         for symbol in symbols:
             for number in (1, 6):
                 self.pipeline.frame(frame(symbol, number).encode(), 10**15 * 2)
 
-    def get(self, url: str) -> bytes:
+    def get(self, url: str, _timeout_s: float) -> Page:
         self.requests.append(url)
-        return self.answer(url)
+        return Page(self.answer(url), 0, 0)
 
     def state(self) -> list[str]:
         """State of each gap row, the last of each key."""
@@ -151,7 +155,21 @@ def test_the_exchanges_own_waiting_time_is_kept_and_told(status: int) -> None:
     assert bench.waits == [123.0]
     assert bench.repairer.status == f"HTTP {status}"
     bench.answer = history(6)
+    bench.now = 1000.0
     bench.repairer.step(1000.0)
+    assert bench.repairer.status == "" and bench.producer.ids(A) == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_wait_that_another_thread_was_told_is_kept_too() -> None:
+    bench = Bench(refusing(429, 123.0), A)
+    with pytest.raises(Unavailable):
+        bench.rest.ask(Binance().time_url())
+    bench.answer = history(6)
+    bench.now = 23.0
+    bench.repairer.step(0.0)
+    assert (bench.waits, bench.repairer.status, len(bench.requests)) == ([100.0], "HTTP 429", 1)
+    bench.now = 123.0
+    bench.repairer.step(100.0)
     assert bench.repairer.status == "" and bench.producer.ids(A) == [1, 2, 3, 4, 5, 6]
 
 

@@ -41,7 +41,15 @@ def test_copies_and_old_trades_are_dropped_and_counted() -> None:
 def test_the_last_trade_of_a_new_symbol_is_the_baseline_and_not_published() -> None:
     sequencer = Sequencer()
     assert sequencer.last_trade(trade(41)) == ()
-    assert feed(sequencer, 42) == [42]
+    assert feed(sequencer, 43) == [], "42 is missing"
+    assert feed(sequencer, 42) == [42, 43]
+    assert feed(sequencer, 41) == [] and sequencer.duplicates == 1
+
+
+def test_a_quarantined_first_trade_is_no_baseline() -> None:
+    sequencer = Sequencer()
+    assert sequencer.skip(7_000_000, 1) == ()
+    assert feed(sequencer, 12, 13) == [12, 13]
 
 
 def test_the_last_trade_after_a_restart_shows_the_hole_and_goes_on_itself() -> None:
@@ -94,6 +102,8 @@ def test_a_long_hole_goes_to_the_background_once_the_next_trade_confirms_it() ->
         assert chunk.mode == "background" and chunk.last_id - chunk.first_id < CHUNK
         filled += ids(sequencer.fill(chunk, history(chunk), 1))
     assert filled == list(range(1, far))
+    told = [gap for gap in sequencer.events if isinstance(gap, Gap)]
+    assert (told[-1].state, told[-1].filled) == ("repaired", far - 1)
 
 
 def test_one_garbled_id_does_not_poison_the_symbol() -> None:
@@ -154,6 +164,7 @@ def test_a_quarantined_id_is_no_hole() -> None:
     assert feed(sequencer, 3) == [3]
     assert sequencer.hole is None
     assert [(gap.first_id, gap.last_id, gap.state) for gap in sequencer.quarantine] == [(1, 2, "unrepaired")]
+    assert sequencer.quarantine[0].quarantined == 2
 
 
 def test_a_quarantined_id_of_history_closes_the_gap_as_unrepaired() -> None:
@@ -163,6 +174,24 @@ def test_a_quarantined_id_of_history_closes_the_gap_as_unrepaired() -> None:
     assert ids(sequencer.fill(chunk, {**history(chunk), 2: None}, 1)) == [1, 3, 4]
     gap = sequencer.events[-1]
     assert isinstance(gap, Gap) and (gap.state, gap.quarantined) == ("unrepaired", 1)
+
+
+def test_a_quarantined_id_of_history_leaves_a_background_gap_unrepaired() -> None:
+    sequencer = Sequencer(next_id=1)
+    feed(sequencer, 4)
+    assert ids(sequencer.to_background(1)) == [4]
+    chunk = wanted(sequencer)
+    assert ids(sequencer.fill(chunk, {**history(chunk, 3), 2: None}, 9)) == [1]
+    gap = sequencer.events[-1]
+    assert isinstance(gap, Gap)
+    assert (gap.state, gap.quarantined, gap.absent, gap.closed_time) == ("unrepaired", 1, [(3, 3)], 9)
+
+
+def test_a_second_version_of_a_trade_that_waited_is_a_conflict_too() -> None:
+    sequencer = Sequencer(next_id=1)
+    feed(sequencer, 2, 1)
+    sequencer.live(trade(2, price="7"))
+    assert isinstance(sequencer.events[-1], Conflict)
 
 
 def test_causes_follow_the_connections() -> None:

@@ -18,7 +18,7 @@ from whale_platform_tests.ingest.fake_binance import FakeBinance, Market, frame,
 from whale_platform_tests.ingest.trades import trade
 from whale_platform_tests.kafka_server import KafkaServer, free_port
 
-pytestmark = [pytest.mark.server, pytest.mark.process]
+pytestmark = pytest.mark.process
 
 
 def test_kill_9_again_and_again_in_mid_stream_loses_and_doubles_nothing(fake: FakeBinance, ingester: Ingester) -> None:
@@ -27,6 +27,7 @@ def test_kill_9_again_and_again_in_mid_stream_loses_and_doubles_nothing(fake: Fa
     ingester.start()
     ingester.wait_ready()
     market.start()
+    until(lambda: len(ingester.published()) == len(SYMBOLS), "the first trades: places to go on at")
     chance = random.Random(1)
     for _ in range(5):
         time.sleep(chance.uniform(0.3, 3.0))
@@ -155,9 +156,24 @@ def test_an_exchange_that_is_not_served_here_is_told_in_plain_words(fake: FakeBi
     ingester.start()
     until(lambda: ingester.beat().state == "degraded", "the refusal to be told")
     assert "not served in this country" in ingester.beat().detail
-    until(lambda: "connections" in ingester.beat().numbers, "the numbers")
-    assert "WHALE_BINANCE_WS_URL" in ingester.beat().numbers["connections"]["binance"]
+    until(lambda: "exchanges" in ingester.beat().numbers, "the numbers")
+    (told,) = ingester.beat().numbers["exchanges"]
+    assert told["state"] == "away" and "WHALE_BINANCE_WS_URL" in told["detail"]
     assert ingester.end(signal.SIGTERM) == codes.CLEAN
+
+
+def test_the_heartbeat_tells_of_each_exchange_and_of_a_wrong_clock(fake: FakeBinance, ingester: Ingester) -> None:
+    fake.clock_ahead_s = 7.0
+    ingester.start()
+    until(lambda: "set it by NTP" in ingester.beat().detail, "the warning")
+    assert ingester.beat().state == "ready" and "s behind binance's" in ingester.beat().detail
+    fake.trade("AAAUSDT", 3)
+    until(lambda: ingester.beat().numbers["exchanges"][0]["delay_ms"] is not None, "the trades")
+    (told,) = ingester.beat().numbers["exchanges"]
+    assert (told["exchange"], told["state"], told["detail"]) == ("binance", "connected", "connected 3 symbols")
+    assert told["clock_offset_ms"] == pytest.approx(7000, abs=1000)
+    assert (told["gaps_open"], told["gaps_repaired"], told["reconnects"], told["symbols"]) == (0, 0, 0, 3)
+    assert ingester.log().count("set it by NTP") == 2  # the warning, and the state's detail
 
 
 def test_someone_else_writing_to_the_topic_makes_it_learn_the_tail_again(

@@ -1,0 +1,151 @@
+"""What the heartbeat says of each exchange."""
+
+from typing import cast
+
+import pytest
+
+from whale_platform.broker.producer import TradeProducer
+from whale_platform.exchanges.base import Exchange
+from whale_platform.exchanges.binance import Binance
+from whale_platform.exchanges.coinbase import Coinbase
+from whale_platform.ingest.clock import Clocks
+from whale_platform.ingest.feed import Feed
+from whale_platform.ingest.meter import Latency
+from whale_platform.ingest.report import GRACE_S, Report
+from whale_platform_tests.ingest.doubles import RecordingProducer, pipeline
+from whale_platform_tests.ingest.fake_binance import frame
+from whale_platform_tests.ingest.trades import T0
+
+
+class FeedAs:
+    """A feed whose connection is as the test says; up without a `why`."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.exchange = exchange
+        self.why = ""
+        self.attempted = True
+        self.reconnects = 2
+        self.refused: dict[str, str] = {}
+
+    def up(self) -> bool:
+        return not self.why
+
+    def trouble(self) -> str:
+        return self.why
+
+    def status(self) -> str:
+        return self.why or "connected 1 symbols"
+
+    def wanted(self) -> list[str]:
+        return ["one"]
+
+
+class ClocksAs:
+    """Offsets by exchange."""
+
+    def __init__(self) -> None:
+        self.offsets = {"binance": -12.34}
+        self.told = ""
+
+    def offset_ms(self, name: str) -> float | None:
+        return self.offsets.get(name)
+
+    def warning(self) -> str:
+        return self.told
+
+
+class Depthless(RecordingProducer):
+    """With an empty queue."""
+
+    def depth(self) -> int:
+        return 0
+
+
+class Bench:
+    """Binance and Coinbase, one symbol each."""
+
+    def __init__(self) -> None:
+        exchanges: list[Exchange] = [Binance(), Coinbase()]
+        producer = Depthless()
+        self.pipelines = [
+            pipeline(exchange, (symbol,), producer)
+            for exchange, symbol in zip(exchanges, ("AAAUSDT", "AAA-USD"), strict=True)
+        ]
+        self.feeds = [FeedAs(exchange) for exchange in exchanges]
+        self.clocks = ClocksAs()
+        self.report = Report(
+            self.pipelines,
+            cast(list[Feed], self.feeds),
+            [],
+            cast(TradeProducer, producer),
+            Latency(),
+            cast(Clocks, self.clocks),
+        )
+
+
+def test_each_exchange_has_its_own_numbers_and_the_totals_stay() -> None:
+    bench = Bench()
+    for number, delay_ms in ((1, 40), (2, 50), (6, 60)):
+        bench.pipelines[0].frame(frame("AAAUSDT", number).encode(), T0 + number * 1000 + delay_ms * 1000)
+    found = bench.report.numbers()
+    assert found["exchanges"] == [
+        {
+            "exchange": "binance",
+            "state": "connected",
+            "detail": "connected 1 symbols",
+            "trades_per_s": 0.0,
+            "delay_ms": 50.0,
+            "clock_offset_ms": -12.3,
+            "gaps_open": 1,
+            "gaps_repaired": 0,
+            "reconnects": 2,
+            "symbols": 1,
+        },
+        {
+            "exchange": "coinbase",
+            "state": "connected",
+            "detail": "connected 1 symbols",
+            "trades_per_s": 0.0,
+            "delay_ms": None,
+            "clock_offset_ms": None,
+            "gaps_open": 0,
+            "gaps_repaired": 0,
+            "reconnects": 2,
+            "symbols": 1,
+        },
+    ]
+    assert (found["trades"], found["gaps_open"], found["reconnects"]) == (2, 1, 4)
+    assert (found["exchange_to_receive_p50"], found["exchange_to_receive_p99"]) == (50.0, 60.0)
+
+
+def test_an_exchange_is_away_when_the_grace_of_a_reconnect_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench()
+    feed, now = bench.feeds[1], 1000.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    feed.why, feed.attempted = "connecting", False
+    assert state(bench) == "connecting"
+    feed.why, feed.attempted = "the line is cut", True
+    assert state(bench) == "away"
+    feed.why = ""
+    assert state(bench) == "connected"
+    feed.why = "the line is cut"
+    now += GRACE_S
+    assert state(bench) == "connecting" and bench.report.state() == ("ready", "")
+    now += 0.1
+    assert state(bench) == "away" and bench.report.state() == ("degraded", "coinbase: the line is cut")
+
+
+def state(bench: Bench) -> str:
+    bench.report.state()
+    _, coinbase = bench.report.numbers()["exchanges"]
+    assert coinbase["detail"] == bench.feeds[1].status()
+    return str(coinbase["state"])
+
+
+def test_a_wrong_clock_is_told_without_being_degraded(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench()
+    bench.clocks.told = "set the clock"
+    assert bench.report.state() == ("ready", "set the clock")
+    bench.feeds[0].why = "gone"
+    monkeypatch.setattr("time.monotonic", lambda: 1e12)
+    assert bench.report.state() == ("degraded", "binance: gone; set the clock")
