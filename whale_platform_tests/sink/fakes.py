@@ -19,7 +19,9 @@ class Log:
         self.records = list(records)
         self.low = low
         self.polled = 0
+        self.open_readers = 0
         self.troubles: list[Exception] = []
+        self.troubles_after: list[Exception] = []
         self.when_empty: Callable[[], None] = lambda: None
 
     def reader(self) -> "LogReader":
@@ -28,10 +30,11 @@ class Log:
 
 
 class LogReader:
-    """Reads a `Log`, two messages a poll; raises the next of `troubles` first."""
+    """Reads a `Log`, two messages a poll; raises the next of `troubles` first, of `troubles_after` in the middle."""
 
     def __init__(self, log: Log) -> None:
         self._log = log
+        log.open_readers += 1
         self._place = -1
         self.closed = False
 
@@ -46,6 +49,8 @@ class LogReader:
         self._log.polled += 1
         if self._log.troubles:
             raise self._log.troubles.pop(0)
+        if self._log.troubles_after and self._place > 2:
+            raise self._log.troubles_after.pop(0)
         found = self._log.records[self._place : self._place + 2]
         self._place += len(found)
         if not found:
@@ -57,6 +62,7 @@ class LogReader:
 
     def close(self) -> None:
         self.closed = True
+        self._log.open_readers -= 1
 
 
 class MemoryStore:
@@ -67,7 +73,7 @@ class MemoryStore:
         self.losses: list[Loss] = []
         self.counts: dict[str, int] = {}
         self.rejects = 0
-        self.opened = 0
+        self.opened = self.closed = 0
         self.refuse_open: list[Exception] = []
         self.before_write: list[Exception] = []
         self.after_write: list[Exception] = []
@@ -101,4 +107,5 @@ class MemoryStore:
         return {TRADE_WINDOWS: len(batch.windows)}
 
     def close(self) -> None:
-        """Nothing to hang up."""
+        """Only counted."""
+        self.closed += 1

@@ -13,6 +13,7 @@ from whale_platform.sink.loop import Sink
 from whale_platform.sink.places import Identity
 from whale_platform.sink.watch import KafkaAway
 from whale_platform.stores.connection import BadDsn, SchemaMismatch, StoreAway
+from whale_platform.stores.rows import Batch
 from whale_platform.stores.sinkstore import Loss, OffsetConflict, Place
 from whale_platform.supervision import codes
 from whale_platform.supervision.beat import Beat
@@ -83,6 +84,36 @@ def test_a_write_that_failed_is_written_again(context: ServiceContext) -> None:
     assert (store.counts, store.opened, store.stored[PART].next_offset) == (WHOLE, 3, 10)
 
 
+def test_nothing_stays_open_whatever_fails(context: ServiceContext) -> None:
+    store, log = MemoryStore(), Log(RECORDS)
+    store.before_write, log.troubles = [StoreAway("gone"), StoreAway("gone")], [OffsetExpired("gone")]
+    assert run(context, log, store) == codes.CLEAN
+    assert (store.opened, store.closed, log.open_readers) == (4, 4, 0)
+    watches = [thread for thread in threading.enumerate() if thread.name == "topic-watch"]
+    for thread in watches:
+        thread.join(5)
+    assert not any(thread.is_alive() for thread in watches)
+
+
+def test_troubles_in_a_row_are_waited_for_ever_longer(context: ServiceContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, waits = MemoryStore(), list[float]()
+    monkeypatch.setattr("random.uniform", lambda low, high: high)
+    monkeypatch.setattr(context.stop, "wait", waits.append)
+    monkeypatch.setattr(loop, "CAP_WAIT_S", 0.003)
+    store.refuse_open = [StoreAway("refused")] * 4
+    store.after_write = [StoreAway("gone")]
+    assert run(context, Log(RECORDS), store) == codes.CLEAN
+    assert waits == [0.001, 0.002, 0.003, 0.003, 0.003], "a write that failed forgives nothing"
+    context.stop.clear()
+    waits.clear()
+    log = Log(RECORDS)
+    log.troubles_after = [BrokerError(KafkaSays())]
+    store = MemoryStore()
+    store.refuse_open = [StoreAway("refused")] * 2
+    assert run(context, log, store) == codes.CLEAN
+    assert waits == [0.001, 0.002, 0.001], "one that was stored does"
+
+
 def test_a_commit_whose_answer_was_lost_is_not_written_twice(context: ServiceContext) -> None:
     store = MemoryStore()
     store.after_write = [StoreAway("gone")]
@@ -93,7 +124,15 @@ def test_a_commit_whose_answer_was_lost_is_not_written_twice(context: ServiceCon
 def test_kafka_troubles_are_waited_out(context: ServiceContext) -> None:
     store, log = MemoryStore(), Log(RECORDS)
     log.troubles = [BrokerError(KafkaSays()), OffsetExpired("gone"), KafkaAway("no answer")]
-    assert run(context, log, store) == codes.CLEAN
+    said: list[str] = []
+
+    def opening() -> MemoryStore:
+        said.append(context.beat.detail)
+        return store.open()
+
+    log.when_empty = context.stop.set
+    assert Sink(context, opening, log.reader, lambda: IDENTITY).run() == codes.CLEAN
+    assert said[1:] == ["waiting for Kafka: broker down", "offsets are gone: gone", "waiting for Kafka: no answer"]
     assert store.counts == WHOLE
 
 
@@ -141,6 +180,41 @@ def test_a_recreated_topic_is_noticed_while_running(context: ServiceContext, mon
     assert store.stored == {PART: Place(4, "topic-2", "cluster")}
 
 
+def test_the_beat_tells_how_much_is_still_to_be_read(context: ServiceContext) -> None:
+    lags: list[object] = []
+
+    class Asked(MemoryStore):
+        def write(self, batch: Batch) -> dict[str, int]:
+            assert context.before_beat is not None
+            context.before_beat()
+            lags.append(context.beat.numbers["lag"])
+            return super().write(batch)
+
+    run(context, Log(RECORDS), Asked())
+    assert lags[1:] == [8, 6, 4, 2]
+
+
+def test_a_silent_broker_is_said_and_so_is_its_return(context: ServiceContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "INTERVAL_S", 0.001)
+    store, log, said = MemoryStore(), Log(RECORDS), list[tuple[str, str]]()
+
+    def identify() -> Identity:
+        if said == [("ready", "")]:
+            raise KafkaAway("no answer")
+        return IDENTITY
+
+    def drained() -> None:
+        if said[-1:] != [(context.beat.state, context.beat.detail)]:
+            said.append((context.beat.state, context.beat.detail))
+        if len(said) == 3:
+            context.stop.set()
+
+    log.when_empty = drained
+    assert Sink(context, store.open, log.reader, identify).run() == codes.CLEAN
+    assert said == [("ready", ""), ("degraded", "waiting for Kafka: no answer"), ("ready", "")]
+    assert store.opened == 1, "the reader waits it out itself"
+
+
 def test_a_transaction_without_an_answer_shows_in_the_beat(
     context: ServiceContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -149,7 +223,7 @@ def test_a_transaction_without_an_answer_shows_in_the_beat(
     said: list[tuple[str, object]] = []
 
     class Slow(MemoryStore):
-        def write(self, batch: object) -> dict[str, int]:
+        def write(self, batch: Batch) -> dict[str, int]:
             assert context.before_beat is not None
             context.before_beat()
             said.append((context.beat.state, context.beat.numbers["postgres"]))
