@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from whale_platform.supervision.beat import write_json
 from whale_platform.supervision.lease import Lease
 
 LABEL = "whale.json"
@@ -68,12 +69,20 @@ def prepare(home: Path, label: Label, earliest: dict[int, int]) -> Path:
     """
     path = folder(home, label.query, label.mode, label.version)
     path.mkdir(parents=True, exist_ok=True)
-    if not any(path.iterdir()):
-        (path / LABEL).write_text(json.dumps(asdict(label), indent=1))
+    _sweep(path)
+    if not (path / LABEL).exists() and not (path / "metadata").exists():
+        write_json(path / LABEL, asdict(label))
     problem = misfit(inspect(path), label, earliest)
     if problem:
         raise Unfit(f"{problem} {remedy(label.query)}")
     return path
+
+
+def _sweep(path: Path) -> None:
+    """Delete what a kill in the middle of writing has left: Spark takes it for another query's and would not begin."""
+    for log in ("offsets", "commits"):
+        for file in (path / log).glob(".*.tmp*"):
+            file.unlink()
 
 
 def misfit(found: Checkpoint, label: Label, earliest: dict[int, int]) -> str | None:

@@ -69,8 +69,19 @@ def test_a_torn_label_is_not_trusted(tmp_path: Path, used: Path, content: bytes)
 
 
 def test_a_start_killed_between_folder_and_label_is_taken_up(tmp_path: Path) -> None:
-    checkpoints.folder(tmp_path, "windows", "realtime", 1).mkdir(parents=True)
+    folder = checkpoints.folder(tmp_path, "windows", "realtime", 1)
+    folder.mkdir(parents=True)
+    (folder / "whale.json.12.34.new").write_text("{")
     assert checkpoints.inspect(checkpoints.prepare(tmp_path, LABEL, {0: 0})).label == LABEL
+
+
+def test_half_written_files_go_and_all_others_stay(tmp_path: Path, used: Path) -> None:
+    kept = sorted(used.rglob("*"))
+    for log in ("offsets", "commits"):
+        for name in (".8.6cc8bd16.tmp", "..8.6cc8bd16.tmp.crc"):
+            (used / log / name).touch()
+    checkpoints.prepare(tmp_path, LABEL, {0: 0, 1: 0})
+    assert sorted(used.rglob("*")) == kept
 
 
 def test_archiving_moves_and_keeps_everything(tmp_path: Path, used: Path) -> None:
