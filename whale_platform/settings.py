@@ -48,7 +48,7 @@ class Settings(BaseSettings):
     pg_bin: Path | None = None
 
     lake: Path | None = None
-    lake_trigger: str = "20 seconds"
+    lake_trigger_s: Annotated[float, Field(gt=0)] = 20.0
     lake_files: Annotated[int, Field(ge=1, le=64)] = 1  # a trigger and hour
     lake_retention_days: Annotated[int, Field(ge=0)] = 0  # 0: all of it, forever
 

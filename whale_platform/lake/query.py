@@ -1,18 +1,14 @@
 """One question in SQL, answered by DuckDB from the lake's trades and tables of Postgres side by side.
 
-A question can't change or reach anything: it is parsed before it runs and may only read, tables by name and a few
-harmless functions. That list is needed: a COPY within a WITH looks like a SELECT, and DuckDB's own lock lets it write
-over the very files it lets the question read. The lock comes on top and keeps all other files out of reach. Only what
-a question names is opened: without `trades` no lake is needed, without a table of Postgres no Postgres. Raises
-LakeError's subclasses.
+A question can't change or reach anything: `statement.py` lets only what reads through, and the lock comes on top and
+keeps all files out of reach but those it names. Only what a question names is opened: without `trades` no lake is
+needed, without a table of Postgres no Postgres. Raises LakeError's subclasses.
 
 Trades lie in one folder an hour, so `WHERE date = …` (and `hour = …`) opens only those files; a condition on
 `event_time` alone looks into the footer of every file. `newest_trades` is the newest hour that has any: it is found
 without opening the table, in the same time however large the lake is.
 """
 
-import json
-import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -25,8 +21,9 @@ import duckdb
 
 from whale_platform.lake import engine, newest, table
 from whale_platform.lake.engine import quoted
-from whale_platform.lake.errors import LakeError, Vanished
+from whale_platform.lake.errors import Vanished
 from whale_platform.lake.schema import COLUMNS, PARTITION, Column
+from whale_platform.lake.statement import Unanswered, said, tables
 
 TRADES, NEWEST = "trades", "newest_trades"
 SHOWN = (
@@ -35,14 +32,6 @@ SHOWN = (
     *PARTITION,
 )
 CHUNK = 1000
-FUNCTIONS = frozenset(
-    ("range", "generate_series", "unnest", "json_each", "json_tree", "duckdb_functions", "duckdb_types")
-)
-NODES = frozenset(("SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"))
-ONLY = (
-    "one statement that reads is answered here: SELECT, WITH, FROM, VALUES, DESCRIBE, SUMMARIZE or EXPLAIN "
-    "(a PIVOT: `FROM (PIVOT … ON side IN ('buy', 'sell') …)`)"
-)
 MISTAKES = (duckdb.CatalogException, duckdb.BinderException)
 POLL_S = 0.1
 NULL = "\\N"  # unquoted; how the CSV files of Postgres's tables spell it
@@ -50,14 +39,8 @@ CSV = (
     f"header = true, auto_detect = false, delim = ',', quote = '\"', escape = '\"', new_line = '\\n', "
     f"nullstr = {quoted(NULL)}, allow_quoted_nulls = false, max_line_size = 20000000"
 )
-_EXPLAIN = re.compile(r"\s*explain\s+(?:analyze\s+)?(?=\w)", re.IGNORECASE)
-
 # Writes a table of Postgres to the path as CSV; returns (column, DuckDB's type) of each, nothing where it has no such.
 Copy = Callable[[str, Path], Sequence[tuple[str, str]]]
-
-
-class Unanswered(LakeError):
-    """The question is not one that is answered here, or has a mistake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +58,7 @@ def run(root: Path, sql: str, version: int | None, copy: Copy) -> Iterator[Answe
     Raises Unanswered, and LakeError's others where the lake is not there, or its files are not.
     """
     with engine.connect(root) as connection, explained(root, version):
-        names = _names(connection, sql)
+        names = tables(connection, sql)
         if TRADES not in names and version is not None:
             raise Unanswered(f"version {version} is one of the lake, and the statement does not name `{TRADES}`")
         paths = _view(connection, root, version) if TRADES in names else []
@@ -107,7 +90,7 @@ def explained(root: Path, version: int | None) -> Iterator[None]:
             f"version {version} can't be read any more: vacuum has deleted files of it; the newest is {newest}"
         ) from None
     except duckdb.Error as error:
-        raise Unanswered(_said(str(error), isinstance(error, MISTAKES))) from None
+        raise Unanswered(said(str(error), isinstance(error, MISTAKES))) from None
 
 
 def watched(connection: duckdb.DuckDBPyConnection, statement: str, progress: Callable[[float], None]) -> None:
@@ -124,48 +107,6 @@ def watched(connection: duckdb.DuckDBPyConnection, statement: str, progress: Cal
             connection.interrupt()
             raise
         running.result()
-
-
-def _names(connection: duckdb.DuckDBPyConnection, sql: str) -> set[str]:
-    """Tables that the statement needs, in lower case. Raises Unanswered for what is not one statement that reads."""
-    plain = _EXPLAIN.sub("", sql, count=1) if _EXPLAIN.match(sql) else sql
-    found = connection.execute("SELECT json_serialize_sql(?)", [plain]).fetchone()
-    parsed = json.loads(found[0]) if found else {}
-    if parsed.get("error_type") == "parser":
-        raise Unanswered(_said(parsed["error_message"], False))
-    if parsed["error"] or len(parsed["statements"]) != 1:
-        raise Unanswered(ONLY)
-    names = set()
-    nodes: list[tuple[Any, frozenset[str]]] = [(parsed["statements"], frozenset())]
-    while nodes:
-        node, hidden = nodes.pop()
-        if isinstance(node, dict):
-            name = _named(node)
-            if name is not None and name not in hidden:
-                names.add(name)
-            if node.get("type") == "RECURSIVE_CTE_NODE":
-                hidden |= {node["cte_name"].lower()}
-            parts = dict(node)
-            for item in parts.pop("cte_map", {}).get("map", []):
-                nodes.append((item["value"], hidden))
-                hidden |= {item["key"].lower()}
-            nodes.extend((part, hidden) for part in parts.values())
-        elif isinstance(node, list):
-            nodes.extend((part, hidden) for part in node)
-    return names
-
-
-def _named(node: dict[str, Any]) -> str | None:
-    kind = node.get("type")
-    if isinstance(kind, str) and kind.endswith("_NODE") and kind not in NODES:
-        raise Unanswered(ONLY)
-    if kind == "TABLE_FUNCTION" and node["function"]["function_name"].lower() not in FUNCTIONS:
-        raise Unanswered(f"{node['function']['function_name']}() is not for questions: name a table instead")
-    if kind == "SHOW_REF" and node.get("show_type") == "SHOW_SPECIAL":
-        raise Unanswered("`whale query` without a statement shows the tables")
-    if kind in ("BASE_TABLE", "SHOW_REF") and node["schema_name"].lower() in ("", "main", "public"):
-        return str(node["table_name"]).lower() or None
-    return None
 
 
 def _view(connection: duckdb.DuckDBPyConnection, root: Path, version: int | None) -> list[str]:
@@ -204,9 +145,3 @@ def _lock(connection: duckdb.DuckDBPyConnection, paths: Sequence[str]) -> None:
 def _rows(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
     while chunk := connection.fetchmany(CHUNK):
         yield from chunk
-
-
-def _said(text: str, named: bool) -> str:
-    """DuckDB's own words in one line, with its hint and without the drawing; `named`: say where the names are."""
-    words = " ".join(text.partition("\nLINE ")[0].split()).rstrip("!.")
-    return f"{words}: `whale query` without a statement shows the tables and columns" if named else words

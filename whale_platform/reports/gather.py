@@ -2,11 +2,10 @@
 
 A trade counts once it has had time to be everywhere: the range ends three minutes before now (two for the stream's
 windows, one for the lake's trigger of 20 s and its commit), and what was sent since then may still lack elsewhere. A
-slower `WHALE_LAKE_TRIGGER` is waited for as long as it says. Raises BrokerError, StoreAway, SchemaMismatch, BadDsn and
-LakeError's subclasses; a lake that is not there yet is a note.
+slower `WHALE_LAKE_TRIGGER_S` is waited for as long as it says. Raises BrokerError, StoreAway, SchemaMismatch, BadDsn
+and LakeError's subclasses; a lake that is not there yet is a note.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -25,14 +24,12 @@ from whale_platform.stores import census as counts
 
 WINDOWS_SETTLE, LAKE_SETTLES = timedelta(minutes=2), timedelta(minutes=1)
 CLOCKS = timedelta(minutes=10)  # how much earlier than its own time a trade may seem to have been sent
-UNITS = {"second": 1, "minute": 60, "hour": 3600}
 Tell = Callable[[str, int, int], None]
 
 
 def settled(settings: Settings, now: datetime) -> datetime:
     """The full minute up to which every trade has had time to be everywhere."""
-    told = re.fullmatch(r"(\d+) *(second|minute|hour)s?", settings.lake_trigger.strip())
-    trigger = timedelta(seconds=int(told[1]) * UNITS[told[2]]) if told else timedelta(0)
+    trigger = timedelta(seconds=settings.lake_trigger_s)
     return (now - WINDOWS_SETTLE - max(LAKE_SETTLES, 2 * trigger)).replace(second=0, microsecond=0)
 
 

@@ -88,7 +88,7 @@ class LakeKeeper:
             .writeStream.queryName(LAKE)
             .foreachBatch(self._writer)
             .option("checkpointLocation", str(self._folder.absolute()))
-            .trigger(processingTime=settings.lake_trigger)
+            .trigger(processingTime=f"{settings.lake_trigger_s * 1000:.0f} milliseconds")
             .start()
         )
 

@@ -3,7 +3,7 @@
 import os
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +13,7 @@ import pytest
 
 from whale_platform.lake import keeping, query, rewrite, table
 from whale_platform.lake.errors import Damaged, LakeError, NotThere, Vanished
-from whale_platform.lake.query import Unanswered
+from whale_platform.lake.statement import Unanswered
 from whale_platform_tests.lake.samples import START, lay, trade
 
 
@@ -199,6 +199,15 @@ def test_a_sort_larger_than_memory_spills_although_locked(root: Path, there: boo
     assert len(ask(root, f"FROM ({numbers}) ORDER BY a, b LIMIT 1 OFFSET 4_499_999")) == 1
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Ctrl-C as in a terminal, also where the tests run in the background of a script, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_stops_a_long_question(root: Path) -> None:
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()

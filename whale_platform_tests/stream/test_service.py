@@ -27,7 +27,7 @@ from whale_platform.stream import checkpoints
 from whale_platform.supervision import beat, codes
 from whale_platform_tests.kafka_server import KafkaServer as Kafka
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 START = 1_723_161_240_000_000
 
 
