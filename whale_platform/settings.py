@@ -64,6 +64,7 @@ class Settings(BaseSettings):
     api_host: str = "127.0.0.1"
     api_port: Port = 18000
     api_open: bool = False  # listen beyond this machine without keys
+    api_hosts: Annotated[tuple[str, ...], NoDecode] = ()  # names it is known by while nobody needs a key
     api_cors: Annotated[tuple[str, ...], NoDecode] = ()  # origins such as https://example.org
     api_rate: Annotated[float, Field(gt=0)] = 5_000.0  # requests a second of a key or address
 
@@ -89,7 +90,7 @@ class Settings(BaseSettings):
     simulator_rate: Annotated[float, Field(gt=0)] = 50.0
     simulator_seed: int = 1
 
-    @field_validator("symbols", "exchanges", "replay_files", "dagster_keeps", mode="before")
+    @field_validator("symbols", "exchanges", "replay_files", "dagster_keeps", "api_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if not isinstance(value, str):

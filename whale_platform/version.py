@@ -2,6 +2,8 @@
 
 import subprocess
 import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
@@ -33,3 +35,23 @@ def _git(*words: str) -> str:
 def new_run_id(service: str) -> str:
     """Names one run of a service: `stream-20261121T101500Z-1a2b3c4d` (start in UTC, code version)."""
     return f"{service}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{code_version()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a run id says; `started` is None where it is not of this platform's form."""
+
+    id: str
+    service: str
+    started: datetime | None
+    code: str
+
+
+def run_of(run_id: str) -> Run:
+    """The inverse of `new_run_id`."""
+    service, _, rest = run_id.partition("-")
+    time_text, _, code = rest.partition("-")
+    try:
+        return Run(run_id, service, datetime.strptime(time_text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC), code)
+    except ValueError:
+        return Run(run_id, service, None, "")

@@ -51,12 +51,14 @@ def consumer(bootstrap: str, client_id: str, fetch_wait_ms: int) -> Consumer:
 class TopicReader:
     """Reads the given partitions from the given offsets. Not thread-safe."""
 
-    def __init__(self, bootstrap: str, client_id: str, fetch_wait_ms: int = 5) -> None:
+    def __init__(self, bootstrap: str, client_id: str, fetch_wait_ms: int = 5, timeout_s: float = TIMEOUT_S) -> None:
+        """timeout_s: how long a question to the broker may take; reading waits as long as `poll` says."""
+        self._timeout_s = timeout_s
         self._consumer = consumer(bootstrap, client_id, fetch_wait_ms)
 
     def bounds(self, topic: str, partition: int) -> tuple[int, int]:
         """(earliest offset, next offset to be written). Raises BrokerError where the broker is away."""
-        low, high = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=TIMEOUT_S)
+        low, high = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=self._timeout_s)
         return int(low), int(high)
 
     def place_at(self, topic: str, partition: int, timestamp_ms: int) -> int:
@@ -65,12 +67,12 @@ class TopicReader:
         Raises BrokerError where the broker is away.
         """
         asked = TopicPartition(topic, partition, timestamp_ms)
-        found = int(self._consumer.offsets_for_times([asked], timeout=TIMEOUT_S)[0].offset)
+        found = int(self._consumer.offsets_for_times([asked], timeout=self._timeout_s)[0].offset)
         return found if found >= 0 else self.bounds(topic, partition)[1]
 
     def partitions(self, topic: str) -> list[int]:
         """Partition numbers of `topic`. Raises BrokerError where the topic is missing or the broker away."""
-        meta = self._consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic]
+        meta = self._consumer.list_topics(topic, timeout=self._timeout_s).topics[topic]
         if meta.error is not None:
             raise KafkaException(meta.error)
         return sorted(meta.partitions)

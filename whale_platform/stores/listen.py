@@ -4,7 +4,7 @@ A listener holds one connection and sleeps until Postgres speaks. One that falls
 whose connection dies raises StoreAway and has to look at the tables again, since what was said meanwhile is gone.
 """
 
-import select
+import selectors
 
 from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT
 
@@ -27,7 +27,9 @@ class Listener:
         """What has been said, at the latest after `timeout_s`; empty if nothing. Raises StoreAway."""
         with translated():
             if not self._conn.notifies:
-                select.select([self._conn], [], [], timeout_s)
+                with selectors.DefaultSelector() as selector:  # select() itself ends at 1,024 open files
+                    selector.register(self._conn, selectors.EVENT_READ)
+                    selector.select(timeout_s)
                 self._conn.poll()
             said = [notice.payload for notice in self._conn.notifies]
             self._conn.notifies.clear()

@@ -1,20 +1,18 @@
-"""The newest state of every symbol and what the last hour and day added up to: what `/latest` is made of.
+"""The newest state of every symbol: with `spans.py`, what `/latest` is made of.
 
-Every statement reads as much with fifty days in the tables as with one: symbols are found by jumps along the key, the
-newest row is the first of its index, and a day is 23 rollups and two parts of hours. Where hours are not rolled up (no
-Dagster) their minutes are summed instead. Raises what `Pool.read` raises.
+Every statement reads as much with fifty days in the tables as with one: symbols are found by jumps along the key, and
+the newest row is the first of its index. Raises what `Pool.read` raises.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from whale_platform.stores.pool import Pool
 
 Symbol = tuple[str, str]  # exchange, symbol
 WindowKey = tuple[str, str, datetime]
-HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,27 +51,6 @@ class WhaleState:
     event_time: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Trades of a symbol from `since` on: the first price, base units, quote currency, how many."""
-
-    since: datetime
-    open: Decimal
-    volume: Decimal
-    notional: Decimal
-    trades: int
-
-    def __add__(self, other: "Span") -> "Span":
-        first = min(self, other, key=lambda span: span.since)
-        return Span(
-            first.since,
-            first.open,
-            self.volume + other.volume,
-            self.notional + other.notional,
-            self.trades + other.trades,
-        )
-
-
 _SYMBOLS = """
 WITH RECURSIVE found AS (
     (SELECT exchange, symbol FROM trade_windows ORDER BY exchange, symbol LIMIT 1)
@@ -101,17 +78,6 @@ WHERE w.window_start >= %(first)s AND w.window_start <= %(last)s
 _NEWEST_WHALE = """
 SELECT exchange, symbol, kind, trade_id, side, price, quantity, notional_usd, event_time
 FROM whale_alerts WHERE exchange = %s AND symbol = %s ORDER BY event_time DESC, trade_id DESC LIMIT 1
-"""
-
-_MINUTES = """
-SELECT exchange, symbol, min(window_start), (array_agg(open ORDER BY window_start))[1], sum(volume), sum(notional),
-    sum(trade_count)::bigint
-FROM trade_windows WHERE window_start >= %s AND window_start < %s GROUP BY 1, 2
-"""
-
-_HOURS = """
-SELECT exchange, symbol, hour, open, volume, notional, trade_count FROM hourly_rollups
-WHERE hour >= %s AND hour < %s
 """
 
 _THRESHOLDS = "SELECT exchange, symbol, threshold_usd FROM whale_thresholds"
@@ -150,56 +116,3 @@ def newest_whales(pool: Pool, wanted: Iterable[Symbol]) -> list[WhaleState]:
 def thresholds(pool: Pool) -> dict[Symbol, Decimal]:
     """US dollars by (exchange, symbol), `*` for any."""
     return {(str(exchange), str(symbol)): usd for exchange, symbol, usd in pool.rows(_THRESHOLDS)}
-
-
-def spans(pool: Pool, edge: datetime) -> tuple[dict[Symbol, Span], dict[Symbol, Span]]:
-    """(the 60 minutes, the 24 hours) that end with the minute that begins at `edge`, by symbol; whole minutes."""
-    end = edge + MINUTE
-    day = _minutes(pool, end - 24 * HOUR, _hour_from(end - 24 * HOUR))
-    first, last = _hour_from(end - 24 * HOUR), _hour_of(end)
-    made: set[datetime] = set()
-    for exchange, symbol, hour, *rest in pool.rows(_HOURS, (first, last)):
-        made.add(hour)
-        _add(day, (exchange, symbol), Span(hour, *rest))
-    for start, stop in _not_made(first, last, made):
-        _merge(day, _minutes(pool, start, stop))
-    _merge(day, _minutes(pool, last, end))
-    return _minutes(pool, end - HOUR, end), day
-
-
-def _minutes(pool: Pool, start: datetime, end: datetime) -> dict[Symbol, Span]:
-    if start >= end:
-        return {}
-    return {(exchange, symbol): Span(*rest) for exchange, symbol, *rest in pool.rows(_MINUTES, (start, end))}
-
-
-def _not_made(first: datetime, last: datetime, made: set[datetime]) -> list[tuple[datetime, datetime]]:
-    """Runs of hours without any rollup."""
-    out: list[tuple[datetime, datetime]] = []
-    hour = first
-    while hour < last:
-        if hour not in made:
-            if out and out[-1][1] == hour:
-                out[-1] = (out[-1][0], hour + HOUR)
-            else:
-                out.append((hour, hour + HOUR))
-        hour += HOUR
-    return out
-
-
-def _merge(into: dict[Symbol, Span], more: dict[Symbol, Span]) -> None:
-    for symbol, span in more.items():
-        _add(into, symbol, span)
-
-
-def _add(into: dict[Symbol, Span], symbol: Symbol, span: Span) -> None:
-    into[symbol] = into[symbol] + span if symbol in into else span
-
-
-def _hour_of(time: datetime) -> datetime:
-    return time.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-
-
-def _hour_from(time: datetime) -> datetime:
-    hour = _hour_of(time)
-    return hour if hour == time else hour + HOUR

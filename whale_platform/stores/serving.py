@@ -87,6 +87,20 @@ def page(
     pool: Pool, listing: Listing, conditions: Sequence[Condition], after: Sequence[object] | None, limit: int
 ) -> list[tuple[Any, ...]]:
     """Up to `limit` rows in `listing.columns`, newest first, that come after the key `after`."""
+    text, values = where(listing, conditions, after)
+    statement = sql.SQL("SELECT {} FROM {} {} ORDER BY {} LIMIT %s").format(
+        _listed(listing.columns),
+        sql.Identifier(listing.table),
+        text,
+        sql.SQL(", ").join(sql.SQL("{} DESC").format(sql.Identifier(name)) for name in listing.key),
+    )
+    return pool.rows(statement, (*values, limit))
+
+
+def where(
+    listing: Listing, conditions: Sequence[Condition], after: Sequence[object] | None = None
+) -> tuple[sql.Composable, tuple[object, ...]]:
+    """(the clause, empty where nothing is asked; its values)."""
     wanted = [_condition(listing, one) for one in conditions]
     values: list[object] = [one.value for one in conditions]
     if after is not None:
@@ -99,13 +113,9 @@ def page(
             )
         )
         values += [after[0], *after]
-    statement = sql.SQL("SELECT {} FROM {} {} ORDER BY {} LIMIT %s").format(
-        _listed(listing.columns),
-        sql.Identifier(listing.table),
-        sql.SQL("WHERE {}").format(sql.SQL(" AND ").join(wanted)) if wanted else sql.SQL(""),
-        sql.SQL(", ").join(sql.SQL("{} DESC").format(sql.Identifier(name)) for name in listing.key),
-    )
-    return pool.rows(statement, (*values, limit))
+    if not wanted:
+        return sql.SQL(""), ()
+    return sql.SQL("WHERE {}").format(sql.SQL(" AND ").join(wanted)), tuple(values)
 
 
 def _condition(listing: Listing, one: Condition) -> sql.Composed:

@@ -10,8 +10,6 @@ from whale_platform.broker.reader import OffsetExpired, TopicReader
 from whale_platform.domain.names import INGEST_GAPS, RAW_TRADES
 from whale_platform_tests.kafka_server import KafkaServer
 
-pytestmark = pytest.mark.server
-
 
 def read_all(kafka: KafkaServer, topic: str) -> list[tuple[bytes | None, bytes | None]]:
     reader = TopicReader(kafka.bootstrap, "test")

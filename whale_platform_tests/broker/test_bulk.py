@@ -12,7 +12,7 @@ T = 1_763_733_000_000
 
 
 def send(bootstrap: str, partition: int, *times: int) -> None:
-    producer = Producer({"bootstrap.servers": bootstrap})
+    producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True})  # in order, also when sent again
     for time in times:
         producer.produce(RAW_TRADES, str(time).encode(), partition=partition, timestamp=T + time)
     assert producer.flush(20) == 0
@@ -22,7 +22,6 @@ def read(bootstrap: str, span: bulk.Span, sent_by: int) -> list[tuple[bool, list
     return list(bulk.values(bootstrap, RAW_TRADES, span, T + sent_by))
 
 
-@pytest.mark.server
 def test_all_up_to_the_end_as_it_was(kafka: KafkaServer) -> None:
     send(kafka.bootstrap, 0, *range(25_000))
     send(kafka.bootstrap, 1, 500, 900)

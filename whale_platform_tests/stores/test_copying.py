@@ -17,7 +17,6 @@ def rows(path: Path) -> list[list[str]]:
         return list(csv.reader(file))
 
 
-@pytest.mark.server
 def test_the_tables_of_the_platform(database: str) -> None:
     found = copying.tables(database)
     assert {"trade_windows", "whale_alerts", "hourly_rollups"} <= set(found)
@@ -25,7 +24,6 @@ def test_the_tables_of_the_platform(database: str) -> None:
     assert found["hourly_rollups"].startswith("hours of trades")
 
 
-@pytest.mark.server
 def test_every_value_comes_as_it_is(database: str, tmp_path: Path) -> None:
     query(
         database,
@@ -57,7 +55,6 @@ def test_every_value_comes_as_it_is(database: str, tmp_path: Path) -> None:
     assert '"3",\\N,\\N,"\\N",\\N' in text
 
 
-@pytest.mark.server
 @pytest.mark.parametrize("number", ["100000000000000000000", "-1e20", "0.0000000000000000001", "NaN", "Infinity"])
 def test_a_number_that_would_be_rounded_is_an_error(database: str, tmp_path: Path, number: str) -> None:
     query(database, "CREATE TABLE wide (fine numeric, n numeric)")
@@ -66,7 +63,6 @@ def test_a_number_that_would_be_rounded_is_an_error(database: str, tmp_path: Pat
         copying.copy_table(database, "wide", tmp_path / "out.csv")
 
 
-@pytest.mark.server
 def test_only_tables_of_the_platform(database: str, tmp_path: Path) -> None:
     query(database, "CREATE VIEW seen AS SELECT 1; CREATE SCHEMA other; CREATE TABLE other.hidden (a int)")
     for name in ("seen", "hidden", "pg_authid", "nothing", "trade_windows; DROP TABLE trade_windows"):

@@ -14,7 +14,6 @@ from whale_platform_tests.postgres_server import PostgresServer, query, settings
 CLOSED = "postgresql://whale:s3cret@127.0.0.1:1/whale"
 
 
-@pytest.mark.server
 def test_a_second_run_changes_nothing(empty_database: str, tmp_path: Path) -> None:
     settings = settings_for(empty_database, tmp_path)
     first = migrate(settings)
@@ -23,14 +22,12 @@ def test_a_second_run_changes_nothing(empty_database: str, tmp_path: Path) -> No
     assert read_thresholds(empty_database) == [("*", "*", Decimal(50_000))]
 
 
-@pytest.mark.server
 def test_a_changed_threshold_outlives_the_next_run(database: str, tmp_path: Path) -> None:
     set_threshold(database, "*", "*", Decimal("7.50"))
     migrate(settings_for(database, tmp_path))
     assert read_thresholds(database) == [("*", "*", Decimal("7.5"))]
 
 
-@pytest.mark.server
 def test_two_at_once_take_turns(empty_database: str, tmp_path: Path) -> None:
     settings = settings_for(empty_database, tmp_path)
     with ThreadPoolExecutor(2) as pool:
@@ -39,7 +36,6 @@ def test_two_at_once_take_turns(empty_database: str, tmp_path: Path) -> None:
     assert said[1].startswith("schema none -> 0003")
 
 
-@pytest.mark.server
 def test_a_newer_schema_is_refused_and_left_alone(database: str, tmp_path: Path) -> None:
     query(database, "UPDATE whale_schema_version SET version_num = '9999'")
     with pytest.raises(SchemaNewer, match=r"schema 9999, this program knows up to 0003: update the program"):
@@ -47,7 +43,6 @@ def test_a_newer_schema_is_refused_and_left_alone(database: str, tmp_path: Path)
     assert query(database, "SELECT version_num FROM whale_schema_version") == [("9999",)]
 
 
-@pytest.mark.server
 def test_a_failed_upgrade_leaves_nothing_behind(empty_database: str, tmp_path: Path) -> None:
     query(empty_database, "CREATE TABLE stream_losses (in_the_way int)")
     with pytest.raises(SchemaMismatch, match="already exists"):
@@ -57,7 +52,6 @@ def test_a_failed_upgrade_leaves_nothing_behind(empty_database: str, tmp_path: P
     ]
 
 
-@pytest.mark.server
 def test_every_table_and_window_column_is_documented(database: str) -> None:
     silent = query(
         database,
@@ -72,7 +66,6 @@ def test_every_table_and_window_column_is_documented(database: str) -> None:
     assert silent == []
 
 
-@pytest.mark.server
 def test_the_command_ends_with_one_line(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

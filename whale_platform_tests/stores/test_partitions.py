@@ -1,7 +1,5 @@
 from datetime import date
 
-import pytest
-
 from whale_platform.stores.connection import session
 from whale_platform.stores.partitions import coming_days, ensure_days
 from whale_platform_tests.postgres_server import query
@@ -15,7 +13,6 @@ def test_a_week_ahead() -> None:
     assert days[-1] == date(2027, 1, 4)
 
 
-@pytest.mark.server
 def test_old_days_are_made_once(database: str) -> None:
     with session(database, "test") as conn, conn.cursor() as cursor:
         assert ensure_days(cursor, [*DAYS, DAYS[0]]) == DAYS
@@ -29,7 +26,6 @@ def test_old_days_are_made_once(database: str) -> None:
     ]
 
 
-@pytest.mark.server
 def test_a_long_reader_does_not_hold_it_up(database: str) -> None:
     with session(database, "reader") as reading, reading.cursor() as reader:
         reader.execute("SELECT count(*) FROM trade_windows")

@@ -11,8 +11,6 @@ from whale_platform.stores.sinkstore import Place, SinkStore
 from whale_platform.stores.thresholds import read_thresholds, set_threshold, suggest_thresholds, suggested
 from whale_platform_tests.stores.samples import START, WHALE, WINDOW, batch_of
 
-pytestmark = pytest.mark.server
-
 
 def test_empty_tables(database: str) -> None:
     assert readmodels.newest(database, 5) == ([], [])

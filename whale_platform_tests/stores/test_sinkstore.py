@@ -14,7 +14,6 @@ from whale_platform.stores.sinkstore import Loss, OffsetConflict, Place, SinkSto
 from whale_platform_tests.postgres_server import query
 from whale_platform_tests.stores.samples import START, WHALE, WINDOW, batch_of
 
-pytestmark = pytest.mark.server
 PART = (TRADE_WINDOWS, 0)
 
 

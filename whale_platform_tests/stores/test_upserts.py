@@ -13,7 +13,6 @@ from whale_platform.stores.partitions import ensure_days
 from whale_platform.stores.rows import DeadLetterRow, Origin, Reject, WindowRow
 from whale_platform_tests.stores.samples import GAP, START, WHALE, WINDOW
 
-pytestmark = pytest.mark.server
 EXACT = Context(prec=200)
 
 

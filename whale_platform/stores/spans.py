@@ -1,0 +1,100 @@
+"""What each symbol's last hour and day added up to.
+
+A day is 23 rollups and two parts of hours, so it costs the same with fifty days in the tables as with one; where hours
+are not rolled up (no Dagster) their minutes are summed instead. Raises what `Pool.read` raises.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from whale_platform.stores.newest import Symbol
+from whale_platform.stores.pool import Pool
+
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Trades of a symbol from `since` on: the first price, base units, quote currency, how many."""
+
+    since: datetime
+    open: Decimal
+    volume: Decimal
+    notional: Decimal
+    trades: int
+
+    def __add__(self, other: "Span") -> "Span":
+        first = min(self, other, key=lambda span: span.since)
+        return Span(
+            first.since,
+            first.open,
+            self.volume + other.volume,
+            self.notional + other.notional,
+            self.trades + other.trades,
+        )
+
+
+_MINUTES = """
+SELECT exchange, symbol, min(window_start), (array_agg(open ORDER BY window_start))[1], sum(volume), sum(notional),
+    sum(trade_count)::bigint
+FROM trade_windows WHERE window_start >= %s AND window_start < %s GROUP BY 1, 2
+"""
+
+_HOURS = """
+SELECT exchange, symbol, hour, open, volume, notional, trade_count FROM hourly_rollups
+WHERE hour >= %s AND hour < %s
+"""
+
+
+def spans(pool: Pool, edge: datetime) -> tuple[dict[Symbol, Span], dict[Symbol, Span]]:
+    """(the 60 minutes, the 24 hours) that end with the minute that begins at `edge`, by symbol; whole minutes."""
+    end = edge + MINUTE
+    day = _minutes(pool, end - 24 * HOUR, _hour_from(end - 24 * HOUR))
+    first, last = _hour_from(end - 24 * HOUR), _hour_of(end)
+    made: set[datetime] = set()
+    for exchange, symbol, hour, *rest in pool.rows(_HOURS, (first, last)):
+        made.add(hour)
+        _add(day, (exchange, symbol), Span(hour, *rest))
+    for start, stop in _not_made(first, last, made):
+        _merge(day, _minutes(pool, start, stop))
+    _merge(day, _minutes(pool, last, end))
+    return _minutes(pool, end - HOUR, end), day
+
+
+def _minutes(pool: Pool, start: datetime, end: datetime) -> dict[Symbol, Span]:
+    if start >= end:
+        return {}
+    return {(exchange, symbol): Span(*rest) for exchange, symbol, *rest in pool.rows(_MINUTES, (start, end))}
+
+
+def _not_made(first: datetime, last: datetime, made: set[datetime]) -> list[tuple[datetime, datetime]]:
+    """Runs of hours without any rollup."""
+    out: list[tuple[datetime, datetime]] = []
+    hour = first
+    while hour < last:
+        if hour not in made:
+            if out and out[-1][1] == hour:
+                out[-1] = (out[-1][0], hour + HOUR)
+            else:
+                out.append((hour, hour + HOUR))
+        hour += HOUR
+    return out
+
+
+def _merge(into: dict[Symbol, Span], more: dict[Symbol, Span]) -> None:
+    for symbol, span in more.items():
+        _add(into, symbol, span)
+
+
+def _add(into: dict[Symbol, Span], symbol: Symbol, span: Span) -> None:
+    into[symbol] = into[symbol] + span if symbol in into else span
+
+
+def _hour_of(time: datetime) -> datetime:
+    return time.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def _hour_from(time: datetime) -> datetime:
+    hour = _hour_of(time)
+    return hour if hour == time else hour + HOUR
