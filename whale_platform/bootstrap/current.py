@@ -1,4 +1,4 @@
-"""Is the set-up current? Asked at every `./whale`, so it imports little and reads four small files."""
+"""Is the set-up current? Asked at every `./whale`, so it imports little and reads six small files."""
 
 import hashlib
 import json
@@ -21,18 +21,24 @@ def environment_current(places: Places, kind: Kind) -> bool:
     )
 
 
-def tools_current(places: Places) -> bool:
-    """Whether Java and the jars were set up for today's list."""
+def tools_current(places: Places, kind: Kind) -> bool:
+    """Whether Java and the jars were set up for today's list, and the browser's files of `kind` for today's lock."""
+    web = _read(places.web_stamp)
     try:
-        return places.jar_stamp.read_text() == digest(places.jar_list)
+        jars = places.jar_stamp.read_text() == digest(places.jar_list)
+        return jars and web.get("kind") in (kind, "dev") and web.get("lock") == digest(places.web_lock)
     except OSError:
         return False
 
 
 def read_stamp(places: Places) -> dict[str, str]:
     """The environment's stamp; empty where there is none that can be read."""
+    return _read(places.stamp)
+
+
+def _read(path: Path) -> dict[str, str]:
     try:
-        stamp = json.loads(places.stamp.read_text())
+        stamp = json.loads(path.read_text())
     except (OSError, ValueError):
         return {}
     return stamp if isinstance(stamp, dict) else {}

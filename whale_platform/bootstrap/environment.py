@@ -20,7 +20,7 @@ from whale_platform.bootstrap import tool
 from whale_platform.bootstrap.current import Kind, digest, environment_current, read_stamp, tools_current
 from whale_platform.bootstrap.places import Places, SetupFailed
 
-NEEDED_BYTES = 3_000_000_000  # measured: environment 1.0 GB, uv's cache 1.9 GB beside it, jars 0.06 GB
+NEEDED_BYTES = 3_200_000_000  # measured: environment 1.4 GB, uv's cache 1.5 GB beside it, jars and uv 0.1 GB
 
 
 def run(places: Places, kind: Kind) -> int:
@@ -57,8 +57,8 @@ def _set_up(places: Places, kind: Kind) -> None:
             if not places.venv.exists():  # going on with a half-made one needs less, by an amount nobody knows
                 _check_disk(places)
             _make_environment(places, find_uv(places), kind)
-        if not tools_current(places):
-            setup = [str(places.python), "-P", "-m", "whale_platform.embedded.setup"]
+        if not tools_current(places, kind):
+            setup = [str(places.python), "-P", "-m", "whale_platform.embedded.setup", kind]
             done = subprocess.run(setup, cwd=places.root, env={**os.environ, "WHALE_TOOLS": str(places.tools)})
             if done.returncode:  # it has said why
                 sys.exit(done.returncode)
@@ -85,6 +85,8 @@ def find_uv(places: Places) -> Path:
 def _make_environment(places: Places, uv: Path, kind: Kind) -> None:
     stamp = read_stamp(places)
     kind = "dev" if "dev" in (kind, stamp.get("kind")) else "run"
+    if places.venv.is_symlink() and stamp.get("root") != str(places.root):
+        raise SetupFailed(".venv is a link to another checkout's environment: remove the link and run ./whale again")
     places.stamp.unlink(missing_ok=True)
     if stamp.get("root") != str(places.root) or not places.python.exists():
         shutil.rmtree(places.venv, ignore_errors=True)

@@ -15,7 +15,7 @@ def main(argv: list[str]) -> int:
     places = Places.of(ROOT)
     testing = argv[:1] == ["test"]
     kind: current.Kind = "dev" if testing else "run"
-    if not (current.environment_current(places, kind) and current.tools_current(places)):
+    if not (current.environment_current(places, kind) and current.tools_current(places, kind)):
         from whale_platform.bootstrap import environment  # only here: a current set-up shall not pay for it
 
         if code := environment.run(places, kind):

@@ -9,7 +9,7 @@ class SetupFailed(Exception):
 
 
 class Places:
-    """A checkout's folders and files; `root` is absolute, `tools` holds jars, the Java shim and the log."""
+    """A checkout's folders and files; `root` is absolute, `tools` holds what no wheel brings, and the log."""
 
     def __init__(self, root: Path, tools: Path) -> None:
         self.root = root
@@ -49,6 +49,16 @@ class Places:
     def jar_list(self) -> Path:
         """The list whose hash stands in the jar stamp."""
         return self.root / "whale_platform" / "embedded" / "jars.toml"
+
+    @property
+    def web_stamp(self) -> Path:
+        """Written by embedded.web when the browser's files are there; it lies among them, so it goes with them."""
+        return self.tools / "web" / "node_modules" / ".whale.json"
+
+    @property
+    def web_lock(self) -> Path:
+        """The lock whose hash stands in the web stamp."""
+        return self.root / "package-lock.json"
 
     @property
     def log(self) -> Path:

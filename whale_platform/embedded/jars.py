@@ -4,15 +4,13 @@ Killed at any moment it goes on where it stopped: a jar stands under its name on
 paths are made from the list, never from what lies in the folder.
 """
 
-import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,6 +18,7 @@ from typing import Literal
 
 from whale_platform.embedded import java, truststore
 from whale_platform.embedded.errors import EmbeddedError
+from whale_platform.embedded.locking import locked
 
 Section = Literal["spark", "broker"]
 LIST = Path(__file__).with_name("jars.toml")
@@ -81,7 +80,7 @@ def ensure(tools: Path, report: Callable[[str], None]) -> None:
 
     Raises EmbeddedError: a jar can't be fetched, or is not what the list says.
     """
-    with _locked(tools):
+    with locked(tools / "jars"):
         missing = [jar for jar in read_list() if sha256(jar.path(tools)) != jar.sha256]
         if not missing:
             return
@@ -162,11 +161,3 @@ def _present(tools: Path, section: Section) -> list[Path]:
     if absent := [path.name for path in paths if not path.is_file()]:
         raise EmbeddedError(f"{len(absent)} jars are missing from {tools / 'jars'} ({absent[0]} …): run ./whale again")
     return paths
-
-
-@contextmanager
-def _locked(tools: Path) -> Iterator[None]:
-    (tools / "jars").mkdir(parents=True, exist_ok=True)
-    with (tools / "jars" / "lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

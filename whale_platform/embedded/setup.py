@@ -1,18 +1,19 @@
-"""`python -m whale_platform.embedded.setup`: the part of the set-up that needs the environment: Java and the jars.
+"""`python -m whale_platform.embedded.setup [dev]`: the part of the set-up that needs the environment.
 
-Run by `./whale`. The stamp is written last, so a set-up that was killed is gone through again.
+Java, the jars and the browser's files; with `dev`, also those that only tests load. Run by `./whale`. Each stamp is
+written last, so a set-up that was killed is gone through again.
 """
 
 import errno
 import sys
 
-from whale_platform.embedded import jars, java
+from whale_platform.embedded import jars, java, web
 from whale_platform.embedded.errors import EmbeddedError
 from whale_platform.settings import Settings
 
 
-def main() -> int:
-    """0 when Java and every jar are there; 1 with one line on stderr otherwise."""
+def main(argv: list[str]) -> int:
+    """0 when all of it is there; 1 with one line on stderr otherwise."""
     tools = Settings().tools
     try:
         tools.mkdir(parents=True, exist_ok=True)
@@ -22,6 +23,7 @@ def main() -> int:
         stamp = tools / "jars" / "stamp"
         stamp.with_suffix(".new").write_text(jars.sha256(jars.LIST) or "")
         stamp.with_suffix(".new").replace(stamp)
+        web.ensure(tools, "dev" if argv == ["dev"] else "run", _report)
     except EmbeddedError as error:
         print(f"whale: {error}", file=sys.stderr)
         return 1
@@ -38,4 +40,4 @@ def _report(line: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -28,10 +28,17 @@ pip)
 esac
 """
 SETUP = """
-import hashlib, os, pathlib
-tools = pathlib.Path(os.environ["WHALE_TOOLS"]) / "jars"
-tools.mkdir(parents=True, exist_ok=True)
-(tools / "stamp").write_text(hashlib.sha256(pathlib.Path(__file__).with_name("jars.toml").read_bytes()).hexdigest())
+import hashlib, json, os, pathlib, sys
+def digest(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+here, tools = pathlib.Path(__file__), pathlib.Path(os.environ["WHALE_TOOLS"])
+for folder in ("jars", "web/node_modules"):
+    (tools / folder).mkdir(parents=True, exist_ok=True)
+(tools / "jars/stamp").write_text(digest(here.with_name("jars.toml")))
+stamp = {"kind": sys.argv[1], "lock": digest(here.parents[2] / "package-lock.json")}
+(tools / "web/node_modules/.whale.json").write_text(json.dumps(stamp))
+with open(tools / "asked", "a") as asked:
+    asked.write(sys.argv[1] + "\\n")
 """
 
 
@@ -50,7 +57,7 @@ class Checkout:
         shutil.copy(ROOT / "whale_platform" / "__init__.py", package)
         for folder in ("bootstrap", "supervision"):
             shutil.copytree(ROOT / "whale_platform" / folder, package / folder)
-        for name in ("requirements.lock", "requirements-dev.lock", "requirements-build.lock"):
+        for name in ("requirements.lock", "requirements-dev.lock", "requirements-build.lock", "package-lock.json"):
             (root / name).write_text("nothing==1\n")
         (package / "embedded" / "setup.py").write_text(SETUP)
         (package / "embedded" / "jars.toml").write_text("[spark]\n")
@@ -72,6 +79,10 @@ class Checkout:
         """Run `./whale ARGS`."""
         command = [sys.executable, str(self.root / "whale"), *args]
         return subprocess.run(command, env=self.environment(**environment), capture_output=True, text=True)
+
+    def set_up(self) -> list[str]:
+        """The kinds for which the tools were set up, since the beginning."""
+        return (self.root / ".whale" / "tools" / "asked").read_text().split()
 
     def calls(self) -> list[str]:
         """What uv was asked since the last time, without its version."""

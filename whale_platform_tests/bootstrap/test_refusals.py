@@ -60,7 +60,7 @@ def places(tmp_path: Path) -> Places:
 def test_too_small_a_disk(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**11, 10**11 - 10**9, 10**9))
-    with pytest.raises(SetupFailed, match=r"needs 3\.0 GB of disk, .* has 1\.0 GB free"):
+    with pytest.raises(SetupFailed, match=r"needs 3\.2 GB of disk, .* has 1\.0 GB free"):
         environment.ensure(places, "run")
     assert not places.venv.exists()
 

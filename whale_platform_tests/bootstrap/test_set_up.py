@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,6 +28,16 @@ def test_a_current_set_up_is_skipped_in_silence(checkout: Checkout) -> None:
     assert checkout.calls() == []
 
 
+def test_another_checkout_s_environment_is_left_alone(checkout: Checkout) -> None:
+    other = checkout.root / "other"
+    other.mkdir()
+    (other / "whale.json").write_text('{"kind": "dev", "root": "/elsewhere", "lock": "x"}')
+    (checkout.root / ".venv").symlink_to(other)
+    done = checkout.whale("up")
+    assert done.returncode == 1 and "remove the link" in done.stderr
+    assert (other / "whale.json").exists() and "venv" not in checkout.calls()
+
+
 def test_no_arguments_ask_for_help(checkout: Checkout) -> None:
     assert checkout.whale().stdout == "cli ['--help']\n"
 
@@ -43,6 +54,30 @@ def test_a_new_lock_or_jar_list_is_followed_in_place(checkout: Checkout) -> None
     assert checkout.whale("up").returncode == 0
     assert stamp.read_text() != before
     assert checkout.calls() == []
+
+
+def test_browser_files_are_followed_by_their_lock_and_missed_when_gone(checkout: Checkout) -> None:
+    checkout.whale("up")
+    checkout.whale("up")
+    assert checkout.set_up() == ["run"]
+    (checkout.root / "package-lock.json").write_text("{}")
+    checkout.whale("up")
+    checkout.whale("up")
+    assert checkout.set_up() == ["run"] * 2
+    modules = checkout.root / ".whale" / "tools" / "web" / "node_modules"
+    shutil.rmtree(modules)
+    checkout.whale("up")
+    assert checkout.set_up() == ["run"] * 3
+    for broken in ("", "[]", "{}"):
+        (modules / ".whale.json").write_text(broken)
+        assert checkout.whale("up").returncode == 0
+    assert checkout.set_up() == ["run"] * 6
+
+
+def test_tests_ask_for_browser_files_of_their_own_and_up_leaves_them(checkout: Checkout) -> None:
+    for command in ("up", "test", "up", "test"):
+        checkout.whale(command)
+    assert checkout.set_up() == ["run", "dev"]
 
 
 def test_up_leaves_an_environment_for_tests_as_it_is(checkout: Checkout) -> None:

@@ -1,6 +1,7 @@
 """Fixtures of the embedded room: a home of its own on random ports, and servers that are ended by their pid."""
 
 import os
+import re
 import socket
 import subprocess
 import time
@@ -9,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from whale_platform.embedded import jars
+from whale_platform.embedded import jars, web
+from whale_platform.embedded.errors import EmbeddedError
 from whale_platform.settings import Settings
 
 START_S = 60.0
@@ -47,6 +49,24 @@ def tools() -> Path:
     folder = Settings().tools
     jars.ensure(folder, print)
     return folder
+
+
+@pytest.fixture(scope="session")
+def browser_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Tools with the browser's files of the lock, fetched by the real npm; skipped where it has no network."""
+    folder = tmp_path_factory.mktemp("tools")
+    fetch_or_skip(folder, "run")
+    return folder
+
+
+def fetch_or_skip(folder: Path, kind: web.Kind) -> None:
+    """The real web.ensure."""
+    try:
+        web.ensure(folder, kind, print)
+    except EmbeddedError as error:
+        if re.search("ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH", str(error)):
+            pytest.skip(f"npm's registry can't be reached here: {error}")
+        raise
 
 
 @pytest.fixture
