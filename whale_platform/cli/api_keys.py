@@ -1,37 +1,42 @@
 """`whale api-key`: the keys of a home, in the operator's words. Needs nothing to be running."""
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import typer
+
 from whale_platform import homes
 from whale_platform.api import keys
-from whale_platform.api.keys import KeyFileError
+from whale_platform.cli.app import HomeOption
 from whale_platform.cli.errors import UserError
+from whale_platform.cli.explained import explained
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Who may ask the API.")
 
 
-def add(option: Path | None, name: str) -> str:
-    """Make a key; returns it. Raises UserError."""
-    try:
-        return keys.add(_folder(option), name)
-    except KeyFileError as error:
-        raise UserError(str(error)) from None
+@app.command()
+def add(name: str, home: HomeOption = None) -> None:
+    """Make a key and print it, this once; the API asks for keys as soon as there is one."""
+    with explained():
+        print(keys.add(_folder(home), name))
 
 
-def listed(option: Path | None) -> list[tuple[str, str]]:
-    """(name, when it was made in UTC). Raises UserError."""
-    try:
-        found = keys.read(_folder(option))
-    except KeyFileError as error:
-        raise UserError(str(error)) from None
-    return [(key.name, f"{datetime.fromtimestamp(key.created, UTC):%Y-%m-%d %H:%M:%S}") for key in found]
+@app.command("list")
+def listed(home: HomeOption = None) -> None:
+    """Every key's name and when it was made."""
+    with explained():
+        found = keys.read(_folder(home))
+    for key in found:
+        print(f"{key.name:<40} {datetime.fromtimestamp(key.created, UTC):%Y-%m-%d %H:%M:%S}")
 
 
-def remove(option: Path | None, name: str) -> None:
-    """Forget a key. Raises UserError."""
-    try:
-        keys.remove(_folder(option), name)
-    except KeyFileError as error:
-        raise UserError(str(error)) from None
+@app.command()
+def remove(name: str, home: HomeOption = None) -> None:
+    """Refuse a key from now on."""
+    with explained():
+        keys.remove(_folder(home), name)
+    print(f"whale: {name} is refused from now on", file=sys.stderr)
 
 
 def _folder(option: Path | None) -> Path:

@@ -3,7 +3,6 @@
 import importlib.util
 import os
 import sys
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +16,8 @@ from whale_platform.homes import HomeError
 
 # Names of sub-commands and where their typer apps are; heavy ones are imported only when called.
 LATER = {
+    "threshold": "whale_platform.cli.thresholds",
+    "api-key": "whale_platform.cli.api_keys",
     "bench": "whale_platform.bench.app",
     "checkpoint": "whale_platform.cli.checkpoint",
     "query": "whale_platform.cli.query",
@@ -56,10 +57,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Every large crypto trade seen within milliseconds, none lost, every number traceable.",
 )
-threshold = typer.Typer(no_args_is_help=True, help="What counts as a whale, in US dollars; taken up while running.")
-app.add_typer(threshold, name="threshold")
-api_key = typer.Typer(no_args_is_help=True, help="Who may ask the API.")
-app.add_typer(api_key, name="api-key")
 
 
 @app.command()
@@ -181,61 +178,6 @@ def dagster(context: typer.Context) -> None:
     except (StoreAway, SchemaMismatch, BadDsn, OSError) as error:
         raise UserError(f"Dagster's storage can't be used: {error}; is the platform up? See `whale status`") from None
     embedded.become(settings, [sys.executable, "-W", "ignore", "-m", "dagster", *context.args])
-
-
-@threshold.command("list")
-def threshold_list(home: HomeOption = None) -> None:
-    """Every threshold; the most specific one counts, `*` means any."""
-    from whale_platform.cli import thresholds
-    from whale_platform.cli.context import current_home, settings_of
-
-    for exchange, symbol, usd, origin in thresholds.listed(settings_of(current_home(home))):
-        print(f"{exchange:<14} {symbol:<14} {usd:>18,f}  {origin}".rstrip())
-
-
-@threshold.command("set")
-def threshold_set(
-    symbol: str,
-    usd: str,
-    exchange: Annotated[str, typer.Option(help="One exchange's name; any by default.")] = "*",
-    home: HomeOption = None,
-) -> None:
-    """Set the threshold of SYMBOL (`*` for all) to USD."""
-    from whale_platform.cli import thresholds
-    from whale_platform.cli.context import current_home, settings_of
-
-    try:
-        amount = Decimal(usd)
-    except InvalidOperation:
-        raise UserError(f"{usd!a} is not an amount: write 100000 or 99999.50") from None
-    for place in thresholds.change(settings_of(current_home(home)), exchange, symbol, amount):
-        print(f"whale: {place[0]} {place[1]} counts from {amount:,f} USD on", file=sys.stderr)
-
-
-@api_key.command("add")
-def api_key_add(name: str, home: HomeOption = None) -> None:
-    """Make a key and print it, this once; the API asks for keys as soon as there is one."""
-    from whale_platform.cli import api_keys
-
-    print(api_keys.add(home, name))
-
-
-@api_key.command("list")
-def api_key_list(home: HomeOption = None) -> None:
-    """Every key's name and when it was made."""
-    from whale_platform.cli import api_keys
-
-    for name, made in api_keys.listed(home):
-        print(f"{name:<40} {made}")
-
-
-@api_key.command("remove")
-def api_key_remove(name: str, home: HomeOption = None) -> None:
-    """Refuse a key from now on."""
-    from whale_platform.cli import api_keys
-
-    api_keys.remove(home, name)
-    print(f"whale: {name} is refused from now on", file=sys.stderr)
 
 
 def main() -> None:

@@ -4,8 +4,6 @@ Exit code: 0 nothing is wrong, 1 something is missing, doubled or unexplained, 2
 """
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -14,17 +12,14 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from whale_platform.broker.reader import OffsetExpired
-from whale_platform.broker.topics import BrokerError
 from whale_platform.cli.app import HomeOption
 from whale_platform.cli.context import current_home, settings_of
 from whale_platform.cli.errors import UserError
+from whale_platform.cli.explained import explained
 from whale_platform.cli.times import moment
-from whale_platform.lake.errors import LakeError
 from whale_platform.reports import audit_tables, gather
 from whale_platform.reports.audit import Audit
 from whale_platform.settings import Settings
-from whale_platform.stores.connection import BadDsn, SchemaMismatch, StoreAway
 
 app = typer.Typer(add_completion=False, help="Reconcile Kafka, Postgres and the lake by symbol and hour.")
 DAY = timedelta(days=1)
@@ -45,7 +40,7 @@ def audit(
     nothing is wrong (the exchange's own gaps are not), 1 something is, 2 a place can't be asked.
     """
     settings, now = settings_of(current_home(home)), datetime.now(UTC)
-    with _explained(settings):
+    with explained():
         first, last = _range(settings, start, end, now)
         found = _counted(settings, first, last, now)
     if as_json:
@@ -96,6 +91,8 @@ def _show(found: Audit) -> None:
         console.print(note, markup=False)
     sums = audit_tables.totals(found.lines)
     verdict = "nothing is wrong" if found.passed else "something is wrong"
+    if not found.lines:
+        verdict = "so nothing was compared"
     console.print(
         f"{found.start:%Y-%m-%d %H:%M} to {found.end:%Y-%m-%d %H:%M} UTC: {sums.trades:,} trades, {verdict}",
         markup=False,
@@ -110,17 +107,3 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> Table:
     for row in rows:
         made.add_row(*row)
     return made
-
-
-@contextmanager
-def _explained(settings: Settings) -> Iterator[None]:
-    try:
-        yield
-    except (BrokerError, OffsetExpired) as error:
-        raise UserError(
-            f"Kafka at {settings.bootstrap} can't be read ({error}): see `whale status`, start it with `whale up`"
-        ) from None
-    except (StoreAway, OSError) as error:
-        raise UserError(f"Postgres can't be asked ({error}): see `whale status`, start it with `whale up`") from None
-    except (SchemaMismatch, BadDsn, LakeError) as error:
-        raise UserError(str(error)) from None

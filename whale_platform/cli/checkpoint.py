@@ -13,7 +13,7 @@ from whale_platform.cli.errors import UserError
 from whale_platform.stream import checkpoints
 from whale_platform.supervision.lease import LeaseRefused
 
-app = typer.Typer(no_args_is_help=True, help="The stream's checkpoints: list, archive, reset.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="The stream's checkpoints: list, archive, reset.")
 Query = Annotated[str, typer.Argument(metavar="windows|whales|all")]
 
 

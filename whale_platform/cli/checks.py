@@ -98,11 +98,11 @@ def memory() -> Finding:
             "bad",
             "memory",
             found,
-            "end some programs: all of it takes about 2 GB together (1.1 with WHALE_DAGSTER=false)",
+            "end some programs: all of it takes about 2.1 GB together (1.4 with WHALE_DAGSTER=false)",
         )
     if free < MEMORY_WANTED:
         return Finding(
-            "warn", "memory", found, "about 2 GB are used together (1.1 with WHALE_DAGSTER=false): it may swap"
+            "warn", "memory", found, "about 2.1 GB are used together (1.4 with WHALE_DAGSTER=false): it may swap"
         )
     return Finding("ok", "memory", found)
 

@@ -1,21 +1,17 @@
 """`whale lake`: what it holds, its versions, and an hour made anew; upkeep by itself is Dagster's."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from whale_platform.broker.topics import BrokerError
 from whale_platform.cli.app import HomeOption
 from whale_platform.cli.context import current_home, settings_of
-from whale_platform.cli.errors import UserError
+from whale_platform.cli.explained import explained
 from whale_platform.cli.times import moment
 from whale_platform.lake import keeping, rewrite
-from whale_platform.lake.errors import LakeError
 from whale_platform.lake.rewrite import Rewritten
 from whale_platform.stream import restore as restoring
 from whale_platform.version import new_run_id
@@ -23,7 +19,11 @@ from whale_platform.version import new_run_id
 if TYPE_CHECKING:
     from whale_platform.settings import Settings
 
-app = typer.Typer(no_args_is_help=True, help="The lake of trades: what it holds, its versions, an hour made anew.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="The lake of trades: what it holds, its versions, an hour made anew.",
+)
 HourArgument = Annotated[str, typer.Argument(metavar="HOUR", help="Like 2026-11-21T13:00, UTC.")]
 
 
@@ -77,17 +77,6 @@ def restore(
         )
     print(file=sys.stderr)
     _tell(done)
-
-
-@contextmanager
-def explained() -> Iterator[None]:
-    """The lake's and the broker's errors as the operator's."""
-    try:
-        yield
-    except (LakeError, ValueError) as error:
-        raise UserError(str(error)) from None
-    except BrokerError as error:
-        raise UserError(f"Kafka can't be asked ({error}): see `whale status`, start it with `whale up`") from None
 
 
 def _tell(done: Rewritten | None) -> None:

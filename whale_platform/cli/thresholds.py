@@ -1,42 +1,73 @@
 """`whale threshold`: the table in Postgres, with its errors in the operator's words."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from decimal import Decimal
-from typing import TYPE_CHECKING
+import sys
+from contextlib import closing
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Annotated
 
+import typer
+
+from whale_platform.cli.app import HomeOption
+from whale_platform.cli.context import current_home, settings_of
 from whale_platform.cli.errors import UserError
+from whale_platform.cli.explained import explained
 from whale_platform.exchanges import registry
-from whale_platform.stores import connection, thresholds
+from whale_platform.stores import newest, thresholds
+from whale_platform.stores.pool import Pool
 from whale_platform.stores.thresholds import ANY
 
 if TYPE_CHECKING:
     from whale_platform.settings import Settings
 
-
-def listed(settings: "Settings") -> list[tuple[str, str, Decimal, str]]:
-    """(exchange, symbol, US dollars, who said so). Raises UserError where the database is away."""
-    with _explained():
-        ours = thresholds.suggested(settings.dsn())
-        rows = thresholds.read_thresholds(settings.dsn())
-    return [(*row, "suggested" if row[:2] in ours else "") for row in rows]
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="What counts as a whale, in US dollars; taken up while running."
+)
 
 
-def change(settings: "Settings", exchange: str, symbol: str, usd: Decimal) -> list[tuple[str, str]]:
-    """Insert or change; returns the (exchange, symbol) that were set: `BTC` is one on every exchange.
+@app.command("list")
+def listed(home: HomeOption = None) -> None:
+    """Every threshold; the most specific one counts, `*` means any."""
+    settings = settings_of(current_home(home))
+    with explained():
+        dsn = settings.dsn()
+        ours = thresholds.suggested(dsn)
+        rows = thresholds.read_thresholds(dsn)
+    for exchange, symbol, usd in rows:
+        origin = "suggested" if (exchange, symbol) in ours else ""
+        print(f"{exchange:<14} {symbol:<14} {usd:>18,f}  {origin}".rstrip())
 
-    Raises UserError for an amount or name that can't be one, or where the database is away.
-    """
-    if not usd.is_finite() or usd <= 0:
-        raise UserError(f"{usd} can't be a threshold: it must be more than 0")
+
+@app.command("set")
+def change(
+    symbol: str,
+    usd: str,
+    exchange: Annotated[str, typer.Option(help="One exchange's name; any by default.")] = ANY,
+    home: HomeOption = None,
+) -> None:
+    """Set the threshold of SYMBOL (`*` for all) to USD."""
+    amount, settings = _amount(usd), settings_of(current_home(home))
     places = [(exchange, ANY)] if symbol == ANY else _spelled(settings, exchange, symbol)
-    with _explained():
+    with explained(), closing(Pool(settings.dsn, "whale-thresholds", 1)) as pool:
+        traded = newest.symbols(pool)
         for place in places:
-            thresholds.set_threshold(settings.dsn(), *place, usd)
-    return places
+            thresholds.set_threshold(settings.dsn(), *place, amount)
+    for place in places:
+        waits = "" if place[1] == ANY or place in traded else "; no trade of it has come yet"
+        print(f"whale: {place[0]} {place[1]} counts from {amount:,f} USD on{waits}", file=sys.stderr)
+
+
+def _amount(text: str) -> Decimal:
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        raise UserError(f"{text!a} is not an amount: write 100000 or 99999.50") from None
+    if not amount.is_finite() or amount <= 0:
+        raise UserError(f"{amount} can't be a threshold: it must be more than 0")
+    return amount
 
 
 def _spelled(settings: "Settings", exchange: str, symbol: str) -> list[tuple[str, str]]:
+    """(exchange, symbol) for each exchange that has it: `BTC` is one on every exchange."""
     try:
         adapters = [one for one in registry.adapters(settings) if exchange in (ANY, one.name)]
         if not adapters:
@@ -47,13 +78,3 @@ def _spelled(settings: "Settings", exchange: str, symbol: str) -> list[tuple[str
     except ValueError as error:
         raise UserError(str(error)) from None
     return [(name, spelled) for name, symbols in found.items() for spelled in symbols]
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    try:
-        yield
-    except (connection.StoreAway, OSError) as error:
-        raise UserError(f"Postgres can't be asked ({error}): see `whale status`, start it with `whale up`") from None
-    except (connection.SchemaMismatch, connection.BadDsn, connection.RowRefused) as error:
-        raise UserError(str(error)) from None

@@ -53,7 +53,6 @@ def test_a_dump_is_imported_once_and_names_what_comes_next(home: Path, run: Run,
     assert run("import", "kraken", str(path))[0] == 2
 
 
-@pytest.mark.server
 def test_what_the_lake_lacks_is_restored_from_kafka(place: Place, run: Run) -> None:
     place.fill()
     place.without(1030, 1031)

@@ -77,7 +77,6 @@ def test_many_rows_are_cut_for_eyes_only(home: Path, run: Run) -> None:
     assert len(run("query", "FROM range(1500)", "--format", "json", "--limit", "7")[1].splitlines()) == 7
 
 
-@pytest.mark.server
 def test_lake_and_postgres_side_by_side(home: Path, run: Run, database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WHALE_POSTGRES_DSN", database)
     lay(lake(home), [trade(0, price="61837.63"), trade(1, price="61837.63")])

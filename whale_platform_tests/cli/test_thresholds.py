@@ -1,0 +1,46 @@
+"""`whale threshold` on a real database."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from whale_platform.cli.app import app
+from whale_platform.homes import open_home
+from whale_platform.stores.thresholds import read_thresholds
+from whale_platform_tests.api.samples import window
+from whale_platform_tests.postgres_server import database, empty_database, postgres_server
+from whale_platform_tests.stores.test_assets import store
+
+__all__ = ["database", "empty_database", "postgres_server"]
+
+
+def test_what_is_set_is_told_and_a_symbol_without_trades_is_said(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WHALE_POSTGRES_DSN", database)
+    open_home(tmp_path, "live")
+    store(database, [window(datetime.now(UTC).replace(second=0, microsecond=0), exchange="binance", symbol="BTCUSDT")])
+
+    def threshold(*words: str) -> Result:
+        done = CliRunner().invoke(app, ["threshold", *words, "--home", str(tmp_path)])
+        assert done.exit_code == 0, done.output
+        return done
+
+    assert threshold("set", "BTC", "99999.50").stderr.splitlines() == [
+        "whale: binance BTCUSDT counts from 99,999.50 USD on",
+        "whale: coinbase BTC-USD counts from 99,999.50 USD on; no trade of it has come yet",
+    ]
+    assert threshold("set", "*", "7").stderr == "whale: * * counts from 7 USD on\n"
+    assert read_thresholds(database) == [
+        ("*", "*", Decimal(7)),
+        ("binance", "BTCUSDT", Decimal("99999.5")),
+        ("coinbase", "BTC-USD", Decimal("99999.5")),
+    ]
+    assert [line.split()[:3] for line in threshold("list").stdout.splitlines()] == [
+        ["*", "*", "7"],
+        ["binance", "BTCUSDT", "99,999.5"],
+        ["coinbase", "BTC-USD", "99,999.5"],
+    ]
