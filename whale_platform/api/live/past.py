@@ -1,0 +1,84 @@
+"""Whales that the log no longer has: from Kafka by offset, from Postgres by time; two readers at once at most.
+
+Each question is one short run in a thread with a deadline; an answer that does not come is PastAway, and the follower
+asks again.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from whale_platform.api.live.follow import Expired, PastAway
+from whale_platform.api.live.whalelog import Found, Whale
+from whale_platform.api.live.wire import whale_of
+from whale_platform.broker.reader import OffsetExpired, Record, TopicReader
+from whale_platform.broker.topics import BrokerError, alive
+from whale_platform.domain.names import WHALE_ALERTS
+from whale_platform.sink import parse
+from whale_platform.stores.connection import BadDsn, SchemaMismatch, StoreAway
+from whale_platform.stores.whale_feed import detected_since
+
+AT_ONCE = 2
+DEADLINE_S = 5.0
+
+
+def found(record: Record) -> Found:
+    """A message of `whale_alerts`."""
+    try:
+        whale = whale_of(parse.whale(record.value, record.timestamp_ms))
+    except parse.Unreadable:
+        return Found(record.partition, record.offset, None)
+    return Found(record.partition, record.offset, whale)
+
+
+class StoredPast:
+    """`dsn` gives the connection string, or is None where there are no tables to ask."""
+
+    def __init__(self, bootstrap: str, dsn: Callable[[], str] | None) -> None:
+        self._bootstrap, self._dsn = bootstrap, dsn
+        self._turns = asyncio.Semaphore(AT_ONCE)
+
+    async def kafka(self, partition: int, start: int, end: int, most: int) -> list[Found]:
+        """See `follow.Past`."""
+        async with self._turns:
+            return await asyncio.to_thread(self._kafka, partition, start, end, most)
+
+    async def tables(self, since_ms: int, most: int) -> list[Whale] | None:
+        """See `follow.Past`."""
+        if self._dsn is None:
+            return None
+        async with self._turns:
+            return await asyncio.to_thread(self._tables, self._dsn, since_ms, most)
+
+    def _kafka(self, partition: int, start: int, end: int, most: int) -> list[Found]:
+        if not alive(self._bootstrap, 2.0):
+            raise PastAway("Kafka does not answer")
+        reader = TopicReader(self._bootstrap, "whale-live-past", fetch_wait_ms=100)
+        deadline = time.monotonic() + DEADLINE_S
+        try:
+            low, _ = reader.bounds(WHALE_ALERTS, partition)
+            if start < low:
+                raise Expired(low)
+            reader.assign({(WHALE_ALERTS, partition): start})
+            out: list[Found] = []
+            while start < end and len(out) < most:
+                records = reader.poll(most, 0.2)
+                if not records and time.monotonic() > deadline:
+                    raise PastAway("Kafka did not send older whales in time")
+                out += [found(record) for record in records if record.offset < end]
+                start = records[-1].offset + 1 if records else start
+            return out
+        except OffsetExpired:
+            raise PastAway("the offsets left Kafka while they were read") from None
+        except BrokerError as error:
+            raise PastAway(f"Kafka refuses: {error}") from None
+        finally:
+            reader.close()
+
+    def _tables(self, dsn: Callable[[], str], since_ms: int, most: int) -> list[Whale] | None:
+        try:
+            rows = detected_since(dsn(), datetime.fromtimestamp(since_ms / 1000, UTC), most + 1)
+        except (StoreAway, SchemaMismatch, BadDsn, OSError) as error:
+            raise PastAway(f"older whales can't be read from Postgres: {error}") from None
+        return None if len(rows) > most else [whale_of(row) for row in rows]

@@ -1,0 +1,97 @@
+"""JSON Schema of what `/stream` sends. Money is decimal strings, times are ISO 8601 in UTC.
+
+`seq` grows while the server runs; `hello` names the run (`epoch`). A client that comes back says
+`since: {epoch, seq}` and the last whale's `cursor`, and gets what it missed, or a `gap`: fetch that by REST.
+`status`: feed is Kafka's, stale is all the platform's with its reason; the rest is there from a second after the start.
+"""
+
+from typing import Any
+
+VERSION = 1
+_TIME = {"type": "string", "format": "date-time"}
+_MONEY = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?$"}
+_TEXT = {"type": "string"}
+_WHOLE = {"type": "integer"}
+
+
+def _object(**fields: Any) -> dict[str, Any]:
+    return {"type": "object", "required": list(fields), "properties": fields}
+
+
+def _message(kind: str, **fields: Any) -> dict[str, Any]:
+    return _object(type={"const": kind}, **fields)
+
+
+_NAMES = {"exchange": _TEXT, "symbol": _TEXT}
+_WINDOW = _object(
+    **_NAMES,
+    window_start=_TIME,
+    **dict.fromkeys(("open", "high", "low", "close", "price_sum", "volume", "notional", "buy_volume"), _MONEY),
+    **dict.fromkeys(("trade_count", "first_trade_id", "last_trade_id"), _WHOLE),
+    last_event_time=_TIME,
+    source=_TEXT,
+    run_id=_TEXT,
+    updated_at=_TIME,
+)
+_TRADE = _object(
+    **_NAMES,
+    trade_id=_WHOLE,
+    side={"enum": ["buy", "sell"]},
+    event_time=_TIME,
+    count=_WHOLE,
+    **dict.fromkeys(("price", "quantity", "volume", "buy_volume", "notional", "largest_usd"), _MONEY),
+)
+_WHALE = _object(
+    **_NAMES,
+    kind=_TEXT,
+    trade_id=_WHOLE,
+    side={"enum": ["buy", "sell"]},
+    **dict.fromkeys(("price", "quantity", "notional_usd", "threshold_usd"), _MONEY),
+    **dict.fromkeys(("event_time", "received_time", "detected_time"), _TIME),
+    source=_TEXT,
+    run_id=_TEXT,
+)
+
+_OR_NULL = {"type": ["number", "null"]}
+_EXCHANGE = _object(
+    exchange=_TEXT,
+    state={"enum": ["connected", "connecting", "away", "silent"]},
+    detail=_TEXT,
+    trades_per_s={"type": "number"},
+    **dict.fromkeys(("delay_ms", "clock_offset_ms"), _OR_NULL),
+    **dict.fromkeys(("gaps_open", "gaps_repaired", "reconnects", "symbols"), _WHOLE),
+)
+_SERVICE = _object(name=_TEXT, state=_TEXT, detail=_TEXT, age_s=_OR_NULL, lag=_OR_NULL)
+_STATUS = _message("status", seq=_WHOLE, time=_TIME)
+_STATUS["properties"] |= {
+    "feed": {"enum": ["ready", "waiting"]},
+    "detail": _TEXT,
+    "stale": {"type": "boolean"},
+    "reason": {"type": ["string", "null"]},
+    "source": {"enum": ["live", "simulator", "replay"]},
+    "dagster": {"type": ["string", "null"]},
+    "exchanges": {"type": "array", "items": _EXCHANGE},
+    "services": {
+        "type": "array",
+        "items": _object(name=_TEXT, state=_TEXT, detail=_TEXT, age_s=_OR_NULL, lag=_OR_NULL),
+    },
+    "trades_per_s": {"type": "number"},
+    "lag": {"type": ["integer", "null"]},
+}
+
+SCHEMA: dict[str, Any] = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "title": "whale platform /stream, server to client",
+    "oneOf": [
+        _message("hello", version={"const": VERSION}, epoch=_TEXT, seq=_WHOLE, time=_TIME, limits={"type": "object"}),
+        _message("subscribed", seq=_WHOLE, topics={"type": "array", "items": _TEXT}, cursor=_TEXT),
+        _message("windows", seq=_WHOLE, windows={"type": "array", "items": _WINDOW}),
+        _message("trades", seq=_WHOLE, trades={"type": "array", "items": _TRADE}),
+        _message("whale", seq=_WHOLE, cursor=_TEXT, whale=_WHALE),
+        _STATUS,
+        _message("gap", seq=_WHOLE, topic=_TEXT, reason=_TEXT, since={"type": ["string", "null"]}, fetch=_TEXT),
+        _message("heartbeat", seq=_WHOLE, time=_TIME, cursor=_TEXT),
+        _message("pong", ping=_WHOLE),
+        _message("error", message=_TEXT),
+    ],
+}
