@@ -4,7 +4,6 @@ Built from parts that the caller made (`Parts`), so tests put in their own. Noth
 pages that FastAPI brings are left out: they load their scripts from elsewhere.
 """
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -15,42 +14,16 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from whale_platform import __version__
-from whale_platform.api import problems, routes
-from whale_platform.api.board import Board
+from whale_platform.api import pages, problems, routes, views
 from whale_platform.api.gate import Gate
-from whale_platform.api.health import Health
-from whale_platform.api.keys import Keys
-from whale_platform.api.metrics import Metrics
+from whale_platform.api.parts import Parts
 from whale_platform.api.problems import Problem, Refusal, busy
 from whale_platform.api.rate import Limiter
-from whale_platform.api.worker import Worker
-from whale_platform.settings import Settings
 from whale_platform.stores.connection import BadDsn, RowRefused, SchemaMismatch, StoreAway
-from whale_platform.stores.pool import Pool
 
 ABOUT = """Trades, windows and whales as they are in Postgres. Decimals are strings with all their digits, times are RFC
 3339 in UTC; prices and notionals are in quote currency and volumes in base units unless a field says US dollars.
 Errors are RFC 9457 problems. GETs carry an ETag; send it back as If-None-Match."""
-
-
-@dataclass(slots=True)
-class Parts:
-    """What the app is made of. Raises KeyFileError where the home's keys can't be read."""
-
-    settings: Settings
-    pool: Pool
-    board: Board = field(default_factory=Board)
-    open_without_keys: bool = True
-    metrics: Metrics = field(init=False)
-    health: Health = field(init=False)
-    worker: Worker = field(init=False)
-    keys: Keys = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.metrics = Metrics(self.settings, self.pool, self.board)
-        self.health = Health(self.settings, self.pool, self.board)
-        self.worker = Worker(self.pool.size, self.metrics)
-        self.keys = Keys(self.settings.home)
 
 
 class _App(FastAPI):
@@ -77,7 +50,10 @@ def build(parts: Parts) -> tuple[ASGIApp, FastAPI]:
     )
     app.state.parts = parts
     app.include_router(routes.router)
-    app.add_exception_handler(Refusal, _refusal)
+    app.include_router(views.router)
+    app.include_router(pages.router(parts.settings.tools))
+    app.include_router(parts.live.router)
+    app.add_exception_handler(Refusal, problems.refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     for kind in (StoreAway, SchemaMismatch, BadDsn):
@@ -85,7 +61,7 @@ def build(parts: Parts) -> tuple[ASGIApp, FastAPI]:
     app.add_exception_handler(RowRefused, _out_of_range)
     app.add_exception_handler(Exception, _crash)
     limiter = Limiter(parts.settings.api_rate)
-    served: ASGIApp = Gate(app, parts.board, parts.keys, limiter, parts.metrics, parts.open_without_keys)
+    served: ASGIApp = Gate(app, parts, limiter)
     if parts.settings.api_cors:
         served = CORSMiddleware(
             served,
@@ -96,11 +72,6 @@ def build(parts: Parts) -> tuple[ASGIApp, FastAPI]:
             max_age=600,
         )
     return served, app
-
-
-async def _refusal(_: Request, error: Exception) -> Response:
-    assert isinstance(error, Refusal)
-    return problems.response(error)
 
 
 async def _invalid(_: Request, error: Exception) -> Response:

@@ -22,17 +22,14 @@ def _sane(time: datetime) -> datetime:
 
 
 Moment = Annotated[AwareDatetime, AfterValidator(_sane)]
+EXCHANGE, SYMBOL = r"^[a-z0-9_]{1,40}$", r"^[A-Za-z0-9._:/-]{1,40}$"
 Exchange = Annotated[
     str,
-    Field(
-        pattern=r"^[a-z0-9_]{1,40}$", description="The exchange, `sim_…` for generated trades.", examples=["binance"]
-    ),
+    Field(pattern=EXCHANGE, description="The exchange, `sim_…` for generated trades.", examples=["binance"]),
 ]
 Symbol = Annotated[
     str,
-    Field(
-        pattern=r"^[A-Za-z0-9._:/-]{1,40}$", description="The symbol as the exchange spells it.", examples=["BTCUSDT"]
-    ),
+    Field(pattern=SYMBOL, description="The symbol as the exchange spells it.", examples=["BTCUSDT"]),
 ]
 
 
@@ -45,8 +42,8 @@ class Which(BaseModel):
     symbol: Symbol | None = None
 
 
-class Page(Which):
-    """What every listing takes."""
+class Timed(Which):
+    """Rows of a time."""
 
     start: Moment | None = Field(
         None, alias="from", description="Rows of this time (RFC 3339) and later.", examples=["2026-11-21T10:00:00Z"]
@@ -54,16 +51,9 @@ class Page(Which):
     end: Moment | None = Field(
         None, alias="to", description="Rows before this time (RFC 3339).", examples=["2026-11-21T12:00:00Z"]
     )
-    limit: int = Field(100, ge=1, le=MOST, description="At most so many rows.")
-    cursor: str | None = Field(
-        None, min_length=1, max_length=400, description="`next` of the page before: goes on after it."
-    )
-    form: Literal["json", "csv"] | None = Field(
-        None, alias="format", description="Over the Accept header: JSON unless that asks for text/csv alone."
-    )
 
     @model_validator(mode="after")
-    def _in_order(self) -> "Page":
+    def _in_order(self) -> "Timed":
         if self.start is not None and self.end is not None and self.start >= self.end:
             raise ValueError("`from` must lie before `to`")
         return self
@@ -79,8 +69,20 @@ class Page(Which):
         return [one for one in found if one.value is not None]
 
 
-class Whales(Page):
-    """Of /whales."""
+class Page(Timed):
+    """What every listing takes."""
+
+    limit: int = Field(100, ge=1, le=MOST, description="At most so many rows.")
+    cursor: str | None = Field(
+        None, min_length=1, max_length=400, description="`next` of the page before: goes on after it."
+    )
+    form: Literal["json", "csv"] | None = Field(
+        None, alias="format", description="Over the Accept header: JSON unless that asks for text/csv alone."
+    )
+
+
+class OfWhales(Timed):
+    """Which whales."""
 
     kind: Literal["single_trade"] | None = Field(None, description="`single_trade`: one fill over the threshold.")
     side: Literal["buy", "sell"] | None = Field(None, description="The taker's side.")
@@ -96,6 +98,10 @@ class Whales(Page):
             Condition("notional_usd", ">=", self.min_notional),
         ]
         return [*super().conditions(listing), *(one for one in found if one.value is not None)]
+
+
+class Whales(OfWhales, Page):
+    """Of /whales."""
 
 
 class Gaps(Page):

@@ -16,7 +16,8 @@ from decimal import Decimal
 from typing import Any
 
 from whale_platform.api.answers import LEVEL, json_bytes, number_text, time_text
-from whale_platform.stores.newest import Span, Symbol, WhaleState, WindowState
+from whale_platform.stores.newest import Symbol, WhaleState, WindowState
+from whale_platform.stores.spans import Span
 
 EVERY_S = 0.05
 STALE_S = 120.0  # the quietest pairs trade every minute or so
@@ -25,12 +26,13 @@ _BOOT = secrets.token_hex(4)
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """One answer of `/latest`. `made`: epoch seconds."""
+    """One answer of `/latest`. made: epoch seconds; reason: why all of it is old, None where it is not."""
 
     body: bytes
     compressed: bytes
     etag: str
     made: float
+    reason: str | None
 
 
 class Board:
@@ -42,7 +44,7 @@ class Board:
         self._windows: dict[Symbol, WindowState] = {}
         self._whales: dict[Symbol, WhaleState] = {}
         self._spans: tuple[Mapping[Symbol, Span], Mapping[Symbol, Span]] = ({}, {})
-        self._troubles: dict[str, str] = {}
+        self._troubles: dict[str, tuple[str, float]] = {}
         self._loaded = False
         self._revision, self._changed = 0, True
         self._stale: frozenset[Symbol] = frozenset()
@@ -75,13 +77,14 @@ class Board:
             self._spans = (hour, day)
 
     def trouble(self, who: str, reason: str) -> None:
-        """Say why all of it is old, in `who`'s name; empty: it no longer is."""
+        """Say why all of it is old, in `who`'s name, and since now unless it was; empty: it no longer is."""
         with self._lock:
-            if self._troubles.get(who, "") != reason:
+            before, since = self._troubles.get(who, ("", time.time()))
+            if before != reason:
                 self._changed = True
                 self._troubles.pop(who, None)
                 if reason:
-                    self._troubles[who] = reason
+                    self._troubles[who] = (reason, since)
 
     def symbols(self) -> list[WindowState]:
         """The newest window of each, in order."""
@@ -124,11 +127,14 @@ class Board:
             reason = self._reason(entries)
         as_of = time_text(datetime.fromtimestamp(now, UTC))
         body = json_bytes({"as_of": as_of, "stale": reason is not None, "reason": reason, "symbols": entries})
-        self.ready = Ready(body, gzip.compress(body, LEVEL), etag, now)
+        self.ready = Ready(body, gzip.compress(body, LEVEL), etag, now, reason)
 
     def _reason(self, entries: list[dict[str, Any]]) -> str | None:
         if self._troubles:
-            return "; ".join(text for _, text in sorted(self._troubles.items()))
+            return "; ".join(
+                f"{text} (since {time.strftime('%H:%M:%S UTC', time.gmtime(since))})"
+                for _, (text, since) in sorted(self._troubles.items())
+            )
         if not entries:
             return "no trade has reached Postgres yet"
         if all(entry["stale"] for entry in entries):

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from whale_platform.api.board import EVERY_S, Board
 from whale_platform.domain.names import TRADE_WINDOWS, WHALE_ALERTS
-from whale_platform.stores import newest
+from whale_platform.stores import newest, spans
 from whale_platform.stores.connection import BadDsn, RowRefused, SchemaMismatch, StoreAway
 from whale_platform.stores.listen import Listener
 from whale_platform.stores.newest import Symbol, WindowKey
@@ -141,7 +141,7 @@ class Feeder:
         begun = time.monotonic()
         edge = self._board.edge()
         if edge is not None:
-            self._board.put_spans(*newest.spans(self._pool, edge))
+            self._board.put_spans(*spans.spans(self._pool, edge))
         took = time.monotonic() - begun
         self._spans_at = time.monotonic() + 20 * took  # never more than a twentieth of the time
 

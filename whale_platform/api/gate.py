@@ -4,21 +4,23 @@ Plain ASGI, outside FastAPI, so that it costs microseconds, and so that `/latest
 that lie ready, is answered here without any routing. A websocket passes the same key and rate.
 """
 
+import ipaddress
 import time
-from collections.abc import Callable
+from functools import lru_cache
 from math import ceil
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from whale_platform.api import problems
-from whale_platform.api.answers import JSON, known, takes_gzip
-from whale_platform.api.board import Board
-from whale_platform.api.keys import Keys
-from whale_platform.api.metrics import Metrics
+from whale_platform.api import latest, problems
+from whale_platform.api.live.live import KEY_NAME
+from whale_platform.api.pages import is_page
+from whale_platform.api.parts import Parts
 from whale_platform.api.problems import Refusal
 from whale_platform.api.rate import Limiter
 
+STREAMED = "/whales/stream"  # goes on for hours: no request to be timed
+KEY_OFFER = "whale.key."  # a browser's WebSocket can send no header, but offer a subprotocol
 SECURITY = [
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -29,13 +31,10 @@ SECURITY = [
 
 
 class Gate:
-    """`open_without_keys`: whether anybody may ask while there is no key at all."""
+    """Before `app`, with what `parts` say of keys."""
 
-    def __init__(
-        self, app: ASGIApp, board: Board, keys: Keys, limiter: Limiter, metrics: Metrics, open_without_keys: bool
-    ) -> None:
-        self._app, self._board, self._keys, self._limiter = app, board, keys, limiter
-        self._metrics, self._open = metrics, open_without_keys
+    def __init__(self, app: ASGIApp, parts: Parts, limiter: Limiter) -> None:
+        self._app, self._parts, self._limiter = app, parts, limiter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -47,22 +46,26 @@ class Gate:
             await self._app(scope, receive, send)
 
     def refusal(self, scope: Scope) -> Refusal | None:
-        """Why this client may not ask now: 401 or 429."""
+        """Why this client may not ask now: 401, 421 or 429."""
         headers = Headers(scope=scope)
         client = scope["client"][0] if scope.get("client") else ""
-        name = ""
-        if self._keys.any:
-            name = self._keys.name(_key(headers)) or ""
-        allowed = bool(name) or (self._open and not self._keys.any)
+        name = (self._parts.keys.name(_key(headers)) or "") if self._parts.keys.any else ""
+        scope[KEY_NAME] = name
+        page = is_page(scope["path"])
         wait = self._limiter.wait_s(f"key {name}" if name else client)
         if wait > 0:
             text = f"too many requests: ask again in {ceil(wait)} s, or have WHALE_API_RATE raised"
             return Refusal(429, text, {"Retry-After": str(ceil(wait))})
-        if not allowed:
+        if not page and not self._parts.welcome(name):
             text = (
                 "a key is needed: send `Authorization: Bearer KEY` or `X-API-Key: KEY`; `whale api-key add` makes one"
             )
             return Refusal(401, text, {"WWW-Authenticate": "Bearer"})
+        hosts = self._parts.settings.api_hosts
+        if not name and not page and (hosts or self._parts.local_only) and not _known(headers.get("host", ""), hosts):
+            # a page elsewhere may give its own name this machine's address, and would read all with its user's browser
+            text = "open this by 127.0.0.1 or localhost, name the host in WHALE_API_HOSTS, or make a key: "
+            return Refusal(421, text + "`whale api-key add NAME`")
         return None
 
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -73,7 +76,8 @@ class Gate:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *SECURITY]
+                told = {name.lower() for name, _ in message["headers"]}
+                message["headers"] = [*message["headers"], *(one for one in SECURITY if one[0] not in told)]
             await send(message)
 
         try:
@@ -87,11 +91,12 @@ class Gate:
                     scope = {**scope, "method": "GET"}  # the server leaves the body out by the request's own method
                 await self._app(scope, receive, watched)
         finally:
-            self._metrics.observe(path, status, time.perf_counter() - begun)
+            if path != STREAMED:
+                self._parts.metrics.observe(path, status, time.perf_counter() - begun)
 
     async def _latest(self, scope: Scope, send: Send) -> None:
         headers = Headers(scope=scope)
-        status, body, out = latest(self._board, headers.get)
+        status, body, out = latest.answer(self._parts.board, headers.get)
         await send({"type": "http.response.start", "status": status, "headers": out})
         await send({"type": "http.response.body", "body": body})
 
@@ -102,26 +107,30 @@ class Gate:
             await send({"type": "websocket.close", "code": 1008})
 
 
-def latest(board: Board, header: Callable[[str, str], str]) -> tuple[int, bytes, list[tuple[bytes, bytes]]]:
-    """(status, body, headers) of `/latest` without parameters; 503 before the first reading."""
-    ready = board.ready
-    if ready is None:
-        body = problems.body(503, "nothing has been read from Postgres yet: ask again in a second")
-        return 503, body, [(b"content-type", problems.MEDIA.encode()), (b"retry-after", b"1"), _length(body)]
-    out = [(b"etag", ready.etag.encode()), (b"cache-control", b"no-cache"), (b"vary", b"Accept-Encoding")]
-    if (match := header("if-none-match", "")) and known(match, ready.etag):
-        return 304, b"", out
-    body = ready.body
-    if takes_gzip(header("accept-encoding", "")):
-        body = ready.compressed
-        out.append((b"content-encoding", b"gzip"))
-    return 200, body, [*out, (b"content-type", JSON.encode()), _length(body)]
+def local(host: str) -> bool:
+    """Whether a name or address is that of this machine alone."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
-def _length(body: bytes) -> tuple[bytes, bytes]:
-    return b"content-length", str(len(body)).encode()
+@lru_cache(256)
+def _known(host: str, hosts: tuple[str, ...]) -> bool:
+    name = hostname(host)
+    return local(name) or name in map(str.lower, hosts)
+
+
+def hostname(host: str) -> str:
+    """A Host header without its port: `[::1]:18000` is `::1`."""
+    return host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0].lower()
 
 
 def _key(headers: Headers) -> str:
     scheme, _, token = headers.get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+    if scheme.lower() == "bearer":
+        return token.strip()
+    if "x-api-key" in headers:
+        return headers["x-api-key"]
+    offered = headers.get("sec-websocket-protocol", "").split(",")
+    return next((text.strip()[len(KEY_OFFER) :] for text in offered if text.strip().startswith(KEY_OFFER)), "")

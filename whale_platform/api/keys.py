@@ -92,6 +92,11 @@ class Keys:
         self._look()
         return (self._names or {}).get(digest(key))
 
+    def there(self, name: str) -> bool:
+        """Whether a key of that name is there still."""
+        self._look()
+        return name in (self._names or {}).values()
+
     def _look(self) -> None:
         now = time.monotonic()
         if now - self._looked < LOOK_S:

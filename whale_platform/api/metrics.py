@@ -5,7 +5,7 @@ rather than repeated. One registry an app, none of the library's globals, so tha
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -24,24 +24,51 @@ PATHS = frozenset(
     f"/{name}"
     for name in (
         *("latest", "windows", "rollups", "whales", "reports", "gaps"),
-        *("symbols", "health", "metrics", "openapi.json"),
+        *("symbols", "health", "metrics", "openapi.json", "sparklines", "whales/summary"),
     )
 )
 SERVICES = ("simulator", "ingester", "stream", "sink", "api")
+_OF_AN_EXCHANGE = (
+    ("trades_per_s", GaugeMetricFamily, "whale_exchange_trades_per_second", 1, "Over the last five seconds."),
+    (
+        "delay_ms",
+        GaugeMetricFamily,
+        "whale_exchange_delay_seconds",
+        1e-3,
+        "Median from its trade to here, ten seconds.",
+    ),
+    ("clock_offset_ms", GaugeMetricFamily, "whale_exchange_clock_offset_seconds", 1e-3, "Its clock minus ours."),
+    ("gaps_open", GaugeMetricFamily, "whale_exchange_gaps_open", 1, "Holes in its ids that are being looked for."),
+    (
+        "gaps_repaired",
+        CounterMetricFamily,
+        "whale_exchange_gaps_repaired",
+        1,
+        "Holes filled since the ingester's start.",
+    ),
+    (
+        "reconnects",
+        CounterMetricFamily,
+        "whale_exchange_reconnects",
+        1,
+        "Connections ended since the ingester's start.",
+    ),
+    ("symbols", GaugeMetricFamily, "whale_exchange_symbols", 1, "Symbols it is asked for."),
+)
 _GAPS = "SELECT state, count(*) FROM ingest_gaps GROUP BY state"
 
 
 class Metrics:
     """`observe` is for one thread, `text` for any."""
 
-    def __init__(self, settings: Settings, pool: Pool, board: Board) -> None:
+    def __init__(self, settings: Settings, pool: Pool, board: Board, live: Callable[[], dict[str, int]]) -> None:
         self._registry = CollectorRegistry()
         self._seconds = Histogram(
             "whale_api_request_seconds", "From request to answer.", ["path"], buckets=BUCKETS, registry=self._registry
         )
         self._requests = Counter("whale_api_requests", "Answers.", ["path", "status"], registry=self._registry)
         self.waiting = Gauge("whale_api_waiting", "Requests at or before the database.", registry=self._registry)
-        self._registry.register(_Platform(settings, pool, board))
+        self._registry.register(_Platform(settings, pool, board, live))
         self._known: dict[tuple[str, int], tuple[Histogram, Counter]] = {}
 
     def observe(self, path: str, status: int, seconds: float) -> None:
@@ -60,8 +87,8 @@ class Metrics:
 
 
 class _Platform(Collector):
-    def __init__(self, settings: Settings, pool: Pool, board: Board) -> None:
-        self._settings, self._pool, self._board = settings, pool, board
+    def __init__(self, settings: Settings, pool: Pool, board: Board, live: Callable[[], dict[str, int]]) -> None:
+        self._settings, self._pool, self._board, self._live = settings, pool, board, live
 
     def describe(self) -> list[Metric]:
         return []  # else the registry collects at registration
@@ -78,8 +105,13 @@ class _Platform(Collector):
             if isinstance(value := last.numbers.get("lag"), int):
                 lag.add_metric([name], value)
         yield from (age, up, lag)
-        if (ingester := beats.get("ingester")) is not None:
+        if (ingester := beats.get("ingester")) is not None and now - ingester.at <= SILENT_S:
             yield from _ingester(ingester)
+            yield from _exchanges(ingester)
+        for name, value in self._live().items():
+            counts = name.endswith("_total")
+            kind = CounterMetricFamily if counts else GaugeMetricFamily
+            yield kind(f"whale_{name.removesuffix('_total')}", "Of the live push: see the README.", value)
         newest = self._board.age_s(now)
         if newest is not None:
             yield GaugeMetricFamily("whale_newest_state_age_seconds", "Of the newest window in Postgres.", newest)
@@ -104,3 +136,17 @@ def _ingester(last: beat.Beat) -> Iterator[Metric]:
     for key, kind, name, text in told:
         if isinstance(value := last.numbers.get(key), int | float):
             yield kind(name, text, value)
+
+
+def _exchanges(last: beat.Beat) -> Iterator[Metric]:
+    told = last.numbers.get("exchanges", [])
+    connected = GaugeMetricFamily("whale_exchange_connected", "1 while trades can come.", labels=["exchange"])
+    for one in told:
+        connected.add_metric([one["exchange"]], float(one["state"] == "connected"))
+    yield connected
+    for key, kind, name, unit, text in _OF_AN_EXCHANGE:
+        family = kind(name, text, labels=["exchange"])
+        for one in told:
+            if one[key] is not None:
+                family.add_metric([one["exchange"]], one[key] * unit)
+        yield family

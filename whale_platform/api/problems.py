@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 
 from pydantic import BaseModel, Field
+from starlette.requests import Request
 from starlette.responses import Response
 
 MEDIA = "application/problem+json"
@@ -46,3 +47,9 @@ def response(refusal: Refusal) -> Response:
     """The answer."""
     headers = {"Cache-Control": "no-store", **refusal.headers}
     return Response(body(refusal.status, refusal.detail), refusal.status, headers, MEDIA)
+
+
+async def refused(_: Request, error: Exception) -> Response:
+    """The app's handler of Refusal."""
+    assert isinstance(error, Refusal)
+    return response(error)

@@ -3,16 +3,20 @@
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from whale_platform.api import answers, cursors, gate, shapes
+from whale_platform.api import answers, cursors
+from whale_platform.api import latest as newest_answer
 from whale_platform.api.answers import Wants
 from whale_platform.api.asking import Gaps, Page, Whales, Which
+from whale_platform.api.described import AWAY, REFUSED, given
 from whale_platform.api.metrics import MEDIA as METRICS_MEDIA
-from whale_platform.api.problems import MEDIA as PROBLEM
+from whale_platform.api.parts import Parts, PartsNow
 from whale_platform.api.problems import busy
+from whale_platform.api.shapes import health as health_shapes
+from whale_platform.api.shapes import latest as latest_shapes
+from whale_platform.api.shapes import rows
 from whale_platform.stores import newest, serving
 from whale_platform.stores.serving import Listing
 from whale_platform.stores.thresholds import applying
@@ -20,38 +24,12 @@ from whale_platform.stores.thresholds import applying
 router = APIRouter()
 
 
-def _problems(**texts: str) -> dict[int | str, dict[str, Any]]:
-    content = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {int(status.lstrip("_")): {"description": text, "content": content} for status, text in texts.items()}
-
-
-_REFUSED = _problems(_401="A key is needed.", _429="Too many requests; see Retry-After.")
-_WRONG = _problems(_422="A parameter is wrong; `detail` says what to do.")
-_AWAY = _problems(_503="The database is away or the question takes too long; see Retry-After.")
-_UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "As If-None-Match says."}}
-
-
-def _given(model: type[BaseModel], as_csv: bool = False) -> dict[int | str, dict[str, Any]]:
-    good: dict[str, Any] = {"description": "Newest first." if as_csv else "As it is now.", "model": model}
-    if as_csv:
-        good["content"] = {"text/csv": {"schema": {"type": "string"}}}
-        good["headers"] = {"Link": {"description": 'rel="next": the next page.', "schema": {"type": "string"}}}
-    return {200: good, **_UNCHANGED, **_REFUSED, **_WRONG, **_AWAY}
-
-
-def _parts(request: Request) -> Any:
-    return request.app.state.parts
-
-
-PartsNow = Annotated[Any, Depends(_parts)]
-
-
-@router.get("/latest", responses=_given(shapes.Board), summary="The newest state of every symbol")
+@router.get("/latest", responses=given(latest_shapes.Board), summary="The newest state of every symbol")
 async def latest(request: Request, parts: PartsNow, which: Annotated[Which, Query()]) -> Response:
     """From memory, made anew every 50 ms at most. `hour` and `day` end with the newest minute of all symbols."""
     board = parts.board.ready
     if board is None or (which.exchange is None and which.symbol is None):
-        status, body, headers = gate.latest(parts.board, request.headers.get)
+        status, body, headers = newest_answer.answer(parts.board, request.headers.get)
         return Response(body, status, {name.decode(): value.decode() for name, value in headers})
     whole = answers.loads(board.body)
     whole["symbols"] = [
@@ -62,37 +40,37 @@ async def latest(request: Request, parts: PartsNow, which: Annotated[Which, Quer
     return answers.reply(answers.json_bytes(whole), Wants.of(request.headers), etag=board.etag)
 
 
-@router.get("/windows", responses=_given(shapes.WindowPage, True), summary="One-minute windows")
+@router.get("/windows", responses=given(rows.Page[rows.Window], True), summary="One-minute windows")
 async def windows(request: Request, parts: PartsNow, asked: Annotated[Page, Query()]) -> Response:
     """By event time, newest first."""
     return await _page(request, parts, serving.WINDOWS, asked)
 
 
-@router.get("/rollups", responses=_given(shapes.RollupPage, True), summary="Hours")
+@router.get("/rollups", responses=given(rows.Page[rows.Rollup], True), summary="Hours")
 async def rollups(request: Request, parts: PartsNow, asked: Annotated[Page, Query()]) -> Response:
     """Made from the windows some minutes after an hour has ended."""
     return await _page(request, parts, serving.ROLLUPS, asked)
 
 
-@router.get("/whales", responses=_given(shapes.WhalePage, True), summary="Large trades")
+@router.get("/whales", responses=given(rows.Page[rows.Whale], True), summary="Large trades")
 async def whales(request: Request, parts: PartsNow, asked: Annotated[Whales, Query()]) -> Response:
     """By event time, newest first."""
     return await _page(request, parts, serving.WHALES, asked)
 
 
-@router.get("/reports", responses=_given(shapes.ReportPage, True), summary="The whales of each hour")
+@router.get("/reports", responses=given(rows.Page[rows.Report], True), summary="The whales of each hour")
 async def reports(request: Request, parts: PartsNow, asked: Annotated[Page, Query()]) -> Response:
     """A row for every symbol that traded in the hour, whales or none."""
     return await _page(request, parts, serving.REPORTS, asked)
 
 
-@router.get("/gaps", responses=_given(shapes.GapPage, True), summary="Holes in the exchanges' trade ids")
+@router.get("/gaps", responses=given(rows.Page[rows.Gap], True), summary="Holes in the exchanges' trade ids")
 async def gaps(request: Request, parts: PartsNow, asked: Annotated[Gaps, Query()]) -> Response:
     """What was found missing, and what became of it."""
     return await _page(request, parts, serving.GAPS, asked)
 
 
-@router.get("/symbols", responses=_given(shapes.Symbols), summary="What there is")
+@router.get("/symbols", responses=given(latest_shapes.Symbols), summary="What there is")
 async def symbols(request: Request, parts: PartsNow, which: Annotated[Which, Query()]) -> Response:
     """Every symbol with trades, and from how many US dollars on one of its trades is a whale."""
     if parts.board.ready is None:
@@ -113,10 +91,10 @@ async def symbols(request: Request, parts: PartsNow, which: Annotated[Which, Que
         ]
         return answers.reply(answers.json_bytes({"items": items}), Wants.of(request.headers))
 
-    return await _done(parts, work)
+    return await parts.worker.do(work)
 
 
-_HEALTH = {**_given(shapes.Health), 503: {"description": "No database.", "model": shapes.Health}}
+_HEALTH = {**given(health_shapes.Health), 503: {"description": "No database.", "model": health_shapes.Health}}
 
 
 @router.get("/health", responses=_HEALTH, summary="How each part is")
@@ -129,21 +107,21 @@ async def health(request: Request, parts: PartsNow) -> Response:
         headers = {"Retry-After": "5"} if status == 503 else {}
         return answers.reply(answers.json_bytes(found), Wants.of(request.headers), status=status, headers=headers)
 
-    return await _done(parts, work)
+    return await parts.worker.do(work)
 
 
 _TEXT: dict[str, Any] = {"description": "Prometheus's text format.", "content": {"text/plain": {}}}
 
 
-@router.get("/metrics", responses={200: _TEXT, **_REFUSED, **_AWAY}, response_class=Response, summary="For Prometheus")
+@router.get("/metrics", responses={200: _TEXT, **REFUSED, **AWAY}, response_class=Response, summary="For Prometheus")
 async def metrics(request: Request, parts: PartsNow) -> Response:
     """Trades, lag and heartbeats of the services, gaps, requests and their seconds."""
-    return await _done(
-        parts, lambda: answers.reply(parts.metrics.text(), Wants.of(request.headers), media=METRICS_MEDIA)
+    return await parts.worker.do(
+        lambda: answers.reply(parts.metrics.text(), Wants.of(request.headers), media=METRICS_MEDIA)
     )
 
 
-async def _page(request: Request, parts: Any, listing: Listing, asked: Page) -> Response:
+async def _page(request: Request, parts: Parts, listing: Listing, asked: Page) -> Response:
     after = None if asked.cursor is None else cursors.key_of(listing, asked.cursor)
     wants = Wants.of(request.headers, asked.form)
 
@@ -156,12 +134,7 @@ async def _page(request: Request, parts: Any, listing: Listing, asked: Page) -> 
             return answers.reply(answers.page_csv(listing.columns, rows), wants, answers.CSV, headers=headers)
         return answers.reply(answers.page_json(listing.columns, rows, following), wants, headers=headers)
 
-    return await _done(parts, work)
-
-
-async def _done(parts: Any, work: Any) -> Response:
-    answer: Response = await parts.worker.do(work)
-    return answer
+    return await parts.worker.do(work)
 
 
 def _address(request: Request, cursor: str) -> str:

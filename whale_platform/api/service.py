@@ -1,12 +1,12 @@
 """Puts the API together from the settings and serves it until it is stopped.
 
-uvicorn runs in a thread with an event loop of its own, the feeder in another; this one waits for `stop`. Postgres being
+uvicorn runs in a thread with an event loop of its own, in which the live push lives too, the feeder in another; this
+one waits for `stop`. Postgres being
 away blocks nothing: `/latest` goes on with what it had and says so. It refuses to listen beyond this machine without
 keys, unless `WHALE_API_OPEN` says that this is meant.
 """
 
 import gc
-import ipaddress
 import socket
 import sys
 import threading
@@ -16,16 +16,19 @@ import uvicorn
 
 from whale_platform.api import app as apps
 from whale_platform.api.feeder import Feeder
+from whale_platform.api.gate import local
+from whale_platform.api.heads import BoundedProtocol
 from whale_platform.api.health import silent
 from whale_platform.api.keys import KeyFileError
-from whale_platform.api.protocol import BoundedProtocol
+from whale_platform.api.live.serving import BACKLOG, OPTIONS, LiveServer, listen
+from whale_platform.api.parts import Parts
 from whale_platform.settings import Settings
 from whale_platform.stores.pool import Pool
 from whale_platform.supervision import codes
 from whale_platform.supervision.service import ServiceContext
 
 CONNECTIONS = 4  # to Postgres, and threads that ask it
-SOCKETS = 800  # clients at once; below 1,024, where select() in the listener would end
+SOCKETS = 800  # clients at once
 PORT_WAIT_S = 5.0
 STOP_S = 3
 
@@ -35,7 +38,8 @@ def main(context: ServiceContext) -> int:
     settings = context.settings
     pool = Pool(settings.dsn, "whale-api", CONNECTIONS)
     try:
-        parts = apps.Parts(settings, pool, open_without_keys=settings.api_open or local(settings.api_host))
+        alone = local(settings.api_host)
+        parts = Parts(settings, pool, open_without_keys=settings.api_open or alone, local_only=alone)
     except KeyFileError as error:
         return context.blocked(str(error))
     if not parts.open_without_keys and not parts.keys.any:
@@ -72,15 +76,7 @@ def main(context: ServiceContext) -> int:
     return codes.RETRY if failed else codes.CLEAN
 
 
-def local(host: str) -> bool:
-    """Whether only this machine can reach it."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _server(parts: apps.Parts) -> uvicorn.Server:
+def _server(parts: Parts) -> uvicorn.Server:
     served, _ = apps.build(parts)
     config = uvicorn.Config(
         served,
@@ -92,20 +88,20 @@ def _server(parts: apps.Parts) -> uvicorn.Server:
         server_header=False,
         proxy_headers=False,
         limit_concurrency=SOCKETS,
-        backlog=1024,
+        backlog=BACKLOG,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=STOP_S,
+        **OPTIONS,
     )
-    return uvicorn.Server(config)
+    return LiveServer(config, parts.live)
 
 
 def _listen(settings: Settings, stop: threading.Event) -> socket.socket | str:
     """The socket, or why there is none. The one before may need a moment to let go of the port."""
-    family = socket.AF_INET6 if ":" in settings.api_host else socket.AF_INET
     deadline = time.monotonic() + PORT_WAIT_S
     while True:
         try:
-            return socket.create_server((settings.api_host, settings.api_port), family=family, backlog=1024)
+            return listen(settings.api_host, settings.api_port)
         except OSError as error:
             if time.monotonic() > deadline or stop.wait(0.2):
                 return f"WHALE_API_HOST={settings.api_host} WHALE_API_PORT={settings.api_port}: {error.strerror}"

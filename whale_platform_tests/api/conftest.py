@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 
 from whale_platform.api import app as apps
 from whale_platform.api.feeder import Feeder
+from whale_platform.api.parts import Parts
 from whale_platform.settings import Settings
 from whale_platform.stores.pool import Pool
 from whale_platform_tests.api.samples import Sink
@@ -16,7 +17,7 @@ from whale_platform_tests.postgres_server import database, empty_database, own_p
 
 __all__ = ["database", "empty_database", "own_postgres", "postgres_server"]
 
-Make = Callable[..., apps.Parts]
+Make = Callable[..., Parts]
 
 
 @pytest.fixture
@@ -32,12 +33,12 @@ def make(database: str, tmp_path: Path) -> Iterator[Make]:
     """Parts by settings, such as make(api_rate=5); their board is fed once."""
     pools: list[Pool] = []
 
-    def made(open_without_keys: bool = True, fed: bool = True, **more: object) -> apps.Parts:
+    def made(open_without_keys: bool = True, fed: bool = True, **more: object) -> Parts:
         given = {"home": tmp_path, "postgres_dsn": database, "kafka_bootstrap": "127.0.0.1:1", **more}
         settings = Settings.model_validate(given)
         pool = Pool(settings.dsn, "whale-api", 4)
         pools.append(pool)
-        parts = apps.Parts(settings, pool, open_without_keys=open_without_keys)
+        parts = Parts(settings, pool, open_without_keys=open_without_keys)
         if fed:
             feed_once(parts)
         return parts
@@ -47,13 +48,13 @@ def make(database: str, tmp_path: Path) -> Iterator[Make]:
         pool.close()
 
 
-def feed_once(parts: apps.Parts) -> None:
+def feed_once(parts: Parts) -> None:
     """Read everything, as at the start."""
     stop = threading.Event()
     Feeder(parts.board, parts.pool, parts.settings.dsn, lambda _: stop.set()).run(stop)
 
 
-def client_of(parts: apps.Parts, **more: str) -> TestClient:
+def client_of(parts: Parts, **more: str) -> TestClient:
     """Of the whole, gate included."""
     return TestClient(apps.build(parts)[0], headers=more)
 

@@ -1,7 +1,10 @@
 """The OpenAPI description, and what schemathesis makes of it: no 500, no answer that is not described."""
 
 import json
+import time
 from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,20 +20,23 @@ from schemathesis.specs.openapi.checks import (
 from starlette.testclient import TestClient
 
 from whale_platform.api import app as apps
-from whale_platform.api import routes
-from whale_platform_tests.api.conftest import Make
+from whale_platform.api import routes, views
+from whale_platform.api.parts import Parts
+from whale_platform.supervision import beat
+from whale_platform_tests.api.conftest import Make, client_of
 from whale_platform_tests.api.samples import Sink
 
 EXAMPLES = 15
 
 
 @pytest.fixture
-def whole(sink: Sink, make: Make) -> apps.Parts:
+def whole(sink: Sink, make: Make) -> Parts:
     sink.fill()
     return make(api_rate=1e6)
 
 
-PATHS = [route.path for route in routes.router.routes if isinstance(route, APIRoute)]
+ROUTES = [*routes.router.routes, *views.router.routes]
+PATHS = [route.path_format for route in ROUTES if isinstance(route, APIRoute)]
 RIGHT, WRONG = schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE
 WITHOUT_PARAMETERS = ("/health", "/metrics")  # nothing can be wrong with them
 
@@ -39,7 +45,7 @@ WITHOUT_PARAMETERS = ("/health", "/metrics")  # nothing can be wrong with them
     ("path", "mode"),
     [*((path, RIGHT) for path in PATHS), *((path, WRONG) for path in PATHS if path not in WITHOUT_PARAMETERS)],
 )
-def test_nothing_that_is_asked_breaks_it(whole: apps.Parts, path: str, mode: schemathesis.GenerationMode) -> None:
+def test_nothing_that_is_asked_breaks_it(whole: Parts, path: str, mode: schemathesis.GenerationMode) -> None:
     served, app = apps.build(whole)
     schema = schemathesis.openapi.from_dict(app.openapi())
     client = TestClient(served)
@@ -86,3 +92,40 @@ def test_metrics_are_what_prometheus_reads(client: TestClient) -> None:
     assert 'whale_api_requests_total{path="other",status="404"} 1.0' in text
     assert 'whale_gaps{state="repaired"} 1.0' in text and "whale_postgres_up 1.0" in text
     assert 'whale_api_request_seconds_bucket{le="0.005",path="/latest"}' in text
+
+
+def test_metrics_tell_of_each_exchange_while_the_ingester_beats(sink: Sink, make: Make, tmp_path: Path) -> None:
+    client = client_of(make())
+    binance = {
+        "exchange": "binance",
+        "state": "connected",
+        "detail": "connected 3 symbols",
+        "trades_per_s": 12.5,
+        "delay_ms": 84.0,
+        "clock_offset_ms": -1500.0,
+        "gaps_open": 1,
+        "gaps_repaired": 2,
+        "reconnects": 4,
+        "symbols": 3,
+    }
+    away = {"exchange": "coinbase", "state": "away", "delay_ms": None, "clock_offset_ms": None}
+    last = beat.Beat("ingester", state="ready", numbers={"trades": 9, "exchanges": [binance, binance | away]})
+    beat.write(tmp_path, last)
+    lines = client.get("/metrics").text.splitlines()
+    for name, value in (
+        ("connected", "1.0"),
+        ("trades_per_second", "12.5"),
+        ("delay_seconds", "0.084"),
+        ("clock_offset_seconds", "-1.5"),
+        ("gaps_open", "1.0"),
+        ("gaps_repaired_total", "2.0"),
+        ("reconnects_total", "4.0"),
+        ("symbols", "3.0"),
+    ):
+        assert f'whale_exchange_{name}{{exchange="binance"}} {value}' in lines
+    of_coinbase = [line for line in lines if line.startswith("whale_exchange") and "coinbase" in line]
+    assert 'whale_exchange_connected{exchange="coinbase"} 0.0' in of_coinbase
+    assert not [line for line in of_coinbase if "delay" in line or "offset" in line]
+    last.at = time.time() - 60
+    beat.write_json(beat.beat_path(tmp_path, "ingester"), asdict(last))
+    assert "whale_exchange" not in client.get("/metrics").text

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from whale_platform.api import keys
+from whale_platform.api.gate import hostname, local
 from whale_platform.api.rate import MOST, Limiter
 from whale_platform_tests.api.conftest import Make, client_of
 
@@ -82,3 +83,35 @@ def test_every_answer_has_the_security_headers(make: Make, path: str) -> None:
     headers = client_of(make()).get(path).headers
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["content-security-policy"].startswith("default-src 'none'")
+
+
+def test_a_foreign_name_for_this_machine_is_refused_while_there_is_no_key(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keys, "LOOK_S", 0.0)
+    parts = make()
+    parts.local_only = True
+    client = client_of(parts)
+    assert client.get("/latest").status_code == 421
+    assert client.get("/latest", headers={"Host": "localhost:18000"}).status_code == 200
+    assert client.get("/latest", headers={"X-API-Key": keys.add(tmp_path, "desk")}).status_code == 200
+
+
+def test_beyond_this_machine_the_names_it_may_be_asked_by_can_be_given(make: Make) -> None:
+    def status(host: str, hosts: str) -> int:
+        return int(client_of(make(api_hosts=hosts)).get("/latest", headers={"Host": host}).status_code)
+
+    assert status("whales.example", "") == 200
+    assert [status(host, "api, desk") for host in ("api:18000", "desk", "LOCALHOST:18000")] == [200] * 3
+    assert status("whales.example", "api, desk") == 421
+
+
+def test_what_is_this_machine() -> None:
+    assert all(local(host) for host in ("127.0.0.1", "127.0.0.2", "::1", "localhost"))
+    assert not any(local(host) for host in ("0.0.0.0", "::", "10.0.0.1", "example.org", ""))
+    assert [hostname(text) for text in ("[::1]:80", "LOCALHOST:80", "127.0.0.1", "")] == [
+        "::1",
+        "localhost",
+        "127.0.0.1",
+        "",
+    ]

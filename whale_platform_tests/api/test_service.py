@@ -1,24 +1,31 @@
 """The service as a process: it serves, beats, refuses what it must, bounds heads and ends well."""
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx2 as httpx
+import psutil
 import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
 from whale_platform.api import keys
-from whale_platform.api.service import local
+from whale_platform.api.live.limits import Limits
 from whale_platform.settings import ROOT
 from whale_platform.supervision import beat, codes
 from whale_platform_tests.api.samples import Sink, this_minute, window
 from whale_platform_tests.embedded.conftest import answers, free_port
 from whale_platform_tests.supervision.fakes import until
+
+FLOOD = 400  # sockets that ask nothing
 
 
 @contextmanager
@@ -94,6 +101,19 @@ def test_it_listens_beyond_this_machine_only_with_keys_or_where_told(database: s
         url = f"http://127.0.0.1:{port}/gaps"
         assert httpx.get(url).status_code == 401
         assert httpx.get(url, headers={"X-API-Key": key}).status_code == 200
+        a_browser_s_socket_offers_its_key_and_goes_with_it(tmp_path, f"ws://127.0.0.1:{port}/stream", key)
+
+
+def a_browser_s_socket_offers_its_key_and_goes_with_it(home: Path, url: str, key: str) -> None:
+    with connect(url, subprotocols=[Subprotocol("whale"), Subprotocol(f"whale.key.{key}")], proxy=None) as socket:
+        assert json.loads(socket.recv(5))["type"] == "hello" and socket.subprotocol == "whale"
+        keys.remove(home, "one")
+        with pytest.raises(ConnectionClosed, match="1008"):
+            while True:
+                socket.recv(10)
+    for offered in ("whale", f"whale.key.{key}x"):
+        with pytest.raises(InvalidStatus, match="403"):
+            connect(url, subprotocols=[Subprotocol(offered)], proxy=None)
 
 
 @pytest.mark.process
@@ -107,6 +127,32 @@ def test_a_port_in_use_is_said(database: str, tmp_path: Path) -> None:
     assert found is not None and "Address already in use" in found.detail
 
 
-def test_what_is_this_machine() -> None:
-    assert all(local(host) for host in ("127.0.0.1", "127.0.0.2", "::1", "localhost"))
-    assert not any(local(host) for host in ("0.0.0.0", "::", "10.0.0.1", "example.org", ""))
+@pytest.mark.process
+def test_a_flood_of_sockets_is_refused_and_memory_stays_flat(sink: Sink, database: str, tmp_path: Path) -> None:
+    """Idle ones, half-said heads, and more WebSockets of one address than it may have; then all is as before."""
+    sink.fill()
+    port = free_port()
+    with serving(database, tmp_path, port) as process, ExitStack() as held:
+        until(lambda: (found := beat.read(tmp_path, "api")) is not None and found.state == "ready", 30)
+        url = f"http://127.0.0.1:{port}/latest"
+        before = psutil.Process(process.pid).memory_info().rss
+        for number in range(FLOOD):
+            client = held.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10))
+            if number % 2:
+                client.sendall(b"GET /latest HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ")
+        closed = 0
+        for number in range(Limits().per_address + 50):
+            live = held.enter_context(connect(f"ws://127.0.0.1:{port}/stream", proxy=None, compression=None))
+            try:
+                assert json.loads(live.recv(10))["type"] == "hello"
+            except ConnectionClosed as error:
+                assert error.rcvd is not None and (error.rcvd.code, number >= Limits().per_address) == (1013, True)
+                closed += 1
+        assert closed == 50
+        assert httpx.get(url).status_code == 200
+        assert psutil.Process(process.pid).memory_info().rss - before < 60_000_000
+        held.close()
+        until(lambda: httpx.get(url).status_code == 200, 10)
+        with connect(f"ws://127.0.0.1:{port}/stream", proxy=None) as again:
+            assert json.loads(again.recv(10))["type"] == "hello"
+    assert "Traceback" not in (tmp_path / "api.log").read_text()

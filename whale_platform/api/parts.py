@@ -1,0 +1,62 @@
+"""What the app is made of: made once from the settings, handed to the endpoints, to the gate and to the service."""
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from whale_platform.api.board import Board
+from whale_platform.api.health import Health
+from whale_platform.api.keys import Keys
+from whale_platform.api.live.live import Live
+from whale_platform.api.metrics import Metrics
+from whale_platform.api.status import Status
+from whale_platform.api.worker import Worker
+from whale_platform.settings import Settings
+from whale_platform.stores.pool import Pool
+
+
+@dataclass(slots=True)
+class Parts:
+    """Raises KeyFileError where the home's keys can't be read.
+
+    open_without_keys: whether anybody may ask while there is no key at all; local_only: whether only this machine can
+    reach it.
+    """
+
+    settings: Settings
+    pool: Pool
+    board: Board = field(default_factory=Board)
+    open_without_keys: bool = True
+    local_only: bool = False
+    metrics: Metrics = field(init=False)
+    health: Health = field(init=False)
+    worker: Worker = field(init=False)
+    keys: Keys = field(init=False)
+    live: Live = field(init=False)
+
+    def __post_init__(self) -> None:
+        settings = self.settings
+        self.keys = Keys(settings.home)
+        self.live = Live(
+            settings.bootstrap,
+            settings.dsn,
+            origins=frozenset(settings.api_cors),
+            look=Status(settings, self.board).read,
+            welcome=self.welcome,
+        )
+        self.metrics = Metrics(settings, self.pool, self.board, self.live.numbers)
+        self.health = Health(settings, self.pool, self.board)
+        self.worker = Worker(self.pool.size, self.metrics)
+
+    def welcome(self, key: str) -> bool:
+        """Whether who has the key of that name (empty: none) may ask."""
+        return self.keys.there(key) if key else self.open_without_keys and not self.keys.any
+
+
+def _parts(request: Request) -> Parts:
+    parts: Parts = request.app.state.parts
+    return parts
+
+
+PartsNow = Annotated[Parts, Depends(_parts)]

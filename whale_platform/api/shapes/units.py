@@ -1,0 +1,45 @@
+"""Fields that many shapes share, each with its unit and an example."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field
+
+NUMBER = r"^-?\d+(\.\d+)?$"
+Time = Annotated[
+    str, Field(json_schema_extra={"format": "date-time"}, description="UTC.", examples=["2026-11-21T10:00:00Z"])
+]
+Price = Annotated[str, Field(pattern=NUMBER, description="Quote currency for one base unit.", examples=["61837.63"])]
+Base = Annotated[str, Field(pattern=NUMBER, description="Base units, such as BTC.", examples=["3.25"])]
+Quote = Annotated[str, Field(pattern=NUMBER, description="Quote currency.", examples=["200999.123456789"])]
+Usd = Annotated[str, Field(pattern=NUMBER, description="US dollars.", examples=["123675.26"])]
+Share = Annotated[str, Field(pattern=NUMBER, description="0 to 1.", examples=["0.692307692"])]
+Change = Annotated[
+    str | None, Field(pattern=NUMBER, description="Of the price, as a fraction: 0.01 is 1 %.", examples=["0.012345"])
+]
+Exchange = Annotated[str, Field(description="The exchange, `sim_…` for generated trades.", examples=["binance"])]
+Symbol = Annotated[str, Field(description="As the exchange spells it.", examples=["BTCUSDT"])]
+TradeId = Annotated[int, Field(description="The exchange's id of the trade.", examples=[3721043801])]
+Side = Annotated[Literal["buy", "sell"], Field(description="The taker's side.")]
+Run = Annotated[str, Field(description="The run and the code that made it.")]
+Source = Annotated[str, Field(description="live, repair, import, replay or simulated.", examples=["live"])]
+
+
+class Named(BaseModel):
+    """A symbol of an exchange."""
+
+    exchange: Exchange
+    symbol: Symbol
+
+
+class Bar(BaseModel):
+    """Prices and volumes of a time. Volumes by the taker's side."""
+
+    open: Price
+    high: Price
+    low: Price
+    close: Price
+    vwap: Price
+    volume: Base
+    notional: Quote
+    buy_volume: Base
+    sell_volume: Base
