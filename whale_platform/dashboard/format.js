@@ -1,0 +1,127 @@
+// Numbers and times as people read them. Money comes as decimal strings: the short form is for the eye, the whole one
+// goes into the title, digit for digit. A value that is missing shows as a dash.
+
+import { pref } from "./prefs.js";
+
+export const SIDE = { buy: "▲ buy", sell: "▼ sell" };
+const compact = new Intl.NumberFormat("en-US", { notation: "compact", minimumFractionDigits: 0, maximumFractionDigits: 2 });
+
+/** "1234567.8900" to "1,234,567.8900": no digit is lost. */
+export function grouped(text) {
+  const [whole, rest] = String(text).split(".");
+  return whole.replace(/\B(?=(\d{3})+$)/g, ",") + (rest === undefined ? "" : `.${rest}`);
+}
+
+/** $1.25M; whole() gives the title of it. */
+export function usd(value) {
+  const number = Number(value);
+  if (value === null || value === undefined || !Number.isFinite(number)) return "–";
+  let text = "";
+  for (const [unit, name, tens] of [[1, "", 0], [1e3, "k", 1], [1e6, "M", 1], [1e9, "B", 1]]) {
+    const figures = rounded(Math.abs(number) / unit, tens);
+    text = `${figures}${name}`;
+    if (Number(figures) < 1000) break;
+  }
+  return `${number < 0 ? "−" : ""}$${text}`;
+}
+
+/** Two decimals below 10, `tens` below 100, none above: judged by what is shown, so that 99.96 is 100. */
+function rounded(size, tens) {
+  const two = size.toFixed(2);
+  if (Number(two) < 10) return two;
+  const few = size.toFixed(tens);
+  return Number(few) < 100 ? few : size.toFixed(0);
+}
+
+const DOLLARS = ["USD", "USDT", "USDC", "FDUSD", "BUSD", "TUSD", "DAI", "USDP", "PYUSD"]; // at par, as the server counts them
+const OTHERS = ["EUR", "GBP", "JPY", "TRY", "BRL", "ARS", "AUD", "CAD", "CHF", "MXN", "PLN", "ZAR", "UAH", "COP", "CZK", "RON", "IDR", "INR", "NGN", "RUB", "AEUR", "EURI", "BTC", "ETH", "BNB", "SOL", "XRP", "DOGE", "TRX", "DOT"];
+const QUOTES = [...DOLLARS, ...OTHERS].sort((a, b) => b.length - a.length);
+
+/** What a symbol's prices are in: "EUR" of BTC-EUR and BTCEUR; "" where that can't be told. */
+export function quoteOf(symbol) {
+  const named = /[-_/]([A-Za-z0-9]+)$/.exec(symbol);
+  return named ? named[1].toUpperCase() : (QUOTES.find((one) => symbol.length > one.length && symbol.endsWith(one)) ?? "");
+}
+
+export const inDollars = (symbol) => DOLLARS.includes(quoteOf(symbol));
+
+/** An amount in the symbol's quote currency, short: "$1.25M", "1.25M EUR". */
+export const amount = (value, symbol) => (inDollars(symbol) ? usd(value) : `${usd(value).replace("$", "")} ${quoteOf(symbol)}`.trim());
+
+/** The same digit for digit. */
+export const wholeAmount = (value, symbol) => (inDollars(symbol) ? whole(value) : `${grouped(value)} ${quoteOf(symbol)}`.trim());
+
+/** The same for axes: no digits that say nothing. */
+export const usdAxis = (value) => `${value < 0 ? "−" : ""}$${compact.format(Math.abs(value)).replace("K", "k")}`;
+
+export const signedUsd = (value) => (Number(value) > 0 ? `+${usd(value)}` : usd(value));
+
+export const whole = (value) => `$${grouped(value)}`;
+
+/** A price with at least `digits` decimals and all of its own. */
+export function price(value, digits = 0) {
+  if (value === null || value === undefined || value === "") return "–";
+  const text = typeof value === "number" ? value.toFixed(digits) : String(value);
+  const [head, rest = ""] = text.split(".");
+  return grouped(head) + (rest || digits ? `.${rest.padEnd(digits, "0")}` : "");
+}
+
+/** Decimals that a list of prices uses, at most 10. */
+export function decimals(prices) {
+  return Math.min(10, Math.max(0, ...prices.map((one) => (String(one).split(".")[1] ?? "").length)));
+}
+
+export function quantity(value) {
+  const number = Number(value);
+  if (!Number.isFinite(number)) return "–";
+  const size = Math.abs(number);
+  if (size >= 10_000) return compact.format(number).replace("-", "−").replace("K", "k");
+  return number.toFixed(size >= 100 ? 1 : size >= 1 ? 3 : 4).replace("-", "−");
+}
+
+/** A fraction as percent with its sign. */
+export function percent(value, digits = 2) {
+  const number = Number(value) * 100;
+  if (value === null || value === undefined || !Number.isFinite(number)) return "–";
+  return `${number > 0 ? "+" : number < 0 ? "−" : ""}${Math.abs(number).toFixed(digits)}%`;
+}
+
+/** Seconds as "3 s", "4 min", "2 h". */
+export function age(seconds) {
+  if (seconds < 60) return `${Math.max(0, Math.floor(seconds))} s`;
+  return seconds < 3600 ? `${Math.floor(seconds / 60)} min` : `${Math.floor(seconds / 3600)} h`;
+}
+
+const styles = {
+  time: { hour: "2-digit", minute: "2-digit", second: "2-digit" },
+  minute: { hour: "2-digit", minute: "2-digit" },
+  day: { day: "numeric", month: "short" },
+  month: { month: "short", year: "numeric" },
+  year: { year: "numeric" },
+  full: { year: "numeric", month: "short", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 },
+  bar: { month: "short", day: "2-digit", hour: "2-digit", minute: "2-digit" },
+};
+const made = new Map();
+
+/** A time in the chosen zone. when: RFC 3339, or seconds since the epoch. */
+export function clock(when, style = "time") {
+  const local = pref("zone", "utc") === "local";
+  const key = `${style}${local}`;
+  if (!made.has(key)) {
+    const zone = local ? undefined : "UTC";
+    made.set(key, new Intl.DateTimeFormat("en-GB", { ...styles[style], timeZone: zone, hourCycle: "h23" }));
+  }
+  const date = new Date(typeof when === "number" ? when * 1000 : when);
+  return Number.isNaN(date.getTime()) ? "–" : made.get(key).format(date);
+}
+
+export const zoneName = () =>
+  pref("zone", "utc") === "local" ? Intl.DateTimeFormat().resolvedOptions().timeZone : "UTC";
+
+/** How many thresholds a whale is worth, and what it is called. */
+export function tier(whale) {
+  const times = Number(whale.notional_usd) / Number(whale.threshold_usd);
+  return { times, name: times >= 20 ? "giant" : times >= 5 ? "large" : "whale" };
+}
+
+export const keyOf = (whale) => `${whale.exchange}/${whale.symbol}/${whale.kind}/${whale.trade_id}`;

@@ -1,0 +1,181 @@
+// The list of markets: last price, change over 24 hours, the last hour as a line; found by typing, narrowed by
+// exchange. Prices come from live windows; the rest is fetched anew every minute, and when a market shows up that is
+// not in the list. Also answers what others ask of a market: its threshold and its decimals.
+
+import { $, arrange, h, perFrame, put, s, shown, throttled } from "./dom.js";
+import { amount, decimals, inDollars, percent, price, quoteOf, wholeAmount } from "./format.js";
+import { get } from "./api.js";
+import { walkable } from "./lists.js";
+import { isMarket, marketOf, onView, setView, view } from "./view.js";
+
+const HOUR = 3600; // of a sparkline
+const FRESH_MS = 60_000;
+const markets = new Map();
+let newest = 0;
+let loaded = 0;
+let walk;
+let listeners = [];
+
+export const market = (row) => markets.get(marketOf(row));
+export const threshold = (row) => Number(market(row)?.threshold ?? 50_000) || 50_000;
+export const digits = (row) => market(row)?.digits ?? 0;
+/** The newest minute of all markets, seconds since the epoch; 0 where none is known. */
+export const newestMinute = () => newest;
+// Sums in dollars first: those of other currencies compare with their own kind alone.
+const byNotional = (a, b) =>
+  b.dollars - a.dollars ||
+  (a.dollars ? 0 : a.quote.localeCompare(b.quote)) ||
+  Number(b.day?.notional ?? 0) - Number(a.day?.notional ?? 0);
+export const busiest = () => [...markets.values()].sort(byNotional)[0];
+export const exchanges = () => [...new Set([...markets.values()].map((one) => one.exchange))].sort();
+export const onMarkets = (listener) => listeners.push(listener);
+
+function held(row) {
+  const key = marketOf(row);
+  if (!markets.has(key)) markets.set(key, { exchange: row.exchange, symbol: row.symbol, digits: 0, line: new Map(), open: null, quote: quoteOf(row.symbol), dollars: inDollars(row.symbol) });
+  return markets.get(key);
+}
+
+function priced(one, text) {
+  one.price = text;
+  one.digits = Math.max(one.digits, decimals([text]));
+}
+
+/** Fetch everything of the list. */
+export async function loadMarkets() {
+  try {
+    const [symbols, board, lines] = await Promise.all([
+      get("/symbols"),
+      get("/latest").catch(() => ({ symbols: [] })),
+      get("/sparklines", { minutes: HOUR / 60 }).catch(() => ({ items: [] })),
+    ]);
+    loaded = performance.now();
+    for (const row of symbols.items) held(row).threshold = row.threshold_usd;
+    for (const row of lines.items) {
+      const one = held(row);
+      row.times.forEach((time, at) => one.line.set(time, Number(row.closes[at])));
+      newest = Math.max(newest, ...row.times);
+      one.digits = Math.max(one.digits, decimals(row.closes));
+    }
+    for (const row of board.symbols) {
+      const one = held(row);
+      priced(one, row.price);
+      one.day = row.day;
+      one.open = row.day?.change ? Number(row.price) / (1 + Number(row.day.change)) : null;
+    }
+    put($("markets-empty"), markets.size ? "" : "No trade yet. Markets appear here with their first trade, a few seconds after the sources answer.");
+  } catch (error) {
+    put($("markets-empty"), markets.size ? "" : `Markets can't be loaded: ${error.message}.`);
+  }
+  for (const listener of listeners) listener();
+  draw();
+}
+
+const refresh = throttled(() => loadMarkets(), 5_000);
+
+/** Live windows. */
+export function marketWindows(rows) {
+  for (const row of rows) {
+    const one = market(row);
+    const minute = Math.floor(Date.parse(row.window_start) / 1000);
+    newest = Math.max(newest, minute);
+    if (!one) {
+      refresh();
+      continue;
+    }
+    if (minute < (one.minute ?? 0)) continue;
+    if (minute !== one.minute) trim(one.line);
+    one.minute = minute;
+    one.line.set(minute, Number(row.close));
+    priced(one, row.close);
+  }
+  draw();
+}
+
+export const change = (one) => (one?.open && one.price ? Number(one.price) / one.open - 1 : null);
+
+function trim(closes) {
+  for (const time of closes.keys()) if (time <= newest - HOUR) closes.delete(time);
+}
+
+/** The points of a line of closes by minute, over the hour that ends with `last`. */
+export function spark(all, last) {
+  const closes = new Map([...all].filter(([time]) => time > last - HOUR));
+  if (closes.size < 2) return "";
+  const [low, high] = [Math.min(...closes.values()), Math.max(...closes.values())];
+  const x = (time) => 80 * (1 - (last - time) / (HOUR - 60));
+  const y = (value) => 22 - (20 * (value - low)) / (high - low || 1);
+  return [...closes].sort((a, b) => a[0] - b[0]).map(([time, value]) => `${x(time).toFixed(1)},${y(value).toFixed(1)}`).join(" ");
+}
+
+function row(one) {
+  one.button = h("button", { class: "row", type: "button", tabindex: -1 }, h("b", { text: one.symbol }));
+  one.curve = s("polyline", { points: spark(one.line, newest) });
+  one.cells = { price: h("span", { class: "last" }), change: h("span") };
+  one.node = h(
+    "tr",
+    { "data-market": marketOf(one) },
+    h("td", {}, one.button, h("small", { text: one.exchange })),
+    h("td", { class: "spark" }, s("svg", { viewBox: "0 0 80 24", preserveAspectRatio: "none", "aria-hidden": "true" }, one.curve)),
+    h("td", { class: "num" }, one.cells.price, one.cells.change),
+  );
+}
+
+const curves = throttled(() => {
+  for (const one of markets.values()) one.curve?.setAttribute("points", spark(one.line, newest));
+}, 5_000);
+
+/** What the search and the exchange of the list let through, in the list's order. */
+function found() {
+  const wanted = $("search").value.trim().toLowerCase();
+  const on = $("markets-exchange").value;
+  return [...markets.values()]
+    .filter((one) => (!on || one.exchange === on) && `${one.symbol} ${one.exchange}`.toLowerCase().includes(wanted))
+    .sort((a, b) => a.exchange.localeCompare(b.exchange) || byNotional(a, b));
+}
+
+const draw = perFrame(() => {
+  if (!shown($("markets"))) return;
+  const rows = found();
+  for (const one of rows) {
+    if (!one.node) row(one);
+    const moved = change(one);
+    put(one.cells.price, price(one.price, one.digits));
+    put(one.cells.change, moved === null ? "" : `${moved < 0 ? "▼" : "▲"} ${percent(Math.abs(moved)).replace("+", "")}`);
+    one.node.className = moved < 0 ? "fell" : "rose";
+    if (isMarket(one)) one.button.setAttribute("aria-current", "true");
+    else one.button.removeAttribute("aria-current");
+    if (one.day) one.node.title = `24 h: ${amount(one.day.notional, one.symbol)} (${wholeAmount(one.day.notional, one.symbol)})`;
+  }
+  arrange($("markets-body"), rows.map((one) => one.node));
+  put($("markets-count"), markets.size ? `${rows.length} of ${markets.size}` : "");
+  if (markets.size) put($("markets-empty"), rows.length ? "" : "No market fits.");
+  walk.settle();
+  curves();
+});
+
+export function startMarkets() {
+  const open = ({ exchange, symbol }) => {
+    setView({ exchange, symbol });
+    if (getComputedStyle(document.querySelector(".tabs")).display !== "none") document.querySelector('.tabs [data-tab="chart"]').click();
+  };
+  walk = walkable($("markets-body"), (node) => {
+    const [exchange, symbol] = node.dataset.market.split(/:(.*)/s);
+    open({ exchange, symbol });
+  });
+  $("search").addEventListener("input", draw);
+  $("search").addEventListener("keydown", (event) => {
+    if (event.key === "ArrowDown") walk.first();
+    else if (event.key === "Enter" && found().length) open(found()[0]);
+    else if (event.key === "Escape" && event.target.value) event.target.value = "";
+    else return;
+    event.preventDefault();
+    draw();
+  });
+  $("markets-exchange").addEventListener("change", draw);
+  onView(draw);
+  setInterval(() => document.hidden || loadMarkets(), FRESH_MS);
+  document.addEventListener("visibilitychange", () => document.hidden || performance.now() - loaded < FRESH_MS || loadMarkets());
+}
+
+export const marketsShown = () => draw();

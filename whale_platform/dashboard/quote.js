@@ -1,0 +1,61 @@
+// The head of the page: the shown market's last price, from the samples of its trades, its day, and how long ago the
+// last trade was heard of. Time is measured by the browser's steady clock, because wall clocks leap.
+
+import { $, perFrame, put } from "./dom.js";
+import { age, amount, percent, price, wholeAmount } from "./format.js";
+import { change, market, onMarkets } from "./markets.js";
+import { isMarket, onView, view } from "./view.js";
+
+let last = null;
+let heard = 0;
+
+const draw = perFrame(() => {
+  const one = market(view);
+  const text = last?.price ?? one?.price;
+  put($("quote-symbol"), view.symbol || "No market yet");
+  put($("quote-exchange"), view.exchange);
+  put($("quote-price"), text ? price(text, one?.digits ?? 0) : "–");
+  const moved = change(text ? { open: one?.open, price: text } : null);
+  put($("quote-change"), moved === null ? "" : `${moved < 0 ? "▼" : "▲"} ${percent(Math.abs(moved)).replace("+", "")}`);
+  $("quote-change").className = `quote-fact ${moved < 0 ? "sell" : "buy"}`;
+  put($("quote-volume"), one?.day ? `${amount(one.day.notional, view.symbol)} in 24 h` : "", one?.day ? wholeAmount(one.day.notional, view.symbol) : "");
+  const seconds = (performance.now() - heard) / 1000;
+  put($("quote-age"), !heard ? "no trade heard yet" : seconds < 2 ? "live" : `last trade ${age(seconds)} ago`);
+  $("quote-age").classList.toggle("old", heard > 0 && seconds > 30);
+});
+
+/** Not with the frames: a tab in the background has none, but its title is seen. */
+function title() {
+  const one = market(view);
+  const text = last?.price ?? one?.price;
+  document.title = text ? `${price(text, one?.digits ?? 0)} ${view.symbol} · Whale Platform` : "Whale Platform";
+}
+
+/** Samples of trades. */
+export function quoteTrades(trades) {
+  for (const trade of trades) {
+    if (!isMarket(trade)) continue;
+    const before = Number(last?.price ?? trade.price);
+    last = trade;
+    heard = performance.now();
+    const now = Number(trade.price);
+    if (now !== before) $("quote-price").dataset.move = now > before ? "up" : "down";
+  }
+  draw();
+}
+
+export function startQuote() {
+  onView((changed) => {
+    if (changed.has("symbol") || changed.has("exchange")) {
+      last = null;
+      heard = 0;
+    }
+    draw();
+  });
+  onMarkets(draw);
+  setInterval(() => {
+    title();
+    draw();
+  }, 1000);
+  draw();
+}

@@ -1,0 +1,39 @@
+// Dark and light. The colours stand in style.css alone; charts read them here and are told when they change. Without a
+// choice of the reader's, the system decides, also while the page is open.
+
+import { pref, setPref } from "./prefs.js";
+import { $ } from "./dom.js";
+
+const root = document.documentElement;
+const listeners = [];
+
+/** A custom property of the theme, such as "--buy". */
+export const token = (name) => getComputedStyle(root).getPropertyValue(name).trim();
+
+/** Pixels of one rem: what is drawn on canvas follows the text size. */
+export const rem = () => parseFloat(getComputedStyle(root).fontSize);
+
+export function onTheme(listener) {
+  listeners.push(listener);
+}
+
+function use(theme) {
+  root.dataset.theme = theme;
+  const other = theme === "dark" ? "Light colours" : "Dark colours";
+  $("theme").setAttribute("aria-label", other);
+  $("theme").title = other;
+  document.querySelector('meta[name="theme-color"]').content = token("--bg");
+  for (const listener of listeners) listener();
+}
+
+export function startTheme() {
+  use(root.dataset.theme);
+  $("theme").addEventListener("click", () => {
+    const next = root.dataset.theme === "dark" ? "light" : "dark";
+    setPref("theme", next);
+    use(next);
+  });
+  matchMedia("(prefers-color-scheme: light)").addEventListener("change", (event) => {
+    if (!pref("theme", "")) use(event.matches ? "light" : "dark");
+  });
+}

@@ -1,0 +1,32 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { amount, grouped, price, quoteOf, usd, wholeAmount } from "../../whale_platform/dashboard/format.js";
+
+test("sums are rounded before their unit is chosen", () => {
+  const shown = { 0: "$0.00", 9.996: "$10", 999.4: "$999", 999.7: "$1.00k", 1234: "$1.23k", 99_940: "$99.9k", 99_960: "$100k" };
+  const larger = { 999_700: "$1.00M", 9_996_000: "$10.0M", 999_960_000: "$1.00B", "-250000": "−$250k", 1e13: "$10000B" };
+  for (const [value, text] of Object.entries({ ...shown, ...larger })) assert.equal(usd(value), text, value);
+  assert.equal(usd(null), "–");
+  assert.equal(usd("none"), "–");
+});
+
+test("only dollars and what is pegged to them have the dollar's sign", () => {
+  assert.equal(amount("1250000", "BTC-USD"), "$1.25M");
+  assert.equal(amount("1250000", "BTCFDUSD"), "$1.25M");
+  assert.equal(amount("1250000", "BTC-EUR"), "1.25M EUR");
+  assert.equal(amount("1250000", "ETHBTC"), "1.25M BTC");
+  assert.equal(amount("1250000", "SYM1"), "1.25M");
+  assert.equal(wholeAmount("1234567.80", "BTCEUR"), "1,234,567.80 EUR");
+  assert.equal(wholeAmount("1234567.80", "BTCUSDT"), "$1,234,567.80");
+});
+
+test("a symbol tells its quote currency", () => {
+  const quotes = { BTCUSDT: "USDT", "BTC-USD": "USD", "usdt/eur": "EUR", USDTTRY: "TRY", EURUSDC: "USDC", SYM1: "" };
+  for (const [symbol, quote] of Object.entries(quotes)) assert.equal(quoteOf(symbol), quote, symbol);
+});
+
+test("no digit is lost", () => {
+  assert.equal(grouped("1234567.8900"), "1,234,567.8900");
+  assert.equal(price("61837.1", 2), "61,837.10");
+  assert.equal(price("0.12345678", 2), "0.12345678");
+});

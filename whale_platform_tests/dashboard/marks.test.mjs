@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Marks } from "../../whale_platform/dashboard/marks.js";
+import { iso, serve, whale } from "./server.mjs";
+
+const NOW = 1_700_006_400;
+const market = { exchange: "sim", symbol: "BTCUSDT" };
+const away = () => {
+  throw new Error("away");
+};
+
+test("short intervals draw every whale, also below a threshold that is not right yet; long ones only the larger", () => {
+  assert.ok(new Marks(market, "1m", 50_000).add(whale(1, NOW, "12000")));
+  const hourly = new Marks(market, "1h", 10_000);
+  assert.ok(!hourly.add(whale(1, NOW, "49999")));
+  assert.ok(hourly.add(whale(2, NOW, "50000")));
+  assert.equal(hourly.note, "Whales from $50.0k");
+});
+
+test("a stretch that could not be loaded is loaded with the next", async () => {
+  const marks = new Marks(market, "1m", 50_000);
+  serve(away);
+  await assert.rejects(marks.load(NOW - 7200, NOW - 3600));
+  await assert.rejects(marks.load(NOW - 60, null));
+  await assert.rejects(marks.load(NOW - 30, null));
+  const asked = serve(() => ({ items: [], next: null }));
+  await marks.load(NOW - 10, null);
+  const stretches = asked.map((url) => [url.searchParams.get("from"), url.searchParams.get("to")]);
+  assert.deepEqual(stretches, [[iso(NOW - 7200), iso(NOW - 3600)], [iso(NOW - 60), null]]);
+  await marks.load(NOW, null);
+  assert.equal(asked.length, 3);
+});
+
+test("where there are too many, the oldest go", () => {
+  const marks = new Marks(market, "1m", 50_000);
+  for (let id = 20_000; id > 0; id -= 1) marks.add(whale(id, NOW + id));
+  assert.ok(marks.add(whale(20_001, NOW + 20_001)));
+  const times = [...marks.whales.values()].map((one) => one.time - NOW);
+  assert.equal(Math.max(...times), 20_001);
+  assert.equal(Math.min(...times), 1_001);
+  assert.match(marks.note, /not all/);
+});
+
+test("whales of one bar and side are one arrow, each counts once, and the arrow tells them", () => {
+  const marks = new Marks(market, "5m", 50_000);
+  const first = whale(1, NOW, "60000");
+  assert.ok(marks.add(first));
+  assert.ok(!marks.add(first));
+  marks.add(whale(2, NOW + 299, "90000"));
+  marks.add(whale(3, NOW + 10, "70000", { side: "sell" }));
+  marks.add(whale(4, NOW - 900, "70000"));
+  const drawn = marks.markers({ buy: "green", sell: "red" }, NOW);
+  assert.deepEqual(drawn.map((one) => [one.time, one.color]), [[NOW, "green"], [NOW, "red"]]);
+  assert.deepEqual(marks.of(drawn[0].id).map((one) => one.trade_id), [2, 1]);
+});

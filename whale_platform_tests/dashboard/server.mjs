@@ -1,0 +1,30 @@
+// Stands in for the API: answers `fetch` by a function of the address and remembers what was asked.
+
+export const iso = (seconds) => new Date(seconds * 1000).toISOString();
+
+/** answer(url): what the JSON is; what it throws, the server refuses with. */
+export function serve(answer) {
+  const asked = [];
+  globalThis.fetch = async (address) => {
+    const url = new URL(address, "http://page");
+    asked.push(url);
+    try {
+      const said = await answer(url);
+      return { ok: true, status: 200, json: async () => said };
+    } catch (error) {
+      return { ok: false, status: 503, json: async () => ({ detail: error.message }) };
+    }
+  };
+  return asked;
+}
+
+/** A window or, with `hour`, a rollup. */
+export function bar(start, trades = 1, close = "100.0") {
+  const sums = { volume: "2", notional: "200", buy_volume: "1", trade_count: trades };
+  return { window_start: iso(start), hour: iso(start), open: close, high: close, low: close, close, ...sums };
+}
+
+export function whale(id, time, usd = "60000", more = {}) {
+  const market = { exchange: "sim", symbol: "BTCUSDT", kind: "single_trade" };
+  return { ...market, trade_id: id, side: "buy", notional_usd: usd, event_time: iso(time), ...more };
+}

@@ -1,0 +1,159 @@
+"""What an analyst does with the dashboard, in a real browser on the running platform."""
+
+import os
+import re
+import signal
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from whale_platform.bench.platform import Platform, wait_for
+from whale_platform_tests.e2e.dashboard.conftest import DAYS
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+ROWS = "#tape-body tr"
+SLOW_WHALES = """
+const get = window.fetch;
+window.fetch = async (url, ...rest) => {
+  if (String(url).includes("/whales?")) await new Promise((done) => setTimeout(done, 700));
+  return get(url, ...rest);
+};
+"""
+
+
+def keys(page: Page) -> list[str]:
+    """The whales of the tape, newest first."""
+    return list(page.eval_on_selector_all(ROWS, "rows => rows.map(row => row.dataset.whale)"))
+
+
+def pid(platform: Platform, service: str) -> int:
+    """The service's process."""
+    return int(platform.status()["services"][service]["pid"])
+
+
+def choose(page: Page, symbol: str) -> None:
+    """Find a market and open it, by the keyboard alone."""
+    page.wait_for_selector("#markets-body tr")
+    page.keyboard.press("/")
+    page.keyboard.type(symbol)
+    page.keyboard.press("Enter")
+    expect(page.locator("#chart-title")).to_have_text(f"{symbol} price")
+
+
+def test_a_symbol_is_picked_and_its_candle_moves(page: Page, said: list[str]) -> None:
+    page.goto("/")
+    choose(page, "BTCUSDT")
+    assert "market=sim_binance:BTCUSDT" in page.url
+    expect(page.locator("#link")).to_have_text("● Live")
+    trades = page.locator("#legend div").filter(has_text="Trades").locator("dd")
+    expect(trades).to_have_text(re.compile(r"\d"))
+    first = trades.inner_text()
+    expect(trades).not_to_have_text(first)
+    expect(page.locator("#chips")).to_contain_text("sim_coinbase")
+    expect(page.locator("#chips")).to_contain_text("gaps 0 open")
+    assert not said
+
+
+def test_whales_arrive_are_filtered_and_open_with_their_lineage(page: Page, said: list[str]) -> None:
+    page.goto("/")
+    page.wait_for_selector(ROWS)
+    newest = keys(page)[0]
+    page.wait_for_function("newest => document.querySelector('#tape-body tr').dataset.whale !== newest", arg=newest)
+    page.select_option("#f-side", "sell")
+    page.wait_for_function("() => !document.querySelector('#tape-body tr.buy')")
+    page.wait_for_selector(f"{ROWS}.sell")
+    assert "side=sell" in page.url
+    page.locator(ROWS).first.click()
+    dialog = page.locator("#context")
+    expect(dialog).to_be_visible()
+    expect(dialog.locator(".lineage")).to_contain_text(re.compile(r"raw_crypto_trades, partition \d+, offset \d+"))
+    expect(dialog.locator(".lineage")).to_contain_text(re.compile(r"stream-\d{8}T\d{6}Z"))
+    expect(dialog.locator(".around tr.here")).to_have_count(1)
+    opened = page.url
+    assert "whale=" in opened
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    page.goto("about:blank")
+    page.goto(opened)
+    expect(dialog.locator(".lineage")).to_contain_text("offset")
+    assert not said
+
+
+def test_scrolling_back_loads_the_past(page: Page, said: list[str]) -> None:
+    now = datetime.now(UTC)
+    oldest, newest = (f"{day.day} {day:%b}," for day in (now - timedelta(days=DAYS), now))
+    page.add_init_script(SLOW_WHALES)  # so that the reader is always faster than what is loaded
+    page.goto("/#market=bench:SYM1")
+    legend = page.locator("#legend")
+    expect(legend).to_contain_text(newest)
+    page.locator("#canvas").focus()
+
+    def at_the_oldest() -> bool:
+        page.keyboard.press("Home")
+        page.wait_for_timeout(300)
+        return oldest in legend.inner_text()
+
+    wait_for("the oldest bar", at_the_oldest, 60)
+    page.keyboard.press("End")
+    expect(legend).to_contain_text(newest)
+    assert not said
+
+
+def test_the_server_is_lost_and_comes_back_without_a_missing_whale(page: Page, platform: Platform) -> None:
+    page.goto("/")
+    page.wait_for_selector(ROWS)
+    began = keys(page)
+    killed = pid(platform, "api")
+    os.kill(killed, signal.SIGKILL)
+    expect(page.locator("#banner")).to_contain_text("The server is gone since")
+    expect(page.locator("#link")).to_have_text("○ Disconnected")
+    wait_for("another process", lambda: (platform.status()["services"]["api"]["pid"] or killed) != killed, 60)
+    expect(page.locator("#link")).to_have_text("● Live", timeout=60_000)
+    expect(page.locator("#banner")).to_be_hidden()
+    after = keys(page)
+    page.wait_for_function("newest => document.querySelector('#tape-body tr').dataset.whale !== newest", arg=after[0])
+    page.wait_for_timeout(3_000)  # the tables are a moment behind the stream
+
+    def missing() -> set[str]:
+        rows = platform.sql(
+            "select exchange || '/' || symbol || '/' || trade_id from whale_alerts where exchange like 'sim%' "
+            "order by event_time desc offset 3 limit 140"  # the newest may not be on the page yet
+        )
+        return {row[0] for row in rows} - set(keys(page))
+
+    shown = keys(page)
+    assert len(shown) == len(set(shown))
+    assert set(shown) > set(began[:50])
+    assert not missing()
+
+
+def test_old_data_is_said_to_be_old(page: Page, platform: Platform) -> None:
+    page.goto("/")
+    expect(page.locator("#link")).to_have_text("● Live")
+    stopped = pid(platform, "ingester")
+    os.kill(stopped, signal.SIGSTOP)
+    try:
+        expect(page.locator("#banner")).to_contain_text("ingester is silent", timeout=40_000)
+        expect(page.locator("#chips")).to_contain_text("silent")
+    finally:
+        os.kill(stopped, signal.SIGCONT)
+    expect(page.locator("#link")).to_have_text("● Live", timeout=60_000)
+
+
+def test_a_key_is_asked_for_and_used(page: Page, platform: Platform) -> None:
+    key = re.findall(r"whale_\S+", platform.whale("api-key", "add", "desk").stdout)[0]
+    try:
+        page.wait_for_timeout(3_000)
+        page.goto("/")
+        expect(page.locator("#key-dialog")).to_be_visible()
+        page.fill("#key", key)
+        page.click("#key-use")
+        expect(page.locator("#link")).to_have_text("● Live")
+        page.wait_for_selector(ROWS)
+        assert key not in page.url
+    finally:
+        platform.whale("api-key", "remove", "desk")
+    logs = Path(platform.status()["home"]) / "logs"
+    assert all(key not in log.read_text() for log in logs.glob("api*"))
