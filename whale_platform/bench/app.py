@@ -14,8 +14,10 @@ from typing import Annotated, Any
 import psutil
 import typer
 
+from whale_platform.bench import api as api_case
 from whale_platform.bench import backlog as backlog_case
 from whale_platform.bench import latency as latency_case
+from whale_platform.bench import push as push_case
 from whale_platform.bench import rollup as rollup_case
 from whale_platform.bench import usage
 from whale_platform.bench.platform import Platform, wait_for
@@ -25,12 +27,13 @@ from whale_platform.version import code_version
 app = typer.Typer(
     no_args_is_help=True, help="Measure this machine; each case runs the whole platform in a scratch home."
 )
+WARM_S = 30.0  # its first checkpoint and compilations are not what people meet all day
 Rate = Annotated[float, typer.Option(min=1, help="Trades a second, over all symbols and exchanges.")]
 
 
 @contextmanager
-def running(rate: float) -> Iterator[tuple[Platform, float]]:
-    """The platform with the simulator at `rate`, and how many seconds `up` took; stopped and deleted afterwards.
+def running(rate: float, warm_s: float = 0.0) -> Iterator[tuple[Platform, float]]:
+    """The platform with the simulator at `rate`, `warm_s` after its `up`, and how long that took; deleted afterwards.
 
     What else the environment sets (`WHALE_DAGSTER=false`) applies to it, other than home and ports.
     """
@@ -41,7 +44,9 @@ def running(rate: float) -> Iterator[tuple[Platform, float]]:
         _tell("starting the platform")
         try:
             made.up("--source", "simulator", "--rate", str(rate))
-            yield made, time.monotonic() - begin
+            took = time.monotonic() - begin
+            time.sleep(warm_s)
+            yield made, took
         finally:
             _tell("stopping it")
             made.down()
@@ -92,6 +97,41 @@ def memory(rate: Rate = 1000, seconds: float = 120) -> None:
         _print("memory", usage.memory(platform))
 
 
+@app.command()
+def api(
+    rate: Annotated[float, typer.Option(min=1, help="Requests a second.")] = 1000,
+    trades: Rate = 1000,
+    seconds: float = 60,
+    days: Annotated[int, typer.Option(min=0, help="Days to fill the tables with for the second run.")] = 50,
+) -> None:
+    """`/latest` asked by a second process while trades flow, also with many days in the tables; other pages once."""
+    with running(trades, WARM_S) as (platform, _):
+        home = Path(platform.status()["home"])
+        _print("api", api_case.measure(platform, _dsn(platform, home), rate, seconds, days, _tell))
+
+
+@app.command()
+def push(
+    clients: int = 200,
+    stalled: Annotated[int, typer.Option(help="Of them so many that never read.")] = 10,
+    rate: Rate = 1000,
+    seconds: float = 60,
+) -> None:
+    """Frame at the exchange -> whale on every one of many WebSocket clients, some of which never read."""
+    with running(rate, WARM_S) as (platform, _):
+        _print("push", push_case.measure(platform, clients, stalled, seconds, _tell))
+
+
+@app.command()
+def browser(rate: Rate = 1000, seconds: float = 60) -> None:
+    """Frame at the exchange -> whale painted on the dashboard in Chromium; first paint and weight of the page."""
+    from whale_platform.bench import browser as browser_case
+
+    with running(rate, WARM_S) as (platform, _):
+        _tell(f"watching the tape for {seconds:g} s")
+        _print("browser", browser_case.measure(platform.status()["urls"]["dashboard"], seconds))
+
+
 @app.command("import")
 def import_dump(rows: Annotated[int, typer.Option(min=1000)] = 1_000_000) -> None:
     """A day's dump in the exchange's format, checked and imported into an empty lake."""
@@ -106,14 +146,19 @@ def lake(
     trades: Annotated[int, typer.Option(min=1000)] = 1_000_000,
     batch: Annotated[int, typer.Option(help="Trades a batch of the stream: 20 s at 2,000/s.")] = 40_000,
     per_hour: Annotated[int, typer.Option(help="Trades an hour where reads are measured.")] = 100_000,
+    file: Annotated[list[Path] | None, typer.Option(help="Recordings to take the trades from; sizes only.")] = None,
     plot: Annotated[Path | None, typer.Option(help="A PNG of the reads over the days.")] = None,
 ) -> None:
     """Bytes a trade as CSV, as written and compacted by three means; reads of the newest hour from 1 to 365 days."""
     from whale_platform.bench import lake_reads, lake_sizes
 
     with tempfile.TemporaryDirectory(prefix="whale-bench-") as folder:
-        _tell(f"writing and compacting {trades:,} trades")
-        sizes = lake_sizes.measure(Settings(home=Path(folder) / "sizes"), lake_reads.trades(trades), batch)
+        found = lake_sizes.recorded(file) if file else lake_reads.trades(trades)
+        _tell(f"writing and compacting {len(found):,} trades")
+        sizes = lake_sizes.measure(Settings(home=Path(folder) / "sizes"), found, batch)
+        if file:
+            _print("lake", {"sizes": sizes})
+            return
         _tell("growing a lake to a year")
         reads = lake_reads.measure(Path(folder) / "reads" / "trades", per_hour, (1, 7, 30, 90, 180, 365))
     if plot is not None:

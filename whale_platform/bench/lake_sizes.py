@@ -6,6 +6,7 @@ sorted alike. What is compacted was written by the stream's own code, in batches
 
 import time
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,27 @@ from deltalake import ColumnProperties, WriterProperties, write_deltalake
 
 from whale_platform.domain import codec
 from whale_platform.domain.trade import Trade
+from whale_platform.exchanges.symbols import split_dashed, split_joined
 from whale_platform.lake import engine, rewrite, table
 from whale_platform.lake.schema import NAMES
 from whale_platform.lake.writing import LEVEL, ORDER
 from whale_platform.settings import Settings
+from whale_platform.simulator.recording import captured
 from whale_platform.stream import session
 from whale_platform.stream.lake import OPTIONS, LakeWriter
 
 DELTA = ("trade_id", "event_time", "received_time", "topic_offset")
+
+
+def recorded(files: Sequence[Path]) -> list[Trade]:
+    """The trades of recordings of Binance or Coinbase, as received. Raises CannotPlay."""
+    out = []
+    for one in captured(files):
+        (exchange, symbol), fill = one.fill.place, one.fill
+        base, quote = split_dashed(symbol) if "-" in symbol else split_joined(symbol)
+        price, quantity, received = Decimal(fill.price), Decimal(fill.size), one.received_ns // 1000
+        out.append(Trade(exchange, symbol, base, quote, fill.trade_id, price, quantity, fill.side, fill.time, received))
+    return out
 
 
 def measure(settings: Settings, trades: Sequence[Trade], batch: int) -> dict[str, Any]:
