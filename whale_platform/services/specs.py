@@ -48,7 +48,8 @@ def about(settings: Settings) -> dict[str, Any]:
         "urls": {
             "kafka": settings.bootstrap,
             "postgres": settings.public_dsn(),
-            "api": settings.api_url,
+            "dashboard": settings.api_url,
+            "api": f"{settings.api_url}/openapi.json",
             **({"dagster": settings.dagster_url} if settings.dagster else {}),
             **({"exchange": f"ws://127.0.0.1:{settings.simulator_port}"} if simulated else {}),
         },

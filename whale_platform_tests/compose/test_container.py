@@ -6,8 +6,6 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
-
 from whale_platform.embedded import java
 from whale_platform.settings import ROOT
 from whale_platform.supervision.lease import Lease
@@ -19,7 +17,6 @@ from whale_platform_tests.supervision.fakes import until
 CONTAINER = (sys.executable, "-m", "whale_platform.services.container")
 
 
-@pytest.mark.server
 def test_the_code_server_drains_before_it_ends(database: str, tmp_path: Path) -> None:
     port = free_port()
     env = {

@@ -1,5 +1,6 @@
 """The compose file against the settings, the modules and Compose itself."""
 
+import fnmatch
 import importlib.util
 import os
 import shutil
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from whale_platform.embedded import dagster
+from whale_platform.embedded import dagster, web
 from whale_platform.settings import ROOT, Settings
 
 COMPOSE = shutil.which("docker-compose")
@@ -67,6 +68,14 @@ def test_every_command_can_be_run_and_every_dependency_can_come_true() -> None:
                 assert "healthcheck" in SERVICES[need], f"{name} waits for {need} to be healthy"
             if how["condition"] == "service_completed_successfully":
                 assert SERVICES[need]["restart"] == "on-failure"
+
+
+def test_the_image_sets_up_all_that_its_parts_use() -> None:
+    ignored = (ROOT / ".dockerignore").read_text().split()
+    locks = ("requirements.lock", "requirements-build.lock", *web.LISTS)
+    assert not [name for name in locks for pattern in ignored if fnmatch.fnmatch(name, pattern)]
+    image = (ROOT / "Dockerfile").read_text()
+    assert "RUN ./whale --help" in image and "WHALE_TOOLS=/app/.whale/tools" in image
 
 
 def test_nothing_listens_beyond_this_machine() -> None:

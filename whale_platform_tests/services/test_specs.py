@@ -59,7 +59,8 @@ def test_external_servers_and_live_need_no_own(tmp_path: Path) -> None:
     assert about(settings)["urls"] == {
         "kafka": "kafka:9092",
         "postgres": "postgresql://me@db/whale",
-        "api": "http://127.0.0.1:18000",
+        "dashboard": "http://127.0.0.1:18000",
+        "api": "http://127.0.0.1:18000/openapi.json",
     }
     assert "secret" not in str(about(settings))
 
