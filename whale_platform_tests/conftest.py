@@ -8,6 +8,16 @@ import pytest
 
 from whale_platform_tests.kafka_server import KafkaServer, start_kafka
 
+SERVERS = {"kafka_session", "postgres_server", "own_postgres"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whoever uses a real server is marked `server`, so that the fast part starts none; before -m chooses."""
+    for item in items:
+        if SERVERS.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("server")
+
 
 @pytest.fixture(scope="session")
 def kafka_session() -> Iterator[KafkaServer]:

@@ -44,7 +44,6 @@ def test_what_is_not_known_has_no_columns() -> None:
     assert columns.of_topic(DEAD_LETTERS) is None
 
 
-@pytest.mark.server
 def test_a_tables_columns_come_from_the_database_with_their_comments(database: str) -> None:
     told = {column.name: column for column in columns.of_table(database, "hourly_rollups").columns}
     assert told["hour"].type == "timestamp with time zone"

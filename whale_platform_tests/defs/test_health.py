@@ -32,7 +32,6 @@ def told(result: dg.SensorResult | dg.SkipReason) -> dict[str, dict[str, object]
     }
 
 
-@pytest.mark.server
 def test_what_moved_is_told_once_with_its_numbers(
     kafka: KafkaServer, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

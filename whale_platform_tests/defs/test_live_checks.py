@@ -47,7 +47,6 @@ def minutes_ago(minutes: int) -> datetime:
     return datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=minutes)
 
 
-@pytest.mark.server
 def test_windows_are_compared_with_the_raw_trades(
     kafka: KafkaServer, database: str, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -70,7 +69,6 @@ def test_windows_are_compared_with_the_raw_trades(
     assert ask(live_checks.windows_hold_the_raw_trades).passed
 
 
-@pytest.mark.server
 def test_a_window_that_can_not_be_is_named(database: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WHALE_POSTGRES_DSN", database)
     notional = Decimal(WINDOW.low) * Decimal(WINDOW.volume)
@@ -82,7 +80,6 @@ def test_a_window_that_can_not_be_is_named(database: str, home: Path, monkeypatc
     assert (wrong.passed, wrong.metadata["windows"].value) == (False, 1)
 
 
-@pytest.mark.server
 def test_many_late_trades_are_a_warning(database: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WHALE_POSTGRES_DSN", database)
     assert ask(live_checks.few_late_trades).passed, "a stream that has not run has none"

@@ -19,7 +19,6 @@ from whale_platform.domain.trade import Trade
 from whale_platform_tests.lake.samples import START, lay, trade
 from whale_platform_tests.postgres_server import query
 
-pytestmark = pytest.mark.server
 WINDOWS = "SELECT symbol, window_start, trade_count, volume, run_id FROM trade_windows ORDER BY 1, 2"
 RESOURCES = {"store": Store(), "spark": Spark()}
 

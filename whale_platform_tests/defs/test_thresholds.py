@@ -29,7 +29,6 @@ def metadata(done: dg.ExecuteInProcessResult) -> dict[str, object]:
     return {name: value.value for name, value in made.metadata.items()}
 
 
-@pytest.mark.server
 def test_recent_trades_become_suggestions_beside_what_a_person_set(
     kafka: KafkaServer, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

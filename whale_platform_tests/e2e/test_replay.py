@@ -25,7 +25,8 @@ VICTIMS = ("stream", "ingester", "sink", "postgres", "kafka")
 
 @pytest.fixture
 def platform(tmp_path: Path) -> Iterator[Platform]:
-    made = Platform(tmp_path, {"WHALE_THRESHOLD_USD": "50000", "WHALE_DAGSTER": "false"})
+    env = {"WHALE_THRESHOLD_USD": "50000", "WHALE_DAGSTER": "false", "WHALE_LAKE_TRIGGER_S": "4"}
+    made = Platform(tmp_path, env)
     yield made
     made.down()
     wait_for("everything to end", lambda: not made.processes(), 20)
@@ -162,7 +163,7 @@ def test_two_binance_days_are_exact(platform: Platform) -> None:
     files = sorted((captures_dir() / "binance_spot_2024").glob("*.gz"))
     expected = oracle.fills(files)
     assert len(expected) == 34_419
-    replay(platform, files, 20)
+    replay(platform, files, 40)
     finished(platform, len(expected))
     check(platform, expected)
     check_hours(platform, expected)

@@ -78,8 +78,8 @@ def test_files_without_trades(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        gzip.compress(line(1, 10**18).encode() * 100)[:-20],
-        gzip.compress(line(1, 10**18).encode())[:12] + b"\x00" * 40,
+        gzip.compress(line(1, 10**18).encode() * 100, mtime=0)[:-20],
+        gzip.compress(line(1, 10**18).encode(), mtime=0)[:12] + b"\x00" * 40,
         b"\xff\xfe\n",
     ],
 )

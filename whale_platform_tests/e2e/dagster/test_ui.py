@@ -1,41 +1,27 @@
-"""Dagster's UI as a person uses it, in a headless browser; screenshots stay in `WHALE_ARTEFACTS`, where that is set."""
+"""Dagster's UI as a person uses it, in a headless browser."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from whale_platform.bench.platform import Platform, wait_for
+from whale_platform_tests.e2e.browser import keep, launched
 from whale_platform_tests.e2e.dagster.conftest import HOURS, SYMBOLS, past
 from whale_platform_tests.e2e.dagster.webserver import runs
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 @pytest.fixture
 def page(url: str) -> Iterator[Page]:
     """A page whose last sight is kept."""
-    if CHROMIUM is None:
-        pytest.skip("no browser here: install Debian's package `chromium`")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with launched() as browser:
         made = browser.new_page(viewport={"width": 1500, "height": 950}, base_url=url)
         made.set_default_timeout(30_000)
         yield made
         keep(made, "last_sight")
-        browser.close()
-
-
-def keep(page: Page, name: str) -> None:
-    """A screenshot beside the other artefacts."""
-    if folder := os.environ.get("WHALE_ARTEFACTS"):
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=Path(folder) / f"{name}.png")
 
 
 def test_the_lineage_leads_from_the_exchanges_to_the_report(page: Page) -> None:
