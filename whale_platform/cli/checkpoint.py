@@ -14,7 +14,7 @@ from whale_platform.stream import checkpoints
 from whale_platform.supervision.lease import LeaseRefused
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="The stream's checkpoints: list, archive, reset.")
-Query = Annotated[str, typer.Argument(metavar="windows|whales|all")]
+Query = Annotated[str, typer.Argument(metavar="windows|whales|lake|all")]
 
 
 @app.command("list")
@@ -28,7 +28,7 @@ def listing(home: HomeOption = None) -> None:
         label = item.label
         what = f"{label.query:<8} {label.mode:<10} v{label.version}" if label else f"{'no readable label':<22}"
         places = " ".join(f"{part}:{place}" for part, place in sorted(item.offsets.items())) or "-"
-        age = f"{(time.time() - item.modified) / 60:.0f} min ago"
+        age = "-" if item.modified is None else f"{(time.time() - item.modified) / 60:.0f} min ago"
         batch = "-" if item.batch is None else item.batch
         print(
             f"{what}  batch {batch}  offsets {places}  {item.size / 1e6:.1f} MB  {age}  {item.path.relative_to(root)}"

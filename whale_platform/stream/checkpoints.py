@@ -6,8 +6,10 @@ only show a stack trace, or silently read another topic's offsets. Archiving mov
 """
 
 import json
+import os
 import shutil
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -38,14 +40,17 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """One folder as `whale checkpoint list` shows it. `offsets`: {partition: next offset} of the last batch."""
+    """One folder as `whale checkpoint list` shows it. `offsets`: {partition: next offset} of the last batch.
+
+    `size`: bytes of its files; `modified`: when the newest was written, seconds since 1970, None where there is none.
+    """
 
     path: Path
     label: Label | None
     batch: int | None
     offsets: dict[int, int]
     size: int
-    modified: float
+    modified: float | None
 
 
 def folder(home: Path, query: str, mode: str, version: int) -> Path:
@@ -113,15 +118,15 @@ def misfit(found: Checkpoint, label: Label, earliest: dict[int, int]) -> str | N
 
 
 def inspect(path: Path) -> Checkpoint:
-    """Read one checkpoint folder; what can't be read is None or empty, never an error."""
-    files = [file for file in path.rglob("*") if file.is_file()]
+    """Read one checkpoint folder, also while Spark writes in it; what can't be read is None or empty."""
+    files = _files(path)
     return Checkpoint(
         path=path,
         label=_label(path / LABEL),
         batch=_newest(path / "commits"),
         offsets=_offsets(path),
-        size=sum(file.stat().st_size for file in files),
-        modified=max((file.stat().st_mtime for file in files), default=path.stat().st_mtime),
+        size=sum(file.st_size for file in files),
+        modified=max((file.st_mtime for file in files), default=None),
     )
 
 
@@ -178,9 +183,21 @@ def _label(file: Path) -> Label | None:
         return None
 
 
+def _files(path: Path) -> list[os.stat_result]:
+    """Of every file in it; Spark writes each under another name first, so any may be gone before it is looked at."""
+    found = []
+    for folder, _, names in os.walk(path):
+        for name in names:
+            with suppress(FileNotFoundError):
+                found.append(Path(folder, name).stat())
+    return found
+
+
 def _newest(folder: Path) -> int | None:
-    numbers = [int(file.name) for file in folder.glob("*") if file.name.isdigit()]
-    return max(numbers, default=None)
+    try:
+        return max((int(file.name) for file in folder.iterdir() if file.name.isdigit()), default=None)
+    except FileNotFoundError:
+        return None
 
 
 def batch_ends(path: Path, batch: int) -> dict[int, int]:

@@ -1,6 +1,8 @@
 """Checkpoint labels: what fits goes on, what does not is explained with its remedy."""
 
 import json
+import shutil
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,6 +40,34 @@ def test_a_new_folder_is_labelled_and_fits_again(tmp_path: Path) -> None:
 def test_what_was_read_is_told(tmp_path: Path, used: Path) -> None:
     found = checkpoints.listing(tmp_path)
     assert [(item.path, item.batch, item.offsets) for item in found] == [(used, 7, {0: 100, 1: 50})]
+
+
+def test_a_checkpoint_is_told_while_its_files_come_and_go(tmp_path: Path, used: Path) -> None:
+    """As Spark does it: under another name first, in folders that may be deleted again."""
+    done = threading.Event()
+
+    def write() -> None:
+        while not done.is_set():
+            folder = used / "state" / "0"
+            folder.mkdir(parents=True)
+            for number in range(20):
+                (folder / f"..{number}.tmp.crc").touch()
+            shutil.rmtree(used / "state")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for _ in range(300):
+            assert checkpoints.listing(tmp_path)[0].batch == 7
+    finally:
+        done.set()
+        writer.join()
+
+
+def test_one_that_is_moved_away_meanwhile_is_no_error(tmp_path: Path, used: Path) -> None:
+    checkpoints.archive(tmp_path, "windows")
+    found = checkpoints.inspect(used)
+    assert (found.label, found.batch, found.offsets, found.size, found.modified) == (None, None, {}, 0, None)
 
 
 def test_a_retention_that_only_took_read_trades_is_fine(tmp_path: Path, used: Path) -> None:
