@@ -45,8 +45,8 @@ def folder_of(start: datetime) -> str:
 
 
 def create(root: Path) -> None:
-    """Make the table where there is none."""
-    if exists(root):
+    """Make the table where there is none, or where making it was cut short: a log without a commit is not one."""
+    if any((root / "_delta_log").glob("[0-9]*")):
         return
     fields = [
         Field(column.name, PrimitiveType(column.delta), nullable=True, metadata={"comment": column.comment})

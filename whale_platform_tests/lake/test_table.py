@@ -32,6 +32,13 @@ def test_a_lake_that_is_not_there_says_so(root: Path) -> None:
         table.opened(root, 7)
 
 
+def test_a_table_whose_making_was_cut_short_is_made(root: Path) -> None:
+    (root / "_delta_log").mkdir(parents=True)
+    (root / "_delta_log" / "_commit_1b2c.json.tmp").touch()
+    lay(root, [trade(0)])
+    assert table.opened(root).version() == 1
+
+
 def test_the_table_knows_how_far_each_partition_has_come(root: Path) -> None:
     lay(root, [trade(number) for number in range(10)], first_offset=100)
     opened = table.opened(root)
