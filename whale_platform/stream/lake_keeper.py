@@ -76,6 +76,8 @@ class LakeKeeper:
     def _begin(self) -> StreamingQuery:
         settings, place = self._context.settings, self._place
         label = Label(LAKE, MODE, VERSION, place.cluster_id, RAW_TRADES, place.topic_id)
+        if checkpoints.inspect(self._folder).offsets and not self._has_any():
+            self._put_aside("the checkpoint is of another lake: this one has nothing of the topic")
         try:
             checkpoints.prepare(settings.home, label, place.earliest)
         except Unfit as unfit:
@@ -91,6 +93,10 @@ class LakeKeeper:
             .trigger(processingTime=f"{settings.lake_trigger_s * 1000:.0f} milliseconds")
             .start()
         )
+
+    def _has_any(self) -> bool:
+        opened = table.opened(self._writer.root)
+        return any(table.position(opened, self._place.topic_id, part) for part in self._place.earliest)
 
     def _failed(self, now: float, error: str) -> None:
         self._query = None
