@@ -18,6 +18,10 @@ def records(bootstrap: str, topic: str, since_ms: int, most: int | None = None) 
     """The same with where they stand; 0 ms: from the topic's start. Raises BrokerError."""
     if not alive(bootstrap, 3.0):
         raise BrokerError(f"no answer from Kafka at {bootstrap}")
+    return _read(bootstrap, topic, since_ms, most)
+
+
+def _read(bootstrap: str, topic: str, since_ms: int, most: int | None) -> Iterator[Record]:
     reader = TopicReader(bootstrap, "whale-recent", fetch_wait_ms=50)
     try:
         for partition in reader.partitions(topic):

@@ -1,15 +1,17 @@
 """An hour of the lake made anew from Kafka: where a file is damaged or rows are missing, as long as Kafka has them.
 
-What the lake still has is kept, each trade once. If Kafka and the readable files together have fewer trades than the
-table says it had, nothing is changed, unless that is asked for.
+What the lake still has is kept, each trade once. What the stream has yet to bring is left to it: it appends what lies
+after the table's own offsets, whatever else is there, and would bring those trades a second time. If Kafka and the
+readable files together have fewer trades than the table says it had, nothing is changed, unless that is asked for.
 """
 
 import tempfile
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import cache, partial
 from pathlib import Path
 
-from whale_platform.broker import recent
+from whale_platform.broker import recent, topics
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.lake import messages, rewrite, table
 from whale_platform.lake.errors import LakeError
@@ -38,15 +40,17 @@ def hour(
     Raises LakeError's subclasses, BrokerError, and Fewer unless `accept_fewer`.
     """
     since = 0 if whole_topic else int((start.timestamp() - EARLIER_S) * 1000)
+    records = recent.records(bootstrap, RAW_TRADES, since)
+    table.create(root)
+    place = _places(root, bootstrap)
 
     def told() -> Iterator[tuple[int, int, bytes]]:
-        for number, record in enumerate(recent.records(bootstrap, RAW_TRADES, since)):
+        for number, record in enumerate(records):
             if number % 100_000 == 0:
                 tell(number)
-            if record.value is not None:
+            if record.value is not None and record.offset < place(record.partition):
                 yield record.partition, record.offset, record.value
 
-    table.create(root)
     with tempfile.TemporaryDirectory(prefix="restore-", dir=root.parent) as folder:
         path = Path(folder) / "messages.json"
         found = messages.keep(path, told(), start)
@@ -63,3 +67,9 @@ def hour(
 
         about = {"run": run_id, "why": "restored from Kafka"}
         return rewrite.hour(root, start, about, lambda _: messages.rows(path), without_damaged=True, check=enough)
+
+
+def _places(root: Path, bootstrap: str) -> Callable[[int], int]:
+    """Partition -> the first offset that the table does not have."""
+    found = topics.describe(bootstrap, [RAW_TRADES]).get(RAW_TRADES)
+    return cache(partial(table.position, table.opened(root), found.topic_id if found else ""))

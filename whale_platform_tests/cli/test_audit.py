@@ -13,6 +13,7 @@ import pytest
 from confluent_kafka import Producer
 from typer.testing import CliRunner, Result
 
+from whale_platform.broker import topics
 from whale_platform.cli.app import app
 from whale_platform.cli.errors import UserError
 from whale_platform.defs.audit import every_trade_everywhere
@@ -63,7 +64,8 @@ class Place:
     def fill(self, lacking: Iterable[int] = ()) -> None:
         ids = [n for n in IDS if n not in set(lacking)]
         self.send(*ids)
-        lay(self.lake, [self.whole[n] for n in ids])
+        topic = topics.describe(self.bootstrap, [RAW_TRADES])[RAW_TRADES]
+        lay(self.lake, [self.whole[n] for n in ids], topic_id=topic.topic_id)
         for minute in range(4):
             first = IDS[0] + 30 * minute
             self.count(minute, sum(first <= n < first + 30 for n in ids))
@@ -77,7 +79,7 @@ class Place:
         producer = Producer({"bootstrap.servers": self.bootstrap, "enable.idempotence": True})
         for n in ids:
             sent = int(time.time() * 1000) if late else self.whole[n].event_time // 1000
-            producer.produce(RAW_TRADES, codec.encode(self.whole[n]), b"binance:BTCUSDT", timestamp=sent)
+            producer.produce(RAW_TRADES, codec.encode(self.whole[n]), b"binance:BTCUSDT", 0, timestamp=sent)
         assert producer.flush(20) == 0
 
     def without(self, *ids: int) -> None:

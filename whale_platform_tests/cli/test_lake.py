@@ -60,3 +60,15 @@ def test_what_the_lake_lacks_is_restored_from_kafka(place: Place, run: Run) -> N
     code, _, err = run("lake", "restore", f"{place.start:%Y-%m-%dT%H:%M}", "--home", str(place.base))
     assert (code, "118 trades" in err, "120 trades" in err) == (0, True, True), err
     assert place.audit().exit_code == 0
+
+
+def test_what_the_stream_has_yet_to_bring_is_left_to_it(place: Place, run: Run) -> None:
+    place.fill(lacking=(1118, 1119))
+    place.send(1118, 1119)
+    place.without(1030)
+    hour = f"{place.start:%Y-%m-%dT%H:%M}"
+    code, _, err = run("lake", "restore", hour, "--home", str(place.base))
+    assert (code, "118 trades" in err) == (0, True), err
+    lay(place.lake, [place.whole[n] for n in (1118, 1119)], 118)  # the stream's next batch
+    listed = ids(place.lake)
+    assert len(listed) == len(set(listed)) == 120
