@@ -59,7 +59,7 @@ class Health:
             return last  # somebody is asking: waiting too would take every worker while Kafka is away
         with self._lock:
             now = self._clock()
-            if self._last is None or now - self._at > KEPT_S:
+            if self._last is None or not 0 <= now - self._at <= KEPT_S:  # the clock may have been set back
                 self._last, self._at = self._check(now), now
             return self._last
 

@@ -11,6 +11,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -25,6 +26,7 @@ from whale_platform.version import deployed_code
 SHIFT_S = 24 * 3600
 CODE_S, RUN_S = 30.0, 5.0
 TICK_S = 1  # the daemon looks every 5 s; more than that would make it every second time
+LOOK_AGAIN_S = 1.5  # a shift that lives says so within a second
 REMEMBERED = 10
 SERVICE = "whale/service"
 FINAL = (dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.FAILURE)
@@ -158,7 +160,7 @@ def sensor_of(service: str, job: dg.JobDefinition) -> dg.SensorDefinition:
     def evaluate(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         settings = Settings()
         for _ in range(REMEMBERED):
-            match roster.decide(seen(context.instance, settings, service, time.time())):
+            match _decide(partial(seen, context.instance, settings, service)):
                 case roster.Reap(run_id, reason, pid):
                     context.log.warning(f"run {run_id} is over: {reason}")
                     reap(context.instance, run_id, reason, pid)
@@ -169,6 +171,15 @@ def sensor_of(service: str, job: dg.JobDefinition) -> dg.SensorDefinition:
         return dg.SkipReason("too many runs to reap at once")
 
     return evaluate
+
+
+def _decide(look: Callable[[float], roster.Seen]) -> roster.Start | roster.Wait | roster.Reap:
+    """What to do now. Nothing is killed on one look: after a suspend, or the clock being set, all seem to be silent."""
+    answer = roster.decide(look(time.time()))
+    if isinstance(answer, roster.Reap) and answer.kill is not None:
+        time.sleep(LOOK_AGAIN_S)
+        answer = roster.decide(look(time.time()))
+    return answer
 
 
 def reap(instance: dg.DagsterInstance, run_id: str, reason: str, pid: int | None) -> None:

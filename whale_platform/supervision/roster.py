@@ -92,7 +92,7 @@ def decide(seen: Seen) -> Start | Wait | Reap:
     if holder is not None:
         return Wait(f"the last shift is ending (pid {holder.pid})")
     until = retry_at(seen.runs, seen.desired.since)
-    if seen.now < until:
+    if 0 < until - seen.now <= BACKOFF.cap_s:  # further off only by a clock that has been set back
         return Wait(f"the last shifts failed: the next in {until - seen.now:.0f} s")
     return Start(f"after:{seen.runs[0].run_id if seen.runs else 'none'}")
 

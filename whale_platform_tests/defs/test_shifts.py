@@ -140,3 +140,28 @@ def test_a_shift_ends_for_its_reasons_and_not_because_storage_is_away(
     assert shifts.over(context, "sink")() == "a day is over: the next shift begins afresh"
     (Settings().home / "run" / "shifts.drain").touch()
     assert over() == "Dagster is about to end"
+
+
+def test_a_shift_that_speaks_again_at_a_second_look_is_not_killed(
+    home: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a suspend: every sign of life looks old until the next one, a second later."""
+    killed: list[int] = []
+    monkeypatch.setattr(os, "kill", lambda pid, _: killed.append(pid))
+    run_id = MADE_UP
+
+    def speak(at: float) -> None:
+        shift_path(home, "sink").write_text(json.dumps({"run_id": run_id, "pid": os.getpid(), "at": at}))
+
+    lease = at_work(home, "sink")
+    try:
+        speak(time.time() - 3600)
+        monkeypatch.setattr(time, "sleep", lambda _: speak(time.time()))
+        assert "the last shift is ending" in str(tick(instance).skip_message)  # type: ignore[union-attr]
+        assert killed == []
+        speak(time.time() - 3600)
+        monkeypatch.setattr(time, "sleep", lambda _: None)
+        tick(instance)
+        assert set(killed) == {os.getpid()}
+    finally:
+        lease.release()

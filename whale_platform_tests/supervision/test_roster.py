@@ -54,6 +54,7 @@ def seen(*runs: Run, holder: Holder | None = None, desired: Desired | None = Non
             seen(run("done"), holder=Holder(7, "a", NOW - HUNG_S - 1)),
             Reap("a", "its run has ended, but its process hangs", 7),
         ),
+        (seen(run("failed", ago=-3600, life=5)), Start("after:a")),  # the clock was set back by more than any wait
         (seen(run("done"), holder=MINE), Wait("the last shift is ending (pid 7)")),
         (seen(run("done"), draining=True), Wait("Dagster is about to end")),
         (seen(run("done"), desired=Desired(False, NOW, "run x")), Wait("stopped by run x")),
