@@ -4,6 +4,7 @@ A service is a function `main(context) -> exit code` that returns soon after `co
 escapes it is logged with its traceback and becomes exit code 1, which the supervisor answers with its back-off.
 """
 
+import contextlib
 import os
 import signal
 import sys
@@ -70,16 +71,24 @@ def run_service(name: str, main: Callable[[ServiceContext], int]) -> None:
         code = 1
     ended.set()
     beater.join(2)
-    beats.write(settings.home, context.beat)  # the last word: a beat under way may have covered it with an older one
+    with contextlib.suppress(OSError):  # the last word: a beat under way may have covered it with an older one
+        beats.write(settings.home, context.beat)
     context.log.info("ended", code=code)
     lease.release()
     sys.exit(code)
 
 
 def _beat(context: ServiceContext, ended: threading.Event) -> None:
+    trouble = ""
     while True:
-        if context.before_beat is not None:
-            context.before_beat()
-        beats.write(context.settings.home, context.beat)
+        try:
+            if context.before_beat is not None:
+                context.before_beat()
+            beats.write(context.settings.home, context.beat)
+            trouble = ""
+        except Exception as error:  # noqa: BLE001 a disk full for a moment must not end all beats, and so the service
+            if str(error) != trouble:
+                context.log.warning("no beat", error=f"{type(error).__name__}: {error}")
+            trouble = str(error)
         if ended.wait(beats.INTERVAL_S):
             return

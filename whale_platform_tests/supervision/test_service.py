@@ -1,0 +1,43 @@
+"""The frame around a service: what a heartbeat outlives."""
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+from structlog.testing import capture_logs
+
+from whale_platform.settings import Settings
+from whale_platform.supervision import beat
+from whale_platform.supervision.beat import Beat
+from whale_platform.supervision.service import ServiceContext, _beat
+
+
+def test_beats_go_on_after_one_that_could_not_be_written(tmp_path: Path) -> None:
+    """As on a disk that is full for a moment: an end of all beats would get a healthy service killed."""
+    tried, ended = [0], threading.Event()
+
+    def count() -> None:
+        tried[0] += 1
+
+    context = ServiceContext(Settings(home=tmp_path), Beat("sink"), structlog.get_logger(), before_beat=count)
+    (tmp_path / "run").write_text("in the way")
+    with capture_logs() as said:
+        beater = threading.Thread(target=_beat, args=(context, ended))
+        beater.start()
+        try:
+            _until(lambda: tried[0] >= 2)
+            (tmp_path / "run").unlink()
+            _until(lambda: beat.read(tmp_path, "sink") is not None)
+        finally:
+            ended.set()
+            beater.join()
+    assert [line["event"] for line in said] == ["no beat"], "once, and not each second"
+
+
+def _until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
