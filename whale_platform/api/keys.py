@@ -12,8 +12,12 @@ import os
 import re
 import secrets
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from whale_platform.supervision.locking import locked
 
 FILE = "api-keys.json"
 LOOK_S = 1.0
@@ -49,21 +53,23 @@ def add(home: Path, name: str) -> str:
     """Make a key; returns it, the only time it can be seen. Raises KeyFileError."""
     if not NAME.fullmatch(name):
         raise KeyFileError(f"{name!a} can't be a key's name: use letters, digits, dots, - and _")
-    keys = read(home)
-    if any(key.name == name for key in keys):
-        raise KeyFileError(f"there is a key {name} already: remove it first, or choose another name")
-    made = f"whale_{secrets.token_urlsafe(32)}"
-    _write(home, [*keys, Key(name, digest(made), time.time())])
+    with _alone(home):
+        keys = read(home)
+        if any(key.name == name for key in keys):
+            raise KeyFileError(f"there is a key {name} already: remove it first, or choose another name")
+        made = f"whale_{secrets.token_urlsafe(32)}"
+        _write(home, [*keys, Key(name, digest(made), time.time())])
     return made
 
 
 def remove(home: Path, name: str) -> None:
     """Forget a key; who uses it is refused within a second. Raises KeyFileError where there is none."""
-    keys = read(home)
-    left = [key for key in keys if key.name != name]
-    if len(left) == len(keys):
-        raise KeyFileError(f"there is no key {name!a}: see `whale api-key list`")
-    _write(home, left)
+    with _alone(home):
+        keys = read(home)
+        left = [key for key in keys if key.name != name]
+        if len(left) == len(keys):
+            raise KeyFileError(f"there is no key {name!a}: see `whale api-key list`")
+        _write(home, left)
 
 
 def digest(key: str) -> str:
@@ -77,8 +83,8 @@ class Keys:
     def __init__(self, home: Path) -> None:
         """Raises KeyFileError."""
         self._home = home
-        self._names = self._load()
         self._mark = self._stat()
+        self._names = self._load()
         self._looked = time.monotonic()
 
     @property
@@ -120,11 +126,17 @@ class Keys:
         return found.st_mtime_ns, found.st_size, found.st_ino
 
 
-def _write(home: Path, keys: list[Key]) -> None:
-    fresh = home / f"{FILE}.{os.getpid()}.new"
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
     try:
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump({"keys": [asdict(key) for key in keys]}, file, indent=1)
-        fresh.replace(home / FILE)
+        with locked(home / f"{FILE}.lock"):
+            yield
     except OSError as error:
         raise KeyFileError(f"{home / FILE} can't be written: {error.strerror}") from None
+
+
+def _write(home: Path, keys: list[Key]) -> None:
+    fresh = home / f"{FILE}.new"
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        json.dump({"keys": [asdict(key) for key in keys]}, file, indent=1)
+    fresh.replace(home / FILE)

@@ -18,7 +18,7 @@ from typing import Literal
 
 from whale_platform.embedded import java, truststore
 from whale_platform.embedded.errors import EmbeddedError
-from whale_platform.embedded.locking import locked
+from whale_platform.supervision.locking import locked
 
 Section = Literal["spark", "broker"]
 LIST = Path(__file__).with_name("jars.toml")
@@ -80,7 +80,7 @@ def ensure(tools: Path, report: Callable[[str], None]) -> None:
 
     Raises EmbeddedError: a jar can't be fetched, or is not what the list says.
     """
-    with locked(tools / "jars"):
+    with locked(tools / "jars" / "lock"):
         missing = [jar for jar in read_list() if sha256(jar.path(tools)) != jar.sha256]
         if not missing:
             return

@@ -18,9 +18,9 @@ from typing import Literal
 from whale_platform.embedded import node
 from whale_platform.embedded.errors import EmbeddedError
 from whale_platform.embedded.jars import sha256
-from whale_platform.embedded.locking import locked
 from whale_platform.settings import ROOT
 from whale_platform.supervision import leash
+from whale_platform.supervision.locking import locked
 
 Kind = Literal["run", "dev"]
 LISTS = ("package.json", "package-lock.json", ".npmrc")
@@ -41,7 +41,7 @@ def ensure(tools: Path, kind: Kind, report: Callable[[str], None], root: Path = 
 
     Raises EmbeddedError: npm is missing, or can't fetch, check or write them.
     """
-    with locked(tools / "web"):
+    with locked(tools / "web" / "lock"):
         stamp = modules(tools) / ".whale.json"
         had = _read(stamp)
         if had.get("kind") == "dev":

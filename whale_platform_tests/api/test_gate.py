@@ -1,6 +1,8 @@
 """Keys, rate, CORS, headers."""
 
 import stat
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -46,6 +48,30 @@ def test_a_key_is_kept_as_its_hash_and_for_its_owner_alone(tmp_path: Path) -> No
             keys.add(tmp_path, name)
     with pytest.raises(keys.KeyFileError, match="no key"):
         keys.remove(tmp_path, "two")
+
+
+def test_keys_made_at_the_same_time_are_all_kept(tmp_path: Path) -> None:
+    names = [f"desk-{number}" for number in range(40)]
+    with ThreadPoolExecutor(8) as threads:
+        made = list(threads.map(partial(keys.add, tmp_path), names))
+        assert {one.name for one in keys.read(tmp_path)} == set(names)
+        list(threads.map(partial(keys.remove, tmp_path), names[1:]))
+    assert [one.sha256 for one in keys.read(tmp_path)] == [keys.digest(made[0])]
+
+
+def test_a_key_that_goes_while_the_file_is_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key, read = keys.add(tmp_path, "one"), keys.read
+
+    def slowly(home: Path) -> list[keys.Key]:
+        found = read(home)
+        monkeypatch.setattr(keys, "read", read)
+        keys.remove(home, "one")
+        return found
+
+    monkeypatch.setattr(keys, "read", slowly)
+    monkeypatch.setattr(keys, "LOOK_S", 0.0)
+    known = keys.Keys(tmp_path)
+    assert known.name(key) is None
 
 
 def test_who_asks_too_often_is_told_when_to_come_back(make: Make) -> None:
