@@ -56,8 +56,6 @@ def apply(dsn: str, days: list[Day]) -> int:
     for planned in days:
         if planned.kept:
             continue
-        if _why_kept(dsn, planned.day):
-            raise DayChanged(f"{planned.day} has changed since it was planned: {_why_kept(dsn, planned.day)}")
         _drop(dsn, planned)
         gone += 1
     return gone
@@ -73,9 +71,15 @@ def _why_kept(dsn: str, day: date) -> str:
 
 
 def _drop(dsn: str, planned: Day) -> None:
+    windows = sql.Identifier(partition_name(planned.day))
     with session(dsn, "whale-retention", statement_timeout_s=TIMEOUT_S) as conn, conn.cursor() as cursor:
         cursor.execute("SET LOCAL lock_timeout = '5s'")
+        cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (partition_name(planned.day),))
+        if cursor.fetchone() == (True,):  # nobody writes there between the last look and the drop; all may read
+            cursor.execute(sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(windows))
+        if why := _why_kept(dsn, planned.day):
+            raise DayChanged(f"{planned.day} has changed since it was planned: {why}")
         cursor.execute("DELETE FROM whale_alerts WHERE (event_time AT TIME ZONE 'utc')::date = %s", (planned.day,))
         if cursor.rowcount != planned.whales:
             raise DayChanged(f"{planned.day} has {cursor.rowcount} whales, {planned.whales} were planned")
-        cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(partition_name(planned.day))))
+        cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(windows))

@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 
+import psycopg2.errors
 import pytest
 
 from whale_platform.stores import retention, rollups, whale_reports
@@ -61,6 +62,23 @@ def test_a_day_that_changed_after_the_plan_is_refused(stream: str) -> None:
     with pytest.raises(DayChanged, match="2 whales, 1 were planned"):
         retention.apply(stream, planned)
     assert query(stream, "SELECT count(*) FROM whale_alerts") == [(2,)], "the refused day is whole"
+
+
+def test_nobody_writes_to_a_day_between_the_last_look_and_its_end(stream: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    roll_up(stream)
+    planned = retention.plan(stream, 7, TODAY)
+    look, blocked = retention._why_kept, list[bool]()
+
+    def meanwhile(dsn: str, day: date) -> str:
+        found = look(dsn, day)
+        with pytest.raises(psycopg2.errors.LockNotAvailable):
+            query(dsn, "SET lock_timeout = '100ms'; UPDATE trade_windows SET volume = volume + 1")
+        blocked.append(True)
+        return found
+
+    monkeypatch.setattr(retention, "_why_kept", meanwhile)
+    assert retention.apply(stream, planned) == 1
+    assert blocked == [True]
 
 
 def test_days_within_the_limit_are_not_even_looked_at(stream: str) -> None:
