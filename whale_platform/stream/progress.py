@@ -29,10 +29,14 @@ def numbers(queries: dict[str, StreamingQuery]) -> dict[str, Any]:
         out[f"{name}_batch"] = body.get("batchId")
         out[f"{name}_batch_ms"] = body.get("durationMs", {})
         out[f"{name}_latencies"] = body.get("latencies") or body.get("rtmMetrics")
-        dropped = sum(state.get("numRowsDroppedByWatermark", 0) for state in body.get("stateOperators", []))
-        if name == "windows":
-            out["late_in_batch"] = dropped
     return out
+
+
+def late_since(query: StreamingQuery, batch: int) -> int:
+    """Rows of batches after `batch` that came after the watermark; Spark keeps the last five batches' reports."""
+    bodies = (json.loads(one.json) for one in query.recentProgress)
+    states = [state for body in bodies if body["batchId"] > batch for state in body.get("stateOperators", [])]
+    return sum(state.get("numRowsDroppedByWatermark", 0) for state in states)
 
 
 def lag(session: SparkSession) -> int | None:

@@ -8,7 +8,6 @@ sink sees updates again, never gaps. The lake's query fails alone (lake_keeper.p
 import contextlib
 import threading
 from collections.abc import Callable
-from typing import Any
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
@@ -81,7 +80,7 @@ def _refresh(context: ServiceContext, file: ThresholdFile) -> None:
 
 def _watch(context: ServiceContext, spark: SparkSession, running: dict[str, StreamingQuery], lake: LakeKeeper) -> int:
     late = 0
-    seen_batch: Any = None
+    seen_batch = -1
     while not context.stop.wait(POLL_S):
         for name, query in running.items():
             if not query.isActive:
@@ -93,9 +92,9 @@ def _watch(context: ServiceContext, spark: SparkSession, running: dict[str, Stre
         elif all(query.status["isTriggerActive"] for query in running.values()):
             context.tell("ready")
         now = progress.numbers(running)
-        if now.get("windows_batch") != seen_batch:
-            seen_batch = now.get("windows_batch")
-            late += now.get("late_in_batch", 0)
+        if (batch := now.get("windows_batch", seen_batch)) != seen_batch:
+            late += progress.late_since(running["windows"], seen_batch)
+            seen_batch = batch
             context.log.info("batch", **now)
         context.beat.numbers.update(now, late_dropped=late, lag=progress.lag(spark))
     context.tell("stopping")
