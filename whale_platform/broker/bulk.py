@@ -12,10 +12,10 @@ from itertools import groupby
 
 from confluent_kafka import KafkaError, TopicPartition
 
-from whale_platform.broker.reader import TopicReader, consumer
+from whale_platform.broker.reader import SILENT_S, TopicReader, consumer
 from whale_platform.broker.topics import BrokerError, alive
 
-BATCH, SILENT_S = 10_000, 30.0
+BATCH = 10_000
 
 
 @dataclass(frozen=True, slots=True)

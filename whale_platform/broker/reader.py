@@ -4,12 +4,14 @@ The sink keeps it in Postgres beside the rows, the ingester in its positions fil
 `OffsetExpired` with the exact range that is gone: nothing is skipped silently.
 """
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 TIMEOUT_S = 15.0
+SILENT_S = 30.0  # for those who read up to an end, and so know that there is more
 
 
 class OffsetExpired(Exception):
@@ -116,15 +118,23 @@ class TopicReader:
         return high if high >= 0 else None
 
     def scan(self, topic: str, partition: int, start: int, end: int) -> Iterator[Record]:
-        """Every message of one partition with start <= offset < end; the reader's assignment is replaced."""
+        """Every message of one partition with start <= offset < end; the reader's assignment is replaced.
+
+        Raises BrokerError after `SILENT_S` without any: the broker went away and has not come back.
+        """
         self.assign({(topic, partition): start})
-        place = start
+        place, heard = start, time.monotonic()
         while place < end:
-            for record in self.poll(10_000, 0.5):
+            found = self.poll(10_000, 0.5)
+            if not found and time.monotonic() - heard > SILENT_S:
+                raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+            for record in found:
                 if record.offset >= end:
                     return
                 place = record.offset + 1
                 yield record
+            if found:
+                heard = time.monotonic()
 
     def close(self) -> None:
         """Leave; the broker forgets this reader."""

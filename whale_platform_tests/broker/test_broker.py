@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from whale_platform.broker import reader as reader_module
 from whale_platform.broker import topics
 from whale_platform.broker.producer import ProducerStopped, TradeProducer
 from whale_platform.broker.reader import OffsetExpired, TopicReader
@@ -67,3 +68,19 @@ def test_an_offset_that_is_not_there_is_told_and_not_skipped(kafka: KafkaServer)
         while time.monotonic() < deadline:
             reader.poll(10, 0.5)
     reader.close()
+
+
+def test_a_scan_that_hears_nothing_more_says_so(kafka: KafkaServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when the broker goes away for good in the midst of it."""
+    producer = TradeProducer(kafka.bootstrap, "test")
+    producer.send(INGEST_GAPS, b"k", b"v")
+    assert producer.close() == 0
+    monkeypatch.setattr(reader_module, "SILENT_S", 0.2)
+    reader = TopicReader(kafka.bootstrap, "test")
+    try:
+        found = reader.scan(INGEST_GAPS, 0, 0, 2)
+        assert next(found).value == b"v"
+        with pytest.raises(topics.BrokerError):
+            next(found)
+    finally:
+        reader.close()
