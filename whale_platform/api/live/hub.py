@@ -55,7 +55,7 @@ class Hub:
     @property
     def thinned(self) -> int:
         """Ticks that were merged into later ones for slow clients."""
-        return self._thinned + sum(box.thinned for box in self._boxes)
+        return self._thinned + sum(box.thinned for box in list(self._boxes))  # asked by /metrics, from a thread
 
     def bulk(self, windows: Iterable[WindowRow], trades: dict[tuple[str, str], Sample]) -> None:
         """A tick. A window that has not grown is left out."""

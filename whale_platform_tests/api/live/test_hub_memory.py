@@ -1,13 +1,14 @@
 """What the hub remembers of windows, and whom it tells what, without a server."""
 
 import json
+from typing import cast
 
 import pytest
 
 from whale_platform.api.live import hub as module
 from whale_platform.api.live.hub import NOT_WELCOME, Hub
 from whale_platform.api.live.limits import Filter
-from whale_platform.api.live.mailbox import TICKS
+from whale_platform.api.live.mailbox import TICKS, Mailbox
 from whale_platform_tests.api.live.test_hub import box_of, said, window
 
 
@@ -68,3 +69,17 @@ def test_who_is_not_welcome_any_more_is_sent_away_and_at_the_end_everybody() -> 
     assert hub.dropped == 0, "it was not slow"
     hub.end()
     assert [box.end and box.end[0] for box in (removed, known)] == [NOT_WELCOME, 1012]
+
+
+def test_who_comes_while_it_is_counted_disturbs_nobody() -> None:
+    """/metrics asks in a thread while the loop lets clients in and out."""
+    hub = Hub()
+
+    class Slow:
+        @property
+        def thinned(self) -> int:
+            box_of(hub, "windows")
+            return 1
+
+    hub.join(cast("Mailbox", Slow()))
+    assert (hub.thinned, hub.clients) == (1, 2)
