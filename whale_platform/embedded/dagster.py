@@ -5,9 +5,7 @@ once and runs what is launched as its children: starting it again is how new cod
 parent, and are killed with what they started after a grace.
 """
 
-import json
 import os
-import shutil
 import signal
 import socket
 import sys
@@ -20,6 +18,7 @@ from typing import NoReturn
 from whale_platform.settings import ROOT, Settings
 from whale_platform.stores import databases
 from whale_platform.supervision import leash, manners
+from whale_platform.supervision.beat import write_json, write_text
 
 STOP_SIGNAL = signal.SIGTERM
 LOCATION = "whale_platform"
@@ -39,12 +38,14 @@ def prepare(settings: Settings) -> None:
 
 
 def write_files(settings: Settings) -> None:
-    """`dagster.yaml` as in the repository, and a `workspace.yaml` that names this home's code server."""
+    """`dagster.yaml` as in the repository, and a `workspace.yaml` that names this home's code server.
+
+    Each is replaced whole: every `whale dagster` comes here, while Dagster's own processes read them.
+    """
     there = folder(settings)
-    there.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(ROOT / "dagster.yaml", there / "dagster.yaml")
+    write_text(there / "dagster.yaml", (ROOT / "dagster.yaml").read_text())
     server = {"host": settings.dagster_code_host, "port": settings.dagster_code_port, "location_name": LOCATION}
-    (there / "workspace.yaml").write_text(json.dumps({"load_from": [{"grpc_server": server}]}))  # JSON is YAML
+    write_json(there / "workspace.yaml", {"load_from": [{"grpc_server": server}]})  # JSON is YAML
 
 
 def environment(settings: Settings) -> dict[str, str]:

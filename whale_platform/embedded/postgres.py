@@ -46,17 +46,17 @@ def prepare(settings: Settings) -> None:
     data, binaries = _data(settings), _binaries(settings)
     data.parent.mkdir(parents=True, exist_ok=True)
     orphans.end(lambda process: process.name().startswith("postgres") and Path(process.cwd()) == data)
-    fresh_password = not settings.password_file.exists()
-    if fresh_password:
-        _write_secret(settings.password_file, secrets.token_urlsafe(24))
+    lost_password, password = not settings.password_file.exists(), secrets.token_urlsafe(24)
     if not data.exists():
+        if lost_password:
+            _write_secret(settings.password_file, password)
         _initialise(data, binaries, settings.password_file)
         return
     _check_version(data, binaries)
     (data / "postmaster.pid").unlink(missing_ok=True)
-    if fresh_password:
-        password = settings.password_file.read_text().strip()
+    if lost_password:  # written down when it is in force: where a kill comes between, the next start makes another
         _single_user(binaries, data, f"ALTER ROLE whale PASSWORD '{password}'")
+        _write_secret(settings.password_file, password)
 
 
 def command(settings: Settings) -> list[str]:

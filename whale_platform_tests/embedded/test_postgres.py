@@ -152,3 +152,18 @@ def test_psql_on_a_database_of_ones_own_keeps_the_secret_off_the_command_line(tm
     argv, environment = postgres.psql_command(Settings(home=tmp_path, postgres_dsn=dsn), ["-c", "SELECT 1"])
     assert argv[1:] == ["--dbname", "postgresql://me@db.example:5432/x?sslmode=require", "-c", "SELECT 1"]
     assert environment["PGPASSWORD"] == "p@ss"
+
+
+def test_a_kill_while_the_password_is_replaced_locks_nobody_out(
+    settings: Settings, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = up(settings, start)
+    server.send_signal(postgres.STOP_SIGNAL)
+    server.wait(30)
+    settings.password_file.unlink()
+    with monkeypatch.context() as killed:
+        killed.setattr(postgres, "_single_user", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            postgres.prepare(settings)
+    up(settings, start)
+    assert psql(settings, "SELECT current_user") == "whale"
