@@ -81,12 +81,19 @@ def vacuum(root: Path, hours: int = VACUUM_HOURS, dry_run: bool = True) -> Litte
     opened = table.opened(root)
     with table.translated():
         named = opened.vacuum(hours, dry_run=True, enforce_retention_duration=False, full=hours >= 1)
-    found = [path for path in named if (root / path).exists()]  # those deleted before are named again
-    size = sum((root / path).stat().st_size for path in found)
-    if not dry_run and found:
+    sizes = {path: size for path in named if (size := _size(root / path)) is not None}
+    if not dry_run and sizes:
         with table.translated():
             opened.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=hours >= 1)
-    return Litter(tuple(found), size)
+    return Litter(tuple(sizes), sum(sizes.values()))
+
+
+def _size(path: Path) -> int | None:
+    """None where the file is gone: those deleted before are named again, and another vacuum may be at it now."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,7 +87,7 @@ def _sweep(path: Path) -> None:
     """Delete what a kill in the middle of writing has left: Spark takes it for another query's and would not begin."""
     for log in ("offsets", "commits"):
         for file in (path / log).glob(".*.tmp*"):
-            file.unlink()
+            file.unlink(missing_ok=True)  # a driver that is just being ended may still rename it
 
 
 def misfit(found: Checkpoint, label: Label, earliest: dict[int, int]) -> str | None:

@@ -27,7 +27,7 @@ def holder(home: Path, service: str) -> int | None:
     """The pid that holds the lease now, or None."""
     try:
         with (home / "run" / f"{service}.lock").open() as file:
-            return None if _lock(file, fcntl.LOCK_SH) else int(file.read().strip() or "0")
+            return None if _lock(file, fcntl.LOCK_SH) else int(file.read().strip() or "0") or None
     except (OSError, ValueError):
         return None
 

@@ -115,6 +115,8 @@ def test_who_holds_a_lease(tmp_path: Path) -> None:
     assert lease.holder(tmp_path, "sink") == os.getpid()
     with pytest.raises(lease.LeaseRefused, match=f"pid {os.getpid()}"):
         lease.Lease(tmp_path, "sink").acquire()
+    (tmp_path / "run" / "sink.lock").write_text("")  # as for a moment after it is taken
+    assert lease.holder(tmp_path, "sink") is None, "a signal to process 0 would reach one's own group"
     mine.release()
     assert lease.holder(tmp_path, "sink") is None
     assert "refused" in (tmp_path / "run" / "sink.lease.log").read_text()
