@@ -5,9 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from whale_platform_tests.kafka_server import KafkaServer, start_kafka
 
+settings.register_profile("unhurried", deadline=None)  # properties are judged by what they find, not by how fast
+settings.load_profile("unhurried")
 SERVERS = {"kafka_session", "postgres_server", "own_postgres"}
 
 

@@ -22,7 +22,7 @@ from whale_platform.domain.trade import EXACT, Trade
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 BESIDE = 20
 BEFORE_MS, AFTER_MS = 10_000, 20_000
-DEADLINE_S = 3.0
+DEADLINE_S, ANSWER_S = 3.0, 2.0
 
 
 @dataclass(slots=True)
@@ -35,12 +35,12 @@ class Origin:
 
 
 def find(bootstrap: str, exchange: str, symbol: str, trade_id: int, received: datetime) -> Origin:
-    """Ask Kafka, for about `DEADLINE_S` at most."""
+    """Ask Kafka, for about `DEADLINE_S` at most where it answers."""
     deadline = time.monotonic() + DEADLINE_S
-    if not alive(bootstrap, 1.0):
+    if not alive(bootstrap, ANSWER_S):
         return Origin(missing=f"Kafka does not answer at {bootstrap}: ask again when it is back")
     begins = f'{{"v":{codec.VERSION},"exchange":"{exchange}","symbol":"{symbol}","trade_id":'.encode()
-    reader = TopicReader(bootstrap, "whale-api-origin", fetch_wait_ms=50, timeout_s=1.0)
+    reader = TopicReader(bootstrap, "whale-api-origin", fetch_wait_ms=50, timeout_s=ANSWER_S)
     try:
         for partition in reader.partitions(RAW_TRADES):
             records = _received_about(reader, partition, int(received.timestamp() * 1000), deadline)

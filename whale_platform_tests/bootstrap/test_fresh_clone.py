@@ -28,7 +28,10 @@ def test_a_fresh_clone_sets_itself_up_without_a_system_java_or_node(tmp_path: Pa
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("WHALE_", "VIRTUAL_ENV"))}
     python = shutil.which("python3", path=os.defpath) or sys.executable
     environment = {**kept, "PATH": str(without_node(tmp_path / "bin")), "WHALE_JAVA": "bundled", "PYTHONPATH": ""}
-    done = subprocess.run([python, str(clone / "whale"), "--help"], env=environment, capture_output=True, text=True)
+    for _ in range(3):  # it goes on where it stopped
+        done = subprocess.run([python, str(clone / "whale"), "--help"], env=environment, capture_output=True, text=True)
+        if "check the network" not in done.stderr:
+            break
     assert done.returncode == 0, done.stderr[-2000:]
     assert "up" in done.stdout
     tools = clone / ".whale" / "tools"

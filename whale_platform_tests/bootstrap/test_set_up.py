@@ -9,6 +9,7 @@ import pytest
 
 from whale_platform_tests.bootstrap.conftest import Checkout
 from whale_platform_tests.embedded.conftest import until
+from whale_platform_tests.processes import ended
 
 
 def test_the_first_run_sets_up_and_hands_over(checkout: Checkout) -> None:
@@ -135,7 +136,7 @@ def test_kill_9_in_the_middle_leaves_nothing_running_or_taken_as_good(checkout: 
         until(lambda: noted.exists() and noted.read_text().endswith("\n"), "uv")
         uv = psutil.Process(int(noted.read_text()))
         os.kill(whale.pid, signal.SIGKILL)
-    until(lambda: not uv.is_running() or uv.status() == psutil.STATUS_ZOMBIE, "uv's end")
+    until(lambda: ended(uv), "uv's end")
     checkout.calls()
     done = checkout.whale("up")
     assert done.stdout == "cli ['up']\n"

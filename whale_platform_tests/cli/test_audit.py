@@ -155,6 +155,7 @@ def test_what_was_sent_just_now_is_waited_for(place: Place) -> None:
 def test_the_check_asks_for_the_last_settled_hour(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WHALE_HOME", str(place.lake.parent.parent))
     place.fill()
+    monkeypatch.setattr(gather, "settled", lambda *_: place.start + HOUR + MINUTE)  # also where an hour ends meanwhile
 
     def ask() -> dg.AssetCheckEvaluation:
         check = every_trade_everywhere

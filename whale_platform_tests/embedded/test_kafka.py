@@ -14,6 +14,7 @@ from whale_platform.embedded import kafka, orphans
 from whale_platform.embedded.errors import EmbeddedError
 from whale_platform.settings import Settings
 from whale_platform_tests.embedded.conftest import Start, answers, free_port, until
+from whale_platform_tests.processes import ended
 
 pytestmark = [pytest.mark.server, pytest.mark.usefixtures("tools")]
 TOPIC = "raw_crypto_trades"
@@ -63,7 +64,7 @@ def test_the_broker_ends_with_its_parent(settings: Settings) -> None:
         broker = psutil.Process(int(parent.stdout.readline()))
         until(lambda: answers(settings.kafka_port), "the broker")
         parent.kill()
-    until(lambda: not broker.is_running() or broker.status() == psutil.STATUS_ZOMBIE, "the broker's end")
+    until(lambda: ended(broker), "the broker's end")
 
 
 @pytest.mark.process

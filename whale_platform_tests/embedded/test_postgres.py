@@ -14,6 +14,7 @@ from whale_platform.embedded import orphans, postgres, postgres_binaries
 from whale_platform.embedded.errors import EmbeddedError
 from whale_platform.settings import Settings
 from whale_platform_tests.embedded.conftest import Start, answers, until
+from whale_platform_tests.processes import ended
 
 pytestmark = pytest.mark.server
 
@@ -65,7 +66,7 @@ def test_backends_that_hang_after_their_postmaster_are_ended(
     server.wait()
     monkeypatch.setattr(orphans, "GRACE_S", 0.2)
     up(settings, start)
-    assert not any(child.is_running() and child.status() == psutil.STATUS_STOPPED for child in children)
+    assert all(ended(child) for child in children)
 
 
 @pytest.mark.process
@@ -78,7 +79,7 @@ def test_postgres_ends_with_its_parent(settings: Settings) -> None:
         server = psutil.Process(int(parent.stdout.readline()))
         until(lambda: answers(settings.postgres_port), "Postgres")
         parent.kill()
-    until(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE, "Postgres's end")
+    until(lambda: ended(server), "Postgres's end")
 
 
 def test_the_password_is_secret_needed_and_replaced_when_lost(settings: Settings, start: Start) -> None:

@@ -14,6 +14,7 @@ from whale_platform.embedded import jars, java, node, setup, web
 from whale_platform.embedded.errors import EmbeddedError
 from whale_platform.settings import ROOT
 from whale_platform_tests.embedded.conftest import fetch_or_skip, until
+from whale_platform_tests.processes import ended
 
 # Stands in for npm: notes what it was asked; FAKE_NPM says how it ends: CODE TEXT, or hang (its pid is noted first).
 FAKE_NPM = """#!{python}
@@ -163,7 +164,7 @@ def test_kill_9_leaves_no_npm_and_the_next_run_installs(fake: Path, tmp_path: Pa
         until(lambda: (fake / "pid").exists() and (fake / "pid").read_text().endswith("\n"), "npm")
         npm = psutil.Process(int((fake / "pid").read_text()))
         os.kill(killed.pid, signal.SIGKILL)
-    until(lambda: not npm.is_running() or npm.status() == psutil.STATUS_ZOMBIE, "npm's end")
+    until(lambda: ended(npm), "npm's end")
     web.ensure(tools, "run", print)
     assert len(asked(fake)) == 2
 

@@ -15,17 +15,19 @@ from whale_platform.ingest.pipeline import Pipeline
 
 
 class RecordingProducer:
-    """Delivers at once. While `full` is set, `send` blocks; `refuse` throws the waiting out."""
+    """Delivers at once. Without `room`, `send` blocks and sets `waited`; `refusing` throws the waiting out."""
 
     def __init__(self) -> None:
         self.fatal: str | None = None
         self.sent: dict[str, list[bytes]] = {RAW_TRADES: [], DEAD_LETTERS: [], INGEST_GAPS: []}
         self.room = threading.Event()
         self.room.set()
+        self.waited = threading.Event()
         self.refusing = False
 
     def send(self, topic: str, key: bytes, value: bytes) -> None:
         while not self.room.wait(0.01):
+            self.waited.set()
             if self.refusing:
                 raise ProducerStopped("closed")
         if self.refusing:

@@ -204,6 +204,7 @@ def test_a_full_producer_stops_the_reading_and_closing_still_works(fake: FakeBin
     until(lambda: len(fake.clients) == 1, "the connection")
     producer.room.clear()
     fake.trade(SYMBOL, 100)
+    until(producer.waited.is_set, "the reader to be held")
     one.close()
     assert not one.join(0.2)
     producer.refusing = True

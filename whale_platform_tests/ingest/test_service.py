@@ -53,14 +53,14 @@ def test_a_long_absence_is_filled_in_the_background_also_across_a_kill(fake: Fak
     ingester.wait_ready()
     for symbol in SYMBOLS:
         fake.trade(symbol, 5)
-    until(lambda: ingester.beat().numbers.get("trades") == 15, "the first trades")
+    until(lambda: sum(map(len, ingester.published().values())) == 15, "the first trades", pause_s=0.2)
     ingester.end(signal.SIGKILL)
     fake.trade("AAAUSDT", 30_000, shown=False)
     fake.absent = {15_000}
     ingester.start()
     ingester.wait_ready()
     fake.trade("AAAUSDT", 3)
-    until(lambda: len(ingester.published()["AAAUSDT"]) > 2_000, "the first chunk", pause_s=0.2)
+    until(lambda: len(ingester.published().get("AAAUSDT", ())) > 2_000, "the first chunk", pause_s=0.2)
     assert ingester.gaps()["AAAUSDT", 1005]["mode"] == "background"
     ingester.end(signal.SIGKILL)
     ingester.start()
@@ -76,11 +76,11 @@ def test_what_a_quiet_symbol_traded_in_an_absence_is_found_without_a_live_trade(
     ingester.start()
     ingester.wait_ready()
     fake.trade("AAAUSDT", 5)
-    until(lambda: ingester.beat().numbers.get("trades") == 5, "the first trades")
+    until(lambda: len(ingester.published().get("AAAUSDT", ())) == 5, "the first trades", pause_s=0.2)
     ingester.end(signal.SIGKILL)
     fake.trade("AAAUSDT", 20, shown=False)
     ingester.start()
-    until(lambda: len(ingester.published()["AAAUSDT"]) == 25, "the missed trades", pause_s=0.2)
+    until(lambda: len(ingester.published().get("AAAUSDT", ())) == 25, "the missed trades", pause_s=0.2)
     assert ingester.gaps()["AAAUSDT", 1005]["cause"] == "restart"
 
 

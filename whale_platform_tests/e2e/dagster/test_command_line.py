@@ -49,11 +49,11 @@ def test_hours_are_made_by_the_command_line_and_stand_in_the_ui(platform: Platfo
     make = ("dagster", "asset", "materialize", *DEFINITIONS, "--select", "hourly_rollups,whale_reports")
     platform.whale(*make, "--partition", key(HOURS))
     platform.whale(*make, "--partition-range", f"{key(HOURS - 1)}...{key(HOURS - 2)}")
-    made = platform.sql(
-        "select hour, count(*), sum(trade_count), count(distinct run_id) from hourly_rollups group by 1"
-    )
+    # The other hours are a schedule's to make, whenever its time comes.
+    ours = f"from hourly_rollups where hour between '{past(HOURS)}' and '{past(HOURS - 2)}'"
+    made = platform.sql(f"select hour, count(*), sum(trade_count), count(distinct run_id) {ours} group by 1")
     assert [row[1:] for row in made] == [[str(len(SYMBOLS)), str(60 * 2 * len(SYMBOLS)), "1"]] * 3
-    makers = {row[0] for row in platform.sql("select distinct run_id from hourly_rollups")}
+    makers = {row[0] for row in platform.sql(f"select distinct run_id {ours}")}
     assert len(makers) == 2
     assert [run["status"] for run in runs(url) if run["runId"] in makers] == ["SUCCESS"] * 2
 

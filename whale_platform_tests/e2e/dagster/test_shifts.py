@@ -96,23 +96,23 @@ def test_whatever_is_killed_comes_back_and_no_trade_is_lost(platform: Platform, 
     terminate_and_wait(platform, url, "ingester")  # its code server is not the one that launched it
 
     launch(url, "ingester_stop")
-    wait_for("the ingester's stop", lambda: platform.status()["services"]["ingester"]["state"] == "stopped", 60)
-    wait_for("every trade of every symbol in the windows", settled(platform), 60)
+    wait_for("the ingester's stop", lambda: platform.status()["services"]["ingester"]["state"] == "stopped", 120)
+    wait_for("every trade of every symbol in the windows", settled(platform), 120)
     assert platform.sql("select count(*) from ingest_gaps where state = 'unrepaired'") == [["0"]]
 
     platform.down()
-    wait_for("every process to end", lambda: not platform.processes(), 15)
+    wait_for("every process to end", lambda: not platform.processes(), 60)
     platform.up("--source", "simulator", "--rate", "50")
     assert platform.status()["services"]["ingester"]["state"] == "stopped", "it stays stopped"
     assert "by run " in platform.status()["services"]["ingester"]["detail"]
     launch(url, "ingester_start")
-    wait_for("the ingester", lambda: "ingester" in pids(platform), 60)
+    wait_for("the ingester", lambda: "ingester" in pids(platform), 120)
 
 
 def terminate_and_wait(platform: Platform, url: str, service: str) -> None:
     before = pids(platform)[service]
     terminate(url, dict(unfinished(url))[service])
-    wait_for(f"the next shift of the {service}", lambda: pids(platform).get(service) not in (None, before), 60)
+    wait_for(f"the next shift of the {service}", lambda: pids(platform).get(service) not in (None, before), 120)
 
 
 def one_at_a_time(log: Path) -> None:

@@ -1,10 +1,11 @@
 """What the UI asks of Dagster's webserver, asked directly."""
 
-import contextlib
 import json
+import time
 import urllib.request
 from typing import Any
 
+WITHIN_S = 120
 REPOSITORY = {"repositoryName": "__repository__", "repositoryLocationName": "whale_platform"}
 LAUNCH = """mutation($to: JobOrPipelineSelector!, $config: RunConfigData) {
   launchRun(executionParams: {selector: $to, runConfigData: $config}) {
@@ -14,19 +15,34 @@ TERMINATE = """mutation($run: String!) {terminateRun(runId: $run) {
   __typename ... on PythonError {message} ... on TerminateRunFailure {message}}}"""
 
 
+MATERIALISED = (
+    "query($run: ID!) {runOrError(runId: $run) {... on Run {stats {... on RunStatsSnapshot {materializations}}}}}"
+)
+
+
 def ask(url: str, query: str, variables: dict[str, Any] | None = None) -> Any:
-    """The answer's data; None where the webserver does not answer."""
-    body = json.dumps({"query": query, "variables": variables or {}}).encode()
+    """The answer's data. A question is asked again while the webserver does not answer; a mutation is sent once."""
+    until = time.monotonic() + WITHIN_S
+    while True:
+        try:
+            return _send(url, query, variables or {})
+        except OSError:
+            if query.startswith("mutation") or time.monotonic() > until:
+                raise
+            time.sleep(0.5)
+
+
+def _send(url: str, query: str, variables: dict[str, Any]) -> Any:
+    body = json.dumps({"query": query, "variables": variables}).encode()
     request = urllib.request.Request(f"{url}/graphql", body, {"Content-Type": "application/json"})
-    with contextlib.suppress(OSError), urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return json.load(answer)["data"]
-    return None
 
 
 def runs(url: str, limit: int = 100) -> list[dict[str, Any]]:
     """The last runs, newest first."""
     found = ask(url, f"{{runsOrError(limit: {limit}) {{... on Runs {{results {{runId jobName status}}}}}}}}")
-    return list(found["runsOrError"]["results"]) if found else []
+    return list(found["runsOrError"]["results"])
 
 
 def launch(url: str, job: str, config: dict[str, Any] | None = None) -> str:

@@ -53,6 +53,14 @@ def test_nothing_bars_anybody_from_it(browser: Browser, url: str, theme: Any, wi
         assert not serious(page)
 
 
+KEPT = """async () => {
+  const cache = await caches.open("whale-shell");
+  const loaded = performance.getEntriesByType("resource").map((one) => new URL(one.name).pathname);
+  const shell = ["/", ...loaded.filter((path) => /^\\/(dashboard|vendor)\\//.test(path))];
+  return shell.length > 20 && (await Promise.all(shell.map((path) => cache.match(path)))).every(Boolean);
+}"""
+
+
 def serious(page: Page) -> list[str]:
     """What axe finds of WCAG 2.2 AA that is serious or critical."""
     found = page.evaluate("async () => (await axe.run()).violations")
@@ -67,7 +75,7 @@ def test_it_opens_without_a_server_and_says_so(page: Page) -> None:
     page.goto("/")
     expect(page.locator("#link")).to_have_text("● Live")
     page.evaluate("() => navigator.serviceWorker.ready.then(() => true)")
-    page.wait_for_timeout(1_500)
+    page.wait_for_function(KEPT)
     page.context.set_offline(True)
     page.reload()
     expect(page.locator("#banner")).to_contain_text("The server does not answer")
