@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor
 
 from whale_platform.stores import rollups, whale_reports
 from whale_platform.stores.assets import TIMEOUT_S, Hours, fetch
@@ -71,15 +72,27 @@ def _why_kept(dsn: str, day: date) -> str:
 
 
 def _drop(dsn: str, planned: Day) -> None:
-    windows = sql.Identifier(partition_name(planned.day))
+    day = planned.day
+    with session(dsn, "whale-retention", statement_timeout_s=TIMEOUT_S) as conn, conn.cursor() as cursor:
+        judged = _state(cursor, day)
+    if why := _why_kept(dsn, day):
+        raise DayChanged(f"{day} has changed since it was planned: {why}")
     with session(dsn, "whale-retention", statement_timeout_s=TIMEOUT_S) as conn, conn.cursor() as cursor:
         cursor.execute("SET LOCAL lock_timeout = '5s'")
-        cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (partition_name(planned.day),))
-        if cursor.fetchone() == (True,):  # nobody writes there between the last look and the drop; all may read
-            cursor.execute(sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(windows))
-        if why := _why_kept(dsn, planned.day):
-            raise DayChanged(f"{planned.day} has changed since it was planned: {why}")
-        cursor.execute("DELETE FROM whale_alerts WHERE (event_time AT TIME ZONE 'utc')::date = %s", (planned.day,))
+        cursor.execute("LOCK TABLE ONLY trade_windows IN ACCESS EXCLUSIVE MODE")  # first, as who writes takes it first
+        if _state(cursor, day) != judged:
+            raise DayChanged(f"{day} has changed since it was planned: windows were written meanwhile")
+        cursor.execute("DELETE FROM whale_alerts WHERE (event_time AT TIME ZONE 'utc')::date = %s", (day,))
         if cursor.rowcount != planned.whales:
-            raise DayChanged(f"{planned.day} has {cursor.rowcount} whales, {planned.whales} were planned")
-        cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(windows))
+            raise DayChanged(f"{day} has {cursor.rowcount} whales, {planned.whales} were planned")
+        cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(partition_name(day))))
+
+
+def _state(cursor: Cursor, day: date) -> object:
+    """Differs once a window of the day has been written or deleted; None where there is no partition of it."""
+    name = partition_name(day)
+    cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (name,))
+    if cursor.fetchone() != (True,):
+        return None
+    cursor.execute(sql.SQL("SELECT count(*), sum(trade_count), max(updated_at) FROM {}").format(sql.Identifier(name)))
+    return cursor.fetchone()

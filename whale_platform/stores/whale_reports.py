@@ -1,7 +1,8 @@
 """Table `whale_reports`: the whales of each hour, made from `whale_alerts` and `trade_windows`.
 
 A symbol's row looks 16 minutes past its hour for the prices after a whale, so it is stale until the stream has come
-that far, and again whenever those windows change. Raises StoreAway, SchemaMismatch, BadDsn.
+that far, and again whenever those windows change; that retention takes those before it is no change. Raises StoreAway,
+SchemaMismatch, BadDsn.
 """
 
 from dataclasses import dataclass
@@ -104,10 +105,15 @@ WITH {stream}, alerts AS (
 )
 SELECT DISTINCT hour FROM stream LEFT JOIN alerts USING (exchange, symbol, hour)
     LEFT JOIN made USING (exchange, symbol, hour)
-WHERE (stream.trades, stream.newest, stream.complete, coalesce(alerts.whales, 0))
-    IS DISTINCT FROM (made.stream_trades::numeric, made.stream_updated_at, made.complete, coalesce(made.whales, -1))
+WHERE (stream.complete, coalesce(alerts.whales, 0)) IS DISTINCT FROM (made.complete, coalesce(made.whales, -1))
+    OR CASE WHEN {alone} THEN stream.trades > made.stream_trades OR stream.newest > made.stream_updated_at
+        ELSE (stream.trades, stream.newest) IS DISTINCT FROM (made.stream_trades::numeric, made.stream_updated_at) END
 ORDER BY hour
 """
+
+# A day's first hour whose quarter of an hour before it went with the day before: less than it was made from is right.
+_ALONE = """(extract(hour FROM hour AT TIME ZONE 'utc') = 0 AND
+        to_regclass('trade_windows_' || to_char(hour AT TIME ZONE 'utc' - interval '1 day', 'YYYYMMDD')) IS NULL)"""
 
 
 def make(dsn: str, hours: Hours, maker: Maker) -> int:
@@ -126,4 +132,7 @@ def read(dsn: str, hours: Hours) -> list[WhaleReport]:
 
 def stale(dsn: str, hours: Hours) -> list[datetime]:
     """Hours whose whales or windows are not those that the report was made from."""
-    return [row[0] for row in fetch(dsn, _STALE.format(stream=_STREAM), {"start": hours.start, "end": hours.end})]
+    return [
+        row[0]
+        for row in fetch(dsn, _STALE.format(stream=_STREAM, alone=_ALONE), {"start": hours.start, "end": hours.end})
+    ]

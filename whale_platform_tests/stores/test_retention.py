@@ -1,16 +1,18 @@
 """Old days go whole, never before they are rolled up, and exactly as planned."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 
-import psycopg2.errors
 import pytest
 
 from whale_platform.stores import retention, rollups, whale_reports
 from whale_platform.stores.assets import Hours
+from whale_platform.stores.connection import session
 from whale_platform.stores.retention import Day, DayChanged
 from whale_platform_tests.postgres_server import query
 from whale_platform_tests.stores.samples import START, WHALE
-from whale_platform_tests.stores.test_assets import MAKER, flat, some_windows, store
+from whale_platform_tests.stores.test_assets import MAKER, MINUTE, flat, some_windows, store
 
 FIRST, TODAY = START.date(), START.date() + timedelta(days=9)
 ALL = Hours(START.replace(hour=0), START.replace(hour=0) + timedelta(days=10))
@@ -64,21 +66,48 @@ def test_a_day_that_changed_after_the_plan_is_refused(stream: str) -> None:
     assert query(stream, "SELECT count(*) FROM whale_alerts") == [(2,)], "the refused day is whole"
 
 
-def test_nobody_writes_to_a_day_between_the_last_look_and_its_end(stream: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_window_written_after_the_last_look_keeps_its_day(stream: str, monkeypatch: pytest.MonkeyPatch) -> None:
     roll_up(stream)
-    planned = retention.plan(stream, 7, TODAY)
-    look, blocked = retention._why_kept, list[bool]()
+    planned, look = retention.plan(stream, 7, TODAY), retention._why_kept
 
-    def meanwhile(dsn: str, day: date) -> str:
+    def and_then_write(dsn: str, day: date) -> str:
         found = look(dsn, day)
-        with pytest.raises(psycopg2.errors.LockNotAvailable):
-            query(dsn, "SET lock_timeout = '100ms'; UPDATE trade_windows SET volume = volume + 1")
-        blocked.append(True)
+        query(dsn, "UPDATE trade_windows SET trade_count = trade_count + 1 WHERE window_start = %s", START)
         return found
 
-    monkeypatch.setattr(retention, "_why_kept", meanwhile)
-    assert retention.apply(stream, planned) == 1
-    assert blocked == [True]
+    monkeypatch.setattr(retention, "_why_kept", and_then_write)
+    with pytest.raises(DayChanged, match="windows were written meanwhile"):
+        retention.apply(stream, planned)
+    assert query(stream, "SELECT count(*) FROM whale_alerts") == [(1,)], "the refused day is whole"
+
+
+def test_who_writes_to_an_old_day_and_retention_do_not_lock_each_other_out(stream: str) -> None:
+    roll_up(stream)
+    planned = retention.plan(stream, 7, TODAY)
+    with session(stream, "test") as conn, conn.cursor() as cursor, ThreadPoolExecutor(1) as threads:
+        cursor.execute("LOCK TABLE ONLY trade_windows IN ROW EXCLUSIVE MODE")  # as an upsert begins
+        going = threads.submit(retention.apply, stream, planned)
+        until = "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'"
+        while query(stream, until) != [(1,)]:
+            time.sleep(0.02)
+        cursor.execute("UPDATE trade_windows_20240808 SET volume = volume WHERE window_start = %s", (START,))
+        conn.commit()
+        assert going.result(60) == 1
+
+
+def test_days_go_one_after_the_other_though_reports_look_back_past_midnight(database: str) -> None:
+    midnight = START.replace(hour=0) + timedelta(days=1)
+    around = [flat(int((midnight - START) / MINUTE) + minute, "1") for minute in range(-30, 90)]
+    store(database, [*around, flat(8 * 24 * 60, "1"), flat(9 * 24 * 60, "1")], [WHALE])
+    roll_up(database)
+    later = TODAY + timedelta(days=1)
+    assert [one.kept for one in retention.plan(database, 7, later)] == ["", ""]
+    assert retention.apply(database, retention.plan(database, 9, later)) == 1
+    assert whale_reports.stale(database, ALL) == []
+    store(database, [around[40]._replace(trade_count=2, updated_at=around[40].updated_at + timedelta(days=1))])
+    assert whale_reports.stale(database, ALL) == [midnight], "what is written late is still seen"
+    roll_up(database)
+    assert retention.apply(database, retention.plan(database, 7, later)) == 1
 
 
 def test_days_within_the_limit_are_not_even_looked_at(stream: str) -> None:
