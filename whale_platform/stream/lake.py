@@ -50,12 +50,12 @@ class LakeWriter:
         shutil.rmtree(staging, ignore_errors=True)
         self._write(batch, known, staging)
         files = sorted(staging.glob("date=*/hour=*/*.parquet"))
-        if files:
+        moved = {part: end for part, end in ends.items() if end > known[part]}  # never back: a reset reads again
+        if files or moved:
             added = [footers.described(batch.sparkSession, self.root, path) for path in files]
             for path, file in zip(files, added, strict=True):
                 (self.root / file.path).parent.mkdir(parents=True, exist_ok=True)
                 path.rename(self.root / file.path)
-            moved = {part: end for part, end in ends.items() if end > known[part]}  # never back: a reset reads again
             version = commits.append(self.root, added, self.topic_id, moved, {**self.about, "batch": batch_id})
             written = sum(file.rows for file in added)
             self.numbers |= {"lake_version": version, "lake_rows": written, "lake_files": len(added)}

@@ -70,18 +70,19 @@ class LakeKeeper:
         try:
             table.create(self._writer.root)
             self._query = self._begin()
-        except (LakeError, Unfit, PySparkException, OSError) as error:
+        except (LakeError, Unfit, PySparkException, OSError, ValueError) as error:
             self._failed(now, str(error))
 
     def _begin(self) -> StreamingQuery:
         settings, place = self._context.settings, self._place
         label = Label(LAKE, MODE, VERSION, place.cluster_id, RAW_TRADES, place.topic_id)
-        if checkpoints.inspect(self._folder).offsets and not self._has_any():
-            self._put_aside("the checkpoint is of another lake: this one has nothing of the topic")
         try:
             checkpoints.prepare(settings.home, label, place.earliest)
         except Unfit as unfit:
             self._put_aside(str(unfit))
+            checkpoints.prepare(settings.home, label, place.earliest)
+        if lacking := self._lacking():
+            self._put_aside(lacking)
             checkpoints.prepare(settings.home, label, place.earliest)
         kafka = queries.source(self._session, settings).option("maxOffsetsPerTrigger", AT_ONCE)
         return (
@@ -94,9 +95,16 @@ class LakeKeeper:
             .start()
         )
 
-    def _has_any(self) -> bool:
+    def _lacking(self) -> str:
+        """What the checkpoint takes for done and the table does not have: it is another table, or an older one."""
+        done = checkpoints.inspect(self._folder).batch
+        if done is None:
+            return ""
         opened = table.opened(self._writer.root)
-        return any(table.position(opened, self._place.topic_id, part) for part in self._place.earliest)
+        for part, end in sorted(self._writer.ends(done).items()):
+            if (has := table.position(opened, self._place.topic_id, part)) < end:
+                return f"the lake lacks offsets {has} to {end - 1} of partition {part}, which the checkpoint has done"
+        return ""
 
     def _failed(self, now: float, error: str) -> None:
         self._query = None
