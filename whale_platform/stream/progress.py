@@ -14,6 +14,7 @@ from pyspark.sql.streaming import StreamingQuery
 
 from whale_platform.stream.checkpoints import LAKE
 
+KEPT = 10  # batches whose reports may come again; more than Spark keeps, by session.py
 _LAG_BEANS = "kafka.consumer:type=consumer-fetch-manager-metrics,topic=*,partition=*,*"
 
 
@@ -32,11 +33,25 @@ def numbers(queries: dict[str, StreamingQuery]) -> dict[str, Any]:
     return out
 
 
-def late_since(query: StreamingQuery, batch: int) -> int:
-    """Rows of batches after `batch` that came after the watermark; Spark keeps the last five batches' reports."""
-    bodies = (json.loads(one.json) for one in query.recentProgress)
-    states = [state for body in bodies if body["batchId"] > batch for state in body.get("stateOperators", [])]
-    return sum(state.get("numRowsDroppedByWatermark", 0) for state in states)
+class LateRows:
+    """Counts the rows of a query that came after the watermark: each batch once, however often it is reported.
+
+    Spark keeps the last few reports, and reports an idle trigger as the next batch, without rows.
+    """
+
+    def __init__(self) -> None:
+        self._counted = 0
+        self._recent: dict[int, int] = {}
+
+    def look(self, query: StreamingQuery) -> int:
+        """All of them so far."""
+        for one in query.recentProgress:
+            body = json.loads(one.json)
+            late = sum(state.get("numRowsDroppedByWatermark", 0) for state in body.get("stateOperators", []))
+            self._recent[body["batchId"]] = max(late, self._recent.get(body["batchId"], 0))
+        for batch in sorted(self._recent)[:-KEPT]:
+            self._counted += self._recent.pop(batch)
+        return self._counted + sum(self._recent.values())
 
 
 def lag(session: SparkSession) -> int | None:

@@ -8,6 +8,7 @@ sink sees updates again, never gaps. The lake's query fails alone (lake_keeper.p
 import contextlib
 import threading
 from collections.abc import Callable
+from typing import Any
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
@@ -79,8 +80,8 @@ def _refresh(context: ServiceContext, file: ThresholdFile) -> None:
 
 
 def _watch(context: ServiceContext, spark: SparkSession, running: dict[str, StreamingQuery], lake: LakeKeeper) -> int:
-    late = 0
-    seen_batch = -1
+    late, late_rows = progress.LateRows(), 0
+    seen_batch: Any = None
     while not context.stop.wait(POLL_S):
         for name, query in running.items():
             if not query.isActive:
@@ -92,11 +93,11 @@ def _watch(context: ServiceContext, spark: SparkSession, running: dict[str, Stre
         elif all(query.status["isTriggerActive"] for query in running.values()):
             context.tell("ready")
         now = progress.numbers(running)
-        if (batch := now.get("windows_batch", seen_batch)) != seen_batch:
-            late += progress.late_since(running["windows"], seen_batch)
-            seen_batch = batch
+        if now.get("windows_batch") != seen_batch:
+            seen_batch = now.get("windows_batch")
+            late_rows = late.look(running["windows"])
             context.log.info("batch", **now)
-        context.beat.numbers.update(now, late_dropped=late, lag=progress.lag(spark))
+        context.beat.numbers.update(now, late_dropped=late_rows, lag=progress.lag(spark))
     context.tell("stopping")
     for stop in (lake.stop, *(query.stop for query in running.values())):
         _quietly(stop)

@@ -16,7 +16,11 @@ def reported(*batches: tuple[int, int]) -> StreamingQuery:
     return cast("StreamingQuery", found)
 
 
-def test_rows_of_every_batch_since_the_last_look_count_once() -> None:
-    assert progress.late_since(reported((4, 7), (5, 2), (6, 1)), 4) == 3
-    assert progress.late_since(reported((4, 7)), 4) == 0
-    assert progress.late_since(reported(), -1) == 0
+def test_rows_of_every_batch_count_once_however_often_it_is_reported() -> None:
+    late = progress.LateRows()
+    assert late.look(reported()) == 0
+    assert late.look(reported((0, 7), (1, 2))) == 9
+    assert late.look(reported((0, 7), (1, 2), (2, 0))) == 9, "2 is an idle trigger yet"
+    assert late.look(reported((2, 0), (2, 4), (3, 1), (4, 0))) == 14
+    for batch in range(4, 40):
+        assert late.look(reported((batch, batch % 2), (batch + 1, 0))) == 14 + (batch - 3) // 2
