@@ -35,12 +35,12 @@ def beat_path(home: Path, service: str) -> Path:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Replace `path` atomically."""
+    """`write_text` of JSON."""
     write_text(path, json.dumps(value, default=str))
 
 
 def write_text(path: Path, text: str) -> None:
-    """The same; readers see the old or the new file, never a torn one."""
+    """Replace `path` atomically; readers see the old or the new file, never a torn one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.new")
     fresh.write_text(text)

@@ -4,6 +4,7 @@ The kernel drops the lock with the process, however it dies, and never while it 
 keeps its lease until the supervisor has killed it. Each grant and refusal is a line in `run/<service>.lease.log`.
 """
 
+import contextlib
 import fcntl
 import os
 import time
@@ -71,5 +72,5 @@ class Lease:
 
     def _note(self, what: str) -> None:
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        with self._log.open("a") as log:
+        with contextlib.suppress(OSError), self._log.open("a") as log:  # on a full disk the lock alone counts
             log.write(f"{stamp} {self._service} pid {os.getpid()} {what}\n")

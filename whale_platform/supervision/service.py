@@ -33,11 +33,12 @@ class ServiceContext:
     before_beat: Callable[[], None] | None = None
 
     def tell(self, state: State, detail: str = "") -> None:
-        """Set what the next beat says, and beat at once."""
+        """Set what the next beat says, and beat at once, where the disk takes it."""
         if (state, detail) != (self.beat.state, self.beat.detail):
             self.log.info("state", state=state, detail=detail)
         self.beat.state, self.beat.detail = state, detail
-        beats.write(self.settings.home, self.beat)
+        with contextlib.suppress(OSError):
+            beats.write(self.settings.home, self.beat)
 
     def blocked(self, detail: str) -> int:
         """Say what a person must do; return the exit code that stops the restarts."""

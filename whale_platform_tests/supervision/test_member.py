@@ -110,6 +110,10 @@ def test_a_request_is_a_file(tmp_path: Path) -> None:
 
 def test_who_holds_a_lease(tmp_path: Path) -> None:
     assert lease.holder(tmp_path, "sink") is None
+    (tmp_path / "run" / "sink2.lease.log").mkdir(parents=True)
+    unlogged = lease.Lease(tmp_path, "sink2")  # its log can't be written
+    unlogged.acquire()
+    unlogged.release()
     mine = lease.Lease(tmp_path, "sink")
     mine.acquire()
     assert lease.holder(tmp_path, "sink") == os.getpid()
