@@ -35,7 +35,7 @@ class Origin:
 
 
 def find(bootstrap: str, exchange: str, symbol: str, trade_id: int, received: datetime) -> Origin:
-    """Ask Kafka, for about `DEADLINE_S` at most where it answers."""
+    """Ask Kafka; looking through what it has takes `DEADLINE_S` at most, each question before that `ANSWER_S`."""
     deadline = time.monotonic() + DEADLINE_S
     if not alive(bootstrap, ANSWER_S):
         return Origin(missing=f"Kafka does not answer at {bootstrap}: ask again when it is back")

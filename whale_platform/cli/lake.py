@@ -52,7 +52,8 @@ def versions(home: HomeOption = None, limit: Annotated[int, typer.Option("-n", m
 def compact(hour: HourArgument, home: HomeOption = None) -> None:
     """Make one sorted file of an hour now; Dagster does it for each closed hour."""
     with explained():
-        _tell(rewrite.hour(_settings(home).trades_lake, _hour(hour), {"run": new_run_id("cli"), "why": "compaction"}))
+        done = rewrite.hour(_settings(home).trades_lake, _hour(hour), {"run": new_run_id("cli"), "why": "compaction"})
+    _tell(done, "that hour has no trade, or is one sorted file already")
 
 
 @app.command()
@@ -76,12 +77,12 @@ def restore(
             tell=lambda count: print(f"\rwhale: {count:,} messages read", end="", file=sys.stderr, flush=True),
         )
     print(file=sys.stderr)
-    _tell(done)
+    _tell(done, "Kafka has no trade of that hour that the lake lacks, but for those the stream has yet to bring")
 
 
-def _tell(done: Rewritten | None) -> None:
+def _tell(done: Rewritten | None, otherwise: str) -> None:
     if done is None:
-        print("whale: nothing to do", file=sys.stderr)
+        print(f"whale: nothing to do: {otherwise}", file=sys.stderr)
         return
     print(
         f"whale: {done.start:%Y-%m-%d %H:%M}: {done.files_before} files, {done.rows_before:,} trades, "

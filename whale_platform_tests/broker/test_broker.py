@@ -75,11 +75,11 @@ def test_a_scan_that_hears_nothing_more_says_so(kafka: KafkaServer, monkeypatch:
     producer = TradeProducer(kafka.bootstrap, "test")
     producer.send(INGEST_GAPS, b"k", b"v")
     assert producer.close() == 0
-    monkeypatch.setattr(reader_module, "SILENT_S", 0.2)
     reader = TopicReader(kafka.bootstrap, "test")
     try:
         found = reader.scan(INGEST_GAPS, 0, 0, 2)
         assert next(found).value == b"v"
+        monkeypatch.setattr(reader_module, "SILENT_S", 0.2)
         with pytest.raises(topics.BrokerError):
             next(found)
     finally:
