@@ -1,7 +1,8 @@
 """What the asset tables share: who made a row, over which hours, one maker of a table at a time.
 
-An asset is made by deleting its hours and inserting them again from the stream tables, in one transaction: one hour
-and five hundred take the same path, a reader never sees half of it, and making it again gives the same numbers.
+An asset is made by writing its hours again from the stream tables, in one transaction: one hour and five hundred take
+the same path, a reader never sees half of it, and making it again gives the same numbers. Stream tables only ever grow,
+but for retention: a row that was made from more than they hold now stays as it is, since it could not be made again.
 """
 
 from collections.abc import Iterator
@@ -10,17 +11,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from whale_platform.stores.connection import session
 
 HOUR = timedelta(hours=1)
 TIMEOUT_S = 600.0
-_CLEAR = """
-DELETE FROM {} AS made WHERE hour >= %s AND hour < %s AND EXISTS (
-    SELECT FROM trade_windows WHERE window_start >= made.hour AND window_start < made.hour + interval '1 hour')
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +48,18 @@ class Hours:
 
 
 @contextmanager
-def remaking(dsn: str, table: str, hours: Hours) -> Iterator[Cursor]:
-    """A transaction in which `hours` of `table` are gone and nobody else makes any. Raises as `session` does.
-
-    An hour whose stream rows retention has dropped stays as it was made: it could not be made again.
-    """
+def remaking(dsn: str, table: str) -> Iterator[Cursor]:
+    """A transaction in which nobody else makes rows of `table`. Raises as `session` does."""
     with session(dsn, "whale-assets", statement_timeout_s=TIMEOUT_S) as conn, conn.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (f"make {table}",))
-        cursor.execute(
-            sql.SQL(_CLEAR).format(sql.Identifier(table)),
-            (hours.start, hours.end),
-        )
         yield cursor
+
+
+def replacing(columns: str, less: str) -> str:
+    """The end of `INSERT INTO … AS made (columns)`: a row that is there is replaced but where `less`."""
+    names = [name.strip() for name in columns.split(",")]
+    values = ", ".join(f"{name} = EXCLUDED.{name}" for name in names)
+    return f"ON CONFLICT (exchange, symbol, hour) DO UPDATE SET {values} WHERE NOT ({less})"
 
 
 def fetch(dsn: str, statement: str, values: tuple[object, ...] | dict[str, object]) -> list[tuple[Any, ...]]:

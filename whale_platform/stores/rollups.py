@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from whale_platform.stores.assets import Hours, Maker, fetch, remaking
+from whale_platform.stores.assets import Hours, Maker, fetch, remaking, replacing
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,10 @@ class Rollup:
     minutes: int
 
 
+_COLUMNS = """exchange, symbol, hour, open, high, low, close, vwap, volume, notional, buy_volume,
+    sell_volume, realised_volatility, trade_count, minutes, first_trade_id, last_trade_id, stream_updated_at, run_id,
+    code_version"""
+
 _MAKE = """
 WITH by_minute AS (
     SELECT *, date_bin('1 hour', window_start, 'epoch') AS hour,
@@ -42,15 +46,14 @@ WITH by_minute AS (
     WINDOW earlier AS (
         PARTITION BY exchange, symbol, date_bin('1 hour', window_start, 'epoch') ORDER BY window_start)
 )
-INSERT INTO hourly_rollups (exchange, symbol, hour, open, high, low, close, vwap, volume, notional, buy_volume,
-    sell_volume, realised_volatility, trade_count, minutes, first_trade_id, last_trade_id, stream_updated_at, run_id,
-    code_version)
+INSERT INTO hourly_rollups AS made ({columns})
 SELECT exchange, symbol, hour, (array_agg(open ORDER BY window_start))[1], max(high), min(low),
     (array_agg(close ORDER BY window_start DESC))[1],
     trim_scale(round(sum(notional)::numeric(100, 60) / sum(volume), 18)), sum(volume), sum(notional),
     sum(buy_volume), sum(sell_volume), sqrt(sum(change * change)), sum(trade_count), count(*), min(first_trade_id),
     max(last_trade_id), max(updated_at), %(run)s, %(code)s
 FROM by_minute GROUP BY exchange, symbol, hour
+{replacing}
 """
 
 _READ = """
@@ -69,14 +72,17 @@ WITH stream AS (
 )
 SELECT DISTINCT hour FROM stream LEFT JOIN made USING (exchange, symbol, hour)
 WHERE (stream.trades, stream.newest) IS DISTINCT FROM (made.trade_count::numeric, made.stream_updated_at)
+    AND NOT coalesce(stream.trades < made.trade_count, false)
 ORDER BY hour
 """
 
 
 def make(dsn: str, hours: Hours, maker: Maker) -> int:
     """Make these hours anew from the stream table; returns the rows written. Repeatable."""
-    with remaking(dsn, "hourly_rollups", hours) as cursor:
-        cursor.execute(_MAKE, {"start": hours.start, "end": hours.end, "run": maker.run_id, "code": maker.code_version})
+    statement = _MAKE.format(columns=_COLUMNS, replacing=replacing(_COLUMNS, "EXCLUDED.trade_count < made.trade_count"))
+    with remaking(dsn, "hourly_rollups") as cursor:
+        values = {"start": hours.start, "end": hours.end, "run": maker.run_id, "code": maker.code_version}
+        cursor.execute(statement, values)
         return cursor.rowcount
 
 

@@ -1,7 +1,7 @@
 """Table `whale_reports`: the whales of each hour, made from `whale_alerts` and `trade_windows`.
 
 A symbol's row looks 16 minutes past its hour for the prices after a whale, so it is stale until the stream has come
-that far, and again whenever those windows change; that retention takes those before it is no change. Raises StoreAway,
+that far, and again whenever those windows change; that retention takes some of them is no change. Raises StoreAway,
 SchemaMismatch, BadDsn.
 """
 
@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from whale_platform.stores.assets import Hours, Maker, fetch, remaking
+from whale_platform.stores.assets import Hours, Maker, fetch, remaking, replacing
 
 LARGEST = 10
 
@@ -53,6 +53,10 @@ market AS (
 )
 """
 
+_COLUMNS = """exchange, symbol, hour, whales, notional_usd, buy_usd, sell_usd, market_notional, largest,
+    complete, stream_trades, stream_updated_at, run_id, code_version"""
+_LESS = "EXCLUDED.stream_trades < made.stream_trades OR EXCLUDED.whales < made.whales"
+
 # The close before: of the newest window in the quarter of an hour up to the alert's own minute. The close after: of
 # the newest window that starts within k minutes after that minute, once the stream has shown any later one.
 _MAKE = """
@@ -77,11 +81,11 @@ WITH {stream}, alerts AS (
         coalesce(sum(notional_usd) FILTER (WHERE side = 'sell'), 0) AS sell_usd
     FROM alerts GROUP BY 1, 2, 3
 )
-INSERT INTO whale_reports (exchange, symbol, hour, whales, notional_usd, buy_usd, sell_usd, market_notional, largest,
-    complete, stream_trades, stream_updated_at, run_id, code_version)
+INSERT INTO whale_reports AS made ({columns})
 SELECT exchange, symbol, hour, coalesce(whales, 0), coalesce(usd, 0), coalesce(buy_usd, 0), coalesce(sell_usd, 0),
     stream.notional, coalesce(largest, '[]'), complete, stream.trades, stream.newest, %(run)s, %(code)s
 FROM stream LEFT JOIN totals USING (exchange, symbol, hour) LEFT JOIN priced USING (exchange, symbol, hour)
+{replacing}
 """
 
 _AFTER = """CASE WHEN edge.reached > a.minute + interval '{minutes} minutes' THEN (
@@ -105,23 +109,20 @@ WITH {stream}, alerts AS (
 )
 SELECT DISTINCT hour FROM stream LEFT JOIN alerts USING (exchange, symbol, hour)
     LEFT JOIN made USING (exchange, symbol, hour)
-WHERE (stream.complete, coalesce(alerts.whales, 0)) IS DISTINCT FROM (made.complete, coalesce(made.whales, -1))
-    OR CASE WHEN {alone} THEN stream.trades > made.stream_trades OR stream.newest > made.stream_updated_at
-        ELSE (stream.trades, stream.newest) IS DISTINCT FROM (made.stream_trades::numeric, made.stream_updated_at) END
+WHERE (stream.trades, stream.newest, stream.complete, coalesce(alerts.whales, 0))
+    IS DISTINCT FROM (made.stream_trades::numeric, made.stream_updated_at, made.complete, coalesce(made.whales, -1))
+    AND NOT coalesce(stream.trades < made.stream_trades OR coalesce(alerts.whales, 0) < made.whales, false)
 ORDER BY hour
 """
-
-# A day's first hour whose quarter of an hour before it went with the day before: less than it was made from is right.
-_ALONE = """(extract(hour FROM hour AT TIME ZONE 'utc') = 0 AND
-        to_regclass('trade_windows_' || to_char(hour AT TIME ZONE 'utc' - interval '1 day', 'YYYYMMDD')) IS NULL)"""
 
 
 def make(dsn: str, hours: Hours, maker: Maker) -> int:
     """Make these hours anew from the stream tables; returns the rows written. Repeatable."""
     after = {f"after_{minutes}": _AFTER.format(minutes=minutes) for minutes in (1, 5, 15)}
     values = {"start": hours.start, "end": hours.end, "run": maker.run_id, "code": maker.code_version}
-    with remaking(dsn, "whale_reports", hours) as cursor:
-        cursor.execute(_MAKE.format(stream=_STREAM, **after), values | {"largest": LARGEST})
+    parts = {"stream": _STREAM, "columns": _COLUMNS, "replacing": replacing(_COLUMNS, _LESS)}
+    with remaking(dsn, "whale_reports") as cursor:
+        cursor.execute(_MAKE.format(**parts, **after), values | {"largest": LARGEST})
         return cursor.rowcount
 
 
@@ -132,7 +133,5 @@ def read(dsn: str, hours: Hours) -> list[WhaleReport]:
 
 def stale(dsn: str, hours: Hours) -> list[datetime]:
     """Hours whose whales or windows are not those that the report was made from."""
-    return [
-        row[0]
-        for row in fetch(dsn, _STALE.format(stream=_STREAM, alone=_ALONE), {"start": hours.start, "end": hours.end})
-    ]
+    values: dict[str, object] = {"start": hours.start, "end": hours.end}
+    return [row[0] for row in fetch(dsn, _STALE.format(stream=_STREAM), values)]

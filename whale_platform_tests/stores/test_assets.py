@@ -105,16 +105,25 @@ def test_hours_are_stale_until_made_and_again_when_a_window_changes(database: st
     assert changed == [START + HOUR]
 
 
-def test_making_again_changes_nothing_and_a_symbol_that_left_goes(database: str) -> None:
+def test_making_again_changes_nothing_and_what_the_stream_has_less_of_stays(database: str) -> None:
     store(database, some_windows(2))
     rollups.make(database, DAY, MAKER)
     before = rollups.read(database, DAY)
     rollups.make(database, DAY, Maker("run-8", "abd"))
     assert rollups.read(database, DAY) == before
     assert query(database, "SELECT DISTINCT run_id, code_version FROM hourly_rollups") == [("run-8", "abd")]
+    store(database, [], [WHALE])
+    whale_reports.make(database, DAY, MAKER)
+    reports = whale_reports.read(database, DAY)
     query(database, "DELETE FROM trade_windows WHERE symbol = 'ETHUSDT'")
+    query(database, "DELETE FROM trade_windows WHERE window_start < %s", START + 20 * MINUTE)
+    query(database, "UPDATE trade_windows SET updated_at = now()")  # as a topic read again, less what it no longer has
+    query(database, "DELETE FROM whale_alerts")
+    assert rollups.stale(database, DAY) == [START + HOUR], "that of which there is as much"
+    assert whale_reports.stale(database, DAY) == [START + HOUR]
     rollups.make(database, DAY, MAKER)
-    assert {row.symbol for row in rollups.read(database, DAY)} == {"BTCUSDT"}
+    whale_reports.make(database, DAY, MAKER)
+    assert (rollups.read(database, DAY), whale_reports.read(database, DAY)) == (before, reports)
 
 
 def flat(minute: int, price: str, symbol: str = "BTCUSDT") -> WindowRow:

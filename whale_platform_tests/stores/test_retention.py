@@ -104,9 +104,6 @@ def test_days_go_one_after_the_other_though_reports_look_back_past_midnight(data
     assert [one.kept for one in retention.plan(database, 7, later)] == ["", ""]
     assert retention.apply(database, retention.plan(database, 9, later)) == 1
     assert whale_reports.stale(database, ALL) == []
-    store(database, [around[40]._replace(trade_count=2, updated_at=around[40].updated_at + timedelta(days=1))])
-    assert whale_reports.stale(database, ALL) == [midnight], "what is written late is still seen"
-    roll_up(database)
     assert retention.apply(database, retention.plan(database, 7, later)) == 1
 
 
