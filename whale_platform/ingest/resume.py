@@ -1,8 +1,9 @@
 """From what the topic, the positions file and the gap ledger say to where each symbol goes on. Pure.
 
 The topic decides: a hole in it that no closed ledger row accounts for is open, whatever the ledger says; a ledger row
-that the topic has passed without a hole is repaired. An inline hole that was still open holds nothing in the topic
-yet: the live stream will find it again under the same first id.
+that the topic has passed without a hole is repaired. A row is written before the trades that it counts: one that counts
+more than the topic has was cut off from them by a kill, and is open again. An inline hole that was still open holds
+nothing in the topic yet: the live stream will find it again under the same first id.
 """
 
 from collections.abc import Iterable, Mapping
@@ -30,7 +31,15 @@ def start(tail: Tail, noted: Iterable[Gap], ledger: Mapping[int, Gap], now_us: i
     begin = Start(tail.last + 1)
     owners = {row.first_id: row for row in ledger.values() if row.state == "open"}
     owners.update((gap.first_id, gap) for gap in noted)
-    accounted = [(row.first_id, row.last_id) for row in ledger.values() if row.state in ("exchange_gap", "unrepaired")]
+    closed = [row for row in ledger.values() if row.state in ("exchange_gap", "unrepaired")]
+    accounted = [(row.first_id, row.last_id) for row in closed if _absent(tail, row) <= _unfilled(row)]
+    owners.update(
+        {
+            row.first_id: replace(row, filled=0, progress_id=row.first_id, absent=[], quarantined=0)
+            for row in closed
+            if _absent(tail, row) > _unfilled(row)
+        }
+    )
     for hole in tail.holes:
         for first, last in _without(hole, accounted):
             owner = _owner(owners, first)
@@ -45,6 +54,16 @@ def start(tail: Tail, noted: Iterable[Gap], ledger: Mapping[int, Gap], now_us: i
     begin.gaps.sort(key=lambda gap: gap.first_id)
     begin.changed += begin.gaps
     return begin
+
+
+def _absent(tail: Tail, row: Gap) -> int:
+    """How many ids of the row the topic lacks."""
+    return sum(max(0, min(last, row.last_id) - max(first, row.first_id) + 1) for first, last in tail.holes)
+
+
+def _unfilled(row: Gap) -> int:
+    """How many it may lack, by the row itself."""
+    return row.last_id - row.first_id + 1 - row.filled
 
 
 def _owner(owners: Mapping[int, Gap], trade_id: int) -> Gap | None:

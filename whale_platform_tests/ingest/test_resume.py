@@ -59,6 +59,17 @@ def test_ids_that_the_ledger_accounts_for_are_no_gap() -> None:
     assert spans(start(tail(1, 8), (), rows, 5)) == [(6, 6, 7)]
 
 
+def test_a_row_that_counts_trades_the_topic_never_got_is_open_again() -> None:
+    """It is written first: a kill came between it and the seven trades that it says were filled in."""
+    row = gap(2, 9, state="exchange_gap", mode="background", filled=7, absent=[(5, 5)], closed_time=4)
+    begin = start(tail(1, 10), (), ledger(row), 5)
+    assert spans(begin) == [(2, 2, 9)]
+    assert [(one.state, one.filled, one.absent, one.closed_time) for one in begin.changed] == [("open", 0, [], None)]
+    begin = start(tail(1, 10, 2, 3), (), ledger(row), 5)
+    assert (spans(begin), begin.gaps[0].filled) == ([(2, 4, 9)], 2)
+    assert spans(start(tail(1, 10, 2, 3, 4, 6, 7, 8, 9), (), ledger(row), 5)) == [], "all but the one it lacks"
+
+
 def test_an_inline_row_that_the_topic_has_passed_is_repaired() -> None:
     begin = start(tail(1, 2, 3, 4, 5), (), ledger(gap(2, 4)), 9)
     assert begin.gaps == []
