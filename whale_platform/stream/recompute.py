@@ -28,10 +28,13 @@ def windows(session: SparkSession, root: Path, paths: Sequence[str], run_id: str
 def whales(
     session: SparkSession, root: Path, paths: Sequence[str], thresholds: Mapping[tuple[str, str], Decimal], run_id: str
 ) -> Iterator[bytes]:
-    """The values of `whale_alerts` messages. `thresholds`: US dollars by (exchange, symbol), `*` for any."""
+    """The values of `whale_alerts` messages. `thresholds`: US dollars by (exchange, symbol), `*` for any.
+
+    A row of several fills (an exchange's aggregate) is not one trade, and none of them is known to be a whale.
+    """
     table = json.dumps({f"{exchange}:{symbol}": plain(usd) for (exchange, symbol), usd in thresholds.items()})
     known = F.from_json(F.lit(table), f"map<string,{transforms.DECIMAL}>")
-    rows = transforms.alerts(_trades(session, root, paths), known, run_id)
+    rows = transforms.alerts(_trades(session, root, paths).where("fills = 1"), known, run_id)
     return (row.value.encode() for row in rows.toLocalIterator())
 
 

@@ -191,6 +191,16 @@ def test_the_lake_gives_the_windows_and_whales_of_the_stream(spark: SparkSession
     }
 
 
+def test_an_aggregate_of_several_fills_is_no_whale(spark: SparkSession, tmp_path: Path) -> None:
+    root, trades = tmp_path / "trades", some_trades(200)
+    lay(root, trades)
+    files = [str(root / file.path) for file in table.files(table.opened(root))]
+    fills = F.when(F.col("trade_id") % 2 == 0, 2).otherwise(1)
+    spark.read.parquet(*files).withColumn("fills", fills).write.parquet(str(tmp_path / "imported"))
+    found = list(recompute.whales(spark, tmp_path, ["imported"], {("*", "*"): Decimal("0.01")}, "run"))
+    assert found and {json.loads(value)["trade_id"] % 2 for value in found} == {1}
+
+
 def _plain(value: bytes) -> str:
     """The message with decimals as the sink reads them: without trailing zeros."""
     row = json.loads(value)
