@@ -33,6 +33,14 @@ _QUOTES = sorted(
     ),
     key=lambda quote: (-len(quote), quote),
 )
+# Those whose last letter and the quote after it make another quote: DOTUSD is no DO in TUSD.
+_BASES = frozenset(
+    (
+        *("ACT", "ADA", "ALT", "ANT", "APT", "ARB", "AVAX", "BAT", "BNB", "CKB", "CVX", "DOT", "DYDX", "FET", "FLUX"),
+        *("GALA", "GMT", "GMX", "GRT", "HNT", "HOT", "IMX", "IOTA", "KAVA", "LPT", "LUNA", "MANA", "MNT", "NOT", "ONT"),
+        *("PNUT", "QNT", "SHIB", "SNT", "SNX", "STX", "TRB", "TRX", "USDT", "VET", "XAUT", "ZRX"),
+    )
+)
 _WANTED = re.compile(r"[^\W_]{1,20}(?:-[^\W_]{2,10})?")
 # `WBTC` and `STETH` are currencies, `REPBTC` is a pair: a pair without a dollar coin in it needs this long a base.
 _SURE_BASE = 3
@@ -41,10 +49,11 @@ _SURE_BASE = 3
 @lru_cache(maxsize=8192)
 def split_joined(symbol: str) -> tuple[str, str]:
     """`BTCUSDT` -> (`BTC`, `USDT`), longest known quote first. Raises ValueError for an unknown quote."""
-    for quote in _QUOTES:
-        if symbol.endswith(quote) and len(symbol) > len(quote):
-            return symbol[: -len(quote)], quote
-    raise ValueError(f"{symbol!a} ends in no known quote currency")
+    fits = [quote for quote in _QUOTES if symbol.endswith(quote) and len(symbol) > len(quote)]
+    if not fits:
+        raise ValueError(f"{symbol!a} ends in no known quote currency")
+    found = [(symbol[: -len(quote)], quote) for quote in fits]
+    return next((pair for pair in found if pair[0] in _BASES), found[0])
 
 
 @lru_cache(maxsize=8192)
