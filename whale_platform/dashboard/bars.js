@@ -71,6 +71,8 @@ export class Bars {
   live(row) {
     const start = seconds(row.window_start);
     if (this.minutes.get(start)?.trades >= row.trade_count) return null;
+    if (!this.complete && start < (this.list[0]?.time ?? 0)) return null; // its page brings it, with those between
+    this.digits = Math.max(this.digits, decimals([row.close]));
     this.minutes.set(start, part(row, start));
     const time = start - (start % this.step);
     const newest = this.newest;

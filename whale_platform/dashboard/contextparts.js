@@ -25,7 +25,8 @@ export function pricePart({ whale, windows }) {
   const places = digits(whale);
   const rows = [[-15, "15 min before"], [-5, "5 min before"], [-1, "1 min before"], [0, "the whale"], [1, "1 min after"], [5, "5 min after"], [15, "15 min after"]];
   const newest = Math.max(...closes.keys());
-  const missing = (shift) => (minute + shift * 60 > newest ? "not yet" : "no trade");
+  const young = Date.now() - Date.parse(whale.received_time) < 20 * 60_000;
+  const missing = (shift) => (young && minute + shift * 60 > newest ? "not yet" : "no trade");
   const cells = rows.map(([shift, name]) => {
     const value = shift ? closes.get(minute + shift * 60) : whale.price;
     const change = shift && value ? percent(Number(value) / at - 1, 3) : "";

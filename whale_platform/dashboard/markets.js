@@ -59,6 +59,7 @@ export async function loadMarkets() {
     }
     for (const row of board.symbols) {
       const one = held(row);
+      one.minute = Math.max(one.minute ?? 0, Math.floor(Date.parse(row.window.start) / 1000));
       priced(one, row.price);
       one.day = row.day;
       one.open = row.day?.change ? Number(row.price) / (1 + Number(row.day.change)) : null;

@@ -2,9 +2,11 @@
 // last trade was heard of. Time is measured by the browser's steady clock, because wall clocks leap.
 
 import { $, perFrame, put } from "./dom.js";
-import { age, amount, percent, price, wholeAmount } from "./format.js";
+import { age, amount, clock, percent, price, wholeAmount } from "./format.js";
 import { change, market, onMarkets } from "./markets.js";
 import { isMarket, onView, view } from "./view.js";
+
+const spanOf = (day) => (Date.now() - Date.parse(day.since) < 23 * 3_600_000 ? `since ${clock(day.since, "minute")}` : "in 24 h");
 
 let last = null;
 let heard = 0;
@@ -18,7 +20,7 @@ const draw = perFrame(() => {
   const moved = change(text ? { open: one?.open, price: text } : null);
   put($("quote-change"), moved === null ? "" : `${moved < 0 ? "▼" : "▲"} ${percent(Math.abs(moved)).replace("+", "")}`);
   $("quote-change").className = `quote-fact ${moved < 0 ? "sell" : "buy"}`;
-  put($("quote-volume"), one?.day ? `${amount(one.day.notional, view.symbol)} in 24 h` : "", one?.day ? wholeAmount(one.day.notional, view.symbol) : "");
+  put($("quote-volume"), one?.day ? `${amount(one.day.notional, view.symbol)} ${spanOf(one.day)}` : "", one?.day ? wholeAmount(one.day.notional, view.symbol) : "");
   const seconds = (performance.now() - heard) / 1000;
   put($("quote-age"), !heard ? "no trade heard yet" : seconds < 2 ? "live" : `last trade ${age(seconds)} ago`);
   $("quote-age").classList.toggle("old", heard > 0 && seconds > 30);
@@ -35,9 +37,10 @@ function title() {
 export function quoteTrades(trades) {
   for (const trade of trades) {
     if (!isMarket(trade)) continue;
+    heard = performance.now();
+    if (last && Date.parse(trade.event_time) < Date.parse(last.event_time)) continue; // repaired: an old one come late
     const before = Number(last?.price ?? trade.price);
     last = trade;
-    heard = performance.now();
     const now = Number(trade.price);
     if (now !== before) $("quote-price").dataset.move = now > before ? "up" : "down";
   }

@@ -48,3 +48,14 @@ test("VWAP and delta begin with the day, and are not told where its beginning is
   assert.equal(first.vwap, 100);
   assert.equal(second.dayVolume, 4);
 });
+
+test("a window from before what is loaded waits for its page, unless nothing is older", () => {
+  const bars = new Bars("1m");
+  bars.add([bar(DAY + 8 * 3600)]);
+  bars.rebuild();
+  assert.equal(bars.live(bar(DAY - 3600)), null);
+  bars.rebuild();
+  assert.deepEqual(bars.list.map((one) => one.time), [DAY + 8 * 3600]);
+  bars.complete = true;
+  assert.equal(bars.live(bar(DAY - 3600)), "past");
+});

@@ -42,7 +42,7 @@ class Sample:
         return Sample(
             self.exchange,
             self.symbol,
-            later.newest,
+            max(self.newest, later.newest, key=_when),
             self.count + later.count,
             EXACT.add(self.volume, later.volume),
             EXACT.add(self.buy_volume, later.buy_volume),
@@ -71,8 +71,12 @@ class Sample:
         )
 
 
+def _when(newest: tuple[bytes, bytes, bytes, bytes, bytes]) -> tuple[int, int]:
+    return int(newest[4]), int(newest[0])
+
+
 def sample(values: Iterable[bytes | None]) -> tuple[dict[tuple[str, str], Sample], int]:
-    """Samples by (exchange, symbol), and how many messages could not be read. Trades come in id order per symbol."""
+    """Samples by (exchange, symbol), and how many messages could not be read. A repaired trade comes late."""
     out: dict[tuple[bytes, bytes], Sample] = {}
     unread, add = 0, EXACT.add
     for value in values:
@@ -86,7 +90,8 @@ def sample(values: Iterable[bytes | None]) -> tuple[dict[tuple[str, str], Sample
         if held is None:
             held = out[exchange, symbol] = Sample(exchange.decode(), symbol.decode(), newest)
         amount, money = Decimal(quantity.decode()), Decimal(notional.decode())
-        held.newest = newest
+        if _when(newest) > _when(held.newest):
+            held.newest = newest
         held.count += 1
         held.volume = add(held.volume, amount)
         held.notional = add(held.notional, money)

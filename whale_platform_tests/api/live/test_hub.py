@@ -242,3 +242,13 @@ def test_a_message_that_nobody_thought_of_is_left_out_and_said() -> None:
 def test_a_trade_of_another_kind_is_counted_not_sampled(broken: dict[str, Any]) -> None:
     found, unread = sample([trade(1), trade(2, **broken)])
     assert (found["binance", "BTCUSDT"].count, unread) == (1, 1)
+
+
+def test_the_newest_trade_of_a_sample_is_the_latest_however_late_another_comes() -> None:
+    """A trade that was missing is repaired an hour later, between live ones."""
+    live, old = trade(1000, price="61000"), trade(500, price="58000", event_time=1_723_114_800_000_000)
+    for found in (sample([live, old])[0], sample([old, live])[0]):
+        (one,) = found.values()
+        assert (one.newest[1], one.count) == (b"61000", 2)
+    (first,), (second,) = sample([live])[0].values(), sample([old])[0].values()
+    assert first.plus(second).newest == second.plus(first).newest == first.newest
