@@ -1,7 +1,7 @@
 """The one NOTIFY of a batch: what has changed, so that a listener need not poll. Postgres allows 8,000 bytes.
 
 Payload: {"trade_windows": {"rows": 12, "keys": [["binance", "BTCUSDT", "2024-08-08T12:00:00+00:00"], …]}, …}; only
-topics with changes; keys are the last ones of the batch, fewer where there are many. Delivered at commit.
+topics with changes; keys are all of the batch, or none where there are too many. Delivered at commit.
 """
 
 import json
@@ -16,7 +16,7 @@ MAX_KEYS = 20
 
 
 def news(batch: Batch, changed: dict[str, int]) -> str:
-    """The payload for `changed`: rows by topic. Keys are left out from the front until it fits."""
+    """The payload for `changed`: rows by topic. Which of the keys have changed is not known, so some would mislead."""
     keys: dict[str, Sequence[tuple[object, ...]]] = {
         TRADE_WINDOWS: [(key[0], key[1], key[2].isoformat()) for key in batch.windows],
         WHALE_ALERTS: list(batch.whales),
@@ -26,7 +26,7 @@ def news(batch: Batch, changed: dict[str, int]) -> str:
     while True:
         text = json.dumps(
             {
-                topic: {"rows": rows, "keys": keys.get(topic, [])[-most:] if most else []}
+                topic: {"rows": rows, "keys": keys.get(topic, []) if len(keys.get(topic, [])) <= most else []}
                 for topic, rows in changed.items()
                 if rows
             },

@@ -1,7 +1,8 @@
 """What each symbol's last hour and day added up to.
 
-A day is 23 rollups and two parts of hours, so it costs the same with fifty days in the tables as with one; where hours
-are not rolled up (no Dagster) their minutes are summed instead. Raises what `Pool.read` raises.
+A day is 22 rollups and the minutes before and after them, so it costs the same with fifty days in the tables as with
+one; where hours are not rolled up (no Dagster) their minutes are summed instead. The last full hour is taken by its
+minutes too: its rollup may be from before the last of them came. Raises what `Pool.read` raises.
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Trades of a symbol from `since` on: the first price, base units, quote currency, how many."""
+    """Trades of a symbol from `since` on, a minute or a rolled up hour: first price, base units, quote, how many."""
 
     since: datetime
     open: Decimal
@@ -51,7 +52,7 @@ def spans(pool: Pool, edge: datetime) -> tuple[dict[Symbol, Span], dict[Symbol, 
     """(the 60 minutes, the 24 hours) that end with the minute that begins at `edge`, by symbol; whole minutes."""
     end = edge + MINUTE
     day = _minutes(pool, end - 24 * HOUR, _hour_from(end - 24 * HOUR))
-    first, last = _hour_from(end - 24 * HOUR), _hour_of(end)
+    first, last = _hour_from(end - 24 * HOUR), _hour_of(end) - HOUR
     made: set[datetime] = set()
     for exchange, symbol, hour, *rest in pool.rows(_HOURS, (first, last)):
         made.add(hour)

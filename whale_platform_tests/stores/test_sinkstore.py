@@ -88,7 +88,7 @@ def test_one_notification_a_batch_and_none_for_a_replay(store: SinkStore, databa
         listener.poll()
     first, second = (json.loads(notification.payload) for notification in listener.notifies)
     assert first[TRADE_WINDOWS]["rows"] == 300
-    assert first[TRADE_WINDOWS]["keys"][-1] == ["binance", many[-1].symbol, "2024-08-08T12:00:00+00:00"]
+    assert first[TRADE_WINDOWS]["keys"] == [], "not some of them: which have changed is not known"
     assert second == {TRADE_WINDOWS: {"rows": 1, "keys": [["binance", "BTCUSDT", "2024-08-08T12:00:00+00:00"]]}}
     listener.close()
 
