@@ -153,7 +153,7 @@ def gap(value: bytes | None, stamp_ms: int) -> GapRow:
 def dead_letter(value: bytes | None, stamp_ms: int, offset: int) -> DeadLetterRow:
     """A message of `trade_dead_letters`, as a count of one. Raises Unreadable."""
     m = Message(value, stamp_ms)
-    received = m.time("received_time")
+    received = m.time("received_time") if m.integer("received_time") else m.stamp  # 0: the stream's, which has none
     return DeadLetterRow(
         exchange=m.name("exchange"),
         kind=m.name("kind"),

@@ -39,6 +39,8 @@ def test_a_whale_a_gap_and_a_dead_letter() -> None:
     assert letter.last_reason.startswith("bad\ufffdbyte\ufffdx")
     assert len(letter.last_reason) == 500
     assert (letter.day, letter.letters, letter.last_offset) == (NOON.date(), 1, 7)
+    streams = parse.dead_letter(message(DEAD_LETTERS, exchange="unknown", received_time=0), STAMP_MS, 8)
+    assert streams.first_time == datetime.fromtimestamp(STAMP_MS / 1000, UTC), "what no one has received has its own"
 
 
 @pytest.mark.parametrize(
