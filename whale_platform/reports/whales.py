@@ -26,7 +26,8 @@ def markdown(rows: Sequence[WhaleReport]) -> str:
     ordered = sorted(groups.items(), key=lambda item: -sum(row.notional_usd for row in item[1]))
     head = ("symbol", "whales", "notional", "bought", "sold", "net flow", "share of notional")
     lines = [_line("**all exchanges**", with_whales, share=False), *(_line(name, fold) for name, fold in ordered)]
-    return f"{table(head, lines[: MOST + 1])}\n\n**Largest**\n\n{_largest(with_whales)}"
+    cut = f"\n\n{len(ordered) - MOST} more symbols are in the table `whale_reports`." if len(ordered) > MOST else ""
+    return f"{table(head, lines[: MOST + 1])}{cut}\n\n**Largest**\n\n{_largest(with_whales)}"
 
 
 def _line(name: str, fold: Sequence[WhaleReport], share: bool = True) -> tuple[object, ...]:

@@ -15,7 +15,7 @@ class LatestWindow(Bar):
 
 
 class Span(BaseModel):
-    """The last 60 or 1,440 minutes, the newest included. `since`: the first of them that had a trade."""
+    """The last 60 or 1,440 minutes, the newest included. `since`: the first minute, or hour, that had a trade."""
 
     since: Time
     change: Change
