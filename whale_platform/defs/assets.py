@@ -45,7 +45,7 @@ def hourly_rollups(context: dg.AssetExecutionContext, store: Store) -> dg.Materi
             "trades": sum(row.trade_count for row in rows),
             "symbols": len({(row.exchange, row.symbol) for row in rows}),
             "report": dg.MetadataValue.md(hourly.markdown(rows)),
-            **_picture("notional by hour", "millions", hourly.notional_by_hour(rows)),
+            **_picture("notional by hour", "millions of dollars", hourly.notional_by_hour(rows)),
         }
     )
 

@@ -40,7 +40,9 @@ def markdown(day: date, rollups: Sequence[Rollup], reports: Sequence[WhaleReport
         f"{money(whale_usd)}; they {'bought' if flow >= 0 else 'sold'} {money(abs(flow))} more than they "
         f"{'sold' if flow >= 0 else 'bought'}.",
         "## The market",
-        pictures.inline(pictures.bars("Notional by hour", "millions", hourly.notional_by_hour(rollups)), "notional"),
+        pictures.inline(
+            pictures.bars("Notional by hour", "millions of dollars", hourly.notional_by_hour(rollups)), "notional"
+        ),
         hourly.markdown(rollups),
         "## Whales",
     ]

@@ -1,4 +1,8 @@
-"""The report of some hours of rollups: one line a symbol over all of them, and how the dollars went by hour."""
+"""The report of some hours of rollups: one line a symbol over all of them, and how the dollars went by hour.
+
+Notional is in a symbol's quote currency: only those in dollars are ranked against each other and drawn together, the
+others follow them.
+"""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -6,6 +10,8 @@ from datetime import datetime
 from decimal import Decimal
 from math import sqrt
 
+from whale_platform.domain.trade import usd_via
+from whale_platform.exchanges.symbols import split_joined
 from whale_platform.reports.tables import percent, price, table
 from whale_platform.stores.rollups import Rollup
 
@@ -13,22 +19,34 @@ MOST = 40  # symbols; a longer table is cut and says so
 
 
 def markdown(rows: Sequence[Rollup]) -> str:
-    """OHLC, volume, buyers' share and volatility by symbol over the hours in `rows`, largest notional first."""
+    """OHLC, volume, buyers' share and volatility by symbol over the hours in `rows`, most dollars first."""
     if not rows:
         return "No trades in these hours."
     groups: dict[tuple[str, str], list[Rollup]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: row.hour):
         groups[row.exchange, row.symbol].append(row)
-    ordered = sorted(groups.items(), key=lambda item: -sum(row.notional for row in item[1]))
+    ordered = sorted(groups.items(), key=lambda item: (not _dollars(item[0][1]), -sum(row.notional for row in item[1])))
     head = ("symbol", "open", "high", "low", "close", "volume", "notional", "buyers", "volatility", "trades")
-    lines = [_line(f"{exchange} {symbol}", fold) for (exchange, symbol), fold in ordered[:MOST]]
+    lines = [_line(f"{exchange} {symbol}", _quote(symbol), fold) for (exchange, symbol), fold in ordered[:MOST]]
     hours = sorted({row.hour for row in rows})
     span = f"{hours[0]:%Y-%m-%d %H:%M}" + (f" to {hours[-1]:%Y-%m-%d %H:%M}" if len(hours) > 1 else "")
     cut = f"\n\n{len(ordered) - MOST} more symbols are in the table `hourly_rollups`." if len(ordered) > MOST else ""
     return f"**{span} UTC**, {len(hours)} hour(s), {len(ordered)} symbols\n\n{table(head, lines)}{cut}"
 
 
-def _line(name: str, fold: list[Rollup]) -> tuple[object, ...]:
+def _quote(symbol: str) -> str:
+    """Empty where it can't be told."""
+    try:
+        return symbol.partition("-")[2] or split_joined(symbol)[1]
+    except ValueError:
+        return ""
+
+
+def _dollars(symbol: str) -> bool:
+    return usd_via(_quote(symbol)) is not None
+
+
+def _line(name: str, quote: str, fold: list[Rollup]) -> tuple[object, ...]:
     volume = sum((row.volume for row in fold), Decimal(0))
     return (
         name,
@@ -37,7 +55,7 @@ def _line(name: str, fold: list[Rollup]) -> tuple[object, ...]:
         price(min(row.low for row in fold)),
         price(fold[-1].close),
         f"{volume:,.4f}",
-        f"{sum(row.notional for row in fold):,.0f}",
+        f"{sum(row.notional for row in fold):,.0f} {quote}".rstrip(),
         percent(sum((row.buy_volume for row in fold), Decimal(0)) / volume),
         percent(sqrt(sum(row.realised_volatility**2 for row in fold)), 2),
         f"{sum(row.trade_count for row in fold):,}",
@@ -45,10 +63,10 @@ def _line(name: str, fold: list[Rollup]) -> tuple[object, ...]:
 
 
 def notional_by_hour(rows: Sequence[Rollup]) -> dict[str, list[tuple[datetime, float]]]:
-    """Series for a picture: notional in millions by hour, for the five largest symbols."""
+    """Series for a picture: millions of dollars by hour, for the five symbols with most of them."""
     totals: dict[str, float] = defaultdict(float)
     series: dict[str, list[tuple[datetime, float]]] = defaultdict(list)
-    for row in sorted(rows, key=lambda row: row.hour):
+    for row in sorted((row for row in rows if _dollars(row.symbol)), key=lambda row: row.hour):
         name = f"{row.exchange} {row.symbol}"
         totals[name] += float(row.notional)
         series[name].append((row.hour, float(row.notional) / 1e6))

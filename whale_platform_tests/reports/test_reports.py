@@ -60,15 +60,17 @@ def test_some_hours_of_a_symbol_become_one_line() -> None:
         rollup(NOON + HOUR, high=Decimal(70_000), close=Decimal(65_000), realised_volatility=0.04),
         rollup(NOON, low=Decimal("0.00001305"), open=Decimal(60_000), buy_volume=Decimal(1)),
         rollup(NOON, "ETHUSDT", notional=Decimal(9_000_000)),
+        rollup(NOON, "BTCTRY", notional=Decimal(400_000_000)),
     ]
     text = hourly.markdown(rows)
-    assert text.startswith("**2024-08-08 12:00 to 2024-08-08 13:00 UTC**, 2 hour(s), 2 symbols")
+    assert text.startswith("**2024-08-08 12:00 to 2024-08-08 13:00 UTC**, 2 hour(s), 3 symbols")
     lines = text.splitlines()
-    assert cells(lines[4])[0] == "binance ETHUSDT", "the largest notional comes first"
+    assert cells(lines[4])[0] == "binance ETHUSDT", "the most dollars come first"
     assert cells(lines[5]) == [
         *("binance BTCUSDT", "60,000", "70,000", "0.00001305", "65,000"),
-        *("4.0000", "247,351", "75.0 %", "5.00 %", "4"),
+        *("4.0000", "247,351 USDT", "75.0 %", "5.00 %", "4"),
     ]
+    assert cells(lines[6])[6] == "400,000,000 TRY", "lira are not ranked among dollars, nor drawn with them"
     assert list(hourly.notional_by_hour(rows)) == ["binance ETHUSDT", "binance BTCUSDT"]
 
 
