@@ -69,7 +69,7 @@ def make(context: Context, dsn: str, session: "Session", hours: Hours) -> dict[s
     root, run_id = Settings().trades_lake, context.run.run_id
     known = {(exchange, symbol): usd for exchange, symbol, usd in thresholds.read_thresholds(dsn)}
     out = {"trades": 0, "windows": 0, "windows_changed": 0, "whales": 0, "whales_new": 0}
-    start = hours.start
+    start, whole = hours.start, set[datetime]()
     try:
         for hour in rewrite.crowded(root, hours.start, hours.end):
             rewrite.hour(root, hour, {"run": run_id, "why": "recompute"})
@@ -78,6 +78,7 @@ def make(context: Context, dsn: str, session: "Session", hours: Hours) -> dict[s
             end = min(start + AT_ONCE * HOUR, hours.end)
             files = lake.files(opened, start, end)
             if files:
+                whole |= {file.start for file in files}
                 paths, now = [file.path for file in files], int(datetime.now(UTC).timestamp() * 1000)
                 windows = [parse.window(value, now) for value in recompute.windows(session, root, paths, run_id)]
                 whales = [parse.whale(value, now) for value in recompute.whales(session, root, paths, known, run_id)]
@@ -90,15 +91,13 @@ def make(context: Context, dsn: str, session: "Session", hours: Hours) -> dict[s
     except LakeError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
     maker = Maker(run_id, code_version())
-    for asset, rows in (
-        (hourly_rollups, rollups.make(dsn, hours, maker)),
-        (whale_reports, reports.make(dsn, hours, maker)),
+    for asset, written in (
+        (hourly_rollups, rollups.make(dsn, hours, maker, sorted(whole))),
+        (whale_reports, reports.make(dsn, hours, maker, sorted(whole))),
     ):
-        for number in range(hours.count if rows else 0):
+        for hour in sorted(whole) if written else ():
             told = {"made_by": FROM_LAKE.to_user_string()}
-            context.log_event(
-                dg.AssetMaterialization(asset.key, partition=_key(hours.start + number * HOUR), metadata=told)
-            )
+            context.log_event(dg.AssetMaterialization(asset.key, partition=_key(hour), metadata=told))
     return out
 
 

@@ -56,10 +56,16 @@ def remaking(dsn: str, table: str) -> Iterator[Cursor]:
 
 
 def replacing(columns: str, less: str) -> str:
-    """The end of `INSERT INTO … AS made (columns)`: a row that is there is replaced but where `less`."""
+    """The end of `INSERT INTO … AS made (columns)`: a row that is there is replaced but where `less`.
+
+    `%(whole)s` are the hours that the stream tables are known to hold all of: theirs are replaced in any case.
+    """
     names = [name.strip() for name in columns.split(",")]
     values = ", ".join(f"{name} = EXCLUDED.{name}" for name in names)
-    return f"ON CONFLICT (exchange, symbol, hour) DO UPDATE SET {values} WHERE NOT ({less})"
+    return (
+        f"ON CONFLICT (exchange, symbol, hour) DO UPDATE SET {values}, materialised_at = now() "
+        f"WHERE made.hour = ANY(%(whole)s::timestamptz[]) OR NOT ({less})"
+    )
 
 
 def fetch(dsn: str, statement: str, values: tuple[object, ...] | dict[str, object]) -> list[tuple[Any, ...]]:

@@ -4,6 +4,7 @@ Nothing is counted as changed because of a clock: an hour is stale where the str
 differs from what the row was made from. Raises StoreAway, SchemaMismatch, BadDsn.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -77,12 +78,12 @@ ORDER BY hour
 """
 
 
-def make(dsn: str, hours: Hours, maker: Maker) -> int:
-    """Make these hours anew from the stream table; returns the rows written. Repeatable."""
+def make(dsn: str, hours: Hours, maker: Maker, whole: Sequence[datetime] = ()) -> int:
+    """Make these hours anew from the stream table; returns the rows written. Repeatable. `whole`: see `replacing`."""
     statement = _MAKE.format(columns=_COLUMNS, replacing=replacing(_COLUMNS, "EXCLUDED.trade_count < made.trade_count"))
     with remaking(dsn, "hourly_rollups") as cursor:
         values = {"start": hours.start, "end": hours.end, "run": maker.run_id, "code": maker.code_version}
-        cursor.execute(statement, values)
+        cursor.execute(statement, values | {"whole": list(whole)})
         return cursor.rowcount
 
 

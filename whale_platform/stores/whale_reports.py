@@ -5,6 +5,7 @@ that far, and again whenever those windows change; that retention takes some of 
 SchemaMismatch, BadDsn.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -55,7 +56,9 @@ market AS (
 
 _COLUMNS = """exchange, symbol, hour, whales, notional_usd, buy_usd, sell_usd, market_notional, largest,
     complete, stream_trades, stream_updated_at, run_id, code_version"""
-_LESS = "EXCLUDED.stream_trades < made.stream_trades OR EXCLUDED.whales < made.whales"
+# Of the hour itself, or only of the minutes around it.
+_LESS = """EXCLUDED.market_notional < made.market_notional OR EXCLUDED.whales < made.whales
+    OR EXCLUDED.market_notional = made.market_notional AND EXCLUDED.stream_trades < made.stream_trades"""
 
 # The close before: of the newest window in the quarter of an hour up to the alert's own minute. The close after: of
 # the newest window that starts within k minutes after that minute, once the stream has shown any later one.
@@ -104,25 +107,26 @@ WITH {stream}, alerts AS (
     SELECT exchange, symbol, date_bin('1 hour', event_time, 'epoch') AS hour, count(*) AS whales
     FROM whale_alerts WHERE event_time >= %(start)s AND event_time < %(end)s GROUP BY 1, 2, 3
 ), made AS (
-    SELECT exchange, symbol, hour, whales, complete, stream_trades, stream_updated_at FROM whale_reports
-    WHERE hour >= %(start)s AND hour < %(end)s
+    SELECT * FROM whale_reports WHERE hour >= %(start)s AND hour < %(end)s
 )
 SELECT DISTINCT hour FROM stream LEFT JOIN alerts USING (exchange, symbol, hour)
     LEFT JOIN made USING (exchange, symbol, hour)
-WHERE (stream.trades, stream.newest, stream.complete, coalesce(alerts.whales, 0))
-    IS DISTINCT FROM (made.stream_trades::numeric, made.stream_updated_at, made.complete, coalesce(made.whales, -1))
-    AND NOT coalesce(stream.trades < made.stream_trades OR coalesce(alerts.whales, 0) < made.whales, false)
+WHERE made.hour IS NULL OR stream.notional >= made.market_notional AND coalesce(alerts.whales, 0) >= made.whales AND (
+    stream.notional > made.market_notional OR coalesce(alerts.whales, 0) > made.whales
+    OR stream.trades >= made.stream_trades
+        AND (stream.trades, stream.newest, stream.complete)
+            IS DISTINCT FROM (made.stream_trades::numeric, made.stream_updated_at, made.complete))
 ORDER BY hour
 """
 
 
-def make(dsn: str, hours: Hours, maker: Maker) -> int:
-    """Make these hours anew from the stream tables; returns the rows written. Repeatable."""
+def make(dsn: str, hours: Hours, maker: Maker, whole: Sequence[datetime] = ()) -> int:
+    """Make these hours anew from the stream tables; returns the rows written. Repeatable. `whole`: see `replacing`."""
     after = {f"after_{minutes}": _AFTER.format(minutes=minutes) for minutes in (1, 5, 15)}
     values = {"start": hours.start, "end": hours.end, "run": maker.run_id, "code": maker.code_version}
     parts = {"stream": _STREAM, "columns": _COLUMNS, "replacing": replacing(_COLUMNS, _LESS)}
     with remaking(dsn, "whale_reports") as cursor:
-        cursor.execute(_MAKE.format(**parts, **after), values | {"largest": LARGEST})
+        cursor.execute(_MAKE.format(**parts, **after), values | {"largest": LARGEST, "whole": list(whole)})
         return cursor.rowcount
 
 

@@ -109,8 +109,10 @@ def test_making_again_changes_nothing_and_what_the_stream_has_less_of_stays(data
     store(database, some_windows(2))
     rollups.make(database, DAY, MAKER)
     before = rollups.read(database, DAY)
+    made_at = query(database, "SELECT max(materialised_at) FROM hourly_rollups")[0][0]
     rollups.make(database, DAY, Maker("run-8", "abd"))
     assert rollups.read(database, DAY) == before
+    assert query(database, "SELECT min(materialised_at) > %s FROM hourly_rollups", made_at) == [(True,)]
     assert query(database, "SELECT DISTINCT run_id, code_version FROM hourly_rollups") == [("run-8", "abd")]
     store(database, [], [WHALE])
     whale_reports.make(database, DAY, MAKER)
@@ -124,6 +126,13 @@ def test_making_again_changes_nothing_and_what_the_stream_has_less_of_stays(data
     rollups.make(database, DAY, MAKER)
     whale_reports.make(database, DAY, MAKER)
     assert (rollups.read(database, DAY), whale_reports.read(database, DAY)) == (before, reports)
+    rollups.make(database, DAY, MAKER, [START])
+    whale_reports.make(database, DAY, MAKER, [START])
+    changed = [
+        (old.hour, old.symbol) for old, new in zip(before, rollups.read(database, DAY), strict=True) if old != new
+    ]
+    assert changed == [(START, "BTCUSDT")], "what the lake says holds all there is"
+    assert sum(row.whales for row in whale_reports.read(database, DAY)) == 0
 
 
 def flat(minute: int, price: str, symbol: str = "BTCUSDT") -> WindowRow:

@@ -104,6 +104,11 @@ def test_days_go_one_after_the_other_though_reports_look_back_past_midnight(data
     assert [one.kept for one in retention.plan(database, 7, later)] == ["", ""]
     assert retention.apply(database, retention.plan(database, 9, later)) == 1
     assert whale_reports.stale(database, ALL) == []
+    late = around[40]._replace(trade_count=2, volume="2", notional="2", updated_at=START + timedelta(days=9))
+    store(database, [late])
+    assert whale_reports.stale(database, ALL) == [midnight], "a late trade is still seen"
+    roll_up(database)
+    assert whale_reports.stale(database, ALL) == []
     assert retention.apply(database, retention.plan(database, 7, later)) == 1
 
 
