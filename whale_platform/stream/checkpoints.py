@@ -203,7 +203,7 @@ def _newest(folder: Path) -> int | None:
 def batch_ends(path: Path, batch: int) -> dict[int, int]:
     """{partition: next offset} at the end of a batch, as Spark has written it down before the batch began.
 
-    Raises OSError, ValueError where that file can't be read.
+    Raises OSError, ValueError, IndexError where that file can't be read.
     """
     last: dict[str, Any] = json.loads((path / "offsets" / str(batch)).read_text().splitlines()[-1])
     return {int(part): place for places in last.values() for part, place in places.items()}

@@ -70,7 +70,7 @@ class LakeKeeper:
         try:
             table.create(self._writer.root)
             self._query = self._begin()
-        except (LakeError, Unfit, PySparkException, OSError, ValueError) as error:
+        except (LakeError, Unfit, PySparkException, OSError) as error:
             self._failed(now, str(error))
 
     def _begin(self) -> StreamingQuery:
@@ -100,8 +100,12 @@ class LakeKeeper:
         done = checkpoints.inspect(self._folder).batch
         if done is None:
             return ""
+        try:
+            ends = sorted(self._writer.ends(done).items())
+        except (OSError, ValueError, IndexError):  # as after a loss of power
+            return f"the offsets of batch {done}, the last that was done, can't be read"
         opened = table.opened(self._writer.root)
-        for part, end in sorted(self._writer.ends(done).items()):
+        for part, end in ends:
             if (has := table.position(opened, self._place.topic_id, part)) < end:
                 return f"the lake lacks offsets {has} to {end - 1} of partition {part}, which the checkpoint has done"
         return ""
