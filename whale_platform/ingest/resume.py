@@ -30,7 +30,6 @@ def start(tail: Tail, noted: Iterable[Gap], ledger: Mapping[int, Gap], now_us: i
         return Start()
     begin = Start(tail.last + 1)
     owners = {row.first_id: row for row in ledger.values() if row.state == "open"}
-    owners.update((gap.first_id, gap) for gap in noted)
     closed = [row for row in ledger.values() if row.state in ("exchange_gap", "unrepaired")]
     accounted = [(row.first_id, row.last_id) for row in closed if _absent(tail, row) <= _unfilled(row)]
     owners.update(
@@ -40,6 +39,7 @@ def start(tail: Tail, noted: Iterable[Gap], ledger: Mapping[int, Gap], now_us: i
             if _absent(tail, row) > _unfilled(row)
         }
     )
+    owners.update((gap.first_id, gap) for gap in noted)
     for hole in tail.holes:
         for first, last in _without(hole, accounted):
             owner = _owner(owners, first)

@@ -68,6 +68,9 @@ def test_a_row_that_counts_trades_the_topic_never_got_is_open_again() -> None:
     begin = start(tail(1, 10, 2, 3), (), ledger(row), 5)
     assert (spans(begin), begin.gaps[0].filled) == ([(2, 4, 9)], 2)
     assert spans(start(tail(1, 10, 2, 3, 4, 6, 7, 8, 9), (), ledger(row), 5)) == [], "all but the one it lacks"
+    noted = gap(2, 9, mode="background", filled=3, progress_id=6, absent=[(5, 5)])
+    begin = start(tail(1, 10, 2, 3, 4), [noted], ledger(row), 5)
+    assert (begin.gaps[0].filled, begin.gaps[0].absent) == (3, [(5, 5)]), "the positions file knows what was looked for"
 
 
 def test_an_inline_row_that_the_topic_has_passed_is_repaired() -> None:
