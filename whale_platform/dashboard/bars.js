@@ -31,6 +31,7 @@ export class Bars {
     this.hours = new Map();
     this.list = [];
     this.digits = 0; // decimals of prices
+    this.loaded = false; // whether a page has come
     this.complete = false; // whether there is nothing older than what is loaded
   }
 
@@ -59,6 +60,7 @@ export class Bars {
 
   /** Windows of a page, or rollups; call `rebuild` afterwards. */
   add(rows, hourly = false) {
+    this.loaded = true;
     this.digits = Math.max(this.digits, decimals(rows.map((row) => row.close)));
     for (const row of rows) {
       const start = seconds(hourly ? row.hour : row.window_start);
@@ -71,7 +73,7 @@ export class Bars {
   live(row) {
     const start = seconds(row.window_start);
     if (this.minutes.get(start)?.trades >= row.trade_count) return null;
-    if (!this.complete && start < (this.list[0]?.time ?? 0)) return null; // its page brings it, with those between
+    if (this.loaded && !this.complete && start < (this.list[0]?.time ?? 0)) return null; // its page brings it, with those between
     this.digits = Math.max(this.digits, decimals([row.close]));
     this.minutes.set(start, part(row, start));
     const time = start - (start % this.step);

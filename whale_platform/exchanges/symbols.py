@@ -26,7 +26,6 @@ _QUOTES = sorted(
             "USD1",
             "USDP",
             "USDS",
-            "XUSD",
         ),
         *("ARS", "AUD", "BNB", "BRL", "BTC", "COP", "CZK", "DAI", "DOGE", "DOT", "ETH", "EUR", "GBP", "IDR", "JPY"),
         *("MXN", "NGN", "PAX", "PLN", "RON", "RUB", "SOL", "TRX", "TRY", "UAH", "USD", "UST", "VAI", "XRP", "ZAR"),
@@ -36,9 +35,42 @@ _QUOTES = sorted(
 # Those whose last letter and the quote after it make another quote: DOTUSD is no DO in TUSD.
 _BASES = frozenset(
     (
-        *("ACT", "ADA", "ALT", "ANT", "APT", "ARB", "AVAX", "BAT", "BNB", "CKB", "CVX", "DOT", "DYDX", "FET", "FLUX"),
-        *("GALA", "GMT", "GMX", "GRT", "HNT", "HOT", "IMX", "IOTA", "KAVA", "LPT", "LUNA", "MANA", "MNT", "NOT", "ONT"),
-        *("PNUT", "QNT", "SHIB", "SNT", "SNX", "STX", "TRB", "TRX", "USDT", "VET", "XAUT", "ZRX"),
+        *(
+            "ACT",
+            "ADA",
+            "ALT",
+            "ANT",
+            "APT",
+            "ARB",
+            "BAT",
+            "BB",
+            "BNB",
+            "BNT",
+            "CKB",
+            "DENT",
+            "DGB",
+            "DOT",
+            "ENA",
+            "FET",
+        ),
+        *(
+            "GALA",
+            "GMT",
+            "GRT",
+            "HFT",
+            "HNT",
+            "HOT",
+            "IOST",
+            "IOTA",
+            "KAVA",
+            "LPT",
+            "LUNA",
+            "MANA",
+            "MINA",
+            "MNT",
+            "NOT",
+        ),
+        *("ONT", "OXT", "PHB", "PNUT", "QNT", "SHIB", "SNT", "THETA", "TIA", "TRB", "TWT", "USDT", "VET", "XAUT"),
     )
 )
 _WANTED = re.compile(r"[^\W_]{1,20}(?:-[^\W_]{2,10})?")

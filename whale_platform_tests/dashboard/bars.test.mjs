@@ -59,3 +59,12 @@ test("a window from before what is loaded waits for its page, unless nothing is 
   bars.complete = true;
   assert.equal(bars.live(bar(DAY - 3600)), "past");
 });
+
+test("before the first page every live window counts", () => {
+  const bars = new Bars("1m");
+  bars.live(bar(DAY + 60));
+  bars.live(bar(DAY, 6));
+  bars.add([bar(DAY, 5), bar(DAY - 60, 5)]);
+  bars.rebuild();
+  assert.deepEqual(bars.list.map((one) => one.trades), [5, 6, 1]);
+});
