@@ -3,7 +3,7 @@
 // not in the list. Also answers what others ask of a market: its threshold and its decimals.
 
 import { $, arrange, h, perFrame, put, s, shown, throttled } from "./dom.js";
-import { amount, decimals, inDollars, percent, price, quoteOf, wholeAmount } from "./format.js";
+import { amount, clock, decimals, inDollars, percent, price, quoteOf, wholeAmount } from "./format.js";
 import { get } from "./api.js";
 import { walkable } from "./lists.js";
 import { isMarket, marketOf, onView, setView, view } from "./view.js";
@@ -93,6 +93,9 @@ export function marketWindows(rows) {
   draw();
 }
 
+/** What a day's sum covers: less than a day where the first trade is younger. */
+export const spanOf = (day) => (Date.now() - Date.parse(day.since) < 23 * 3_600_000 ? `since ${clock(day.since, "minute")}` : "in 24 h");
+
 export const change = (one) => (one?.open && one.price ? Number(one.price) / one.open - 1 : null);
 
 function trim(closes) {
@@ -146,7 +149,7 @@ const draw = perFrame(() => {
     one.node.className = moved < 0 ? "fell" : "rose";
     if (isMarket(one)) one.button.setAttribute("aria-current", "true");
     else one.button.removeAttribute("aria-current");
-    if (one.day) one.node.title = `24 h: ${amount(one.day.notional, one.symbol)} (${wholeAmount(one.day.notional, one.symbol)})`;
+    if (one.day) one.node.title = `${spanOf(one.day)}: ${amount(one.day.notional, one.symbol)} (${wholeAmount(one.day.notional, one.symbol)})`;
   }
   arrange($("markets-body"), rows.map((one) => one.node));
   put($("markets-count"), markets.size ? `${rows.length} of ${markets.size}` : "");

@@ -2,11 +2,9 @@
 // last trade was heard of. Time is measured by the browser's steady clock, because wall clocks leap.
 
 import { $, perFrame, put } from "./dom.js";
-import { age, amount, clock, percent, price, wholeAmount } from "./format.js";
-import { change, market, onMarkets } from "./markets.js";
+import { age, amount, percent, price, wholeAmount } from "./format.js";
+import { change, market, onMarkets, spanOf } from "./markets.js";
 import { isMarket, onView, view } from "./view.js";
-
-const spanOf = (day) => (Date.now() - Date.parse(day.since) < 23 * 3_600_000 ? `since ${clock(day.since, "minute")}` : "in 24 h");
 
 let last = null;
 let heard = 0;
@@ -19,6 +17,7 @@ const draw = perFrame(() => {
   put($("quote-price"), text ? price(text, one?.digits ?? 0) : "–");
   const moved = change(text ? { open: one?.open, price: text } : null);
   put($("quote-change"), moved === null ? "" : `${moved < 0 ? "▼" : "▲"} ${percent(Math.abs(moved)).replace("+", "")}`);
+  $("quote-change").dataset.span = one?.day ? spanOf(one.day) : "";
   $("quote-change").className = `quote-fact ${moved < 0 ? "sell" : "buy"}`;
   put($("quote-volume"), one?.day ? `${amount(one.day.notional, view.symbol)} ${spanOf(one.day)}` : "", one?.day ? wholeAmount(one.day.notional, view.symbol) : "");
   const seconds = (performance.now() - heard) / 1000;
