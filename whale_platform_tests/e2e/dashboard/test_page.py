@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from whale_platform.bench.platform import wait_for
 from whale_platform.embedded import web
 from whale_platform.settings import Settings
 from whale_platform_tests.e2e.browser import keep
@@ -75,7 +76,7 @@ def test_it_opens_without_a_server_and_says_so(page: Page) -> None:
     page.goto("/")
     expect(page.locator("#link")).to_have_text("● Live")
     page.evaluate("() => navigator.serviceWorker.ready.then(() => true)")
-    page.wait_for_function(KEPT)
+    wait_for("the page to be kept", lambda: page.evaluate(KEPT), 60, 0.1)  # wait_for_function takes a promise for true
     page.context.set_offline(True)
     page.reload()
     expect(page.locator("#banner")).to_contain_text("The server does not answer")
