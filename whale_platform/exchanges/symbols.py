@@ -35,42 +35,10 @@ _QUOTES = sorted(
 # Those whose last letter and the quote after it make another quote: DOTUSD is no DO in TUSD.
 _BASES = frozenset(
     (
-        *(
-            "ACT",
-            "ADA",
-            "ALT",
-            "ANT",
-            "APT",
-            "ARB",
-            "BAT",
-            "BB",
-            "BNB",
-            "BNT",
-            "CKB",
-            "DENT",
-            "DGB",
-            "DOT",
-            "ENA",
-            "FET",
-        ),
-        *(
-            "GALA",
-            "GMT",
-            "GRT",
-            "HFT",
-            "HNT",
-            "HOT",
-            "IOST",
-            "IOTA",
-            "KAVA",
-            "LPT",
-            "LUNA",
-            "MANA",
-            "MINA",
-            "MNT",
-            "NOT",
-        ),
-        *("ONT", "OXT", "PHB", "PNUT", "QNT", "SHIB", "SNT", "THETA", "TIA", "TRB", "TWT", "USDT", "VET", "XAUT"),
+        *("ACT", "ADA", "ALT", "ANT", "APT", "ARB", "BAT", "BB", "BNB", "BNT", "CKB", "DENT", "DGB", "DOT", "ENA"),
+        *("FET", "GALA", "GMT", "GRT", "HFT", "HNT", "HOT", "IOST", "IOTA", "KAVA", "LPT", "LUNA", "MANA", "MINA"),
+        *("MNT", "NOT", "ONT", "OXT", "PHB", "PNUT", "QNT", "SHIB", "SNT", "THETA", "TIA", "TRB", "TWT", "USDT"),
+        *("VET", "XAUT"),
     )
 )
 _WANTED = re.compile(r"[^\W_]{1,20}(?:-[^\W_]{2,10})?")

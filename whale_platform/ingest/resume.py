@@ -31,14 +31,10 @@ def start(tail: Tail, noted: Iterable[Gap], ledger: Mapping[int, Gap], now_us: i
     begin = Start(tail.last + 1)
     owners = {row.first_id: row for row in ledger.values() if row.state == "open"}
     closed = [row for row in ledger.values() if row.state in ("exchange_gap", "unrepaired")]
-    accounted = [(row.first_id, row.last_id) for row in closed if _absent(tail, row) <= _unfilled(row)]
-    owners.update(
-        {
-            row.first_id: replace(row, filled=0, progress_id=row.first_id, absent=[], quarantined=0)
-            for row in closed
-            if _absent(tail, row) > _unfilled(row)
-        }
-    )
+    cut_off = [row for row in closed if _absent(tail, row) > row.last_id - row.first_id + 1 - row.filled]
+    accounted = [(row.first_id, row.last_id) for row in closed if row not in cut_off]
+    for row in cut_off:
+        owners[row.first_id] = replace(row, filled=0, progress_id=row.first_id, absent=[], quarantined=0)
     owners.update((gap.first_id, gap) for gap in noted)
     for hole in tail.holes:
         for first, last in _without(hole, accounted):
@@ -59,11 +55,6 @@ def start(tail: Tail, noted: Iterable[Gap], ledger: Mapping[int, Gap], now_us: i
 def _absent(tail: Tail, row: Gap) -> int:
     """How many ids of the row the topic lacks."""
     return sum(max(0, min(last, row.last_id) - max(first, row.first_id) + 1) for first, last in tail.holes)
-
-
-def _unfilled(row: Gap) -> int:
-    """How many it may lack, by the row itself."""
-    return row.last_id - row.first_id + 1 - row.filled
 
 
 def _owner(owners: Mapping[int, Gap], trade_id: int) -> Gap | None:

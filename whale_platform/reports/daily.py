@@ -40,12 +40,11 @@ def markdown(day: date, rollups: Sequence[Rollup], reports: Sequence[WhaleReport
         f"{money(whale_usd)}; they {'bought' if flow >= 0 else 'sold'} {money(abs(flow))} more than they "
         f"{'sold' if flow >= 0 else 'bought'}.",
         "## The market",
-        hourly.markdown(rollups),
-        "## Whales",
     ]
     if notional := hourly.notional_by_hour(rollups):
         picture = pictures.bars("Notional by hour", "millions of dollars", notional)
-        parts.insert(-2, pictures.inline(picture, "notional"))
+        parts.append(pictures.inline(picture, "notional"))
+    parts += [hourly.markdown(rollups), "## Whales"]
     if whale_usd:
         flow_picture = pictures.bars("Whale flow by hour", "million dollars", whales.flow_by_hour(reports))
         parts.append(pictures.inline(flow_picture, "whale flow"))

@@ -22,16 +22,10 @@ def news(batch: Batch, changed: dict[str, int]) -> str:
         WHALE_ALERTS: list(batch.whales),
         INGEST_GAPS: list(batch.gaps),
     }
-    most = MAX_KEYS
-    while True:
-        text = json.dumps(
-            {
-                topic: {"rows": rows, "keys": keys.get(topic, []) if len(keys.get(topic, [])) <= most else []}
-                for topic, rows in changed.items()
-                if rows
-            },
-            separators=(",", ":"),
-        )
-        if len(text) <= MAX_BYTES or not most:
-            return text
-        most //= 2
+    text = _payload(changed, {topic: found for topic, found in keys.items() if len(found) <= MAX_KEYS})
+    return text if len(text) <= MAX_BYTES else _payload(changed, {})
+
+
+def _payload(changed: dict[str, int], keys: dict[str, Sequence[tuple[object, ...]]]) -> str:
+    said = {topic: {"rows": rows, "keys": keys.get(topic, [])} for topic, rows in changed.items() if rows}
+    return json.dumps(said, separators=(",", ":"))

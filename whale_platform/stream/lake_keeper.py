@@ -78,11 +78,10 @@ class LakeKeeper:
         label = Label(LAKE, MODE, VERSION, place.cluster_id, RAW_TRADES, place.topic_id)
         try:
             checkpoints.prepare(settings.home, label, place.earliest)
+            if lacking := self._lacking():
+                raise Unfit(lacking)
         except Unfit as unfit:
             self._put_aside(str(unfit))
-            checkpoints.prepare(settings.home, label, place.earliest)
-        if lacking := self._lacking():
-            self._put_aside(lacking)
             checkpoints.prepare(settings.home, label, place.earliest)
         kafka = queries.source(self._session, settings).option("maxOffsetsPerTrigger", AT_ONCE)
         return (

@@ -126,9 +126,9 @@ def test_an_exchange_that_says_wait_is_not_asked_meanwhile(status: int) -> None:
 
 
 def test_one_exchange_in_trouble_does_not_keep_the_other_from_its_turn() -> None:
-    other = Binance(rest_url="http://other.invalid", name="other")
+    other = Binance(rest_url="http://127.0.0.1:2", name="other")
     bench = Bench(ahead_us=1_000, exchanges=(Binance(), other))
-    bench.trouble = lambda url: None if url.startswith("http://other.invalid") else Unavailable("gone")
+    bench.trouble = lambda url: None if url.startswith("http://127.0.0.1:2") else Unavailable("gone")
     bench.clocks.measure()
     assert (bench.clocks.offset_ms("binance"), bench.clocks.offset_ms("other")) == (None, 1.0)
 
