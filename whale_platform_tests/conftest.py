@@ -16,10 +16,16 @@ SERVERS = {"kafka_session", "postgres_server", "own_postgres"}
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whoever uses a real server is marked `server`, so that the fast part starts none; before -m chooses."""
+    """Mark whoever uses a real server `server`, so that the fast part starts none; before -m chooses.
+
+    The tests of a file stay in one process, since they share servers; those of `e2e/dagster` and `e2e/dashboard` share
+    one platform a folder.
+    """
     for item in items:
         if SERVERS.intersection(getattr(item, "fixturenames", ())):
             item.add_marker("server")
+        shares = item.path.parent if item.path.parent.parent.name == "e2e" else item.path
+        item.add_marker(pytest.mark.xdist_group(str(shares.relative_to(item.config.rootpath))))
 
 
 @pytest.fixture(scope="session")

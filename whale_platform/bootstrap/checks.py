@@ -11,12 +11,16 @@ CHECKS = (
     ("lint-imports",),
 )
 FAST = ["-m", "not server and not process and not e2e"]
+PARALLEL = ["-n", "2", "--dist", "loadgroup"]  # much of a server test is waiting: two at a time fit two cores
 
 
 def run(root: Path, python: Path, args: list[str]) -> int:
-    """Exit code of the first that failed, else 0. `--fast` leaves out the tests that start or kill processes."""
+    """Exit code of the first that failed, else 0. `--fast` leaves out the tests that start or kill processes.
+
+    Two tests run at a time; with arguments of pytest's own one does, so that `-s` and a debugger work.
+    """
     fast = "--fast" in args
-    rest = [arg for arg in args if arg != "--fast"]
+    rest = [arg for arg in args if arg != "--fast"] or PARALLEL
     codes = [_step(root, [str(python.with_name(program)), *options]) for program, *options in CHECKS]
     codes.append(_step(root, [str(python), "-m", "pytest", *(FAST if fast else []), *rest]))
     return next((code for code in codes if code), 0)
