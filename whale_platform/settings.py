@@ -131,10 +131,16 @@ class Settings(BaseSettings):
         return self.home / "postgres.password"
 
     def dsn(self) -> str:
-        """libpq URI with the password. Never log it; for people print `public_dsn`."""
+        """libpq URI with the password. Never log it; for people print `public_dsn`.
+
+        Raises FileNotFoundError where the embedded Postgres has never started in this home.
+        """
         if self.postgres_dsn is not None:
             return self.postgres_dsn.get_secret_value()
-        password = self.password_file.read_text().strip()
+        try:
+            password = self.password_file.read_text().strip()
+        except FileNotFoundError:
+            raise FileNotFoundError(f"Postgres has never started in {self.home}") from None
         return f"postgresql://whale:{password}@127.0.0.1:{self.postgres_port}/whale"
 
     @property

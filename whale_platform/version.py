@@ -19,6 +19,12 @@ def code_version() -> str:
     return _git("describe", "--always", "--dirty", "--abbrev=8", "--exclude=*") or __version__
 
 
+def version_text() -> str:
+    """For `whale --version`: `0.1.0 (1a2b3c4d)`, without the commit where git can't say."""
+    code = code_version()
+    return __version__ if code == __version__ else f"{__version__} ({code})"
+
+
 def deployed_code() -> str:
     """Changes exactly when other code of this package is checked out or committed; empty where git can't say."""
     return _git("rev-parse", "--short", f"HEAD:{PACKAGE}")

@@ -28,16 +28,23 @@ app = typer.Typer(
     no_args_is_help=True, help="Measure this machine; each case runs the whole platform in a scratch home."
 )
 WARM_S = 30.0  # its first checkpoint and compilations are not what people meet all day
+HomeOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--home", metavar="DIR", help="Folder in which the scratch home is made (default: the temporary one)."
+    ),
+]
 Rate = Annotated[float, typer.Option(min=1, help="Trades a second, over all symbols and exchanges.")]
 
 
 @contextmanager
-def running(rate: float, warm_s: float = 0.0) -> Iterator[tuple[Platform, float]]:
-    """The platform with the simulator at `rate`, `warm_s` after its `up`, and how long that took; deleted afterwards.
+def running(home: Path | None, rate: float, warm_s: float = 0.0) -> Iterator[tuple[Platform, float]]:
+    """The platform with the simulator at `rate`, `warm_s` after its `up`, and how long that took.
 
-    What else the environment sets (`WHALE_DAGSTER=false`) applies to it, other than home and ports.
+    It lives in a folder under `home` (None: the temporary one), deleted afterwards. What else the environment sets
+    (`WHALE_DAGSTER=false`) applies to it, other than home and ports.
     """
-    with tempfile.TemporaryDirectory(prefix="whale-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
         asked = {name: value for name, value in os.environ.items() if name.startswith("WHALE_")}
         made = Platform(Path(folder), {name: asked[name] for name in asked if not name.endswith(("_HOME", "_PORT"))})
         begin = time.monotonic()
@@ -53,35 +60,35 @@ def running(rate: float, warm_s: float = 0.0) -> Iterator[tuple[Platform, float]
 
 
 @app.command()
-def latency(rate: Rate = 1000, seconds: float = 180, warm: float = 60) -> None:
+def latency(rate: Rate = 1000, seconds: float = 180, warm: float = 60, home: HomeOption = None) -> None:
     """Frame leaving the simulator -> message in both topics -> row visible in Postgres."""
-    with running(rate) as (platform, _):
+    with running(home, rate) as (platform, _):
         _tell(f"measuring {rate:g} trades/s for {warm:g} + {seconds:g} s")
         now = platform.status()
-        home, bootstrap = Path(now["home"]), now["urls"]["kafka"]
-        _print("latency", latency_case.measure(home, bootstrap, _dsn(platform, home), rate, seconds, warm))
+        there, bootstrap = Path(now["home"]), now["urls"]["kafka"]
+        _print("latency", latency_case.measure(there, bootstrap, _dsn(platform, there), rate, seconds, warm))
 
 
 @app.command()
-def backlog(trades: int = 1_000_000, rounds: Annotated[int, typer.Option(min=1)] = 3) -> None:
+def backlog(trades: int = 1_000_000, rounds: Annotated[int, typer.Option(min=1)] = 3, home: HomeOption = None) -> None:
     """A backlog of raw trades -> finished windows, in rounds: the first ones are cold."""
-    with running(1) as (platform, _):
+    with running(home, 1) as (platform, _):
         _print("backlog", backlog_case.measure(platform, trades, rounds))
 
 
 @app.command()
-def rollup(rows: Annotated[int, typer.Option(min=60_000)] = 1_000_000) -> None:
+def rollup(rows: Annotated[int, typer.Option(min=60_000)] = 1_000_000, home: HomeOption = None) -> None:
     """24 hours x 20 symbols of `hourly_rollups` from a table of so many windows."""
-    with running(1) as (platform, _):
+    with running(home, 1) as (platform, _):
         _tell(f"making {rows:,} windows")
-        home = Path(platform.status()["home"])
-        _print("rollup", rollup_case.measure(_dsn(platform, home), rows))
+        there = Path(platform.status()["home"])
+        _print("rollup", rollup_case.measure(_dsn(platform, there), rows))
 
 
 @app.command()
-def cold(rate: Rate = 100) -> None:
+def cold(rate: Rate = 100, home: HomeOption = None) -> None:
     """`up` -> all ready -> first window row in Postgres (set-up already done)."""
-    with running(rate) as (platform, ready):
+    with running(home, rate) as (platform, ready):
         begin = time.monotonic()
         wait_for("the first window row", lambda: platform.sql("select 1 from trade_windows limit 1"), every=0.1)
         first = ready + time.monotonic() - begin
@@ -89,9 +96,9 @@ def cold(rate: Rate = 100) -> None:
 
 
 @app.command()
-def memory(rate: Rate = 1000, seconds: float = 120) -> None:
+def memory(rate: Rate = 1000, seconds: float = 120, home: HomeOption = None) -> None:
     """Proportional set size of every process together, after some minutes at a rate."""
-    with running(rate) as (platform, _):
+    with running(home, rate) as (platform, _):
         _tell(f"running at {rate:g} trades/s for {seconds:g} s")
         time.sleep(seconds)
         _print("memory", usage.memory(platform))
@@ -103,11 +110,12 @@ def api(
     trades: Rate = 1000,
     seconds: float = 60,
     days: Annotated[int, typer.Option(min=0, help="Days to fill the tables with for the second run.")] = 50,
+    home: HomeOption = None,
 ) -> None:
     """`/latest` asked by a second process while trades flow, also with many days in the tables; other pages once."""
-    with running(trades, WARM_S) as (platform, _):
-        home = Path(platform.status()["home"])
-        _print("api", api_case.measure(platform, _dsn(platform, home), rate, seconds, days, _tell))
+    with running(home, trades, WARM_S) as (platform, _):
+        there = Path(platform.status()["home"])
+        _print("api", api_case.measure(platform, _dsn(platform, there), rate, seconds, days, _tell))
 
 
 @app.command()
@@ -116,28 +124,29 @@ def push(
     stalled: Annotated[int, typer.Option(help="Of them so many that never read.")] = 10,
     rate: Rate = 1000,
     seconds: float = 60,
+    home: HomeOption = None,
 ) -> None:
     """Frame at the exchange -> whale on every one of many WebSocket clients, some of which never read."""
-    with running(rate, WARM_S) as (platform, _):
+    with running(home, rate, WARM_S) as (platform, _):
         _print("push", push_case.measure(platform, clients, stalled, seconds, _tell))
 
 
 @app.command()
-def browser(rate: Rate = 1000, seconds: float = 60) -> None:
+def browser(rate: Rate = 1000, seconds: float = 60, home: HomeOption = None) -> None:
     """Frame at the exchange -> whale painted on the dashboard in Chromium; first paint and weight of the page."""
     from whale_platform.bench import browser as browser_case
 
-    with running(rate, WARM_S) as (platform, _):
+    with running(home, rate, WARM_S) as (platform, _):
         _tell(f"watching the tape for {seconds:g} s")
         _print("browser", browser_case.measure(platform.status()["urls"]["dashboard"], seconds))
 
 
 @app.command("import")
-def import_dump(rows: Annotated[int, typer.Option(min=1000)] = 1_000_000) -> None:
+def import_dump(rows: Annotated[int, typer.Option(min=1000)] = 1_000_000, home: HomeOption = None) -> None:
     """A day's dump in the exchange's format, checked and imported into an empty lake."""
     from whale_platform.bench import dumps
 
-    with tempfile.TemporaryDirectory(prefix="whale-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
         _print("import", dumps.measure(Path(folder), rows))
 
 
@@ -148,11 +157,12 @@ def lake(
     per_hour: Annotated[int, typer.Option(help="Trades an hour where reads are measured.")] = 100_000,
     file: Annotated[list[Path] | None, typer.Option(help="Recordings to take the trades from; sizes only.")] = None,
     plot: Annotated[Path | None, typer.Option(help="A PNG of the reads over the days.")] = None,
+    home: HomeOption = None,
 ) -> None:
     """Bytes a trade as CSV, as written and compacted by three means; reads of the newest hour from 1 to 365 days."""
     from whale_platform.bench import lake_reads, lake_sizes
 
-    with tempfile.TemporaryDirectory(prefix="whale-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
         found = lake_sizes.recorded(file) if file else lake_reads.trades(trades)
         _tell(f"writing and compacting {len(found):,} trades")
         sizes = lake_sizes.measure(Settings(home=Path(folder) / "sizes"), found, batch)
@@ -167,11 +177,11 @@ def lake(
 
 
 @app.command()
-def soak(rate: Rate = 2000, seconds: float = 1800, kills: int = 5) -> None:
+def soak(rate: Rate = 2000, seconds: float = 1800, kills: int = 5, home: HomeOption = None) -> None:
     """Load with the Spark driver killed, the lake compacted and vacuumed every two minutes; then the audit's answer."""
     from whale_platform.bench import soak as soak_case
 
-    with running(rate) as (platform, _):
+    with running(home, rate) as (platform, _):
         _print("soak", soak_case.measure(platform, seconds, kills, _tell))
 
 

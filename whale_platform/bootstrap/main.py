@@ -4,14 +4,20 @@ import os
 from pathlib import Path
 from typing import NoReturn
 
+from whale_platform import loopback
 from whale_platform.bootstrap import current
 from whale_platform.bootstrap.places import Places
+from whale_platform.version import version_text
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def main(argv: list[str]) -> int:
-    """Set up where needed, then run the tests or become the CLI. Returns an exit code."""
+    """Set up where needed (not for `--version`), then run the tests or become the CLI. Returns an exit code."""
+    loopback.spare()
+    if argv[:1] == ["--version"]:
+        print(f"whale {version_text()}")
+        return 0
     places = Places.of(ROOT)
     testing = argv[:1] == ["test"]
     kind: current.Kind = "dev" if testing else "run"

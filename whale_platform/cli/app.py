@@ -1,7 +1,6 @@
 """The command line: options and help here, the work in the other files, imported only by the command that needs it."""
 
 import importlib.util
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,10 +8,12 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
+from whale_platform import loopback
 from whale_platform.cli import status as command_status
 from whale_platform.cli.errors import USER_ERROR, UserError
 from whale_platform.embedded.errors import EmbeddedError
 from whale_platform.homes import HomeError
+from whale_platform.version import version_text
 
 # Names of sub-commands and where their typer apps are; heavy ones are imported only when called.
 LATER = {
@@ -55,8 +56,29 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Every large crypto trade seen within milliseconds, none lost, every number traceable.",
 )
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"whale {version_text()}")
+        raise typer.Exit
+
+
+@app.callback()
+def whale(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print version and commit.")
+    ] = False,
+    home: Annotated[Path | None, typer.Option("--home", hidden=True)] = None,
+) -> None:
+    """Every large crypto trade seen within milliseconds, none lost, every number traceable.
+
+    Every command has --help and --home, given after its name. Exit codes: 0 done; 1 it failed, or found something
+    wrong; 2 a mistake in the command, or what it needs is not running; others are in the command's help.
+    """
+    if home is not None:
+        raise UserError(f"--home comes after the command: `whale status --home {home}`")
 
 
 @app.command()
@@ -155,37 +177,39 @@ def logs(
             print(line, flush=True)
 
 
-@app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []})
-def psql(context: typer.Context) -> None:
-    """Postgres's own shell on the platform's database; all arguments are psql's."""
-    from whale_platform.cli.context import current_home, settings_of
-    from whale_platform.embedded import postgres
-
-    argv, env = postgres.psql_command(settings_of(current_home(None)), context.args)
-    os.execvpe(argv[0], argv, env)
+# Options before the first argument that is no option are ours, all the rest is the other program's.
+PASSING = {"ignore_unknown_options": True, "allow_extra_args": True, "allow_interspersed_args": False}
 
 
-@app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []})
-def dagster(context: typer.Context) -> None:
-    """Dagster's own command line on this home's instance; all arguments are dagster's."""
-    from whale_platform.cli.context import current_home, settings_of
-    from whale_platform.embedded import dagster as embedded
-    from whale_platform.stores.connection import BadDsn, SchemaMismatch, StoreAway
+@app.command(context_settings=PASSING, options_metavar="[--home DIR] [--] ARGS...")
+def psql(context: typer.Context, home: HomeOption = None) -> None:
+    """Postgres's own shell on the platform's database; all other arguments are psql's, as is its exit code.
 
-    settings = settings_of(current_home(None))
-    try:
-        embedded.prepare(settings)
-    except (StoreAway, SchemaMismatch, BadDsn, OSError) as error:
-        raise UserError(f"Dagster's storage can't be used: {error}; is the platform up? See `whale status`") from None
-    embedded.become(settings, [sys.executable, "-W", "ignore", "-m", "dagster", *context.args])
+    psql's own help: `whale psql -- --help`.
+    """
+    from whale_platform.cli import passing
+
+    passing.psql(home, context.args)
+
+
+@app.command(context_settings=PASSING, options_metavar="[--home DIR] [--] ARGS...")
+def dagster(context: typer.Context, home: HomeOption = None) -> None:
+    """Dagster's own command line on this home's instance; all other arguments are dagster's, as is its exit code.
+
+    Dagster's own help: `whale dagster -- --help`, `whale dagster asset --help`.
+    """
+    from whale_platform.cli import passing
+
+    passing.dagster(home, context.args)
 
 
 def main() -> None:
     """Run; what the operator can mend is one line on stderr and exit code 2."""
+    loopback.spare()
     try:
         if sys.argv[1:2] == [command_status.NAME]:
             sys.exit(command_status.main(sys.argv[2:]))
-        app()
+        app(prog_name="whale")
     except (UserError, HomeError, EmbeddedError) as error:
         print(f"whale: {error}", file=sys.stderr)
         sys.exit(USER_ERROR)

@@ -28,6 +28,7 @@ def main(argv: list[str]) -> int:
     """`status [--home DIR] [--json]`."""
     parser = argparse.ArgumentParser(
         "whale status",
+        allow_abbrev=False,
         description="How everything is. Exit code: 0 all ready, 3 not running, 4 something is not ready.",
     )
     parser.add_argument("--home", type=Path, metavar="DIR", help="folder of the platform's state")

@@ -81,7 +81,7 @@ class Pool:
         try:
             conn = connect(self._dsn(), self._name, connect_timeout_s=2, statement_timeout_s=self._timeout_s)
         except OSError as error:
-            raise StoreAway(f"no password file: {error.strerror}") from None
+            raise StoreAway(error.strerror or str(error)) from None
         with translated():
             conn.set_session(readonly=True, autocommit=True)
         return conn

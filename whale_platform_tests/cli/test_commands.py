@@ -228,15 +228,6 @@ def test_doctor_names_misspelt_variables_and_each_exchange(tmp_path: Path) -> No
     assert "binance: stream Connection refused" in done.stdout
 
 
-@pytest.mark.parametrize("name", ["up", "down", "status", "doctor", "logs", "restart", "threshold"])
-def test_every_command_has_help(name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(sys, "argv", ["whale", name, "--help"])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == 0
-    assert name in capsys.readouterr().out
-
-
 def _free_ports() -> dict[str, str]:
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
     numbers = [str(one.getsockname()[1]) for one in sockets]
