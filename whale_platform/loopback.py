@@ -6,10 +6,12 @@ upper-case one, and gRPC prefers `no_grpc_proxy` where it is set. Without this, 
 """
 
 import os
+import urllib.request
 from collections.abc import Mapping, MutableMapping
 
 NAMES = ("localhost", "127.0.0.1", "::1")
 _GRPC = "no_grpc_proxy"
+OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # for what is on this machine by design
 
 
 def no_proxy(environ: Mapping[str, str], *more: str) -> dict[str, str]:

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from whale_platform import loopback
 from whale_platform_tests.kafka_server import KafkaServer, start_kafka
 
 settings.register_profile("unhurried", deadline=None)  # properties are judged by what they find, not by how fast
 settings.load_profile("unhurried")
+loopback.spare()  # whoever runs the tests behind a proxy has servers on this machine all the same
 SERVERS = {"kafka_session", "postgres_server", "own_postgres"}
 
 

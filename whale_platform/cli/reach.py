@@ -52,7 +52,8 @@ def _stream(exchange: "Exchange", symbol: str, result: Reach, limit_s: float) ->
     from websockets.sync.client import connect
 
     try:
-        connect(exchange.connect_url([symbol]), open_timeout=limit_s, close_timeout=0.1).close()
+        with connect(exchange.connect_url([symbol]), open_timeout=limit_s, close_timeout=0.1):
+            pass
     except InvalidStatus as error:
         result.stream_detail = _status(error.response.status_code)
     except (OSError, WebSocketException) as error:

@@ -9,12 +9,11 @@ import os
 import signal
 import socket
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
+from whale_platform import loopback
 from whale_platform.settings import ROOT, Settings
 from whale_platform.stores import databases
 from whale_platform.supervision import leash, manners
@@ -52,6 +51,7 @@ def environment(settings: Settings) -> dict[str, str]:
     """The variables of every Dagster process of this home. Holds the storage's password."""
     return {
         **settings.environment(),
+        **loopback.no_proxy(os.environ, settings.dagster_code_host),  # gRPC asks a proxy too
         "WHALE_DAGSTER_DSN": settings.dagster_dsn_text(),
         "DAGSTER_HOME": str(folder(settings)),
         "MALLOC_ARENA_MAX": "1",  # many threads that wait: an arena for each would cost memory and gain nothing
@@ -76,9 +76,9 @@ def code_server_answers(settings: Settings) -> bool:
 def webserver_answers(settings: Settings) -> bool:
     """Whether the UI answers."""
     try:
-        with urllib.request.urlopen(f"{settings.dagster_url}/server_info", timeout=ANSWER_S) as answer:
+        with loopback.OPENER.open(f"{settings.dagster_url}/server_info", timeout=ANSWER_S) as answer:
             return bool(answer.status == 200)
-    except (OSError, urllib.error.URLError):
+    except OSError:
         return False
 
 

@@ -5,6 +5,7 @@ Ends with one line on stderr and code 76 where the home is already supervised, 7
 
 import sys
 
+from whale_platform import loopback
 from whale_platform.services.specs import about, specs, wired
 from whale_platform.settings import Settings
 from whale_platform.supervision import codes, logs
@@ -14,6 +15,7 @@ from whale_platform.supervision.supervisor import Supervisor
 
 def main() -> int:
     """Supervise until told to stop; returns the exit code."""
+    loopback.spare()
     settings = Settings()
     settings = wired(settings.model_copy(update={"home": settings.home.resolve()}))
     logs.configure(settings.log_level)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 
+from whale_platform import loopback
 from whale_platform.settings import ROOT
 from whale_platform.supervision.keeper import group_exists
 
@@ -23,7 +24,7 @@ def child_environment(name: str, home: Path, extra: Mapping[str, str]) -> dict[s
     """The environment of service `name`; `WHALE_SERVICE` and `WHALE_HOME` mark the process as this home's."""
     path = os.pathsep.join(part for part in (str(ROOT), os.environ.get("PYTHONPATH", "")) if part)
     own = {"WHALE_LEASH": "stdin", "WHALE_SERVICE": name, "WHALE_HOME": str(home), "PYTHONUNBUFFERED": "1"}
-    return {**os.environ, **extra, "PYTHONPATH": path, **own}
+    return {**os.environ, **extra, **loopback.no_proxy(os.environ), "PYTHONPATH": path, **own}
 
 
 class ManagedProcess:

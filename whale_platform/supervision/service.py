@@ -15,6 +15,7 @@ from typing import Any
 
 import structlog
 
+from whale_platform import loopback
 from whale_platform.settings import Settings
 from whale_platform.supervision import beat as beats
 from whale_platform.supervision import codes, leash, logs
@@ -48,6 +49,7 @@ class ServiceContext:
 
 def run_service(name: str, main: Callable[[ServiceContext], int]) -> None:
     """Run `main` as service `name` and exit with its code. Called by `python -m whale_platform.<service>`."""
+    loopback.spare()
     settings = Settings()
     logs.configure(settings.log_level)
     context = ServiceContext(settings, Beat(name), structlog.get_logger().bind(service=name))

@@ -18,6 +18,7 @@ from whale_platform.domain.names import RAW_TRADES
 from whale_platform.domain.trade import Trade
 from whale_platform_tests.captures import captures_dir
 from whale_platform_tests.e2e import oracle
+from whale_platform_tests.proxies import UPPER_CASE_PROXIES
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 VICTIMS = ("stream", "ingester", "sink", "postgres", "kafka")
@@ -26,7 +27,7 @@ VICTIMS = ("stream", "ingester", "sink", "postgres", "kafka")
 @pytest.fixture
 def platform(tmp_path: Path) -> Iterator[Platform]:
     env = {"WHALE_THRESHOLD_USD": "50000", "WHALE_DAGSTER": "false", "WHALE_LAKE_TRIGGER_S": "4"}
-    made = Platform(tmp_path, env)
+    made = Platform(tmp_path, {**env, **UPPER_CASE_PROXIES})
     yield made
     made.down()
     wait_for("everything to end", lambda: not made.processes(), 20)

@@ -8,6 +8,7 @@ import pytest
 
 from whale_platform.bench.platform import Platform
 from whale_platform.settings import Settings
+from whale_platform_tests.proxies import PROXIES
 from whale_platform_tests.stores.samples import WINDOW
 from whale_platform_tests.stores.test_assets import store
 
@@ -28,7 +29,7 @@ def settings_of(platform: Platform) -> Settings:
 
 @pytest.fixture(scope="package")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    made = Platform(tmp_path_factory.mktemp("platform"))
+    made = Platform(tmp_path_factory.mktemp("platform"), PROXIES)
     try:
         made.up("--source", "simulator", "--rate", "50")
         minutes = [past(HOURS) + timedelta(minutes=minute) for minute in range(HOURS * 60)]
