@@ -1,9 +1,11 @@
 """Where the state of each source lives, so that real, simulated and recorded trades can never mix.
 
 A base folder holds one home per source (`live`, `simulator`, `replay-<8 hex>`), each with a `home.json` that says what
-it was made for; `current` names the last one used. A home refuses every other source.
+it was made for; `current` names the last one used. A home refuses every other source, and only its owner may look
+into it.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -22,6 +24,7 @@ if TYPE_CHECKING:  # pydantic takes longer to import than `status` may take
 DEFAULT_BASE = ROOT / ".whale"
 MARK = "home.json"
 CURRENT = "current"
+PRIVATE = 0o700
 
 
 class HomeError(Exception):
@@ -55,6 +58,10 @@ def read_home(path: Path) -> Home | None:
         return Home(path, value["source"], tuple(value.get("files", ())), value.get("times"), float(value["created"]))
     except FileNotFoundError:
         return None
+    except PermissionError:
+        raise HomeError(
+            f"{path} belongs to another user: run as that user, or name another folder with --home"
+        ) from None
     except (OSError, ValueError, TypeError, KeyError):
         raise HomeError(f"{mark} can't be read: move {path} away, or name another folder with --home") from None
 
@@ -75,13 +82,21 @@ def open_home(folder: Path, source: "SourceKind", files: Sequence[Path] = (), ti
     if there is None:
         there = Home(path, source, wanted.files, wanted.times, time.time())
         try:
-            path.mkdir(parents=True, exist_ok=True)
+            path.mkdir(PRIVATE, parents=True, exist_ok=True)
             value = {"source": source, "files": list(there.files), "times": there.times, "created": there.created}
             write_json(path / MARK, value)
         except OSError as error:
             raise HomeError(f"{path} can't be made ({error.strerror}): name another folder with --home") from None
+    keep_private(path)
     set_current(there)
     return there
+
+
+def keep_private(path: Path) -> None:
+    """Let nobody but its owner into the home, also one that was made open; left so where the disk has no modes."""
+    with contextlib.suppress(OSError):
+        if path.stat().st_mode & 0o077:
+            path.chmod(PRIVATE)
 
 
 def set_current(home: Home) -> None:

@@ -3,9 +3,10 @@
 Ends with one line on stderr and code 76 where the home is already supervised, 78 where the settings can't work.
 """
 
+import os
 import sys
 
-from whale_platform import loopback
+from whale_platform import homes, loopback
 from whale_platform.services.specs import about, specs, wired
 from whale_platform.settings import Settings
 from whale_platform.supervision import codes, logs
@@ -19,6 +20,9 @@ def main() -> int:
     settings = Settings()
     settings = wired(settings.model_copy(update={"home": settings.home.resolve()}))
     logs.configure(settings.log_level)
+    if settings.lake is None:  # one that lies elsewhere may be there for others to read
+        os.umask(0o077)
+    homes.keep_private(settings.home)
     try:
         Supervisor(settings.home, specs(settings), about(settings)).run()
     except LeaseRefused as refused:

@@ -6,11 +6,13 @@ its last words finds a reader). When the supervisor's end closes the control pip
 by their leashes; whatever is left of their process groups is then killed, grandchildren too.
 
 Runs as a plain script without site-packages (`python -I -S keeper.py LOGS CONTROL_FD NAME:FD…`): standard library only.
-A full disk drops log bytes rather than block a service.
+A full disk drops log bytes rather than block a service. Colours, which Dagster's daemon writes also where there is no
+terminal, are left out.
 """
 
 import contextlib
 import os
+import re
 import selectors
 import signal
 import sys
@@ -21,6 +23,7 @@ LIMIT = 10_000_000
 OLDER = 2
 GRACE_S = 10.0
 LAST_WORDS_S = 2.0
+_COLOURS = re.compile(rb"\x1b\[[0-9;]*m")
 
 
 class LogFile:
@@ -92,7 +95,7 @@ def keep(logs: Path, control: int, pipes: dict[int, str], limit: int = LIMIT, gr
                 for line in lines:
                     (groups.add if line[:1] == b"+" else groups.discard)(int(line[1:]))
             else:
-                files[key.fd].write(data)
+                files[key.fd].write(_COLOURS.sub(b"", data))
         if orphaned is None:
             continue
         groups = {group for group in groups if group_exists(group)}

@@ -2,6 +2,7 @@
 
 The kernel drops the lock with the process, however it dies, and never while it merely hangs: a stopped predecessor
 keeps its lease until the supervisor has killed it. Each grant and refusal is a line in `run/<service>.lease.log`.
+Only the owner can open the file: whoever can open it can lock it, and so keep the service from starting.
 """
 
 import contextlib
@@ -10,6 +11,8 @@ import os
 import time
 from pathlib import Path
 from typing import IO
+
+LOG_LIMIT = 200_000
 
 
 class LeaseRefused(Exception):
@@ -44,8 +47,10 @@ class Lease:
 
     def acquire(self) -> None:
         """Raises LeaseRefused at once where another process is alive with it."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        file = self._path.open("a+")
+        self._path.parent.mkdir(0o700, parents=True, exist_ok=True)
+        file = os.fdopen(os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600), "a+")
+        with contextlib.suppress(OSError):
+            os.fchmod(file.fileno(), 0o600)
         for _ in range(4):
             if taken := _lock(file, fcntl.LOCK_EX):
                 break
@@ -72,5 +77,8 @@ class Lease:
 
     def _note(self, what: str) -> None:
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        with contextlib.suppress(OSError), self._log.open("a") as log:  # on a full disk the lock alone counts
-            log.write(f"{stamp} {self._service} pid {os.getpid()} {what}\n")
+        with contextlib.suppress(OSError):  # on a full disk the lock alone counts
+            if self._log.exists() and self._log.stat().st_size > LOG_LIMIT:
+                self._log.replace(self._log.with_name(f"{self._log.name}.1"))
+            with self._log.open("a") as log:
+                log.write(f"{stamp} {self._service} pid {os.getpid()} {what}\n")

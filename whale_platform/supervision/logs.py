@@ -1,12 +1,16 @@
 """Logging of every process: structlog, `key=value` lines on stderr, UTC; the log keeper writes the files."""
 
+import contextlib
 import logging
+import os
 import re
 import sys
+from pathlib import Path
 from typing import Any
 
 import structlog
 
+LIMIT = 5_000_000
 _SECRET = re.compile(r"(://[^:/@\s]+:)[^@\s]+@")
 
 
@@ -32,3 +36,19 @@ def configure(level: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+def turn_over(path: Path, limit: int = LIMIT) -> None:
+    """Go on in a new file where this process's stderr is the log `path` and has grown over `limit` bytes.
+
+    The old one is kept as `<name>.1`. For the supervisor alone; the other logs are the log keeper's.
+    """
+    with contextlib.suppress(OSError):
+        ours = os.fstat(2)
+        if ours.st_size <= limit or not os.path.samestat(ours, path.stat()):
+            return
+        path.replace(path.with_name(f"{path.name}.1"))
+        fresh = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        for descriptor in (1, 2):
+            os.dup2(fresh, descriptor)
+        os.close(fresh)

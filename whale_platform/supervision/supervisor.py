@@ -16,7 +16,7 @@ from typing import Any
 
 import structlog
 
-from whale_platform.supervision import beat, leash, leftovers
+from whale_platform.supervision import beat, leash, leftovers, logs
 from whale_platform.supervision.decide import WORKS, Shown
 from whale_platform.supervision.lease import Lease
 from whale_platform.supervision.logkeeper import LogKeeper
@@ -115,6 +115,7 @@ class Supervisor:
         if not force and now - self._published < PUBLISH_S:
             return
         self._published = now
+        logs.turn_over(self._home / "logs" / f"{SUPERVISOR}.log")
         services = {
             name: member.published(*self._shown.get(name, ("waiting", ""))) for name, member in self._members.items()
         }

@@ -1,7 +1,9 @@
 """What CI and people type: validate, materialise, execute; each stands in the UI as a run."""
 
+import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -77,3 +79,11 @@ def test_an_hour_that_can_not_be_is_refused(platform: Platform) -> None:
             *("dagster", "asset", "materialize", *DEFINITIONS, "--select", "hourly_rollups"),
             *("--partition", "1999-01-01-00:00"),
         )
+
+
+def test_what_the_services_write_is_for_their_user_alone(platform: Platform) -> None:
+    home = Path(platform.status()["home"])
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+    written = [*home.glob("run/*.beat.json"), home / "kafka" / "data", home / "postgres", home / "dagster"]
+    assert len(written) > 5
+    assert [path for path in written if path.stat().st_mode & 0o077] == []

@@ -1,0 +1,50 @@
+"""Logs stay small and plain: the supervisor's own and the leases' turn over, colours are left out."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from whale_platform.settings import ROOT
+from whale_platform.supervision import lease
+from whale_platform.supervision.lease import Lease
+from whale_platform.supervision.logkeeper import LogKeeper
+
+SCRIPT = """
+import os, sys
+from pathlib import Path
+from whale_platform.supervision import logs
+for number in range(30):
+    print(f"line {number:02}", file=sys.stderr, flush=True)
+    logs.turn_over(Path(sys.argv[1]), 100)
+"""
+
+
+def test_the_supervisors_log_turns_over_while_it_is_written(tmp_path: Path) -> None:
+    log = tmp_path / "supervisor.log"
+    with log.open("ab") as output:
+        subprocess.run([sys.executable, "-c", SCRIPT, log], stderr=output, cwd=ROOT, check=True)
+    older = log.with_name("supervisor.log.1").read_text().splitlines()
+    lines = older + log.read_text().splitlines()
+    assert lines == [f"line {number:02}" for number in range(30 - len(lines), 30)]
+    assert len(older) == 13
+
+
+def test_the_log_of_leases_turns_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "LOG_LIMIT", 200)
+    for _ in range(20):
+        one = Lease(tmp_path, "sink")
+        one.acquire()
+        one.release()
+    sizes = {path.name: path.stat().st_size for path in (tmp_path / "run").glob("sink.lease.log*")}
+    assert set(sizes) == {"sink.lease.log", "sink.lease.log.1"}
+    assert max(sizes.values()) < 400
+
+
+def test_colours_are_left_out_of_logs(tmp_path: Path) -> None:
+    keeper = LogKeeper(tmp_path, ["daemon"])
+    said = "\x1b[32m2026-11-28 10:00:00\x1b[0m - dagster - \x1b[1;34mINFO\x1b[0m - sk\u00e6v [1] 5m\n"
+    subprocess.run(["printf", "%s", said], stdout=keeper.output("daemon"), check=True)
+    keeper.close()
+    assert keeper.path("daemon").read_text() == "2026-11-28 10:00:00 - dagster - INFO - sk\u00e6v [1] 5m\n"
