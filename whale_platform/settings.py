@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import ByteSize, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 SourceKind = Literal["live", "simulator", "replay"]
@@ -42,6 +42,7 @@ class Settings(BaseSettings):
     kafka_bootstrap: str | None = None
     topic_partitions: Annotated[int, Field(ge=1, le=256)] = 2
     topic_replication: Annotated[int, Field(ge=1, le=5)] = 1
+    kafka_bytes: ByteSize | None = None  # of all topics, such as 20GB; 0: no bound; None: by the disk's size
 
     postgres_port: Port = 15432
     postgres_dsn: SecretStr | None = None

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from whale_platform import disk
 from whale_platform.api.answers import time_text
 from whale_platform.api.board import STALE_S, Board
 from whale_platform.broker import topics
@@ -69,6 +70,7 @@ class Health:
             "kafka": self._kafka(),
             "lake": self._lake(),
             "latest": self._latest(now),
+            "disk": self._disk(),
         }
         each = services(self._settings, now)
         stale = [
@@ -96,6 +98,10 @@ class Health:
         if topics.alive(self._settings.bootstrap, KAFKA_S):
             return _part("ready", self._settings.bootstrap)
         return _part("away", f"no answer from {self._settings.bootstrap} within {KAFKA_S:g} s")
+
+    def _disk(self) -> dict[str, Any]:
+        trouble = disk.trouble(self._settings.home)
+        return _part("degraded" if trouble else "ready", trouble)
 
     def _lake(self) -> dict[str, Any]:
         if not exists(self._settings.trades_lake):

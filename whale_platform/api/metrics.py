@@ -6,11 +6,13 @@ rather than repeated. One registry an app, none of the library's globals, so tha
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from whale_platform import disk
 from whale_platform.api.board import Board
 from whale_platform.api.health import SILENT_S
 from whale_platform.settings import Settings
@@ -105,6 +107,7 @@ class _Platform(Collector):
             if isinstance(value := last.numbers.get("lag"), int):
                 lag.add_metric([name], value)
         yield from (age, up, lag)
+        yield from _disks(self._settings.home)
         if (ingester := beats.get("ingester")) is not None and now - ingester.at <= SILENT_S:
             yield from _ingester(ingester)
             yield from _exchanges(ingester)
@@ -125,6 +128,18 @@ class _Platform(Collector):
         for state, count in rows:
             gaps.add_metric([state], count)
         yield gaps
+
+
+def _disks(home: Path) -> Iterator[Metric]:
+    free = GaugeMetricFamily("whale_disk_free_bytes", "Free on the disk of the home, and of the lake.", labels=["disk"])
+    total = GaugeMetricFamily("whale_disk_size_bytes", "Size of that disk.", labels=["disk"])
+    for name, room in disk.rooms(home).items():
+        free.add_metric([name], room.free)
+        total.add_metric([name], room.total)
+    stores = GaugeMetricFamily("whale_store_bytes", "What a store takes, a minute old.", labels=["store"])
+    for name, size in disk.sizes(home).items():
+        stores.add_metric([name], size)
+    yield from (free, total, stores)
 
 
 def _ingester(last: beat.Beat) -> Iterator[Metric]:

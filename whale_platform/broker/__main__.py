@@ -1,4 +1,6 @@
-"""`python -m whale_platform.broker`: make the topics; run at every `up`.
+"""`python -m whale_platform.broker`: make the topics and bound their bytes; run at every `up`.
+
+The bound is WHALE_KAFKA_BYTES, else a share of the disk where the broker is ours; someone else's is left alone.
 
 Waits up to a minute for the broker. Ends with one line on stderr and an exit code: 0 done, 75 try again (the broker
 is away), 78 a person must act (the broker refuses what the settings ask for).
@@ -9,6 +11,7 @@ import time
 
 from confluent_kafka import KafkaError, KafkaException
 
+from whale_platform import disk
 from whale_platform.broker import topics
 from whale_platform.settings import Settings
 from whale_platform.supervision import codes
@@ -33,6 +36,9 @@ def main(wait_s: float = WAIT_S) -> int:
         time.sleep(0.1)
     try:
         made = topics.ensure(settings.bootstrap, settings.topic_partitions, settings.topic_replication)
+        bytes_allowed = _bytes_allowed(settings)
+        if bytes_allowed is not None and (changed := topics.bound(settings.bootstrap, bytes_allowed)):
+            print(f"topics: {bytes_allowed / 1e9:.1f} GB in all: set for {', '.join(changed)}", file=sys.stderr)
     except KafkaException as error:
         reason: KafkaError = error.args[0]
         advice = _A_PERSON.get(reason.code())
@@ -43,6 +49,12 @@ def main(wait_s: float = WAIT_S) -> int:
         return codes.BLOCKED if advice else codes.RETRY
     print(f"topics: {'made ' + ', '.join(made) if made else 'all there'} ({settings.bootstrap})", file=sys.stderr)
     return codes.CLEAN
+
+
+def _bytes_allowed(settings: Settings) -> int | None:
+    if settings.kafka_bytes is not None:
+        return int(settings.kafka_bytes)
+    return disk.kafka_bytes(settings.home) if settings.kafka_bootstrap is None else None
 
 
 if __name__ == "__main__":

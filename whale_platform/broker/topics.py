@@ -2,6 +2,7 @@
 
 `ensure` is safe to run at every start. It never changes the partition count of an existing topic: that would break
 the order within a symbol, so it is left to a person. Ids tell a recreated topic from the old one of the same name.
+`bound` keeps all of them together under a number of bytes: age alone bounds nothing when trades are many.
 """
 
 from concurrent.futures import Future
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 
 from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, RAW_TRADES, TRADE_WINDOWS, WHALE_ALERTS
 
@@ -21,11 +22,15 @@ TIMEOUT_S = 15.0
 
 _CONFIG: dict[str, dict[str, str]] = {
     RAW_TRADES: {"retention.ms": WEEK_MS, "compression.type": "producer"},
-    TRADE_WINDOWS: {"retention.ms": str(24 * 3600 * 1000)},
+    TRADE_WINDOWS: {"retention.ms": str(24 * 3600 * 1000), "segment.ms": str(3600 * 1000)},
     WHALE_ALERTS: {"retention.ms": WEEK_MS},
     DEAD_LETTERS: {"retention.ms": WEEK_MS},
     INGEST_GAPS: {"cleanup.policy": "compact"},
 }
+# Of the bytes that all topics may take together. The ledger is compacted; its oldest lines go only beyond its share.
+SHARES = {RAW_TRADES: 0.6, TRADE_WINDOWS: 0.25, WHALE_ALERTS: 0.05, DEAD_LETTERS: 0.05, INGEST_GAPS: 0.05}
+SEGMENT_BYTES = 1024 * 1024, 128 * 1024 * 1024  # the least that Kafka takes, the most that is worth having
+SEGMENTS = 8  # of a full partition: Kafka deletes whole ones, and never the newest
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,46 @@ def ensure(bootstrap: str, partitions: int, replication: int = 1) -> list[str]:
     for future in futures.values():
         _answer(future)
     return list(futures)
+
+
+def bound(bootstrap: str, total: int) -> list[str]:
+    """Let all topics together take `total` bytes at most (0: any number); returns the names of those changed.
+
+    Kafka looks once a minute and deletes whole segments, so for some minutes it can be more by what came meanwhile.
+    Raises KafkaException where the broker is away or refuses.
+    """
+    client = admin(bootstrap)
+    present = client.list_topics(timeout=TIMEOUT_S).topics
+    wanted = {name: bounds(name, total, len(present[name].partitions)) for name in SHARES if name in present}
+    resources = {name: ConfigResource(ResourceType.TOPIC, name) for name in wanted}
+    changes = []
+    for resource, future in client.describe_configs(list(resources.values()), request_timeout=TIMEOUT_S).items():
+        now = _answer(future)
+        differs = {key: text for key, text in wanted[resource.name].items() if now[key].value != text}
+        if differs:
+            entries = [
+                ConfigEntry(key, text, incremental_operation=AlterConfigOpType.SET) for key, text in differs.items()
+            ]
+            changes.append(ConfigResource(ResourceType.TOPIC, resource.name, incremental_configs=entries))
+    if changes:
+        for future in client.incremental_alter_configs(changes, request_timeout=TIMEOUT_S).values():
+            _answer(future)
+    return [change.name for change in changes]
+
+
+def bounds(name: str, total: int, partitions: int) -> dict[str, str]:
+    """The settings of a topic that keep it within its share of `total` bytes (0: any number)."""
+    more = {INGEST_GAPS: {"cleanup.policy": "compact,delete", "retention.ms": "-1"}}.get(name, {})
+    more = more | {key: text for key, text in _CONFIG[name].items() if key == "segment.ms"}
+    smallest, largest = SEGMENT_BYTES
+    each = int(total * SHARES[name]) // partitions
+    if not total:
+        return {**more, "retention.bytes": "-1", "segment.bytes": str(largest)}
+    return {
+        **more,
+        "retention.bytes": str(each),
+        "segment.bytes": str(min(largest, max(smallest, each // SEGMENTS))),
+    }
 
 
 def cluster_id(bootstrap: str) -> str:

@@ -134,12 +134,22 @@ def line(state: dict[str, Any], feed: Feed) -> str:
     return f"{source_line(state).plain.strip()}: {totals(state).plain}{newest}{'; ' + ', '.join(bad) if bad else ''}"
 
 
+def disk_lines(disk: dict[str, Any]) -> Text:
+    """Free space and what each store takes of it; loud where too little is left."""
+    free = [f"{one['free'] / 1e9:.1f} of {one['total'] / 1e9:.1f} GB free" for one in disk["disks"].values()]
+    stores = sorted(disk["stores"].items(), key=lambda item: -item[1])
+    parts = [" + ".join(free), *(f"{name} {_bytes(size)}" for name, size in stores if size)]
+    text = Text(f"disk {', '.join(parts)}")
+    return text.append(f"\n{disk['detail']}", style="bold yellow") if disk["detail"] else text
+
+
 def show_status(console: Console, state: dict[str, Any]) -> None:
     """`whale status` for people."""
     console.print(source_line(state))
     console.print(f"home {state['home']}", highlight=False)
     for name, url in state["urls"].items():
         console.print(f"{name} {url}", highlight=False)
+    console.print(disk_lines(state["disk"]), highlight=False)
     if not state["running"]:
         console.print("[yellow]not running[/]: start it with `whale up`")
     if state["services"]:
@@ -157,6 +167,10 @@ def _plain(text: str) -> str:
 
 def _number(value: Any) -> str:
     return f"{value:,.0f}" if isinstance(value, int | float) else ""
+
+
+def _bytes(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
 
 
 def _age(seconds: float | None) -> str:

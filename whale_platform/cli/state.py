@@ -4,8 +4,10 @@ Nothing here talks to a server or imports one's client, so `status` answers at o
 """
 
 import time
+from pathlib import Path
 from typing import Any
 
+from whale_platform import disk
 from whale_platform.homes import Home
 from whale_platform.supervision import beat, desired, lease
 from whale_platform.supervision.published import SUPERVISOR, read_shift, read_state
@@ -17,10 +19,11 @@ AS_WANTED = WORKS | {"stopped"}
 
 
 def snapshot(home: Home) -> dict[str, Any]:
-    """{home, running, stopping, supervisor, source, urls, ports, services}; times in seconds.
+    """{home, running, stopping, supervisor, source, urls, ports, disk, services}; times in seconds, sizes in bytes.
 
     A service's entry: state, pid, uptime_s, last_beat_s (null without a heartbeat), restarts, last_exit, detail, and
     the numbers of its beat. `source.kind` is live, simulator or replay; `source.state` live, playing, …
+    `disk`: {state: ok or degraded, detail, disks: {home: {free, total}}, stores: {kafka: bytes, …}}.
     """
     now = time.time()
     pid = lease.holder(home.path, SUPERVISOR)
@@ -41,7 +44,18 @@ def snapshot(home: Home) -> dict[str, Any]:
         "source": _source(home, services),
         "urls": published.get("urls", {}),
         "ports": published.get("ports", {}),
+        "disk": _disk(home.path),
         "services": services,
+    }
+
+
+def _disk(home: Path) -> dict[str, Any]:
+    trouble = disk.trouble(home)
+    return {
+        "state": "degraded" if trouble else "ok",
+        "detail": trouble,
+        "disks": {name: {"free": one.free, "total": one.total} for name, one in disk.rooms(home).items()},
+        "stores": disk.sizes(home),
     }
 
 

@@ -3,12 +3,14 @@
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from whale_platform.broker import reader as reader_module
 from whale_platform.broker import topics
 from whale_platform.broker.producer import ProducerStopped, TradeProducer
 from whale_platform.broker.reader import OffsetExpired, TopicReader
-from whale_platform.domain.names import INGEST_GAPS, RAW_TRADES
+from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, RAW_TRADES
 from whale_platform_tests.kafka_server import KafkaServer
 
 
@@ -84,3 +86,24 @@ def test_a_scan_that_hears_nothing_more_says_so(kafka: KafkaServer, monkeypatch:
             next(found)
     finally:
         reader.close()
+
+
+def test_bytes_are_bounded_also_of_topics_that_are_there(kafka: KafkaServer) -> None:
+    assert set(topics.bound(kafka.bootstrap, 1_000_000_000)) == set(topics.SHARES)
+    assert topics.bound(kafka.bootstrap, 1_000_000_000) == [], "it is so already"
+    producer = TradeProducer(kafka.bootstrap, "test")
+    producer.send(INGEST_GAPS, b"k", b"v")
+    assert producer.close() == 0
+    assert read_all(kafka, INGEST_GAPS) == [(b"k", b"v")]
+    assert topics.bound(kafka.bootstrap, 0) != []
+
+
+@given(st.integers(1, 10**13), st.integers(1, 256))
+def test_all_topics_full_are_within_the_bound(total: int, partitions: int) -> None:
+    parts = {name: 1 if name in (DEAD_LETTERS, INGEST_GAPS) else partitions for name in topics.SHARES}
+    found = {name: topics.bounds(name, total, count) for name, count in parts.items()}
+    assert sum(int(found[name]["retention.bytes"]) * count for name, count in parts.items()) <= total
+    for settings in found.values():
+        segment, kept = int(settings["segment.bytes"]), int(settings["retention.bytes"])
+        assert topics.SEGMENT_BYTES[0] <= segment <= topics.SEGMENT_BYTES[1]
+        assert segment <= max(kept // 4, topics.SEGMENT_BYTES[0]), "the newest segment never goes"

@@ -26,4 +26,5 @@ class Health(BaseModel):
     kafka: Part
     lake: Part
     latest: Part
+    disk: Part
     services: dict[str, Part]

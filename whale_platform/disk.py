@@ -1,0 +1,142 @@
+"""How much room a home's disks have, which store takes how much of it, and how much must stay free.
+
+Free space is asked of the kernel whenever somebody wants to know. Sizes take a walk through every folder: the
+supervisor makes one a minute, on a thread that steps back, and leaves the answer in `run/disk.json` for `status`,
+`/metrics`, `/health` and Dagster's check. Where it can't be written (a full disk, no supervisor) sizes are left out.
+Standard library only.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+EVERY_S = 60.0
+LOW = 0.1
+RESERVE_BYTES = 2_000_000_000
+STORES = ("kafka", "postgres", "lake", "checkpoints", "dagster", "logs")
+OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """One disk, in bytes."""
+
+    path: Path
+    free: int
+    total: int
+
+    @property
+    def low(self) -> bool:
+        """Whether less than a tenth is free."""
+        return self.free < LOW * self.total
+
+    @property
+    def spare(self) -> int:
+        """What may be taken by what can wait (imports, compaction, sorts): a tenth, 2 GB at most, stays free."""
+        return max(0, self.free - min(int(LOW * self.total), RESERVE_BYTES))
+
+
+def room(path: Path) -> Room:
+    """The disk on which `path` lies, or will lie."""
+    there = next(one for one in (path, *path.parents) if one.exists())
+    usage = shutil.disk_usage(there)
+    return Room(path, usage.free, usage.total)
+
+
+def rooms(home: Path) -> dict[str, Room]:
+    """The disks of a home: `home`, and `lake` where that lies on another one."""
+    found = {"home": room(home)}
+    lake = _published(home).get("lake")
+    with contextlib.suppress(OSError):
+        if lake is not None and Path(lake).stat().st_dev != home.stat().st_dev:
+            found["lake"] = room(Path(lake))
+    return found
+
+
+def sizes(home: Path) -> dict[str, int]:
+    """Bytes of each of STORES and of the rest, as last measured; empty where nothing has."""
+    found: dict[str, int] = _published(home).get("stores", {})
+    return found
+
+
+def trouble(home: Path) -> str:
+    """What is wrong with the disks, for a person; empty where a tenth of each is free."""
+    return "; ".join(
+        f"the disk of {one.path} is nearly full: {one.free / 1e9:.1f} of {one.total / 1e9:.1f} GB are free. "
+        "Free some, or bound what grows: WHALE_KAFKA_BYTES, WHALE_RETENTION_DAYS, WHALE_LAKE_RETENTION_DAYS"
+        for one in rooms(home).values()
+        if one.low
+    )
+
+
+def kafka_bytes(home: Path) -> int:
+    """What the embedded broker's topics may take together: 30 % of the disk, at most half of what is there for them."""
+    disk = room(home)
+    exact = min(0.3 * disk.total, 0.5 * (disk.free + size(home / "kafka")))
+    return int(float(f"{exact:.0e}"))  # one digit, so that the broker's settings don't change at each start
+
+
+def size(folder: Path) -> int:
+    """Bytes that a folder takes on its disk; what vanishes meanwhile counts as nothing, links are not followed."""
+    total, left = 0, [folder]
+    while left:
+        with contextlib.suppress(OSError), os.scandir(left.pop()) as entries:
+            for entry in entries:
+                with contextlib.suppress(OSError):
+                    if entry.is_dir(follow_symlinks=False):
+                        left.append(Path(entry.path))
+                    else:
+                        total += entry.stat(follow_symlinks=False).st_blocks * 512
+    return total
+
+
+def measure(home: Path, lake: Path) -> dict[str, Any]:
+    """{at, lake, stores: {name: bytes}}: one walk through the home, and through the lake where that lies elsewhere."""
+    stores = dict.fromkeys((*STORES, OTHER), 0)
+    for part in home.iterdir():
+        name = part.name if part.name in STORES else OTHER
+        with contextlib.suppress(OSError):
+            stores[name] += size(part) if part.is_dir() else part.lstat().st_blocks * 512
+    if not lake.is_relative_to(home):
+        stores["lake"] = size(lake)
+    return {"at": time.time(), "lake": str(lake), "stores": stores}
+
+
+def watch(home: Path, lake: Path, every_s: float = EVERY_S) -> None:
+    """Measure at once and again every `every_s` seconds, on a thread that lives as long as this process."""
+    threading.Thread(target=_watch, args=(home, lake, every_s), name="disk", daemon=True).start()
+
+
+def _watch(home: Path, lake: Path, every_s: float) -> None:
+    with contextlib.suppress(OSError, AttributeError):  # of this thread alone, where the kernel knows threads
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+    while True:
+        with contextlib.suppress(OSError):
+            _publish(home, measure(home, lake))
+        time.sleep(every_s)
+
+
+def _file(home: Path) -> Path:
+    return home / "run" / "disk.json"
+
+
+def _publish(home: Path, measured: dict[str, Any]) -> None:
+    path = _file(home)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps(measured))
+    fresh.replace(path)
+
+
+def _published(home: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(_file(home).read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
