@@ -36,7 +36,7 @@ def prepare_home(settings: "Settings") -> None:
 
     Raises UserError, EmbeddedError (ports, Java, jars).
     """
-    from whale_platform.embedded import jars, java, ports
+    from whale_platform.embedded import jars, java, ports, shuffle_bind
     from whale_platform.services.specs import ports as ports_of
     from whale_platform.supervision import leftovers
     from whale_platform.supervision.lease import Lease, LeaseRefused, holder
@@ -49,6 +49,7 @@ def prepare_home(settings: "Settings") -> None:
             raise UserError(f"{finding.found}: {finding.fix}")
     java.java_home(settings.tools)
     jars.spark_jars(settings.tools)
+    shuffle_bind.ensure(settings.tools)
     if settings.kafka_bootstrap is None:
         jars.broker_classpath(settings.tools)
     lease = Lease(settings.home, SUPERVISOR)

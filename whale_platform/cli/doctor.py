@@ -25,7 +25,7 @@ def findings(settings: "Settings", running: dict[str, Any] | None) -> Iterator[F
 
 
 def _java(settings: "Settings") -> Iterator[Finding]:
-    from whale_platform.embedded import jars, java
+    from whale_platform.embedded import jars, java, shuffle_bind
     from whale_platform.embedded.errors import EmbeddedError
 
     try:
@@ -35,6 +35,7 @@ def _java(settings: "Settings") -> Iterator[Finding]:
     try:
         jars.spark_jars(settings.tools)
         jars.broker_classpath(settings.tools)
+        shuffle_bind.ensure(settings.tools)
         yield Finding("ok", "jars", "all there")
     except EmbeddedError as error:
         yield Finding("bad", "jars", *_split(str(error)))

@@ -7,7 +7,7 @@ written last, so a set-up that was killed is gone through again.
 import errno
 import sys
 
-from whale_platform.embedded import jars, java, web
+from whale_platform.embedded import jars, java, shuffle_bind, web
 from whale_platform.embedded.errors import EmbeddedError
 from whale_platform.settings import Settings
 
@@ -20,6 +20,7 @@ def main(argv: list[str]) -> int:
         home = java.java_home(tools)
         _report(f"Java: {home}{' (bundled)' if home == tools / 'java' else ''}")
         jars.ensure(tools, _report)
+        shuffle_bind.ensure(tools)
         stamp = tools / "jars" / "stamp"
         stamp.with_suffix(".new").write_text(jars.sha256(jars.LIST) or "")
         stamp.with_suffix(".new").replace(stamp)

@@ -1,0 +1,33 @@
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from whale_platform.embedded import shuffle_bind
+from whale_platform.embedded.errors import EmbeddedError
+
+
+def test_the_class_is_written_once_and_anew_where_it_is_not_right(tmp_path: Path) -> None:
+    place = shuffle_bind.ensure(tmp_path) / shuffle_bind.CLASS
+    right, written = place.read_bytes(), place.stat().st_mtime_ns
+    assert shuffle_bind.PROPERTY.encode() in right
+    shuffle_bind.ensure(tmp_path)
+    assert place.stat().st_mtime_ns == written, "a read-only image has it already"
+    place.write_bytes(right[:100])
+    shuffle_bind.ensure(tmp_path)
+    assert place.read_bytes() == right
+    assert [path.name for path in tmp_path.rglob("*.*")] == [place.name]
+
+
+def test_another_class_than_the_known_one_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    jars = tmp_path / "pyspark" / "jars"
+    jars.mkdir(parents=True)
+    (jars.parent / "__init__.py").touch()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(EmbeddedError, match="lacks its jar spark-network-common"):
+        shuffle_bind.ensure(tmp_path)
+    with zipfile.ZipFile(jars / "spark-network-common_2.13-9.9.9.jar", "w") as jar:
+        jar.writestr(shuffle_bind.CLASS, b"\xca\xfe\xba\xbe of another Spark")
+    with pytest.raises(EmbeddedError, match="would listen on every interface, so nothing is started"):
+        shuffle_bind.ensure(tmp_path)
+    assert not (tmp_path / "spark-classes").exists()
