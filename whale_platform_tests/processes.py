@@ -1,5 +1,9 @@
 """What tests ask of processes that end while they are asked."""
 
+import contextlib
+import ipaddress
+from collections.abc import Iterable
+
 import psutil
 
 
@@ -9,3 +13,29 @@ def ended(process: psutil.Process) -> bool:
         return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
+
+
+def open_to_others(processes: Iterable[psutil.Process]) -> list[str]:
+    """The TCP and UDP sockets of these processes that another machine could send to, as `pid name address port`."""
+    found = []
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for socket in process.net_connections("inet"):
+                if not any(socket.raddr) and not _loopback(socket.laddr.ip):
+                    found.append(f"{process.pid} {process.name()} {socket.laddr.ip} {socket.laddr.port}")
+    return found
+
+
+def listening(processes: Iterable[psutil.Process]) -> set[int]:
+    """The TCP ports that these processes listen on."""
+    ports = set()
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            ports |= {one.laddr.port for one in process.net_connections("tcp") if one.status == psutil.CONN_LISTEN}
+    return ports
+
+
+def _loopback(text: str) -> bool:
+    address = ipaddress.ip_address(text)
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback

@@ -12,6 +12,7 @@ import dagster as dg
 
 from whale_platform.embedded import java
 from whale_platform.settings import Settings
+from whale_platform.supervision.scratch import scratch
 
 if TYPE_CHECKING:
     from whale_platform.stream.recompute import Session
@@ -29,11 +30,10 @@ class Spark(dg.ConfigurableResource[None]):
 
         settings = Settings()
         os.environ.update(java.java_environment(settings.tools))
-        work = settings.home.resolve() / "recompute"
-        work.mkdir(parents=True, exist_ok=True)
-        made: Session = LazyPySparkResource(spark_config=recompute.configuration(work)).spark_session
-        made.sparkContext.setLogLevel("ERROR")
-        try:
-            yield made
-        finally:
-            made.stop()
+        with scratch(settings.home.resolve() / "recompute", "spark-") as work:
+            made: Session = LazyPySparkResource(spark_config=recompute.configuration(work)).spark_session
+            made.sparkContext.setLogLevel("ERROR")
+            try:
+                yield made
+            finally:
+                made.stop()

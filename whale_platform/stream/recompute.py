@@ -39,14 +39,16 @@ def whales(
 
 
 def configuration(work: Path, cores: int = 2, memory: str = "512m") -> dict[str, str]:
-    """The Spark settings of a batch on this machine; `work` takes its scratch files."""
+    """The Spark settings of a batch on this machine; `work`, a folder of its own, takes all its scratch files."""
     return {
         "spark.app.name": "whale-recompute",
         "spark.master": f"local[{cores}]",
         "spark.driver.memory": memory,
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
-        "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -XX:-UsePerfData",
+        "spark.driver.extraJavaOptions": (
+            f'-XX:+UseSerialGC -XX:-UsePerfData -XX:+ExitOnOutOfMemoryError -Djava.io.tmpdir="{work}"'
+        ),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.local.dir": str(work),

@@ -5,7 +5,6 @@ after the table's own offsets, whatever else is there, and would bring those tra
 readable files together have fewer trades than the table says it had, nothing is changed, unless that is asked for.
 """
 
-import tempfile
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import cache, partial
@@ -17,6 +16,7 @@ from whale_platform.lake import messages, rewrite, table
 from whale_platform.lake.errors import LakeError
 from whale_platform.lake.rewrite import Rewritten
 from whale_platform.lake.table import HOUR
+from whale_platform.supervision.scratch import scratch
 
 EARLIER_S = 3600  # a trade may reach Kafka before its own time, by a wrong clock
 
@@ -51,8 +51,8 @@ def hour(
             if record.value is not None and record.offset < place(record.partition):
                 yield record.partition, record.offset, record.value
 
-    with tempfile.TemporaryDirectory(prefix="restore-", dir=root.parent) as folder:
-        path = Path(folder) / "messages.json"
+    with scratch(root.parent, "restore-") as folder:
+        path = folder / "messages.json"
         found = messages.keep(path, told(), start)
         had = sum(file.rows for file in table.files(table.opened(root), start, start + HOUR))
         if not found and not had:

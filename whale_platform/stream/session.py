@@ -5,15 +5,19 @@ unsupported pairing with this Spark (see embedded/jars), held by the tests of th
 """
 
 import os
+import shutil
+from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from whale_platform.embedded import jars, java
+from whale_platform.embedded import jars, java, shuffle_bind
 from whale_platform.settings import Settings
 
 JVM_OPTIONS = (
     "-XX:+UseParallelGC",
     "-XX:-UsePerfData",
+    # What is out of memory limps on without its threads; the service ends with its JVM and begins anew.
+    "-XX:+ExitOnOutOfMemoryError",
     "-XX:CICompilerCount=2",
     "-Djava.net.preferIPv4Stack=true",
     # progress.lag reads the Kafka consumers' lag through JMX, whose server class no module exports.
@@ -22,19 +26,24 @@ JVM_OPTIONS = (
 
 
 def build(settings: Settings, shuffle_partitions: int = 1) -> SparkSession:
-    """Start the driver's JVM. Takes some seconds; raises PySparkRuntimeError where Java does not start."""
+    """Start the driver's JVM. Takes some seconds; deletes what an earlier one left, so hold the stream's lease.
+
+    Raises PySparkRuntimeError where Java does not start, EmbeddedError where jars are missing or not the pinned ones.
+    """
     os.environ.update(java.java_environment(settings.tools))
     paths = jars.spark_jars(settings.tools)
     bare = next(path for path in paths if path.name.startswith("hadoop-bare-naked-local-fs"))
-    work = settings.home / "stream" / "spark"
-    work.mkdir(parents=True, exist_ok=True)
+    shuffle = shuffle_bind.ensure(settings.tools).absolute()
+    bind = "127.0.0.1" if settings.spark_driver_host == "127.0.0.1" else "0.0.0.0"
+    work, temporary = _emptied(settings.home, "spark"), _emptied(settings.home, "tmp")
+    own = (f'-Djava.io.tmpdir="{temporary}"', f"-D{shuffle_bind.PROPERTY}={bind}")
     conf = {
         "spark.app.name": "whale-stream",
         "spark.jars": ",".join(map(str, paths)),
         "spark.driver.memory": settings.spark_driver_memory,
-        "spark.driver.bindAddress": "127.0.0.1" if settings.spark_driver_host == "127.0.0.1" else "0.0.0.0",
+        "spark.driver.bindAddress": bind,
         "spark.driver.host": settings.spark_driver_host,
-        "spark.driver.extraJavaOptions": " ".join(JVM_OPTIONS),
+        "spark.driver.extraJavaOptions": " ".join((*JVM_OPTIONS, *own)),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.local.dir": str(work),
@@ -45,7 +54,7 @@ def build(settings: Settings, shuffle_partitions: int = 1) -> SparkSession:
         # The default of 100 ms would add 20 ms to every update at low rates.
         "spark.shuffle.streaming.networkBufferMaxWaitTimeMs": "5",
         # Without libhadoop every checkpoint file costs a forked chmod; this file system does not fork.
-        "spark.driver.extraClassPath": str(bare),
+        "spark.driver.extraClassPath": f"{shuffle}{os.pathsep}{bare}",
         "spark.hadoop.fs.file.impl": "com.globalmentor.apache.hadoop.fs.BareLocalFileSystem",
         "spark.sql.streaming.checkpointFileManagerClass": (
             "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"
@@ -66,6 +75,14 @@ def build(settings: Settings, shuffle_partitions: int = 1) -> SparkSession:
     session: SparkSession = builder.getOrCreate()
     session.sparkContext.setLogLevel("WARN")
     return session
+
+
+def _emptied(home: Path, name: str) -> Path:
+    """A folder that a JVM empties at its end, unless it is killed."""
+    folder = home.absolute() / "stream" / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def slots_missing(session: SparkSession, topic_partitions: int, shuffle_partitions: int) -> str | None:

@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from whale_platform.bench.platform import wait_for
@@ -26,6 +27,7 @@ from whale_platform.settings import ROOT, StreamMode
 from whale_platform.stream import checkpoints
 from whale_platform.supervision import beat, codes
 from whale_platform_tests.kafka_server import KafkaServer as Kafka
+from whale_platform_tests.processes import listening, open_to_others
 
 pytestmark = pytest.mark.timeout(300)
 START = 1_723_161_240_000_000
@@ -54,6 +56,12 @@ class Stream:
         with (self.home / "stream.log").open("ab") as log:
             self.process = subprocess.Popen(words, env=env, cwd=ROOT, stderr=log, start_new_session=True)
         return self
+
+    def processes(self) -> list[psutil.Process]:
+        """Driver and JVM."""
+        assert self.process is not None
+        driver = psutil.Process(self.process.pid)
+        return [driver, *driver.children(recursive=True)]
 
     def kill(self) -> None:
         """kill -9 of driver and JVM, as the supervisor's next start would find them."""
@@ -134,6 +142,8 @@ def test_windows_are_exact_though_the_driver_is_killed(
     running = stream(mode)
     produce(kafka.bootstrap, first)
     wait_for("the first half", lambda: totals(kafka.bootstrap) == expected(first))
+    assert len(listening(running.processes())) > (mode == "realtime"), "Spark's driver, and its shuffle in real time"
+    assert open_to_others(running.processes()) == []
     produce(kafka.bootstrap, second[:1_000])
     running.kill()
     produce(kafka.bootstrap, second[1_000:])
