@@ -4,15 +4,19 @@ One place, so that a production cluster differs by settings only (`WHALE_SPARK_M
 unsupported pairing with this Spark (see embedded/jars), held by the tests of this room.
 """
 
+import contextlib
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
+from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
 from whale_platform.embedded import jars, java, shuffle_bind
 from whale_platform.settings import Settings
 
+ENDS_WITHIN_S = 10.0  # its sockets close before it is gone
 JVM_OPTIONS = (
     "-XX:+UseParallelGC",
     "-XX:-UsePerfData",
@@ -78,11 +82,23 @@ def build(settings: Settings, shuffle_partitions: int = 1) -> SparkSession:
 
 
 def _emptied(home: Path, name: str) -> Path:
-    """A folder that a JVM empties at its end, unless it is killed."""
+    """A folder that a JVM empties at its end unless it is killed; as it is where this process has its JVM already."""
     folder = home.absolute() / "stream" / name
-    shutil.rmtree(folder, ignore_errors=True)
+    if SparkContext._gateway is None:
+        shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def ended_with() -> int | None:
+    """The exit code of this process's JVM, which may be about to end; None where it lives on or none was started."""
+    gateway = SparkContext._gateway
+    if gateway is None:
+        return None
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        gateway.proc.wait(ENDS_WITHIN_S)
+    code: int | None = gateway.proc.poll()
+    return code
 
 
 def slots_missing(session: SparkSession, topic_partitions: int, shuffle_partitions: int) -> str | None:

@@ -41,6 +41,7 @@ class Stream:
     bootstrap: str
     mode: StreamMode = "realtime"
     process: "subprocess.Popen[bytes] | None" = field(default=None)
+    program: tuple[str, ...] = ("-m", "whale_platform.stream")
 
     def start(self) -> "Stream":
         env = {
@@ -52,7 +53,7 @@ class Stream:
             "WHALE_STREAM_TRIGGER": "5 seconds",
             "WHALE_THRESHOLD_USD": "50000",
         }
-        words = [sys.executable, "-m", "whale_platform.stream"]
+        words = [sys.executable, *self.program]
         with (self.home / "stream.log").open("ab") as log:
             self.process = subprocess.Popen(words, env=env, cwd=ROOT, stderr=log, start_new_session=True)
         return self
@@ -80,8 +81,9 @@ def stream(kafka: Kafka, tmp_path: Path) -> Iterator[Callable[[StreamMode], Stre
     topics.ensure(kafka.bootstrap, 2)
     made: list[Stream] = []
 
-    def make(mode: StreamMode) -> Stream:
+    def make(mode: StreamMode, *program: str) -> Stream:
         made.append(Stream(tmp_path, kafka.bootstrap, mode))
+        made[-1].program = program or made[-1].program
         return made[-1].start()
 
     yield make
@@ -152,8 +154,25 @@ def test_windows_are_exact_though_the_driver_is_killed(
     assert running.stop() == codes.CLEAN
 
 
-def test_a_new_threshold_is_taken_up_by_the_running_query(kafka: Kafka, stream: Callable[[StreamMode], Stream]) -> None:
-    running = stream("realtime")
+EXHAUSTIBLE = """
+import signal, threading
+from whale_platform.stream import __main__ as stream, session
+from whale_platform.supervision.service import run_service
+build = session.build
+def exhaustible(*args):
+    spark = build(*args)
+    fill = threading.Thread(target=lambda: spark._sc._gateway.new_array(spark._jvm.long, 2**30), daemon=True)
+    signal.signal(signal.SIGUSR1, lambda *_: fill.start())
+    return spark
+session.build = exhaustible
+run_service("stream", stream.main)
+"""
+
+
+def test_a_new_threshold_is_taken_up_by_the_running_query_and_out_of_memory_is_its_end(
+    kafka: Kafka, stream: Callable[..., Stream]
+) -> None:
+    running = stream("realtime", "-c", EXHAUSTIBLE)
     produce(kafka.bootstrap, [trade("A", 1, "50000"), trade("A", 2, "49999.99")])
     wait_for("the first whale", lambda: messages(kafka.bootstrap, WHALE_ALERTS))
     run = messages(kafka.bootstrap, WHALE_ALERTS)[0]["run_id"]
@@ -172,6 +191,12 @@ def test_a_new_threshold_is_taken_up_by_the_running_query(kafka: Kafka, stream: 
     rows = messages(kafka.bootstrap, WHALE_ALERTS)
     assert {row["symbol"] for row in rows} == {"A"}
     assert {row["run_id"] for row in rows} == {run}, "the query was not restarted"
+
+    assert running.process is not None
+    running.process.send_signal(signal.SIGUSR1)
+    assert running.process.wait(60) == codes.RETRY
+    said = beat.read(running.home, "stream")
+    assert said is not None and "Spark's JVM was out of memory" in said.detail
 
 
 def test_a_recreated_topic_is_explained_and_a_reset_mends_it(
