@@ -3,9 +3,12 @@
 The library is loaded when the session is: in each of the processes that only look at definitions it would cost 18 MB.
 """
 
+import atexit
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -16,6 +19,9 @@ from whale_platform.supervision.scratch import scratch
 
 if TYPE_CHECKING:
     from whale_platform.stream.recompute import Session
+
+_until_exit = ExitStack()
+atexit.register(_until_exit.close)
 
 
 class Spark(dg.ConfigurableResource[None]):
@@ -30,10 +36,16 @@ class Spark(dg.ConfigurableResource[None]):
 
         settings = Settings()
         os.environ.update(java.java_environment(settings.tools))
-        with scratch(settings.home.resolve() / "recompute", "spark-") as work:
-            made: Session = LazyPySparkResource(spark_config=recompute.configuration(work)).spark_session
-            made.sparkContext.setLogLevel("ERROR")
-            try:
-                yield made
-            finally:
-                made.stop()
+        work = _work(settings.home.resolve())
+        made: Session = LazyPySparkResource(spark_config=recompute.configuration(work)).spark_session
+        made.sparkContext.setLogLevel("ERROR")
+        try:
+            yield made
+        finally:
+            made.stop()
+
+
+@cache
+def _work(home: Path) -> Path:
+    """The process's scratch folder; its JVM outlives a session, and with it the temporary folder it began with."""
+    return _until_exit.enter_context(scratch(home / "recompute", "spark-"))

@@ -59,6 +59,7 @@ def test_late_trades_are_found_made_good_and_looked_for_no_more(root: Path, data
     }
     assert made == {"lake/windows_from_lake", "hourly_rollups", "whale_reports"}
     assert query(database, "SELECT trade_count, run_id FROM hourly_rollups") == [(40, second.run_id)]
+    assert len(list((root.parent.parent / "recompute").iterdir())) == 1, "a scratch folder a process, kept for its JVM"
     third = late_trades.execute_in_process(resources=RESOURCES)
     assert not [one for one in third.all_events if one.is_step_materialization]
     assert query(database, WINDOWS) == found
