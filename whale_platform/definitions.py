@@ -64,7 +64,7 @@ defs = dg.Definitions(
         lake_retention.vacuum_every_night,
         housekeeping.every_night,
     ],
-    sensors=[*shifts.SENSORS, health.stream_health, remaking.remake_imported_hours],
+    sensors=[shifts.sensor, health.stream_health, remaking.remake_imported_hours],
     resources={"store": Store(), "spark": Spark()},
     executor=dg.in_process_executor,  # a process for each step would cost 5 s and 100 MB, and do the same work
 )

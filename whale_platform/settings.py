@@ -56,7 +56,6 @@ class Settings(BaseSettings):
     bind: str = "127.0.0.1"
     retention_days: Annotated[int, Field(ge=1)] = 7
     dagster: bool = True
-    dagster_keeps: Annotated[tuple[Worker, ...], NoDecode] = WORKERS
     dagster_code_host: str = "127.0.0.1"
     dagster_port: Port = 13000
     dagster_code_port: Port = 13001
@@ -91,7 +90,7 @@ class Settings(BaseSettings):
     simulator_rate: Annotated[float, Field(gt=0)] = 50.0
     simulator_seed: int = 1
 
-    @field_validator("symbols", "exchanges", "replay_files", "dagster_keeps", "api_hosts", mode="before")
+    @field_validator("symbols", "exchanges", "replay_files", "api_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if not isinstance(value, str):
@@ -110,11 +109,6 @@ class Settings(BaseSettings):
         """Where the API is, seen from this machine."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.api_host, self.api_host)
         return f"http://{f'[{host}]' if ':' in host else host}:{self.api_port}"
-
-    @property
-    def in_dagster(self) -> tuple[Worker, ...]:
-        """The workers that Dagster keeps alive; the supervisor keeps the others."""
-        return self.dagster_keeps if self.dagster else ()
 
     @property
     def bootstrap(self) -> str:

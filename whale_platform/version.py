@@ -26,8 +26,11 @@ def version_text() -> str:
 
 
 def deployed_code() -> str:
-    """Changes exactly when other code of this package is checked out or committed; empty where git can't say."""
-    return _git("rev-parse", "--short", f"HEAD:{PACKAGE}")
+    """The last commit that is checked out and changed this package; empty where git can't say.
+
+    Other than `code_version` it is asked of git at each call: it changes while a process runs.
+    """
+    return _git("log", "-1", "--format=%h", "--", PACKAGE)
 
 
 def _git(*words: str) -> str:

@@ -126,13 +126,24 @@ def status(
 
 
 @app.command()
-def restart(service: str, home: HomeOption = None) -> None:
-    """Stop and start one service; also lifts what it was blocked by."""
+def restart(
+    service: Annotated[str | None, typer.Argument(help="Which one; `whale status` names them.")] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="All that runs this code, one after the other, migrations first.")
+    ] = False,
+    home: HomeOption = None,
+) -> None:
+    """Stop and start one service; also lifts what it was blocked by. `--all` takes new code after a `git pull`."""
     from whale_platform.cli import control
     from whale_platform.cli.context import current_home
 
-    control.restart(current_home(home), service)
-    print(f"whale: {service} is ready", file=sys.stderr)
+    if everything == (service is not None):
+        raise UserError("name one service, or --all")
+    if service is None:
+        control.restart_all(current_home(home), lambda text: print(text, file=sys.stderr, flush=True))
+    else:
+        control.restart(current_home(home), service)
+    print(f"whale: {service or 'everything'} is ready", file=sys.stderr)
 
 
 @app.command()

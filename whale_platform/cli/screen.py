@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from whale_platform.cli.feed import Feed
+from whale_platform.supervision.deployment import describe_old
 
 STYLES = {
     "ready": "green",
@@ -53,8 +54,13 @@ def services(state: dict[str, Any]) -> Table:
 
 
 def details(state: dict[str, Any]) -> Text:
-    """What services say of themselves, a line each."""
+    """What services say of themselves, a line each, and which run other code than is checked out."""
     said = [f"{name}: {service['detail']}" for name, service in state["services"].items() if service["detail"]]
+    by_code: dict[str, list[str]] = {}
+    for name, service in state["services"].items():
+        by_code.setdefault(service.get("old_code", ""), []).append(name)
+    for code in sorted(by_code.keys() - {""}):
+        said.append(describe_old(", ".join(by_code[code]), code, state["checkout"]))
     return Text("\n".join(_plain(line) for line in said if not line.endswith(": done")), style="yellow")
 
 

@@ -9,8 +9,9 @@ from typing import Any
 
 from whale_platform import disk
 from whale_platform.homes import Home
-from whale_platform.supervision import beat, desired, lease
-from whale_platform.supervision.published import SUPERVISOR, read_shift, read_state
+from whale_platform.supervision import beat, lease
+from whale_platform.supervision.orders import ALL
+from whale_platform.supervision.published import SUPERVISOR, read_state
 
 ALL_READY, NOT_RUNNING, NOT_READY = 0, 3, 4
 HUNG_S = 10.0
@@ -19,10 +20,11 @@ AS_WANTED = WORKS | {"stopped"}
 
 
 def snapshot(home: Home) -> dict[str, Any]:
-    """{home, running, stopping, supervisor, source, urls, ports, disk, services}; times in seconds, sizes in bytes.
+    """{home, running, stopping, supervisor, source, checkout, urls, ports, disk, services}; seconds and bytes.
 
-    A service's entry: state, pid, uptime_s, last_beat_s (null without a heartbeat), restarts, last_exit, detail, and
-    the numbers of its beat. `source.kind` is live, simulator or replay; `source.state` live, playing, …
+    A service's entry: state, pid, uptime_s, last_beat_s (null without a heartbeat), restarts, last_exit, detail,
+    old_code (what it runs where that is not the `checkout`, else empty), and the numbers of its beat. `source.kind` is
+    live, simulator or replay; `source.state` live, playing, …
     `disk`: {state: ok or degraded, detail, disks: {home: {free, total}}, stores: {kafka: bytes, …}}.
     """
     now = time.time()
@@ -30,11 +32,11 @@ def snapshot(home: Home) -> dict[str, Any]:
     published = read_state(home.path) or {}
     if pid is not None and published.get("pid") != pid:
         published = {}  # the last supervisor's: this one is only starting
-    entries = {
-        **published.get("services", {}),
-        **{name: _shift(home, name, bool(published.get("stopping"))) for name in published.get("in_dagster", ())},
+    checkout = published.get("checkout", "")
+    services = {
+        name: _service(home, name, {**entry, "old_code": _old_code(name, entry, checkout)}, now, pid is not None)
+        for name, entry in published.get("services", {}).items()
     }
-    services = {name: _service(home, name, entry, now, pid is not None) for name, entry in entries.items()}
     silent = now - float(published.get("at", now))
     return {
         "home": str(home.path),
@@ -42,6 +44,7 @@ def snapshot(home: Home) -> dict[str, Any]:
         "stopping": bool(published.get("stopping")) and pid is not None,
         "supervisor": {"pid": pid, "silent_s": round(silent, 1) if pid is not None else None},
         "source": _source(home, services),
+        "checkout": checkout,
         "urls": published.get("urls", {}),
         "ports": published.get("ports", {}),
         "disk": _disk(home.path),
@@ -68,17 +71,9 @@ def exit_code(state: dict[str, Any]) -> int:
     return ALL_READY if ready and not hung and not state["stopping"] else NOT_READY
 
 
-def _shift(home: Home, name: str, stopping: bool) -> dict[str, Any]:
-    """The entry of a service that Dagster keeps alive. Between two shifts it waits; stopped it is only as wanted."""
-    published = read_shift(home.path, name)
-    if published is not None and (stopping or published["service"]["state"] != "stopped"):
-        entry: dict[str, Any] = published["service"]
-        return entry
-    wanted = desired.read(home.path, name)
-    state, detail = ("waiting", "for Dagster") if wanted.running else ("stopped", f"by {wanted.by}")
-    if stopping:
-        state, detail = "stopped", ""
-    return {"state": state, "detail": detail, "pid": None, "started": None, "restarts": 0, "last_exit": None}
+def _old_code(name: str, entry: dict[str, Any], checkout: str) -> str:
+    code = str(entry.get("code", ""))
+    return code if name in ALL and entry["pid"] is not None and code != checkout else ""
 
 
 def _service(home: Home, name: str, entry: dict[str, Any], now: float, running: bool) -> dict[str, Any]:
@@ -96,6 +91,7 @@ def _service(home: Home, name: str, entry: dict[str, Any], now: float, running: 
         "restarts": entry["restarts"],
         "last_exit": entry["last_exit"],
         "detail": entry["detail"],
+        "old_code": entry["old_code"] if running else "",
         **(
             {("says" if key == "state" else key): value for key, value in last.numbers.items()}
             if last is not None

@@ -1,122 +1,59 @@
-"""The services as Dagster runs: a run is a shift that keeps one service alive, a sensor keeps one shift at work.
+"""The services as Dagster runs: a run is a shift that shows one service's life, a sensor keeps one shift at work.
 
-Terminating a run restarts its service; the stop job is what stops it. What is decided and why is in
-`supervision/roster.py`, what a shift does in `supervision/shift.py`; here they meet Dagster. A run says only what
-changes. While Dagster's storage is away a shift goes on and says nothing there. A shift outlives the code server that
-launched it; a new one can't reach it to terminate it, so a shift also looks for itself whether its run was ended.
+The supervisor keeps the services; nothing here starts, holds or ends a process, so Dagster may be away or be killed at
+any time. The sensor reads the supervisor's files: it writes each change of a service's state into the log of its
+shift, also those that came while Dagster was away, and ends the shift when it is over. Terminating a shift restarts
+its service (`launcher.py`); the stop job is what stops it. What is to be done is decided in `supervision/roster.py`.
 """
 
-import contextlib
-import os
-import signal
+import json
 import time
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import dagster as dg
 
-from whale_platform.services.specs import worker
-from whale_platform.settings import Settings
-from whale_platform.supervision import desired, lease, logs, published, roster, shift
-from whale_platform.supervision.decide import Shown
-from whale_platform.supervision.lease import Lease, LeaseRefused
-from whale_platform.version import deployed_code
+from whale_platform.defs.launcher import SERVICE, SUPERVISOR, ServiceLauncher, nothing_keeps, report, tell
+from whale_platform.settings import WORKERS, Settings
+from whale_platform.supervision import desired, published, roster
 
-SHIFT_S = 24 * 3600
-CODE_S, RUN_S = 30.0, 5.0
 TICK_S = 1  # the daemon looks every 5 s; more than that would make it every second time
-LOOK_AGAIN_S = 1.5  # a shift that lives says so within a second
-REMEMBERED = 10
-SERVICE = "whale/service"
-FINAL = (dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.FAILURE)
+REMEMBERED = 5
 DOES = {
     "ingester": "takes trades from the exchanges' WebSockets to Kafka, and fills holes from their history",
     "stream": "makes windows and whale alerts of the trades, by Spark in real-time mode",
     "sink": "writes windows, alerts and the ledger of holes to Postgres",
 }
+WARNS = ("backoff", "blocked", "degraded")
 _states: dict[dg.DagsterRunStatus, str] = {
     dg.DagsterRunStatus.SUCCESS: "done",
     dg.DagsterRunStatus.CANCELED: "done",
     dg.DagsterRunStatus.FAILURE: "failed",
     dg.DagsterRunStatus.QUEUED: "queued",
-    dg.DagsterRunStatus.NOT_STARTED: "starting",  # not queued yet, nor ever if the daemon was killed just then
+    dg.DagsterRunStatus.NOT_STARTED: "starting",
     dg.DagsterRunStatus.STARTING: "starting",
 }
-_held: list[Lease] = []  # let go by the end of the process, when its run has been written down as ended
-
-
-def over(context: dg.OpExecutionContext, service: str) -> Callable[[], str | None]:
-    """What ends a shift well: asked twice a second, so the dear questions are asked less often."""
-    home, begun, code = Settings().home.resolve(), time.monotonic(), deployed_code()
-    supervisor = lease.holder(home, published.SUPERVISOR)
-    asked = {"code": begun, "run": begun}
-
-    def due(question: str, every_s: float) -> bool:
-        if time.monotonic() - asked[question] < every_s:
-            return False
-        asked[question] = time.monotonic()
-        return True
-
-    def ended_in_dagster() -> bool:
-        with contextlib.suppress(Exception):  # its storage may be away for a while: that ends no shift
-            run = context.instance.get_run_by_id(context.run_id)
-            return run is None or run.status in FINAL
-        return False
-
-    def why() -> str | None:
-        if shift.asked_to_end(home):
-            return "Dagster is about to end"
-        wanted = desired.read(home, service)
-        if not wanted.running:
-            return f"stopped by {wanted.by}"
-        if supervisor is not None and lease.holder(home, published.SUPERVISOR) != supervisor:
-            return "the supervisor is gone"
-        if time.monotonic() - begun > SHIFT_S:
-            return "a day is over: the next shift begins afresh"
-        if due("code", CODE_S) and (now := deployed_code()) not in ("", code):
-            return f"new code: {code} has become {now}"
-        if due("run", RUN_S) and ended_in_dagster():
-            return "the run was ended in Dagster"
-        return None
-
-    return why
-
-
-def keep(context: dg.OpExecutionContext, service: str) -> str:
-    """The body of a shift's op; returns why it ended. Raises Failure where the service keeps dying."""
-    settings = Settings()
-    settings = settings.model_copy(update={"home": settings.home.resolve()})
-    logs.configure(settings.log_level)
-
-    def say(state: Shown, detail: str) -> None:
-        with contextlib.suppress(Exception):  # Dagster's storage is away: the service matters more
-            log = context.log.warning if state in ("backoff", "blocked", "degraded") else context.log.info
-            log(f"{service} {state}{': ' if detail else ''}{detail}")
-
-    made = shift.Shift(settings.home, worker(settings, service), context.run_id, over(context, service), say)
-    _held.append(made.lease)
-    try:
-        reason = made.run()
-    except (shift.KeepsDying, LeaseRefused) as error:
-        raise dg.Failure(str(error), allow_retries=False) from None
-    context.log.info(f"the shift is over: {reason}")
-    return reason
+Cursor = dict[str, list[Any]]  # by service: the supervisor's life, and the number of the last change that was told
 
 
 def job_of(service: str) -> dg.JobDefinition:
-    """One op that runs the service's process."""
+    """A job whose runs are shifts. Its op is executed only where it is not the platform's own Dagster that launches."""
 
-    @dg.op(name=f"keep_{service}", description=f"Keeps the process alive that {DOES[service]}.", out=dg.Out(dg.Nothing))
+    @dg.op(name=f"show_{service}", description=f"Says how the {service} is, and ends.", out=dg.Out(dg.Nothing))
     def op(context: dg.OpExecutionContext) -> None:
-        keep(context, service)
+        home = Settings().home.resolve()
+        state = published.read_living(home)
+        if state is None:
+            raise dg.Failure(nothing_keeps(service, str(home)), allow_retries=False)
+        entry = state["services"][service]
+        context.log.info(f"{_line(service, entry)} (pid {entry['pid']}), kept by the supervisor {state['pid']}")
 
     @dg.job(
         name=service,
         executor_def=dg.in_process_executor,
         tags={SERVICE: service, "dagster/max_retries": "0", "dagster/priority": "10"},
-        description=f"A shift of the {service}: it {DOES[service]}. Its sensor begins one by itself, and the next when "
-        f"this one ends: terminating the run restarts the {service}; to stop it, launch `{service}_stop`.",
+        description=f"A shift of the {service}, which {DOES[service]}. The run shows what happens to it, and takes no "
+        f"process; the sensor begins one by itself, and the next when this one ends. Terminating the run restarts the "
+        f"{service}; to stop it, launch `{service}_stop`.",
     )
     def job() -> None:
         op()
@@ -124,73 +61,86 @@ def job_of(service: str) -> dg.JobDefinition:
     return job
 
 
-def seen(instance: dg.DagsterInstance, settings: Settings, service: str, now: float) -> roster.Seen:
-    """What the sensor sees of a service: its last runs, the lease, what a person wants."""
-    home = settings.home.resolve()
-    records = instance.get_run_records(dg.RunsFilter(job_name=service), limit=REMEMBERED)
-    pid = lease.holder(home, published.shift_lease(service))
-    said = published.read_shift(home, service) or {}
-    return roster.Seen(
-        now,
-        [_run(record) for record in records],
-        roster.Holder(pid, said.get("run_id"), said.get("at")) if pid is not None else None,
-        desired.read(home, service),
-        shift.asked_to_end(home),
-    )
+JOBS: dict[str, dg.JobDefinition] = {service: job_of(service) for service in WORKERS}
 
 
-def _run(record: Any) -> roster.Run:
+@dg.sensor(
+    name="shifts",
+    jobs=list(JOBS.values()),
+    minimum_interval_seconds=TICK_S,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Keeps exactly one shift of each service at work, and writes into it what happens to the service. "
+    "Turned off, nothing is shown any more; the services run on. To stop one and let it stay stopped: `…_stop`.",
+)
+def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+    """Looks every few seconds."""
+    if not isinstance(context.instance.run_launcher, ServiceLauncher):
+        return dg.SensorResult(skip_reason="this is not the platform's own Dagster: it follows no services")
+    home = Settings().home.resolve()
+    state, changes = published.read_living(home), published.read_changes(home) or {}
+    cursor: Cursor = json.loads(context.cursor or "{}")
+    requests, reasons = [], []
+    for service in JOBS:
+        runs = _runs(context.instance, service)
+        view = roster.Seen(
+            time.time(), [_seen(record) for record in runs], _service(state, service), desired.read(home, service)
+        )
+        run = next((one.dagster_run for one in runs if one.dagster_run.status is dg.DagsterRunStatus.STARTED), None)
+        if run is not None:
+            _tell(context.instance, run, service, changes, cursor)
+        match roster.decide(view):
+            case roster.End(run_id, reason, failed):
+                _end(context.instance, run_id, reason, failed)
+                reasons.append(f"{service}: run {run_id[:8]} is over: {reason}")
+            case roster.Start(key):
+                requests.append(dg.RunRequest(run_key=f"{service}:{key}", job_name=service))
+            case roster.Wait(reason):
+                reasons.append(f"{service}: {reason}")
+    skip = None if requests else "; ".join(reasons)
+    return dg.SensorResult(run_requests=requests, skip_reason=skip, cursor=json.dumps(cursor))
+
+
+def _runs(instance: dg.DagsterInstance, service: str) -> list[Any]:
+    return list(instance.get_run_records(dg.RunsFilter(job_name=service), limit=REMEMBERED))
+
+
+def _seen(record: Any) -> roster.Run:
     run = record.dagster_run
-    updated = record.update_timestamp.timestamp()
     state: Any = _states.get(run.status, "started")
-    return roster.Run(run.run_id, state, updated, record.start_time or updated, record.end_time)
+    return roster.Run(run.run_id, state, record.start_time, record.end_time, run.tags.get(SUPERVISOR, ""))
 
 
-def sensor_of(service: str, job: dg.JobDefinition) -> dg.SensorDefinition:
-    """Looks every few seconds whether a shift must begin."""
-
-    @dg.sensor(
-        name=f"{service}_shifts",
-        job=job,
-        minimum_interval_seconds=TICK_S,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Keeps exactly one shift of the {service} at work. Turned off, a shift that ends is not followed "
-        f"by another; the one at work goes on. To stop the {service} and let it stay stopped: `{service}_stop`.",
-    )
-    def evaluate(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        settings = Settings()
-        for _ in range(REMEMBERED):
-            match _decide(partial(seen, context.instance, settings, service)):
-                case roster.Reap(run_id, reason, pid):
-                    context.log.warning(f"run {run_id} is over: {reason}")
-                    reap(context.instance, run_id, reason, pid)
-                case roster.Start(key):
-                    return dg.RunRequest(run_key=f"{service}:{key}")
-                case roster.Wait(reason):
-                    return dg.SkipReason(reason)
-        return dg.SkipReason("too many runs to reap at once")
-
-    return evaluate
+def _service(state: dict[str, Any] | None, service: str) -> roster.Service | None:
+    if state is None or service not in state["services"]:
+        return None
+    entry = state["services"][service]
+    taken = {name: entry[name] for name in ("state", "detail", "started", "short_lives")}
+    return roster.Service(state["life"], state["stopping"], **taken)
 
 
-def _decide(look: Callable[[float], roster.Seen]) -> roster.Start | roster.Wait | roster.Reap:
-    """What to do now. Nothing is killed on one look: after a suspend, or the clock being set, all seem to be silent."""
-    answer = roster.decide(look(time.time()))
-    if isinstance(answer, roster.Reap) and answer.kill is not None:
-        time.sleep(LOOK_AGAIN_S)
-        answer = roster.decide(look(time.time()))
-    return answer
+def _tell(
+    instance: dg.DagsterInstance, run: dg.DagsterRun, service: str, changes: dict[str, Any], cursor: Cursor
+) -> None:
+    """Write into `run` what has happened since the cursor, in the life that it follows."""
+    life = run.tags.get(SUPERVISOR)
+    if changes.get("life") != life:
+        return
+    told_life, told = cursor.get(service, ["", 0])
+    for change in changes["services"].get(service, ()):
+        if told_life != life or change["n"] > told:
+            tell(instance, run, _line(service, change), change["at"], change["state"] in WARNS)
+            cursor[service] = [life, change["n"]]
 
 
-def reap(instance: dg.DagsterInstance, run_id: str, reason: str, pid: int | None) -> None:
-    """End the process where there is one, and write the run down as failed where it is not finished."""
-    if pid is not None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+def _line(service: str, entry: dict[str, Any]) -> str:
+    return f"{service} {entry['state']}{': ' if entry['detail'] else ''}{entry['detail']}"
+
+
+def _end(instance: dg.DagsterInstance, run_id: str, reason: str, failed: bool) -> None:
     run = instance.get_run_by_id(run_id)
-    if run is not None and not run.is_finished:
-        instance.report_run_failed(run, f"The shift is over: {reason}.")
-
-
-JOBS = {service: job_of(service) for service in Settings().dagster_keeps}
-SENSORS = [sensor_of(service, job) for service, job in JOBS.items()]
+    if run is None or run.is_finished:
+        return
+    if failed:
+        instance.report_run_failed(run, f"The {run.job_name} keeps dying: {reason}.")
+    else:
+        report(instance, run, dg.DagsterEventType.PIPELINE_SUCCESS, f"The shift is over: {reason}.")

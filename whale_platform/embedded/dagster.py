@@ -88,7 +88,7 @@ def daemon_beats(settings: Settings) -> bool:
 
 
 CODE = "dagster-code"
-NICE = {"dagster-web": 10, "dagster-daemon": 5}  # people can wait, trades can't; the services are the code server's
+NICE = {CODE: 5, "dagster-daemon": 5, "dagster-web": 10}  # jobs and people can wait, trades can't
 PARTS: dict[str, Callable[[Settings], bool]] = {
     CODE: code_server_answers,
     "dagster-daemon": daemon_beats,

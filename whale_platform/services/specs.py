@@ -1,12 +1,11 @@
 """From settings to specs: what runs in a home, in start order (stopped in reverse: readers before servers).
 
 Few services need another to be ready: most wait inside for what they use, so that everything starts at once. What
-moves the trades is kept alive by Dagster (`defs/shifts.py`), or by the supervisor itself where Dagster is left out.
+moves the trades needs neither Dagster nor, but for the sink, Postgres.
 """
 
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,12 +14,10 @@ from whale_platform.embedded import java
 from whale_platform.embedded import kafka as embedded_kafka
 from whale_platform.embedded import postgres as embedded_postgres
 from whale_platform.services import ready
-from whale_platform.settings import WORKERS, Settings
-from whale_platform.supervision import shift
+from whale_platform.settings import Settings
 from whale_platform.supervision.spec import Spec
 
 SIMULATED = frozenset({"simulator", "replay"})
-DRAIN_S = 25.0
 
 
 def wired(settings: Settings) -> Settings:
@@ -54,7 +51,6 @@ def about(settings: Settings) -> dict[str, Any]:
             **({"exchange": f"ws://127.0.0.1:{settings.simulator_port}"} if simulated else {}),
         },
         "ports": ports(settings),
-        "in_dagster": list(settings.in_dagster),
     }
 
 
@@ -111,51 +107,35 @@ def specs(settings: Settings) -> list[Spec]:
     ]
     if settings.source in SIMULATED:
         out.append(_python("simulator", "simulator", env))
-    ours = [worker(settings, name) for name in WORKERS if name not in settings.in_dagster]
-    api = _python("api", "api", env, needs=("migrate",))
-    return out + (_dagster(settings) if settings.dagster else []) + [*ours, api]
-
-
-def worker(settings: Settings, name: str) -> Spec:
-    """One of WORKERS. `needs` counts only under the supervisor: Dagster itself starts after them."""
-    env = settings.environment()
-    if name == "sink":
-        return _python(name, "sink", env, needs=("topics", "migrate"))
-    if name == "stream":
-        return _python(name, "stream", {**env, **java.java_environment(settings.tools)}, grace_s=10)
-    simulated = settings.source in SIMULATED
-    return _python(name, "ingest", env, needs=("topics", "simulator") if simulated else ("topics",), grace_s=6)
+    fed_by = ("topics", "simulator") if settings.source in SIMULATED else ("topics",)
+    out += [
+        _python("sink", "sink", env, needs=("topics", "migrate")),
+        _python("stream", "stream", with_java, grace_s=10),
+        _python("ingester", "ingest", env, needs=fed_by, grace_s=6),
+        _python("api", "api", env, needs=("migrate",)),
+    ]
+    return out + (_dagster(settings) if settings.dagster else [])
 
 
 def _dagster(settings: Settings) -> list[Spec]:
-    """One after the other: what starts the services first, what people look at last."""
+    """One after the other, so that they take no more than one core from the services that start beside them."""
     out: list[Spec] = []
     for name, answers in embedded_dagster.PARTS.items():
-        spec = Spec(
-            name,
-            partial(embedded_dagster.command, name),
-            settings.environment(),
-            needs=(out[-1].name,) if out else ("migrate",),
-            prepare=partial(embedded_dagster.prepare, settings),
-            ready=partial(answers, settings),
-            stop_signal=embedded_dagster.STOP_SIGNAL,
-            stop_grace_s=8,
-            beats=False,
-            start_within_s=180,
+        out.append(
+            Spec(
+                name,
+                partial(embedded_dagster.command, name),
+                settings.environment(),
+                needs=(out[-1].name,) if out else ("migrate",),
+                prepare=partial(embedded_dagster.prepare, settings),
+                ready=partial(answers, settings),
+                stop_signal=embedded_dagster.STOP_SIGNAL,
+                stop_grace_s=8,
+                beats=False,
+                start_within_s=180,
+            )
         )
-        out.append(spec if name != embedded_dagster.CODE else _code_server(settings, spec))
     return out
-
-
-def _code_server(settings: Settings, spec: Spec) -> Spec:
-    """Shifts are its children: they outlive its death, end before it is ended for good, and begin with the next."""
-
-    def prepare() -> None:
-        embedded_dagster.prepare(settings)
-        shift.let_begin(settings.home)
-
-    drain = partial(shift.ask_to_end, settings.home)
-    return replace(spec, prepare=prepare, drain=drain, drain_s=DRAIN_S, spares_children=True)
 
 
 def _python(

@@ -81,7 +81,9 @@ class Sink:
                 self._wait(f"waiting for Kafka: {reason(error)}")
             except OffsetExpired as error:
                 self._wait(f"offsets are gone: {error}")
-            except (OffsetConflict, SchemaMismatch) as error:
+            except SchemaMismatch as error:
+                self._wait(f"the database's schema does not fit this code ({error}): `whale restart --all` migrates it")
+            except OffsetConflict as error:
                 context.tell("degraded", f"{error}; starting again")
                 return codes.RETRY
             except BadDsn as error:

@@ -31,7 +31,6 @@ class Member:
         self._born = 0.0
         self._signs = Signs(spec, home, clock)
         self._restart_by: float | None = None
-        self._for_good = False
 
     @property
     def short_lives(self) -> int:
@@ -87,9 +86,9 @@ class Member:
             self._past.failed(Run(self._born, self._clock(), None), failure)
 
     def kill(self, reason: str) -> None:
-        """End the process now, and its group unless that is spared; it counts as a run that ended."""
+        """End the process now, and its group; it counts as a run that ended."""
         if self.process is not None:
-            self._finish(self.process)
+            self.process.end_group()
             self._ended(self.process.poll(), reason)
 
     def turn(self, missing: tuple[str, ...] = ()) -> tuple[Shown, str]:
@@ -118,12 +117,16 @@ class Member:
             self.process.signal(self.spec.stop_signal)
             self.process.signal(signal.SIGCONT)
 
+    def rest(self) -> bool:
+        """Instead of `turn`, as long as it is not wanted: stop it; whether it has ended. Its failures are forgiven."""
+        if self.process is not None and self._restart_by is None:
+            self.restart()
+        if self._restart_by is not None:
+            self._go_on_restarting(self._restart_by)
+        return self.process is None
+
     def end(self, meanwhile: Callable[[], None] = lambda: None) -> None:
-        """Stop it for good, after its drain where it has one; killed after its grace. `meanwhile` is called often."""
-        self._for_good = True
-        drain, until = self.spec.drain, time.monotonic() + self.spec.drain_s
-        while drain is not None and self.process is not None and not drain() and time.monotonic() < until:
-            self._wait(meanwhile)
+        """Stop it for good; killed after its grace. `meanwhile` is called often."""
         self.stop()
         until = time.monotonic() + self.spec.stop_grace_s
         while self.process is not None:
@@ -172,17 +175,11 @@ class Member:
         self._keeper.guard(process.pid)
         self._signs.watch(process)
 
-    def _finish(self, process: ManagedProcess) -> None:
-        if self.spec.spares_children and not self._for_good:
-            process.end_alone()
-        else:
-            process.end_group()
-
     def _ended(self, code: int | None, reason: str = "") -> None:
         process, self.process = self.process, None
         assert process is not None
         self._signs.forget()
-        self._finish(process)
+        process.end_group()
         self._keeper.release(process.pid)
         self.last_exit = code
         if self.spec.one_shot and code == codes.CLEAN:

@@ -68,16 +68,6 @@ class ManagedProcess:
             if self._process.returncode is not None and not _living(self.pid):
                 break
             time.sleep(0.01)
-        self._let_go()
-
-    def end_alone(self) -> None:
-        """Kill the process itself where it still lives, and leave what it started."""
-        self._process.kill()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(GROUP_END_S)
-        self._let_go()
-
-    def _let_go(self) -> None:
         self._process.poll()
         if self._process.stdin is not None:
             with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""The files of whoever keeps services alive, for everyone else: published states, requests. Cheap to import."""
+"""The supervisor's files, for everyone else: published states, their history, requests. Cheap to import."""
 
 import contextlib
 import json
@@ -16,32 +16,32 @@ def state_path(home: Path) -> Path:
 
 
 def read_state(home: Path) -> dict[str, Any] | None:
-    """The last published state, or None. The supervisor may have ended since: see `lease.holder`."""
+    """The last published state, or None. The supervisor may have ended since: see `read_living`."""
+    return _read(state_path(home))
+
+
+def read_living(home: Path) -> dict[str, Any] | None:
+    """What the supervisor at work publishes; None where none is at work, or it has only just begun."""
+    state = read_state(home)
+    return state if state is not None and state.get("pid") == lease.holder(home, SUPERVISOR) else None
+
+
+def changes_path(home: Path) -> Path:
+    """The file with the last changes of every service: see `changes.Changes`."""
+    return home / "run" / "changes.json"
+
+
+def read_changes(home: Path) -> dict[str, Any] | None:
+    """The last changes of state, or None."""
+    return _read(changes_path(home))
+
+
+def _read(path: Path) -> dict[str, Any] | None:
     try:
-        state = json.loads(state_path(home).read_text())
+        value = json.loads(path.read_text())
     except (OSError, ValueError):
         return None
-    return state if isinstance(state, dict) else None
-
-
-def shift_lease(service: str) -> str:
-    """The lease that a shift of `service` holds."""
-    return f"{service}.shift"
-
-
-def shift_path(home: Path, service: str) -> Path:
-    """Where a shift publishes."""
-    return home / "run" / f"{service}.shift.json"
-
-
-def read_shift(home: Path, service: str) -> dict[str, Any] | None:
-    """What the shift at work publishes: {run_id, pid, at, service: {…}}; None where none is at work."""
-    pid = lease.holder(home, shift_lease(service))
-    try:
-        published: dict[str, Any] = json.loads(shift_path(home, service).read_text())
-    except (OSError, ValueError):
-        return None
-    return published if pid is not None and published.get("pid") == pid else None
+    return value if isinstance(value, dict) else None
 
 
 def requests_folder(home: Path) -> Path:
@@ -50,10 +50,15 @@ def requests_folder(home: Path) -> Path:
 
 
 def request_restart(home: Path, service: str) -> None:
-    """Ask whoever keeps `service` alive to stop and start it, forgiving what it was blocked by."""
+    """Ask the supervisor to stop and start `service`, forgiving what it was blocked by."""
     path = requests_folder(home) / service
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
+
+
+def restart_requested(home: Path, service: str) -> bool:
+    """Whether such a request still waits to be taken."""
+    return (requests_folder(home) / service).exists()
 
 
 def take_restart(home: Path, service: str) -> bool:

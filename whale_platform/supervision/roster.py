@@ -1,53 +1,53 @@
-"""Whether a service needs a new shift: a pure function of what is seen. No clock, no process, no Dagster.
+"""Whether a service needs a new shift, and whether the one at work is over: a pure function of what is seen.
 
-Level-triggered: asked every few seconds, the same view gives the same answer, so a missed event can't be missed for
-good. A run that its storage calls alive, but that no process holds, would keep the service away for ever: it is
-reaped.
+A shift is a run in Dagster that shows what the supervisor does with one service; it keeps nothing alive. Level-
+triggered: asked every few seconds, the same view gives the same answer, so a missed event can't be missed for good.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from whale_platform.supervision import backoff
-from whale_platform.supervision.backoff import Backoff
+from whale_platform.supervision.decide import WORKS
 from whale_platform.supervision.desired import Desired
 
-STARTS_WITHIN_S = 60.0
-TAKES_HOLD_WITHIN_S = 20.0
-HUNG_S = 90.0
-BACKOFF = Backoff(first_s=1.0, cap_s=120.0, healthy_after_s=60.0)
+SHIFT_S = 24 * 3600.0
+TOO_MANY_SHORT_LIVES = 5
+HEALTHY_S = 30.0
+RETRY_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One shift as its storage knows it. Times: epoch seconds; `launched` is None while queued."""
+    """One shift as its storage knows it. Times: epoch seconds. `life`: which supervisor it follows, once started."""
 
     run_id: str
     state: Literal["queued", "starting", "started", "done", "failed"]
-    launched: float | None = None
     started: float | None = None
     ended: float | None = None
+    life: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
-    """The process that holds the shift's lease; `run_id` and `at`, its last sign of life, are unknown at its start."""
+class Service:
+    """The service as the supervisor at work publishes it. `life` names that supervisor; `started`: its process."""
 
-    pid: int
-    run_id: str | None
-    at: float | None
+    life: str
+    stopping: bool = False
+    state: str = "ready"
+    detail: str = ""
+    started: float | None = None
+    short_lives: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """All that is known of a service's shifts. `runs`: newest first; `draining`: Dagster itself is to end."""
+    """All that is known of a service's shifts. `runs`: newest first; `service`: None where nothing keeps it."""
 
     now: float
     runs: Sequence[Run]
-    holder: Holder | None
+    service: Service | None
     desired: Desired
-    draining: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,70 +59,61 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Leave it, because of `reason`."""
+    """Leave it, because of `reason`; `follows` is the run that is to show what happens."""
 
     reason: str
+    follows: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Reap:
-    """Say of run `run_id` that it has failed, because of `reason`, after ending process `kill` where there is one."""
+class End:
+    """Say of run `run_id` that it is over because of `reason`, and whether that is a failure of its service."""
 
     run_id: str
     reason: str
-    kill: int | None = None
+    failed: bool = False
 
 
-def decide(seen: Seen) -> Start | Wait | Reap:
-    """What to do about one service now."""
+def decide(seen: Seen) -> Start | Wait | End:
+    """What to do about one service's shifts now."""
     unfinished = [run for run in seen.runs if run.state not in ("done", "failed")]
-    answers = [_unfinished(run, seen.holder, seen.now) for run in unfinished]
-    for answer in answers:
-        if isinstance(answer, Reap):
-            return answer
-    if answers:
-        return answers[0]
-    holder = seen.holder
-    if holder is not None and holder.run_id is not None and _silent(holder, seen.now):
-        return Reap(holder.run_id, "its run has ended, but its process hangs", holder.pid)
-    if seen.draining:
-        return Wait("Dagster is about to end")
+    followers = [run for run in unfinished if run.state == "started"]
+    for run in followers[1:]:
+        return End(run.run_id, f"run {followers[0].run_id[:8]} follows the service now")
+    for run in followers:
+        return _follow(run, seen)
+    for run in unfinished:
+        return Wait(f"run {run.run_id[:8]} is {run.state}")
+    return _begin(seen)
+
+
+def _follow(run: Run, seen: Seen) -> Wait | End:
+    service = seen.service
+    if service is None or service.life != run.life:
+        return End(run.run_id, "the supervisor that it followed has ended")
+    if service.stopping:
+        return End(run.run_id, "the platform is stopping")
+    if not seen.desired.running:
+        return End(run.run_id, f"stopped by {seen.desired.by}")
+    if service.short_lives >= TOO_MANY_SHORT_LIVES and service.state == "backoff":
+        return End(run.run_id, f"it ended {service.short_lives} times in a row: {service.detail}", failed=True)
+    if run.started is not None and seen.now - run.started > SHIFT_S:
+        return End(run.run_id, "a day is over; the service runs on, and the next run follows it")
+    return Wait(f"run {run.run_id[:8]} follows it", run.run_id)
+
+
+def _begin(seen: Seen) -> Start | Wait:
+    service, last = seen.service, seen.runs[0] if seen.runs else None
+    if service is None:
+        return Wait("no supervisor keeps the services of this home: they start with `whale up`")
+    if service.stopping:
+        return Wait("the platform is stopping")
     if not seen.desired.running:
         return Wait(f"stopped by {seen.desired.by}")
-    if holder is not None:
-        return Wait(f"the last shift is ending (pid {holder.pid})")
-    until = retry_at(seen.runs, seen.desired.since)
-    if 0 < until - seen.now <= BACKOFF.cap_s:  # further off only by a clock that has been set back
-        return Wait(f"the last shifts failed: the next in {until - seen.now:.0f} s")
-    return Start(f"after:{seen.runs[0].run_id if seen.runs else 'none'}")
-
-
-def retry_at(runs: Sequence[Run], since: float) -> float:
-    """When the next shift may begin, by the failures after `since`; a shift that ended well forgives them."""
-    lives: list[backoff.Run] = []
-    for run in runs:
-        if run.state != "failed" or run.ended is None or run.ended < since:
-            break
-        begun = run.started if run.started is not None else run.ended
-        lives.insert(0, backoff.Run(begun, run.ended, None))
-    return lives[-1].ended + BACKOFF.delay(lives) if BACKOFF.short_lives(lives) else 0.0
-
-
-def _unfinished(run: Run, holder: Holder | None, now: float) -> Wait | Reap:
-    if run.state == "queued":
-        return Wait(f"run {run.run_id[:8]} is queued")
-    if run.state == "starting":
-        if run.launched is not None and now - run.launched > STARTS_WITHIN_S:
-            return Reap(run.run_id, f"it has not started within {STARTS_WITHIN_S:.0f} s")
-        return Wait(f"run {run.run_id[:8]} is starting")
-    if holder is not None and holder.run_id in (run.run_id, None):
-        if _silent(holder, now):
-            return Reap(run.run_id, f"its process has been silent for over {HUNG_S:.0f} s", holder.pid)
-        return Wait(f"run {run.run_id[:8]} keeps it alive")
-    if run.started is not None and now - run.started > TAKES_HOLD_WITHIN_S:
-        return Reap(run.run_id, "its process is gone")
-    return Wait(f"run {run.run_id[:8]} has just started")
-
-
-def _silent(holder: Holder, now: float) -> bool:
-    return holder.at is not None and now - holder.at > HUNG_S
+    lives = service.state in WORKS and service.started is not None and seen.now - service.started > HEALTHY_S
+    if service.short_lives >= TOO_MANY_SHORT_LIVES and not lives:
+        return Wait(f"it ended {service.short_lives} times in a row; the next shift begins once it lives")
+    failed = last is not None and last.state == "failed" and last.ended is not None
+    if failed and last is not None and last.ended is not None and 0 <= seen.now - last.ended < RETRY_S:
+        return Wait(f"the last shift failed less than {RETRY_S:.0f} s ago")
+    return Start(f"after:{last.run_id if last is not None else 'none'}")

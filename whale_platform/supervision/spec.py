@@ -1,6 +1,6 @@
 """What a service is to its supervisor: how it starts, when it is ready, how it stops. Data only.
 
-Whoever supervises (the supervisor's loop, or a shift in Dagster) needs nothing else to know a service.
+The supervisor needs nothing else to know a service.
 """
 
 import signal
@@ -23,9 +23,6 @@ class Spec:
     raises counts as a failed start. `ready`: True once the service answers; must return within some seconds and not
     raise; needed exactly where `beats` is false and the service is not `one_shot`. Without a sign of life (a beat, or
     `ready` being true) for `silent_after_s` the service is killed; before the first sign it has `start_within_s`.
-    `spares_children`: what it started outlives its death, and is ended only when it is ended for good.
-    `drain`: asked again and again once the service is to end for good, which it is told when that is true, or after
-    `drain_s`; then it has `stop_grace_s`.
     """
 
     name: str
@@ -34,13 +31,10 @@ class Spec:
     needs: tuple[str, ...] = ()
     prepare: Callable[[], None] | None = None
     ready: Callable[[], bool] | None = None
-    drain: Callable[[], bool] | None = None
-    drain_s: float = 0.0
     stop_signal: signal.Signals = signal.SIGTERM
     stop_grace_s: float = 5.0
     one_shot: bool = False
     beats: bool = True
-    spares_children: bool = False
     silent_after_s: float = 30.0
     start_within_s: float = 60.0
     backoff: Backoff = field(default_factory=Backoff)

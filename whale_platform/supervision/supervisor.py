@@ -1,23 +1,30 @@
 """The loop that keeps every service of one home alive, and ends them all in order.
 
 Each turn looks at every service, asks `decide`, acts, and publishes `run/supervisor.json`. Level-triggered: a turn
-that is late or lost costs time, never a decision. If this process is killed its services end by their leashes, or by
-the log keeper; what still lives when the next supervisor comes is ended first.
+that is late or lost costs time, never a decision. What a person has stopped (desired.py) is ended and stays so. If
+this process is killed its services end by their leashes, or by the log keeper; what still lives when the next
+supervisor comes is ended first.
 """
 
 import contextlib
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import structlog
 
-from whale_platform.supervision import beat, leash, leftovers, logs
+from whale_platform.supervision import beat, desired, leash, leftovers, logs
+from whale_platform.supervision.changes import Changes
 from whale_platform.supervision.decide import WORKS, Shown
+from whale_platform.supervision.deployment import Deployment, describe_old
+from whale_platform.supervision.desired import Desired
 from whale_platform.supervision.lease import Lease
 from whale_platform.supervision.logkeeper import LogKeeper
 from whale_platform.supervision.member import Member
@@ -26,6 +33,7 @@ from whale_platform.supervision.spec import Spec
 
 TURN_S = 0.1
 PUBLISH_S = 1.0
+WANTED_S = 0.5
 AWAY_S = 5.0
 
 
@@ -36,11 +44,20 @@ class Supervisor:
     """
 
     def __init__(
-        self, home: Path, specs: Iterable[Spec], about: Mapping[str, Any], keeper: Callable[..., LogKeeper] = LogKeeper
+        self,
+        home: Path,
+        specs: Iterable[Spec],
+        about: Mapping[str, Any],
+        keeper: Callable[..., LogKeeper] = LogKeeper,
+        deployment: Deployment | None = None,
     ) -> None:
         self._home = home.resolve()
-        self._specs = tuple(specs)
+        self._specs = tuple(replace(spec, command=partial(self._command, spec)) for spec in specs)
         _check_order(self._specs)
+        self._deployment = deployment or Deployment()
+        self._changes = Changes(self._home, f"{os.getpid()}-{time.time():.0f}")
+        self._wanted: dict[str, Desired] = {}
+        self._wanted_at = 0.0
         self._about = dict(about)
         self._make_keeper = keeper
         self._log = structlog.get_logger().bind(service=SUPERVISOR)
@@ -78,6 +95,7 @@ class Supervisor:
             away, last = now - last > AWAY_S, now
             self._keeper.ensure()
             self._take_requests()
+            self._look_around(now)
             for member in self._members.values():
                 member.look()
                 if away:
@@ -85,9 +103,55 @@ class Supervisor:
                 self._turn(member)
             self._publish()
 
+    def _look_around(self, now: float) -> None:
+        if now - self._wanted_at >= WANTED_S:
+            self._wanted_at = now
+            self._wanted = {name: desired.read(self._home, name) for name in self._members}
+        if self._deployment.look():
+            self._note_old()
+        for member in self._members.values():
+            if member.spec.one_shot and self._is_due(member.spec.name):
+                self._log.info("done again for new code", target=member.spec.name, code=self._deployment.checkout)
+                member.restart()
+
     def _turn(self, member: Member) -> None:
-        missing = tuple(need for need in member.spec.needs if self._shown.get(need, ("waiting", ""))[0] not in WORKS)
-        self._show(member.spec.name, *member.turn(missing))
+        name, wanted = member.spec.name, self._wanted.get(member.spec.name, Desired())
+        if not wanted.running:
+            self._show(name, "stopped", f"by {wanted.by}" if member.rest() else f"by {wanted.by}, ending")
+            return
+        missing = tuple(need for need in member.spec.needs if not self._serves(need))
+        self._show(name, *member.turn(missing))
+
+    def _serves(self, name: str) -> bool:
+        if self._shown.get(name, ("waiting", ""))[0] not in WORKS:
+            return False
+        return not (self._members[name].spec.one_shot and self._deployment.is_old(name))
+
+    def _is_due(self, one_shot: str) -> bool:
+        """Whether what was done for other code is to be done again: somebody waits for it, or runs the new code."""
+        if not self._deployment.is_old(one_shot) or self._shown[one_shot][0] not in WORKS:
+            return False
+        return any(
+            (one_shot in other.spec.needs and self._shown[name][0] == "waiting")
+            or (other.process is not None and self._deployment.is_new(name))
+            for name, other in self._members.items()
+            if not other.spec.one_shot
+        )
+
+    def _command(self, spec: Spec) -> tuple[str, ...]:
+        """What to start, noting with which code: where it is Python it is this package's."""
+        argv = spec.command()
+        if argv[0] == sys.executable and self._deployment.started(spec.name):
+            self._note_old()
+        return argv
+
+    def _note_old(self) -> None:
+        checkout = self._deployment.checkout
+        self._log.info("the checkout has changed; nothing is restarted for it", code=checkout)
+        for name in self._members:
+            if self._deployment.is_old(name):
+                text = describe_old(name, self._deployment.code(name), checkout)
+                self._changes.add(name, self._shown[name][0], text)
 
     def _take_requests(self) -> None:
         for name, member in self._members.items():
@@ -108,20 +172,31 @@ class Supervisor:
         self._shown[name] = (state, detail)
         if before is None or before[0] != state:
             self._log.info("state", target=name, state=state, detail=detail)
+            self._changes.add(name, state, detail)
             self._published = 0.0
 
     def _publish(self, force: bool = False) -> None:
+        self._changes.write()
         now = time.monotonic()
         if not force and now - self._published < PUBLISH_S:
             return
         self._published = now
         logs.turn_over(self._home / "logs" / f"{SUPERVISOR}.log")
-        services = {
-            name: member.published(*self._shown.get(name, ("waiting", ""))) for name, member in self._members.items()
+        state = {
+            "pid": os.getpid(),
+            "life": self._changes.life,
+            "at": time.time(),
+            "stopping": self._stopping,
+            "checkout": self._deployment.checkout,
+            **self._about,
+            "services": {name: self._entry(name, member) for name, member in self._members.items()},
         }
-        state = {"pid": os.getpid(), "at": time.time(), "stopping": self._stopping, **self._about, "services": services}
         with contextlib.suppress(OSError):
             beat.write_json(state_path(self._home), state)
+
+    def _entry(self, name: str, member: Member) -> dict[str, Any]:
+        more = {"starts": member.starts, "short_lives": member.short_lives, "code": self._deployment.code(name)}
+        return member.published(*self._shown.get(name, ("waiting", ""))) | more
 
 
 def _check_order(specs: Sequence[Spec]) -> None:

@@ -14,7 +14,7 @@ from whale_platform.cli.app import main
 from whale_platform.homes import open_home
 from whale_platform.supervision import beat, desired
 from whale_platform.supervision.lease import Lease
-from whale_platform.supervision.published import SUPERVISOR, shift_lease, shift_path, state_path
+from whale_platform.supervision.published import SUPERVISOR, state_path
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -176,37 +176,44 @@ def test_status_of_what_runs(tmp_path: Path, second: str, code: int) -> None:
     assert state["urls"] == {"kafka": "k"}
 
 
-def test_a_service_in_dagsters_care_is_shown_by_its_shift_or_by_what_a_person_wants(tmp_path: Path) -> None:
+def test_what_is_stopped_as_wanted_is_all_right_and_old_code_is_named(tmp_path: Path) -> None:
     home = open_home(tmp_path / "base", "live")
-    leases = [Lease(home.path, name) for name in (SUPERVISOR, shift_lease("sink"))]
-    for one in leases:
-        one.acquire()
-    named = ["sink", "stream", "ingester"]
-    published = {"pid": os.getpid(), "at": time.time(), "stopping": False, "services": {}, "in_dagster": named}
-    beat.write_json(state_path(home.path), published)
-    entry = {"pid": 1, "started": 1.0, "restarts": 2, "last_exit": -9, "detail": "", "state": "ready"}
-    beat.write_json(shift_path(home.path, "sink"), {"run_id": "r", "pid": os.getpid(), "at": 1.0, "service": entry})
+    lease = Lease(home.path, SUPERVISOR)
+    lease.acquire()
+    entry = {"pid": os.getpid(), "started": 1.0, "restarts": 2, "last_exit": -9, "detail": "", "state": "ready"}
+    services = {
+        "kafka": {**entry, "code": ""},
+        "sink": {**entry, "code": "aaa"},
+        "stream": {**entry, "state": "stopped", "detail": "by run x", "pid": None, "started": None, "code": "aaa"},
+        "ingester": {**entry, "code": "bbb"},
+        "api": {**entry, "code": "aaa"},
+    }
+    told = {"pid": os.getpid(), "at": time.time(), "stopping": False, "checkout": "bbb", "services": services}
+    beat.write_json(state_path(home.path), told)
     desired.write(home.path, "stream", False, "run x")
 
-    services = json.loads(whale(tmp_path, "status", "--json").stdout)["services"]
-    assert [(name, services[name]["state"], services[name]["detail"]) for name in named] == [
-        ("sink", "ready", ""),
-        ("stream", "stopped", "by run x"),
-        ("ingester", "waiting", "for Dagster"),
-    ]
-    assert services["sink"]["restarts"] == 2
-    assert whale(tmp_path, "status").returncode == 4
+    done = whale(tmp_path, "status", "--json")
+    found = json.loads(done.stdout)
+    assert done.returncode == 0, "what is stopped as wanted is all right"
+    assert (found["services"]["stream"]["state"], found["services"]["stream"]["detail"]) == ("stopped", "by run x")
+    assert {name: one["old_code"] for name, one in found["services"].items() if one["old_code"]} == {
+        "sink": "aaa",
+        "api": "aaa",
+    }
+    text = " ".join(whale(tmp_path, "status").stdout.split())
+    assert "sink, api: running code aaa, the checkout is bbb; `whale restart --all` takes it" in text
+    assert "stream: by run x" in text
     refused = whale(tmp_path, "restart", "stream")
-    assert "stream was stopped by run x: start it in Dagster, or with `whale dagster job execute" in refused.stderr
-    told = json.loads(shift_path(home.path, "sink").read_text())
-    beat.write_json(shift_path(home.path, "sink"), {**told, "service": {**entry, "state": "stopped", "pid": None}})
-    between = json.loads(whale(tmp_path, "status", "--json").stdout)["services"]["sink"]
-    assert (between["state"], between["detail"]) == ("waiting", "for Dagster"), "a hand-over is no stop"
-    beat.write_json(shift_path(home.path, "sink"), told)
-    desired.write(home.path, "ingester", False, "run x")
-    assert whale(tmp_path, "status").returncode == 0, "what is stopped as wanted is all right"
-    for one in leases:
-        one.release()
+    assert refused.returncode == 2
+    assert "stream was stopped by run x: start it with the job `stream_start` in Dagster" in refused.stderr
+    lease.release()
+
+
+@pytest.mark.parametrize("words", [[], ["sink", "--all"]])
+def test_a_restart_is_of_one_or_of_all(tmp_path: Path, words: list[str]) -> None:
+    done = whale(tmp_path, "restart", *words)
+    assert done.returncode == 2
+    assert "name one service, or --all" in done.stderr
 
 
 def test_logs_show_the_end_across_files(tmp_path: Path) -> None:

@@ -1,23 +1,27 @@
-"""A container's main process, run natively: it makes what it needs, serves, drains and ends when told to."""
+"""A container's main process, run natively: it makes what it needs, serves, and ends when told to."""
 
+import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
+from dagster._core.launcher.base import WorkerStatus
+from dagster._core.storage.tags import GRPC_INFO_TAG
+from dagster._core.test_utils import instance_for_test
+
+from whale_platform.defs import controls
 from whale_platform.embedded import java
 from whale_platform.settings import ROOT
-from whale_platform.supervision.lease import Lease
-from whale_platform.supervision.shift import asked_to_end
 from whale_platform_tests.compose.test_files import SERVICES
+from whale_platform_tests.defs.test_shifts import LAUNCHER
 from whale_platform_tests.embedded.conftest import answers, free_port
 from whale_platform_tests.supervision.fakes import until
 
 CONTAINER = (sys.executable, "-m", "whale_platform.services.container")
 
 
-def test_the_code_server_drains_before_it_ends(database: str, tmp_path: Path) -> None:
+def test_the_code_server_serves_until_it_is_told_to_end(database: str, tmp_path: Path) -> None:
     port = free_port()
     env = {
         **os.environ,
@@ -26,21 +30,19 @@ def test_the_code_server_drains_before_it_ends(database: str, tmp_path: Path) ->
         "WHALE_POSTGRES_DSN": database,
         "WHALE_DAGSTER_CODE_PORT": str(port),
         "WHALE_DAGSTER_CODE_HOST": "dagster-code",
-        "WHALE_DAGSTER_KEEPS": "sink,ingester",
     }
     with subprocess.Popen([*CONTAINER, "dagster-code"], env=env, cwd=tmp_path) as container:
         try:
             until(lambda: answers(port), 60)
             workspace = (tmp_path / "dagster" / "workspace.yaml").read_text()
             assert '"host": "dagster-code"' in workspace
-            shift = Lease(tmp_path, "sink.shift")
-            shift.acquire()
+            with instance_for_test(overrides={"run_launcher": LAUNCHER}) as instance:
+                told = {GRPC_INFO_TAG: json.dumps({"host": "127.0.0.1", "port": port})}
+                run = instance.create_run_for_job(controls.JOBS[0], tags=told)
+                found = instance.run_launcher.check_run_worker_health(run)
+                assert found.status is WorkerStatus.FAILED, "a run of an earlier code server has no process"
             container.terminate()
-            until(lambda: asked_to_end(tmp_path), 10)
-            time.sleep(0.5)
-            assert answers(port), "it stays while a shift is at work"
-            shift.release()
-            assert container.wait(20) == 0
+            assert container.wait(60) == 0
         finally:
             container.kill()
     assert not answers(port)

@@ -1,7 +1,7 @@
 """The checks that look at Kafka, at heartbeats and at runs: each passes where all is well and names what is not."""
 
+import os
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -10,11 +10,14 @@ import dagster as dg
 import pytest
 
 from whale_platform.broker.producer import TradeProducer
-from whale_platform.defs import live_checks, shifts
+from whale_platform.defs import live_checks
 from whale_platform.defs.store import Store
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.settings import WORKERS
 from whale_platform.supervision import beat, desired
+from whale_platform.supervision.changes import Changes
+from whale_platform.supervision.lease import Lease
+from whale_platform.supervision.published import SUPERVISOR, state_path
 from whale_platform_tests.kafka_server import KafkaServer
 from whale_platform_tests.reports.test_suggestions import raw
 from whale_platform_tests.stores.samples import WINDOW
@@ -27,18 +30,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as made:
-        yield made
-
-
-def ask(check: dg.AssetChecksDefinition, instance: dg.DagsterInstance | None = None) -> dg.AssetCheckEvaluation:
+def ask(check: dg.AssetChecksDefinition) -> dg.AssetCheckEvaluation:
     done = dg.materialize(
         [check],
         resources={"store": Store()},
         selection=dg.AssetSelection.checks(check),
-        instance=instance,
     )
     return done.get_asset_check_evaluations()[0]
 
@@ -106,13 +102,20 @@ def test_a_service_that_lags_or_is_silent_is_named_unless_it_is_meant_to_be(home
     assert ask(live_checks.nobody_lags).passed
 
 
-def test_a_storm_of_failed_shifts_is_named(home: Path, instance: dg.DagsterInstance) -> None:
-    assert ask(live_checks.no_restart_storm, instance).passed
-    for _ in range(live_checks.STORM_SHIFTS):
-        run = instance.create_run_for_job(shifts.JOBS["stream"], tags={shifts.SERVICE: "stream"})
-        instance.report_run_failed(run, "in a test")
-    time.sleep(0.01)
-    wrong = ask(live_checks.no_restart_storm, instance)
+def test_a_storm_of_restarts_within_the_hour_is_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ask(live_checks.no_restart_storm).passed
+    lease, changes = Lease(home, SUPERVISOR), Changes(home, "7-1000")
+    lease.acquire()
+    beat.write_json(state_path(home), {"pid": os.getpid(), "services": {}})
+    with monkeypatch.context() as earlier:
+        earlier.setattr(time, "time", lambda: 1_000_000.0)
+        for _ in range(live_checks.STORM_RESTARTS):
+            changes.add("sink", "starting", "")
+    for _ in range(live_checks.STORM_RESTARTS):
+        changes.add("stream", "starting", "")
+    changes.write()
+    wrong = ask(live_checks.no_restart_storm)
+    lease.release()
     assert not wrong.passed
-    assert wrong.metadata["failed_shifts_stream"].value == live_checks.STORM_SHIFTS
-    assert "see job `stream` and `whale logs stream`" in str(wrong.metadata["storms"].value)
+    assert wrong.metadata["starts_stream"].value == live_checks.STORM_RESTARTS
+    assert str(wrong.metadata["storms"].value) == "stream: see job `stream` and `whale logs stream`"

@@ -5,17 +5,24 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.launcher.base import LaunchRunContext, WorkerStatus
+from dagster._core.storage.tags import GRPC_INFO_TAG
+from dagster._core.test_utils import instance_for_test
 
-from whale_platform.defs import controls, shifts
-from whale_platform.settings import WORKERS, Settings
+from whale_platform.defs import controls, launcher, shifts
+from whale_platform.settings import WORKERS
 from whale_platform.supervision import desired, roster
+from whale_platform.supervision.beat import write_json
+from whale_platform.supervision.changes import Changes
 from whale_platform.supervision.lease import Lease
-from whale_platform.supervision.published import requests_folder, shift_lease, shift_path
+from whale_platform.supervision.published import SUPERVISOR, restart_requested, state_path
 
-MADE_UP = "11111111-1111-1111-1111-111111111111"
+LAUNCHER = {"module": "whale_platform.defs.launcher", "class": "ServiceLauncher"}
+LIFE = "7-1000"
 
 
 @pytest.fixture
@@ -27,141 +34,197 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as made:
+    with instance_for_test(overrides={"run_launcher": LAUNCHER}) as made:
         yield made
 
 
-def at_work(home: Path, service: str, **entry: object) -> Lease:
-    lease = Lease(home, shift_lease(service))
-    lease.acquire()
-    told = {"run_id": MADE_UP, "pid": os.getpid(), "at": time.time(), "service": {"state": "ready", "pid": 1, **entry}}
-    shift_path(home, service).write_text(json.dumps(told))
-    return lease
+class Kept:
+    """The services as a supervisor publishes them. `sink` is changed by keywords."""
+
+    def __init__(self, home: Path) -> None:
+        self.home, self.lease = home, Lease(home, SUPERVISOR)
+        self.lease.acquire()
+        self.changes = Changes(home, LIFE)
+        self.publish()
+
+    def publish(self, life: str = LIFE, stopping: bool = False, **sink: Any) -> None:
+        entry = {"state": "ready", "detail": "", "pid": 9, "started": time.time() - 600, "short_lives": 0, "starts": 1}
+        services = dict.fromkeys(WORKERS, entry) | {"sink": entry | sink}
+        told = {"pid": os.getpid(), "life": life, "at": time.time(), "stopping": stopping, "services": services}
+        write_json(state_path(self.home), told)
+
+    def change(self, state: Any, detail: str = "") -> None:
+        self.changes.add("sink", state, detail)
+        self.changes.write()
 
 
-def tick(instance: dg.DagsterInstance, service: str = "sink") -> dg.RunRequest | dg.SkipReason:
-    sensor = next(one for one in shifts.SENSORS if one.name == f"{service}_shifts")
-    with dg.build_sensor_context(instance=instance) as context:
-        answer = sensor(context)
-    assert isinstance(answer, dg.RunRequest | dg.SkipReason)
-    return answer
+@pytest.fixture
+def kept(home: Path) -> Iterator[Kept]:
+    made = Kept(home)
+    yield made
+    made.lease.release()
 
 
-def test_there_is_a_job_a_sensor_and_three_controls_for_each_service() -> None:
+class Sensor:
+    """The sensor, asked again and again with its own cursor, as the daemon does."""
+
+    def __init__(self, instance: dg.DagsterInstance) -> None:
+        self.instance, self.cursor = instance, None
+
+    def tick(self) -> Any:
+        with dg.build_sensor_context(instance=self.instance, cursor=self.cursor) as context:
+            answer: Any = shifts.sensor(context)
+        self.cursor = answer.cursor or self.cursor
+        return answer
+
+
+def launch(instance: dg.DagsterInstance, service: str = "sink") -> str:
+    """A run as the daemon launches it; its id."""
+    run = instance.create_run_for_job(shifts.JOBS[service], tags=shifts.JOBS[service].tags)
+    instance.run_launcher.launch_run(LaunchRunContext(run, None))
+    return str(run.run_id)
+
+
+def status(instance: dg.DagsterInstance, run_id: str) -> str:
+    run = instance.get_run_by_id(run_id)
+    assert run is not None
+    return str(run.status.value)
+
+
+def log(instance: dg.DagsterInstance, run_id: str) -> list[str]:
+    return [
+        one.user_message or (one.dagster_event and one.dagster_event.message) or "" for one in instance.all_logs(run_id)
+    ]
+
+
+def test_there_is_a_job_and_three_controls_for_each_service() -> None:
     assert set(shifts.JOBS) == set(WORKERS)
-    assert {sensor.name for sensor in shifts.SENSORS} == {f"{service}_shifts" for service in WORKERS}
     assert {job.name for job in controls.JOBS} == {
         f"{service}_{act}" for service in WORKERS for act in ("start", "stop", "restart")
     }
     assert all(job.description for job in (*shifts.JOBS.values(), *controls.JOBS))
-    assert all(sensor.description for sensor in shifts.SENSORS)
     assert {job.tags["whale/service"] for job in shifts.JOBS.values()} == set(WORKERS)
 
 
-def test_the_first_shift_is_asked_for_and_a_waiting_one_is_not_followed(
+def test_a_shift_shows_what_happens_once_and_ends_after_a_day_without_a_process(
+    kept: Kept, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sensor = Sensor(instance)
+    asked = sensor.tick().run_requests
+    assert {one.job_name: one.run_key for one in asked} == {name: f"{name}:after:none" for name in WORKERS}
+    kept.change("starting")
+    kept.change("ready")
+    run_id = launch(instance)
+    sensor.tick()
+    kept.change("backoff", "ended by SIGKILL")
+    kept.change("ready")
+    for _ in range(2):
+        sensor.tick()
+    told = [line for line in log(instance, run_id) if line.startswith("sink ")]
+    assert told == ["sink starting", "sink ready", "sink backoff: ended by SIGKILL", "sink ready"]
+    levels = {one.user_message: one.level for one in instance.all_logs(run_id)}
+    assert int(levels["sink backoff: ended by SIGKILL"]) > int(levels["sink ready"])
+    assert status(instance, run_id) == "STARTED"
+    with monkeypatch.context() as patch:
+        patch.setattr(roster, "SHIFT_S", -1.0)
+        sensor.tick()
+    assert status(instance, run_id) == "SUCCESS"
+    assert "The shift is over: a day is over; the service runs on, and the next run follows it." in log(
+        instance, run_id
+    )
+    assert not restart_requested(kept.home, "sink")
+    asked = sensor.tick().run_requests
+    assert f"sink:after:{run_id}" in {one.run_key for one in asked}
+    second = launch(instance)
+    kept.change("degraded", "slow")
+    sensor.tick()
+    assert [line for line in log(instance, second) if line.startswith("sink ")] == ["sink degraded: slow"]
+
+
+def test_terminating_a_shift_asks_for_a_restart(kept: Kept, instance: dg.DagsterInstance) -> None:
+    run_id = launch(instance)
+    assert instance.run_launcher.terminate(run_id)
+    assert restart_requested(kept.home, "sink")
+    assert status(instance, run_id) == "CANCELED"
+    assert not instance.run_launcher.terminate(run_id), "it is over"
+    assert f"sink:after:{run_id}" in {one.run_key for one in Sensor(instance).tick().run_requests}
+
+
+def test_a_service_that_keeps_dying_fails_its_shift_and_begins_none(kept: Kept, instance: dg.DagsterInstance) -> None:
+    run_id = launch(instance)
+    kept.publish(state="backoff", detail="ended with code 3: no luck", short_lives=5)
+    Sensor(instance).tick()
+    assert status(instance, run_id) == "FAILURE"
+    assert "The sink keeps dying: it ended 5 times in a row: ended with code 3: no luck." in log(instance, run_id)
+    assert "sink" not in {one.job_name for one in Sensor(instance).tick().run_requests}
+
+
+def test_shifts_end_with_the_supervisor_they_followed(kept: Kept, instance: dg.DagsterInstance) -> None:
+    run_id = launch(instance)
+    kept.publish(life="8-2000")
+    Sensor(instance).tick()
+    assert status(instance, run_id) == "SUCCESS"
+    second = launch(instance)
+    kept.lease.release()
+    answer = Sensor(instance).tick()
+    assert status(instance, second) == "SUCCESS"
+    assert not answer.run_requests
+    assert "no supervisor keeps the services of this home" in str(answer.skip_reason)
+
+
+def test_without_a_supervisor_a_launched_shift_fails_with_one_sentence(
     home: Path, instance: dg.DagsterInstance
 ) -> None:
-    assert tick(instance).run_key == "sink:after:none"  # type: ignore[union-attr]
-    instance.create_run_for_job(shifts.JOBS["sink"])
-    assert "is starting" in str(tick(instance).skip_message)  # type: ignore[union-attr]
-
-
-def test_a_stopped_service_stays_stopped_until_it_is_started(home: Path, instance: dg.DagsterInstance) -> None:
-    stop, start = (next(job for job in controls.JOBS if job.name == f"sink_{act}") for act in ("stop", "start"))
-    assert stop.execute_in_process(instance=instance).success
-    assert "stopped by run" in str(tick(instance).skip_message)  # type: ignore[union-attr]
-    lease = at_work(home, "sink")
-    try:
-        assert start.execute_in_process(instance=instance).success
-    finally:
-        lease.release()
-    assert isinstance(tick(instance), dg.RunRequest)
-
-
-def test_a_restart_of_what_is_stopped_says_what_to_launch(home: Path, instance: dg.DagsterInstance) -> None:
-    desired.write(home, "sink", False, "run x")
-    restart = next(job for job in controls.JOBS if job.name == "sink_restart")
-    done = restart.execute_in_process(instance=instance, raise_on_error=False)
-    assert "sink is stopped: launch `sink_start` instead" in str(done.failure_data_for_node("restart_sink"))
-    assert not requests_folder(home).exists()
-
-
-def test_what_does_not_come_is_a_failure_that_says_where_to_look(
-    home: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(controls, "WITHIN_S", 0.3)
-    lease = at_work(home, "sink")
-    try:
-        stop = next(job for job in controls.JOBS if job.name == "sink_stop")
-        done = stop.execute_in_process(instance=instance, raise_on_error=False)
-    finally:
-        lease.release()
-    assert "not done after 0 s; see `whale status`" in str(done.failure_data_for_node("stop_sink"))
-
-
-def test_a_run_without_a_process_is_reaped_and_followed(
-    home: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run = instance.create_run_for_job(shifts.JOBS["sink"])
-    instance.report_dagster_event(
-        dg.DagsterEvent(dg.DagsterEventType.PIPELINE_START.value, "sink", message="started"), run.run_id
+    run_id = launch(instance)
+    assert status(instance, run_id) == "FAILURE"
+    assert any(
+        "the services start with `whale up`; where they are containers" in line for line in log(instance, run_id)
     )
-    lease = at_work(home, "sink")
-    shift_path(home, "sink").write_text(json.dumps({"run_id": run.run_id, "pid": os.getpid(), "at": time.time()}))
-    assert "keeps it alive" in str(tick(instance).skip_message)  # type: ignore[union-attr]
-    lease.release()
-    monkeypatch.setattr(roster, "TAKES_HOLD_WITHIN_S", -1.0)
-    monkeypatch.setattr(roster.BACKOFF.__class__, "delay", lambda *_: 0.0)
-    answer = tick(instance)
-    assert isinstance(answer, dg.RunRequest)
-    assert answer.run_key == f"sink:after:{run.run_id}"
-    found = instance.get_run_by_id(run.run_id)
-    assert found is not None
-    assert found.status is dg.DagsterRunStatus.FAILURE
+    done = shifts.JOBS["sink"].execute_in_process(instance=instance, raise_on_error=False)
+    assert "No supervisor keeps the sink" in str(done.failure_data_for_node("show_sink"))
 
 
-def test_a_shift_ends_for_its_reasons_and_not_because_storage_is_away(
-    home: Path, monkeypatch: pytest.MonkeyPatch
+def test_executed_by_a_command_line_it_says_how_the_service_is(kept: Kept, instance: dg.DagsterInstance) -> None:
+    done = shifts.JOBS["sink"].execute_in_process(instance=instance)
+    assert f"sink ready (pid 9), kept by the supervisor {os.getpid()}" in log(instance, done.run_id)
+
+
+def test_another_instance_of_dagster_follows_nothing(kept: Kept) -> None:
+    with dg.DagsterInstance.ephemeral() as foreign:
+        answer = Sensor(foreign).tick()
+    assert not answer.run_requests
+    assert "this is not the platform's own Dagster: it follows no services" in str(answer.skip_reason)
+
+
+def test_a_stopped_service_has_no_shift_until_it_is_started(kept: Kept, instance: dg.DagsterInstance) -> None:
+    run_id = launch(instance)
+    desired.write(kept.home, "sink", False, "run x")
+    Sensor(instance).tick()
+    assert "The shift is over: stopped by run x." in log(instance, run_id)
+    assert "sink" not in {one.job_name for one in Sensor(instance).tick().run_requests}
+    restart, start = (next(job for job in controls.JOBS if job.name == f"sink_{act}") for act in ("restart", "start"))
+    done = restart.execute_in_process(instance=instance, raise_on_error=False)
+    assert "was stopped by run x: start it with the job `sink_start`" in str(done.failure_data_for_node("restart_sink"))
+    assert start.execute_in_process(instance=instance).success
+    assert "sink" in {one.job_name for one in Sensor(instance).tick().run_requests}
+
+
+def test_the_controls_say_who_keeps_the_services_where_no_supervisor_does(
+    home: Path, instance: dg.DagsterInstance
 ) -> None:
-    monkeypatch.setattr(shifts, "RUN_S", 0.0)
-    monkeypatch.setattr(shifts, "CODE_S", 0.0)
-    context = dg.build_op_context()
-    monkeypatch.setattr(context.instance, "get_run_by_id", lambda _: 1 / 0)
-    over = shifts.over(context, "sink")
-    assert over() is None
-    desired.write(home, "sink", False, "run x")
-    assert over() == "stopped by run x"
-    desired.write(home, "sink", True, "run y")
-    monkeypatch.setattr(shifts, "deployed_code", lambda: "another")
-    assert str(over()).startswith("new code: ")
-    monkeypatch.undo()
-    monkeypatch.setenv("WHALE_HOME", str(home))
-    monkeypatch.setattr(shifts, "SHIFT_S", -1)
-    assert shifts.over(context, "sink")() == "a day is over: the next shift begins afresh"
-    (Settings().home / "run" / "shifts.drain").touch()
-    assert over() == "Dagster is about to end"
+    stop = next(job for job in controls.JOBS if job.name == "sink_stop")
+    done = stop.execute_in_process(instance=instance, raise_on_error=False)
+    assert "`docker compose stop sink`" in str(done.failure_data_for_node("stop_sink"))
 
 
-def test_a_shift_that_speaks_again_at_a_second_look_is_not_killed(
+def test_a_job_whose_code_server_is_gone_is_found_out_by_run_monitoring(
     home: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As after a suspend: every sign of life looks old until the next one, a second later."""
-    killed: list[int] = []
-    monkeypatch.setattr(os, "kill", lambda pid, _: killed.append(pid))
-    run_id = MADE_UP
-
-    def speak(at: float) -> None:
-        shift_path(home, "sink").write_text(json.dumps({"run_id": run_id, "pid": os.getpid(), "at": at}))
-
-    lease = at_work(home, "sink")
-    try:
-        speak(time.time() - 3600)
-        monkeypatch.setattr(time, "sleep", lambda _: speak(time.time()))
-        assert "the last shift is ending" in str(tick(instance).skip_message)  # type: ignore[union-attr]
-        assert killed == []
-        speak(time.time() - 3600)
-        monkeypatch.setattr(time, "sleep", lambda _: None)
-        tick(instance)
-        assert set(killed) == {os.getpid()}
-    finally:
-        lease.release()
+    made = instance.run_launcher
+    assert isinstance(made, launcher.ServiceLauncher)
+    assert made.supports_check_run_worker_health
+    by_hand = instance.create_run_for_job(controls.JOBS[0])
+    assert made.check_run_worker_health(by_hand).status is WorkerStatus.RUNNING
+    socket = json.dumps({"host": "localhost", "socket": str(home / "none.sock")})
+    launched = instance.create_run_for_job(controls.JOBS[0], tags={GRPC_INFO_TAG: socket})
+    assert made.check_run_worker_health(launched).status is WorkerStatus.RUNNING, "no answer proves nothing"

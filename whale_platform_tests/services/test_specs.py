@@ -6,6 +6,7 @@ import pytest
 
 from whale_platform.services.specs import about, ports, specs, wired
 from whale_platform.settings import Settings
+from whale_platform.supervision.spec import Spec
 
 
 @pytest.fixture(autouse=True)
@@ -21,26 +22,29 @@ def make(tmp_path: Path, **more: object) -> Settings:
     return wired(Settings.model_validate({"home": tmp_path / "h", "tools": tmp_path / "tools", **more}))
 
 
-def test_dagster_is_started_after_what_it_needs_and_keeps_the_workers_alive(tmp_path: Path) -> None:
+def test_what_moves_the_trades_needs_no_dagster_and_only_the_sink_postgres(tmp_path: Path) -> None:
     settings = make(tmp_path, source="simulator")
     found = specs(settings)
     names = [spec.name for spec in found]
     dagster = ["dagster-code", "dagster-daemon", "dagster-web"]
-    assert names == ["postgres", "kafka", "topics", "migrate", "simulator", *dagster, "api"]
-    assert about(settings)["in_dagster"] == ["sink", "stream", "ingester"]
+    workers = ["sink", "stream", "ingester"]
+    assert names == ["postgres", "kafka", "topics", "migrate", "simulator", *workers, "api", *dagster]
     assert all(set(spec.needs) <= set(names[: names.index(spec.name)]) for spec in found)
     assert all(spec.beats or spec.one_shot or spec.ready is not None for spec in found)
-    code = found[names.index("dagster-code")]
-    assert code.drain is not None
-    assert code.drain(), "no shift is at work"
-    assert all(spec.drain is None for spec in found if spec is not code)
+    needs = {name: _all_needs(found, name) for name in workers}
+    assert needs["sink"] == {"topics", "migrate"}
+    assert needs["stream"] | needs["ingester"] <= {"topics", "simulator"}
 
 
-def test_without_dagster_the_supervisor_keeps_the_workers_alive(tmp_path: Path) -> None:
+def _all_needs(found: list[Spec], name: str) -> set[str]:
+    own = set(next(spec for spec in found if spec.name == name).needs)
+    return own.union(*(_all_needs(found, need) for need in own))
+
+
+def test_without_dagster_the_rest_is_the_same(tmp_path: Path) -> None:
     settings = make(tmp_path, source="simulator", dagster=False)
     found = {spec.name: spec for spec in specs(settings)}
     assert list(found) == ["postgres", "kafka", "topics", "migrate", "simulator", "sink", "stream", "ingester", "api"]
-    assert about(settings)["in_dagster"] == []
     assert found["ingester"].needs == ("topics", "simulator")
     assert found["sink"].command()[1:] == ("-m", "whale_platform.sink")
     assert "JAVA_HOME" in found["stream"].env

@@ -151,10 +151,18 @@ def test_another_sink_ends_this_one(context: ServiceContext) -> None:
     assert context.beat.detail == "another sink moved the offsets; starting again"
 
 
-def test_a_schema_that_is_missing_is_tried_again_later_and_a_bad_setting_never(context: ServiceContext) -> None:
+def test_a_schema_that_does_not_fit_is_waited_for_and_a_bad_setting_never(
+    context: ServiceContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(context.stop, "wait", lambda _: told.append(f"{context.beat.state} {context.beat.detail}"))
     store = MemoryStore()
-    store.refuse_open = [SchemaMismatch("no table"), BadDsn("unreadable")]
-    assert run(context, Log(RECORDS), store) == codes.RETRY
+    store.refuse_open = [SchemaMismatch("no table"), SchemaMismatch("no table")]
+    run(context, Log(RECORDS), store)
+    assert (store.counts, len(told)) == (WHOLE, 2), "the same process goes on once it fits"
+    assert "degraded the database's schema does not fit this code (no table): `whale restart --all`" in told[0]
+    store.refuse_open = [BadDsn("unreadable")]
+    context.stop.clear()
     assert run(context, Log(RECORDS), store) == codes.BLOCKED
     assert context.beat.state == "blocked"
 

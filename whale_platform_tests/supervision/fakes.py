@@ -18,6 +18,7 @@ import psutil
 
 from whale_platform.supervision import beat, codes, logs
 from whale_platform.supervision.backoff import Backoff
+from whale_platform.supervision.deployment import Deployment
 from whale_platform.supervision.lease import LeaseRefused
 from whale_platform.supervision.logkeeper import LogKeeper
 from whale_platform.supervision.published import read_state
@@ -49,6 +50,8 @@ def scenario(name: str, home: Path) -> list[Spec]:
             fake("base", "good", needs=("first",)),
             fake("top", "good", needs=("base",)),
         ]
+    if name == "upgrade":
+        return [fake("first", "flaky", beats=False, one_shot=True), fake("base", "good", needs=("first",)), good]
     if name == "family":
         return [fake("parent", "family", silent_after_s=SILENT_S), good]
     if name == "frozen-family":
@@ -115,8 +118,12 @@ def supervise(home: Path, name: str) -> None:
     def keeper(where: Path, names: list[str]) -> LogKeeper:
         return LogKeeper(where, names, limit=200_000, grace_s=1.0)
 
+    def checkout() -> str:
+        return (home / "checkout").read_text() if (home / "checkout").exists() else ""
+
+    about = {"home": str(home), "source": "simulator"}
     try:
-        Supervisor(home, scenario(name, home), {"home": str(home), "source": "simulator"}, keeper).run()
+        Supervisor(home, scenario(name, home), about, keeper, Deployment(checkout, 0.2)).run()
     except LeaseRefused as refused:
         sys.exit(str(refused))
 
@@ -139,7 +146,7 @@ class Run:
         state = read_state(self.home)
         return dict(state["services"]) if state and state["pid"] == self.process.pid else {}
 
-    def wait(self, what: Callable[[dict[str, dict[str, Any]]], bool], most_s: float = 30) -> dict[str, dict[str, Any]]:
+    def wait(self, what: Callable[[dict[str, dict[str, Any]]], bool], most_s: float = 150) -> dict[str, dict[str, Any]]:
         """Until `what` holds for the published services."""
         until(lambda: (now := self.services()) and what(now), most_s)
         return self.services()
@@ -149,7 +156,7 @@ class Run:
         self.process.wait(30)
 
 
-def until(what: Callable[[], Any], most_s: float = 30) -> Any:
+def until(what: Callable[[], Any], most_s: float = 150) -> Any:
     """The first true answer; fails the test where none comes."""
     deadline = time.monotonic() + most_s
     while time.monotonic() < deadline:

@@ -4,11 +4,13 @@ import os
 import re
 import signal
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
-from whale_platform.supervision.published import request_restart
+from whale_platform.supervision import orders
+from whale_platform.supervision.published import read_changes, request_restart
 from whale_platform_tests.supervision.fakes import Run, all_ready, marked, supervised, until
 
 pytestmark = pytest.mark.process
@@ -94,6 +96,59 @@ def test_restart_on_request(tmp_path: Path) -> None:
         request_restart(tmp_path, "one")
         run.wait(lambda now: all_ready(now) and now["one"]["pid"] != before)
         assert "stop one" in (tmp_path / "order").read_text()
+
+
+def test_what_a_person_stopped_stays_stopped_until_it_is_started(tmp_path: Path) -> None:
+    with supervised(tmp_path, "one") as run:
+        first = run.wait(all_ready)["one"]["pid"]
+        orders.wait(orders.stop(tmp_path, "one", "run x"))
+        assert "stop one" in (tmp_path / "order").read_text()
+        assert first not in marked(tmp_path)
+        run.stop()
+        with supervised(tmp_path, "one") as second:
+            found = second.wait(lambda now: True)["one"]
+            assert (found["state"], found["detail"], found["starts"]) == ("stopped", "by run x", 0)
+            orders.wait(orders.start(tmp_path, "one", "run y"))
+            before = second.wait(all_ready)["one"]["pid"]
+            orders.wait(orders.restart(tmp_path, "one"))
+            assert second.services()["one"]["pid"] not in (None, before)
+
+
+def test_new_code_restarts_nothing_and_what_it_needs_is_done_before_a_service_runs_it(tmp_path: Path) -> None:
+    checkout, order = tmp_path / "checkout", tmp_path / "order"
+    checkout.write_text("aaa")
+    with supervised(tmp_path, "upgrade") as run:
+        before = run.wait(all_ready)
+        order.write_text("")
+        checkout.write_text("bbb")
+        told = "running code aaa, the checkout is bbb; `whale restart --all` takes it"
+        until(lambda: f"base: {told}" in [one["detail"] for one in history(tmp_path, "base")])
+        now = run.services()
+        assert {name: one["pid"] for name, one in now.items()} == {name: one["pid"] for name, one in before.items()}
+        assert order.read_text() == ""
+        os.kill(now["base"]["pid"], signal.SIGKILL)
+        after = run.wait(lambda now: all_ready(now) and now["base"]["starts"] == 2)
+        assert order.read_text().splitlines() == ["start first", "start base"]
+        assert {name: one["code"] for name, one in after.items()} == {"first": "bbb", "base": "bbb", "one": "aaa"}
+        assert after["one"]["pid"] == before["one"]["pid"]
+        checkout.write_text("ccc")
+        orders.wait(orders.restart(tmp_path, "one"))  # needs nothing, but what runs new code finds the rest done for it
+        run.wait(lambda now: all_ready(now) and now["first"]["code"] == "ccc")
+        assert run.services()["base"]["starts"] == 2
+
+
+def test_every_change_is_kept_for_those_who_look_seldom(tmp_path: Path) -> None:
+    with supervised(tmp_path, "one") as run:
+        os.kill(run.wait(all_ready)["one"]["pid"], signal.SIGKILL)
+        run.wait(lambda now: all_ready(now) and now["one"]["restarts"] == 1)
+        found = history(tmp_path, "one")
+        assert [one["state"] for one in found] == ["starting", "ready", "backoff", "starting", "ready"]
+        assert [one["n"] for one in found] == [1, 2, 3, 4, 5]
+        assert "ended by SIGKILL" in found[2]["detail"]
+
+
+def history(home: Path, service: str) -> list[dict[str, Any]]:
+    return list((read_changes(home) or {"services": {}})["services"].get(service, []))
 
 
 def test_a_stubborn_service_and_its_family_are_killed_at_the_end(tmp_path: Path) -> None:
