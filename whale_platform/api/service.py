@@ -11,6 +11,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 import uvicorn
 
@@ -29,7 +30,9 @@ from whale_platform.supervision.service import ServiceContext
 
 CONNECTIONS = 4  # to Postgres, and threads that ask it
 SOCKETS = 800  # clients at once
-PORT_WAIT_S = 5.0
+PORT_WAIT_S = 60.0
+FEEDER_S = 120.0  # several questions in a row, each of which Postgres may take 10 s for
+WORKERS_S = 45.0  # as many as may wait (worker.py) may take 2 s each
 STOP_S = 3
 
 
@@ -52,20 +55,25 @@ def main(context: ServiceContext) -> int:
         return context.blocked(listening)
     sys.setswitchinterval(0.0002)  # a thread that makes a page may hold up the event loop by so much, not by 5 ms
     feeding = Pool(settings.dsn, "whale-api-feeder", 1, statement_timeout_s=10.0)
-    feeder = Feeder(
-        parts.board,
-        feeding,
-        settings.dsn,
-        lambda trouble: context.tell("degraded" if trouble else "ready", trouble),
-        lambda: silent(settings),
-    )
+
+    def told(trouble: str) -> None:
+        context.progress("feeder", FEEDER_S)
+        context.tell("degraded" if trouble else "ready", trouble)
+
+    def look() -> str:
+        context.progress("feeder", FEEDER_S)
+        return silent(settings)
+
+    feeder = Feeder(parts.board, feeding, settings.dsn, told, look)
     threading.Thread(target=feeder.run, args=(context.stop,), name="feeder", daemon=True).start()
-    server = _server(parts)
+    server = _server(parts, lambda: context.progress("event loop"))
     gc.collect()
     gc.freeze()  # what the app is made of stays, and need not be gone through again and again
     http = threading.Thread(target=server.run, args=([listening],), name="http", daemon=True)
     http.start()
     while not context.stop.wait(0.2) and http.is_alive():
+        context.progress()
+        parts.worker.pulse(lambda: context.progress("workers", WORKERS_S))
         context.beat.numbers.update(reads=feeder.reads, connects=feeder.connects)
     failed = not http.is_alive()
     server.should_exit = True
@@ -76,7 +84,7 @@ def main(context: ServiceContext) -> int:
     return codes.RETRY if failed else codes.CLEAN
 
 
-def _server(parts: Parts) -> uvicorn.Server:
+def _server(parts: Parts, progress: Callable[[], None]) -> uvicorn.Server:
     served, _ = apps.build(parts)
     config = uvicorn.Config(
         served,
@@ -93,7 +101,7 @@ def _server(parts: Parts) -> uvicorn.Server:
         timeout_graceful_shutdown=STOP_S,
         **OPTIONS,
     )
-    return LiveServer(config, parts.live)
+    return LiveServer(config, parts.live, progress)
 
 
 def _listen(settings: Settings, stop: threading.Event) -> socket.socket | str:

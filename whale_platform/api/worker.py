@@ -5,7 +5,7 @@ One more than fits is told to come back instead of waiting in memory.
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from whale_platform.api.metrics import Metrics
@@ -22,6 +22,7 @@ class Worker:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="ask")
         self._waiting = 0
         self._metrics = metrics
+        self._pulse: Future[None] | None = None
 
     async def do(self, work: Callable[[], T]) -> T:
         """What `work` returns or raises. Raises Refusal where too many wait."""
@@ -34,6 +35,11 @@ class Worker:
         finally:
             self._waiting -= 1
             self._metrics.waiting.set(self._waiting)
+
+    def pulse(self, beat: Callable[[], None]) -> None:
+        """Let `beat` be called by one of the threads, behind what waits; not twice where the last has not been yet."""
+        if self._pulse is None or self._pulse.done():
+            self._pulse = self._threads.submit(beat)
 
     def close(self) -> None:
         """Take no more."""

@@ -29,7 +29,7 @@ def main(wait_s: float = WAIT_S) -> int:
     """Make what is missing; returns the exit code."""
     settings = Settings()
     deadline = time.monotonic() + wait_s
-    while not topics.alive(settings.bootstrap, 1.0):
+    while not topics.alive(settings.bootstrap):
         if time.monotonic() >= deadline:
             print(f"topics: no Kafka broker answers at {settings.bootstrap}", file=sys.stderr)
             return codes.RETRY

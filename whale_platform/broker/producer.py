@@ -21,9 +21,12 @@ class ProducerStopped(Exception):
 
 
 class TradeProducer:
-    """Sends bytes to topics. Thread-safe."""
+    """Sends bytes to topics. Thread-safe. `full`: somebody waits for room in the queue."""
 
-    def __init__(self, bootstrap: str, client_id: str, linger_ms: float = 1.0) -> None:
+    def __init__(
+        self, bootstrap: str, client_id: str, linger_ms: float = 1.0, progress: Callable[[], None] = lambda: None
+    ) -> None:
+        """`progress` is called by the thread that takes delivery reports, ten times a second or more."""
         self._producer = Producer(
             {
                 "bootstrap.servers": bootstrap,
@@ -42,6 +45,8 @@ class TradeProducer:
             }
         )
         self.fatal: str | None = None
+        self.full = False
+        self._progress = progress
         self._refusing = False
         self._stop = threading.Event()
         self._poller = threading.Thread(target=self._poll, name="producer-poll", daemon=True)
@@ -93,8 +98,10 @@ class TradeProducer:
                 raise ProducerStopped(self.fatal or "the producer is closed")
             try:
                 self._producer.produce(topic, value, key, on_delivery=on_delivery)
+                self.full = False
                 return
             except BufferError:
+                self.full = True
                 self._stop.wait(0.005)
             except KafkaException as error:
                 self.fatal = f"Kafka can't take a message of {topic}: {error.args[0].str()}"
@@ -102,6 +109,7 @@ class TradeProducer:
     def _poll(self) -> None:
         while not self._stop.is_set():
             self._producer.poll(0.1)
+            self._progress()
 
     def _on_delivery(self, error: KafkaError | None, message: Message) -> None:
         if error is not None:

@@ -44,7 +44,14 @@ class TopicInfo:
 
 def admin(bootstrap: str) -> AdminClient:
     """An admin client; connecting happens at the first call. The library's own log is kept quiet while it retries."""
-    return AdminClient({"bootstrap.servers": bootstrap, "socket.timeout.ms": 10_000, "log_level": 2})
+    return AdminClient(
+        {
+            "bootstrap.servers": bootstrap,
+            "socket.timeout.ms": 10_000,
+            "reconnect.backoff.max.ms": 500,  # who waits for a broker's start is to notice it
+            "log_level": 2,
+        }
+    )
 
 
 def ensure(bootstrap: str, partitions: int, replication: int = 1) -> list[str]:
@@ -126,7 +133,7 @@ def describe(bootstrap: str, names: list[str]) -> dict[str, TopicInfo]:
     return found
 
 
-def alive(bootstrap: str, timeout_s: float = 2.0) -> bool:
+def alive(bootstrap: str, timeout_s: float = 5.0) -> bool:
     """Whether a broker answers a metadata request."""
     try:
         admin(bootstrap).list_topics(timeout=timeout_s)

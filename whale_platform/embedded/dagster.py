@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from whale_platform import loopback
+from whale_platform.embedded import grpc_ping
 from whale_platform.settings import ROOT, Settings
 from whale_platform.stores import databases
 from whale_platform.supervision import leash, manners
@@ -22,7 +23,7 @@ from whale_platform.supervision.beat import write_json, write_text
 STOP_SIGNAL = signal.SIGTERM
 LOCATION = "whale_platform"
 DEFINITIONS = "whale_platform.definitions"
-ANSWER_S = 2.0
+ANSWER_S = 20.0
 
 
 def folder(settings: Settings) -> Path:
@@ -65,12 +66,12 @@ def command(part: str) -> tuple[str, ...]:
 
 
 def code_server_answers(settings: Settings) -> bool:
-    """Whether the code server listens, which it does once the definitions are loaded."""
+    """Whether the code server answers, which it does once the definitions are loaded."""
     try:
-        socket.create_connection(("127.0.0.1", settings.dagster_code_port), ANSWER_S).close()
+        with socket.create_connection(("127.0.0.1", settings.dagster_code_port), ANSWER_S) as sock:
+            return grpc_ping.answers(sock, ANSWER_S)
     except OSError:
         return False
-    return True
 
 
 def webserver_answers(settings: Settings) -> bool:

@@ -9,7 +9,6 @@ import base64
 import itertools
 import shutil
 import signal
-import subprocess
 import sys
 import uuid
 from pathlib import Path
@@ -19,6 +18,7 @@ import psutil
 from whale_platform.embedded import jars, java, orphans
 from whale_platform.embedded.errors import EmbeddedError
 from whale_platform.settings import Settings
+from whale_platform.supervision import steps
 
 STOP_SIGNAL = signal.SIGTERM
 
@@ -102,9 +102,7 @@ def _format(settings: Settings, folder: Path) -> None:
     shutil.rmtree(unfinished, ignore_errors=True)
     _configure(settings, folder / "format.properties", unfinished)
     storage_tool = [*_java(settings, folder), "kafka.tools.StorageTool", "format", "--cluster-id", _cluster_id()]
-    done = subprocess.run(
-        [*storage_tool, "--config", str(folder / "format.properties")], capture_output=True, text=True, timeout=120
-    )
+    done = steps.run([*storage_tool, "--config", str(folder / "format.properties")])
     if done.returncode:
         said = [line for line in f"{done.stderr}\n{done.stdout}".splitlines() if line.strip()]
         reason = next(

@@ -9,7 +9,6 @@ import os
 import secrets
 import shutil
 import signal
-import subprocess
 import sys
 from pathlib import Path
 from urllib.parse import unquote
@@ -17,6 +16,7 @@ from urllib.parse import unquote
 from whale_platform.embedded import orphans, postgres_binaries
 from whale_platform.embedded.errors import EmbeddedError
 from whale_platform.settings import Settings
+from whale_platform.supervision import steps
 
 STOP_SIGNAL = signal.SIGINT  # fast: ends sessions and checkpoints; SIGTERM would wait for the clients to leave
 
@@ -116,9 +116,7 @@ def _single_user(binaries: Path, data: Path, sql: str) -> None:
 
 
 def _run(program: list[str], said: str = "") -> None:
-    done = subprocess.run(
-        [*postgres_binaries.as_user(), *program], input=said, capture_output=True, text=True, timeout=120
-    )
+    done = steps.run(program, said, postgres_binaries.as_user())
     wrong = [line for line in done.stderr.splitlines() if any(word in line for word in ("ERROR", "FATAL", "error:"))]
     if done.returncode or wrong:
         reason = (wrong or done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]

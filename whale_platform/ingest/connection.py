@@ -38,9 +38,13 @@ class Ended:
 
 @dataclass(slots=True)
 class Life:
-    """What is known of a connection; times are of the monotonic clock. Written by its thread, read by the feed."""
+    """What is known of a connection; times are of the monotonic clock. Written by its thread, read by the feed.
+
+    `looked`: when it last waited for a frame.
+    """
 
     opened: float | None = None
+    looked: float = 0.0
     trades: int = 0
     last_trade: float = 0.0
     longest_pause: float = 0.0
@@ -121,7 +125,7 @@ class Connection:
     def _live(self) -> Ended:
         life = self.life
         self._socket.open(self._exchange.connect_url(self.symbols))
-        life.opened = life.last_trade = heard = time.monotonic()
+        life.looked = life.opened = life.last_trade = heard = time.monotonic()
         self.subscribe(self.symbols)
         self._wake.set()
         pinged = 0.0
@@ -129,14 +133,14 @@ class Connection:
             try:
                 opcode, frame = self._socket.recv_data_frame(True)
             except WebSocketTimeoutException:
-                now = time.monotonic()
+                now = life.looked = time.monotonic()
                 if now - heard > DEAD_S:
                     return Ended(f"nothing at all for {DEAD_S:.0f} s, not even an answer to a ping")
                 if now - heard > PING_S and now - pinged > PING_S:
                     pinged = now
                     self._socket.ping()
             else:
-                now = heard = time.monotonic()
+                now = heard = life.looked = time.monotonic()
                 if opcode in (ABNF.OPCODE_TEXT, ABNF.OPCODE_BINARY):
                     self._take(frame.data, now)
                 elif opcode == ABNF.OPCODE_CLOSE:

@@ -19,6 +19,7 @@ from whale_platform.ingest.pipeline import Pipeline
 OVERLAP_S = 1.0  # the old one may still hold trades in flight when the new one delivers its first
 QUIET_S = 30.0  # a new connection on which nothing trades takes over after this
 LOOK_S = 0.25
+HUNG_S = 5.0  # a frame is done with in milliseconds, unless it waits for room in the producer
 
 
 class Feed:
@@ -42,6 +43,7 @@ class Feed:
         self._next: Connection | None = None
         self._old: list[tuple[float, Connection]] = []
         self._not_before = 0.0
+        self._looked = time.monotonic()
         self._trouble: str | None = None
         self._thread = threading.Thread(target=self._run, name=f"feed-{exchange.name}", daemon=True)
 
@@ -68,6 +70,11 @@ class Feed:
     def alive(self) -> bool:
         """Whether the feed's own thread runs."""
         return self._thread.is_alive()
+
+    def hangs(self) -> bool:
+        """Whether its thread, or that of an open socket, has not come round for some seconds."""
+        opened = (one.life for one in self._connections() if one.alive() and one.life.opened is not None)
+        return time.monotonic() - min([self._looked, *(life.looked for life in opened)]) > HUNG_S
 
     def up(self) -> bool:
         """Whether a connection is open."""
@@ -115,7 +122,8 @@ class Feed:
     def _run(self) -> None:
         while not self._stop.is_set():
             self._wake.clear()
-            self._step(time.monotonic())
+            self._looked = time.monotonic()
+            self._step(self._looked)
             self._wake.wait(LOOK_S)
 
     def _step(self, now: float) -> None:

@@ -51,7 +51,9 @@ def run(context: ServiceContext, exchanges: Sequence[Exchange], symbols: Mapping
     learned = _learn(context)
     if learned is None:
         return codes.CLEAN
-    producer = TradeProducer(context.settings.bootstrap, "whale-ingester")
+    producer = TradeProducer(
+        context.settings.bootstrap, "whale-ingester", progress=lambda: context.progress("delivery reports")
+    )
     fence = Fence(learned.offsets)
     receive_to_produced = Latency()
     pipelines = [
@@ -75,7 +77,7 @@ def run(context: ServiceContext, exchanges: Sequence[Exchange], symbols: Mapping
         thread.start()
     report = Report(pipelines, feeds, repairers, producer, receive_to_produced, clocks)
     context.before_beat = lambda: context.beat.numbers.update(report.numbers())
-    code = _watch(context, report, producer, fence, threads)
+    code = _watch(context, report, producer, fence, feeds, threads)
     _end(context, feeds, [*repairers, keeper, clocks], stop, producer, saver)
     return code
 
@@ -85,6 +87,7 @@ def _learn(context: ServiceContext) -> Learned | None:
     settings = context.settings
     away = f"waiting for the Kafka broker at {settings.bootstrap}"
     while not context.stop.wait(WAIT_S if context.beat.detail else 0):
+        context.progress()
         if not alive(settings.bootstrap):
             context.tell("starting", away)
             continue
@@ -107,10 +110,15 @@ def _watch(
     report: Report,
     producer: TradeProducer,
     fence: Fence,
+    feeds: Sequence[Feed],
     threads: Sequence[Feed | Repairer | Keeper],
 ) -> int:
     """Tell how it goes until there is a reason to end; returns the exit code."""
     while not context.stop.wait(POLL_S):
+        context.progress()
+        for feed in feeds:
+            if producer.full or not feed.hangs():
+                context.progress(f"feed of {feed.exchange.name}")
         state = report.state()
         if state != (context.beat.state, context.beat.detail):
             context.tell(*state)

@@ -18,6 +18,8 @@ from whale_platform.settings import Settings
 from whale_platform.supervision.spec import Spec
 
 SIMULATED = frozenset({"simulator", "replay"})
+DAEMON_SILENT_S = 12.0  # its beats are rare, and have been missing for a while when it is said not to beat
+MIGRATION_S = 3600.0  # a one-shot does nothing itself while the server changes a large table
 
 
 def wired(settings: Settings) -> Settings:
@@ -84,7 +86,6 @@ def specs(settings: Settings) -> list[Spec]:
                 stop_signal=embedded_postgres.STOP_SIGNAL,
                 stop_grace_s=8,
                 beats=False,
-                start_within_s=300,
             )
         )
     if settings.kafka_bootstrap is None:
@@ -98,7 +99,6 @@ def specs(settings: Settings) -> list[Spec]:
                 stop_signal=embedded_kafka.STOP_SIGNAL,
                 stop_grace_s=10,
                 beats=False,
-                start_within_s=300,
             )
         )
     out += [
@@ -132,7 +132,7 @@ def _dagster(settings: Settings) -> list[Spec]:
                 stop_signal=embedded_dagster.STOP_SIGNAL,
                 stop_grace_s=8,
                 beats=False,
-                start_within_s=180,
+                silent_after_s=DAEMON_SILENT_S if answers is embedded_dagster.daemon_beats else 30.0,
             )
         )
     return out
@@ -155,5 +155,5 @@ def _python(
         one_shot=one_shot,
         beats=not one_shot,
         stop_grace_s=grace_s,
-        start_within_s=300 if one_shot else 60,
+        still_after_s=MIGRATION_S if one_shot else 300.0,
     )

@@ -71,6 +71,7 @@ async def serve_play(context: ServiceContext, play: Play, faults: Faults) -> int
         before, at = play.played, time.monotonic()
         while True:
             await asyncio.sleep(1)
+            context.progress()
             now = time.monotonic()
             rate, before, at = (play.played - before) / (now - at), play.played, now
             coinbase.beat()

@@ -28,6 +28,7 @@ FIRST_WAIT_S = 0.1
 CAP_WAIT_S = 5.0
 STUCK_S = 3.0
 LAG_EVERY_S = 1.0
+PATIENCE_S = 120.0  # Postgres and Kafka end or refuse what takes long; where they hang, they are seen to first
 
 
 class Reader(Protocol):
@@ -72,6 +73,7 @@ class Sink:
         """Until `stop`; returns the exit code."""
         context = self._context
         while not context.stop.is_set():
+            context.progress(next_within_s=PATIENCE_S)
             try:
                 self._connected()
             except StoreAway as error:
@@ -118,6 +120,7 @@ class Sink:
         lag_at = 0.0
         try:
             while not self._context.stop.is_set() and not watch.changed:
+                self._context.progress()
                 records = reader.poll(MOST, POLL_S)
                 if records:
                     self._write(store, records, places)
@@ -133,6 +136,7 @@ class Sink:
 
     def _write(self, store: Store, records: list[Record], places: dict[tuple[str, int], int]) -> None:
         batch = fold(records, places)
+        self._context.progress(next_within_s=PATIENCE_S)
         self._counters.writing_since = time.monotonic()
         changed = store.write(batch)
         self._counters.writing_since = None

@@ -12,7 +12,7 @@ from whale_platform.stores.sinkstore import SinkStore
 from whale_platform.supervision.service import ServiceContext
 
 FETCH_WAIT_MS = 100  # how long the broker may hold an empty answer; a message is sent on at once
-ALIVE_S = 3.0  # asked first, since the other questions wait much longer for a broker that is away
+ALIVE_S = 5.0  # asked first, since the other questions wait much longer for a broker that is away
 
 
 def main(context: ServiceContext) -> int:

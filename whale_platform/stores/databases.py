@@ -5,7 +5,8 @@ from psycopg2.extensions import parse_dsn
 
 from whale_platform.stores.connection import BadDsn, RowRefused, SchemaMismatch, StoreAway, connect, session, translated
 
-_BEATS = "SELECT max(timestamp) > now() AT TIME ZONE 'utc' - interval '90 seconds' FROM daemon_heartbeats"
+ANSWER_S = 20
+_BEATS = "SELECT max(timestamp) > now() AT TIME ZONE 'utc' - interval '45 seconds' FROM daemon_heartbeats"
 
 
 def ensure(dsn: str, wanted: str) -> bool:
@@ -34,9 +35,9 @@ def ensure(dsn: str, wanted: str) -> bool:
 
 
 def daemon_beats(dsn: str) -> bool:
-    """Whether Dagster's daemon has beaten within 90 s; False where it can't be asked."""
+    """Whether Dagster's daemon has beaten within 45 s, which it does every 30; False where it can't be asked."""
     try:
-        with session(dsn, "whale-ready") as conn, conn.cursor() as cursor:
+        with session(dsn, "whale-ready", ANSWER_S, ANSWER_S) as conn, conn.cursor() as cursor:
             cursor.execute(_BEATS)
             row = cursor.fetchone()
             return bool(row and row[0])

@@ -28,6 +28,7 @@ from whale_platform.version import new_run_id
 SHUFFLE_PARTITIONS = 1
 NICE = 8  # the heaviest: what is light goes first, see the README's figures
 POLL_S = 0.5
+QUERY_START_S = 300.0  # to start the lake's query, where the machine is slow
 
 
 def main(context: ServiceContext) -> int:
@@ -87,6 +88,7 @@ def _watch(context: ServiceContext, spark: SparkSession, running: dict[str, Stre
             if not query.isActive:
                 return _failed(context, name, query)
         if context.beat.state != "starting":
+            context.progress(next_within_s=QUERY_START_S)
             lake.look()
             if lake.trouble != context.beat.detail:
                 context.tell("degraded" if lake.trouble else "ready", lake.trouble)
@@ -98,6 +100,7 @@ def _watch(context: ServiceContext, spark: SparkSession, running: dict[str, Stre
             late_rows = late.look(running["windows"])
             context.log.info("batch", **now)
         context.beat.numbers.update(now, late_dropped=late_rows, lag=progress.lag(spark))
+        context.progress()  # here alone: the JVM has answered
     context.tell("stopping")
     for stop in (lake.stop, *(query.stop for query in running.values())):
         _quietly(stop)

@@ -1,7 +1,7 @@
 """A service's heartbeat: one small JSON file, replaced atomically about once a second.
 
-Whoever watches looks at progress (`at`, counters), not at pids: a stopped or hung process stops beating. A torn or
-missing file reads as None.
+Whoever watches looks at progress, not at pids, nor at the beats themselves, which a thread of their own writes while
+all else hangs: what counts is that every loop of `progress` gets on. A torn or missing file reads as None.
 """
 
 import json
@@ -18,7 +18,11 @@ INTERVAL_S = 1.0
 
 @dataclass(slots=True)
 class Beat:
-    """What a service says of itself. `numbers` holds its counters and latencies; `at`, `started`: epoch seconds."""
+    """What a service says of itself. `numbers` holds its counters and latencies; `at`, `started`: epoch seconds.
+
+    `progress`: how often each of its loops has come round; `patience`: how many seconds the next round of a loop that
+    waits for somebody else may take.
+    """
 
     service: str
     pid: int = field(default_factory=os.getpid)
@@ -27,6 +31,8 @@ class Beat:
     started: float = field(default_factory=time.time)
     at: float = 0.0
     numbers: dict[str, Any] = field(default_factory=dict)
+    progress: dict[str, int] = field(default_factory=dict)
+    patience: dict[str, float] = field(default_factory=dict)
 
 
 def beat_path(home: Path, service: str) -> Path:

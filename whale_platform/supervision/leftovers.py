@@ -6,12 +6,14 @@ environment is a leftover, whatever its pid. Nothing is guessed from pids, which
 
 import contextlib
 import os
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 
-END_S = 12.0
+from whale_platform.supervision import ending
+
+GRACE_S = 12.0  # of nothing at all
 
 
 def find(home: Path) -> list[psutil.Process]:
@@ -29,13 +31,8 @@ def find(home: Path) -> list[psutil.Process]:
     return found
 
 
-def end(home: Path, patience_s: float = END_S) -> list[int]:
-    """Wait for leftovers to end by their leashes, then kill them; returns the pids that had to be killed."""
-    deadline = time.monotonic() + patience_s
-    while (left := find(home)) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    for process in left:
-        with contextlib.suppress(psutil.Error):
-            process.kill()
-    psutil.wait_procs(left, 3)
-    return [process.pid for process in left]
+def end(home: Path, say: Callable[[str], None] = lambda text: None, grace_s: float = GRACE_S) -> list[int]:
+    """Wait for leftovers to end by their leashes, and kill those that do nothing any more; returns the pids found."""
+    found = find(home)
+    ending.wait(found, grace_s, say)
+    return [process.pid for process in found]

@@ -9,6 +9,7 @@ from typing import Any
 from whale_platform.supervision import codes
 from whale_platform.supervision.backoff import Run
 from whale_platform.supervision.decide import Kill, Shown, Start, View, Wait, decide
+from whale_platform.supervision.ending import Ending
 from whale_platform.supervision.logkeeper import LogKeeper, last_line
 from whale_platform.supervision.past import Past
 from whale_platform.supervision.preparing import Preparation
@@ -30,7 +31,7 @@ class Member:
         self._prepared: Preparation | None = None
         self._born = 0.0
         self._signs = Signs(spec, home, clock)
-        self._restart_by: float | None = None
+        self._restarting: Ending | None = None
 
     @property
     def short_lives(self) -> int:
@@ -55,7 +56,7 @@ class Member:
             alive=self.process is not None,
             says=says,
             detail=detail,
-            quiet_until=self._signs.quiet_until(),
+            hangs=self._signs.hangs(),
             preparing=self._prepared is not None,
             done=self._past.done,
             blocked=self._past.blocked,
@@ -94,8 +95,8 @@ class Member:
     def turn(self, missing: tuple[str, ...] = ()) -> tuple[Shown, str]:
         """Decide and act once; returns what to show of it and why."""
         self.go_on()
-        if self._restart_by is not None:
-            return self._go_on_restarting(self._restart_by)
+        if self._restarting is not None:
+            return self._go_on_restarting(self._restarting)
         match decide(self.view(missing)):
             case Start():
                 self.begin()
@@ -108,7 +109,7 @@ class Member:
 
     def restart(self) -> None:
         """Stop it and start it anew, forgiving what it failed or was blocked by; `turn` does the rest."""
-        self._restart_by = self._clock() + self.spec.stop_grace_s
+        self._restarting = self._ending()
         self.stop()
 
     def stop(self) -> None:
@@ -119,19 +120,19 @@ class Member:
 
     def rest(self) -> bool:
         """Instead of `turn`, as long as it is not wanted: stop it; whether it has ended. Its failures are forgiven."""
-        if self.process is not None and self._restart_by is None:
+        if self.process is not None and self._restarting is None:
             self.restart()
-        if self._restart_by is not None:
-            self._go_on_restarting(self._restart_by)
+        if self._restarting is not None:
+            self._go_on_restarting(self._restarting)
         return self.process is None
 
     def end(self, meanwhile: Callable[[], None] = lambda: None) -> None:
         """Stop it for good; killed after its grace. `meanwhile` is called often."""
         self.stop()
-        until = time.monotonic() + self.spec.stop_grace_s
+        ending = self._ending()
         while self.process is not None:
-            if time.monotonic() >= until:
-                self.kill("did not end in time")
+            if why := ending.hopeless():
+                self.kill(why)
                 break
             self._wait(meanwhile)
 
@@ -140,7 +141,8 @@ class Member:
         self._signs.excuse_silence()
 
     def published(self, state: Shown, detail: str) -> dict[str, Any]:
-        """Its entry in supervisor.json. `started`: epoch seconds, null while not running."""
+        """Its entry in supervisor.json. `started`: epoch seconds, null while not running; `still_s`: for how long its
+        start has done nothing, null while it is not starting."""
         process = self.process
         return {
             "state": state,
@@ -149,6 +151,7 @@ class Member:
             "restarts": max(self.starts - 1, 0),
             "last_exit": self.last_exit,
             "detail": detail,
+            "still_s": self._signs.still_s(),
         }
 
     def _wait(self, meanwhile: Callable[[], None]) -> None:
@@ -156,12 +159,17 @@ class Member:
         self.look()
         meanwhile()
 
-    def _go_on_restarting(self, by: float) -> tuple[Shown, str]:
+    def _ending(self) -> Ending:
+        roots = () if self.process is None else (self.process.pid,)
+        log = self._keeper.path(self.spec.name)
+        return Ending(roots, self.spec.stop_grace_s, lambda: log.exists() and log.stat().st_size, self._clock)
+
+    def _go_on_restarting(self, ending: Ending) -> tuple[Shown, str]:
         if self.process is None:
-            self._restart_by = None
+            self._restarting = None
             self._past.forgive()
-        elif self._clock() >= by:
-            self.kill("did not end in time")
+        elif why := ending.hopeless():
+            self.kill(why)
         return "starting", "restarting"
 
     def _spawn(self) -> None:

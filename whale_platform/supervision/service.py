@@ -41,6 +41,18 @@ class ServiceContext:
         with contextlib.suppress(OSError):
             beats.write(self.settings.home, self.beat)
 
+    def progress(self, loop: str = "main", next_within_s: float = 0.0) -> None:
+        """Say that `loop` has come round; to be called by that loop's own thread, at least every few seconds.
+
+        Every loop that was ever named must go on to call: one that does not gets the service killed. Before a call that
+        may wait for somebody else, `next_within_s` tells how long that may take.
+        """
+        if loop not in self.beat.progress:  # no dictionary grows while another thread writes the beat
+            self.beat.patience = {**self.beat.patience, loop: 0.0}
+            self.beat.progress = {**self.beat.progress, loop: 0}
+        self.beat.patience[loop] = next_within_s
+        self.beat.progress[loop] += 1
+
     def blocked(self, detail: str) -> int:
         """Say what a person must do; return the exit code that stops the restarts."""
         self.tell("blocked", detail)

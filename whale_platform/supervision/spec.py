@@ -21,8 +21,11 @@ class Spec:
     `command`: argv, asked for at each start, after `prepare`. `env` is laid over the supervisor's own environment.
     `needs`: names that must be ready before this one starts. `prepare` runs in a thread before each start; what it
     raises counts as a failed start. `ready`: True once the service answers; must return within some seconds and not
-    raise; needed exactly where `beats` is false and the service is not `one_shot`. Without a sign of life (a beat, or
-    `ready` being true) for `silent_after_s` the service is killed; before the first sign it has `start_within_s`.
+    raise; needed exactly where `beats` is false and the service is not `one_shot`. Once it is ready it must get on
+    (every loop that its beat names, or `ready` being true) at least every `silent_after_s`, or `decide.deadly` says why
+    not: it runs in circles where it uses `loops_after_cpu_s` of CPU meanwhile. A start may take as long as it likes
+    while it works, writes to its log or says something new: it is ended after `still_after_s` of nothing at all. What
+    was told to stop is killed once it has not moved for `stop_grace_s`.
     """
 
     name: str
@@ -36,5 +39,6 @@ class Spec:
     one_shot: bool = False
     beats: bool = True
     silent_after_s: float = 30.0
-    start_within_s: float = 60.0
+    loops_after_cpu_s: float = 10.0
+    still_after_s: float = 300.0
     backoff: Backoff = field(default_factory=Backoff)

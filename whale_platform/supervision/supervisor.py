@@ -20,7 +20,7 @@ from typing import Any
 
 import structlog
 
-from whale_platform.supervision import beat, desired, leash, leftovers, logs
+from whale_platform.supervision import beat, desired, leash, leftovers, logs, steps
 from whale_platform.supervision.changes import Changes
 from whale_platform.supervision.decide import WORKS, Shown
 from whale_platform.supervision.deployment import Deployment, describe_old
@@ -161,6 +161,7 @@ class Supervisor:
 
     def _stop_all(self) -> None:
         self._stopping = True
+        steps.cancel()
         for member in reversed(self._members.values()):
             self._show(member.spec.name, self._shown.get(member.spec.name, ("stopped", ""))[0], "")
             member.end(self._publish)

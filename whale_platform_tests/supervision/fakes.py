@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,15 +25,20 @@ from whale_platform.supervision.logkeeper import LogKeeper
 from whale_platform.supervision.published import read_state
 from whale_platform.supervision.spec import Blocked, Spec
 from whale_platform.supervision.supervisor import Supervisor
+from whale_platform_tests.starved import enter
 
 ME = Path(__file__).resolve()
 ROOT = ME.parents[2]
 SILENT_S = 2.0  # for those that fall silent; the others only on a machine that stalls, which is not their test
 
 
+HANGS = ("sleeps", "loops", "family", "child")
+
+
 def fake(name: str, kind: str, **more: Any) -> Spec:
     """A spec whose process runs `serve(kind)` below."""
     more.setdefault("silent_after_s", 60)
+    more.setdefault("loops_after_cpu_s", more["silent_after_s"] / 3)
     more.setdefault("backoff", Backoff(0.05, 0.4, 1.0))
     return Spec(name, lambda: (sys.executable, str(ME), "--service", name, kind), **more)
 
@@ -54,6 +60,14 @@ def scenario(name: str, home: Path) -> list[Spec]:
         return [fake("first", "flaky", beats=False, one_shot=True), fake("base", "good", needs=("first",)), good]
     if name == "family":
         return [fake("parent", "family", silent_after_s=SILENT_S), good]
+    if name == "hangs":
+        return [*(fake(kind, kind, silent_after_s=SILENT_S) for kind in HANGS), good]
+    if name == "hard":
+        return [fake("hard", "hard", silent_after_s=SILENT_S, loops_after_cpu_s=10)]
+    if name == "slow":
+        return [fake("slow", "slow", silent_after_s=SILENT_S, still_after_s=SILENT_S)]
+    if name == "still":
+        return [fake("still", "still", still_after_s=SILENT_S)]
     if name == "frozen-family":
         return [fake("parent", "deaf")]
     if name == "blocked":
@@ -62,8 +76,7 @@ def scenario(name: str, home: Path) -> list[Spec]:
         return [fake("stuck", "good", prepare=blocked_prepare), good]
     if name == "server":
         ready = home / "answers"
-        silent = {"silent_after_s": SILENT_S, "start_within_s": 30}
-        return [fake("server", "silent", beats=False, ready=ready.exists, **silent)]
+        return [fake("server", "silent", beats=False, ready=ready.exists, silent_after_s=SILENT_S)]
     if name == "talker":
         return [fake("talker", "talker")]
     if name == "stubborn":
@@ -76,7 +89,9 @@ def serve(name: str, kind: str) -> None:
     home = Path(os.environ["WHALE_HOME"])
     with (home / "order").open("a") as log:
         log.write(f"start {name}\n")
-    me = beat.Beat(name, state="ready")
+    if kind == "hard":
+        enter(Path((home / "group").read_text()))
+    me = beat.Beat(name, state="starting" if kind == "still" else "ready")
     stopped: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN if kind == "deaf" else lambda *_: stopped.append(1))
@@ -89,14 +104,28 @@ def serve(name: str, kind: str) -> None:
         me.state, me.detail = "blocked", "turn the key"
         beat.write(home, me)
         sys.exit(codes.BLOCKED)
-    if kind in ("family", "deaf"):
+    if kind == "slow":
+        work(3 * SILENT_S)
+    if kind in ("sleeps", "loops"):
+        threading.Thread(target=beat_for_ever, args=(home, me), daemon=True).start()
+    if kind in ("family", "child", "deaf"):
         subprocess.Popen(
             [sys.executable, "-c", "import signal,time; signal.signal(15, signal.SIG_IGN); time.sleep(600)"]
         )
     count = 0
     while not stopped:
-        if kind != "silent":
-            beat.write(home, me)
+        if kind in ("silent", "still"):
+            beat.write(home, me)  # a beat alone is not progress
+            time.sleep(0.2)
+            continue
+        if (home / f"hang-{name}").exists():
+            while kind == "loops":
+                pass
+            time.sleep(600)
+        if kind == "hard":
+            work(0.15)
+        me.progress["main"] = me.progress.get("main", 0) + 1
+        beat.write(home, me)
         for _ in range(2000 if kind == "talker" else 0):
             print(f"line {count} {'x' * 40}", flush=False)
             count += 1
@@ -108,6 +137,20 @@ def serve(name: str, kind: str) -> None:
     with (home / "order").open("a") as log:
         log.write(f"stop {name}\n")
     print("last words", flush=True)
+
+
+def work(cpu_s: float) -> None:
+    """Use so much of the processor."""
+    until_s = time.process_time() + cpu_s
+    while time.process_time() < until_s:
+        pass
+
+
+def beat_for_ever(home: Path, me: beat.Beat) -> None:
+    """As the thread of a service's frame does, whatever its main loop does."""
+    while True:
+        beat.write(home, me)
+        time.sleep(0.5)
 
 
 def supervise(home: Path, name: str) -> None:

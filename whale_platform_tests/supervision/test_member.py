@@ -1,9 +1,10 @@
 """What a member makes of beats, answers and a clock that a test holds."""
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from whale_platform.supervision.member import Member
 from whale_platform.supervision.published import read_state, request_restart, requests_folder
 from whale_platform.supervision.spec import Spec
 from whale_platform.supervision.supervisor import Supervisor
+from whale_platform_tests.supervision.fakes import until
 
 
 @dataclass
@@ -36,30 +38,84 @@ def sleeper(tmp_path: Path, keeper: LogKeeper, clock: Clock) -> Member:
     return Member(Spec("sleeper", lambda: argv), tmp_path, keeper, clock)
 
 
+def hangs_at(member: Member, clock: Clock, now: float) -> str:
+    """What is said at `now`, after a look every five seconds on the way there."""
+    while clock.now < now:
+        clock.now = min(now, clock.now + 5)
+        member.look()
+    return member.view(()).hangs
+
+
 @pytest.mark.process
-def test_a_beat_counts_by_being_new_not_by_its_wall_clock(tmp_path: Path, keeper: LogKeeper) -> None:
+def test_progress_counts_by_being_new_and_beats_alone_count_for_nothing(tmp_path: Path, keeper: LogKeeper) -> None:
     clock = Clock()
     member = sleeper(tmp_path, keeper, clock)
     member.begin()
     try:
         assert member.process is not None
-        assert member.view(()).quiet_until == 1000.0 + member.spec.start_within_s
-        mine = beat.Beat("sleeper", pid=member.process.pid, state="ready", at=5.0)
-        beat.write_json(beat.beat_path(tmp_path, "sleeper"), asdict(mine))
-        member.look()
-        assert (member.view(()).says, member.view(()).quiet_until) == ("ready", 1000.0 + 30.0)
-        clock.now = 1020.0
-        member.look()
-        assert member.view(()).quiet_until == 1000.0 + 30.0
-        beat.write(tmp_path, mine)
-        member.look()
-        assert member.view(()).quiet_until == 1020.0 + 30.0
+        until(lambda: last_line(tmp_path / "logs" / "sleeper.log") == "here")  # its own start uses the CPU
+        mine = beat.Beat("sleeper", pid=member.process.pid, state="ready", progress={"main": 1, "feed": 1})
+
+        def came_round(*loops: str) -> None:
+            for loop in loops:
+                mine.progress[loop] += 1
+            beat.write(tmp_path, mine)
+            member.look()
+
+        came_round("main", "feed")
+        assert (member.view(()).says, hangs_at(member, clock, 1020)) == ("ready", "")
+        came_round()
+        assert hangs_at(member, clock, 1029) == ""
+        assert "loop 'main' has not got on for 30 s, and does not wait for the CPU" in hangs_at(member, clock, 1030)
+        came_round("main")
+        assert "loop 'feed' has not got on for 30 s" in hangs_at(member, clock, 1030), "each loop must come round"
+        came_round("feed")
+        assert hangs_at(member, clock, 1050) == ""
+        mine.patience["feed"] = 60.0
+        came_round("main", "feed")
+        assert "loop 'main'" in hangs_at(member, clock, 1085)
+        came_round("main")
+        assert hangs_at(member, clock, 1109) == "", "it has said that it waits for somebody"
+        came_round("main")
+        assert "loop 'feed'" in hangs_at(member, clock, 1110)
         clock.now = 2000.0
         member.excuse_silence()
-        assert member.view(()).quiet_until == 2000.0 + 30.0
+        assert hangs_at(member, clock, 2029) == ""
+        assert "loop 'main'" in hangs_at(member, clock, 2030)
+        member.process.signal(signal.SIGSTOP)
+        came_round("main", "feed")
+        assert "one of its processes is stopped" in hangs_at(member, clock, 2090)
     finally:
         member.kill("the test is over")
     assert member.view(()).reason == "the test is over"
+
+
+@pytest.mark.process
+def test_a_start_may_take_for_ever_while_it_says_something_and_not_while_it_does_nothing(
+    tmp_path: Path, keeper: LogKeeper
+) -> None:
+    clock = Clock()
+    member = sleeper(tmp_path, keeper, clock)
+    member.begin()
+    try:
+        assert member.process is not None
+        until(lambda: last_line(tmp_path / "logs" / "sleeper.log") == "here")
+        mine = beat.Beat("sleeper", pid=member.process.pid)
+        for number in range(10):
+            mine.detail = f"step {number}"
+            beat.write(tmp_path, mine)
+            member.look()
+            assert hangs_at(member, clock, clock.now + 290) == ""
+        with (tmp_path / "logs" / "sleeper.log").open("a") as log:
+            log.write("a line\n")
+        assert hangs_at(member, clock, clock.now + 290) == ""
+        assert member.published("starting", "")["still_s"] == pytest.approx(285, abs=6)
+        assert "nothing said for 3" in hangs_at(member, clock, clock.now + 15)
+        mine.progress["main"] = 1  # as of one that asks for its broker, again and again
+        beat.write(tmp_path, mine)
+        assert hangs_at(member, clock, clock.now + 290) == ""
+    finally:
+        member.kill("the test is over")
 
 
 @pytest.mark.process

@@ -7,6 +7,7 @@ streams before it waits for them.
 """
 
 import socket
+from collections.abc import Callable
 from typing import Any
 
 import uvicorn
@@ -43,11 +44,19 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 class LiveServer(uvicorn.Server):
-    """Starts `live` in its loop before it listens, and ends it before it waits for its connections."""
+    """Starts `live` in its loop before it listens, and ends it before it waits for its connections.
 
-    def __init__(self, config: uvicorn.Config, live: Live) -> None:
+    `progress` is called by the event loop, ten times a second.
+    """
+
+    def __init__(self, config: uvicorn.Config, live: Live, progress: Callable[[], None] = lambda: None) -> None:
         super().__init__(config)
-        self._live = live
+        self._live, self._progress = live, progress
+
+    async def on_tick(self, counter: int) -> bool:
+        """See uvicorn."""
+        self._progress()
+        return await super().on_tick(counter)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """See uvicorn."""
