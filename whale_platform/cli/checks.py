@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -18,7 +19,7 @@ DISK_WANTED = 5_000_000_000
 MEMORY_NEEDED = 1_000_000_000
 MEMORY_WANTED = 2_100_000_000
 OLDEST_PYTHON = (3, 11)
-NOT_SETTINGS = frozenset({"WHALE_JAVA", "WHALE_JAVA_HOME", "WHALE_LEASH", "WHALE_SERVICE"})
+NOT_SETTINGS = frozenset({"WHALE_LEASE_FD", "WHALE_JAVA", "WHALE_JAVA_HOME", "WHALE_LEASH", "WHALE_SERVICE"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +32,15 @@ class Finding:
     fix: str = ""
 
 
-def prepare_home(settings: "Settings") -> None:
-    """Make sure that the home is free, nothing of an earlier run is left, and the machine can run it.
+def prepare_home(settings: "Settings", say: Callable[[str], None]) -> None:
+    """Make sure that nothing of an earlier run is left in the home, and that the machine can run it.
 
-    Raises UserError, EmbeddedError (ports, Java, jars).
+    Only for the holder of its lease. Raises UserError, EmbeddedError (ports, Java, jars).
     """
     from whale_platform.embedded import jars, java, ports, shuffle_bind
     from whale_platform.services.specs import ports as ports_of
     from whale_platform.supervision import leftovers
-    from whale_platform.supervision.lease import Lease, LeaseRefused, holder
-    from whale_platform.supervision.published import SUPERVISOR
 
-    if (pid := holder(settings.home, SUPERVISOR)) is not None:
-        raise UserError(_in_use(settings.home, pid))
     for finding in (disk(settings.home), memory()):
         if finding.level == "bad":
             raise UserError(f"{finding.found}: {finding.fix}")
@@ -52,20 +49,8 @@ def prepare_home(settings: "Settings") -> None:
     shuffle_bind.ensure(settings.tools)
     if settings.kafka_bootstrap is None:
         jars.broker_classpath(settings.tools)
-    lease = Lease(settings.home, SUPERVISOR)
-    try:
-        lease.acquire()
-    except LeaseRefused:
-        raise UserError(_in_use(settings.home, holder(settings.home, SUPERVISOR))) from None
-    try:
-        leftovers.end(settings.home)
-        ports.check_free(ports_of(settings), wait_s=2.0)
-    finally:
-        lease.release()
-
-
-def _in_use(home: Path, pid: int | None) -> str:
-    return f"already running: pid {pid} in {home}; see `whale status`, stop it with `whale down`"
+    leftovers.end(settings.home, say)
+    ports.check_free(ports_of(settings), wait_s=2.0)
 
 
 def python() -> Finding:

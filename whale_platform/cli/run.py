@@ -12,17 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from whale_platform.cli import state
 from whale_platform.cli.errors import UserError
+from whale_platform.cli.waiting import Waiting
 from whale_platform.homes import Home
 from whale_platform.supervision import lease
-from whale_platform.supervision.logkeeper import last_line
+from whale_platform.supervision.lease import HANDED, Lease, LeaseRefused
 from whale_platform.supervision.published import SUPERVISOR
 from whale_platform.version import ROOT
 
 if TYPE_CHECKING:
     from whale_platform.settings import Settings
 
-READY_WITHIN_S = 180.0
-STOP_WITHIN_S = 60.0
 LOG_LIMIT = 5_000_000
 Say = Callable[[str], None]
 
@@ -32,84 +31,120 @@ def supervisor_log(home: Path) -> Path:
     return home / "logs" / f"{SUPERVISOR}.log"
 
 
-def spawn(settings: "Settings", leashed: bool) -> subprocess.Popen[bytes]:
-    """Start the supervisor; `leashed`: it stops everything when this process ends."""
+def claim(home: Home, say: Say) -> Lease | None:
+    """The home's lease; None where a supervisor, or another `up`, is at work there and not about to end.
+
+    One that is about to end is waited for. Raises UserError where that takes for ever.
+    """
+    mine = Lease(home.path, SUPERVISOR)
+    while True:
+        try:
+            mine.acquire()
+            return mine
+        except LeaseRefused:
+            now = state.snapshot(home)
+        if now["stopping"]:
+            say(f"whale: waiting for pid {now['supervisor']['pid']}, which stops what ran in {home.path}")
+            follow_stop(home, now["supervisor"]["pid"], say)
+        elif now["running"]:
+            return None
+
+
+def spawn(settings: "Settings", leashed: bool, lease: Lease) -> subprocess.Popen[bytes]:
+    """Start the supervisor, which gets the home's `lease`; `leashed`: it stops everything when this process ends."""
     log = supervisor_log(settings.home)
     log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists() and log.stat().st_size > LOG_LIMIT:
         log.replace(log.with_name(f"{log.name}.1"))
     path = os.pathsep.join(part for part in (str(ROOT), os.environ.get("PYTHONPATH", "")) if part)
-    env = {**os.environ, **settings.environment(), "PYTHONPATH": path, "WHALE_LEASH": "stdin" if leashed else ""}
+    more = {"PYTHONPATH": path, "WHALE_LEASH": "stdin" if leashed else "", HANDED: str(lease.fileno())}
     with log.open("ab") as output:
-        return subprocess.Popen(
+        supervisor = subprocess.Popen(
             [sys.executable, "-m", "whale_platform.services"],
             stdin=subprocess.PIPE if leashed else subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            env=env,
+            env={**os.environ, **settings.environment(), **more},
             cwd=settings.home,
             start_new_session=True,
+            pass_fds=(lease.fileno(),),
         )
+    lease.hand_over(supervisor.pid)
+    return supervisor
 
 
-def await_ready(
-    home: Home, supervisor: subprocess.Popen[bytes], say: Say, within_s: float = READY_WITHIN_S
-) -> str | None:
-    """Follow the start, a line per service; None once all are ready, else why they are not, for a person."""
-    begun = time.monotonic()
+def await_ready(home: Home, ended: Callable[[], str], say: Say) -> str | None:
+    """Follow the start, as long as it gets on; None once all are ready, else why they are not, for a person.
+
+    A line for each service that has a new state, and every ten seconds one for each that is not ready yet. `ended`
+    says why there is no supervisor any more, and nothing while there is one.
+    """
+    waiting = Waiting(home)
     shown: dict[str, set[str]] = {}
-    while time.monotonic() - begun < within_s:
-        if supervisor.poll() is not None:
-            return f"the supervisor ended: {last_line(supervisor_log(home.path)) or 'without a word'}"
+    while True:
+        if gone := ended():
+            return gone
         now = state.snapshot(home)
         for name, service in now["services"].items() if now["running"] else ():
             if service["state"] not in ("starting", "waiting", *shown.get(name, ())):
-                took = f"{time.monotonic() - begun:5.1f} s"
+                took = f"{waiting.took_s():5.1f} s"
                 say(f"  {name:<10} {service['state']:<9} {took}  {service['detail']}".rstrip())
                 shown.setdefault(name, set()).add(service["state"])
             if service["state"] == "blocked":
                 return f"{name} is blocked: {service['detail']}"
         if state.exit_code(now) == state.ALL_READY:
             return None
+        if why := waiting.vain(now):
+            return why
+        if waiting.due():
+            for line in waiting.lines(now) or ["the supervisor to start"]:
+                say(f"  waiting for {line}")
         time.sleep(0.1)
-    late = [
-        f"{name} ({service['detail'] or service['state']})"
-        for name, service in state.snapshot(home)["services"].items()
-        if service["state"] not in state.WORKS
-    ]
-    return f"not ready after {within_s:.0f} s: {', '.join(late)}"
 
 
 def stop(home: Home, say: Say) -> bool:
     """Stop the home's supervisor and all it runs, a line per service; False where none runs.
 
-    Raises UserError where it does not end within a minute.
+    Raises UserError where it does not get on with it.
     """
-    pid = lease.holder(home.path, SUPERVISOR)
-    if pid is None:
-        return False
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGTERM)
-        os.kill(pid, signal.SIGCONT)
-    follow_stop(home, pid, say)
-    return True
+    pids: set[int] = set()
+    while (pid := lease.holder(home.path, SUPERVISOR)) is not None and (not pids or _parent(pid) in pids):
+        pids.add(pid)  # first an `up` that only prepares, perhaps, then the supervisor that it has just started
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+            os.kill(pid, signal.SIGCONT)
+        follow_stop(home, pid, say)
+    return bool(pids)
 
 
 def follow_stop(home: Home, pid: int, say: Say) -> None:
-    """Until the supervisor `pid` has let go of the home. Raises UserError after a minute."""
-    deadline = time.monotonic() + STOP_WITHIN_S
-    gone: set[str] = set()
+    """Until the supervisor `pid` has let go of the home. Raises UserError where nothing moves for long."""
+    waiting, gone = Waiting(home), set[str]()
     running = {name for name, service in _services(home).items() if service["pid"] is not None}
-    while time.monotonic() < deadline:
+    while True:
         held = lease.holder(home.path, SUPERVISOR) == pid
-        for name, service in reversed(_services(home).items()):
+        now = state.snapshot(home)
+        for name, service in reversed(now["services"].items()):
             if name in running and name not in gone and service["state"] == "stopped":
                 gone.add(name)
                 say(f"  {name:<10} stopped")
         if not held:
             return
+        if waiting.vain(now):
+            raise UserError(f"pid {pid} does not stop: see {supervisor_log(home.path)}")
+        if waiting.due():
+            left = [name for name in running if name not in gone]
+            say(f"  waiting for {', '.join(left) or f'pid {pid}'} to stop")
         time.sleep(0.05)
-    raise UserError(f"pid {pid} has not stopped after {STOP_WITHIN_S:.0f} s: see {supervisor_log(home.path)}")
+
+
+def _parent(pid: int) -> int | None:
+    import psutil
+
+    try:
+        return psutil.Process(pid).ppid()
+    except psutil.NoSuchProcess:
+        return None
 
 
 def _services(home: Home) -> dict[str, dict[str, Any]]:

@@ -4,6 +4,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -14,6 +16,9 @@ from whale_platform.cli import checks, feed, run, screen, state
 from whale_platform.cli.errors import UserError
 from whale_platform.cli.logs import tail
 from whale_platform.cli.plan import Options, make_plan
+from whale_platform.supervision.lease import holder
+from whale_platform.supervision.logkeeper import last_line
+from whale_platform.supervision.published import SUPERVISOR, read_state
 
 if TYPE_CHECKING:
     from whale_platform.settings import Settings
@@ -22,6 +27,7 @@ FAILED = 1
 TURN_S = 1.0
 LINE_S = 10.0
 TAIL_LINES = 10
+SAME = frozenset({"source", "files", "exchanges", "symbols", "ports"})  # what a second `up` must ask for as well
 
 
 def say(text: str) -> None:
@@ -30,23 +36,28 @@ def say(text: str) -> None:
 
 
 def up(options: Options, detach: bool) -> int:
-    """The whole command; returns the exit code."""
+    """The whole command; returns the exit code. Where the home is at work already, it joins in."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     settings = make_plan(options, lambda text: say(f"whale: {text}"))
-    checks.prepare_home(settings)
     home = homes.read_home(settings.home)
     assert home is not None
-    say(f"whale: {settings.source} in {home.path}: {len(settings.symbols)} symbols of {', '.join(settings.exchanges)}")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    supervisor = run.spawn(settings, leashed=not detach)
+    lease = run.claim(home, say)
+    if lease is None:
+        return _join(home, settings, detach)
     try:
-        problem = run.await_ready(home, supervisor, say)
-        if problem is not None:
-            _explain(home, problem)
-            if detach or supervisor.poll() is not None:
-                return FAILED
-        _where(home, settings)
-        return 0 if detach else _stay(home, settings, supervisor)
+        checks.prepare_home(settings, lambda text: say(f"whale: {text}"))
+    except BaseException:
+        lease.release()
+        raise
+    say(f"whale: {settings.source} in {home.path}: {len(settings.symbols)} symbols of {', '.join(settings.exchanges)}")
+    supervisor: subprocess.Popen[bytes] | None = None
+    try:
+        with _no_interrupt():
+            supervisor = run.spawn(settings, not detach, lease)
+        return _follow(home, settings, supervisor, detach)
     except KeyboardInterrupt:
+        if supervisor is None:
+            raise
         say("whale: stopping")
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         supervisor.send_signal(signal.SIGTERM)
@@ -54,6 +65,73 @@ def up(options: Options, detach: bool) -> int:
         supervisor.wait()
         say("whale: stopped")
         return 0
+
+
+def _follow(home: homes.Home, settings: "Settings", supervisor: "subprocess.Popen[bytes]", detach: bool) -> int:
+    def ended() -> str:
+        code = supervisor.poll()
+        if code == 0:
+            return "it was stopped before it was ready"
+        return "" if code is None else f"the supervisor ended: {last_line(run.supervisor_log(home.path)) or code}"
+
+    problem = run.await_ready(home, ended, say)
+    if problem is not None:
+        _explain(home, problem)
+        if detach or ended():
+            return FAILED
+    _where(home, settings)
+    if not detach:
+        _stay(home, settings, lambda: supervisor.poll() is not None)
+        if supervisor.returncode:
+            log = run.supervisor_log(home.path)
+            raise UserError(f"the supervisor ended with code {supervisor.returncode}: see {log}")
+    return 0
+
+
+def _join(home: homes.Home, settings: "Settings", detach: bool) -> int:
+    """Follow what another `up` has started. Raises UserError where it is not what is asked for now."""
+    from whale_platform.services.specs import about
+
+    say(f"whale: pid {holder(home.path, SUPERVISOR)} is at work in {home.path}: joining in")
+    wanted = {name: value for name, value in about(settings).items() if name in SAME}
+
+    def ended() -> str:
+        if (pid := holder(home.path, SUPERVISOR)) is None:
+            return f"the start that was joined has ended: see {run.supervisor_log(home.path)}"
+        there = read_state(home.path) or {}
+        differs = [name for name in wanted if there.get("pid") == pid and there.get(name) != wanted[name]]
+        if differs:
+            raise UserError(
+                f"already running: pid {pid} in {home.path}, with other {' and '.join(differs)}; see `whale status`, "
+                "stop it with `whale down`"
+            )
+        return ""
+
+    try:
+        problem = run.await_ready(home, ended, say)
+        if problem is not None:
+            _explain(home, problem)
+            return FAILED
+        _where(home, settings)
+        if not detach:
+            _stay(home, settings, lambda: holder(home.path, SUPERVISOR) is None)
+    except KeyboardInterrupt:
+        say("whale: left running, since another command has started it; stop it with `whale down`")
+    return 0
+
+
+@contextmanager
+def _no_interrupt() -> Iterator[None]:
+    """A Ctrl-C or SIGTERM waits until the block knows its child, which is not to be born with signals blocked."""
+    asked: list[int] = []
+    before = {number: signal.signal(number, lambda *_: asked.append(1)) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if asked:
+        signal.raise_signal(signal.SIGINT)
 
 
 def _explain(home: homes.Home, problem: str) -> None:
@@ -78,24 +156,17 @@ def _where(home: homes.Home, settings: "Settings") -> None:
         say("  look in with `whale psql`, `whale status`, `whale logs SERVICE`; stop with `whale down`")
 
 
-def _stay(home: homes.Home, settings: "Settings", supervisor: subprocess.Popen[bytes]) -> int:
+def _stay(home: homes.Home, settings: "Settings", over: Callable[[], bool]) -> None:
     console = Console()
     if console.is_terminal:
         with Live(console=console, screen=True, auto_refresh=False) as live:
-            while supervisor.poll() is None:
+            while not over():
                 view = screen.whole(state.snapshot(home), feed.read(settings), console.size.height)
                 live.update(view, refresh=True)
                 time.sleep(TURN_S)
-    else:
-        while supervisor.poll() is None:
-            print(screen.line(state.snapshot(home), feed.read(settings, 1)), flush=True)
-            _nap(supervisor, LINE_S)
-    if supervisor.returncode:
-        raise UserError(f"the supervisor ended with code {supervisor.returncode}: see {run.supervisor_log(home.path)}")
-    return 0
-
-
-def _nap(supervisor: subprocess.Popen[bytes], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and supervisor.poll() is None:
-        time.sleep(0.2)
+        return
+    while not over():
+        print(screen.line(state.snapshot(home), feed.read(settings, 1)), flush=True)
+        until = time.monotonic() + LINE_S
+        while time.monotonic() < until and not over():
+            time.sleep(0.2)

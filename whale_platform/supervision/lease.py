@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 LOG_LIMIT = 200_000
+HANDED = "WHALE_LEASE_FD"
 
 
 class LeaseRefused(Exception):
@@ -25,6 +26,18 @@ def _lock(file: IO[str], kind: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _sign(file: IO[str], pid: int) -> None:
+    file.truncate(0)
+    file.write(str(pid))
+    file.flush()
+
+
+def handed_over() -> int | None:
+    """The descriptor of the lease that this process was started with, where it was; taken once."""
+    number = os.environ.pop(HANDED, "")
+    return int(number) if number.isdigit() else None
 
 
 def holder(home: Path, service: str) -> int | None:
@@ -45,10 +58,12 @@ class Lease:
         self._service = service
         self._file: IO[str] | None = None
 
-    def acquire(self) -> None:
-        """Raises LeaseRefused at once where another process is alive with it."""
+    def acquire(self, handed: int | None = None) -> None:
+        """Raises LeaseRefused at once where another process is alive with it; `handed`: see `hand_over`."""
         self._path.parent.mkdir(0o700, parents=True, exist_ok=True)
-        file = os.fdopen(os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600), "a+")
+        if handed is None:
+            handed = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+        file = os.fdopen(handed, "a+")
         with contextlib.suppress(OSError):
             os.fchmod(file.fileno(), 0o600)
         for _ in range(4):
@@ -61,12 +76,22 @@ class Lease:
             file.close()
             self._note(f"refused, held by {pid}")
             raise LeaseRefused(f"{self._service} already runs here as pid {pid}") from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+        _sign(file, os.getpid())
         os.set_inheritable(file.fileno(), False)
         self._file = file
         self._note("granted")
+
+    def fileno(self) -> int:
+        """The descriptor to be inherited by the child that is to have the lease."""
+        assert self._file is not None
+        return self._file.fileno()
+
+    def hand_over(self, pid: int) -> None:
+        """Let child `pid`, which has inherited the descriptor, have it: at no moment is it free."""
+        if self._file is not None:
+            _sign(self._file, pid)
+            self._file.close()
+            self._file = None
 
     def release(self) -> None:
         """Let the next one in."""

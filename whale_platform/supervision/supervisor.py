@@ -25,7 +25,7 @@ from whale_platform.supervision.changes import Changes
 from whale_platform.supervision.decide import WORKS, Shown
 from whale_platform.supervision.deployment import Deployment, describe_old
 from whale_platform.supervision.desired import Desired
-from whale_platform.supervision.lease import Lease
+from whale_platform.supervision.lease import Lease, handed_over
 from whale_platform.supervision.logkeeper import LogKeeper
 from whale_platform.supervision.member import Member
 from whale_platform.supervision.published import SUPERVISOR, forget_requests, state_path, take_restart
@@ -69,13 +69,11 @@ class Supervisor:
     def run(self) -> None:
         """Until SIGTERM, SIGINT or the leash; then stop everything. Raises LeaseRefused where one is at work."""
         lease = Lease(self._home, SUPERVISOR)
-        lease.acquire()
+        lease.acquire(handed_over())
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop.set())
         leash.on_stdin_eof(self._stop.set)
-        killed = leftovers.end(self._home)
-        if killed:
-            self._log.warning("ended leftovers of an earlier run", pids=killed)
+        leftovers.end(self._home, lambda text: self._log.warning("leftovers of an earlier run", doing=text))
         forget_requests(self._home)
         self._keeper = self._make_keeper(self._home, [spec.name for spec in self._specs])
         self._members = {spec.name: Member(spec, self._home, self._keeper) for spec in self._specs}

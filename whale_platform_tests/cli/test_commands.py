@@ -32,6 +32,18 @@ def whale(cwd: Path, *args: str, **env: str) -> subprocess.CompletedProcess[str]
     )
 
 
+def start(cwd: Path, *args: str, **env: str) -> "subprocess.Popen[str]":
+    """The same without waiting for its end."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("WHALE_")}
+    return subprocess.Popen(
+        [sys.executable, "-m", "whale_platform.cli", *args],
+        cwd=cwd,
+        env={**clean, "PYTHONPATH": str(ROOT), "WHALE_HOME": str(cwd / "base"), "NO_COLOR": "1", **env},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
 @pytest.mark.parametrize(
     ("args", "env", "says"),
     [
@@ -110,14 +122,43 @@ def test_dagster_without_its_storage_is_one_line(tmp_path: Path) -> None:
     assert "secret" not in done.stderr
 
 
-def test_a_home_in_use_is_named_with_its_pid(tmp_path: Path) -> None:
+def test_a_home_in_use_with_other_settings_is_named_with_its_pid(tmp_path: Path) -> None:
     home = open_home(tmp_path / "base", "simulator")
     mine = Lease(home.path, SUPERVISOR)
     mine.acquire()
-    done = whale(tmp_path, "up", "--source", "simulator")
+    beat.write_json(state_path(home.path), {"pid": os.getpid(), "symbols": ["BTC"], "services": {}})
+    done = whale(tmp_path, "up", "--source", "simulator", "--symbols", "ETH")
     mine.release()
     assert done.returncode == 2
-    assert f"already running: pid {os.getpid()} in {home.path}; see `whale status`" in done.stderr
+    assert f"already running: pid {os.getpid()} in {home.path}, with other" in done.stderr
+    assert "symbols" in done.stderr and "see `whale status`" in done.stderr
+
+
+def test_a_second_up_joins_the_start_of_another_and_says_when_that_ends(tmp_path: Path) -> None:
+    home = open_home(tmp_path / "base", "simulator")
+    mine = Lease(home.path, SUPERVISOR)
+    mine.acquire()
+    joined = start(tmp_path, "up", "--source", "simulator", "--detach")
+    assert joined.stderr is not None
+    assert f"pid {os.getpid()} is at work in {home.path}: joining in" in joined.stderr.readline()
+    mine.release()
+    said = joined.communicate()[1]
+    assert joined.returncode == 1
+    assert "the start that was joined has ended" in said
+
+
+def test_up_waits_for_what_is_about_to_end_and_then_starts(tmp_path: Path) -> None:
+    home = open_home(tmp_path / "base", "simulator")
+    mine = Lease(home.path, SUPERVISOR)
+    mine.acquire()
+    now = {"pid": os.getpid(), "at": time.time(), "stopping": True, "services": {}}
+    beat.write_json(state_path(home.path), now)
+    waits = start(tmp_path, "up", "--source", "simulator", WHALE_TOOLS=str(tmp_path / "no tools"))
+    assert waits.stderr is not None
+    assert f"waiting for pid {os.getpid()}, which stops what ran in" in waits.stderr.readline()
+    mine.release()
+    said = waits.communicate()[1]
+    assert (waits.returncode, "run ./whale" in said) == (2, True), "the jars are missing: it was about to start"
 
 
 def test_option_over_environment_over_dotenv(tmp_path: Path) -> None:
