@@ -14,7 +14,7 @@ from pydantic import ByteSize, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 SourceKind = Literal["live", "simulator", "replay"]
-StreamMode = Literal["realtime", "microbatch"]
+StreamMode = Literal["auto", "realtime", "microbatch"]
 Worker = Literal["sink", "stream", "ingester"]
 WORKERS: tuple[Worker, ...] = ("sink", "stream", "ingester")  # the services that move the trades
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -77,7 +77,7 @@ class Settings(BaseSettings):
     ingest_silence_s: Annotated[float, Field(gt=0)] = 60.0
 
     threshold_usd: Annotated[Decimal, Field(gt=0)] = Decimal(50_000)
-    stream_mode: StreamMode = "realtime"
+    stream_mode: StreamMode = "auto"
     stream_trigger: str = "2 minutes"
     stream_watermark: str = "10 minutes"
     spark_master: str = "local[8]"

@@ -1,6 +1,6 @@
 """Checkpoints as folders with a label: which query, mode and version they belong to, and which topic of which cluster.
 
-Layout: `HOME/checkpoints/<query>/<mode>-v<version>/` holds Spark's own files and `whale.json`, the label. A checkpoint
+Layout: `HOME/checkpoints/<query>/[<mode>-]v<version>/` holds Spark's own files and `whale.json`, the label. One
 that no longer fits its topic raises `Unfit` before Spark starts, with what happened and what to do; Spark itself would
 only show a stack trace, or silently read another topic's offsets. Archiving moves the folder; nothing is deleted.
 """
@@ -28,7 +28,7 @@ class Unfit(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What a checkpoint belongs to."""
+    """What a checkpoint belongs to; `mode` is empty where both modes go on from it."""
 
     query: str
     mode: str
@@ -54,8 +54,8 @@ class Checkpoint:
 
 
 def folder(home: Path, query: str, mode: str, version: int) -> Path:
-    """Where the checkpoint of a query lies."""
-    return home / "checkpoints" / query / f"{mode}-v{version}"
+    """Where the checkpoint of a query lies; one that both modes share has none in its name."""
+    return home / "checkpoints" / query / "-".join(part for part in (mode, f"v{version}") if part)
 
 
 def remedy(query: str) -> str:
@@ -198,6 +198,11 @@ def _newest(folder: Path) -> int | None:
         return max((int(file.name) for file in folder.iterdir() if file.name.isdigit()), default=None)
     except FileNotFoundError:
         return None
+
+
+def last_batch(path: Path) -> int | None:
+    """The number of the last batch that was finished; None before the first."""
+    return _newest(path / "commits")
 
 
 def batch_ends(path: Path, batch: int) -> dict[int, int]:

@@ -71,8 +71,7 @@ class LakeWriter:
 
 def rows(kafka: DataFrame) -> DataFrame:
     """Kafka rows -> good trades in the lake's columns, with `date` and `hour`; the others become dead letters."""
-    placed = kafka.withColumn("topic_partition", F.col("partition")).withColumn("topic_offset", F.col("offset"))
-    good = transforms.trades(placed, FIELDS, ("topic_partition", "topic_offset")).where("good")
+    good = transforms.trades(transforms.placed(kafka), FIELDS, transforms.PLACE).where("good")
     narrow = F.expr(f"{fits_narrow('price_exact')} AND {fits_narrow('quantity_exact')}")
     columns: dict[str, Column] = {name: F.col(name) for name in NAMES if name in good.columns} | {
         "fills": F.lit(1),

@@ -19,12 +19,14 @@ from whale_platform.lake.errors import LakeError
 from whale_platform.stream import checkpoints, queries
 from whale_platform.stream.checkpoints import LAKE, Label, Unfit
 from whale_platform.stream.lake import LakeWriter
+from whale_platform.stream.modes import Mode
 from whale_platform.supervision.backoff import Backoff, Run
 from whale_platform.supervision.service import ServiceContext
 from whale_platform.version import code_version
 
-MODE, VERSION = "microbatch", 1
-AT_ONCE = "500000"  # messages a batch at most, so that a backlog does not fill the heap
+MODE: Mode = "microbatch"
+VERSION = 1
+SLOWER = 6
 RETRIES = Backoff(first_s=2.0, cap_s=60.0, healthy_after_s=60.0)
 
 
@@ -45,11 +47,17 @@ class LakeKeeper:
         self._query: StreamingQuery | None = None
         self._started = 0.0
         self._runs: list[Run] = []
+        self._slow = False
         self.trouble = ""
 
-    def look(self) -> None:
-        """Start the query where it is due; see whether it runs."""
+    def look(self, behind: bool = False) -> None:
+        """Start the query where it is due; see whether it runs. While the stream is `behind` its trigger is longer."""
         now = time.monotonic()
+        if behind != self._slow and self._query is not None and self._query.isActive:
+            self._query.stop()
+            self._query = None
+        if behind != self._slow:
+            self._slow = behind
         if self._query is None:
             if not self._runs or now >= self._runs[-1].ended + RETRIES.delay(self._runs):
                 self._start(now)
@@ -83,14 +91,15 @@ class LakeKeeper:
         except Unfit as unfit:
             self._put_aside(str(unfit))
             checkpoints.prepare(settings.home, label, place.earliest)
-        kafka = queries.source(self._session, settings).option("maxOffsetsPerTrigger", AT_ONCE)
+        kafka = queries.source(self._session, settings, LAKE, MODE)
         return (
-            kafka.option("groupIdPrefix", LAKE)
-            .load()
+            kafka.load()
             .writeStream.queryName(LAKE)
             .foreachBatch(self._writer)
             .option("checkpointLocation", str(self._folder.absolute()))
-            .trigger(processingTime=f"{settings.lake_trigger_s * 1000:.0f} milliseconds")
+            .trigger(
+                processingTime=f"{settings.lake_trigger_s * (SLOWER if self._slow else 1) * 1000:.0f} milliseconds"
+            )
             .start()
         )
 

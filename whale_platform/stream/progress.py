@@ -1,36 +1,59 @@
 """What the running queries tell of themselves, as numbers for the heartbeat.
 
-Spark reports once a batch, which in real-time mode is once a checkpoint interval; between batches only the lag, read
-from the Kafka consumers inside the driver's JVM, is live. With executors elsewhere that lag is unknown (None).
+Spark reports once a batch, which in real-time mode is once a checkpoint interval; so it is asked only when the
+checkpoint shows that a batch is over. What happens within a batch is in flow.py.
 """
 
 import json
 from typing import Any
 
-from py4j.java_gateway import JavaObject
-from py4j.protocol import Py4JError
-from pyspark.sql import SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
-from whale_platform.stream.checkpoints import LAKE
-
 KEPT = 10  # batches whose reports may come again; more than Spark keeps, by session.py
-_LAG_BEANS = "kafka.consumer:type=consumer-fetch-manager-metrics,topic=*,partition=*,*"
+LOOKS = 2  # the report comes a moment after the checkpoint
 
 
-def numbers(queries: dict[str, StreamingQuery]) -> dict[str, Any]:
-    """{`<query>_rows`, `<query>_batch`, `<query>_batch_ms`, …} of the last batch; empty before the first."""
-    out: dict[str, Any] = {}
-    for name, query in queries.items():
+class Reports:
+    """The last report of each query, read anew when its batch number has changed."""
+
+    def __init__(self) -> None:
+        self._due: dict[str, int] = {}
+        self._batches: dict[str, int | None] = {}
+        self._late = LateRows()
+        self.late_rows = 0
+        self.numbers: dict[str, Any] = {}
+
+    def look(self, name: str, query: StreamingQuery, batch: int | None) -> bool:
+        """Whether there was something new; `batch`: the last one that its checkpoint has."""
+        if batch != self._batches.get(name):
+            self._batches[name], self._due[name] = batch, LOOKS
+        if not self._due.get(name):
+            return False
+        self._due[name] -= 1
+        if name == "windows":
+            self.late_rows = self._late.look(query)
         last = query.lastProgress
-        if last is None:
-            continue
-        body = json.loads(last.json)
-        out[f"{name}_rows"] = body.get("numInputRows", 0)
-        out[f"{name}_batch"] = body.get("batchId")
-        out[f"{name}_batch_ms"] = body.get("durationMs", {})
-        out[f"{name}_latencies"] = body.get("latencies") or body.get("rtmMetrics")
-    return out
+        if last is not None:
+            self.numbers |= _numbers(name, json.loads(last.json))
+        return True
+
+    def forget(self, name: str) -> None:
+        """The query begins anew, maybe in another mode: what its last batch took says nothing any more."""
+        self.numbers.pop(f"{name}_batch_ms", None)
+
+    def busy(self, name: str, interval_s: float) -> float | None:
+        """The share of its interval that the last micro-batch with trades took; None before the first."""
+        took = self.numbers.get(f"{name}_batch_ms", {}).get("triggerExecution")
+        return None if took is None else took / 1000 / interval_s
+
+
+def _numbers(name: str, body: dict[str, Any]) -> dict[str, Any]:
+    return {
+        f"{name}_rows": body.get("numInputRows", 0),
+        f"{name}_batch": body.get("batchId"),
+        f"{name}_batch_ms": body.get("durationMs", {}),
+        f"{name}_latencies": body.get("latencies") or body.get("rtmMetrics"),
+    }
 
 
 class LateRows:
@@ -52,22 +75,3 @@ class LateRows:
         for batch in sorted(self._recent)[:-KEPT]:
             self._counted += self._recent.pop(batch)
         return self._counted + sum(self._recent.values())
-
-
-def lag(session: SparkSession) -> int | None:
-    """Messages of the raw topic that the slower real-time query in this JVM has not fetched yet; None where unknown."""
-    jvm = session._jvm
-    if jvm is None:
-        return None
-    try:
-        server: JavaObject = jvm.java.lang.management.ManagementFactory.getPlatformMBeanServer()
-        pattern = jvm.javax.management.ObjectName(_LAG_BEANS)
-        lags: dict[str, float] = {}
-        for name in server.queryNames(pattern, None):
-            value = float(server.getAttribute(name, "records-lag"))
-            client = str(name.getKeyProperty("client-id"))
-            if value == value and f"-{LAKE}-" not in client:  # it is behind by its trigger, on purpose
-                lags[client] = lags.get(client, 0.0) + value
-    except (Py4JError, ValueError):
-        return None
-    return int(max(lags.values())) if lags else None

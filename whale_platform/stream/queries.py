@@ -1,17 +1,19 @@
-"""The two real-time queries: where they read, write and checkpoint, in either mode.
+"""The two queries that answer people: where they read, write and checkpoint, in either mode.
 
-Real-time mode answers in milliseconds and takes a checkpoint each `stream_trigger`; micro-batch mode runs the same
-transforms where real-time mode is refused. Their state formats differ, so each mode has its own checkpoints. A
+Real-time mode answers in milliseconds and takes a checkpoint each `stream_trigger`; micro-batches run the same
+transforms where real-time mode can't keep up or is refused. The windows' query changes between them (windows.py) over
+one checkpoint, whose state both can read (format 2, session.py); whales stay in one mode, whose checkpoint is theirs. A
 change of a transform that old state can't carry raises that query's version here, which starts a fresh checkpoint
 beside the old one and reads the topic again.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
 from typing import Any
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.streaming import DataStreamReader, StreamingQuery
 
@@ -21,10 +23,13 @@ from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS
 from whale_platform.settings import Settings
 from whale_platform.stream import checkpoints, transforms
 from whale_platform.stream.checkpoints import Label
+from whale_platform.stream.modes import Mode
 from whale_platform.stream.thresholds import ThresholdFile
 
-VERSIONS = {"windows": 1, "whales": 1}
-STAGGER_S = 4.0  # apart, each plans with both cores, at the start and at every checkpoint
+VERSIONS = {"windows": 2, "whales": 1}
+MICROBATCH_S = 1.0
+AT_ONCE = "500000"  # messages a micro-batch at most, so that a backlog does not fill the heap
+MOST_SPREAD_S = 7 * 24 * 3600  # what the topic keeps
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,43 +54,64 @@ def locate(settings: Settings) -> Place | None:
     return Place(topics.cluster_id(settings.bootstrap), found[RAW_TRADES].topic_id, earliest)
 
 
-def start(
-    session: SparkSession, settings: Settings, place: Place, file: ThresholdFile, run_id: str
-) -> dict[str, StreamingQuery]:
-    """Start both queries. Raises Unfit, before anything runs, where a checkpoint does not fit."""
-    folders = {
+def prepare(settings: Settings, place: Place) -> dict[str, Path]:
+    """{query: its checkpoint's folder}. Raises Unfit, before anything runs, where a checkpoint does not fit."""
+    modes = {"windows": "", "whales": whales_mode(settings)}
+    return {
         query: checkpoints.prepare(
             settings.home,
-            Label(query, settings.stream_mode, version, place.cluster_id, RAW_TRADES, place.topic_id),
+            Label(query, modes[query], version, place.cluster_id, RAW_TRADES, place.topic_id),
             place.earliest,
         )
         for query, version in VERSIONS.items()
     }
-    running: dict[str, StreamingQuery] = {}
-    begun = time.monotonic()
-    for query, build in _builders(session, settings, file, run_id).items():
-        if running and settings.stream_mode == "realtime":
-            time.sleep(max(0.0, STAGGER_S - (time.monotonic() - begun)))
-        kafka = source(session, settings)
-        if settings.stream_mode == "microbatch":
-            kafka = kafka.option("maxOffsetsPerTrigger", "500000")
-        rows = build(kafka.load())
-        writer = (
-            rows.writeStream.format("kafka")
-            .queryName(query)
-            .outputMode("update")
-            .option("kafka.bootstrap.servers", settings.bootstrap)
-            .option("kafka.compression.type", "lz4")
-            .option("kafka.linger.ms", "1")
-            .option("kafka.batch.size", "262144")
-            .option("checkpointLocation", str(folders[query].absolute()))
-        )
-        if query == "windows":
-            writer = writer.option("topic", TRADE_WINDOWS)
-        if settings.stream_mode == "realtime":
-            writer = writer.trigger(realTime=settings.stream_trigger)
-        running[query] = writer.start()
-    return running
+
+
+def whales_mode(settings: Settings) -> Mode:
+    """The mode of the whales' query, which never changes while it runs."""
+    return "microbatch" if settings.stream_mode == "microbatch" else "realtime"
+
+
+def start_whales(
+    session: SparkSession, settings: Settings, folder: Path, file: ThresholdFile, run_id: str
+) -> StreamingQuery:
+    """Start the query of whales and dead letters; its rows name their topics."""
+    mode = whales_mode(settings)
+    kafka = source(session, settings, "whales", mode).load()
+    rows = transforms.alerts(transforms.trades(kafka), thresholds(session, file), run_id)
+    return _started(rows, settings, "whales", mode, folder)
+
+
+def start_windows(
+    session: SparkSession, settings: Settings, folder: Path, run_id: str, mode: Mode, spread_s: float
+) -> StreamingQuery:
+    """Start the windows' query. The watermark waits `spread_s` seconds longer than it is set to.
+
+    That is how far the trades that wait lie apart: with less, the partition that is read first would move the
+    watermark past what the others still hold. A switch changes nothing else: both modes go on from one checkpoint.
+    """
+    kafka = source(session, settings, "windows", mode).load()
+    watermark = f"{settings.stream_watermark} {min(ceil(spread_s), MOST_SPREAD_S)} seconds"
+    rows = transforms.windows(transforms.trades(transforms.placed(kafka), kept=transforms.PLACE), watermark, run_id)
+    return _started(rows, settings, "windows", mode, folder)
+
+
+def _started(rows: DataFrame, settings: Settings, query: str, mode: Mode, folder: Path) -> StreamingQuery:
+    writer = (
+        rows.writeStream.format("kafka")
+        .queryName(query)
+        .outputMode("update")
+        .option("kafka.bootstrap.servers", settings.bootstrap)
+        .option("kafka.compression.type", "lz4")
+        .option("kafka.linger.ms", "1")
+        .option("kafka.batch.size", "262144")
+        .option("checkpointLocation", str(folder.absolute()))
+    )
+    if query == "windows":
+        writer = writer.option("topic", TRADE_WINDOWS)
+    if mode == "realtime":
+        return writer.trigger(realTime=settings.stream_trigger).start()
+    return writer.trigger(processingTime=f"{MICROBATCH_S:g} seconds").start()
 
 
 def rehearsals(
@@ -93,10 +119,19 @@ def rehearsals(
 ) -> list[Callable[[], DataFrame]]:
     """What plans like the running queries but reads a small file: for rehearsal.py."""
 
-    def planned_from(build: Callable[[DataFrame], DataFrame]) -> Callable[[], DataFrame]:
-        return lambda: build(session.read.text(str(file.path.absolute())))
+    def trades() -> DataFrame:
+        return transforms.trades(session.read.text(str(file.path.absolute())))
 
-    return [planned_from(build) for build in _builders(session, settings, file, run_id).values()]
+    return [
+        lambda: transforms.alerts(trades(), thresholds(session, file), run_id),
+        lambda: transforms.windows(trades(), settings.stream_watermark, run_id),
+    ]
+
+
+def thresholds(session: SparkSession, file: ThresholdFile) -> Column:
+    """The map of thresholds as a scalar subquery: read again at each batch."""
+    table = session.read.text(str(file.path.absolute()), wholetext=True)
+    return table.select(F.from_json("value", f"map<string,{transforms.DECIMAL}>")).scalar()
 
 
 def explain(error: Any, query: str) -> str | None:
@@ -122,24 +157,18 @@ _HOPELESS = {
 }
 
 
-def _builders(
-    session: SparkSession, settings: Settings, file: ThresholdFile, run_id: str
-) -> dict[str, Callable[[DataFrame], DataFrame]]:
-    table = session.read.text(str(file.path.absolute()), wholetext=True)
-    thresholds = table.select(F.from_json("value", f"map<string,{transforms.DECIMAL}>")).scalar()
-    return {
-        "windows": lambda kafka: transforms.windows(transforms.trades(kafka), settings.stream_watermark, run_id),
-        "whales": lambda kafka: transforms.alerts(transforms.trades(kafka), thresholds, run_id),
-    }
+def source(session: SparkSession, settings: Settings, query: str, mode: Mode) -> DataStreamReader:
+    """The raw trades, from the topic's start or the query's checkpoint; never on over trades that are gone.
 
-
-def source(session: SparkSession, settings: Settings) -> DataStreamReader:
-    """The raw trades, from the topic's start or the query's checkpoint; never on over trades that are gone."""
-    return (
+    A micro-batch takes AT_ONCE of them at most, of each partition its share of the backlog.
+    """
+    kafka = (
         session.readStream.format("kafka")
         .option("kafka.bootstrap.servers", settings.bootstrap)
         .option("subscribe", RAW_TRADES)
         .option("startingOffsets", "earliest")
         .option("failOnDataLoss", "true")
         .option("kafka.fetch.max.wait.ms", "250")
+        .option("groupIdPrefix", query)
     )
+    return kafka if mode == "realtime" else kafka.option("maxOffsetsPerTrigger", AT_ONCE)

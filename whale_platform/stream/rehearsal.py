@@ -16,16 +16,21 @@ TIMES = 30
 EVERY_S = 2.0
 
 
-def rehearse(builders: Iterable[Callable[[], DataFrame]], stop: threading.Event) -> threading.Thread:
-    """Build and plan each batch DataFrame TIMES times, in a daemon thread, until `stop`."""
-    thread = threading.Thread(target=_plan, args=(tuple(builders), stop), name="rehearsal", daemon=True)
+def rehearse(
+    builders: Iterable[Callable[[], DataFrame]], stop: threading.Event, room: Callable[[], bool]
+) -> threading.Thread:
+    """Build and plan each batch DataFrame TIMES times while there is `room`, in a daemon thread, until `stop`."""
+    thread = threading.Thread(target=_plan, args=(tuple(builders), stop, room), name="rehearsal", daemon=True)
     thread.start()
     return thread
 
 
-def _plan(builders: tuple[Callable[[], DataFrame], ...], stop: threading.Event) -> None:
+def _plan(builders: tuple[Callable[[], DataFrame], ...], stop: threading.Event, room: Callable[[], bool]) -> None:
     try:
         for _ in range(TIMES):
+            while not room():
+                if stop.wait(EVERY_S):
+                    return
             if stop.wait(EVERY_S):
                 return
             for build in builders:

@@ -24,7 +24,7 @@ JVM_OPTIONS = (
     "-XX:+ExitOnOutOfMemoryError",
     "-XX:CICompilerCount=2",
     "-Djava.net.preferIPv4Stack=true",
-    # progress.lag reads the Kafka consumers' lag through JMX, whose server class no module exports.
+    # positions.py asks the Kafka consumers through JMX, whose server class no module exports.
     "--add-exports=java.management/com.sun.jmx.mbeanserver=ALL-UNNAMED",
 )
 
@@ -66,6 +66,8 @@ def build(settings: Settings, shuffle_partitions: int = 1) -> SparkSession:
         "spark.sql.streaming.stateStore.providerClass": (
             "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"
         ),
+        # Both modes read this state, so that the windows' query can change between them.
+        "spark.sql.streaming.stateStore.checkpointFormatVersion": "2",
         "spark.sql.streaming.stateStore.rocksdb.changelogCheckpointing.enabled": "true",
         "spark.sql.streaming.stateStore.rocksdb.boundedMemoryUsage": "true",
         "spark.sql.streaming.stateStore.rocksdb.maxMemoryUsageMB": "64",

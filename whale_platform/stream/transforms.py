@@ -25,6 +25,14 @@ RAW_SCHEMA = (
 )
 
 
+PLACE = ("topic_partition", "topic_offset")
+
+
+def placed(kafka: DataFrame) -> DataFrame:
+    """Kafka rows with where they lie as PLACE, since `offset` and `partition` are words of SQL and of the messages."""
+    return kafka.withColumns(dict(zip(PLACE, (F.col("partition"), F.col("offset")), strict=True)))
+
+
 def trades(kafka: DataFrame, more_fields: str = "", kept: Sequence[str] = ()) -> DataFrame:
     """Kafka rows (key, value, …) -> one row a message, with its raw `value` for dead letters.
 
@@ -56,7 +64,8 @@ def windows(trades: DataFrame, watermark: str, run_id: str, aggregates: bool = F
 
     Open and close go by trade id, not arrival. `watermark` bounds the state: trades later than it leave no trace in
     the window, which Spark counts (`numRowsDroppedByWatermark`) and the service tells. With `aggregates` a row stands
-    for `fills` trades of one price, with ids from trade_id on, as in the lake.
+    for `fills` trades of one price, with ids from trade_id on, as in the lake. Where the trades have their PLACE, a
+    window names its newest trade's: a symbol is always in one partition, so that says how far the stream has come.
     """
     price, quantity = F.col("price_exact"), F.col("quantity_exact")
     count, prices, last = F.count("*"), F.sum(price), F.max("trade_id")
@@ -68,6 +77,7 @@ def windows(trades: DataFrame, watermark: str, run_id: str, aggregates: bool = F
                 (price.cast("decimal(28,18)") * fills.cast("decimal(9,0)")).cast(DECIMAL)
             )
         )
+    place = PLACE if set(PLACE) <= set(trades.columns) else ()
     folded = (
         trades.where("good")
         .withWatermark("ts", watermark)
@@ -87,6 +97,7 @@ def windows(trades: DataFrame, watermark: str, run_id: str, aggregates: bool = F
             F.max("event_time").alias("last_event_time"),
             F.max("received_time").alias("last_received_time"),
             F.max("source").alias("source"),
+            *[F.max(name).alias(name) for name in place],
         )
     )
     integers = ("trade_count", "first_trade_id", "last_trade_id", "last_event_time", "last_received_time")
@@ -97,6 +108,7 @@ def windows(trades: DataFrame, watermark: str, run_id: str, aggregates: bool = F
         "window_start": F.unix_micros(F.col("window.start")),
         **{name: F.col(name) for name in integers},
         **{name: _text(F.col(name)) for name in (*decimals, "source")},
+        **dict(zip(("partition", "offset"), map(F.col, place), strict=False)),
         "run_id": _text(F.lit(run_id)),
     }
     return folded.select(_key().alias("key"), _json(body).alias("value"))

@@ -204,7 +204,7 @@ def test_a_recreated_topic_is_explained_and_a_reset_mends_it(
 ) -> None:
     running = stream("realtime")
     produce(kafka.bootstrap, [trade("A", number) for number in range(100)])
-    label = checkpoints.folder(running.home, "windows", "realtime", 1)
+    label = checkpoints.folder(running.home, "windows", "", 2)
     wait_for("a checkpoint", lambda: label.exists() and checkpoints.inspect(label).offsets)
     running.stop()
     client = topics.admin(kafka.bootstrap)

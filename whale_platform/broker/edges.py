@@ -1,0 +1,43 @@
+"""Where topics begin and end, as the broker says now: two requests, however many partitions are asked about."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import OffsetSpec
+
+from whale_platform.broker import topics
+
+TIMEOUT_S = 5.0
+Edges = dict[int, tuple[int, int]]
+
+
+class TopicEdges:
+    """The partitions are those of the start; the platform never adds any. Used by one thread."""
+
+    def __init__(self, bootstrap: str, partitions: Mapping[str, Sequence[int]]) -> None:
+        """partitions: {topic: its partition numbers}."""
+        self._client = topics.admin(bootstrap)
+        self._asked = [(topic, part) for topic, parts in partitions.items() for part in parts]
+
+    def read(self) -> dict[str, Edges]:
+        """{topic: {partition: (earliest offset, next offset to be written)}}. Raises BrokerError without an answer."""
+        starts, ends = self._ask(OffsetSpec.earliest()), self._ask(OffsetSpec.latest())
+        found: dict[str, Edges] = {}
+        for (topic, part), start, end in zip(self._asked, starts, ends, strict=True):
+            found.setdefault(topic, {})[part] = (_offset(start), _offset(end))
+        return found
+
+    def _ask(self, spec: OffsetSpec) -> "list[Future[Any]]":
+        asked = {TopicPartition(topic, part): spec for topic, part in self._asked}
+        answers = self._client.list_offsets(asked, request_timeout=TIMEOUT_S)
+        return [answers[place] for place in asked]
+
+
+def _offset(answer: "Future[Any]") -> int:
+    try:
+        return int(answer.result(TIMEOUT_S + 1).offset)
+    except FutureTimeout:
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT)) from None

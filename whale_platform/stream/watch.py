@@ -1,0 +1,163 @@
+"""What runs when, and what is said of it: whales first, then windows, then the lake, rehearsals last.
+
+Once a second the loop asks the JVM little, the broker two small questions, and tells the heartbeat. It goes round only
+while the JVM answers, and says so by `context.progress`, so a driver that hangs is seen by whoever watches it.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable
+from typing import Any
+
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
+from pyspark.sql.streaming import StreamingQuery
+
+from whale_platform.stream import queries
+from whale_platform.stream.condition import Condition
+from whale_platform.stream.flow import Flow
+from whale_platform.stream.lag import Behind, slowest
+from whale_platform.stream.lake_keeper import LakeKeeper
+from whale_platform.stream.modes import Mode
+from whale_platform.stream.progress import Reports
+from whale_platform.stream.windows import WindowsQuery
+from whale_platform.supervision import codes
+from whale_platform.supervision.service import ServiceContext
+
+LOOK_S = 1.0
+LOG_S = 60.0  # between reports of micro-batches
+
+
+class Watch:
+    """Runs in the main thread. `rehearse` begins the rehearsals; its argument says whether there is room for one."""
+
+    def __init__(
+        self,
+        context: ServiceContext,
+        flow: Flow,
+        whales: StreamingQuery,
+        windows: WindowsQuery,
+        lake: LakeKeeper,
+        rehearse: Callable[[Callable[[], bool]], Any],
+    ) -> None:
+        self._context, self._flow, self._whales, self._windows = context, flow, whales, windows
+        self._lake, self._rehearse = lake, rehearse
+        self._whales_mode: Mode = queries.whales_mode(context.settings)
+        self._condition, self._reports = Condition(), Reports()
+        self._step, self._logged = 1, 0.0
+
+    def run(self) -> int:
+        """Until `context.stop` or a query fails; returns the exit code."""
+        while not self._context.stop.is_set():
+            for name, query in self._running().items():
+                if not query.isActive:
+                    return failed(self._context, name, query)
+            self._flow.look(self._modes())
+            getattr(self._context, "progress", _nothing)()
+            self._advance()
+            self._tell()
+            self._context.stop.wait(LOOK_S)
+        self._context.tell("stopping")
+        for stop in (self._lake.stop, self._windows.stop, self._whales.stop):
+            quietly(stop)
+        self._flow.close()
+        return codes.CLEAN
+
+    def _running(self) -> dict[str, StreamingQuery]:
+        windows = self._windows.query
+        return {"whales": self._whales, **({"windows": windows} if windows is not None else {})}
+
+    def _modes(self) -> dict[str, Mode]:
+        windows = self._windows.mode
+        return {"whales": self._whales_mode, **({"windows": windows} if windows is not None else {})}
+
+    def _advance(self) -> None:
+        flow = self._flow
+        # 1. The whales' query has been started: it is to reach what the first look saw.
+        if self._step == 1:
+            flow.begin("whales")
+            self._step = 2
+        # 2. It reads, and has put out what waited for it: now the windows begin.
+        elif self._step == 2 and flow.reached("whales", lambda: _works(self._whales)):
+            flow.begin("windows")
+            self._windows.begin(flow.behind["windows"])
+            self._step = 3
+        # 3. So have the windows: the service is ready, and what may wait begins.
+        elif self._step == 3 and self._windows.query is not None:
+            query = self._windows.query
+            if flow.reached("windows", lambda: _works(query)):
+                self._rehearse(self._room)
+                self._step = 4
+        # 4. The lake's query is kept running, and lives on less while the stream is behind.
+        elif self._step == 4:
+            self._lake.look(self._condition.behind_since is not None)
+        if self._step >= 3 and self._windows.look(flow.behind["windows"], self._busy()):
+            flow.begin("windows")
+            self._reports.forget("windows")
+
+    def _room(self) -> bool:
+        """Whether there are processors to spare; a plan is rehearsed only for real-time mode."""
+        return self._condition.behind_since is None and self._windows.mode == "realtime"
+
+    def _busy(self) -> float | None:
+        return self._reports.busy("windows", queries.MICROBATCH_S) if self._windows.mode == "microbatch" else None
+
+    def _tell(self) -> None:
+        flow, numbers = self._flow, self._context.beat.numbers
+        for name, query in self._running().items():
+            batch = flow.committed[name].batch
+            if self._reports.look(name, query, batch) and name == "windows":
+                self._log()
+        behind = flow.behind
+        state, detail = self._condition.look(time.monotonic(), behind, flow.rate, self._step == 4, self._lake.trouble)
+        since = self._condition.behind_since
+        numbers.update(
+            self._reports.numbers,
+            late_dropped=self._reports.late_rows,
+            windows_mode=self._windows.mode,
+            rate=None if flow.rate is None else round(flow.rate, 1),
+            behind_since=None if since is None else round(time.time() - (time.monotonic() - since), 1),
+            **_lags("", slowest(behind)),
+            **_lags("windows_", behind["windows"]),
+            **_lags("whales_", behind["whales"]),
+        )
+        if state != self._context.beat.state or bool(detail) != bool(self._context.beat.detail):
+            self._context.tell(state, detail)
+        self._context.beat.detail = detail  # its numbers change every second, which is nothing to log
+
+    def _log(self) -> None:
+        if self._windows.mode == "realtime" or time.monotonic() - self._logged >= LOG_S:
+            self._logged = time.monotonic()
+            self._context.log.info("batch", **self._reports.numbers)
+
+
+def failed(context: ServiceContext, name: str, query: StreamingQuery) -> int:
+    """Say what became of a query; returns the exit code."""
+    error = query.exception()
+    context.log.error("query failed", query=name, error=str(error))
+    meaning = queries.explain(error, name)
+    if meaning:
+        return context.blocked(meaning)
+    context.tell("degraded", f"query {name} failed, starting again: {str(error).splitlines()[0][:300]}")
+    return codes.RETRY
+
+
+def quietly(stop: Callable[[], None]) -> None:
+    """Stop something in a JVM that may be gone already."""
+    with contextlib.suppress(PySparkException, Py4JError, OSError):
+        stop()
+
+
+def _works(query: StreamingQuery) -> bool:
+    return bool(query.status["isTriggerActive"] or query.lastProgress is not None)
+
+
+def _lags(prefix: str, one: Behind) -> dict[str, float | int | None]:
+    return {
+        f"{prefix}lag": one.trades,
+        f"{prefix}lag_s": None if one.seconds is None else round(one.seconds, 1),
+    }
+
+
+def _nothing() -> None:
+    """Stands in for `context.progress` where the service has nobody to tell."""

@@ -1,0 +1,100 @@
+"""The windows' query through its modes on real Spark and Kafka: one checkpoint, every count exact, nothing dropped late.
+
+The backlog is the one that a watermark over all partitions ruins: one partition is hours deep, the other is nearly up
+to date and read first. A micro-batch takes few trades here, so that there are many batches in a small backlog.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from whale_platform.bench.platform import wait_for
+from whale_platform.broker import topics
+from whale_platform.broker.producer import TradeProducer
+from whale_platform.domain import codec
+from whale_platform.domain.names import RAW_TRADES
+from whale_platform.domain.trade import Trade
+from whale_platform.settings import Settings
+from whale_platform.stream import queries, session
+from whale_platform.stream.flow import Flow
+from whale_platform.stream.modes import Mode
+from whale_platform.stream.progress import Reports
+from whale_platform_tests.kafka_server import KafkaServer as Kafka
+from whale_platform_tests.stream.test_service import expected, totals, trade
+
+pytestmark = [pytest.mark.process, pytest.mark.timeout(900)]
+HOUR = 36_000  # numbers of `trade`, a tenth of a second each
+STEP = 20
+
+
+class Switched:
+    """The query on one checkpoint, begun anew in a mode again and again, and what it is behind."""
+
+    def __init__(self, spark: SparkSession, settings: Settings) -> None:
+        place = queries.locate(settings)
+        assert place is not None
+        self._spark, self._settings = spark, settings
+        self._folders = queries.prepare(settings, place)
+        self.flow = Flow(settings, spark, sorted(place.earliest), self._folders, "run")
+        self._reports = Reports()
+
+    def drain(self, mode: Mode, wait_longer: bool = True) -> int:
+        """Run in `mode` until nothing is left, then stop; rows that came too late."""
+        self.flow.look({})
+        spread_s = self.flow.spread_s("windows") if wait_longer else 0.0
+        query = queries.start_windows(self._spark, self._settings, self._folders["windows"], "run", mode, spread_s)
+        self.flow.begin("windows")
+
+        def done() -> bool:
+            assert query.isActive, query.exception()
+            self.flow.look({"windows": mode})
+            self._reports.look("windows", query, self.flow.committed["windows"].batch)
+            return self.flow.behind["windows"].trades == 0
+
+        wait_for(f"all windows in {mode}", done, 600)
+        query.stop()
+        return self._reports.late_rows
+
+
+@pytest.fixture
+def settings(kafka: Kafka, tmp_path: Path) -> Settings:
+    topics.ensure(kafka.bootstrap, 2)
+    return Settings.model_validate(
+        {"home": tmp_path, "kafka_bootstrap": kafka.bootstrap, "stream_trigger": "5 seconds"}
+    )
+
+
+@pytest.fixture
+def spark(settings: Settings) -> Iterator[SparkSession]:
+    built = session.build(settings)
+    yield built
+    built.stop()
+
+
+def produce(bootstrap: str, deep: list[Trade], near: list[Trade]) -> None:
+    """Each to a partition of its own, as their keys would have it in a larger topic."""
+    producer = TradeProducer(bootstrap, "test")
+    for part, trades in enumerate((deep, near)):
+        for one in trades:
+            producer._producer.produce(RAW_TRADES, codec.encode(one), codec.key(one.exchange, one.symbol), part)
+    assert producer.close(60) == 0
+
+
+def test_nothing_is_lost_or_doubled_whatever_the_modes_are(
+    kafka: Kafka, spark: SparkSession, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries, "AT_ONCE", "1000")
+    switched = Switched(spark, settings)
+    made: list[Trade] = []
+    modes: tuple[Mode, ...] = ("microbatch", "realtime", "microbatch", "realtime")
+    for round_, mode in enumerate(modes):
+        first = round_ * 3 * HOUR
+        deep = [trade("A", number) for number in range(first, first + 3 * HOUR, STEP)]
+        near = [trade("B", number) for number in range(first + 3 * HOUR - 10, first + 3 * HOUR)]
+        produce(kafka.bootstrap, deep, near)
+        made += [*deep, *near]
+        late = switched.drain(mode)
+        assert totals(kafka.bootstrap) == expected(made), mode
+        assert late == 0, mode
