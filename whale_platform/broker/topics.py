@@ -13,7 +13,14 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 
-from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, RAW_TRADES, TRADE_WINDOWS, WHALE_ALERTS
+from whale_platform.domain.names import (
+    DEAD_LETTERS,
+    INGEST_GAPS,
+    RAW_TRADES,
+    STREAM_LOSSES,
+    TRADE_WINDOWS,
+    WHALE_ALERTS,
+)
 
 BrokerError = KafkaException  # the broker is away or refuses; other rooms catch it by this name
 
@@ -26,6 +33,7 @@ _CONFIG: dict[str, dict[str, str]] = {
     WHALE_ALERTS: {"retention.ms": WEEK_MS},
     DEAD_LETTERS: {"retention.ms": WEEK_MS},
     INGEST_GAPS: {"cleanup.policy": "compact"},
+    STREAM_LOSSES: {"cleanup.policy": "compact"},
 }
 # Of the bytes that all topics may take together. The ledger is compacted; its oldest lines go only beyond its share.
 SHARES = {RAW_TRADES: 0.6, TRADE_WINDOWS: 0.25, WHALE_ALERTS: 0.05, DEAD_LETTERS: 0.05, INGEST_GAPS: 0.05}
@@ -59,7 +67,9 @@ def ensure(bootstrap: str, partitions: int, replication: int = 1) -> list[str]:
     client = admin(bootstrap)
     present = client.list_topics(timeout=TIMEOUT_S).topics
     wanted = [
-        NewTopic(name, 1 if name in (DEAD_LETTERS, INGEST_GAPS) else partitions, replication, config=config)
+        NewTopic(
+            name, 1 if name in (DEAD_LETTERS, INGEST_GAPS, STREAM_LOSSES) else partitions, replication, config=config
+        )
         for name, config in _CONFIG.items()
         if name not in present
     ]

@@ -7,5 +7,6 @@ TRADE_WINDOWS = "trade_windows"
 WHALE_ALERTS = "whale_alerts"
 DEAD_LETTERS = "trade_dead_letters"
 INGEST_GAPS = "ingest_gaps"
+STREAM_LOSSES = "stream_losses"
 
 SINGLE_TRADE = "single_trade"

@@ -1,6 +1,7 @@
 """Many messages -> one `Batch`: per key only what the table would show after all of them, in order.
 
-Windows: the highest trade count, of equals the later. Whales: the first. Gaps: the later. Dead letters: their count.
+Windows: the highest trade count, of equals the later. Whales: the first. Gaps and losses: the later. Dead letters:
+their count.
 That bounds what Postgres has to do by the number of keys, however many messages wait. A message that can't be read
 becomes a reject and moves its offset like any other.
 
@@ -13,7 +14,7 @@ from collections.abc import Iterable
 from operator import itemgetter
 
 from whale_platform.broker.reader import Record
-from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, TRADE_WINDOWS, WHALE_ALERTS
+from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, STREAM_LOSSES, TRADE_WINDOWS, WHALE_ALERTS
 from whale_platform.sink import parse
 from whale_platform.stores.rows import Batch, DeadLetterRow, Origin, Reject
 
@@ -21,7 +22,7 @@ _window_head = re.compile(
     rb'(\{"v":1,"exchange":"[^"\\]*","symbol":"[^"\\]*","window_start":[0-9]{1,18}),"trade_count":([0-9]{1,18}),'
 ).match
 _count_of = itemgetter(0)
-TOPICS = (TRADE_WINDOWS, WHALE_ALERTS, INGEST_GAPS, DEAD_LETTERS)
+TOPICS = (TRADE_WINDOWS, WHALE_ALERTS, INGEST_GAPS, STREAM_LOSSES, DEAD_LETTERS)
 
 
 def fold(records: Iterable[Record], places: dict[tuple[str, int], int]) -> Batch:
@@ -69,6 +70,10 @@ def _parse(batch: Batch, record: Record, origin: Origin) -> None:
         if record.value is not None:  # a tombstone of the compacted topic says nothing about the ledger
             gap = parse.gap(value, stamp)
             batch.gaps[gap.key] = (gap, origin)
+    elif record.topic == STREAM_LOSSES:
+        if record.value is not None:
+            loss = parse.loss(value, stamp)
+            batch.losses[loss.key] = (loss, origin)
     else:
         _count(batch, parse.dead_letter(value, stamp, record.offset))
 

@@ -8,6 +8,7 @@ A batch is what has come meanwhile: a few messages when it is quiet, thousands u
 import random
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Protocol
 
 from whale_platform.broker.reader import OffsetExpired, Record
@@ -17,8 +18,8 @@ from whale_platform.sink.fold import fold
 from whale_platform.sink.places import Identity, plan
 from whale_platform.sink.watch import KafkaAway, TopicWatch, reason
 from whale_platform.stores.connection import BadDsn, SchemaMismatch, StoreAway
-from whale_platform.stores.rows import Batch
-from whale_platform.stores.sinkstore import Loss, OffsetConflict, Place
+from whale_platform.stores.rows import Batch, LossRow
+from whale_platform.stores.sinkstore import OffsetConflict, Place
 from whale_platform.supervision import codes
 from whale_platform.supervision.service import ServiceContext
 
@@ -45,7 +46,7 @@ class Store(Protocol):
     """What the sink needs of `stores.sinkstore.SinkStore`."""
 
     def places(self) -> dict[tuple[str, int], Place]: ...
-    def settle(self, places: dict[tuple[str, int], Place], losses: list[Loss]) -> None: ...
+    def settle(self, places: dict[tuple[str, int], Place], losses: list[LossRow]) -> None: ...
     def write(self, batch: Batch) -> dict[str, int]: ...
     def close(self) -> None: ...
 
@@ -109,7 +110,7 @@ class Sink:
 
     def _stream(self, store: Store, reader: Reader) -> None:
         known = self._identify()
-        todo = plan(store.places(), known, reader.bounds)
+        todo = plan(store.places(), known, reader.bounds, datetime.now(UTC))
         for note in todo.notes:
             self._context.log.warning("place", note=note)
         store.settle(todo.changed, todo.losses)

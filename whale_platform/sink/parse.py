@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from whale_platform.domain.limits import EARLIEST_US
-from whale_platform.stores.rows import DeadLetterRow, GapRow, WhaleRow, WindowRow
+from whale_platform.stores.rows import DeadLetterRow, GapRow, LossRow, WhaleRow, WindowRow
 
 VERSION = 1
 MAX_NAME = 200
@@ -147,6 +147,22 @@ def gap(value: bytes | None, stamp_ms: int) -> GapRow:
         progress_id=m.integer("progress_id") if m.maybe("progress_id") else None,
         detail=m.prose("detail"),
         updated_at=m.stamp,
+    )
+
+
+def loss(value: bytes | None, stamp_ms: int) -> LossRow:
+    """A message of `stream_losses`. Raises Unreadable."""
+    m = Message(value, stamp_ms)
+    return LossRow(
+        reader=m.name("reader"),
+        topic=m.name("topic"),
+        partition=m.integer("partition"),
+        topic_id=m.name("topic_id"),
+        first_offset=m.integer("first_offset"),
+        last_offset=m.integer("last_offset") if m.maybe("last_offset") else None,
+        cause=m.name("cause"),
+        detail=m.prose("detail"),
+        found_at=m.time("found_at"),
     )
 
 

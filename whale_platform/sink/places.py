@@ -7,9 +7,11 @@ the counts of dead letters and rejects may then count a message twice, after a b
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from whale_platform.broker.topics import TopicInfo
-from whale_platform.stores.sinkstore import Loss, Place
+from whale_platform.stores.rows import LossRow
+from whale_platform.stores.sinkstore import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,17 +28,22 @@ class Plan:
 
     places: dict[tuple[str, int], int] = field(default_factory=dict)
     changed: dict[tuple[str, int], Place] = field(default_factory=dict)
-    losses: list[Loss] = field(default_factory=list)
+    losses: list[LossRow] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
-def plan(stored: dict[tuple[str, int], Place], now: Identity, bounds: Callable[[str, int], tuple[int, int]]) -> Plan:
-    """`bounds(topic, partition)` gives (earliest offset, next offset to be written)."""
+def plan(
+    stored: dict[tuple[str, int], Place],
+    now: Identity,
+    bounds: Callable[[str, int], tuple[int, int]],
+    found_at: datetime,
+) -> Plan:
+    """`bounds(topic, partition)` gives (earliest offset, next offset to be written); `found_at`: now, aware UTC."""
     out = Plan()
     for topic, info in now.topics.items():
         for partition in range(info.partitions):
             low, high = bounds(topic, partition)
-            start = _start(out, stored.get((topic, partition)), info, partition, low, high)
+            start = _start(out, stored.get((topic, partition)), info, partition, (low, high), found_at)
             place = Place(start, info.topic_id, now.cluster_id)
             out.places[topic, partition] = start
             if place != stored.get((topic, partition)):
@@ -44,19 +51,24 @@ def plan(stored: dict[tuple[str, int], Place], now: Identity, bounds: Callable[[
     return out
 
 
-def _start(out: Plan, place: Place | None, info: TopicInfo, partition: int, low: int, high: int) -> int:
-    where = f"{info.name}[{partition}]"
+def _start(
+    out: Plan, place: Place | None, info: TopicInfo, partition: int, bounds: tuple[int, int], found_at: datetime
+) -> int:
+    where, (low, high) = f"{info.name}[{partition}]", bounds
     if place is None:
         out.notes.append(f"{where} is new here: reading from its earliest offset {low}")
         return low
-    if place.topic_id != info.topic_id:
-        out.notes.append(f"{where} was recreated (stored place was {place.next_offset}): reading from {low}")
-        return low
-    if low <= place.next_offset <= high:
+    if place.topic_id == info.topic_id and low <= place.next_offset <= high:
         return place.next_offset
-    expired = place.next_offset < low
-    first, last = (place.next_offset, low - 1) if expired else (high, place.next_offset - 1)
-    cause = "expired" if expired else "truncated"
-    out.losses.append(Loss(info.name, partition, info.topic_id, first, last, cause))
-    out.notes.append(f"{where} has lost offsets {first} to {last} ({cause}): reading from {low}")
+    if place.topic_id != info.topic_id:
+        first, last, cause = place.next_offset, None, "recreated"
+        detail = f"was recreated: what the old one had from offset {first} on is lost; reading from {low}"
+    else:
+        expired = place.next_offset < low
+        first, last = (place.next_offset, low - 1) if expired else (high, place.next_offset - 1)
+        cause = "expired" if expired else "truncated"
+        detail = f"has lost offsets {first} to {last} ({cause}): reading from {low}"
+    row = LossRow("sink", info.name, partition, place.topic_id, first, last, cause, f"{where} {detail}", found_at)
+    out.losses.append(row)
+    out.notes.append(row.detail)
     return low

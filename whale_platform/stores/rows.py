@@ -105,6 +105,28 @@ class DeadLetterRow(NamedTuple):
     last_offset: int
 
 
+class LossRow(NamedTuple):
+    """Offsets of a partition that a reader can't read any more; see the comments on table `stream_losses`.
+
+    last_offset is None where nobody knows how many they were, and first_offset - 1 where none is lost.
+    """
+
+    reader: str
+    topic: str
+    partition: int
+    topic_id: str
+    first_offset: int
+    last_offset: int | None
+    cause: str
+    detail: str
+    found_at: datetime
+
+    @property
+    def key(self) -> tuple[str, str, int, str, datetime]:
+        """The primary key."""
+        return self.reader, self.topic, self.partition, self.topic_id, self.found_at
+
+
 class Reject(NamedTuple):
     """A message that the sink could not store, and why: one of few reasons, so that rejects can be counted by it."""
 
@@ -123,5 +145,6 @@ class Batch:
     whales: dict[tuple[str, str, str, int], tuple[WhaleRow, Origin]] = field(default_factory=dict)
     gaps: dict[tuple[str, str, int], tuple[GapRow, Origin]] = field(default_factory=dict)
     dead_letters: dict[tuple[str, str, date], DeadLetterRow] = field(default_factory=dict)
+    losses: dict[tuple[str, str, int, str, datetime], tuple[LossRow, Origin]] = field(default_factory=dict)
     rejects: list[Reject] = field(default_factory=list)
     moves: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)

@@ -16,12 +16,12 @@ from typing import Any
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
-from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, TRADE_WINDOWS, WHALE_ALERTS
+from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, STREAM_LOSSES, TRADE_WINDOWS, WHALE_ALERTS
 from whale_platform.stores import upserts
 from whale_platform.stores.connection import RowRefused, connect, translated
 from whale_platform.stores.news import CHANNEL, news
 from whale_platform.stores.partitions import ensure_days
-from whale_platform.stores.rows import Batch, Origin, Reject
+from whale_platform.stores.rows import Batch, LossRow, Origin, Reject
 
 STATEMENT_TIMEOUT_S = 20.0
 
@@ -45,18 +45,6 @@ class Place:
     cluster_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Loss:
-    """Offsets first..last of a partition, which can't be read any more. cause: `expired` or `truncated`."""
-
-    topic: str
-    partition: int
-    topic_id: str
-    first_offset: int
-    last_offset: int
-    cause: str
-
-
 class SinkStore:
     """One connection. Every method raises StoreAway (then close this store and open a new one) and SchemaMismatch."""
 
@@ -76,7 +64,7 @@ class SinkStore:
             cursor.execute("SELECT topic, partition, next_offset, topic_id, cluster_id FROM sink_offsets")
             return {(row[0], row[1]): Place(*row[2:]) for row in cursor.fetchall()}
 
-    def settle(self, places: dict[tuple[str, int], Place], losses: Sequence[Loss]) -> None:
+    def settle(self, places: dict[tuple[str, int], Place], losses: Sequence[LossRow]) -> None:
         """Store changed places and what was lost, in one transaction."""
         with translated(), self._conn, self._conn.cursor() as cursor:
             for (topic, partition), place in places.items():
@@ -89,14 +77,7 @@ class SinkStore:
                     """,
                     (topic, partition, place.next_offset, place.topic_id, place.cluster_id),
                 )
-            for loss in losses:
-                cursor.execute(
-                    """
-                    INSERT INTO stream_losses (topic, partition, topic_id, first_offset, last_offset, cause)
-                    VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
-                    """,
-                    (loss.topic, loss.partition, loss.topic_id, loss.first_offset, loss.last_offset, loss.cause),
-                )
+            upserts.insert_losses(cursor, losses)
 
     def write(self, batch: Batch) -> dict[str, int]:
         """Store one batch; returns the rows inserted or changed by topic. Refused rows are added to `batch.rejects`.
@@ -118,6 +99,7 @@ class SinkStore:
                     TRADE_WINDOWS: put(cursor, batch, upserts.upsert_windows, batch.windows.values()),
                     WHALE_ALERTS: put(cursor, batch, upserts.insert_whales, batch.whales.values()),
                     INGEST_GAPS: put(cursor, batch, upserts.upsert_gaps, batch.gaps.values()),
+                    STREAM_LOSSES: put(cursor, batch, upserts.insert_losses, batch.losses.values()),
                     DEAD_LETTERS: upserts.count_dead_letters(cursor, list(batch.dead_letters.values())),
                 }
                 upserts.count_rejects(cursor, batch.rejects)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
-from whale_platform.stores.rows import DeadLetterRow, GapRow, Origin, Reject, WhaleRow, WindowRow
+from whale_platform.stores.rows import DeadLetterRow, GapRow, LossRow, Origin, Reject, WhaleRow, WindowRow
 
 PAGE = 1_000  # rows a statement: some 400 kB of SQL text
 
@@ -53,6 +53,11 @@ ON CONFLICT (exchange, symbol, first_id) DO UPDATE SET
     progress_id = excluded.progress_id, detail = excluded.detail, updated_at = excluded.updated_at
 """
 
+_LOSSES = """
+INSERT INTO stream_losses (reader, topic, partition, topic_id, first_offset, last_offset, cause, detail, found_at)
+VALUES %s ON CONFLICT (reader, topic, partition, topic_id, found_at) DO NOTHING
+"""
+
 _DEAD_LETTERS = """
 INSERT INTO dead_letter_counts AS d (exchange, kind, day, letters, first_time, last_time, last_reason, last_offset)
 VALUES %s
@@ -83,6 +88,11 @@ def insert_whales(cursor: Cursor, rows: Sequence[WhaleRow]) -> int:
 def upsert_gaps(cursor: Cursor, rows: Sequence[GapRow]) -> int:
     """Insert gaps or bring them up to date."""
     return _in_pages(cursor, _GAPS, rows)
+
+
+def insert_losses(cursor: Cursor, rows: Sequence[LossRow]) -> int:
+    """Insert losses that are not known yet."""
+    return _in_pages(cursor, _LOSSES, rows)
 
 
 def count_dead_letters(cursor: Cursor, rows: Sequence[DeadLetterRow]) -> int:

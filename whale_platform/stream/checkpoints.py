@@ -1,10 +1,12 @@
 """Checkpoints as folders with a label: which query, mode and version they belong to, and which topic of which cluster.
 
 Layout: `HOME/checkpoints/<query>/[<mode>-]v<version>/` holds Spark's own files and `whale.json`, the label. One
-that no longer fits its topic raises `Unfit` before Spark starts, with what happened and what to do; Spark itself would
-only show a stack trace, or silently read another topic's offsets. Archiving moves the folder; nothing is deleted.
+that no longer fits its topic raises `Unfit` before Spark starts, with what happened; Spark itself would only show a
+stack trace, or silently read another topic's offsets. healing.py then archives it. Archiving moves the folder; of each
+query the newest `KEPT` archives stay.
 """
 
+import itertools
 import json
 import os
 import shutil
@@ -14,16 +16,22 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from whale_platform.stream import damage
 from whale_platform.supervision.beat import write_json
 from whale_platform.supervision.lease import Lease
 
 LABEL = "whale.json"
 LAKE = "lake"
 QUERIES = ("windows", "whales", LAKE)
+KEPT = 5
 
 
 class Unfit(Exception):
-    """The checkpoint can't be used; the message says why and which command mends it."""
+    """The checkpoint can't be used; the message says why."""
+
+
+class Foreign(Unfit):
+    """The checkpoint belongs to another Kafka cluster; the message says what a person can do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,29 +66,36 @@ def folder(home: Path, query: str, mode: str, version: int) -> Path:
     return home / "checkpoints" / query / "-".join(part for part in (mode, f"v{version}") if part)
 
 
-def remedy(query: str) -> str:
-    """What to do about a checkpoint that is of no use any more."""
-    if query == LAKE:
-        return (
-            "Stop the stream, run `whale checkpoint reset lake` and start it: the lake leaves out what it has already."
-        )
-    return f"Run `whale checkpoint reset {query}`: the topic is read again from its start; rows are only ever upserted."
-
-
-def prepare(home: Path, label: Label, earliest: dict[int, int]) -> Path:
-    """The folder to hand to Spark, new or fit. `earliest`: {partition: first offset still in the topic}.
-
-    Raises Unfit where the topic or cluster is another, or offsets have expired that Spark has not read.
-    """
+def prepare(home: Path, label: Label, earliest: dict[int, int], ends: dict[int, int]) -> Path:
+    """The folder to hand to Spark, new or fit; raises Unfit as `check` does."""
     path = folder(home, label.query, label.mode, label.version)
     path.mkdir(parents=True, exist_ok=True)
     _sweep(path)
     if not (path / LABEL).exists() and not (path / "metadata").exists():
         write_json(path / LABEL, asdict(label))
-    problem = misfit(inspect(path), label, earliest)
-    if problem:
-        raise Unfit(f"{problem} {remedy(label.query)}")
+    check(home, label, earliest, ends)
     return path
+
+
+def check(home: Path, label: Label, earliest: dict[int, int], ends: dict[int, int]) -> None:
+    """Whether the checkpoint of `label`, if there is one, can be gone on with. Changes nothing.
+
+    `earliest`: {partition: first offset still in the topic}, `ends`: {partition: next offset to be written}. Raises
+    Unfit where a file is torn, the topic is another one, or the position is not in it; Foreign where the cluster is
+    another.
+    """
+    path = folder(home, label.query, label.mode, label.version)
+    if not (path / LABEL).exists() and not (path / "metadata").exists():
+        return
+    found = inspect(path)
+    if found.label is not None and found.label.cluster_id != label.cluster_id:
+        raise Foreign(
+            f"The checkpoint of query {label.query} belongs to Kafka cluster {found.label.cluster_id}, but the broker "
+            f"is cluster {label.cluster_id}: point WHALE_KAFKA_BOOTSTRAP back to the old one, or give it up: "
+            f"`whale checkpoint reset all`, then the new cluster's topic is read from its start."
+        )
+    if problem := misfit(found, label, earliest, ends) or damage.torn(path):
+        raise Unfit(problem)
 
 
 def _sweep(path: Path) -> None:
@@ -90,15 +105,10 @@ def _sweep(path: Path) -> None:
             file.unlink(missing_ok=True)  # a driver that is just being ended may still rename it
 
 
-def misfit(found: Checkpoint, label: Label, earliest: dict[int, int]) -> str | None:
-    """Why `found` can't be gone on with as `label`, in one sentence; None where it can."""
+def misfit(found: Checkpoint, label: Label, earliest: dict[int, int], ends: dict[int, int]) -> str | None:
+    """Why `found` can't be gone on with as `label` on the same cluster, in one sentence; None where it can."""
     if found.label is None:
-        return f"The checkpoint {found.path} has no readable label, so nobody can say which topic it belongs to."
-    if found.label.cluster_id != label.cluster_id:
-        return (
-            f"The checkpoint of query {label.query} belongs to Kafka cluster {found.label.cluster_id}, but the broker "
-            f"is cluster {label.cluster_id}: point WHALE_KAFKA_BOOTSTRAP back to the old one, or give it up."
-        )
+        return f"The checkpoint of query {label.query} has no readable label: nobody can say which topic it belongs to."
     if found.label.topic_id != label.topic_id:
         return (
             f"Topic {label.topic} was deleted and made again since the checkpoint of query {label.query}: its offsets "
@@ -114,6 +124,13 @@ def misfit(found: Checkpoint, label: Label, earliest: dict[int, int]) -> str | N
     gone = sorted(set(found.offsets) - set(earliest))
     if gone:
         return f"Topic {label.topic} has lost partitions {gone} that query {label.query} had read."
+    beyond = [
+        f"partition {part} ends at offset {ends[part]}, not at {place}"
+        for part, place in sorted(found.offsets.items())
+        if place > ends[part]
+    ]
+    if beyond:
+        return f"Topic {label.topic} has lost its end, which query {label.query} had read: {', '.join(beyond)}."
     return None
 
 
@@ -153,14 +170,22 @@ def archive(home: Path, query: str) -> list[Path]:
 
     The next start reads the topic anew.
     """
-    moved = []
+    return [move_aside(home, path) for path in live(home, query)]
+
+
+def move_aside(home: Path, path: Path) -> Path:
+    """Move one checkpoint to the archive, of which the oldest of the same query go; returns the new place."""
+    root, query = home / "checkpoints" / "archive", path.parent.name
+    root.mkdir(parents=True, exist_ok=True)
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    for path in live(home, query):
-        target = home / "checkpoints" / "archive" / f"{path.parent.name}-{path.name}-{stamp}"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(path, target)
-        moved.append(target)
-    return moved
+    names = (f"{query}-{path.name}-{stamp}{f'-{count}' if count else ''}" for count in itertools.count())
+    target = next(root / name for name in names if not (root / name).exists())
+    path.rename(target)
+    os.utime(target)
+    kept = sorted(root.glob(f"{query}-*"), key=lambda folder: folder.stat().st_mtime_ns)
+    for old in kept[:-KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
+    return target
 
 
 def set_aside(home: Path, query: str) -> list[Path]:
@@ -212,6 +237,18 @@ def batch_ends(path: Path, batch: int) -> dict[int, int]:
     """
     last: dict[str, Any] = json.loads((path / "offsets" / str(batch)).read_text().splitlines()[-1])
     return {int(part): place for places in last.values() for part, place in places.items()}
+
+
+def position(path: Path) -> dict[int, int]:
+    """{partition: next offset} that the query had surely read, by the newest file that can be read; {} by none.
+
+    Of what came after its last commit nobody can say whether it was read.
+    """
+    done = _newest(path / "commits")
+    for batch in range(done, max(-1, done - 100), -1) if done is not None else ():
+        with suppress(OSError, ValueError, LookupError, AttributeError):
+            return batch_ends(path, batch)
+    return {}
 
 
 def _offsets(path: Path) -> dict[int, int]:

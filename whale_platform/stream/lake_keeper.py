@@ -1,8 +1,8 @@
 """Keeps the lake's query running beside the real-time queries, which do not depend on it.
 
 It begins once they are ready, so a start is no slower for it. When it fails (a full disk, a damaged log) the service
-says so as `degraded` and starts it again, later after each failure; Kafka keeps the trades meanwhile. A checkpoint that
-is of no use is put aside: the table itself knows what it has, so reading the topic anew doubles nothing.
+says so as `degraded` and starts it again, later after each failure; Kafka keeps the trades meanwhile. A checkpoint of
+no use is made anew (healing.py): the table itself knows what it has, so reading the topic anew doubles nothing.
 """
 
 import re
@@ -13,13 +13,16 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
+from whale_platform.broker.topics import BrokerError
 from whale_platform.domain.names import RAW_TRADES
-from whale_platform.lake import table
+from whale_platform.lake import commits, table
 from whale_platform.lake.errors import LakeError
 from whale_platform.stream import checkpoints, queries
-from whale_platform.stream.checkpoints import LAKE, Label, Unfit
+from whale_platform.stream.checkpoints import LAKE, Foreign, Label
+from whale_platform.stream.healing import Healer
 from whale_platform.stream.lake import LakeWriter
 from whale_platform.stream.modes import Mode
+from whale_platform.stream.session import trace
 from whale_platform.supervision.backoff import Backoff, Run
 from whale_platform.supervision.service import ServiceContext
 from whale_platform.version import code_version
@@ -31,11 +34,17 @@ RETRIES = Backoff(first_s=2.0, cap_s=60.0, healthy_after_s=60.0)
 
 
 class LakeKeeper:
-    """Call `look` again and again; `trouble` is what is wrong now, or empty."""
+    """Call `look` again and again; `trouble` is what is wrong now, or empty.
 
-    def __init__(self, context: ServiceContext, session: SparkSession, place: queries.Place, run_id: str) -> None:
+    `outdated`: the topic is another one now, which the whole service has to begin with anew.
+    """
+
+    def __init__(
+        self, context: ServiceContext, session: SparkSession, place: queries.Place, run_id: str, healer: Healer
+    ) -> None:
         settings = context.settings
-        self._context, self._session, self._place = context, session, place
+        self._context, self._session, self._place, self._healer = context, session, place, healer
+        self._label = Label(LAKE, MODE, VERSION, place.cluster_id, RAW_TRADES, place.topic_id)
         self._folder = checkpoints.folder(settings.home, LAKE, MODE, VERSION)
         self._writer = LakeWriter(
             settings.trades_lake,
@@ -49,6 +58,7 @@ class LakeKeeper:
         self._runs: list[Run] = []
         self._slow = False
         self.trouble = ""
+        self.outdated = False
 
     def look(self, behind: bool = False) -> None:
         """Start the query where it is due; see whether it runs. While the stream is `behind` its trigger is longer."""
@@ -62,7 +72,7 @@ class LakeKeeper:
             if not self._runs or now >= self._runs[-1].ended + RETRIES.delay(self._runs):
                 self._start(now)
         elif not self._query.isActive:
-            self._failed(now, str(self._query.exception()))
+            self._failed(now, str(self._query.exception()), trace(self._query))
         elif self._writer.numbers:
             self.trouble = ""
             self._context.beat.numbers.update(self._writer.numbers)
@@ -78,19 +88,22 @@ class LakeKeeper:
         try:
             table.create(self._writer.root)
             self._query = self._begin()
-        except (LakeError, Unfit, PySparkException, OSError) as error:
+        except (LakeError, BrokerError, PySparkException, OSError) as error:
             self._failed(now, str(error))
+        except Foreign as foreign:  # the other queries' are not: this one was left behind by a change of the cluster
+            self._healer.begin_anew(self._label, self._place, str(foreign))
 
     def _begin(self) -> StreamingQuery:
-        settings, place = self._context.settings, self._place
-        label = Label(LAKE, MODE, VERSION, place.cluster_id, RAW_TRADES, place.topic_id)
-        try:
-            checkpoints.prepare(settings.home, label, place.earliest)
-            if lacking := self._lacking():
-                raise Unfit(lacking)
-        except Unfit as unfit:
-            self._put_aside(str(unfit))
-            checkpoints.prepare(settings.home, label, place.earliest)
+        settings, place = self._context.settings, self._healer.locate()
+        if place is None or place.topic_id != self._place.topic_id:
+            self.outdated = True
+            raise LakeError(f"topic {RAW_TRADES} is not the one that the stream began with")
+        self._place = place
+        self._healer.prepare([self._label], place)
+        if lacking := self._lacking():
+            self._healer.begin_anew(self._label, place, lacking, self._has())
+            self._healer.prepare([self._label], place)
+        self._go_back()
         kafka = queries.source(self._session, settings, LAKE, MODE)
         return (
             kafka.load()
@@ -112,25 +125,40 @@ class LakeKeeper:
             ends = sorted(self._writer.ends(done).items())
         except (OSError, ValueError, IndexError):  # as after a loss of power
             return f"the offsets of batch {done}, the last that was done, can't be read"
-        opened = table.opened(self._writer.root)
+        has = self._has()
         for part, end in ends:
-            if (has := table.position(opened, self._place.topic_id, part)) < end:
-                return f"the lake lacks offsets {has} to {end - 1} of partition {part}, which the checkpoint has done"
+            if has.get(part, 0) < end:
+                return (
+                    f"the lake lacks offsets {has.get(part, 0)} to {end - 1} of partition {part}, "
+                    "which the checkpoint has done"
+                )
         return ""
 
-    def _failed(self, now: float, error: str) -> None:
+    def _has(self) -> dict[int, int]:
+        """{partition: next offset} as the table itself says, of this topic."""
+        opened = table.opened(self._writer.root)
+        return {part: table.position(opened, self._place.topic_id, part) for part in self._place.earliest}
+
+    def _go_back(self) -> None:
+        """Where the broker has lost the end of its log, let the table's position be that end.
+
+        The offsets beyond are used again, for trades that the lake may not have. Those that it has come twice, until
+        compaction leaves one of each.
+        """
+        ends = self._place.ends
+        lost = {part: has for part, has in self._has().items() if has > ends[part]}
+        if lost:
+            back = {part: ends[part] for part in lost}
+            self._context.log.error("the topic has lost its end, which the lake has", had=lost, ends=back)
+            about = {"topic_lost_its_end": {str(part): has for part, has in lost.items()}}
+            commits.append(self._writer.root, [], self._place.topic_id, back, {**self._writer.about, **about})
+
+    def _failed(self, now: float, error: str, java: str = "") -> None:
         self._query = None
         self._runs = [*self._runs[-20:], Run(self._started, now, None)]
         self.trouble = f"the lake's query failed, trying again: {_told(error)}"
         self._context.log.error("lake query failed", error=error)
-        if (meaning := queries.explain(error, LAKE)) is not None:
-            self._put_aside(meaning)
-
-    def _put_aside(self, reason: str) -> None:
-        kept = checkpoints.archive(self._context.settings.home, LAKE)
-        self._context.log.error(
-            "the lake's query reads the topic anew", reason=reason, kept=[str(path) for path in kept]
-        )
+        self._healer.failed(self._label, java or error)
 
 
 def _told(error: str) -> str:

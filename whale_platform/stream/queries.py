@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
-from typing import Any
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -21,7 +20,7 @@ from whale_platform.broker import topics
 from whale_platform.broker.reader import TopicReader
 from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS
 from whale_platform.settings import Settings
-from whale_platform.stream import checkpoints, transforms
+from whale_platform.stream import transforms
 from whale_platform.stream.checkpoints import Label
 from whale_platform.stream.modes import Mode
 from whale_platform.stream.thresholds import ThresholdFile
@@ -34,11 +33,12 @@ MOST_SPREAD_S = 7 * 24 * 3600  # what the topic keeps
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What identifies the source topic, and what is still in it."""
+    """What identifies the source topic, and what is in it: {partition: first offset}, {partition: next to come}."""
 
     cluster_id: str
     topic_id: str
     earliest: dict[int, int]
+    ends: dict[int, int]
 
 
 def locate(settings: Settings) -> Place | None:
@@ -48,21 +48,18 @@ def locate(settings: Settings) -> Place | None:
         return None
     reader = TopicReader(settings.bootstrap, "stream-locate")
     try:
-        earliest = {part: reader.bounds(RAW_TRADES, part)[0] for part in reader.partitions(RAW_TRADES)}
+        bounds = {part: reader.bounds(RAW_TRADES, part) for part in reader.partitions(RAW_TRADES)}
     finally:
         reader.close()
-    return Place(topics.cluster_id(settings.bootstrap), found[RAW_TRADES].topic_id, earliest)
+    earliest, ends = ({part: both[side] for part, both in bounds.items()} for side in (0, 1))
+    return Place(topics.cluster_id(settings.bootstrap), found[RAW_TRADES].topic_id, earliest, ends)
 
 
-def prepare(settings: Settings, place: Place) -> dict[str, Path]:
-    """{query: its checkpoint's folder}. Raises Unfit, before anything runs, where a checkpoint does not fit."""
+def labels(settings: Settings, place: Place) -> dict[str, Label]:
+    """What the checkpoint of each query has to belong to; the windows' one is the same in both modes."""
     modes = {"windows": "", "whales": whales_mode(settings)}
     return {
-        query: checkpoints.prepare(
-            settings.home,
-            Label(query, modes[query], version, place.cluster_id, RAW_TRADES, place.topic_id),
-            place.earliest,
-        )
+        query: Label(query, modes[query], version, place.cluster_id, RAW_TRADES, place.topic_id)
         for query, version in VERSIONS.items()
     }
 
@@ -132,29 +129,6 @@ def thresholds(session: SparkSession, file: ThresholdFile) -> Column:
     """The map of thresholds as a scalar subquery: read again at each batch."""
     table = session.read.text(str(file.path.absolute()), wholetext=True)
     return table.select(F.from_json("value", f"map<string,{transforms.DECIMAL}>")).scalar()
-
-
-def explain(error: Any, query: str) -> str | None:
-    """What a failed query's error means for a person, where starting it again can't help; else None."""
-    text = str(error)
-    for sign, meaning in _HOPELESS.items():
-        if sign in text:
-            return f"query {query} stopped: {meaning}. {checkpoints.remedy(query)}"
-    return None
-
-
-_HOPELESS = {
-    "STATE_STORE": "its state can't be read with this code or is damaged",
-    "STDS_": "its state can't be read with this code or is damaged",
-    "STREAMING_STATEFUL_OPERATOR": "its state was written by another form of the query",
-    "Incomplete log file": "a checkpoint file is torn",
-    "MalformedJsonException": "a checkpoint file is torn",
-    "Failed to parse": "a checkpoint file is torn",
-    "data may have been lost": "trades it had not read are gone from the topic",
-    "KAFKA_DATA_LOSS": "trades it had not read are gone from the topic",
-    "offset was changed from": "the topic has fewer trades than the checkpoint says were read",
-    "UNSUPPORTED_LOG_VERSION": "its checkpoint was written by another Spark",
-}
 
 
 def source(session: SparkSession, settings: Settings, query: str, mode: Mode) -> DataStreamReader:

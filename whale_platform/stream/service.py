@@ -1,8 +1,9 @@
 """The stream service: one Spark driver, its queries, and a plain word for each way they can fail.
 
-It waits for broker and topics, refuses checkpoints that don't fit (exit BLOCKED, with the command that mends it) and
-ends on a failed query: the supervisor starts it again and Spark resumes from its last checkpoint, so the sink sees
-updates again, never gaps. The lake's query fails alone (lake_keeper.py). What runs when is in watch.py.
+It waits for broker and topics and ends on a failed query: the supervisor starts it again and Spark resumes from its
+last checkpoint, so the sink sees updates again, never gaps. A checkpoint of no use is made anew (healing.py); one of
+another Kafka cluster alone waits for a person (exit BLOCKED). The lake's query fails alone (lake_keeper.py). What runs
+when is in watch.py.
 """
 
 import threading
@@ -12,13 +13,14 @@ from pyspark.sql.streaming import StreamingQuery
 
 from whale_platform.broker.topics import BrokerError
 from whale_platform.stream import queries, session
-from whale_platform.stream.checkpoints import Unfit
+from whale_platform.stream.checkpoints import Foreign
 from whale_platform.stream.flow import Flow
+from whale_platform.stream.healing import Healer, to_ledger
 from whale_platform.stream.lake_keeper import LakeKeeper
 from whale_platform.stream.modes import Mode
 from whale_platform.stream.rehearsal import rehearse
 from whale_platform.stream.thresholds import EVERY_S, ThresholdFile
-from whale_platform.stream.watch import Watch, quietly
+from whale_platform.stream.watch import Healing, Watch, quietly
 from whale_platform.stream.windows import WindowsQuery
 from whale_platform.supervision import codes
 from whale_platform.supervision.service import ServiceContext
@@ -39,14 +41,15 @@ def main(context: ServiceContext) -> int:
         place = _wait_for_topics(context)
         if place is None:
             return codes.CLEAN
-        parts = sorted(place.earliest)
-        shortage = session.slots_missing(spark, len(parts), SHUFFLE_PARTITIONS)
-        if shortage:
-            return context.blocked(shortage)
+        spark = session.with_slots(context, spark, len(place.earliest), SHUFFLE_PARTITIONS)
+        if context.stop.is_set():
+            return codes.CLEAN
         file = ThresholdFile(settings, context.log)
         file.refresh()
-        folders = queries.prepare(settings, place)
-        flow = Flow(settings, spark, parts, folders, run_id)
+        healer = Healer(settings, context.log, partial(queries.locate, settings), to_ledger)
+        labels = queries.labels(settings, place)
+        folders = healer.prepare(labels.values(), place)
+        flow = Flow(settings, spark, sorted(place.earliest), folders, run_id)
         threading.Thread(target=_refresh, args=(context, file), name="thresholds", daemon=True).start()
 
         def start_windows(mode: Mode) -> StreamingQuery:
@@ -58,12 +61,13 @@ def main(context: ServiceContext) -> int:
             flow,
             queries.start_whales(spark, settings, folders["whales"], file, run_id),
             WindowsQuery(start_windows, settings.stream_mode, context.log),
-            LakeKeeper(context, spark, place, run_id),
+            LakeKeeper(context, spark, place, run_id, healer),
             partial(rehearse, queries.rehearsals(spark, settings, file, run_id), context.stop),
+            Healing(healer, labels),
         )
         return watch.run()
-    except Unfit as unfit:
-        return context.blocked(str(unfit))
+    except Foreign as foreign:
+        return context.blocked(str(foreign))
     except BrokerError as error:
         context.tell("degraded", f"the Kafka broker went away, starting again: {error}")
         return codes.RETRY

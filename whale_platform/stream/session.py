@@ -6,16 +6,21 @@ unsupported pairing with this Spark (see embedded/jars), held by the tests of th
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
+from pyspark.sql.streaming import StreamingQuery
 
 from whale_platform.embedded import jars, java, shuffle_bind
 from whale_platform.settings import Settings
+from whale_platform.supervision.service import ServiceContext
 
+_LOCAL = re.compile(r"local(\[(\*|\d+)(,\s*\d+)?\])?")
+SLOTS_EVERY_S = 1.0
 ENDS_WITHIN_S = 10.0  # its sockets close before it is gone
 JVM_OPTIONS = (
     "-XX:+UseParallelGC",
@@ -29,10 +34,11 @@ JVM_OPTIONS = (
 )
 
 
-def build(settings: Settings, shuffle_partitions: int = 1) -> SparkSession:
+def build(settings: Settings, shuffle_partitions: int = 1, master: str | None = None) -> SparkSession:
     """Start the driver's JVM. Takes some seconds; deletes what an earlier one left, so hold the stream's lease.
 
-    Raises PySparkRuntimeError where Java does not start, EmbeddedError where jars are missing or not the pinned ones.
+    `master`: another one than the settings name. Raises PySparkRuntimeError where Java does not start, EmbeddedError
+    where jars are missing or not the pinned ones.
     """
     os.environ.update(java.java_environment(settings.tools))
     paths = jars.spark_jars(settings.tools)
@@ -75,7 +81,7 @@ def build(settings: Settings, shuffle_partitions: int = 1) -> SparkSession:
         "spark.sql.streaming.noDataMicroBatches.enabled": "false",
         "spark.sql.streaming.numRecentProgressUpdates": "5",
     }
-    builder = SparkSession.builder.master(settings.spark_master)
+    builder = SparkSession.builder.master(master or settings.spark_master)
     for name, value in conf.items():
         builder = builder.config(name, value)
     session: SparkSession = builder.getOrCreate()
@@ -103,13 +109,30 @@ def ended_with() -> int | None:
     return code
 
 
-def slots_missing(session: SparkSession, topic_partitions: int, shuffle_partitions: int) -> str | None:
-    """Why real-time mode would hang here, or None: its tasks hold their slots for good; the lake's query needs one."""
+def with_slots(
+    context: ServiceContext, session: SparkSession, topic_partitions: int, shuffle_partitions: int
+) -> SparkSession:
+    """The session, or a new one in its place, once it has a task slot for whatever holds one for good.
+
+    Real-time mode hangs with fewer: each query holds one for a partition, one of them its reducers', and the lake's
+    query needs one. On this machine (`local[…]`) they are threads, and as many are made as needed; on a cluster the
+    executors are waited for, until `context.stop`.
+    """
     needed = 2 * topic_partitions + shuffle_partitions + 1
-    slots = session.sparkContext.defaultParallelism
-    if slots >= needed:
-        return None
-    return (
-        f"the raw topic has {topic_partitions} partitions, so the queries need {needed} task slots, but Spark has "
-        f"{slots}: set WHALE_SPARK_MASTER=local[{needed}] or give the cluster more cores"
-    )
+    master = context.settings.spark_master
+    while (slots := session.sparkContext.defaultParallelism) < needed and not context.stop.is_set():
+        if _LOCAL.fullmatch(master):
+            context.log.warning("more task slots than WHALE_SPARK_MASTER says", master=master, slots=needed)
+            session.stop()
+            return build(context.settings, shuffle_partitions, f"local[{needed}]")
+        context.tell("starting", f"waiting for {needed} task slots, {slots} are there: give {master} more cores")
+        context.stop.wait(SLOTS_EVERY_S)
+    return session
+
+
+def trace(query: StreamingQuery) -> str:
+    """The whole Java trace, causes included, of what ended a query; empty where nothing did."""
+    found, context = query._jsq.exception(), SparkContext._active_spark_context
+    if context is None or context._jvm is None or not found.isDefined():
+        return ""
+    return str(context._jvm.org.apache.spark.util.Utils.exceptionString(found.get()))

@@ -7,15 +7,18 @@ while the JVM answers, and says so by `context.progress`, so a driver that hangs
 import contextlib
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql.streaming import StreamingQuery
 
-from whale_platform.stream import queries
+from whale_platform.stream import queries, session
+from whale_platform.stream.checkpoints import Label
 from whale_platform.stream.condition import Condition
 from whale_platform.stream.flow import Flow
+from whale_platform.stream.healing import Healer
 from whale_platform.stream.lag import Behind, slowest
 from whale_platform.stream.lake_keeper import LakeKeeper
 from whale_platform.stream.modes import Mode
@@ -26,6 +29,15 @@ from whale_platform.supervision.service import ServiceContext
 
 LOOK_S = 1.0
 LOG_S = 60.0  # between reports of micro-batches
+QUERY_START_S = 300.0  # to start or end a query, where the machine is slow
+
+
+@dataclass(frozen=True, slots=True)
+class Healing:
+    """Who judges a query that has ended, and {query: what its checkpoint belongs to}."""
+
+    healer: Healer
+    labels: dict[str, Label]
 
 
 class Watch:
@@ -39,9 +51,10 @@ class Watch:
         windows: WindowsQuery,
         lake: LakeKeeper,
         rehearse: Callable[[Callable[[], bool]], Any],
+        healing: Healing,
     ) -> None:
         self._context, self._flow, self._whales, self._windows = context, flow, whales, windows
-        self._lake, self._rehearse = lake, rehearse
+        self._lake, self._rehearse, self._healing = lake, rehearse, healing
         self._whales_mode: Mode = queries.whales_mode(context.settings)
         self._condition, self._reports = Condition(), Reports()
         self._step, self._logged = 1, 0.0
@@ -50,11 +63,14 @@ class Watch:
         """Until `context.stop` or a query fails; returns the exit code."""
         while not self._context.stop.is_set():
             for name, query in self._running().items():
-                if not query.isActive:
-                    return failed(self._context, name, query)
+                if not query.isActive and self._may_start_again(name, query):
+                    return codes.RETRY
+            if self._lake.outdated:
+                return codes.RETRY
             self._flow.look(self._modes())
-            getattr(self._context, "progress", _nothing)()
+            self._context.progress(next_within_s=QUERY_START_S)  # the JVM has answered
             self._advance()
+            self._context.progress()
             self._tell()
             self._context.stop.wait(LOOK_S)
         self._context.tell("stopping")
@@ -91,7 +107,11 @@ class Watch:
         # 4. The lake's query is kept running, and lives on less while the stream is behind.
         elif self._step == 4:
             self._lake.look(self._condition.behind_since is not None)
-        if self._step >= 3 and self._windows.look(flow.behind["windows"], self._busy()):
+        if (
+            self._step >= 3
+            and not self._healing.healer.trouble
+            and self._windows.look(flow.behind["windows"], self._busy())
+        ):
             flow.begin("windows")
             self._reports.forget("windows")
 
@@ -109,7 +129,10 @@ class Watch:
             if self._reports.look(name, query, batch) and name == "windows":
                 self._log()
         behind = flow.behind
-        state, detail = self._condition.look(time.monotonic(), behind, flow.rate, self._step == 4, self._lake.trouble)
+        healer = self._healing.healer
+        trouble = "; ".join(filter(None, (healer.trouble, self._lake.trouble)))
+        state, detail = self._condition.look(time.monotonic(), behind, flow.rate, self._step == 4, trouble)
+        detail = detail or healer.note
         since = self._condition.behind_since
         numbers.update(
             self._reports.numbers,
@@ -125,21 +148,21 @@ class Watch:
             self._context.tell(state, detail)
         self._context.beat.detail = detail  # its numbers change every second, which is nothing to log
 
+    def _may_start_again(self, name: str, query: StreamingQuery) -> bool:
+        """Say what became of a query; False while it is left as it is and the others run on."""
+        healer, labels = self._healing.healer, self._healing.labels
+        error = str(query.exception())
+        if not healer.trouble:
+            self._context.log.error("query failed", query=name, error=error)
+        if not healer.failed(labels[name], session.trace(query)):
+            return False
+        self._context.tell("degraded", f"query {name} failed, starting again: {error.splitlines()[0][:300]}")
+        return True
+
     def _log(self) -> None:
         if self._windows.mode == "realtime" or time.monotonic() - self._logged >= LOG_S:
             self._logged = time.monotonic()
             self._context.log.info("batch", **self._reports.numbers)
-
-
-def failed(context: ServiceContext, name: str, query: StreamingQuery) -> int:
-    """Say what became of a query; returns the exit code."""
-    error = query.exception()
-    context.log.error("query failed", query=name, error=str(error))
-    meaning = queries.explain(error, name)
-    if meaning:
-        return context.blocked(meaning)
-    context.tell("degraded", f"query {name} failed, starting again: {str(error).splitlines()[0][:300]}")
-    return codes.RETRY
 
 
 def quietly(stop: Callable[[], None]) -> None:
@@ -157,7 +180,3 @@ def _lags(prefix: str, one: Behind) -> dict[str, float | int | None]:
         f"{prefix}lag": one.trades,
         f"{prefix}lag_s": None if one.seconds is None else round(one.seconds, 1),
     }
-
-
-def _nothing() -> None:
-    """Stands in for `context.progress` where the service has nobody to tell."""

@@ -6,8 +6,8 @@ from whale_platform.broker.reader import Record
 from whale_platform.broker.topics import TopicInfo
 from whale_platform.domain.names import TRADE_WINDOWS
 from whale_platform.sink.places import Identity
-from whale_platform.stores.rows import Batch
-from whale_platform.stores.sinkstore import Loss, OffsetConflict, Place
+from whale_platform.stores.rows import Batch, LossRow
+from whale_platform.stores.sinkstore import OffsetConflict, Place
 
 IDENTITY = Identity("cluster", {TRADE_WINDOWS: TopicInfo(TRADE_WINDOWS, "topic-1", 1)})
 
@@ -70,7 +70,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self.stored: dict[tuple[str, int], Place] = {}
-        self.losses: list[Loss] = []
+        self.losses: list[LossRow] = []
         self.counts: dict[str, int] = {}
         self.rejects = 0
         self.opened = self.closed = 0
@@ -88,7 +88,7 @@ class MemoryStore:
     def places(self) -> dict[tuple[str, int], Place]:
         return dict(self.stored)
 
-    def settle(self, places: dict[tuple[str, int], Place], losses: list[Loss]) -> None:
+    def settle(self, places: dict[tuple[str, int], Place], losses: list[LossRow]) -> None:
         self.stored.update(places)
         self.losses.extend(losses)
 

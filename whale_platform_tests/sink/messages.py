@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from whale_platform.broker.reader import Record
-from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, TRADE_WINDOWS, WHALE_ALERTS
+from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, STREAM_LOSSES, TRADE_WINDOWS, WHALE_ALERTS
 
 START_US = 1_723_118_400_000_000  # 2024-08-08 12:00 UTC
 STAMP_MS = 1_784_000_000_000
@@ -61,6 +61,18 @@ MESSAGES: dict[str, dict[str, Any]] = {
         "filled": 0,
         "progress_id": None,
         "detail": "",
+    },
+    STREAM_LOSSES: {
+        "v": 1,
+        "reader": "windows",
+        "topic": "raw_crypto_trades",
+        "partition": 1,
+        "topic_id": "topic-1",
+        "first_offset": 7,
+        "last_offset": 9,
+        "cause": "expired",
+        "detail": "partition 1: offsets 7 to 9 are lost (expired)",
+        "found_at": START_US,
     },
     DEAD_LETTERS: {
         "v": 1,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from whale_platform.broker.producer import TradeProducer
 from whale_platform.broker.reader import TopicReader
-from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, TRADE_WINDOWS, WHALE_ALERTS
+from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, STREAM_LOSSES, TRADE_WINDOWS, WHALE_ALERTS
 from whale_platform.sink.fold import TOPICS
 from whale_platform.supervision import beat as beats
 from whale_platform_tests.postgres_server import query
@@ -105,6 +105,7 @@ class Story:
         self._random = random.Random(seed)
         self._sizes: Counter[tuple[str, int]] = Counter()
         self._whales: set[int] = set()
+        self._lost: set[int] = set()
         self._gaps: dict[int, str] = {}
         self._letters: Counter[str] = Counter()
         self._bad = 0
@@ -131,6 +132,9 @@ class Story:
         if chance < 0.96:
             self._gaps[number] = state = self._random.choice(["open", "repaired", "unrepaired"])
             return INGEST_GAPS, b"g", message(INGEST_GAPS, first_id=number, last_id=number + 5, state=state)
+        if chance < 0.97:
+            self._lost.add(number)
+            return STREAM_LOSSES, b"l", message(STREAM_LOSSES, first_offset=number, found_at=START_US + number)
         if chance < 0.99:
             kind = self._random.choice(["unparseable", "quarantined"])
             self._letters[kind] += 1
@@ -161,6 +165,7 @@ class Story:
         assert all((total, volume, average) == (2 * count, count, 2) for _, _, count, total, volume, average in windows)
         assert {row[0] for row in query(dsn, "SELECT trade_id FROM whale_alerts")} == self._whales
         assert dict(query(dsn, "SELECT first_id, state FROM ingest_gaps")) == self._gaps
+        assert {row[0] for row in query(dsn, "SELECT first_offset FROM stream_losses")} == self._lost
         assert dict(query(dsn, "SELECT kind, letters FROM dead_letter_counts")) == self._letters
 
 

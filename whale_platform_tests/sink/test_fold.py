@@ -3,7 +3,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, TRADE_WINDOWS, WHALE_ALERTS
+from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, STREAM_LOSSES, TRADE_WINDOWS, WHALE_ALERTS
 from whale_platform.sink.fold import fold
 from whale_platform_tests.sink.messages import START_US, growing, message, record
 
@@ -12,6 +12,7 @@ PLACES = {
     (TRADE_WINDOWS, 1): 0,
     (WHALE_ALERTS, 0): 0,
     (INGEST_GAPS, 0): 0,
+    (STREAM_LOSSES, 0): 0,
     (DEAD_LETTERS, 0): 0,
 }
 
@@ -39,10 +40,16 @@ def test_the_first_whale_and_the_later_gap() -> None:
 
 
 def test_a_tombstone_only_moves_the_offset() -> None:
-    batch = fold([replace(record(INGEST_GAPS, 3), value=None)], PLACES)
+    batch = fold([replace(record(topic, 3), value=None) for topic in (INGEST_GAPS, STREAM_LOSSES)], PLACES)
     assert not batch.gaps
+    assert not batch.losses
     assert not batch.rejects
-    assert batch.moves == {(INGEST_GAPS, 0): (0, 4)}
+    assert batch.moves == {(INGEST_GAPS, 0): (0, 4), (STREAM_LOSSES, 0): (0, 4)}
+
+
+def test_a_loss_that_is_told_again_is_one() -> None:
+    batch = fold([record(STREAM_LOSSES, 0), record(STREAM_LOSSES, 1)], PLACES)
+    assert [(row.reader, row.first_offset) for row, _ in batch.losses.values()] == [("windows", 7)]
 
 
 def test_dead_letters_are_counted_by_exchange_kind_and_day() -> None:

@@ -14,7 +14,7 @@ from whale_platform.sink.places import Identity
 from whale_platform.sink.watch import KafkaAway
 from whale_platform.stores.connection import BadDsn, SchemaMismatch, StoreAway
 from whale_platform.stores.rows import Batch
-from whale_platform.stores.sinkstore import Loss, OffsetConflict, Place
+from whale_platform.stores.sinkstore import OffsetConflict, Place
 from whale_platform.supervision import codes
 from whale_platform.supervision.beat import Beat
 from whale_platform.supervision.service import ServiceContext
@@ -140,7 +140,7 @@ def test_expired_offsets_are_recorded_and_skipped(context: ServiceContext) -> No
     store, log = MemoryStore(), Log(RECORDS, low=4)
     store.stored = {PART: Place(1, "topic-1", "cluster")}
     run(context, log, store)
-    assert store.losses == [Loss(TRADE_WINDOWS, 0, "topic-1", 1, 3, "expired")]
+    assert [loss[:7] for loss in store.losses] == [("sink", TRADE_WINDOWS, 0, "topic-1", 1, 3, "expired")]
     assert (store.counts, store.stored[PART].next_offset) == (WHOLE, 10)
 
 

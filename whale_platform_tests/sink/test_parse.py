@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, TRADE_WINDOWS, WHALE_ALERTS
+from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, STREAM_LOSSES, TRADE_WINDOWS, WHALE_ALERTS
 from whale_platform.sink import parse
 from whale_platform.sink.parse import Unreadable
 from whale_platform_tests.sink.messages import MESSAGES, STAMP_MS, START_US, message
@@ -17,6 +17,7 @@ PARSERS: dict[str, Callable[[bytes | None], object]] = {
     TRADE_WINDOWS: lambda value: parse.window(value, STAMP_MS),
     WHALE_ALERTS: lambda value: parse.whale(value, STAMP_MS),
     INGEST_GAPS: lambda value: parse.gap(value, STAMP_MS),
+    STREAM_LOSSES: lambda value: parse.loss(value, STAMP_MS),
     DEAD_LETTERS: lambda value: parse.dead_letter(value, STAMP_MS, 7),
 }
 
@@ -27,6 +28,12 @@ def test_a_window() -> None:
     assert row.last_event_time == NOON.replace(second=30)
     assert (row.open, row.high, row.buy_volume, row.notional) == ("61837.63", "61840", "2.25", "200999.123456789")
     assert row.updated_at == datetime.fromtimestamp(STAMP_MS / 1000, UTC)
+
+
+def test_a_loss_of_a_known_and_of_an_unknown_size() -> None:
+    loss = parse.loss(message(STREAM_LOSSES), STAMP_MS)
+    assert (loss.key, loss.last_offset) == (("windows", "raw_crypto_trades", 1, "topic-1", NOON), 9)
+    assert parse.loss(message(STREAM_LOSSES, last_offset=None), STAMP_MS).last_offset is None
 
 
 def test_a_whale_a_gap_and_a_dead_letter() -> None:

@@ -1,7 +1,7 @@
 import json
 import select
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import psycopg2
 import pytest
@@ -9,8 +9,8 @@ import pytest
 from whale_platform.domain.names import TRADE_WINDOWS, WHALE_ALERTS
 from whale_platform.stores.connection import SchemaMismatch, StoreAway
 from whale_platform.stores.news import CHANNEL
-from whale_platform.stores.rows import Origin, WindowRow
-from whale_platform.stores.sinkstore import Loss, OffsetConflict, Place, SinkStore
+from whale_platform.stores.rows import LossRow, Origin, WindowRow
+from whale_platform.stores.sinkstore import OffsetConflict, Place, SinkStore
 from whale_platform_tests.postgres_server import query
 from whale_platform_tests.stores.samples import START, WHALE, WINDOW, batch_of
 
@@ -94,7 +94,7 @@ def test_one_notification_a_batch_and_none_for_a_replay(store: SinkStore, databa
 
 
 def test_losses_are_kept_once(store: SinkStore, database: str) -> None:
-    loss = Loss(TRADE_WINDOWS, 0, "topic-1", 5, 9, "expired")
+    loss = LossRow("sink", TRADE_WINDOWS, 0, "topic-1", 5, 9, "expired", "expired", datetime(2026, 11, 28, tzinfo=UTC))
     moved = {PART: Place(10, "topic-1", "cluster-1")}
     store.settle(moved, [loss])
     store.settle(moved, [loss])

@@ -9,13 +9,18 @@ from pathlib import Path
 import pytest
 
 from whale_platform.stream import checkpoints
-from whale_platform.stream.checkpoints import Label, Unfit
+from whale_platform.stream.checkpoints import Foreign, Label, Unfit
 
 LABEL = Label("windows", "realtime", 1, "cluster-a", "raw_crypto_trades", "topic-1")
 
 
+def prepare(home: Path, label: Label, earliest: dict[int, int], end: int = 500) -> Path:
+    return checkpoints.prepare(home, label, earliest, dict.fromkeys(earliest, end))
+
+
 def read_until(path: Path, offsets: dict[int, int]) -> None:
     """Write what Spark writes after a batch."""
+    (path / "metadata").write_text('{"id":"1"}')
     for name, lines in (
         ("offsets", ["v1", "{}", json.dumps({"raw_crypto_trades": offsets})]),
         ("commits", ["v1", "{}"]),
@@ -26,15 +31,15 @@ def read_until(path: Path, offsets: dict[int, int]) -> None:
 
 @pytest.fixture
 def used(tmp_path: Path) -> Path:
-    path = checkpoints.prepare(tmp_path, LABEL, {0: 0, 1: 0})
+    path = prepare(tmp_path, LABEL, {0: 0, 1: 0})
     read_until(path, {0: 100, 1: 50})
     return path
 
 
 def test_a_new_folder_is_labelled_and_fits_again(tmp_path: Path) -> None:
-    path = checkpoints.prepare(tmp_path, LABEL, {0: 0})
+    path = prepare(tmp_path, LABEL, {0: 0})
     assert checkpoints.inspect(path).label == LABEL
-    assert checkpoints.prepare(tmp_path, LABEL, {0: 0}) == path
+    assert prepare(tmp_path, LABEL, {0: 0}) == path
 
 
 def test_what_was_read_is_told(tmp_path: Path, used: Path) -> None:
@@ -71,38 +76,43 @@ def test_one_that_is_moved_away_meanwhile_is_no_error(tmp_path: Path, used: Path
 
 
 def test_a_retention_that_only_took_read_trades_is_fine(tmp_path: Path, used: Path) -> None:
-    assert checkpoints.prepare(tmp_path, LABEL, {0: 100, 1: 50}) == used
+    assert prepare(tmp_path, LABEL, {0: 100, 1: 50}) == used
 
 
 @pytest.mark.parametrize(
-    ("label", "earliest", "words"),
+    ("label", "earliest", "end", "words"),
     [
-        (replace(LABEL, topic_id="topic-2"), {0: 0, 1: 0}, "deleted and made again"),
-        (replace(LABEL, cluster_id="cluster-b"), {0: 0, 1: 0}, "cluster-b"),
-        (LABEL, {0: 140, 1: 0}, "partition 0 offsets 100 to 139"),
-        (LABEL, {0: 0}, r"lost partitions \[1\]"),
+        (replace(LABEL, topic_id="topic-2"), {0: 0, 1: 0}, 500, "deleted and made again"),
+        (LABEL, {0: 140, 1: 0}, 500, "partition 0 offsets 100 to 139"),
+        (LABEL, {0: 0}, 500, r"lost partitions \[1\]"),
+        (LABEL, {0: 0, 1: 0}, 99, "partition 0 ends at offset 99, not at 100"),
     ],
 )
-def test_what_does_not_fit_is_explained_with_its_remedy(
-    tmp_path: Path, used: Path, label: Label, earliest: dict[int, int], words: str
+def test_what_does_not_fit_is_explained(
+    tmp_path: Path, used: Path, label: Label, earliest: dict[int, int], end: int, words: str
 ) -> None:
     with pytest.raises(Unfit, match=words) as raised:
-        checkpoints.prepare(tmp_path, label, earliest)
-    assert "whale checkpoint reset windows" in str(raised.value)
+        prepare(tmp_path, label, earliest, end)
+    assert not isinstance(raised.value, Foreign)
+
+
+def test_another_cluster_is_for_a_person_to_decide(tmp_path: Path, used: Path) -> None:
+    with pytest.raises(Foreign, match=r"cluster-b.*WHALE_KAFKA_BOOTSTRAP.*whale checkpoint reset"):
+        prepare(tmp_path, replace(LABEL, cluster_id="cluster-b", topic_id="topic-2"), {0: 0})
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"query": "windows"}', b"\xff\xfe"])
 def test_a_torn_label_is_not_trusted(tmp_path: Path, used: Path, content: bytes) -> None:
     (used / checkpoints.LABEL).write_bytes(content)
     with pytest.raises(Unfit, match="no readable label"):
-        checkpoints.prepare(tmp_path, LABEL, {0: 0, 1: 0})
+        prepare(tmp_path, LABEL, {0: 0, 1: 0})
 
 
 def test_a_start_killed_between_folder_and_label_is_taken_up(tmp_path: Path) -> None:
     folder = checkpoints.folder(tmp_path, "windows", "realtime", 1)
     folder.mkdir(parents=True)
     (folder / "whale.json.12.34.new").write_text("{")
-    assert checkpoints.inspect(checkpoints.prepare(tmp_path, LABEL, {0: 0})).label == LABEL
+    assert checkpoints.inspect(prepare(tmp_path, LABEL, {0: 0})).label == LABEL
 
 
 def test_half_written_files_go_and_all_others_stay(tmp_path: Path, used: Path) -> None:
@@ -110,7 +120,7 @@ def test_half_written_files_go_and_all_others_stay(tmp_path: Path, used: Path) -
     for log in ("offsets", "commits"):
         for name in (".8.6cc8bd16.tmp", "..8.6cc8bd16.tmp.crc"):
             (used / log / name).touch()
-    checkpoints.prepare(tmp_path, LABEL, {0: 0, 1: 0})
+    prepare(tmp_path, LABEL, {0: 0, 1: 0})
     assert sorted(used.rglob("*")) == kept
 
 
@@ -119,11 +129,30 @@ def test_archiving_moves_and_keeps_everything(tmp_path: Path, used: Path) -> Non
     assert not used.exists()
     assert checkpoints.inspect(moved).offsets == {0: 100, 1: 50}
     assert checkpoints.archive(tmp_path, "windows") == []
-    fresh = checkpoints.prepare(tmp_path, LABEL, {0: 140, 1: 50})
+    fresh = prepare(tmp_path, LABEL, {0: 140, 1: 50})
     assert checkpoints.inspect(fresh).offsets == {}
 
 
+def test_the_archive_keeps_the_newest_of_each_query(tmp_path: Path) -> None:
+    for number in range(checkpoints.KEPT + 3):
+        for query in ("windows", "whales"):
+            (prepare(tmp_path, replace(LABEL, query=query), {0: 0}) / "number").write_text(str(number))
+        assert len(checkpoints.archive(tmp_path, "all")) == 2, "many within a second, none inside another"
+    kept = (tmp_path / "checkpoints" / "archive").glob("windows-*/number")
+    assert sorted(int(file.read_text()) for file in kept) == list(range(3, checkpoints.KEPT + 3))
+    assert len(list((tmp_path / "checkpoints" / "archive").iterdir())) == 2 * checkpoints.KEPT
+
+
+def test_the_position_is_the_newest_that_is_sure_and_readable(tmp_path: Path, used: Path) -> None:
+    assert checkpoints.position(used) == {0: 100, 1: 50}
+    for log, batch, text in (("offsets", 8, ""), ("offsets", 9, "v1\n{}\n{"), ("commits", 8, ""), ("commits", 9, "")):
+        (used / log / str(batch)).write_text(text)
+    assert checkpoints.position(used) == {0: 100, 1: 50}
+    shutil.rmtree(used / "offsets")
+    assert checkpoints.position(used) == {}
+
+
 def test_modes_and_versions_lie_beside_each_other(tmp_path: Path, used: Path) -> None:
-    other = checkpoints.prepare(tmp_path, replace(LABEL, mode="microbatch"), {0: 0, 1: 0})
-    newer = checkpoints.prepare(tmp_path, replace(LABEL, version=2), {0: 0, 1: 0})
+    other = prepare(tmp_path, replace(LABEL, mode="microbatch"), {0: 0, 1: 0})
+    newer = prepare(tmp_path, replace(LABEL, version=2), {0: 0, 1: 0})
     assert len({used, other, newer}) == 3

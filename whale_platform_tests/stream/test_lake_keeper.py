@@ -1,19 +1,25 @@
 """When the lake's checkpoint is not the table's: what the keeper finds before it starts the query."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+import structlog
 
 from whale_platform.domain.names import RAW_TRADES
+from whale_platform.lake import table
 from whale_platform.settings import Settings
 from whale_platform.stream import checkpoints
 from whale_platform.stream.checkpoints import LAKE
+from whale_platform.stream.healing import Healer
 from whale_platform.stream.lake_keeper import MODE, VERSION, LakeKeeper
 from whale_platform.stream.queries import Place
 from whale_platform_tests.lake.samples import lay, trade
+
+PLACE = Place("cluster-a", "topic-1", {0: 0, 1: 0}, {0: 100, 1: 100})
 
 
 @pytest.fixture
@@ -21,8 +27,9 @@ def keeper(tmp_path: Path) -> LakeKeeper:
     """Its lake has offsets 0 to 9 of partition 0."""
     settings = Settings(home=tmp_path)
     lay(settings.trades_lake, [trade(number) for number in range(10)], topic_id="topic-1")
-    context, session = cast("Any", SimpleNamespace(settings=settings)), cast("Any", None)
-    return LakeKeeper(context, session, Place("cluster-a", "topic-1", {0: 0, 1: 0}), "run-1")
+    context = cast("Any", SimpleNamespace(settings=settings, log=structlog.get_logger()))
+    healer = Healer(settings, context.log, lambda: None, lambda *_: None)
+    return LakeKeeper(context, cast("Any", None), PLACE, "run-1", healer)
 
 
 def done(home: Path, batch: int, offsets: str) -> None:
@@ -54,3 +61,18 @@ def test_less_in_the_table_than_the_checkpoint_has_done(
 def test_offsets_lost_with_the_power_are_no_crash(keeper: LakeKeeper, tmp_path: Path, torn: str) -> None:
     done(tmp_path, 3, torn)
     assert keeper._lacking() == "the offsets of batch 3, the last that was done, can't be read"
+
+
+def test_a_topic_that_ends_before_the_lake_does_takes_its_position_back(keeper: LakeKeeper, tmp_path: Path) -> None:
+    root = Settings(home=tmp_path).trades_lake
+    before = table.opened(root).version()
+    keeper._go_back()
+    assert table.opened(root).version() == before, "the topic has it all"
+    keeper._place = replace(PLACE, ends={0: 5, 1: 0})
+    keeper._go_back()
+    assert keeper._has() == {0: 5, 1: 0}
+    about = table.opened(root).history(1)[0]["whale"]
+    assert about["topic_lost_its_end"] == {"0": 10}
+    version = table.opened(root).version()
+    keeper._go_back()
+    assert table.opened(root).version() == version, "once"

@@ -1,0 +1,154 @@
+"""What an error or a checkpoint's files say about the checkpoint, and which offsets are lost with it. Pure.
+
+Spark names a damage in a hundred ways, most of them an exception from deep inside ("assertion failed", "no cause
+message"), so an error is judged by its whole Java trace: by what it says, then by which of Spark's readers it came
+out of. What the world did (a full disk, a broker that is away) is no damage, whatever the trace shows.
+"""
+
+import json
+import re
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Cause = Literal["expired", "truncated", "recreated", "gone", "none"]
+
+_WORLD = re.compile(
+    "No space left|Too many open files|OutOfMemoryError|Disk quota exceeded|Read-only file system"
+    r"|kafka\.common\.errors\.(Timeout|Disconnect|Network|Coordinator|NotLeader|LeaderNotAvailable|BrokerNotAvailable)"
+    "|TimeoutException: Timeout expired|No resolvable bootstrap urls"
+)
+_KINDS = (
+    ("trades that it had not read are gone from the topic", "data may have been lost|KAFKA_DATA_LOSS|OffsetOutOfRange"),
+    ("the topic has fewer trades than the checkpoint has read", "offset was changed from"),
+    (
+        "its checkpoint was written by another version of Spark",
+        "(UNSUPPORTED|INVALID)_LOG_VERSION|UnsupportedLogVersion",
+    ),
+    (
+        "its state was written by another form of the query",
+        "SCHEMA_NOT_COMPATIBLE|SCHEMA_INCOMPATIBLE|STATE_SCHEMA|STREAMING_STATEFUL_OPERATOR_(?!MISSING)|STATE_STORE_PROVIDER"
+        "|STATE_STORE_CHECKPOINT_(ID|FORMAT)",
+    ),
+    (
+        "its state can't be read",
+        "STATE_STORE|MISSING_STATE_DIRECTORY|STDS_"
+        r"|streaming\.state\.(RocksDB\w*\.load|\w*(Changelog|Schema|Metadata)\w*Reader|StateSchema|StateMetadata)"
+        r"|rocksdb\.RocksDBException: Corruption",
+    ),
+    (
+        "a file of its checkpoint is torn, damaged or missing",
+        r"ChecksumException|checkpointing\.(HDFSMetadataLog\.(apply|get)|OffsetSeqLog\.des|CommitLog\W*\.(des|read))"
+        r"|MISSING_METADATA_FILE|Incomplete log file|StreamMetadata|StreamingQueryCheckpointMetadata"
+        r"|MicroBatchExecution\.(populateStartOffsets|initializeExecution)|fasterxml\.jackson"
+        r"|json4s|OffsetSeq\.(toStreamProgress|toOffsets)|JsonUtils\W*\.partitionOffsets",
+    ),
+)
+
+
+def classify(error: str) -> str | None:
+    """What is wrong with the checkpoint of a query that failed so; None: nothing is, start it again.
+
+    `error`: the whole Java trace, causes included, as Spark's `Utils.exceptionString` gives it.
+    """
+    if of_the_world(error):
+        return None
+    return next((meaning for meaning, signs in _KINDS if re.search(signs, error)), None)
+
+
+def of_the_world(error: str) -> bool:
+    """Whether the broker, the disk or the memory is to blame: that passes, or a fresh checkpoint would fail as well."""
+    return _WORLD.search(error) is not None
+
+
+def torn(path: Path) -> str | None:
+    """The file of a checkpoint that no query can begin with, in one sentence; None where there is none.
+
+    Only what Spark reads first is looked at: a loss of power leaves the newest files empty or cut. Later finds
+    (state, older batches) fail the query, for `classify` to judge.
+    """
+    newest = [found for log in ("offsets", "commits") if (found := _newest(path / log)) is not None]
+    for file in (path / "metadata", *newest):
+        try:
+            content = file.read_bytes()
+            first, *lines = content.decode().splitlines() if file.name != "metadata" else ("v1", content)
+            whole = first.startswith("v") and lines and all(_is_object(line) for line in lines)
+        except FileNotFoundError:
+            whole = file.name == "metadata" and not newest
+            content = b""
+        except (OSError, ValueError):
+            whole = False
+        if not whole or not _sums_fit(file, content):
+            return f"The file {file.relative_to(path)} of the checkpoint is empty, torn, damaged or missing."
+    return None
+
+
+def _sums_fit(file: Path, content: bytes) -> bool:
+    """Whether Hadoop's checksums beside the file are those of its content; where it has none, Spark asks for none."""
+    try:
+        sums = file.with_name(f".{file.name}.crc").read_bytes()
+    except OSError:
+        return True
+    if len(sums) < 8 or not sums.startswith(b"crc\0"):
+        return True
+    size = int.from_bytes(sums[4:8], "big")
+    made = (zlib.crc32(content[at : at + size]) for at in range(0, len(content), size))
+    return sums[8:] == b"".join(one.to_bytes(4, "big") for one in made)
+
+
+def _newest(folder: Path) -> Path | None:
+    found = [file for file in folder.glob("[0-9]*") if file.name.isdigit()]
+    return max(found, key=lambda file: int(file.name), default=None)
+
+
+def _is_object(line: str | bytes) -> bool:
+    return line in ("-", "") or isinstance(json.loads(line), dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Offsets first..last of a partition that the query had not read and can't read any more.
+
+    last is None where nobody knows how many they were, and first - 1 where none is lost: first is where it reads on.
+    """
+
+    partition: int
+    first: int
+    last: int | None
+    cause: Cause
+
+    def __str__(self) -> str:
+        """As a person reads it."""
+        if self.cause == "none":
+            return f"partition {self.partition}: read again from offset {self.first}, nothing lost"
+        if self.last is None:
+            return f"partition {self.partition}: all that came after offset {self.first - 1} is lost ({self.cause})"
+        return f"partition {self.partition}: offsets {self.first} to {self.last} are lost ({self.cause})"
+
+
+def losses(
+    position: Mapping[int, int], same_topic: bool, earliest: Mapping[int, int], ends: Mapping[int, int]
+) -> list[Lost]:
+    """What a query loses that had come to `position` and begins anew at `earliest`, for each partition.
+
+    All by partition: the next offset it would have read (left out where nobody knows: then all that has expired counts
+    as lost), the first offset in the topic, the next one to be written. `same_topic`: the topic is not another one
+    of the same name.
+    """
+    found = []
+    for part in sorted({*position, *earliest}):
+        at = position.get(part)
+        if not same_topic:
+            if at is not None:
+                found.append(Lost(part, at, None, "recreated"))
+        elif part not in earliest:
+            found.append(Lost(part, at or 0, None, "gone"))
+        elif (at or 0) < earliest[part]:
+            found.append(Lost(part, at or 0, earliest[part] - 1, "expired"))
+        elif at is not None and at > ends.get(part, at):
+            found.append(Lost(part, ends[part], at - 1, "truncated"))
+        else:
+            found.append(Lost(part, earliest[part], earliest[part] - 1, "none"))
+    return found
