@@ -6,7 +6,7 @@ pages that FastAPI brings are left out: they load their scripts from elsewhere.
 
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from whale_platform import __version__
-from whale_platform.api import pages, problems, routes, views
+from whale_platform.api import asking, pages, problems, routes, views
 from whale_platform.api.gate import Gate
 from whale_platform.api.parts import Parts
 from whale_platform.api.problems import Problem, Refusal, busy
@@ -47,6 +47,7 @@ def build(parts: Parts) -> tuple[ASGIApp, FastAPI]:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        dependencies=[Depends(asking.once)],
     )
     app.state.parts = parts
     app.include_router(routes.router)

@@ -1,45 +1,49 @@
 """What may be asked of the listings: the parameters, their bounds, and the conditions they become.
 
-A parameter that is not known is refused, because a filter that is silently ignored gives the wrong rows.
+A parameter that is not known is refused, and so is one that is given twice where it can hold one value only, because a
+filter that is silently ignored gives the wrong rows.
 """
 
-from datetime import UTC, datetime
+from collections import Counter
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from fastapi.requests import HTTPConnection
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from whale_platform.api.problems import Refusal
+from whale_platform.api.written import Amount, Exchange, Moment, Symbol, Whole
 from whale_platform.stores.serving import Condition, Listing
 
 MOST = 1_000
-FIRST, LAST = datetime(2009, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+MOST_NAMES = 100
+LISTS = frozenset(("exchange", "symbol"))  # the parameters that may be repeated
 
 
-def _sane(time: datetime) -> datetime:
-    if not FIRST <= time <= LAST:
-        raise ValueError("give a time from 2009 to 2100")
-    return time
+def once(connection: HTTPConnection) -> None:
+    """Raises Refusal where a parameter that holds one value is given twice. Every endpoint depends on it."""
+    if connection.scope["type"] != "http":
+        return  # a socket says what it wants in its first message
+    for name, times in Counter(name for name, _ in connection.query_params.multi_items()).items():
+        if times > 1 and name not in LISTS:
+            raise Refusal(422, f"{name[:40]!a}: it is given {times} times: give it once")
 
 
-Moment = Annotated[AwareDatetime, AfterValidator(_sane)]
-EXCHANGE, SYMBOL = r"^[a-z0-9_]{1,40}$", r"^[A-Za-z0-9._:/-]{1,40}$"
-Exchange = Annotated[
-    str,
-    Field(pattern=EXCHANGE, description="The exchange, `sim_…` for generated trades.", examples=["binance"]),
-]
-Symbol = Annotated[
-    str,
-    Field(pattern=SYMBOL, description="The symbol as the exchange spells it.", examples=["BTCUSDT"]),
-]
-
-
-class Which(BaseModel):
-    """One exchange or symbol."""
+class Nothing(BaseModel):
+    """No parameters."""
 
     model_config = ConfigDict(extra="forbid")
 
-    exchange: Exchange | None = None
-    symbol: Symbol | None = None
+
+class Which(Nothing):
+    """Some exchanges or symbols; empty: all."""
+
+    exchange: list[Exchange] = Field([], max_length=MOST_NAMES, description="Repeat it for rows of several.")
+    symbol: list[Symbol] = Field([], max_length=MOST_NAMES, description="Repeat it for rows of several.")
+
+    def takes(self, exchange: str, symbol: str) -> bool:
+        """Whether both are wanted."""
+        return (not self.exchange or exchange in self.exchange) and (not self.symbol or symbol in self.symbol)
 
 
 class Timed(Which):
@@ -61,8 +65,8 @@ class Timed(Which):
     def conditions(self, listing: Listing) -> list[Condition]:
         """Of this question on that listing."""
         found = [
-            Condition("exchange", "=", self.exchange),
-            Condition("symbol", "=", self.symbol),
+            Condition("exchange", "in", self.exchange or None),
+            Condition("symbol", "in", self.symbol or None),
             Condition(listing.time, ">=", self.start),
             Condition(listing.time, "<", self.end),
         ]
@@ -72,7 +76,7 @@ class Timed(Which):
 class Page(Timed):
     """What every listing takes."""
 
-    limit: int = Field(100, ge=1, le=MOST, description="At most so many rows.")
+    limit: Annotated[int, Whole] = Field(100, ge=1, le=MOST, description="At most so many rows.")
     cursor: str | None = Field(
         None, min_length=1, max_length=400, description="`next` of the page before: goes on after it."
     )
@@ -86,7 +90,7 @@ class OfWhales(Timed):
 
     kind: Literal["single_trade"] | None = Field(None, description="`single_trade`: one fill over the threshold.")
     side: Literal["buy", "sell"] | None = Field(None, description="The taker's side.")
-    min_notional: Decimal | None = Field(
+    min_notional: Annotated[Decimal | None, Amount] = Field(
         None, ge=0, max_digits=24, decimal_places=8, description="From so many US dollars on.", examples=["250000"]
     )
 
@@ -115,3 +119,16 @@ class Gaps(Page):
         """The state too."""
         found = super().conditions(listing)
         return found if self.state is None else [*found, Condition("state", "=", self.state)]
+
+
+class Minutes(Nothing):
+    """Of /sparklines."""
+
+    minutes: Annotated[int, Whole] = Field(60, ge=1, le=1_440, description="How many.", examples=[60])
+
+
+class OfStream(Which):
+    """Of /whales/stream."""
+
+    min_notional_usd: str | None = Field(None, description="From so many US dollars on.", examples=["100000"])
+    cursor: str | None = Field(None, description="As Last-Event-ID, for clients that can't set headers.")

@@ -6,10 +6,10 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from whale_platform.api import answers, cursors
+from whale_platform.api import answers, cursors, spelling
 from whale_platform.api import latest as newest_answer
 from whale_platform.api.answers import Wants
-from whale_platform.api.asking import Gaps, Page, Whales, Which
+from whale_platform.api.asking import Gaps, Nothing, Page, Whales, Which
 from whale_platform.api.described import AWAY, REFUSED, given
 from whale_platform.api.metrics import MEDIA as METRICS_MEDIA
 from whale_platform.api.parts import Parts, PartsNow
@@ -28,15 +28,12 @@ router = APIRouter()
 async def latest(request: Request, parts: PartsNow, which: Annotated[Which, Query()]) -> Response:
     """From memory, made anew every 50 ms at most. `hour` and `day` end with the newest minute of all symbols."""
     board = parts.board.ready
-    if board is None or (which.exchange is None and which.symbol is None):
+    spelling.check(which, parts.board)
+    if board is None or not (which.exchange or which.symbol):
         status, body, headers = newest_answer.answer(parts.board, request.headers.get)
         return Response(body, status, {name.decode(): value.decode() for name, value in headers})
     whole = answers.loads(board.body)
-    whole["symbols"] = [
-        one
-        for one in whole["symbols"]
-        if which.exchange in (None, one["exchange"]) and which.symbol in (None, one["symbol"])
-    ]
+    whole["symbols"] = [one for one in whole["symbols"] if which.takes(one["exchange"], one["symbol"])]
     return answers.reply(answers.json_bytes(whole), Wants.of(request.headers), etag=board.etag)
 
 
@@ -75,6 +72,7 @@ async def symbols(request: Request, parts: PartsNow, which: Annotated[Which, Que
     """Every symbol with trades, and from how many US dollars on one of its trades is a whale."""
     if parts.board.ready is None:
         raise busy("nothing has been read from Postgres yet: ask again in a second", 1)
+    spelling.check(which, parts.board)
 
     def work() -> Response:
         limits = newest.thresholds(parts.pool)
@@ -87,7 +85,7 @@ async def symbols(request: Request, parts: PartsNow, which: Annotated[Which, Que
                 "updated_at": answers.plain(one.updated_at),
             }
             for one in parts.board.symbols()
-            if which.exchange in (None, one.exchange) and which.symbol in (None, one.symbol)
+            if which.takes(one.exchange, one.symbol)
         ]
         return answers.reply(answers.json_bytes({"items": items}), Wants.of(request.headers))
 
@@ -98,7 +96,7 @@ _HEALTH = {**given(health_shapes.Health), 503: {"description": "No database.", "
 
 
 @router.get("/health", responses=_HEALTH, summary="How each part is")
-async def health(request: Request, parts: PartsNow) -> Response:
+async def health(request: Request, parts: PartsNow, _: Annotated[Nothing, Query()]) -> Response:
     """200 while the database answers, 503 while it does not."""
 
     def work() -> Response:
@@ -114,7 +112,7 @@ _TEXT: dict[str, Any] = {"description": "Prometheus's text format.", "content": 
 
 
 @router.get("/metrics", responses={200: _TEXT, **REFUSED, **AWAY}, response_class=Response, summary="For Prometheus")
-async def metrics(request: Request, parts: PartsNow) -> Response:
+async def metrics(request: Request, parts: PartsNow, _: Annotated[Nothing, Query()]) -> Response:
     """Trades, lag and heartbeats of the services, gaps, requests and their seconds."""
     return await parts.worker.do(
         lambda: answers.reply(parts.metrics.text(), Wants.of(request.headers), media=METRICS_MEDIA)
@@ -126,6 +124,7 @@ async def _page(request: Request, parts: Parts, listing: Listing, asked: Page) -
     wants = Wants.of(request.headers, asked.form)
 
     def work() -> Response:
+        spelling.check(asked, parts.board, lambda: newest.symbols(parts.pool, listing.table))
         rows = serving.page(parts.pool, listing, asked.conditions(listing), after, asked.limit + 1)
         following = cursors.of_row(listing, rows[asked.limit - 1]) if len(rows) > asked.limit else None
         rows = rows[: asked.limit]

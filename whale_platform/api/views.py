@@ -12,15 +12,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
-from whale_platform.api import answers, origin
+from whale_platform.api import answers, origin, spelling
 from whale_platform.api.answers import Wants
-from whale_platform.api.asking import EXCHANGE, SYMBOL, OfWhales
+from whale_platform.api.asking import Minutes, Nothing, OfWhales
 from whale_platform.api.board import Board
 from whale_platform.api.described import given, problems
 from whale_platform.api.parts import Parts, PartsNow
 from whale_platform.api.problems import Refusal
 from whale_platform.api.shapes import views as views_shapes
-from whale_platform.stores import views
+from whale_platform.api.written import Exchange, Symbol, Whole
+from whale_platform.stores import newest, views
 from whale_platform.stores.serving import WHALES
 from whale_platform.stores.views import SIZES_USD, Summary
 from whale_platform.version import run_of
@@ -32,11 +33,9 @@ _origin = threading.Lock()  # one at a time: looking through Kafka takes the pro
 
 
 @router.get("/sparklines", responses=given(views_shapes.Sparklines), summary="Closes of the last minutes")
-async def sparklines(
-    request: Request, parts: PartsNow, minutes: Annotated[int, Query(ge=1, le=1_440, examples=[60])] = 60
-) -> Response:
+async def sparklines(request: Request, parts: PartsNow, asked: Annotated[Minutes, Query()]) -> Response:
     """Of every symbol, up to the newest minute of all."""
-    since = _end(parts.board) - timedelta(minutes=minutes)
+    since = _end(parts.board) - timedelta(minutes=asked.minutes)
 
     def work() -> Response:
         names = ("exchange", "symbol", "times", "closes")
@@ -56,6 +55,7 @@ async def whale_summary(request: Request, parts: PartsNow, asked: Annotated[OfWh
     asked.start, asked.end = start, end
 
     def work() -> Response:
+        spelling.check(asked, parts.board, lambda: newest.symbols(parts.pool, WHALES.table))
         found = views.summary(parts.pool, asked.conditions(WHALES))
         whole = {"from": start, "to": end} | _summed(found)
         return answers.reply(answers.json_bytes(_plain(whole)), Wants.of(request.headers))
@@ -70,9 +70,10 @@ _ONE = {**given(views_shapes.WhaleContext), **problems(_404="There is no such wh
 async def whale_context(
     request: Request,
     parts: PartsNow,
-    exchange: Annotated[str, Path(pattern=EXCHANGE)],
-    symbol: Annotated[str, Path(pattern=SYMBOL)],
-    trade_id: Annotated[int, Path(ge=0, lt=2**63)],
+    exchange: Annotated[Exchange, Path()],
+    symbol: Annotated[Symbol, Path()],
+    trade_id: Annotated[int, Whole, Path(ge=0, lt=2**63)],
+    _: Annotated[Nothing, Query()],
 ) -> Response:
     """Its minute and those around, its hour, its place in Kafka with the trades beside it, and the run that said so."""
 

@@ -1,4 +1,6 @@
-"""Topics, the window's length and the kinds of whales: the names that every room shares."""
+"""Topics, the window's length and the kinds of whales: the names that every room shares. And what a symbol may be."""
+
+import re
 
 WINDOW_SECONDS = 60
 
@@ -10,3 +12,12 @@ INGEST_GAPS = "ingest_gaps"
 STREAM_LOSSES = "stream_losses"
 
 SINGLE_TRADE = "single_trade"
+
+MAX_SYMBOL = 40
+SYMBOL_PATTERN = rf"^([A-Za-z0-9._:/-]|[^\x00-\xa0]){{1,{MAX_SYMBOL}}}$"
+_symbol = re.compile(SYMBOL_PATTERN).fullmatch
+
+
+def is_symbol(text: str) -> bool:
+    """Whether `text` may be a symbol: letters and digits of any script and `._:/-`, as in 币安人生USDT."""
+    return _symbol(text) is not None and text.isprintable()

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from psycopg2 import sql
+
 from whale_platform.stores.pool import Pool
 
 Symbol = tuple[str, str]  # exchange, symbol
@@ -51,15 +53,15 @@ class WhaleState:
     event_time: datetime
 
 
-_SYMBOLS = """
+_SYMBOLS = sql.SQL("""
 WITH RECURSIVE found AS (
-    (SELECT exchange, symbol FROM trade_windows ORDER BY exchange, symbol LIMIT 1)
+    (SELECT exchange, symbol FROM {0} ORDER BY exchange, symbol LIMIT 1)
     UNION ALL SELECT after.* FROM found CROSS JOIN LATERAL (
-        SELECT exchange, symbol FROM trade_windows w WHERE (w.exchange, w.symbol) > (found.exchange, found.symbol)
+        SELECT exchange, symbol FROM {0} w WHERE (w.exchange, w.symbol) > (found.exchange, found.symbol)
         ORDER BY exchange, symbol LIMIT 1) after
 )
 SELECT exchange, symbol FROM found
-"""
+""")
 
 _NEWEST_WINDOW = """
 SELECT exchange, symbol, window_start, open, high, low, close, vwap, volume, notional, buy_volume, sell_volume,
@@ -83,9 +85,9 @@ FROM whale_alerts WHERE exchange = %s AND symbol = %s ORDER BY event_time DESC, 
 _THRESHOLDS = "SELECT exchange, symbol, threshold_usd FROM whale_thresholds"
 
 
-def symbols(pool: Pool) -> list[Symbol]:
-    """Every (exchange, symbol) with a window, in order."""
-    return [(str(exchange), str(symbol)) for exchange, symbol in pool.rows(_SYMBOLS)]
+def symbols(pool: Pool, table: str = "trade_windows") -> list[Symbol]:
+    """Every (exchange, symbol) with a row in `table`, whose key must begin with the two; in order."""
+    return [(str(exchange), str(symbol)) for exchange, symbol in pool.rows(_SYMBOLS.format(sql.Identifier(table)))]
 
 
 def newest_windows(pool: Pool, wanted: Iterable[Symbol]) -> list[WindowState]:

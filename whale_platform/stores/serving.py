@@ -12,12 +12,12 @@ from psycopg2 import sql
 
 from whale_platform.stores.pool import Pool
 
-Operator = Literal["=", ">=", "<"]
-_OPERATORS = {"=": sql.SQL("="), ">=": sql.SQL(">="), "<": sql.SQL("<")}
+Operator = Literal["=", ">=", "<", "in"]
+_OPERATORS = {"=": "{} = %s", ">=": "{} >= %s", "<": "{} < %s", "in": "{} = ANY(%s)"}
 
 
 class Condition(NamedTuple):
-    """`column operator value`; the column must be one of the listing's."""
+    """`column operator value`; the column must be one of the listing's. The value of `in` is a list."""
 
     column: str
     operator: Operator
@@ -101,6 +101,7 @@ def where(
     listing: Listing, conditions: Sequence[Condition], after: Sequence[object] | None = None
 ) -> tuple[sql.Composable, tuple[object, ...]]:
     """(the clause, empty where nothing is asked; its values)."""
+    conditions = [_plainest(one) for one in conditions]
     wanted = [_condition(listing, one) for one in conditions]
     values: list[object] = [one.value for one in conditions]
     if after is not None:
@@ -118,10 +119,17 @@ def where(
     return sql.SQL("WHERE {}").format(sql.SQL(" AND ").join(wanted)), tuple(values)
 
 
+def _plainest(one: Condition) -> Condition:
+    """A list of one as `=`: only by that an index on the column gives the rows in the order of the next one."""
+    if one.operator == "in" and isinstance(one.value, list) and len(one.value) == 1:
+        return Condition(one.column, "=", one.value[0])
+    return one
+
+
 def _condition(listing: Listing, one: Condition) -> sql.Composed:
     if one.column not in listing.columns:
         raise ValueError(f"{listing.table} gives out no column {one.column!a}")
-    return sql.SQL("{} {} %s").format(sql.Identifier(one.column), _OPERATORS[one.operator])
+    return sql.SQL(_OPERATORS[one.operator]).format(sql.Identifier(one.column))
 
 
 def _listed(names: Sequence[str]) -> sql.Composed:

@@ -5,17 +5,22 @@ import io
 import json
 from datetime import datetime, timedelta
 from typing import Any, get_args
+from unicodedata import category
+from urllib.parse import quote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import BaseModel
 from starlette.testclient import TestClient
 
 from whale_platform.api.shapes import latest as latest_shapes
 from whale_platform.api.shapes import rows
+from whale_platform.domain.names import is_symbol
 from whale_platform.stores.connection import StoreAway
 from whale_platform.stores.pool import Pool
 from whale_platform_tests.api.conftest import Make, client_of
-from whale_platform_tests.api.samples import MINUTE, Sink, this_minute, whale
+from whale_platform_tests.api.samples import MINUTE, Sink, this_minute, whale, window
 
 LISTINGS: dict[str, type[BaseModel]] = {
     "/windows": rows.Page[rows.Window],
@@ -92,8 +97,6 @@ def test_pages_have_no_holes_and_no_doubles_while_rows_come_in(sink: Sink, make:
 
 
 def test_pages_of_windows_cross_days(sink: Sink, make: Make) -> None:
-    from whale_platform_tests.api.samples import window
-
     start = this_minute().replace(hour=0, minute=0) - timedelta(minutes=5)
     sink.write(*(window(start + n * MINUTE, symbol=symbol) for n in range(10) for symbol in ("A", "B")))
     client, found = client_of(make()), []
@@ -109,6 +112,10 @@ WRONG = [
     "limit=0", "limit=1001", "limit=99999999999999999999999", "limit=x", "from=yesterday", "from=2026-01-01",
     "from=1500-01-01T00:00:00Z", "to=9999-12-31T23:59:59Z", "from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z",
     "symbol=%00", "symbol=' OR 1=1--", "symbol=" + "A" * 50, "exchange=BINANCE;DROP", "symbl=BTC", "format=xml",
+    "limit=5_0", "limit=%D9%A5", "limit=%205", "limit=5.0", "from=1700000000", "from=2026-01-01T00:00:00%EF%BC%90Z",
+    "min_notional=1_0", "min_notional=1e3", "min_notional=%EF%BC%91", "min_notional=%20", "symbol=A%E2%80%A8B",
+    "limit=1&limit=2", "from=2026-01-01T00:00:00Z&from=2026-01-01T00:00:00Z", "cursor=&cursor=", "side=buy&side=sell",
+    "symbol=btcusdt", "symbol=BTCUSDT&symbol=NOPE", "exchange=binanse", "&".join(["symbol=BTCUSDT"] * 101),
     "cursor=x", "cursor=" + "A" * 400, "cursor=W10", "cursor=%F0%9F%90%8B", "cursor=" + "W1tb" * 90,
 ]  # fmt: skip
 
@@ -121,6 +128,86 @@ def test_what_is_wrong_is_a_problem_that_says_what_to_do(client: TestClient, ask
     problem = answer.json()
     assert problem["status"] == 422 and problem["title"] and problem["detail"]
     assert "DROP" not in answer.text and "psycopg" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("/whales?from=2026-11-28T11:00:00+00:00", "from: a plus sign in an address means a space: write %2B"),
+        ("/whales?limit=1&limit=2", "'limit': it is given 2 times: give it once"),
+        ("/whales/summary?side=buy&side=buy", "'side': it is given 2 times"),
+        ("/sparklines?minutes=1&minutes=2", "'minutes': it is given 2 times"),
+        ("/whales/stream?cursor=a&cursor=b", "'cursor': it is given 2 times"),
+        ("/latest?symbol=btc-usdt", "symbol: there is none of this name, but BTCUSDT; /symbols lists"),
+        ("/symbols?exchange=Coinbase", "exchange"),
+        ("/rollups?symbol=NOPE", "symbol: nothing of this name has come here"),
+        ("/gaps?exchange=kraken", "exchange: nothing of this name has come here"),
+        *(
+            (f"{path}{'&' if '?' in path else '?'}symbl=BTC", "'symbl': there is no such parameter")
+            for path in ("/health", "/metrics", "/sparklines", "/whales/stream", "/whales/binance/BTCUSDT/2", "/latest")
+        ),
+    ],
+)
+def test_what_would_be_ignored_is_named(client: TestClient, asked: str, told: str) -> None:
+    answer = client.get(asked)
+    assert answer.status_code == 422 and answer.json()["detail"].startswith(told), answer.text
+
+
+LISTED = ("/latest", "/symbols", "/windows", "/rollups", "/whales", "/reports", "/gaps", "/whales/summary")
+
+
+def test_a_repeated_symbol_or_exchange_means_any_of_them(sink: Sink, make: Make) -> None:
+    sink.fill()
+    now = this_minute()
+    sink.write(*(window(now - n * MINUTE, symbol=symbol) for n in range(3) for symbol in ("SOLUSDT", "ADAUSDT")))
+    client = client_of(make())
+    both = "symbol=BTCUSDT&symbol=ETH-USD&exchange=binance&exchange=coinbase"
+
+    def seen(path: str, asked: str) -> set[tuple[str, str]]:
+        whole = client.get(f"{path}?{asked}").json()
+        rows = whole.get("items", whole.get("symbols", whole.get("top")))
+        return {(row["exchange"], row["symbol"]) for row in rows}
+
+    for path in LISTED:
+        described = client.get("/openapi.json").json()["paths"][path]["get"]["parameters"]
+        assert [one["schema"]["type"] for one in described if one["name"] in ("exchange", "symbol")] == ["array"] * 2
+        found = {("binance", "BTCUSDT"), ("coinbase", "ETH-USD")} if path != "/gaps" else {("binance", "BTCUSDT")}
+        whole = seen(path, "limit=1000" if path not in ("/latest", "/symbols", "/whales/summary") else "")
+        assert seen(path, both) == whole & found, path
+        assert seen(path, "symbol=BTCUSDT&symbol=BTCUSDT") == {("binance", "BTCUSDT")} & whole
+    table = client.get(f"/windows?{both}&format=csv&limit=1000").text.splitlines()
+    assert len(table) == 92 and not any("SOLUSDT" in line for line in table)
+    paged, asked = list[tuple[str, str]](), "/windows?limit=2&symbol=SOLUSDT&symbol=ADAUSDT"
+    while asked:
+        answer = client.get(asked)
+        paged += [(row["window_start"], row["symbol"]) for row in answer.json()["items"]]
+        asked = answer.headers.get("link", "").removeprefix("<").partition(">")[0]
+    assert paged == sorted(paged, reverse=True) and len(set(paged)) == len(paged) == 6
+
+
+CHINESE = "币安人生USDT"
+
+
+def test_symbols_of_any_script_are_listed_found_and_shown(sink: Sink, make: Make) -> None:
+    sink.fill()
+    now = this_minute()
+    sink.write(window(now, symbol=CHINESE), window(now, symbol="कखUSDT"), whale(9, now, symbol=CHINESE))
+    client = client_of(make())
+    for path in ("/latest", "/symbols", "/windows", "/whales"):
+        whole = client.get(path, params={"symbol": CHINESE}).json()
+        assert [row["symbol"] for row in whole.get("items", whole.get("symbols"))] == [CHINESE]
+    assert client.get("/whales/summary", params={"symbol": CHINESE}).json()["whales"] == 1
+    assert [row["symbol"] for row in client.get("/windows?symbol=कखUSDT").json()["items"]] == ["कखUSDT"]
+    assert client.get(f"/whales/binance/{quote(CHINESE)}/9").json()["whale"]["symbol"] == CHINESE
+    assert CHINESE in client.get("/windows?format=csv&limit=2").text
+    page = client.get("/windows", params={"symbol": [CHINESE, "BTCUSDT"], "limit": "1"})
+    assert client.get(page.headers["link"].removeprefix("<").partition(">")[0]).json()["items"]
+
+
+@given(st.text(min_size=1, max_size=40))
+def test_any_text_is_a_symbol_or_is_refused_and_never_breaks_the_check(text: str) -> None:
+    odd = any(category(one)[0] in "CZ" or (one.isascii() and not one.isalnum() and one not in "._:/-") for one in text)
+    assert is_symbol(text) == (not odd)
 
 
 def test_a_cursor_of_another_listing_is_refused(client: TestClient) -> None:

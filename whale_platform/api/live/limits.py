@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from whale_platform.api.live.whalelog import Whale
+from whale_platform.domain.names import is_symbol
 
 TOPICS = ("trades", "windows", "whales", "status")
 
@@ -55,7 +56,7 @@ def make_filter(symbols: Any, exchanges: Any, least: Any, most: int) -> Filter:
 def _names(field: str, value: Any, most: int) -> frozenset[str]:
     if value is None:
         return frozenset()
-    if not isinstance(value, list) or not all(isinstance(name, str) and 0 < len(name) <= 64 for name in value):
+    if not isinstance(value, list) or not all(isinstance(name, str) and is_symbol(name) for name in value):
         raise Refused(f"{field} must be a list of names")
     if len(value) > most:
         raise Refused(f"{field} may have {most} names at most")

@@ -13,6 +13,7 @@ import structlog
 from fastapi import APIRouter, Header, Query, Request, WebSocket
 from starlette.responses import Response
 
+from whale_platform.api.asking import OfStream
 from whale_platform.api.described import REFUSED, WRONG
 from whale_platform.api.live.cursor import BadCursor, parse
 from whale_platform.api.live.feed import TICK_S, Feed
@@ -122,7 +123,7 @@ class Live:
         except Refused as error:
             await socket.close(1013, str(error))
             return
-        session = Session(socket, self.hub, self._past, self._limits, socket.scope.get(KEY_NAME, ""))
+        session = Session(socket, self.hub, self._past.of(address), self._limits, socket.scope.get(KEY_NAME, ""))
         try:
             await session.run()
         finally:

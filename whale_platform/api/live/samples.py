@@ -14,7 +14,7 @@ from whale_platform.domain.trade import EXACT
 
 _number = rb"([0-9]+(?:\.[0-9]+)?)"
 _fields = re.compile(
-    rb'\{"v":1,"exchange":"([a-z0-9_]+)","symbol":"([A-Za-z0-9._:/-]+)","trade_id":([0-9]+),[^{}]*?'
+    rb'\{"v":1,"exchange":"([a-z0-9_]+)","symbol":"([^"\\]+)","trade_id":([0-9]+),[^{}]*?'
     rb'"price":"' + _number + rb'","quantity":"' + _number + rb'","notional":"' + _number + rb'",'
     rb'"notional_usd":(null|"[0-9.]+"),"usd_via":[^,]*,"side":"(buy|sell)","event_time":([0-9]{1,17}),'
 ).match
@@ -88,7 +88,7 @@ def sample(values: Iterable[bytes | None]) -> tuple[dict[tuple[str, str], Sample
         held = out.get((exchange, symbol))
         newest = (trade_id, price, quantity, side, event_time)
         if held is None:
-            held = out[exchange, symbol] = Sample(exchange.decode(), symbol.decode(), newest)
+            held = out[exchange, symbol] = Sample(exchange.decode(), symbol.decode(errors="replace"), newest)
         amount, money = Decimal(quantity.decode()), Decimal(notional.decode())
         if _when(newest) > _when(held.newest):
             held.newest = newest

@@ -1,0 +1,73 @@
+"""How a value in an address is written: numbers, times, exchanges and symbols.
+
+Each is read as it is documented and in no other way that Python would take: no `5_0`, no `１２`, no `1700000000` for a
+time. What is wrong raises ValueError with a sentence that says what to write.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
+
+from whale_platform.domain.names import MAX_SYMBOL, SYMBOL_PATTERN, is_symbol
+
+FIRST, LAST = datetime(2009, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+_TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+_PLUS_LOST = re.compile(r"[0-9-]+[Tt][0-9:.]+ [0-9]{2}:?[0-9]{2}")
+
+
+def _sane(time: datetime) -> datetime:
+    if not FIRST <= time <= LAST:
+        raise ValueError("give a time from 2009 to 2100")
+    return time
+
+
+def _moment(value: Any) -> Any:
+    if isinstance(value, str) and not _TIME.fullmatch(value):
+        if _PLUS_LOST.fullmatch(value):
+            raise ValueError("a plus sign in an address means a space: write %2B for it, or give the time with Z")
+        raise ValueError("give a time of RFC 3339, such as 2026-11-21T10:00:00Z")
+    return value
+
+
+def _written(pattern: str, wanted: str) -> Callable[[Any], Any]:
+    fits = re.compile(pattern).fullmatch
+
+    def check(value: Any) -> Any:
+        if isinstance(value, str) and not fits(value):
+            raise ValueError(wanted)
+        return value
+
+    return check
+
+
+def _symbol(text: str) -> str:
+    if not is_symbol(text):
+        raise ValueError("give a symbol as the exchange spells it: letters, digits and . _ : / -")
+    return text
+
+
+Whole = BeforeValidator(_written(r"[0-9]{1,19}", "give a whole number, in digits"))
+Amount = BeforeValidator(_written(r"[0-9]{1,24}(\.[0-9]{1,24})?", "give a number, in digits"))
+Moment = Annotated[AwareDatetime, BeforeValidator(_moment), AfterValidator(_sane)]
+Exchange = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z0-9_]{1,40}$", description="The exchange, `sim_…` for generated trades.", examples=["binance"]
+    ),
+]
+Symbol = Annotated[
+    str,
+    AfterValidator(_symbol),
+    Field(
+        min_length=1,
+        max_length=MAX_SYMBOL,
+        json_schema_extra={"pattern": SYMBOL_PATTERN},
+        description="The symbol as the exchange spells it.",
+        examples=["BTCUSDT"],
+    ),
+]
