@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import io
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -35,16 +36,21 @@ class Wants:
     def of(cls, headers: Headers, form: str | None = None) -> "Wants":
         """By the parameter `format` where given, else by Accept."""
         accept = headers.get("accept", "")
-        as_csv = form == "csv" if form else "text/csv" in accept and "application/json" not in accept
+        as_csv = form == "csv" if form else accepts(accept, "text/csv") and not accepts(accept, "application/json")
         return cls(as_csv, takes_gzip(headers.get("accept-encoding", "")), headers.get("if-none-match", ""))
 
 
 def takes_gzip(accept_encoding: str) -> bool:
     """Whether gzip is among the encodings, and not with a weight of nought."""
-    for part in accept_encoding.lower().split(","):
-        name, _, weight = part.partition(";")
-        if name.strip() in ("gzip", "*"):
-            return weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return accepts(accept_encoding, "gzip", "*")
+
+
+def accepts(header: str, *names: str) -> bool:
+    """Whether the first of `names` in an Accept… header has a weight that is not nought."""
+    for part in header.lower().split(","):
+        name, *more = (text.strip() for text in part.split(";"))
+        if name in names:
+            return not any(re.fullmatch(r"q\s*=\s*0(\.0*)?", text) for text in more)
     return False
 
 

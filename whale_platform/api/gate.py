@@ -5,6 +5,7 @@ that lie ready, is answered here without any routing. A websocket passes the sam
 """
 
 import ipaddress
+import re
 import time
 from functools import lru_cache
 from math import ceil
@@ -21,6 +22,7 @@ from whale_platform.api.rate import Limiter
 
 STREAMED = "/whales/stream"  # goes on for hours: no request to be timed
 KEY_OFFER = "whale.key."  # a browser's WebSocket can send no header, but offer a subprotocol
+_HOST = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[^\[\]:/@\s]+))(?::[0-9]{1,5})?").fullmatch
 SECURITY = [
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -122,8 +124,9 @@ def _known(host: str, hosts: tuple[str, ...]) -> bool:
 
 
 def hostname(host: str) -> str:
-    """A Host header without its port: `[::1]:18000` is `::1`."""
-    return host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0].lower()
+    """A Host header without its port: `[::1]:18000` is `::1`; empty for what is no name and port."""
+    found = _HOST(host)
+    return (found["v6"] or found["name"]).lower() if found else ""
 
 
 def _key(headers: Headers) -> str:

@@ -6,9 +6,13 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.datastructures import Headers
 
 from whale_platform.api import keys
 from whale_platform.api.gate import hostname, local
+from whale_platform.api.live.websocket import origin_allowed
 from whale_platform.api.rate import MOST, Limiter
 from whale_platform_tests.api.conftest import Make, client_of
 
@@ -135,9 +139,28 @@ def test_beyond_this_machine_the_names_it_may_be_asked_by_can_be_given(make: Mak
 def test_what_is_this_machine() -> None:
     assert all(local(host) for host in ("127.0.0.1", "127.0.0.2", "::1", "localhost"))
     assert not any(local(host) for host in ("0.0.0.0", "::", "10.0.0.1", "example.org", ""))
-    assert [hostname(text) for text in ("[::1]:80", "LOCALHOST:80", "127.0.0.1", "")] == [
-        "::1",
-        "localhost",
-        "127.0.0.1",
-        "",
-    ]
+    assert [hostname(text) for text in ("[::1]:80", "LOCALHOST:80", "127.0.0.1")] == ["::1", "localhost", "127.0.0.1"]
+
+
+@pytest.mark.parametrize("text", ["", "[::1", "[::1]evil.example", "[::1]:80.evil.example", "localhost:80:80", "a@b"])
+def test_what_is_no_name_and_port_is_nobody(text: str) -> None:
+    assert hostname(text) == "" and not local(hostname(text))
+
+
+@given(st.text(max_size=30), st.text(max_size=30))
+def test_a_socket_is_for_the_pages_of_this_host_by_http_alone(origin: str, host: str) -> None:
+    headers = Headers(raw=[(b"origin", origin.encode()), (b"host", host.encode())])
+    assert not origin_allowed(headers, frozenset())
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed"),
+    [
+        ("http://127.0.0.1:18000", True), ("https://127.0.0.1:18000", True), ("http://[::1", False), ("null", False),
+        ("http://127.0.0.1:18001", False), ("chrome-extension://127.0.0.1:18000", False), ("", False),
+        ("http://127.0.0.1:18000/", False), ("http://evil.example@127.0.0.1:18000", False), ("https://desk", True),
+    ],
+)  # fmt: skip
+def test_origins(origin: str, allowed: bool) -> None:
+    headers = Headers({"origin": origin, "host": "127.0.0.1:18000"})
+    assert origin_allowed(headers, frozenset(["https://desk"])) == allowed

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, field
 
 MAX_TEXT = 8_000
+MAX_MS = 253_402_300_799_999  # the end of the year 9999, beyond which there is no time to ask the tables for
 _form = re.compile(r"1\.([A-Za-z0-9+/=_-]{0,64})\.([0-9]{1,15})\.((?:[0-9]{1,5}:[0-9]{1,18}(?:,|$)){0,256})").fullmatch
 
 
@@ -44,7 +45,7 @@ def parse(text: str) -> Cursor:
     except (binascii.Error, ValueError):
         raise BadCursor("the cursor is not one of this server's") from None
     found = _form(plain)
-    if found is None:
+    if found is None or int(found[2]) > MAX_MS:
         raise BadCursor("the cursor is not one of this server's")
     pairs = [pair.split(":") for pair in found[3].split(",") if pair]
     return Cursor(found[1], int(found[2]), {int(partition): int(offset) for partition, offset in pairs})

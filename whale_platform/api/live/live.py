@@ -133,16 +133,13 @@ class Live:
     async def _whales(
         self,
         request: Request,
-        symbol: Annotated[list[str] | None, Query(max_length=100)] = None,
-        exchange: Annotated[list[str] | None, Query(max_length=100)] = None,
-        min_notional_usd: Annotated[str | None, Query(description="US dollars")] = None,
-        cursor: Annotated[str | None, Query(description="as Last-Event-ID, for clients without headers")] = None,
+        asked: Annotated[OfStream, Query()],
         last_event_id: Annotated[str | None, Header(description="id of the last event received")] = None,
     ) -> Response:
         """Events `whale`, `gap` and `status`; see the README. Without a cursor it begins now."""
         try:
-            wanted = make_filter(symbol, exchange, min_notional_usd, self._limits.names)
-            place = last_event_id or cursor
+            wanted = make_filter(asked.symbol, asked.exchange, asked.min_notional_usd, self._limits.names)
+            place = last_event_id or asked.cursor
             begin = parse(place) if place else None
         except (Refused, BadCursor) as error:
             raise Refusal(422, str(error)) from None
@@ -151,6 +148,6 @@ class Live:
             self._doors.enter(address)
         except Refused as error:
             raise Refusal(429, str(error), {"Retry-After": "5"}) from None
-        follower = Follower(self.hub.log, self._past, wanted.whale, begin)
+        follower = Follower(self.hub.log, self._past.of(address), wanted.whale, begin)
         key = request.scope.get(KEY_NAME, "")
         return EventStream(self.hub, follower, wanted, self._limits, key, lambda: self._doors.leave(address))

@@ -1,15 +1,18 @@
 """Whales that the log no longer has: from Kafka by offset, from Postgres by time; two readers at once at most.
 
 Each question is one short run in a thread with a deadline; an answer that does not come is PastAway, and the follower
-asks again.
+asks again. Few may wait for their turn, and fewer of one address, so that who resumes at the topic's first offset again
+and again keeps nobody else from what was missed.
 """
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
-from whale_platform.api.live.follow import Expired, PastAway
+from whale_platform.api.live.follow import Expired, Past, PastAway
 from whale_platform.api.live.whalelog import Found, Whale
 from whale_platform.api.live.wire import whale_of
 from whale_platform.broker.reader import OffsetExpired, Record, TopicReader
@@ -20,6 +23,7 @@ from whale_platform.stores.connection import BadDsn, SchemaMismatch, StoreAway
 from whale_platform.stores.whale_feed import detected_since
 
 AT_ONCE = 2
+ASKING, OF_ADDRESS = 32, 8  # questions under way or waiting: of all clients, of one address
 DEADLINE_S = 5.0
 
 
@@ -38,18 +42,36 @@ class StoredPast:
     def __init__(self, bootstrap: str, dsn: Callable[[], str] | None) -> None:
         self._bootstrap, self._dsn = bootstrap, dsn
         self._turns = asyncio.Semaphore(AT_ONCE)
+        self._asking: Counter[str] = Counter()
 
-    async def kafka(self, partition: int, start: int, end: int, most: int) -> list[Found]:
+    def of(self, address: str) -> Past:
+        """For a client of that address."""
+        return _PastOf(self, address)
+
+    async def kafka(self, address: str, partition: int, start: int, end: int, most: int) -> list[Found]:
         """See `follow.Past`."""
-        async with self._turns:
+        async with self._turn(address):
             return await asyncio.to_thread(self._kafka, partition, start, end, most)
 
-    async def tables(self, since_ms: int, most: int) -> list[Whale] | None:
+    async def tables(self, address: str, since_ms: int, most: int) -> list[Whale] | None:
         """See `follow.Past`."""
         if self._dsn is None:
             return None
-        async with self._turns:
+        async with self._turn(address):
             return await asyncio.to_thread(self._tables, self._dsn, since_ms, most)
+
+    @asynccontextmanager
+    async def _turn(self, address: str) -> AsyncIterator[None]:
+        if self._asking[address] >= OF_ADDRESS or self._asking.total() >= ASKING:
+            raise PastAway("many clients ask for older whales just now: this one has to wait")
+        self._asking[address] += 1
+        try:
+            async with self._turns:
+                yield
+        finally:
+            self._asking[address] -= 1
+            if not self._asking[address]:
+                del self._asking[address]
 
     def _kafka(self, partition: int, start: int, end: int, most: int) -> list[Found]:
         if not alive(self._bootstrap, 2.0):
@@ -82,3 +104,14 @@ class StoredPast:
         except (StoreAway, SchemaMismatch, BadDsn, OSError) as error:
             raise PastAway(f"older whales can't be read from Postgres: {error}") from None
         return None if len(rows) > most else [whale_of(row) for row in rows]
+
+
+class _PastOf:
+    def __init__(self, past: StoredPast, address: str) -> None:
+        self._past, self._address = past, address
+
+    async def kafka(self, partition: int, start: int, end: int, most: int) -> list[Found]:
+        return await self._past.kafka(self._address, partition, start, end, most)
+
+    async def tables(self, since_ms: int, most: int) -> list[Whale] | None:
+        return await self._past.tables(self._address, since_ms, most)

@@ -1,15 +1,18 @@
 """No whale missed, none doubled, wherever a client or the server is cut off."""
 
 import asyncio
+import threading
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whale_platform.api.live import follow
-from whale_platform.api.live.cursor import BadCursor, Cursor, parse
-from whale_platform.api.live.follow import Follower, Sent
-from whale_platform.api.live.whalelog import Whale, WhaleLog
+from whale_platform.api.live.cursor import MAX_MS, BadCursor, Cursor, parse
+from whale_platform.api.live.follow import Follower, PastAway, Sent
+from whale_platform.api.live.past import AT_ONCE, OF_ADDRESS, StoredPast
+from whale_platform.api.live.whalelog import Found, Whale, WhaleLog
+from whale_platform.api.live.wire import iso_ms
 from whale_platform_tests.api.live.made import Topic, whale
 
 
@@ -35,6 +38,19 @@ def log_of(topic: Topic, kept: int, back: int = 0, order: int = 0) -> WhaleLog:
 def test_a_cursor_survives_its_text(places: dict[int, int], time_ms: int) -> None:
     cursor = Cursor("Ab-_+/9=", time_ms, places)
     assert parse(cursor.text()) == cursor
+
+
+@given(st.integers(0, 10**15 - 1))
+def test_a_time_that_the_tables_can_be_asked_for_or_no_cursor(time_ms: int) -> None:
+    text = Cursor("t", time_ms).text()
+    if time_ms > MAX_MS:
+        with pytest.raises(BadCursor):
+            parse(text)
+    else:
+        past = StoredPast("127.0.0.1:1", None)
+        with pytest.raises(PastAway):
+            past._tables(lambda: "postgresql://127.0.0.1:1/none", parse(text).time_ms, 1)
+        assert iso_ms(time_ms).endswith("Z")
 
 
 @pytest.mark.parametrize("text", ["", "x", "é", "MS4", "A" * 9_000, "MS50LjEuMTox\n", "=", "MS5hLjEuMToyLDE6"])
@@ -164,3 +180,28 @@ def test_who_begins_now_has_a_cursor_at_once() -> None:
     topic.add(0, whale(1))
     follower = Follower(log_of(topic, 10, back=10), topic, all_of, None)
     assert parse(follower.cursor).places == {0: 1, 1: 0}
+
+
+def test_who_resumes_from_the_beginning_again_and_again_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    may_answer, reading = threading.Event(), list[int]()
+
+    def slow(past: StoredPast, partition: int, *_: int) -> list[Found]:
+        reading.append(partition)
+        may_answer.wait(30)
+        return []
+
+    async def scene() -> None:
+        past = StoredPast("127.0.0.1:1", None)
+        greedy = [asyncio.create_task(past.of("10.0.0.1").kafka(0, 0, 9, 1)) for _ in range(50)]
+        while sum(task.done() for task in greedy) < 50 - OF_ADDRESS or len(reading) < AT_ONCE:
+            await asyncio.sleep(0.01)
+        other = asyncio.create_task(past.of("10.0.0.2").kafka(1, 0, 9, 1))
+        await asyncio.sleep(0)
+        may_answer.set()
+        assert await other == [] and reading == [0] * OF_ADDRESS + [1]
+        found = await asyncio.gather(*greedy, return_exceptions=True)
+        assert sum(isinstance(one, PastAway) for one in found) == 50 - OF_ADDRESS
+        assert await past.of("10.0.0.1").kafka(2, 0, 9, 1) == [], "its turn comes again"
+
+    monkeypatch.setattr(StoredPast, "_kafka", slow)
+    asyncio.run(scene())
