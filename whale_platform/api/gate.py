@@ -4,8 +4,6 @@ Plain ASGI, outside FastAPI, so that it costs microseconds, and so that `/latest
 that lie ready, is answered here without any routing. A websocket passes the same key and rate.
 """
 
-import ipaddress
-import re
 import time
 from functools import lru_cache
 from math import ceil
@@ -13,6 +11,7 @@ from math import ceil
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from whale_platform import hosts
 from whale_platform.api import latest, problems
 from whale_platform.api.live.live import KEY_NAME
 from whale_platform.api.pages import is_page
@@ -22,7 +21,6 @@ from whale_platform.api.rate import Limiter
 
 STREAMED = "/whales/stream"  # goes on for hours: no request to be timed
 KEY_OFFER = "whale.key."  # a browser's WebSocket can send no header, but offer a subprotocol
-_HOST = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[^\[\]:/@\s]+))(?::[0-9]{1,5})?").fullmatch
 SECURITY = [
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -63,8 +61,8 @@ class Gate:
                 "a key is needed: send `Authorization: Bearer KEY` or `X-API-Key: KEY`; `whale api-key add` makes one"
             )
             return Refusal(401, text, {"WWW-Authenticate": "Bearer"})
-        hosts = self._parts.settings.api_hosts
-        if not name and not page and (hosts or self._parts.local_only) and not _known(headers.get("host", ""), hosts):
+        names = self._parts.settings.api_hosts
+        if not name and not page and (names or self._parts.local_only) and not _known(headers.get("host", ""), names):
             # a page elsewhere may give its own name this machine's address, and would read all with its user's browser
             text = "open this by 127.0.0.1 or localhost, name the host in WHALE_API_HOSTS, or make a key: "
             return Refusal(421, text + "`whale api-key add NAME`")
@@ -109,24 +107,9 @@ class Gate:
             await send({"type": "websocket.close", "code": 1008})
 
 
-def local(host: str) -> bool:
-    """Whether a name or address is that of this machine alone."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 @lru_cache(256)
-def _known(host: str, hosts: tuple[str, ...]) -> bool:
-    name = hostname(host)
-    return local(name) or name in map(str.lower, hosts)
-
-
-def hostname(host: str) -> str:
-    """A Host header without its port: `[::1]:18000` is `::1`; empty for what is no name and port."""
-    found = _HOST(host)
-    return (found["v6"] or found["name"]).lower() if found else ""
+def _known(host: str, names: tuple[str, ...]) -> bool:
+    return hosts.known(host, names)
 
 
 def _key(headers: Headers) -> str:

@@ -15,9 +15,9 @@ from collections.abc import Callable
 
 import uvicorn
 
+from whale_platform import hosts
 from whale_platform.api import app as apps
 from whale_platform.api.feeder import Feeder
-from whale_platform.api.gate import local
 from whale_platform.api.heads import BoundedProtocol
 from whale_platform.api.health import silent
 from whale_platform.api.keys import KeyFileError
@@ -41,7 +41,7 @@ def main(context: ServiceContext) -> int:
     settings = context.settings
     pool = Pool(settings.dsn, "whale-api", CONNECTIONS)
     try:
-        alone = local(settings.api_host)
+        alone = hosts.local(settings.api_host)
         parts = Parts(settings, pool, open_without_keys=settings.api_open or alone, local_only=alone)
     except KeyFileError as error:
         return context.blocked(str(error))

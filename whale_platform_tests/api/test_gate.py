@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from starlette.datastructures import Headers
 
 from whale_platform.api import keys
-from whale_platform.api.gate import hostname, local
 from whale_platform.api.live.websocket import origin_allowed
 from whale_platform.api.rate import MOST, Limiter
+from whale_platform.hosts import hostname, local
 from whale_platform_tests.api.conftest import Make, client_of
 
 
