@@ -58,7 +58,8 @@ class Settings(BaseSettings):
     dagster: bool = True
     dagster_code_host: str = "127.0.0.1"
     dagster_port: Port = 13000
-    dagster_code_port: Port = 13001
+    dagster_hosts: Annotated[tuple[str, ...], NoDecode] = ()  # names its UI is known by beside this machine's own
+    dagster_code_port: Port = 13001  # only with a code server on another host (dagster_code_host)
     dagster_dsn: SecretStr | None = None
 
     api_host: str = "127.0.0.1"
@@ -90,7 +91,7 @@ class Settings(BaseSettings):
     simulator_rate: Annotated[float, Field(gt=0)] = 50.0
     simulator_seed: int = 1
 
-    @field_validator("symbols", "exchanges", "replay_files", "api_hosts", mode="before")
+    @field_validator("symbols", "exchanges", "replay_files", "dagster_hosts", "api_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if not isinstance(value, str):

@@ -19,7 +19,7 @@ import psutil
 
 from whale_platform.settings import ROOT
 
-PORTS = ("KAFKA", "KAFKA_CONTROLLER", "POSTGRES", "SIMULATOR", "DAGSTER", "DAGSTER_CODE", "API")
+PORTS = ("KAFKA", "KAFKA_CONTROLLER", "POSTGRES", "SIMULATOR", "DAGSTER", "API")
 
 
 class Failed(Exception):

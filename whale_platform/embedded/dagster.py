@@ -1,20 +1,24 @@
-"""Dagster's three processes on 127.0.0.1: code server, webserver, daemon; their files in `HOME/dagster`.
+"""Dagster's three processes on this machine: code server, webserver, daemon; their files in `HOME/dagster`.
 
 Storage is the database `dagster` beside the platform's own. The code server is one process that loads the definitions
-once and runs what is launched as its children: starting it again is how new code gets in. All three end with their
-parent, and are killed with what they started after a grace.
+once and runs what is launched as its children: starting it again is how new code gets in. It listens on a Unix socket
+that only this user can reach, since whoever reaches it can run code; with parts on several hosts, on a TCP port. All
+three end with their parent, and are killed with what they started after a grace.
 """
 
+import hashlib
 import os
 import signal
 import socket
+import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
-from whale_platform import loopback
+from whale_platform import hosts, loopback
 from whale_platform.embedded import grpc_ping
+from whale_platform.embedded.errors import EmbeddedError
 from whale_platform.settings import ROOT, Settings
 from whale_platform.stores import databases
 from whale_platform.supervision import leash, manners
@@ -24,6 +28,9 @@ STOP_SIGNAL = signal.SIGTERM
 LOCATION = "whale_platform"
 DEFINITIONS = "whale_platform.definitions"
 ANSWER_S = 20.0
+INSTANCE = "WHALE_DAGSTER_INSTANCE"  # names the DAGSTER_HOME that belongs to the platform
+SOCKET_BYTES = 103  # what every system allows for a socket's path
+SHORT = Path("/tmp")  # for homes with long paths; no variable, so that every process finds the same
 
 
 def folder(settings: Settings) -> Path:
@@ -40,12 +47,41 @@ def prepare(settings: Settings) -> None:
 def write_files(settings: Settings) -> None:
     """`dagster.yaml` as in the repository, and a `workspace.yaml` that names this home's code server.
 
-    Each is replaced whole: every `whale dagster` comes here, while Dagster's own processes read them.
+    Each is replaced whole: every `whale dagster` comes here, while Dagster's own processes read them. The folders of
+    both and of the socket are this user's alone. Raises EmbeddedError where somebody else has the socket's.
     """
     there = folder(settings)
+    _make_private(there)
     write_text(there / "dagster.yaml", (ROOT / "dagster.yaml").read_text())
-    server = {"host": settings.dagster_code_host, "port": settings.dagster_code_port, "location_name": LOCATION}
+    server: dict[str, str | int] = {"location_name": LOCATION}
+    if (path := code_socket(settings)) is not None:
+        _make_private(path.parent)
+        server["socket"] = str(path)
+    else:
+        server |= {"host": settings.dagster_code_host, "port": settings.dagster_code_port}
     write_json(there / "workspace.yaml", {"load_from": [{"grpc_server": server}]})  # JSON is YAML
+
+
+def code_socket(settings: Settings) -> Path | None:
+    """The code server's Unix socket, in the home or, where that path is too long for one, under `SHORT`.
+
+    None where the code server is on another host than its clients (`WHALE_DAGSTER_CODE_HOST`): it has a port then.
+    """
+    if not hosts.local(settings.dagster_code_host):
+        return None
+    path = folder(settings) / "code.sock"
+    if len(os.fsencode(path)) <= SOCKET_BYTES:
+        return path
+    name = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+    return SHORT / f"whale-{os.getuid()}" / f"{name}.sock"
+
+
+def _make_private(path: Path) -> None:
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = path.lstat()
+    if path.parent == SHORT and not (stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()):
+        raise EmbeddedError(f"{path} belongs to another user, who could read what passes there: delete it")
+    path.chmod(0o700)
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -55,9 +91,15 @@ def environment(settings: Settings) -> dict[str, str]:
         **loopback.no_proxy(os.environ, settings.dagster_code_host),  # gRPC asks a proxy too
         "WHALE_DAGSTER_DSN": settings.dagster_dsn_text(),
         "DAGSTER_HOME": str(folder(settings)),
+        INSTANCE: str(folder(settings)),
         "MALLOC_ARENA_MAX": "1",  # many threads that wait: an arena for each would cost memory and gain nothing
         "PYTHONPATH": os.pathsep.join(part for part in (str(ROOT), os.environ.get("PYTHONPATH", "")) if part),
     }
+
+
+def is_ours(env: Mapping[str, str] = os.environ) -> bool:
+    """Whether this process is part of the platform's own Dagster, and not of one that somebody runs beside it."""
+    return INSTANCE in env and env[INSTANCE] == env.get("DAGSTER_HOME")
 
 
 def command(part: str) -> tuple[str, ...]:
@@ -67,9 +109,15 @@ def command(part: str) -> tuple[str, ...]:
 
 def code_server_answers(settings: Settings) -> bool:
     """Whether the code server answers, which it does once the definitions are loaded."""
+    path = code_socket(settings)
+    family, address = (
+        (socket.AF_INET, ("127.0.0.1", settings.dagster_code_port)) if path is None else (socket.AF_UNIX, str(path))
+    )
     try:
-        with socket.create_connection(("127.0.0.1", settings.dagster_code_port), ANSWER_S) as sock:
-            return grpc_ping.answers(sock, ANSWER_S)
+        with socket.socket(family) as asking:
+            asking.settimeout(ANSWER_S)
+            asking.connect(address)
+            return grpc_ping.answers(asking, ANSWER_S)
     except OSError:
         return False
 
@@ -99,11 +147,12 @@ PARTS: dict[str, Callable[[Settings], bool]] = {
 
 def program(settings: Settings, part: str) -> list[str]:
     """The real command line of one of PARTS."""
-    host, workspace = ["-h", settings.bind], ["-w", str(folder(settings) / "workspace.yaml")]
+    workspace, path = str(folder(settings) / "workspace.yaml"), code_socket(settings)
+    place = ["-h", settings.bind, "-p", str(settings.dagster_code_port)] if path is None else ["-s", str(path)]
     words = {
-        CODE: ["dagster", "api", "grpc", "-m", DEFINITIONS, *host, "-p", str(settings.dagster_code_port)],
-        "dagster-web": ["dagster_webserver", *workspace, *host, "-p", str(settings.dagster_port)],
-        "dagster-daemon": ["dagster._daemon", "run", *workspace],
+        CODE: ["dagster", "api", "grpc", "-m", DEFINITIONS, *place],
+        "dagster-web": ["whale_platform.embedded.dagster_web", workspace],
+        "dagster-daemon": ["dagster._daemon", "run", "-w", workspace],
     }
     return [sys.executable, "-W", "ignore", "-m", *words[part]]
 

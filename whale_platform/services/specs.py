@@ -64,7 +64,9 @@ def ports(settings: Settings) -> dict[str, int]:
     if settings.postgres_dsn is None:
         used["WHALE_POSTGRES_PORT"] = settings.postgres_port
     if settings.dagster:
-        used |= {"WHALE_DAGSTER_PORT": settings.dagster_port, "WHALE_DAGSTER_CODE_PORT": settings.dagster_code_port}
+        used["WHALE_DAGSTER_PORT"] = settings.dagster_port
+        if embedded_dagster.code_socket(settings) is None:
+            used["WHALE_DAGSTER_CODE_PORT"] = settings.dagster_code_port
     if settings.source in SIMULATED:
         used["WHALE_SIMULATOR_PORT"] = settings.simulator_port
     return used

@@ -73,6 +73,8 @@ def test_dagster_shows_where_it_is_and_keeps_its_secret(tmp_path: Path) -> None:
     settings = make(tmp_path, postgres_dsn="postgresql://me:secret@db/whale?sslmode=require", dagster_port=4322)
     assert about(settings)["urls"]["dagster"] == "http://127.0.0.1:4322"
     assert ports(settings)["WHALE_DAGSTER_PORT"] == 4322
+    assert "WHALE_DAGSTER_CODE_PORT" not in ports(settings), "it is on a socket"
+    assert "WHALE_DAGSTER_CODE_PORT" in ports(settings.model_copy(update={"dagster_code_host": "dagster-code"}))
     assert settings.dagster_dsn_text() == "postgresql://me:secret@db/dagster?sslmode=require"
     parts = [spec for spec in specs(settings) if spec.name.startswith("dagster")]
     assert parts and all("secret" not in str(spec.command()) for spec in parts)
