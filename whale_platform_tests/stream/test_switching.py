@@ -17,7 +17,7 @@ from whale_platform.domain import codec
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.domain.trade import Trade
 from whale_platform.settings import Settings
-from whale_platform.stream import queries, session
+from whale_platform.stream import checkpoints, queries, session
 from whale_platform.stream.flow import Flow
 from whale_platform.stream.modes import Mode
 from whale_platform.stream.progress import Reports
@@ -36,7 +36,10 @@ class Switched:
         place = queries.locate(settings)
         assert place is not None
         self._spark, self._settings = spark, settings
-        self._folders = queries.prepare(settings, place)
+        self._folders = {
+            query: checkpoints.prepare(settings.home, label, place.earliest, place.ends)
+            for query, label in queries.labels(settings, place).items()
+        }
         self.flow = Flow(settings, spark, sorted(place.earliest), self._folders, "run")
         self._reports = Reports()
 
