@@ -1,10 +1,14 @@
+import os
+import socket
 import zipfile
 from pathlib import Path
 
+import psutil
 import pytest
 
 from whale_platform.embedded import shuffle_bind
 from whale_platform.embedded.errors import EmbeddedError
+from whale_platform_tests.processes import open_to_others
 
 
 def test_the_class_is_written_once_and_anew_where_it_is_not_right(tmp_path: Path) -> None:
@@ -31,3 +35,27 @@ def test_another_class_than_the_known_one_is_refused(tmp_path: Path, monkeypatch
     with pytest.raises(EmbeddedError, match="would listen on every interface, so nothing is started"):
         shuffle_bind.ensure(tmp_path)
     assert not (tmp_path / "spark-classes").exists()
+
+
+@pytest.mark.parametrize(
+    ("family", "kind", "address", "open_to_all"),
+    [
+        (socket.AF_INET, socket.SOCK_STREAM, "127.0.0.1", False),
+        (socket.AF_INET, socket.SOCK_STREAM, "0.0.0.0", True),
+        (socket.AF_INET, socket.SOCK_DGRAM, "127.0.0.1", False),
+        (socket.AF_INET, socket.SOCK_DGRAM, "0.0.0.0", True),
+        (socket.AF_INET6, socket.SOCK_STREAM, "::ffff:127.0.0.1", False),
+        (socket.AF_INET6, socket.SOCK_STREAM, "::1", False),
+        (socket.AF_INET6, socket.SOCK_STREAM, "::", True),
+    ],
+)
+def test_what_the_tests_take_for_open_to_others(
+    family: socket.AddressFamily, kind: socket.SocketKind, address: str, open_to_all: bool
+) -> None:
+    before = open_to_others([psutil.Process()])
+    with socket.socket(family, kind) as one:
+        one.bind((address, 0))
+        if kind == socket.SOCK_STREAM:
+            one.listen()
+        name = f"{os.getpid()} {psutil.Process().name()} {address} {one.getsockname()[1]}"
+        assert [found for found in open_to_others([psutil.Process()]) if found not in before] == [name] * open_to_all
