@@ -3,7 +3,10 @@
 
 const DEFAULTS = { exchange: "", symbol: "", interval: "1m", tape: "all", on: "", side: "", min: 0, whale: "" };
 const INTERVALS = ["1m", "5m", "15m", "1h"];
-const name = /^[A-Za-z0-9._:/-]{1,60}$/;
+const SYMBOL = "(?:[A-Za-z0-9._:/-]|(?![\\p{C}\\p{Z}])[^\\x00-\\x7f]){1,40}"; // of any script, as domain/names.py has it
+const NAME = new RegExp(`^${SYMBOL}$`, "u");
+const MARKET = new RegExp(`^([a-z0-9_]{1,40}):(${SYMBOL})$`, "u");
+const WHALE = new RegExp(`^[a-z0-9_]{1,40}/${SYMBOL}/\\d+$`, "u");
 
 export const view = { ...DEFAULTS };
 const listeners = [];
@@ -39,15 +42,15 @@ export function link(whale = view.whale) {
 function read() {
   const said = new URLSearchParams(location.hash.slice(1));
   const out = { ...DEFAULTS, exchange: view.exchange, symbol: view.symbol };
-  const market = /^([a-z0-9_]{1,40}):([A-Za-z0-9._:/-]{1,40})$/.exec(said.get("market") ?? "");
+  const market = MARKET.exec(said.get("market") ?? "");
   if (market) [, out.exchange, out.symbol] = market;
   if (INTERVALS.includes(said.get("interval"))) out.interval = said.get("interval");
   if (said.get("tape") === "this") out.tape = "this";
-  if (name.test(said.get("on") ?? "")) out.on = said.get("on");
+  if (NAME.test(said.get("on") ?? "")) out.on = said.get("on");
   if (["buy", "sell"].includes(said.get("side"))) out.side = said.get("side");
   const min = Number(said.get("min"));
   if (min > 0 && min < 1e12) out.min = min;
-  if (/^[a-z0-9_]+\/.{1,40}\/\d+$/.test(said.get("whale") ?? "")) out.whale = said.get("whale");
+  if (WHALE.test(said.get("whale") ?? "")) out.whale = said.get("whale");
   return out;
 }
 
