@@ -69,7 +69,9 @@ class Metrics:
             "whale_api_request_seconds", "From request to answer.", ["path"], buckets=BUCKETS, registry=self._registry
         )
         self._requests = Counter("whale_api_requests", "Answers.", ["path", "status"], registry=self._registry)
-        self.waiting = Gauge("whale_api_waiting", "Requests at or before the database.", registry=self._registry)
+        self.waiting = Gauge(
+            "whale_api_waiting", "Requests at work or before it, by worker.", ["worker"], registry=self._registry
+        )
         self._registry.register(_Platform(settings, pool, board, live))
         self._known: dict[tuple[str, int], tuple[Histogram, Counter]] = {}
 
@@ -114,7 +116,7 @@ class _Platform(Collector):
         for name, value in self._live().items():
             counts = name.endswith("_total")
             kind = CounterMetricFamily if counts else GaugeMetricFamily
-            yield kind(f"whale_{name.removesuffix('_total')}", "Of the live push: see the README.", value)
+            yield kind(f"whale_{name.removesuffix('_total')}", "Of the live push and the connections.", value)
         newest = self._board.age_s(now)
         if newest is not None:
             yield GaugeMetricFamily("whale_newest_state_age_seconds", "Of the newest window in Postgres.", newest)

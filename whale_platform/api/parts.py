@@ -15,13 +15,16 @@ from whale_platform.api.worker import Worker
 from whale_platform.settings import Settings
 from whale_platform.stores.pool import Pool
 
+WATCH = 2  # threads for /health and /metrics
+
 
 @dataclass(slots=True)
 class Parts:
     """Raises KeyFileError where the home's keys can't be read.
 
     open_without_keys: whether anybody may ask while there is no key at all; local_only: whether only this machine can
-    reach it.
+    reach it. worker: for what Postgres answers; slow: for what Kafka is searched for; watch: for /health and /metrics.
+    Each thread that asks Postgres finds a connection: the pool has one for each.
     """
 
     settings: Settings
@@ -32,6 +35,8 @@ class Parts:
     metrics: Metrics = field(init=False)
     health: Health = field(init=False)
     worker: Worker = field(init=False)
+    slow: Worker = field(init=False)
+    watch: Worker = field(init=False)
     keys: Keys = field(init=False)
     live: Live = field(init=False)
 
@@ -47,7 +52,15 @@ class Parts:
         )
         self.metrics = Metrics(settings, self.pool, self.board, self.live.numbers)
         self.health = Health(settings, self.pool, self.board)
-        self.worker = Worker(self.pool.size, self.metrics)
+        waiting = self.metrics.waiting
+        self.worker = Worker("tables", self.pool.size - WATCH, 64, waiting)
+        self.slow = Worker("kafka", 1, 9, waiting)  # one looks through Kafka, which takes the processor; eight wait
+        self.watch = Worker("watch", WATCH, 16, waiting)
+
+    def close(self) -> None:
+        """Take no more work."""
+        for worker in (self.worker, self.slow, self.watch):
+            worker.close()
 
     def welcome(self, key: str) -> bool:
         """Whether who has the key of that name (empty: none) may ask."""

@@ -105,7 +105,7 @@ async def health(request: Request, parts: PartsNow, _: Annotated[Nothing, Query(
         headers = {"Retry-After": "5"} if status == 503 else {}
         return answers.reply(answers.json_bytes(found), Wants.of(request.headers), status=status, headers=headers)
 
-    return await parts.worker.do(work)
+    return await parts.watch.do(work)
 
 
 _TEXT: dict[str, Any] = {"description": "Prometheus's text format.", "content": {"text/plain": {}}}
@@ -114,7 +114,7 @@ _TEXT: dict[str, Any] = {"description": "Prometheus's text format.", "content": 
 @router.get("/metrics", responses={200: _TEXT, **REFUSED, **AWAY}, response_class=Response, summary="For Prometheus")
 async def metrics(request: Request, parts: PartsNow, _: Annotated[Nothing, Query()]) -> Response:
     """Trades, lag and heartbeats of the services, gaps, requests and their seconds."""
-    return await parts.worker.do(
+    return await parts.watch.do(
         lambda: answers.reply(parts.metrics.text(), Wants.of(request.headers), media=METRICS_MEDIA)
     )
 

@@ -28,7 +28,7 @@ from whale_platform.stores.pool import Pool
 from whale_platform.supervision import codes
 from whale_platform.supervision.service import ServiceContext
 
-CONNECTIONS = 4  # to Postgres, and threads that ask it
+CONNECTIONS = 6  # to Postgres, and threads that ask it, two of them for /health and /metrics alone
 SOCKETS = 800  # clients at once
 PORT_WAIT_S = 60.0
 FEEDER_S = 120.0  # several questions in a row, each of which Postgres may take 10 s for
@@ -76,9 +76,9 @@ def main(context: ServiceContext) -> int:
         parts.worker.pulse(lambda: context.progress("workers", WORKERS_S))
         context.beat.numbers.update(reads=feeder.reads, connects=feeder.connects)
     failed = not http.is_alive()
+    parts.close()
     server.should_exit = True
     http.join(STOP_S + 1)
-    parts.worker.close()
     pool.close()
     feeding.close()
     return codes.RETRY if failed else codes.CLEAN

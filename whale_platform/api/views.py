@@ -3,7 +3,6 @@
 They are as open to other programs as the listings; each is one question, bounded in time.
 """
 
-import threading
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -28,8 +27,6 @@ from whale_platform.version import run_of
 
 router = APIRouter()
 DAY, MOST = timedelta(days=1), timedelta(days=31)
-ORIGIN_WAIT_S = 2.0
-_origin = threading.Lock()  # one at a time: looking through Kafka takes the processor for some tenths of a second
 
 
 @router.get("/sparklines", responses=given(views_shapes.Sparklines), summary="Closes of the last minutes")
@@ -77,11 +74,15 @@ async def whale_context(
 ) -> Response:
     """Its minute and those around, its hour, its place in Kafka with the trades beside it, and the run that said so."""
 
-    def work() -> Response:
-        whole = _context(parts, exchange, symbol, trade_id)
+    found = await parts.worker.do(lambda: _context(parts, exchange, symbol, trade_id))
+
+    def search() -> Response:
+        received: datetime = found["whale"]["received_time"]
+        place = origin.find(parts.settings.bootstrap, exchange, symbol, trade_id, received)
+        whole = found | {"trade": place.place, "trade_missing": place.missing, "around": place.around}
         return answers.reply(answers.json_bytes(_plain(whole)), Wants.of(request.headers))
 
-    return await parts.worker.do(work)
+    return await parts.slow.do(search)
 
 
 def _end(board: Board) -> datetime:
@@ -113,20 +114,11 @@ def _context(parts: Parts, exchange: str, symbol: str, trade_id: int) -> dict[st
     time: datetime = whale["event_time"]
     minute = time.replace(second=0, microsecond=0)
     minutes = views.minutes_around(parts.pool, exchange, symbol, minute)
-    place = origin.Origin(missing="others ask for places in Kafka just now: ask again in a moment")
-    if _origin.acquire(timeout=ORIGIN_WAIT_S):
-        try:
-            place = origin.find(parts.settings.bootstrap, exchange, symbol, trade_id, whale["received_time"])
-        finally:
-            _origin.release()
     return {
         "whale": whale,
         "window": next((one for one in minutes if one["window_start"] == minute), None),
         "windows": minutes,
         "report": views.report(parts.pool, exchange, symbol, minute.replace(minute=0)),
-        "trade": place.place,
-        "trade_missing": place.missing,
-        "around": place.around,
         "run": asdict(run_of(whale["run_id"])),
     }
 

@@ -8,7 +8,7 @@ the order within a symbol, so it is left to a person. Ids tell a recreated topic
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
@@ -22,6 +22,7 @@ from whale_platform.domain.names import (
     WHALE_ALERTS,
 )
 
+Client: TypeAlias = AdminClient
 BrokerError = KafkaException  # the broker is away or refuses; other rooms catch it by this name
 
 WEEK_MS = str(7 * 24 * 3600 * 1000)
@@ -50,16 +51,13 @@ class TopicInfo:
     partitions: int
 
 
-def admin(bootstrap: str) -> AdminClient:
-    """An admin client; connecting happens at the first call. The library's own log is kept quiet while it retries."""
-    return AdminClient(
-        {
-            "bootstrap.servers": bootstrap,
-            "socket.timeout.ms": 10_000,
-            "reconnect.backoff.max.ms": 500,  # who waits for a broker's start is to notice it
-            "log_level": 2,
-        }
-    )
+def admin(bootstrap: str) -> Client:
+    """An admin client; connecting happens at the first call. The library's own log is kept quiet while it retries.
+
+    One that is kept finds a broker that is back within half a second.
+    """
+    config = {"bootstrap.servers": bootstrap, "socket.timeout.ms": 10_000, "log_level": 2}
+    return AdminClient(config | {"reconnect.backoff.ms": 100, "reconnect.backoff.max.ms": 500})
 
 
 def ensure(bootstrap: str, partitions: int, replication: int = 1) -> list[str]:
@@ -143,10 +141,10 @@ def describe(bootstrap: str, names: list[str]) -> dict[str, TopicInfo]:
     return found
 
 
-def alive(bootstrap: str, timeout_s: float = 5.0) -> bool:
-    """Whether a broker answers a metadata request."""
+def alive(bootstrap: str, timeout_s: float = 5.0, client: Client | None = None) -> bool:
+    """Whether a broker answers a metadata request; asked by `client`, where there is one that is kept for this."""
     try:
-        admin(bootstrap).list_topics(timeout=timeout_s)
+        (admin(bootstrap) if client is None else client).list_topics(timeout=timeout_s)
     except KafkaException:
         return False
     return True

@@ -5,6 +5,7 @@ from typing import Any, cast
 import pytest
 
 from whale_platform.api.health import KEPT_S, Health
+from whale_platform.broker import topics
 from whale_platform.settings import Settings
 
 
@@ -20,3 +21,17 @@ def test_an_answer_is_kept_for_a_second_also_when_the_clock_is_set_back(monkeypa
     assert health.check() == {"at": now}
     now -= 3600
     assert health.check() == {"at": now}
+
+
+def test_kafka_is_asked_by_one_client_that_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, admin = list[topics.Client](), topics.admin
+
+    def counted(bootstrap: str) -> topics.Client:
+        made.append(admin(bootstrap))
+        return made[-1]
+
+    monkeypatch.setattr(topics, "admin", counted)
+    monkeypatch.setattr("whale_platform.api.health.KAFKA_S", 0.05)
+    nothing = cast("Any", None)
+    health = Health(Settings(kafka_bootstrap="127.0.0.1:1"), nothing, nothing)
+    assert [health._kafka()["state"] for _ in range(3)] == ["away"] * 3 and len(made) == 1
