@@ -19,6 +19,7 @@ from whale_platform.api.parts import Parts
 from whale_platform.api.problems import Refusal
 from whale_platform.api.rate import Limiter
 
+REFUSALS = (401, 403, 421, 429, 1008, 1013)  # HTTP statuses and close codes that leave a trail
 STREAMED = "/whales/stream"  # goes on for hours: no request to be timed
 KEY_OFFER = "whale.key."  # a browser's WebSocket can send no header, but offer a subprotocol
 SECURITY = [
@@ -48,11 +49,10 @@ class Gate:
     def refusal(self, scope: Scope) -> Refusal | None:
         """Why this client may not ask now: 401, 421 or 429."""
         headers = Headers(scope=scope)
-        client = scope["client"][0] if scope.get("client") else ""
         name = (self._parts.keys.name(_key(headers)) or "") if self._parts.keys.any else ""
         scope[KEY_NAME] = name
         page = is_page(scope["path"])
-        wait = self._limiter.wait_s(f"key {name}" if name else client)
+        wait = self._limiter.wait_s(f"key {name}" if name else _address(scope))
         if wait > 0:
             text = f"too many requests: ask again in {ceil(wait)} s, or have WHALE_API_RATE raised"
             return Refusal(429, text, {"Retry-After": str(ceil(wait))})
@@ -91,6 +91,8 @@ class Gate:
                     scope = {**scope, "method": "GET"}  # the server leaves the body out by the request's own method
                 await self._app(scope, receive, watched)
         finally:
+            if status in REFUSALS:
+                self._parts.trail.refused(_address(scope), status, path)
             if path != STREAMED:
                 self._parts.metrics.observe(path, status, time.perf_counter() - begun)
 
@@ -101,10 +103,27 @@ class Gate:
         await send({"type": "http.response.body", "body": body})
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self.refusal(scope) is None:
-            await self._app(scope, receive, send)
+        accepted = False
+
+        async def watched(message: Message) -> None:
+            nonlocal accepted
+            accepted = accepted or message["type"] == "websocket.accept"
+            if message["type"] == "websocket.close":
+                code = message.get("code", 1000) if accepted else 403
+                if code in REFUSALS:
+                    self._parts.trail.refused(_address(scope), code, scope["path"])
+            await send(message)
+
+        refusal = self.refusal(scope)
+        if refusal is None:
+            await self._app(scope, receive, watched)
         else:
+            self._parts.trail.refused(_address(scope), refusal.status, scope["path"])
             await send({"type": "websocket.close", "code": 1008})
+
+
+def _address(scope: Scope) -> str:
+    return scope["client"][0] if scope.get("client") else ""
 
 
 @lru_cache(256)

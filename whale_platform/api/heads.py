@@ -1,36 +1,57 @@
-"""uvicorn's HTTP protocol with bounds: a head that is too large or too slow ends the connection.
+"""uvicorn's HTTP protocol with bounds: a request that is too large or too slow ends the connection, and so may a crowd.
 
 httptools sets none, so one client could fill the memory with a header that never ends, or hold a socket by sending
-nothing. 32 kB is four times what browsers' and proxies' requests need.
+nothing. 32 kB is four times what browsers' and proxies' requests need; a body is read by nothing here.
 """
 
 import asyncio
+from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from whale_platform.api import problems
+from whale_platform.api.crowd import Crowd
+from whale_platform.api.live.frames import BoundedSocket
+from whale_platform.api.trail import Trail
 
 HEAD_BYTES = 32_768
-HEAD_S = 10.0
+BODY_BYTES = 65_536
+REQUEST_S = 10.0
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """431 for a head over `HEAD_BYTES`; a head must be there `HEAD_S` after its first byte, or the connection's."""
+    """431 for a head over `HEAD_BYTES`; a request must be there `REQUEST_S` after its first byte, or the connection's.
 
-    _head_bytes = 0
-    _in_head = True
+    Use it as `bounded` makes it.
+    """
+
+    crowd: Crowd
+    trail: Trail
+    address = ""
+    _head_bytes = _body_bytes = 0
+    _in_line = _in_head = True
     _late: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
-        """Begin to wait for a head."""
+        """Begin to wait for a head, where there is a place."""
         super().connection_made(transport)
-        self._wait()
+        self.address = self.client[0] if self.client else ""
+        if self.crowd.enter(self):
+            self._wait()
+        else:
+            self._refuse(503, "too many connections of this address or in all: close some, and ask again in a moment")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
         self._wait_no_more()
+        self.crowd.leave(self)
         super().connection_lost(exc)
+
+    def evict(self) -> None:
+        """See `crowd.Member`."""
+        self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """Count what comes before the head is complete."""
@@ -38,32 +59,66 @@ class BoundedProtocol(HttpToolsProtocol):
             self._head_bytes += len(data)
             if self._late is None:
                 self._wait()
+            data = self._ascii(data)
         super().data_received(data)
         if self._in_head and self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
-            self._refuse()
+            self._refuse_head()
 
     def on_headers_complete(self) -> None:
         """The head is there; nothing of a request is answered whose head is too large."""
-        self._wait_no_more()
         if self._head_bytes > HEAD_BYTES and sum(len(n) + len(v) for n, v in self.headers) > HEAD_BYTES:
-            self._refuse()
+            self._refuse_head()
             return
         self._in_head = False
+        self.crowd.work(self)
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """Of a request that was taken."""
+        self._body_bytes += len(body)
+        if self._body_bytes > BODY_BYTES:
+            self.transport.close()
         if not self.transport.is_closing():
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The next head may come."""
-        self._in_head, self._head_bytes = True, 0
+        self._wait_no_more()
+        self._in_line = self._in_head = True
+        self._head_bytes = self._body_bytes = 0
         if not self.transport.is_closing():
             super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        """Idle, unless another request came with it."""
+        super().on_response_complete()
+        if not self.transport.is_closing() and self.cycle.response_complete:
+            self.crowd.rest(self)
+
+    def handle_websocket_upgrade(self) -> None:
+        """The socket keeps its place in the crowd, at work, until it is lost."""
+        self._wait_no_more()
+        super().handle_websocket_upgrade()
+        socket = self.transport.get_protocol()
+        if isinstance(socket, BoundedSocket):
+            socket.when_lost = partial(self.crowd.leave, self)
+
+    def send_400_response(self, msg: str) -> None:
+        """What can't be read as HTTP, as a problem."""
+        self._refuse(400, "this is no request of HTTP/1.1 that can be read")
+
+    def _ascii(self, data: bytes) -> bytes:
+        """An address may come as it is typed: its bytes beyond ASCII, which httptools refuses, as %XX."""
+        if not self._in_line:
+            return data
+        line, end, rest = data.partition(b"\n")
+        self._in_line = not end
+        if line.isascii():
+            return data
+        return b"".join(b"%%%02X" % byte if byte > 127 else bytes((byte,)) for byte in line) + end + rest
+
     def _wait(self) -> None:
-        self._late = self.loop.call_later(HEAD_S, self._too_late)
+        self._late = self.loop.call_later(REQUEST_S, self._too_late)
 
     def _wait_no_more(self) -> None:
         if self._late is not None:
@@ -75,11 +130,20 @@ class BoundedProtocol(HttpToolsProtocol):
         if not self.transport.is_closing():
             self.transport.close()
 
-    def _refuse(self) -> None:
-        body = problems.body(431, "send headers of less than 32 kB in all, and a shorter address")
+    def _refuse_head(self) -> None:
+        self._refuse(431, "send headers of less than 32 kB in all, and a shorter address")
+
+    def _refuse(self, status: int, detail: str) -> None:
+        self.trail.refused(self.address, status)
+        body = problems.body(status, detail)
         head = (
-            f"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: {problems.MEDIA}\r\n"
+            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: {problems.MEDIA}\r\n"
             f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
         )
         self.transport.write(head.encode() + body)
         self.transport.close()
+
+
+def bounded(crowd: Crowd, trail: Trail) -> type[BoundedProtocol]:
+    """The protocol of one server."""
+    return type("BoundedProtocol", (BoundedProtocol,), {"crowd": crowd, "trail": trail})

@@ -6,11 +6,13 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from whale_platform.api.board import Board
+from whale_platform.api.crowd import Crowd
 from whale_platform.api.health import Health
 from whale_platform.api.keys import Keys
 from whale_platform.api.live.live import Live
 from whale_platform.api.metrics import Metrics
 from whale_platform.api.status import Status
+from whale_platform.api.trail import Trail
 from whale_platform.api.worker import Worker
 from whale_platform.settings import Settings
 from whale_platform.stores.pool import Pool
@@ -32,6 +34,8 @@ class Parts:
     board: Board = field(default_factory=Board)
     open_without_keys: bool = True
     local_only: bool = False
+    crowd: Crowd = field(default_factory=Crowd)
+    trail: Trail = field(init=False, default_factory=Trail)
     metrics: Metrics = field(init=False)
     health: Health = field(init=False)
     worker: Worker = field(init=False)
@@ -50,7 +54,7 @@ class Parts:
             look=Status(settings, self.board).read,
             welcome=self.welcome,
         )
-        self.metrics = Metrics(settings, self.pool, self.board, self.live.numbers)
+        self.metrics = Metrics(settings, self.pool, self.board, lambda: self.live.numbers() | self.crowd.numbers())
         self.health = Health(settings, self.pool, self.board)
         waiting = self.metrics.waiting
         self.worker = Worker("tables", self.pool.size - WATCH, 64, waiting)

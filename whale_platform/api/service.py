@@ -7,6 +7,7 @@ keys, unless `WHALE_API_OPEN` says that this is meant.
 """
 
 import gc
+import logging
 import socket
 import sys
 import threading
@@ -17,19 +18,20 @@ import uvicorn
 
 from whale_platform import hosts
 from whale_platform.api import app as apps
+from whale_platform.api.crowd import Crowd, places
 from whale_platform.api.feeder import Feeder
-from whale_platform.api.heads import BoundedProtocol
+from whale_platform.api.heads import bounded
 from whale_platform.api.health import silent
 from whale_platform.api.keys import KeyFileError
 from whale_platform.api.live.serving import BACKLOG, OPTIONS, LiveServer, listen
 from whale_platform.api.parts import Parts
+from whale_platform.api.trail import LibraryLines
 from whale_platform.settings import Settings
 from whale_platform.stores.pool import Pool
 from whale_platform.supervision import codes
 from whale_platform.supervision.service import ServiceContext
 
 CONNECTIONS = 6  # to Postgres, and threads that ask it, two of them for /health and /metrics alone
-SOCKETS = 800  # clients at once
 PORT_WAIT_S = 60.0
 FEEDER_S = 120.0  # several questions in a row, each of which Postgres may take 10 s for
 WORKERS_S = 45.0  # as many as may wait (worker.py) may take 2 s each
@@ -42,14 +44,22 @@ def main(context: ServiceContext) -> int:
     pool = Pool(settings.dsn, "whale-api", CONNECTIONS)
     try:
         alone = hosts.local(settings.api_host)
-        parts = Parts(settings, pool, open_without_keys=settings.api_open or alone, local_only=alone)
+        named = alone and "*" not in settings.api_cors  # with a `*` any page reads all with its user's browser
+        without = settings.api_open or named
+        parts = Parts(settings, pool, open_without_keys=without, local_only=alone, crowd=Crowd(places()))
     except KeyFileError as error:
         return context.blocked(str(error))
     if not parts.open_without_keys and not parts.keys.any:
+        why = f"WHALE_API_HOST={settings.api_host} is not this machine alone"
+        if alone:
+            why = "WHALE_API_CORS=* lets every page read everything"
         return context.blocked(
-            f"WHALE_API_HOST={settings.api_host} is not this machine alone and there is no key: make one with "
-            "`whale api-key add NAME`, or set WHALE_API_OPEN=true to let everybody in"
+            f"{why} and there is no key: make one with `whale api-key add NAME`, or set WHALE_API_OPEN=true to let "
+            "everybody in"
         )
+    if not alone:
+        context.log.warning("keys and answers are sent unencrypted: put a proxy that speaks TLS before this port")
+    logging.getLogger().addHandler(LibraryLines())
     listening = _listen(settings, context.stop)
     if isinstance(listening, str):
         return context.blocked(listening)
@@ -88,14 +98,13 @@ def _server(parts: Parts, progress: Callable[[], None]) -> uvicorn.Server:
     served, _ = apps.build(parts)
     config = uvicorn.Config(
         served,
-        http=BoundedProtocol,
+        http=bounded(parts.crowd, parts.trail),
         loop="uvloop",
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=SOCKETS,
         backlog=BACKLOG,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=STOP_S,

@@ -2,11 +2,13 @@
 
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -25,11 +27,22 @@ from whale_platform_tests.api.samples import Sink, this_minute, window
 from whale_platform_tests.embedded.conftest import answers, free_port
 from whale_platform_tests.supervision.fakes import until
 
-FLOOD = 400  # sockets that ask nothing
+FLOOD = 1_000  # sockets that ask nothing
+HELD = (
+    b"",
+    b"G",
+    b"GET /latest HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ",
+    b"GET /latest HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+    b"POST /latest HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 60000\r\n\r\n?",
+)
+CONTEXTS = 20
 
 
 @contextmanager
-def serving(database: str, home: Path, port: int, **more: str) -> Iterator["subprocess.Popen[bytes]"]:
+def serving(
+    database: str, home: Path, port: int, files: tuple[int, int] | None = None, **more: str
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """files: limits of open files, soft and hard, where they are not those of the tests."""
     env = {
         **os.environ,
         "PYTHONPATH": str(ROOT),
@@ -41,6 +54,8 @@ def serving(database: str, home: Path, port: int, **more: str) -> Iterator["subp
     }
     argv = [sys.executable, "-m", "whale_platform.api"]
     with (home / "api.log").open("ab") as log, subprocess.Popen(argv, env=env, cwd=home, stderr=log) as process:
+        if files is not None:
+            resource.prlimit(process.pid, resource.RLIMIT_NOFILE, files)
         try:
             yield process
         finally:
@@ -49,10 +64,11 @@ def serving(database: str, home: Path, port: int, **more: str) -> Iterator["subp
 
 @pytest.mark.process
 def test_it_serves_what_is_committed_and_ends_when_told(sink: Sink, database: str, tmp_path: Path) -> None:
+    """With few open files, and with a Kafka that does not answer, on which the contexts of whales wait."""
     sink.fill()
     port = free_port()
-    with serving(database, tmp_path, port) as process:
-        until(lambda: (found := beat.read(tmp_path, "api")) is not None and found.state == "ready", 30)
+    with serving(database, tmp_path, port, files=(256, 420)) as process, ThreadPoolExecutor(CONTEXTS) as asking:
+        until(lambda: (found := beat.read(tmp_path, "api")) is not None and found.state == "ready", 150)
         url = f"http://127.0.0.1:{port}"
         assert httpx.get(f"{url}/latest").json()["symbols"][0]["price"] == "61835"
         sink.write(window(this_minute(), close="61838", trade_count=9))
@@ -66,12 +82,55 @@ def test_it_serves_what_is_committed_and_ends_when_told(sink: Sink, database: st
         )
         assert health["services"]["sink"]["state"] == "silent"
         large_heads_are_refused(port)
+        more_sockets_than_files_are_let_go(port)
         assert httpx.get(f"{url}/latest").status_code == 200
+        slow_questions_keep_nobody_waiting(asking, url)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
     assert not answers(port)
     log = (tmp_path / "api.log").read_text()
     assert "Traceback" not in log and "GET /" not in log
+    lines = [line for line in log.splitlines() if "refused" in line or "Invalid" in line]
+    assert lines and len(lines) < 10 and len(log.splitlines()) < 20, log
+    assert all(
+        line.startswith("timestamp=20") and "level=warning" in line for line in log.splitlines() if line in lines
+    )
+    assert any("address=127.0.0.1 status=431" in line for line in lines)
+
+
+def more_sockets_than_files_are_let_go(port: int) -> None:
+    with ExitStack() as held:
+        for number in range(800):  # of four addresses, or the share of one would do
+            held.enter_context(socket.create_connection(("127.0.0.1", port), 10, (f"127.0.0.{3 + number % 4}", 0)))
+        assert asked_from("127.0.0.2", port) == 200
+        numbers = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+        found = next(line for line in numbers.splitlines() if line.startswith("whale_api_connections_evicted_total"))
+        assert float(found.split()[1]) >= 800 - 420
+
+
+def asked_from(address: str, port: int, path: str = "/latest") -> int:
+    with httpx.Client(transport=httpx.HTTPTransport(local_address=address), timeout=30) as client:
+        return int(client.get(f"http://127.0.0.1:{port}{path}").status_code)
+
+
+def slow_questions_keep_nobody_waiting(asking: ThreadPoolExecutor, url: str) -> None:
+    """One is searched for in Kafka and eight wait; the others are sent away; who asks other things is served."""
+
+    def context(_: int) -> tuple[int, str]:
+        try:
+            answer = httpx.get(f"{url}/whales/binance/BTCUSDT/2", timeout=120)
+        except httpx.HTTPError:
+            return 0, ""  # the server ended first
+        return answer.status_code, answer.headers.get("retry-after", "")
+
+    contexts = [asking.submit(context, number) for number in range(CONTEXTS)]
+    until(lambda: sum(one.done() for one in contexts) >= CONTEXTS - 9, 60)
+    found = [one.result() for one in contexts if one.done()]
+    assert found.count((503, "1")) >= CONTEXTS - 10 and {status for status, _ in found} <= {200, 503}
+    with httpx.Client(timeout=60) as client:
+        for path in (*["/windows?limit=1"] * 5, "/health", "/metrics"):
+            assert client.get(f"{url}{path}").status_code == 200
+    assert not all(one.done() for one in contexts), "the others were answered before the last of these"
 
 
 def large_heads_are_refused(port: int) -> None:
@@ -92,12 +151,12 @@ def large_heads_are_refused(port: int) -> None:
 def test_it_listens_beyond_this_machine_only_with_keys_or_where_told(database: str, tmp_path: Path) -> None:
     port = free_port()
     with serving(database, tmp_path, port, WHALE_API_HOST="0.0.0.0") as process:
-        assert process.wait(30) == codes.BLOCKED
+        assert process.wait(150) == codes.BLOCKED
     found = beat.read(tmp_path, "api")
     assert found is not None and "whale api-key add NAME" in found.detail
     key = keys.add(tmp_path, "one")
     with serving(database, tmp_path, port, WHALE_API_HOST="0.0.0.0"):
-        until(lambda: answers(port), 30)
+        until(lambda: answers(port), 150)
         url = f"http://127.0.0.1:{port}/gaps"
         assert httpx.get(url).status_code == 401
         assert httpx.get(url, headers={"X-API-Key": key}).status_code == 200
@@ -122,24 +181,24 @@ def test_a_port_in_use_is_said(database: str, tmp_path: Path) -> None:
         socket.create_server(("127.0.0.1", 0)) as taken,
         serving(database, tmp_path, taken.getsockname()[1]) as process,
     ):
-        assert process.wait(30) == codes.BLOCKED
+        assert process.wait(150) == codes.BLOCKED
     found = beat.read(tmp_path, "api")
     assert found is not None and "Address already in use" in found.detail
 
 
 @pytest.mark.process
 def test_a_flood_of_sockets_is_refused_and_memory_stays_flat(sink: Sink, database: str, tmp_path: Path) -> None:
-    """Idle ones, half-said heads, and more WebSockets of one address than it may have; then all is as before."""
+    """Idle ones, half-said heads and bodies, and more WebSockets of one address than it may have; others are served."""
     sink.fill()
     port = free_port()
     with serving(database, tmp_path, port) as process, ExitStack() as held:
-        until(lambda: (found := beat.read(tmp_path, "api")) is not None and found.state == "ready", 30)
+        until(lambda: (found := beat.read(tmp_path, "api")) is not None and found.state == "ready", 150)
         url = f"http://127.0.0.1:{port}/latest"
         before = psutil.Process(process.pid).memory_info().rss
         for number in range(FLOOD):
             client = held.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10))
-            if number % 2:
-                client.sendall(b"GET /latest HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ")
+            client.sendall(HELD[number % len(HELD)])
+        assert asked_from("127.0.0.2", port) == 200 and asked_from("127.0.0.1", port) == 200
         closed = 0
         for number in range(Limits().per_address + 50):
             live = held.enter_context(connect(f"ws://127.0.0.1:{port}/stream", proxy=None, compression=None))
@@ -149,7 +208,7 @@ def test_a_flood_of_sockets_is_refused_and_memory_stays_flat(sink: Sink, databas
                 assert error.rcvd is not None and (error.rcvd.code, number >= Limits().per_address) == (1013, True)
                 closed += 1
         assert closed == 50
-        assert httpx.get(url).status_code == 200
+        assert httpx.get(url).status_code == 200 and asked_from("127.0.0.2", port) == 200
         assert psutil.Process(process.pid).memory_info().rss - before < 60_000_000
         held.close()
         until(lambda: httpx.get(url).status_code == 200, 10)

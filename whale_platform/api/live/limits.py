@@ -105,12 +105,12 @@ class Bucket:
         self._rate, self._burst = rate, burst
         self._left, self._at = float(burst), time.monotonic()
 
-    def take(self) -> bool:
-        """Whether one more is within the limit."""
+    def take(self, count: int = 1) -> bool:
+        """Whether `count` more are within the limit."""
         now = time.monotonic()
         self._left = min(self._burst, self._left + (now - self._at) * self._rate)
         self._at = now
-        if self._left < 1:
+        if self._left < count:
             return False
-        self._left -= 1
+        self._left -= count
         return True

@@ -12,13 +12,14 @@ from typing import Any
 
 import uvicorn
 
+from whale_platform.api.live.frames import BoundedSocket
 from whale_platform.api.live.live import Live
 
 USER_TIMEOUT_MS = 20_000
 SEND_BUFFER = 131_072
 BACKLOG = 1_024
 OPTIONS: dict[str, Any] = {
-    "ws": "websockets-sansio",
+    "ws": BoundedSocket,
     "ws_max_size": 65_536,
     "ws_ping_interval": 20.0,
     "ws_ping_timeout": 20.0,

@@ -3,13 +3,15 @@
 import asyncio
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 import psutil
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.frames import Frame, Opcode
 
 from whale_platform.bench.sockets import Cheap, cheap, stalled
 from whale_platform.broker.producer import TradeProducer
@@ -84,22 +86,42 @@ def test_what_is_nonsense_is_refused_cleanly(live: LiveProcess) -> None:
             except ConnectionClosed as end:
                 return end.rcvd.code if end.rcvd else None
 
+    async def flooded(frames: Iterable[tuple[Opcode, bytes, bool]]) -> tuple[int | None, int]:
+        """(the close code, pings that were answered)."""
+        async with open_socket(live) as socket:
+            await message(socket, "hello")
+            answered = [asyncio.ensure_future(await socket.ping()) for _ in range(20)]
+            socket.transport.write(b"".join(Frame(*one).serialize(mask=True) for one in frames))
+            with suppress(ConnectionClosed):
+                while True:
+                    await asyncio.wait_for(socket.recv(), 30)
+            done = sum(one.done() and not one.cancelled() and one.exception() is None for one in answered)
+            return socket.close_code, done
+
     async def scene() -> None:
+        assert await flooded([(Opcode.PING, b"?" * 100, True)] * 50_000) == (1008, 20)
+        assert await flooded([(Opcode.PONG, b"", True)] * 1_000) == (1008, 20)
+        assert await flooded([(Opcode.TEXT, b"", False), *[(Opcode.CONT, b"", False)] * 100_000]) == (1008, 20)
+        assert await flooded([(Opcode.TEXT, b"\xff\xfe", True)]) == (1007, 20)
+        assert await flooded([(Opcode.TEXT, b"\xe5", False), (Opcode.CONT, b"\xb8\xff", True)]) == (1007, 20)
+        whole = [(Opcode.TEXT, b'{"pi', False), *[(Opcode.CONT, b"", False)] * 50, (Opcode.CONT, b'ng":1}', True)]
+        assert await flooded([*whole, (Opcode.BINARY, b"", True)]) == (1008, 20), "fragments of a message are one"
         assert await closed(*["nonsense"] * 6) == 1008
         assert await closed(*['{"ping":1}'] * 60) == 1008
         assert await closed(b"\x00") == 1008
         assert await closed("x" * 5_000) == 1009
         assert [await closed("x" * 1_000_000) for _ in range(100)] == [1009] * 100  # some meet it before its `hello`
         assert await closed() == 4000
-        with pytest.raises(InvalidStatus, match="403"):
-            async with open_socket(live, origin="https://evil.example"):
-                pass
+        for origin in ("https://evil.example", "http://[::1", f"chrome-extension://127.0.0.1:{live.port}"):
+            with pytest.raises(InvalidStatus, match="403"):
+                async with open_socket(live, origin=origin):
+                    pass
         async with open_socket(live, origin=f"http://127.0.0.1:{live.port}") as socket:
             await message(socket, "hello")
 
     asyncio.run(scene())
     live.stop()
-    assert "Traceback" not in live.log.read_text()
+    assert "Traceback" not in live.log.read_text() and "UTF-8" not in live.log.read_text()
 
 
 def test_too_many_clients_are_refused_with_a_code(live: LiveProcess) -> None:

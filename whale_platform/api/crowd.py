@@ -1,0 +1,107 @@
+"""Who is connected, by address, so that nobody's sockets shut the others out.
+
+A socket counts from its first moment to its last. It is idle while no request of it is under way: a new one that has
+said nothing or half a head, one that is kept alive, one whose answer is not fetched. Where an address has too many idle
+ones, or no place is left, the one that has been idle longest goes for the new one, so whoever asks at once is served.
+What is at work goes for nobody: past `OF_ADDRESS` of one address, or without any place, a new one is refused.
+"""
+
+import resource
+from collections import Counter, OrderedDict
+from contextlib import suppress
+from typing import Protocol
+
+MOST = 2_000
+OF_ADDRESS = 500  # above Limits.per_address, or plain requests could not come beside as many live clients
+IDLE_OF_ADDRESS = 200
+OTHER_FILES = 300  # connections to Postgres and Kafka, files, and sockets that are closed only in the loop's next turn
+
+
+class Member(Protocol):
+    """A connection. `evict` ends it at once."""
+
+    address: str
+
+    def evict(self) -> None:
+        """End it; what has not been sent yet is lost."""
+
+
+class Crowd:
+    """Used by the event loop alone. most: places in all."""
+
+    def __init__(self, most: int = MOST) -> None:
+        self._most = most
+        self._inside: set[Member] = set()
+        self._of_address: Counter[str] = Counter()
+        self._idle: OrderedDict[Member, None] = OrderedDict()  # longest first
+        self._idle_of: dict[str, OrderedDict[Member, None]] = {}
+        self._evicted = self._refused = 0
+
+    def enter(self, one: Member) -> bool:
+        """Let it in, idle; False where it has to be refused."""
+        if self._of_address[one.address] >= OF_ADDRESS:
+            self._evict_one(self._idle_of.get(one.address))
+        if len(self._inside) >= self._most:
+            self._evict_one(self._idle)
+        if self._of_address[one.address] >= OF_ADDRESS or len(self._inside) >= self._most:
+            self._refused += 1
+            return False
+        self._inside.add(one)
+        self._of_address[one.address] += 1
+        self.rest(one)
+        return True
+
+    def rest(self, one: Member) -> None:
+        """No request of it is under way, from now on."""
+        if one not in self._inside:
+            return
+        ours = self._idle_of.setdefault(one.address, OrderedDict())
+        self._idle[one] = ours[one] = None
+        if len(ours) > IDLE_OF_ADDRESS:
+            self._evict_one(ours)
+
+    def work(self, one: Member) -> None:
+        """A request of it is under way, from now on."""
+        self._idle.pop(one, None)
+        if (ours := self._idle_of.get(one.address)) is not None:
+            ours.pop(one, None)
+            if not ours:
+                del self._idle_of[one.address]
+
+    def leave(self, one: Member) -> None:
+        """It has ended; said twice, it is heard once."""
+        if one not in self._inside:
+            return
+        self.work(one)
+        self._inside.remove(one)
+        self._of_address[one.address] -= 1
+        if not self._of_address[one.address]:
+            del self._of_address[one.address]
+
+    def numbers(self) -> dict[str, int]:
+        """For metrics."""
+        return {
+            "api_connections": len(self._inside),
+            "api_connections_idle": len(self._idle),
+            "api_connections_evicted_total": self._evicted,
+            "api_connections_refused_total": self._refused,
+        }
+
+    def _evict_one(self, idle: OrderedDict[Member, None] | None) -> None:
+        if idle:
+            one = next(iter(idle))
+            self.leave(one)
+            self._evicted += 1
+            one.evict()
+
+
+def places() -> int:
+    """How many sockets this process has open files for, `MOST` at most; raises its soft limit as far as it needs."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST + OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return MOST if soft == resource.RLIM_INFINITY else max(1, min(MOST, soft - OTHER_FILES))
