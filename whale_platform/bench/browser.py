@@ -45,7 +45,7 @@ def measure(url: str, seconds: float) -> dict[str, Any]:
                 loads.append(page.evaluate(_LOADED))
         page = browser.new_page()
         page.goto(url)
-        page.wait_for_selector("#tape-body tr", timeout=60_000)
+        page.wait_for_selector("#tape-body tr", timeout=600_000)
         page.evaluate(_WATCH)
         page.wait_for_timeout(seconds * 1000)
         painted = page.evaluate("() => painted")
@@ -61,7 +61,7 @@ def measure(url: str, seconds: float) -> dict[str, Any]:
 
 
 def _event_times(url: str) -> dict[str, float]:
-    with urllib.request.urlopen(f"{url}/whales?limit=1000", timeout=30) as answer:
+    with urllib.request.urlopen(f"{url}/whales?limit=1000", timeout=300) as answer:
         rows = json.load(answer)["items"]
     name = "{exchange}/{symbol}/{trade_id}"
     return {name.format(**row): datetime.fromisoformat(row["event_time"]).timestamp() for row in rows}

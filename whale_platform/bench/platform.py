@@ -35,7 +35,7 @@ class Platform:
         self.base = base
         self.env = {**kept, **ports, "WHALE_HOME": str(base), "PYTHONPATH": str(ROOT), **(settings or {})}
 
-    def whale(self, *words: str, timeout: float = 120, check: bool = True) -> "subprocess.CompletedProcess[str]":
+    def whale(self, *words: str, timeout: float = 600, check: bool = True) -> "subprocess.CompletedProcess[str]":
         """Run a `whale` command. Raises Failed where it fails and `check`."""
         done = subprocess.run(
             [sys.executable, "-m", "whale_platform.cli", *words],
@@ -51,8 +51,8 @@ class Platform:
         return done
 
     def up(self, *words: str) -> None:
-        """`up --detach`: returns when every service is ready."""
-        self.whale("up", "--detach", *words, timeout=300)
+        """`up --detach`: returns when every service is ready, or nothing moves any more."""
+        self.whale("up", "--detach", *words, timeout=3600)
 
     def down(self) -> None:
         """`down`, whatever state it is in."""
@@ -97,12 +97,23 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def wait_for(what: str, ready: Callable[[], Any], seconds: float = 120, every: float = 0.5) -> Any:
-    """Poll until `ready()` is true; its value. Raises Failed, naming what was waited for."""
-    end = time.monotonic() + seconds
+def wait_for(
+    what: str,
+    ready: Callable[[], Any],
+    seconds: float = 120,
+    every: float = 0.5,
+    moves: Callable[[], object] = lambda: None,
+) -> Any:
+    """Poll until `ready()` is true; its value. Raises Failed, naming what was waited for.
+
+    `seconds` count from the last change of what `moves()` gives.
+    """
+    end, seen = time.monotonic() + seconds, moves()
     while time.monotonic() < end:
         value = ready()
         if value:
             return value
+        if (now := moves()) != seen:
+            seen, end = now, time.monotonic() + seconds
         time.sleep(every)
     raise Failed(f"waited {seconds:.0f} s in vain for {what}")

@@ -45,7 +45,7 @@ def measure(platform: Platform, seconds: float, kills: int, tell: Callable[[str]
     loaded = keeping.days(root)
     tell("waiting for the last trades to settle")
     time.sleep(SETTLE_S)
-    answer = platform.whale("audit", "--json", timeout=600, check=False)
+    answer = platform.whale("audit", "--json", timeout=3600, check=False)
     said = json.loads(answer.stdout)
     return {
         "seconds": seconds,
@@ -79,5 +79,5 @@ def _kill_stream(platform: Platform) -> float:
         found = platform.status()["services"]["stream"]
         return bool(found["state"] in ("ready", "degraded") and found["pid"] not in (None, service.pid))
 
-    wait_for("the stream", back, 180, every=1)
+    wait_for("the stream", back, 900, every=1)
     return round(time.monotonic() - begin, 1)

@@ -10,6 +10,7 @@ from typing import cast
 
 _HEAD = b"GET /stream HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
 _KEYS = b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+ANSWER_S = 600
 
 
 class Cheap(asyncio.Protocol):
@@ -69,9 +70,9 @@ class Cheap(asyncio.Protocol):
 async def cheap(port: int) -> Cheap:
     """A client that reads."""
     client = (await asyncio.get_running_loop().create_connection(Cheap, "127.0.0.1", port))[1]
-    await asyncio.wait_for(client.upgraded.wait(), 60)
+    await asyncio.wait_for(client.upgraded.wait(), ANSWER_S)
     client.subscribe()
-    await asyncio.wait_for(client.subscribed.wait(), 60)
+    await asyncio.wait_for(client.subscribed.wait(), ANSWER_S)
     return client
 
 
@@ -83,7 +84,7 @@ async def stalled(port: int) -> Cheap:
     loop = asyncio.get_running_loop()
     await loop.sock_connect(sock, ("127.0.0.1", port))
     client = (await loop.create_connection(Cheap, sock=sock))[1]
-    await asyncio.wait_for(client.upgraded.wait(), 60)
+    await asyncio.wait_for(client.upgraded.wait(), ANSWER_S)
     client.transport.pause_reading()
     client.subscribe()
     return client
