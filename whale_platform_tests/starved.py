@@ -42,6 +42,14 @@ def enter(group: Path) -> None:
     (group / "cgroup.procs").write_text(str(os.getpid()))
 
 
+def free(group: Path) -> None:
+    """Let what is in `group` have all of the machine."""
+    if (limit := group / "cpu.max").exists():
+        limit.write_text(f"max {PERIOD_US}")
+    else:
+        (group / "cpu.cfs_quota_us").write_text("-1")
+
+
 def _remove(group: Path) -> None:
     for _ in range(300):  # a process that was killed is in it until it is gone
         with contextlib.suppress(OSError):

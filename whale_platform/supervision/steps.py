@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from whale_platform.supervision import leash
-from whale_platform.supervision.effort import Movement
+from whale_platform.supervision.effort import WINDOW_S, Movement
 
 STILL_S = 300.0
 _LOOK_S = 0.2
@@ -44,10 +44,11 @@ def run(
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            env={**os.environ, "WHALE_SERVICE": name},  # the mark by which leftovers.py finds it
             start_new_session=True,
         )
         _running.add(process.pid)
-    movement, unsaid = Movement((process.pid,)), given or None
+    movement, unsaid = Movement((process.pid,), window_s=min(WINDOW_S, still_s / 10)), given or None
     try:
         while True:
             try:

@@ -17,7 +17,7 @@ from typing import Any
 
 import psutil
 
-from whale_platform.supervision import beat, codes, logs
+from whale_platform.supervision import beat, codes, logs, steps
 from whale_platform.supervision.backoff import Backoff
 from whale_platform.supervision.deployment import Deployment
 from whale_platform.supervision.lease import LeaseRefused
@@ -47,6 +47,12 @@ def blocked_prepare() -> None:
     raise Blocked("install the thing")
 
 
+def takes_long(mark: Path) -> None:
+    """A step that writes its pid to `mark`."""
+    program = "import os, sys, time; open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(600)"
+    steps.run((sys.executable, "-c", program, str(mark)))
+
+
 def scenario(name: str, home: Path) -> list[Spec]:
     """The specs of each scenario, in start order."""
     good = fake("one", "good")
@@ -64,6 +70,8 @@ def scenario(name: str, home: Path) -> list[Spec]:
         return [*(fake(kind, kind, silent_after_s=SILENT_S) for kind in HANGS), good]
     if name == "hard":
         return [fake("hard", "hard", silent_after_s=SILENT_S, loops_after_cpu_s=10)]
+    if name == "prepares":
+        return [fake("one", "good", prepare=lambda: takes_long(home / "step"))]
     if name == "slow":
         return [fake("slow", "slow", silent_after_s=SILENT_S, still_after_s=SILENT_S)]
     if name == "still":

@@ -11,6 +11,7 @@ import pytest
 
 from whale_platform.supervision import beat, orders
 from whale_platform.supervision.published import read_changes, request_restart
+from whale_platform_tests.processes import ended
 from whale_platform_tests.starved import cgroup
 from whale_platform_tests.supervision.fakes import HANGS, Run, all_ready, marked, supervised, until
 
@@ -86,6 +87,17 @@ def test_a_start_is_ended_for_standing_still_and_not_for_taking_long(tmp_path: P
     with supervised(tmp_path / "still", "still") as run:
         ended = run.wait(lambda now: now["still"]["state"] == "backoff")["still"]
         assert "its start stands still: no CPU used and nothing said for" in ended["detail"]
+
+
+@pytest.mark.parametrize("ends", [signal.SIGTERM, signal.SIGKILL])
+def test_a_step_of_a_start_ends_with_the_supervisor(tmp_path: Path, ends: signal.Signals) -> None:
+    """Else it would go on writing into a home that somebody else starts meanwhile."""
+    with supervised(tmp_path, "prepares") as run:
+        step = int(until(lambda: (tmp_path / "step").exists() and (tmp_path / "step").read_text()))
+        run.wait(lambda now: now["one"]["detail"] == "preparing")
+        run.process.send_signal(ends)
+        assert run.process.wait(60) == (0 if ends == signal.SIGTERM else -ends)
+        until(lambda: not psutil.pid_exists(step) or ended(psutil.Process(step)))
 
 
 def test_a_server_that_stops_answering_is_killed(tmp_path: Path) -> None:
