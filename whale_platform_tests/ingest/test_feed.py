@@ -210,3 +210,22 @@ def test_a_full_producer_stops_the_reading_and_closing_still_works(fake: FakeBin
     producer.refusing = True
     assert one.join(10)
     assert len(producer.ids(SYMBOL)) == 0
+
+
+def test_a_socket_s_thread_that_hangs_is_seen(fake: FakeBinance, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed, "HUNG_S", 0.5)
+    one, producer = start()
+    goes_on = threading.Event()
+    take = one._pipeline.frame
+
+    def stuck(frame: bytes, received_us: int) -> object:
+        assert goes_on.wait(60)
+        return take(frame, received_us)
+
+    monkeypatch.setattr(one._pipeline, "frame", stuck)
+    until(lambda: len(fake.clients) == 1, "the connection")
+    until(lambda: not one.hangs(), "both threads to come round")
+    fake.trade(SYMBOL)
+    until(one.hangs, "the hang to be seen")
+    goes_on.set()
+    until(lambda: producer.ids(SYMBOL) != [] and not one.hangs(), "the socket to go on")

@@ -1,0 +1,114 @@
+"""An endless loop planted in each service's own process: its beats go on, and its progress does not.
+
+What the supervisor makes of that: supervision/test_supervisor.py. None needs a server: what is away is waited for.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from whale_platform.settings import ROOT
+from whale_platform.supervision import beat
+from whale_platform_tests.embedded.conftest import free_port
+from whale_platform_tests.supervision.fakes import until
+
+pytestmark = pytest.mark.process
+PLANTED = """
+import runpy, signal, sys
+from whale_platform.api.live.serving import LiveServer
+
+def endless(*_):
+    while True:
+        pass
+
+stuck = []
+on_tick = LiveServer.on_tick
+
+async def tick(self, counter):
+    if stuck:
+        endless()
+    return await on_tick(self, counter)
+
+LiveServer.on_tick = tick
+signal.signal(signal.SIGUSR1, endless)
+signal.signal(signal.SIGUSR2, lambda *_: stuck.append(1))
+runpy.run_module(sys.argv[1], run_name="__main__")
+"""
+ROOMS = {"ingester": "ingest", "sink": "sink", "simulator": "simulator", "api": "api"}
+LOOPS = {"api": {"main", "event loop", "workers", "feeder"}}
+
+
+@contextmanager
+def running(service: str, home: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("WHALE_")}
+    env = {
+        **clean,
+        "PYTHONPATH": str(ROOT),
+        "WHALE_HOME": str(home),
+        "WHALE_SOURCE": "simulator",
+        "WHALE_KAFKA_BOOTSTRAP": "127.0.0.1:1",
+        "WHALE_POSTGRES_DSN": "postgresql://nobody@127.0.0.1:1/nothing",
+        "WHALE_API_PORT": str(free_port()),
+        "WHALE_SIMULATOR_PORT": str(free_port()),
+    }
+    argv = [sys.executable, "-c", PLANTED, f"whale_platform.{ROOMS[service]}"]
+    with (home / "log").open("ab") as log, subprocess.Popen(argv, env=env, cwd=home, stderr=log) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def counts(home: Path, service: str) -> Callable[[], dict[str, int]]:
+    def read() -> dict[str, int]:
+        found = beat.read(home, service)
+        return found.progress if found is not None else {}
+
+    return read
+
+
+def next_beats(home: Path, service: str, count: int) -> None:
+    """Wait for so many new ones."""
+    seen: set[float] = set()
+
+    def enough() -> bool:
+        found = beat.read(home, service)
+        seen.update([found.at] if found is not None else [])
+        return len(seen) > count
+
+    until(enough, 120)
+
+
+@pytest.mark.parametrize("service", ROOMS)
+def test_a_main_loop_that_hangs_makes_no_progress_though_beats_go_on(tmp_path: Path, service: str) -> None:
+    with running(service, tmp_path) as process:
+        read = counts(tmp_path, service)
+        wanted = LOOPS.get(service, {"main"})
+        until(lambda: set(read()) == wanted, 120)
+        before = read()
+        until(lambda: all(count > before[name] for name, count in read().items()), 120)
+        if service == "api":
+            process.send_signal(signal.SIGUSR2)
+            stands = stands_still(tmp_path, service, "event loop")
+            assert read()["main"] > stands["main"], "each loop for itself"
+        process.send_signal(signal.SIGUSR1)
+        stands_still(tmp_path, service, "main")
+
+
+def stands_still(home: Path, service: str, loop: str) -> dict[str, int]:
+    """Wait until `loop` has stood still over three beats; what all stood at before those."""
+    read = counts(home, service)
+
+    def still() -> dict[str, int] | None:
+        before = read()
+        next_beats(home, service, 3)
+        return before if read()[loop] == before[loop] else None
+
+    found: dict[str, int] = until(still, 120)
+    return found
