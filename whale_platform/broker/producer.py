@@ -83,9 +83,14 @@ class TradeProducer:
         self._refusing = True
 
     def close(self, timeout_s: float = 5.0) -> int:
-        """Flush and stop; returns what was left undelivered (the topic's tail tells the next start where to go on)."""
+        """Flush and stop; returns what was left undelivered (the topic's tail tells the next start where to go on).
+
+        It waits for as long as anything is delivered within `timeout_s`.
+        """
         self.refuse()
-        left = self.flush(timeout_s)
+        before, left = self.depth() + 1, self.flush(timeout_s)
+        while 0 < left < before:
+            before, left = left, self.flush(timeout_s)
         self._stop.set()
         self._poller.join(2)
         return left

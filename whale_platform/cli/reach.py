@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from whale_platform.exchanges.base import Exchange
     from whale_platform.settings import Settings
 
-LIMIT_S = 3.0
+LIMIT_S = 10.0  # one that refuses, or does not exist, is known at once
 
 
 @dataclass(slots=True)

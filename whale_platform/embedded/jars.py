@@ -7,7 +7,6 @@ paths are made from the list, never from what lies in the folder.
 import hashlib
 import os
 import shutil
-import subprocess
 import tomllib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,12 +17,12 @@ from typing import Literal
 
 from whale_platform.embedded import java, truststore
 from whale_platform.embedded.errors import EmbeddedError
+from whale_platform.supervision import steps
 from whale_platform.supervision.locking import locked
 
 Section = Literal["spark", "broker"]
 LIST = Path(__file__).with_name("jars.toml")
 LANES = 3  # fetches side by side: a jar costs round trips, not bandwidth, and each lane is a 60 MB JVM
-_LANE_TIMEOUT_S = 900
 
 # Poms and Ivy's SHA-1 files are not asked for: the list is complete and carries better hashes (5 s instead of 40).
 _SETTINGS = """<ivysettings><settings defaultResolver="public"/><resolvers>
@@ -141,12 +140,12 @@ def _fetch(tools: Path, fetched: Path, lane: list[Jar]) -> str:
     with (tools / "setup.log").open("a+") as log:
         start = log.seek(0, os.SEEK_END)
         try:
-            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=_LANE_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            return f"no end after {_LANE_TIMEOUT_S} s"
+            code = steps.fetch(command, log, fetched)
+        except steps.StepFailed as failed:
+            return str(failed)
         log.seek(start)
         said = [line.strip() for line in log if "error" in line.lower() and "ERRORS" not in line]
-    return said[0][:200] if done.returncode and said else ""
+    return said[0][:200] if code and said else ""
 
 
 def _ivy() -> Path:

@@ -32,7 +32,7 @@ def npm() -> list[str]:
 def fits(program: str) -> bool:
     """Whether this npm runs and is new enough. Cached for the process."""
     try:
-        asked = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=30)
+        asked = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=300)
     except (OSError, subprocess.TimeoutExpired):
         return False
     major = re.match(r"\d+", asked.stdout)

@@ -9,8 +9,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -19,12 +17,12 @@ from whale_platform.embedded import node
 from whale_platform.embedded.errors import EmbeddedError
 from whale_platform.embedded.jars import sha256
 from whale_platform.settings import ROOT
-from whale_platform.supervision import leash
+from whale_platform.supervision import steps
 from whale_platform.supervision.locking import locked
 
 Kind = Literal["run", "dev"]
 LISTS = ("package.json", "package-lock.json", ".npmrc")
-_LIMIT_S = 900
+_STILL_S = 300.0
 _NO_ROOM = re.compile(r"\b(ENOSPC|EDQUOT)\b")
 _CUT_SHORT = "TAR_ENTRY_ERROR"
 _CODE = re.compile(r"^npm (?:error|ERR!) code (\S+)", re.MULTILINE)
@@ -64,7 +62,6 @@ def ensure(tools: Path, kind: Kind, report: Callable[[str], None], root: Path = 
 def _install(tools: Path, kind: Kind) -> None:
     command = [*node.npm(), "ci", "--ignore-scripts", "--loglevel=warn"]
     command.append("--include=dev" if kind == "dev" else "--omit=dev")
-    leashed = [sys.executable, leash.__file__, "SIGKILL", *command]  # no npm goes on after a set-up that was killed
     bundle = os.environ.get("SSL_CERT_FILE")  # node shall trust what Python and uv trust (a company's proxy)
     env = {**({"NODE_EXTRA_CA_CERTS": bundle} if bundle else {}), **os.environ}
     with (tools / "setup.log").open("a+", errors="replace") as log:
@@ -72,11 +69,9 @@ def _install(tools: Path, kind: Kind) -> None:
         log.flush()
         start = log.seek(0, os.SEEK_END)
         try:
-            code = subprocess.run(
-                leashed, cwd=tools / "web", env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=_LIMIT_S
-            ).returncode
-        except subprocess.TimeoutExpired:
-            raise _failed(tools, f"no end after {_LIMIT_S} s") from None
+            code = steps.fetch(command, log, tools / "web", _STILL_S, cwd=tools / "web", env=env)
+        except steps.StepFailed as failed:
+            raise _failed(tools, str(failed)) from None
         log.seek(start)
         said = log.read()
     if code or _CUT_SHORT in said:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 LIMIT = 10_000_000
 OLDER = 2
-GRACE_S = 10.0
+GRACE_S = 60.0
 LAST_WORDS_S = 2.0
 _COLOURS = re.compile(rb"\x1b\[[0-9;]*m")
 

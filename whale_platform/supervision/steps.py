@@ -10,8 +10,10 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, Any
 
 from whale_platform.supervision import leash
 from whale_platform.supervision.effort import WINDOW_S, Movement
@@ -34,40 +36,71 @@ def run(
 
     Raises StepFailed where it does nothing for `still_s` seconds, or is cancelled.
     """
-    name = Path(argv[0]).name
-    with _lock:
-        if _cancelled.is_set():
-            raise StepFailed(f"{name} was not begun, since the platform is about to stop")
-        process = subprocess.Popen(
-            [*prefix, sys.executable, leash.__file__, "SIGKILL", *argv],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "WHALE_SERVICE": name},  # the mark by which leftovers.py finds it
-            start_new_session=True,
-        )
-        _running.add(process.pid)
-    movement, unsaid = Movement((process.pid,), window_s=min(WINDOW_S, still_s / 10)), given or None
-    try:
+    pipe = subprocess.PIPE
+    with _started(argv, prefix, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        moves, unsaid = _moves(process, lambda: None, still_s), given or None
         while True:
             try:
                 out, errors = process.communicate(unsaid, timeout=_LOOK_S)
                 break
             except subprocess.TimeoutExpired:
                 unsaid = None
-                movement.look()
-                if movement.still_s() >= still_s:
-                    raise StepFailed(f"{name} stood still for {still_s:.0f} s and was ended") from None
+                _check(moves, argv, still_s)
         if _cancelled.is_set() and process.returncode:
-            raise StepFailed(f"{name} was ended, since the platform is about to stop")
+            raise StepFailed(f"{Path(argv[0]).name} was ended, since the platform is about to stop")
         return subprocess.CompletedProcess(argv, process.returncode, out, errors)
+
+
+def fetch(argv: Sequence[str], log: IO[str], folder: Path, still_s: float = STILL_S, **more: Any) -> int:
+    """Run a program that fetches files into `folder`, its output in `log`; its exit code. `more`: see Popen.
+
+    Raises StepFailed where it does nothing and nothing comes for `still_s` seconds.
+    """
+    with _started(argv, (), stdin=subprocess.DEVNULL, stdout=log, stderr=log, **more) as process:
+        moves = _moves(process, lambda: _size(folder), still_s)
+        while True:
+            try:
+                return process.wait(_LOOK_S)
+            except subprocess.TimeoutExpired:
+                _check(moves, argv, still_s)
+
+
+@contextmanager
+def _started(argv: Sequence[str], prefix: Sequence[str], **more: Any) -> "Iterator[subprocess.Popen[str]]":
+    name = Path(argv[0]).name
+    with _lock:
+        if _cancelled.is_set():
+            raise StepFailed(f"{name} was not begun, since the platform is about to stop")
+        more.setdefault("env", {**os.environ, "WHALE_SERVICE": name})  # the mark by which leftovers.py finds it
+        leashed = [*prefix, sys.executable, leash.__file__, "SIGKILL", *argv]
+        process = subprocess.Popen(leashed, text=True, start_new_session=True, **more)
+        _running.add(process.pid)
+    try:
+        yield process
     finally:
         with _lock:
             _running.discard(process.pid)
         if process.returncode is None:
             _kill(process.pid)
             process.communicate()
+
+
+def _moves(process: "subprocess.Popen[str]", token: Callable[[], object], still_s: float) -> Movement:
+    return Movement((process.pid,), token, min(WINDOW_S, still_s / 10))
+
+
+def _check(moves: Movement, argv: Sequence[str], still_s: float) -> None:
+    moves.look()
+    if moves.still_s() >= still_s:
+        raise StepFailed(f"{Path(argv[0]).name} stood still for {still_s:.0f} s and was ended")
+
+
+def _size(folder: Path) -> int:
+    size = 0
+    for file in folder.rglob("*"):
+        with contextlib.suppress(OSError):
+            size += file.lstat().st_size
+    return size
 
 
 def cancel() -> None:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import structlog
 from structlog.testing import capture_logs
 
@@ -35,6 +36,20 @@ def test_beats_go_on_after_one_that_could_not_be_written(tmp_path: Path) -> None
             ended.set()
             beater.join()
     assert [line["event"] for line in said] == ["no beat"], "once, and not each second"
+
+
+def test_progress_is_still_seen_while_the_disk_is_full(small_disk: Path) -> None:
+    """None seen for half a minute would get every service killed, again and again."""
+    mine = Beat("sink")
+    beat.write(small_disk, mine)
+    with (small_disk / "fills").open("wb", buffering=0) as file, pytest.raises(OSError):
+        while True:
+            file.write(bytes(4096))
+    for count in (1, 20_000, 3):
+        mine.progress["main"] = count
+        beat.write(small_disk, mine)
+        found = beat.read(small_disk, "sink")
+        assert found is not None and found.progress == {"main": count}
 
 
 def _until(true: Callable[[], bool]) -> None:
