@@ -46,11 +46,12 @@ def kafka(kafka_session: KafkaServer) -> KafkaServer:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 8 MB."""
+def small_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A disk of 8 MB, or of as many as the test's parameter says."""
     place = tmp_path / "disk"
     place.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", place], check=False, capture_output=True)
+    size = f"size={getattr(request, 'param', 8)}m"
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", place], check=False, capture_output=True)
     if made.returncode:
         pytest.skip(f"a small disk can't be mounted here: {made.stderr.decode().strip()}")
     yield place

@@ -2,7 +2,8 @@
 
 Formatting goes to a folder of another name that is renamed when done, so a kill in the middle leaves nothing that is
 taken as good; a new data folder is a new cluster with a new id. Recovery after `kill -9` is the broker's own.
-SIGTERM stops it cleanly in about half a second (exit code 143).
+SIGTERM stops it cleanly in about half a second (exit code 143). On a full disk it ends by itself (exit code 1) and
+keeps all that it has acknowledged.
 """
 
 import base64
@@ -16,7 +17,7 @@ from pathlib import Path
 import psutil
 
 from whale_platform.embedded import jars, java, orphans
-from whale_platform.embedded.errors import EmbeddedError
+from whale_platform.embedded.errors import EmbeddedError, full_disk_named
 from whale_platform.settings import Settings
 from whale_platform.supervision import steps
 
@@ -65,13 +66,14 @@ log.cleaner.dedupe.buffer.size=16777216
 def prepare(settings: Settings) -> None:
     """Write the configuration; end orphans; format once. Raises EmbeddedError with one line where that fails."""
     folder = _folder(settings)
-    folder.mkdir(parents=True, exist_ok=True)
-    orphans.end(lambda process: _serves(process, folder))
-    shutil.rmtree(folder / "tmp", ignore_errors=True)
-    (folder / "tmp").mkdir()
-    _configure(settings, folder / "server.properties", folder / "data")
-    if not (folder / "data").exists():
-        _format(settings, folder)
+    with full_disk_named(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        orphans.end(lambda process: _serves(process, folder))
+        shutil.rmtree(folder / "tmp", ignore_errors=True)
+        (folder / "tmp").mkdir()
+        _configure(settings, folder / "server.properties", folder / "data")
+        if not (folder / "data").exists():
+            _format(settings, folder)
 
 
 def command(settings: Settings) -> list[str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from whale_platform.embedded import orphans, postgres_binaries
-from whale_platform.embedded.errors import EmbeddedError
+from whale_platform.embedded.errors import EmbeddedError, full_disk_named
 from whale_platform.settings import Settings
 from whale_platform.supervision import steps
 
@@ -48,9 +48,10 @@ def prepare(settings: Settings) -> None:
     orphans.end(lambda process: process.name().startswith("postgres") and Path(process.cwd()) == data)
     lost_password, password = not settings.password_file.exists(), secrets.token_urlsafe(24)
     if not data.exists():
-        if lost_password:
-            _write_secret(settings.password_file, password)
-        _initialise(data, binaries, settings.password_file)
+        with full_disk_named(data.parent):
+            if lost_password:
+                _write_secret(settings.password_file, password)
+            _initialise(data, binaries, settings.password_file)
         return
     _check_version(data, binaries)
     (data / "postmaster.pid").unlink(missing_ok=True)
