@@ -87,12 +87,12 @@ def open_home(folder: Path, source: "SourceKind", files: Sequence[Path] = (), ti
             write_json(path / MARK, value)
         except OSError as error:
             raise HomeError(f"{path} can't be made ({error.strerror}): name another folder with --home") from None
-    keep_private(path)
+    _keep_private(path)
     set_current(there)
     return there
 
 
-def keep_private(path: Path) -> None:
+def _keep_private(path: Path) -> None:
     """Let nobody but its owner into the home, also one that was made open; left so where the disk has no modes."""
     with contextlib.suppress(OSError):
         if path.stat().st_mode & 0o077:

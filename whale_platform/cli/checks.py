@@ -9,13 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from whale_platform import disk as rooms
 from whale_platform.cli.errors import UserError
 
 if TYPE_CHECKING:
     from whale_platform.settings import Settings
 
 DISK_NEEDED = 1_000_000_000
-DISK_WANTED = 5_000_000_000
+# Bytes that a trade takes, as measured: in Kafka's topics of trades and of windows, in the lake (mostly compacted).
+RAW, WINDOWS, LAKE = 158, 142, 12
+REST = 1_300_000_000  # Postgres with its log, Dagster, logs
+RAW_DAYS, WINDOWS_DAYS, LAKE_DAYS = 7, 1, 30
+DAY_S = 86_400
+ASSUMED_RATE = 50.0  # of ten pairs on two exchanges, where none has been measured
 MEMORY_NEEDED = 1_000_000_000
 MEMORY_WANTED = 2_100_000_000
 OLDEST_PYTHON = (3, 11)
@@ -68,8 +74,31 @@ def disk(home: Path) -> Finding:
     found = f"{free / 1e9:.1f} GB free under {folder}"
     if free < DISK_NEEDED:
         return Finding("bad", "disk", found, "free some space (1 GB at least), or name a folder elsewhere with --home")
-    if free < DISK_WANTED:
-        return Finding("warn", "disk", found, "a day of busy trading takes some GB")
+    return Finding("ok", "disk", found)
+
+
+def disk_need(settings: "Settings", rate: float) -> Finding:
+    """What `rate` trades a second come to take with these settings, against what is free and what they take now."""
+    room, taken = rooms.room(settings.home), sum(rooms.sizes(settings.home).values())
+    allowed = rooms.kafka_bytes(settings.home) if settings.kafka_bytes is None else settings.kafka_bytes
+    week = rate * DAY_S * (RAW * RAW_DAYS + WINDOWS * WINDOWS_DAYS)
+    kafka = 0.0 if settings.kafka_bootstrap is not None else min(week, allowed or week)
+    days = settings.lake_retention_days or LAKE_DAYS
+    lake = rate * DAY_S * LAKE * days
+    need = kafka + lake + REST
+    found = (
+        f"{rate:,.0f} trades/s come to take {need / 1e9:.1f} GB: {kafka / 1e9:.1f} in Kafka, {lake / 1e9:.1f} in "
+        f"{days} days of the lake; {room.free / 1e9:.1f} GB are free, {taken / 1e9:.1f} taken already"
+    )
+    if need > room.free + taken or room.low:
+        fix = (
+            "free some, name a folder on a larger disk with --home, or set WHALE_KAFKA_BYTES, WHALE_LAKE_RETENTION_DAYS"
+        )
+        return Finding("warn", "disk", found, fix)
+    if 0 < kafka < week:
+        kept = kafka / week * RAW_DAYS
+        fix = f"Kafka keeps the last {kept:.1f} days of trades instead of {RAW_DAYS}; WHALE_KAFKA_BYTES gives it more"
+        return Finding("warn", "disk", found, fix)
     return Finding("ok", "disk", found)
 
 

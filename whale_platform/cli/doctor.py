@@ -18,10 +18,19 @@ def findings(settings: "Settings", running: dict[str, Any] | None) -> Iterator[F
     yield from _java(settings)
     yield checks.memory()
     yield checks.disk(settings.home)
+    yield checks.disk_need(settings, _rate(settings, running))
     yield checks.clock()
     yield from _ports(settings, running)
     yield from checks.unknown_variables()
     yield from _exchanges(settings)
+
+
+def _rate(settings: "Settings", running: dict[str, Any] | None) -> float:
+    """Trades a second: as they come now, else as the simulator is told to make them, else assumed."""
+    now = (running or {"services": {}})["services"].get("ingester", {}).get("trades_per_s")
+    if now:
+        return float(now)
+    return settings.simulator_rate if settings.source == "simulator" else checks.ASSUMED_RATE
 
 
 def _java(settings: "Settings") -> Iterator[Finding]:

@@ -7,7 +7,6 @@ are checked in dump_rows.py, and nothing goes into the lake before both are thro
 
 import calendar
 import re
-import shutil
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -16,7 +15,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, NoReturn
 
-from whale_platform.lake.errors import Full, LakeError
+from whale_platform.lake.engine import leave_room
+from whale_platform.lake.errors import LakeError
 
 EXCHANGE = "binance"
 COLUMNS = {
@@ -91,8 +91,7 @@ def unzip(path: Path, file: IO[bytes], out: Path, tell: Tell) -> int:
             if archive.namelist() != [wanted]:
                 bad(path, f"must hold {wanted} and nothing else: download it again")
             size = archive.getinfo(wanted).file_size
-            if size > shutil.disk_usage(out.parent).free:
-                raise Full(f"{path.name} needs {size / 1e9:.1f} GB beside the lake: free some, nothing was changed")
+            leave_room(out.parent, 2 * size, path.name)  # the CSV, and its Parquet copy, which is smaller
             with archive.open(wanted) as source, out.open("wb") as target:
                 while chunk := source.read(CHUNK):
                     target.write(chunk)

@@ -1,7 +1,7 @@
 """DuckDB over the lake's files: sorts and sums larger than memory, on two threads, and says plainly what is broken.
 
 It is given lists of files, because its Delta extension can't be assumed to be there. Its memory is bounded; what does
-not fit spills into a folder beside the table. Raises LakeError's subclasses.
+not fit spills into a folder beside the table, as far as that leaves room for the trades. Raises LakeError's subclasses.
 """
 
 import re
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import duckdb
 
+from whale_platform import disk
 from whale_platform.lake.errors import Damaged, Full, LakeError, Vanished
 from whale_platform.lake.schema import COLUMNS, NAMES, NARROW, PARTITION
 
@@ -29,11 +30,22 @@ def connect(root: Path, memory: str = MEMORY) -> Iterator[duckdb.DuckDBPyConnect
         "threads": THREADS,
         "memory_limit": memory,
         "temp_directory": str(root.parent / "spill"),
+        "max_temp_directory_size": f"{disk.room(root).spare}B",
     }
     with duckdb.connect(config=config) as connection, translated():
         connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
         connection.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
         yield connection
+
+
+def leave_room(root: Path, needed: int, what: str) -> None:
+    """Raises Full where `needed` bytes beside `root` would take what must stay free for the trades."""
+    spare = disk.room(root).spare
+    if needed >= spare:
+        raise Full(
+            f"{what} may need {_size(needed)}, and {_size(spare)} can be had beside the lake (a tenth of the disk, "
+            "2 GB at most, stays free for the trades): free some, then try again"
+        )
 
 
 def rows_of(root: Path, paths: Iterable[str]) -> str:
@@ -76,6 +88,10 @@ def translated() -> Iterator[None]:
         raise Damaged(
             f"{path[0]} can't be read ({_line(error)}): `whale lake restore` makes its hour anew from Kafka"
         ) from None
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"
 
 
 def _line(error: Exception) -> str:

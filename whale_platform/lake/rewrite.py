@@ -75,6 +75,7 @@ def hour(
         found = table.files(opened, start, start + HOUR)
         if more is None and (not found or [sorted_already(file) for file in found] == [True]):
             return [], []
+        engine.leave_room(root, sum(file.size for file in found), f"to rewrite the hour of {start:%Y-%m-%d %H:%M}")
         with engine.connect(root) as connection:
             good = [file for file in found if not (without_damaged and _broken(connection, root, file))]
             rows = f"SELECT {', '.join(NAMES)} FROM {engine.rows_of(root, [file.path for file in good])}"

@@ -6,7 +6,7 @@ Ends with one line on stderr and code 76 where the home is already supervised, 7
 import os
 import sys
 
-from whale_platform import disk, homes, loopback
+from whale_platform import disk, loopback
 from whale_platform.services.specs import about, specs, wired
 from whale_platform.settings import Settings
 from whale_platform.supervision import codes, logs
@@ -22,7 +22,6 @@ def main() -> int:
     logs.configure(settings.log_level)
     if settings.lake is None:  # one that lies elsewhere may be there for others to read
         os.umask(0o077)
-    homes.keep_private(settings.home)
     disk.watch(settings.home, settings.trades_lake.parent)
     try:
         Supervisor(settings.home, specs(settings), about(settings)).run()

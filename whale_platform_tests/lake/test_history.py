@@ -14,12 +14,13 @@ from typing import Any
 
 import pytest
 
+from whale_platform import disk
 from whale_platform.bench.dumps import generate, measure, pack
 from whale_platform.domain.trade import Trade
 from whale_platform.exchanges.symbols import split_joined
 from whale_platform.lake import dumps, engine, history, keeping, rewrite, schema, table
 from whale_platform.lake.dumps import BadDump
-from whale_platform.lake.errors import Busy
+from whale_platform.lake.errors import Busy, Full
 from whale_platform.lake.history import Imported
 from whale_platform_tests.lake.samples import lay
 
@@ -254,3 +255,16 @@ def test_the_bench_measures_an_import(tmp_path: Path) -> None:
     found = measure(tmp_path, ROWS)
     assert (found["rows"], found["hours"]) == (ROWS, 24)
     assert found["rows_per_s"] > 0 < found["lake_bytes"]
+
+
+def test_an_import_leaves_room_for_the_trades_and_goes_on_once_there_is_more(small_disk: Path, tmp_path: Path) -> None:
+    path, root = generate(tmp_path, 20_000, hours=HOURS), small_disk / "trades"
+    with zipfile.ZipFile(path) as archive:
+        size = archive.getinfo(f"{path.stem}.csv").file_size
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(b"x" * (disk.room(small_disk).free - size - 600_000))
+    with pytest.raises(Full, match="stays free for the trades"):
+        run(root, path)
+    assert [one.name for one in small_disk.iterdir() if one.is_dir()] == []
+    ballast.unlink()
+    assert run(root, path).new == 20_000

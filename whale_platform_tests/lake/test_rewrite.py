@@ -11,6 +11,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from whale_platform import disk
 from whale_platform.domain import codec
 from whale_platform.lake import engine, keeping, messages, rewrite, table
 from whale_platform.lake.errors import Damaged, Full, LakeError, Vanished
@@ -197,3 +198,20 @@ def test_real_trades_take_a_fifteenth_of_their_csv(root: Path) -> None:
     saved = 1 - sum(one.bytes_after for one in done if one) / sum(one.csv_bytes for one in done if one)
     assert len(done) == 2
     assert saved > 0.933
+
+
+def test_a_rewrite_leaves_room_for_the_trades(small_disk: Path) -> None:
+    root = small_disk / "trades"
+    for part in range(2):
+        lay(root, [trade(part * 100 + number) for number in range(100)], first_offset=part * 100)
+    version = table.opened(root).version()
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(b"x" * (disk.room(small_disk).free - 700_000))
+    with pytest.raises(Full, match="stays free for the trades"):
+        rewrite.hour(root, START, {})
+    with engine.connect(root) as connection:
+        limit = connection.execute("SELECT current_setting('max_temp_directory_size')").fetchone()
+    assert limit == ("0 bytes",)
+    assert table.opened(root).version() == version
+    ballast.unlink()
+    assert rewrite.hour(root, START, {}) is not None
