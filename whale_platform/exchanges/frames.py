@@ -18,6 +18,7 @@ MAX_INTEGER = (1 << 63) - 1
 MAX_TEXT = 64
 
 # At most 25 digits on each side of the point keep price times quantity exact within 100 digits.
+_ESCAPED = frozenset(' "\\')
 _NUMBER = re.compile(r"[0-9]{1,25}(?:\.[0-9]{1,25})?(?:[eE][+-]?[0-9]{1,2})?").fullmatch
 
 
@@ -75,11 +76,14 @@ def flag(fields: dict[str, Any], name: str) -> bool:
 
 
 def text(fields: dict[str, Any], name: str) -> str:
-    """Printable text without blanks, 1 to 64 characters. Raises BadFrame."""
+    """Printable text without blanks, quotes or backslashes (topics hold no escapes), 1 to 64 characters.
+
+    Raises BadFrame.
+    """
     value = fields.get(name)
-    if type(value) is str and 0 < len(value) <= MAX_TEXT and value.isprintable() and " " not in value:
+    if type(value) is str and 0 < len(value) <= MAX_TEXT and value.isprintable() and not _ESCAPED.intersection(value):
         return value
-    raise _bad(fields, name, f"1 to {MAX_TEXT} printable characters")
+    raise _bad(fields, name, f"1 to {MAX_TEXT} printable characters without blanks, quotes or backslashes")
 
 
 def kind(value: object) -> str:

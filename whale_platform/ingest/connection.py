@@ -175,7 +175,7 @@ class Connection:
 def _closed(data: bytes) -> str:
     if len(data) < 2:
         return "closed by the exchange"
-    reason = data[2:].decode(errors="replace")
+    reason = "".join(char if char.isprintable() else "?" for char in data[2:].decode(errors="replace"))
     return f"closed by the exchange, code {struct.unpack('!H', data[:2])[0]}{f': {reason}' if reason else ''}"
 
 

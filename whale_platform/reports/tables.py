@@ -1,7 +1,13 @@
-"""Rows as Markdown tables, numbers as people read them."""
+"""Rows as Markdown tables, numbers as people read them.
 
+What stands in a cell may have come from an exchange: nothing in it becomes a link, a picture that is fetched, or HTML.
+"""
+
+import re
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+
+_ACTIVE = re.compile(r"[\\`|\[\]<>]")
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -11,7 +17,11 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+    return f"| {' | '.join(_cell(cell) for cell in cells)} |"
+
+
+def _cell(text: str) -> str:
+    return _ACTIVE.sub(r"\\\g<0>", "".join(char if char.isprintable() else " " for char in text))
 
 
 def money(usd: Decimal) -> str:

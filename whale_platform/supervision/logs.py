@@ -14,6 +14,14 @@ LIMIT = 5_000_000
 _SECRET = re.compile(r"(://[^:/@\s]+:)[^@\s]+@")
 
 
+def _escape(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """What an exchange says may hold sequences that a terminal obeys; they are written as `\\x1b`."""
+    for name, value in event.items():
+        if isinstance(value, str) and not value.isprintable():
+            event[name] = "".join(char if char.isprintable() or char in "\n\t" else ascii(char)[1:-1] for char in value)
+    return event
+
+
 def _hide_secrets(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     for name, value in event.items():
         if isinstance(value, str) and "://" in value:
@@ -30,6 +38,7 @@ def configure(level: str) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             _hide_secrets,
+            _escape,
             structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "service", "event"]),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),

@@ -90,7 +90,7 @@ def test_a_missing_field_is_named(name: str) -> None:
         ("size", ["Infinity", "", "1 ", []]),
         ("side", ["SELL", "", None, 1, ["buy"]]),
         ("product_id", ["BTCUSD", "", None, "A-B-C", {}]),
-        ("taker_order_id", ["", 5, "\ud800", "x" * 65]),
+        ("taker_order_id", ["", 5, "\ud800", "x" * 65, 'a"b', "a\\b"]),
         ("time", ["", 5, None, "2021-04-17", "2021-13-17T16:43:37Z", "2021-04-17T16:43:60Z", "2021-04-17T16:43:37"]),
         ("time", ["2021-04-17T16:43:37.0897239999Z", "2021-04-17T16:43:37+02:00", "٢٠٢١-04-17T16:43:37Z"]),
     ],

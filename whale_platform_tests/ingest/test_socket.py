@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websocket import ABNF, WebSocketProtocolException, WebSocketTimeoutException
 
+from whale_platform.ingest import connection
 from whale_platform.ingest import socket as sockets
 from whale_platform.ingest.socket import FrameTooLarge, Socket
 
@@ -81,3 +82,8 @@ def test_the_limit_holds_for_all_fragments_together(monkeypatch: pytest.MonkeyPa
 def test_a_masked_frame_is_a_protocol_error() -> None:
     with pytest.raises(WebSocketProtocolException):
         Fed([b"\x81\x81abcdx"]).recv_frame()
+
+
+def test_a_reason_for_closing_is_plain_text() -> None:
+    said = connection._closed(struct.pack("!H", 1008) + "\x1b]0;gone\x07 \u202e".encode() + b"\xff")
+    assert said == "closed by the exchange, code 1008: ?]0;gone? ?\ufffd"

@@ -1,5 +1,7 @@
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from html import escape
 from typing import Any
 
 import pytest
@@ -113,6 +115,14 @@ def test_prices_keep_their_digits(value: str | None, text: str) -> None:
 
 def test_a_bar_in_a_name_does_not_break_the_table() -> None:
     assert tables.table(["a|b"], [["c"]]).splitlines()[0] == r"| a\|b |"
+
+
+@pytest.mark.parametrize("name", ["![x](http://a/b.png)", "[x](http://a)", "<img src=x>", "`a", "a\\", "a|b\n| c"])
+def test_a_name_stays_text_in_a_table(name: str) -> None:
+    page = daily.html("x", tables.table(["symbol", "n"], [[name, 1]]))
+    assert not re.search("<(img|a|code)", page)
+    assert page.count("<td") == 2
+    assert escape(name.replace("\n", " "), quote=False) in page.replace("&quot;", '"')
 
 
 def test_a_day_without_trades_says_so_and_a_page_escapes() -> None:

@@ -48,3 +48,13 @@ def test_colours_are_left_out_of_logs(tmp_path: Path) -> None:
     subprocess.run(["printf", "%s", said], stdout=keeper.output("daemon"), check=True)
     keeper.close()
     assert keeper.path("daemon").read_text() == "2026-11-28 10:00:00 - dagster - INFO - sk\u00e6v [1] 5m\n"
+
+
+def test_what_a_terminal_would_obey_is_escaped() -> None:
+    script = (
+        "import structlog; from whale_platform.supervision import logs; logs.configure('INFO');"
+        r"structlog.get_logger().info('closed', reason='bye \x1b]0;title\x07 \u202e')"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert r"bye \x1b]0;title\x07 \u202e" in done.stderr.replace(r"\\", "\\")
+    assert done.stderr.strip().isprintable()
