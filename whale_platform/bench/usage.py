@@ -42,7 +42,7 @@ def _name(words: list[str]) -> str:
     for sign, name in (
         ("SparkSubmit", "stream (JVM)"),
         ("kafka.Kafka", "kafka"),
-        ("multiprocessing.spawn", "dagster shifts"),
+        ("multiprocessing.spawn", "dagster jobs"),
         ("dagster", "dagster"),
         ("whale_platform.", text.partition("whale_platform.")[2].split()[0] if "whale_platform." in text else ""),
         ("postgres", "postgres"),

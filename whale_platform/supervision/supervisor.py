@@ -127,7 +127,7 @@ class Supervisor:
 
     def _is_due(self, one_shot: str) -> bool:
         """Whether what was done for other code is to be done again: somebody waits for it, or runs the new code."""
-        if not self._deployment.is_old(one_shot) or self._shown[one_shot][0] not in WORKS:
+        if not self._deployment.is_old(one_shot) or self._shown[one_shot][0] not in ("ready", "blocked"):
             return False
         return any(
             (one_shot in other.spec.needs and self._shown[name][0] == "waiting")

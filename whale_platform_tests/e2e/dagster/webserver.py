@@ -14,7 +14,7 @@ LAUNCH = """mutation($to: JobOrPipelineSelector!, $config: RunConfigData) {
 TERMINATE = """mutation($run: String!) {terminateRun(runId: $run) {
   __typename ... on PythonError {message} ... on TerminateRunFailure {message}}}"""
 
-
+LOG = "query($run: ID!) {logsForRun(runId: $run) {... on EventConnection {events {... on MessageEvent {message}}}}}"
 MATERIALISED = (
     "query($run: ID!) {runOrError(runId: $run) {... on Run {stats {... on RunStatsSnapshot {materializations}}}}}"
 )
@@ -45,6 +45,12 @@ def runs(url: str, limit: int = 100) -> list[dict[str, Any]]:
     return list(found["runsOrError"]["results"])
 
 
+def log(url: str, run_id: str) -> list[str]:
+    """The lines of a run's log."""
+    events = ask(url, LOG, {"run": run_id})["logsForRun"]["events"]
+    return [str(event["message"]) for event in events]
+
+
 def launch(url: str, job: str, config: dict[str, Any] | None = None) -> str:
     """Launch a job as its Launchpad does; the run's id."""
     answer = ask(url, LAUNCH, {"to": {**REPOSITORY, "pipelineName": job}, "config": config or {}})
@@ -52,5 +58,5 @@ def launch(url: str, job: str, config: dict[str, Any] | None = None) -> str:
 
 
 def terminate(url: str, run_id: str) -> None:
-    """The Terminate button; what it answers is not the point: after a new code server it is a failure, and works."""
-    ask(url, TERMINATE, {"run": run_id})
+    """The Terminate button."""
+    assert ask(url, TERMINATE, {"run": run_id})["terminateRun"]["__typename"] == "TerminateRunSuccess"
