@@ -39,11 +39,11 @@ class Deployment:
 
     def is_old(self, service: str) -> bool:
         """Whether `service` was last started with other code than is checked out."""
-        return self._codes.get(service, self.checkout) != self.checkout
+        return self.code(service) not in ("", self.checkout)
 
     def is_new(self, service: str) -> bool:
         """Whether `service` was last started with what is checked out."""
-        return self._codes.get(service) == self.checkout
+        return self.code(service) == self.checkout != ""
 
     def _look(self) -> bool:
         self._looked = time.monotonic()

@@ -180,7 +180,9 @@ def test_new_code_restarts_nothing_and_what_it_needs_is_done_before_a_service_ru
         assert order.read_text() == ""
         os.kill(now["base"]["pid"], signal.SIGKILL)
         after = run.wait(lambda now: all_ready(now) and now["base"]["starts"] == 2)
-        assert order.read_text().splitlines() == ["start first", "start base"]
+        again, started = history(tmp_path, "first")[-1], history(tmp_path, "base")[-2]
+        assert (again["state"], started["state"]) == ("ready", "starting")
+        assert again["n"] < started["n"], "not before what it needs was done"
         assert {name: one["code"] for name, one in after.items()} == {"first": "bbb", "base": "bbb", "one": "aaa"}
         assert after["one"]["pid"] == before["one"]["pid"]
         checkout.write_text("ccc")
