@@ -3,7 +3,7 @@
 The bound is WHALE_KAFKA_BYTES, else a share of the disk where the broker is ours; someone else's is left alone.
 
 Waits up to a minute for the broker. Ends with one line on stderr and an exit code: 0 done, 75 try again (the broker
-is away), 78 a person must act (the broker refuses what the settings ask for).
+is away, or too few of a cluster's are there yet), 78 a person must act (the broker refuses what the settings ask for).
 """
 
 import sys
@@ -17,8 +17,11 @@ from whale_platform.settings import Settings
 from whale_platform.supervision import codes
 
 WAIT_S = 60.0
+_LATER = {
+    KafkaError.INVALID_REPLICATION_FACTOR: "WHALE_TOPIC_REPLICATION is more than the cluster has brokers now: waiting "
+    "for more of them"
+}
 _A_PERSON = {
-    KafkaError.INVALID_REPLICATION_FACTOR: "WHALE_TOPIC_REPLICATION is more than the cluster has brokers",
     KafkaError.TOPIC_AUTHORIZATION_FAILED: "this user may not make topics there: make them by hand, or allow it",
     KafkaError.CLUSTER_AUTHORIZATION_FAILED: "this user may not make topics there: make them by hand, or allow it",
     KafkaError.POLICY_VIOLATION: "the cluster's policy forbids it",
@@ -41,12 +44,12 @@ def main(wait_s: float = WAIT_S) -> int:
             print(f"topics: {bytes_allowed / 1e9:.1f} GB in all: set for {', '.join(changed)}", file=sys.stderr)
     except KafkaException as error:
         reason: KafkaError = error.args[0]
-        advice = _A_PERSON.get(reason.code())
+        advice = _A_PERSON.get(reason.code()) or _LATER.get(reason.code())
         print(
             f"topics: Kafka at {settings.bootstrap} refuses: {reason.str()}{f' ({advice})' if advice else ''}",
             file=sys.stderr,
         )
-        return codes.BLOCKED if advice else codes.RETRY
+        return codes.BLOCKED if reason.code() in _A_PERSON else codes.RETRY
     print(f"topics: {'made ' + ', '.join(made) if made else 'all there'} ({settings.bootstrap})", file=sys.stderr)
     return codes.CLEAN
 

@@ -69,4 +69,25 @@ def no_hole_given_up(store: Store) -> dg.AssetCheckResult:
     )
 
 
-CHECKS = (every_id_once, nothing_refused, no_hole_given_up)
+@dg.asset_check(asset=WINDOWS, description="In the last 24 hours no reader of a topic lost messages or its place.")
+def nothing_lost(store: Store) -> dg.AssetCheckResult:
+    """What the sink and the stream's queries lost, and which checkpoints began anew."""
+    return losses_result(questions.losses(store.dsn(), datetime.now(UTC) - LOOK_BACK))
+
+
+def losses_result(found: list[questions.Loss]) -> dg.AssetCheckResult:
+    """What the answer means: a query that began anew and lost nothing is worth a line, but not wrong."""
+    rows = [(f"{one.found_at:%Y-%m-%d %H:%M:%S}", one.reader, one.topic, one.partition, one.detail) for one in found]
+    lost = [one for one in found if one.cause != "none"]
+    return dg.AssetCheckResult(
+        passed=not lost,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={
+            "lost_ranges": len(lost),
+            "began_anew": len({(one.reader, one.found_at) for one in found}),
+            "ledger": dg.MetadataValue.md(table(("found (UTC)", "reader", "topic", "partition", "what"), rows)),
+        },
+    )
+
+
+CHECKS = (every_id_once, nothing_refused, no_hole_given_up, nothing_lost)

@@ -6,7 +6,7 @@ slower `WHALE_LAKE_TRIGGER_S` is waited for as long as it says. Raises BrokerErr
 and LakeError's subclasses; a lake that is not there yet is a note.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -21,6 +21,7 @@ from whale_platform.reports import raw_ids
 from whale_platform.reports.audit import KAFKA, LAKE, POSTGRES, Audit, Key, Places, reconcile, spans
 from whale_platform.settings import Settings
 from whale_platform.stores import census as counts
+from whale_platform.stores import checks
 
 WINDOWS_SETTLE, LAKE_SETTLES = timedelta(minutes=2), timedelta(minutes=1)
 CLOCKS = timedelta(minutes=10)  # how much earlier than its own time a trade may seem to have been sent
@@ -70,7 +71,7 @@ def audit(settings: Settings, start: datetime, end: datetime, now: datetime, tel
         lake,
         _lake_since(settings, there, kafka.held, now),
     )
-    notes = _notes(places, kafka.unreadable)
+    notes = [*_notes(places, kafka.unreadable), *_lost(checks.losses(dsn, start))]
     return reconcile(replace(places, gaps=counts.gaps(dsn, spans(places))), notes)
 
 
@@ -101,6 +102,14 @@ def _notes(places: Places, unreadable: int) -> list[str]:
         elif since > places.start:
             said.append(f"{place} reaches back to {since:%Y-%m-%d %H:%M} UTC")
     return said
+
+
+def _lost(found: Sequence[checks.Loss]) -> list[str]:
+    return [
+        f"{one.reader} on {one.topic}, {one.found_at:%Y-%m-%d %H:%M} UTC: {one.detail}"
+        for one in found
+        if one.cause != "none"
+    ]
 
 
 def _hour(time: datetime) -> datetime:

@@ -29,6 +29,18 @@ class Contiguity:
 
 
 @dataclass(frozen=True, slots=True)
+class Loss:
+    """What one reader of a topic lost, or could have lost: cause `none`. detail: for people; found_at: aware UTC."""
+
+    reader: str
+    topic: str
+    partition: int
+    cause: str
+    detail: str
+    found_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Newest:
     """How far a table has come: rows by Postgres's own estimate, its newest time by event, None where it is empty."""
 
@@ -115,6 +127,13 @@ def unrepaired(dsn: str) -> list[tuple[str, str, int]]:
     statement = """SELECT exchange, symbol, sum(last_id - first_id + 1 - filled)::bigint FROM ingest_gaps
         WHERE state = 'unrepaired' GROUP BY 1, 2 ORDER BY 3 DESC"""
     return [(str(exchange), str(symbol), int(count)) for exchange, symbol, count in fetch(dsn, statement, ())]
+
+
+def losses(dsn: str, since: datetime) -> list[Loss]:
+    """What readers of topics have lost since then, the oldest first."""
+    statement = """SELECT reader, topic, partition, cause, detail, found_at FROM stream_losses
+        WHERE found_at >= %s ORDER BY found_at, reader, topic, partition"""
+    return [Loss(*row) for row in fetch(dsn, statement, (since,))]
 
 
 def newest(dsn: str, table: str) -> Newest:

@@ -1,11 +1,12 @@
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
-from whale_platform.defs.checks import CHECKS, contiguity_result, lately
+from whale_platform.defs.checks import CHECKS, contiguity_result, lately, losses_result
 from whale_platform.defs.store import Store
-from whale_platform.stores.checks import Contiguity
+from whale_platform.stores.checks import Contiguity, Loss
 
 
 def test_a_fresh_database_passes_every_check(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,6 +24,19 @@ def test_a_missing_and_a_doubled_id_fail_and_are_named() -> None:
     assert numbers == {"symbols": 3, "trades": 28, "missing": 1, "doubled": 1}
     assert "BTCUSDT" in str(result.metadata["wrong"].value)
     assert "SOLUSDT" not in str(result.metadata["wrong"].value)
+
+
+def test_what_is_lost_fails_and_a_query_that_only_began_anew_is_told() -> None:
+    at = datetime(2026, 11, 28, tzinfo=UTC)
+    anew = [Loss("windows", "raw_crypto_trades", part, "none", "nothing lost. Torn.", at) for part in (0, 1)]
+    result = losses_result(anew)
+    assert result.passed
+    assert {name: value.value for name, value in result.metadata.items() if name != "ledger"} == {
+        "lost_ranges": 0,
+        "began_anew": 1,
+    }
+    assert "Torn." in str(result.metadata["ledger"].value)
+    assert not losses_result([*anew, Loss("whales", "raw_crypto_trades", 0, "expired", "7 to 9", at)]).passed
 
 
 def test_lately_is_24_full_hours() -> None:

@@ -6,7 +6,7 @@ from whale_platform.stores import checks, upserts
 from whale_platform.stores.assets import HOUR, Hours
 from whale_platform.stores.checks import Contiguity, Newest
 from whale_platform.stores.connection import session
-from whale_platform.stores.rows import GapRow, Origin, Reject, WindowRow
+from whale_platform.stores.rows import GapRow, LossRow, Origin, Reject, WindowRow
 from whale_platform_tests.stores.samples import GAP, START
 from whale_platform_tests.stores.test_assets import flat, store
 
@@ -44,6 +44,18 @@ def test_rejects_and_holes_given_up_are_summed(database: str) -> None:
     note(database, GAP._replace(state="unrepaired", filled=4), GAP._replace(first_id=50, last_id=60))
     assert checks.refused(database) == [("trade_windows", "not JSON", 3)]
     assert checks.unrepaired(database) == [("binance", "BTCUSDT", 5)]
+
+
+def test_losses_are_told_from_a_time_on(database: str) -> None:
+    row = LossRow("windows", "raw_crypto_trades", 0, "topic-1", 7, None, "recreated", "all after 6", START)
+    with session(database, "test") as conn, conn.cursor() as cursor:
+        upserts.insert_losses(cursor, [row, row._replace(found_at=START + HOUR, last_offset=6, cause="none")])
+        assert upserts.insert_losses(cursor, [row._replace(detail="again")]) == 0
+    assert [(one.cause, one.detail) for one in checks.losses(database, START)] == [
+        ("recreated", "all after 6"),
+        ("none", "all after 6"),
+    ]
+    assert [one.cause for one in checks.losses(database, START + HOUR)] == ["none"]
 
 
 def test_how_far_a_table_has_come(database: str) -> None:

@@ -1,13 +1,20 @@
 """What one batch adds to the lake, on Spark without Kafka: batches that come again, overlap, go back, or grow."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+import structlog
 from pyspark.sql import SparkSession
 
 from whale_platform.domain import codec
-from whale_platform.lake import engine, table
+from whale_platform.lake import engine, rewrite, table
+from whale_platform.settings import Settings
+from whale_platform.stream.healing import Healer
 from whale_platform.stream.lake import LakeWriter
+from whale_platform.stream.lake_keeper import LakeKeeper
+from whale_platform.stream.queries import Place
 from whale_platform_tests.lake.samples import ids, trade
 from whale_platform_tests.stream.test_transforms import spark as spark
 
@@ -16,7 +23,7 @@ SCHEMA = "value binary, partition int, offset bigint"
 
 
 def test_each_message_is_there_once_whatever_the_batches_were(spark: SparkSession, tmp_path: Path) -> None:
-    root = tmp_path / "trades"
+    root = tmp_path / "lake" / "trades"
     table.create(root)
     ends: dict[int, int] = {}
     writer = LakeWriter(root, "topic", 1, lambda batch: ends, {"run": "test"})
@@ -51,6 +58,27 @@ def test_each_message_is_there_once_whatever_the_batches_were(spark: SparkSessio
     write((0, 700, 701), (1, 40, 43), (2, 50, 50))
     assert ids(root) == expected((0, 700), (1, 43), (2, 50)), "a batch with a broken message alone in its partition"
     assert not (root / "_staging").exists()
+    _the_topic_loses_its_end(root, writer, ends, spark)
+
+
+def _the_topic_loses_its_end(root: Path, writer: LakeWriter, ends: dict[int, int], spark: SparkSession) -> None:
+    """Offsets 695 on are used again, for trades of which the first five are known and the next five are not."""
+    before = ids(root)
+    settings = Settings(home=root.parent.parent)
+    assert settings.trades_lake == root
+    context = cast("Any", SimpleNamespace(settings=settings, log=structlog.get_logger()))
+    place = Place("cluster", "topic", {0: 0, 1: 0, 2: 0}, {0: 695, 1: 43, 2: 50})
+    keeper = LakeKeeper(context, spark, place, "run", Healer(settings, context.log, lambda: place, lambda *_: None))
+    keeper._go_back()
+    ends.update({0: 705, 1: 43, 2: 50})
+    again = [696, 697, 698, 699, 695, *range(5_001, 5_006)]
+    made = [(bytearray(codec.encode(trade(number, every_s=7))), 0, 695 + at) for at, number in enumerate(again)]
+    writer(spark.createDataFrame(made, SCHEMA), 2)
+    after = ids(root)
+    assert {number for _, number in after} - {number for _, number in before} == set(range(5_001, 5_006))
+    for hour in rewrite.crowded(root):
+        rewrite.hour(root, hour, {"run": "test"})
+    assert len(ids(root)) == len(set(after)) == len(before) + 5, "compaction leaves each once"
 
 
 def test_the_log_holds_what_prunes_and_what_traces(spark: SparkSession, tmp_path: Path) -> None:

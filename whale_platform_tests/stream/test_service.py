@@ -21,7 +21,7 @@ from whale_platform.broker import topics
 from whale_platform.broker.producer import TradeProducer
 from whale_platform.broker.reader import TopicReader
 from whale_platform.domain import codec
-from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS, WHALE_ALERTS
+from whale_platform.domain.names import RAW_TRADES, STREAM_LOSSES, TRADE_WINDOWS, WHALE_ALERTS
 from whale_platform.domain.trade import Trade
 from whale_platform.settings import ROOT, StreamMode
 from whale_platform.stream import checkpoints
@@ -199,31 +199,65 @@ def test_a_new_threshold_is_taken_up_by_the_running_query_and_out_of_memory_is_i
     assert said is not None and "Spark's JVM was out of memory" in said.detail
 
 
-def test_a_recreated_topic_is_explained_and_a_reset_mends_it(
-    kafka: Kafka, stream: Callable[[StreamMode], Stream]
+def test_torn_checkpoints_and_a_recreated_topic_need_no_hand(
+    kafka: Kafka, stream: Callable[[StreamMode], Stream], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("WHALE_SPARK_MASTER", "local[2]")  # fewer slots than it needs, which are made
     running = stream("realtime")
-    produce(kafka.bootstrap, [trade("A", number) for number in range(100)])
-    label = checkpoints.folder(running.home, "windows", "", 2)
-    wait_for("a checkpoint", lambda: label.exists() and checkpoints.inspect(label).offsets)
-    running.stop()
+    first = [trade(symbol, number, "60000") for number in range(100) for symbol in ("A", "B")]
+    produce(kafka.bootstrap, first)
+
+    def folders() -> list[Path]:
+        return [path for query in ("windows", "whales") for path in checkpoints.live(running.home, query)]
+
+    def newest(log: str) -> list[Path]:
+        return [max((path / log).glob("[0-9]*"), key=lambda file: int(file.name), default=path) for path in folders()]
+
+    wait_for("checkpoints", lambda: len(folders()) == 2 and all(file.is_file() for file in newest("commits")))
+    running.kill()
+    windows, whales = newest("offsets")[0], newest("commits")[1]
+    windows.write_bytes(b"")
+    whales.write_bytes(whales.read_bytes()[:10])
+    running.start()
+    second = [trade(symbol, number, "60000") for number in range(100, 200) for symbol in ("A", "B")]
+    produce(kafka.bootstrap, second)
+    wait_for("all windows", lambda: totals(kafka.bootstrap) == expected(first + second))
+
+    def whales_of(symbol: str) -> set[int]:
+        return {row["trade_id"] for row in messages(kafka.bootstrap, WHALE_ALERTS) if row["symbol"] == symbol}
+
+    wait_for("all whales", lambda: whales_of("A") == set(range(200)))
+    said = wait_for("the service to be ready", lambda: _ready(running.home))
+    assert "query windows began anew" in said.detail and "query whales began anew" in said.detail
+    assert "nothing was lost" in said.detail
+
     client = topics.admin(kafka.bootstrap)
     client.delete_topics([RAW_TRADES])[RAW_TRADES].result(30)
     time.sleep(1)
     wait_for("the topic to be made again", lambda: _made_again(kafka.bootstrap))
+    third = [trade("C", number, "60000") for number in range(50)]
+    produce(kafka.bootstrap, third)
 
-    running.start()
-    assert running.process is not None
-    assert running.process.wait(120) == codes.BLOCKED
-    said = beat.read(running.home, "stream")
-    assert said is not None and said.state == "blocked"
-    assert "deleted and made again" in said.detail and "whale checkpoint reset" in said.detail
+    def kept_alive() -> bool:
+        assert running.process is not None
+        if (code := running.process.poll()) is not None:
+            assert code == codes.RETRY
+            running.start()
+        return totals(kafka.bootstrap) == expected(first + second + third) and whales_of("C") == set(range(50))
 
-    for query in ("windows", "whales"):
-        assert checkpoints.archive(running.home, query)
-    running.start()
-    produce(kafka.bootstrap, [trade("C", number) for number in range(50)])
-    wait_for("the new topic's windows", lambda: any(symbol == "C" for symbol, _ in totals(kafka.bootstrap)))
+    wait_for("the new topic's windows and whales", kept_alive)
+    causes = sorted({(row["reader"], row["cause"]) for row in messages(kafka.bootstrap, STREAM_LOSSES)})
+    assert [found for found in causes if found[0] != "lake"] == [
+        ("whales", "none"),
+        ("whales", "recreated"),
+        ("windows", "none"),
+        ("windows", "recreated"),
+    ]
+
+
+def _ready(home: Path) -> beat.Beat | None:
+    said = beat.read(home, "stream")
+    return said if said is not None and said.state == "ready" else None
 
 
 def _made_again(bootstrap: str) -> bool:

@@ -1,0 +1,293 @@
+"""Every damage made for real, on Spark and a broker: the query is running again without a hand, its windows exact."""
+
+import json
+import os
+import shutil
+import signal
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from confluent_kafka import TopicPartition
+from pyspark.sql import SparkSession
+from pyspark.sql.streaming import StreamingQuery
+
+from whale_platform.bench.platform import wait_for
+from whale_platform.broker import topics
+from whale_platform.broker.reader import TopicReader
+from whale_platform.domain.names import RAW_TRADES, STREAM_LOSSES, TRADE_WINDOWS
+from whale_platform.settings import Settings
+from whale_platform.stream import checkpoints, healing, queries, session, transforms
+from whale_platform.stream.checkpoints import Label
+from whale_platform.stream.healing import Healer, to_ledger
+from whale_platform_tests.kafka_server import KafkaServer
+from whale_platform_tests.stream.test_service import messages, produce, trade
+
+pytestmark = [pytest.mark.timeout(600), pytest.mark.process]
+SYMBOLS = ("A", "B", "C", "D", "E", "F", "G", "H")
+Totals = dict[tuple[str, int], int]
+Damage = Callable[[Path], None]
+
+
+@pytest.fixture(scope="module")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    built: SparkSession = session.build(Settings(home=tmp_path_factory.mktemp("home"), spark_master="local[4]"))
+    built.conf.set("spark.sql.streaming.stateStore.checkpointFormatVersion", "2")  # as real-time mode has it
+    yield built
+    built.stop()
+
+
+def newest(folder: Path, names: str) -> Path:
+    """The file of the highest version."""
+    return max(folder.rglob(names), key=lambda file: (int("0" + file.name.partition("_")[0].partition(".")[0]), file))
+
+
+def in_log(log: str) -> Callable[[Path], Path]:
+    return lambda path: max((path / log).glob("[0-9]*"), key=lambda file: int(file.name))
+
+
+def change(find: Callable[[Path], Path], how: str) -> Damage:
+    """Empty, halve, spoil or delete a file; `bare` without its checksum, as where both were torn."""
+
+    def act(path: Path) -> None:
+        file = find(path)
+        content = bytearray(file.read_bytes())
+        if "bare" in how:
+            file.with_name(f".{file.name}.crc").unlink(missing_ok=True)
+            file.with_name(f"{file.name}.crc").unlink(missing_ok=True)
+        if "gone" in how:
+            file.unlink()
+        elif "bits" in how:
+            for place in range(len(content) // 2, min(len(content) // 2 + 8, len(content))):
+                content[place] ^= 0xFF
+            file.write_bytes(content)
+        elif "version" in how:
+            file.write_bytes(content.replace(b"v", b"v9", 1))
+        else:
+            file.write_bytes(
+                {"empty": b"", "junk": b'{"a": \xff\x00'}.get(how.split()[0], content[: len(content) // 2])
+            )
+
+    return act
+
+
+def state(names: str) -> Callable[[Path], Path]:
+    return lambda path: newest(path / "state", names)
+
+
+DAMAGES: dict[str, Damage] = {
+    **{
+        f"offsets {how}": change(in_log("offsets"), how)
+        for how in ("empty", "half", "half bare", "junk", "version bare")
+    },
+    **{f"commits {how}": change(in_log("commits"), how) for how in ("empty", "junk", "version bare")},
+    **{f"metadata {how}": change(lambda path: path / "metadata", how) for how in ("empty", "gone")},
+    "label empty": change(lambda path: path / checkpoints.LABEL, "empty"),
+    "all offsets gone": lambda path: shutil.rmtree(path / "offsets"),
+    "state gone": lambda path: shutil.rmtree(path / "state"),
+    **{f"changelog {how}": change(state("*.changelog"), how) for how in ("empty", "half", "bits", "bits bare", "gone")},
+    **{f"schema {how}": change(state("schema"), how) for how in ("empty", "bits")},
+}
+HARMLESS: dict[str, Damage] = {
+    "nothing": lambda path: None,
+    "checkpoint deleted": lambda path: shutil.rmtree(path),
+    "operator metadata empty": change(state("metadata"), "empty"),
+}
+
+
+@dataclass
+class Case:
+    """One query on its own home, restarted as the service would be."""
+
+    spark: SparkSession
+    bootstrap: str
+    home: Path
+    name: str
+    query: StreamingQuery | None = None
+    ends: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.settings = Settings.model_validate({"home": self.home, "kafka_bootstrap": self.bootstrap})
+        locate = partial(queries.locate, self.settings)
+        self.healer = Healer(self.settings, structlog.get_logger(), locate, to_ledger)
+
+    @property
+    def label(self) -> Label:
+        place = queries.locate(self.settings)
+        assert place is not None
+        return Label("windows", "microbatch", 1, place.cluster_id, RAW_TRADES, place.topic_id)
+
+    @property
+    def folder(self) -> Path:
+        return checkpoints.folder(self.home, "windows", "microbatch", 1)
+
+    def look(self) -> None:
+        """Start it, or judge its end and start it again."""
+        if self.query is not None and self.query.isActive:
+            return
+        if self.query is not None:
+            error = session.trace(self.query)
+            self.ends.append(error)
+            assert len(self.ends) < 4, f"{self.name}: {error}"
+            assert self.healer.failed(self.label, error), self.healer.trouble
+        place = queries.locate(self.settings)
+        assert place is not None
+        path = self.healer.prepare([self.label], place)["windows"]
+        kafka = (
+            self.spark.readStream.format("kafka")
+            .option("kafka.bootstrap.servers", self.bootstrap)
+            .option("subscribe", RAW_TRADES)
+            .option("startingOffsets", "earliest")
+            .option("failOnDataLoss", "true")
+        )
+        rows = transforms.windows(transforms.trades(kafka.load()), "10 minutes", self.name)
+        self.query = (
+            rows.writeStream.format("kafka")
+            .outputMode("update")
+            .option("kafka.bootstrap.servers", self.bootstrap)
+            .option("topic", TRADE_WINDOWS)
+            .option("checkpointLocation", str(path))
+            .start()
+        )
+
+    def stop(self) -> None:
+        if self.query is not None:
+            self.query.stop()
+
+    def lost(self) -> list[tuple[int, int, int | None, str]]:
+        rows = [row for record in healing.history(self.home) for row in record.lost]
+        return sorted((row["partition"], row["first_offset"], row["last_offset"], row["cause"]) for row in rows)
+
+
+def windows(bootstrap: str) -> dict[str, Totals]:
+    """{run: {(symbol, window start): largest count}}."""
+    found: dict[str, Totals] = {}
+    for row in messages(bootstrap, TRADE_WINDOWS):
+        run = found.setdefault(row["run_id"], {})
+        key = (row["symbol"], row["window_start"])
+        run[key] = max(run.get(key, 0), row["trade_count"])
+    return found
+
+
+def in_topic(bootstrap: str) -> Totals:
+    """What the windows of all that is still in the topic have to be."""
+    found: Totals = {}
+    for row in messages(bootstrap, RAW_TRADES):
+        key = (row["symbol"], row["event_time"] // 60_000_000 * 60_000_000)
+        found[key] = found.get(key, 0) + 1
+    return found
+
+
+def merged(*some: Totals) -> Totals:
+    """As the sink stores them: the largest of each."""
+    return {key: max(one.get(key, 0) for one in some) for key in set().union(*some)}
+
+
+def feed(bootstrap: str, start: int, end: int) -> None:
+    produce(bootstrap, [trade(symbol, number) for number in range(start, end) for symbol in SYMBOLS])
+
+
+def copied(source: Path, to: Path) -> Path:
+    """A copy that Spark takes for another query, so that many can run at once; returns its checkpoint's folder."""
+    shutil.copytree(source, to, dirs_exist_ok=True)
+    path = checkpoints.folder(to, "windows", "microbatch", 1)
+    (path / "metadata").write_text(json.dumps({"id": str(uuid.uuid4())}))
+    (path / ".metadata.crc").unlink()
+    return path
+
+
+def bounds(bootstrap: str) -> dict[int, tuple[int, int]]:
+    reader = TopicReader(bootstrap, "test")
+    try:
+        return {part: reader.bounds(RAW_TRADES, part) for part in reader.partitions(RAW_TRADES)}
+    finally:
+        reader.close()
+
+
+def all_exact(cases: list[Case], before: str, bootstrap: str) -> bool:
+    for case in cases:
+        case.look()
+    found, expected = windows(bootstrap), in_topic(bootstrap)
+    wrong = {case.name for case in cases if merged(found.get(before, {}), found.get(case.name, {})) != expected}
+    return not wrong
+
+
+def test_every_damage_heals_by_itself(kafka: KafkaServer, spark: SparkSession, tmp_path: Path) -> None:
+    topics.ensure(kafka.bootstrap, 2)
+    old, base = tmp_path / "old", tmp_path / "base"
+    first = Case(spark, kafka.bootstrap, base, "base")
+    for part in range(3):
+        feed(kafka.bootstrap, part * 100, part * 100 + 100)
+        wait_for("the base", lambda: all_exact([first], "base", kafka.bootstrap))
+        if part == 0:
+            first.stop()
+            shutil.copytree(base, old)
+            first.query = None
+    first.stop()
+    position = checkpoints.position(first.folder)
+    feed(kafka.bootstrap, 300, 400)
+
+    # 1. Files: all at once, since each query plans and runs in a second.
+    cases = []
+    for name, damage in {**DAMAGES, **HARMLESS, "older copy": lambda path: None}.items():
+        home = tmp_path / name.replace(" ", "-")
+        damage(copied(old if name == "older copy" else base, home))
+        cases.append(Case(spark, kafka.bootstrap, home, name))
+    wait_for("all of them to be exact", lambda: all_exact(cases, "base", kafka.bootstrap), every=1)
+    for case in cases:
+        case.stop()
+    healed = {case.name: case.lost() for case in cases}
+    assert {name for name, lost in healed.items() if not lost} == {*HARMLESS, "older copy"}
+    assert {lost for name in DAMAGES for lost in healed[name]} == {(0, 0, -1, "none"), (1, 0, -1, "none")}
+    for name in DAMAGES:
+        assert windows(kafka.bootstrap)[name] == in_topic(kafka.bootstrap), f"{name}: all was read again"
+
+    # 2. Retention passes the position.
+    lows = {part: place + 7 for part, place in position.items()}
+    asked = [TopicPartition(RAW_TRADES, part, low) for part, low in lows.items()]
+    for future in topics.admin(kafka.bootstrap).delete_records(asked).values():
+        future.result(10)
+    expired = Case(spark, kafka.bootstrap, tmp_path / "expired", "expired")
+    copied(base, expired.home)
+    wait_for("the rest of the topic", lambda: all_exact([expired], "none", kafka.bootstrap), every=1)
+    expired.stop()
+    assert expired.lost() == [(part, place, place + 6, "expired") for part, place in sorted(position.items())]
+    assert merged(windows(kafka.bootstrap)["base"], windows(kafka.bootstrap)["expired"]) != in_topic(kafka.bootstrap), (
+        "the minute in which the topic begins now was fuller before, which the sink keeps"
+    )
+
+    # 3. The broker loses the end of its log, as with the power; then goes on at the same offsets.
+    ahead = Case(spark, kafka.bootstrap, tmp_path / "ahead", "ahead")
+    feed(kafka.bootstrap, 400, 500)
+    wait_for("a query that has read it all", lambda: all_exact([ahead], "none", kafka.bootstrap), every=1)
+    ahead.stop()
+    ahead.query = None
+    had = checkpoints.position(ahead.folder)
+    cut(kafka)
+    ends = {part: high for part, (_, high) in bounds(kafka.bootstrap).items()}
+    assert any(ends[part] < had[part] for part in had), "the log was cut"
+    ahead.name = "after"
+    wait_for("the rest of the topic", lambda: all_exact([ahead], "none", kafka.bootstrap), every=1)
+    feed(kafka.bootstrap, 500, 510)
+    wait_for("what comes then", lambda: all_exact([ahead], "none", kafka.bootstrap), every=1)
+    ahead.stop()
+    assert [lost for lost in ahead.lost() if lost[-1] != "none"] == [
+        (part, ends[part], had[part] - 1, "truncated") for part in sorted(had) if ends[part] < had[part]
+    ]
+    told: list[dict[str, Any]] = messages(kafka.bootstrap, STREAM_LOSSES)
+    assert {row["reader"] for row in told} == {"windows"}
+    assert len(told) == 2 * (len(DAMAGES) + 2)
+
+
+def cut(kafka: KafkaServer) -> None:
+    """Take the power away: what the broker had written lately is gone from its larger log."""
+    kafka.kill(signal.SIGKILL)
+    logs = kafka.folder.glob(f"kafka/data/{RAW_TRADES}-*/*.log")
+    log = max(logs, key=lambda file: file.stat().st_size)
+    os.truncate(log, log.stat().st_size - 3_000)
+    kafka.start()
