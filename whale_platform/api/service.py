@@ -32,7 +32,7 @@ from whale_platform.supervision import codes
 from whale_platform.supervision.service import ServiceContext
 
 CONNECTIONS = 6  # to Postgres, and threads that ask it, two of them for /health and /metrics alone
-PORT_WAIT_S = 60.0
+PORT_WAIT_S = 5.0  # then it is tried again by whoever keeps the API alive
 FEEDER_S = 120.0  # several questions in a row, each of which Postgres may take 10 s for
 WORKERS_S = 45.0  # as many as may wait (worker.py) may take 2 s each
 STOP_S = 3
@@ -62,7 +62,8 @@ def main(context: ServiceContext) -> int:
     logging.getLogger().addHandler(LibraryLines())
     listening = _listen(settings, context.stop)
     if isinstance(listening, str):
-        return context.blocked(listening)
+        context.tell("degraded", listening)  # whoever has the port may go: the supervisor tries again
+        return codes.RETRY
     sys.setswitchinterval(0.0002)  # a thread that makes a page may hold up the event loop by so much, not by 5 ms
     feeding = Pool(settings.dsn, "whale-api-feeder", 1, statement_timeout_s=10.0)
 

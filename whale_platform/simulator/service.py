@@ -82,7 +82,8 @@ async def serve_play(context: ServiceContext, play: Play, faults: Faults) -> int
         try:
             await stack.enter_async_context(listen(port, {"binance": binance, "coinbase": coinbase}, hub))
         except OSError as wrong:
-            return context.blocked(f"port {port} can't be used ({wrong}): set WHALE_SIMULATOR_PORT to a free one")
+            context.tell("degraded", f"port {port} can't be used ({wrong}): set WHALE_SIMULATOR_PORT to a free one")
+            return codes.RETRY
         _tell(context, play, hub, 0.0)
         seconds = asyncio.create_task(each_second())
         playing = asyncio.create_task(play.run(hub, context.stop, save))

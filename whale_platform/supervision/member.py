@@ -194,6 +194,6 @@ class Member:
             self._past.done = True
             return
         beat = self._signs.beat
-        said = beat.detail if beat is not None and beat.state == "blocked" else ""
+        said = beat.detail if beat is not None and code in (codes.BLOCKED, codes.RETRY) else ""
         said = said or last_line(self._keeper.path(self.spec.name))
         self._past.ended(Run(self._born, self._clock(), code), said, reason)

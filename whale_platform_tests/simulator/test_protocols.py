@@ -178,10 +178,10 @@ def test_the_seam_for_faults(tmp_path: Path) -> None:
             pass
 
 
-def test_a_taken_port_blocks(tmp_path: Path) -> None:
+def test_a_taken_port_is_told_and_tried_again(tmp_path: Path) -> None:
     with simulator(tmp_path / "one") as running:
         context = context_of(settings(tmp_path / "two", simulator_port=running.port))
-        assert main(context) == codes.BLOCKED
+        assert main(context) == codes.RETRY
         assert "set WHALE_SIMULATOR_PORT" in context.beat.detail
 
 

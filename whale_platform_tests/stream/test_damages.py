@@ -234,7 +234,8 @@ def test_every_damage_heals_by_itself(kafka: KafkaServer, spark: SparkSession, t
 
     # 1. Files: all at once, since each query plans and runs in a second.
     cases = []
-    for name, damage in {**DAMAGES, **HARMLESS, "older copy": lambda path: None}.items():
+    every: dict[str, Damage] = {**DAMAGES, **HARMLESS, "older copy": lambda path: None}
+    for name, damage in every.items():
         home = tmp_path / name.replace(" ", "-")
         damage(copied(old if name == "older copy" else base, home))
         cases.append(Case(spark, kafka.bootstrap, home, name))
