@@ -17,6 +17,7 @@ from whale_platform.defs import (
     schedules,
     shifts,
     thresholds,
+    upkeep,
 )
 from whale_platform.defs.assets import ASSETS
 from whale_platform.defs.external import specs
@@ -66,5 +67,5 @@ defs = dg.Definitions(
     ],
     sensors=[shifts.sensor, health.stream_health, remaking.remake_imported_hours],
     resources={"store": Store(), "spark": Spark()},
-    executor=dg.in_process_executor,  # a process for each step would cost 5 s and 100 MB, and do the same work
+    executor=upkeep.upkeep_executor,
 )

@@ -103,12 +103,17 @@ class _Platform(Collector):
         age = GaugeMetricFamily("whale_service_beat_age_seconds", "Since its last heartbeat.", labels=["service"])
         up = GaugeMetricFamily("whale_service_ready", "1 where it says so itself.", labels=["service"])
         lag = GaugeMetricFamily("whale_service_lag_messages", "Messages it has yet to read.", labels=["service"])
+        old = GaugeMetricFamily(
+            "whale_service_lag_seconds", "Age of the oldest it has not put out.", labels=["service"]
+        )
         for name, last in beats.items():
             age.add_metric([name], max(0.0, now - last.at))
             up.add_metric([name], float(last.state == "ready" and now - last.at <= SILENT_S))
             if isinstance(value := last.numbers.get("lag"), int):
                 lag.add_metric([name], value)
-        yield from (age, up, lag)
+            if isinstance(value := last.numbers.get("lag_s"), int | float):
+                old.add_metric([name], value)
+        yield from (age, up, lag, old)
         yield from _disks(self._settings.home)
         if (ingester := beats.get("ingester")) is not None and now - ingester.at <= SILENT_S:
             yield from _ingester(ingester)

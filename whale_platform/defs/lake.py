@@ -13,6 +13,7 @@ import dagster as dg
 from pydantic import Field
 
 from whale_platform.defs.external import LAKE, OWNERS
+from whale_platform.defs.upkeep import unless_behind
 from whale_platform.lake.schema import exists
 from whale_platform.reports.tables import percent, table
 from whale_platform.settings import Settings
@@ -103,6 +104,7 @@ every_hour = dg.ScheduleDefinition(
     name="compact_every_hour",
     job=lake_compaction,
     cron_schedule="12 * * * *",
+    execution_fn=unless_behind(),
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Compacts the hour that ended, and earlier ones into which trades have come late.",

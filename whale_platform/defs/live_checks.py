@@ -22,7 +22,7 @@ from whale_platform.supervision import beat, desired, published
 SETTLED = timedelta(minutes=2)
 RECOUNTED = timedelta(minutes=5)
 MOST = 5_000_000
-LAG, SILENT_S, CATCHES_UP_S = 10_000, 30.0, 300.0
+LAG, LAG_S, SILENT_S, CATCHES_UP_S = 10_000, 60.0, 30.0, 300.0
 LATE_SHARE = 0.001
 STORM_RESTARTS, STORM_WITHIN_S = 10, 3600.0
 
@@ -98,18 +98,30 @@ def few_late_trades(store: Store) -> dg.AssetCheckResult:
 
 @dg.asset_check(asset=RAW, description="Every service that is wanted beats, and none is far behind.")
 def nobody_lags() -> dg.AssetCheckResult:
-    """Messages each service is behind, by its own heartbeat; one that has just started may be."""
+    """Messages and seconds each service is behind, by its own heartbeat; one that has just started may be.
+
+    A lag that a service does not know is wrong too: nobody can say that it keeps up.
+    """
     home, now = Settings().home, time.time()
     lags: dict[str, float] = {}
     wrong: list[str] = []
     for service in WORKERS:
+        if not desired.read(home, service).running:
+            continue
         told = beat.read(home, service)
-        silent = now - told.at if told is not None else float("inf")
-        lag = float(told.numbers.get("lag") or 0) if told is not None else 0.0
-        lags[f"lag_{service}"] = lag
-        behind = told is not None and lag > LAG and now - told.started > CATCHES_UP_S
-        if desired.read(home, service).running and (silent > SILENT_S or behind):
-            wrong.append(f"{service}: " + (f"{lag:,.0f} messages behind" if behind else "no heartbeat"))
+        if told is None or now - told.at > SILENT_S:
+            wrong.append(f"{service}: no heartbeat")
+            continue
+        known = {name: told.numbers[name] for name in ("lag", "lag_s") if told.numbers.get(name) is not None}
+        lags |= {f"{name}_{service}": float(value) for name, value in known.items()}
+        if now - told.started <= CATCHES_UP_S:
+            continue
+        if now - (told.numbers.get("behind_since") or now) > LAG_S:
+            wrong.append(f"{service}: {told.detail}")
+        elif known.get("lag", 0) > LAG or known.get("lag_s", 0) > LAG_S:
+            wrong.append(f"{service}: {known.get('lag', 0):,.0f} messages behind")
+        elif "lag" in told.numbers and "lag" not in known:
+            wrong.append(f"{service}: it is unknown how far behind it is")
     return dg.AssetCheckResult(passed=not wrong, metadata={**lags, "wrong": "; ".join(wrong) or "nothing"})
 
 

@@ -16,6 +16,7 @@ from whale_platform.defs.external import FROM_LAKE, LAKE, OWNERS
 from whale_platform.defs.partitions import HOURS, hours_of
 from whale_platform.defs.spark import Spark
 from whale_platform.defs.store import Store
+from whale_platform.defs.upkeep import unless_behind
 from whale_platform.lake.schema import exists
 from whale_platform.reports.tables import table
 from whale_platform.settings import Settings
@@ -147,6 +148,7 @@ every_hour = dg.ScheduleDefinition(
     name="late_trades_every_hour",
     job=late_trades,
     cron_schedule="17 * * * *",
+    execution_fn=unless_behind(),
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Looks for closed hours with late trades and makes them again.",

@@ -137,7 +137,7 @@ def daemon_beats(settings: Settings) -> bool:
 
 
 CODE = "dagster-code"
-NICE = {CODE: 5, "dagster-daemon": 5, "dagster-web": 10}  # jobs and people can wait, trades can't
+NICE = {CODE: 10, "dagster-daemon": 10, "dagster-web": 10}  # people and upkeep can wait, trades can't
 PARTS: dict[str, Callable[[Settings], bool]] = {
     CODE: code_server_answers,
     "dagster-daemon": daemon_beats,
@@ -166,6 +166,8 @@ def main(part: str) -> NoReturn:
     """`python -m whale_platform.embedded.dagster PART`: become that part, ended when the parent ends."""
     leash.die_with_parent(STOP_SIGNAL)
     manners.step_back(NICE.get(part, 0))
+    if part == CODE:  # its runs of upkeep share its session; the services have theirs, and would inherit a nice value
+        manners.step_session_back(10)
     settings = Settings()
     become(settings, program(settings, part))
 

@@ -96,6 +96,18 @@ def test_a_service_that_lags_or_is_silent_is_named_unless_it_is_meant_to_be(home
     assert ask(live_checks.nobody_lags).passed, "it has only just started"
     beat.write(home, beat.Beat("sink", started=time.time() - 301, numbers={"lag": 20_000}))
     assert ask(live_checks.nobody_lags).metadata["wrong"].value == "sink: 20,000 messages behind"
+    long_ago = time.time() - 301
+    for numbers, words in (
+        ({"lag": None, "lag_s": None}, "stream: it is unknown how far behind it is"),
+        ({"lag": 900, "lag_s": 61.0}, "stream: 900 messages behind"),
+        ({"lag": 900, "lag_s": 30.0, "behind_since": long_ago}, "stream: windows are 900 trades behind"),
+        ({"lag": 900, "lag_s": 30.0, "behind_since": time.time()}, "nothing"),
+        ({"lag": 0, "lag_s": 0.0, "behind_since": None}, "nothing"),
+    ):
+        beat.write(home, beat.Beat("sink", started=long_ago, numbers={"lag": 0}))
+        said = beat.Beat("stream", detail="windows are 900 trades behind", started=long_ago, numbers=numbers)
+        beat.write(home, said)
+        assert ask(live_checks.nobody_lags).metadata["wrong"].value == words
     (home / "run" / "sink.beat.json").unlink()
     assert ask(live_checks.nobody_lags).metadata["wrong"].value == "sink: no heartbeat"
     desired.write(home, "sink", False, "run x")

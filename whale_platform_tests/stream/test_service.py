@@ -135,23 +135,61 @@ def expected(trades: list[Trade]) -> dict[tuple[str, int], tuple[int, Decimal]]:
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("mode", ["realtime", "microbatch"])
-def test_windows_are_exact_though_the_driver_is_killed(
-    kafka: Kafka, stream: Callable[[StreamMode], Stream], mode: StreamMode
+@pytest.mark.timeout(1200)
+def test_windows_are_exact_through_modes_and_kills_on_one_checkpoint(
+    kafka: Kafka, stream: Callable[[StreamMode], Stream]
 ) -> None:
-    first = [trade(symbol, number) for number in range(2_000) for symbol in ("A", "B")]
-    second = [trade(symbol, number) for number in range(2_000, 4_000) for symbol in ("A", "B")]
-    running = stream(mode)
-    produce(kafka.bootstrap, first)
-    wait_for("the first half", lambda: totals(kafka.bootstrap) == expected(first))
-    assert len(listening(running.processes())) > (mode == "realtime"), "Spark's driver, and its shuffle in real time"
-    assert open_to_others(running.processes()) == []
-    produce(kafka.bootstrap, second[:1_000])
+    """Killed in each mode and just after a switch; at the end it has found its own way from a backlog to real time."""
+    made: list[Trade] = []
+
+    def more(count: int) -> None:
+        first = len(made) // 2
+        new = [trade(symbol, number) for number in range(first, first + count // 2) for symbol in ("A", "B")]
+        produce(kafka.bootstrap, new)
+        made.extend(new)
+
+    def all_out() -> bool:
+        assert running.process is not None and running.process.poll() is None
+        return totals(kafka.bootstrap) == expected(made)
+
+    def numbers() -> dict[str, Any]:
+        found = beat.read(running.home, "stream")
+        mine = found is not None and running.process is not None and found.pid == running.process.pid
+        return found.numbers if found is not None and mine else {}
+
+    more(2_000)
+    running = stream("microbatch")
+    wait_for("the first", all_out, 400)
+    modes: tuple[StreamMode, ...] = ("realtime", "microbatch")
+    for mode in modes:
+        more(2_000)
+        running.kill()
+        more(2_000)
+        running.mode = mode
+        running.start()
+        wait_for(f"all of it in {mode}", all_out, 400)
     running.kill()
-    produce(kafka.bootstrap, second[1_000:])
+    more(30_000)
+    running.mode = "auto"
     running.start()
-    wait_for("all of it", lambda: totals(kafka.bootstrap) == expected(first + second))
+    wait_for("it to have switched", lambda: numbers().get("windows_mode") == "realtime", 400, every=0.05)
+    running.kill()
+    more(2_000)
+    running.start()
+    wait_for("all of it", all_out, 400)
+    wait_for("it to say so", lambda: numbers().get("lag") == 0 and beat_state(running) == "ready", 400)
+    more(2_000)
+    wait_for("the last", all_out, 60)
+    assert numbers()["windows_mode"] == "realtime" and numbers()["late_dropped"] == 0
+    assert len(listening(running.processes())) > 1, "Spark's driver, and its shuffle in real time"
+    assert open_to_others(running.processes()) == []
     assert running.stop() == codes.CLEAN
+    assert [path.name for path in (running.home / "checkpoints" / "windows").iterdir()] == ["v2"]
+
+
+def beat_state(running: Stream) -> str:
+    found = beat.read(running.home, "stream")
+    return found.state if found is not None else ""
 
 
 EXHAUSTIBLE = """

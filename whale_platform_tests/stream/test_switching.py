@@ -1,4 +1,4 @@
-"""The windows' query through its modes, real Spark and Kafka: one checkpoint, every count exact, none dropped late.
+"""The windows' query through its modes on real Spark and Kafka: one checkpoint, counts exact, nothing dropped late.
 
 The backlog is the one that a watermark over all partitions ruins: one partition is hours deep, the other is nearly up
 to date and read first. A micro-batch takes few trades here, so that there are many batches in a small backlog.

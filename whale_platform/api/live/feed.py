@@ -17,6 +17,7 @@ from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS, WHALE_ALERTS
 from whale_platform.sink.fold import fold
 
 TICK_S = 0.1
+SLOW_TICK_S = 1.0
 _NAMES = {TRADE_WINDOWS: "windows", RAW_TRADES: "trades", WHALE_ALERTS: "whales"}
 
 
@@ -24,7 +25,7 @@ class Feed:
     """Kafka to `hub`."""
 
     def __init__(self, bootstrap: str, hub: Hub, tick_s: float = TICK_S) -> None:
-        self._hub = hub
+        self._hub, self._tick_s = hub, tick_s
         self._ends: dict[int, int] = {}
         self._said = dict.fromkeys(("whales", "bulk"), ("waiting", "starting"))
         self.unread = 0
@@ -34,6 +35,10 @@ class Feed:
             Tail(bootstrap, [WHALE_ALERTS], alerts, back=KEPT),
             Tail(bootstrap, [TRADE_WINDOWS, RAW_TRADES], bulk, tick_s=tick_s),
         )
+
+    def slow(self, slowly: bool) -> None:
+        """Sample trades less often, while the stream needs the processors; whales never wait."""
+        self.tails[1].tick_s = max(self._tick_s, SLOW_TICK_S) if slowly else self._tick_s
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to read."""

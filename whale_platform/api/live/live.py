@@ -106,7 +106,9 @@ class Live:
     async def _sweep(self) -> None:
         while True:
             try:
-                self.hub.status(**await asyncio.to_thread(self._look))
+                status = await asyncio.to_thread(self._look)
+                self.feed.slow(any(_stream_behind(one) for one in status.get("services", ())))
+                self.hub.status(**status)
             except Exception:  # the sweeping must go on, or nobody is dropped any more
                 self.log.exception("status")
             self.hub.sweep(self._limits.send_s, self._welcome)
@@ -151,3 +153,7 @@ class Live:
         follower = Follower(self.hub.log, self._past.of(address), wanted.whale, begin)
         key = request.scope.get(KEY_NAME, "")
         return EventStream(self.hub, follower, wanted, self._limits, key, lambda: self._doors.leave(address))
+
+
+def _stream_behind(service: dict[str, Any]) -> bool:
+    return bool(service["name"] == "stream" and service["state"] == "degraded")

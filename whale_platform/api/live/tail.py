@@ -55,7 +55,7 @@ class Tail:
 
     def __init__(self, bootstrap: str, names: Sequence[str], ears: Ears, back: int = 0, tick_s: float = 0.0) -> None:
         self._bootstrap, self._names, self._ears = bootstrap, list(names), ears
-        self._back, self._tick_s = back, tick_s
+        self._back, self.tick_s = back, tick_s
         self._stop = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, name=f"tail-{names[0]}", daemon=True)
@@ -130,7 +130,7 @@ class Tail:
                 ends = {part: reader.known_end(*part) or 0 for part in self._places}
                 self.lag = sum(max(0, ends[part] - place) for part, place in self._places.items())
                 self._say("waiting" if watch.trouble else "ready", watch.trouble)
-            self._stop.wait(max(0.0, self._tick_s - (time.monotonic() - began)))
+            self._stop.wait(max(0.0, self.tick_s - (time.monotonic() - began)))
 
     def _take(self, records: list[Record]) -> None:
         try:
