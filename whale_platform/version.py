@@ -35,7 +35,7 @@ def deployed_code() -> str:
 
 def _git(*words: str) -> str:
     try:
-        done = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, timeout=5, check=True)
+        done = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, timeout=60, check=True)
     except (OSError, subprocess.SubprocessError):
         return ""
     return done.stdout.strip()

@@ -54,7 +54,8 @@ class Checkout:
             (package / folder).mkdir(parents=True)
             (package / folder / "__init__.py").touch()
         shutil.copy(ROOT / "whale", root / "whale")
-        shutil.copy(ROOT / "whale_platform" / "__init__.py", package)
+        for module in ("__init__.py", "loopback.py", "version.py"):
+            shutil.copy(ROOT / "whale_platform" / module, package)
         for folder in ("bootstrap", "supervision"):
             shutil.copytree(ROOT / "whale_platform" / folder, package / folder)
         for name in ("requirements.lock", "requirements-dev.lock", "requirements-build.lock", "package-lock.json"):

@@ -4,9 +4,11 @@ import json
 import os
 import socket
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 
 from whale_platform.embedded import dagster
@@ -39,8 +41,12 @@ def test_the_code_server_is_on_a_socket_that_only_this_user_can_reach(tmp_path: 
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(path))
         assert not dagster.code_server_answers(settings), "left behind by one that was killed"
-        listening.listen()
-        assert dagster.code_server_answers(settings)
+    path.unlink()
+    serving = grpc.server(ThreadPoolExecutor(1))
+    serving.add_insecure_port(f"unix:{path}")
+    serving.start()
+    assert dagster.code_server_answers(settings)
+    serving.stop(None).wait()
 
 
 def test_a_home_whose_path_is_too_long_has_it_in_a_short_folder(

@@ -1,5 +1,6 @@
 import os
 import socket
+import sys
 import zipfile
 from pathlib import Path
 
@@ -28,6 +29,7 @@ def test_another_class_than_the_known_one_is_refused(tmp_path: Path, monkeypatch
     jars.mkdir(parents=True)
     (jars.parent / "__init__.py").touch()
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "pyspark", raising=False)  # another test may have imported the real one
     with pytest.raises(EmbeddedError, match="lacks its jar spark-network-common"):
         shuffle_bind.ensure(tmp_path)
     with zipfile.ZipFile(jars / "spark-network-common_2.13-9.9.9.jar", "w") as jar:
