@@ -1,6 +1,14 @@
 """Which code runs and which is checked out, where git answers, changes its answer, and says nothing."""
 
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from whale_platform import version
 from whale_platform.supervision.deployment import Deployment
+
+ME = ("-c", "user.name=x", "-c", "user.email=x@localhost")
 
 
 def test_a_service_is_old_until_it_is_started_with_what_is_checked_out() -> None:
@@ -37,3 +45,20 @@ def test_git_is_not_asked_at_every_turn() -> None:
     for _ in range(100):
         deployment.look()
     assert len(asked) == 1
+
+
+def test_only_a_commit_to_this_package_is_new_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def commit(name: str) -> str:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x")
+        for words in (["add", "-A"], [*ME, "commit", "-q", "-m", "x"]):
+            subprocess.run(["git", *words], cwd=tmp_path, check=True)
+        return version.deployed_code()
+
+    monkeypatch.setattr(version, "ROOT", tmp_path)
+    assert version.deployed_code() == "", "no checkout"
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    first = commit(f"{version.PACKAGE}/one.py")
+    assert first
+    assert commit("README.md") == first
+    assert commit(f"{version.PACKAGE}/two.py") not in ("", first)
