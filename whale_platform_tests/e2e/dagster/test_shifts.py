@@ -73,15 +73,14 @@ def kill(platform: Platform, *names: str) -> float:
 
 
 def shifts(url: str) -> dict[str, str]:
-    """The run at work of each service, each with one exactly."""
+    """The run at work of each service, once each has one exactly."""
 
-    def at_work() -> list[tuple[str, str]]:
+    def each_one() -> dict[str, str] | None:
         found = [(one["jobName"], one["runId"]) for one in runs(url) if one["status"] == "STARTED"]
-        return [(job, run_id) for job, run_id in found if job in WORKERS]
+        found = [(job, run_id) for job, run_id in found if job in WORKERS]
+        return dict(found) if sorted(job for job, _ in found) == sorted(WORKERS) else None
 
-    wait_for("a shift of each service", lambda: sorted(dict(at_work())) == sorted(WORKERS), LONG_S)
-    assert len(at_work()) == len(WORKERS)
-    return dict(at_work())
+    return dict(wait_for("one shift of each service", each_one, LONG_S))
 
 
 def ledger(platform: Platform) -> list[list[str]]:
@@ -177,7 +176,10 @@ def test_neither_postgres_nor_dagster_is_needed_for_trades_and_whales(platform: 
     platform.down()
     wait_for("every process to end", lambda: not platform.processes(), LONG_S)
 
-    with without_postgres(home), starting(platform):
+    argv = [sys.executable, "-m", "whale_platform.cli", "up", "--detach", "--source", "simulator", "--rate", "50"]
+    with without_postgres(home):
+        starting = subprocess.Popen(argv, env=platform.env, cwd=platform.base, stderr=subprocess.DEVNULL)
+        wait_for("a supervisor", lambda: platform.status()["running"], LONG_S)
         wait_for("the stream", lambda: services(platform).get("stream", {}).get("state") == "ready", LONG_S)
         assert services(platform)["ingester"]["state"] == "stopped", "it stays stopped"
         assert "by run " in str(services(platform)["ingester"]["detail"])
@@ -186,17 +188,8 @@ def test_neither_postgres_nor_dagster_is_needed_for_trades_and_whales(platform: 
         assert services(platform)["postgres"]["state"] != "ready"
         assert services(platform)["sink"]["state"] == "waiting"
     wait_for("everything", lambda: ready(platform), LONG_S)
+    starting.wait()
     shifts(url)
-
-
-@contextlib.contextmanager
-def starting(platform: Platform) -> Iterator[None]:
-    """`up` goes on in the background until after the block."""
-    argv = [sys.executable, "-m", "whale_platform.cli", "up", "--detach", "--source", "simulator", "--rate", "50"]
-    with subprocess.Popen(argv, env=platform.env, cwd=platform.base, stderr=subprocess.DEVNULL) as process:
-        wait_for("a supervisor", lambda: platform.status()["running"], LONG_S)
-        yield
-        process.wait()
 
 
 def ready(platform: Platform) -> bool:
