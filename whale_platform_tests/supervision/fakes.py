@@ -64,6 +64,9 @@ def scenario(name: str, home: Path) -> list[Spec]:
         ]
     if name == "upgrade":
         return [fake("first", "flaky", beats=False, one_shot=True), fake("base", "good", needs=("first",)), good]
+    if name == "whole":
+        topics = fake("topics", "flaky", beats=False, one_shot=True)
+        return [topics, fake("simulator", "good"), fake("stream", "good"), fake("sink", "good", needs=("topics",))]
     if name == "family":
         return [fake("parent", "family", silent_after_s=SILENT_S), good]
     if name == "hangs":
