@@ -4,6 +4,7 @@ The supervisor itself ends what stands still and starts it again; a command only
 wait for any more: nothing moves, or a service comes up again and again and never gets ready.
 """
 
+import re
 import time
 from typing import Any
 
@@ -15,6 +16,7 @@ STILL_S = 600.0  # twice what the supervisor gives a start that does nothing
 WORKED_S = 60.0
 TOO_MANY_RESTARTS = 8
 SAY_S = 10.0
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Waiting:
@@ -56,10 +58,14 @@ class Waiting:
         return True
 
     def lines(self, now: dict[str, Any]) -> list[str]:
-        """A line for each service that is not ready: its state, for how long, what it says, what it did last."""
-        return [
-            self._line(name, entry) for name, entry in now["services"].items() if entry["state"] not in state.AS_WANTED
-        ]
+        """A line for each service that is not ready: its state, for how long, what it says, what it did last.
+
+        One for all those together that wait for another.
+        """
+        late = {name: entry for name, entry in now["services"].items() if entry["state"] not in state.AS_WANTED}
+        later = [f"{name} ({entry['detail']})" for name, entry in late.items() if entry["state"] == "waiting"]
+        found = [self._line(name, entry) for name, entry in late.items() if entry["state"] != "waiting"]
+        return [*found, f"then {', '.join(later)}"] if later else found
 
     def _line(self, name: str, entry: dict[str, Any]) -> str:
         for_s = time.monotonic() - self._since.get(name, ("", self._begun))[1]
@@ -67,9 +73,13 @@ class Waiting:
         still_s = entry.get("still_s")
         if still_s is not None and still_s >= WORKED_S:
             words.append(f"it has done nothing for {still_s:.0f} s")
-        if entry["pid"] is not None and (last := last_line(self._home.path / "logs" / f"{name}.log", 100)):
+        if entry["pid"] is not None and (last := _plain(last_line(self._home.path / "logs" / f"{name}.log"))):
             words.append(f"its log ends: {last}")
         return ", ".join(filter(None, words))
+
+
+def _plain(text: str) -> str:
+    return "".join(char for char in _COLOURS.sub("", text)[:100] if char.isprintable())
 
 
 def _told(entry: dict[str, Any]) -> tuple[Any, ...]:

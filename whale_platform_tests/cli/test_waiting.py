@@ -53,7 +53,7 @@ def test_a_service_that_does_not_stay_up_is_not_waited_for(tmp_path: Path, clock
 def test_each_line_says_what_is_waited_for_since_when_and_what_it_did_last(tmp_path: Path, clock: Clock) -> None:
     waits = Waiting(Home(tmp_path, "simulator"))
     (tmp_path / "logs").mkdir()
-    (tmp_path / "logs" / "stream.log").write_text("one\nlast words\n")
+    (tmp_path / "logs" / "stream.log").write_text("one\n\x1b[32mlast\x1b[0m words\n")
     now = snapshot(
         stream={"detail": "starting Spark", "still_s": 80.0},
         sink={"state": "waiting", "detail": "for topics", "pid": None},
@@ -64,6 +64,6 @@ def test_each_line_says_what_is_waited_for_since_when_and_what_it_did_last(tmp_p
     clock.now += 42
     assert waits.lines(now) == [
         "stream starting for 42 s, starting Spark, it has done nothing for 80 s, its log ends: last words",
-        "sink waiting for 42 s, for topics",
+        "then sink (for topics)",
     ]
     assert waits.due() and not waits.due()
