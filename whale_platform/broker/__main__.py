@@ -2,8 +2,9 @@
 
 The bound is WHALE_KAFKA_BYTES, else a share of the disk where the broker is ours; someone else's is left alone.
 
-Waits up to a minute for the broker. Ends with one line on stderr and an exit code: 0 done, 75 try again (the broker
-is away, or too few of a cluster's are there yet), 78 a person must act (the broker refuses what the settings ask for).
+Waits for the broker, which may take long to start, and says so once. Ends with one line on stderr and an exit code:
+0 done, 75 try again (the broker is away, or too few of a cluster's are there yet), 78 a person must act (the broker
+refuses what the settings ask for).
 """
 
 import sys
@@ -16,7 +17,8 @@ from whale_platform.broker import topics
 from whale_platform.settings import Settings
 from whale_platform.supervision import codes
 
-WAIT_S = 60.0
+WAIT_S = 3600.0
+SAY_S = 10.0
 _LATER = {
     KafkaError.INVALID_REPLICATION_FACTOR: "WHALE_TOPIC_REPLICATION is more than the cluster has brokers now: waiting "
     "for more of them"
@@ -31,10 +33,12 @@ _A_PERSON = {
 def main(wait_s: float = WAIT_S) -> int:
     """Make what is missing; returns the exit code."""
     settings = Settings()
-    deadline = time.monotonic() + wait_s
+    begun, said = time.monotonic(), False
     while not topics.alive(settings.bootstrap):
-        if time.monotonic() >= deadline:
-            print(f"topics: no Kafka broker answers at {settings.bootstrap}", file=sys.stderr)
+        if not said and time.monotonic() - begun >= min(wait_s, SAY_S):
+            said = True
+            print(f"topics: no Kafka broker answers at {settings.bootstrap}", file=sys.stderr, flush=True)
+        if time.monotonic() - begun >= wait_s:
             return codes.RETRY
         time.sleep(0.1)
     try:

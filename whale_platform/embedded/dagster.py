@@ -31,6 +31,7 @@ ANSWER_S = 20.0
 INSTANCE = "WHALE_DAGSTER_INSTANCE"  # names the DAGSTER_HOME that belongs to the platform
 SOCKET_BYTES = 103  # what every system allows for a socket's path
 SHORT = Path("/tmp")  # for homes with long paths; no variable, so that every process finds the same
+GRPC_S = "600"  # Dagster's own 60 s fail runs on a machine that is slow, and what hangs is seen by the ping
 
 
 def folder(settings: Settings) -> Path:
@@ -92,6 +93,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "WHALE_DAGSTER_DSN": settings.dagster_dsn_text(),
         "DAGSTER_HOME": str(folder(settings)),
         INSTANCE: str(folder(settings)),
+        **{f"DAGSTER_{kind}GRPC_TIMEOUT_SECONDS": GRPC_S for kind in ("", "REPOSITORY_", "SCHEDULE_", "SENSOR_")},
         "MALLOC_ARENA_MAX": "1",  # many threads that wait: an arena for each would cost memory and gain nothing
         "PYTHONPATH": os.pathsep.join(part for part in (str(ROOT), os.environ.get("PYTHONPATH", "")) if part),
     }
