@@ -22,6 +22,7 @@ from whale_platform.version import ROOT
 if TYPE_CHECKING:
     from whale_platform.settings import Settings
 
+LOOK_S = 0.25  # a look costs milliseconds, which a starved machine does not have
 LOG_LIMIT = 5_000_000
 Say = Callable[[str], None]
 
@@ -97,9 +98,9 @@ def await_ready(home: Home, ended: Callable[[], str], say: Say) -> str | None:
         if why := waiting.vain(now):
             return why
         if waiting.due():
-            for line in waiting.lines(now) or ["the supervisor to start"]:
+            for line in waiting.lines(now) or [f"the supervisor to {'stop' if now['stopping'] else 'start'}"]:
                 say(f"  waiting for {line}")
-        time.sleep(0.1)
+        time.sleep(LOOK_S)
 
 
 def stop(home: Home, say: Say) -> bool:

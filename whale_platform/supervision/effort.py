@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-WINDOW_S = 5.0
+WINDOW_S = 10.0
 WORKS_FROM = 0.05  # of one core: less is what timers and heartbeats cost
 STARVED_FROM = 0.25  # of the time, in which some thread was ready to run and was not let
 

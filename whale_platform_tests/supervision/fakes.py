@@ -48,9 +48,9 @@ def blocked_prepare() -> None:
 
 
 def takes_long(mark: Path) -> None:
-    """A step that writes its pid to `mark`."""
+    """A step with a child, that writes its pid to `mark`."""
     program = "import os, sys, time; open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(600)"
-    steps.run((sys.executable, "-c", program, str(mark)))
+    steps.run(("sh", "-c", 'sleep 600 & exec "$@"', "sh", sys.executable, "-c", program, str(mark)))
 
 
 def scenario(name: str, home: Path) -> list[Spec]:

@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from whale_platform.supervision import beat, orders
+from whale_platform.supervision.process import _living
 from whale_platform.supervision.published import read_changes, request_restart
 from whale_platform_tests.processes import ended
 from whale_platform_tests.starved import cgroup
@@ -98,6 +99,8 @@ def test_a_step_of_a_start_ends_with_the_supervisor(tmp_path: Path, ends: signal
         run.process.send_signal(ends)
         assert run.process.wait(60) == (0 if ends == signal.SIGTERM else -ends)
         until(lambda: not psutil.pid_exists(step) or ended(psutil.Process(step)))
+        if ends == signal.SIGTERM:
+            until(lambda: not _living(step))
 
 
 def test_a_server_that_stops_answering_is_killed(tmp_path: Path) -> None:
