@@ -67,35 +67,31 @@ def folder(home: Path, query: str, mode: str, version: int) -> Path:
 
 
 def prepare(home: Path, label: Label, earliest: dict[int, int], ends: dict[int, int]) -> Path:
-    """The folder to hand to Spark, new or fit; raises Unfit as `check` does."""
+    """The folder to hand to Spark, new or fit.
+
+    `earliest`: {partition: first offset still in the topic}, `ends`: {partition: next offset to be written}. Raises
+    Unfit where a file is torn, the topic is another one, or the position is not in it; Foreign as `refuse_foreign`.
+    """
     path = folder(home, label.query, label.mode, label.version)
     path.mkdir(parents=True, exist_ok=True)
     _sweep(path)
     if not (path / LABEL).exists() and not (path / "metadata").exists():
         write_json(path / LABEL, asdict(label))
-    check(home, label, earliest, ends)
+    refuse_foreign(home, label)
+    if problem := misfit(inspect(path), label, earliest, ends) or damage.torn(path):
+        raise Unfit(problem)
     return path
 
 
-def check(home: Path, label: Label, earliest: dict[int, int], ends: dict[int, int]) -> None:
-    """Whether the checkpoint of `label`, if there is one, can be gone on with. Changes nothing.
-
-    `earliest`: {partition: first offset still in the topic}, `ends`: {partition: next offset to be written}. Raises
-    Unfit where a file is torn, the topic is another one, or the position is not in it; Foreign where the cluster is
-    another.
-    """
-    path = folder(home, label.query, label.mode, label.version)
-    if not (path / LABEL).exists() and not (path / "metadata").exists():
-        return
-    found = inspect(path)
-    if found.label is not None and found.label.cluster_id != label.cluster_id:
+def refuse_foreign(home: Path, label: Label) -> None:
+    """Raise Foreign where the checkpoint of `label` is known to belong to another Kafka cluster."""
+    found = _label(folder(home, label.query, label.mode, label.version) / LABEL)
+    if found is not None and found.cluster_id != label.cluster_id:
         raise Foreign(
-            f"The checkpoint of query {label.query} belongs to Kafka cluster {found.label.cluster_id}, but the broker "
-            f"is cluster {label.cluster_id}: point WHALE_KAFKA_BOOTSTRAP back to the old one, or give it up: "
-            f"`whale checkpoint reset all`, then the new cluster's topic is read from its start."
+            f"The checkpoint of query {label.query} belongs to Kafka cluster {found.cluster_id}, but the broker is "
+            f"cluster {label.cluster_id}: point WHALE_KAFKA_BOOTSTRAP back to the old one, or give it up: "
+            "`whale checkpoint reset all`, then the new cluster's topic is read from its start."
         )
-    if problem := misfit(found, label, earliest, ends) or damage.torn(path):
-        raise Unfit(problem)
 
 
 def _sweep(path: Path) -> None:

@@ -26,7 +26,7 @@ from whale_platform.broker.topics import BrokerError
 from whale_platform.domain.names import RAW_TRADES, STREAM_LOSSES
 from whale_platform.settings import Settings
 from whale_platform.stream import checkpoints, damage
-from whale_platform.stream.checkpoints import Foreign, Label, Unfit
+from whale_platform.stream.checkpoints import Label, Unfit
 from whale_platform.stream.queries import Place
 from whale_platform.supervision.backoff import Backoff, Run
 from whale_platform.supervision.beat import write_json
@@ -90,23 +90,20 @@ class Healer:
         Raises Foreign, before anything is changed, where one belongs to another Kafka cluster.
         """
         wanted = list(labels)
-        problems = {}
         for label in wanted:
-            try:
-                checkpoints.check(self._settings.home, label, place.earliest, place.ends)
-            except Foreign:
-                raise
-            except Unfit as unfit:
-                problems[label] = str(unfit)
-        for label, problem in problems.items():
-            self.begin_anew(label, place, problem)
-        folders = {
-            label.query: checkpoints.prepare(self._settings.home, label, place.earliest, place.ends) for label in wanted
-        }
+            checkpoints.refuse_foreign(self._settings.home, label)
+        folders = {label.query: self._prepared(label, place) for label in wanted}
         for path in folders.values():
             (path / RECORD).unlink(missing_ok=True)  # a kill came before the archive, and now it fits
         self.publish()
         return folders
+
+    def _prepared(self, label: Label, place: Place) -> Path:
+        try:
+            return checkpoints.prepare(self._settings.home, label, place.earliest, place.ends)
+        except Unfit as unfit:
+            self.begin_anew(label, place, str(unfit))
+        return checkpoints.prepare(self._settings.home, label, place.earliest, place.ends)
 
     def failed(self, label: Label, error: str, position: Mapping[int, int] | None = None) -> bool:
         """Judge a query's end by its error's whole trace; whether it may be started again now.

@@ -88,7 +88,9 @@ class LakeKeeper:
         try:
             table.create(self._writer.root)
             self._query = self._begin()
-        except (LakeError, BrokerError, PySparkException, OSError) as error:
+        except PySparkException as error:
+            self._failed(now, str(error), str(error))
+        except (LakeError, BrokerError, OSError) as error:
             self._failed(now, str(error))
         except Foreign as foreign:  # the other queries' are not: this one was left behind by a change of the cluster
             self._healer.begin_anew(self._label, self._place, str(foreign))
@@ -158,7 +160,8 @@ class LakeKeeper:
         self._runs = [*self._runs[-20:], Run(self._started, now, None)]
         self.trouble = f"the lake's query failed, trying again: {_told(error)}"
         self._context.log.error("lake query failed", error=error)
-        self._healer.failed(self._label, java or error)
+        if java and not re.search(r"lake\.errors\.", java):  # else it is the table that failed, not the checkpoint
+            self._healer.failed(self._label, java)
 
 
 def _told(error: str) -> str:

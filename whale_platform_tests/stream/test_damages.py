@@ -28,7 +28,8 @@ from whale_platform.stream.healing import Healer, to_ledger
 from whale_platform_tests.kafka_server import KafkaServer
 from whale_platform_tests.stream.test_service import messages, produce, trade
 
-pytestmark = [pytest.mark.timeout(600), pytest.mark.process]
+pytestmark = [pytest.mark.timeout(1_800), pytest.mark.process]
+patiently = partial(wait_for, seconds=600)
 SYMBOLS = ("A", "B", "C", "D", "E", "F", "G", "H")
 Totals = dict[tuple[str, int], int]
 Damage = Callable[[Path], None]
@@ -223,7 +224,7 @@ def test_every_damage_heals_by_itself(kafka: KafkaServer, spark: SparkSession, t
     first = Case(spark, kafka.bootstrap, base, "base")
     for part in range(3):
         feed(kafka.bootstrap, part * 100, part * 100 + 100)
-        wait_for("the base", lambda: all_exact([first], "base", kafka.bootstrap))
+        patiently("the base", lambda: all_exact([first], "base", kafka.bootstrap))
         if part == 0:
             first.stop()
             shutil.copytree(base, old)
@@ -239,7 +240,7 @@ def test_every_damage_heals_by_itself(kafka: KafkaServer, spark: SparkSession, t
         home = tmp_path / name.replace(" ", "-")
         damage(copied(old if name == "older copy" else base, home))
         cases.append(Case(spark, kafka.bootstrap, home, name))
-    wait_for("all of them to be exact", lambda: all_exact(cases, "base", kafka.bootstrap), every=1)
+    patiently("all of them to be exact", lambda: all_exact(cases, "base", kafka.bootstrap), every=1)
     for case in cases:
         case.stop()
     healed = {case.name: case.lost() for case in cases}
@@ -255,7 +256,7 @@ def test_every_damage_heals_by_itself(kafka: KafkaServer, spark: SparkSession, t
         future.result(10)
     expired = Case(spark, kafka.bootstrap, tmp_path / "expired", "expired")
     copied(base, expired.home)
-    wait_for("the rest of the topic", lambda: all_exact([expired], "none", kafka.bootstrap), every=1)
+    patiently("the rest of the topic", lambda: all_exact([expired], "none", kafka.bootstrap), every=1)
     expired.stop()
     assert expired.lost() == [(part, place, place + 6, "expired") for part, place in sorted(position.items())]
     assert merged(windows(kafka.bootstrap)["base"], windows(kafka.bootstrap)["expired"]) != in_topic(kafka.bootstrap), (
@@ -265,7 +266,7 @@ def test_every_damage_heals_by_itself(kafka: KafkaServer, spark: SparkSession, t
     # 3. The broker loses the end of its log, as with the power; then goes on at the same offsets.
     ahead = Case(spark, kafka.bootstrap, tmp_path / "ahead", "ahead")
     feed(kafka.bootstrap, 400, 500)
-    wait_for("a query that has read it all", lambda: all_exact([ahead], "none", kafka.bootstrap), every=1)
+    patiently("a query that has read it all", lambda: all_exact([ahead], "none", kafka.bootstrap), every=1)
     ahead.stop()
     ahead.query = None
     had = checkpoints.position(ahead.folder)
@@ -273,9 +274,9 @@ def test_every_damage_heals_by_itself(kafka: KafkaServer, spark: SparkSession, t
     ends = {part: high for part, (_, high) in bounds(kafka.bootstrap).items()}
     assert any(ends[part] < had[part] for part in had), "the log was cut"
     ahead.name = "after"
-    wait_for("the rest of the topic", lambda: all_exact([ahead], "none", kafka.bootstrap), every=1)
+    patiently("the rest of the topic", lambda: all_exact([ahead], "none", kafka.bootstrap), every=1)
     feed(kafka.bootstrap, 500, 510)
-    wait_for("what comes then", lambda: all_exact([ahead], "none", kafka.bootstrap), every=1)
+    patiently("what comes then", lambda: all_exact([ahead], "none", kafka.bootstrap), every=1)
     ahead.stop()
     assert [lost for lost in ahead.lost() if lost[-1] != "none"] == [
         (part, ends[part], had[part] - 1, "truncated") for part in sorted(had) if ends[part] < had[part]

@@ -93,12 +93,13 @@ def test_one_that_does_not_fit_is_archived_alone_and_its_loss_told(world: World)
     ("damage", "cause"),
     [
         (lambda path: (path / checkpoints.LABEL).write_bytes(b""), "none"),
+        (lambda path: [(path / name).unlink() for name in (checkpoints.LABEL, "metadata")], "none"),
         (lambda path: (path / "offsets" / "7").write_bytes(b""), "none"),
         (lambda path: (path / "commits" / "7").write_bytes(b"v1\n{"), "none"),
     ],
 )
 def test_torn_files_lose_nothing_while_the_topic_has_all(
-    world: World, damage: Callable[[Path], None], cause: str
+    world: World, damage: Callable[[Path], object], cause: str
 ) -> None:
     damage(world.folder())
     world.healer.prepare([LABEL, WHALES], HERE)

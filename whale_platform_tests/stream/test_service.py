@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -237,6 +238,10 @@ def test_a_new_threshold_is_taken_up_by_the_running_query_and_out_of_memory_is_i
     assert said is not None and "Spark's JVM was out of memory" in said.detail
 
 
+patiently = partial(wait_for, seconds=600)
+
+
+@pytest.mark.timeout(1_800)
 def test_torn_checkpoints_and_a_recreated_topic_need_no_hand(
     kafka: Kafka, stream: Callable[[StreamMode], Stream], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -251,7 +256,7 @@ def test_torn_checkpoints_and_a_recreated_topic_need_no_hand(
     def newest(log: str) -> list[Path]:
         return [max((path / log).glob("[0-9]*"), key=lambda file: int(file.name), default=path) for path in folders()]
 
-    wait_for("checkpoints", lambda: len(folders()) == 2 and all(file.is_file() for file in newest("commits")))
+    patiently("checkpoints", lambda: len(folders()) == 2 and all(file.is_file() for file in newest("commits")))
     running.kill()
     windows, whales = newest("offsets")[0], newest("commits")[1]
     windows.write_bytes(b"")
@@ -259,20 +264,20 @@ def test_torn_checkpoints_and_a_recreated_topic_need_no_hand(
     running.start()
     second = [trade(symbol, number, "60000") for number in range(100, 200) for symbol in ("A", "B")]
     produce(kafka.bootstrap, second)
-    wait_for("all windows", lambda: totals(kafka.bootstrap) == expected(first + second))
+    patiently("all windows", lambda: totals(kafka.bootstrap) == expected(first + second))
 
     def whales_of(symbol: str) -> set[int]:
         return {row["trade_id"] for row in messages(kafka.bootstrap, WHALE_ALERTS) if row["symbol"] == symbol}
 
-    wait_for("all whales", lambda: whales_of("A") == set(range(200)))
-    said = wait_for("the service to be ready", lambda: _ready(running.home))
+    patiently("all whales", lambda: whales_of("A") == set(range(200)))
+    said = patiently("the service to be ready", lambda: _ready(running.home))
     assert "query windows began anew" in said.detail and "query whales began anew" in said.detail
     assert "nothing was lost" in said.detail
 
     client = topics.admin(kafka.bootstrap)
     client.delete_topics([RAW_TRADES])[RAW_TRADES].result(30)
     time.sleep(1)
-    wait_for("the topic to be made again", lambda: _made_again(kafka.bootstrap))
+    patiently("the topic to be made again", lambda: _made_again(kafka.bootstrap))
     third = [trade("C", number, "60000") for number in range(50)]
     produce(kafka.bootstrap, third)
 
@@ -283,7 +288,7 @@ def test_torn_checkpoints_and_a_recreated_topic_need_no_hand(
             running.start()
         return totals(kafka.bootstrap) == expected(first + second + third) and whales_of("C") == set(range(50))
 
-    wait_for("the new topic's windows and whales", kept_alive)
+    patiently("the new topic's windows and whales", kept_alive)
     causes = sorted({(row["reader"], row["cause"]) for row in messages(kafka.bootstrap, STREAM_LOSSES)})
     assert [found for found in causes if found[0] != "lake"] == [
         ("whales", "none"),
