@@ -141,8 +141,7 @@ def losses(
     for part in sorted({*position, *earliest}):
         at = position.get(part)
         if not same_topic:
-            if at is not None:
-                found.append(Lost(part, at, None, "recreated"))
+            found.append(Lost(part, at or 0, None, "recreated"))
         elif part not in earliest:
             found.append(Lost(part, at or 0, None, "gone"))
         elif (at or 0) < earliest[part]:

@@ -71,6 +71,7 @@ class Healer:
         """`send(settings, rows)` is `to_ledger`."""
         self._settings, self._log, self.locate, self._send, self._now = settings, log, locate, send, now
         self._trouble: dict[str, str] = {}
+        self._history = history(settings.home)
 
     @property
     def trouble(self) -> str:
@@ -81,7 +82,7 @@ class Healer:
     def note(self) -> str:
         """What began anew within the last hour, the newest of each query, for `whale status`; empty where nothing."""
         since = (self._now() - SHOWN_S) * 1e6
-        newest = {record.query: record for record in history(self._settings.home) if record.at >= since}
+        newest = {record.query: record for record in self._history if record.at >= since}
         return "; ".join(record.sentence for record in newest.values())
 
     def prepare(self, labels: Iterable[Label], place: Place) -> dict[str, Path]:
@@ -105,11 +106,11 @@ class Healer:
             self.begin_anew(label, place, str(unfit))
         return checkpoints.prepare(self._settings.home, label, place.earliest, place.ends)
 
-    def failed(self, label: Label, error: str, position: Mapping[int, int] | None = None) -> bool:
+    def failed(self, label: Label, error: str) -> bool:
         """Judge a query's end by its error's whole trace; whether it may be started again now.
 
         A damaged checkpoint is archived, unless that was done a moment ago: then `trouble` says until when it is
-        left as it is, and False is returned. Ask again until it is True. `position`: as for `begin_anew`.
+        left as it is, and False is returned. Ask again until it is True.
         """
         reason = damage.classify(error) or self._stuck(label, error)
         if reason is None:
@@ -130,7 +131,7 @@ class Healer:
             return True  # what is lost can't be told now; the next start fails in the same way and asks again
         if place.cluster_id == label.cluster_id:
             try:
-                self.begin_anew(label, place, f"{reason[0].upper()}{reason[1:]}.", position)
+                self.begin_anew(label, place, f"{reason[0].upper()}{reason[1:]}.")
                 self.publish()
             except OSError as full:
                 self._log.error("the checkpoint can't be archived, it is tried again", error=str(full))
@@ -155,6 +156,7 @@ class Healer:
         write_json(path / RECORD, asdict(record))
         # 2. Out of Spark's way.
         kept = checkpoints.move_aside(home, path)
+        self._history = history(home)
         self._log.error("the query begins anew", query=label.query, reason=reason, kept=str(kept), lost=_said(lost))
 
     def publish(self) -> None:
@@ -174,7 +176,7 @@ class Healer:
 
     def _left(self, query: str) -> float:
         """Seconds until the next archive of `query` is due."""
-        times = [record.at / 1e6 for record in history(self._settings.home) if record.query == query]
+        times = [record.at / 1e6 for record in self._history if record.query == query]
         now = self._now()
         lives = [Run(start, end, None) for start, end in pairwise([0.0, *times, now])]
         return times[-1] + RETRIES.delay(lives) - now if RETRIES.short_lives(lives) else 0.0

@@ -114,4 +114,4 @@ def test_what_is_lost_is_exact(position: dict[int, int], same: bool, expected: L
 
 def test_a_partition_that_is_gone_and_one_that_is_new() -> None:
     assert losses({1: 5}, True, {0: 0}, {0: 8}) == [Lost(0, 0, -1, "none"), Lost(1, 5, None, "gone")]
-    assert losses({}, False, {0: 0}, {0: 8}) == []
+    assert losses({1: 5}, False, {0: 0}, {0: 8}) == [Lost(0, 0, None, "recreated"), Lost(1, 5, None, "recreated")]
