@@ -18,7 +18,8 @@ Cause = Literal["expired", "truncated", "recreated", "gone", "none"]
 _WORLD = re.compile(
     "No space left|Too many open files|OutOfMemoryError|Disk quota exceeded|Read-only file system"
     r"|kafka\.common\.errors\.(Timeout|Disconnect|Network|Coordinator|NotLeader|LeaderNotAvailable|BrokerNotAvailable)"
-    "|TimeoutException: Timeout expired|No resolvable bootstrap urls"
+    "|TimeoutException: Timeout expired|No resolvable bootstrap urls|UnknownTopicOrPartition"
+    "|stopped SparkContext|SparkContext (was|has been) shut ?down|CANNOT_WRITE_STATE_STORE"
 )
 _KINDS = (
     ("trades that it had not read are gone from the topic", "data may have been lost|KAFKA_DATA_LOSS|OffsetOutOfRange"),
