@@ -19,6 +19,7 @@ from whale_platform.bench import backlog as backlog_case
 from whale_platform.bench import latency as latency_case
 from whale_platform.bench import push as push_case
 from whale_platform.bench import rollup as rollup_case
+from whale_platform.bench import truth as truth_case
 from whale_platform.bench import usage
 from whale_platform.bench.platform import Platform, wait_for
 from whale_platform.settings import Settings
@@ -38,15 +39,21 @@ Rate = Annotated[float, typer.Option(min=1, help="Trades a second, over all symb
 
 
 @contextmanager
+def scratch(home: Path | None) -> Iterator[Platform]:
+    """A platform that has not been started, in a folder under `home` (None: the temporary one), deleted afterwards."""
+    with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
+        asked = {name: value for name, value in os.environ.items() if name.startswith("WHALE_")}
+        yield Platform(Path(folder), {name: asked[name] for name in asked if not name.endswith(("_HOME", "_PORT"))})
+
+
+@contextmanager
 def running(home: Path | None, rate: float, warm_s: float = 0.0) -> Iterator[tuple[Platform, float]]:
     """The platform with the simulator at `rate`, `warm_s` after its `up`, and how long that took.
 
     It lives in a folder under `home` (None: the temporary one), deleted afterwards. What else the environment sets
     (`WHALE_DAGSTER=false`) applies to it, other than home and ports.
     """
-    with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
-        asked = {name: value for name, value in os.environ.items() if name.startswith("WHALE_")}
-        made = Platform(Path(folder), {name: asked[name] for name in asked if not name.endswith(("_HOME", "_PORT"))})
+    with scratch(home) as made:
         begin = time.monotonic()
         _tell("starting the platform")
         try:
@@ -67,6 +74,18 @@ def latency(rate: Rate = 1000, seconds: float = 180, warm: float = 60, home: Hom
         now = platform.status()
         there, bootstrap = Path(now["home"]), now["urls"]["kafka"]
         _print("latency", latency_case.measure(there, bootstrap, _dsn(platform, there), rate, seconds, warm))
+
+
+@app.command()
+def truth(
+    rate: Rate = 1000, calm: float = 130, overload: float = 3000, seconds: float = 120, home: HomeOption = None
+) -> None:
+    """What the stream says of itself against the topics: over a start, a checkpoint and an overload, then exactness."""
+    with scratch(home) as made:
+        try:
+            _print("truth", truth_case.measure(made, rate, calm, overload, seconds))
+        finally:
+            made.down()
 
 
 @app.command()

@@ -19,15 +19,22 @@ class TopicEdges:
 
     def __init__(self, bootstrap: str, partitions: Mapping[str, Sequence[int]]) -> None:
         """partitions: {topic: its partition numbers}."""
-        self._client = topics.admin(bootstrap)
+        self._bootstrap, self._client = bootstrap, topics.admin(bootstrap)
         self._asked = [(topic, part) for topic, parts in partitions.items() for part in parts]
 
     def read(self) -> dict[str, Edges]:
-        """{topic: {partition: (earliest offset, next offset to be written)}}. Raises BrokerError without an answer."""
+        """{topic: {partition: (earliest offset, next offset to be written)}}. Raises BrokerError without an answer.
+
+        The next read is then made by a new client: this one would go by the leaders of before for ever.
+        """
         starts, ends = self._ask(OffsetSpec.earliest()), self._ask(OffsetSpec.latest())
         found: dict[str, Edges] = {}
-        for (topic, part), start, end in zip(self._asked, starts, ends, strict=True):
-            found.setdefault(topic, {})[part] = (_offset(start), _offset(end))
+        try:
+            for (topic, part), start, end in zip(self._asked, starts, ends, strict=True):
+                found.setdefault(topic, {})[part] = (_offset(start), _offset(end))
+        except KafkaException:
+            self._client = topics.admin(self._bootstrap)
+            raise
         return found
 
     def _ask(self, spec: OffsetSpec) -> "list[Future[Any]]":

@@ -79,8 +79,8 @@ class ModePolicy:
 
     def _microbatch(self, seen: Seen) -> Mode:
         assert seen.seconds is not None
-        # 5. It is not calm: not caught up, or no room beside it.
-        if seen.seconds >= CAUGHT_UP_S or (seen.busy is not None and seen.busy > ROOM):
+        # 5. It is not calm: not caught up, or no room beside it; what the last batch took says nothing once all is out.
+        if seen.seconds >= CAUGHT_UP_S or (seen.trades and seen.busy is not None and seen.busy > ROOM):
             self._calm_since = None
             return "microbatch"
         # 6. It has been calm for a while, and the hold-off of the last failure is over.

@@ -54,6 +54,13 @@ def test_who_is_behind_for_long_switches_and_comes_back_when_it_is_calm() -> Non
     assert machine.run(4, 800, 1.0, busy=0.3) == "realtime"
 
 
+def test_a_backlog_that_nothing_follows_leaves_room_however_long_its_batch_took() -> None:
+    machine = Machine("microbatch")
+    assert machine.run(30, 30_000, 30.0) == "microbatch"
+    assert machine.run(4, 0, 0.0, busy=35.0) == "microbatch"
+    assert machine.run(3, 0, 0.0, busy=35.0) == "realtime"
+
+
 def test_who_catches_up_is_left_alone_and_who_is_far_behind_is_not() -> None:
     machine = Machine()
     for trades in range(100_000, 1_000, -1_000):

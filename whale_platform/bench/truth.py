@@ -1,0 +1,162 @@
+"""Whether the stream says the truth of itself: `ready` and `lag` against the topics, each half second, from `up` on.
+
+A lie is a lag below every count of the topics in the last two seconds: the heartbeat may be a second old and its look
+another. An overload is put straight into the raw topic, beside what the simulator sends, and counted afterwards.
+"""
+
+import re
+import threading
+import time
+from collections import deque
+from contextlib import suppress
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from whale_platform.bench.latency import Watch
+from whale_platform.bench.platform import Platform, wait_for
+from whale_platform.bench.samples import summary
+from whale_platform.broker.edges import TopicEdges
+from whale_platform.broker.producer import TradeProducer
+from whale_platform.broker.reader import TopicReader
+from whale_platform.broker.topics import BrokerError
+from whale_platform.domain import codec
+from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS
+from whale_platform.domain.trade import Trade
+from whale_platform.supervision import beat
+
+EVERY_S = 0.5
+ABOUT = 10  # trades between two questions of one look
+EXCHANGE = "bench"
+_placed = re.compile(rb'"partition":([0-9]+),"offset":([0-9]+),').search
+
+
+class Sampler(threading.Thread):
+    """Counts what is in the raw topic and not in `trade_windows`, beside what the heartbeat says, until `stop`."""
+
+    def __init__(self, home: Path, bootstrap: str) -> None:
+        super().__init__(name="truth", daemon=True)
+        self._home, self._bootstrap = home, bootstrap
+        self._stopped = threading.Event()
+        self._out: dict[int, int] = {}
+        self._lied_since: float | None = None
+        self.longest_lie_s = 0.0
+        self.worst: dict[str, Any] = {}
+        self.most_lag, self.samples, self.unknown = 0, 0, 0
+        self.ready: float | None = None
+        self.first_row: float | None = None
+        self.modes: list[tuple[float, str]] = []
+        self._recent: deque[tuple[float, int]] = deque()
+
+    def stop(self) -> None:
+        """End it and wait."""
+        self._stopped.set()
+        self.join()
+
+    def run(self) -> None:
+        """The thread: it waits for the topics, then looks again and again."""
+        while not self._stopped.wait(EVERY_S):
+            with suppress(BrokerError):
+                self._watch()
+
+    def _watch(self) -> None:
+        reader = TopicReader(self._bootstrap, "truth")
+        try:
+            parts = {topic: reader.partitions(topic) for topic in (RAW_TRADES, TRADE_WINDOWS)}
+            edges = TopicEdges(self._bootstrap, parts)
+            reader.assign({(TRADE_WINDOWS, part): 0 for part in parts[TRADE_WINDOWS]})
+            due = time.time()
+            while not self._stopped.is_set():
+                for record in reader.poll(5_000, 0.05):
+                    if found := _placed(record.value or b""):
+                        part = int(found[1])
+                        self._out[part] = max(self._out.get(part, 0), int(found[2]) + 1)
+                        self.first_row = self.first_row or time.time()
+                if time.time() >= due:
+                    due = time.time() + EVERY_S
+                    self._sample({part: end for part, (_, end) in edges.read()[RAW_TRADES].items()})
+        finally:
+            reader.close()
+
+    def _sample(self, ends: dict[int, int]) -> None:
+        now, said = time.time(), beat.read(self._home, "stream")
+        true = sum(max(0, end - self._out.get(part, 0)) for part, end in ends.items())
+        self.most_lag, self.samples = max(self.most_lag, true), self.samples + 1
+        self._recent.append((now, true))
+        while now - self._recent[0][0] > 2.0:
+            self._recent.popleft()
+        if said is None:
+            return
+        if said.state in ("ready", "degraded"):
+            self.ready = self.ready or now
+        mode = str(said.numbers.get("windows_mode"))
+        if not self.modes or self.modes[-1][1] != mode:
+            self.modes.append((now, mode))
+        lag = said.numbers.get("lag")
+        if lag is None:
+            self.unknown += 1
+        elif lag < min(count for _, count in self._recent) - ABOUT:
+            self._lied_since = self._lied_since or now
+            if now - self._lied_since >= self.longest_lie_s:
+                self.longest_lie_s = now - self._lied_since
+                self.worst = {"said": lag, "true": true, "state": said.state}
+            return
+        self._lied_since = None
+
+
+def measure(platform: Platform, rate: float, calm_s: float, overload: float, overload_s: float) -> dict[str, Any]:
+    """`up` at `rate`, `calm_s` of it, `overload` more trades/s for `overload_s`; figures, and whether all is exact."""
+    bootstrap = f"127.0.0.1:{platform.env['WHALE_KAFKA_PORT']}"
+    sampler, begun = Sampler(platform.base, bootstrap), time.time()
+    sampler.start()
+    platform.up("--source", "simulator", "--rate", str(rate))
+    took = time.time() - begun
+    now = platform.status()
+    password = Path(now["home"], "postgres.password").read_text().strip()
+    watch = Watch(bootstrap, now["urls"]["postgres"].replace("whale@", f"whale:{password}@"))
+    time.sleep(calm_s)
+    calm = sampler.most_lag
+    flood = time.time()
+    sent = _flood(bootstrap, overload, overload_s)
+    ended = time.time()
+    counts = f"select coalesce(sum(trade_count), 0) from trade_windows where exchange = '{EXCHANGE}'"
+    wait_for("every trade of the overload", lambda: int(platform.sql(counts)[0][0]) >= sent, 600, every=1)
+    drained = time.time()
+    watch.stop()
+    sampler.stop()
+    seen = [(at / 1e6, (when - at / 1e6)) for at, when in watch.whales]
+    return {
+        "up_s": round(took, 1),
+        "ready_s": round((sampler.ready or begun) - begun, 1),
+        "first_window_s": round((sampler.first_row or begun) - begun, 1),
+        "samples": sampler.samples,
+        "unknown": sampler.unknown,
+        "longest_lie_s": round(sampler.longest_lie_s, 1),
+        "worst_lie": sampler.worst,
+        "most_lag_calm": calm,
+        "most_lag": sampler.most_lag,
+        "modes": [(round(at - begun, 1), mode) for at, mode in sampler.modes],
+        "whales_calm_ms": summary([late for at, late in seen if at < flood]),
+        "whales_overload_ms": summary([late for at, late in seen if flood <= at < ended]),
+        "overload_sent": sent,
+        "overload_rate": round(sent / (ended - flood)) if sent else 0,
+        "drained_after_s": round(drained - ended, 1),
+        "exact": int(platform.sql(counts)[0][0]) == sent,
+        "late_dropped": platform.status()["services"]["stream"].get("late_dropped"),
+    }
+
+
+def _flood(bootstrap: str, rate: float, seconds: float) -> int:
+    """Trades of 20 symbols, as fast as asked or as this process can; how many."""
+    producer = TradeProducer(bootstrap, "truth", linger_ms=20)
+    begun, number = time.time(), 0
+    while (passed := time.time() - begun) < seconds:
+        while number < passed * rate:
+            moment = int(time.time() * 1e6)
+            symbol, price = f"S{number % 20}-USD", Decimal("61837.63")
+            trade = Trade(EXCHANGE, symbol, "S", "USD", number // 20, price, Decimal("0.02"), "buy", moment, moment)
+            producer.send(RAW_TRADES, codec.key(EXCHANGE, symbol), codec.encode(trade))
+            number += 1
+        time.sleep(0.02)
+    producer.close(60)
+    return number

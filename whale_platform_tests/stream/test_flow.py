@@ -1,0 +1,150 @@
+"""Who is how far behind, on a real broker: with executors elsewhere, so that only topics and checkpoints tell."""
+
+import json
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from whale_platform.bench.platform import wait_for
+from whale_platform.broker.producer import TradeProducer
+from whale_platform.domain import codec
+from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS
+from whale_platform.settings import Settings
+from whale_platform.stream.flow import Flow
+from whale_platform.stream.lag import UNKNOWN, Behind
+from whale_platform_tests.kafka_server import KafkaServer as Kafka
+from whale_platform_tests.stream.test_service import trade
+
+pytestmark = pytest.mark.process
+BOTH: Any = {"windows": "realtime", "whales": "realtime"}
+
+
+class Topics:
+    """The raw topic and what the queries would put out of it."""
+
+    def __init__(self, kafka: Kafka, home: Path) -> None:
+        self._bootstrap, self.home = kafka.bootstrap, home
+        self.folders = {query: home / query for query in ("windows", "whales")}
+
+    def flow(self, run: str = "run-1") -> Flow:
+        named = {"home": self.home, "kafka_bootstrap": self._bootstrap, "spark_master": "spark://elsewhere:7077"}
+        return Flow(Settings.model_validate(named), cast("Any", None), [0, 1], self.folders, run)
+
+    def arrive(self, part: int, *numbers: int) -> None:
+        self._send([(RAW_TRADES, part, codec.encode(trade("A", number))) for number in numbers])
+
+    def put_out(self, part: int, offset: int, run: str = "run-1", times: int = 1) -> None:
+        """A window whose newest trade lies there; as the first of `times` in its partition, so the later are broken."""
+        value = f'{{"v":1,"trade_count":3,"partition":{part},"offset":{offset},"run_id":"{run}"}}'
+        self._send([(TRADE_WINDOWS, part, value.encode())] + [(TRADE_WINDOWS, part, b"{")] * (times - 1))
+
+    def commit(self, query: str, batch: int, ends: dict[int, int]) -> None:
+        for log, text in (("offsets", "v1\n{}\n" + json.dumps({RAW_TRADES: ends})), ("commits", "v1\n{}")):
+            (self.folders[query] / log).mkdir(parents=True, exist_ok=True)
+            (self.folders[query] / log / str(batch)).write_text(text)
+
+    def _send(self, messages: list[tuple[str, int, bytes]]) -> None:
+        producer = TradeProducer(self._bootstrap, "test")
+        for topic, part, value in messages:
+            producer._producer.produce(topic, value, b"k", part)
+        assert producer.close(30) == 0
+
+
+@pytest.fixture
+def there(kafka: Kafka, tmp_path: Path) -> Topics:
+    return Topics(kafka, tmp_path)
+
+
+def test_lag_is_what_is_in_the_topic_and_not_out(there: Topics) -> None:
+    there.arrive(0, *range(10))
+    there.put_out(0, 9, run="an earlier run")
+    flow = there.flow()
+    flow.look(BOTH)
+    assert flow.behind["windows"].trades == 10
+    assert flow.behind["whales"] == UNKNOWN, "its executors are elsewhere, and it has no batch yet"
+    there.put_out(0, 3)
+    there.put_out(0, 9, run="another run")
+    there.arrive(1, 10, 11)
+    flow.look(BOTH)
+    assert flow.behind["windows"].trades == 8
+    there.put_out(0, 9)
+    there.put_out(1, 1, times=3_000)
+    flow.look(BOTH)
+    assert flow.behind["windows"] == Behind(2, flow.behind["windows"].seconds), "only the newest 2,000 are looked at"
+    there.put_out(1, 1)
+    flow.look(BOTH)
+    assert flow.behind["windows"] == Behind(0, 0.0)
+    there.commit("whales", 0, {0: 10, 1: 2})
+    flow.look(BOTH)
+    assert flow.behind["whales"] == Behind(0, 0.0)
+    there.arrive(0, 12)
+    flow.look(BOTH)
+    assert flow.behind["windows"].trades == 1
+    assert flow.behind["whales"] == UNKNOWN, "not 0: nobody knows"
+
+
+def test_a_micro_batch_is_out_when_it_is_finished_and_a_query_that_begins_anew_has_put_out_nothing(
+    there: Topics,
+) -> None:
+    there.arrive(0, *range(10))
+    flow = there.flow()
+    flow.look(BOTH)
+    there.put_out(0, 7)
+    flow.look({"windows": "microbatch"})
+    assert flow.behind["windows"].trades == 10, "other windows of the batch may be missing"
+    there.commit("windows", 0, {0: 6, 1: 0})
+    flow.look({"windows": "microbatch"})
+    assert flow.behind["windows"].trades == 4
+    flow.look(BOTH)
+    assert flow.behind["windows"].trades == 2
+    flow.begin("windows")
+    flow.look(BOTH)
+    assert flow.behind["windows"].trades == 4
+    there.put_out(0, 9)
+    flow.look(BOTH)
+    assert flow.behind["windows"].trades == 0
+
+
+def test_ready_is_who_has_put_out_what_was_there_at_the_beginning(there: Topics) -> None:
+    there.arrive(0, *range(10))
+    flow = there.flow()
+    flow.look({})
+    flow.begin("windows")
+    flow.look(BOTH)
+    assert not flow.reached("windows", lambda: True)
+    there.arrive(0, 10)
+    there.put_out(0, 9)
+    flow.look(BOTH)
+    assert flow.reached("windows", lambda: False) and flow.behind["windows"].trades == 1
+
+
+def test_the_spread_of_what_waits_is_between_its_first_and_last_event_in_any_partition(there: Topics) -> None:
+    there.arrive(0, *range(0, 36_000, 1_000))
+    there.arrive(1, 72_000, 72_001)
+    flow = there.flow()
+    flow.look({})
+    assert flow.spread_s("windows") == pytest.approx(7_200.1)
+    there.commit("windows", 0, {0: 36, 1: 1})
+    flow.look({})
+    assert flow.spread_s("windows") == 0
+    assert (flow.behind["windows"].trades, 0 <= (flow.behind["windows"].seconds or 0) < 60) == (1, True)
+
+
+def test_while_the_broker_is_away_the_lag_is_unknown(there: Topics, kafka: Kafka) -> None:
+    there.arrive(0, 1)
+    flow = there.flow()
+    flow.look(BOTH)
+    assert flow.behind["windows"].trades == 1
+    kafka.kill()
+    try:
+        flow.look(BOTH)
+        assert flow.behind == {"windows": UNKNOWN, "whales": UNKNOWN}
+    finally:
+        kafka.start()
+
+    def back() -> bool:
+        flow.look(BOTH)
+        return flow.behind["windows"].trades == 1
+
+    wait_for("the lag to be known again", back, 300)
