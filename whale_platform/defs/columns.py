@@ -17,7 +17,7 @@ _STAMPED = {"updated_at", "detected_time"}  # Kafka's own timestamp, not in the 
 _DERIVED = {"v": int, "notional": str, "notional_usd": str | None, "usd_via": str | None}
 _MESSAGES: dict[str, Mapping[str, Any]] = {
     RAW_TRADES: {**get_type_hints(Trade), **_DERIVED},
-    TRADE_WINDOWS: {"v": int, **get_type_hints(WindowRow), "last_received_time": int},
+    TRADE_WINDOWS: {"v": int, **get_type_hints(WindowRow), "last_received_time": int, "partition": int, "offset": int},
     WHALE_ALERTS: {"v": int, **get_type_hints(WhaleRow)},
     INGEST_GAPS: {"v": int, **get_type_hints(GapRow)},
 }

@@ -29,6 +29,8 @@ MESSAGES: dict[str, dict[str, Any]] = {
         "last_event_time": START_US + 30_000_000,
         "last_received_time": START_US + 30_005_000,
         "source": "replay",
+        "partition": 1,
+        "offset": 4_711,
         "run_id": "run-1",
     },
     WHALE_ALERTS: {

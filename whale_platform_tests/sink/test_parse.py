@@ -36,6 +36,11 @@ def test_a_loss_of_a_known_and_of_an_unknown_size() -> None:
     assert parse.loss(message(STREAM_LOSSES, last_offset=None), STAMP_MS).last_offset is None
 
 
+def test_a_window_of_an_earlier_version_does_not_say_where_its_trades_lie() -> None:
+    earlier = {name: value for name, value in MESSAGES[TRADE_WINDOWS].items() if name not in ("partition", "offset")}
+    assert parse.window(json.dumps(earlier).encode(), STAMP_MS) == parse.window(message(TRADE_WINDOWS), STAMP_MS)
+
+
 def test_a_whale_a_gap_and_a_dead_letter() -> None:
     whale = parse.whale(message(WHALE_ALERTS), STAMP_MS)
     assert (whale.trade_id, whale.quantity, whale.received_time) == (10, "2", NOON.replace(microsecond=5000))

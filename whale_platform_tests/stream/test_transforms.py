@@ -67,6 +67,17 @@ def total(numbers: Iterable[Decimal]) -> Decimal:
     return reduce(EXACT.add, numbers, Decimal(0))
 
 
+def test_a_window_says_where_the_newest_of_its_trades_lies(spark: SparkSession) -> None:
+    made = [(codec.encode(trade).decode(), 1, offset) for offset, trade in enumerate(some_trades(100))]
+    kafka = spark.createDataFrame(made, "value string, partition int, offset bigint")
+    frame = transforms.trades(transforms.placed(kafka), kept=transforms.PLACE)
+    bodies = [json.loads(row.value) for row in transforms.windows(frame, "10 minutes", "run-1").collect()]
+    assert list(bodies[0])[-3:] == ["partition", "offset", "run_id"], "positions.py relies on it"
+    assert {body["partition"] for body in bodies} == {1}
+    assert max(body["offset"] for body in bodies) == 99
+    assert sum(body["trade_count"] for body in bodies) == 100
+
+
 def parsed(spark: SparkSession, values: list[bytes]) -> DataFrame:
     return transforms.trades(spark.createDataFrame([(value.decode(),) for value in values], "value string"))
 
