@@ -29,7 +29,7 @@ from whale_platform.supervision.service import ServiceContext
 
 LOOK_S = 1.0
 LOG_S = 60.0  # between reports of micro-batches
-QUERY_START_S = 300.0  # to start or end a query, where the machine is slow
+START_S = 300.0  # to start or end a query, where the machine is slow
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Watch:
             if self._lake.outdated:
                 return codes.RETRY
             self._flow.look(self._modes())
-            self._context.progress(next_within_s=QUERY_START_S)  # the JVM has answered
+            self._context.progress(next_within_s=START_S)  # the JVM has answered
             self._advance()
             self._context.progress()
             self._tell()

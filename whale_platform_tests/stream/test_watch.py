@@ -1,0 +1,205 @@
+"""What runs when: whales, windows, ready, the lake; a switch; a query that fails; a JVM that does not answer."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+import structlog
+from py4j.protocol import Py4JError
+
+from whale_platform.settings import Settings
+from whale_platform.stream import modes, watch
+from whale_platform.stream.lag import UNKNOWN, Behind
+from whale_platform.stream.modes import Mode
+from whale_platform.stream.watch import Watch
+from whale_platform.stream.windows import WindowsQuery
+from whale_platform.supervision import codes
+from whale_platform.supervision.beat import Beat
+from whale_platform.supervision.service import ServiceContext
+
+
+class Query:
+    """Runs until it is stopped, which takes as long as `held` says."""
+
+    lastProgress: Any = None
+    recentProgress: tuple[Any, ...] = ()
+
+    def __init__(self) -> None:
+        self.isActive, self.held = True, threading.Event()
+        self.held.set()
+
+    def stop(self) -> None:
+        self.held.wait(30)
+        self.isActive = False
+        raise Py4JError("its last batch was ended")
+
+
+class Stage:
+    """Everything around the loop; each turn of it runs the next of `acts`, the last one stops the service."""
+
+    def __init__(self, home: Path, wanted: str = "auto") -> None:
+        self.said: list[str] = []
+        self.acts: list[Callable[[], object]] = []
+        settings = Settings.model_validate({"home": home, "stream_mode": wanted})
+        self.context = ServiceContext(settings, Beat("stream"), structlog.get_logger())
+        self.behind = {"windows": UNKNOWN, "whales": UNKNOWN}
+        self.rate, self.reads = 10.0, set[str]()
+        nothing = SimpleNamespace(batch=None)
+        self.committed, self.trouble = {"windows": nothing, "whales": nothing}, ""
+        self.queries: list[Query] = []
+        self.whales = Query()
+        self.windows = WindowsQuery(self._start, cast("Any", wanted), structlog.get_logger())
+        lake: Any = _Lake(self)
+        flow, whales = cast("Any", self), cast("Any", self.whales)
+        self.watch = Watch(
+            self.context, flow, whales, self.windows, lake, self._failed, lambda room: self.said.append("rehearse")
+        )
+
+    def run(self, *acts: Callable[[], object]) -> int:
+        self.acts = [*acts, self.context.stop.set]
+        return self.watch.run()
+
+    def look(self, running: dict[str, Mode]) -> None:
+        self.acts.pop(0)()
+
+    def begin(self, query: str) -> None:
+        self.said.append(f"begin {query}")
+
+    def reached(self, query: str, active: Callable[[], bool]) -> bool:
+        return query in self.reads
+
+    def close(self) -> None:
+        self.said.append("close")
+
+    def state(self) -> tuple[str, str]:
+        return self.context.beat.state, self.context.beat.detail
+
+    def _start(self, mode: Mode) -> Any:
+        self.said.append(f"start {mode}")
+        self.queries.append(Query())
+        return self.queries[-1]
+
+    def _failed(self, name: str, query: Any) -> int:
+        self.said.append(f"{name} failed")
+        return codes.RETRY
+
+
+class _Lake:
+    def __init__(self, stage: Stage) -> None:
+        self._said, self.trouble = stage.said, ""
+
+    def look(self, behind: bool) -> None:
+        self._said.append("lake slowly" if behind else "lake")
+
+    def stop(self) -> None:
+        self._said.append("lake stops")
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "LOOK_S", 0.0)
+
+
+def test_whales_come_first_then_windows_and_the_lake_when_trades_flow(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    states: list[tuple[str, str]] = []
+
+    def flows() -> None:
+        stage.reads.add("windows")
+        stage.behind |= {"windows": Behind(3, 0.1), "whales": Behind(0, 0.0)}
+
+    code = stage.run(
+        lambda: None,
+        lambda: stage.said.append("whales are behind"),
+        lambda: stage.reads.add("whales"),
+        lambda: states.append(stage.state()),
+        flows,
+        lambda: states.append(stage.state()),
+    )
+    assert code == codes.CLEAN
+    assert stage.said == [
+        "begin whales",
+        "whales are behind",
+        "begin windows",
+        "start realtime",
+        "rehearse",
+        "lake",
+        "lake",
+        "lake stops",
+        "close",
+    ]
+    assert [state for state, _ in states] == ["starting", "ready"]
+    assert stage.context.beat.state == "stopping"
+    numbers = stage.context.beat.numbers
+    assert (numbers["lag"], numbers["windows_lag"], numbers["whales_lag"], numbers["lag_s"]) == (3, 3, 0, 0.1)
+    assert (numbers["windows_mode"], numbers["rate"], numbers["behind_since"]) == ("realtime", 10.0, None)
+
+
+def test_a_backlog_begins_in_micro_batches_unless_the_mode_is_set(tmp_path: Path) -> None:
+    for wanted, mode in (("auto", "microbatch"), ("realtime", "realtime"), ("microbatch", "microbatch")):
+        stage = Stage(tmp_path, wanted)
+        stage.reads.add("whales")
+        stage.behind["windows"] = Behind(modes.BACKLOG + 1, 60.0)
+        stage.run(lambda: None, lambda: None)
+        assert f"start {mode}" in stage.said
+
+
+def test_who_is_far_behind_switches_and_goes_round_while_the_old_query_ends(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.reads |= {"whales", "windows"}
+    calm, late = Behind(0, 0.0), Behind(9_000, modes.FAR_S)
+    turns = threading.Event()
+
+    def fall_behind() -> None:
+        stage.queries[0].held.clear()
+        stage.behind["windows"] = late
+
+    def release() -> None:
+        assert len(stage.queries) == 1 and stage.state()[0] == "degraded"
+        assert stage.context.beat.numbers["behind_since"] is not None
+        stage.queries[0].held.set()
+        while stage.windows._ending is not None and stage.windows._ending.is_alive():
+            turns.wait(0.01)
+
+    stage.behind = {"windows": calm, "whales": calm}
+    assert stage.run(*[lambda: None] * 4, fall_behind, lambda: None, lambda: None, release, lambda: None) == codes.CLEAN
+    told = [one for one in stage.said if one not in ("lake", "rehearse")]
+    assert told[:5] == ["begin whales", "begin windows", "start realtime", "lake slowly", "lake slowly"]
+    assert told.index("start microbatch") + 1 == told.index("begin windows", 3)
+    assert "windows failed" not in told
+    assert stage.context.beat.numbers["windows_mode"] == "microbatch"
+
+
+def test_a_query_that_fails_ends_the_service(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    assert stage.run(lambda: setattr(stage.whales, "isActive", False), lambda: None) == codes.RETRY
+    assert stage.said[-1] == "whales failed"
+
+
+def test_a_jvm_that_does_not_answer_stops_the_progress(tmp_path: Path) -> None:
+    """Somebody who watches the progress ends the service: nothing else could."""
+    stage, rounds, hangs = Stage(tmp_path), list[float](), threading.Event()
+    reports: Any = SimpleNamespace(
+        settings=stage.context.settings,
+        beat=stage.context.beat,
+        tell=stage.context.tell,
+        stop=stage.context.stop,
+        progress=lambda next_within_s: rounds.append(next_within_s),
+    )
+    stage.watch._context = reports
+    reached = threading.Event()
+
+    def hang() -> None:
+        reached.set()
+        hangs.wait(30)
+
+    runs = threading.Thread(target=stage.run, args=(lambda: None, hang))
+    runs.start()
+    assert reached.wait(30)
+    assert rounds == [watch.START_S, 0.0], "one round, whose slow part was announced"
+    hangs.set()
+    runs.join(30)
+    assert len(rounds) > 2
