@@ -11,6 +11,7 @@ from pyspark.sql.streaming import StreamingQuery
 
 KEPT = 10  # batches whose reports may come again; more than Spark keeps, by session.py
 LOOKS = 2  # the report comes a moment after the checkpoint
+APART_S = 3.0  # Spark keeps five reports: enough for micro-batches of a second
 
 
 class Reports:
@@ -19,17 +20,19 @@ class Reports:
     def __init__(self) -> None:
         self._due: dict[str, int] = {}
         self._batches: dict[str, int | None] = {}
+        self._asked: dict[str, float] = {}
         self._late = LateRows()
         self.late_rows = 0
         self.numbers: dict[str, Any] = {}
 
-    def look(self, name: str, query: StreamingQuery, batch: int | None) -> bool:
-        """Whether there was something new; `batch`: the last one that its checkpoint has."""
+    def look(self, now: float, name: str, query: StreamingQuery, batch: int | None) -> bool:
+        """Whether Spark was asked; `batch`: the last one that its checkpoint has; now: monotonic seconds."""
         if batch != self._batches.get(name):
             self._batches[name], self._due[name] = batch, LOOKS
-        if not self._due.get(name):
+        if not self._due.get(name) or now - self._asked.get(name, -APART_S) < APART_S:
             return False
         self._due[name] -= 1
+        self._asked[name] = now
         if name == "windows":
             self.late_rows = self._late.look(query)
         last = query.lastProgress

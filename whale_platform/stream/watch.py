@@ -126,7 +126,7 @@ class Watch:
         flow, numbers = self._flow, self._context.beat.numbers
         for name, query in self._running().items():
             batch = flow.committed[name].batch
-            if self._reports.look(name, query, batch) and name == "windows":
+            if self._reports.look(time.monotonic(), name, query, batch) and name == "windows":
                 self._log()
         behind = flow.behind
         healer = self._healing.healer
@@ -136,6 +136,8 @@ class Watch:
         since = self._condition.behind_since
         numbers.update(
             self._reports.numbers,
+            windows_batch=flow.committed["windows"].batch,
+            whales_batch=flow.committed["whales"].batch,
             late_dropped=self._reports.late_rows,
             windows_mode=self._windows.mode,
             rate=None if flow.rate is None else round(flow.rate, 1),

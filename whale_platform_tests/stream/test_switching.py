@@ -4,6 +4,7 @@ The backlog is the one that a watermark over all partitions ruins: one partition
 to date and read first. A micro-batch takes few trades here, so that there are many batches in a small backlog.
 """
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,7 +54,7 @@ class Switched:
         def done() -> bool:
             assert query.isActive, query.exception()
             self.flow.look({"windows": mode})
-            self._reports.look("windows", query, self.flow.committed["windows"].batch)
+            self._reports.look(time.monotonic(), "windows", query, self.flow.committed["windows"].batch)
             return self.flow.behind["windows"].trades == 0
 
         wait_for(f"all windows in {mode}", done, 600)
