@@ -26,7 +26,11 @@ def listing(home: HomeOption = None) -> None:
         print("whale: no checkpoints yet: they appear when the stream has run", file=sys.stderr)
     for item in found:
         label = item.label
-        what = f"{label.query:<8} {label.mode:<10} v{label.version}" if label else f"{'no readable label':<22}"
+        what = (
+            f"{label.query:<8} {label.mode or 'any mode':<10} v{label.version}"
+            if label
+            else f"{'no readable label':<22}"
+        )
         places = " ".join(f"{part}:{place}" for part, place in sorted(item.offsets.items())) or "-"
         age = "-" if item.modified is None else f"{(time.time() - item.modified) / 60:.0f} min ago"
         batch = "-" if item.batch is None else item.batch

@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Collection, Mapping
 from contextlib import suppress
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS
 from whale_platform.stream import checkpoints
 
 MOST_READ = 2_000  # messages a partition and look: the newest, where there are more
-READ_S = 1.0
+READ_S, PATIENT_S = 1.0, 30.0
 NAMES_EVERY_S = 10.0
 _placed = re.compile(rb'"partition":([0-9]{1,9}),"offset":([0-9]{1,18}),"run_id":"([^"]*)"\}$').search
 _event_time = re.compile(rb'"event_time":([0-9]{1,17})').search
@@ -66,10 +67,10 @@ class Messages:
             self._read = {part: end for part, (_, end) in edges.items()}
         new = {part: (self._read[part], end) for part, (_, end) in edges.items() if end > self._read[part]}
         for record in self._between(TRADE_WINDOWS, new):
+            self._read[record.partition] = record.offset + 1  # what a slow broker has not given is asked for again
             if (found := _placed(record.value or b"")) and found[3] == self._run_id:
                 part, after = int(found[1]), int(found[2]) + 1
                 self._emitted[part] = max(after, self._emitted.get(part, 0))
-        self._read |= {part: end for part, (_, end) in new.items()}
         return self._emitted
 
     def forget(self) -> None:
@@ -89,28 +90,31 @@ class Messages:
         """Seconds of event time from the first to the last of the raw trades that wait, over all partitions.
 
         waiting: {partition: (next offset, end)}. Trades are nearly in order within a partition, so its first and its
-        last are looked at; 0 where nothing waits.
+        last are looked at; 0 where nothing waits, infinite where one of them can't be read.
         """
         times: list[int] = []
         for part, (start, end) in waiting.items():
             for place in {start, end - 1}:
-                found = [_event_time(one.value or b"") for one in self._between(RAW_TRADES, {part: (place, place + 1)})]
-                times += [int(one[1]) for one in found if one]
+                found = self._between(RAW_TRADES, {part: (place, place + 1)}, PATIENT_S)
+                moment = _event_time(found[0].value or b"") if found else None
+                if moment is None:
+                    return inf
+                times.append(int(moment[1]))
         return (max(times) - min(times)) / 1e6 if times else 0.0
 
     def close(self) -> None:
         """Leave the broker."""
         self._reader.close()
 
-    def _between(self, topic: str, ranges: Mapping[int, tuple[int, int]]) -> list[Record]:
-        """The newest MOST_READ messages of each range; fewer where the broker does not give them within READ_S."""
+    def _between(self, topic: str, ranges: Mapping[int, tuple[int, int]], wait_s: float = READ_S) -> list[Record]:
+        """The newest MOST_READ messages of each range; fewer where the broker does not give them within `wait_s`."""
         starts = {part: max(start, end - MOST_READ) for part, (start, end) in ranges.items() if start < end}
         if not starts:
             return []
         out: list[Record] = []
         left = {part: ranges[part][1] for part in starts}
         self._reader.assign({(topic, part): start for part, start in starts.items()})
-        deadline = time.monotonic() + READ_S
+        deadline = time.monotonic() + wait_s
         with suppress(OffsetExpired, BrokerError):
             while left and time.monotonic() < deadline:
                 for record in self._reader.poll(MOST_READ, 0.1):

@@ -88,7 +88,7 @@ def start_windows(
     watermark past what the others still hold. A switch changes nothing else: both modes go on from one checkpoint.
     """
     kafka = source(session, settings, "windows", mode).load()
-    watermark = f"{settings.stream_watermark} {min(ceil(spread_s), MOST_SPREAD_S)} seconds"
+    watermark = f"{settings.stream_watermark} {ceil(min(spread_s, MOST_SPREAD_S))} seconds"
     rows = transforms.windows(transforms.trades(transforms.placed(kafka), kept=transforms.PLACE), watermark, run_id)
     return _started(rows, settings, "windows", mode, folder)
 

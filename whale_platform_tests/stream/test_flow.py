@@ -1,6 +1,7 @@
 """Who is how far behind, on a real broker: with executors elsewhere, so that only topics and checkpoints tell."""
 
 import json
+from math import inf
 from pathlib import Path
 from typing import Any, cast
 
@@ -33,6 +34,9 @@ class Topics:
 
     def arrive(self, part: int, *numbers: int) -> None:
         self._send([(RAW_TRADES, part, codec.encode(trade("A", number))) for number in numbers])
+
+    def broken(self, part: int) -> None:
+        self._send([(RAW_TRADES, part, b"{")])
 
     def put_out(self, part: int, offset: int, run: str = "run-1", times: int = 1) -> None:
         """A window whose newest trade lies there; as the first of `times` in its partition, so the later are broken."""
@@ -128,7 +132,10 @@ def test_the_spread_of_what_waits_is_between_its_first_and_last_event_in_any_par
     there.commit("windows", 0, {0: 36, 1: 1})
     flow.look({})
     assert flow.spread_s("windows") == 0
-    assert (flow.behind["windows"].trades, 0 <= (flow.behind["windows"].seconds or 0) < 60) == (1, True)
+    there.broken(1)
+    flow.look({})
+    assert flow.spread_s("windows") == inf, "nobody knows, so nothing may be dropped"
+    assert (flow.behind["windows"].trades, 0 <= (flow.behind["windows"].seconds or 0) < 60) == (2, True)
 
 
 def test_while_the_broker_is_away_the_lag_is_unknown(there: Topics, kafka: Kafka) -> None:
