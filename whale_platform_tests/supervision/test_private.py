@@ -67,3 +67,15 @@ def test_whose_home_it_is_is_said(base: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(Path, "read_text", refuse)
     with pytest.raises(HomeError, match="belongs to another user"):
         current(base / "live")
+
+
+def test_a_lease_that_was_made_before_can_be_taken_on_a_full_disk(small_disk: Path) -> None:
+    one = Lease(small_disk, "stream")
+    one.acquire()
+    one.release()
+    with pytest.raises(OSError, match="No space left"):
+        (small_disk / "filler").write_bytes(b"x" * 9_000_000)
+    one.acquire()
+    assert lease.holder(small_disk, "stream") == os.getpid()
+    one.release()
+    assert lease.holder(small_disk, "stream") is None
