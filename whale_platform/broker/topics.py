@@ -82,7 +82,7 @@ def ensure(bootstrap: str, partitions: int, replication: int = 1) -> list[str]:
 def bound(bootstrap: str, total: int) -> list[str]:
     """Let all topics together take `total` bytes at most (0: any number); returns the names of those changed.
 
-    Kafka looks once a minute and deletes whole segments, so for some minutes it can be more by what came meanwhile.
+    Kafka looks twice a minute and deletes whole segments, so it can be more by what came meanwhile.
     Raises KafkaException where the broker is away or refuses.
     """
     client = admin(bootstrap)

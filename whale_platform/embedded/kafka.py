@@ -58,7 +58,8 @@ num.io.threads=4
 background.threads=2
 num.recovery.threads.per.data.dir=2
 log.segment.bytes=134217728
-log.retention.check.interval.ms=60000
+log.retention.check.interval.ms=30000
+log.segment.delete.delay.ms=1000
 log.cleaner.dedupe.buffer.size=16777216
 """
 

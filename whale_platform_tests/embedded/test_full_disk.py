@@ -5,7 +5,6 @@ import os
 import shutil
 from pathlib import Path
 
-import psycopg2
 import pytest
 from confluent_kafka import KafkaError, Message, Producer
 
@@ -14,12 +13,14 @@ from whale_platform.domain.names import RAW_TRADES
 from whale_platform.embedded import kafka
 from whale_platform.embedded.errors import EmbeddedError
 from whale_platform.settings import Settings
+from whale_platform.stores.connection import StoreAway, connect, translated
 from whale_platform_tests.embedded.conftest import Start, until
 from whale_platform_tests.embedded.test_kafka import QUIET, read_all
 from whale_platform_tests.embedded.test_postgres import ready, up
 
 pytestmark = [pytest.mark.server, pytest.mark.process]
 LEFT = 6_000_000
+HELD = 2_000  # messages of 2 kB
 
 
 @pytest.fixture
@@ -43,7 +44,8 @@ def test_kafka_ends_and_keeps_what_it_acknowledged(settings: Settings, small_dis
     broker = start(kafka.command(settings), settings.kafka_port)
     topics.ensure(settings.bootstrap, partitions=1)
     filler = fill(small_disk, LEFT)
-    producer = Producer({"bootstrap.servers": settings.bootstrap, "enable.idempotence": True, **QUIET})
+    patient = {"enable.idempotence": True, "message.timeout.ms": 0}  # as the ingester is
+    producer = Producer({"bootstrap.servers": settings.bootstrap, **patient, **QUIET})
     acknowledged: list[int] = []
 
     def answered(error: KafkaError | None, message: Message) -> None:
@@ -52,10 +54,10 @@ def test_kafka_ends_and_keeps_what_it_acknowledged(settings: Settings, small_dis
 
     number = 0
     while broker.poll() is None:
-        with contextlib.suppress(BufferError):
+        if len(producer) < HELD:
             producer.produce(RAW_TRADES, f"{number:02000}".encode(), partition=0, on_delivery=answered)
             number += 1
-        producer.poll(0.001 if len(producer) < 10_000 else 0.1)
+        producer.poll(0 if len(producer) < HELD else 0.1)
     assert broker.returncode == 1
     assert acknowledged
     with pytest.raises(EmbeddedError, match=r"the disk of .* is full: free some space"):
@@ -64,7 +66,7 @@ def test_kafka_ends_and_keeps_what_it_acknowledged(settings: Settings, small_dis
     filler.unlink()
     kafka.prepare(settings)
     start(kafka.command(settings), settings.kafka_port)
-    until(lambda: len(producer) == 0 or producer.poll(0.1) < 0, "what was held back")
+    assert producer.flush(200) == 0, "what was held back"
     assert acknowledged == list(range(number))
     assert read_all(settings.bootstrap, number) == acknowledged
 
@@ -72,25 +74,23 @@ def test_kafka_ends_and_keeps_what_it_acknowledged(settings: Settings, small_dis
 @pytest.mark.parametrize("small_disk", [128], indirect=True)
 def test_postgres_refuses_and_keeps_what_it_committed(settings: Settings, small_disk: Path, start: Start) -> None:
     server = up(settings, start)
-    with contextlib.closing(psycopg2.connect(settings.dsn())) as connection, connection.cursor() as cursor:
+    with contextlib.closing(connect(settings.dsn(), "test")) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
         cursor.execute("CREATE TABLE t (n int PRIMARY KEY, filling text)")
-        connection.commit()
         filler = fill(small_disk, LEFT)
         committed = 0
-        with pytest.raises(psycopg2.OperationalError):
+        with pytest.raises(StoreAway), translated():  # which the sink and all others wait for and try again
             while True:
                 cursor.execute("INSERT INTO t VALUES (%s, repeat('x', 2000))", [committed])
-                connection.commit()
                 committed += 1
     assert committed
     filler.unlink()
     until(lambda: ready(settings) or server.poll() is not None, "Postgres")
     if server.poll() is not None:  # it went down altogether: its supervisor starts it again
         up(settings, start)
-    with contextlib.closing(psycopg2.connect(settings.dsn())) as connection, connection.cursor() as cursor:
+    with contextlib.closing(connect(settings.dsn(), "test")) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT count(*), max(n) FROM t")
         found = cursor.fetchone() or (0, 0)
         assert found[0] == found[1] + 1
         assert found[0] in (committed, committed + 1), "the last one may stand, its answer lost"
         cursor.execute("INSERT INTO t VALUES (%s, 'more')", [committed + 1])
-        connection.commit()
