@@ -7,20 +7,21 @@ when is in watch.py.
 """
 
 import threading
+from collections.abc import Mapping
 from functools import partial
 
 from pyspark.sql.streaming import StreamingQuery
 
 from whale_platform.broker.topics import BrokerError
 from whale_platform.stream import queries, session
-from whale_platform.stream.checkpoints import Foreign
+from whale_platform.stream.checkpoints import Foreign, Label
 from whale_platform.stream.flow import Flow
 from whale_platform.stream.healing import Healer, to_ledger
 from whale_platform.stream.lake_keeper import LakeKeeper
 from whale_platform.stream.modes import Mode
 from whale_platform.stream.rehearsal import rehearse
 from whale_platform.stream.thresholds import EVERY_S, ThresholdFile
-from whale_platform.stream.watch import Healing, Watch, quietly
+from whale_platform.stream.watch import Watch, quietly
 from whale_platform.stream.windows import WindowsQuery
 from whale_platform.supervision import codes
 from whale_platform.supervision.service import ServiceContext
@@ -62,8 +63,9 @@ def main(context: ServiceContext) -> int:
             queries.start_whales(spark, settings, folders["whales"], file, run_id),
             WindowsQuery(start_windows, settings.stream_mode, context.log),
             LakeKeeper(context, spark, place, run_id, healer),
+            healer,
+            partial(_failed, context, healer, labels),
             partial(rehearse, queries.rehearsals(spark, settings, file, run_id), context.stop),
-            Healing(healer, labels),
         )
         return watch.run()
     except Foreign as foreign:
@@ -87,6 +89,19 @@ def _wait_for_topics(context: ServiceContext) -> queries.Place | None:
             context.tell("starting", "waiting for the topics to be created")
         context.stop.wait(POLL_S)
     return None
+
+
+def _failed(
+    context: ServiceContext, healer: Healer, labels: Mapping[str, Label], name: str, query: StreamingQuery
+) -> bool:
+    """Whether the service begins anew for a query that has ended; False while the others run on without it."""
+    error = str(query.exception())
+    if not healer.trouble:
+        context.log.error("query failed", query=name, error=error)
+    if not healer.failed(labels[name], session.trace(query)):
+        return False
+    context.tell("degraded", f"query {name} failed, starting again: {error.splitlines()[0][:300]}")
+    return True
 
 
 def _refresh(context: ServiceContext, file: ThresholdFile) -> None:

@@ -7,15 +7,13 @@ while the JVM answers, and says so by `context.progress`, so a driver that hangs
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql.streaming import StreamingQuery
 
-from whale_platform.stream import queries, session
-from whale_platform.stream.checkpoints import Label
+from whale_platform.stream import queries
 from whale_platform.stream.condition import Condition
 from whale_platform.stream.flow import Flow
 from whale_platform.stream.healing import Healer
@@ -32,16 +30,12 @@ LOG_S = 60.0  # between reports of micro-batches
 START_S = 300.0  # to start or end a query, where the machine is slow
 
 
-@dataclass(frozen=True, slots=True)
-class Healing:
-    """Who judges a query that has ended, and {query: what its checkpoint belongs to}."""
-
-    healer: Healer
-    labels: dict[str, Label]
-
-
 class Watch:
-    """Runs in the main thread. `rehearse` begins the rehearsals; its argument says whether there is room for one."""
+    """Runs in the main thread.
+
+    `failed(name, query)` judges a query that has ended: whether the service begins anew, or goes on without it for now.
+    `rehearse` begins the rehearsals, and is given what says whether there is room for one.
+    """
 
     def __init__(
         self,
@@ -50,11 +44,12 @@ class Watch:
         whales: StreamingQuery,
         windows: WindowsQuery,
         lake: LakeKeeper,
+        healer: Healer,
+        failed: Callable[[str, StreamingQuery], bool],
         rehearse: Callable[[Callable[[], bool]], Any],
-        healing: Healing,
     ) -> None:
         self._context, self._flow, self._whales, self._windows = context, flow, whales, windows
-        self._lake, self._rehearse, self._healing = lake, rehearse, healing
+        self._lake, self._healer, self._failed, self._rehearse = lake, healer, failed, rehearse
         self._whales_mode: Mode = queries.whales_mode(context.settings)
         self._condition, self._reports = Condition(), Reports()
         self._step, self._logged = 1, 0.0
@@ -63,7 +58,7 @@ class Watch:
         """Until `context.stop` or a query fails; returns the exit code."""
         while not self._context.stop.is_set():
             for name, query in self._running().items():
-                if not query.isActive and self._may_start_again(name, query):
+                if not query.isActive and self._failed(name, query):
                     return codes.RETRY
             if self._lake.outdated:
                 return codes.RETRY
@@ -107,11 +102,7 @@ class Watch:
         # 4. The lake's query is kept running, and lives on less while the stream is behind.
         elif self._step == 4:
             self._lake.look(self._condition.behind_since is not None)
-        if (
-            self._step >= 3
-            and not self._healing.healer.trouble
-            and self._windows.look(flow.behind["windows"], self._busy())
-        ):
+        if self._step >= 3 and not self._healer.trouble and self._windows.look(flow.behind["windows"], self._busy()):
             flow.begin("windows")
             self._reports.forget("windows")
 
@@ -129,10 +120,9 @@ class Watch:
             if self._reports.look(time.monotonic(), name, query, batch) and name == "windows":
                 self._log()
         behind = flow.behind
-        healer = self._healing.healer
-        trouble = "; ".join(filter(None, (healer.trouble, self._lake.trouble)))
+        trouble = "; ".join(filter(None, (self._healer.trouble, self._lake.trouble)))
         state, detail = self._condition.look(time.monotonic(), behind, flow.rate, self._step == 4, trouble)
-        detail = detail or healer.note
+        detail = detail or self._healer.note
         since = self._condition.behind_since
         numbers.update(
             self._reports.numbers,
@@ -149,17 +139,6 @@ class Watch:
         if state != self._context.beat.state or bool(detail) != bool(self._context.beat.detail):
             self._context.tell(state, detail)
         self._context.beat.detail = detail  # its numbers change every second, which is nothing to log
-
-    def _may_start_again(self, name: str, query: StreamingQuery) -> bool:
-        """Say what became of a query; False while it is left as it is and the others run on."""
-        healer, labels = self._healing.healer, self._healing.labels
-        error = str(query.exception())
-        if not healer.trouble:
-            self._context.log.error("query failed", query=name, error=error)
-        if not healer.failed(labels[name], session.trace(query)):
-            return False
-        self._context.tell("degraded", f"query {name} failed, starting again: {error.splitlines()[0][:300]}")
-        return True
 
     def _log(self) -> None:
         if self._windows.mode == "realtime" or time.monotonic() - self._logged >= LOG_S:

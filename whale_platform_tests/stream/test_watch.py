@@ -54,8 +54,10 @@ class Stage:
         self.windows = WindowsQuery(self._start, cast("Any", wanted), structlog.get_logger())
         lake: Any = _Lake(self)
         flow, whales = cast("Any", self), cast("Any", self.whales)
+        self.healer = SimpleNamespace(trouble="", note="")
+        healer = cast("Any", self.healer)
         self.watch = Watch(
-            self.context, flow, whales, self.windows, lake, self._failed, lambda room: self.said.append("rehearse")
+            self.context, flow, whales, self.windows, lake, healer, self._failed, lambda _: self.said.append("rehearse")
         )
 
     def run(self, *acts: Callable[[], object]) -> int:
@@ -82,12 +84,14 @@ class Stage:
         self.queries.append(Query())
         return self.queries[-1]
 
-    def _failed(self, name: str, query: Any) -> int:
+    def _failed(self, name: str, query: Any) -> bool:
         self.said.append(f"{name} failed")
-        return codes.RETRY
+        return not self.healer.trouble
 
 
 class _Lake:
+    outdated = False
+
     def __init__(self, stage: Stage) -> None:
         self._said, self.trouble = stage.said, ""
 
@@ -179,6 +183,21 @@ def test_a_query_that_fails_ends_the_service(tmp_path: Path) -> None:
     assert stage.said[-1] == "whales failed"
 
 
+def test_a_query_that_is_left_as_it_failed_keeps_the_others_running(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.reads |= {"whales", "windows"}
+    stage.behind = {"windows": Behind(0, 0.0), "whales": Behind(0, 0.0)}
+    states: list[tuple[str, str]] = []
+
+    def fail() -> None:
+        stage.healer.trouble = "query windows failed again"
+        stage.queries[0].isActive = False
+
+    assert stage.run(*[lambda: None] * 4, fail, lambda: None, lambda: states.append(stage.state())) == codes.CLEAN
+    assert states == [("degraded", "query windows failed again")]
+    assert stage.said.count("windows failed") > 1, "asked again and again"
+
+
 def test_a_jvm_that_does_not_answer_stops_the_progress(tmp_path: Path) -> None:
     """Somebody who watches the progress ends the service: nothing else could."""
     stage, rounds, hangs = Stage(tmp_path), list[float](), threading.Event()
@@ -187,7 +206,7 @@ def test_a_jvm_that_does_not_answer_stops_the_progress(tmp_path: Path) -> None:
         beat=stage.context.beat,
         tell=stage.context.tell,
         stop=stage.context.stop,
-        progress=lambda next_within_s: rounds.append(next_within_s),
+        progress=lambda next_within_s=0.0: rounds.append(next_within_s),
     )
     stage.watch._context = reports
     reached = threading.Event()
