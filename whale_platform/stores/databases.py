@@ -27,7 +27,7 @@ def ensure(dsn: str, wanted: str) -> bool:
         with translated(), conn.cursor() as cursor:
             try:
                 cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-            except errors.DuplicateDatabase:  # somebody else was quicker
+            except (errors.DuplicateDatabase, errors.UniqueViolation):  # somebody else was quicker, or as quick
                 return False
         return True
     finally:
