@@ -63,9 +63,11 @@ def _stream(exchange: "Exchange", symbol: str, result: Reach, limit_s: float) ->
 
 
 def _history(exchange: "Exchange", symbol: str, result: Reach, limit_s: float) -> None:
+    from whale_platform.ingest import rest
+
     request = urllib.request.Request(exchange.check_url(symbol), headers={"User-Agent": "whale-platform"})
     try:
-        with urllib.request.urlopen(request, timeout=limit_s):
+        with rest.OPENER.open(request, timeout=limit_s):
             result.history, result.history_detail = True, "answers"
     except urllib.error.HTTPError as error:
         result.history_detail = _status(error.code)

@@ -2,8 +2,13 @@
 
 An answer carries its round trip, counted from the moment the connection stands. The handshakes before that take
 several round trips of their own, and would move the midpoint, in which `clock` sees the exchange's clock.
+
+The far side is not trusted: it is asked over TLS or on this machine, a redirect is not followed (it could lead to
+servers of this machine, which trust what comes from here), and what has not come whole in time is cut off, however
+slowly it trickles.
 """
 
+import socket
 import threading
 import time
 import urllib.error
@@ -12,8 +17,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from typing import Any
+from urllib.parse import urlsplit
 
-from whale_platform import __version__
+from whale_platform import __version__, hosts
+from whale_platform.ingest.deadline import Deadline
 from whale_platform.ingest.words import http_words, wait_s
 
 TIMEOUT_S = 10.0
@@ -74,6 +82,8 @@ class _Line(threading.local):
 
     clock_us = 0
     monotonic_ns = 0
+    sock: socket.socket | None = None
+    deadline: Deadline | None = None
 
 
 _line = _Line()
@@ -82,6 +92,9 @@ _line = _Line()
 class _Http(HTTPConnection):
     def connect(self) -> None:
         super().connect()
+        _line.sock = self.sock
+        if _line.deadline is not None and _line.deadline.over:  # before there was anything to end
+            raise TimeoutError
         _line.clock_us, _line.monotonic_ns = time.time_ns() // 1000, time.monotonic_ns()
 
 
@@ -97,12 +110,23 @@ class _Handler(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
         return self.do_open(_Https, request)
 
 
-_opener = urllib.request.build_opener(_Handler)
+class _Stay(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: Any) -> None:
+        """None: a redirect is an answer like any other that is no good."""
+
+
+OPENER = urllib.request.build_opener(_Handler, _Stay)
 
 
 def _fetch(name: str, url: str, timeout_s: float) -> Answer:
+    asked = urlsplit(url)
+    if asked.scheme != "https" and not (asked.scheme == "http" and hosts.local(asked.hostname or "")):
+        raise Unavailable(f"{name}'s REST address must begin with https://, or name this machine: {url}")
+    line = _line.__dict__  # of this thread; the deadline's is another
+    line["sock"] = None
+    _line.deadline = deadline = Deadline(timeout_s, lambda: line["sock"])
     try:
-        with _opener.open(urllib.request.Request(url, headers=HEADERS), timeout=timeout_s) as answer:
+        with deadline, OPENER.open(urllib.request.Request(url, headers=HEADERS), timeout=timeout_s) as answer:
             round_trip_us = (time.monotonic_ns() - _line.monotonic_ns) // 1000
             body: bytes = answer.read(MAX_BYTES + 1)
     except urllib.error.HTTPError as refused:
@@ -110,7 +134,15 @@ def _fetch(name: str, url: str, timeout_s: float) -> Answer:
             wait = wait_s(refused.code, refused.headers.get("Retry-After"))
             raise Unavailable(http_words(name, refused.code), refused.code, wait) from None
     except (OSError, HTTPException, ValueError) as error:
+        if deadline.over:
+            raise Unavailable(_late(name, timeout_s)) from None
         raise Unavailable(f"{name}'s REST address can't be reached: {getattr(error, 'reason', error)}") from None
+    if deadline.over:
+        raise Unavailable(_late(name, timeout_s))
     if len(body) > MAX_BYTES:
         raise Unavailable(f"{name} sent an answer of more than {MAX_BYTES} bytes")
     return Answer(body, _line.clock_us, round_trip_us)
+
+
+def _late(name: str, timeout_s: float) -> str:
+    return f"{name}'s REST address did not answer whole within {timeout_s:g} s"

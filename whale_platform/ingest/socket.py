@@ -9,11 +9,14 @@ import struct
 import time
 from typing import Any
 
-from websocket import ABNF, WebSocket, WebSocketProtocolException
+from websocket import ABNF, WebSocket, WebSocketBadStatusException, WebSocketException, WebSocketProtocolException
+
+from whale_platform.ingest.deadline import Deadline
 
 MAX_FRAME = 16 * 1024 * 1024
 READ = 65_536
 CONNECT_S = 10.0
+HANDSHAKE_S = 60.0  # all of it, however slowly it comes
 TICK_S = 1.0
 
 
@@ -35,9 +38,22 @@ class Socket(WebSocket):  # type: ignore[misc]
         self._at = 0
         self._message = 0
 
-    def open(self, url: str) -> None:
-        """Connect; afterwards reads time out every `TICK_S`. Raises WebSocketException or OSError."""
-        self.connect(url, timeout=CONNECT_S, suppress_origin=True)
+    def open(self, url: str, handshake_s: float = HANDSHAKE_S) -> None:
+        """Connect; afterwards reads time out every `TICK_S`. Raises WebSocketException or OSError.
+
+        A redirect is not followed, since it could lead to this machine's own servers: WebSocketBadStatusException.
+        """
+        deadline = Deadline(handshake_s, lambda: self.sock)
+        try:
+            with deadline:
+                self.connect(url, timeout=CONNECT_S, suppress_origin=True, redirect_limit=0)
+        except (WebSocketException, OSError) as error:
+            if deadline.over:
+                raise WebSocketException(f"no WebSocket within {handshake_s:g} s") from None
+            answer = self.handshake_response
+            if answer is None or not 300 <= answer.status < 400:
+                raise
+            raise WebSocketBadStatusException(str(error), answer.status) from None
         self.settimeout(TICK_S)
 
     def recv_frame(self) -> Any:

@@ -24,6 +24,11 @@ def http_words(exchange: str, status: int) -> str:
         return f"{exchange} says too many requests (HTTP 429): waiting as told"
     if status == 418:
         return f"{exchange} has banned this address for a while (HTTP 418): waiting as told"
+    if 300 <= status < 400:
+        return (
+            f"{exchange} sends to another address (HTTP {status}), which is not followed: if it has moved, set "
+            f"{variable}_WS_URL and {variable}_REST_URL"
+        )
     if status >= 500:
         return f"{exchange} is in trouble or under maintenance (HTTP {status})"
     return f"{exchange} answers HTTP {status}"

@@ -49,7 +49,7 @@ class FakeBinance:
         self.handshakes = 0
         self.history_requests: list[str] = []
         self.answer: Callable[[str], tuple[HTTPStatus, str] | None] = lambda path: None
-        self.retry_after = ""
+        self.retry_after = self.location = ""
         self.clock_ahead_s = 0.0
         self.on_connect: Callable[[ServerConnection], None] = lambda client: None
         self._lock = threading.Lock()
@@ -139,6 +139,8 @@ class FakeBinance:
             return None
         status, body = given
         headers = Headers({"Content-Length": str(len(body.encode())), "Connection": "close"})
+        if self.location:
+            headers["Location"] = self.location
         if self.retry_after:
             headers["Retry-After"] = self.retry_after
         return Response(status.value, status.phrase, headers, body.encode())
