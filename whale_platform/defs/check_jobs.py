@@ -3,6 +3,7 @@
 import dagster as dg
 
 from whale_platform.defs import audit, checks, disk_checks, live_checks
+from whale_platform.defs.own import schedule_status
 
 CHECKS = (*checks.CHECKS, *live_checks.CHECKS, *disk_checks.CHECKS, *audit.CHECKS)
 
@@ -17,5 +18,5 @@ every_hour = dg.ScheduleDefinition(
     job=stream_checks,
     cron_schedule="8 * * * *",
     execution_timezone="UTC",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
+    default_status=schedule_status(),
 )

@@ -13,6 +13,7 @@ import dagster as dg
 from pydantic import Field
 
 from whale_platform.defs.external import LAKE, OWNERS
+from whale_platform.defs.own import schedule_status
 from whale_platform.defs.upkeep import unless_behind
 from whale_platform.lake.schema import exists
 from whale_platform.reports.tables import percent, table
@@ -106,6 +107,6 @@ every_hour = dg.ScheduleDefinition(
     cron_schedule="12 * * * *",
     execution_fn=unless_behind(),
     execution_timezone="UTC",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
+    default_status=schedule_status(),
     description="Compacts the hour that ended, and earlier ones into which trades have come late.",
 )

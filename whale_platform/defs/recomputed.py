@@ -13,6 +13,7 @@ import dagster as dg
 
 from whale_platform.defs.assets import hourly_rollups, whale_reports
 from whale_platform.defs.external import FROM_LAKE, LAKE, OWNERS
+from whale_platform.defs.own import schedule_status
 from whale_platform.defs.partitions import HOURS, hours_of
 from whale_platform.defs.spark import Spark
 from whale_platform.defs.store import Store
@@ -150,6 +151,6 @@ every_hour = dg.ScheduleDefinition(
     cron_schedule="17 * * * *",
     execution_fn=unless_behind(),
     execution_timezone="UTC",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
+    default_status=schedule_status(),
     description="Looks for closed hours with late trades and makes them again.",
 )

@@ -7,6 +7,7 @@ reports say of them then comes from the lake, by the same definitions as for liv
 import dagster as dg
 
 from whale_platform.defs.external import IMPORTED
+from whale_platform.defs.own import sensor_status
 from whale_platform.defs.recomputed import windows_from_lake
 from whale_platform.defs.schedules import RANGE
 
@@ -21,7 +22,7 @@ remake_hours = dg.define_asset_job(
     asset_key=IMPORTED,
     job=remake_hours,
     name="remake_imported_hours",
-    default_status=dg.DefaultSensorStatus.RUNNING,
+    default_status=sensor_status(),
     description="Asks for the hours that an import has brought.",
 )
 def remake_imported_hours(

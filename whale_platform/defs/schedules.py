@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from whale_platform.defs.assets import daily_market_report, hourly_rollups, whale_reports
+from whale_platform.defs.own import schedule_status
 from whale_platform.defs.partitions import HOURS
 from whale_platform.defs.store import Store
 from whale_platform.stores import rollups
@@ -31,7 +32,7 @@ every_hour = dg.build_schedule_from_partitioned_job(
     hourly_assets,
     name="every_hour",
     minute_of_hour=MINUTES_PAST,
-    default_status=dg.DefaultScheduleStatus.RUNNING,
+    default_status=schedule_status(),
     description=f"Makes each hour {MINUTES_PAST} minutes after its end.",
 )
 
@@ -45,7 +46,7 @@ every_day = dg.build_schedule_from_partitioned_job(
     name="every_day",
     hour_of_day=0,
     minute_of_hour=33,
-    default_status=dg.DefaultScheduleStatus.RUNNING,
+    default_status=schedule_status(),
     description="Makes yesterday's market report, after its last hour has been made and repaired.",
 )
 
@@ -54,7 +55,7 @@ every_day = dg.build_schedule_from_partitioned_job(
     cron_schedule="23,53 * * * *",
     job=hourly_assets,
     execution_timezone="UTC",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
+    default_status=schedule_status(),
 )
 def repair_hours(context: dg.ScheduleEvaluationContext, store: Store) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Makes the hours again whose stream rows are not those they were made from: late, repaired or imported trades."""

@@ -13,6 +13,7 @@ from typing import Any
 import dagster as dg
 
 from whale_platform.defs.launcher import SERVICE, SUPERVISOR, ServiceLauncher, nothing_keeps, report, tell
+from whale_platform.defs.own import sensor_status
 from whale_platform.settings import WORKERS, Settings
 from whale_platform.supervision import desired, published, roster
 
@@ -68,7 +69,7 @@ JOBS: dict[str, dg.JobDefinition] = {service: job_of(service) for service in WOR
     name="shifts",
     jobs=list(JOBS.values()),
     minimum_interval_seconds=TICK_S,
-    default_status=dg.DefaultSensorStatus.RUNNING,
+    default_status=sensor_status(),
     description="Keeps exactly one shift of each service at work, and writes into it what happens to the service. "
     "Turned off, nothing is shown any more; the services run on. To stop one and let it stay stopped: `…_stop`.",
 )

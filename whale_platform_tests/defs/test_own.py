@@ -1,0 +1,58 @@
+"""The same definitions in the platform's own Dagster and in one that somebody runs beside it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from whale_platform.defs import shifts
+from whale_platform.defs.own import refuse_elsewhere
+from whale_platform.embedded import dagster
+from whale_platform.settings import ROOT, Settings
+
+OFF = {"thresholds_every_day", "lake_retention_every_night"}
+LOOK = """
+import json
+from whale_platform.definitions import defs
+found = defs.get_repository_def()
+all_of_them = [*found.schedule_defs, *found.sensor_defs]
+print(json.dumps({one.name: one.default_status.value for one in all_of_them}))
+"""
+
+
+def statuses(tmp_path: Path, own: bool) -> dict[str, str]:
+    """Of every schedule and sensor, loaded in a process of its own."""
+    settings = Settings.model_validate({"home": tmp_path, "postgres_dsn": "postgresql://nobody@127.0.0.1:1/whale"})
+    given = {name: text for name, text in dagster.environment(settings).items() if own or name != dagster.INSTANCE}
+    env = {**os.environ, **given, "PYTHONPATH": str(ROOT)}
+    argv = [sys.executable, "-W", "ignore", "-c", LOOK]
+    done = subprocess.run(argv, env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout))
+
+
+def test_only_the_platform_s_own_dagster_starts_anything_by_itself(tmp_path: Path) -> None:
+    own, other = (statuses(tmp_path, own) for own in (True, False))
+    assert {name for name, status in own.items() if status != "RUNNING"} == OFF
+    assert own.keys() == other.keys() and set(other.values()) == {"STOPPED"}
+    assert {"ingester_shifts", "stream_health", "every_hour", "retention_every_night"} <= own.keys()
+
+
+def test_a_shift_launched_elsewhere_is_refused_with_the_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WHALE_HOME", str(tmp_path))
+    monkeypatch.delenv(dagster.INSTANCE, raising=False)
+    with dg.DagsterInstance.ephemeral() as instance:
+        done = shifts.JOBS["sink"].execute_in_process(instance=instance, raise_on_error=False)
+    assert "the sink is kept alive by the platform's own Dagster only" in str(done.failure_data_for_node("keep_sink"))
+    assert "start it with `whale up`" in str(done.failure_data_for_node("keep_sink"))
+    assert not list(tmp_path.rglob("*.lock")), "it took no lease and started nothing"
+
+
+def test_the_platform_s_own_is_not_refused(ours: None) -> None:
+    refuse_elsewhere("sink")
