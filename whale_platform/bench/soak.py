@@ -66,7 +66,7 @@ def _keep(root: Path, done: dict[str, Any]) -> None:
         if found is not None:
             done["compactions"] += 1
             done["files_compacted"] += found.files_before
-    done["files_vacuumed"] += len(keeping.vacuum(root, 0, dry_run=False).paths)
+    done["files_vacuumed"] += len(keeping.vacuum(root, 0, dry_run=False, sure=True).paths)
 
 
 def _kill_stream(platform: Platform) -> float:

@@ -3,6 +3,8 @@
 import dagster as dg
 from pydantic import Field
 
+from whale_platform.defs.confirm import Deletes, asking, confirmed
+from whale_platform.domain.bounds import Unconfirmed
 from whale_platform.reports.tables import table
 from whale_platform.settings import Settings
 from whale_platform.stream import checkpoints
@@ -11,11 +13,10 @@ from whale_platform.supervision.lease import LeaseRefused, holder
 from whale_platform.supervision.published import request_restart
 
 
-class CheckpointReset(dg.Config):
+class CheckpointReset(Deletes):
     """What the launchpad asks for."""
 
     query: str = Field("all", description="windows, whales, lake or all.")
-    dry_run: bool = Field(True, description="Only say what would be archived.")
 
 
 @dg.op
@@ -33,8 +34,12 @@ def reset_checkpoint(context: dg.OpExecutionContext, config: CheckpointReset) ->
         text += f"\n\nThe stream runs as pid {pid}: while it does, a reset is refused. Launch `stream_stop` first."
     context.log.info(text)
     context.add_output_metadata({"plan": dg.MetadataValue.md(text)})
+    sure = confirmed(config)
     if config.dry_run:
         return
+    if not sure:
+        with asking():
+            raise Unconfirmed("a reset makes the stream read the whole topic again, which has to be confirmed")
     try:
         moved = checkpoints.set_aside(home, config.query)
     except LeaseRefused as refused:
@@ -48,7 +53,7 @@ def reset_checkpoint(context: dg.OpExecutionContext, config: CheckpointReset) ->
 
 @dg.job(
     description="Archives the stream's checkpoints and starts it again; refused while it runs: launch `stream_stop` "
-    "first. Dry run by default."
+    "first. Dry run by default; otherwise it asks for the home's name."
 )
 def checkpoint_reset() -> None:
     """One op."""

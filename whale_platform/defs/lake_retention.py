@@ -8,23 +8,24 @@ from datetime import UTC, datetime
 import dagster as dg
 from pydantic import Field
 
+from whale_platform.defs.confirm import Deletes, asking, confirmed, home_name
+from whale_platform.defs.own import schedule_status
+from whale_platform.domain import bounds
 from whale_platform.lake.schema import exists
 from whale_platform.reports.tables import table
 from whale_platform.settings import Settings
 
 
-class LakeRetention(dg.Config):
+class LakeRetention(Deletes):
     """What the launchpad asks for."""
 
     days: int = Field(0, description="Keep this many days (UTC) before today; 0 keeps everything.")
-    dry_run: bool = Field(True, description="Only say what would go.")
 
 
-class Vacuum(dg.Config):
+class Vacuum(Deletes):
     """What the launchpad asks for."""
 
     hours: int = Field(24, description="Keep what versions of the last hours need; readers of older ones are told.")
-    dry_run: bool = Field(True, description="Only say what would be deleted.")
 
 
 @dg.op
@@ -42,9 +43,13 @@ def let_old_lake_days_go(context: dg.OpExecutionContext, config: LakeRetention) 
         raise dg.Failure(f"retention of the lake: {error}", allow_retries=False) from None
     rows = [(day.day, day.files, f"{day.rows:,}", f"{day.size / 1e6:,.1f} MB") for day in planned]
     text = table(("day", "files", "trades", ""), rows) if rows else "No day is old enough to go."
-    gone = 0
+    sure, gone = confirmed(config), 0
     if not config.dry_run and planned:
-        gone = keeping.let_go(root, planned, {"run": context.run_id, "why": f"retention of {config.days} days"})
+        about = {"run": context.run_id, "why": f"retention of {config.days} days"}
+        with asking():
+            if not sure:
+                bounds.check_days(config.days)
+            gone = keeping.let_go(root, planned, about, sure)
     context.log.info(text)
     context.add_output_metadata({"plan": dg.MetadataValue.md(text), "files_gone": gone})
 
@@ -59,7 +64,8 @@ def vacuum_lake(context: dg.OpExecutionContext, config: Vacuum) -> None:
         context.log.info("there is no lake yet")
         return
     try:
-        found = keeping.vacuum(root, config.hours, config.dry_run)
+        with asking():
+            found = keeping.vacuum(root, config.hours, config.dry_run, confirmed(config))
     except ValueError as error:
         raise dg.Failure(f"vacuum: {error}", allow_retries=False) from None
     word = "would be" if config.dry_run else "were"
@@ -85,7 +91,7 @@ vacuum_every_night = dg.ScheduleDefinition(
     cron_schedule="47 4 * * *",
     execution_timezone="UTC",
     run_config=dg.RunConfig({"vacuum_lake": Vacuum(hours=24, dry_run=False)}),
-    default_status=dg.DefaultScheduleStatus.RUNNING,
+    default_status=schedule_status(),
     description="Deletes files that no version of the last day needs.",
 )
 
@@ -93,13 +99,13 @@ vacuum_every_night = dg.ScheduleDefinition(
 def schedule(settings: Settings) -> dg.ScheduleDefinition:
     """Every night for real, where an age was chosen by `WHALE_LAKE_RETENTION_DAYS` and trades are not recorded ones."""
     days = settings.lake_retention_days
-    runs = bool(days) and settings.source != "replay"
+    config = LakeRetention(days=days, dry_run=False, confirm_home=home_name(settings))
     return dg.ScheduleDefinition(
         name="lake_retention_every_night",
         job=lake_retention,
         cron_schedule="37 4 * * *",
         execution_timezone="UTC",
-        run_config=dg.RunConfig({"let_old_lake_days_go": LakeRetention(days=days, dry_run=False)}),
-        default_status=dg.DefaultScheduleStatus.RUNNING if runs else dg.DefaultScheduleStatus.STOPPED,
+        run_config=dg.RunConfig({"let_old_lake_days_go": config}),
+        default_status=schedule_status(bool(days) and settings.source != "replay"),
         description=f"Lets days of the lake go after {days} days." if days else "Off: the lake keeps everything.",
     )

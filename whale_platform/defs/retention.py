@@ -5,18 +5,20 @@ from datetime import UTC, datetime
 import dagster as dg
 from pydantic import Field
 
+from whale_platform.defs.confirm import Deletes, asking, confirmed, home_name
+from whale_platform.defs.own import schedule_status
 from whale_platform.defs.store import Store
+from whale_platform.domain import bounds
 from whale_platform.reports.tables import table
 from whale_platform.settings import Settings
 from whale_platform.stores import retention as days_table
 from whale_platform.stores.retention import Day
 
 
-class Retention(dg.Config):
+class Retention(Deletes):
     """What the launchpad asks for."""
 
     days: int = Field(7, description="Keep the stream rows of this many days (UTC) before today; 1 at least.")
-    dry_run: bool = Field(True, description="Only say what would go.")
 
 
 @dg.op
@@ -27,7 +29,12 @@ def let_old_days_go(context: dg.OpExecutionContext, config: Retention, store: St
         planned = days_table.plan(dsn, config.days, datetime.now(UTC).date())
     except ValueError as error:
         raise dg.Failure(f"retention: {error}", allow_retries=False) from None
-    gone = 0 if config.dry_run else days_table.apply(dsn, planned)
+    sure, gone = confirmed(config), 0
+    if not config.dry_run:
+        with asking():
+            if not sure:
+                bounds.check_days(config.days)
+            gone = days_table.apply(dsn, planned, sure)
     text = markdown(planned, config.dry_run)
     context.log.info(text)
     context.add_output_metadata({"plan": dg.MetadataValue.md(text), "days_gone": gone})
@@ -55,13 +62,13 @@ def retention() -> None:
 
 def schedule(settings: Settings) -> dg.ScheduleDefinition:
     """Every night for real; switched off where recorded trades are replayed, which are old from the start."""
-    stopped = settings.source == "replay"
+    config = Retention(days=settings.retention_days, dry_run=False, confirm_home=home_name(settings))
     return dg.ScheduleDefinition(
         name="retention_every_night",
         job=retention,
         cron_schedule="17 4 * * *",
         execution_timezone="UTC",
-        run_config=dg.RunConfig({"let_old_days_go": Retention(days=settings.retention_days, dry_run=False)}),
-        default_status=dg.DefaultScheduleStatus.STOPPED if stopped else dg.DefaultScheduleStatus.RUNNING,
+        run_config=dg.RunConfig({"let_old_days_go": config}),
+        default_status=schedule_status(settings.source != "replay"),
         description=f"Lets stream rows older than {settings.retention_days} days go, once they are rolled up.",
     )

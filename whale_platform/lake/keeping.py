@@ -1,7 +1,8 @@
 """What of the lake is old enough to go: days by age, and files that no version of the last day needs.
 
 Both first say what would go (`plan`) and then do exactly that. Files go in two steps: a commit takes them out of the
-table, and a day later vacuum deletes them, so whoever still reads an older version can finish.
+table, and a day later vacuum deletes them, so whoever still reads an older version can finish. What is young
+(`domain/bounds.py`) goes only with `sure`.
 """
 
 from collections.abc import Mapping
@@ -12,10 +13,9 @@ from typing import Any
 
 from deltalake import DeltaTable
 
+from whale_platform.domain import bounds
 from whale_platform.lake import commits, table
 from whale_platform.lake.table import LakeFile, NewFile
-
-VACUUM_HOURS = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +55,11 @@ def plan(root: Path, keep_days: int, today: date) -> list[LakeDay]:
     return days(root, today - timedelta(days=keep_days))
 
 
-def let_go(root: Path, planned: list[LakeDay], about: Mapping[str, Any]) -> int:
-    """Take the planned days out of the table, in one commit; returns how many files went."""
+def let_go(root: Path, planned: list[LakeDay], about: Mapping[str, Any], sure: bool = False) -> int:
+    """Take the planned days out of the table, in one commit; returns how many files went. Raises Unconfirmed."""
     gone = {day.day for day in planned}
+    if not sure:
+        bounds.check_old(gone)
     count = 0
 
     def change(opened: DeltaTable) -> tuple[list[NewFile], list[LakeFile]]:
@@ -70,14 +72,16 @@ def let_go(root: Path, planned: list[LakeDay], about: Mapping[str, Any]) -> int:
     return count
 
 
-def vacuum(root: Path, hours: int = VACUUM_HOURS, dry_run: bool = True) -> Litter:
+def vacuum(root: Path, hours: int = bounds.LEAST_HOURS, dry_run: bool = True, sure: bool = False) -> Litter:
     """Delete files that no version of the last `hours` needs; or only say which.
 
     From one hour on also files that no commit ever named; a younger one may belong to a commit under way. With 0,
-    readers of older versions lose their files, and are told so. Raises ValueError for negative hours.
+    readers of older versions lose their files, and are told so. Raises ValueError for negative hours, Unconfirmed.
     """
     if hours < 0:
         raise ValueError(f"hours is {hours}: it can't be negative")
+    if not dry_run and not sure:
+        bounds.check_hours(hours)
     opened = table.opened(root)
     with table.translated():
         named = opened.vacuum(hours, dry_run=True, enforce_retention_duration=False, full=hours >= 1)

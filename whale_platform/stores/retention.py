@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
+from whale_platform.domain import bounds
 from whale_platform.stores import rollups, whale_reports
 from whale_platform.stores.assets import TIMEOUT_S, Hours, fetch
 from whale_platform.stores.connection import session
@@ -51,8 +52,13 @@ def plan(dsn: str, days: int, today: date) -> list[Day]:
     return [Day(day, windows, whales, _why_kept(dsn, day)) for day, windows, whales in found]
 
 
-def apply(dsn: str, days: list[Day]) -> int:
-    """Let the planned days go, one transaction each; returns how many went. Raises DayChanged."""
+def apply(dsn: str, days: list[Day], sure: bool = False) -> int:
+    """Let the planned days go, one transaction each; returns how many went.
+
+    Raises DayChanged; Unconfirmed, before any goes, where one is young (`domain/bounds.py`) and nobody is `sure`.
+    """
+    if not sure:
+        bounds.check_old(day.day for day in days if not day.kept)
     gone = 0
     for planned in days:
         if planned.kept:

@@ -32,7 +32,12 @@ def test_the_dry_run_is_the_default_and_the_real_one_archives_and_asks_for_a_res
     assert run().success
     assert live(home) == ["whales", "windows"]
     assert not requests_folder(home).exists()
-    assert run(query="windows", dry_run=False).success
+    unsure = run(query="windows", dry_run=False)
+    assert f"has to be confirmed: set `confirm_home: {home.name}`" in str(
+        unsure.failure_data_for_node("reset_checkpoint")
+    )
+    assert live(home) == ["whales", "windows"]
+    assert run(query="windows", dry_run=False, confirm_home=home.name).success
     assert live(home) == ["whales"]
     assert [path.name[:19] for path in (home / "checkpoints" / "archive").iterdir()] == ["windows-realtime-v1"]
     assert [path.name for path in requests_folder(home).iterdir()] == ["stream"]
@@ -42,7 +47,7 @@ def test_it_is_refused_while_the_stream_runs(home: Path) -> None:
     lease = Lease(home, "stream")
     lease.acquire()
     assert run().success, "looking is allowed"
-    done = run(dry_run=False)
+    done = run(dry_run=False, confirm_home=home.name)
     assert "already runs here as pid" in str(done.failure_data_for_node("reset_checkpoint"))
     assert live(home) == ["whales", "windows"]
     lease.release()

@@ -59,14 +59,15 @@ def test_a_damaged_file_fails_the_run_and_other_hours_are_done(root: Path) -> No
     assert sizes == [3, 3, 3], "the other hours are one file each"
 
 
-def test_retention_and_vacuum_say_first_what_they_would_do(root: Path) -> None:
+def test_retention_and_vacuum_say_first_what_they_would_do(root: Path, tmp_path: Path) -> None:
+    name = tmp_path.name
     lay(root, [trade(0), trade(1)])
     lay(root, [trade(number, every_s=30_000_000) for number in (1,)], first_offset=2)
     before = ids(root)
 
     def let_go(days: int, dry_run: bool) -> str:
-        config = dg.RunConfig({"let_old_lake_days_go": LakeRetention(days=days, dry_run=dry_run)})
-        done = lake_retention.execute_in_process(run_config=config)
+        config = LakeRetention(days=days, dry_run=dry_run, confirm_home=name)
+        done = lake_retention.execute_in_process(run_config=dg.RunConfig({"let_old_lake_days_go": config}))
         (event,) = [one for one in done.all_node_events if one.is_successful_output]
         return str(event.step_output_data.metadata.get("plan", "nothing"))
 
@@ -77,14 +78,33 @@ def test_retention_and_vacuum_say_first_what_they_would_do(root: Path) -> None:
     assert len(ids(root)) < len(before)
 
     def vacuum(dry_run: bool) -> int:
-        config = dg.RunConfig({"vacuum_lake": Vacuum(hours=0, dry_run=dry_run)})
-        assert lake_vacuum.execute_in_process(run_config=config).success
+        config = Vacuum(hours=0, dry_run=dry_run, confirm_home=name)
+        assert lake_vacuum.execute_in_process(run_config=dg.RunConfig({"vacuum_lake": config})).success
         return len(list(root.rglob("*.parquet")))
 
     assert vacuum(dry_run=True) > vacuum(dry_run=False)
 
 
-def test_the_lake_keeps_everything_unless_an_age_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_young_goes_only_by_the_home_s_name(root: Path) -> None:
+    lay(root, [trade(0), trade(1)])
+    lay(root, [trade(2)], first_offset=2)
+    compacted()
+    before = ids(root), len(list(root.rglob("*.parquet")))
+    for job, op, config, why in (
+        (
+            lake_retention,
+            "let_old_lake_days_go",
+            LakeRetention(days=1, dry_run=False),
+            "days is 1: keeping fewer than 7",
+        ),
+        (lake_vacuum, "vacuum_lake", Vacuum(hours=0, dry_run=False), "hours is 0: keeping fewer than 24"),
+    ):
+        done = job.execute_in_process(run_config=dg.RunConfig({op: config}), raise_on_error=False)
+        assert f"{why} has to be confirmed: set `confirm_home: " in str(done.failure_data_for_node(op))
+    assert (ids(root), len(list(root.rglob("*.parquet")))) == before
+
+
+def test_the_lake_keeps_everything_unless_an_age_is_set(ours: None) -> None:
     assert schedule(Settings()).default_status == dg.DefaultScheduleStatus.STOPPED
     assert schedule(Settings(lake_retention_days=7)).default_status == dg.DefaultScheduleStatus.RUNNING
     assert schedule(Settings(lake_retention_days=7, source="replay")).default_status == dg.DefaultScheduleStatus.STOPPED

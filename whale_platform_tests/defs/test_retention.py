@@ -46,6 +46,20 @@ def test_the_dry_run_is_the_default_and_the_real_one_does_what_it_said(stream: s
     assert len(rollups.read(stream, ALL)) == 6
 
 
+def test_fewer_days_than_a_week_ask_for_the_home_s_name(stream: str, tmp_path: Path) -> None:
+    before = windows(stream)
+    assert run(days=1).success, "looking is allowed"
+    for config, why in (
+        ({}, f"days is 1: keeping fewer than 7 has to be confirmed: set `confirm_home: {tmp_path.name}`"),
+        ({"confirm_home": "live"}, f"confirm_home is 'live', but this home is '{tmp_path.name}'"),
+    ):
+        done = run(days=1, dry_run=False, **config)
+        assert why in str(done.failure_data_for_node("let_old_days_go"))
+    assert windows(stream) == before
+    assert run(days=1, dry_run=False, confirm_home=tmp_path.name).success
+    assert windows(stream) == 0
+
+
 def test_negative_days_are_refused_with_a_sentence(stream: str) -> None:
     done = run(days=-1, dry_run=False)
     assert not done.success
@@ -63,6 +77,6 @@ def test_the_plan_is_a_table() -> None:
     assert markdown([], dry_run=True) == "No day is old enough to go."
 
 
-def test_replayed_days_are_old_from_the_start_and_stay() -> None:
+def test_replayed_days_are_old_from_the_start_and_stay(ours: None) -> None:
     live, replay = (schedule(Settings.model_validate({"source": source})) for source in ("live", "replay"))
     assert (live.default_status.value, replay.default_status.value) == ("RUNNING", "STOPPED")

@@ -85,7 +85,7 @@ def test_a_version(root: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.csv"
     assert write(root, Wanted(START, START + HOUR, version=first), out).rows == 1
     rewrite.hour(root, START, {})
-    keeping.vacuum(root, 0, dry_run=False)
+    keeping.vacuum(root, 0, dry_run=False, sure=True)
     with pytest.raises(Vanished, match="version 1 can't be read any more"):
         write(root, Wanted(START, START + HOUR, version=first), out)
     with pytest.raises(NotThere):

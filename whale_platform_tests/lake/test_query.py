@@ -155,7 +155,7 @@ def test_a_version_that_vacuum_took_says_so(root: Path) -> None:
     first = lay(root, [trade(0)])
     lay(root, [trade(1)], first_offset=1)
     rewrite.hour(root, START, {})
-    assert keeping.vacuum(root, 0, dry_run=False).paths
+    assert keeping.vacuum(root, 0, dry_run=False, sure=True).paths
     with pytest.raises(Vanished, match=r"version 1 can't be read any more: vacuum .* the newest is \d"):
         ask(root, "SELECT sum(price) FROM trades", first)
     assert ask(root, "SELECT count(*) FROM trades") == [(2,)]

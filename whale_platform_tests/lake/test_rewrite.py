@@ -2,7 +2,7 @@
 
 import random
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from whale_platform import disk
 from whale_platform.domain import codec
+from whale_platform.domain.bounds import Unconfirmed
 from whale_platform.lake import engine, keeping, messages, rewrite, table
 from whale_platform.lake.errors import Damaged, Full, LakeError, Vanished
 from whale_platform.lake.schema import COLUMNS, NAMES
@@ -173,8 +174,10 @@ def test_vacuum_leaves_what_a_reader_still_needs_for_a_day(root: Path) -> None:
         planned = keeping.vacuum(root, 0)
         assert sorted(planned.paths) == sorted(old)
         assert planned.size > 0
-        assert keeping.vacuum(root, 0, dry_run=False).paths == planned.paths
-        assert keeping.vacuum(root, 0, dry_run=False).paths == ()
+        with pytest.raises(Unconfirmed, match="hours is 0"):
+            keeping.vacuum(root, 0, dry_run=False)
+        assert keeping.vacuum(root, 0, dry_run=False, sure=True).paths == planned.paths
+        assert keeping.vacuum(root, 0, dry_run=False, sure=True).paths == ()
         with pytest.raises(Vanished, match="read again"), engine.translated():
             connection.execute(query)
     assert ids(root) == [("BTCUSDT", 1), ("BTCUSDT", 2)]
@@ -188,6 +191,10 @@ def test_retention_lets_whole_days_go_and_says_first_which(root: Path) -> None:
     assert keeping.let_go(root, planned, {"why": "test"}) == 4
     assert [number for _, number in ids(root)] == [4, 5]
     assert keeping.let_go(root, planned, {"why": "test"}) == 0
+    today = [keeping.LakeDay(datetime.now(UTC).date(), 1, 1, 1)]
+    with pytest.raises(Unconfirmed, match="one of the last 7 days"):
+        keeping.let_go(root, today, {})
+    assert keeping.let_go(root, today, {}, sure=True) == 0
     with pytest.raises(ValueError, match="keep at least 1"):
         keeping.plan(root, 0, START.date())
 
