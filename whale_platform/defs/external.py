@@ -7,8 +7,10 @@ import dagster as dg
 
 from whale_platform.defs import columns
 from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, RAW_TRADES, TRADE_WINDOWS, WHALE_ALERTS
+from whale_platform.embedded.dagster import is_ours
 from whale_platform.exchanges.registry import adapters
 from whale_platform.settings import Settings
+from whale_platform.stores.connection import BadDsn, SchemaMismatch, StoreAway
 
 OWNERS = ["team:whale-platform"]
 RAW, THRESHOLDS = dg.AssetKey(["topic", RAW_TRADES]), dg.AssetKey(["table", "whale_thresholds"])
@@ -21,9 +23,26 @@ FRESH = dg.FreshnessPolicy.time_window(fail_window=timedelta(minutes=20), warn_w
 FLOWS = (f"topic/{RAW_TRADES}", f"topic/{TRADE_WINDOWS}", f"table/{TRADE_WINDOWS}", "lake/trades")
 
 
-def _spec(key: str, group: str, kinds: set[str], description: str, deps: Sequence[str] = ()) -> dg.AssetSpec:
+def _table(settings: Settings, name: str) -> dg.TableSchema | None:
+    """As the database describes it; None where this is not the platform's own Dagster, or the database is away."""
+    if not is_ours():
+        return None
+    try:
+        return columns.of_table(settings.dsn(), name)
+    except (StoreAway, SchemaMismatch, BadDsn, OSError):
+        return None
+
+
+def _spec(
+    key: str,
+    group: str,
+    kinds: set[str],
+    description: str,
+    deps: Sequence[str] = (),
+    schema: dg.TableSchema | None = None,
+) -> dg.AssetSpec:
     name = key.rpartition("/")[2]
-    schema = columns.of_topic(name) if group == "topics" else columns.of_lake() if group == "lake" else None
+    schema = columns.of_topic(name) if group == "topics" else columns.of_lake() if group == "lake" else schema
     return dg.AssetSpec(
         key.split("/"),
         deps=[dg.AssetKey(dep.split("/")) for dep in deps],
@@ -91,6 +110,7 @@ def specs(settings: Settings) -> list[dg.AssetSpec]:
                 {"postgres", "table"},
                 description,
                 [f"topic/{name}", *(["lake/windows_from_lake"] if name != INGEST_GAPS else [])],
+                _table(settings, name),
             )
             for name, description in (
                 (TRADE_WINDOWS, "1-minute windows by exchange and symbol; a row grows until its minute is over."),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -26,7 +27,7 @@ def add(instance: dg.DagsterInstance, count: int) -> list[str]:
 def clean(instance: dg.DagsterInstance, dry_run: bool) -> dict[str, object]:
     done = housekeeping.dagster_housekeeping.execute_in_process(
         instance=instance,
-        run_config={"ops": {"delete_old_runs": {"config": {"days": 1, "keep": 3, "dry_run": dry_run}}}},
+        run_config={"ops": {"delete_old_runs": {"config": {"days": 7, "keep": 3, "dry_run": dry_run}}}},
     )
     event = next(e for e in done.events_for_node("delete_old_runs") if e.event_type_value == "STEP_OUTPUT")
     return {name: value.value for name, value in event.step_output_data.metadata.items()}
@@ -36,19 +37,32 @@ def test_the_newest_stay_the_old_go_and_the_dry_run_says_so(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = add(instance, 5)
-    assert clean(instance, dry_run=True)["found"] == 0, "none of them is a day old"
+    assert clean(instance, dry_run=True)["runs"] == 0, "none of them is a week old"
     monkeypatch.setattr(housekeeping, "timedelta", lambda days: -timedelta(days=days))  # all are old from now on
-    assert clean(instance, dry_run=True) == {
-        "plan": "| job | old runs |\n| :--- | ---: |\n| sink | 2 |",
-        "found": 2,
-        "gone": 0,
-    }
+    planned = clean(instance, dry_run=True)
+    assert (planned["runs"], planned["dry_run"]) == (2, True)
+    assert "| runs of sink | 2 |" in str(planned["plan"])
     assert len([run for run in instance.get_runs() if run.job_name == "sink"]) == 5
-    assert clean(instance, dry_run=False)["gone"] == 2
+    assert clean(instance, dry_run=False)["runs"] == 2
     left = {run.run_id for run in instance.get_runs() if run.job_name == "sink"}
     assert left == set(made[2:])
 
 
 def test_runs_that_make_partitions_are_not_in_its_care() -> None:
     assert hourly_assets.name not in housekeeping.jobs()
-    assert {"sink", "sink_stop", "stream_checks", "dagster_housekeeping"} <= set(housekeeping.jobs())
+    upkeep = {"lake_compaction", "lake_vacuum", "lake_retention", "late_trades", "suggest_thresholds", "retention"}
+    assert {"sink", "sink_stop", "stream_checks", "dagster_housekeeping", *upkeep} <= set(housekeeping.jobs())
+
+
+def test_fewer_days_than_a_week_ask_for_the_home_s_name(
+    instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WHALE_HOME", str(tmp_path))
+    done = housekeeping.dagster_housekeeping.execute_in_process(
+        instance=instance,
+        run_config={"ops": {"delete_old_runs": {"config": {"days": 1, "dry_run": False}}}},
+        raise_on_error=False,
+    )
+    assert f"days is 1: keeping fewer than 7 has to be confirmed: set `confirm_home: {tmp_path.name}`" in str(
+        done.failure_data_for_node("delete_old_runs")
+    )
