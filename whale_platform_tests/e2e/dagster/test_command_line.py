@@ -71,6 +71,24 @@ def test_maintenance_runs_by_the_command_line(platform: Platform, job: str) -> N
     platform.whale("dagster", "job", "execute", *DEFINITIONS, "-j", job)
 
 
+def test_another_dagster_beside_the_platform_starts_nothing_and_keeps_nothing_alive(
+    platform: Platform, tmp_path: Path
+) -> None:
+    settings = settings_of(platform)
+    env = {**platform.env, "WHALE_HOME": str(settings.home), "DAGSTER_HOME": str(tmp_path)}
+    before = platform.status()["services"]["sink"]["pid"]
+
+    def dagster(*words: str) -> "subprocess.CompletedProcess[str]":
+        argv = [sys.executable, "-W", "ignore", "-m", "dagster", *words]
+        return subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+
+    listed = dagster("sensor", "list", *DEFINITIONS).stdout
+    assert listed.count("[STOPPED]") == 5 and "RUNNING" not in listed, listed
+    refused = dagster("job", "execute", *DEFINITIONS, "-j", "sink")
+    assert refused.returncode != 0 and "kept alive by the platform's own Dagster only" in refused.stderr
+    assert platform.status()["services"]["sink"]["pid"] == before
+
+
 def test_an_hour_that_can_not_be_is_refused(platform: Platform) -> None:
     with pytest.raises(
         Failed, match="must have a PartitionsDefinition containing the passed partition key `1999-01-01-00:00`"

@@ -107,8 +107,8 @@ def send(url: str, attack: Attack) -> tuple[int, str]:
 def came_through(platform: Platform) -> list[str]:
     """What of the attacks stands in the storage."""
     dsn = settings_of(platform).dagster_dsn_text()
-    runs = query(dsn, f"SELECT run_id FROM runs WHERE run_body LIKE '%{HOURS}%'")
-    events = query(dsn, "SELECT event FROM event_logs WHERE event LIKE '%invented_by_a_page%'")
+    runs = query(dsn, "SELECT run_id FROM runs WHERE run_body LIKE %s", f"%{HOURS}%")
+    events = query(dsn, "SELECT event FROM event_logs WHERE event LIKE %s", "%invented_by_a_page%")
     return [str(row[0]) for row in (*runs, *events)]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Request, Response, expect
 
 from whale_platform.bench.platform import Platform, wait_for
 from whale_platform_tests.e2e.browser import keep, launched
@@ -16,12 +16,25 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 @pytest.fixture
 def page(url: str) -> Iterator[Page]:
-    """A page whose last sight is kept."""
+    """A page whose last sight is kept; none of its requests may be refused, nor go to another machine."""
+    wrong: list[str] = []
+
+    def look(answer: Response) -> None:
+        if answer.status in (403, 421):
+            wrong.append(f"{answer.status} {answer.url}")
+
+    def elsewhere(request: Request) -> None:
+        if not request.url.startswith((url, "data:", "blob:")):
+            wrong.append(f"asks {request.url}")
+
     with launched() as browser:
         made = browser.new_page(viewport={"width": 1500, "height": 950}, base_url=url)
+        made.on("response", look)
+        made.on("request", elsewhere)
         made.set_default_timeout(30_000)
         yield made
         keep(made, "last_sight")
+    assert wrong == []
 
 
 def test_the_lineage_leads_from_the_exchanges_to_the_report(page: Page) -> None:
