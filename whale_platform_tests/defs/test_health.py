@@ -7,9 +7,12 @@ import dagster as dg
 import pytest
 
 from whale_platform.broker.producer import TradeProducer
+from whale_platform.defs.external import specs
 from whale_platform.defs.health import stream_health
 from whale_platform.defs.store import Store
 from whale_platform.domain.names import RAW_TRADES
+from whale_platform.embedded.dagster import INSTANCE
+from whale_platform.settings import Settings
 from whale_platform.supervision import beat
 from whale_platform_tests.kafka_server import KafkaServer
 from whale_platform_tests.lake.samples import lay, trade
@@ -74,3 +77,19 @@ def test_a_broker_that_is_away_is_said(database: str, tmp_path: Path, monkeypatc
     answer = tick(None)
     assert isinstance(answer, dg.SkipReason)
     assert "can't look: no answer from Kafka at 127.0.0.1:1" in str(answer.skip_message)
+
+
+def test_the_columns_of_tables_are_told_once_by_the_definitions(
+    database: str, ours: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told() -> set[str]:
+        found = {spec.key.to_user_string() for spec in specs(Settings()) if "dagster/column_schema" in spec.metadata}
+        return {key for key in found if key.startswith("table/")}
+
+    monkeypatch.setenv("WHALE_POSTGRES_DSN", database)
+    assert told() == {"table/trade_windows", "table/whale_alerts", "table/ingest_gaps"}
+    monkeypatch.setenv("WHALE_POSTGRES_DSN", "postgresql://nobody@127.0.0.1:1/whale")
+    assert told() == set(), "a database that is away keeps no definition from loading"
+    monkeypatch.setenv("WHALE_POSTGRES_DSN", database)
+    monkeypatch.delenv(INSTANCE)
+    assert told() == set(), "another Dagster asks no database to load"
