@@ -91,9 +91,16 @@ class Settings(BaseSettings):
     simulator_rate: Annotated[float, Field(gt=0)] = 50.0
     simulator_seed: int = 1
 
-    @field_validator("symbols", "exchanges", "replay_files", "dagster_hosts", "api_hosts", mode="before")
+    @field_validator("symbols", "exchanges", "dagster_hosts", "api_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+
+    @field_validator("replay_files", mode="before")
+    @classmethod
+    def _files(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
         return tuple(part.strip() for part in value.split(os.pathsep if os.pathsep in value else ",") if part.strip())

@@ -1,12 +1,12 @@
 """Whether this is the platform's own Dagster, or one that somebody runs beside it, such as `dagster dev` in a checkout.
 
-The same definitions are loaded by both. Only the platform's own starts anything by itself and keeps services alive:
-another one would start a second platform on the same home, with whatever broker and database its settings name.
+The same definitions are loaded by both. Only the platform's own starts anything by itself: another one would do its
+upkeep a second time, on whatever broker and database its settings name.
 """
 
 import dagster as dg
 
-from whale_platform.embedded.dagster import INSTANCE, is_ours
+from whale_platform.embedded.dagster import is_ours
 
 
 def sensor_status(wanted: bool = True) -> dg.DefaultSensorStatus:
@@ -17,13 +17,3 @@ def sensor_status(wanted: bool = True) -> dg.DefaultSensorStatus:
 def schedule_status(wanted: bool = True) -> dg.DefaultScheduleStatus:
     """The same of a schedule."""
     return dg.DefaultScheduleStatus.RUNNING if wanted and is_ours() else dg.DefaultScheduleStatus.STOPPED
-
-
-def refuse_elsewhere(service: str) -> None:
-    """Raise Failure where a shift would run in a Dagster that is not the platform's."""
-    if not is_ours():
-        raise dg.Failure(
-            f"the {service} is kept alive by the platform's own Dagster only (the one whose DAGSTER_HOME {INSTANCE} "
-            "names): start it with `whale up`, and launch this job there",
-            allow_retries=False,
-        )

@@ -41,3 +41,16 @@ def test_symbols_are_assigned_once_and_in_order() -> None:
 def test_a_symbol_that_nobody_takes_is_an_error() -> None:
     with pytest.raises(ValueError, match="'kraken:BTC' belongs to none of the exchanges binance, coinbase"):
         assign(adapters(settings()), ["BTC", "kraken:BTC"])
+
+
+def test_what_an_operator_writes_comes_to_the_services_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of any script, and with an exchange before it: a colon separates files, not symbols."""
+    wanted = settings(symbols="BTC,币安人生,coinbase:SOL-USD, binance:币安币USDT")
+    for name, value in wanted.environment().items():
+        monkeypatch.setenv(name, value)
+    again = Settings(_env_file=None)  # type: ignore[call-arg]
+    assert again.symbols == wanted.symbols
+    assert assign(adapters(again), again.symbols) == {
+        "binance": ["BTCUSDT", "币安人生USDT", "币安币USDT"],
+        "coinbase": ["BTC-USD", "币安人生-USD", "SOL-USD"],
+    }
