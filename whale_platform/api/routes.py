@@ -124,7 +124,7 @@ async def _page(request: Request, parts: Parts, listing: Listing, asked: Page) -
     wants = Wants.of(request.headers, asked.form)
 
     def work() -> Response:
-        spelling.check(asked, parts.board, lambda: newest.symbols(parts.pool, listing.table))
+        spelling.check(asked, parts.board, spelling.stored(parts.pool, listing))
         rows = serving.page(parts.pool, listing, asked.conditions(listing), after, asked.limit + 1)
         following = cursors.of_row(listing, rows[asked.limit - 1]) if len(rows) > asked.limit else None
         rows = rows[: asked.limit]

@@ -59,11 +59,11 @@ def main(context: ServiceContext) -> int:
         )
     if not alone:
         context.log.warning("keys and answers are sent unencrypted: put a proxy that speaks TLS before this port")
-    logging.getLogger().addHandler(LibraryLines())
     listening = _listen(settings, context.stop)
     if isinstance(listening, str):
         context.tell("degraded", listening)  # whoever has the port may go: the supervisor tries again
         return codes.RETRY
+    logging.getLogger().addHandler(LibraryLines())
     sys.setswitchinterval(0.0002)  # a thread that makes a page may hold up the event loop by so much, not by 5 ms
     feeding = Pool(settings.dsn, "whale-api-feeder", 1, statement_timeout_s=10.0)
 

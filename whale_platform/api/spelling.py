@@ -1,7 +1,7 @@
 """Whether the exchanges and symbols of a question have ever had a row: an empty answer would hide a typing error.
 
-A name that the board does not know may still have old rows in the table that is asked, so that is looked at before
-anything is refused. Before the first trade nothing is known and nothing is refused.
+A name that the board does not know may have old rows in the table that is asked, or windows that the board has not read
+yet, so the tables are looked at before anything is refused. Before the first trade nothing is known or refused.
 """
 
 from collections.abc import Callable, Iterable
@@ -9,7 +9,10 @@ from collections.abc import Callable, Iterable
 from whale_platform.api.asking import Which
 from whale_platform.api.board import Board
 from whale_platform.api.problems import Refusal
+from whale_platform.stores import newest
 from whale_platform.stores.newest import Symbol
+from whale_platform.stores.pool import Pool
+from whale_platform.stores.serving import Listing
 
 
 def check(asked: Which, board: Board, more: Callable[[], Iterable[Symbol]] = tuple) -> None:
@@ -17,6 +20,11 @@ def check(asked: Which, board: Board, more: Callable[[], Iterable[Symbol]] = tup
     known = {(one.exchange, one.symbol) for one in board.symbols()}
     if known and _unknown(asked, known) and (field := _unknown(asked, known := known | set(more()))):
         raise Refusal(422, f"{field}: {_hint(field, asked, known)}")
+
+
+def stored(pool: Pool, listing: Listing) -> Callable[[], Iterable[Symbol]]:
+    """What has a row in the listing, or a window."""
+    return lambda: [*newest.symbols(pool), *newest.symbols(pool, listing.table)]
 
 
 def _unknown(asked: Which, known: set[Symbol]) -> str:

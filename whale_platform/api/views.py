@@ -20,7 +20,7 @@ from whale_platform.api.parts import Parts, PartsNow
 from whale_platform.api.problems import Refusal
 from whale_platform.api.shapes import views as views_shapes
 from whale_platform.api.written import Exchange, Symbol, Whole
-from whale_platform.stores import newest, views
+from whale_platform.stores import views
 from whale_platform.stores.serving import WHALES
 from whale_platform.stores.views import SIZES_USD, Summary
 from whale_platform.version import run_of
@@ -52,7 +52,7 @@ async def whale_summary(request: Request, parts: PartsNow, asked: Annotated[OfWh
     asked.start, asked.end = start, end
 
     def work() -> Response:
-        spelling.check(asked, parts.board, lambda: newest.symbols(parts.pool, WHALES.table))
+        spelling.check(asked, parts.board, spelling.stored(parts.pool, WHALES))
         found = views.summary(parts.pool, asked.conditions(WHALES))
         whole = {"from": start, "to": end} | _summed(found)
         return answers.reply(answers.json_bytes(_plain(whole)), Wants.of(request.headers))

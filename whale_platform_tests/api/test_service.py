@@ -15,14 +15,18 @@ from pathlib import Path
 import httpx2 as httpx
 import psutil
 import pytest
+import structlog
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
 from whale_platform.api import keys
 from whale_platform.api.live.limits import Limits
-from whale_platform.settings import ROOT
+from whale_platform.api.service import main
+from whale_platform.settings import ROOT, Settings
 from whale_platform.supervision import beat, codes
+from whale_platform.supervision.beat import Beat
+from whale_platform.supervision.service import ServiceContext
 from whale_platform_tests.api.samples import Sink, this_minute, window
 from whale_platform_tests.embedded.conftest import answers, free_port
 from whale_platform_tests.supervision.fakes import until
@@ -147,13 +151,21 @@ def large_heads_are_refused(port: int) -> None:
             assert not answer or answer.startswith((b"HTTP/1.1 431", b"HTTP/1.1 400"))
 
 
+@pytest.mark.parametrize(("asked", "why"), [({"api_host": "0.0.0.0"}, "HOST=0.0.0.0"), ({"api_cors": "*"}, "CORS=*")])
+def test_it_is_open_to_others_only_with_keys_or_where_told(tmp_path: Path, asked: dict[str, str], why: str) -> None:
+    found = refused(tmp_path, **asked)
+    assert why in found and "whale api-key add NAME" in found
+
+
+def refused(home: Path, code: int = codes.BLOCKED, **asked: object) -> str:
+    context = ServiceContext(Settings.model_validate({"home": home, **asked}), Beat("api"), structlog.get_logger())
+    assert main(context) == code
+    return context.beat.detail
+
+
 @pytest.mark.process
-def test_it_listens_beyond_this_machine_only_with_keys_or_where_told(database: str, tmp_path: Path) -> None:
+def test_it_listens_beyond_this_machine_with_keys(database: str, tmp_path: Path) -> None:
     port = free_port()
-    with serving(database, tmp_path, port, WHALE_API_HOST="0.0.0.0") as process:
-        assert process.wait(150) == codes.BLOCKED
-    found = beat.read(tmp_path, "api")
-    assert found is not None and "whale api-key add NAME" in found.detail
     key = keys.add(tmp_path, "one")
     with serving(database, tmp_path, port, WHALE_API_HOST="0.0.0.0"):
         until(lambda: answers(port), 150)
@@ -175,15 +187,9 @@ def a_browser_s_socket_offers_its_key_and_goes_with_it(home: Path, url: str, key
             connect(url, subprotocols=[Subprotocol(offered)], proxy=None)
 
 
-@pytest.mark.process
-def test_a_port_in_use_is_said(database: str, tmp_path: Path) -> None:
-    with (
-        socket.create_server(("127.0.0.1", 0)) as taken,
-        serving(database, tmp_path, taken.getsockname()[1]) as process,
-    ):
-        assert process.wait(150) == codes.RETRY, "it may be let go"
-    found = beat.read(tmp_path, "api")
-    assert found is not None and "Address already in use" in found.detail
+def test_a_port_in_use_is_said(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert "Address already in use" in refused(tmp_path, codes.RETRY, api_port=taken.getsockname()[1])
 
 
 @pytest.mark.process

@@ -101,7 +101,9 @@ class Follower:
             self._started = True
             return out
         self._started = True
-        ahead = {p: log.places[p] for p, place in self._at.places.items() if place > log.places.get(p, place)}
+        ours = {p: place for p, place in self._at.places.items() if p in log.places}  # a forged one may name others
+        self._at = replace(self._at, places=ours)
+        ahead = {p: log.places[p] for p, place in self._at.places.items() if place > log.places[p]}
         if not ahead:
             return []
         self._at = replace(self._at, places=self._at.places | ahead)

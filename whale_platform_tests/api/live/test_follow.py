@@ -156,6 +156,18 @@ def test_a_place_beyond_the_topics_end_is_told() -> None:
     assert [sent.body for sent in take(follower)] == ["2"]
 
 
+def test_a_forged_place_in_a_partition_that_is_not_there_is_forgotten() -> None:
+    topic = Topic()
+    topic.add(0, whale(1))
+    log = log_of(topic, 10)
+    follower = Follower(log, topic, all_of, Cursor("t", 1, {0: 0, 1: 0, 77: 10**17}))
+    sent = [one for _ in range(3) for one in take(follower)]
+    assert [one.body for one in sent] == ["1"] and parse(follower.cursor).places == {0: 1, 1: 0}
+    log.add([topic.add(0, whale(number)) for number in range(2, 6)])
+    assert [one.body for one in take(follower)] == ["2", "3", "4", "5"]
+    assert not follower._seen, "what it was sent is not kept for ever"
+
+
 def test_before_the_log_is_ready_nothing_is_sent() -> None:
     follower = Follower(WhaleLog(), Topic(), all_of, None)
     assert take(follower) == []
