@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -153,11 +153,11 @@ def large_heads_are_refused(port: int) -> None:
 
 @pytest.mark.parametrize(("asked", "why"), [({"api_host": "0.0.0.0"}, "HOST=0.0.0.0"), ({"api_cors": "*"}, "CORS=*")])
 def test_it_is_open_to_others_only_with_keys_or_where_told(tmp_path: Path, asked: dict[str, str], why: str) -> None:
-    found = refused(tmp_path, **asked)
+    found = refused(tmp_path, asked)
     assert why in found and "whale api-key add NAME" in found
 
 
-def refused(home: Path, code: int = codes.BLOCKED, **asked: object) -> str:
+def refused(home: Path, asked: Mapping[str, object], code: int = codes.BLOCKED) -> str:
     context = ServiceContext(Settings.model_validate({"home": home, **asked}), Beat("api"), structlog.get_logger())
     assert main(context) == code
     return context.beat.detail
@@ -189,7 +189,7 @@ def a_browser_s_socket_offers_its_key_and_goes_with_it(home: Path, url: str, key
 
 def test_a_port_in_use_is_said(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        assert "Address already in use" in refused(tmp_path, codes.RETRY, api_port=taken.getsockname()[1])
+        assert "Address already in use" in refused(tmp_path, {"api_port": taken.getsockname()[1]}, codes.RETRY)
 
 
 @pytest.mark.process

@@ -10,7 +10,6 @@ import dagster as dg
 import pytest
 
 from whale_platform.defs import shifts
-from whale_platform.defs.own import refuse_elsewhere
 from whale_platform.embedded import dagster
 from whale_platform.settings import ROOT, Settings
 
@@ -39,20 +38,15 @@ def test_only_the_platform_s_own_dagster_starts_anything_by_itself(tmp_path: Pat
     own, other = (statuses(tmp_path, own) for own in (True, False))
     assert {name for name, status in own.items() if status != "RUNNING"} == OFF
     assert own.keys() == other.keys() and set(other.values()) == {"STOPPED"}
-    assert {"ingester_shifts", "stream_health", "every_hour", "retention_every_night"} <= own.keys()
+    assert {"shifts", "stream_health", "every_hour", "retention_every_night"} <= own.keys()
 
 
-def test_a_shift_launched_elsewhere_is_refused_with_the_way_out(
+def test_a_shift_launched_elsewhere_starts_nothing_and_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WHALE_HOME", str(tmp_path))
     monkeypatch.delenv(dagster.INSTANCE, raising=False)
     with dg.DagsterInstance.ephemeral() as instance:
         done = shifts.JOBS["sink"].execute_in_process(instance=instance, raise_on_error=False)
-    assert "the sink is kept alive by the platform's own Dagster only" in str(done.failure_data_for_node("keep_sink"))
-    assert "start it with `whale up`" in str(done.failure_data_for_node("keep_sink"))
+    assert "whale up" in str(done.failure_data_for_node("show_sink"))
     assert not list(tmp_path.rglob("*.lock")), "it took no lease and started nothing"
-
-
-def test_the_platform_s_own_is_not_refused(ours: None) -> None:
-    refuse_elsewhere("sink")
