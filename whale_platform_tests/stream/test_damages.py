@@ -45,7 +45,12 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
 
 def newest(folder: Path, names: str) -> Path:
     """The file of the highest version."""
-    return max(folder.rglob(names), key=lambda file: (int("0" + file.name.partition("_")[0].partition(".")[0]), file))
+
+    def version(file: Path) -> int:
+        digits = file.name.partition("_")[0].partition(".")[0]
+        return int(digits) if digits.isdigit() else 0
+
+    return max(folder.rglob(names), key=version)
 
 
 def in_log(log: str) -> Callable[[Path], Path]:
