@@ -110,22 +110,21 @@ def test_old_events_go_and_what_states_are_read_from_stays(instance: dg.DagsterI
     assert (stats.materializations, stats.start_time is None, stats.end_time is None) == (1, False, False)
     assert clean(instance, dry_run=True)["events"] == 0, "the second night finds nothing"
 
-
-def test_an_upkeep_run_that_made_a_partition_stays(instance: dg.DagsterInstance, storage: str) -> None:
-    made, plain, newest = (instance.create_run_for_job(late_trades) for _ in range(3))
-    partition = dg.AssetMaterialization(rolled_up.key, partition="2026-01-01")
+    late = f"pipeline_name = '{late_trades.name}'"
+    made, plain, last = (instance.create_run_for_job(late_trades) for _ in range(3))
+    partition = dg.AssetMaterialization(rolled_up.key, partition="2026-01-04")
     event = dg.DagsterEvent(
         dg.DagsterEventType.ASSET_MATERIALIZATION.value,
         late_trades.name,
         event_specific_data=dg._core.events.StepMaterializationData(partition),
     )
     instance.report_dagster_event(event, made.run_id)
-    for run in (made, plain, newest):
+    for run in (made, plain, last):
         instance.report_run_failed(run, "in a test")
-    query(storage, "UPDATE runs SET create_timestamp = create_timestamp - interval '9 days'")
-    clean(instance, dry_run=False)
+    query(storage, f"UPDATE runs SET create_timestamp = create_timestamp - interval '9 days' WHERE {late}")
+    assert clean(instance, dry_run=False)["runs"] == 1
     left = {run.run_id for run in instance.get_runs(dg.RunsFilter(job_name=late_trades.name))}
-    assert left == {made.run_id, newest.run_id}
+    assert left == {made.run_id, last.run_id, unfinished.run_id}
 
 
 events = st.lists(
