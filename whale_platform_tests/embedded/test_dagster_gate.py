@@ -33,7 +33,16 @@ def test_this_machine_s_names_are_known(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "0.0.0.0:13000", "", "[::1"]
+    "host",
+    [
+        "evil.example",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example",
+        "0.0.0.0:13000",
+        "",
+        "[::1",
+        "[::1]evil.example",
+    ],
 )
 def test_others_are_not_unless_they_are_set(host: str) -> None:
     assert status(("host", host)) == 421
