@@ -207,7 +207,7 @@ class Run:
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(30)
+        self.process.wait(150)
 
 
 def until(what: Callable[[], Any], most_s: float = 150) -> Any:

@@ -97,7 +97,7 @@ def test_a_step_of_a_start_ends_with_the_supervisor(tmp_path: Path, ends: signal
         step = int(until(lambda: (tmp_path / "step").exists() and (tmp_path / "step").read_text()))
         run.wait(lambda now: now["one"]["detail"] == "preparing")
         run.process.send_signal(ends)
-        assert run.process.wait(60) == (0 if ends == signal.SIGTERM else -ends)
+        assert run.process.wait(150) == (0 if ends == signal.SIGTERM else -ends)
         until(lambda: not psutil.pid_exists(step) or ended(psutil.Process(step)))
         if ends == signal.SIGTERM:
             until(lambda: not _living(step))
@@ -219,7 +219,7 @@ def test_one_supervisor_a_home(tmp_path: Path) -> None:
     with supervised(tmp_path, "one") as run:
         run.wait(all_ready)
         other = Run(tmp_path, "one")
-        said = other.process.communicate(timeout=30)[1].decode()
+        said = other.process.communicate(timeout=150)[1].decode()
         assert other.process.returncode == 1
         assert f"already runs here as pid {run.process.pid}" in said
         assert all_ready(run.services())
