@@ -102,7 +102,7 @@ def all_hang(platform: Platform) -> None:
             now[name]["pid"] not in (None, pid) and now[name]["state"] == "ready" for name, pid in before.items()
         )
 
-    wait_for("every service to come back", back, 300, every=2, moves=lambda: _told(platform))
+    wait_for("every service to come back", back, 900, every=2, moves=lambda: _told(platform))
     last = {name: entry["last_exit"] for name, entry in services(platform).items() if name in before}
     assert last == dict.fromkeys(before, -signal.SIGKILL), last
 
