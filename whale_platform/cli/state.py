@@ -14,7 +14,7 @@ from whale_platform.supervision.orders import ALL
 from whale_platform.supervision.published import SUPERVISOR, read_state
 
 ALL_READY, NOT_RUNNING, NOT_READY = 0, 3, 4
-HUNG_S = 10.0
+HUNG_S = 30.0
 WORKS = frozenset({"ready", "degraded"})
 AS_WANTED = WORKS | {"stopped"}
 
