@@ -141,7 +141,7 @@ def serve(name: str, kind: str) -> None:
             print(f"line {count} {'x' * 40}", flush=False)
             count += 1
         sys.stdout.flush()
-        fresh = home / "count.new"
+        fresh = home / f"count.{name}.new"
         fresh.write_text(str(count))
         fresh.replace(home / "count")  # whoever reads it never sees it empty
         time.sleep(0.05)
