@@ -73,7 +73,7 @@ class Sensor:
 
     def tick(self) -> Any:
         with dg.build_sensor_context(instance=self.instance, cursor=self.cursor) as context:
-            answer: Any = shifts.sensor(context)
+            answer: Any = shifts.sensor.evaluate_tick(context)
         self.cursor = answer.cursor or self.cursor
         return answer
 
@@ -169,7 +169,7 @@ def test_shifts_end_with_the_supervisor_they_followed(kept: Kept, instance: dg.D
     answer = Sensor(instance).tick()
     assert status(instance, second) == "SUCCESS"
     assert not answer.run_requests
-    assert "no supervisor keeps the services of this home" in str(answer.skip_reason)
+    assert "no supervisor keeps the services of this home" in str(answer.skip_message)
 
 
 def test_without_a_supervisor_a_launched_shift_fails_with_one_sentence(
@@ -193,7 +193,7 @@ def test_another_instance_of_dagster_follows_nothing(kept: Kept) -> None:
     with dg.DagsterInstance.ephemeral() as foreign:
         answer = Sensor(foreign).tick()
     assert not answer.run_requests
-    assert "this is not the platform's own Dagster: it follows no services" in str(answer.skip_reason)
+    assert "this is not the platform's own Dagster: it follows no services" in str(answer.skip_message)
 
 
 def test_a_stopped_service_has_no_shift_until_it_is_started(kept: Kept, instance: dg.DagsterInstance) -> None:
