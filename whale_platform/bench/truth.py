@@ -36,7 +36,7 @@ class Sampler(threading.Thread):
 
     def __init__(self, home: Path, bootstrap: str) -> None:
         super().__init__(name="truth", daemon=True)
-        self._home, self._bootstrap = home, bootstrap
+        self._home, self._servers = home, bootstrap
         self._stopped = threading.Event()
         self._out: dict[int, int] = {}
         self._lied_since: float | None = None
@@ -60,10 +60,10 @@ class Sampler(threading.Thread):
                 self._watch()
 
     def _watch(self) -> None:
-        reader = TopicReader(self._bootstrap, "truth")
+        reader = TopicReader(self._servers, "truth")
         try:
             parts = {topic: reader.partitions(topic) for topic in (RAW_TRADES, TRADE_WINDOWS)}
-            edges = TopicEdges(self._bootstrap, parts)
+            edges = TopicEdges(self._servers, parts)
             reader.assign({(TRADE_WINDOWS, part): 0 for part in parts[TRADE_WINDOWS]})
             due = time.time()
             while not self._stopped.is_set():
