@@ -14,7 +14,7 @@ BACKLOG = 20_000  # trades: what one real-time batch takes on any machine, befor
 CAUGHT_UP_S = 3.0  # less behind is as good as nothing, with micro-batches of a second
 BEHIND_S = 10.0  # a pause at a checkpoint is shorter
 LONG_S = 20.0
-FAR_S = 120.0  # from here on at once: the watermark waits for nobody
+FAR_S = 120.0  # with a backlog, from here on at once: at the next checkpoint the watermark would move past it
 SETTLED_S = 5.0
 ROOM = 0.6  # the share of its time that a micro-batch may take where real time shall be tried
 PROVEN_S = 600.0
@@ -68,10 +68,11 @@ class ModePolicy:
                 self.hold_off_s = FIRST_HOLD_OFF_S
             return "realtime"
         # 3. It is behind and catching up: that is given its time, counted anew from each fifth less.
-        if self._behind is None or (seen.trades <= 0.8 * self._behind[1] and seen.seconds < FAR_S):
+        if self._behind is None or seen.trades <= 0.8 * self._behind[1]:
             self._behind = (seen.now, seen.trades)
-        # 4. It is behind for long, or far: the next try comes later than this one did.
-        if seen.seconds >= FAR_S or seen.now - self._behind[0] >= LONG_S:
+        # 4. It is behind for long, or far with a backlog, as after a suspend: the next try comes later than this one.
+        far = seen.seconds >= FAR_S and seen.trades > BACKLOG
+        if far or seen.now - self._behind[0] >= LONG_S:
             self.retry_at = seen.now + self.hold_off_s
             self.hold_off_s = min(MOST_HOLD_OFF_S, 2 * self.hold_off_s)
             return "microbatch"

@@ -154,7 +154,7 @@ def test_a_backlog_begins_in_micro_batches_unless_the_mode_is_set(tmp_path: Path
 def test_who_is_far_behind_switches_and_goes_round_while_the_old_query_ends(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     stage.reads |= {"whales", "windows"}
-    calm, late = Behind(0, 0.0), Behind(9_000, modes.FAR_S)
+    calm, late = Behind(0, 0.0), Behind(modes.BACKLOG + 1, modes.FAR_S)
     turns = threading.Event()
 
     def fall_behind() -> None:
