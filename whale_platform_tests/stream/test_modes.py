@@ -65,6 +65,7 @@ def test_who_catches_up_is_left_alone_and_who_is_far_behind_is_not() -> None:
     machine = Machine()
     for trades in range(100_000, 1_000, -1_000):
         machine.run(1, trades, 60.0)
+    machine = Machine()
     for trades in range(modes.BACKLOG, 10, -500):
         machine.run(1, trades, 3_600.0)
     assert machine.switches == [], "a start with a few old trades"
