@@ -29,7 +29,7 @@ from whale_platform.version import code_version
 
 MODE: Mode = "microbatch"
 VERSION = 1
-SLOWER = 6
+SLOWER = 6  # times its usual trigger, while the stream is behind
 RETRIES = Backoff(first_s=2.0, cap_s=60.0, healthy_after_s=60.0)
 
 
@@ -66,8 +66,7 @@ class LakeKeeper:
         if behind != self._slow and self._query is not None and self._query.isActive:
             self._query.stop()
             self._query = None
-        if behind != self._slow:
-            self._slow = behind
+        self._slow = behind
         if self._query is None:
             if not self._runs or now >= self._runs[-1].ended + RETRIES.delay(self._runs):
                 self._start(now)
@@ -112,11 +111,12 @@ class LakeKeeper:
             .writeStream.queryName(LAKE)
             .foreachBatch(self._writer)
             .option("checkpointLocation", str(self._folder.absolute()))
-            .trigger(
-                processingTime=f"{settings.lake_trigger_s * (SLOWER if self._slow else 1) * 1000:.0f} milliseconds"
-            )
+            .trigger(processingTime=f"{self._trigger_s() * 1000:.0f} milliseconds")
             .start()
         )
+
+    def _trigger_s(self) -> float:
+        return self._context.settings.lake_trigger_s * (SLOWER if self._slow else 1)
 
     def _lacking(self) -> str:
         """What the checkpoint takes for done and the table does not have: it is another table, or an older one."""

@@ -15,7 +15,7 @@ from whale_platform.settings import Settings
 from whale_platform.stream import checkpoints
 from whale_platform.stream.checkpoints import LAKE
 from whale_platform.stream.healing import Healer
-from whale_platform.stream.lake_keeper import MODE, VERSION, LakeKeeper
+from whale_platform.stream.lake_keeper import MODE, SLOWER, VERSION, LakeKeeper
 from whale_platform.stream.queries import Place
 from whale_platform_tests.lake.samples import lay, trade
 
@@ -76,3 +76,23 @@ def test_a_topic_that_ends_before_the_lake_does_takes_its_position_back(keeper: 
     version = table.opened(root).version()
     keeper._go_back()
     assert table.opened(root).version() == version, "once"
+
+
+def test_while_the_stream_is_behind_it_begins_anew_with_a_longer_trigger(
+    keeper: LakeKeeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[tuple[float, Any]] = []
+
+    def begin() -> Any:
+        query: Any = SimpleNamespace(isActive=True)
+        query.stop = lambda: setattr(query, "isActive", False)
+        begun.append((keeper._trigger_s(), query))
+        return query
+
+    monkeypatch.setattr(keeper, "_begin", begin)
+    for behind in (False, False, True, True, False):
+        keeper.look(behind)
+    usual = Settings().lake_trigger_s
+    assert [trigger for trigger, _ in begun] == [usual, SLOWER * usual, usual]
+    assert [query.isActive for _, query in begun] == [False, False, True]
+    assert keeper.trouble == "", "that was no failure"
