@@ -5,6 +5,7 @@ the order within a symbol, so it is left to a person. Ids tell a recreated topic
 `bound` keeps all of them together under a number of bytes: age alone bounds nothing when trades are many.
 """
 
+import time
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
@@ -85,9 +86,14 @@ def bound(bootstrap: str, total: int) -> list[str]:
     Kafka looks twice a minute and deletes whole segments, so it can be more by what came meanwhile.
     Raises KafkaException where the broker is away or refuses.
     """
-    client = admin(bootstrap)
-    present = client.list_topics(timeout=TIMEOUT_S).topics
-    wanted = {name: bounds(name, total, len(present[name].partitions)) for name in SHARES if name in present}
+    client, present = admin(bootstrap), describe(bootstrap, list(SHARES))
+    deadline = time.monotonic() + TIMEOUT_S
+    while len(present) < len(SHARES):  # a broker may know of a topic only a while after it has made it
+        if time.monotonic() >= deadline:
+            raise KafkaException(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART))
+        time.sleep(0.1)
+        present = describe(bootstrap, list(SHARES))
+    wanted = {name: bounds(name, total, found.partitions) for name, found in present.items()}
     resources = {name: ConfigResource(ResourceType.TOPIC, name) for name in wanted}
     changes = []
     for resource, future in client.describe_configs(list(resources.values()), request_timeout=TIMEOUT_S).items():
