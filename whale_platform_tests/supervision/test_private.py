@@ -12,7 +12,7 @@ import pytest
 
 from whale_platform.homes import HomeError, current, open_home
 from whale_platform.supervision import lease
-from whale_platform.supervision.lease import Lease
+from whale_platform.supervision.lease import Lease, LeaseRefused
 
 NOBODY = 65534
 
@@ -69,13 +69,16 @@ def test_whose_home_it_is_is_said(base: Path, monkeypatch: pytest.MonkeyPatch) -
         current(base / "live")
 
 
-def test_a_lease_that_was_made_before_can_be_taken_on_a_full_disk(small_disk: Path) -> None:
-    one = Lease(small_disk, "stream")
-    one.acquire()
-    one.release()
+def test_a_lease_can_be_taken_on_a_full_disk(small_disk: Path) -> None:
+    one, other = Lease(small_disk, "stream"), Lease(small_disk, "stream")
+    (small_disk / "run").mkdir()
     with pytest.raises(OSError, match="No space left"):
         (small_disk / "filler").write_bytes(b"x" * 9_000_000)
     one.acquire()
-    assert lease.holder(small_disk, "stream") == os.getpid()
+    with pytest.raises(LeaseRefused):
+        other.acquire()
     one.release()
-    assert lease.holder(small_disk, "stream") is None
+    (small_disk / "filler").unlink()
+    other.acquire()
+    assert lease.holder(small_disk, "stream") == os.getpid()
+    other.release()
