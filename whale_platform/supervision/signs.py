@@ -161,8 +161,8 @@ class _Loop:
         self.at, self._meter, self.effort = now, None, Effort()
 
     def measure(self, pid: int, silent_s: float, allowed_s: float) -> None:
-        """Look at the processes where the silence has lasted for a sixth of what is allowed."""
-        if silent_s < allowed_s / 6:
+        """Look at the processes where the silence has lasted for a third of what is allowed."""
+        if silent_s < allowed_s / 3:
             return
         if self._meter is None:
             self._meter = Meter((pid,), self._clock)
