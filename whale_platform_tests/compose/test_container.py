@@ -33,7 +33,7 @@ def test_the_code_server_serves_until_it_is_told_to_end(database: str, tmp_path:
     }
     with subprocess.Popen([*CONTAINER, "dagster-code"], env=env, cwd=tmp_path) as container:
         try:
-            until(lambda: answers(port), 60)
+            until(lambda: answers(port), 300)
             workspace = (tmp_path / "dagster" / "workspace.yaml").read_text()
             assert '"host": "dagster-code"' in workspace
             with instance_for_test(overrides={"run_launcher": LAUNCHER}) as instance:
