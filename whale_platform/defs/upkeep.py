@@ -1,9 +1,6 @@
-"""Upkeep goes last: its runs step back behind the services, and its schedules wait while the stream is behind.
+"""Upkeep goes last: its runs step back behind the services, and its schedules wait while the stream is behind."""
 
-The shifts that keep the services are no upkeep: they have an executor of their own, and what they start would inherit
-the nice value for good.
-"""
-
+import os
 from collections.abc import Callable
 
 import dagster as dg
@@ -18,7 +15,7 @@ NICE = 10
 @dg.executor(name="upkeep", config_schema=dg.in_process_executor.config_schema.as_field())
 def upkeep_executor(context: InitExecutorContext) -> dg.Executor:
     """All steps in the run's own process, since one for each step would cost 5 s and 100 MB; at a high nice value."""
-    manners.step_back(NICE)
+    manners.step_back(max(0, NICE - os.nice(0)))
     make = dg.in_process_executor.executor_creation_fn
     assert make is not None
     return make(context)

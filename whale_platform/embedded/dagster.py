@@ -21,7 +21,7 @@ from whale_platform.embedded import grpc_ping
 from whale_platform.embedded.errors import EmbeddedError
 from whale_platform.settings import ROOT, Settings
 from whale_platform.stores import databases
-from whale_platform.supervision import leash, manners
+from whale_platform.supervision import leash
 from whale_platform.supervision.beat import write_json, write_text
 
 STOP_SIGNAL = signal.SIGTERM
@@ -139,7 +139,6 @@ def daemon_beats(settings: Settings) -> bool:
 
 
 CODE = "dagster-code"
-NICE = {CODE: 10, "dagster-daemon": 10, "dagster-web": 10}  # people and upkeep can wait, trades can't
 PARTS: dict[str, Callable[[Settings], bool]] = {
     CODE: code_server_answers,
     "dagster-daemon": daemon_beats,
@@ -167,9 +166,6 @@ def become(settings: Settings, argv: list[str]) -> NoReturn:
 def main(part: str) -> NoReturn:
     """`python -m whale_platform.embedded.dagster PART`: become that part, ended when the parent ends."""
     leash.die_with_parent(STOP_SIGNAL)
-    manners.step_back(NICE.get(part, 0))
-    if part == CODE:  # its runs of upkeep share its session; the services have theirs, and would inherit a nice value
-        manners.step_session_back(10)
     settings = Settings()
     become(settings, program(settings, part))
 

@@ -19,6 +19,7 @@ from whale_platform.supervision.spec import Spec
 
 SIMULATED = frozenset({"simulator", "replay"})
 DAEMON_SILENT_S = 12.0  # its beats are rare, and have been missing for a while when it is said not to beat
+DAGSTER_NICE = 5  # people and upkeep can wait, trades can't
 MIGRATION_S = 3600.0  # a one-shot does nothing itself while the server changes a large table
 
 
@@ -135,6 +136,7 @@ def _dagster(settings: Settings) -> list[Spec]:
                 stop_grace_s=8,
                 beats=False,
                 silent_after_s=DAEMON_SILENT_S if answers is embedded_dagster.daemon_beats else 30.0,
+                nice=DAGSTER_NICE,
             )
         )
     return out

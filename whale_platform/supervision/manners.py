@@ -15,12 +15,14 @@ AUTOGROUP = Path("/proc/self/autogroup")
 def step_back(by: int, autogroup: Path = AUTOGROUP) -> None:
     """Raise the nice value of this process, of what it starts and of its session. Call it in a session's leader."""
     nice = os.nice(by)
-    if by:
-        step_session_back(nice, autogroup)
-
-
-def step_session_back(nice: int, autogroup: Path = AUTOGROUP) -> None:
-    """Set the nice value of this process's session alone; sessions that are begun in it have their own."""
-    if os.getpid() == os.getsid(0):
+    if by and os.getpid() == os.getsid(0):
         with contextlib.suppress(OSError):  # another system, or a kernel without it
             autogroup.write_text(str(nice))
+
+
+def step_group_back(leader: int, nice: int) -> None:
+    """Set the nice value of another process's group, of every thread in it, and of its session; never lowers one."""
+    with contextlib.suppress(OSError):  # it may have ended
+        os.setpriority(os.PRIO_PGRP, leader, max(nice, os.getpriority(os.PRIO_PGRP, leader)))
+    with contextlib.suppress(OSError):  # another system, or a kernel without it
+        Path(f"/proc/{leader}/autogroup").write_text(str(nice))

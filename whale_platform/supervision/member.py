@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from whale_platform.supervision import codes
+from whale_platform.supervision import codes, manners
 from whale_platform.supervision.backoff import Run
-from whale_platform.supervision.decide import Kill, Shown, Start, View, Wait, decide
+from whale_platform.supervision.decide import WORKS, Kill, Shown, Start, View, Wait, decide
 from whale_platform.supervision.ending import Ending
 from whale_platform.supervision.logkeeper import LogKeeper, last_line
 from whale_platform.supervision.past import Past
@@ -32,6 +32,7 @@ class Member:
         self._born = 0.0
         self._signs = Signs(spec, home, clock)
         self._restarting: Ending | None = None
+        self._stepped_back = False
 
     @property
     def short_lives(self) -> int:
@@ -44,6 +45,9 @@ class Member:
         if process is None:
             return
         self._signs.look()
+        if self.spec.nice and not self._stepped_back and self._signs.says()[0] in WORKS:
+            self._stepped_back = True
+            manners.step_group_back(process.pid, self.spec.nice)
         code = process.poll()
         if code is not None:
             self._ended(code)
@@ -174,6 +178,7 @@ class Member:
 
     def _spawn(self) -> None:
         self.starts += 1
+        self._stepped_back = False
         self._born = self._clock()
         self._signs = Signs(self.spec, self._home, self._clock)
         process = ManagedProcess(

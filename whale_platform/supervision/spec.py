@@ -25,7 +25,8 @@ class Spec:
     (every loop that its beat names, or `ready` being true) at least every `silent_after_s`, or `decide.deadly` says why
     not: it runs in circles where it uses `loops_after_cpu_s` of CPU meanwhile. A start may take as long as it likes
     while it works, writes to its log or says something new: it is ended after `still_after_s` of nothing at all. What
-    was told to stop is killed once it has not moved for `stop_grace_s`.
+    was told to stop is killed once it has not moved for `stop_grace_s`. `nice`: its priority once it has started; a
+    start at a low one would take for ever where the processor is short.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Spec:
     stop_grace_s: float = 5.0
     one_shot: bool = False
     beats: bool = True
+    nice: int = 0
     silent_after_s: float = 30.0
     loops_after_cpu_s: float = 10.0
     still_after_s: float = 300.0

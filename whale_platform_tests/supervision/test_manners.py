@@ -1,5 +1,6 @@
 """Stepping back, in a process of its own. A file stands for the kernel's; where that groups sessions, its own too."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from whale_platform.settings import ROOT
-from whale_platform.supervision.manners import AUTOGROUP
+from whale_platform.supervision.manners import AUTOGROUP, step_group_back
 
 SCRIPT = """
 import os, sys
@@ -25,6 +26,28 @@ def step(group: Path, leads: bool) -> list[str]:
     words = [sys.executable, "-c", SCRIPT, str(group)]
     done = subprocess.run(words, cwd=ROOT, start_new_session=leads, capture_output=True, text=True, check=True)
     return done.stdout.split()
+
+
+THREADED = """
+import threading, time
+threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+print("ready", flush=True)
+time.sleep(60)
+"""
+
+
+def test_another_process_s_group_steps_back_with_all_its_threads() -> None:
+    words = [sys.executable, "-c", THREADED]
+    with subprocess.Popen(words, start_new_session=True, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None and other.stdout.readline() == b"ready\n"
+        before = os.getpriority(os.PRIO_PROCESS, other.pid)
+        for wanted in (before + 3, before):
+            step_group_back(other.pid, wanted)
+            threads = [int(path.name) for path in Path(f"/proc/{other.pid}/task").iterdir()]
+            assert len(threads) == 2
+            assert {os.getpriority(os.PRIO_PROCESS, thread) for thread in threads} == {before + 3}, "never lowered"
+        other.kill()
+    step_group_back(other.pid, 3)
 
 
 @pytest.mark.parametrize("leads", [True, False])
