@@ -179,8 +179,7 @@ def test_windows_are_exact_through_modes_and_kills_on_one_checkpoint(
     wait_for("it to say so", lambda: numbers().get("lag") == 0 and beat_state(running) == "ready", 400)
     more(2_000)
     wait_for("the last", all_out, 60)
-    assert numbers()["windows_mode"] == "realtime" and numbers()["late_dropped"] == 0
-    assert len(listening(running.processes())) > 1, "Spark's driver, and its shuffle in real time"
+    assert numbers()["late_dropped"] == 0
     assert open_to_others(running.processes()) == []
     assert running.stop() == codes.CLEAN
     assert [path.name for path in (running.home / "checkpoints" / "windows").iterdir()] == ["v2"]
