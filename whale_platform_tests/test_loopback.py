@@ -74,7 +74,7 @@ def behind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.delenv(name)
     for name, value in request.param.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(rest, "_opener", urllib.request.build_opener(rest._Handler))  # as a process made here has it
+    monkeypatch.setattr(rest, "OPENER", urllib.request.build_opener(rest._Handler))  # as a process made here has it
     loopback.spare()
 
 

@@ -47,15 +47,17 @@ def described(trade: Trade) -> bytes:
 class DeadLetters:
     """One exchange's sender. Not thread-safe."""
 
-    def __init__(self, exchange: str, send: Callable[[bytes], None]) -> None:
+    def __init__(
+        self, exchange: str, send: Callable[[bytes], None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._exchange = exchange
-        self._send = send
+        self._send, self._clock = send, clock
         self._budget = float(BURST)
-        self._at = time.monotonic()
+        self._at = clock()
 
     def put(self, kind: Kind, reason: str, frame: bytes, received_time: int) -> None:
         """Send one letter."""
-        now = time.monotonic()
+        now = self._clock()
         self._budget = min(BURST, self._budget + (now - self._at) * BYTES_PER_S)
         self._at = now
         most = LONG if self._budget > 0 else SHORT

@@ -24,7 +24,8 @@ QUIET_S = 5.0  # what was read that long ago is out, or was dropped as late or b
 class Flow:
     """`look` once a second, in one thread; then `behind`, `rate` and `reached` are of that moment.
 
-    folders: {query: its checkpoint's folder}. `rate`: trades/s of the windows' query lately, None before it is known.
+    folders: {query: its checkpoint's folder}. `rate`: trades/s of the windows' query lately, None before it is known;
+    `windows_out`: trades that it has put out in all, as offsets count them.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Flow:
         self.committed = {query: Committed(folder) for query, folder in folders.items()}
         self.behind: dict[str, Behind] = dict.fromkeys(folders, UNKNOWN)
         self.rate: float | None = None
+        self.windows_out: int | None = None
         self._arrivals, self._rate = Arrivals(), Rate()
         self._ends: Places = {}
         self._out: dict[str, Places | None] = {}
@@ -68,7 +70,8 @@ class Flow:
             self._out[query] = None if blind else out
             self.behind[query] = behind(now, self._ends, self._out[query], self._arrivals, self._messages.age)
         windows = self._out["windows"]
-        self.rate = self._rate.look(now, sum(windows.values())) if windows is not None else None
+        self.windows_out = sum(windows.values()) if windows is not None else None
+        self.rate = self._rate.look(now, self.windows_out) if self.windows_out is not None else None
 
     def _put_out(self, query: str, emitted: Places, read: Mapping[str, dict[int, int]], now: float) -> Places:
         """What a real-time query has put out within its batch."""

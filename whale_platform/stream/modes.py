@@ -16,6 +16,7 @@ BEHIND_S = 10.0  # a pause at a checkpoint is shorter
 LONG_S = 20.0
 FAR_S = 120.0  # with a backlog, from here on at once: at the next checkpoint the watermark would move past it
 SETTLED_S = 5.0
+START_S = 300.0  # a query that begins on a starved machine may take as long to put out its first window
 ROOM = 0.6  # the share of its time that a micro-batch may take where real time shall be tried
 PROVEN_S = 600.0
 FIRST_HOLD_OFF_S, MOST_HOLD_OFF_S = 60.0, 3_600.0
@@ -23,12 +24,16 @@ FIRST_HOLD_OFF_S, MOST_HOLD_OFF_S = 60.0, 3_600.0
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One look: monotonic seconds, what windows are behind, the share of time micro-batches took; None: unknown."""
+    """One look: monotonic seconds, what windows are behind, the share of time micro-batches took; None: unknown.
+
+    `out`: how many trades windows have put out in all.
+    """
 
     now: float
     trades: int | None
     seconds: float | None
     busy: float | None = None
+    out: int | None = None
 
 
 def at_start(trades: int | None) -> Mode:
@@ -46,11 +51,12 @@ class ModePolicy:
     retry_at: float = 0.0
     _behind: tuple[float, int] | None = field(default=None)  # since when, and how many trades it was then
     _calm_since: float | None = field(default=None)
+    _first_out: int | None = field(default=None)
 
     def switched(self, mode: Mode, now: float) -> None:
         """The query has begun anew in `mode`."""
         self.mode, self.since = mode, now
-        self._behind = self._calm_since = None
+        self._behind = self._calm_since = self._first_out = None
 
     def look(self, seen: Seen) -> Mode:
         """The mode it should be in now."""
@@ -67,10 +73,15 @@ class ModePolicy:
             if seen.now - self.since >= PROVEN_S:
                 self.hold_off_s = FIRST_HOLD_OFF_S
             return "realtime"
-        # 3. It is behind and catching up: that is given its time, counted anew from each fifth less.
+        # 3. It has put out nothing since it began: a slow start says nothing of what this machine holds.
+        if self._first_out is None:
+            self._first_out = seen.out
+        if seen.out is not None and seen.out == self._first_out and seen.now - self.since < START_S:
+            return "realtime"
+        # 4. It is behind and catching up: that is given its time, counted anew from each fifth less.
         if self._behind is None or seen.trades <= 0.8 * self._behind[1]:
             self._behind = (seen.now, seen.trades)
-        # 4. It is behind for long, or far with a backlog, as after a suspend: the next try comes later than this one.
+        # 5. It is behind for long, or far with a backlog, as after a suspend: the next try comes later than this one.
         far = seen.seconds >= FAR_S and seen.trades > BACKLOG
         if far or seen.now - self._behind[0] >= LONG_S:
             self.retry_at = seen.now + self.hold_off_s
@@ -80,11 +91,11 @@ class ModePolicy:
 
     def _microbatch(self, seen: Seen) -> Mode:
         assert seen.seconds is not None
-        # 5. It is not calm: not caught up, or no room beside it; what the last batch took says nothing once all is out.
+        # 6. It is not calm: not caught up, or no room beside it; what the last batch took says nothing once all is out.
         if seen.seconds >= CAUGHT_UP_S or (seen.trades and seen.busy is not None and seen.busy > ROOM):
             self._calm_since = None
             return "microbatch"
-        # 6. It has been calm for a while, and the hold-off of the last failure is over.
+        # 7. It has been calm for a while, and the hold-off of the last failure is over.
         if self._calm_since is None:
             self._calm_since = seen.now
         calm = seen.now - self._calm_since >= SETTLED_S

@@ -102,7 +102,11 @@ class Watch:
         # 4. The lake's query is kept running, and lives on less while the stream is behind.
         elif self._step == 4:
             self._lake.look(self._condition.behind_since is not None)
-        if self._step >= 3 and not self._healer.trouble and self._windows.look(flow.behind["windows"], self._busy()):
+        if (
+            self._step >= 3
+            and not self._healer.trouble
+            and self._windows.look(flow.behind["windows"], self._busy(), flow.windows_out)
+        ):
             flow.begin("windows")
             self._reports.forget("windows")
 

@@ -38,8 +38,8 @@ class WindowsQuery:
         self._policy = ModePolicy(mode, time.monotonic())
         self._begin(mode)
 
-    def look(self, behind: Behind, busy: float | None) -> bool:
-        """Change the mode where that is due; whether the query has just begun anew. `busy`: see modes.Seen."""
+    def look(self, behind: Behind, busy: float | None, out: int | None = None) -> bool:
+        """Change the mode where that is due; whether the query has just begun anew. `busy`, `out`: see modes.Seen."""
         policy = self._policy
         if policy is None:
             return False
@@ -52,7 +52,7 @@ class WindowsQuery:
             return True
         if self._wanted != "auto" or self.query is None:
             return False
-        mode = policy.look(Seen(time.monotonic(), behind.trades, behind.seconds, busy))
+        mode = policy.look(Seen(time.monotonic(), behind.trades, behind.seconds, busy, out))
         if mode != self.mode:
             self._log.warning(
                 "the windows' query changes its mode", mode=mode, behind=behind.trades, behind_s=behind.seconds

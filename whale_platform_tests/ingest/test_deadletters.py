@@ -42,7 +42,7 @@ def test_a_reason_that_no_encoding_carries_is_still_told() -> None:
 
 def test_a_flood_is_cut_short_but_none_is_dropped() -> None:
     sent: list[bytes] = []
-    letters = DeadLetters("fake", sent.append)
+    letters = DeadLetters("fake", sent.append, lambda: 0.0)
     count = BURST // LONG + 200
     for _ in range(count):
         letters.put("unparseable", "r", b"x" * LONG, 5)

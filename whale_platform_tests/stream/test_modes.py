@@ -17,10 +17,17 @@ class Machine:
         self.policy = ModePolicy(mode, self.now)
         self.switches: list[tuple[float, Mode]] = []
 
-    def run(self, seconds: int, trades: int | None, behind_s: float | None, busy: float | None = None) -> Mode:
+    def run(
+        self,
+        seconds: int,
+        trades: int | None,
+        behind_s: float | None,
+        busy: float | None = None,
+        out: int | None = None,
+    ) -> Mode:
         for _ in range(seconds):
             self.now += 1
-            mode = self.policy.look(Seen(self.now, trades, behind_s, busy))
+            mode = self.policy.look(Seen(self.now, trades, behind_s, busy, out))
             if mode != self.policy.mode:
                 self.switches.append((self.now, mode))
                 self.policy.switched(mode, self.now)
@@ -70,6 +77,16 @@ def test_who_catches_up_is_left_alone_and_who_is_far_behind_is_not() -> None:
         machine.run(1, trades, 3_600.0)
     assert machine.switches == [], "a start with a few old trades"
     assert machine.run(1, modes.BACKLOG + 1, modes.FAR_S) == "microbatch", "a suspend"
+
+
+def test_a_slow_start_is_no_failed_try() -> None:
+    machine = Machine()
+    assert machine.run(int(modes.START_S) - 1, 2_000, 400.0, out=30_000) == "realtime", "nothing has come out yet"
+    assert machine.run(int(modes.LONG_S) - 1, 2_000, 400.0, out=30_001) == "realtime"
+    assert machine.run(2, 2_000, 400.0, out=30_001) == "microbatch"
+    assert Machine().run(int(modes.START_S + modes.LONG_S) + 1, 2_000, 400.0, out=30_000) == "microbatch", (
+        "not for ever"
+    )
 
 
 def test_nothing_known_changes_nothing() -> None:

@@ -28,7 +28,7 @@ from whale_platform.settings import ROOT, StreamMode
 from whale_platform.stream import checkpoints
 from whale_platform.supervision import beat, codes
 from whale_platform_tests.kafka_server import KafkaServer as Kafka
-from whale_platform_tests.processes import listening, open_to_others
+from whale_platform_tests.processes import open_to_others
 
 pytestmark = pytest.mark.timeout(300)
 START = 1_723_161_240_000_000

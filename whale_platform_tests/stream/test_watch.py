@@ -46,7 +46,7 @@ class Stage:
         settings = Settings.model_validate({"home": home, "stream_mode": wanted})
         self.context = ServiceContext(settings, Beat("stream"), structlog.get_logger())
         self.behind = {"windows": UNKNOWN, "whales": UNKNOWN}
-        self.rate, self.reads = 10.0, set[str]()
+        self.rate, self.windows_out, self.reads = 10.0, None, set[str]()
         nothing = SimpleNamespace(batch=None)
         self.committed, self.trouble = {"windows": nothing, "whales": nothing}, ""
         self.queries: list[Query] = []
