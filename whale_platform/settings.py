@@ -115,8 +115,7 @@ class Settings(BaseSettings):
     @property
     def api_url(self) -> str:
         """Where the API is, seen from this machine."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.api_host, self.api_host)
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.api_port}"
+        return _url(self.api_host, self.api_port)
 
     @property
     def bootstrap(self) -> str:
@@ -149,7 +148,7 @@ class Settings(BaseSettings):
     @property
     def dagster_url(self) -> str:
         """Where Dagster's UI is."""
-        return f"http://127.0.0.1:{self.dagster_port}"
+        return _url(self.bind, self.dagster_port)
 
     def dagster_dsn_text(self) -> str:
         """URI of Dagster's own storage: database `dagster` on the platform's server, unless set. Never log it."""
@@ -184,3 +183,9 @@ class Settings(BaseSettings):
                 text = str(value)
             out[f"WHALE_{name.upper()}"] = text
         return out
+
+
+def _url(host: str, port: int) -> str:
+    """Where a server that is bound to `host` is reached from this machine."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"

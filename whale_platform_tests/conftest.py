@@ -3,9 +3,11 @@
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 from whale_platform import loopback
 from whale_platform_tests.kafka_server import KafkaServer, start_kafka
@@ -18,16 +20,24 @@ SERVERS = {"kafka_session", "postgres_server", "own_postgres"}
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark whoever uses a real server `server`, so that the fast part starts none; before -m chooses.
-
-    The tests of a file stay in one process, since they share servers; those of `e2e/dagster` and `e2e/dashboard` share
-    one platform a folder.
-    """
+    """Mark whoever uses a real server `server`, so that the fast part starts none; before -m chooses."""
     for item in items:
         if SERVERS.intersection(getattr(item, "fixturenames", ())):
             item.add_marker("server")
-        shares = item.path.parent if item.path.parent.parent.name == "e2e" else item.path
-        item.add_marker(pytest.mark.xdist_group(str(shares.relative_to(item.config.rootpath))))
+
+
+class Together(LoadScopeScheduling):  # type: ignore[misc]
+    """Keeps the tests of a file in one process, since they share servers; in `e2e` a folder shares one platform."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        folder = file.rpartition("/")[0]
+        return folder if folder.rpartition("/")[0].endswith("/e2e") else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
+    """Whose turn it is where tests run side by side."""
+    return Together(config, log)
 
 
 @pytest.fixture(scope="session")

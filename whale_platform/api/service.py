@@ -34,7 +34,7 @@ from whale_platform.supervision.service import ServiceContext
 CONNECTIONS = 6  # to Postgres, and threads that ask it, two of them for /health and /metrics alone
 PORT_WAIT_S = 5.0  # then it is tried again by whoever keeps the API alive
 FEEDER_S = 120.0  # several questions in a row, each of which Postgres may take 10 s for
-WORKERS_S = 45.0  # as many as may wait (worker.py) may take 2 s each
+WORKERS_S = 180.0  # as many as may wait (worker.py) may take 4 s each, to connect included
 STOP_S = 3
 
 

@@ -11,7 +11,7 @@ CHECKS = (
     ("lint-imports",),
 )
 FAST = ["-m", "not server and not process and not e2e"]
-PARALLEL = ["-n", "2", "--dist", "loadgroup"]  # much of a server test is waiting: two at a time fit two cores
+PARALLEL = ["-n", "2"]  # much of a server test is waiting: two at a time fit two cores
 
 
 def run(root: Path, python: Path, args: list[str]) -> int:

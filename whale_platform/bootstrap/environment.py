@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from whale_platform.bootstrap import tool
@@ -127,7 +127,10 @@ def _works(*argv: str | Path) -> bool:
 
 @contextmanager
 def _alone(places: Places) -> Iterator[None]:
-    with (places.state / "setup.lock").open("w") as file:
+    place = places.state / "setup.lock"
+    with os.fdopen(os.open(place, os.O_RDWR | os.O_CREAT, 0o600), "r+") as file:
+        with suppress(OSError):
+            os.fchmod(file.fileno(), 0o600)  # whoever can open it can hold it
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

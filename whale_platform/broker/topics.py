@@ -37,8 +37,15 @@ _CONFIG: dict[str, dict[str, str]] = {
     INGEST_GAPS: {"cleanup.policy": "compact"},
     STREAM_LOSSES: {"cleanup.policy": "compact"},
 }
-# Of the bytes that all topics may take together. The ledger is compacted; its oldest lines go only beyond its share.
-SHARES = {RAW_TRADES: 0.6, TRADE_WINDOWS: 0.25, WHALE_ALERTS: 0.05, DEAD_LETTERS: 0.05, INGEST_GAPS: 0.05}
+# Of the bytes that all topics may take together. The ledgers are compacted; old lines go only beyond their share.
+SHARES = {
+    RAW_TRADES: 0.6,
+    TRADE_WINDOWS: 0.25,
+    WHALE_ALERTS: 0.05,
+    DEAD_LETTERS: 0.05,
+    INGEST_GAPS: 0.04,
+    STREAM_LOSSES: 0.01,
+}
 SEGMENT_BYTES = 1024 * 1024, 128 * 1024 * 1024  # the least that Kafka takes, the most that is worth having
 SEGMENTS = 8  # of a full partition: Kafka deletes whole ones, and never the newest
 
@@ -112,7 +119,7 @@ def bound(bootstrap: str, total: int) -> list[str]:
 
 def bounds(name: str, total: int, partitions: int) -> dict[str, str]:
     """The settings of a topic that keep it within its share of `total` bytes (0: any number)."""
-    more = {INGEST_GAPS: {"cleanup.policy": "compact,delete", "retention.ms": "-1"}}.get(name, {})
+    more = {"cleanup.policy": "compact,delete", "retention.ms": "-1"} if name in (INGEST_GAPS, STREAM_LOSSES) else {}
     more = more | {key: text for key, text in _CONFIG[name].items() if key == "segment.ms"}
     smallest, largest = SEGMENT_BYTES
     each = int(total * SHARES[name]) // partitions

@@ -30,6 +30,11 @@ def dagster(home: Path | None, args: list[str]) -> NoReturn:
     from whale_platform.stores.connection import BadDsn, SchemaMismatch, StoreAway
 
     settings = settings_of(current_home(home))
+    if args[:1] == ["dev"]:
+        raise UserError(
+            "`dagster dev` on this home would open it to every web page and run a second daemon: its own UI is at "
+            f"{settings.dagster_url}"
+        )
     try:
         embedded.prepare(settings)
     except (StoreAway, SchemaMismatch, BadDsn, OSError) as error:

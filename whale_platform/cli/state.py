@@ -24,8 +24,8 @@ def snapshot(home: Home) -> dict[str, Any]:
 
     A service's entry: state, pid, uptime_s, last_beat_s (null without a heartbeat), restarts, last_exit, detail,
     old_code (what it runs where that is not the `checkout`, else empty), still_s (for how long its start has done
-    nothing, null while it does not start), and the numbers of its beat. `source.kind` is live, simulator or replay;
-    `source.state` live, playing, …
+    nothing, null while it does not start), short_lives (how many in a row ended before or soon after it was ready), and
+    the numbers of its beat. `source.kind` is live, simulator or replay; `source.state` live, playing, …
     `disk`: {state: ok or degraded, detail, disks: {home: {free, total}}, stores: {kafka: bytes, …}}.
     """
     now = time.time()
@@ -94,6 +94,7 @@ def _service(home: Home, name: str, entry: dict[str, Any], now: float, running: 
         "detail": entry["detail"],
         "old_code": entry["old_code"] if running else "",
         "still_s": entry.get("still_s"),
+        "short_lives": entry.get("short_lives", 0),
         **(
             {("says" if key == "state" else key): value for key, value in last.numbers.items()}
             if last is not None

@@ -14,7 +14,7 @@ from whale_platform.supervision.logkeeper import last_line
 
 STILL_S = 600.0  # twice what the supervisor gives a start that does nothing
 WORKED_S = 60.0
-TOO_MANY_RESTARTS = 8
+TOO_MANY_FAILURES = 8
 SAY_S = 10.0
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -27,20 +27,23 @@ class Waiting:
         self._begun = self._moved_at = self._said_at = time.monotonic()
         self._token: object = None
         self._since: dict[str, tuple[str, float]] = {}
-        self._restarts: dict[str, int] = {}
+        self._failures: dict[str, int] = {}
 
     def vain(self, now: dict[str, Any]) -> str:
         """Why to wait no longer, for a person; empty while there is hope."""
         services, at = now["services"], time.monotonic()
         token = now["running"], now["stopping"], {name: _told(entry) for name, entry in services.items()}
         stills = [entry.get("still_s") for entry in services.values()]
-        if token != self._token or any(still is not None and still < WORKED_S for still in stills):
+        silent_s = now["supervisor"]["silent_s"] if now.get("supervisor") else None
+        judged = silent_s is not None and silent_s < state.HUNG_S  # a start under way is the supervisor's to judge
+        if token != self._token or (judged and any(still is not None for still in stills)):
             self._token, self._moved_at = token, at
         for name, entry in services.items():
             if self._since.get(name, ("", 0.0))[0] != entry["state"]:
                 self._since[name] = entry["state"], at
-            before = self._restarts.setdefault(name, entry["restarts"])
-            if entry["state"] not in state.WORKS and entry["restarts"] - before >= TOO_MANY_RESTARTS:
+            failures = max(entry["restarts"], entry.get("short_lives", 0))  # a step before the start may fail as well
+            before = self._failures.setdefault(name, failures)
+            if entry["state"] not in state.WORKS and failures - before >= TOO_MANY_FAILURES:
                 return f"{name} does not stay up: {entry['detail'] or entry['state']}"
         if at - self._moved_at > STILL_S:
             return f"nothing has moved for {STILL_S:.0f} s: {'; '.join(self.lines(now)) or 'not even the supervisor'}"

@@ -6,6 +6,7 @@ that only this user can reach, since whoever reaches it can run code; with parts
 three end with their parent, and are killed with what they started after a grace.
 """
 
+import contextlib
 import hashlib
 import os
 import signal
@@ -78,10 +79,14 @@ def code_socket(settings: Settings) -> Path | None:
 
 
 def _make_private(path: Path) -> None:
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        path.mkdir(mode=0o700, parents=True)
     found = path.lstat()
     if path.parent == SHORT and not (stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()):
-        raise EmbeddedError(f"{path} belongs to another user, who could read what passes there: delete it")
+        raise EmbeddedError(
+            f"{path} belongs to another user, who could read what passes there: have it deleted, or choose a shorter "
+            "path for the home"
+        )
     path.chmod(0o700)
 
 
@@ -133,13 +138,13 @@ def webserver_answers(settings: Settings) -> bool:
         return False
 
 
-def daemon_beats(settings: Settings) -> bool:
-    """Whether the daemon has beaten lately, as its storage says."""
+def daemon_beats(settings: Settings) -> bool | None:
+    """Whether the daemon has beaten lately, as its storage says; None where that can't be asked."""
     return databases.daemon_beats(settings.dagster_dsn_text())
 
 
 CODE = "dagster-code"
-PARTS: dict[str, Callable[[Settings], bool]] = {
+PARTS: dict[str, Callable[[Settings], bool | None]] = {
     CODE: code_server_answers,
     "dagster-daemon": daemon_beats,
     "dagster-web": webserver_answers,

@@ -21,7 +21,6 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 GRAPHQL = "/graphql"
 READS = ("GET", "HEAD")
-FOREIGN_SITES = ("cross-site", "same-site")  # same-site is another port of this machine, or another user's page on it
 HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),

@@ -5,9 +5,11 @@ A connection is accepted for a process that is stopped or hangs; a reply to `Pin
 
 import socket
 import struct
+import sys
 import time
 
 PING = "/api.DagsterApi/Ping"
+ANSWER_S = 20.0
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _DATA, _HEADERS, _RESET, _SETTINGS, _GOAWAY = 0, 1, 3, 4, 7
 _END_STREAM, _END_HEADERS = 1, 4
@@ -37,6 +39,16 @@ def answers(sock: socket.socket, within_s: float, path: str = PING) -> bool:
     return False
 
 
+def main(address: str) -> int:
+    """`python -m whale_platform.embedded.grpc_ping HOST:PORT`: a cheap health check; returns the exit code."""
+    host, _, port = address.rpartition(":")
+    try:
+        with socket.create_connection((host, int(port)), ANSWER_S) as sock:
+            return 0 if answers(sock, ANSWER_S) else 1
+    except OSError:
+        return 1
+
+
 def _text(text: str) -> bytes:
     return bytes([len(text)]) + text.encode()
 
@@ -53,3 +65,7 @@ def _read(sock: socket.socket, size: int) -> bytes:
             raise ConnectionError("the server has hung up")
         data += more
     return data
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -34,12 +34,12 @@ def ensure(dsn: str, wanted: str) -> bool:
         conn.close()
 
 
-def daemon_beats(dsn: str) -> bool:
-    """Whether Dagster's daemon has beaten within 45 s, which it does every 30; False where it can't be asked."""
+def daemon_beats(dsn: str) -> bool | None:
+    """Whether Dagster's daemon has beaten within 45 s, which it does every 30; None where Postgres can't be asked."""
     try:
         with session(dsn, "whale-ready", ANSWER_S, ANSWER_S) as conn, conn.cursor() as cursor:
             cursor.execute(_BEATS)
             row = cursor.fetchone()
             return bool(row and row[0])
     except (StoreAway, SchemaMismatch, BadDsn, RowRefused):
-        return False
+        return None

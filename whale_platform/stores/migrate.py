@@ -26,7 +26,7 @@ from whale_platform.stores.partitions import coming_days, ensure_days
 from whale_platform.stores.thresholds import seed_threshold
 from whale_platform.supervision import codes
 
-WAIT_S = 60.0
+WAIT_S = 3600.0  # the server may take long to start on a slow machine; whoever keeps it alive judges that
 RETRY_S = 0.25
 VERSION_TABLE = "whale_schema_version"  # not Alembic's default, which Dagster's storage uses in a shared database
 _LOCK = 0x77686C6D  # "whlm"

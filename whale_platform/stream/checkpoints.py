@@ -231,7 +231,9 @@ def batch_ends(path: Path, batch: int) -> dict[int, int]:
 
     Raises OSError, ValueError, IndexError where that file can't be read.
     """
-    last: dict[str, Any] = json.loads((path / "offsets" / str(batch)).read_text().splitlines()[-1])
+    last: Any = json.loads((path / "offsets" / str(batch)).read_text().splitlines()[-1])
+    if not isinstance(last, dict) or not all(isinstance(places, dict) for places in last.values()):
+        raise ValueError(f"the file of batch {batch} ends before its offsets")
     return {int(part): place for places in last.values() for part, place in places.items()}
 
 

@@ -27,16 +27,7 @@ class Condition:
         """State and detail. behind: {query: what it is behind}; reached: each has put out what waited at its start;
         trouble: what else is wrong, which makes it degraded; now: any clock in seconds that does not go back.
         """
-        # 1. Trades do not flow through both queries yet.
-        self.ready = self.ready or reached
-        if not self.ready:
-            return "starting", _said(behind, rate, "{rate} trades/s come out")
-        # 2. The broker does not answer, so nobody knows.
-        if behind["windows"].trades is not None or self._known is None:
-            self._known = now
-        if now - self._known >= BLIND_S:
-            return "degraded", "the Kafka broker does not answer: how far behind the stream is, is unknown"
-        # 3. A query falls behind, and has caught up only when it is well below that.
+        # 1. A query falls behind, and has caught up only when it is well below that.
         late = [
             query
             for query, one in behind.items()
@@ -46,6 +37,16 @@ class Condition:
             self.behind_since = None
         elif self.behind_since is None:
             self.behind_since = now
+        # 2. Trades do not flow through both queries yet.
+        self.ready = self.ready or reached
+        if not self.ready:
+            said = _said(behind, rate, "{rate} trades/s come out")
+            return "starting", "; ".join(part for part in (trouble, said) if part)
+        # 3. The broker does not answer, so nobody knows.
+        if behind["windows"].trades is not None or self._known is None:
+            self._known = now
+        if now - self._known >= BLIND_S:
+            return "degraded", "the Kafka broker does not answer: how far behind the stream is, is unknown"
         # 4. What is said of it, with what else is wrong.
         said = _said(behind, rate, "this machine holds about {rate} trades/s") if late else ""
         detail = "; ".join(part for part in (said, trouble) if part)

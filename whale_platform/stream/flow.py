@@ -42,6 +42,9 @@ class Flow:
         self.windows_out: int | None = None
         self._arrivals, self._rate = Arrivals(), Rate()
         self._ends: Places = {}
+        self._starts: Places = {}
+        self._window_ends: Places = {}
+        self._realtime: list[str] = []
         self._out: dict[str, Places | None] = {}
         self._targets: dict[str, tuple[Places, bool]] = {}
         self._quiet: dict[int, tuple[float, int]] = {}
@@ -54,11 +57,12 @@ class Flow:
             self.behind = dict.fromkeys(self.behind, UNKNOWN)
             return
         now = time.monotonic()
-        starts = {part: start for part, (start, _) in edges[RAW_TRADES].items()}
+        self._starts = starts = {part: start for part, (start, _) in edges[RAW_TRADES].items()}
+        self._window_ends = {part: end for part, (_, end) in edges[TRADE_WINDOWS].items()}
         self._ends = {part: end for part, (_, end) in edges[RAW_TRADES].items()}
         self._arrivals.note(now, self._ends)
         emitted = self._messages.emitted(edges[TRADE_WINDOWS])
-        realtime = [query for query, mode in modes.items() if mode == "realtime"]
+        self._realtime = realtime = [query for query, mode in modes.items() if mode == "realtime"]
         read = self._consumers.look(realtime, starts) if self._consumers is not None and realtime else {}
         for query, committed in self.committed.items():
             known: list[Places] = [starts, committed.look()]
@@ -91,7 +95,7 @@ class Flow:
         out = self._out.get(query) or {}
         self._targets.setdefault(query, (self._ends, any(out.get(part, 0) < end for part, end in self._ends.items())))
         if query == "windows":
-            self._messages.forget()
+            self._messages.forget(self._window_ends)
             self._quiet.clear()
 
     def reached(self, query: str, active: Callable[[], bool]) -> bool:
@@ -103,13 +107,15 @@ class Flow:
         out = self._out.get(query)
         if was_behind and out is not None:
             return all(out.get(part, 0) >= end for part, end in targets.items())
-        return active() and (self._consumers is None or self._consumers.exist(query))
+        hidden = self._consumers is None or query not in self._realtime  # an idle micro-batch opens no consumer
+        return active() and (hidden or (self._consumers is not None and self._consumers.exist(query)))
 
     def spread_s(self, query: str) -> float:
-        """Seconds of event time over which lies what the query has to read yet."""
-        out = self._out.get(query) or {}
+        """Seconds of event time over which lies what the query has to read yet, from its last commit on."""
+        done = self.committed[query].look()
+        places = {part: max(self._starts.get(part, 0), done.get(part, 0)) for part in self._ends}
         return self._messages.spread_s(
-            {part: (out.get(part, 0), end) for part, end in self._ends.items() if out.get(part, 0) < end}
+            {part: (places[part], end) for part, end in self._ends.items() if places[part] < end}
         )
 
     def close(self) -> None:

@@ -71,12 +71,22 @@ class Healer:
         """`send(settings, rows)` is `to_ledger`."""
         self._settings, self._log, self.locate, self._send, self._now = settings, log, locate, send, now
         self._trouble: dict[str, str] = {}
+        self._reasons: dict[str, str] = {}
         self._history = history(settings.home)
 
     @property
     def trouble(self) -> str:
         """What stands still now and when it is tried again; empty where nothing does."""
         return "; ".join(self._trouble.values())
+
+    def stands(self, query: str) -> bool:
+        """Whether that query is left as it failed."""
+        return query in self._trouble
+
+    def runs(self, query: str) -> None:
+        """That query runs again, whatever was the matter."""
+        self._trouble.pop(query, None)
+        self._reasons.pop(query, None)
 
     @property
     def note(self) -> str:
@@ -112,7 +122,7 @@ class Healer:
         A damaged checkpoint is archived, unless that was done a moment ago: then `trouble` says until when it is
         left as it is, and False is returned. Ask again until it is True.
         """
-        reason = damage.classify(error) or self._stuck(label, error)
+        reason = self._reasons.pop(label.query, None) or damage.classify(error) or self._stuck(label, error)
         if reason is None:
             return True
         if (left := self._left(label.query)) > 0:
@@ -121,6 +131,7 @@ class Healer:
                 f"query {label.query} failed again right after it had begun anew: {reason}; "
                 f"it is tried again at {again:%H:%M:%S} UTC, the other queries run on"
             )
+            self._reasons[label.query] = reason  # asked again, this is the same failure and not another
             return False
         self._trouble.pop(label.query, None)
         try:

@@ -74,6 +74,7 @@ class LakeKeeper:
             self._failed(now, str(self._query.exception()), trace(self._query))
         elif self._writer.numbers:
             self.trouble = ""
+            self._healer.runs(LAKE)
             self._context.beat.numbers.update(self._writer.numbers)
 
     def stop(self) -> None:

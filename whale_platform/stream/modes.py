@@ -63,6 +63,8 @@ class ModePolicy:
         # 1. Nothing is known: nothing changes.
         if seen.trades is None or seen.seconds is None:
             return self.mode
+        if self._first_out is None:
+            self._first_out = seen.out
         return self._realtime(seen) if self.mode == "realtime" else self._microbatch(seen)
 
     def _realtime(self, seen: Seen) -> Mode:
@@ -74,8 +76,6 @@ class ModePolicy:
                 self.hold_off_s = FIRST_HOLD_OFF_S
             return "realtime"
         # 3. It has put out nothing since it began: a slow start says nothing of what this machine holds.
-        if self._first_out is None:
-            self._first_out = seen.out
         if seen.out is not None and seen.out == self._first_out and seen.now - self.since < START_S:
             return "realtime"
         # 4. It is behind and catching up: that is given its time, counted anew from each fifth less.

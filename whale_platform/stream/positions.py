@@ -61,10 +61,12 @@ class Messages:
     def emitted(self, edges: Edges) -> dict[int, int]:
         """{raw partition: offset after the newest trade that this run has put out}; `edges`: of `trade_windows`.
 
-        The first look, and the next after `forget`, only notes where that topic ends.
+        The first look only notes where that topic ends.
         """
         if not self._read:
             self._read = {part: end for part, (_, end) in edges.items()}
+        for part, (_, end) in edges.items():  # a topic that was made anew ends earlier
+            self._read[part] = min(self._read.get(part, end), end)
         new = {part: (self._read[part], end) for part, (_, end) in edges.items() if end > self._read[part]}
         for record in self._between(TRADE_WINDOWS, new):
             self._read[record.partition] = record.offset + 1  # what a slow broker has not given is asked for again
@@ -73,9 +75,9 @@ class Messages:
                 self._emitted[part] = max(after, self._emitted.get(part, 0))
         return self._emitted
 
-    def forget(self) -> None:
-        """What comes from now on counts: the query begins anew, and goes over some of it again."""
-        self._read, self._emitted = {}, {}
+    def forget(self, ends: Mapping[int, int]) -> None:
+        """What comes from `ends` on counts: the query begins anew, and goes over some of it again."""
+        self._read, self._emitted = dict(ends), {}
 
     def age(self, part: int, offset: int) -> float | None:
         """Seconds since that raw trade was produced; None where it can't be read."""

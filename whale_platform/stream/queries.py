@@ -116,13 +116,15 @@ def rehearsals(
 ) -> list[Callable[[], DataFrame]]:
     """What plans like the running queries but reads a small file: for rehearsal.py."""
 
-    def trades() -> DataFrame:
-        return transforms.trades(session.read.text(str(file.path.absolute())))
+    def read() -> DataFrame:
+        place = [F.lit(0).alias("partition"), F.lit(0).cast("bigint").alias("offset")]
+        return session.read.text(str(file.path.absolute())).select("value", *place)
 
-    return [
-        lambda: transforms.alerts(trades(), thresholds(session, file), run_id),
-        lambda: transforms.windows(trades(), settings.stream_watermark, run_id),
-    ]
+    def windows() -> DataFrame:
+        trades = transforms.trades(transforms.placed(read()), kept=transforms.PLACE)
+        return transforms.windows(trades, settings.stream_watermark, run_id)
+
+    return [lambda: transforms.alerts(transforms.trades(read()), thresholds(session, file), run_id), windows]
 
 
 def thresholds(session: SparkSession, file: ThresholdFile) -> Column:

@@ -13,6 +13,7 @@ from functools import partial
 from pyspark.sql.streaming import StreamingQuery
 
 from whale_platform.broker.topics import BrokerError
+from whale_platform.embedded.errors import EmbeddedError
 from whale_platform.stream import queries, session
 from whale_platform.stream.checkpoints import Foreign, Label
 from whale_platform.stream.flow import Flow
@@ -37,7 +38,10 @@ def main(context: ServiceContext) -> int:
     run_id = new_run_id("stream")
     context.beat.numbers.update(mode=settings.stream_mode, run=run_id)
     context.tell("starting", "starting Spark")
-    spark = session.build(settings, SHUFFLE_PARTITIONS)
+    try:
+        spark = session.build(settings, SHUFFLE_PARTITIONS)
+    except EmbeddedError as error:
+        return context.blocked(str(error))
     try:
         place = _wait_for_topics(context)
         if place is None:

@@ -15,7 +15,9 @@ from pyspark import SparkContext
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
+from whale_platform import hosts
 from whale_platform.embedded import jars, java, shuffle_bind
+from whale_platform.embedded.errors import EmbeddedError
 from whale_platform.settings import Settings
 from whale_platform.supervision.service import ServiceContext
 
@@ -44,7 +46,12 @@ def build(settings: Settings, shuffle_partitions: int = 1, master: str | None = 
     paths = jars.spark_jars(settings.tools)
     bare = next(path for path in paths if path.name.startswith("hadoop-bare-naked-local-fs"))
     shuffle = shuffle_bind.ensure(settings.tools).absolute()
-    bind = "127.0.0.1" if settings.spark_driver_host == "127.0.0.1" else "0.0.0.0"
+    bind = "127.0.0.1" if hosts.local(settings.spark_driver_host) else settings.bind
+    if hosts.local(bind) and not hosts.local(settings.spark_driver_host):
+        raise EmbeddedError(
+            f"executors are to reach the driver as {settings.spark_driver_host}, but it listens on {bind} alone: set "
+            "WHALE_BIND to this host's address, or unset WHALE_SPARK_DRIVER_HOST"
+        )
     work, temporary = _emptied(settings.home, "spark"), _emptied(settings.home, "tmp")
     own = (f'-Djava.io.tmpdir="{temporary}"', f"-D{shuffle_bind.PROPERTY}={bind}")
     conf = {

@@ -58,7 +58,10 @@ class Watch:
         """Until `context.stop` or a query fails; returns the exit code."""
         while not self._context.stop.is_set():
             for name, query in self._running().items():
-                if not query.isActive and self._failed(name, query):
+                if query.isActive:
+                    continue
+                self._context.progress(next_within_s=START_S)
+                if self._failed(name, query):
                     return codes.RETRY
             if self._lake.outdated:
                 return codes.RETRY
@@ -68,6 +71,7 @@ class Watch:
             self._context.progress()
             self._tell()
             self._context.stop.wait(LOOK_S)
+        self._context.progress(next_within_s=START_S)
         self._context.tell("stopping")
         for stop in (self._lake.stop, self._windows.stop, self._whales.stop):
             quietly(stop)
@@ -84,19 +88,23 @@ class Watch:
 
     def _advance(self) -> None:
         flow = self._flow
-        # 1. The whales' query has been started: it is to reach what the first look saw.
+        # 1. The whales' query has been started: it is to reach what the first look saw, which the broker must answer.
+        if self._step <= 2 and flow.behind["windows"].trades is None:
+            return
         if self._step == 1:
             flow.begin("whales")
             self._step = 2
-        # 2. It reads, and has put out what waited for it: now the windows begin.
-        elif self._step == 2 and flow.reached("whales", lambda: _works(self._whales)):
+        # 2. It reads, and has put out what waited for it, or is left as it failed: now the windows begin.
+        elif self._step == 2 and (not self._whales.isActive or flow.reached("whales", lambda: _works(self._whales))):
             flow.begin("windows")
             self._windows.begin(flow.behind["windows"])
             self._step = 3
         # 3. So have the windows: the service is ready, and what may wait begins.
         elif self._step == 3 and self._windows.query is not None:
             query = self._windows.query
-            if flow.reached("windows", lambda: _works(query)):
+            if not query.isActive:
+                self._lake.look(True)
+            elif flow.reached("windows", lambda: _works(query)):
                 self._rehearse(self._room)
                 self._step = 4
         # 4. The lake's query is kept running, and lives on less while the stream is behind.
@@ -104,7 +112,7 @@ class Watch:
             self._lake.look(self._condition.behind_since is not None)
         if (
             self._step >= 3
-            and not self._healer.trouble
+            and not self._healer.stands("windows")
             and self._windows.look(flow.behind["windows"], self._busy(), flow.windows_out)
         ):
             flow.begin("windows")

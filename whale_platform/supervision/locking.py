@@ -1,8 +1,9 @@
 """One process at a time at something short; the others wait. For what lasts as long as a process: lease.py."""
 
 import fcntl
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -10,6 +11,11 @@ from pathlib import Path
 def locked(file: Path) -> Iterator[None]:
     """Hold the lock of that name, made where it is missing; waits while another does. A dead holder holds nothing."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("w") as opened:
+    opened = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        with suppress(OSError):
+            os.fchmod(opened, 0o600)  # whoever can open it can hold it
         fcntl.flock(opened, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(opened)

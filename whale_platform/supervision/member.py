@@ -29,7 +29,6 @@ class Member:
         self._home, self._keeper, self._clock = home, keeper, clock
         self._past = Past(spec.backoff)
         self._prepared: Preparation | None = None
-        self._born = 0.0
         self._signs = Signs(spec, home, clock)
         self._restarting: Ending | None = None
         self._stepped_back = False
@@ -72,7 +71,6 @@ class Member:
     def begin(self) -> None:
         """Start it, or start preparing it; `go_on` does the rest."""
         self._prepared = Preparation(self.spec)
-        self._born = self._clock()
         self.go_on()
 
     def go_on(self) -> None:
@@ -88,7 +86,8 @@ class Member:
             except (OSError, Blocked) as error:
                 failure = error
         if failure is not None:
-            self._past.failed(Run(self._born, self._clock(), None), failure)
+            now = self._clock()
+            self._past.failed(Run(now, now, None), failure)
 
     def kill(self, reason: str) -> None:
         """End the process now, and its group; it counts as a run that ended."""
@@ -98,9 +97,9 @@ class Member:
 
     def turn(self, missing: tuple[str, ...] = ()) -> tuple[Shown, str]:
         """Decide and act once; returns what to show of it and why."""
-        self.go_on()
         if self._restarting is not None:
             return self._go_on_restarting(self._restarting)
+        self.go_on()
         match decide(self.view(missing)):
             case Start():
                 self.begin()
@@ -128,6 +127,8 @@ class Member:
             self.restart()
         if self._restarting is not None:
             self._go_on_restarting(self._restarting)
+        elif self.process is None:
+            self._past.forgive()
         return self.process is None
 
     def end(self, meanwhile: Callable[[], None] = lambda: None) -> None:
@@ -179,7 +180,6 @@ class Member:
     def _spawn(self) -> None:
         self.starts += 1
         self._stepped_back = False
-        self._born = self._clock()
         self._signs = Signs(self.spec, self._home, self._clock)
         process = ManagedProcess(
             self.spec.name, self.spec.command(), self.spec.env, self._home, self._keeper.output(self.spec.name)
@@ -201,4 +201,5 @@ class Member:
         beat = self._signs.beat
         said = beat.detail if beat is not None and code in (codes.BLOCKED, codes.RETRY) else ""
         said = said or last_line(self._keeper.path(self.spec.name))
-        self._past.ended(Run(self._born, self._clock(), code), said, reason)
+        now, ready_at = self._clock(), self._signs.started_at
+        self._past.ended(Run(now if ready_at is None else ready_at, now, code), said, reason)

@@ -16,7 +16,7 @@ from whale_platform.supervision.effort import WINDOW_S, Effort, Meter, Movement
 from whale_platform.supervision.process import ManagedProcess
 from whale_platform.supervision.spec import Spec
 
-UNANSWERED_S = 10.0
+UNANSWERED_S = 30.0  # more than a probe may take, and the pause after it
 PROBE_S = (0.2, 2.0)
 _STATES: dict[str, Shown] = {"ready": "ready", "degraded": "degraded", "blocked": "blocked", "stopping": "stopped"}
 
@@ -91,6 +91,11 @@ class Signs:
         )
         return next(filter(None, map(deadly, silences)), "")
 
+    @property
+    def started_at(self) -> float | None:
+        """When it was first seen to have started, on the clock's seconds; a life is counted from then."""
+        return self._started_at
+
     def still_s(self) -> float | None:
         """For how long its start has not moved, seconds; None once it has started."""
         if self._process is None or self._start is None or self._started_at is not None:
@@ -130,12 +135,12 @@ class Signs:
             size = 0
         return size, self.beat and (self.beat.state, self.beat.detail)
 
-    def _probe(self, ready: Callable[[], bool]) -> None:
+    def _probe(self, ready: Callable[[], bool | None]) -> None:
         while self._process is not None:
-            answered = ready()
-            if answered and self._process is not None:
+            answered = ready()  # None: it could not be asked, which proves nothing
+            if (answered or (answered is None and self._answered is not None)) and self._process is not None:
                 self._answered = self._clock()
-            time.sleep(PROBE_S[answered])
+            time.sleep(PROBE_S[bool(answered)])
 
 
 class _Loop:

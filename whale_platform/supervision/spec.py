@@ -20,9 +20,10 @@ class Spec:
 
     `command`: argv, asked for at each start, after `prepare`. `env` is laid over the supervisor's own environment.
     `needs`: names that must be ready before this one starts. `prepare` runs in a thread before each start; what it
-    raises counts as a failed start. `ready`: True once the service answers; must return within some seconds and not
-    raise; needed exactly where `beats` is false and the service is not `one_shot`. Once it is ready it must get on
-    (every loop that its beat names, or `ready` being true) at least every `silent_after_s`, or `decide.deadly` says why
+    raises counts as a failed start. `ready`: True once the service answers, None where another's fault keeps it from
+    being asked; must not raise; needed exactly where `beats` is false and the service is not `one_shot`. Once it is
+    ready it must get on (every loop that its beat names, or `ready`) at least every `silent_after_s`, or
+    `decide.deadly` says why
     not: it runs in circles where it uses `loops_after_cpu_s` of CPU meanwhile. A start may take as long as it likes
     while it works, writes to its log or says something new: it is ended after `still_after_s` of nothing at all. What
     was told to stop is killed once it has not moved for `stop_grace_s`. `nice`: its priority once it has started; a
@@ -34,7 +35,7 @@ class Spec:
     env: Mapping[str, str] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
     prepare: Callable[[], None] | None = None
-    ready: Callable[[], bool] | None = None
+    ready: Callable[[], bool | None] | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     stop_grace_s: float = 5.0
     one_shot: bool = False

@@ -159,6 +159,7 @@ class Supervisor:
 
     def _stop_all(self) -> None:
         self._stopping = True
+        self._publish(force=True)
         steps.cancel()
         for member in reversed(self._members.values()):
             self._show(member.spec.name, self._shown.get(member.spec.name, ("stopped", ""))[0], "")

@@ -133,23 +133,23 @@ def test_what_is_old_says_so(sink: Sink, make: Make) -> None:
 
 def test_postgres_away_and_back(own_postgres: PostgresServer, tmp_path: Path) -> None:
     dsn = own_postgres.create_database()
-    migrate(settings_for(dsn, tmp_path), wait_s=5)
+    migrate(settings_for(dsn, tmp_path), wait_s=60)
     Sink(dsn).fill()
     settings = Settings.model_validate({"home": tmp_path, "postgres_dsn": dsn, "kafka_bootstrap": "127.0.0.1:1"})
-    parts = Parts(settings, Pool(settings.dsn, "whale-api", 2))
+    parts = Parts(settings, Pool(settings.dsn, "whale-api", 4))
     client = client_of(parts)
     with feeding(parts):
-        until(lambda: parts.board.ready is not None, 5)
+        until(lambda: parts.board.ready is not None, 60)
         assert client.get("/windows").status_code == 200
         own_postgres.kill()
-        until(lambda: client.get("/latest").json()["stale"], 5)
+        until(lambda: client.get("/latest").json()["stale"], 60)
         assert "Postgres can't be read" in client.get("/latest").json()["reason"]
         assert len(client.get("/latest").json()["symbols"]) == 2, "the last state stays"
         away = client.get("/windows")
         assert (away.status_code, away.headers["retry-after"]) == (503, "5")
-        until(lambda: client.get("/health").status_code == 503, 5)
+        until(lambda: client.get("/health").status_code == 503, 60)
         own_postgres.start()
-        until(lambda: not client.get("/latest").json()["stale"], 20)
-        until(lambda: client.get("/health").status_code == 200, 5)
+        until(lambda: not client.get("/latest").json()["stale"], 60)
+        until(lambda: client.get("/health").status_code == 200, 60)
         assert client.get("/windows").status_code == 200
     parts.pool.close()

@@ -54,7 +54,7 @@ class Stage:
         self.windows = WindowsQuery(self._start, cast("Any", wanted), structlog.get_logger())
         lake: Any = _Lake(self)
         flow, whales = cast("Any", self), cast("Any", self.whales)
-        self.healer = SimpleNamespace(trouble="", note="")
+        self.healer = SimpleNamespace(trouble="", note="", stands=self._stands)
         healer = cast("Any", self.healer)
         self.watch = Watch(
             self.context, flow, whales, self.windows, lake, healer, self._failed, lambda _: self.said.append("rehearse")
@@ -84,6 +84,9 @@ class Stage:
         self.queries.append(Query())
         return self.queries[-1]
 
+    def _stands(self, query: str) -> bool:
+        return query in str(self.healer.trouble)
+
     def _failed(self, name: str, query: Any) -> bool:
         self.said.append(f"{name} failed")
         return not self.healer.trouble
@@ -109,6 +112,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_whales_come_first_then_windows_and_the_lake_when_trades_flow(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
+    stage.behind["windows"] = Behind(3, 0.1)
     states: list[tuple[str, str]] = []
 
     def flows() -> None:
@@ -196,6 +200,25 @@ def test_a_query_that_is_left_as_it_failed_keeps_the_others_running(tmp_path: Pa
     assert stage.run(*[lambda: None] * 4, fail, lambda: None, lambda: states.append(stage.state())) == codes.CLEAN
     assert states == [("degraded", "query windows failed again")]
     assert stage.said.count("windows failed") > 1, "asked again and again"
+
+
+def test_while_the_broker_has_not_answered_nothing_begins(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.reads |= {"whales", "windows"}
+    stage.run(lambda: None, lambda: None, lambda: None)
+    assert stage.said == ["lake stops", "close"], "nobody knows what waits"
+
+
+def test_whales_that_are_left_as_they_failed_keep_no_window_waiting(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.behind = {"windows": Behind(0, 0.0), "whales": Behind(0, 0.0)}
+    details: list[str] = []
+
+    def fail() -> None:
+        stage.healer.trouble, stage.whales.isActive = "query whales failed again", False
+
+    stage.run(fail, lambda: None, lambda: None, lambda: details.append(stage.state()[1]))
+    assert "start realtime" in stage.said and "query whales failed again" in details[0]
 
 
 def test_a_jvm_that_does_not_answer_stops_the_progress(tmp_path: Path) -> None:

@@ -180,3 +180,22 @@ def test_who_holds_a_lease(tmp_path: Path) -> None:
     mine.release()
     assert lease.holder(tmp_path, "sink") is None
     assert "refused" in (tmp_path / "run" / "sink.lease.log").read_text()
+
+
+@pytest.mark.process
+def test_a_start_that_dies_late_is_a_short_life_and_a_stop_forgives_it(tmp_path: Path, keeper: LogKeeper) -> None:
+    clock = Clock()
+    argv = (sys.executable, "-c", "raise SystemExit(1)")
+    member = Member(Spec("sleeper", lambda: argv), tmp_path, keeper, clock)
+
+    def ended() -> bool:
+        member.look()
+        return member.process is None
+
+    for lives in (1, 2):
+        member.begin()
+        clock.now += 60  # as a JVM takes on a slow machine until it fails
+        until(ended)
+        assert member.short_lives == lives
+    assert member.view(()).retry_at > clock.now
+    assert member.rest() and member.short_lives == 0, "who stops it and starts it again has seen to it"

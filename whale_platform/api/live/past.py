@@ -8,9 +8,11 @@ and again keeps nobody else from what was missed.
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from whale_platform.api.live.follow import Expired, Past, PastAway
 from whale_platform.api.live.whalelog import Found, Whale
@@ -22,6 +24,7 @@ from whale_platform.sink import parse
 from whale_platform.stores.connection import BadDsn, SchemaMismatch, StoreAway
 from whale_platform.stores.whale_feed import detected_since
 
+T = TypeVar("T")
 AT_ONCE = 2
 ASKING, OF_ADDRESS = 32, 8  # questions under way or waiting: of all clients, of one address
 DEADLINE_S = 5.0
@@ -41,7 +44,7 @@ class StoredPast:
 
     def __init__(self, bootstrap: str, dsn: Callable[[], str] | None) -> None:
         self._bootstrap, self._dsn = bootstrap, dsn
-        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._threads = ThreadPoolExecutor(AT_ONCE, "past")
         self._asking: Counter[str] = Counter()
 
     def of(self, address: str) -> Past:
@@ -50,28 +53,31 @@ class StoredPast:
 
     async def kafka(self, address: str, partition: int, start: int, end: int, most: int) -> list[Found]:
         """See `follow.Past`."""
-        async with self._turn(address):
-            return await asyncio.to_thread(self._kafka, partition, start, end, most)
+        return await self._ask(address, lambda: self._kafka(partition, start, end, most))
 
     async def tables(self, address: str, since_ms: int, most: int) -> list[Whale] | None:
         """See `follow.Past`."""
-        if self._dsn is None:
-            return None
-        async with self._turn(address):
-            return await asyncio.to_thread(self._tables, self._dsn, since_ms, most)
+        dsn = self._dsn
+        return None if dsn is None else await self._ask(address, lambda: self._tables(dsn, since_ms, most))
 
-    @asynccontextmanager
-    async def _turn(self, address: str) -> AsyncIterator[None]:
+    async def _ask(self, address: str, work: Callable[[], T]) -> T:
+        """What `work` gives. Who hangs up leaves a place that is free only when its thread is."""
         if self._asking[address] >= OF_ADDRESS or self._asking.total() >= ASKING:
             raise PastAway("many clients ask for older whales just now: this one has to wait")
         self._asking[address] += 1
-        try:
-            async with self._turns:
-                yield
-        finally:
-            self._asking[address] -= 1
-            if not self._asking[address]:
-                del self._asking[address]
+        loop, future = asyncio.get_running_loop(), self._threads.submit(work)
+
+        def leave(_: object) -> None:
+            with suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(self._leave, address)
+
+        future.add_done_callback(leave)
+        return await asyncio.wrap_future(future)
+
+    def _leave(self, address: str) -> None:
+        self._asking[address] -= 1
+        if not self._asking[address]:
+            del self._asking[address]
 
     def _kafka(self, partition: int, start: int, end: int, most: int) -> list[Found]:
         if not alive(self._bootstrap, 2.0):

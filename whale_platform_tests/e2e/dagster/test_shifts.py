@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -169,6 +170,7 @@ def test_neither_postgres_nor_dagster_is_needed_for_trades_and_whales(platform: 
     wait_for("everything", lambda: ready(platform), LONG_S)
     assert workers(platform) == before, "the sink, too, has only waited"
 
+    wait_for("Dagster's storage", partial(storage_answers, url), LONG_S)
     launch(url, "ingester_stop")
     wait_for("the ingester's stop", lambda: services(platform)["ingester"]["state"] == "stopped", LONG_S)
     wait_for("every trade of every symbol in the windows", settled(platform), LONG_S)
@@ -190,6 +192,14 @@ def test_neither_postgres_nor_dagster_is_needed_for_trades_and_whales(platform: 
     wait_for("everything", lambda: ready(platform), LONG_S)
     starting.wait()
     shifts(url)
+
+
+def storage_answers(url: str) -> bool:
+    """Whether the webserver reads its storage; what it still had of connections to the old server fails once."""
+    try:
+        return bool(runs(url))
+    except urllib.error.HTTPError:
+        return False
 
 
 def ready(platform: Platform) -> bool:
