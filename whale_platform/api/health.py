@@ -22,7 +22,7 @@ from whale_platform.stores.connection import BadDsn, SchemaMismatch, StoreAway
 from whale_platform.stores.pool import Pool
 from whale_platform.supervision import beat, desired, published
 
-SILENT_S = 30.0
+SILENT_S = 10.0
 KEPT_S = 1.0
 KAFKA_S = 3.0
 _WORKS = ("ready", "stopped")
