@@ -65,7 +65,7 @@ class KafkaServer:
         client = topics.admin(self.bootstrap)
         present = [name for name in client.list_topics(timeout=10).topics if not name.startswith("__")]
         for future in client.delete_topics(present).values() if present else ():
-            future.result(10)
+            future.result(120)
         deadline = time.monotonic() + 20
         while topics.describe(self.bootstrap, [RAW_TRADES, INGEST_GAPS]) and time.monotonic() < deadline:
             time.sleep(0.05)

@@ -100,7 +100,7 @@ def free_ports(count: int) -> list[int]:
 def wait_for(
     what: str,
     ready: Callable[[], Any],
-    seconds: float = 120,
+    seconds: float = 600,
     every: float = 0.5,
     moves: Callable[[], object] = lambda: None,
 ) -> Any:

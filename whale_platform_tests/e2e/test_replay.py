@@ -20,7 +20,7 @@ from whale_platform_tests.captures import captures_dir
 from whale_platform_tests.e2e import oracle
 from whale_platform_tests.proxies import UPPER_CASE_PROXIES
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 VICTIMS = ("stream", "ingester", "sink", "postgres", "kafka")
 
 

@@ -258,7 +258,7 @@ def test_every_damage_heals_by_itself(kafka: KafkaServer, spark: SparkSession, t
     lows = {part: place + 7 for part, place in position.items()}
     asked = [TopicPartition(RAW_TRADES, part, low) for part, low in lows.items()]
     for future in topics.admin(kafka.bootstrap).delete_records(asked).values():
-        future.result(10)
+        future.result(120)
     expired = Case(spark, kafka.bootstrap, tmp_path / "expired", "expired")
     copied(base, expired.home)
     patiently("the rest of the topic", lambda: all_exact([expired], "none", kafka.bootstrap), every=1)

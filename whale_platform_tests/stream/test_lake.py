@@ -22,7 +22,7 @@ from whale_platform_tests.kafka_server import KafkaServer as Kafka
 from whale_platform_tests.stream.test_service import Stream, produce, trade
 from whale_platform_tests.stream.test_service import stream as stream
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(1800)
 Begin = Callable[[str], Stream]
 
 

@@ -30,7 +30,7 @@ from whale_platform.supervision import beat, codes
 from whale_platform_tests.kafka_server import KafkaServer as Kafka
 from whale_platform_tests.processes import open_to_others
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(1800)
 START = 1_723_161_240_000_000
 
 

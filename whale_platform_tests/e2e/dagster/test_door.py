@@ -27,7 +27,7 @@ from whale_platform_tests.e2e.dagster.conftest import settings_of
 from whale_platform_tests.e2e.dagster.webserver import launch
 from whale_platform_tests.postgres_server import query
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 HOURS = 4_711
 CONFIG = json.dumps({"ops": {"vacuum_lake": {"config": {"dry_run": True, "hours": HOURS}}}})
 LAUNCH = (
