@@ -74,6 +74,7 @@ def behind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.delenv(name)
     for name, value in request.param.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr(urllib.request, "_opener", None)  # what an earlier test has made knows its environment
     monkeypatch.setattr(rest, "OPENER", urllib.request.build_opener(rest._Handler))  # as a process made here has it
     loopback.spare()
 

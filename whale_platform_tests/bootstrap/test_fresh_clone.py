@@ -93,7 +93,7 @@ def test_a_fresh_clone_without_java_or_node_comes_to_whales_and_ends(clone: Clon
     assert {java.parent.parent.name for java in javas} == {"java-runtime"}, "broker and Spark run the wheel's Java"
     down = clone.whale("down")
     assert down.returncode == 0, down.stderr
-    assert not list(_processes(clone.root))
+    assert not [process.cmdline() for process in _processes(clone.root)]
 
     assert (tools / "java" / "bin" / "java").exists()
     assert all((web.modules(tools) / file).stat().st_size for file in pages.VENDOR.values())

@@ -1,5 +1,6 @@
 """The lake's query as part of the stream service, on a real broker: killed, its checkpoint lost, its disk full."""
 
+import contextlib
 import dataclasses
 import random
 import re
@@ -10,6 +11,7 @@ from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
+import psutil
 import pytest
 
 from whale_platform.bench.platform import wait_for
@@ -89,7 +91,10 @@ def test_every_trade_is_there_once_whatever_is_killed_or_lost(kafka: Kafka, stre
 
 def _natives(running: Stream) -> set[Path]:
     """The folders of the native libraries that the JVM has unpacked."""
-    mapped = {Path(one.path) for process in running.processes() for one in process.memory_maps()}
+    mapped: set[Path] = set()
+    for process in running.processes():
+        with contextlib.suppress(psutil.Error):  # what the JVM has only called is gone again
+            mapped |= {Path(one.path) for one in process.memory_maps()}
     return {path.parent for path in mapped if path.name.startswith(("librocksdbjni", "libzstd-jni", "liblz4-java"))}
 
 
