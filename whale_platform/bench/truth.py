@@ -1,7 +1,8 @@
 """Whether the stream says the truth of itself: `ready` and `lag` against the topics, each half second, from `up` on.
 
 A lie is a lag below every count of the topics in the last two seconds: the heartbeat may be a second old and its look
-another. An overload is put straight into the raw topic, beside what the simulator sends, and counted afterwards.
+another. The calm begins when what came in during the start is processed. An overload, with whales in it, is put
+straight into the raw topic, beside what the simulator sends, and counted afterwards.
 """
 
 import re
@@ -28,6 +29,8 @@ from whale_platform.supervision import beat
 EVERY_S = 0.5
 ABOUT = 10  # trades between two questions of one look
 EXCHANGE = "bench"
+WHALE_EVERY = 500  # trades of the overload
+CAUGHT_UP_S = 2.0
 _placed = re.compile(rb'"partition":([0-9]+),"offset":([0-9]+),').search
 
 
@@ -42,7 +45,7 @@ class Sampler(threading.Thread):
         self._lied_since: float | None = None
         self.longest_lie_s = 0.0
         self.worst: dict[str, Any] = {}
-        self.most_lag, self.samples, self.unknown = 0, 0, 0
+        self.most_lag, self.samples, self.unknown, self.lag = 0, 0, 0, 0
         self.ready: float | None = None
         self.first_row: float | None = None
         self.modes: list[tuple[float, str]] = []
@@ -81,7 +84,7 @@ class Sampler(threading.Thread):
     def _sample(self, ends: dict[int, int]) -> None:
         now, said = time.time(), beat.read(self._home, "stream")
         true = sum(max(0, end - self._out.get(part, 0)) for part, end in ends.items())
-        self.most_lag, self.samples = max(self.most_lag, true), self.samples + 1
+        self.lag, self.most_lag, self.samples = true, max(self.most_lag, true), self.samples + 1
         self._recent.append((now, true))
         while now - self._recent[0][0] > 2.0:
             self._recent.popleft()
@@ -107,15 +110,18 @@ class Sampler(threading.Thread):
 def measure(platform: Platform, rate: float, calm_s: float, overload: float, overload_s: float) -> dict[str, Any]:
     """`up` at `rate`, `calm_s` of it, `overload` more trades/s for `overload_s`; figures, and whether all is exact."""
     bootstrap = f"127.0.0.1:{platform.env['WHALE_KAFKA_PORT']}"
-    sampler, begun = Sampler(platform.base, bootstrap), time.time()
+    sampler, begun = Sampler(platform.base / "simulator", bootstrap), time.time()
     sampler.start()
     platform.up("--source", "simulator", "--rate", str(rate))
     took = time.time() - begun
     now = platform.status()
     password = Path(now["home"], "postgres.password").read_text().strip()
     watch = Watch(bootstrap, now["urls"]["postgres"].replace("whale@", f"whale:{password}@"))
+    wait_for("what came in during the start", lambda: sampler.lag < rate * CAUGHT_UP_S, moves=lambda: sampler.lag)
+    start, sampler.most_lag = sampler.most_lag, 0
+    calmed = time.time()
     time.sleep(calm_s)
-    calm = sampler.most_lag
+    calm, sampler.most_lag = sampler.most_lag, 0
     flood = time.time()
     sent = _flood(bootstrap, overload, overload_s)
     ended = time.time()
@@ -133,10 +139,10 @@ def measure(platform: Platform, rate: float, calm_s: float, overload: float, ove
         "unknown": sampler.unknown,
         "longest_lie_s": round(sampler.longest_lie_s, 1),
         "worst_lie": sampler.worst,
-        "most_lag_calm": calm,
-        "most_lag": sampler.most_lag,
+        "caught_up_s": round(calmed - begun, 1),
+        "most_lag": {"start": start, "calm": calm, "overload": sampler.most_lag},
         "modes": [(round(at - begun, 1), mode) for at, mode in sampler.modes],
-        "whales_calm_ms": summary([late for at, late in seen if at < flood]),
+        "whales_calm_ms": summary([late for at, late in seen if calmed <= at < flood]),
         "whales_overload_ms": summary([late for at, late in seen if flood <= at < ended]),
         "overload_sent": sent,
         "overload_rate": round(sent / (ended - flood)) if sent else 0,
@@ -154,7 +160,8 @@ def _flood(bootstrap: str, rate: float, seconds: float) -> int:
         while number < passed * rate:
             moment = int(time.time() * 1e6)
             symbol, price = f"S{number % 20}-USD", Decimal("61837.63")
-            trade = Trade(EXCHANGE, symbol, "S", "USD", number // 20, price, Decimal("0.02"), "buy", moment, moment)
+            quantity = Decimal("0.02") if number % WHALE_EVERY else Decimal(1)
+            trade = Trade(EXCHANGE, symbol, "S", "USD", number // 20, price, quantity, "buy", moment, moment)
             producer.send(RAW_TRADES, codec.key(EXCHANGE, symbol), codec.encode(trade))
             number += 1
         time.sleep(0.02)
