@@ -19,9 +19,10 @@ from whale_platform.domain.trade import Trade
 from whale_platform.lake import engine, rewrite, table
 from whale_platform.lake.errors import LakeError
 from whale_platform.stream import checkpoints, restore
-from whale_platform.supervision import beat
+from whale_platform.supervision import beat, codes
 from whale_platform_tests.kafka_server import KafkaServer as Kafka
-from whale_platform_tests.stream.test_service import Stream, produce, trade
+from whale_platform_tests.stream.test_service import Stream, produce, totals, trade
+from whale_platform_tests.stream.test_service import expected as windows_of
 from whale_platform_tests.stream.test_service import stream as stream
 
 pytestmark = pytest.mark.timeout(1800)
@@ -141,3 +142,44 @@ def test_a_full_disk_stops_the_lake_alone_and_loses_nothing(
     (small_disk / "ballast").unlink()
     wait_for("the rest", lambda: rows(root) == expected(first + second))
     wait_for("the service to be well again", lambda: told() is None)
+
+
+@pytest.mark.parametrize("small_disk", [32], indirect=True)
+def test_windows_are_exact_after_their_checkpoints_disk_was_full(
+    kafka: Kafka, stream: Begin, small_disk: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "checkpoints").symlink_to(small_disk)
+    first, second, third = (
+        [trade(symbol, number) for number in range(start, start + 500) for symbol in ("A", "B")]
+        for start in (0, 500, 1000)
+    )
+    running = stream("realtime")
+    produce(kafka.bootstrap, first)
+    wait_for("the first trades", lambda: totals(kafka.bootstrap) == windows_of(first))
+    with pytest.raises(OSError, match="No space left"), (small_disk / "ballast").open("wb") as ballast:
+        while True:
+            ballast.write(b"x" * 100_000)
+            ballast.flush()
+    produce(kafka.bootstrap, second)
+
+    def ended() -> bool:
+        assert running.process is not None
+        if (code := running.process.poll()) is None:
+            return False
+        assert code not in (codes.CLEAN, codes.BLOCKED)
+        running.start()  # as the supervisor does
+        return True
+
+    for _ in range(2):
+        wait_for("a life to end for want of space", ended)
+    assert "No space left on device" in (running.home / "stream.log").read_text()
+
+    (small_disk / "ballast").unlink()
+    produce(kafka.bootstrap, third)
+
+    def exact() -> bool:
+        ended()
+        return totals(kafka.bootstrap) == windows_of(first + second + third)
+
+    wait_for("all of them", exact)
+    assert not list((small_disk / "archive").glob("*")), "none was given up"
