@@ -40,6 +40,7 @@ class Settings(BaseSettings):
     kafka_port: Port = 19092
     kafka_controller_port: Port = 19093
     kafka_bootstrap: str | None = None
+    kafka_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,100}$")] = ""  # before every topic and group
     topic_partitions: Annotated[int, Field(ge=1, le=256)] = 2
     topic_replication: Annotated[int, Field(ge=1, le=5)] = 1
     kafka_bytes: ByteSize | None = None  # of all topics, such as 20GB; 0: no bound; None: by the disk's size

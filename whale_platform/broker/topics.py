@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 
+from whale_platform.broker.naming import bare, prefixed
 from whale_platform.domain.names import (
     DEAD_LETTERS,
     INGEST_GAPS,
@@ -52,7 +53,7 @@ SEGMENTS = 8  # of a full partition: Kafka deletes whole ones, and never the new
 
 @dataclass(frozen=True, slots=True)
 class TopicInfo:
-    """A topic as the broker knows it; `topic_id` changes when it is deleted and made again."""
+    """A topic of this platform, by the platform's own name; `topic_id` changes when it is deleted and made again."""
 
     name: str
     topic_id: str
@@ -69,15 +70,18 @@ def admin(bootstrap: str) -> Client:
 
 
 def ensure(bootstrap: str, partitions: int, replication: int = 1) -> list[str]:
-    """Create what is missing and return its names. Raises KafkaException where the broker is away or refuses."""
+    """Create what is missing and return its names there. Raises KafkaException where the broker is away or refuses."""
     client = admin(bootstrap)
     present = client.list_topics(timeout=TIMEOUT_S).topics
     wanted = [
         NewTopic(
-            name, 1 if name in (DEAD_LETTERS, INGEST_GAPS, STREAM_LOSSES) else partitions, replication, config=config
+            prefixed(name),
+            1 if name in (DEAD_LETTERS, INGEST_GAPS, STREAM_LOSSES) else partitions,
+            replication,
+            config=config,
         )
         for name, config in _CONFIG.items()
-        if name not in present
+        if prefixed(name) not in present
     ]
     if not wanted:
         return []
@@ -101,11 +105,11 @@ def bound(bootstrap: str, total: int) -> list[str]:
         time.sleep(0.1)
         present = describe(bootstrap, list(SHARES))
     wanted = {name: bounds(name, total, found.partitions) for name, found in present.items()}
-    resources = {name: ConfigResource(ResourceType.TOPIC, name) for name in wanted}
+    resources = [ConfigResource(ResourceType.TOPIC, prefixed(name)) for name in wanted]
     changes = []
-    for resource, future in client.describe_configs(list(resources.values()), request_timeout=TIMEOUT_S).items():
+    for resource, future in client.describe_configs(resources, request_timeout=TIMEOUT_S).items():
         now = _answer(future)
-        differs = {key: text for key, text in wanted[resource.name].items() if now[key].value != text}
+        differs = {key: text for key, text in wanted[bare(resource.name)].items() if now[key].value != text}
         if differs:
             entries = [
                 ConfigEntry(key, text, incremental_operation=AlterConfigOpType.SET) for key, text in differs.items()
@@ -141,7 +145,7 @@ def cluster_id(bootstrap: str) -> str:
 def describe(bootstrap: str, names: list[str]) -> dict[str, TopicInfo]:
     """Id and partition count of each of `names` that exists; a missing topic is left out."""
     client = admin(bootstrap)
-    futures = client.describe_topics(TopicCollection(names), request_timeout=TIMEOUT_S)
+    futures = client.describe_topics(TopicCollection([prefixed(name) for name in names]), request_timeout=TIMEOUT_S)
     found: dict[str, TopicInfo] = {}
     for name, future in futures.items():
         try:
@@ -150,7 +154,7 @@ def describe(bootstrap: str, names: list[str]) -> dict[str, TopicInfo]:
             if error.args[0].name() == "UNKNOWN_TOPIC_OR_PART":
                 continue
             raise
-        found[name] = TopicInfo(name, str(topic.topic_id), len(topic.partitions))
+        found[bare(name)] = TopicInfo(bare(name), str(topic.topic_id), len(topic.partitions))
     return found
 
 
