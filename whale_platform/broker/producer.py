@@ -34,6 +34,7 @@ class TradeProducer:
                 "bootstrap.servers": bootstrap,
                 "client.id": client_id,
                 "enable.idempotence": True,
+                "acks": "all",
                 "compression.type": "lz4",
                 "partitioner": "murmur2_random",
                 "linger.ms": linger_ms,

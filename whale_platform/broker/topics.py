@@ -29,6 +29,7 @@ BrokerError = KafkaException  # the broker is away or refuses; other rooms catch
 
 WEEK_MS = str(7 * 24 * 3600 * 1000)
 TIMEOUT_S = 15.0
+MOST_COPIES = 3
 
 _CONFIG: dict[str, dict[str, str]] = {
     RAW_TRADES: {"retention.ms": WEEK_MS, "compression.type": "producer"},
@@ -69,22 +70,33 @@ def admin(bootstrap: str) -> Client:
     return AdminClient(config | {"reconnect.backoff.ms": 100, "reconnect.backoff.max.ms": 500})
 
 
-def ensure(bootstrap: str, partitions: int, replication: int = 1) -> list[str]:
-    """Create what is missing and return its names there. Raises KafkaException where the broker is away or refuses."""
+def ensure(bootstrap: str, partitions: int, replication: int | None = None, min_insync: int | None = None) -> list[str]:
+    """Create what is missing and return its names there.
+
+    `replication`: copies of each partition; None: MOST_COPIES, or as many as the cluster has brokers. `min_insync`: how
+    many of them must have a message before it counts as written; None: the greater half, so that no message hangs on
+    one broker alone. Raises KafkaException where the broker is away or refuses, or where too few brokers are up yet.
+    """
     client = admin(bootstrap)
-    present = client.list_topics(timeout=TIMEOUT_S).topics
+    cluster = client.list_topics(timeout=TIMEOUT_S)
+    present, brokers = cluster.topics, len(cluster.brokers)
+    copies = replication or min(MOST_COPIES, max(brokers, len(bootstrap.split(","))))
+    least = {"min.insync.replicas": str(min_insync or (copies + 1) // 2), "unclean.leader.election.enable": "false"}
     wanted = [
         NewTopic(
             prefixed(name),
             1 if name in (DEAD_LETTERS, INGEST_GAPS, STREAM_LOSSES) else partitions,
-            replication,
-            config=config,
+            copies,
+            config=config | least,
         )
         for name, config in _CONFIG.items()
         if prefixed(name) not in present
     ]
     if not wanted:
         return []
+    if copies > brokers:  # with fewer copies the topics would stay at that for good
+        reason = f"{copies} copies of each topic are wanted, and {brokers} of the brokers are up"
+        raise KafkaException(KafkaError(KafkaError.INVALID_REPLICATION_FACTOR, reason))
     futures: dict[str, Future[Any]] = client.create_topics(wanted, operation_timeout=TIMEOUT_S)
     for future in futures.values():
         _answer(future)

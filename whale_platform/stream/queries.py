@@ -100,6 +100,8 @@ def _started(rows: DataFrame, settings: Settings, query: str, mode: Mode, folder
         .queryName(query)
         .outputMode("update")
         .option("kafka.bootstrap.servers", settings.bootstrap)
+        .option("kafka.acks", "all")
+        .option("kafka.enable.idempotence", "true")
         .option("kafka.compression.type", "lz4")
         .option("kafka.linger.ms", "1")
         .option("kafka.batch.size", "262144")
