@@ -78,6 +78,7 @@ class Settings(BaseSettings):
     coinbase_rest_url: str = "https://api.exchange.coinbase.com"
 
     ingest_silence_s: Annotated[float, Field(gt=0)] = 60.0
+    ingest_share: str = "1/1"  # the second of three ingesters that share the symbols: 2/3
 
     threshold_usd: Annotated[Decimal, Field(gt=0)] = Decimal(50_000)
     stream_mode: StreamMode = "auto"
@@ -99,6 +100,14 @@ class Settings(BaseSettings):
         if not isinstance(value, str):
             return value
         return tuple(part.strip() for part in value.split(",") if part.strip())
+
+    @field_validator("ingest_share")
+    @classmethod
+    def _share(cls, value: str) -> str:
+        index, slash, count = value.partition("/")
+        if not (slash and index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count) <= 64):
+            raise ValueError("write it as 2/3 for the second of three ingesters; 64 are the most")
+        return value
 
     @field_validator("replay_files", mode="before")
     @classmethod
