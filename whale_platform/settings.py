@@ -7,10 +7,10 @@ started by hand with those variables is the same service. A wrong value fails at
 import os
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import ByteSize, Field, SecretStr, field_validator
+from pydantic import ByteSize, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 SourceKind = Literal["live", "simulator", "replay"]
@@ -40,8 +40,10 @@ class Settings(BaseSettings):
     kafka_port: Port = 19092
     kafka_controller_port: Port = 19093
     kafka_bootstrap: str | None = None
+    kafka_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,100}$")] = ""  # before every topic and group
     topic_partitions: Annotated[int, Field(ge=1, le=256)] = 2
-    topic_replication: Annotated[int, Field(ge=1, le=5)] = 1
+    topic_replication: Annotated[int, Field(ge=1, le=5)] | None = None  # None: 3 where there are as many brokers
+    topic_min_insync: Annotated[int, Field(ge=1, le=5)] | None = None  # None: the greater half of the copies
     kafka_bytes: ByteSize | None = None  # of all topics, such as 20GB; 0: no bound; None: by the disk's size
 
     postgres_port: Port = 15432
@@ -76,6 +78,7 @@ class Settings(BaseSettings):
     coinbase_rest_url: str = "https://api.exchange.coinbase.com"
 
     ingest_silence_s: Annotated[float, Field(gt=0)] = 60.0
+    ingest_share: str = "1/1"  # the second of three ingesters that share the symbols: 2/3
 
     threshold_usd: Annotated[Decimal, Field(gt=0)] = Decimal(50_000)
     stream_mode: StreamMode = "auto"
@@ -98,6 +101,14 @@ class Settings(BaseSettings):
             return value
         return tuple(part.strip() for part in value.split(",") if part.strip())
 
+    @field_validator("ingest_share")
+    @classmethod
+    def _share(cls, value: str) -> str:
+        index, slash, count = value.partition("/")
+        if not (slash and index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count) <= 64):
+            raise ValueError("write it as 2/3 for the second of three ingesters; 64 are the most")
+        return value
+
     @field_validator("replay_files", mode="before")
     @classmethod
     def _files(cls, value: object) -> object:
@@ -111,6 +122,12 @@ class Settings(BaseSettings):
         if not isinstance(value, str):
             return value
         return tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
+
+    @model_validator(mode="after")
+    def _copies(self) -> Self:
+        if (self.topic_min_insync or 1) > (self.topic_replication or 5):
+            raise ValueError("WHALE_TOPIC_MIN_INSYNC is more than WHALE_TOPIC_REPLICATION: nothing could be written")
+        return self
 
     @property
     def api_url(self) -> str:

@@ -3,6 +3,7 @@
 The jars come from `WHALE_TOOLS`, else from the project's `.whale/tools`; without them the tests are skipped.
 """
 
+import base64
 import os
 import shutil
 import signal
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,14 @@ from whale_platform.broker import topics
 from whale_platform.domain.names import INGEST_GAPS, RAW_TRADES
 from whale_platform.embedded import jars, kafka
 from whale_platform.settings import Settings
+
+CLUSTER = """
+node.id={node}
+controller.quorum.voters={voters}
+offsets.topic.replication.factor=3
+transaction.state.log.replication.factor=3
+transaction.state.log.min.isr=2
+"""
 
 
 def free_port() -> int:
@@ -72,11 +82,75 @@ class KafkaServer:
         topics.ensure(self.bootstrap, partitions=2)
 
 
-def start_kafka() -> KafkaServer:
-    """A running broker; skips the test where the jars are missing."""
+class KafkaCluster:
+    """Three brokers, each a controller too; `nodes` may be started and killed one by one. `close` ends them all."""
+
+    def __init__(self) -> None:
+        _need_jars()
+        self.folder = Path(tempfile.mkdtemp(prefix="whale-cluster-"))
+        self._settings = [
+            Settings.model_validate(
+                {"home": self.folder / str(node), "kafka_port": free_port(), "kafka_controller_port": free_port()}
+            )
+            for node in range(1, 4)
+        ]
+        self.bootstrap = ",".join(one.bootstrap for one in self._settings)
+        self.nodes: dict[int, subprocess.Popen[bytes]] = {}
+        kafka.prepare(self._settings[0])
+        voters = ",".join(f"{n}@127.0.0.1:{one.kafka_controller_port}" for n, one in enumerate(self._settings, 1))
+        for node, one in enumerate(self._settings, 1):
+            folder = one.home / "kafka"
+            if node > 1:
+                shutil.copytree(self._settings[0].home / "kafka" / "data", folder / "data")
+                kafka.prepare(one)
+            marks = folder / "data" / "meta.properties"
+            kept = [line for line in marks.read_text().splitlines() if not line.startswith(("node.id", "directory.id"))]
+            marks.write_text("\n".join([*kept, f"node.id={node}", f"directory.id={_uuid()}", ""]))
+            with (folder / "server.properties").open("a") as file:  # of two lines for one setting the later counts
+                file.write(CLUSTER.format(node=node, voters=voters))
+
+    def start(self, *nodes: int) -> None:
+        """Start these and wait until as many brokers as run are known."""
+        for node in nodes:
+            with (self.folder / f"{node}.log").open("ab") as out:
+                self.nodes[node] = subprocess.Popen(kafka.command(self._settings[node - 1]), stdout=out, stderr=out)
+        deadline = time.monotonic() + 300
+        while not self._all_known():
+            assert time.monotonic() < deadline, "the brokers did not find each other"
+            time.sleep(0.2)
+
+    def kill(self, node: int) -> None:
+        """kill -9 of one broker."""
+        process = self.nodes.pop(node)
+        process.kill()
+        process.wait(30)
+
+    def close(self) -> None:
+        """End them and remove their data."""
+        for node in list(self.nodes):
+            self.kill(node)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _all_known(self) -> bool:
+        try:
+            return len(topics.admin(self.bootstrap).list_topics(timeout=5).brokers) == len(self.nodes)
+        except topics.BrokerError:
+            return False
+
+
+def _uuid() -> str:
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+
+
+def _need_jars() -> None:
     tools = Settings().tools
     if not all(jar.path(tools).exists() for jar in jars.read_list() if jar.section == "broker"):
         pytest.skip(f"no Kafka jars in {tools}: run ./whale up once, or set WHALE_TOOLS")
+
+
+def start_kafka() -> KafkaServer:
+    """A running broker; skips the test where the jars are missing."""
+    _need_jars()
     server = KafkaServer()
     server.start()
     return server

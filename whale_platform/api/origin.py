@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any
 
 from whale_platform.api.answers import time_text
+from whale_platform.broker.naming import prefixed
 from whale_platform.broker.reader import OffsetExpired, Record, TopicReader
 from whale_platform.broker.topics import BrokerError, alive
 from whale_platform.domain import codec
@@ -76,7 +77,7 @@ def _pick(records: Iterator[Record], trade_id: int) -> Origin | None:
     for record in records:
         trade = codec.decode(record.value or b"")
         if trade.trade_id == trade_id:
-            place = {"topic": RAW_TRADES, "partition": record.partition, "offset": record.offset}
+            place = {"topic": prefixed(RAW_TRADES), "partition": record.partition, "offset": record.offset}
             timestamp = time_text(EPOCH + timedelta(milliseconds=record.timestamp_ms))
             after = [_told(one, codec.decode(one.value or b"")) for one in islice(records, BESIDE)]
             return Origin(place | {"timestamp": timestamp}, None, [*before, _told(record, trade), *after])

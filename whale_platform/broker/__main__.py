@@ -20,8 +20,7 @@ from whale_platform.supervision import codes
 WAIT_S = 3600.0
 SAY_S = 10.0
 _LATER = {
-    KafkaError.INVALID_REPLICATION_FACTOR: "WHALE_TOPIC_REPLICATION is more than the cluster has brokers now: waiting "
-    "for more of them"
+    KafkaError.INVALID_REPLICATION_FACTOR: "waiting for more brokers; with fewer for good, set WHALE_TOPIC_REPLICATION"
 }
 _A_PERSON = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED: "this user may not make topics there: make them by hand, or allow it",
@@ -42,7 +41,9 @@ def main(wait_s: float = WAIT_S) -> int:
             return codes.RETRY
         time.sleep(0.1)
     try:
-        made = topics.ensure(settings.bootstrap, settings.topic_partitions, settings.topic_replication)
+        made = topics.ensure(
+            settings.bootstrap, settings.topic_partitions, settings.topic_replication, settings.topic_min_insync
+        )
         bytes_allowed = _bytes_allowed(settings)
         if bytes_allowed is not None and (changed := topics.bound(settings.bootstrap, bytes_allowed)):
             print(f"topics: {bytes_allowed / 1e9:.1f} GB in all: set for {', '.join(changed)}", file=sys.stderr)

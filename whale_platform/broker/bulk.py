@@ -12,6 +12,7 @@ from itertools import groupby
 
 from confluent_kafka import KafkaError, TopicPartition
 
+from whale_platform.broker.naming import prefixed
 from whale_platform.broker.reader import SILENT_S, TopicReader, consumer
 from whale_platform.broker.topics import BrokerError, alive
 
@@ -55,7 +56,7 @@ def values(bootstrap: str, topic: str, span: Span, sent_by_ms: int) -> Iterator[
     reading = consumer(bootstrap, "whale-bulk", 100)
     try:
         for partition, (place, end) in span.places.items():
-            reading.assign([TopicPartition(topic, partition, place)])
+            reading.assign([TopicPartition(prefixed(topic), partition, place)])
             heard = time.monotonic()
             while place < end:
                 messages = reading.consume(min(BATCH, end - place), 0.5)  # waits for that many, or that long

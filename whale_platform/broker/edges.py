@@ -9,6 +9,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
 from whale_platform.broker import topics
+from whale_platform.broker.naming import prefixed
 
 TIMEOUT_S = 5.0
 Edges = dict[int, tuple[int, int]]
@@ -38,7 +39,7 @@ class TopicEdges:
         return found
 
     def _ask(self, spec: OffsetSpec) -> "list[Future[Any]]":
-        asked = {TopicPartition(topic, part): spec for topic, part in self._asked}
+        asked = {TopicPartition(prefixed(topic), part): spec for topic, part in self._asked}
         answers = self._client.list_offsets(asked, request_timeout=TIMEOUT_S)
         return [answers[place] for place in asked]
 

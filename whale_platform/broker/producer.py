@@ -11,6 +11,8 @@ from collections.abc import Callable
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from whale_platform.broker.naming import prefixed
+
 MAX_MESSAGES = 200_000
 MAX_KBYTES = 131_072
 Delivered = Callable[[int, int], None]
@@ -32,6 +34,7 @@ class TradeProducer:
                 "bootstrap.servers": bootstrap,
                 "client.id": client_id,
                 "enable.idempotence": True,
+                "acks": "all",
                 "compression.type": "lz4",
                 "partitioner": "murmur2_random",
                 "linger.ms": linger_ms,
@@ -54,10 +57,12 @@ class TradeProducer:
 
     def send(self, topic: str, key: bytes, value: bytes) -> None:
         """Queue one message; blocks while the queue is full. Raises ProducerStopped."""
-        self._send(topic, key, value, self._on_delivery)
+        self._send(prefixed(topic), key, value, self._on_delivery)
 
     def channel(self, topic: str, key: bytes, delivered: Delivered) -> Callable[[bytes], None]:
         """A `send` for one key; `delivered(partition, offset)` is called in sending order, from another thread."""
+
+        name = prefixed(topic)
 
         def on_delivery(error: KafkaError | None, message: Message) -> None:
             if error is not None:
@@ -66,7 +71,7 @@ class TradeProducer:
                 delivered(message.partition(), message.offset())
 
         def send(value: bytes) -> None:
-            self._send(topic, key, value, on_delivery)
+            self._send(name, key, value, on_delivery)
 
         return send
 

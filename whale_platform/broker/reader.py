@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from whale_platform.broker.naming import bare, prefixed
+
 TIMEOUT_S = 15.0
 SILENT_S = 30.0  # for those who read up to an end, and so know that there is more
 
@@ -36,7 +38,7 @@ def consumer(bootstrap: str, client_id: str, fetch_wait_ms: int) -> Consumer:
         {
             "bootstrap.servers": bootstrap,
             "client.id": client_id,
-            "group.id": f"unused-{client_id}",
+            "group.id": prefixed(f"unused-{client_id}"),
             "enable.auto.commit": False,
             "auto.offset.reset": "error",
             "enable.partition.eof": False,
@@ -60,7 +62,9 @@ class TopicReader:
 
     def bounds(self, topic: str, partition: int) -> tuple[int, int]:
         """(earliest offset, next offset to be written). Raises BrokerError where the broker is away."""
-        low, high = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=self._timeout_s)
+        low, high = self._consumer.get_watermark_offsets(
+            TopicPartition(prefixed(topic), partition), timeout=self._timeout_s
+        )
         return int(low), int(high)
 
     def place_at(self, topic: str, partition: int, timestamp_ms: int) -> int:
@@ -68,20 +72,23 @@ class TopicReader:
 
         Raises BrokerError where the broker is away.
         """
-        asked = TopicPartition(topic, partition, timestamp_ms)
+        asked = TopicPartition(prefixed(topic), partition, timestamp_ms)
         found = int(self._consumer.offsets_for_times([asked], timeout=self._timeout_s)[0].offset)
         return found if found >= 0 else self.bounds(topic, partition)[1]
 
     def partitions(self, topic: str) -> list[int]:
         """Partition numbers of `topic`. Raises BrokerError where the topic is missing or the broker away."""
-        meta = self._consumer.list_topics(topic, timeout=self._timeout_s).topics[topic]
+        name = prefixed(topic)
+        meta = self._consumer.list_topics(name, timeout=self._timeout_s).topics[name]
         if meta.error is not None:
             raise KafkaException(meta.error)
         return sorted(meta.partitions)
 
     def assign(self, places: dict[tuple[str, int], int]) -> None:
         """Start at `places`: {(topic, partition): offset}."""
-        self._consumer.assign([TopicPartition(topic, part, offset) for (topic, part), offset in places.items()])
+        self._consumer.assign(
+            [TopicPartition(prefixed(topic), part, offset) for (topic, part), offset in places.items()]
+        )
 
     def poll(self, most: int, timeout_s: float) -> list[Record]:
         """Up to `most` messages: waits up to `timeout_s` for the first, then takes what is there already.
@@ -98,7 +105,7 @@ class TopicReader:
             if error is None:
                 out.append(
                     Record(
-                        message.topic(),
+                        bare(message.topic()),
                         message.partition(),
                         message.offset(),
                         message.timestamp()[1],
@@ -114,7 +121,7 @@ class TopicReader:
 
     def known_end(self, topic: str, partition: int) -> int | None:
         """The next offset to be written, as the last fetch told; None before the first. Asks nobody, costs nothing."""
-        high = int(self._consumer.get_watermark_offsets(TopicPartition(topic, partition), cached=True)[1])
+        high = int(self._consumer.get_watermark_offsets(TopicPartition(prefixed(topic), partition), cached=True)[1])
         return high if high >= 0 else None
 
     def scan(self, topic: str, partition: int, start: int, end: int) -> Iterator[Record]:

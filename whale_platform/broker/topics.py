@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 
+from whale_platform.broker.naming import bare, prefixed
 from whale_platform.domain.names import (
     DEAD_LETTERS,
     INGEST_GAPS,
@@ -28,6 +29,7 @@ BrokerError = KafkaException  # the broker is away or refuses; other rooms catch
 
 WEEK_MS = str(7 * 24 * 3600 * 1000)
 TIMEOUT_S = 15.0
+MOST_COPIES = 3
 
 _CONFIG: dict[str, dict[str, str]] = {
     RAW_TRADES: {"retention.ms": WEEK_MS, "compression.type": "producer"},
@@ -52,7 +54,7 @@ SEGMENTS = 8  # of a full partition: Kafka deletes whole ones, and never the new
 
 @dataclass(frozen=True, slots=True)
 class TopicInfo:
-    """A topic as the broker knows it; `topic_id` changes when it is deleted and made again."""
+    """A topic of this platform, by the platform's own name; `topic_id` changes when it is deleted and made again."""
 
     name: str
     topic_id: str
@@ -68,19 +70,33 @@ def admin(bootstrap: str) -> Client:
     return AdminClient(config | {"reconnect.backoff.ms": 100, "reconnect.backoff.max.ms": 500})
 
 
-def ensure(bootstrap: str, partitions: int, replication: int = 1) -> list[str]:
-    """Create what is missing and return its names. Raises KafkaException where the broker is away or refuses."""
+def ensure(bootstrap: str, partitions: int, replication: int | None = None, min_insync: int | None = None) -> list[str]:
+    """Create what is missing and return its names there.
+
+    `replication`: copies of each partition; None: MOST_COPIES, or as many as the cluster has brokers. `min_insync`: how
+    many of them must have a message before it counts as written; None: the greater half, so that no message hangs on
+    one broker alone. Raises KafkaException where the broker is away or refuses, or where too few brokers are up yet.
+    """
     client = admin(bootstrap)
-    present = client.list_topics(timeout=TIMEOUT_S).topics
+    cluster = client.list_topics(timeout=TIMEOUT_S)
+    present, brokers = cluster.topics, len(cluster.brokers)
+    copies = replication or min(MOST_COPIES, max(brokers, len(bootstrap.split(","))))
+    least = {"min.insync.replicas": str(min_insync or (copies + 1) // 2), "unclean.leader.election.enable": "false"}
     wanted = [
         NewTopic(
-            name, 1 if name in (DEAD_LETTERS, INGEST_GAPS, STREAM_LOSSES) else partitions, replication, config=config
+            prefixed(name),
+            1 if name in (DEAD_LETTERS, INGEST_GAPS, STREAM_LOSSES) else partitions,
+            copies,
+            config=config | least,
         )
         for name, config in _CONFIG.items()
-        if name not in present
+        if prefixed(name) not in present
     ]
     if not wanted:
         return []
+    if copies > brokers:  # with fewer copies the topics would stay at that for good
+        reason = f"{copies} copies of each topic are wanted, and {brokers} of the brokers are up"
+        raise KafkaException(KafkaError(KafkaError.INVALID_REPLICATION_FACTOR, reason))
     futures: dict[str, Future[Any]] = client.create_topics(wanted, operation_timeout=TIMEOUT_S)
     for future in futures.values():
         _answer(future)
@@ -101,11 +117,11 @@ def bound(bootstrap: str, total: int) -> list[str]:
         time.sleep(0.1)
         present = describe(bootstrap, list(SHARES))
     wanted = {name: bounds(name, total, found.partitions) for name, found in present.items()}
-    resources = {name: ConfigResource(ResourceType.TOPIC, name) for name in wanted}
+    resources = [ConfigResource(ResourceType.TOPIC, prefixed(name)) for name in wanted]
     changes = []
-    for resource, future in client.describe_configs(list(resources.values()), request_timeout=TIMEOUT_S).items():
+    for resource, future in client.describe_configs(resources, request_timeout=TIMEOUT_S).items():
         now = _answer(future)
-        differs = {key: text for key, text in wanted[resource.name].items() if now[key].value != text}
+        differs = {key: text for key, text in wanted[bare(resource.name)].items() if now[key].value != text}
         if differs:
             entries = [
                 ConfigEntry(key, text, incremental_operation=AlterConfigOpType.SET) for key, text in differs.items()
@@ -141,7 +157,7 @@ def cluster_id(bootstrap: str) -> str:
 def describe(bootstrap: str, names: list[str]) -> dict[str, TopicInfo]:
     """Id and partition count of each of `names` that exists; a missing topic is left out."""
     client = admin(bootstrap)
-    futures = client.describe_topics(TopicCollection(names), request_timeout=TIMEOUT_S)
+    futures = client.describe_topics(TopicCollection([prefixed(name) for name in names]), request_timeout=TIMEOUT_S)
     found: dict[str, TopicInfo] = {}
     for name, future in futures.items():
         try:
@@ -150,7 +166,7 @@ def describe(bootstrap: str, names: list[str]) -> dict[str, TopicInfo]:
             if error.args[0].name() == "UNKNOWN_TOPIC_OR_PART":
                 continue
             raise
-        found[name] = TopicInfo(name, str(topic.topic_id), len(topic.partitions))
+        found[bare(name)] = TopicInfo(bare(name), str(topic.topic_id), len(topic.partitions))
     return found
 
 

@@ -18,6 +18,7 @@ from whale_platform.ingest.learn import Learned
 from whale_platform.ingest.outlet import Fence
 from whale_platform.ingest.pipeline import Pipeline
 from whale_platform.ingest.positions import Place, Positions
+from whale_platform.ingest.share import Share
 
 TICK_S = 0.25
 SAVE_S = 2.0
@@ -32,8 +33,9 @@ class _Draft:
 class Saver:
     """Writes the positions file. `step` often; it does what is due."""
 
-    def __init__(self, path: Path, learned: Learned, pipelines: Sequence[Pipeline], fence: Fence) -> None:
+    def __init__(self, path: Path, share: Share, learned: Learned, pipelines: Sequence[Pipeline], fence: Fence) -> None:
         self._path = path
+        self._share = share
         self._learned = learned
         self._pipelines = pipelines
         self._fence = fence
@@ -71,7 +73,7 @@ class Saver:
             if found is None:
                 return None
             places.update(found)
-        positions = Positions(self._learned.cluster_id, self._learned.topic_id, offsets, places)
+        positions = Positions(self._learned.cluster_id, self._learned.topic_id, offsets, places, str(self._share))
         return _Draft(positions, [pipeline.sent() for pipeline in self._pipelines])
 
     def _holds(self, draft: _Draft) -> bool:

@@ -1,8 +1,9 @@
 """Read, before anything is sent, how far the topic goes: the positions file, the topic's tail and the gap ledger.
 
-The ends of the partitions are trusted only once they have stood still for `STILL_S`: the last requests of a
-predecessor that was killed may still be landing. A file that names another cluster or topic, or offsets that the
-topic does not have, is not used: then the whole topic is read (some 200,000 trades a second).
+The ends of the partitions are trusted only once none of this share's trades has come for `STILL_S`: the last requests
+of a predecessor that was killed may still be landing. A file that names another cluster, topic or share, or offsets
+that the topic does not have (any more: others may have written what is gone), is not used: then the whole topic is
+read (some 200,000 trades a second).
 """
 
 import threading
@@ -19,6 +20,7 @@ from whale_platform.ingest import positions as files
 from whale_platform.ingest.gaps import Gap, read_gap
 from whale_platform.ingest.positions import Positions
 from whale_platform.ingest.resume import Start, start
+from whale_platform.ingest.share import WHOLE, Share
 from whale_platform.ingest.tail import Tail, trade_id_of
 
 STILL_S = 0.5
@@ -27,7 +29,7 @@ SAY_S = 5.0
 
 @dataclass(slots=True)
 class Learned:
-    """`offsets`: the next offset of each partition; `starts` by `exchange:symbol`."""
+    """`offsets`: the next offset of each partition; `starts` by `exchange:symbol`, of the markets of the share."""
 
     cluster_id: str
     topic_id: str
@@ -37,26 +39,32 @@ class Learned:
 
 @dataclass(slots=True)
 class _Fold:
+    share: Share
     tails: dict[str, Tail] = field(default_factory=dict)
     by_key: dict[bytes | None, Tail | None] = field(default_factory=dict)
     unreadable: int = 0
 
-    def add(self, key: bytes | None, value: bytes | None) -> None:
+    def add(self, key: bytes | None, value: bytes | None) -> bool:
+        """Take a message; whether it is a trade of this share."""
         if key not in self.by_key:
-            self.by_key[key] = self.tails.setdefault(key.decode(errors="replace"), Tail()) if key else None
+            name = (key or b"").decode(errors="replace")
+            self.by_key[key] = self.tails.setdefault(name, Tail()) if key and self.share.owns(name) else None
         tail = self.by_key[key]
+        if tail is None and key:
+            return False
         number = trade_id_of(value) if value else None
         if tail is None or number is None:
             self.unreadable += 1
-        else:
-            tail.add(number)
+            return False
+        tail.add(number)
+        return True
 
 
 class Stopped(Exception):
     """The service is to end while it still reads."""
 
 
-def learn(bootstrap: str, home: Path, stop: threading.Event, log: Any) -> Learned | None:
+def learn(bootstrap: str, home: Path, share: Share, stop: threading.Event, log: Any) -> Learned | None:
     """None where a topic is missing. Raises BrokerError where the broker is away, Stopped when `stop` is set."""
     cluster = topics.cluster_id(bootstrap)
     found = topics.describe(bootstrap, [RAW_TRADES, INGEST_GAPS])
@@ -65,10 +73,12 @@ def learn(bootstrap: str, home: Path, stop: threading.Event, log: Any) -> Learne
     topic = found[RAW_TRADES]
     reader = TopicReader(bootstrap, "whale-ingest-tail")
     try:
-        known = _usable(files.load(files.positions_path(home)), reader, cluster, topic, log)
-        fold = _Fold()
+        known = _usable(files.load(files.positions_path(home)), share, reader, cluster, topic, log)
+        fold = _Fold(share)
         if known is not None:
             for name, place in known.places.items():
+                if not share.owns(name):
+                    continue
                 holes = [(gap.progress_id, gap.last_id) for gap in place.gaps]
                 fold.tails[name] = Tail(place.last_id, holes, -1)
         places = known.offsets if known else {p: reader.bounds(RAW_TRADES, p)[0] for p in range(topic.partitions)}
@@ -87,12 +97,15 @@ def learn(bootstrap: str, home: Path, stop: threading.Event, log: Any) -> Learne
 
 
 def _usable(
-    known: Positions | None, reader: TopicReader, cluster: str, topic: topics.TopicInfo, log: Any
+    known: Positions | None, share: Share, reader: TopicReader, cluster: str, topic: topics.TopicInfo, log: Any
 ) -> Positions | None:
     if known is None:
         return None
     if (known.cluster_id, known.topic_id) != (cluster, topic.topic_id):
         log.warning("the positions file speaks of another broker or topic; reading the whole topic")
+        return None
+    if known.share not in (str(share), str(WHOLE)):
+        log.warning("the positions file is of another share; reading the whole topic", file=known.share)
         return None
     if any(partition >= topic.partitions for partition in known.offsets):
         return None
@@ -102,53 +115,67 @@ def _usable(
         if place > high:
             log.warning("the topic ends before the positions file does; reading the whole topic", partition=partition)
             return None
-        known.offsets[partition] = max(place, low)
+        if place < low:
+            log.warning("the topic begins after the positions file ends; reading the whole topic", partition=partition)
+            return None
     return known
 
 
 def _read_to_end(
     reader: TopicReader, topic: str, places: Mapping[int, int], add: Any, stop: threading.Event, log: Any
 ) -> dict[int, int]:
-    """Hand every message from `places` on to `add(key, value)` until the ends stand still; returns the ends."""
+    """Hand every message from `places` on to `add(key, value)`; returns the offsets after them.
+
+    Ends where all that had come by a moment is read, and nothing that `add` answers True to came within `STILL_S`
+    before it: others may write on.
+    """
     at = dict(places)
-    still_since = time.monotonic()
-    said = time.monotonic()
-    count = 0
-    while time.monotonic() - still_since < STILL_S:
+    progress = _Progress(topic, log)
+    ours_at = time.monotonic()
+    while True:
+        looked = time.monotonic()
         ends = {partition: reader.bounds(topic, partition)[1] for partition in at}
         behind = {(topic, partition): place for partition, place in at.items() if place < ends[partition]}
-        if not behind:
-            stop.wait(STILL_S / 5)
-            if stop.is_set():
-                raise Stopped
-            continue
         reader.assign(behind)
         while any(at[partition] < ends[partition] for partition in at):
             for record in reader.poll(10_000, 0.5):
-                add(record.key, record.value)
+                if add(record.key, record.value):
+                    ours_at = time.monotonic()
                 at[record.partition] = record.offset + 1
-                count += 1
+                progress.messages += 1
             if stop.is_set():
                 raise Stopped
-            if time.monotonic() - said > SAY_S:
-                said = time.monotonic()
-                log.info(
-                    "reading", topic=topic, messages=count, left=sum(ends[p] - at[p] for p in at if ends[p] > at[p])
-                )
-        still_since = time.monotonic()
-    return at
+            progress.tell(sum(ends[part] - at[part] for part in at if ends[part] > at[part]))
+        if looked - ours_at >= STILL_S:
+            return at
+        if not behind and stop.wait(STILL_S / 5):
+            raise Stopped
+
+
+class _Progress:
+    """What a long reading logs now and then."""
+
+    def __init__(self, topic: str, log: Any) -> None:
+        self.messages = 0
+        self._topic, self._log, self._told = topic, log, time.monotonic()
+
+    def tell(self, left: int) -> None:
+        if time.monotonic() - self._told > SAY_S:
+            self._told = time.monotonic()
+            self._log.info("reading", topic=self._topic, messages=self.messages, left=left)
 
 
 def _ledger(reader: TopicReader, stop: threading.Event, log: Any) -> dict[str, dict[int, Gap]]:
     rows: dict[str, dict[int, Gap]] = {}
 
-    def add(_key: bytes | None, value: bytes | None) -> None:
+    def add(_key: bytes | None, value: bytes | None) -> bool:
         try:
             name, gap = read_gap(value or b"")
         except ValueError as error:
             log.warning("a row of the gap ledger can't be read", reason=str(error))
-            return
+            return False
         rows.setdefault(name, {})[gap.first_id] = gap
+        return False
 
     lows = {partition: reader.bounds(INGEST_GAPS, partition)[0] for partition in reader.partitions(INGEST_GAPS)}
     _read_to_end(reader, INGEST_GAPS, lows, add, stop, log)

@@ -1,9 +1,9 @@
 """The way into the broker, counted: what was sent and what is known to be delivered, per key.
 
 Deliveries of one key come in the order of sending, so two counters tell whether everything up to some moment has
-arrived; that is what the positions file may rely on. `Fence` checks that nobody else writes to the topic: there is
-one writer a home (the lease), but a predecessor's last request may land after the tail was read, and then this
-process knows too little and must learn the tail again.
+arrived; that is what the positions file may rely on. `Fence` checks that nobody else writes to the topic where this
+process is its only writer (the lease): a predecessor's last request may land after the tail was read, and then this
+process knows too little and must learn the tail again. Where several share the symbols, others' messages lie between.
 
 The producer is idempotent but not transactional: a transaction would keep a second writer out by itself, but costs a
 commit of some milliseconds a batch and holds back readers of committed data until then; the jump of an offset shows
@@ -23,14 +23,16 @@ from whale_platform.ingest.meter import Latency
 class Fence:
     """Next offset of each partition. `broken` says what went wrong. Written by the producer's poll thread alone."""
 
-    def __init__(self, next_offsets: Mapping[int, int]) -> None:
+    def __init__(self, next_offsets: Mapping[int, int], alone: bool = True) -> None:
+        """alone: whether no other ingester has a share of the topic."""
+        self._alone = alone
         self.next_offsets = dict(next_offsets)
         self.broken: str | None = None
 
     def delivered(self, partition: int, offset: int) -> None:
         """One message of ours has arrived."""
-        expected = self.next_offsets.get(partition)
-        if offset != expected:
+        expected = self.next_offsets.get(partition, 0)
+        if offset != expected and (self._alone or offset < expected):
             self.broken = f"someone else wrote to partition {partition}: offset {offset} where {expected} was due"
         self.next_offsets[partition] = offset + 1
 

@@ -2,6 +2,8 @@
 
 It is only a shortcut: it names the cluster and the topic it speaks of, everything in it was delivered before it was
 written, and whatever came after it is read from the topic. A missing, torn or foreign file costs time, nothing else.
+It knows the markets of one share: of another share's markets it says nothing, so a share that it does not cover reads
+the whole topic.
 """
 
 import json
@@ -9,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from whale_platform.ingest.gaps import Gap
+from whale_platform.ingest.share import WHOLE
 from whale_platform.supervision.beat import write_json
 
 
@@ -22,12 +25,16 @@ class Place:
 
 @dataclass(slots=True)
 class Positions:
-    """`offsets`: per partition of the trades' topic, where to read on; `places` by `exchange:symbol`."""
+    """`offsets`: per partition of the trades' topic, where to read on; `places` by `exchange:symbol`.
+
+    `share`: the one whose markets it knows, as in the settings.
+    """
 
     cluster_id: str
     topic_id: str
     offsets: dict[int, int]
     places: dict[str, Place]
+    share: str = "1/1"
 
 
 def positions_path(home: Path) -> Path:
@@ -52,6 +59,7 @@ def load(path: Path) -> Positions | None:
                 name: Place(int(place["last_id"]), [_gap(gap) for gap in place["gaps"]])
                 for name, place in row["places"].items()
             },
+            str(row.get("share", WHOLE)),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

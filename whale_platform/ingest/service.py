@@ -25,6 +25,7 @@ from whale_platform.ingest.positions import positions_path
 from whale_platform.ingest.repair import Repairer
 from whale_platform.ingest.report import Report
 from whale_platform.ingest.rest import Rest
+from whale_platform.ingest.share import Share
 from whale_platform.supervision import codes
 from whale_platform.supervision.service import ServiceContext
 
@@ -43,18 +44,26 @@ def main(context: ServiceContext) -> int:
         symbols = assign(exchanges, settings.symbols)
     except ValueError as wrong:
         return context.blocked(str(wrong))
-    return run(context, exchanges, symbols)
+    share = Share.read(settings.ingest_share)
+    mine = share.of(symbols)
+    if not any(mine.values()):
+        all_of_them = sum(map(len, symbols.values()))
+        return context.blocked(
+            f"None of the {all_of_them} markets falls to share {share} (WHALE_INGEST_SHARE): run fewer ingesters."
+        )
+    return run(context, exchanges, mine)
 
 
 def run(context: ServiceContext, exchanges: Sequence[Exchange], symbols: Mapping[str, Sequence[str]]) -> int:
     """The same with the exchanges given: `symbols` by exchange name."""
-    learned = _learn(context)
+    share = Share.read(context.settings.ingest_share)
+    learned = _learn(context, share)
     if learned is None:
         return codes.CLEAN
     producer = TradeProducer(
         context.settings.bootstrap, "whale-ingester", progress=lambda: context.progress("delivery reports")
     )
-    fence = Fence(learned.offsets)
+    fence = Fence(learned.offsets, alone=share.count == 1)
     receive_to_produced = Latency()
     pipelines = [
         Pipeline(exchange, symbols[exchange.name], producer, fence, learned.starts, receive_to_produced)
@@ -70,7 +79,7 @@ def run(context: ServiceContext, exchanges: Sequence[Exchange], symbols: Mapping
         for pipeline, feed, rest in zip(pipelines, feeds, rests, strict=True)
     ]
     clocks = Clocks([(one.exchange, rest) for one, rest in zip(pipelines, rests, strict=True)], stop, context.log)
-    saver = Saver(positions_path(context.settings.home), learned, pipelines, fence)
+    saver = Saver(positions_path(context.settings.home), share, learned, pipelines, fence)
     keeper = Keeper(pipelines, saver, stop, context.log)
     threads: list[Feed | Repairer | Keeper] = [*feeds, *repairers, keeper]
     for thread in (*threads, clocks):
@@ -82,7 +91,7 @@ def run(context: ServiceContext, exchanges: Sequence[Exchange], symbols: Mapping
     return code
 
 
-def _learn(context: ServiceContext) -> Learned | None:
+def _learn(context: ServiceContext, share: Share) -> Learned | None:
     """How far the topic goes; None when stopped meanwhile."""
     settings = context.settings
     away = f"waiting for the Kafka broker at {settings.bootstrap}"
@@ -93,7 +102,7 @@ def _learn(context: ServiceContext) -> Learned | None:
             continue
         try:
             context.tell("starting", "reading how far the topic goes")
-            learned = learn(settings.bootstrap, settings.home, context.stop, context.log)
+            learned = learn(settings.bootstrap, settings.home, share, context.stop, context.log)
         except BrokerError:
             context.tell("starting", away)
         except Stopped:

@@ -33,7 +33,9 @@ def identify(settings: Settings) -> Identity:
     names = list(TOPICS)
     found = topics.describe(settings.bootstrap, names)
     if len(found) < len(names):
-        topics.ensure(settings.bootstrap, settings.topic_partitions, settings.topic_replication)
+        topics.ensure(
+            settings.bootstrap, settings.topic_partitions, settings.topic_replication, settings.topic_min_insync
+        )
         found = topics.describe(settings.bootstrap, names)
     return Identity(topics.cluster_id(settings.bootstrap), {name: found[name] for name in names if name in found})
 

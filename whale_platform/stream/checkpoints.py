@@ -105,6 +105,8 @@ def misfit(found: Checkpoint, label: Label, earliest: dict[int, int], ends: dict
     """Why `found` can't be gone on with as `label` on the same cluster, in one sentence; None where it can."""
     if found.label is None:
         return f"The checkpoint of query {label.query} has no readable label: nobody can say which topic it belongs to."
+    if found.label.topic != label.topic:
+        return f"The checkpoint of query {label.query} belongs to topic {found.label.topic}, not to {label.topic}."
     if found.label.topic_id != label.topic_id:
         return (
             f"Topic {label.topic} was deleted and made again since the checkpoint of query {label.query}: its offsets "

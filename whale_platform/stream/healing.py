@@ -213,7 +213,7 @@ class Healer:
 
 def to_ledger(settings: Settings, rows: Iterable[dict[str, Any]]) -> None:
     """Publish rows of the ledger, each once under its key. Raises BrokerError, ProducerStopped."""
-    topics.ensure(settings.bootstrap, settings.topic_partitions, settings.topic_replication)
+    topics.ensure(settings.bootstrap, settings.topic_partitions, settings.topic_replication, settings.topic_min_insync)
     producer = TradeProducer(settings.bootstrap, "whale-healing")
     try:
         for row in rows:

@@ -13,6 +13,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
+from whale_platform.broker.naming import prefixed
 from whale_platform.broker.topics import BrokerError
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.lake import commits, table
@@ -44,7 +45,7 @@ class LakeKeeper:
     ) -> None:
         settings = context.settings
         self._context, self._session, self._place, self._healer = context, session, place, healer
-        self._label = Label(LAKE, MODE, VERSION, place.cluster_id, RAW_TRADES, place.topic_id)
+        self._label = Label(LAKE, MODE, VERSION, place.cluster_id, prefixed(RAW_TRADES), place.topic_id)
         self._folder = checkpoints.folder(settings.home, LAKE, MODE, VERSION)
         self._writer = LakeWriter(
             settings.trades_lake,
@@ -99,7 +100,7 @@ class LakeKeeper:
         settings, place = self._context.settings, self._healer.locate()
         if place is None or place.topic_id != self._place.topic_id:
             self.outdated = True
-            raise LakeError(f"topic {RAW_TRADES} is not the one that the stream began with")
+            raise LakeError(f"topic {self._label.topic} is not the one that the stream began with")
         self._place = place
         self._healer.prepare([self._label], place)
         if lacking := self._lacking():

@@ -18,6 +18,7 @@ from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
 from whale_platform.broker.edges import Edges
+from whale_platform.broker.naming import prefixed
 from whale_platform.broker.reader import OffsetExpired, Record, TopicReader
 from whale_platform.broker.topics import BrokerError
 from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS
@@ -172,4 +173,4 @@ class Consumers:
 
     def _pattern(self, query: str, more: str) -> Any:
         kind = "kafka.consumer:type=consumer-fetch-manager-metrics"
-        return self._jvm.javax.management.ObjectName(f"{kind},{more}client-id=consumer-{query}-*")
+        return self._jvm.javax.management.ObjectName(f"{kind},{more}client-id=consumer-{prefixed(query)}-*")

@@ -17,6 +17,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.streaming import DataStreamReader, StreamingQuery
 
 from whale_platform.broker import topics
+from whale_platform.broker.naming import prefixed
 from whale_platform.broker.reader import TopicReader
 from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS
 from whale_platform.settings import Settings
@@ -59,7 +60,7 @@ def labels(settings: Settings, place: Place) -> dict[str, Label]:
     """What the checkpoint of each query has to belong to; the windows' one is the same in both modes."""
     modes = {"windows": "", "whales": whales_mode(settings)}
     return {
-        query: Label(query, modes[query], version, place.cluster_id, RAW_TRADES, place.topic_id)
+        query: Label(query, modes[query], version, place.cluster_id, prefixed(RAW_TRADES), place.topic_id)
         for query, version in VERSIONS.items()
     }
 
@@ -99,13 +100,15 @@ def _started(rows: DataFrame, settings: Settings, query: str, mode: Mode, folder
         .queryName(query)
         .outputMode("update")
         .option("kafka.bootstrap.servers", settings.bootstrap)
+        .option("kafka.acks", "all")
+        .option("kafka.enable.idempotence", "true")
         .option("kafka.compression.type", "lz4")
         .option("kafka.linger.ms", "1")
         .option("kafka.batch.size", "262144")
         .option("checkpointLocation", str(folder.absolute()))
     )
     if query == "windows":
-        writer = writer.option("topic", TRADE_WINDOWS)
+        writer = writer.option("topic", prefixed(TRADE_WINDOWS))
     if mode == "realtime":
         return writer.trigger(realTime=settings.stream_trigger).start()
     return writer.trigger(processingTime=f"{MICROBATCH_S:g} seconds").start()
@@ -141,10 +144,10 @@ def source(session: SparkSession, settings: Settings, query: str, mode: Mode) ->
     kafka = (
         session.readStream.format("kafka")
         .option("kafka.bootstrap.servers", settings.bootstrap)
-        .option("subscribe", RAW_TRADES)
+        .option("subscribe", prefixed(RAW_TRADES))
         .option("startingOffsets", "earliest")
         .option("failOnDataLoss", "true")
         .option("kafka.fetch.max.wait.ms", "250")
-        .option("groupIdPrefix", query)
+        .option("groupIdPrefix", prefixed(query))
     )
     return kafka if mode == "realtime" else kafka.option("maxOffsetsPerTrigger", AT_ONCE)

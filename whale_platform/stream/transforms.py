@@ -15,6 +15,7 @@ from operator import and_
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from whale_platform.broker.naming import prefixed
 from whale_platform.domain.codec import VERSION
 from whale_platform.domain.names import DEAD_LETTERS, SINGLE_TRADE, WHALE_ALERTS, WINDOW_SECONDS
 
@@ -148,7 +149,7 @@ def alerts(trades: DataFrame, thresholds: Column, run_id: str) -> DataFrame:
         (F.length("value") > 100_000).alias("truncated"),
     )
     return rows.where(broken | (F.col("notional_usd") >= F.col("threshold_usd"))).select(
-        F.when(broken, F.lit(DEAD_LETTERS)).otherwise(F.lit(WHALE_ALERTS)).alias("topic"),
+        F.when(broken, F.lit(prefixed(DEAD_LETTERS))).otherwise(F.lit(prefixed(WHALE_ALERTS))).alias("topic"),
         F.coalesce(_key(), F.lit("unknown")).alias("key"),
         F.when(broken, F.to_json(letter)).otherwise(F.to_json(alert)).alias("value"),
     )

@@ -15,7 +15,7 @@ from whale_platform.settings import Settings
 from whale_platform.supervision import beat
 from whale_platform.supervision.beat import Beat
 from whale_platform_tests.ingest.fake_binance import FakeBinance, until
-from whale_platform_tests.kafka_server import KafkaServer, environment
+from whale_platform_tests.kafka_server import KafkaCluster, KafkaServer, environment
 
 SYMBOLS = ("AAAUSDT", "BBBUSDT", "CCCUSDT")
 
@@ -23,7 +23,8 @@ SYMBOLS = ("AAAUSDT", "BBBUSDT", "CCCUSDT")
 class Ingester:
     """`python -m whale_platform.ingest` on a home of its own, fed by the fake exchange."""
 
-    def __init__(self, kafka: KafkaServer, fake: FakeBinance, home: Path) -> None:
+    def __init__(self, kafka: KafkaServer | KafkaCluster, fake: FakeBinance, home: Path, **more: object) -> None:
+        home.mkdir(exist_ok=True)
         self.home = home
         self.bootstrap = kafka.bootstrap
         self.settings = Settings.model_validate(
@@ -35,6 +36,7 @@ class Ingester:
                 "kafka_bootstrap": kafka.bootstrap,
                 "binance_ws_url": fake.ws_url,
                 "binance_rest_url": fake.rest_url,
+                **more,
             }
         )
         self.process: subprocess.Popen[bytes] | None = None

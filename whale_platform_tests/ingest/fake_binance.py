@@ -76,7 +76,7 @@ class FakeBinance:
             for _ in range(count):
                 self.last[symbol] += 1
                 if shown and self.last[symbol] not in self.absent:
-                    self._send(frame(symbol, self.last[symbol]))
+                    self._send(frame(symbol, self.last[symbol]), symbol)
 
     def say(self, text: str | bytes) -> None:
         """Send anything to everyone."""
@@ -100,8 +100,10 @@ class FakeBinance:
         self.drop()
         self._thread.join(5)
 
-    def _send(self, text: str | bytes) -> None:
+    def _send(self, text: str | bytes, symbol: str = "") -> None:
         for client in list(self.clients):
+            if symbol and client.request and f"{symbol.lower()}@trade" not in client.request.path:
+                continue  # it has not asked for that one
             try:
                 client.send(text)
             except (ConnectionClosed, OSError):

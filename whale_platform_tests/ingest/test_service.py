@@ -3,12 +3,17 @@
 import json
 import random
 import signal
+import subprocess
+import sys
 import time
 from http import HTTPStatus
+from pathlib import Path
 
 import pytest
+from confluent_kafka import Consumer, TopicPartition
 
 from whale_platform.broker.producer import TradeProducer
+from whale_platform.broker.topics import SHARES
 from whale_platform.domain.codec import encode, key
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.ingest.positions import load, positions_path
@@ -16,7 +21,7 @@ from whale_platform.supervision import codes
 from whale_platform_tests.ingest.conftest import SYMBOLS, Ingester
 from whale_platform_tests.ingest.fake_binance import FakeBinance, Market, frame, until
 from whale_platform_tests.ingest.trades import trade
-from whale_platform_tests.kafka_server import KafkaServer, free_port
+from whale_platform_tests.kafka_server import KafkaServer, environment, free_port
 
 pytestmark = pytest.mark.process
 
@@ -195,6 +200,35 @@ def test_someone_else_writing_to_the_topic_makes_it_learn_the_tail_again(
     ingester.wait_ready()
     fake.trade("AAAUSDT", 1)
     until(lambda: len(ingester.published()["AAAUSDT"]) >= 6, "the rest")
+
+
+def test_two_platforms_with_prefixes_of_their_own_share_a_broker_and_never_mix(
+    kafka: KafkaServer, fake: FakeBinance, ingester: Ingester, tmp_path: Path
+) -> None:
+    """The other one's topics are made and read under its prefix by `python -m whale_platform.broker` and a reader."""
+    other = Ingester(kafka, fake, tmp_path / "other", kafka_prefix="team-b.")
+    made = subprocess.run(
+        [sys.executable, "-m", "whale_platform.broker"], env=environment(other.settings), capture_output=True, text=True
+    )
+    assert made.returncode == 0 and "team-b.raw_crypto_trades" in made.stderr
+    ingester.start()
+    ingester.wait_ready()
+    fake.trade("AAAUSDT", 3)
+    until(lambda: ingester.beat().numbers.get("trades") == 3, "the trades of the first")
+    ingester.end(signal.SIGTERM)
+    other.start()
+    other.wait_ready()
+    fake.trade("AAAUSDT", 2)
+    until(lambda: other.beat().numbers.get("trades") == 2, "the trades of the other, which knows of none before")
+    assert other.end(signal.SIGTERM) == codes.CLEAN
+    consumer = Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": "t", "auto.offset.reset": "earliest"})
+    found = {name for name in consumer.list_topics(timeout=10).topics if not name.startswith("__")}
+    assert found == {prefix + name for prefix in ("", "team-b.") for name in SHARES}
+    consumer.assign([TopicPartition("team-b." + RAW_TRADES, part, 0) for part in (0, 1)])
+    read = [json.loads(message.value())["trade_id"] for message in consumer.consume(2, 30)]
+    consumer.close()
+    assert sorted(read) == [1003, 1004]
+    assert [number for number, _ in ingester.published()["AAAUSDT"]] == [1000, 1001, 1002]
 
 
 def test_waits_for_broker_and_topics_and_ends_on_sigterm(fake: FakeBinance, ingester: Ingester) -> None:

@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from whale_platform.bench.platform import wait_for
-from whale_platform.broker import topics
+from whale_platform.broker import naming, topics
 from whale_platform.broker.producer import TradeProducer
 from whale_platform.broker.reader import TopicReader
 from whale_platform.domain import codec
@@ -78,7 +78,10 @@ class Stream:
 
 
 @pytest.fixture
-def stream(kafka: Kafka, tmp_path: Path) -> Iterator[Callable[[StreamMode], Stream]]:
+def stream(kafka: Kafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[StreamMode], Stream]]:
+    """On a broker that it shares with others, so under a prefix; the topics without one are there too."""
+    monkeypatch.setenv("WHALE_KAFKA_PREFIX", "team.")
+    naming.prefix.cache_clear()
     topics.ensure(kafka.bootstrap, 2)
     made: list[Stream] = []
 
@@ -91,6 +94,8 @@ def stream(kafka: Kafka, tmp_path: Path) -> Iterator[Callable[[StreamMode], Stre
     for item in made:
         if item.process is not None and item.process.poll() is None:
             item.kill()
+    monkeypatch.undo()
+    naming.prefix.cache_clear()
 
 
 def trade(symbol: str, number: int, usd: str = "1") -> Trade:
