@@ -58,8 +58,9 @@ def locate(settings: Settings) -> Place | None:
 def labels(settings: Settings, place: Place) -> dict[str, Label]:
     """What the checkpoint of each query has to belong to; the windows' one is the same in both modes."""
     modes = {"windows": "", "whales": whales_mode(settings)}
+    reducers = {"windows": settings.stream_reducers, "whales": 1}
     return {
-        query: Label(query, modes[query], version, place.cluster_id, RAW_TRADES, place.topic_id)
+        query: Label(query, modes[query], version, place.cluster_id, RAW_TRADES, place.topic_id, reducers[query])
         for query, version in VERSIONS.items()
     }
 
