@@ -19,6 +19,7 @@ from whale_platform.domain.names import (
     INGEST_GAPS,
     RAW_TRADES,
     STREAM_LOSSES,
+    STREAM_POSITIONS,
     TRADE_WINDOWS,
     WHALE_ALERTS,
 )
@@ -36,6 +37,7 @@ _CONFIG: dict[str, dict[str, str]] = {
     DEAD_LETTERS: {"retention.ms": WEEK_MS},
     INGEST_GAPS: {"cleanup.policy": "compact"},
     STREAM_LOSSES: {"cleanup.policy": "compact"},
+    STREAM_POSITIONS: {"retention.ms": str(3600 * 1000), "segment.ms": str(3600 * 1000)},
 }
 # Of the bytes that all topics may take together. The ledgers are compacted; old lines go only beyond their share.
 SHARES = {
@@ -43,9 +45,11 @@ SHARES = {
     TRADE_WINDOWS: 0.25,
     WHALE_ALERTS: 0.05,
     DEAD_LETTERS: 0.05,
-    INGEST_GAPS: 0.04,
+    INGEST_GAPS: 0.03,
     STREAM_LOSSES: 0.01,
+    STREAM_POSITIONS: 0.01,
 }
+ONE_PARTITION = (DEAD_LETTERS, INGEST_GAPS, STREAM_LOSSES, STREAM_POSITIONS)
 SEGMENT_BYTES = 1024 * 1024, 128 * 1024 * 1024  # the least that Kafka takes, the most that is worth having
 SEGMENTS = 8  # of a full partition: Kafka deletes whole ones, and never the newest
 
@@ -73,9 +77,7 @@ def ensure(bootstrap: str, partitions: int, replication: int = 1) -> list[str]:
     client = admin(bootstrap)
     present = client.list_topics(timeout=TIMEOUT_S).topics
     wanted = [
-        NewTopic(
-            name, 1 if name in (DEAD_LETTERS, INGEST_GAPS, STREAM_LOSSES) else partitions, replication, config=config
-        )
+        NewTopic(name, 1 if name in ONE_PARTITION else partitions, replication, config=config)
         for name, config in _CONFIG.items()
         if name not in present
     ]
