@@ -18,6 +18,7 @@ StreamMode = Literal["auto", "realtime", "microbatch"]
 Worker = Literal["sink", "stream", "ingester"]
 WORKERS: tuple[Worker, ...] = ("sink", "stream", "ingester")  # the services that move the trades
 Port = Annotated[int, Field(ge=1, le=65535)]
+Memory = Annotated[str, Field(pattern=r"^[1-9]\d*[kmgt]$")]  # of a JVM, such as 768m or 2g
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_BASES = ("BTC", "ETH", "SOL", "XRP", "DOGE", "ADA", "AVAX", "LINK", "LTC", "DOT")
@@ -31,6 +32,7 @@ class Settings(BaseSettings):
     )
 
     home: Path = ROOT / ".whale" / "live"
+    shared: Path | None = None  # checkpoints, thresholds and lake, where Spark's executors see it too; None: the home
     tools: Path = ROOT / ".whale" / "tools"
     source: SourceKind = "live"
     exchanges: Annotated[tuple[str, ...], NoDecode] = ("binance", "coinbase")
@@ -84,9 +86,15 @@ class Settings(BaseSettings):
     stream_mode: StreamMode = "auto"
     stream_trigger: str = "2 minutes"
     stream_watermark: str = "10 minutes"
+    stream_reducers: Annotated[int, Field(ge=1, le=256)] = 1  # of the windows; another number reads the topic again
     spark_master: str = "local[8]"
     spark_driver_host: str = "127.0.0.1"
-    spark_driver_memory: str = "768m"
+    spark_driver_memory: Memory = "768m"
+    spark_cores: Annotated[int, Field(ge=1)] | None = None  # the stream's share of a cluster; None: all that it has
+    spark_executor_cores: Annotated[int, Field(ge=1)] | None = None  # None: a worker's cores are one executor
+    spark_executor_memory: Memory = "1g"
+    spark_executor_tools: Path | None = None  # the tools' folder where executors run; None: where it is here
+    spark_batch_master: str = "local[2]"  # for windows and whales that are computed again from the lake
 
     replay_files: Annotated[tuple[Path, ...], NoDecode] = ()
     replay_speed: Annotated[float, Field(gt=0)] = 1.0
@@ -140,9 +148,14 @@ class Settings(BaseSettings):
         return self.kafka_bootstrap or f"127.0.0.1:{self.kafka_port}"
 
     @property
+    def stream_home(self) -> Path:
+        """The folder of checkpoints and thresholds: `WHALE_SHARED`, which a cluster's executors see, or the home."""
+        return (self.shared or self.home).absolute()
+
+    @property
     def trades_lake(self) -> Path:
-        """The Delta table of trades; in production on a disk that Spark's executors share (`WHALE_LAKE`)."""
-        return (self.lake or self.home / "lake").resolve() / "trades"
+        """The Delta table of trades, on a disk that Spark's executors see (`WHALE_LAKE`, else `WHALE_SHARED`)."""
+        return (self.lake or self.stream_home / "lake").resolve() / "trades"
 
     @property
     def password_file(self) -> Path:

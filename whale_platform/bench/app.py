@@ -96,6 +96,17 @@ def backlog(trades: int = 1_000_000, rounds: Annotated[int, typer.Option(min=1)]
 
 
 @app.command()
+def cluster(
+    executors: Annotated[int, typer.Option(min=1)] = 2, trades: int = 300_000, rate: Rate = 500, home: HomeOption = None
+) -> None:
+    """A Spark cluster of processes: a backlog, and seconds to recover from a killed worker and driver at a rate."""
+    from whale_platform.bench import cluster as cluster_case
+
+    with scratch(home) as made:
+        _print("cluster", cluster_case.measure(made, executors, trades, rate, _tell))
+
+
+@app.command()
 def rollup(rows: Annotated[int, typer.Option(min=60_000)] = 1_000_000, home: HomeOption = None) -> None:
     """24 hours x 20 symbols of `hourly_rollups` from a table of so many windows."""
     with running(home, 1) as (platform, _):

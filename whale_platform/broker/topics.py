@@ -20,6 +20,7 @@ from whale_platform.domain.names import (
     INGEST_GAPS,
     RAW_TRADES,
     STREAM_LOSSES,
+    STREAM_POSITIONS,
     TRADE_WINDOWS,
     WHALE_ALERTS,
 )
@@ -38,6 +39,7 @@ _CONFIG: dict[str, dict[str, str]] = {
     DEAD_LETTERS: {"retention.ms": WEEK_MS},
     INGEST_GAPS: {"cleanup.policy": "compact"},
     STREAM_LOSSES: {"cleanup.policy": "compact"},
+    STREAM_POSITIONS: {"retention.ms": str(3600 * 1000), "segment.ms": str(3600 * 1000)},
 }
 # Of the bytes that all topics may take together. The ledgers are compacted; old lines go only beyond their share.
 SHARES = {
@@ -45,9 +47,11 @@ SHARES = {
     TRADE_WINDOWS: 0.25,
     WHALE_ALERTS: 0.05,
     DEAD_LETTERS: 0.05,
-    INGEST_GAPS: 0.04,
+    INGEST_GAPS: 0.03,
     STREAM_LOSSES: 0.01,
+    STREAM_POSITIONS: 0.01,
 }
+ONE_PARTITION = (DEAD_LETTERS, INGEST_GAPS, STREAM_LOSSES, STREAM_POSITIONS)
 SEGMENT_BYTES = 1024 * 1024, 128 * 1024 * 1024  # the least that Kafka takes, the most that is worth having
 SEGMENTS = 8  # of a full partition: Kafka deletes whole ones, and never the newest
 
@@ -83,12 +87,7 @@ def ensure(bootstrap: str, partitions: int, replication: int | None = None, min_
     copies = replication or min(MOST_COPIES, max(brokers, len(bootstrap.split(","))))
     least = {"min.insync.replicas": str(min_insync or (copies + 1) // 2), "unclean.leader.election.enable": "false"}
     wanted = [
-        NewTopic(
-            prefixed(name),
-            1 if name in (DEAD_LETTERS, INGEST_GAPS, STREAM_LOSSES) else partitions,
-            copies,
-            config=config | least,
-        )
+        NewTopic(prefixed(name), 1 if name in ONE_PARTITION else partitions, copies, config=config | least)
         for name, config in _CONFIG.items()
         if prefixed(name) not in present
     ]

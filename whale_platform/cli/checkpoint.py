@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from whale_platform.cli.app import HomeOption
-from whale_platform.cli.context import current_home
+from whale_platform.cli.context import current_home, settings_of
 from whale_platform.cli.errors import UserError
 from whale_platform.stream import checkpoints
 from whale_platform.supervision.lease import LeaseRefused
@@ -20,7 +20,7 @@ Query = Annotated[str, typer.Argument(metavar="windows|whales|lake|all")]
 @app.command("list")
 def listing(home: HomeOption = None) -> None:
     """Every checkpoint: query, mode, version, last batch, place in the topic, size, age; archived ones last."""
-    root = current_home(home).path
+    root = settings_of(current_home(home)).stream_home
     found = checkpoints.listing(root)
     if not found:
         print("whale: no checkpoints yet: they appear when the stream has run", file=sys.stderr)
@@ -42,20 +42,21 @@ def listing(home: HomeOption = None) -> None:
 @app.command()
 def archive(query: Query, home: HomeOption = None) -> None:
     """Move a query's checkpoint aside and keep it. The next start reads the topic from its beginning."""
-    for path in _set_aside(current_home(home).path, query):
+    for path in _set_aside(home, query):
         print(f"whale: kept as {path}", file=sys.stderr)
 
 
 @app.command()
 def reset(query: Query, home: HomeOption = None) -> None:
     """Start a query afresh: archive its checkpoint; the topic is read again and rows are only ever upserted."""
-    moved = _set_aside(current_home(home).path, query)
+    moved = _set_aside(home, query)
     print(f"whale: {len(moved)} checkpoints archived; now `whale restart stream`, or `whale up`", file=sys.stderr)
 
 
-def _set_aside(home: Path, query: str) -> list[Path]:
+def _set_aside(option: Path | None, query: str) -> list[Path]:
+    home = current_home(option)
     try:
-        return checkpoints.set_aside(home, query)
+        return checkpoints.set_aside(home.path, settings_of(home).stream_home, query)
     except ValueError as error:
         raise UserError(str(error)) from None
     except LeaseRefused as refused:

@@ -22,12 +22,13 @@ class CheckpointReset(Deletes):
 @dg.op
 def reset_checkpoint(context: dg.OpExecutionContext, config: CheckpointReset) -> None:
     """Archives the query's checkpoint and starts the stream: the topic is read again, rows are only ever upserted."""
-    home = Settings().home.resolve()
+    settings = Settings()
+    home, root = settings.home.resolve(), settings.stream_home.resolve()
     try:
-        found = [checkpoints.inspect(path) for path in checkpoints.live(home, config.query)]
+        found = [checkpoints.inspect(path) for path in checkpoints.live(root, config.query)]
     except ValueError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
-    rows = [(str(one.path.relative_to(home)), one.batch, f"{one.size / 1e6:.1f} MB") for one in found]
+    rows = [(str(one.path.relative_to(root)), one.batch, f"{one.size / 1e6:.1f} MB") for one in found]
     pid = holder(home, "stream")
     text = table(("checkpoint", "last batch", "size"), rows) if rows else "No checkpoint to archive."
     if pid is not None:
@@ -41,7 +42,7 @@ def reset_checkpoint(context: dg.OpExecutionContext, config: CheckpointReset) ->
         with asking():
             raise Unconfirmed("a reset makes the stream read the whole topic again, which has to be confirmed")
     try:
-        moved = checkpoints.set_aside(home, config.query)
+        moved = checkpoints.set_aside(home, root, config.query)
     except LeaseRefused as refused:
         raise dg.Failure(
             f"{refused}: launch `stream_stop` first, then this again; it starts the stream", allow_retries=False

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from whale_platform.embedded import java
+from whale_platform.embedded.errors import EmbeddedError
 from whale_platform.settings import Settings
 from whale_platform.supervision.scratch import scratch
 
@@ -37,7 +38,11 @@ class Spark(dg.ConfigurableResource[None]):
         settings = Settings()
         os.environ.update(java.java_environment(settings.tools))
         work = _work(settings.home.resolve())
-        made: Session = LazyPySparkResource(spark_config=recompute.configuration(work)).spark_session
+        try:
+            config = recompute.configuration(settings, work)
+        except EmbeddedError as error:
+            raise dg.Failure(str(error)) from None
+        made: Session = LazyPySparkResource(spark_config=config).spark_session
         made.sparkContext.setLogLevel("ERROR")
         try:
             yield made

@@ -10,6 +10,7 @@ WHALE_ALERTS = "whale_alerts"
 DEAD_LETTERS = "trade_dead_letters"
 INGEST_GAPS = "ingest_gaps"
 STREAM_LOSSES = "stream_losses"
+STREAM_POSITIONS = "stream_positions"
 
 SINGLE_TRADE = "single_trade"
 

@@ -36,7 +36,7 @@ class Foreign(Unfit):
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What a checkpoint belongs to; `mode` is empty where both modes go on from it."""
+    """What a checkpoint belongs to; `mode` is empty where both modes go on from it. `reducers`: parts of its state."""
 
     query: str
     mode: str
@@ -44,6 +44,7 @@ class Label:
     cluster_id: str
     topic: str
     topic_id: str
+    reducers: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,11 @@ def misfit(found: Checkpoint, label: Label, earliest: dict[int, int], ends: dict
         return (
             f"Topic {label.topic} was deleted and made again since the checkpoint of query {label.query}: its offsets "
             "mean other trades now."
+        )
+    if found.label.reducers != label.reducers:
+        return (
+            f"The state of query {label.query} is in {found.label.reducers} parts, but WHALE_STREAM_REDUCERS is "
+            f"{label.reducers} now."
         )
     lost = [
         f"partition {part} offsets {place} to {earliest[part] - 1}"
@@ -186,15 +192,15 @@ def move_aside(home: Path, path: Path) -> Path:
     return target
 
 
-def set_aside(home: Path, query: str) -> list[Path]:
-    """Archive the checkpoints of `query`, or of `all`, holding the stream's lease; returns where they are kept.
+def set_aside(home: Path, root: Path, query: str) -> list[Path]:
+    """Archive the checkpoints of `query`, or of `all`, in `root`, holding the lease of `home`; returns the new places.
 
     No running query loses its checkpoint, and none can start meanwhile. Raises LeaseRefused, ValueError.
     """
     lease = Lease(home, "stream")
     lease.acquire()
     try:
-        return archive(home, query)
+        return archive(root, query)
     finally:
         lease.release()
 

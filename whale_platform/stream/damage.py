@@ -2,7 +2,7 @@
 
 Spark names a damage in a hundred ways, most of them an exception from deep inside ("assertion failed", "no cause
 message"), so an error is judged by its whole Java trace: by what it says, then by which of Spark's readers it came
-out of. What the world did (a full disk, a broker that is away) is no damage, whatever the trace shows.
+out of. What the world did (a full disk, a broker or a worker that is away) is no damage, whatever the trace shows.
 """
 
 import json
@@ -20,6 +20,8 @@ _WORLD = re.compile(
     r"|kafka\.common\.errors\.(Timeout|Disconnect|Network|Coordinator|NotLeader|LeaderNotAvailable|BrokerNotAvailable)"
     "|TimeoutException: Timeout expired|No resolvable bootstrap urls|UnknownTopicOrPartition"
     "|stopped SparkContext|SparkContext (was|has been) shut ?down|CANNOT_WRITE_STATE_STORE"
+    "|ExecutorLostFailure|Master removed our application|All masters are unresponsive"
+    r"|(Failed to connect to|Connection (reset|refused)|Connection from) \S*:\d+"
 )
 _KINDS = (
     ("trades that it had not read are gone from the topic", "data may have been lost|KAFKA_DATA_LOSS|OffsetOutOfRange"),
@@ -60,7 +62,7 @@ def classify(error: str) -> str | None:
 
 
 def of_the_world(error: str) -> bool:
-    """Whether the broker, the disk or the memory is to blame: that passes, or a fresh checkpoint would fail as well."""
+    """Whether broker, disk, memory or a worker is to blame: that passes, or a fresh checkpoint would fail as well."""
     return _WORLD.search(error) is not None
 
 

@@ -12,12 +12,15 @@ from pyspark.sql import SparkSession
 from whale_platform.broker import topics
 from whale_platform.broker.edges import TopicEdges
 from whale_platform.broker.topics import BrokerError
-from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS
+from whale_platform.domain.names import RAW_TRADES, STREAM_POSITIONS, TRADE_WINDOWS
 from whale_platform.settings import Settings
+from whale_platform.stream import cluster
 from whale_platform.stream.lag import UNKNOWN, Arrivals, Behind, Places, Rate, behind
 from whale_platform.stream.modes import Mode
 from whale_platform.stream.positions import Committed, Consumers, Messages
+from whale_platform.stream.transforms import POSITION_EVERY
 
+HIDDEN = 2 * POSITION_EVERY  # trades of a partition that may be out without the whales' query having said so
 QUIET_S = 5.0  # what was read that long ago is out, or was dropped as late or broken
 
 
@@ -33,9 +36,12 @@ class Flow:
     ) -> None:
         """Raises BrokerError where the broker is away."""
         found = topics.describe(settings.bootstrap, [TRADE_WINDOWS])[TRADE_WINDOWS]
-        self._edges = TopicEdges(settings.bootstrap, {RAW_TRADES: parts, TRADE_WINDOWS: range(found.partitions)})
+        local = cluster.is_local(settings.spark_master)
+        positions = {} if local else {STREAM_POSITIONS: range(1)}
+        edges = {RAW_TRADES: parts, TRADE_WINDOWS: range(found.partitions), **positions}
+        self._edges = TopicEdges(settings.bootstrap, edges)
         self._messages = Messages(settings.bootstrap, run_id)
-        self._consumers = Consumers(session) if settings.spark_master.startswith("local") else None
+        self._consumers = Consumers(session) if local else None
         self.committed = {query: Committed(folder) for query, folder in folders.items()}
         self.behind: dict[str, Behind] = dict.fromkeys(folders, UNKNOWN)
         self.rate: float | None = None
@@ -45,7 +51,7 @@ class Flow:
         self._starts: Places = {}
         self._window_ends: Places = {}
         self._realtime: list[str] = []
-        self._out: dict[str, Places | None] = {}
+        self._out: dict[str, Places] = {}
         self._targets: dict[str, tuple[Places, bool]] = {}
         self._quiet: dict[int, tuple[float, int]] = {}
 
@@ -61,21 +67,23 @@ class Flow:
         self._window_ends = {part: end for part, (_, end) in edges[TRADE_WINDOWS].items()}
         self._ends = {part: end for part, (_, end) in edges[RAW_TRADES].items()}
         self._arrivals.note(now, self._ends)
-        emitted = self._messages.emitted(edges[TRADE_WINDOWS])
+        emitted = self._messages.emitted(TRADE_WINDOWS, edges[TRADE_WINDOWS])
         self._realtime = realtime = [query for query, mode in modes.items() if mode == "realtime"]
-        read = self._consumers.look(realtime, starts) if self._consumers is not None and realtime else {}
+        if self._consumers is None:
+            read = {"whales": self._messages.emitted(STREAM_POSITIONS, edges[STREAM_POSITIONS])}
+        else:
+            read = self._consumers.look(realtime, starts) if realtime else {}
         for query, committed in self.committed.items():
             known: list[Places] = [starts, committed.look()]
             if query in realtime:
                 known.append(self._put_out(query, emitted, read, now))
             out = {part: max(places.get(part, 0) for places in known) for part in starts}
-            done = all(out[part] >= end for part, end in self._ends.items())
-            blind = query == "whales" and query in realtime and self._consumers is None and not done
-            self._out[query] = None if blind else out
-            self.behind[query] = behind(now, self._ends, self._out[query], self._arrivals, self._messages.age)
-        windows = self._out["windows"]
-        self.windows_out = sum(windows.values()) if windows is not None else None
-        self.rate = self._rate.look(now, self.windows_out) if self.windows_out is not None else None
+            if query == "whales" and query in realtime and self._consumers is None:
+                out = {part: end if end - out[part] < HIDDEN else out[part] for part, end in self._ends.items()}
+            self._out[query] = out
+            self.behind[query] = behind(now, self._ends, out, self._arrivals, self._messages.age)
+        self.windows_out = sum(self._out["windows"].values())
+        self.rate = self._rate.look(now, self.windows_out)
 
     def _put_out(self, query: str, emitted: Places, read: Mapping[str, dict[int, int]], now: float) -> Places:
         """What a real-time query has put out within its batch."""
@@ -95,7 +103,7 @@ class Flow:
         out = self._out.get(query) or {}
         self._targets.setdefault(query, (self._ends, any(out.get(part, 0) < end for part, end in self._ends.items())))
         if query == "windows":
-            self._messages.forget(self._window_ends)
+            self._messages.forget(TRADE_WINDOWS, self._window_ends)
             self._quiet.clear()
 
     def reached(self, query: str, active: Callable[[], bool]) -> bool:

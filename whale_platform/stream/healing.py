@@ -72,7 +72,7 @@ class Healer:
         self._settings, self._log, self.locate, self._send, self._now = settings, log, locate, send, now
         self._trouble: dict[str, str] = {}
         self._reasons: dict[str, str] = {}
-        self._history = history(settings.home)
+        self._history = history(settings.stream_home)
 
     @property
     def trouble(self) -> str:
@@ -102,7 +102,7 @@ class Healer:
         """
         wanted = list(labels)
         for label in wanted:
-            checkpoints.refuse_foreign(self._settings.home, label)
+            checkpoints.refuse_foreign(self._settings.stream_home, label)
         folders = {label.query: self._prepared(label, place) for label in wanted}
         for path in folders.values():
             (path / RECORD).unlink(missing_ok=True)  # a kill came before the archive, and now it fits
@@ -111,10 +111,10 @@ class Healer:
 
     def _prepared(self, label: Label, place: Place) -> Path:
         try:
-            return checkpoints.prepare(self._settings.home, label, place.earliest, place.ends)
+            return checkpoints.prepare(self._settings.stream_home, label, place.earliest, place.ends)
         except Unfit as unfit:
             self.begin_anew(label, place, str(unfit))
-        return checkpoints.prepare(self._settings.home, label, place.earliest, place.ends)
+        return checkpoints.prepare(self._settings.stream_home, label, place.earliest, place.ends)
 
     def failed(self, label: Label, error: str) -> bool:
         """Judge a query's end by its error's whole trace; whether it may be started again now.
@@ -153,7 +153,7 @@ class Healer:
 
         `position`: {partition: next offset} it had come to, where the checkpoint is not who knows that best.
         """
-        home = self._settings.home
+        home = self._settings.stream_home
         path = checkpoints.folder(home, label.query, label.mode, label.version)
         if not path.exists():
             return
@@ -172,7 +172,7 @@ class Healer:
 
     def publish(self) -> None:
         """Send what the ledger has not been told yet; with the broker away it stays for the next time."""
-        found = [(path, record) for path, record in _records(self._settings.home) if not record.published]
+        found = [(path, record) for path, record in _records(self._settings.stream_home) if not record.published]
         if not found:
             return
         # 3. To the ledger, under keys that are the same when it is sent twice.
@@ -196,9 +196,9 @@ class Healer:
         """Count the failures that nothing explains; the reason once there are too many without a batch between."""
         if damage.of_the_world(error):
             return None
-        path = self._settings.home / "stream" / "failures.json"
+        path = self._settings.stream_home / "stream" / "failures.json"
         batch = checkpoints.inspect(
-            checkpoints.folder(self._settings.home, label.query, label.mode, label.version)
+            checkpoints.folder(self._settings.stream_home, label.query, label.mode, label.version)
         ).batch
         try:
             before = json.loads(path.read_text())

@@ -55,11 +55,9 @@ class Arrivals:
 
 
 def behind(
-    now: float, ends: Places, out: Places | None, arrivals: Arrivals, age_of: Callable[[int, int], float | None]
+    now: float, ends: Places, out: Places, arrivals: Arrivals, age_of: Callable[[int, int], float | None]
 ) -> Behind:
-    """What a query whose `out` is known is behind. `age_of(partition, offset)`: seconds, for what came too early."""
-    if out is None:
-        return UNKNOWN
+    """What a query that has put out `out` is behind. `age_of(partition, offset)`: seconds, for what came too early."""
     waiting = {part: out.get(part, 0) for part, end in ends.items() if out.get(part, 0) < end}
     ages: list[float] = []
     for part, offset in waiting.items():

@@ -46,7 +46,7 @@ class LakeKeeper:
         settings = context.settings
         self._context, self._session, self._place, self._healer = context, session, place, healer
         self._label = Label(LAKE, MODE, VERSION, place.cluster_id, prefixed(RAW_TRADES), place.topic_id)
-        self._folder = checkpoints.folder(settings.home, LAKE, MODE, VERSION)
+        self._folder = checkpoints.folder(settings.stream_home, LAKE, MODE, VERSION)
         self._writer = LakeWriter(
             settings.trades_lake,
             place.topic_id,

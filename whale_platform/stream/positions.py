@@ -2,8 +2,8 @@
 
 The checkpoint's files say what whole batches have done. Windows carry the offset of their newest trade, so the newest
 messages of `trade_windows` say what real-time mode has put out within a batch, wherever its executors are. Alerts are
-rare, so for whales the Kafka consumers in the driver's JVM are asked; with executors elsewhere a batch under way says
-nothing of itself, which is unknown (None), never 0.
+rare, so for whales the Kafka consumers in the driver's JVM are asked; with executors elsewhere, where nobody can ask
+them, the query itself writes each few offsets to `stream_positions`.
 """
 
 import re
@@ -21,7 +21,7 @@ from whale_platform.broker.edges import Edges
 from whale_platform.broker.naming import prefixed
 from whale_platform.broker.reader import OffsetExpired, Record, TopicReader
 from whale_platform.broker.topics import BrokerError
-from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS
+from whale_platform.domain.names import RAW_TRADES
 from whale_platform.stream import checkpoints
 
 MOST_READ = 2_000  # messages a partition and look: the newest, where there are more
@@ -55,30 +55,30 @@ class Messages:
     def __init__(self, bootstrap: str, run_id: str) -> None:
         self._reader = TopicReader(bootstrap, "stream-lag", fetch_wait_ms=100)
         self._run_id = run_id.encode()
-        self._read: dict[int, int] = {}
-        self._emitted: dict[int, int] = {}
+        self._read: dict[str, dict[int, int]] = {}
+        self._emitted: dict[str, dict[int, int]] = {}
         self._stamps: dict[tuple[int, int], float] = {}
 
-    def emitted(self, edges: Edges) -> dict[int, int]:
-        """{raw partition: offset after the newest trade that this run has put out}; `edges`: of `trade_windows`.
+    def emitted(self, topic: str, edges: Edges) -> dict[int, int]:
+        """{raw partition: offset after the newest trade that this run has put out}, by what `topic` says.
 
-        The first look only notes where that topic ends.
+        topic: `trade_windows` or `stream_positions`; `edges`: its own. The first look only notes where it ends.
         """
-        if not self._read:
-            self._read = {part: end for part, (_, end) in edges.items()}
+        read = self._read.setdefault(topic, {part: end for part, (_, end) in edges.items()})
+        emitted = self._emitted.setdefault(topic, {})
         for part, (_, end) in edges.items():  # a topic that was made anew ends earlier
-            self._read[part] = min(self._read.get(part, end), end)
-        new = {part: (self._read[part], end) for part, (_, end) in edges.items() if end > self._read[part]}
-        for record in self._between(TRADE_WINDOWS, new):
-            self._read[record.partition] = record.offset + 1  # what a slow broker has not given is asked for again
+            read[part] = min(read.get(part, end), end)
+        new = {part: (read[part], end) for part, (_, end) in edges.items() if end > read[part]}
+        for record in self._between(topic, new):
+            read[record.partition] = record.offset + 1  # what a slow broker has not given is asked for again
             if (found := _placed(record.value or b"")) and found[3] == self._run_id:
                 part, after = int(found[1]), int(found[2]) + 1
-                self._emitted[part] = max(after, self._emitted.get(part, 0))
-        return self._emitted
+                emitted[part] = max(after, emitted.get(part, 0))
+        return emitted
 
-    def forget(self, ends: Mapping[int, int]) -> None:
+    def forget(self, topic: str, ends: Mapping[int, int]) -> None:
         """What comes from `ends` on counts: the query begins anew, and goes over some of it again."""
-        self._read, self._emitted = dict(ends), {}
+        self._read[topic], self._emitted[topic] = dict(ends), {}
 
     def age(self, part: int, offset: int) -> float | None:
         """Seconds since that raw trade was produced; None where it can't be read."""

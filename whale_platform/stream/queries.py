@@ -19,9 +19,9 @@ from pyspark.sql.streaming import DataStreamReader, StreamingQuery
 from whale_platform.broker import topics
 from whale_platform.broker.naming import prefixed
 from whale_platform.broker.reader import TopicReader
-from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS
+from whale_platform.domain.names import RAW_TRADES, STREAM_POSITIONS, TRADE_WINDOWS
 from whale_platform.settings import Settings
-from whale_platform.stream import transforms
+from whale_platform.stream import cluster, transforms
 from whale_platform.stream.checkpoints import Label
 from whale_platform.stream.modes import Mode
 from whale_platform.stream.thresholds import ThresholdFile
@@ -44,8 +44,9 @@ class Place:
 
 def locate(settings: Settings) -> Place | None:
     """Where the raw trades are now; None while the topic does not exist. Raises KafkaException with the broker away."""
-    found = topics.describe(settings.bootstrap, [RAW_TRADES, TRADE_WINDOWS])
-    if len(found) < 2:
+    names = [RAW_TRADES, TRADE_WINDOWS, *([] if cluster.is_local(settings.spark_master) else [STREAM_POSITIONS])]
+    found = topics.describe(settings.bootstrap, names)
+    if len(found) < len(names):
         return None
     reader = TopicReader(settings.bootstrap, "stream-locate")
     try:
@@ -59,8 +60,11 @@ def locate(settings: Settings) -> Place | None:
 def labels(settings: Settings, place: Place) -> dict[str, Label]:
     """What the checkpoint of each query has to belong to; the windows' one is the same in both modes."""
     modes = {"windows": "", "whales": whales_mode(settings)}
+    reducers = {"windows": settings.stream_reducers, "whales": 1}
     return {
-        query: Label(query, modes[query], version, place.cluster_id, prefixed(RAW_TRADES), place.topic_id)
+        query: Label(
+            query, modes[query], version, place.cluster_id, prefixed(RAW_TRADES), place.topic_id, reducers[query]
+        )
         for query, version in VERSIONS.items()
     }
 
@@ -76,7 +80,7 @@ def start_whales(
     """Start the query of whales and dead letters; its rows name their topics."""
     mode = whales_mode(settings)
     kafka = source(session, settings, "whales", mode).load()
-    rows = transforms.alerts(transforms.trades(kafka), thresholds(session, file), run_id)
+    rows = _alerts(settings, kafka, thresholds(session, file), run_id)
     return _started(rows, settings, "whales", mode, folder)
 
 
@@ -127,7 +131,14 @@ def rehearsals(
         trades = transforms.trades(transforms.placed(read()), kept=transforms.PLACE)
         return transforms.windows(trades, settings.stream_watermark, run_id)
 
-    return [lambda: transforms.alerts(transforms.trades(read()), thresholds(session, file), run_id), windows]
+    return [lambda: _alerts(settings, read(), thresholds(session, file), run_id), windows]
+
+
+def _alerts(settings: Settings, kafka: DataFrame, thresholds: Column, run_id: str) -> DataFrame:
+    if cluster.is_local(settings.spark_master):
+        return transforms.alerts(transforms.trades(kafka), thresholds, run_id)
+    trades = transforms.trades(transforms.placed(kafka), kept=transforms.PLACE)
+    return transforms.alerts(trades, thresholds, run_id, positions=True)
 
 
 def thresholds(session: SparkSession, file: ThresholdFile) -> Column:

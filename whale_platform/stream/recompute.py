@@ -13,9 +13,12 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from whale_platform.domain.codec import plain
-from whale_platform.stream import lake, transforms
+from whale_platform.embedded.errors import EmbeddedError
+from whale_platform.settings import Settings
+from whale_platform.stream import cluster, lake, transforms
 
 Session = SparkSession
+CORES = 2  # of a cluster, beside the stream
 NO_WATERMARK = "0 seconds"  # a batch has none
 
 
@@ -38,14 +41,23 @@ def whales(
     return (row.value.encode() for row in rows.toLocalIterator())
 
 
-def configuration(work: Path, cores: int = 2, memory: str = "512m") -> dict[str, str]:
-    """The Spark settings of a batch on this machine; `work`, a folder of its own, takes all its scratch files."""
+def configuration(settings: Settings, work: Path) -> dict[str, str]:
+    """The Spark settings of a batch, by WHALE_SPARK_BATCH_MASTER on this machine or on a cluster.
+
+    `work`, a folder of its own, takes all scratch files of the driver. Raises EmbeddedError where no executor could
+    reach it, or the cluster's master is unavailable.
+    """
+    master, executors = settings.spark_batch_master, dict[str, str]()
+    if not cluster.is_local(master):
+        if not cluster.master_answers(master):
+            raise EmbeddedError(f"the Spark master {master} is unavailable: start it, or see WHALE_SPARK_BATCH_MASTER")
+        executors = cluster.executor_conf(settings, ()) | {"spark.cores.max": str(CORES)}
     return {
         "spark.app.name": "whale-recompute",
-        "spark.master": f"local[{cores}]",
-        "spark.driver.memory": memory,
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.host": "127.0.0.1",
+        "spark.master": master,
+        "spark.driver.memory": "512m",
+        "spark.driver.bindAddress": cluster.bind_address(settings),
+        "spark.driver.host": settings.spark_driver_host,
         "spark.driver.extraJavaOptions": (
             f'-XX:+UseSerialGC -XX:-UsePerfData -XX:+ExitOnOutOfMemoryError -Djava.io.tmpdir="{work}"'
         ),
@@ -54,8 +66,9 @@ def configuration(work: Path, cores: int = 2, memory: str = "512m") -> dict[str,
         "spark.local.dir": str(work),
         "spark.sql.warehouse.dir": str(work / "warehouse"),
         "spark.sql.session.timeZone": "UTC",
-        "spark.sql.shuffle.partitions": str(cores),
+        "spark.sql.shuffle.partitions": str(CORES),
         "spark.sql.ansi.enabled": "true",
+        **executors,
     }
 
 

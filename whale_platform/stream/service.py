@@ -10,11 +10,13 @@ import threading
 from collections.abc import Mapping
 from functools import partial
 
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
 from pyspark.sql.streaming import StreamingQuery
 
 from whale_platform.broker.topics import BrokerError
 from whale_platform.embedded.errors import EmbeddedError
-from whale_platform.stream import queries, session
+from whale_platform.stream import cluster, queries, session, slots
 from whale_platform.stream.checkpoints import Foreign, Label
 from whale_platform.stream.flow import Flow
 from whale_platform.stream.healing import Healer, to_ledger
@@ -28,7 +30,6 @@ from whale_platform.supervision import codes
 from whale_platform.supervision.service import ServiceContext
 from whale_platform.version import new_run_id
 
-SHUFFLE_PARTITIONS = 1
 POLL_S = 0.5
 
 
@@ -37,16 +38,24 @@ def main(context: ServiceContext) -> int:
     settings = context.settings
     run_id = new_run_id("stream")
     context.beat.numbers.update(mode=settings.stream_mode, run=run_id)
+    slots.wait_for_master(context)
+    if context.stop.is_set():
+        return codes.CLEAN
     context.tell("starting", "starting Spark")
     try:
-        spark = session.build(settings, SHUFFLE_PARTITIONS)
+        spark = session.build(settings)
     except EmbeddedError as error:
         return context.blocked(str(error))
+    except (PySparkException, Py4JError) as error:
+        if cluster.is_local(settings.spark_master):
+            raise
+        context.tell("degraded", f"the Spark master {settings.spark_master} gave no session, trying again: {error}")
+        return codes.RETRY
     try:
         place = _wait_for_topics(context)
         if place is None:
             return codes.CLEAN
-        spark = session.with_slots(context, spark, len(place.earliest), SHUFFLE_PARTITIONS)
+        spark = slots.with_slots(context, spark, len(place.earliest))
         if context.stop.is_set():
             return codes.CLEAN
         file = ThresholdFile(settings, context.log)
@@ -70,6 +79,7 @@ def main(context: ServiceContext) -> int:
             healer,
             partial(_failed, context, healer, labels),
             partial(rehearse, queries.rehearsals(spark, settings, file, run_id), context.stop),
+            partial(slots.shortage, spark, slots.needed(len(place.earliest), settings.stream_reducers)),
         )
         return watch.run()
     except Foreign as foreign:

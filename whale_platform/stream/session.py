@@ -6,7 +6,6 @@ unsupported pairing with this Spark (see embedded/jars), held by the tests of th
 
 import contextlib
 import os
-import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -15,14 +14,10 @@ from pyspark import SparkContext
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
-from whale_platform import hosts
 from whale_platform.embedded import jars, java, shuffle_bind
-from whale_platform.embedded.errors import EmbeddedError
 from whale_platform.settings import Settings
-from whale_platform.supervision.service import ServiceContext
+from whale_platform.stream import cluster
 
-_LOCAL = re.compile(r"local(\[(\*|\d+)(,\s*\d+)?\])?")
-SLOTS_EVERY_S = 1.0
 ENDS_WITHIN_S = 10.0  # its sockets close before it is gone
 JVM_OPTIONS = (
     "-XX:+UseParallelGC",
@@ -36,7 +31,7 @@ JVM_OPTIONS = (
 )
 
 
-def build(settings: Settings, shuffle_partitions: int = 1, master: str | None = None) -> SparkSession:
+def build(settings: Settings, master: str | None = None) -> SparkSession:
     """Start the driver's JVM. Takes some seconds; deletes what an earlier one left, so hold the stream's lease.
 
     `master`: another one than the settings name. Raises PySparkRuntimeError where Java does not start, EmbeddedError
@@ -46,12 +41,7 @@ def build(settings: Settings, shuffle_partitions: int = 1, master: str | None = 
     paths = jars.spark_jars(settings.tools)
     bare = next(path for path in paths if path.name.startswith("hadoop-bare-naked-local-fs"))
     shuffle = shuffle_bind.ensure(settings.tools).absolute()
-    bind = "127.0.0.1" if hosts.local(settings.spark_driver_host) else settings.bind
-    if hosts.local(bind) and not hosts.local(settings.spark_driver_host):
-        raise EmbeddedError(
-            f"executors are to reach the driver as {settings.spark_driver_host}, but it listens on {bind} alone: set "
-            "WHALE_BIND to this host's address, or unset WHALE_SPARK_DRIVER_HOST"
-        )
+    bind = cluster.bind_address(settings)
     work, temporary = _emptied(settings.home, "spark"), _emptied(settings.home, "tmp")
     own = (f'-Djava.io.tmpdir="{temporary}"', f"-D{shuffle_bind.PROPERTY}={bind}")
     conf = {
@@ -67,7 +57,7 @@ def build(settings: Settings, shuffle_partitions: int = 1, master: str | None = 
         "spark.sql.warehouse.dir": str(work / "warehouse"),
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
-        "spark.sql.shuffle.partitions": str(shuffle_partitions),
+        "spark.sql.shuffle.partitions": str(settings.stream_reducers),
         # The default of 100 ms would add 20 ms to every update at low rates.
         "spark.shuffle.streaming.networkBufferMaxWaitTimeMs": "5",
         # Without libhadoop every checkpoint file costs a forked chmod; this file system does not fork.
@@ -88,6 +78,8 @@ def build(settings: Settings, shuffle_partitions: int = 1, master: str | None = 
         "spark.sql.streaming.noDataMicroBatches.enabled": "false",
         "spark.sql.streaming.numRecentProgressUpdates": "5",
     }
+    if not cluster.is_local(master or settings.spark_master):
+        conf |= cluster.executor_conf(settings, (shuffle, bare))
     builder = SparkSession.builder.master(master or settings.spark_master)
     for name, value in conf.items():
         builder = builder.config(name, value)
@@ -114,27 +106,6 @@ def ended_with() -> int | None:
         gateway.proc.wait(ENDS_WITHIN_S)
     code: int | None = gateway.proc.poll()
     return code
-
-
-def with_slots(
-    context: ServiceContext, session: SparkSession, topic_partitions: int, shuffle_partitions: int
-) -> SparkSession:
-    """The session, or a new one in its place, once it has a task slot for whatever holds one for good.
-
-    Real-time mode hangs with fewer: each query holds one for a partition, one of them its reducers', and the lake's
-    query needs one. On this machine (`local[…]`) they are threads, and as many are made as needed; on a cluster the
-    executors are waited for, until `context.stop`.
-    """
-    needed = 2 * topic_partitions + shuffle_partitions + 1
-    master = context.settings.spark_master
-    while (slots := session.sparkContext.defaultParallelism) < needed and not context.stop.is_set():
-        if _LOCAL.fullmatch(master):
-            context.log.warning("more task slots than WHALE_SPARK_MASTER says", master=master, slots=needed)
-            session.stop()
-            return build(context.settings, shuffle_partitions, f"local[{needed}]")
-        context.tell("starting", f"waiting for {needed} task slots, {slots} are there: give {master} more cores")
-        context.stop.wait(SLOTS_EVERY_S)
-    return session
 
 
 def trace(query: StreamingQuery) -> str:

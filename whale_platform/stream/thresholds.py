@@ -25,7 +25,7 @@ class ThresholdFile:
     """`path` holds `{"exchange:symbol": "USD"}`; `refresh` copies the table into it."""
 
     def __init__(self, settings: Settings, log: Any) -> None:
-        self.path: Path = settings.home / "stream" / "thresholds.json"
+        self.path: Path = settings.stream_home / "stream" / "thresholds.json"
         self._settings = settings
         self._log = log
         self._trouble = ""

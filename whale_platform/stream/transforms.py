@@ -17,7 +17,13 @@ from pyspark.sql import functions as F
 
 from whale_platform.broker.naming import prefixed
 from whale_platform.domain.codec import VERSION
-from whale_platform.domain.names import DEAD_LETTERS, SINGLE_TRADE, WHALE_ALERTS, WINDOW_SECONDS
+from whale_platform.domain.names import (
+    DEAD_LETTERS,
+    SINGLE_TRADE,
+    STREAM_POSITIONS,
+    WHALE_ALERTS,
+    WINDOW_SECONDS,
+)
 
 DECIMAL = "decimal(38,18)"
 RAW_SCHEMA = (
@@ -25,6 +31,7 @@ RAW_SCHEMA = (
     "received_time bigint, price string, quantity string, notional string, usd_via string"
 )
 
+POSITION_EVERY = 20  # offsets
 
 PLACE = ("topic_partition", "topic_offset")
 
@@ -115,11 +122,12 @@ def windows(trades: DataFrame, watermark: str, run_id: str, aggregates: bool = F
     return folded.select(_key().alias("key"), _json(body).alias("value"))
 
 
-def alerts(trades: DataFrame, thresholds: Column, run_id: str) -> DataFrame:
+def alerts(trades: DataFrame, thresholds: Column, run_id: str, positions: bool = False) -> DataFrame:
     """Trades -> Kafka rows (topic, key, value): trades at or over the threshold, and dead letters for what won't parse.
 
     `thresholds`: a map column `{"exchange:symbol": USD}` with `*` for any; the most specific entry wins. A trade
-    whose dollar notional is unknown is no whale.
+    whose dollar notional is unknown is no whale. With `positions`, for which the trades need their PLACE, each
+    POSITION_EVERY-th offset yields a row of its own to `stream_positions`: how far the query has read.
     """
     threshold = F.coalesce(*[F.element_at(thresholds, name) for name in _threshold_names()])
     rows = trades.withColumn("threshold_usd", threshold).withColumn(
@@ -148,11 +156,23 @@ def alerts(trades: DataFrame, thresholds: Column, run_id: str) -> DataFrame:
         F.substring("value", 1, 100_000).alias("frame"),
         (F.length("value") > 100_000).alias("truncated"),
     )
-    return rows.where(broken | (F.col("notional_usd") >= F.col("threshold_usd"))).select(
+    found = broken | (F.col("notional_usd") >= F.col("threshold_usd"))
+    row = (
         F.when(broken, F.lit(prefixed(DEAD_LETTERS))).otherwise(F.lit(prefixed(WHALE_ALERTS))).alias("topic"),
         F.coalesce(_key(), F.lit("unknown")).alias("key"),
         F.when(broken, F.to_json(letter)).otherwise(F.to_json(alert)).alias("value"),
     )
+    if not positions:
+        return rows.where(found).select(*row)
+    partition, offset = map(F.col, PLACE)
+    due = offset % POSITION_EVERY == 0
+    place = F.struct(
+        F.lit(prefixed(STREAM_POSITIONS)).alias("topic"),
+        partition.cast("string").alias("key"),
+        _json({"partition": partition, "offset": offset, "run_id": _text(F.lit(run_id))}).alias("value"),
+    )
+    both = F.array_compact(F.array(F.when(found, F.struct(*row)), F.when(due, place)))
+    return rows.where(found | due).select(F.inline(both))
 
 
 def _key() -> Column:

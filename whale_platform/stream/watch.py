@@ -35,7 +35,8 @@ class Watch:
     """Runs in the main thread.
 
     `failed(name, query)` judges a query that has ended: whether the service begins anew, or goes on without it for now.
-    `rehearse` begins the rehearsals, and is given what says whether there is room for one.
+    `rehearse` begins the rehearsals, and is given what says whether there is room for one. `shortage()` says what
+    lacks of the task slots, as after the loss of a worker; empty where nothing does.
     """
 
     def __init__(
@@ -48,9 +49,11 @@ class Watch:
         healer: Healer,
         failed: Callable[[str, StreamingQuery], bool],
         rehearse: Callable[[Callable[[], bool]], Any],
+        shortage: Callable[[], str],
     ) -> None:
         self._context, self._flow, self._whales, self._windows = context, flow, whales, windows
         self._lake, self._healer, self._failed, self._rehearse = lake, healer, failed, rehearse
+        self._shortage = shortage
         self._whales_mode: Mode = queries.whales_mode(context.settings)
         self._condition, self._reports = Condition(), Reports()
         self._step, self._logged, self._looked = 1, 0.0, time.monotonic()
@@ -135,7 +138,7 @@ class Watch:
             if self._reports.look(time.monotonic(), name, query, batch) and name == "windows":
                 self._log()
         behind = flow.behind
-        trouble = "; ".join(filter(None, (self._healer.trouble, self._lake.trouble)))
+        trouble = "; ".join(filter(None, (self._shortage(), self._healer.trouble, self._lake.trouble)))
         state, detail = self._condition.look(time.monotonic(), behind, flow.rate, self._step == 4, trouble)
         detail = detail or self._healer.note
         since = self._condition.behind_since

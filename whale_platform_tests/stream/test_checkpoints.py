@@ -83,6 +83,7 @@ def test_a_retention_that_only_took_read_trades_is_fine(tmp_path: Path, used: Pa
     ("label", "earliest", "end", "words"),
     [
         (replace(LABEL, topic_id="topic-2"), {0: 0, 1: 0}, 500, "deleted and made again"),
+        (replace(LABEL, reducers=4), {0: 0, 1: 0}, 500, "state of query windows is in 1 parts.*REDUCERS is 4"),
         (LABEL, {0: 140, 1: 0}, 500, "partition 0 offsets 100 to 139"),
         (LABEL, {0: 0}, 500, r"lost partitions \[1\]"),
         (LABEL, {0: 0, 1: 0}, 99, "partition 0 ends at offset 99, not at 100"),

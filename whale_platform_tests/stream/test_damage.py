@@ -43,6 +43,9 @@ def test_a_damage_is_known_by_its_trace(words: str, trace: str) -> None:
         f"{QUERY}timed out\nCaused by: org.apache.kafka.common.errors.TimeoutException: Timeout expired",
         f"{QUERY}Job aborted\nCaused by: java.lang.OutOfMemoryError: Java heap space{IN}state.RocksDB.load(R.scala:1)",
         f"{QUERY}[STREAM_FAILED] terminated{IN}runtime.MicroBatchExecution.runBatch(MicroBatchExecution.scala:1)",
+        f"{QUERY}Job aborted due to stage failure: Task 1 in stage 3.0 failed 1 times, most recent failure: Lost task "
+        f"1.0 (TID 26) (127.0.0.1 executor 0): ExecutorLostFailure (executor 0 exited){IN}state.RocksDB.load(R:1)",
+        f"{QUERY}Job aborted\nCaused by: IOException: Failed to connect to /10.0.0.1:43{IN}state.RocksDB.load(R)",
         f"{QUERY}[CANNOT_WRITE_STATE_STORE.CANNOT_COMMIT] Error writing state store files",
         f"{QUERY}No host\nCaused by: org.apache.kafka.common.errors.UnknownTopicOrPartitionException",
     ],

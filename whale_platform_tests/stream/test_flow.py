@@ -10,9 +10,9 @@ import pytest
 from whale_platform.bench.platform import wait_for
 from whale_platform.broker.producer import TradeProducer
 from whale_platform.domain import codec
-from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS
+from whale_platform.domain.names import RAW_TRADES, STREAM_POSITIONS, TRADE_WINDOWS
 from whale_platform.settings import Settings
-from whale_platform.stream.flow import Flow
+from whale_platform.stream.flow import HIDDEN, Flow
 from whale_platform.stream.lag import UNKNOWN, Behind
 from whale_platform_tests.kafka_server import KafkaServer as Kafka
 from whale_platform_tests.stream.test_service import trade
@@ -43,6 +43,11 @@ class Topics:
         value = f'{{"v":1,"trade_count":3,"partition":{part},"offset":{offset},"run_id":"{run}"}}'
         self._send([(TRADE_WINDOWS, part, value.encode())] + [(TRADE_WINDOWS, part, b"{")] * (times - 1))
 
+    def read(self, part: int, offset: int, run: str = "run-1") -> None:
+        """What the whales' query says of itself where nobody can ask it."""
+        value = f'{{"partition":{part},"offset":{offset},"run_id":"{run}"}}'
+        self._send([(STREAM_POSITIONS, 0, value.encode())])
+
     def commit(self, query: str, batch: int, ends: dict[int, int]) -> None:
         for log, text in (("offsets", "v1\n{}\n" + json.dumps({RAW_TRADES: ends})), ("commits", "v1\n{}")):
             (self.folders[query] / log).mkdir(parents=True, exist_ok=True)
@@ -66,7 +71,6 @@ def test_lag_is_what_is_in_the_topic_and_not_out(there: Topics) -> None:
     flow = there.flow()
     flow.look(BOTH)
     assert flow.behind["windows"].trades == 10
-    assert flow.behind["whales"] == UNKNOWN, "its executors are elsewhere, and it has no batch yet"
     there.put_out(0, 3)
     there.put_out(0, 9, run="another run")
     there.arrive(1, 10, 11)
@@ -79,13 +83,30 @@ def test_lag_is_what_is_in_the_topic_and_not_out(there: Topics) -> None:
     there.put_out(1, 1)
     flow.look(BOTH)
     assert flow.behind["windows"] == Behind(0, 0.0)
-    there.commit("whales", 0, {0: 10, 1: 2})
+
+
+def test_whales_whose_executors_are_elsewhere_say_how_far_they_have_read(there: Topics) -> None:
+    flow = there.flow()
+    flow.look(BOTH)
+    flow.begin("whales")
+    there.arrive(0, *range(100))
+    there.arrive(1, *range(HIDDEN - 1))
+    flow.look(BOTH)
+    assert flow.behind["whales"].trades == 100, "so few as in partition 1 may be out without having said so"
+    there.read(0, 40)
+    there.read(1, 20, run="another run")
+    flow.look(BOTH)
+    assert flow.behind["whales"].trades == 59
+    assert (flow.behind["whales"].seconds or 0) > 0
+    there.read(0, 80)
     flow.look(BOTH)
     assert flow.behind["whales"] == Behind(0, 0.0)
-    there.arrive(0, 12)
+    there.arrive(1, *range(100))
     flow.look(BOTH)
-    assert flow.behind["windows"].trades == 1
-    assert flow.behind["whales"] == UNKNOWN, "not 0: nobody knows"
+    assert flow.behind["whales"].trades == 100 + HIDDEN - 1
+    there.commit("whales", 0, {0: 100, 1: 100 + HIDDEN - 1})
+    flow.look(BOTH)
+    assert flow.behind["whales"] == Behind(0, 0.0)
 
 
 def test_a_micro_batch_is_out_when_it_is_finished_and_a_query_that_begins_anew_has_put_out_nothing(

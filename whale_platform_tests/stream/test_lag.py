@@ -51,7 +51,6 @@ def test_what_came_before_the_samples_is_as_old_as_its_message_says() -> None:
 
 
 def test_what_is_unknown_is_not_nothing() -> None:
-    assert behind(1, {0: 100}, None, sampled((0, {0: 100})), never) == UNKNOWN
     assert slowest({"windows": Behind(7, 2.0), "whales": UNKNOWN}) == Behind(7, 2.0)
     assert slowest({"windows": UNKNOWN, "whales": UNKNOWN}) == UNKNOWN
     assert slowest({"windows": Behind(7, 2.0), "whales": Behind(3, 4.0)}) == Behind(7, 4.0)

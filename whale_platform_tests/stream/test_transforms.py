@@ -156,6 +156,23 @@ def test_whales_are_the_fills_at_or_over_the_most_specific_threshold(spark: Spar
     assert found == expected
 
 
+def test_positions_come_beside_the_alerts_whatever_they_are(spark: SparkSession, tmp_path: Path) -> None:
+    """Where executors are elsewhere, the query says how far it has read; its alerts are the same."""
+    values = [b"{" if number % 30 == 0 else codec.encode(one) for number, one in enumerate(some_trades(200))]
+    rows = [(2, number, value) for number, value in enumerate(values)]
+    kafka = spark.createDataFrame(rows, "partition int, offset bigint, value binary")
+    trades = transforms.trades(transforms.placed(kafka), kept=transforms.PLACE)
+    limit = thresholds(spark, tmp_path, {"*:*": "100000"})
+    plain = [tuple(row) for row in transforms.alerts(trades, limit, "run-1").collect()]
+    found = [tuple(row) for row in transforms.alerts(trades, limit, "run-1", positions=True).collect()]
+    assert {row[0] for row in plain} == {"whale_alerts", "trade_dead_letters"}
+    assert [row for row in found if row[0] != "stream_positions"] == plain
+    assert [row[2] for row in found if row[0] == "stream_positions"] == [
+        f'{{"partition":2,"offset":{offset},"run_id":"run-1"}}'
+        for offset in range(0, len(values), transforms.POSITION_EVERY)
+    ]
+
+
 def test_a_raw_message_that_does_not_parse_becomes_a_dead_letter(spark: SparkSession, tmp_path: Path) -> None:
     good = some_trades(1)[0]
     row = json.loads(codec.encode(good))

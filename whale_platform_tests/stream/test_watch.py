@@ -49,6 +49,7 @@ class Stage:
         self.rate, self.windows_out, self.reads = 10.0, None, set[str]()
         nothing = SimpleNamespace(batch=None)
         self.committed, self.trouble = {"windows": nothing, "whales": nothing}, ""
+        self.shortage = ""
         self.queries: list[Query] = []
         self.whales = Query()
         self.windows = WindowsQuery(self._start, cast("Any", wanted), structlog.get_logger())
@@ -57,7 +58,15 @@ class Stage:
         self.healer = SimpleNamespace(trouble="", note="", stands=self._stands)
         healer = cast("Any", self.healer)
         self.watch = Watch(
-            self.context, flow, whales, self.windows, lake, healer, self._failed, lambda _: self.said.append("rehearse")
+            self.context,
+            flow,
+            whales,
+            self.windows,
+            lake,
+            healer,
+            self._failed,
+            lambda _: self.said.append("rehearse"),
+            lambda: self.shortage,
         )
 
     def run(self, *acts: Callable[[], object]) -> int:
@@ -200,6 +209,23 @@ def test_a_query_that_is_left_as_it_failed_keeps_the_others_running(tmp_path: Pa
     assert stage.run(*[lambda: None] * 4, fail, lambda: None, lambda: states.append(stage.state())) == codes.CLEAN
     assert states == [("degraded", "query windows failed again")]
     assert stage.said.count("windows failed") > 1, "asked again and again"
+
+
+def test_a_worker_that_is_gone_is_said_while_it_is(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.reads |= {"whales", "windows"}
+    stage.behind = {"windows": Behind(0, 0.0), "whales": Behind(0, 0.0)}
+    states: list[tuple[str, str]] = []
+
+    def look(then: str) -> Callable[[], None]:
+        def act() -> None:
+            states.append(stage.state())
+            stage.shortage = then
+
+        return act
+
+    assert stage.run(*[lambda: None] * 4, look("2 of 6 slots"), look(""), look("")) == codes.CLEAN
+    assert states == [("ready", ""), ("degraded", "2 of 6 slots"), ("ready", "")]
 
 
 def test_while_the_broker_has_not_answered_nothing_begins(tmp_path: Path) -> None:

@@ -1,0 +1,60 @@
+"""Enough task slots for what holds one for good, made on this machine and waited for on a cluster.
+
+Real-time mode hangs with fewer: each of its queries holds one for a partition, the windows' one for each reducer too,
+and the lake's query needs one. Workers come late and go; nothing of that is a reason to end: what lacks is said as
+`degraded`, and the stream goes on when it is there.
+"""
+
+from pyspark.sql import SparkSession
+
+from whale_platform.stream import cluster, session
+from whale_platform.supervision.service import ServiceContext
+
+EVERY_S = 1.0
+PROBE_EVERY_S = 10.0
+
+
+def needed(topic_partitions: int, reducers: int) -> int:
+    """How many task slots the three queries need."""
+    return 2 * topic_partitions + reducers + 1
+
+
+def wait_for_master(context: ServiceContext) -> None:
+    """Return once the cluster's master takes connections, or `context.stop` is set."""
+    master = context.settings.spark_master
+    while not cluster.master_answers(master) and not context.stop.is_set():
+        context.tell("degraded", f"the Spark master {master} is unavailable, connecting again")
+        context.stop.wait(EVERY_S)
+
+
+def with_slots(context: ServiceContext, spark: SparkSession, topic_partitions: int) -> SparkSession:
+    """The session, or a new one in its place, once it has the slots and its executors see the driver's folders.
+
+    On this machine slots are threads, and as many are made as needed. Returns early where `context.stop` is set.
+    """
+    settings = context.settings
+    wanted = needed(topic_partitions, settings.stream_reducers)
+    if cluster.is_local(settings.spark_master):
+        if spark.sparkContext.defaultParallelism >= wanted:
+            return spark
+        context.log.warning("more task slots than WHALE_SPARK_MASTER says", master=settings.spark_master, slots=wanted)
+        spark.stop()
+        return session.build(settings, f"local[{wanted}]")
+    while (lacking := shortage(spark, wanted)) and not context.stop.is_set():
+        context.tell("degraded", f"{lacking}; waiting")
+        context.stop.wait(EVERY_S)
+    for folder in (settings.stream_home, settings.trades_lake.parent):
+        while not context.stop.is_set() and (problem := cluster.unshared(spark, folder, wanted)):
+            context.tell("degraded", problem)
+            context.stop.wait(PROBE_EVERY_S)
+    return spark
+
+
+def shortage(spark: SparkSession, wanted: int) -> str:
+    """What lacks of `wanted` task slots, in one sentence; empty where they are there."""
+    slots = spark.sparkContext.defaultParallelism
+    if slots >= wanted:
+        return ""
+    return (
+        f"Spark's workers have {slots} of the {wanted} task slots that are needed: start one, or give them more cores"
+    )

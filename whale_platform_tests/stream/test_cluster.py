@@ -1,0 +1,198 @@
+"""The stream on a Spark cluster of processes: late and killed workers, a killed driver, and every trade counted once.
+
+The driver's home and the folder that executors share are different ones, so what only the driver sees would be missed.
+"""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from whale_platform.bench.platform import wait_for
+from whale_platform.bench.spark_cluster import SparkCluster
+from whale_platform.broker import topics
+from whale_platform.broker.producer import TradeProducer
+from whale_platform.domain import codec
+from whale_platform.domain.names import RAW_TRADES, WHALE_ALERTS
+from whale_platform.domain.trade import Trade
+from whale_platform.embedded import java
+from whale_platform.settings import ROOT, Settings
+from whale_platform.supervision import beat, codes
+from whale_platform_tests.kafka_server import KafkaServer as Kafka
+from whale_platform_tests.processes import open_to_others
+from whale_platform_tests.stream.test_lake import expected as in_the_lake
+from whale_platform_tests.stream.test_lake import rows
+from whale_platform_tests.stream.test_service import START, Stream, expected, messages, totals, trade
+
+pytestmark = [pytest.mark.process, pytest.mark.timeout(3600)]
+RATE = 500  # trades/s
+SYMBOLS = ("A", "B", "C", "D")
+NEEDED, CORES = 7, 4  # slots: two for each of two partitions, two reducers, the lake's; and those of a worker
+
+AGAIN = """
+import sys
+from pathlib import Path
+from pyspark.sql import SparkSession
+from whale_platform.lake import table
+from whale_platform.settings import Settings
+from whale_platform.stream import recompute
+settings, builder = Settings(), SparkSession.builder
+for name, value in recompute.configuration(settings, Path(sys.argv[1])).items():
+    builder = builder.config(name, value)
+root = settings.trades_lake
+paths = [file.path for file in table.files(table.opened(root))]
+for value in recompute.windows(builder.getOrCreate(), root, paths, "again"):
+    print(value.decode())
+"""
+
+
+def trade_at(symbol: str, number: int) -> Trade:
+    """The trade of that number, in the pace of RATE; each tenth of a symbol is a whale."""
+    moment = START + number * 1_000_000 * len(SYMBOLS) // RATE
+    one = trade(symbol, number, "60000" if number % 10 == SYMBOLS.index(symbol) else "1")
+    return dataclasses.replace(one, event_time=moment, received_time=moment)
+
+
+class Load:
+    """Trades at RATE until `stop`."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self.made: list[Trade] = []
+        self._producer, self._stopped = TradeProducer(bootstrap, "test"), threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._thread.join()
+        assert self._producer.close(120) == 0
+
+    def _run(self) -> None:
+        begin, number = time.monotonic(), 0
+        while not self._stopped.wait(0.05):
+            while number * len(SYMBOLS) < (time.monotonic() - begin) * RATE:
+                for symbol in SYMBOLS:
+                    one = trade_at(symbol, number)
+                    self._producer.send(RAW_TRADES, codec.key(one.exchange, symbol), codec.encode(one))
+                    self.made.append(one)
+                number += 1
+
+
+@contextmanager
+def load(bootstrap: str) -> Iterator[list[Trade]]:
+    running = Load(bootstrap)
+    try:
+        yield running.made
+    finally:
+        running.stop()
+
+
+@pytest.fixture
+def cluster() -> Iterator[SparkCluster]:
+    made = SparkCluster(CORES)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def stream(kafka: Kafka, cluster: SparkCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stream]:
+    topics.ensure(kafka.bootstrap, 2)
+    for name, value in {
+        "SPARK_MASTER": cluster.master,
+        "SPARK_EXECUTOR_MEMORY": "512m",
+        "STREAM_REDUCERS": "2",
+        "SHARED": str(tmp_path / "shared"),
+        "LAKE_TRIGGER_S": "5",
+    }.items():
+        monkeypatch.setenv(f"WHALE_{name}", value)
+    home = tmp_path / "home"
+    home.mkdir()
+    made = Stream(home, kafka.bootstrap, "auto")
+    yield made
+    if made.process is not None and made.process.poll() is None:
+        made.kill()
+
+
+def wait_until(stream: Stream, what: str, ready: Callable[[beat.Beat], bool]) -> beat.Beat:
+    """Wait, as its supervisor would, until the service says so, and start it again where it ends to be started."""
+
+    def look() -> beat.Beat | None:
+        assert stream.process is not None
+        if (code := stream.process.poll()) is not None:
+            assert code == codes.RETRY
+            stream.start()
+        said = beat.read(stream.home, "stream")
+        return said if said is not None and said.pid == stream.process.pid and ready(said) else None
+
+    found: beat.Beat = wait_for(what, look, 900, moves=lambda: (stream.home / "stream.log").stat().st_size)
+    return found
+
+
+def misses(words: str) -> Callable[[beat.Beat], bool]:
+    return lambda said: said.state == "degraded" and words in said.detail
+
+
+def flows(said: beat.Beat) -> bool:
+    """Windows come out of this run, however slow the machine is."""
+    return said.state in ("ready", "degraded") and (said.numbers.get("rate") or 0) > 0
+
+
+def test_a_cluster_loses_workers_and_its_driver_and_no_trade(
+    kafka: Kafka, cluster: SparkCluster, stream: Stream, tmp_path: Path
+) -> None:
+    stream.start()
+    wait_until(stream, "the master to be missed", misses(f"the Spark master {cluster.master} is unavailable"))
+    cluster.start()
+    cluster.add()
+    wait_until(stream, "a second worker to be missed", misses(f"{CORES} of the {NEEDED} task slots"))
+    with load(kafka.bootstrap) as made:
+        cluster.add()
+        numbers = wait_until(stream, "two workers", flows).numbers
+        assert None not in (numbers["windows_lag"], numbers["windows_lag_s"])
+        assert None not in (numbers["whales_lag"], numbers["whales_lag_s"])
+        assert open_to_others([*cluster.processes(), *stream.processes()]) == []
+
+        cluster.kill(0)
+        wait_until(stream, "the killed worker to be missed", misses(f"{CORES} of the {NEEDED} task slots"))
+        cluster.add()
+        wait_until(stream, "a worker in its place", flows)
+
+        stream.kill()
+        stream.start()
+        wait_until(stream, "the driver", flows)
+        lake = tmp_path / "shared" / "lake" / "trades"
+        wait_for("the lake", lambda: rows(lake), 600)
+
+    whales = sorted((one.symbol, one.trade_id) for one in made if one.price == 60000)
+    wait_for("all windows", lambda: totals(kafka.bootstrap) == expected(made), 600, every=2)
+    found = {(row["symbol"], row["trade_id"]) for row in messages(kafka.bootstrap, WHALE_ALERTS)}
+    assert sorted(found) == whales
+    wait_for("all of the lake", lambda: rows(lake) == in_the_lake(made), 600, every=2)
+
+    def all_said() -> bool:
+        said = beat.read(stream.home, "stream")
+        assert said is not None
+        return (said.state, said.numbers["windows_lag"], said.numbers["whales_lag"]) == ("ready", 0, 0)
+
+    wait_for("the service to know that nothing is behind", all_said, 600)
+    assert stream.stop() == codes.CLEAN
+    assert not (stream.home / "checkpoints").exists() and not (stream.home / "lake").exists()
+    assert computed_again(cluster, stream.home / "again") == {key: count for key, (count, _) in expected(made).items()}
+
+
+def computed_again(cluster: SparkCluster, work: Path) -> dict[tuple[str, int], int]:
+    """{(symbol, window): trades} by a batch over the lake, on the cluster's executors."""
+    env = {**os.environ, **java.java_environment(Settings().tools), "WHALE_SPARK_BATCH_MASTER": cluster.master}
+    done = subprocess.run(
+        [sys.executable, "-c", AGAIN, str(work)], env=env, cwd=ROOT, check=True, stdout=subprocess.PIPE
+    )
+    windows = [json.loads(line) for line in done.stdout.splitlines()]
+    return {(row["symbol"], row["window_start"]): row["trade_count"] for row in windows}
