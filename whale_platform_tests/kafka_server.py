@@ -37,14 +37,17 @@ class KafkaServer:
         self._settings = Settings.model_validate({"home": self.folder, **ports})
         self._process: subprocess.Popen[bytes] | None = None
         self.bootstrap = self._settings.bootstrap
+        self.more = ""  # properties that follow those of the embedded broker, and so override them
 
     def start(self) -> None:
         """Start, and wait until it answers."""
         kafka.prepare(self._settings)
+        with (self.folder / "kafka" / "server.properties").open("a") as file:
+            file.write(self.more)
         log = self.folder / "broker.log"
         with log.open("ab") as out:
             self._process = subprocess.Popen(kafka.command(self._settings), stdout=out, stderr=out)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while not topics.alive(self.bootstrap):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"Kafka did not start:\n{log.read_text()[-2000:]}")
@@ -72,11 +75,16 @@ class KafkaServer:
         topics.ensure(self.bootstrap, partitions=2)
 
 
-def start_kafka() -> KafkaServer:
-    """A running broker; skips the test where the jars are missing."""
+def skip_without_jars() -> None:
+    """Skip the test where the broker's jars are missing."""
     tools = Settings().tools
     if not all(jar.path(tools).exists() for jar in jars.read_list() if jar.section == "broker"):
         pytest.skip(f"no Kafka jars in {tools}: run ./whale up once, or set WHALE_TOOLS")
+
+
+def start_kafka() -> KafkaServer:
+    """A running broker; skips the test where the jars are missing."""
+    skip_without_jars()
     server = KafkaServer()
     server.start()
     return server

@@ -98,7 +98,7 @@ def _started(rows: DataFrame, settings: Settings, query: str, mode: Mode, folder
         rows.writeStream.format("kafka")
         .queryName(query)
         .outputMode("update")
-        .option("kafka.bootstrap.servers", settings.bootstrap)
+        .options(**settings.bootstrap.spark())
         .option("kafka.compression.type", "lz4")
         .option("kafka.linger.ms", "1")
         .option("kafka.batch.size", "262144")
@@ -140,7 +140,7 @@ def source(session: SparkSession, settings: Settings, query: str, mode: Mode) ->
     """
     kafka = (
         session.readStream.format("kafka")
-        .option("kafka.bootstrap.servers", settings.bootstrap)
+        .options(**settings.bootstrap.spark())
         .option("subscribe", RAW_TRADES)
         .option("startingOffsets", "earliest")
         .option("failOnDataLoss", "true")

@@ -32,7 +32,7 @@ class Ingester:
                 "source": "live",
                 "exchanges": ("binance",),
                 "symbols": tuple(fake.last),
-                "kafka_bootstrap": kafka.bootstrap,
+                "kafka_bootstrap": str(kafka.bootstrap),
                 "binance_ws_url": fake.ws_url,
                 "binance_rest_url": fake.rest_url,
             }
