@@ -5,13 +5,16 @@ started by hand with those variables is the same service. A wrong value fails at
 """
 
 import os
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import ByteSize, Field, SecretStr, field_validator, model_validator
+from pydantic import ByteSize, Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from whale_platform.kafka_cluster import KafkaCluster, Mechanism, Security
 
 SourceKind = Literal["live", "simulator", "replay"]
 StreamMode = Literal["auto", "realtime", "microbatch"]
@@ -43,6 +46,15 @@ class Settings(BaseSettings):
     kafka_controller_port: Port = 19093
     kafka_bootstrap: str | None = None
     kafka_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,100}$")] = ""  # before every topic and group
+    kafka_ca: Path | None = None  # PEM, as the next two; without it the system's authorities count
+    kafka_certificate: Path | None = None
+    kafka_key: Path | None = None
+    kafka_key_password: SecretStr | None = None
+    kafka_sasl: Mechanism = "SCRAM-SHA-512"
+    kafka_user: str | None = None
+    kafka_password: SecretStr | None = None
+    kafka_password_file: Path | None = None
+    kafka_security: Annotated[Security, Field(validate_default=True)] = "plaintext"  # last: its check reads the others
     topic_partitions: Annotated[int, Field(ge=1, le=256)] = 2
     topic_replication: Annotated[int, Field(ge=1, le=5)] | None = None  # None: 3 where there are as many brokers
     topic_min_insync: Annotated[int, Field(ge=1, le=5)] | None = None  # None: the greater half of the copies
@@ -137,15 +149,28 @@ class Settings(BaseSettings):
             raise ValueError("WHALE_TOPIC_MIN_INSYNC is more than WHALE_TOPIC_REPLICATION: nothing could be written")
         return self
 
+    @field_validator("kafka_security", mode="after")
+    @classmethod
+    def _can_log_in(cls, value: Security, info: ValidationInfo) -> Security:
+        if value != "plaintext" and info.data.get("kafka_bootstrap") is None:
+            raise ValueError(
+                "the embedded broker speaks plaintext: name yours with WHALE_KAFKA_BOOTSTRAP, or unset this"
+            )
+        _cluster({**info.data, "kafka_security": value}).check()
+        return value
+
     @property
     def api_url(self) -> str:
         """Where the API is, seen from this machine."""
         return _url(self.api_host, self.api_port)
 
     @property
-    def bootstrap(self) -> str:
-        """Kafka's bootstrap servers: the embedded broker unless `WHALE_KAFKA_BOOTSTRAP` names another."""
-        return self.kafka_bootstrap or f"127.0.0.1:{self.kafka_port}"
+    def bootstrap(self) -> KafkaCluster:
+        """Kafka's servers and the log-in there: the embedded broker unless `WHALE_KAFKA_BOOTSTRAP` names another.
+
+        Raises ValueError where the password's file can't be read any more.
+        """
+        return _cluster(dict(self))
 
     @property
     def stream_home(self) -> Path:
@@ -213,6 +238,30 @@ class Settings(BaseSettings):
                 text = str(value)
             out[f"WHALE_{name.upper()}"] = text
         return out
+
+
+def _cluster(given: Mapping[str, Any]) -> KafkaCluster:
+    """`given`: the fields by name; one that was refused is left out, as its own error says why."""
+    secrets = {name: given.get(f"kafka_{name}") for name in ("password", "key_password")}
+    texts = {name: None if secret is None else secret.get_secret_value() for name, secret in secrets.items()}
+    if (path := given.get("kafka_password_file")) is not None:
+        if texts["password"] is not None:
+            raise ValueError("the password is given twice: unset WHALE_KAFKA_PASSWORD or WHALE_KAFKA_PASSWORD_FILE")
+        try:
+            texts["password"] = path.read_text().rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ValueError(f"WHALE_KAFKA_PASSWORD_FILE: {path} can't be read: {error}") from None
+    return KafkaCluster(
+        given.get("kafka_bootstrap") or f"127.0.0.1:{given.get('kafka_port')}",
+        given.get("kafka_security", "plaintext"),
+        given.get("kafka_ca"),
+        given.get("kafka_certificate"),
+        given.get("kafka_key"),
+        texts["key_password"],
+        given.get("kafka_sasl", "SCRAM-SHA-512"),
+        given.get("kafka_user"),
+        texts["password"],
+    )
 
 
 def _url(host: str, port: int) -> str:

@@ -20,6 +20,7 @@ import pytest
 from whale_platform.broker import topics
 from whale_platform.domain.names import INGEST_GAPS, RAW_TRADES
 from whale_platform.embedded import jars, kafka
+from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.settings import Settings
 
 CLUSTER = """
@@ -47,14 +48,17 @@ class KafkaServer:
         self._settings = Settings.model_validate({"home": self.folder, **ports})
         self._process: subprocess.Popen[bytes] | None = None
         self.bootstrap = self._settings.bootstrap
+        self.more = ""  # properties that follow those of the embedded broker, and so override them
 
     def start(self) -> None:
         """Start, and wait until it answers."""
         kafka.prepare(self._settings)
+        with (self.folder / "kafka" / "server.properties").open("a") as file:
+            file.write(self.more)
         log = self.folder / "broker.log"
         with log.open("ab") as out:
             self._process = subprocess.Popen(kafka.command(self._settings), stdout=out, stderr=out)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while not topics.alive(self.bootstrap):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"Kafka did not start:\n{log.read_text()[-2000:]}")
@@ -82,11 +86,11 @@ class KafkaServer:
         topics.ensure(self.bootstrap, partitions=2)
 
 
-class KafkaCluster:
+class ThreeBrokers:
     """Three brokers, each a controller too; `nodes` may be started and killed one by one. `close` ends them all."""
 
     def __init__(self) -> None:
-        _need_jars()
+        skip_without_jars()
         self.folder = Path(tempfile.mkdtemp(prefix="whale-cluster-"))
         self._settings = [
             Settings.model_validate(
@@ -94,7 +98,7 @@ class KafkaCluster:
             )
             for node in range(1, 4)
         ]
-        self.bootstrap = ",".join(one.bootstrap for one in self._settings)
+        self.bootstrap = KafkaCluster(",".join(one.bootstrap.servers for one in self._settings))
         self.nodes: dict[int, subprocess.Popen[bytes]] = {}
         kafka.prepare(self._settings[0])
         voters = ",".join(f"{n}@127.0.0.1:{one.kafka_controller_port}" for n, one in enumerate(self._settings, 1))
@@ -142,7 +146,8 @@ def _uuid() -> str:
     return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
 
 
-def _need_jars() -> None:
+def skip_without_jars() -> None:
+    """Skip the test where the broker's jars are missing."""
     tools = Settings().tools
     if not all(jar.path(tools).exists() for jar in jars.read_list() if jar.section == "broker"):
         pytest.skip(f"no Kafka jars in {tools}: run ./whale up once, or set WHALE_TOOLS")
@@ -150,7 +155,7 @@ def _need_jars() -> None:
 
 def start_kafka() -> KafkaServer:
     """A running broker; skips the test where the jars are missing."""
-    _need_jars()
+    skip_without_jars()
     server = KafkaServer()
     server.start()
     return server

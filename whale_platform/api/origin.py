@@ -15,10 +15,12 @@ from typing import Any
 from whale_platform.api.answers import time_text
 from whale_platform.broker.naming import prefixed
 from whale_platform.broker.reader import OffsetExpired, Record, TopicReader
+from whale_platform.broker.refusals import absence
 from whale_platform.broker.topics import BrokerError, alive
 from whale_platform.domain import codec
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.domain.trade import EXACT, Trade
+from whale_platform.kafka_cluster import KafkaCluster
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 BESIDE = 20
@@ -35,11 +37,11 @@ class Origin:
     around: list[dict[str, Any]] = field(default_factory=list)
 
 
-def find(bootstrap: str, exchange: str, symbol: str, trade_id: int, received: datetime) -> Origin:
+def find(bootstrap: KafkaCluster, exchange: str, symbol: str, trade_id: int, received: datetime) -> Origin:
     """Ask Kafka; looking through what it has takes `DEADLINE_S` at most, each question before that `ANSWER_S`."""
     deadline = time.monotonic() + DEADLINE_S
     if not alive(bootstrap, ANSWER_S):
-        return Origin(missing=f"Kafka does not answer at {bootstrap}: ask again when it is back")
+        return Origin(missing=f"{absence(bootstrap)}: ask again when it is back")
     begins = f'{{"v":{codec.VERSION},"exchange":"{exchange}","symbol":"{symbol}","trade_id":'.encode()
     reader = TopicReader(bootstrap, "whale-api-origin", fetch_wait_ms=50, timeout_s=ANSWER_S)
     try:

@@ -22,6 +22,7 @@ from whale_platform.bench import rollup as rollup_case
 from whale_platform.bench import truth as truth_case
 from whale_platform.bench import usage
 from whale_platform.bench.platform import Platform, wait_for
+from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.settings import Settings
 from whale_platform.version import code_version
 
@@ -72,7 +73,7 @@ def latency(rate: Rate = 1000, seconds: float = 180, warm: float = 60, home: Hom
     with running(home, rate) as (platform, _):
         _tell(f"measuring {rate:g} trades/s for {warm:g} + {seconds:g} s")
         now = platform.status()
-        there, bootstrap = Path(now["home"]), now["urls"]["kafka"]
+        there, bootstrap = Path(now["home"]), KafkaCluster(now["urls"]["kafka"])
         _print("latency", latency_case.measure(there, bootstrap, _dsn(platform, there), rate, seconds, warm))
 
 

@@ -17,6 +17,7 @@ from whale_platform.broker.reader import TopicReader
 from whale_platform.domain import codec
 from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS
 from whale_platform.domain.trade import Trade
+from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.supervision import desired
 
 SYMBOLS = 20
@@ -30,7 +31,7 @@ def measure(platform: Platform, trades: int, rounds: int) -> dict[str, Any]:
 
 def _drain(platform: Platform, exchange: str, trades: int) -> dict[str, Any]:
     now = platform.status()
-    bootstrap, home = now["urls"]["kafka"], Path(now["home"])
+    bootstrap, home = KafkaCluster(now["urls"]["kafka"]), Path(now["home"])
     reader = TopicReader(bootstrap, "bench")
 
     def windows() -> int:
@@ -66,7 +67,7 @@ def _drain(platform: Platform, exchange: str, trades: int) -> dict[str, Any]:
     }
 
 
-def _produce(bootstrap: str, exchange: str, trades: int) -> None:
+def _produce(bootstrap: KafkaCluster, exchange: str, trades: int) -> None:
     producer = TradeProducer(bootstrap, "bench", linger_ms=20)
     now = int(time.time() * 1e6)
     price, quantity = Decimal("61837.63"), Decimal("0.02")

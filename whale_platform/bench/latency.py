@@ -15,6 +15,7 @@ from typing import Any
 from whale_platform.bench.samples import summary
 from whale_platform.broker.reader import TopicReader
 from whale_platform.domain.names import TRADE_WINDOWS, WHALE_ALERTS
+from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.stores.listen import Listener
 from whale_platform.supervision import beat
 
@@ -22,7 +23,7 @@ from whale_platform.supervision import beat
 class Watch:
     """Two threads that note when each trade is seen in the topics and in Postgres."""
 
-    def __init__(self, bootstrap: str, dsn: str) -> None:
+    def __init__(self, bootstrap: KafkaCluster, dsn: str) -> None:
         self.windows: dict[str, list[tuple[int, int, float]]] = defaultdict(list)
         self.whales: list[tuple[int, float]] = []
         self.rows: dict[str, list[tuple[int, float]]] = defaultdict(list)
@@ -40,7 +41,7 @@ class Watch:
         for thread in self._threads:
             thread.join()
 
-    def _read_topics(self, bootstrap: str) -> None:
+    def _read_topics(self, bootstrap: KafkaCluster) -> None:
         reader = TopicReader(bootstrap, "bench")
         places = {
             (topic, part): reader.bounds(topic, part)[1]
@@ -69,7 +70,7 @@ class Watch:
         listener.close()
 
 
-def measure(home: Path, bootstrap: str, dsn: str, rate: float, seconds: float, warm: float) -> dict[str, Any]:
+def measure(home: Path, bootstrap: KafkaCluster, dsn: str, rate: float, seconds: float, warm: float) -> dict[str, Any]:
     """Run at `rate` trades/s for `warm` + `seconds`; latencies of the trades sent after the warm-up.
 
     The services' beats are read as files: a `whale status` each second would take an eighth of the machine.

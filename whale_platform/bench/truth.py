@@ -24,6 +24,7 @@ from whale_platform.broker.topics import BrokerError
 from whale_platform.domain import codec
 from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS
 from whale_platform.domain.trade import Trade
+from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.supervision import beat
 
 EVERY_S = 0.5
@@ -37,7 +38,7 @@ _placed = re.compile(rb'"partition":([0-9]+),"offset":([0-9]+),').search
 class Sampler(threading.Thread):
     """Counts what is in the raw topic and not in `trade_windows`, beside what the heartbeat says, until `stop`."""
 
-    def __init__(self, home: Path, bootstrap: str) -> None:
+    def __init__(self, home: Path, bootstrap: KafkaCluster) -> None:
         super().__init__(name="truth", daemon=True)
         self._home, self._servers = home, bootstrap
         self._stopped = threading.Event()
@@ -109,7 +110,7 @@ class Sampler(threading.Thread):
 
 def measure(platform: Platform, rate: float, calm_s: float, overload: float, overload_s: float) -> dict[str, Any]:
     """`up` at `rate`, `calm_s` of it, `overload` more trades/s for `overload_s`; figures, and whether all is exact."""
-    bootstrap = f"127.0.0.1:{platform.env['WHALE_KAFKA_PORT']}"
+    bootstrap = KafkaCluster(f"127.0.0.1:{platform.env['WHALE_KAFKA_PORT']}")
     sampler, begun = Sampler(platform.base / "simulator", bootstrap), time.time()
     sampler.start()
     platform.up("--source", "simulator", "--rate", str(rate))
@@ -152,7 +153,7 @@ def measure(platform: Platform, rate: float, calm_s: float, overload: float, ove
     }
 
 
-def _flood(bootstrap: str, rate: float, seconds: float) -> int:
+def _flood(bootstrap: KafkaCluster, rate: float, seconds: float) -> int:
     """Trades of 20 symbols, as fast as asked or as this process can; how many."""
     producer = TradeProducer(bootstrap, "truth", linger_ms=20)
     begun, number = time.time(), 0

@@ -13,7 +13,7 @@ import time
 from confluent_kafka import KafkaError, KafkaException
 
 from whale_platform import disk
-from whale_platform.broker import topics
+from whale_platform.broker import refusals, topics
 from whale_platform.settings import Settings
 from whale_platform.supervision import codes
 
@@ -36,7 +36,7 @@ def main(wait_s: float = WAIT_S) -> int:
     while not topics.alive(settings.bootstrap):
         if not said and time.monotonic() - begun >= min(wait_s, SAY_S):
             said = True
-            print(f"topics: no Kafka broker answers at {settings.bootstrap}", file=sys.stderr, flush=True)
+            print(f"topics: {refusals.absence(settings.bootstrap)}", file=sys.stderr, flush=True)
         if time.monotonic() - begun >= wait_s:
             return codes.RETRY
         time.sleep(0.1)

@@ -14,7 +14,9 @@ from confluent_kafka import KafkaError, TopicPartition
 
 from whale_platform.broker.naming import prefixed
 from whale_platform.broker.reader import SILENT_S, TopicReader, consumer
+from whale_platform.broker.refusals import absence
 from whale_platform.broker.topics import BrokerError, alive
+from whale_platform.kafka_cluster import KafkaCluster
 
 BATCH = 10_000
 
@@ -33,10 +35,10 @@ class Span:
     places: dict[int, tuple[int, int]]
 
 
-def look(bootstrap: str, topic: str, from_ms: int) -> Span:
+def look(bootstrap: KafkaCluster, topic: str, from_ms: int) -> Span:
     """The span of `topic`; `places`: {partition: (first offset from `from_ms` on, end)}, 0 ms: all. BrokerError."""
     if not alive(bootstrap, 3.0):
-        raise BrokerError(f"no answer from Kafka at {bootstrap}")
+        raise BrokerError(absence(bootstrap))
     reader = TopicReader(bootstrap, "whale-bulk")
     begun, whole, places = list[int](), True, dict[int, tuple[int, int]]()
     try:
@@ -51,7 +53,7 @@ def look(bootstrap: str, topic: str, from_ms: int) -> Span:
     return Span(max(begun, default=None), whole, sum(end - start for start, end in places.values()), places)
 
 
-def values(bootstrap: str, topic: str, span: Span, sent_by_ms: int) -> Iterator[tuple[bool, list[bytes]]]:
+def values(bootstrap: KafkaCluster, topic: str, span: Span, sent_by_ms: int) -> Iterator[tuple[bool, list[bytes]]]:
     """The messages of `span.places` in batches: (whether they were sent after `sent_by_ms`, values). BrokerError."""
     reading = consumer(bootstrap, "whale-bulk", 100)
     try:

@@ -10,6 +10,7 @@ from confluent_kafka.admin import OffsetSpec
 
 from whale_platform.broker import topics
 from whale_platform.broker.naming import prefixed
+from whale_platform.kafka_cluster import KafkaCluster
 
 TIMEOUT_S = 5.0
 Edges = dict[int, tuple[int, int]]
@@ -18,7 +19,7 @@ Edges = dict[int, tuple[int, int]]
 class TopicEdges:
     """The partitions are those of the start; the platform never adds any. Used by one thread."""
 
-    def __init__(self, bootstrap: str, partitions: Mapping[str, Sequence[int]]) -> None:
+    def __init__(self, bootstrap: KafkaCluster, partitions: Mapping[str, Sequence[int]]) -> None:
         """partitions: {topic: its partition numbers}."""
         self._bootstrap, self._client = bootstrap, topics.admin(bootstrap)
         self._asked = [(topic, part) for topic, parts in partitions.items() for part in parts]

@@ -11,7 +11,9 @@ from collections.abc import Callable
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from whale_platform.broker import refusals
 from whale_platform.broker.naming import prefixed
+from whale_platform.kafka_cluster import KafkaCluster
 
 MAX_MESSAGES = 200_000
 MAX_KBYTES = 131_072
@@ -26,12 +28,17 @@ class TradeProducer:
     """Sends bytes to topics. Thread-safe. `full`: somebody waits for room in the queue."""
 
     def __init__(
-        self, bootstrap: str, client_id: str, linger_ms: float = 1.0, progress: Callable[[], None] = lambda: None
+        self,
+        bootstrap: KafkaCluster,
+        client_id: str,
+        linger_ms: float = 1.0,
+        progress: Callable[[], None] = lambda: None,
     ) -> None:
         """`progress` is called by the thread that takes delivery reports, ten times a second or more."""
+        self._bootstrap = bootstrap
         self._producer = Producer(
             {
-                "bootstrap.servers": bootstrap,
+                **bootstrap.librdkafka(),
                 "client.id": client_id,
                 "enable.idempotence": True,
                 "acks": "all",
@@ -126,5 +133,6 @@ class TradeProducer:
             self.fatal = f"Kafka refused a message of {message.topic()}: {error.str()}"
 
     def _on_error(self, error: KafkaError) -> None:
+        refusals.note(self._bootstrap, error)
         if error.fatal():
             self.fatal = f"the Kafka producer is fenced or broken: {error.str()}"

@@ -7,10 +7,13 @@ The sink keeps it in Postgres beside the rows, the ingester in its positions fil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from whale_platform.broker import refusals
 from whale_platform.broker.naming import bare, prefixed
+from whale_platform.kafka_cluster import KafkaCluster
 
 TIMEOUT_S = 15.0
 SILENT_S = 30.0  # for those who read up to an end, and so know that there is more
@@ -32,11 +35,11 @@ class Record:
     value: bytes | None
 
 
-def consumer(bootstrap: str, client_id: str, fetch_wait_ms: int) -> Consumer:
+def consumer(bootstrap: KafkaCluster, client_id: str, fetch_wait_ms: int) -> Consumer:
     """A consumer that is told where to read, and commits nothing."""
     return Consumer(
         {
-            "bootstrap.servers": bootstrap,
+            **bootstrap.librdkafka(),
             "client.id": client_id,
             "group.id": prefixed(f"unused-{client_id}"),
             "enable.auto.commit": False,
@@ -48,6 +51,7 @@ def consumer(bootstrap: str, client_id: str, fetch_wait_ms: int) -> Consumer:
             "fetch.queue.backoff.ms": 5,  # the default waits a second whenever that queue is full
             "reconnect.backoff.max.ms": 1_000,
             "log_level": 2,
+            "error_cb": partial(refusals.note, bootstrap),
         }
     )
 
@@ -55,7 +59,9 @@ def consumer(bootstrap: str, client_id: str, fetch_wait_ms: int) -> Consumer:
 class TopicReader:
     """Reads the given partitions from the given offsets. Not thread-safe."""
 
-    def __init__(self, bootstrap: str, client_id: str, fetch_wait_ms: int = 5, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self, bootstrap: KafkaCluster, client_id: str, fetch_wait_ms: int = 5, timeout_s: float = TIMEOUT_S
+    ) -> None:
         """timeout_s: how long a question to the broker may take; reading waits as long as `poll` says."""
         self._timeout_s = timeout_s
         self._consumer = consumer(bootstrap, client_id, fetch_wait_ms)

@@ -9,11 +9,13 @@ import time
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 
+from whale_platform.broker import refusals
 from whale_platform.broker.naming import bare, prefixed
 from whale_platform.domain.names import (
     DEAD_LETTERS,
@@ -24,6 +26,7 @@ from whale_platform.domain.names import (
     TRADE_WINDOWS,
     WHALE_ALERTS,
 )
+from whale_platform.kafka_cluster import KafkaCluster
 
 Client: TypeAlias = AdminClient
 BrokerError = KafkaException  # the broker is away or refuses; other rooms catch it by this name
@@ -65,16 +68,19 @@ class TopicInfo:
     partitions: int
 
 
-def admin(bootstrap: str) -> Client:
+def admin(bootstrap: KafkaCluster) -> Client:
     """An admin client; connecting happens at the first call. The library's own log is kept quiet while it retries.
 
     One that is kept finds a broker that is back within half a second.
     """
-    config = {"bootstrap.servers": bootstrap, "socket.timeout.ms": 10_000, "log_level": 2}
-    return AdminClient(config | {"reconnect.backoff.ms": 100, "reconnect.backoff.max.ms": 500})
+    config: dict[str, Any] = {**bootstrap.librdkafka(), "socket.timeout.ms": 10_000, "log_level": 2}
+    config |= {"reconnect.backoff.ms": 100, "reconnect.backoff.max.ms": 500}
+    return AdminClient({**config, "error_cb": partial(refusals.note, bootstrap)})
 
 
-def ensure(bootstrap: str, partitions: int, replication: int | None = None, min_insync: int | None = None) -> list[str]:
+def ensure(
+    bootstrap: KafkaCluster, partitions: int, replication: int | None = None, min_insync: int | None = None
+) -> list[str]:
     """Create what is missing and return its names there.
 
     `replication`: copies of each partition; None: MOST_COPIES, or as many as the cluster has brokers. `min_insync`: how
@@ -84,7 +90,7 @@ def ensure(bootstrap: str, partitions: int, replication: int | None = None, min_
     client = admin(bootstrap)
     cluster = client.list_topics(timeout=TIMEOUT_S)
     present, brokers = cluster.topics, len(cluster.brokers)
-    copies = replication or min(MOST_COPIES, max(brokers, len(bootstrap.split(","))))
+    copies = replication or min(MOST_COPIES, max(brokers, len(bootstrap.servers.split(","))))
     least = {"min.insync.replicas": str(min_insync or (copies + 1) // 2), "unclean.leader.election.enable": "false"}
     wanted = [
         NewTopic(prefixed(name), 1 if name in ONE_PARTITION else partitions, copies, config=config | least)
@@ -102,7 +108,7 @@ def ensure(bootstrap: str, partitions: int, replication: int | None = None, min_
     return list(futures)
 
 
-def bound(bootstrap: str, total: int) -> list[str]:
+def bound(bootstrap: KafkaCluster, total: int) -> list[str]:
     """Let all topics together take `total` bytes at most (0: any number); returns the names of those changed.
 
     Kafka looks twice a minute and deletes whole segments, so it can be more by what came meanwhile.
@@ -147,13 +153,13 @@ def bounds(name: str, total: int, partitions: int) -> dict[str, str]:
     }
 
 
-def cluster_id(bootstrap: str) -> str:
+def cluster_id(bootstrap: KafkaCluster) -> str:
     """The Kafka cluster's id. Raises KafkaException where the broker is away."""
     client = admin(bootstrap)  # held until the answer is here: a collected client cancels its requests
     return str(_answer(client.describe_cluster(request_timeout=TIMEOUT_S)).cluster_id)
 
 
-def describe(bootstrap: str, names: list[str]) -> dict[str, TopicInfo]:
+def describe(bootstrap: KafkaCluster, names: list[str]) -> dict[str, TopicInfo]:
     """Id and partition count of each of `names` that exists; a missing topic is left out."""
     client = admin(bootstrap)
     futures = client.describe_topics(TopicCollection([prefixed(name) for name in names]), request_timeout=TIMEOUT_S)
@@ -169,12 +175,18 @@ def describe(bootstrap: str, names: list[str]) -> dict[str, TopicInfo]:
     return found
 
 
-def alive(bootstrap: str, timeout_s: float = 5.0, client: Client | None = None) -> bool:
-    """Whether a broker answers a metadata request; asked by `client`, where there is one that is kept for this."""
+def alive(bootstrap: KafkaCluster, timeout_s: float = 5.0, client: Client | None = None) -> bool:
+    """Whether a broker answers a metadata request; `refusals.absence` says why not.
+
+    It is asked by `client`, where there is one that is kept for this.
+    """
+    client = client or admin(bootstrap)
     try:
-        (admin(bootstrap) if client is None else client).list_topics(timeout=timeout_s)
+        client.list_topics(timeout=timeout_s)
     except KafkaException:
+        client.poll(0)  # what went wrong is told there
         return False
+    refusals.answered(bootstrap)
     return True
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 
 from whale_platform.broker.reader import TopicReader
+from whale_platform.broker.refusals import absence
 from whale_platform.broker.topics import BrokerError, alive
 from whale_platform.defs.own import sensor_status
 from whale_platform.defs.store import Store
@@ -57,7 +58,7 @@ def stream_health(context: dg.SensorEvaluationContext, store: Store) -> dg.Senso
 def topics(settings: Settings) -> dict[str, dict[str, Any]]:
     """Each topic's messages so far, with what its writer says of itself. Raises BrokerError."""
     if not alive(settings.bootstrap, 3.0):
-        raise BrokerError(f"no answer from Kafka at {settings.bootstrap}")
+        raise BrokerError(absence(settings.bootstrap))
     reader = TopicReader(settings.bootstrap, "whale-health")
     out: dict[str, dict[str, Any]] = {}
     try:

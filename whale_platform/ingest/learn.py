@@ -22,6 +22,7 @@ from whale_platform.ingest.positions import Positions
 from whale_platform.ingest.resume import Start, start
 from whale_platform.ingest.share import WHOLE, Share
 from whale_platform.ingest.tail import Tail, trade_id_of
+from whale_platform.kafka_cluster import KafkaCluster
 
 STILL_S = 0.5
 SAY_S = 5.0
@@ -64,7 +65,7 @@ class Stopped(Exception):
     """The service is to end while it still reads."""
 
 
-def learn(bootstrap: str, home: Path, share: Share, stop: threading.Event, log: Any) -> Learned | None:
+def learn(bootstrap: KafkaCluster, home: Path, share: Share, stop: threading.Event, log: Any) -> Learned | None:
     """None where a topic is missing. Raises BrokerError where the broker is away, Stopped when `stop` is set."""
     cluster = topics.cluster_id(bootstrap)
     found = topics.describe(bootstrap, [RAW_TRADES, INGEST_GAPS])

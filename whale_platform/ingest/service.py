@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from whale_platform.broker.producer import TradeProducer
+from whale_platform.broker.refusals import absence
 from whale_platform.broker.topics import BrokerError, alive
 from whale_platform.exchanges.base import Exchange
 from whale_platform.exchanges.registry import adapters, assign
@@ -94,17 +95,16 @@ def run(context: ServiceContext, exchanges: Sequence[Exchange], symbols: Mapping
 def _learn(context: ServiceContext, share: Share) -> Learned | None:
     """How far the topic goes; None when stopped meanwhile."""
     settings = context.settings
-    away = f"waiting for the Kafka broker at {settings.bootstrap}"
     while not context.stop.wait(WAIT_S if context.beat.detail else 0):
         context.progress()
         if not alive(settings.bootstrap):
-            context.tell("starting", away)
+            context.tell("starting", f"waiting for the Kafka broker: {absence(settings.bootstrap)}")
             continue
         try:
             context.tell("starting", "reading how far the topic goes")
             learned = learn(settings.bootstrap, settings.home, share, context.stop, context.log)
         except BrokerError:
-            context.tell("starting", away)
+            context.tell("starting", f"waiting for the Kafka broker: {absence(settings.bootstrap)}")
         except Stopped:
             break
         else:

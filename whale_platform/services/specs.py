@@ -46,7 +46,7 @@ def about(settings: Settings) -> dict[str, Any]:
         "exchanges": list(settings.exchanges),
         "symbols": list(settings.symbols),
         "urls": {
-            "kafka": settings.bootstrap,
+            "kafka": str(settings.bootstrap),
             "postgres": settings.public_dsn(),
             "dashboard": settings.api_url,
             "api": f"{settings.api_url}/openapi.json",

@@ -1,6 +1,6 @@
 """Puts the sink together from the settings: its Postgres connection, its reader, its topics."""
 
-from whale_platform.broker import topics
+from whale_platform.broker import refusals, topics
 from whale_platform.broker.reader import TopicReader
 from whale_platform.settings import Settings
 from whale_platform.sink.fold import TOPICS
@@ -29,7 +29,7 @@ def main(context: ServiceContext) -> int:
 def identify(settings: Settings) -> Identity:
     """The sink's topics as the broker has them; what is missing is created. Raises BrokerError, KafkaAway."""
     if not topics.alive(settings.bootstrap, ALIVE_S):
-        raise KafkaAway(f"no answer from {settings.bootstrap} within {ALIVE_S:.0f} s")
+        raise KafkaAway(refusals.absence(settings.bootstrap))
     names = list(TOPICS)
     found = topics.describe(settings.bootstrap, names)
     if len(found) < len(names):

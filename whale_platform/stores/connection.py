@@ -6,11 +6,16 @@ half-way is noticed within about 10 s by keepalives and `tcp_user_timeout`.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
+from typing import Any
 
 import psycopg2
+from psycopg2.extensions import STATUS_READY
 from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
+from psycopg2.sql import Composable
 
 
 class StoreAway(Exception):
@@ -29,12 +34,34 @@ class BadDsn(Exception):
     """The connection string can't be read."""
 
 
-def connect(
-    dsn: str, application_name: str, connect_timeout_s: int = 5, statement_timeout_s: float = 30.0
-) -> Connection:
-    """Open a connection in UTC with keepalives and a statement timeout (0 = none). Raises StoreAway, BadDsn.
+class _Connection(Connection):
+    """`settings`: statements that go before the first one of each transaction, in the same message."""
 
-    The settings are made by SET, not by startup options, which connection poolers refuse.
+    settings = ""
+
+
+class _Cursor(Cursor):
+    def execute(self, query: Any, vars: Any = None) -> None:
+        if isinstance(self.connection, _Connection) and self.connection.status == STATUS_READY:
+            text = query.as_string(self) if isinstance(query, Composable) else query
+            before = self.connection.settings
+            query = before.encode() + text if isinstance(text, bytes) else before + text
+        super().execute(query, vars)
+
+
+def connect(
+    dsn: str,
+    application_name: str,
+    connect_timeout_s: int = 5,
+    statement_timeout_s: float = 30.0,
+    more: Mapping[str, str] = MappingProxyType({}),
+    own_session: bool = False,
+) -> Connection:
+    """Open a connection in UTC with keepalives, a statement timeout (0 = none) and the settings `more`.
+
+    They hold for a transaction each, so that a pooler (PgBouncer) may give the session to others between two. With
+    `own_session` they hold for the session, which is in autocommit: for LISTEN, and for what no transaction may hold;
+    such a connection must not go through a pooler. Raises StoreAway, BadDsn, SchemaMismatch.
     """
     try:
         conn = psycopg2.connect(
@@ -45,22 +72,25 @@ def connect(
             keepalives_interval=2,
             keepalives_count=3,
             tcp_user_timeout=10_000,
+            connection_factory=_Connection,
+            cursor_factory=_Cursor,
         )
     except psycopg2.ProgrammingError:
         raise BadDsn(
             "WHALE_POSTGRES_DSN is not a connection string that Postgres's client library understands"
         ) from None
     except psycopg2.OperationalError as error:
-        raise StoreAway(_without_secrets(_one_line(error), dsn)) from None
+        raise StoreAway(_explained(_without_secrets(_one_line(error), dsn))) from None
+    values = {"statement_timeout": str(int(statement_timeout_s * 1000)), "timezone": "UTC", **more}
+    settings = "".join(f"SET {'' if own_session else 'LOCAL '}{name} = '{value}';" for name, value in values.items())
     try:
         with translated():
-            conn.autocommit = True
-            with conn.cursor() as cursor:
-                cursor.execute(
-                    "SELECT set_config('statement_timeout', %s, false), set_config('timezone', 'UTC', false)",
-                    (str(int(statement_timeout_s * 1000)),),
-                )
-            conn.autocommit = False
+            conn.autocommit = own_session
+            if own_session:
+                with conn.cursor() as cursor:
+                    cursor.execute(settings)
+            else:
+                conn.settings = settings
     except BaseException:
         conn.close()
         raise
@@ -102,6 +132,19 @@ def translate(error: psycopg2.Error) -> Exception:
 
 def _one_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _explained(message: str) -> str:
+    """A refusal of TLS, with what to set."""
+    if "certificate verify failed" in message or "does not match host name" in message:
+        return f"{message}: give the DSN sslrootcert=FILE with the authority that signed for that host name"
+    if "root certificate file" in message and "does not exist" in message:
+        return f"{message}: add sslrootcert=FILE to the DSN, or sslrootcert=system for the system's authorities"
+    if "no encryption" in message or "requires SSL" in message or "SSL required" in message:
+        return f"{message}: the server wants TLS, add sslmode=verify-full to the DSN"
+    if "does not support SSL" in message:
+        return f"{message}: enable it there, or set sslmode=disable in the DSN where the network is your own"
+    return message
 
 
 def _without_secrets(message: str, dsn: str) -> str:

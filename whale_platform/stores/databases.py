@@ -21,9 +21,8 @@ def ensure(dsn: str, wanted: str) -> bool:
         if "does not exist" not in str(error):
             raise
     name = parse_dsn(wanted)["dbname"]
-    conn = connect(dsn, "whale-databases", connect_timeout_s=5)
+    conn = connect(dsn, "whale-databases", connect_timeout_s=5, own_session=True)
     try:
-        conn.autocommit = True
         with translated(), conn.cursor() as cursor:
             try:
                 cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))

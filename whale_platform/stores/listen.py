@@ -6,22 +6,32 @@ whose connection dies raises StoreAway and has to look at the tables again, sinc
 
 import selectors
 
-from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT
-
 from whale_platform.stores.connection import connect, translated
 from whale_platform.stores.news import CHANNEL
+
+
+class Deaf(Exception):
+    """What is connected to never says what has been committed; the message says why."""
 
 
 class Listener:
     """Payloads as `stores/news.py` writes them, in commit order."""
 
     def __init__(self, dsn: str, application_name: str) -> None:
-        """Raises StoreAway, BadDsn."""
-        self._conn = connect(dsn, application_name, statement_timeout_s=0)
-        with translated():
-            self._conn.set_isolation_level(ISOLATION_LEVEL_AUTOCOMMIT)
-            with self._conn.cursor() as cursor:
+        """Raises StoreAway, BadDsn, Deaf."""
+        self._conn = connect(dsn, application_name, statement_timeout_s=0, own_session=True)
+        try:
+            with translated(), self._conn.cursor() as cursor:
+                cursor.execute("SELECT pg_is_in_recovery(), pg_backend_pid()")
+                replica, backend = cursor.fetchone() or (False, 0)
+                if replica:
+                    raise Deaf("a read replica hears no NOTIFY")
+                if backend != self._conn.info.backend_pid:  # a pooler makes up a number of its own
+                    raise Deaf("no NOTIFY comes through a connection pooler: set WHALE_POSTGRES_DIRECT_DSN")
                 cursor.execute(f"LISTEN {CHANNEL}")
+        except BaseException:
+            self._conn.close()
+            raise
 
     def wait(self, timeout_s: float) -> list[str]:
         """What has been said, at the latest after `timeout_s`; empty if nothing. Raises StoreAway."""

@@ -9,6 +9,7 @@ than this code, rights are missing, the settings are wrong).
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 from alembic import command
@@ -56,7 +57,7 @@ def upgrade(dsn: str) -> tuple[str | None, str]:
     """Upgrade to the newest schema; returns (version before, version after)."""
     engine = create_engine(
         "postgresql+psycopg2://",
-        creator=lambda: stores.connect(dsn, "whale-migrate", statement_timeout_s=0.0),
+        creator=lambda: _connect(dsn),
         poolclass=NullPool,
     )
     try:
@@ -66,6 +67,12 @@ def upgrade(dsn: str) -> tuple[str | None, str]:
             return _upgrade(conn)
     except DBAPIError as error:
         raise stores.translate(error.orig) if isinstance(error.orig, psycopg2.Error) else error from None
+
+
+def _connect(dsn: str) -> Any:
+    conn = stores.connect(dsn, "whale-migrate", statement_timeout_s=0.0, own_session=True)
+    conn.autocommit = False
+    return conn
 
 
 def _upgrade(conn: Connection) -> tuple[str | None, str]:

@@ -79,11 +79,11 @@ class Pool:
 
     def _open(self) -> Connection:
         try:
-            conn = connect(self._dsn(), self._name, connect_timeout_s=2, statement_timeout_s=self._timeout_s)
+            conn = connect(self._dsn(), self._name, 2, self._timeout_s, {"transaction_read_only": "on"})
         except OSError as error:
             raise StoreAway(error.strerror or str(error)) from None
         with translated():
-            conn.set_session(readonly=True, autocommit=True)
+            conn.autocommit = True  # a statement and its settings go in one message, which is one transaction
         return conn
 
     def _ask(self, conn: Connection, ask: Callable[[Cursor], T]) -> T:

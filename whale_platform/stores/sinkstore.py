@@ -49,10 +49,9 @@ class SinkStore:
     """One connection. Every method raises StoreAway (then close this store and open a new one) and SchemaMismatch."""
 
     def __init__(self, dsn: str) -> None:
-        self._conn = connect(dsn, "whale-sink", statement_timeout_s=STATEMENT_TIMEOUT_S)
+        more = {"synchronous_commit": "off"}
+        self._conn = connect(dsn, "whale-sink", statement_timeout_s=STATEMENT_TIMEOUT_S, more=more)
         self._days: set[object] = set()
-        with translated(), self._conn, self._conn.cursor() as cursor:
-            cursor.execute("SET synchronous_commit = off")
 
     def close(self) -> None:
         """Hang up; an open transaction is rolled back by the server."""

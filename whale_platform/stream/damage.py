@@ -18,6 +18,8 @@ Cause = Literal["expired", "truncated", "recreated", "gone", "none"]
 _WORLD = re.compile(
     "No space left|Too many open files|OutOfMemoryError|Disk quota exceeded|Read-only file system"
     r"|kafka\.common\.errors\.(Timeout|Disconnect|Network|Coordinator|NotLeader|LeaderNotAvailable|BrokerNotAvailable)"
+    r"|kafka\.common\.errors\.\w*(Authentication|Authorization)Exception"
+    r"|kafka\.common\.config\.ConfigException"
     "|TimeoutException: Timeout expired|No resolvable bootstrap urls|UnknownTopicOrPartition"
     "|stopped SparkContext|SparkContext (was|has been) shut ?down|CANNOT_WRITE_STATE_STORE"
     "|ExecutorLostFailure|Master removed our application|All masters are unresponsive"

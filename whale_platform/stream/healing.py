@@ -22,6 +22,7 @@ from typing import Any
 
 from whale_platform.broker import topics
 from whale_platform.broker.producer import ProducerStopped, TradeProducer
+from whale_platform.broker.refusals import absence
 from whale_platform.broker.topics import BrokerError
 from whale_platform.domain.names import RAW_TRADES, STREAM_LOSSES
 from whale_platform.settings import Settings
@@ -221,7 +222,7 @@ def to_ledger(settings: Settings, rows: Iterable[dict[str, Any]]) -> None:
     finally:
         left = producer.close(PUBLISH_S)
     if left or producer.fatal:
-        raise ProducerStopped(producer.fatal or f"no answer from {settings.bootstrap}")
+        raise ProducerStopped(producer.fatal or absence(settings.bootstrap))
 
 
 def history(home: Path) -> list[Record]:

@@ -22,6 +22,7 @@ from whale_platform.broker.naming import prefixed
 from whale_platform.broker.reader import OffsetExpired, Record, TopicReader
 from whale_platform.broker.topics import BrokerError
 from whale_platform.domain.names import RAW_TRADES
+from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.stream import checkpoints
 
 MOST_READ = 2_000  # messages a partition and look: the newest, where there are more
@@ -52,7 +53,7 @@ class Committed:
 class Messages:
     """Short looks at the topics through one consumer that fetches nothing between them. Not thread-safe."""
 
-    def __init__(self, bootstrap: str, run_id: str) -> None:
+    def __init__(self, bootstrap: KafkaCluster, run_id: str) -> None:
         self._reader = TopicReader(bootstrap, "stream-lag", fetch_wait_ms=100)
         self._run_id = run_id.encode()
         self._read: dict[str, dict[int, int]] = {}

@@ -103,7 +103,7 @@ def _started(rows: DataFrame, settings: Settings, query: str, mode: Mode, folder
         rows.writeStream.format("kafka")
         .queryName(query)
         .outputMode("update")
-        .option("kafka.bootstrap.servers", settings.bootstrap)
+        .options(**settings.bootstrap.spark())
         .option("kafka.acks", "all")
         .option("kafka.enable.idempotence", "true")
         .option("kafka.compression.type", "lz4")
@@ -154,7 +154,7 @@ def source(session: SparkSession, settings: Settings, query: str, mode: Mode) ->
     """
     kafka = (
         session.readStream.format("kafka")
-        .option("kafka.bootstrap.servers", settings.bootstrap)
+        .options(**settings.bootstrap.spark())
         .option("subscribe", prefixed(RAW_TRADES))
         .option("startingOffsets", "earliest")
         .option("failOnDataLoss", "true")

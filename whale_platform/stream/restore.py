@@ -12,6 +12,7 @@ from pathlib import Path
 
 from whale_platform.broker import recent, topics
 from whale_platform.domain.names import RAW_TRADES
+from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.lake import messages, rewrite, table
 from whale_platform.lake.errors import LakeError
 from whale_platform.lake.rewrite import Rewritten
@@ -27,7 +28,7 @@ class Fewer(LakeError):
 
 def hour(
     root: Path,
-    bootstrap: str,
+    bootstrap: KafkaCluster,
     start: datetime,
     run_id: str,
     whole_topic: bool = False,
@@ -69,7 +70,7 @@ def hour(
         return rewrite.hour(root, start, about, lambda _: messages.rows(path), without_damaged=True, check=enough)
 
 
-def _places(root: Path, bootstrap: str) -> Callable[[int], int]:
+def _places(root: Path, bootstrap: KafkaCluster) -> Callable[[int], int]:
     """Partition -> the first offset that the table does not have."""
     found = topics.describe(bootstrap, [RAW_TRADES]).get(RAW_TRADES)
     return cache(partial(table.position, table.opened(root), found.topic_id if found else ""))

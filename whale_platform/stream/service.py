@@ -14,7 +14,8 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql.streaming import StreamingQuery
 
-from whale_platform.broker.topics import BrokerError
+from whale_platform.broker.refusals import absence
+from whale_platform.broker.topics import BrokerError, alive
 from whale_platform.embedded.errors import EmbeddedError
 from whale_platform.stream import cluster, queries, session, slots
 from whale_platform.stream.checkpoints import Foreign, Label
@@ -96,7 +97,8 @@ def _wait_for_topics(context: ServiceContext) -> queries.Place | None:
         try:
             place = queries.locate(context.settings)
         except BrokerError:
-            context.tell("starting", f"waiting for the Kafka broker at {context.settings.bootstrap}")
+            alive(context.settings.bootstrap)  # learns why
+            context.tell("starting", f"waiting for the Kafka broker: {absence(context.settings.bootstrap)}")
         else:
             if place is not None:
                 return place

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from pyspark import SparkContext
+from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
@@ -37,7 +37,8 @@ def build(settings: Settings, master: str | None = None) -> SparkSession:
     `master`: another one than the settings name. Raises PySparkRuntimeError where Java does not start, EmbeddedError
     where jars are missing or not the pinned ones.
     """
-    os.environ.update(java.java_environment(settings.tools))
+    secrets = settings.bootstrap.java_secrets()
+    os.environ.update({**java.java_environment(settings.tools), **secrets})
     paths = jars.spark_jars(settings.tools)
     bare = next(path for path in paths if path.name.startswith("hadoop-bare-naked-local-fs"))
     shuffle = shuffle_bind.ensure(settings.tools).absolute()
@@ -80,6 +81,11 @@ def build(settings: Settings, master: str | None = None) -> SparkSession:
     }
     if not cluster.is_local(master or settings.spark_master):
         conf |= cluster.executor_conf(settings, (shuffle, bare))
+    if secrets and not cluster.is_local(master or settings.spark_master):
+        # What is set before the JVM runs stands on its command line, for every user of this machine to see.
+        named = {**conf, "spark.master": master or settings.spark_master}
+        SparkContext._ensure_initialized(conf=SparkConf(loadDefaults=False).setAll(list(named.items())))
+        conf |= {f"spark.executorEnv.{name}": text for name, text in secrets.items()}
     builder = SparkSession.builder.master(master or settings.spark_master)
     for name, value in conf.items():
         builder = builder.config(name, value)

@@ -6,6 +6,7 @@ import pytest
 
 from whale_platform.api.health import KEPT_S, Health
 from whale_platform.broker import topics
+from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.settings import Settings
 
 
@@ -26,7 +27,7 @@ def test_an_answer_is_kept_for_a_second_also_when_the_clock_is_set_back(monkeypa
 def test_kafka_is_asked_by_one_client_that_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     made, admin = list[topics.Client](), topics.admin
 
-    def counted(bootstrap: str) -> topics.Client:
+    def counted(bootstrap: KafkaCluster) -> topics.Client:
         made.append(admin(bootstrap))
         return made[-1]
 

@@ -6,19 +6,22 @@ from confluent_kafka import Producer
 from whale_platform.broker import bulk
 from whale_platform.broker.topics import BrokerError
 from whale_platform.domain.names import RAW_TRADES
+from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform_tests.kafka_server import KafkaServer, free_port
 
 T = 1_763_733_000_000
 
 
-def send(bootstrap: str, partition: int, *times: int) -> None:
-    producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True})  # in order, also when sent again
+def send(bootstrap: KafkaCluster, partition: int, *times: int) -> None:
+    producer = Producer(
+        {"bootstrap.servers": str(bootstrap), "enable.idempotence": True}
+    )  # in order, also when sent again
     for time in times:
         producer.produce(RAW_TRADES, str(time).encode(), partition=partition, timestamp=T + time)
     assert producer.flush(20) == 0
 
 
-def read(bootstrap: str, span: bulk.Span, sent_by: int) -> list[tuple[bool, list[bytes]]]:
+def read(bootstrap: KafkaCluster, span: bulk.Span, sent_by: int) -> list[tuple[bool, list[bytes]]]:
     return list(bulk.values(bootstrap, RAW_TRADES, span, T + sent_by))
 
 
@@ -37,4 +40,4 @@ def test_all_up_to_the_end_as_it_was(kafka: KafkaServer) -> None:
 
 def test_a_broker_that_is_away_is_said() -> None:
     with pytest.raises(BrokerError, match="no answer from Kafka"):
-        bulk.look(f"127.0.0.1:{free_port()}", RAW_TRADES, 0)
+        bulk.look(KafkaCluster(f"127.0.0.1:{free_port()}"), RAW_TRADES, 0)

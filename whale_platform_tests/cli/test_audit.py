@@ -22,6 +22,7 @@ from whale_platform.domain import codec
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.domain.trade import Trade
 from whale_platform.homes import open_home
+from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.lake import commits, engine, table, writing
 from whale_platform.lake.schema import NAMES
 from whale_platform.lake.table import HOUR
@@ -56,7 +57,7 @@ def trades(start: datetime, ids: range) -> list[Trade]:
 class Place:
     """A home whose Kafka, Postgres and lake hold ids 1000 to 1119 of the last settled hour, thirty a minute."""
 
-    def __init__(self, base: Path, bootstrap: str, dsn: str) -> None:
+    def __init__(self, base: Path, bootstrap: KafkaCluster, dsn: str) -> None:
         self.base, self.bootstrap, self.dsn, self.start = base, bootstrap, dsn, last_hour()
         self.lake = open_home(base, "simulator").path / "lake" / "trades"
         self.whole = {one.trade_id: one for one in trades(self.start, IDS)}
@@ -76,7 +77,7 @@ class Place:
         store(self.dsn, [wide(minute, first, first + 29, count)._replace(window_start=at, updated_at=seen)])
 
     def send(self, *ids: int, late: bool = False) -> None:
-        producer = Producer({"bootstrap.servers": self.bootstrap, "enable.idempotence": True})
+        producer = Producer({"bootstrap.servers": str(self.bootstrap), "enable.idempotence": True})
         for n in ids:
             sent = int(time.time() * 1000) if late else self.whole[n].event_time // 1000
             producer.produce(RAW_TRADES, codec.encode(self.whole[n]), b"binance:BTCUSDT", 0, timestamp=sent)
@@ -100,7 +101,7 @@ class Place:
 @pytest.fixture
 def place(kafka: KafkaServer, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     monkeypatch.setenv("WHALE_POSTGRES_DSN", database)
-    monkeypatch.setenv("WHALE_KAFKA_BOOTSTRAP", kafka.bootstrap)
+    monkeypatch.setenv("WHALE_KAFKA_BOOTSTRAP", str(kafka.bootstrap))
     return Place(tmp_path / "base", kafka.bootstrap, database)
 
 
@@ -174,7 +175,7 @@ def test_the_check_asks_for_the_last_settled_hour(place: Place, monkeypatch: pyt
 def test_a_place_that_is_away_is_one_line(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.fill()
     bootstrap = f"127.0.0.1:{free_port()}"
-    monkeypatch.setenv("WHALE_KAFKA_BOOTSTRAP", bootstrap)
+    monkeypatch.setenv("WHALE_KAFKA_BOOTSTRAP", str(bootstrap))
     with pytest.raises(UserError, match=r"Kafka can't be asked .*start it with"):
         raise place.audit().exception or AssertionError
     monkeypatch.setenv("WHALE_POSTGRES_DSN", f"postgresql://me:secret@127.0.0.1:{free_port()}/whale")

@@ -38,7 +38,11 @@ def told(result: dg.SensorResult | dg.SkipReason) -> dict[str, dict[str, object]
 def test_what_moved_is_told_once_with_its_numbers(
     kafka: KafkaServer, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in {"POSTGRES_DSN": database, "HOME": str(tmp_path), "KAFKA_BOOTSTRAP": kafka.bootstrap}.items():
+    for name, value in {
+        "POSTGRES_DSN": database,
+        "HOME": str(tmp_path),
+        "KAFKA_BOOTSTRAP": str(kafka.bootstrap),
+    }.items():
         monkeypatch.setenv(f"WHALE_{name}", value)
     beat.write(
         tmp_path, beat.Beat("ingester", numbers={"trades_per_s": 12.5, "mode": "words", "ms": {"read": {"P99": 7}}})

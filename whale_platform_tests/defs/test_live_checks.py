@@ -47,7 +47,7 @@ def test_windows_are_compared_with_the_raw_trades(
     kafka: KafkaServer, database: str, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WHALE_POSTGRES_DSN", database)
-    monkeypatch.setenv("WHALE_KAFKA_BOOTSTRAP", kafka.bootstrap)
+    monkeypatch.setenv("WHALE_KAFKA_BOOTSTRAP", str(kafka.bootstrap))
     minute = minutes_ago(4)
     stamp = int(minute.timestamp()) * 1_000_000
     producer = TradeProducer(kafka.bootstrap, "test")

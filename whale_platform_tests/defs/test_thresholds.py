@@ -32,7 +32,11 @@ def metadata(done: dg.ExecuteInProcessResult) -> dict[str, object]:
 def test_recent_trades_become_suggestions_beside_what_a_person_set(
     kafka: KafkaServer, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in {"POSTGRES_DSN": database, "HOME": str(tmp_path), "KAFKA_BOOTSTRAP": kafka.bootstrap}.items():
+    for name, value in {
+        "POSTGRES_DSN": database,
+        "HOME": str(tmp_path),
+        "KAFKA_BOOTSTRAP": str(kafka.bootstrap),
+    }.items():
         monkeypatch.setenv(f"WHALE_{name}", value)
     producer = TradeProducer(kafka.bootstrap, "test")
     for symbol in ("BTCUSDT", "ETHUSDT"):

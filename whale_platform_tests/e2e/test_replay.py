@@ -16,6 +16,7 @@ from whale_platform.broker.reader import TopicReader
 from whale_platform.domain import codec
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.domain.trade import Trade
+from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform_tests.captures import captures_dir
 from whale_platform_tests.e2e import oracle
 from whale_platform_tests.proxies import UPPER_CASE_PROXIES
@@ -64,7 +65,7 @@ def returned(platform: Platform, victim: str, old: int) -> None:
 
 
 def raw_trades(platform: Platform) -> list[Trade]:
-    reader = TopicReader(platform.status()["urls"]["kafka"], "test")
+    reader = TopicReader(KafkaCluster(platform.status()["urls"]["kafka"]), "test")
     try:
         return [
             codec.decode(record.value)

@@ -45,7 +45,7 @@ def test_kafka_ends_and_keeps_what_it_acknowledged(settings: Settings, small_dis
     topics.ensure(settings.bootstrap, partitions=1)
     filler = fill(small_disk, LEFT)
     patient = {"enable.idempotence": True, "message.timeout.ms": 0}  # as the ingester is
-    producer = Producer({"bootstrap.servers": settings.bootstrap, **patient, **QUIET})
+    producer = Producer({"bootstrap.servers": str(settings.bootstrap), **patient, **QUIET})
     acknowledged: list[int] = []
 
     def answered(error: KafkaError | None, message: Message) -> None:

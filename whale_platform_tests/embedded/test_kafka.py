@@ -12,6 +12,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from whale_platform.broker import topics
 from whale_platform.embedded import kafka, orphans
 from whale_platform.embedded.errors import EmbeddedError
+from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.settings import Settings
 from whale_platform_tests.embedded.conftest import Start, answers, free_port, until
 from whale_platform_tests.processes import ended
@@ -21,15 +22,15 @@ TOPIC = "raw_crypto_trades"
 QUIET = {"log_level": "0"}
 
 
-def produce(bootstrap: str, count: int) -> None:
-    producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True, **QUIET})
+def produce(bootstrap: KafkaCluster, count: int) -> None:
+    producer = Producer({"bootstrap.servers": str(bootstrap), "enable.idempotence": True, **QUIET})
     for number in range(count):
         producer.produce(TOPIC, str(number).encode(), partition=0)
     assert producer.flush(60) == 0
 
 
-def read_all(bootstrap: str, count: int) -> list[int]:
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "test", **QUIET})
+def read_all(bootstrap: KafkaCluster, count: int) -> list[int]:
+    consumer = Consumer({"bootstrap.servers": str(bootstrap), "group.id": "test", **QUIET})
     consumer.assign([TopicPartition(TOPIC, 0, 0)])
     messages = consumer.consume(count, timeout=60)
     consumer.close()

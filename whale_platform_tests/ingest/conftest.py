@@ -15,7 +15,7 @@ from whale_platform.settings import Settings
 from whale_platform.supervision import beat
 from whale_platform.supervision.beat import Beat
 from whale_platform_tests.ingest.fake_binance import FakeBinance, until
-from whale_platform_tests.kafka_server import KafkaCluster, KafkaServer, environment
+from whale_platform_tests.kafka_server import KafkaServer, ThreeBrokers, environment
 
 SYMBOLS = ("AAAUSDT", "BBBUSDT", "CCCUSDT")
 
@@ -23,7 +23,7 @@ SYMBOLS = ("AAAUSDT", "BBBUSDT", "CCCUSDT")
 class Ingester:
     """`python -m whale_platform.ingest` on a home of its own, fed by the fake exchange."""
 
-    def __init__(self, kafka: KafkaServer | KafkaCluster, fake: FakeBinance, home: Path, **more: object) -> None:
+    def __init__(self, kafka: KafkaServer | ThreeBrokers, fake: FakeBinance, home: Path, **more: object) -> None:
         home.mkdir(exist_ok=True)
         self.home = home
         self.bootstrap = kafka.bootstrap
@@ -33,7 +33,7 @@ class Ingester:
                 "source": "live",
                 "exchanges": ("binance",),
                 "symbols": tuple(fake.last),
-                "kafka_bootstrap": kafka.bootstrap,
+                "kafka_bootstrap": str(kafka.bootstrap),
                 "binance_ws_url": fake.ws_url,
                 "binance_rest_url": fake.rest_url,
                 **more,

@@ -16,22 +16,22 @@ from whale_platform.domain.names import RAW_TRADES
 from whale_platform.supervision import codes
 from whale_platform_tests.ingest.conftest import SYMBOLS, Ingester
 from whale_platform_tests.ingest.fake_binance import FakeBinance, Market, until
-from whale_platform_tests.kafka_server import KafkaCluster, environment
+from whale_platform_tests.kafka_server import ThreeBrokers, environment
 
 pytestmark = [pytest.mark.process, pytest.mark.server, pytest.mark.timeout(900)]
 PARTITIONS = 12
 
 
 @pytest.fixture
-def cluster() -> Iterator[KafkaCluster]:
+def cluster() -> Iterator[ThreeBrokers]:
     """Three brokers, none of them started."""
-    made = KafkaCluster()
+    made = ThreeBrokers()
     yield made
     made.close()
 
 
 def test_a_broker_of_three_is_killed_under_load_and_ingestion_goes_on_with_each_trade_once(
-    cluster: KafkaCluster, fake: FakeBinance, tmp_path: Path
+    cluster: ThreeBrokers, fake: FakeBinance, tmp_path: Path
 ) -> None:
     ingester = Ingester(cluster, fake, tmp_path, topic_partitions=PARTITIONS)
     # 1. Two of the three that are named are up: topics of two copies would stay so, hence none are made.
@@ -73,7 +73,7 @@ def make_topics(ingester: Ingester) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
-def described(cluster: KafkaCluster) -> dict[int, int]:
+def described(cluster: ThreeBrokers) -> dict[int, int]:
     """{partition: its leader} of the raw topic, once its copies and settings are seen to be right."""
     client = topics.admin(cluster.bootstrap)
     parts = client.list_topics(RAW_TRADES, timeout=30).topics[RAW_TRADES].partitions
@@ -85,7 +85,7 @@ def described(cluster: KafkaCluster) -> dict[int, int]:
     return {number: part.leader for number, part in parts.items()}
 
 
-def edges(cluster: KafkaCluster) -> dict[int, tuple[int, int]]:
+def edges(cluster: ThreeBrokers) -> dict[int, tuple[int, int]]:
     """The raw topic's edges, asked until the cluster answers."""
     while True:
         try:
@@ -94,6 +94,6 @@ def edges(cluster: KafkaCluster) -> dict[int, tuple[int, int]]:
             time.sleep(0.2)
 
 
-def written(cluster: KafkaCluster) -> int:
+def written(cluster: ThreeBrokers) -> int:
     """Messages in the raw topic."""
     return sum(end - start for start, end in edges(cluster).values())

@@ -7,6 +7,7 @@ import pytest
 from confluent_kafka import TopicPartition
 
 from whale_platform.broker import topics
+from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform_tests.kafka_server import KafkaServer
 from whale_platform_tests.postgres_server import database, empty_database, own_postgres, postgres_server
 from whale_platform_tests.sink.stage import Stage, until
@@ -14,7 +15,7 @@ from whale_platform_tests.sink.stage import Stage, until
 __all__ = ["database", "empty_database", "own_postgres", "postgres_server"]
 
 
-def recreate(broker: str, names: list[str]) -> None:
+def recreate(broker: KafkaCluster, names: list[str]) -> None:
     """Delete these topics where they are, and make them again, with other ids."""
     old = topics.describe(broker, names)
     if old:
@@ -26,7 +27,7 @@ def recreate(broker: str, names: list[str]) -> None:
     until(lambda: len(topics.describe(broker, names)) == len(names), "the topics")
 
 
-def delete_before(broker: str, topic: str, partition: int, offset: int) -> None:
+def delete_before(broker: KafkaCluster, topic: str, partition: int, offset: int) -> None:
     """Let the messages before `offset` expire now."""
     client = topics.admin(broker)
     for future in client.delete_records([TopicPartition(topic, partition, offset)]).values():

@@ -13,6 +13,7 @@ from pathlib import Path
 from whale_platform.broker.producer import TradeProducer
 from whale_platform.broker.reader import TopicReader
 from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, STREAM_LOSSES, TRADE_WINDOWS, WHALE_ALERTS
+from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.sink.fold import TOPICS
 from whale_platform.supervision import beat as beats
 from whale_platform_tests.postgres_server import query
@@ -33,7 +34,7 @@ def until(condition: Callable[[], bool], what: str) -> None:
 class Stage:
     """The sink between `bootstrap` and `dsn`, its home and log under `home`."""
 
-    def __init__(self, bootstrap: str, dsn: str, home: Path) -> None:
+    def __init__(self, bootstrap: KafkaCluster, dsn: str, home: Path) -> None:
         self.bootstrap = bootstrap
         self.dsn = dsn
         self._home = home
@@ -46,7 +47,7 @@ class Stage:
             "PYTHONPATH": os.pathsep.join(sys.path),
             "WHALE_HOME": str(self._home),
             "WHALE_POSTGRES_DSN": self.dsn,
-            "WHALE_KAFKA_BOOTSTRAP": self.bootstrap,
+            "WHALE_KAFKA_BOOTSTRAP": str(self.bootstrap),
         }
         with (self._home / "sink.log").open("ab") as log:
             self._process = subprocess.Popen(

@@ -24,6 +24,7 @@ from whale_platform.domain import codec
 from whale_platform.domain.names import RAW_TRADES, WHALE_ALERTS
 from whale_platform.domain.trade import Trade
 from whale_platform.embedded import java
+from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.settings import ROOT, Settings
 from whale_platform.supervision import beat, codes
 from whale_platform_tests.kafka_server import KafkaServer as Kafka
@@ -64,7 +65,7 @@ def trade_at(symbol: str, number: int) -> Trade:
 class Load:
     """Trades at RATE until `stop`."""
 
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, bootstrap: KafkaCluster) -> None:
         self.made: list[Trade] = []
         self._producer, self._stopped = TradeProducer(bootstrap, "test"), threading.Event()
         self._thread = threading.Thread(target=self._run)
@@ -87,7 +88,7 @@ class Load:
 
 
 @contextmanager
-def load(bootstrap: str) -> Iterator[list[Trade]]:
+def load(bootstrap: KafkaCluster) -> Iterator[list[Trade]]:
     running = Load(bootstrap)
     try:
         yield running.made

@@ -21,6 +21,7 @@ from whale_platform.bench.platform import wait_for
 from whale_platform.broker import topics
 from whale_platform.broker.reader import TopicReader
 from whale_platform.domain.names import RAW_TRADES, STREAM_LOSSES, TRADE_WINDOWS
+from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.settings import Settings
 from whale_platform.stream import checkpoints, healing, queries, session, transforms
 from whale_platform.stream.checkpoints import Label
@@ -111,14 +112,14 @@ class Case:
     """One query on its own home, restarted as the service would be."""
 
     spark: SparkSession
-    bootstrap: str
+    bootstrap: KafkaCluster
     home: Path
     name: str
     query: StreamingQuery | None = None
     ends: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.settings = Settings.model_validate({"home": self.home, "kafka_bootstrap": self.bootstrap})
+        self.settings = Settings.model_validate({"home": self.home, "kafka_bootstrap": str(self.bootstrap)})
         locate = partial(queries.locate, self.settings)
         self.healer = Healer(self.settings, structlog.get_logger(), locate, to_ledger)
 
@@ -170,7 +171,7 @@ class Case:
         return sorted((row["partition"], row["first_offset"], row["last_offset"], row["cause"]) for row in rows)
 
 
-def windows(bootstrap: str) -> dict[str, Totals]:
+def windows(bootstrap: KafkaCluster) -> dict[str, Totals]:
     """{run: {(symbol, window start): largest count}}."""
     found: dict[str, Totals] = {}
     for row in messages(bootstrap, TRADE_WINDOWS):
@@ -180,7 +181,7 @@ def windows(bootstrap: str) -> dict[str, Totals]:
     return found
 
 
-def in_topic(bootstrap: str) -> Totals:
+def in_topic(bootstrap: KafkaCluster) -> Totals:
     """What the windows of all that is still in the topic have to be."""
     found: Totals = {}
     for row in messages(bootstrap, RAW_TRADES):
@@ -194,7 +195,7 @@ def merged(*some: Totals) -> Totals:
     return {key: max(one.get(key, 0) for one in some) for key in set().union(*some)}
 
 
-def feed(bootstrap: str, start: int, end: int) -> None:
+def feed(bootstrap: KafkaCluster, start: int, end: int) -> None:
     produce(bootstrap, [trade(symbol, number) for number in range(start, end) for symbol in SYMBOLS])
 
 
@@ -207,7 +208,7 @@ def copied(source: Path, to: Path) -> Path:
     return path
 
 
-def bounds(bootstrap: str) -> dict[int, tuple[int, int]]:
+def bounds(bootstrap: KafkaCluster) -> dict[int, tuple[int, int]]:
     reader = TopicReader(bootstrap, "test")
     try:
         return {part: reader.bounds(RAW_TRADES, part) for part in reader.partitions(RAW_TRADES)}
@@ -215,7 +216,7 @@ def bounds(bootstrap: str) -> dict[int, tuple[int, int]]:
         reader.close()
 
 
-def all_exact(cases: list[Case], before: str, bootstrap: str) -> bool:
+def all_exact(cases: list[Case], before: str, bootstrap: KafkaCluster) -> bool:
     for case in cases:
         case.look()
     found, expected = windows(bootstrap), in_topic(bootstrap)

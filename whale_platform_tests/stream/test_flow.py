@@ -29,7 +29,7 @@ class Topics:
         self.folders = {query: home / query for query in ("windows", "whales")}
 
     def flow(self, run: str = "run-1") -> Flow:
-        named = {"home": self.home, "kafka_bootstrap": self._bootstrap, "spark_master": "spark://elsewhere:7077"}
+        named = {"home": self.home, "kafka_bootstrap": str(self._bootstrap), "spark_master": "spark://elsewhere:7077"}
         return Flow(Settings.model_validate(named), cast("Any", None), [0, 1], self.folders, run)
 
     def arrive(self, part: int, *numbers: int) -> None:

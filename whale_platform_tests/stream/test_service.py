@@ -24,6 +24,7 @@ from whale_platform.broker.reader import TopicReader
 from whale_platform.domain import codec
 from whale_platform.domain.names import RAW_TRADES, STREAM_LOSSES, TRADE_WINDOWS, WHALE_ALERTS
 from whale_platform.domain.trade import Trade
+from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.settings import ROOT, StreamMode
 from whale_platform.stream import checkpoints
 from whale_platform.supervision import beat, codes
@@ -39,7 +40,7 @@ class Stream:
     """The service under test in a home of its own, on the given broker."""
 
     home: Path
-    bootstrap: str
+    bootstrap: KafkaCluster
     mode: StreamMode = "realtime"
     process: "subprocess.Popen[bytes] | None" = field(default=None)
     program: tuple[str, ...] = ("-m", "whale_platform.stream")
@@ -48,7 +49,7 @@ class Stream:
         env = {
             **os.environ,
             "WHALE_HOME": str(self.home),
-            "WHALE_KAFKA_BOOTSTRAP": self.bootstrap,
+            "WHALE_KAFKA_BOOTSTRAP": str(self.bootstrap),
             "WHALE_POSTGRES_DSN": "postgresql://nobody@127.0.0.1:1/none",
             "WHALE_STREAM_MODE": self.mode,
             "WHALE_STREAM_TRIGGER": "5 seconds",
@@ -104,14 +105,14 @@ def trade(symbol: str, number: int, usd: str = "1") -> Trade:
     return Trade("binance", symbol, "X", "USDT", number, Decimal(usd), Decimal(1), side, moment, moment)
 
 
-def produce(bootstrap: str, trades: list[Trade]) -> None:
+def produce(bootstrap: KafkaCluster, trades: list[Trade]) -> None:
     producer = TradeProducer(bootstrap, "test")
     for item in trades:
         producer.send(RAW_TRADES, codec.key(item.exchange, item.symbol), codec.encode(item))
     assert producer.close(30) == 0
 
 
-def messages(bootstrap: str, topic: str) -> list[dict[str, Any]]:
+def messages(bootstrap: KafkaCluster, topic: str) -> list[dict[str, Any]]:
     reader = TopicReader(bootstrap, "test")
     try:
         return [
@@ -123,7 +124,7 @@ def messages(bootstrap: str, topic: str) -> list[dict[str, Any]]:
         reader.close()
 
 
-def totals(bootstrap: str) -> dict[tuple[str, int], tuple[int, Decimal]]:
+def totals(bootstrap: KafkaCluster) -> dict[tuple[str, int], tuple[int, Decimal]]:
     """{(symbol, window start): (count, volume)} of each window's largest update."""
     best: dict[tuple[str, int], tuple[int, Decimal]] = defaultdict(lambda: (0, Decimal(0)))
     for row in messages(bootstrap, TRADE_WINDOWS):
@@ -305,7 +306,7 @@ def _ready(home: Path) -> beat.Beat | None:
     return said if said is not None and said.state == "ready" else None
 
 
-def _made_again(bootstrap: str) -> bool:
+def _made_again(bootstrap: KafkaCluster) -> bool:
     try:
         return topics.ensure(bootstrap, 2) == [RAW_TRADES]
     except topics.BrokerError:

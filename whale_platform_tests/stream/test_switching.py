@@ -17,6 +17,7 @@ from whale_platform.broker.producer import TradeProducer
 from whale_platform.domain import codec
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.domain.trade import Trade
+from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.settings import Settings
 from whale_platform.stream import checkpoints, queries, session
 from whale_platform.stream.flow import Flow
@@ -66,7 +67,7 @@ class Switched:
 def settings(kafka: Kafka, tmp_path: Path) -> Settings:
     topics.ensure(kafka.bootstrap, 2)
     return Settings.model_validate(
-        {"home": tmp_path, "kafka_bootstrap": kafka.bootstrap, "stream_trigger": "5 seconds"}
+        {"home": tmp_path, "kafka_bootstrap": str(kafka.bootstrap), "stream_trigger": "5 seconds"}
     )
 
 
@@ -77,7 +78,7 @@ def spark(settings: Settings) -> Iterator[SparkSession]:
     built.stop()
 
 
-def produce(bootstrap: str, deep: list[Trade], near: list[Trade]) -> None:
+def produce(bootstrap: KafkaCluster, deep: list[Trade], near: list[Trade]) -> None:
     """Each to a partition of its own, as their keys would have it in a larger topic."""
     producer = TradeProducer(bootstrap, "test")
     for part, trades in enumerate((deep, near)):

@@ -14,6 +14,7 @@ from whale_platform.api.live.tail import Ears, Start, Tail
 from whale_platform.api.live.whalelog import KEPT
 from whale_platform.broker.reader import Record
 from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS, WHALE_ALERTS
+from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.sink.fold import fold
 
 TICK_S = 0.1
@@ -24,7 +25,7 @@ _NAMES = {TRADE_WINDOWS: "windows", RAW_TRADES: "trades", WHALE_ALERTS: "whales"
 class Feed:
     """Kafka to `hub`."""
 
-    def __init__(self, bootstrap: str, hub: Hub, tick_s: float = TICK_S) -> None:
+    def __init__(self, bootstrap: KafkaCluster, hub: Hub, tick_s: float = TICK_S) -> None:
         self._hub, self._tick_s = hub, tick_s
         self._ends: dict[int, int] = {}
         self._said = dict.fromkeys(("whales", "bulk"), ("waiting", "starting"))

@@ -24,6 +24,7 @@ from whale_platform.api.live.past import StoredPast
 from whale_platform.api.live.sse import EventStream
 from whale_platform.api.live.websocket import SUBPROTOCOL, Session, origin_allowed
 from whale_platform.api.problems import Refusal
+from whale_platform.kafka_cluster import KafkaCluster
 
 SWEEP_S = 1.0
 KEY_NAME = "whale.key"  # where the gate leaves the name of the key in the scope
@@ -39,7 +40,7 @@ class Live:
 
     def __init__(
         self,
-        bootstrap: str,
+        bootstrap: KafkaCluster,
         dsn: Callable[[], str] | None = None,
         *,
         origins: frozenset[str] = frozenset(),

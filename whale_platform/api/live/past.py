@@ -20,6 +20,7 @@ from whale_platform.api.live.wire import whale_of
 from whale_platform.broker.reader import OffsetExpired, Record, TopicReader
 from whale_platform.broker.topics import BrokerError, alive
 from whale_platform.domain.names import WHALE_ALERTS
+from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.sink import parse
 from whale_platform.stores.connection import BadDsn, SchemaMismatch, StoreAway
 from whale_platform.stores.whale_feed import detected_since
@@ -42,7 +43,7 @@ def found(record: Record) -> Found:
 class StoredPast:
     """`dsn` gives the connection string, or is None where there are no tables to ask."""
 
-    def __init__(self, bootstrap: str, dsn: Callable[[], str] | None) -> None:
+    def __init__(self, bootstrap: KafkaCluster, dsn: Callable[[], str] | None) -> None:
         self._bootstrap, self._dsn = bootstrap, dsn
         self._threads = ThreadPoolExecutor(AT_ONCE, "past")
         self._asking: Counter[str] = Counter()

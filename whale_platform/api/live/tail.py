@@ -15,9 +15,10 @@ from functools import partial
 
 import structlog
 
-from whale_platform.broker import topics
+from whale_platform.broker import refusals, topics
 from whale_platform.broker.reader import OffsetExpired, Record, TopicReader
 from whale_platform.broker.topics import BrokerError
+from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.sink.places import Identity
 from whale_platform.sink.watch import KafkaAway, TopicWatch, reason
 
@@ -53,7 +54,9 @@ class Ears:
 class Tail:
     """Tails `names`. back: how many messages before a topic's end it begins; tick_s: least time between polls."""
 
-    def __init__(self, bootstrap: str, names: Sequence[str], ears: Ears, back: int = 0, tick_s: float = 0.0) -> None:
+    def __init__(
+        self, bootstrap: KafkaCluster, names: Sequence[str], ears: Ears, back: int = 0, tick_s: float = 0.0
+    ) -> None:
         self._bootstrap, self._names, self._ears = bootstrap, list(names), ears
         self._back, self.tick_s = back, tick_s
         self._stop = threading.Event()
@@ -93,7 +96,7 @@ class Tail:
 
     def _identify(self) -> Identity:
         if not topics.alive(self._bootstrap, 2.0):
-            raise KafkaAway(f"no answer from {self._bootstrap}")
+            raise KafkaAway(refusals.absence(self._bootstrap))
         found = topics.describe(self._bootstrap, self._names)
         if missing := [name for name in self._names if name not in found]:
             raise KafkaAway(f"there is no topic {', '.join(missing)}")

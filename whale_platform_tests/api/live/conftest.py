@@ -13,6 +13,7 @@ import pytest
 
 from whale_platform.broker.producer import TradeProducer
 from whale_platform.domain.names import WHALE_ALERTS
+from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.settings import Settings
 from whale_platform_tests.api.live.made import alert
 from whale_platform_tests.kafka_server import KafkaServer, environment, free_port
@@ -24,7 +25,7 @@ __all__ = ["database", "empty_database", "postgres_server"]
 class LiveProcess:
     """The app of `serve.py`. `stop` ends it in order, `start` brings it back on the same port."""
 
-    def __init__(self, bootstrap: str, log: Path) -> None:
+    def __init__(self, bootstrap: KafkaCluster, log: Path) -> None:
         self.port = free_port()
         self.log = log
         self._bootstrap = bootstrap
@@ -32,7 +33,14 @@ class LiveProcess:
 
     def start(self) -> None:
         """Start, and wait until it answers."""
-        command = [sys.executable, "-P", "-m", "whale_platform_tests.api.live.serve", str(self.port), self._bootstrap]
+        command = [
+            sys.executable,
+            "-P",
+            "-m",
+            "whale_platform_tests.api.live.serve",
+            str(self.port),
+            str(self._bootstrap),
+        ]
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(command, env=environment(Settings()), stdout=out, stderr=out)
         deadline = time.monotonic() + 60

@@ -9,9 +9,10 @@ from whale_platform.api.live.limits import Limits
 from whale_platform.api.live.live import Live
 from whale_platform.api.live.serving import OPTIONS, LiveServer, listen
 from whale_platform.api.problems import Refusal, refused
+from whale_platform.kafka_cluster import KafkaCluster
 
 
-def main(port: int, bootstrap: str, dsn: str | None = None) -> None:
+def main(port: int, bootstrap: KafkaCluster, dsn: str | None = None) -> None:
     """Serve until SIGTERM."""
     live = Live(
         bootstrap,
@@ -27,4 +28,4 @@ def main(port: int, bootstrap: str, dsn: str | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), *sys.argv[2:])
+    main(int(sys.argv[1]), KafkaCluster(sys.argv[2]), *sys.argv[3:])

@@ -7,8 +7,9 @@ from typing import Any
 from whale_platform.api.live import live
 from whale_platform.api.live.feed import SLOW_TICK_S, TICK_S
 from whale_platform.api.live.live import Live
+from whale_platform.kafka_cluster import KafkaCluster
 
-NOBODY = "127.0.0.1:1"
+NOBODY = KafkaCluster("127.0.0.1:1")
 
 
 def sweeps_until(done: Callable[[Live], bool], states: dict[str, str]) -> Live:

@@ -13,6 +13,7 @@ from whale_platform.api.live.follow import Follower, PastAway, Sent
 from whale_platform.api.live.past import AT_ONCE, OF_ADDRESS, StoredPast
 from whale_platform.api.live.whalelog import Found, Whale, WhaleLog
 from whale_platform.api.live.wire import iso_ms
+from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform_tests.api.live.made import Topic, whale
 
 
@@ -47,7 +48,7 @@ def test_a_time_that_the_tables_can_be_asked_for_or_no_cursor(time_ms: int) -> N
         with pytest.raises(BadCursor):
             parse(text)
     else:
-        past = StoredPast("127.0.0.1:1", None)
+        past = StoredPast(KafkaCluster("127.0.0.1:1"), None)
         with pytest.raises(PastAway):
             past._tables(lambda: "postgresql://127.0.0.1:1/none", parse(text).time_ms, 1)
         assert iso_ms(time_ms).endswith("Z")
@@ -203,7 +204,7 @@ def test_who_resumes_from_the_beginning_again_and_again_keeps_nobody_waiting(mon
         return []
 
     async def scene() -> None:
-        past = StoredPast("127.0.0.1:1", None)
+        past = StoredPast(KafkaCluster("127.0.0.1:1"), None)
         greedy = [asyncio.create_task(past.of("10.0.0.1").kafka(0, 0, 9, 1)) for _ in range(50)]
         while sum(task.done() for task in greedy) < 50 - OF_ADDRESS or len(reading) < AT_ONCE:
             await asyncio.sleep(0.01)

@@ -19,6 +19,7 @@ from whale_platform.api.live.tail import Ears, Tail
 from whale_platform.api.live.websocket import origin_allowed
 from whale_platform.broker.reader import Record
 from whale_platform.domain.names import RAW_TRADES
+from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.stores.rows import WindowRow
 from whale_platform_tests.api.live.made import trade
 from whale_platform_tests.stores.samples import WINDOW
@@ -226,7 +227,7 @@ def test_a_message_that_nobody_thought_of_is_left_out_and_said() -> None:
 
     lost: list[str] = []
     ears = Ears(lambda start: None, prepare, lambda batch: None, lambda name, why: lost.append(name), lambda *_: None)
-    tail = Tail("127.0.0.1:1", [RAW_TRADES], ears)
+    tail = Tail(KafkaCluster("127.0.0.1:1"), [RAW_TRADES], ears)
 
     async def scene() -> None:
         tail._loop = asyncio.get_running_loop()

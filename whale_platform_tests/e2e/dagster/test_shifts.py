@@ -25,6 +25,7 @@ from whale_platform.bench.platform import Platform, wait_for
 from whale_platform.broker.reader import TopicReader
 from whale_platform.cli import state
 from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS
+from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.supervision import orders
 from whale_platform_tests.e2e.dagster.conftest import settings_of
 from whale_platform_tests.e2e.dagster.webserver import launch, log, runs, terminate
@@ -113,7 +114,7 @@ def without_postgres(home: Path) -> Iterator[None]:
 
 def grow(platform: Platform) -> None:
     """Wait until more trades have come in, and windows of them out."""
-    kafka = str(platform.status()["urls"]["kafka"])
+    kafka = KafkaCluster(platform.status()["urls"]["kafka"])
     reader = TopicReader(kafka, "whale-test")
 
     def ends() -> list[int]:

@@ -1,0 +1,50 @@
+"""Why a cluster does not answer: librdkafka only says so to `error_cb`, while the call itself times out.
+
+Every client notes its errors here by cluster; whoever finds nobody there says `absence`. The newest reason stands until
+the cluster answers again.
+"""
+
+from confluent_kafka import KafkaError
+
+from whale_platform.kafka_cluster import KafkaCluster
+
+_OFFERED = "broker's supported mechanisms: "
+_refused: dict[KafkaCluster, str] = {}
+
+
+def note(cluster: KafkaCluster, error: KafkaError) -> None:
+    """Keep the reason where it is one that a person must see to; a broker that is just away puts an end to it."""
+    if (why := explained(cluster, error.code(), error.str())) is not None:
+        _refused[cluster] = why
+    elif error.code() == KafkaError._TRANSPORT:
+        _refused.pop(cluster, None)
+
+
+def answered(cluster: KafkaCluster) -> None:
+    """Forget the reason."""
+    _refused.pop(cluster, None)
+
+
+def absence(cluster: KafkaCluster) -> str:
+    """Why the cluster did not answer, in one sentence without secrets that says what to set."""
+    return _refused.get(cluster) or f"no answer from Kafka at {cluster}"
+
+
+def explained(cluster: KafkaCluster, code: int, text: str) -> str | None:
+    """What an error of a client says about the settings; None where the broker is just away."""
+    if code == KafkaError._AUTHENTICATION:
+        offered = f" (it offers {text.partition(_OFFERED)[2].partition(' (')[0]})" if _OFFERED in text else ""
+        return (
+            f"Kafka at {cluster} refuses the log-in by {cluster.mechanism}{offered}: check WHALE_KAFKA_USER, "
+            "WHALE_KAFKA_PASSWORD (or WHALE_KAFKA_PASSWORD_FILE) and WHALE_KAFKA_SASL"
+        )
+    if "certificate verify failed" in text:
+        named = f"in {cluster.ca}, set by WHALE_KAFKA_CA" if cluster.ca else "of this system: set WHALE_KAFKA_CA"
+        return f"the certificate of Kafka at {cluster} is not for that name, or not signed by an authority {named}"
+    if "SSL alert number" in text and cluster.certificate is None:
+        return f"Kafka at {cluster} asks for a client certificate: set WHALE_KAFKA_CERTIFICATE and WHALE_KAFKA_KEY"
+    if "SSL alert number" in text:
+        return f"Kafka at {cluster} refuses the client certificate that WHALE_KAFKA_CERTIFICATE names"
+    if code == KafkaError._SSL or "SSL_HANDSHAKE" in text:
+        return f"Kafka at {cluster} does not speak TLS as WHALE_KAFKA_SECURITY={cluster.security} asks"
+    return None
