@@ -4,6 +4,7 @@ The jars come from `WHALE_TOOLS`, else from the project's `.whale/tools`; withou
 """
 
 import base64
+import contextlib
 import os
 import shutil
 import signal
@@ -39,12 +40,21 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def free_ports(count: int) -> list[int]:
+    """As many, no two of them the same."""
+    with contextlib.ExitStack() as held:
+        probes = [held.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
+
+
 class KafkaServer:
     """One broker. `kill` ends it as a crash would, `start` brings it back on the same data and port."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="whale-kafka-"))
-        ports = {"kafka_port": free_port(), "kafka_controller_port": free_port()}
+        ports = dict(zip(("kafka_port", "kafka_controller_port"), free_ports(2), strict=True))
         self._settings = Settings.model_validate({"home": self.folder, **ports})
         self._process: subprocess.Popen[bytes] | None = None
         self.bootstrap = self._settings.bootstrap
@@ -84,6 +94,10 @@ class KafkaServer:
         while topics.describe(self.bootstrap, [RAW_TRADES, INGEST_GAPS]) and time.monotonic() < deadline:
             time.sleep(0.05)
         topics.ensure(self.bootstrap, partitions=2)
+        deadline = time.monotonic() + 60
+        while len(topics.describe(self.bootstrap, list(topics.SHARES))) < len(topics.SHARES):
+            assert time.monotonic() < deadline, "the broker does not know the topics that it has made"
+            time.sleep(0.05)
 
 
 class ThreeBrokers:
@@ -92,9 +106,10 @@ class ThreeBrokers:
     def __init__(self) -> None:
         skip_without_jars()
         self.folder = Path(tempfile.mkdtemp(prefix="whale-cluster-"))
+        ports = free_ports(6)
         self._settings = [
             Settings.model_validate(
-                {"home": self.folder / str(node), "kafka_port": free_port(), "kafka_controller_port": free_port()}
+                {"home": self.folder / str(node), "kafka_port": ports[node - 1], "kafka_controller_port": ports[-node]}
             )
             for node in range(1, 4)
         ]

@@ -63,7 +63,7 @@ def test_a_broker_of_three_is_killed_under_load_and_ingestion_goes_on_with_each_
     ingester.wait_complete(fake)
     assert ingester.process is not None and ingester.process.poll() is None, "the same process all along"
     ingester.process.terminate()
-    assert ingester.process.wait(60) == codes.CLEAN
+    assert ingester.process.wait(300) == codes.CLEAN
 
 
 def make_topics(ingester: Ingester) -> tuple[int, str]:
