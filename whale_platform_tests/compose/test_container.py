@@ -109,7 +109,8 @@ class Volume:
     def entry(self, service: str) -> dict[str, Any]:
         """What `whale status` says of it."""
         found: dict[str, Any] = json.loads(self.whale("status", "--json").stdout)["services"]
-        return found.get(service, {"state": "unknown", "pid": None})
+        entry: dict[str, Any] = found.get(service, {"state": "unknown", "pid": None})
+        return entry
 
 
 def test_a_service_in_a_container_obeys_and_is_seen_as_anywhere(tmp_path: Path) -> None:
