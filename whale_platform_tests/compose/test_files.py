@@ -187,3 +187,14 @@ def test_the_volumes_are_declared() -> None:
     used = {volume.partition(":")[0] for one in SERVICES.values() for volume in one.get("volumes", [])}
     assert {name for name in used if name.isalpha()} == WHOLE["volumes"].keys()
     assert all((ROOT / name).exists() for name in used if name.startswith("./"))
+
+
+def test_the_commit_of_an_image_is_in_its_file(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "whale_platform", tmp_path / "whale_platform", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "whale_platform" / "COMMIT").write_text("1a2b3c4d\n")
+    script = "from whale_platform import version as v; print(v.new_run_id('stream')[-8:], v.deployed_code())"
+    env = {**os.environ, "PYTHONPATH": str(tmp_path), "PATH": ""}
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, env=env, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["1a2b3c4d", "1a2b3c4d"]
