@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from whale_platform.supervision.beat import write_json
+from whale_platform.supervision.mark import MARK
 from whale_platform.version import ROOT
 
 if TYPE_CHECKING:  # pydantic takes longer to import than `status` may take
     from whale_platform.settings import SourceKind
 
 DEFAULT_BASE = ROOT / ".whale"
-MARK = "home.json"
 CURRENT = "current"
 PRIVATE = 0o700
 
@@ -75,21 +75,50 @@ def open_home(folder: Path, source: "SourceKind", files: Sequence[Path] = (), ti
     named = read_home(folder)
     path = folder / home_name(source, files, times) if named is None else folder
     there = named or read_home(path)
-    wanted = Home(path, source, tuple(str(file.resolve()) for file in files), times if source == "replay" else None)
-    if there is not None and (there.source, there.files, there.times) != (wanted.source, wanted.files, wanted.times):
-        made_for = there.source + (f" of {', '.join(there.files)} with --times {there.times}" if there.files else "")
-        raise HomeError(f"{path} holds {made_for}, which must not mix with another source: name another --home")
-    if there is None:
-        there = Home(path, source, wanted.files, wanted.times, time.time())
+    whole = [file.resolve() for file in files]
+    if there is not None:
+        check(there, source, whole, times)
+    else:
+        there = Home(path, source, tuple(map(str, whole)), times if source == "replay" else None, time.time())
         try:
             path.mkdir(PRIVATE, parents=True, exist_ok=True)
-            value = {"source": source, "files": list(there.files), "times": there.times, "created": there.created}
-            write_json(path / MARK, value)
+            _mark(there)
         except OSError as error:
             raise HomeError(f"{path} can't be made ({error.strerror}): name another folder with --home") from None
     _keep_private(path)
     set_current(there)
     return there
+
+
+def claim(path: Path, source: "SourceKind", files: Sequence[Path] = (), times: str = "now") -> Home:
+    """Mark `path` itself as the home of this source where it has no mark: for containers, whose home is a volume.
+
+    Raises HomeError where it is another source's, or can't be written.
+    """
+    wanted = Home(path, source, tuple(map(str, files)), times if source == "replay" else None, time.time())
+    there = read_home(path)
+    if there is None:
+        try:
+            path.mkdir(PRIVATE, parents=True, exist_ok=True)
+            _mark(wanted)
+        except OSError as error:
+            raise HomeError(f"{path} can't be written ({error.strerror}): is the volume this user's?") from None
+        return wanted
+    check(there, source, files, times)
+    return there
+
+
+def check(home: Home, source: "SourceKind", files: Sequence[Path] = (), times: str = "now") -> None:
+    """Raises HomeError where `home` was made for another source, other recordings or other times."""
+    made = home.source, home.files, home.times
+    if made != (source, tuple(map(str, files)), times if source == "replay" else None):
+        text = home.source + (f" of {', '.join(home.files)} with --times {home.times}" if home.files else "")
+        raise HomeError(f"{home.path} holds {text}, which must not mix with another source: name another --home")
+
+
+def _mark(home: Home) -> None:
+    value = {"source": home.source, "files": list(home.files), "times": home.times, "created": home.created}
+    write_json(home.path / MARK, value)
 
 
 def _keep_private(path: Path) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from pydantic import ByteSize, Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -62,6 +62,7 @@ class Settings(BaseSettings):
 
     postgres_port: Port = 15432
     postgres_dsn: SecretStr | None = None
+    postgres_password_file: Path | None = None  # holds the password of a postgres_dsn without one
     pg_bin: Path | None = None
 
     lake: Path | None = None
@@ -85,6 +86,7 @@ class Settings(BaseSettings):
     api_cors: Annotated[tuple[str, ...], NoDecode] = ()  # origins such as https://example.org
     api_rate: Annotated[float, Field(gt=0)] = 5_000.0  # requests a second of a key or address
 
+    simulator_host: str = "127.0.0.1"
     simulator_port: Port = 18765
     binance_ws_url: str = "wss://stream.binance.com:9443"
     binance_rest_url: str = "https://api.binance.com"
@@ -135,6 +137,16 @@ class Settings(BaseSettings):
         if not isinstance(value, str):
             return value
         return tuple(part.strip() for part in value.split(os.pathsep if os.pathsep in value else ",") if part.strip())
+
+    @field_validator("postgres_password_file")
+    @classmethod
+    def _readable(cls, path: Path | None) -> Path | None:
+        if path is not None:
+            try:
+                path.read_text()
+            except OSError as error:
+                raise ValueError(f"{path} can't be read ({error.strerror})") from None
+        return path and path.absolute()
 
     @field_validator("api_cors", mode="before")
     @classmethod
@@ -187,13 +199,28 @@ class Settings(BaseSettings):
         """Where the embedded Postgres's generated password lies (mode 0600)."""
         return self.home / "postgres.password"
 
+    def exchange_address(self, exchange: str, kind: Literal["ws", "rest"]) -> str:
+        """Where `exchange` (binance, coinbase) is: the simulator for every source but `live`, whatever else is set.
+
+        So no process can take real trades under a simulated or recorded name.
+        """
+        if self.source != "live":
+            scheme = {"ws": "ws", "rest": "http"}[kind]
+            return f"{scheme}://{self.simulator_host}:{self.simulator_port}/{exchange}"
+        return str(getattr(self, f"{exchange}_{kind}_url")).rstrip("/")
+
     def dsn(self) -> str:
         """libpq URI with the password. Never log it; for people print `public_dsn`.
 
         Raises FileNotFoundError where the embedded Postgres has never started in this home.
         """
         if self.postgres_dsn is not None:
-            return self.postgres_dsn.get_secret_value()
+            given = urlsplit(self.postgres_dsn.get_secret_value())
+            if self.postgres_password_file is None or given.password is not None:
+                return self.postgres_dsn.get_secret_value()
+            password = quote(self.postgres_password_file.read_text().strip(), safe="")
+            user, _, place = given.netloc.rpartition("@")
+            return given._replace(netloc=f"{user or 'whale'}:{password}@{place}").geturl()
         try:
             password = self.password_file.read_text().strip()
         except FileNotFoundError:

@@ -1,4 +1,7 @@
-"""Which code made a number: the git commit of this checkout, or the package's version where there is none."""
+"""Which code made a number: the git commit of this checkout, or of the image, or the package's version without either.
+
+An image has no git; its build leaves the commit in the file COMMIT of the package.
+"""
 
 import subprocess
 import time
@@ -11,12 +14,13 @@ from whale_platform import __version__
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = Path(__file__).resolve().parent.name
+BUILT_OF = Path(__file__).resolve().parent / "COMMIT"
 
 
 @cache
 def code_version() -> str:
     """Such as `1a2b3c4d`, `1a2b3c4d-dirty` (uncommitted changes), or `0.1.0` outside a checkout."""
-    return _git("describe", "--always", "--dirty", "--abbrev=8", "--exclude=*") or __version__
+    return _built_of() or _git("describe", "--always", "--dirty", "--abbrev=8", "--exclude=*") or __version__
 
 
 def version_text() -> str:
@@ -30,7 +34,15 @@ def deployed_code() -> str:
 
     Other than `code_version` it is asked of git at each call: it changes while a process runs.
     """
-    return _git("log", "-1", "--format=%h", "--", PACKAGE)
+    return _built_of() or _git("log", "-1", "--format=%h", "--", PACKAGE)
+
+
+def _built_of() -> str:
+    """The commit that an image was built of; empty in a checkout."""
+    try:
+        return BUILT_OF.read_text().strip()
+    except OSError:
+        return ""
 
 
 def _git(*words: str) -> str:

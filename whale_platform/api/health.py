@@ -31,7 +31,8 @@ _WORKS = ("ready", "stopped")
 def services(settings: Settings, now: float) -> dict[str, dict[str, Any]]:
     """The services that move the trades, by their heartbeats; see shapes.Part."""
     names: list[str] = [*WORKERS]
-    if "simulator" in (published.read_state(settings.home) or {}).get("services", {}):
+    kept = (published.read_state(settings.home) or {}).get("services", {})
+    if "simulator" in kept or "simulator" in published.parts_at_work(settings.home):
         names.insert(0, "simulator")
     return {name: _service(settings, name, now) for name in names}
 

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from whale_platform.cli.errors import UserError
 from whale_platform.homes import Home
 from whale_platform.supervision import desired, orders
-from whale_platform.supervision.published import read_living
+from whale_platform.supervision.published import parts_at_work, read_living
 
 
 def restart(home: Home, service: str) -> None:
     """Stop and start it, and wait until it works. Raises UserError where it is unknown, stopped, blocked or fails."""
-    if read_living(home.path) is None:
+    if read_living(home.path, service) is None and not parts_at_work(home.path):
         raise UserError("the platform is not running: start it with `whale up`")
     try:
         orders.wait(orders.restart(home.path, service))
@@ -24,7 +24,8 @@ def restart_all(home: Home, say: Callable[[str], None]) -> None:
     What a person has stopped stays so. Interrupted, what is left goes on with the code it has. Raises UserError.
     """
     state = read_living(home.path)
+    kept = parts_at_work(home.path) if state is None else list(state["services"])
     for name in orders.ALL:
-        if state is None or (name in state["services"] and desired.read(home.path, name).running):
+        if (state is None and not kept) or (name in kept and desired.read(home.path, name).running):
             restart(home, name)
             say(f"  {name:<14} restarted")

@@ -16,7 +16,7 @@ from whale_platform.cli.waiting import Waiting
 from whale_platform.homes import Home
 from whale_platform.supervision import lease
 from whale_platform.supervision.lease import HANDED, Lease, LeaseRefused
-from whale_platform.supervision.published import SUPERVISOR
+from whale_platform.supervision.published import SUPERVISOR, parts_at_work
 from whale_platform.version import ROOT
 
 if TYPE_CHECKING:
@@ -37,8 +37,9 @@ def supervisor_log(home: Path) -> Path:
 def claim(home: Home, say: Say) -> Lease | None:
     """The home's lease; None where a supervisor, or another `up`, is at work there and not about to end.
 
-    One that is about to end is waited for. Raises UserError where that takes for ever.
+    One that is about to end is waited for. Raises UserError where that takes for ever, or containers are at work.
     """
+    refuse_containers(home)
     mine = Lease(home.path, SUPERVISOR)
     while True:
         try:
@@ -51,6 +52,15 @@ def claim(home: Home, say: Say) -> Lease | None:
             follow_stop(home, now["supervisor"]["pid"], say)
         elif now["running"]:
             return None
+
+
+def refuse_containers(home: Home) -> None:
+    """Raises UserError where the home's services are containers, which the engine starts and stops."""
+    if names := parts_at_work(home.path):
+        raise UserError(
+            f"{', '.join(names)} of {home.path} are containers: `docker compose --profile platform up -d` starts them "
+            "where the engine is, `stop` stops them; `whale restart NAME` works here"
+        )
 
 
 def spawn(settings: "Settings", leashed: bool, lease: Lease) -> subprocess.Popen[bytes]:
@@ -110,6 +120,7 @@ def stop(home: Home, say: Say) -> bool:
 
     Raises UserError where it does not get on with it.
     """
+    refuse_containers(home)
     pids: set[int] = set()
     while (pid := lease.holder(home.path, SUPERVISOR)) is not None and (not pids or _parent(pid) in pids):
         process = _process(pid)

@@ -11,7 +11,7 @@ from whale_platform import disk
 from whale_platform.homes import Home
 from whale_platform.supervision import beat, lease
 from whale_platform.supervision.orders import ALL
-from whale_platform.supervision.published import SUPERVISOR, read_state
+from whale_platform.supervision.published import SUPERVISOR, part_of, parts, read_state
 
 ALL_READY, NOT_RUNNING, NOT_READY = 0, 3, 4
 HUNG_S = 30.0
@@ -29,21 +29,25 @@ def snapshot(home: Home) -> dict[str, Any]:
     `disk`: {state: ok or degraded, detail, disks: {home: {free, total}}, stores: {kafka: bytes, …}}.
     """
     now = time.time()
-    pid = lease.holder(home.path, SUPERVISOR)
-    published = read_state(home.path) or {}
-    if pid is not None and published.get("pid") != pid:
-        published = {}  # the last supervisor's: this one is only starting
+    pid, published = _published(home.path, SUPERVISOR)
+    states = {SUPERVISOR: (pid, published)}
+    if pid is None:
+        states |= {name: _published(home.path, name) for name in map(part_of, parts(home.path))}
+    at_work = [state for holder, state in states.values() if holder is not None]
+    published = max(at_work, key=lambda state: float(state.get("at", 0)), default=published)
     checkout = published.get("checkout", "")
     services = {
-        name: _service(home, name, {**entry, "old_code": _old_code(name, entry, checkout)}, now, pid is not None)
-        for name, entry in published.get("services", {}).items()
+        name: _service(home, name, {**entry, "old_code": _old_code(name, entry, checkout)}, now, holder is not None)
+        for holder, state in states.values()
+        if not at_work or holder is not None
+        for name, entry in state.get("services", {}).items()
     }
-    silent = now - float(published.get("at", now))
+    silent = max((now - float(state.get("at", now)) for state in at_work), default=None)
     return {
         "home": str(home.path),
-        "running": pid is not None,
-        "stopping": bool(published.get("stopping")) and pid is not None,
-        "supervisor": {"pid": pid, "silent_s": round(silent, 1) if pid is not None else None},
+        "running": bool(at_work),
+        "stopping": any(state.get("stopping") for state in at_work),
+        "supervisor": {"pid": pid, "silent_s": None if silent is None else round(silent, 1)},
         "source": _source(home, services),
         "checkout": checkout,
         "urls": published.get("urls", {}),
@@ -51,6 +55,13 @@ def snapshot(home: Home) -> dict[str, Any]:
         "disk": _disk(home.path),
         "services": services,
     }
+
+
+def _published(home: Path, supervisor: str) -> tuple[int | None, dict[str, Any]]:
+    """The pid of a supervisor, None where it is not at work, and what it publishes, nothing where it only starts."""
+    pid = lease.holder(home, supervisor)
+    published = read_state(home, supervisor) or {}
+    return pid, published if pid in (None, published.get("pid")) else {}
 
 
 def _disk(home: Path) -> dict[str, Any]:

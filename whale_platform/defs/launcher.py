@@ -32,7 +32,7 @@ class ServiceLauncher(dg.DefaultRunLauncher):
             super().launch_run(context)
             return
         home = Settings().home.resolve()
-        state = read_living(home)
+        state = read_living(home, service)
         if state is None:
             self._instance.report_run_failed(run, nothing_keeps(service, str(home)))
             return
@@ -77,8 +77,8 @@ class ServiceLauncher(dg.DefaultRunLauncher):
 def nothing_keeps(service: str, home: str) -> str:
     """Why a shift can't be."""
     return (
-        f"No supervisor keeps the {service} of {home}: the services start with `whale up`; where they are containers, "
-        "Docker keeps them."
+        f"No supervisor keeps the {service} of {home}: the services start with `whale up`, or with "
+        "`docker compose up` where they are containers."
     )
 
 

@@ -129,13 +129,11 @@ def nobody_lags() -> dg.AssetCheckResult:
 def no_restart_storm() -> dg.AssetCheckResult:
     """How often each service was started within the last hour, as its supervisor tells."""
     home, now = Settings().home.resolve(), time.time()
-    services = (published.read_changes(home) or {}).get("services", {}) if published.read_living(home) else {}
-    starts = {
-        name: sum(
-            1 for one in services.get(name, ()) if one["state"] == "starting" and now - one["at"] < STORM_WITHIN_S
-        )
-        for name in WORKERS
-    }
+    starts = dict.fromkeys(WORKERS, 0)
+    for name in WORKERS:
+        changes = (published.read_changes(home, name) or {}) if published.read_living(home, name) else {}
+        for one in changes.get("services", {}).get(name, ()):
+            starts[name] += one["state"] == "starting" and now - one["at"] < STORM_WITHIN_S
     storms = [f"{name}: see job `{name}` and `whale logs {name}`" for name in WORKERS if starts[name] >= STORM_RESTARTS]
     figures = {f"starts_{name}": count for name, count in starts.items()}
     return dg.AssetCheckResult(passed=not storms, metadata={**figures, "storms": "; ".join(storms) or "none"})

@@ -42,7 +42,7 @@ def job_of(service: str) -> dg.JobDefinition:
     @dg.op(name=f"show_{service}", description=f"Says how the {service} is, and ends.", out=dg.Out(dg.Nothing))
     def op(context: dg.OpExecutionContext) -> None:
         home = Settings().home.resolve()
-        state = published.read_living(home)
+        state = published.read_living(home, service)
         if state is None:
             raise dg.Failure(nothing_keeps(service, str(home)), allow_retries=False)
         entry = state["services"][service]
@@ -78,10 +78,10 @@ def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     if not isinstance(context.instance.run_launcher, ServiceLauncher):
         return dg.SensorResult(skip_reason="this is not the platform's own Dagster: it follows no services")
     home = Settings().home.resolve()
-    state, changes = published.read_living(home), published.read_changes(home) or {}
     cursor: Cursor = json.loads(context.cursor or "{}")
     requests, reasons = [], []
     for service in JOBS:
+        state, changes = published.read_living(home, service), published.read_changes(home, service) or {}
         runs = _runs(context.instance, service)
         view = roster.Seen(
             time.time(), [_seen(record) for record in runs], _service(state, service), desired.read(home, service)

@@ -8,7 +8,7 @@ import hashlib
 import os
 import shutil
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -21,6 +21,7 @@ from whale_platform.supervision import steps
 from whale_platform.supervision.locking import locked
 
 Section = Literal["spark", "broker"]
+SECTIONS: tuple[Section, ...] = ("spark", "broker")
 LIST = Path(__file__).with_name("jars.toml")
 LANES = 3  # fetches side by side: a jar costs round trips, not bandwidth, and each lane is a 60 MB JVM
 
@@ -57,7 +58,7 @@ def read_list(path: Path = LIST) -> list[Jar]:
     """Every jar of the list, in its order."""
     sections = tomllib.loads(path.read_text())
     jars = []
-    for section in ("spark", "broker"):
+    for section in SECTIONS:
         for coordinate, sha256 in sections[section].items():
             group, name, version = coordinate.split(":")
             jars.append(Jar(section, group, name, version, sha256))
@@ -74,18 +75,19 @@ def broker_classpath(tools: Path) -> str:
     return os.pathsep.join(map(str, _present(tools, "broker")))
 
 
-def ensure(tools: Path, report: Callable[[str], None]) -> None:
-    """Make every jar of the list stand in `tools`, intact; one is damaged: it is fetched again.
+def ensure(tools: Path, report: Callable[[str], None], sections: Collection[str] = SECTIONS) -> None:
+    """Make every jar of the list's `sections` stand in `tools`, intact; one is damaged: it is fetched again.
 
     Raises EmbeddedError: a jar can't be fetched, or is not what the list says.
     """
     with locked(tools / "jars" / "lock"):
-        missing = [jar for jar in read_list() if sha256(jar.path(tools)) != jar.sha256]
+        wanted = [jar for jar in read_list() if jar.section in sections]
+        missing = [jar for jar in wanted if sha256(jar.path(tools)) != jar.sha256]
         if not missing:
             return
         report(f"fetching {len(missing)} jars (Spark's Kafka connector, the Kafka broker)")
         fetched = tools / "jars" / "fetch"
-        lanes = [lane for number in range(LANES) for section in ("spark", "broker")
+        lanes = [lane for number in range(LANES) for section in SECTIONS
                  if (lane := [jar for jar in missing if jar.section == section][number::LANES])]  # fmt: skip
         with ThreadPoolExecutor(LANES) as pool:
             problems = list(pool.map(lambda lane: _fetch(tools, fetched, lane), lanes))

@@ -1,7 +1,8 @@
-"""`python -m whale_platform.embedded.setup [dev]`: the part of the set-up that needs the environment.
+"""`python -m whale_platform.embedded.setup [dev|image]`: the part of the set-up that needs the environment.
 
-Java, the jars and the browser's files; with `dev`, also those that only tests load. Run by `./whale`. Each stamp is
-written last, so a set-up that was killed is gone through again.
+Java, the jars and the browser's files; with `dev`, also those that only tests load; with `image`, for a container,
+whose broker is another one, no broker's jars. Run by `./whale` and the Dockerfile. Each stamp is written last, so a
+set-up that was killed is gone through again.
 """
 
 import errno
@@ -19,11 +20,14 @@ def main(argv: list[str]) -> int:
         tools.mkdir(parents=True, exist_ok=True)
         home = java.java_home(tools)
         _report(f"Java: {home}{' (bundled)' if home == tools / 'java' else ''}")
-        jars.ensure(tools, _report)
         shuffle_bind.ensure(tools)
-        stamp = tools / "jars" / "stamp"
-        stamp.with_suffix(".new").write_text(jars.sha256(jars.LIST) or "")
-        stamp.with_suffix(".new").replace(stamp)
+        if argv == ["image"]:
+            jars.ensure(tools, _report, ("spark",))
+        else:
+            jars.ensure(tools, _report)
+            stamp = tools / "jars" / "stamp"
+            stamp.with_suffix(".new").write_text(jars.sha256(jars.LIST) or "")
+            stamp.with_suffix(".new").replace(stamp)
         web.ensure(tools, "dev" if argv == ["dev"] else "run", _report)
     except EmbeddedError as error:
         print(f"whale: {error}", file=sys.stderr)

@@ -1,6 +1,6 @@
 """Which exchanges there are, built from settings; a wrong name or symbol fails at start with what to write instead."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from whale_platform.domain.trade import Source
 from whale_platform.exchanges.base import Exchange
@@ -13,6 +13,7 @@ _MARKS: dict[SourceKind, tuple[str, Source]] = {
     "simulator": ("sim_", "simulated"),
     "replay": ("", "replay"),
 }
+_KINDS: dict[str, Callable[[str, str, str, Source], Exchange]] = {"binance": Binance, "coinbase": Coinbase}
 
 
 def adapters(settings: Settings) -> list[Exchange]:
@@ -20,16 +21,10 @@ def adapters(settings: Settings) -> list[Exchange]:
     prefix, source = _MARKS[settings.source]
     found: list[Exchange] = []
     for name in dict.fromkeys(settings.exchanges):
-        if name == "binance":
-            found.append(
-                Binance(_url(settings.binance_ws_url), _url(settings.binance_rest_url), f"{prefix}{name}", source)
-            )
-        elif name == "coinbase":
-            found.append(
-                Coinbase(_url(settings.coinbase_ws_url), _url(settings.coinbase_rest_url), f"{prefix}{name}", source)
-            )
-        else:
+        if name not in _KINDS:
             raise ValueError(f"unknown exchange {name!a}: WHALE_EXCHANGES may hold binance and coinbase")
+        addresses = settings.exchange_address(name, "ws"), settings.exchange_address(name, "rest")
+        found.append(_KINDS[name](*addresses, f"{prefix}{name}", source))
     return found
 
 
@@ -47,7 +42,3 @@ def assign(exchanges: Sequence[Exchange], wanted: Sequence[str]) -> dict[str, li
             if symbol and symbol not in found[name]:
                 found[name].append(symbol)
     return found
-
-
-def _url(text: str) -> str:
-    return text.rstrip("/")

@@ -7,7 +7,7 @@ import os
 import sys
 
 from whale_platform import disk, loopback
-from whale_platform.services.specs import about, specs, wired
+from whale_platform.services.specs import about, specs
 from whale_platform.settings import Settings
 from whale_platform.supervision import codes, logs
 from whale_platform.supervision.lease import LeaseRefused
@@ -18,7 +18,7 @@ def main() -> int:
     """Supervise until told to stop; returns the exit code."""
     loopback.spare()
     settings = Settings()
-    settings = wired(settings.model_copy(update={"home": settings.home.resolve()}))
+    settings = settings.model_copy(update={"home": settings.home.resolve()})
     logs.configure(settings.log_level)
     if settings.lake is None:  # one that lies elsewhere may be there for others to read
         os.umask(0o077)

@@ -23,19 +23,6 @@ DAGSTER_NICE = 5  # people and upkeep can wait, trades can't
 MIGRATION_S = 3600.0  # a one-shot does nothing itself while the server changes a large table
 
 
-def wired(settings: Settings) -> Settings:
-    """The settings of the services: where the source is not live, every exchange's address is the simulator's."""
-    if settings.source not in SIMULATED:
-        return settings
-    host = f"127.0.0.1:{settings.simulator_port}"
-    urls = {
-        f"{exchange}_{kind}_url": f"{scheme}://{host}/{exchange}"
-        for exchange in ("binance", "coinbase")
-        for kind, scheme in (("ws", "ws"), ("rest", "http"))
-    }
-    return settings.model_copy(update=urls)
-
-
 def about(settings: Settings) -> dict[str, Any]:
     """What the supervisor publishes beside the services: addresses without secrets, ports, the source."""
     simulated = settings.source in SIMULATED
@@ -51,7 +38,7 @@ def about(settings: Settings) -> dict[str, Any]:
             "dashboard": settings.api_url,
             "api": f"{settings.api_url}/openapi.json",
             **({"dagster": settings.dagster_url} if settings.dagster else {}),
-            **({"exchange": f"ws://127.0.0.1:{settings.simulator_port}"} if simulated else {}),
+            **({"exchange": f"ws://{settings.simulator_host}:{settings.simulator_port}"} if simulated else {}),
         },
         "ports": ports(settings),
     }
@@ -74,7 +61,7 @@ def ports(settings: Settings) -> dict[str, int]:
 
 
 def specs(settings: Settings) -> list[Spec]:
-    """Every service of these (wired) settings. Raises what `java_environment` raises where there is no Java."""
+    """Every service of these settings. Raises what `java_environment` raises where there is no Java."""
     env = settings.environment()
     with_java = {**env, **java.java_environment(settings.tools)}
     out: list[Spec] = []

@@ -38,8 +38,10 @@ class Side(Protocol):
         """Serve one WebSocket connection until it closes."""
 
 
-def listen(port: int, sides: Mapping[str, Side], hub: Hub) -> AbstractAsyncContextManager[Server]:
-    """Serve on 127.0.0.1 while the context lasts, then close all connections with 1001. OSError: the port is taken."""
+def listen(
+    port: int, sides: Mapping[str, Side], hub: Hub, host: str = "127.0.0.1"
+) -> AbstractAsyncContextManager[Server]:
+    """Serve on `host` while the context lasts, then close all connections with 1001. OSError: the port is taken."""
 
     def process(_: ServerConnection, request: Request) -> Response | None:
         exchange, path, query = _route(request.path)
@@ -62,7 +64,7 @@ def listen(port: int, sides: Mapping[str, Side], hub: Hub) -> AbstractAsyncConte
 
     return serve(
         handle,
-        "127.0.0.1",
+        host,
         port,
         process_request=process,
         compression=None,

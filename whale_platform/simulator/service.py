@@ -20,7 +20,7 @@ from whale_platform.simulator.fill import CannotPlay, Play
 from whale_platform.simulator.generated import GeneratedPlay
 from whale_platform.simulator.hub import Hub
 from whale_platform.simulator.recorded import RecordedPlay
-from whale_platform.simulator.server import listen
+from whale_platform.simulator.server import Side, listen
 from whale_platform.supervision import codes
 from whale_platform.supervision.beat import State, write_json
 from whale_platform.supervision.service import ServiceContext
@@ -80,7 +80,8 @@ async def serve_play(context: ServiceContext, play: Play, faults: Faults) -> int
 
     async with AsyncExitStack() as stack:
         try:
-            await stack.enter_async_context(listen(port, {"binance": binance, "coinbase": coinbase}, hub))
+            sides: dict[str, Side] = {"binance": binance, "coinbase": coinbase}
+            await stack.enter_async_context(listen(port, sides, hub, context.settings.bind))
         except OSError as wrong:
             context.tell("degraded", f"port {port} can't be used ({wrong}): set WHALE_SIMULATOR_PORT to a free one")
             return codes.RETRY

@@ -12,7 +12,7 @@ from typing import Any
 
 from whale_platform.supervision.beat import write_json
 from whale_platform.supervision.decide import Shown
-from whale_platform.supervision.published import changes_path
+from whale_platform.supervision.published import SUPERVISOR, changes_path
 
 KEPT = 50
 
@@ -23,9 +23,9 @@ class Changes:
     `n` counts all changes of a life, from 1; `at`: epoch seconds.
     """
 
-    def __init__(self, home: Path, life: str) -> None:
+    def __init__(self, home: Path, life: str, supervisor: str = SUPERVISOR) -> None:
         self.life = life
-        self._home = home
+        self._path = changes_path(home, supervisor)
         self._count = 0
         self._kept: dict[str, deque[dict[str, Any]]] = {}
         self._unwritten = False
@@ -43,5 +43,5 @@ class Changes:
             return
         with contextlib.suppress(OSError):
             kept = {name: list(entries) for name, entries in self._kept.items()}
-            write_json(changes_path(self._home), {"life": self.life, "services": kept})
+            write_json(self._path, {"life": self.life, "services": kept})
             self._unwritten = False

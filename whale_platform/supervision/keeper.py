@@ -5,7 +5,9 @@ Every service writes into a pipe that this process drains into `<name>.log`, tur
 its last words finds a reader). When the supervisor's end closes the control pipe, the services get `GRACE_S` to end
 by their leashes; whatever is left of their process groups is then killed, grandchildren too.
 
-Runs as a plain script without site-packages (`python -I -S keeper.py LOGS CONTROL_FD NAME:FD…`): standard library only.
+With `echo` all is written to its own stdout too: in a container, where the engine keeps logs.
+
+Runs as a plain script without site-packages (`python -I -S keeper.py LOGS CONTROL_FD …`): standard library only.
 A full disk drops log bytes rather than block a service. Colours, which Dagster's daemon writes also where there is no
 terminal, are left out.
 """
@@ -73,7 +75,9 @@ def group_exists(group: int) -> bool:
     return True
 
 
-def keep(logs: Path, control: int, pipes: dict[int, str], limit: int = LIMIT, grace_s: float = GRACE_S) -> None:
+def keep(
+    logs: Path, control: int, pipes: dict[int, str], limit: int = LIMIT, grace_s: float = GRACE_S, echo: bool = False
+) -> None:
     """Drain `pipes` (fd -> service) until all have ended; end the groups told over `control` once that closes."""
     selector = selectors.DefaultSelector()
     files = {fd: LogFile(logs / f"{name}.log", limit, OLDER) for fd, name in pipes.items()}
@@ -95,7 +99,11 @@ def keep(logs: Path, control: int, pipes: dict[int, str], limit: int = LIMIT, gr
                 for line in lines:
                     (groups.add if line[:1] == b"+" else groups.discard)(int(line[1:]))
             else:
-                files[key.fd].write(_COLOURS.sub(b"", data))
+                data = _COLOURS.sub(b"", data)
+                files[key.fd].write(data)
+                if echo:
+                    with contextlib.suppress(OSError):
+                        os.write(1, data)
         if orphaned is None:
             continue
         groups = {group for group in groups if group_exists(group)}
@@ -110,11 +118,11 @@ def keep(logs: Path, control: int, pipes: dict[int, str], limit: int = LIMIT, gr
 
 
 def main(argv: list[str]) -> None:
-    """`keeper.py LOGS CONTROL_FD LIMIT GRACE NAME:FD…`."""
+    """`keeper.py LOGS CONTROL_FD LIMIT GRACE ECHO NAME:FD…`; ECHO is 0 or 1."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    pipes = {int(fd): name for name, _, fd in (part.rpartition(":") for part in argv[4:])}
-    keep(Path(argv[0]), int(argv[1]), pipes, int(argv[2]), float(argv[3]))
+    pipes = {int(fd): name for name, _, fd in (part.rpartition(":") for part in argv[5:])}
+    keep(Path(argv[0]), int(argv[1]), pipes, int(argv[2]), float(argv[3]), argv[4] == "1")
 
 
 if __name__ == "__main__":

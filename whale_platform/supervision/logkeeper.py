@@ -18,11 +18,16 @@ class LogKeeper:
     """Made once per supervisor. Call `ensure` often, from the main thread."""
 
     def __init__(
-        self, home: Path, names: Iterable[str], limit: int = keeper.LIMIT, grace_s: float = keeper.GRACE_S
+        self,
+        home: Path,
+        names: Iterable[str],
+        limit: int = keeper.LIMIT,
+        grace_s: float = keeper.GRACE_S,
+        echo: bool = False,
     ) -> None:
         self.logs = home / "logs"
         self.logs.mkdir(parents=True, exist_ok=True)
-        self._limit, self._grace_s = limit, grace_s
+        self._limit, self._grace_s, self._echo = limit, grace_s, echo
         self._pipes = {name: os.pipe() for name in names}
         self._control: int | None = None
         self._groups: set[int] = set()
@@ -65,6 +70,7 @@ class LogKeeper:
                 str(control),
                 str(self._limit),
                 str(self._grace_s),
+                str(int(self._echo)),
             ]
             + [f"{name}:{fd}" for name, fd in readers.items()],
             pass_fds=(control, *readers.values()),

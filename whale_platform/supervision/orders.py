@@ -87,11 +87,11 @@ def _until_it_works(home: Path, service: str, starts: int) -> Steps:
 
 def _entry(home: Path, service: str) -> dict[str, Any]:
     """The service's published entry, with the time at which it was published."""
-    state = published.read_living(home)
+    state = published.read_living(home, service)
     if state is None:
         raise Refused(
-            f"no supervisor keeps the services of {home}: start it with `whale up`; where they are containers, "
-            f"`docker compose stop {service}`, `start` or `restart` is the way"
+            f"no supervisor keeps {service} of {home}: start it with `whale up`, or where it is a container with "
+            f"`docker compose up -d {service}`"
         )
     if service not in state["services"]:
         raise Refused(f"there is no service {service!a}: one of {', '.join(state['services'])}")

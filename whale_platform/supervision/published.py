@@ -1,7 +1,12 @@
-"""The supervisor's files, for everyone else: published states, their history, requests. Cheap to import."""
+"""The supervisors' files, for everyone else: published states, their history, requests. Cheap to import.
+
+One supervisor keeps all services of a home; where each service is a container of its own, each has a supervisor of
+its own (a part), named after it, and all share the home.
+"""
 
 import contextlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,30 +15,55 @@ from whale_platform.supervision import lease
 SUPERVISOR = "supervisor"
 
 
-def state_path(home: Path) -> Path:
+def part_of(service: str) -> str:
+    """The name of the supervisor that keeps `service` alone."""
+    return f"{SUPERVISOR}-{service}"
+
+
+def state_path(home: Path, supervisor: str = SUPERVISOR) -> Path:
     """The file that says how every service is: {pid, at, stopping, services: {name: …}, and what the caller adds}."""
-    return home / "run" / "supervisor.json"
+    return home / "run" / f"{supervisor}.json"
 
 
-def read_state(home: Path) -> dict[str, Any] | None:
+def read_state(home: Path, supervisor: str = SUPERVISOR) -> dict[str, Any] | None:
     """The last published state, or None. The supervisor may have ended since: see `read_living`."""
-    return _read(state_path(home))
+    return _read(state_path(home, supervisor))
 
 
-def read_living(home: Path) -> dict[str, Any] | None:
-    """What the supervisor at work publishes; None where none is at work, or it has only just begun."""
-    state = read_state(home)
-    return state if state is not None and state.get("pid") == lease.holder(home, SUPERVISOR) else None
+def read_living(home: Path, service: str = "") -> dict[str, Any] | None:
+    """What the supervisor at work publishes, of all services or of `service` alone; None where none is at work, or it
+    has only just begun."""
+    for supervisor in (SUPERVISOR, *([part_of(service)] if service else ())):
+        state = read_state(home, supervisor)
+        if state is not None and state.get("pid") == lease.holder(home, supervisor):
+            return state
+    return None
 
 
-def changes_path(home: Path) -> Path:
+def parts(home: Path) -> list[str]:
+    """The services that have, or had, a supervisor of their own in this home, in order of name."""
+    prefix = part_of("")
+    return sorted(path.stem.removeprefix(prefix) for path in (home / "run").glob(f"{prefix}*.json"))
+
+
+def parts_at_work(home: Path) -> list[str]:
+    """The services of `parts` whose supervisor is at work."""
+    return [name for name in parts(home) if lease.holder(home, part_of(name)) is not None]
+
+
+def changes_path(home: Path, supervisor: str = SUPERVISOR) -> Path:
     """The file with the last changes of every service: see `changes.Changes`."""
-    return home / "run" / "changes.json"
+    return home / "run" / f"changes{supervisor.removeprefix(SUPERVISOR)}.json"
 
 
-def read_changes(home: Path) -> dict[str, Any] | None:
-    """The last changes of state, or None."""
-    return _read(changes_path(home))
+def read_changes(home: Path, service: str = "") -> dict[str, Any] | None:
+    """The last changes of state as the supervisor at work writes them, or None; see `read_living`."""
+    own = service and _read_living_part(home, service)
+    return _read(changes_path(home, part_of(service) if own else SUPERVISOR))
+
+
+def _read_living_part(home: Path, service: str) -> bool:
+    return lease.holder(home, SUPERVISOR) is None and lease.holder(home, part_of(service)) is not None
 
 
 def _read(path: Path) -> dict[str, Any] | None:
@@ -70,8 +100,8 @@ def take_restart(home: Path, service: str) -> bool:
     return True
 
 
-def forget_requests(home: Path) -> None:
-    """Drop what was asked of an earlier supervisor."""
-    with contextlib.suppress(OSError):
-        for request in requests_folder(home).iterdir():
-            request.unlink()
+def forget_requests(home: Path, services: Iterable[str]) -> None:
+    """Drop what was asked of an earlier supervisor of these services."""
+    for service in services:
+        with contextlib.suppress(OSError):
+            (requests_folder(home) / service).unlink()

@@ -18,7 +18,7 @@ import structlog
 from whale_platform import loopback
 from whale_platform.settings import Settings
 from whale_platform.supervision import beat as beats
-from whale_platform.supervision import codes, leash, logs
+from whale_platform.supervision import codes, leash, logs, mark
 from whale_platform.supervision.beat import Beat, State
 from whale_platform.supervision.lease import Lease, LeaseRefused
 
@@ -72,6 +72,8 @@ def run_service(name: str, main: Callable[[ServiceContext], int]) -> None:
     except LeaseRefused as refused:
         context.log.error("lease refused", reason=str(refused))
         sys.exit(codes.LEASE_REFUSED)
+    if wrong := mark.foreign(settings.home, settings.source):
+        sys.exit(context.blocked(wrong))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: context.stop.set())
     leash.on_stdin_eof(context.stop.set)

@@ -40,7 +40,8 @@ AWAY_S = 5.0
 class Supervisor:
     """Supervises `specs` (in start order; stopped in reverse) for one home.
 
-    `about` is published as it is. Raises ValueError where a need is not named before its user.
+    `about` is published as it is. `name`: another one where each service has a supervisor of its own, as in a
+    container (`published.part_of`). Raises ValueError where a need is not named before its user.
     """
 
     def __init__(
@@ -50,17 +51,18 @@ class Supervisor:
         about: Mapping[str, Any],
         keeper: Callable[..., LogKeeper] = LogKeeper,
         deployment: Deployment | None = None,
+        name: str = SUPERVISOR,
     ) -> None:
-        self._home = home.resolve()
+        self._home, self._name = home.resolve(), name
         self._specs = tuple(replace(spec, command=partial(self._command, spec)) for spec in specs)
         _check_order(self._specs)
         self._deployment = deployment or Deployment()
-        self._changes = Changes(self._home, f"{os.getpid()}-{time.time():.0f}")
+        self._changes = Changes(self._home, f"{os.getpid()}-{time.time():.0f}", name)
         self._wanted: dict[str, Desired] = {}
         self._wanted_at = 0.0
         self._about = dict(about)
         self._make_keeper = keeper
-        self._log = structlog.get_logger().bind(service=SUPERVISOR)
+        self._log = structlog.get_logger().bind(service=name)
         self._stop = threading.Event()
         self._stopping = False
         self._shown: dict[str, tuple[Shown, str]] = {}
@@ -68,13 +70,13 @@ class Supervisor:
 
     def run(self) -> None:
         """Until SIGTERM, SIGINT or the leash; then stop everything. Raises LeaseRefused where one is at work."""
-        lease = Lease(self._home, SUPERVISOR)
+        lease = Lease(self._home, self._name)
         lease.acquire(handed_over())
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop.set())
         leash.on_stdin_eof(self._stop.set)
         leftovers.end(self._home, lambda text: self._log.warning("leftovers of an earlier run", doing=text))
-        forget_requests(self._home)
+        forget_requests(self._home, [spec.name for spec in self._specs])
         self._keeper = self._make_keeper(self._home, [spec.name for spec in self._specs])
         self._members = {spec.name: Member(spec, self._home, self._keeper) for spec in self._specs}
         self._log.info("started", pid=os.getpid(), home=str(self._home))
@@ -192,7 +194,7 @@ class Supervisor:
             "services": {name: self._entry(name, member) for name, member in self._members.items()},
         }
         with contextlib.suppress(OSError):
-            beat.write_json(state_path(self._home), state)
+            beat.write_json(state_path(self._home, self._name), state)
 
     def _entry(self, name: str, member: Member) -> dict[str, Any]:
         more = {"starts": member.starts, "short_lives": member.short_lives, "code": self._deployment.code(name)}

@@ -2,41 +2,49 @@
 
 import fnmatch
 import importlib.util
+import json
 import os
+import re
 import shutil
 import subprocess
+import sys
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 
 from whale_platform.embedded import dagster, web
+from whale_platform.exchanges import registry
 from whale_platform.settings import ROOT, Settings
 
 COMPOSE = shutil.which("docker-compose")
 WHOLE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = WHOLE["services"]
 INFRA = {"redpanda", "postgres"}
+COPIED = re.compile(r"^COPY (?!--from)(?!\. \.)(.+)$", re.MULTILINE)
+SERIES = re.compile(r"whale_[a-z_]+")
+SUFFIX = re.compile(r"_(total|bucket)$")
 
 
-@pytest.mark.parametrize("profile", ["infra", "platform"])
+@pytest.mark.parametrize("profile", ["infra", "platform", "simulator", "replay", "monitoring"])
 def test_compose_accepts_it(profile: str) -> None:
     if COMPOSE is None:
         pytest.skip("no docker-compose here: install Debian's package of that name")
     command = [COMPOSE, "--profile", profile, "config"]
-    env = {**os.environ, "WHALE_POSTGRES_PASSWORD": "secret"}
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "postgresql://whale:secret@postgres:5432/whale" in done.stdout
+    assert "mem_limit" in done.stdout
 
 
-def test_without_a_password_it_says_where_to_set_it() -> None:
-    if COMPOSE is None:
-        pytest.skip("no docker-compose here: install Debian's package of that name")
-    env = {name: value for name, value in os.environ.items() if name != "WHALE_POSTGRES_PASSWORD"}
-    done = subprocess.run([COMPOSE, "config"], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
-    assert done.returncode != 0
-    assert "set it in .env" in done.stderr
+def test_the_password_is_in_a_file_alone() -> None:
+    text = (ROOT / "docker-compose.yml").read_text()
+    assert "PASSWORD:" not in text and "whale:$" not in text
+    users = [name for name, one in SERVICES.items() if "POSTGRES" in str(one.get("environment"))]
+    assert users and all(SERVICES[name]["secrets"] == ["postgres_password"] for name in users)
+    assert "secrets" in (ROOT / ".dockerignore").read_text().split()
+    assert "secrets/" in (ROOT / ".gitignore").read_text().split()
 
 
 def test_the_parts_that_were_asked_for_are_there_and_infra_is_for_the_hybrid() -> None:
@@ -50,18 +58,55 @@ def test_the_parts_that_were_asked_for_are_there_and_infra_is_for_the_hybrid() -
         "ingester",
         "sink",
     } | dagster.PARTS.keys()
-    assert SERVICES.keys() == INFRA | app
-    assert {name for name, one in SERVICES.items() if "infra" in one["profiles"]} == INFRA
-    assert all("platform" in one["profiles"] for one in SERVICES.values())
+    by_profile = {
+        profile: {name for name, one in SERVICES.items() if profile in one["profiles"]}
+        for profile in ("infra", "platform", "simulator", "replay", "monitoring")
+    }
+    assert by_profile == {
+        "infra": INFRA,
+        "platform": INFRA | app,
+        "simulator": {"simulator"},
+        "replay": {"replay"},
+        "monitoring": {"prometheus", "grafana"},
+    }
+    assert SERVICES.keys() == set().union(*by_profile.values())
 
 
-def test_every_setting_exists_and_is_valid() -> None:
+def test_every_setting_exists_and_is_valid(tmp_path: Path) -> None:
     given = {name: text for name, text in WHOLE["x-settings"].items() if "$" not in str(text)}
+    given |= {"WHALE_POSTGRES_PASSWORD_FILE": str(_password(tmp_path))}
     fields = {f"WHALE_{name.upper()}" for name in Settings.model_fields}
     assert WHOLE["x-settings"].keys() <= fields
     values = {name.removeprefix("WHALE_").lower(): text for name, text in given.items()}
     settings = Settings.model_validate(values)
     assert str(settings.bootstrap) == "redpanda:9092"
+    assert settings.dsn() == "postgresql://whale:p%40ss@postgres:5432/whale"
+    assert settings.dagster_dsn_text() == "postgresql://whale:p%40ss@postgres:5432/dagster"
+    assert settings.public_dsn() == "postgresql://whale@postgres:5432/whale"
+
+
+def _password(folder: Path) -> Path:
+    path = folder / "postgres_password"
+    path.write_text("p@ss\n")
+    return path
+
+
+def test_a_password_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="nowhere can't be read"):
+        Settings.model_validate({"postgres_password_file": tmp_path / "nowhere"})
+
+
+@pytest.mark.parametrize("source", ["simulator", "replay"])
+def test_what_is_called_simulated_or_recorded_can_only_come_from_the_simulator(source: str) -> None:
+    real = {
+        name.removeprefix("WHALE_").lower(): "https://api.binance.com" for name in WHOLE["x-settings"] if "BIN" in name
+    }
+    host = WHOLE["x-settings"]["WHALE_SIMULATOR_HOST"]
+    settings = Settings.model_validate({"source": source, "simulator_host": host, **real})
+    for exchange in registry.adapters(settings):
+        for address in (exchange.connect_url([exchange.symbol("BTC") or ""]), exchange.check_url("X")):
+            assert urlsplit(address).netloc == f"{host}:{settings.simulator_port}"
+    assert host in SERVICES and host in SERVICES["replay"]["networks"]["default"]["aliases"]
 
 
 def test_every_command_can_be_run_and_every_dependency_can_come_true() -> None:
@@ -69,7 +114,7 @@ def test_every_command_can_be_run_and_every_dependency_can_come_true() -> None:
         command = one.get("command", [])
         if command[:2] == ["python", "-m"]:
             assert importlib.util.find_spec(command[2]), name
-            assert command[3:] in ([], [name])
+            assert command[3:] in ([], ["simulator" if name == "replay" else name])
         needs = one.get("depends_on", {})
         for need, how in needs.items() if isinstance(needs, dict) else ():
             if how["condition"] == "service_healthy":
@@ -80,10 +125,58 @@ def test_every_command_can_be_run_and_every_dependency_can_come_true() -> None:
 
 def test_the_image_sets_up_all_that_its_parts_use() -> None:
     ignored = (ROOT / ".dockerignore").read_text().split()
-    locks = ("requirements.lock", "requirements-build.lock", *web.LISTS)
-    assert not [name for name in locks for pattern in ignored if fnmatch.fnmatch(name, pattern)]
     image = (ROOT / "Dockerfile").read_text()
-    assert "RUN ./whale --help" in image and "WHALE_TOOLS=/app/.whale/tools" in image
+    copied = [name for line in COPIED.findall(image.replace("\\\n", " ")) for name in line.split()[:-1]]
+    assert {"requirements.lock", "requirements-build.lock", *web.LISTS, "dagster.yaml"} <= set(copied)
+    assert not [name for name in copied for pattern in ignored if fnmatch.fnmatch(name, pattern)]
+    assert all((ROOT / name).exists() for name in copied)
+    code = [line for line in image.splitlines() if line.startswith("COPY whale_platform whale_platform")]
+    assert len(code) == 1 and image.index(code[0]) > image.index("COPY --from=packages"), "the code comes last"
+
+
+def test_the_set_up_of_the_image_needs_no_code_but_what_is_copied_before_it(tmp_path: Path) -> None:
+    before = (ROOT / "Dockerfile").read_text().partition("RUN python -m whale_platform.embedded.setup")[0]
+    for line in COPIED.findall(before.replace("\\\n", " ")):
+        *names, target = line.split()
+        for name in names:
+            place = tmp_path / target / Path(name).name if target.endswith("/") else tmp_path / target
+            place.parent.mkdir(parents=True, exist_ok=True)
+            (shutil.copytree if (ROOT / name).is_dir() else shutil.copyfile)(ROOT / name, place)
+    command = [sys.executable, "-c", "import whale_platform.embedded.setup as s; print(s.__file__)"]
+    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    assert done.stdout.startswith(str(tmp_path)), done.stderr
+
+
+def test_every_container_is_bounded_checked_and_without_rights() -> None:
+    once = {"topics", "migrate"}
+    for name, one in SERVICES.items():
+        assert one["logging"]["options"] == {"max-size": "10m", "max-file": "3"}, name
+        assert one["cap_drop"] == ["ALL"] and one["security_opt"] == ["no-new-privileges:true"], name
+        assert one.get("read_only") or name == "redpanda", name
+        assert ("healthcheck" in one) != (name in once), name
+        assert "start_period" in one.get("healthcheck", {"start_period": ""}), name
+    running = [
+        one for name, one in SERVICES.items() if name not in once and {*one["profiles"]} & {"platform", "simulator"}
+    ]
+    assert sum(int(one["mem_limit"].removesuffix("m")) for one in running) <= 8192
+
+
+def test_the_health_check_of_a_service_is_of_that_service() -> None:
+    for name, one in SERVICES.items():
+        test = one.get("healthcheck", {}).get("test", [])
+        if "whale_platform.services.healthy" in test:
+            assert test[-1] == ("simulator" if name == "replay" else name)
+
+
+def test_the_board_asks_for_series_that_there_are() -> None:
+    board = json.loads((ROOT / "deploy/grafana/boards/whale.json").read_text())
+    asked = {word for one in board["panels"] for target in one["targets"] for word in SERIES.findall(target["expr"])}
+    exposed = (ROOT / "whale_platform/api/metrics.py").read_text()
+    assert asked and not [name for name in asked if SUFFIX.sub("", name) not in exposed]
+    assert yaml.safe_load((ROOT / "deploy/prometheus.yml").read_text())["scrape_configs"][0]["static_configs"] == [
+        {"targets": ["api:18000"]}
+    ]
 
 
 def test_nothing_listens_beyond_this_machine() -> None:
@@ -92,4 +185,16 @@ def test_nothing_listens_beyond_this_machine() -> None:
 
 def test_the_volumes_are_declared() -> None:
     used = {volume.partition(":")[0] for one in SERVICES.values() for volume in one.get("volumes", [])}
-    assert used == WHOLE["volumes"].keys()
+    assert {name for name in used if name.isalpha()} == WHOLE["volumes"].keys()
+    assert all((ROOT / name).exists() for name in used if name.startswith("./"))
+
+
+def test_the_commit_of_an_image_is_in_its_file(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "whale_platform", tmp_path / "whale_platform", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "whale_platform" / "COMMIT").write_text("1a2b3c4d\n")
+    script = "from whale_platform import version as v; print(v.new_run_id('stream')[-8:], v.deployed_code())"
+    env = {**os.environ, "PYTHONPATH": str(tmp_path), "PATH": ""}
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, env=env, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["1a2b3c4d", "1a2b3c4d"]

@@ -178,7 +178,7 @@ def test_without_a_supervisor_a_launched_shift_fails_with_one_sentence(
     run_id = launch(instance)
     assert status(instance, run_id) == "FAILURE"
     assert any(
-        "the services start with `whale up`; where they are containers" in line for line in log(instance, run_id)
+        "the services start with `whale up`, or with `docker compose up`" in line for line in log(instance, run_id)
     )
     done = shifts.JOBS["sink"].execute_in_process(instance=instance, raise_on_error=False)
     assert "No supervisor keeps the sink" in str(done.failure_data_for_node("show_sink"))
@@ -214,7 +214,7 @@ def test_the_controls_say_who_keeps_the_services_where_no_supervisor_does(
 ) -> None:
     stop = next(job for job in controls.JOBS if job.name == "sink_stop")
     done = stop.execute_in_process(instance=instance, raise_on_error=False)
-    assert "`docker compose stop sink`" in str(done.failure_data_for_node("stop_sink"))
+    assert "`docker compose up -d sink`" in str(done.failure_data_for_node("stop_sink"))
 
 
 def test_a_job_whose_code_server_is_gone_is_found_out_by_run_monitoring(

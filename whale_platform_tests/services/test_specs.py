@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from whale_platform.services.specs import about, ports, specs, wired
+from whale_platform.services.specs import about, ports, specs
 from whale_platform.settings import Settings
 from whale_platform.supervision.spec import Spec
 
@@ -19,7 +19,7 @@ def no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def make(tmp_path: Path, **more: object) -> Settings:
-    return wired(Settings.model_validate({"home": tmp_path / "h", "tools": tmp_path / "tools", **more}))
+    return Settings.model_validate({"home": tmp_path / "h", "tools": tmp_path / "tools", **more})
 
 
 def test_what_moves_the_trades_needs_no_dagster_and_only_the_sink_postgres(tmp_path: Path) -> None:
@@ -82,15 +82,17 @@ def test_dagster_shows_where_it_is_and_keeps_its_secret(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("source", ["simulator", "replay"])
 def test_simulated_exchanges_are_the_simulator(tmp_path: Path, source: str) -> None:
-    settings = make(tmp_path, source=source, simulator_port=4321)
-    environment = settings.environment()
-    assert environment["WHALE_BINANCE_WS_URL"] == "ws://127.0.0.1:4321/binance"
-    assert environment["WHALE_COINBASE_REST_URL"] == "http://127.0.0.1:4321/coinbase"
+    real = {"binance_ws_url": "wss://stream.binance.com:9443", "coinbase_rest_url": "https://api.exchange.coinbase.com"}
+    settings = make(tmp_path, source=source, simulator_port=4321, **real)
+    assert settings.exchange_address("binance", "ws") == "ws://127.0.0.1:4321/binance"
+    assert settings.exchange_address("coinbase", "rest") == "http://127.0.0.1:4321/coinbase"
+    elsewhere = make(tmp_path, source=source, simulator_host="simulator")
+    assert elsewhere.exchange_address("coinbase", "ws") == "ws://simulator:18765/coinbase"
     assert about(settings)["urls"]["exchange"] == "ws://127.0.0.1:4321"
     assert "WHALE_SIMULATOR_PORT" in ports(settings)
 
 
 def test_live_keeps_the_real_addresses(tmp_path: Path) -> None:
     settings = make(tmp_path, source="live")
-    assert settings.binance_ws_url.startswith("wss://")
+    assert settings.exchange_address("binance", "ws").startswith("wss://")
     assert "exchange" not in about(settings)["urls"]

@@ -97,7 +97,7 @@ def test_without_a_supervisor_it_says_who_keeps_the_services(files: Files) -> No
         next(orders.stop(files.home, "kafka", "run x"))
     files.lease.release()
     for act in (orders.start(files.home, "sink", "x"), orders.stop(files.home, "sink", "x")):
-        with pytest.raises(orders.Refused, match=r"start it with `whale up`.*`docker compose stop sink`"):
+        with pytest.raises(orders.Refused, match=r"start it with `whale up`.*`docker compose up -d sink`"):
             next(act)
     assert desired.read(files.home, "sink") == desired.Desired(), "nothing is noted that nobody obeys"
 
