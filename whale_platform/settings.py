@@ -4,6 +4,7 @@ The supervisor hands the same settings to the services through their environment
 started by hand with those variables is the same service. A wrong value fails at start with the variable's name.
 """
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from decimal import Decimal
@@ -23,6 +24,10 @@ WORKERS: tuple[Worker, ...] = ("sink", "stream", "ingester")  # the services tha
 Port = Annotated[int, Field(ge=1, le=65535)]
 Memory = Annotated[str, Field(pattern=r"^[1-9]\d*[kmgt]$")]  # of a JVM, such as 768m or 2g
 
+Role = Literal["owner", "sink", "stream", "api", "dagster"]  # who asks Postgres; the owner migrates
+ROLES: tuple[Role, ...] = ("sink", "stream", "api", "dagster")  # those with fewer rights
+_DSNS = ("postgres_dsn", "postgres_direct_dsn", "dagster_dsn", *(f"{role}_postgres_dsn" for role in ROLES))
+
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_BASES = ("BTC", "ETH", "SOL", "XRP", "DOGE", "ADA", "AVAX", "LINK", "LTC", "DOT")
 
@@ -31,7 +36,12 @@ class Settings(BaseSettings):
     """Everything an operator can set. Times are seconds, money is US dollars."""
 
     model_config = SettingsConfigDict(
-        env_prefix="WHALE_", env_file=".env", frozen=True, extra="ignore", env_ignore_empty=True
+        env_prefix="WHALE_",
+        env_file=".env",
+        frozen=True,
+        extra="ignore",
+        env_ignore_empty=True,
+        hide_input_in_errors=True,
     )
 
     home: Path = ROOT / ".whale" / "live"
@@ -63,6 +73,11 @@ class Settings(BaseSettings):
     postgres_port: Port = 15432
     postgres_dsn: SecretStr | None = None
     postgres_password_file: Path | None = None  # holds the password of a postgres_dsn without one
+    postgres_direct_dsn: SecretStr | None = None  # past the pooler that postgres_dsn names, for what needs a session
+    sink_postgres_dsn: SecretStr | None = None  # each part's own log-in, where it has one
+    stream_postgres_dsn: SecretStr | None = None
+    api_postgres_dsn: SecretStr | None = None  # may be a read replica's
+    dagster_postgres_dsn: SecretStr | None = None  # to the platform's tables; dagster_dsn is Dagster's storage
     pg_bin: Path | None = None
 
     lake: Path | None = None
@@ -83,6 +98,7 @@ class Settings(BaseSettings):
     api_port: Port = 18000
     api_open: bool = False  # listen beyond this machine without keys
     api_hosts: Annotated[tuple[str, ...], NoDecode] = ()  # names it is known by while nobody needs a key
+    api_proxies: Annotated[tuple[str, ...], NoDecode] = ()  # addresses or networks whose X-Forwarded-For is believed
     api_cors: Annotated[tuple[str, ...], NoDecode] = ()  # origins such as https://example.org
     api_rate: Annotated[float, Field(gt=0)] = 5_000.0  # requests a second of a key or address
 
@@ -116,7 +132,7 @@ class Settings(BaseSettings):
     simulator_rate: Annotated[float, Field(gt=0)] = 50.0
     simulator_seed: int = 1
 
-    @field_validator("symbols", "exchanges", "dagster_hosts", "api_hosts", mode="before")
+    @field_validator("symbols", "exchanges", "dagster_hosts", "api_hosts", "api_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if not isinstance(value, str):
@@ -161,6 +177,25 @@ class Settings(BaseSettings):
             raise ValueError("WHALE_TOPIC_MIN_INSYNC is more than WHALE_TOPIC_REPLICATION: nothing could be written")
         return self
 
+    @field_validator("api_proxies", mode="after")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            try:
+                ipaddress.ip_network(text, strict=False)
+            except ValueError:
+                raise ValueError(f"{text} is no address or network: give such as 127.0.0.1 or 10.0.0.0/8") from None
+        return value
+
+    @field_validator(*_DSNS, mode="after")
+    @classmethod
+    def _uri(cls, value: SecretStr | None) -> SecretStr | None:
+        """SQLAlchemy takes one spelling of the scheme alone, and only a URI can be shown without its password."""
+        scheme, mark, rest = ("", "", "") if value is None else value.get_secret_value().partition("://")
+        if value is not None and (not mark or scheme not in ("postgresql", "postgres")):
+            raise ValueError("must be a URI, as postgresql://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full")
+        return None if value is None else SecretStr(f"postgresql://{rest}")
+
     @field_validator("kafka_security", mode="after")
     @classmethod
     def _can_log_in(cls, value: Security, info: ValidationInfo) -> Security:
@@ -196,8 +231,8 @@ class Settings(BaseSettings):
 
     @property
     def password_file(self) -> Path:
-        """Where the embedded Postgres's generated password lies (mode 0600)."""
-        return self.home / "postgres.password"
+        """Where the generated password of the embedded Postgres's owner lies (mode 0600)."""
+        return self.role_password_file("owner")
 
     def exchange_address(self, exchange: str, kind: Literal["ws", "rest"]) -> str:
         """Where `exchange` (binance, coinbase) is: the simulator for every source but `live`, whatever else is set.
@@ -209,23 +244,34 @@ class Settings(BaseSettings):
             return f"{scheme}://{self.simulator_host}:{self.simulator_port}/{exchange}"
         return str(getattr(self, f"{exchange}_{kind}_url")).rstrip("/")
 
-    def dsn(self) -> str:
-        """libpq URI with the password. Never log it; for people print `public_dsn`.
+    def role_password_file(self, role: Role) -> Path:
+        """Where the generated password of that role lies."""
+        return self.home / ("postgres.password" if role == "owner" else f"postgres-{role}.password")
 
-        Raises FileNotFoundError where the embedded Postgres has never started in this home.
+    def dsn(self, role: Role = "owner", direct: bool = False) -> str:
+        """libpq URI with the password of `role`. Never log it; for people print `public_dsn`.
+
+        `direct`: past a pooler, for LISTEN and what else needs a session. Raises FileNotFoundError where the embedded
+        Postgres has never started in this home, or has not been migrated since roles were introduced.
         """
-        if self.postgres_dsn is not None:
-            given = urlsplit(self.postgres_dsn.get_secret_value())
-            if self.postgres_password_file is None or given.password is not None:
-                return self.postgres_dsn.get_secret_value()
-            password = quote(self.postgres_password_file.read_text().strip(), safe="")
-            user, _, place = given.netloc.rpartition("@")
-            return given._replace(netloc=f"{user or 'whale'}:{password}@{place}").geturl()
+        own = None if role == "owner" else getattr(self, f"{role}_postgres_dsn")
+        given: SecretStr | None = own or (self.postgres_direct_dsn if direct else None) or self.postgres_dsn
+        if given is not None:
+            return self._with_password(given.get_secret_value())
         try:
-            password = self.password_file.read_text().strip()
+            password = self.role_password_file(role).read_text().strip()
         except FileNotFoundError:
             raise FileNotFoundError(f"Postgres has never started in {self.home}") from None
-        return f"postgresql://whale:{password}@127.0.0.1:{self.postgres_port}/whale"
+        return f"postgresql://{role_name(role)}:{password}@127.0.0.1:{self.postgres_port}/whale"
+
+    def _with_password(self, dsn: str) -> str:
+        """That DSN with the password of the file, where it has none and there is a file."""
+        given = urlsplit(dsn)
+        if self.postgres_password_file is None or given.password is not None:
+            return dsn
+        password = quote(self.postgres_password_file.read_text().strip(), safe="")
+        user, _, place = given.netloc.rpartition("@")
+        return given._replace(netloc=f"{user or 'whale'}:{password}@{place}").geturl()
 
     @property
     def dagster_url(self) -> str:
@@ -236,13 +282,15 @@ class Settings(BaseSettings):
         """URI of Dagster's own storage: database `dagster` on the platform's server, unless set. Never log it."""
         if self.dagster_dsn is not None:
             return self.dagster_dsn.get_secret_value()
-        return urlsplit(self.dsn())._replace(path="/dagster").geturl()
+        return urlsplit(self.dsn("dagster", direct=True))._replace(path="/dagster").geturl()
 
-    def public_dsn(self) -> str:
+    def public_dsn(self, role: Role = "owner") -> str:
         """The same without the secret."""
-        if self.postgres_dsn is None:
-            return f"postgresql://whale@127.0.0.1:{self.postgres_port}/whale"
-        scheme, _, rest = self.postgres_dsn.get_secret_value().partition("://")
+        own = None if role == "owner" else getattr(self, f"{role}_postgres_dsn")
+        given: SecretStr | None = own or self.postgres_dsn
+        if given is None:
+            return f"postgresql://{role_name(role)}@127.0.0.1:{self.postgres_port}/whale"
+        scheme, _, rest = given.get_secret_value().partition("://")
         user, at, host = rest.rpartition("@")
         return f"{scheme}://{user.partition(':')[0]}{at}{host.partition('?')[0]}"
 
@@ -265,6 +313,11 @@ class Settings(BaseSettings):
                 text = str(value)
             out[f"WHALE_{name.upper()}"] = text
         return out
+
+
+def role_name(role: Role) -> str:
+    """The Postgres role: `whale` owns the tables."""
+    return "whale" if role == "owner" else f"whale_{role}"
 
 
 def _cluster(given: Mapping[str, Any]) -> KafkaCluster:

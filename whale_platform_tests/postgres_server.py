@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +25,18 @@ from whale_platform.stores.migrate import migrate
 class PostgresServer:
     """The embedded server in `folder`; `kill` ends it as a power cut would, `start` brings it back on the same data."""
 
-    def __init__(self, folder: Path) -> None:
-        self._settings = Settings.model_validate({"home": folder, "postgres_port": _free_port()})
+    def __init__(self, folder: Path, options: Sequence[str] = (), **more: object) -> None:
+        """options: of the server, such as `ssl=on`; more: settings."""
+        self.settings = Settings.model_validate({"home": folder, "postgres_port": _free_port(), **more})
+        self._options = [part for option in ("fsync=off", *options) for part in ("-c", option)]
         self._log = folder / "postgres.log"
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start, and wait until it answers."""
-        postgres.prepare(self._settings)
+        postgres.prepare(self.settings)
         with self._log.open("ab") as log:
-            command = [*postgres.command(self._settings), "-c", "fsync=off"]  # kill -9 loses nothing of the page cache
+            command = [*postgres.command(self.settings), *self._options]  # kill -9 loses nothing of the page cache
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         deadline = time.monotonic() + 60
         while True:
@@ -48,7 +50,7 @@ class PostgresServer:
 
     def dsn(self, database: str) -> str:
         """libpq URI."""
-        return self._settings.dsn().rpartition("/")[0] + f"/{database}"
+        return self.settings.dsn().rpartition("/")[0] + f"/{database}"
 
     def create_database(self) -> str:
         """A fresh empty database; returns its DSN."""

@@ -14,6 +14,7 @@ from typing import Protocol
 MOST = 2_000
 OF_ADDRESS = 500  # above Limits.per_address, or plain requests could not come beside as many live clients
 IDLE_OF_ADDRESS = 200
+SHARED = ""  # the address of a proxy's connection between two requests: those of all its clients
 OTHER_FILES = 300  # connections to Postgres and Kafka, files, and sockets that are closed only in the loop's next turn
 
 
@@ -39,11 +40,11 @@ class Crowd:
 
     def enter(self, one: Member) -> bool:
         """Let it in, idle; False where it has to be refused."""
-        if self._of_address[one.address] >= OF_ADDRESS:
+        if self._full(one.address):
             self._evict_one(self._idle_of.get(one.address))
         if len(self._inside) >= self._most:
             self._evict_one(self._idle)
-        if self._of_address[one.address] >= OF_ADDRESS or len(self._inside) >= self._most:
+        if self._full(one.address) or len(self._inside) >= self._most:
             self._refused += 1
             return False
         self._inside.add(one)
@@ -57,7 +58,7 @@ class Crowd:
             return
         ours = self._idle_of.setdefault(one.address, OrderedDict())
         self._idle[one] = ours[one] = None
-        if len(ours) > IDLE_OF_ADDRESS:
+        if len(ours) > IDLE_OF_ADDRESS and one.address != SHARED:
             self._evict_one(ours)
 
     def work(self, one: Member) -> None:
@@ -68,15 +69,25 @@ class Crowd:
             if not ours:
                 del self._idle_of[one.address]
 
+    def count_for(self, one: Member, address: str) -> bool:
+        """Count `one`, which must be at work, for `address` from now on; False where that has too many."""
+        if one not in self._inside or address == one.address:
+            return True
+        if self._full(address):
+            self._refused += 1
+            return False
+        self._forget(one.address)
+        one.address = address
+        self._of_address[address] += 1
+        return True
+
     def leave(self, one: Member) -> None:
         """It has ended; said twice, it is heard once."""
         if one not in self._inside:
             return
         self.work(one)
         self._inside.remove(one)
-        self._of_address[one.address] -= 1
-        if not self._of_address[one.address]:
-            del self._of_address[one.address]
+        self._forget(one.address)
 
     def numbers(self) -> dict[str, int]:
         """For metrics."""
@@ -86,6 +97,14 @@ class Crowd:
             "api_connections_evicted_total": self._evicted,
             "api_connections_refused_total": self._refused,
         }
+
+    def _full(self, address: str) -> bool:
+        return address != SHARED and self._of_address[address] >= OF_ADDRESS
+
+    def _forget(self, address: str) -> None:
+        self._of_address[address] -= 1
+        if not self._of_address[address]:
+            del self._of_address[address]
 
     def _evict_one(self, idle: OrderedDict[Member, None] | None) -> None:
         if idle:

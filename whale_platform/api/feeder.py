@@ -2,7 +2,8 @@
 
 The connection listens before everything is read, so nothing falls between. A batch that names fewer keys than it has
 rows is answered by reading every symbol's newest row. When Postgres is away the board says since when, and after it is
-back everything is read anew, since what was said meanwhile is gone.
+back everything is read anew, since what was said meanwhile is gone. A read replica and a connection pooler pass no
+NOTIFY on: there everything is read once a second instead, and a replica that is behind is said to be.
 """
 
 import json
@@ -13,15 +14,17 @@ from datetime import datetime
 
 from whale_platform.api.board import EVERY_S, Board
 from whale_platform.domain.names import TRADE_WINDOWS, WHALE_ALERTS
-from whale_platform.stores import newest, spans
+from whale_platform.stores import newest, replica, spans
 from whale_platform.stores.connection import BadDsn, RowRefused, SchemaMismatch, StoreAway
-from whale_platform.stores.listen import Listener
+from whale_platform.stores.listen import Deaf, Listener
 from whale_platform.stores.newest import Symbol, WindowKey
 from whale_platform.stores.pool import Pool
 
 SPANS_S = 5.0  # between two readings of the last hour and day
 QUIET_S = 1.0  # a quiet board is rendered so often, for its ages
 ALL_S = 60.0  # new symbols are named by NOTIFY; those that retention took are not
+ASK_S = 1.0
+EVERYTHING = ""  # a payload that names nothing, so that all is read
 RETRY_S = (0.5, 1.0, 2.0, 5.0)
 
 
@@ -48,6 +51,28 @@ class News:
             self.everything = True
 
 
+class Asking:
+    """In a Listener's place where NOTIFY can't be heard: says that anything may have changed, once a second.
+
+    `wait` lasts so long that reading everything takes no more than a twentieth of the time.
+    """
+
+    def __init__(self, stop: threading.Event, took: Callable[[], float] = lambda: 0.0) -> None:
+        self._stop, self._took = stop, took
+        self._next = time.monotonic() + ASK_S
+
+    def wait(self, timeout_s: float) -> list[str]:
+        """As `Listener.wait`."""
+        self._stop.wait(min(timeout_s, max(0.0, self._next - time.monotonic())))
+        if time.monotonic() < self._next:
+            return []
+        self._next = time.monotonic() + max(ASK_S, 20 * self._took())
+        return [EVERYTHING]
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
 class Feeder:
     """`run` in a thread of its own until `stop` is set. `told` hears what is wrong, empty: nothing."""
 
@@ -64,6 +89,8 @@ class Feeder:
         self._symbols: list[Symbol] = []
         self._spans_at = self._all_at = self._looked_at = self._rendered_at = 0.0
         self.connects = self.reads = 0
+        self.read_all_s = 0.0
+        self.asks = ""  # why it asks again and again instead of listening
 
     def run(self, stop: threading.Event) -> None:
         """Until stopped; what is wrong with Postgres is told, not raised."""
@@ -82,7 +109,12 @@ class Feeder:
                 tries += 1
 
     def _follow(self, stop: threading.Event) -> None:
-        listener = Listener(self._dsn(), "whale-api")
+        listener: Listener | Asking
+        try:
+            listener = Listener(self._dsn(), "whale-api")
+        except Deaf as why:
+            self.asks = str(why)
+            listener = Asking(stop, lambda: self.read_all_s)
         try:
             self._read_all()
             self._read_spans()
@@ -95,7 +127,7 @@ class Feeder:
         finally:
             listener.close()
 
-    def _turn(self, listener: Listener) -> None:
+    def _turn(self, listener: "Listener | Asking") -> None:
         said = listener.wait(0.25)
         rest = self._rendered_at + EVERY_S - time.monotonic()
         if said and rest > 0:  # more may come until the board may be rendered again
@@ -109,6 +141,7 @@ class Feeder:
         if now - self._looked_at >= 1.0:
             self._looked_at = now
             self._board.trouble("services", self._look())
+            self._board.trouble("replica", replica.behind(self._pool) if isinstance(listener, Asking) else "")
         if now - self._spans_at >= SPANS_S:
             self._read_spans()
         if self._board.changed or now - self._rendered_at >= QUIET_S:
@@ -131,11 +164,13 @@ class Feeder:
         return start is None or key[2] >= start
 
     def _read_all(self) -> None:
+        begun = time.monotonic()
         self._symbols = newest.symbols(self._pool)
         self._board.replace(
             newest.newest_windows(self._pool, self._symbols), newest.newest_whales(self._pool, self._symbols)
         )
         self._all_at = time.monotonic()
+        self.read_all_s = self._all_at - begun
 
     def _read_spans(self) -> None:
         begun = time.monotonic()

@@ -12,8 +12,9 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from whale_platform.api import problems
-from whale_platform.api.crowd import Crowd
+from whale_platform.api.crowd import SHARED, Crowd
 from whale_platform.api.live.frames import BoundedSocket
+from whale_platform.api.proxies import Proxies
 from whale_platform.api.trail import Trail
 
 HEAD_BYTES = 32_768
@@ -28,8 +29,9 @@ class BoundedProtocol(HttpToolsProtocol):
     """
 
     crowd: Crowd
+    proxies: Proxies
     trail: Trail
-    address = ""
+    address = _peer = ""
     _head_bytes = _body_bytes = 0
     _in_line = _in_head = True
     _late: asyncio.TimerHandle | None = None
@@ -37,7 +39,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for a head, where there is a place."""
         super().connection_made(transport)
-        self.address = self.client[0] if self.client else ""
+        self._peer = self.client[0] if self.client else ""
+        self.address = SHARED if self.proxies.trust(self._peer) else self._peer
         if self.crowd.enter(self):
             self._wait()
         else:
@@ -71,7 +74,10 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self._in_head = False
         self.crowd.work(self)
-        super().on_headers_complete()
+        if self.crowd.count_for(self, self.proxies.client(self._peer, self.headers)):
+            super().on_headers_complete()
+        else:
+            self._refuse(503, "too many connections of this address: close some, and ask again in a moment")
 
     def on_body(self, body: bytes) -> None:
         """Of a request that was taken."""
@@ -93,6 +99,8 @@ class BoundedProtocol(HttpToolsProtocol):
         """Idle, unless another request came with it."""
         super().on_response_complete()
         if not self.transport.is_closing() and self.cycle.response_complete:
+            if self.proxies.trust(self._peer):
+                self.crowd.count_for(self, SHARED)
             self.crowd.rest(self)
 
     def handle_websocket_upgrade(self) -> None:
@@ -144,6 +152,6 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
-def bounded(crowd: Crowd, trail: Trail) -> type[BoundedProtocol]:
+def bounded(crowd: Crowd, trail: Trail, proxies: Proxies) -> type[BoundedProtocol]:
     """The protocol of one server."""
-    return type("BoundedProtocol", (BoundedProtocol,), {"crowd": crowd, "trail": trail})
+    return type("BoundedProtocol", (BoundedProtocol,), {"crowd": crowd, "trail": trail, "proxies": proxies})

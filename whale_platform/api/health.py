@@ -94,7 +94,7 @@ class Health:
             self._pool.rows("SELECT 1 FROM trade_windows LIMIT 1")
         except (StoreAway, SchemaMismatch, BadDsn) as error:
             return _part("away", str(error))
-        return _part("ready", self._settings.public_dsn())
+        return _part("ready", self._settings.public_dsn("api"))
 
     def _kafka(self) -> dict[str, Any]:
         if self._kafka_client is None:  # kept: a new one costs 50 ms and three threads

@@ -1,6 +1,7 @@
 """What the app is made of: made once from the settings, handed to the endpoints, to the gate and to the service."""
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -49,7 +50,7 @@ class Parts:
         self.keys = Keys(settings.home)
         self.live = Live(
             settings.bootstrap,
-            settings.dsn,
+            partial(settings.dsn, "api"),
             origins=frozenset(settings.api_cors),
             look=Status(settings, self.board).read,
             welcome=self.welcome,

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 import uvicorn
 
@@ -25,6 +26,7 @@ from whale_platform.api.health import silent
 from whale_platform.api.keys import KeyFileError
 from whale_platform.api.live.serving import BACKLOG, OPTIONS, LiveServer, listen
 from whale_platform.api.parts import Parts
+from whale_platform.api.proxies import Forwarded, Proxies
 from whale_platform.api.trail import LibraryLines
 from whale_platform.settings import Settings
 from whale_platform.stores.pool import Pool
@@ -41,7 +43,8 @@ STOP_S = 3
 def main(context: ServiceContext) -> int:
     """Serve until stopped; returns the exit code."""
     settings = context.settings
-    pool = Pool(settings.dsn, "whale-api", CONNECTIONS)
+    dsn = partial(settings.dsn, "api")
+    pool = Pool(dsn, "whale-api", CONNECTIONS)
     try:
         alone = hosts.local(settings.api_host)
         named = alone and "*" not in settings.api_cors  # with a `*` any page reads all with its user's browser
@@ -57,7 +60,7 @@ def main(context: ServiceContext) -> int:
             f"{why} and there is no key: make one with `whale api-key add NAME`, or set WHALE_API_OPEN=true to let "
             "everybody in"
         )
-    if not alone:
+    if not alone and not settings.api_proxies:
         context.log.warning("keys and answers are sent unencrypted: put a proxy that speaks TLS before this port")
     listening = _listen(settings, context.stop)
     if isinstance(listening, str):
@@ -65,7 +68,7 @@ def main(context: ServiceContext) -> int:
         return codes.RETRY
     logging.getLogger().addHandler(LibraryLines())
     sys.setswitchinterval(0.0002)  # a thread that makes a page may hold up the event loop by so much, not by 5 ms
-    feeding = Pool(settings.dsn, "whale-api-feeder", 1, statement_timeout_s=10.0)
+    feeding = Pool(dsn, "whale-api-feeder", 1, statement_timeout_s=10.0)
 
     def told(trouble: str) -> None:
         context.progress("feeder", FEEDER_S)
@@ -75,7 +78,7 @@ def main(context: ServiceContext) -> int:
         context.progress("feeder", FEEDER_S)
         return silent(settings)
 
-    feeder = Feeder(parts.board, feeding, settings.dsn, told, look)
+    feeder = Feeder(parts.board, feeding, partial(dsn, direct=True), told, look)
     threading.Thread(target=feeder.run, args=(context.stop,), name="feeder", daemon=True).start()
     server = _server(parts, lambda: context.progress("event loop"))
     gc.collect()
@@ -97,15 +100,16 @@ def main(context: ServiceContext) -> int:
 
 def _server(parts: Parts, progress: Callable[[], None]) -> uvicorn.Server:
     served, _ = apps.build(parts)
+    proxies = Proxies(parts.settings.api_proxies)
     config = uvicorn.Config(
-        served,
-        http=bounded(parts.crowd, parts.trail),
+        Forwarded(served, proxies),
+        http=bounded(parts.crowd, parts.trail, proxies),
         loop="uvloop",
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=False,  # ours also counts connections
         backlog=BACKLOG,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=STOP_S,

@@ -28,7 +28,7 @@ def _table(settings: Settings, name: str) -> dg.TableSchema | None:
     if not is_ours():
         return None
     try:
-        return columns.of_table(settings.dsn(), name)
+        return columns.of_table(settings.dsn("dagster"), name)
     except (StoreAway, SchemaMismatch, BadDsn, OSError):
         return None
 

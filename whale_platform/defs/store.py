@@ -13,7 +13,7 @@ class Store(dg.ConfigurableResource[None]):
     def dsn(self) -> str:
         """libpq URI with the password. Raises Failure where the database has not been made yet."""
         try:
-            return Settings().dsn()
+            return Settings().dsn("dagster")
         except OSError as error:
             raise dg.Failure(f"no database here yet ({error.strerror}): start it with ./whale up") from None
 

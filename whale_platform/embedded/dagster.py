@@ -42,7 +42,7 @@ def folder(settings: Settings) -> Path:
 
 def prepare(settings: Settings) -> None:
     """Make the database and the folder with `dagster.yaml` and `workspace.yaml`. Raises StoreAway, SchemaMismatch."""
-    databases.ensure(settings.dsn(), settings.dagster_dsn_text())
+    databases.ensure(settings.dsn(direct=True), settings.dagster_dsn_text())
     write_files(settings)
 
 

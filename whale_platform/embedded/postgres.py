@@ -72,7 +72,7 @@ def command(settings: Settings) -> list[str]:
 
 def psql_command(settings: Settings, args: list[str]) -> tuple[list[str], dict[str, str]]:
     """Arguments and environment of psql on the platform's database; the password stands in the environment only."""
-    scheme, _, rest = settings.dsn().partition("://")
+    scheme, _, rest = settings.dsn(direct=True).partition("://")
     user, at, place = rest.rpartition("@")
     name, _, password = user.partition(":")
     psql = _binaries(settings) / "psql"

@@ -47,7 +47,7 @@ def audit(settings: Settings, start: datetime, end: datetime, now: datetime, tel
 
     `tell(place, done, all)` is called as the counting goes on.
     """
-    dsn, replay = settings.dsn(), settings.source == "replay"  # whose trades are sent long after their times
+    dsn, replay = settings.dsn("dagster"), settings.source == "replay"  # whose trades are sent long after their times
     first_row = counts.since(dsn)
     postgres = counts.counts(dsn, start, end)
     tell("Postgres", 1, 1)

@@ -42,6 +42,6 @@ def identify(settings: Settings) -> Identity:
 
 def _store(settings: Settings) -> SinkStore:
     try:
-        return SinkStore(settings.dsn())
+        return SinkStore(settings.dsn("sink"))
     except OSError as error:
         raise StoreAway(f"no password file: {error}") from None

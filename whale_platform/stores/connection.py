@@ -136,7 +136,7 @@ def _one_line(error: Exception) -> str:
 
 def _explained(message: str) -> str:
     """A refusal of TLS, with what to set."""
-    if "certificate verify failed" in message or "does not match host name" in message:
+    if re.search("certificate verify failed|signature failure|does not match host name", message):
         return f"{message}: give the DSN sslrootcert=FILE with the authority that signed for that host name"
     if "root certificate file" in message and "does not exist" in message:
         return f"{message}: add sslrootcert=FILE to the DSN, or sslrootcert=system for the system's authorities"

@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg2
 from alembic import command
@@ -23,6 +24,7 @@ from sqlalchemy.pool import NullPool
 
 from whale_platform.settings import Settings
 from whale_platform.stores import connection as stores
+from whale_platform.stores import databases, roles
 from whale_platform.stores.partitions import coming_days, ensure_days
 from whale_platform.stores.thresholds import seed_threshold
 from whale_platform.supervision import codes
@@ -44,17 +46,23 @@ def migrate(settings: Settings, wait_s: float = WAIT_S) -> str:
     """
     dsn = _reachable(settings, wait_s)
     before, after = upgrade(dsn)
+    roles.ensure(settings)
     seeded = seed_threshold(dsn, settings.threshold_usd)
     with stores.session(dsn, "whale-migrate", statement_timeout_s=60.0) as conn, conn.cursor() as cursor:
         made = ensure_days(cursor, coming_days())
     steps = [f"schema {after}" if before == after else f"schema {before or 'none'} -> {after}"]
     steps += [f"{len(made)} partitions made"] if made else []
     steps += ["default whale threshold set"] if seeded else []
+    if settings.dagster and settings.postgres_dsn is None and settings.dagster_dsn is None:
+        own = urlsplit(dsn)._replace(path="/dagster").geturl()
+        databases.ensure(dsn, own)
+        moved = roles.hand_over(own, "dagster")
+        steps += [f"{moved} tables of Dagster's storage handed over"] if moved else []
     return ", ".join(steps)
 
 
-def upgrade(dsn: str) -> tuple[str | None, str]:
-    """Upgrade to the newest schema; returns (version before, version after)."""
+def upgrade(dsn: str, wanted: str = "head") -> tuple[str | None, str]:
+    """Upgrade to the newest schema, or the one `wanted`; returns (version before, version after)."""
     engine = create_engine(
         "postgresql+psycopg2://",
         creator=lambda: _connect(dsn),
@@ -64,7 +72,7 @@ def upgrade(dsn: str) -> tuple[str | None, str]:
         with engine.begin() as conn:
             conn.execute(text("SET LOCAL lock_timeout = '60s'"))
             conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-            return _upgrade(conn)
+            return _upgrade(conn, wanted)
     except DBAPIError as error:
         raise stores.translate(error.orig) if isinstance(error.orig, psycopg2.Error) else error from None
 
@@ -75,7 +83,7 @@ def _connect(dsn: str) -> Any:
     return conn
 
 
-def _upgrade(conn: Connection) -> tuple[str | None, str]:
+def _upgrade(conn: Connection, wanted: str) -> tuple[str | None, str]:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     config.attributes.update(connection=conn, version_table=VERSION_TABLE)
@@ -88,7 +96,7 @@ def _upgrade(conn: Connection) -> tuple[str | None, str]:
             "update the program, or use another home or database"
         )
     if before != head:
-        command.upgrade(config, "head")
+        command.upgrade(config, wanted)
     return before, str(head)
 
 
@@ -97,7 +105,7 @@ def _reachable(settings: Settings, wait_s: float) -> str:
     deadline = time.monotonic() + wait_s
     while True:
         try:
-            dsn = settings.dsn()
+            dsn = settings.dsn(direct=True)
             stores.connect(dsn, "whale-migrate", connect_timeout_s=5).close()
             return dsn
         except (stores.StoreAway, OSError):

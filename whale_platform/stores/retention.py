@@ -8,14 +8,13 @@ and only once every hour of it has been rolled up and reported as the stream say
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from whale_platform.domain import bounds
 from whale_platform.stores import rollups, whale_reports
 from whale_platform.stores.assets import TIMEOUT_S, Hours, fetch
 from whale_platform.stores.connection import session
-from whale_platform.stores.partitions import partition_name
+from whale_platform.stores.partitions import drop_day, partition_name
 
 _DAYS = """
 SELECT day, sum(windows)::bigint, sum(whales)::bigint FROM (
@@ -91,14 +90,18 @@ def _drop(dsn: str, planned: Day) -> None:
         cursor.execute("DELETE FROM whale_alerts WHERE (event_time AT TIME ZONE 'utc')::date = %s", (day,))
         if cursor.rowcount != planned.whales:
             raise DayChanged(f"{day} has {cursor.rowcount} whales, {planned.whales} were planned")
-        cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(partition_name(day))))
+        drop_day(cursor, day)
 
 
 def _state(cursor: Cursor, day: date) -> object:
     """Differs once a window of the day has been written or deleted; None where there is no partition of it."""
-    name = partition_name(day)
-    cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (name,))
+    cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (partition_name(day),))
     if cursor.fetchone() != (True,):
         return None
-    cursor.execute(sql.SQL("SELECT count(*), sum(trade_count), max(updated_at) FROM {}").format(sql.Identifier(name)))
+    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    cursor.execute(
+        "SELECT count(*), sum(trade_count), max(updated_at) FROM trade_windows "
+        "WHERE window_start >= %s AND window_start < %s",
+        (start, start + timedelta(days=1)),
+    )
     return cursor.fetchone()

@@ -40,7 +40,7 @@ class ThresholdFile:
         Otherwise the last copy stays in force, and the reason is logged, once.
         """
         try:
-            table = as_map(read_thresholds(self._settings.dsn()))
+            table = as_map(read_thresholds(self._settings.dsn("stream")))
             table.setdefault("*:*", plain(self._settings.threshold_usd))
             if table != self._current:
                 self._write(table)

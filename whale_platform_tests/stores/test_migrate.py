@@ -3,6 +3,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from whale_platform.stores import migrate as module
 from whale_platform.stores.connection import BadDsn, SchemaMismatch, StoreAway
@@ -17,8 +18,8 @@ CLOSED = "postgresql://whale:s3cret@127.0.0.1:1/whale"
 def test_a_second_run_changes_nothing(empty_database: str, tmp_path: Path) -> None:
     settings = settings_for(empty_database, tmp_path)
     first = migrate(settings)
-    assert first == "schema none -> 0004, 8 partitions made, default whale threshold set"
-    assert migrate(settings) == "schema 0004"
+    assert first == "schema none -> 0005, 8 partitions made, default whale threshold set"
+    assert migrate(settings) == "schema 0005"
     assert read_thresholds(empty_database) == [("*", "*", Decimal(50_000))]
 
 
@@ -32,13 +33,13 @@ def test_two_at_once_take_turns(empty_database: str, tmp_path: Path) -> None:
     settings = settings_for(empty_database, tmp_path)
     with ThreadPoolExecutor(2) as pool:
         said = sorted(pool.map(lambda _: migrate(settings), range(2)), key=lambda text: "none ->" in text)
-    assert said[0].startswith("schema 0004")
-    assert said[1].startswith("schema none -> 0004")
+    assert said[0].startswith("schema 0005")
+    assert said[1].startswith("schema none -> 0005")
 
 
 def test_a_newer_schema_is_refused_and_left_alone(database: str, tmp_path: Path) -> None:
     query(database, "UPDATE whale_schema_version SET version_num = '9999'")
-    with pytest.raises(SchemaNewer, match=r"schema 9999, this program knows up to 0004: update the program"):
+    with pytest.raises(SchemaNewer, match=r"schema 9999, this program knows up to 0005: update the program"):
         migrate(settings_for(database, tmp_path))
     assert query(database, "SELECT version_num FROM whale_schema_version") == [("9999",)]
 
@@ -72,7 +73,7 @@ def test_the_command_ends_with_one_line(
     monkeypatch.setenv("WHALE_HOME", str(tmp_path))
     monkeypatch.setenv("WHALE_POSTGRES_DSN", database)
     assert module.main() == codes.CLEAN
-    assert capsys.readouterr().err.startswith("migrate: schema 0004 (postgresql://whale@127.0.0.1:")
+    assert capsys.readouterr().err.startswith("migrate: schema 0005 (postgresql://whale@127.0.0.1:")
     query(database, "UPDATE whale_schema_version SET version_num = '9999'")
     assert module.main() == codes.BLOCKED
     said = capsys.readouterr().err
@@ -99,8 +100,15 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytes
 
 def test_a_dsn_nobody_can_read_blocks_without_being_shown(tmp_path: Path) -> None:
     with pytest.raises(BadDsn) as caught:
-        migrate(settings_for("host=x s3cret-without-equals", tmp_path), wait_s=0)
+        migrate(settings_for("postgresql://x/whale?s3cret", tmp_path), wait_s=0)
     assert "s3cret" not in str(caught.value)
+
+
+def test_a_dsn_that_is_no_uri_is_refused_without_being_shown(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="must be a URI, as postgresql://") as caught:
+        settings_for("host=x password=s3cret", tmp_path)
+    assert "s3cret" not in str(caught.value)
+    assert settings_for("postgres://me:s3cret@x/whale", tmp_path).dsn() == "postgresql://me:s3cret@x/whale"
 
 
 def test_a_piece_of_an_unescaped_password_is_not_shown(tmp_path: Path) -> None:
@@ -116,4 +124,4 @@ def test_it_waits_for_a_database_that_is_still_starting(own_postgres: PostgresSe
     with ThreadPoolExecutor(1) as pool:
         migrated = pool.submit(migrate, settings_for(dsn, tmp_path), 60)
         own_postgres.start()
-        assert migrated.result(60).startswith("schema none -> 0004")
+        assert migrated.result(60).startswith("schema none -> 0005")

@@ -14,7 +14,7 @@ TOPICS = ("trades", "windows", "whales", "status")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Times in seconds. `per_address` counts one peer address, which behind a proxy is all of its clients."""
+    """Times in seconds. `per_address` counts one client's address (api/proxies.py)."""
 
     clients: int = 600
     per_address: int = 250

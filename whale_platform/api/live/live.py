@@ -116,7 +116,7 @@ class Live:
             await asyncio.sleep(SWEEP_S)
 
     async def _stream(self, socket: WebSocket) -> None:
-        if not origin_allowed(socket.headers, self._origins):
+        if not origin_allowed(socket.headers, self._origins, socket.url.scheme):
             await socket.close()
             return
         address = socket.client.host if socket.client else ""

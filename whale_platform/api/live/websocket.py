@@ -14,6 +14,7 @@ from contextlib import suppress
 from starlette.datastructures import Headers
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from whale_platform import hosts
 from whale_platform.api.live import wire
 from whale_platform.api.live.follow import Follower, Past
 from whale_platform.api.live.hub import Hub
@@ -28,13 +29,16 @@ GOODBYE_S = 1.0
 STRIKES = 5
 
 
-def origin_allowed(headers: Headers, allowed: frozenset[str]) -> bool:
-    """Whether a browser's page may connect: of this origin or an allowed one. Programs send no Origin."""
+def origin_allowed(headers: Headers, allowed: frozenset[str], scheme: str = "ws") -> bool:
+    """Whether a browser's page may connect: of this origin or an allowed one. Programs send no Origin.
+
+    Behind a TLS proxy that is trusted (scheme wss) a page that came unencrypted is another origin.
+    """
     origin = headers.get("origin")
     if origin is None or origin in allowed or "*" in allowed:
         return True
-    host = headers.get("host", "").lower()
-    return bool(host) and origin.lower() in (f"http://{host}", f"https://{host}")
+    host = headers.get("host", "")
+    return bool(host) and hosts.same_origin(origin, host) and (scheme != "wss" or origin.lower().startswith("https:"))
 
 
 class Session:

@@ -1,0 +1,77 @@
+"""Whose request it is, where a proxy stands before the API: what the proxies of `WHALE_API_PROXIES` say is believed.
+
+X-Forwarded-For is read from its end, where the nearest proxy writes: the first address that is no trusted proxy's is
+the client. Anybody else's headers of that kind mean nothing. What can't be read counts for the proxy itself.
+"""
+
+import ipaddress
+from collections.abc import Sequence
+from functools import lru_cache
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+FOR, PROTO = b"x-forwarded-for", b"x-forwarded-proto"
+
+
+class Proxies:
+    """Addresses and networks such as `10.0.0.0/8`."""
+
+    def __init__(self, networks: Sequence[str] = ()) -> None:
+        """Raises ValueError where one is neither."""
+        self._networks: list[Network] = [ipaddress.ip_network(text, strict=False) for text in networks]
+        self.trust = lru_cache(1_024)(self._trust)
+
+    def client(self, peer: str, headers: Sequence[tuple[bytes, bytes]]) -> str:
+        """The address of who asks, by a connection from `peer`."""
+        if not self.trust(peer):
+            return peer
+        hops = b",".join(value for name, value in headers if name == FOR).decode("latin-1").split(",")
+        found = peer
+        for hop in reversed(hops):
+            address = _address(hop.strip())
+            if not address:
+                break
+            found = address
+            if not self.trust(address):
+                break
+        return found
+
+    def _trust(self, address: str) -> bool:
+        try:
+            asked = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        mapped = getattr(asked, "ipv4_mapped", None) or asked
+        return any(mapped in network for network in self._networks)
+
+
+class Forwarded:
+    """ASGI before `app`: the client and scheme of the scope are those that a trusted proxy tells."""
+
+    def __init__(self, app: ASGIApp, proxies: Proxies) -> None:
+        self._app, self._proxies = app, proxies
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        peer = scope["client"] if scope["type"] in ("http", "websocket") else None
+        if peer and self._proxies.trust(peer[0]):
+            headers: Sequence[tuple[bytes, bytes]] = scope["headers"]
+            scope["client"] = (self._proxies.client(peer[0], headers), 0)
+            told = [value for name, value in headers if name == PROTO]
+            secure = bool(told) and told[-1].rpartition(b",")[2].strip().lower() in (b"https", b"wss")
+            plain = "ws" if scope["type"] == "websocket" else "http"
+            scope["scheme"] = f"{plain}s" if secure else plain
+        await self._app(scope, receive, send)
+
+
+def _address(text: str) -> str:
+    """Of `203.0.113.7`, `203.0.113.7:41000` or `[2001:db8::1]:41000`; empty for what is none."""
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return ""
