@@ -180,7 +180,7 @@ def alive(bootstrap: KafkaCluster, timeout_s: float = 5.0, client: Client | None
 
     It is asked by `client`, where there is one that is kept for this.
     """
-    client = client or admin(bootstrap)
+    client = admin(bootstrap) if client is None else client  # one that sends nothing is false
     try:
         client.list_topics(timeout=timeout_s)
     except KafkaException:
