@@ -40,6 +40,6 @@ def same_origin(origin: str, host: str) -> bool:
     except ValueError:
         return False
     standard = {"http": ":80", "https": ":443"}.get(asked.scheme)
-    if standard is None or not asked.hostname:
-        return False
+    if standard is None or not asked.hostname or asked.path or asked.query or asked.fragment:
+        return False  # no browser sends such an origin
     return asked.netloc.lower().removesuffix(standard) == host.lower().removesuffix(standard) and port != 0
