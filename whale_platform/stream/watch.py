@@ -17,7 +17,7 @@ from whale_platform.stream import queries
 from whale_platform.stream.condition import Condition
 from whale_platform.stream.flow import Flow
 from whale_platform.stream.healing import Healer
-from whale_platform.stream.lag import Behind, slowest
+from whale_platform.stream.lag import UNKNOWN, Behind, slowest
 from whale_platform.stream.lake_keeper import LakeKeeper
 from whale_platform.stream.modes import Mode
 from whale_platform.stream.progress import Reports
@@ -26,6 +26,7 @@ from whale_platform.supervision import codes
 from whale_platform.supervision.service import ServiceContext
 
 LOOK_S = 1.0
+STALE_S = 3.0
 LOG_S = 60.0  # between reports of micro-batches
 START_S = 300.0  # to start or end a query, where the machine is slow
 
@@ -52,10 +53,11 @@ class Watch:
         self._lake, self._healer, self._failed, self._rehearse = lake, healer, failed, rehearse
         self._whales_mode: Mode = queries.whales_mode(context.settings)
         self._condition, self._reports = Condition(), Reports()
-        self._step, self._logged = 1, 0.0
+        self._step, self._logged, self._looked = 1, 0.0, time.monotonic()
 
     def run(self) -> int:
         """Until `context.stop` or a query fails; returns the exit code."""
+        self._context.before_beat = self._forget
         while not self._context.stop.is_set():
             for name, query in self._running().items():
                 if query.isActive:
@@ -65,6 +67,7 @@ class Watch:
                     return codes.RETRY
             if self._lake.outdated:
                 return codes.RETRY
+            self._looked = time.monotonic()
             self._flow.look(self._modes())
             self._context.progress(next_within_s=START_S)  # the JVM has answered
             self._advance()
@@ -144,13 +147,16 @@ class Watch:
             windows_mode=self._windows.mode,
             rate=None if flow.rate is None else round(flow.rate, 1),
             behind_since=None if since is None else round(time.time() - (time.monotonic() - since), 1),
-            **_lags("", slowest(behind)),
-            **_lags("windows_", behind["windows"]),
-            **_lags("whales_", behind["whales"]),
+            **_lags(slowest(behind), behind["windows"], behind["whales"]),
         )
         if state != self._context.beat.state or bool(detail) != bool(self._context.beat.detail):
             self._context.tell(state, detail)
         self._context.beat.detail = detail  # its numbers change every second, which is nothing to log
+
+    def _forget(self) -> None:
+        """Called before each heartbeat: while a query takes long to start or end, how far it is behind is unknown."""
+        if time.monotonic() - self._looked > STALE_S:
+            self._context.beat.numbers.update(_lags(UNKNOWN, UNKNOWN, UNKNOWN))
 
     def _log(self) -> None:
         if self._windows.mode == "realtime" or time.monotonic() - self._logged >= LOG_S:
@@ -168,8 +174,10 @@ def _works(query: StreamingQuery) -> bool:
     return bool(query.status["isTriggerActive"] or query.lastProgress is not None)
 
 
-def _lags(prefix: str, one: Behind) -> dict[str, float | int | None]:
-    return {
-        f"{prefix}lag": one.trades,
-        f"{prefix}lag_s": None if one.seconds is None else round(one.seconds, 1),
-    }
+def _lags(*behind: Behind) -> dict[str, float | int | None]:
+    """Of the slowest, of the windows and of the whales."""
+    found: dict[str, float | int | None] = {}
+    for prefix, one in zip(("", "windows_", "whales_"), behind, strict=True):
+        found[f"{prefix}lag"] = one.trades
+        found[f"{prefix}lag_s"] = None if one.seconds is None else round(one.seconds, 1)
+    return found

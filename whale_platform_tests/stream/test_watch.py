@@ -245,3 +245,24 @@ def test_a_jvm_that_does_not_answer_stops_the_progress(tmp_path: Path) -> None:
     hangs.set()
     runs.join(30)
     assert len(rounds) > 2
+
+
+def test_how_far_behind_is_unknown_while_a_query_takes_long_to_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Stage(tmp_path)
+    stage.behind = {"windows": Behind(7, 0.5), "whales": Behind(0, 0.0)}
+    beats: list[Any] = []
+
+    def beat() -> None:
+        assert stage.context.before_beat is not None
+        stage.context.before_beat()
+        beats.append([stage.context.beat.numbers.get(name) for name in ("lag", "windows_lag_s", "whales_lag")])
+
+    def last() -> None:
+        beat()
+        monkeypatch.setattr(watch, "STALE_S", 0.0)
+        beat()
+
+    stage.run(lambda: None, last)
+    assert beats == [[7, 0.5, 0], [None, None, None]]
