@@ -15,6 +15,8 @@ from whale_platform_tests.kafka_server import KafkaServer, start_kafka
 settings.register_profile("unhurried", deadline=None)  # properties are judged by what they find, not by how fast
 settings.load_profile("unhurried")
 loopback.spare()  # whoever runs the tests behind a proxy has servers on this machine all the same
+PLATFORMS = "platforms"
+WHOLE = ("whale_platform_tests/e2e/", "whale_platform_tests/bootstrap/test_fresh_clone.py")
 SERVERS = {"kafka_session", "postgres_server", "own_postgres"}
 
 
@@ -27,12 +29,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class Together(LoadScopeScheduling):  # type: ignore[misc]
-    """Keeps the tests of a file in one process, since they share servers; in `e2e` a folder shares one platform."""
+    """Keeps the tests of a file in one process, since they share servers.
+
+    All that start the whole platform are one process's, and the first it begins: two platforms at once are slower on
+    two processors than one after the other.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        folder = file.rpartition("/")[0]
-        return folder if folder.rpartition("/")[0].endswith("/e2e") else file
+        return PLATFORMS if file.startswith(WHOLE) else file
+
+    def _assign_work_unit(self, node: Any) -> None:
+        if PLATFORMS in self.workqueue:
+            self.workqueue.move_to_end(PLATFORMS, last=False)
+        super()._assign_work_unit(node)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
