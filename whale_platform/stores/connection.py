@@ -69,7 +69,7 @@ def connect(
 
 @contextmanager
 def session(
-    dsn: str, application_name: str, connect_timeout_s: int = 2, statement_timeout_s: float = 2.0
+    dsn: str, application_name: str, connect_timeout_s: int = 15, statement_timeout_s: float = 15.0
 ) -> Iterator[Connection]:
     """A short connection for one transaction: committed at the end, rolled back by an error, closed either way."""
     conn = connect(dsn, application_name, connect_timeout_s, statement_timeout_s)
