@@ -66,7 +66,7 @@ class KafkaServer:
         present = [name for name in client.list_topics(timeout=10).topics if not name.startswith("__")]
         for future in client.delete_topics(present).values() if present else ():
             future.result(120)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 300
         while topics.describe(self.bootstrap, [RAW_TRADES, INGEST_GAPS]) and time.monotonic() < deadline:
             time.sleep(0.05)
         topics.ensure(self.bootstrap, partitions=2)

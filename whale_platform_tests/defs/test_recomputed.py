@@ -1,6 +1,6 @@
 """Hours made anew from the lake, on a real database and Spark: after late trades, and for imported history."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -16,11 +16,18 @@ from whale_platform.defs.schedules import RANGE
 from whale_platform.defs.spark import Spark
 from whale_platform.defs.store import Store
 from whale_platform.domain.trade import Trade
+from whale_platform_tests.jvm import own_jvm
 from whale_platform_tests.lake.samples import START, lay, trade
 from whale_platform_tests.postgres_server import query
 
 WINDOWS = "SELECT symbol, window_start, trade_count, volume, run_id FROM trade_windows ORDER BY 1, 2"
 RESOURCES = {"store": Store(), "spark": Spark()}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def jvm() -> Iterator[None]:
+    with own_jvm():
+        yield
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Recorded days through the whole platform: trades once, windows and whales to the last digit, killed or not."""
 
+import contextlib
 import os
 import signal
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 
 from whale_platform.bench.platform import Failed, Platform, wait_for
 from whale_platform.broker.reader import TopicReader
+from whale_platform.broker.topics import BrokerError
 from whale_platform.domain import codec
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.domain.trade import Trade
@@ -64,6 +66,15 @@ def returned(platform: Platform, victim: str, old: int) -> None:
 
 
 def raw_trades(platform: Platform) -> list[Trade]:
+    def read() -> list[Trade]:
+        with contextlib.suppress(BrokerError):
+            return _raw_trades(platform)
+        return []
+
+    return list(wait_for("the broker to give them", read))
+
+
+def _raw_trades(platform: Platform) -> list[Trade]:
     reader = TopicReader(platform.status()["urls"]["kafka"], "test")
     try:
         return [

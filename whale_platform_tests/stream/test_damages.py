@@ -25,6 +25,7 @@ from whale_platform.settings import Settings
 from whale_platform.stream import checkpoints, healing, queries, session, transforms
 from whale_platform.stream.checkpoints import Label
 from whale_platform.stream.healing import Healer, to_ledger
+from whale_platform_tests.jvm import own_jvm
 from whale_platform_tests.kafka_server import KafkaServer
 from whale_platform_tests.stream.test_service import messages, produce, trade
 
@@ -37,10 +38,11 @@ Damage = Callable[[Path], None]
 
 @pytest.fixture(scope="module")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    built: SparkSession = session.build(Settings(home=tmp_path_factory.mktemp("home"), spark_master="local[4]"))
-    built.conf.set("spark.sql.streaming.stateStore.checkpointFormatVersion", "2")  # as real-time mode has it
-    yield built
-    built.stop()
+    with own_jvm():
+        built: SparkSession = session.build(Settings(home=tmp_path_factory.mktemp("home"), spark_master="local[4]"))
+        built.conf.set("spark.sql.streaming.stateStore.checkpointFormatVersion", "2")  # as real-time mode has it
+        yield built
+        built.stop()
 
 
 def newest(folder: Path, names: str) -> Path:

@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 
 from whale_platform.bench.platform import wait_for
+from whale_platform.broker import edges
 from whale_platform.broker.producer import TradeProducer
 from whale_platform.domain import codec
 from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS
@@ -56,7 +57,8 @@ class Topics:
 
 
 @pytest.fixture
-def there(kafka: Kafka, tmp_path: Path) -> Topics:
+def there(kafka: Kafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Topics:
+    monkeypatch.setattr(edges, "TIMEOUT_S", 120.0)  # each look of a test has to be answered
     return Topics(kafka, tmp_path)
 
 

@@ -22,6 +22,7 @@ from whale_platform.stream import checkpoints, queries, session
 from whale_platform.stream.flow import Flow
 from whale_platform.stream.modes import Mode
 from whale_platform.stream.progress import Reports
+from whale_platform_tests.jvm import own_jvm
 from whale_platform_tests.kafka_server import KafkaServer as Kafka
 from whale_platform_tests.stream.test_service import expected, totals, trade
 
@@ -72,9 +73,10 @@ def settings(kafka: Kafka, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def spark(settings: Settings) -> Iterator[SparkSession]:
-    built = session.build(settings)
-    yield built
-    built.stop()
+    with own_jvm():
+        built = session.build(settings)
+        yield built
+        built.stop()
 
 
 def produce(bootstrap: str, deep: list[Trade], near: list[Trade]) -> None:

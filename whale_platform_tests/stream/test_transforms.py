@@ -19,6 +19,7 @@ from whale_platform.domain.trade import EXACT, Trade
 from whale_platform.lake import table
 from whale_platform.settings import Settings
 from whale_platform.stream import recompute, session, transforms
+from whale_platform_tests.jvm import own_jvm
 from whale_platform_tests.lake.samples import lay
 
 pytestmark = pytest.mark.server
@@ -28,11 +29,12 @@ START = 1_723_161_254_000_000
 
 @pytest.fixture(scope="module")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    built = session.build(
-        Settings(home=tmp_path_factory.mktemp("home"), spark_master="local[2]", spark_driver_memory="512m")
-    )
-    yield built
-    built.stop()
+    with own_jvm():
+        built = session.build(
+            Settings(home=tmp_path_factory.mktemp("home"), spark_master="local[2]", spark_driver_memory="512m")
+        )
+        yield built
+        built.stop()
 
 
 def some_trades(count: int) -> list[Trade]:

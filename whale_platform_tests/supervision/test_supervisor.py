@@ -70,7 +70,7 @@ def test_each_way_to_hang_is_noticed_though_beats_go_on_and_the_others_are_left_
         after = run.wait(all_ready)
         assert {name: after[name]["last_exit"] for name in HANGS} == dict.fromkeys(HANGS, -signal.SIGKILL)
         assert after["one"]["restarts"] == 0
-        assert not child.is_running()
+        assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
 
 
 def test_a_healthy_service_that_gets_a_twentieth_of_a_core_lives(tmp_path: Path) -> None:

@@ -1,0 +1,22 @@
+"""The JVM of a Spark session that a test has built in pytest's own process, ended so that the next begins with its own.
+
+Spark keeps one JVM a process, and what is given when it starts (jars, memory) holds for every later session.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pyspark import SparkContext
+
+
+@contextmanager
+def own_jvm() -> Iterator[None]:
+    """Ends the JVM that was started within."""
+    try:
+        yield
+    finally:
+        if (gateway := SparkContext._gateway) is not None:
+            gateway.shutdown()
+            gateway.proc.stdin.close()
+            gateway.proc.wait(600)
+            SparkContext._gateway = SparkContext._jvm = None
