@@ -58,7 +58,7 @@ class Clone:
                 assert up.stdout is not None
                 for line in up.stdout:
                     printed += line
-                    if line.startswith("whale: "):
+                    if " symbols of " in line:
                         self.note("set-up")
             if up.returncode == 0:
                 self.note("ready")
