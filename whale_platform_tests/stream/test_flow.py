@@ -16,7 +16,7 @@ from whale_platform.settings import Settings
 from whale_platform.stream.flow import Flow
 from whale_platform.stream.lag import UNKNOWN, Behind
 from whale_platform_tests.kafka_server import KafkaServer as Kafka
-from whale_platform_tests.stream.test_service import trade
+from whale_platform_tests.stream.running import trade
 
 pytestmark = pytest.mark.process
 BOTH: Any = {"windows": "realtime", "whales": "realtime"}
