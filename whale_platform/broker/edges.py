@@ -48,6 +48,6 @@ def _offset(answer: "Future[Any]") -> int:
         offset = int(answer.result(TIMEOUT_S + 1).offset)
     except FutureTimeout:
         raise KafkaException(KafkaError(KafkaError._TIMED_OUT)) from None
-    if offset < 0:  # a broker that dies meanwhile may leave it unknown without an error
+    if offset < 0:  # librdkafka's marks for `unknown`
         raise KafkaException(KafkaError(KafkaError._NO_OFFSET))
     return offset
