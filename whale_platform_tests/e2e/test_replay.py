@@ -1,6 +1,5 @@
 """Recorded days through the whole platform: trades once, windows and whales to the last digit, killed or not."""
 
-import contextlib
 import os
 import signal
 from collections.abc import Iterator
@@ -66,12 +65,7 @@ def returned(platform: Platform, victim: str, old: int) -> None:
 
 
 def raw_trades(platform: Platform) -> list[Trade]:
-    def read() -> list[Trade]:
-        with contextlib.suppress(BrokerError):
-            return _raw_trades(platform)
-        return []
-
-    return list(wait_for("the broker to give them", read))
+    return list(wait_for("the broker to give them", lambda: _raw_trades(platform), meanwhile=(BrokerError,)))
 
 
 def _raw_trades(platform: Platform) -> list[Trade]:
