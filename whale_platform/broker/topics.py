@@ -69,7 +69,10 @@ def admin(bootstrap: str) -> Client:
 
 
 def ensure(bootstrap: str, partitions: int, replication: int = 1) -> list[str]:
-    """Create what is missing and return its names. Raises KafkaException where the broker is away or refuses."""
+    """Create what is missing and return its names: of those that others create meanwhile, none.
+
+    Raises KafkaException where the broker is unavailable or refuses.
+    """
     client = admin(bootstrap)
     present = client.list_topics(timeout=TIMEOUT_S).topics
     wanted = [
@@ -82,9 +85,7 @@ def ensure(bootstrap: str, partitions: int, replication: int = 1) -> list[str]:
     if not wanted:
         return []
     futures: dict[str, Future[Any]] = client.create_topics(wanted, operation_timeout=TIMEOUT_S)
-    for future in futures.values():
-        _answer(future)
-    return list(futures)
+    return [name for name, future in futures.items() if _created(future)]
 
 
 def bound(bootstrap: str, total: int) -> list[str]:
@@ -159,6 +160,17 @@ def alive(bootstrap: str, timeout_s: float = 5.0, client: Client | None = None) 
     try:
         (admin(bootstrap) if client is None else client).list_topics(timeout=timeout_s)
     except KafkaException:
+        return False
+    return True
+
+
+def _created(future: "Future[Any]") -> bool:
+    """Whether it was this request; another starter's, or this one's that was sent twice, is as good."""
+    try:
+        _answer(future)
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+            raise
         return False
     return True
 
