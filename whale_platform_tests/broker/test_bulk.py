@@ -1,5 +1,7 @@
 """A topic read in bulk: all of it up to the end as asked, what was sent late apart, and how far back it reaches."""
 
+import time
+
 import pytest
 from confluent_kafka import Producer
 
@@ -8,14 +10,14 @@ from whale_platform.broker.topics import BrokerError
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform_tests.kafka_server import KafkaServer, free_port
 
-T = 1_763_733_000_000
+T = int(time.time() * 1000) - 3_600_000  # the broker deletes what is older than a week, also while a test runs
 
 
-def send(bootstrap: str, partition: int, *times: int) -> None:
+def send(bootstrap: str, partition: int, *millis: int) -> None:
     producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True})  # in order, also when sent again
-    for time in times:
-        producer.produce(RAW_TRADES, str(time).encode(), partition=partition, timestamp=T + time)
-    assert producer.flush(20) == 0
+    for one in millis:
+        producer.produce(RAW_TRADES, str(one).encode(), partition=partition, timestamp=T + one)
+    assert producer.flush(300) == 0
 
 
 def read(bootstrap: str, span: bulk.Span, sent_by: int) -> list[tuple[bool, list[bytes]]]:

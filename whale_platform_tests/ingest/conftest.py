@@ -49,7 +49,7 @@ class Ingester:
         """Send a signal; returns the exit code."""
         assert self.process is not None
         self.process.send_signal(number)
-        return self.process.wait(30)
+        return self.process.wait(300)
 
     def beat(self) -> Beat:
         """The last beat of the present process."""

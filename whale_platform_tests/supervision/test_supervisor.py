@@ -231,7 +231,7 @@ def test_one_supervisor_a_home(tmp_path: Path) -> None:
     with supervised(tmp_path, "one") as run:
         run.wait(all_ready)
         other = Run(tmp_path, "one")
-        said = other.process.communicate(timeout=150)[1].decode()
+        said = other.process.communicate(timeout=300)[1].decode()
         assert other.process.returncode == 1
         assert f"already runs here as pid {run.process.pid}" in said
         assert all_ready(run.services())
