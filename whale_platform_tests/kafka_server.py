@@ -19,7 +19,6 @@ from pathlib import Path
 import pytest
 
 from whale_platform.broker import topics
-from whale_platform.domain.names import INGEST_GAPS, RAW_TRADES
 from whale_platform.embedded import jars, kafka
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.settings import Settings
@@ -68,7 +67,7 @@ class KafkaServer:
         log = self.folder / "broker.log"
         with log.open("ab") as out:
             self._process = subprocess.Popen(kafka.command(self._settings), stdout=out, stderr=out)
-        deadline = time.monotonic() + 300
+        deadline = time.monotonic() + 600
         while not topics.alive(self.bootstrap):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"Kafka did not start:\n{log.read_text()[-2000:]}")
@@ -77,7 +76,7 @@ class KafkaServer:
         """Send `number` and wait for the end."""
         if self._process is not None:
             self._process.send_signal(number)
-            self._process.wait(30)
+            self._process.wait(300)
 
     def close(self) -> None:
         """End it and remove its data."""
@@ -85,18 +84,22 @@ class KafkaServer:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def fresh_topics(self) -> None:
-        """Remove and make again all topics, so that each test begins with empty ones."""
+        """Delete and make again all topics, so that each test begins with empty ones."""
+        self.delete_topics()
+        topics.ensure(self.bootstrap, partitions=2)
+        deadline = time.monotonic() + 300
+        while len(topics.describe(self.bootstrap, list(topics.SHARES))) < len(topics.SHARES):
+            assert time.monotonic() < deadline, "the broker does not know the topics that it has made"
+            time.sleep(0.05)
+
+    def delete_topics(self) -> None:
+        """Delete all topics, and wait until the broker knows none."""
         client = topics.admin(self.bootstrap)
-        present = [name for name in client.list_topics(timeout=10).topics if not name.startswith("__")]
+        present = [name for name in client.list_topics(timeout=120).topics if not name.startswith("__")]
         for future in client.delete_topics(present).values() if present else ():
             future.result(120)
         deadline = time.monotonic() + 300
-        while topics.describe(self.bootstrap, [RAW_TRADES, INGEST_GAPS]) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        topics.ensure(self.bootstrap, partitions=2)
-        deadline = time.monotonic() + 60
-        while len(topics.describe(self.bootstrap, list(topics.SHARES))) < len(topics.SHARES):
-            assert time.monotonic() < deadline, "the broker does not know the topics that it has made"
+        while present and topics.describe(self.bootstrap, present) and time.monotonic() < deadline:
             time.sleep(0.05)
 
 

@@ -71,14 +71,14 @@ class PostgresServer:
         """`kill -9`; the backends notice and end too."""
         self.signal(signal.SIGKILL)
         assert self._process is not None
-        self._process.wait(10)
+        self._process.wait(300)
 
     def stop(self) -> None:
         """Fast shutdown; fine where it does not run."""
         if self._process is not None and self._process.poll() is None:
             self.signal(postgres.STOP_SIGNAL)
             try:
-                self._process.wait(20)
+                self._process.wait(300)
             except subprocess.TimeoutExpired:
                 self.kill()
 

@@ -2,7 +2,9 @@
 
 import contextlib
 import ipaddress
+import time
 from collections.abc import Iterable
+from pathlib import Path
 
 import psutil
 
@@ -13,6 +15,14 @@ def ended(process: psutil.Process) -> bool:
         return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
+
+
+def suspend(process: psutil.Process) -> None:
+    """SIGSTOP, and wait until the last of its threads has stopped: it goes on for a moment after the signal is sent."""
+    process.suspend()
+    threads = Path(f"/proc/{process.pid}/task")
+    while any((one / "stat").read_text().rpartition(")")[2].split()[0] not in "TZ" for one in threads.iterdir()):
+        time.sleep(0.01)
 
 
 def open_to_others(processes: Iterable[psutil.Process]) -> list[str]:

@@ -103,16 +103,17 @@ def wait_for(
     seconds: float = 600,
     every: float = 0.5,
     moves: Callable[[], object] = lambda: None,
+    meanwhile: tuple[type[Exception], ...] = (),
 ) -> Any:
     """Poll until `ready()` is true; its value. Raises Failed, naming what was waited for.
 
-    `seconds` count from the last change of what `moves()` gives.
+    `seconds` count from the last change of what `moves()` gives; `meanwhile` are exceptions of `ready` that mean no.
     """
     end, seen = time.monotonic() + seconds, moves()
     while time.monotonic() < end:
-        value = ready()
-        if value:
-            return value
+        with contextlib.suppress(*meanwhile):
+            if value := ready():
+                return value
         if (now := moves()) != seen:
             seen, end = now, time.monotonic() + seconds
         time.sleep(every)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from whale_platform.bench.latency import Watch
-from whale_platform.bench.platform import Platform, wait_for
+from whale_platform.bench.platform import Failed, Platform, wait_for
 from whale_platform.bench.samples import summary
 from whale_platform.broker.edges import TopicEdges
 from whale_platform.broker.producer import TradeProducer
@@ -131,6 +131,8 @@ def measure(platform: Platform, rate: float, calm_s: float, overload: float, ove
     drained = time.time()
     watch.stop()
     sampler.stop()
+    if not sampler.modes:
+        raise Failed("no heartbeat of the stream was read, so nothing it says was judged")
     seen = [(at / 1e6, (when - at / 1e6)) for at, when in watch.whales]
     return {
         "up_s": round(took, 1),

@@ -13,7 +13,7 @@ from itertools import groupby
 from confluent_kafka import KafkaError, TopicPartition
 
 from whale_platform.broker.naming import prefixed
-from whale_platform.broker.reader import SILENT_S, TopicReader, consumer
+from whale_platform.broker.reader import SILENT_S, TIMEOUT_S, TopicReader, consumer
 from whale_platform.broker.refusals import absence
 from whale_platform.broker.topics import BrokerError, alive
 from whale_platform.kafka_cluster import KafkaCluster
@@ -37,7 +37,7 @@ class Span:
 
 def look(bootstrap: KafkaCluster, topic: str, from_ms: int) -> Span:
     """The span of `topic`; `places`: {partition: (first offset from `from_ms` on, end)}, 0 ms: all. BrokerError."""
-    if not alive(bootstrap, 3.0):
+    if not alive(bootstrap, TIMEOUT_S):
         raise BrokerError(absence(bootstrap))
     reader = TopicReader(bootstrap, "whale-bulk")
     begun, whole, places = list[int](), True, dict[int, tuple[int, int]]()

@@ -81,11 +81,12 @@ def admin(bootstrap: KafkaCluster) -> Client:
 def ensure(
     bootstrap: KafkaCluster, partitions: int, replication: int | None = None, min_insync: int | None = None
 ) -> list[str]:
-    """Create what is missing and return its names there.
+    """Create what is missing and return its names there: of those that others create meanwhile, none.
 
     `replication`: copies of each partition; None: MOST_COPIES, or as many as the cluster has brokers. `min_insync`: how
     many of them must have a message before it counts as written; None: the greater half, so that no message hangs on
-    one broker alone. Raises KafkaException where the broker is away or refuses, or where too few brokers are up yet.
+    one broker alone. Raises KafkaException where the broker is unavailable or refuses, or where too few brokers are up
+    yet.
     """
     client = admin(bootstrap)
     cluster = client.list_topics(timeout=TIMEOUT_S)
@@ -103,9 +104,7 @@ def ensure(
         reason = f"{copies} copies of each topic are wanted, and {brokers} of the brokers are up"
         raise KafkaException(KafkaError(KafkaError.INVALID_REPLICATION_FACTOR, reason))
     futures: dict[str, Future[Any]] = client.create_topics(wanted, operation_timeout=TIMEOUT_S)
-    for future in futures.values():
-        _answer(future)
-    return list(futures)
+    return [name for name, future in futures.items() if _created(future)]
 
 
 def bound(bootstrap: KafkaCluster, total: int) -> list[str]:
@@ -187,6 +186,17 @@ def alive(bootstrap: KafkaCluster, timeout_s: float = 5.0, client: Client | None
         client.poll(0)  # what went wrong is told there
         return False
     refusals.answered(bootstrap)
+    return True
+
+
+def _created(future: "Future[Any]") -> bool:
+    """Whether it was this request; another starter's, or this one's that was sent twice, is as good."""
+    try:
+        _answer(future)
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+            raise
+        return False
     return True
 
 

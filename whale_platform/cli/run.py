@@ -20,8 +20,6 @@ from whale_platform.supervision.published import SUPERVISOR, parts_at_work
 from whale_platform.version import ROOT
 
 if TYPE_CHECKING:
-    import psutil
-
     from whale_platform.settings import Settings
 
 LOOK_S = 0.25  # a look costs milliseconds, which a starved machine does not have
@@ -123,14 +121,11 @@ def stop(home: Home, say: Say) -> bool:
     refuse_containers(home)
     pids: set[int] = set()
     while (pid := lease.holder(home.path, SUPERVISOR)) is not None and (not pids or _parent(pid) in pids):
-        process = _process(pid)
         pids.add(pid)  # first an `up` that only prepares, perhaps, then the supervisor that it has just started
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
             os.kill(pid, signal.SIGCONT)
         follow_stop(home, pid, say)
-        while lease.holder(home.path, SUPERVISOR) is None and _lives(process):
-            time.sleep(0.05)  # it has let go of the home, and only its interpreter still ends
     return bool(pids)
 
 
@@ -153,25 +148,6 @@ def follow_stop(home: Home, pid: int, say: Say) -> None:
             left = [name for name in running if name not in gone]
             say(f"  waiting for {', '.join(left) or f'pid {pid}'} to stop")
         time.sleep(0.05)
-
-
-def _process(pid: int) -> "psutil.Process | None":
-    import psutil
-
-    try:
-        return psutil.Process(pid)
-    except psutil.NoSuchProcess:
-        return None
-
-
-def _lives(process: "psutil.Process | None") -> bool:
-    """Whether it is still there, which it is for a moment after it has let go of the home."""
-    import psutil
-
-    try:
-        return process is not None and process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def _parent(pid: int) -> int | None:

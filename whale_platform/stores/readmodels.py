@@ -49,7 +49,7 @@ class Whale:
 
 def newest(dsn: str, whales: int) -> tuple[list[Window], list[Whale]]:
     """The newest window of each symbol that traded lately, and up to `whales` whales, newest first."""
-    with session(dsn, "whale-screen", 2, 2.0) as conn, conn.cursor() as cursor:
+    with session(dsn, "whale-screen", connect_timeout_s=2, statement_timeout_s=2.0) as conn, conn.cursor() as cursor:
         cursor.execute(_WINDOWS)
         windows = [Window(*row) for row in cursor.fetchall()]
         cursor.execute(_WHALES, (whales,))

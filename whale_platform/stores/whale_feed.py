@@ -18,6 +18,6 @@ FROM whale_alerts WHERE detected_time >= %s ORDER BY detected_time, exchange, sy
 
 def detected_since(dsn: str, since: datetime, limit: int) -> list[WhaleRow]:
     """Up to `limit` whales detected at `since` (aware) or later, oldest first."""
-    with session(dsn, "whale-live", 2, 2.0) as conn, conn.cursor() as cursor:
+    with session(dsn, "whale-live", connect_timeout_s=2, statement_timeout_s=2.0) as conn, conn.cursor() as cursor:
         cursor.execute(_SINCE, (since, limit))
         return [WhaleRow(*row) for row in cursor.fetchall()]

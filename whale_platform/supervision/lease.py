@@ -92,6 +92,10 @@ class Lease:
             self._file.close()
             self._file = None
 
+    def hold_until_exit(self) -> None:
+        """Keep it until the process has ended, so that who waits for it waits for the process too; for good."""
+        os.dup(self.fileno())  # the lock is the open file's, whichever of its descriptors is closed first
+
     def release(self) -> None:
         """Let the next one in."""
         if self._file is not None:

@@ -72,6 +72,7 @@ class Supervisor:
         """Until SIGTERM, SIGINT or the leash; then stop everything. Raises LeaseRefused where one is at work."""
         lease = Lease(self._home, self._name)
         lease.acquire(handed_over())
+        lease.hold_until_exit()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop.set())
         leash.on_stdin_eof(self._stop.set)
@@ -86,7 +87,6 @@ class Supervisor:
             self._stop_all()
             self._keeper.close()
             self._log.info("ended")
-            lease.release()
 
     def _loop(self) -> None:
         last = time.monotonic()

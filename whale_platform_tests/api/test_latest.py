@@ -36,7 +36,7 @@ def feeding(parts: Parts) -> Iterator[Feeder]:
         yield feeder
     finally:
         stop.set()
-        thread.join(10)
+        thread.join(300)
 
 
 def entry(board: Board, symbol: str) -> dict[str, Any]:
@@ -133,7 +133,7 @@ def test_what_is_old_says_so(sink: Sink, make: Make) -> None:
 
 def test_postgres_away_and_back(own_postgres: PostgresServer, tmp_path: Path) -> None:
     dsn = own_postgres.create_database()
-    migrate(settings_for(dsn, tmp_path), wait_s=60)
+    migrate(settings_for(dsn, tmp_path), wait_s=300)
     Sink(dsn).fill()
     settings = Settings.model_validate({"home": tmp_path, "postgres_dsn": dsn, "kafka_bootstrap": "127.0.0.1:1"})
     parts = Parts(settings, Pool(settings.dsn, "whale-api", 4))

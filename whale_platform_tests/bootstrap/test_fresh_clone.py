@@ -87,6 +87,7 @@ def test_a_fresh_clone_without_java_or_node_comes_to_whales_and_ends(clone: Clon
     clone.await_row("trade_windows", "first window row")
     clone.await_row("whale_alerts", "first whale")
     print(clone.seen)
+    assert list(clone.seen) == ["set-up", "ready", "first window row", "first whale"]
     if folder := os.environ.get("WHALE_ARTEFACTS"):
         Path(folder, "fresh_clone.json").write_text(json.dumps(clone.seen))
     javas = {Path(one).resolve() for one in _java_binaries(clone.root)}

@@ -1,6 +1,8 @@
 """Producer, reader and topics against a real broker."""
 
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
@@ -60,6 +62,20 @@ def test_ensure_makes_what_is_missing_once_and_ids_tell_a_recreated_topic(kafka:
     assert before[RAW_TRADES].partitions == 2
     kafka.fresh_topics()
     assert topics.describe(kafka.bootstrap, [RAW_TRADES])[RAW_TRADES].topic_id != before[RAW_TRADES].topic_id
+
+
+def test_several_may_make_the_topics_at_once(kafka: KafkaServer) -> None:
+    """Each looks and then makes: whoever comes second to that is told that they are there already."""
+    kafka.delete_topics()
+    start = threading.Barrier(8)
+
+    def make(_: int) -> list[str]:
+        start.wait()
+        return topics.ensure(kafka.bootstrap, partitions=2)
+
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(make, range(8)))
+    assert sorted(name for names in made for name in names) == sorted(topics.SHARES), "each by one of them"
 
 
 def test_an_offset_that_is_not_there_is_told_and_not_skipped(kafka: KafkaServer) -> None:

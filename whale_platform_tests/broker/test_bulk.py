@@ -1,5 +1,7 @@
 """A topic read in bulk: all of it up to the end as asked, what was sent late apart, and how far back it reaches."""
 
+import time
+
 import pytest
 from confluent_kafka import Producer
 
@@ -9,16 +11,15 @@ from whale_platform.domain.names import RAW_TRADES
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform_tests.kafka_server import KafkaServer, free_port
 
-T = 1_763_733_000_000
+T = int(time.time() * 1000) - 3_600_000  # the broker deletes what is older than a week, also while a test runs
 
 
-def send(bootstrap: KafkaCluster, partition: int, *times: int) -> None:
-    producer = Producer(
-        {"bootstrap.servers": str(bootstrap), "enable.idempotence": True}
-    )  # in order, also when sent again
-    for time in times:
-        producer.produce(RAW_TRADES, str(time).encode(), partition=partition, timestamp=T + time)
-    assert producer.flush(20) == 0
+def send(bootstrap: KafkaCluster, partition: int, *millis: int) -> None:
+    config = {"bootstrap.servers": str(bootstrap), "enable.idempotence": True}  # in order, also when sent again
+    producer = Producer(config)
+    for one in millis:
+        producer.produce(RAW_TRADES, str(one).encode(), partition=partition, timestamp=T + one)
+    assert producer.flush(300) == 0
 
 
 def read(bootstrap: KafkaCluster, span: bulk.Span, sent_by: int) -> list[tuple[bool, list[bytes]]]:

@@ -81,7 +81,7 @@ class Place:
         for n in ids:
             sent = int(time.time() * 1000) if late else self.whole[n].event_time // 1000
             producer.produce(RAW_TRADES, codec.encode(self.whole[n]), b"binance:BTCUSDT", 0, timestamp=sent)
-        assert producer.flush(20) == 0
+        assert producer.flush(300) == 0
 
     def without(self, *ids: int) -> None:
         """Rewrite the lake's hour without these ids."""

@@ -28,7 +28,7 @@ def whale(cwd: Path, *args: str, **env: str) -> subprocess.CompletedProcess[str]
         env={**clean, "PYTHONPATH": str(ROOT), "WHALE_HOME": str(cwd / "base"), "NO_COLOR": "1", **env},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
 
 

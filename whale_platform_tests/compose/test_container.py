@@ -45,7 +45,7 @@ def test_the_code_server_serves_until_it_is_told_to_end(database: str, tmp_path:
                 found = instance.run_launcher.check_run_worker_health(run)
                 assert found.status is WorkerStatus.FAILED, "a run of an earlier code server has no process"
             container.terminate()
-            assert container.wait(60) == 0
+            assert container.wait(300) == 0
         finally:
             container.kill()
     assert not answers(port)

@@ -43,6 +43,6 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", TESTS)
 def test_modules_of_the_page(name: str, program: str, copy: Path) -> None:
-    done = subprocess.run([program, "--test", name], cwd=copy, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([program, "--test", name], cwd=copy, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "# pass 0" not in done.stdout

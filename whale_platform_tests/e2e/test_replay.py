@@ -1,6 +1,5 @@
 """Recorded days through the whole platform: trades once, windows and whales to the last digit, killed or not."""
 
-import contextlib
 import os
 import signal
 from collections.abc import Iterator
@@ -33,7 +32,7 @@ def platform(tmp_path: Path) -> Iterator[Platform]:
     made = Platform(tmp_path, {**env, **UPPER_CASE_PROXIES})
     yield made
     made.down()
-    wait_for("everything to end", lambda: not made.processes(), 20)
+    wait_for("everything to end", lambda: not made.processes(), 300)
 
 
 def replay(platform: Platform, files: list[Path], speed: int) -> None:
@@ -46,7 +45,7 @@ def finished(platform: Platform, trades: int) -> None:
     wait_for("the replay to finish", lambda: platform.status()["source"]["state"] == "finished", 300)
     count = "select coalesce(sum(trade_count), 0) from trade_windows"
     try:
-        wait_for("the windows to fill", lambda: int(platform.sql(count)[0][0]) >= trades, 120)
+        wait_for("the windows to fill", lambda: int(platform.sql(count)[0][0]) >= trades, 300)
     except Failed:
         print(platform.whale("status", check=False).stdout, platform.sql("select * from ingest_gaps"))
 
@@ -67,12 +66,7 @@ def returned(platform: Platform, victim: str, old: int) -> None:
 
 
 def raw_trades(platform: Platform) -> list[Trade]:
-    def read() -> list[Trade]:
-        with contextlib.suppress(BrokerError):
-            return _raw_trades(platform)
-        return []
-
-    return list(wait_for("the broker to give them", read))
+    return list(wait_for("the broker to give them", lambda: _raw_trades(platform), meanwhile=(BrokerError,)))
 
 
 def _raw_trades(platform: Platform) -> list[Trade]:
@@ -126,7 +120,7 @@ def check_lake(platform: Platform, expected: list[dict[str, Any]]) -> None:
         printed = platform.whale("query", query, "--format", "csv", check=False).stdout
         return [line.split(",") for line in printed.splitlines()[1:]]
 
-    wait_for("the lake to have all", lambda: len(rows()) >= len(expected), 90, every=3)
+    wait_for("the lake to have all", lambda: len(rows()) >= len(expected), 300, every=3)
     names = ("exchange", "symbol", "id", "price", "quantity", "side", "time")
     assert [(*row[:2], int(row[2]), *map(Decimal, row[3:5]), row[5], int(row[6])) for row in rows()] == [
         tuple(fill[name] for name in names) for fill in expected

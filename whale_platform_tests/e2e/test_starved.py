@@ -41,7 +41,7 @@ def platform(tmp_path: Path, group: Path) -> Iterator[Platform]:
     yield made
     free(group)
     made.down()
-    wait_for("everything to end", lambda: not made.processes(), 60)
+    wait_for("everything to end", lambda: not made.processes(), 300)
 
 
 def begin(platform: Platform, group: Path, *words: str) -> "subprocess.Popen[str]":

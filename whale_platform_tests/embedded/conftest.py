@@ -14,7 +14,7 @@ from whale_platform.embedded import jars, web
 from whale_platform.embedded.errors import EmbeddedError
 from whale_platform.settings import Settings
 
-START_S = 60.0
+START_S = 300.0
 
 Start = Callable[[list[str], int], "subprocess.Popen[bytes]"]
 

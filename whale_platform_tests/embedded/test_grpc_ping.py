@@ -7,9 +7,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+import psutil
 import pytest
 
 from whale_platform.embedded import grpc_ping
+from whale_platform_tests.processes import suspend
 
 SERVER = """
 import sys
@@ -47,7 +49,7 @@ def test_it_is_answered_by_a_server_that_works_and_by_no_other(server: tuple[int
     pid, port = server
     assert ask(port, 60) and ask(port, 60)
     assert ask(port, 60, "/api.DagsterApi/Unknown"), "a refusal is an answer too"
-    os.kill(pid, signal.SIGSTOP)
+    suspend(psutil.Process(pid))
     assert not ask(port, 1)
     os.kill(pid, signal.SIGCONT)
     assert ask(port, 60)

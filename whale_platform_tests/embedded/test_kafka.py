@@ -1,4 +1,3 @@
-import os
 import signal
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from whale_platform.embedded.errors import EmbeddedError
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.settings import Settings
 from whale_platform_tests.embedded.conftest import Start, answers, free_port, until
-from whale_platform_tests.processes import ended
+from whale_platform_tests.processes import ended, suspend
 
 pytestmark = [pytest.mark.server, pytest.mark.usefixtures("tools")]
 TOPIC = "raw_crypto_trades"
@@ -32,7 +31,7 @@ def produce(bootstrap: KafkaCluster, count: int) -> None:
 def read_all(bootstrap: KafkaCluster, count: int) -> list[int]:
     consumer = Consumer({"bootstrap.servers": str(bootstrap), "group.id": "test", **QUIET})
     consumer.assign([TopicPartition(TOPIC, 0, 0)])
-    messages = consumer.consume(count, timeout=60)
+    messages = consumer.consume(count, timeout=300)
     consumer.close()
     return [int(message.value() or b"") for message in messages]
 
@@ -52,7 +51,7 @@ def test_what_was_acknowledged_outlives_kill_9_and_new_ports(settings: Settings,
     assert topics.cluster_id(moved.bootstrap) == cluster
     assert read_all(moved.bootstrap, 1000) == list(range(1000))
     broker.send_signal(kafka.STOP_SIGNAL)
-    assert broker.wait(30) == 128 + signal.SIGTERM
+    assert broker.wait(300) == 128 + signal.SIGTERM
 
 
 @pytest.mark.process
@@ -74,10 +73,10 @@ def test_a_broker_that_hangs_after_its_supervisor_is_ended(
 ) -> None:
     kafka.prepare(settings)
     hung = start(kafka.command(settings), settings.kafka_port)
-    os.kill(hung.pid, signal.SIGSTOP)
+    suspend(psutil.Process(hung.pid))
     monkeypatch.setattr(orphans, "GRACE_S", 0.2)
     kafka.prepare(settings)
-    assert hung.wait(30) == -signal.SIGKILL
+    assert hung.wait(300) == -signal.SIGKILL
     start(kafka.command(settings), settings.kafka_port)
 
 

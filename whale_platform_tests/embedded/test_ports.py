@@ -35,7 +35,7 @@ def test_a_taken_port_names_port_setting_and_holder(taken: socket.socket) -> Non
 
 def test_a_port_given_up_meanwhile_passes(taken: socket.socket) -> None:
     threading.Timer(0.3, taken.close).start()
-    ports.check_free({"WHALE_KAFKA_PORT": taken.getsockname()[1]}, wait_s=30)
+    ports.check_free({"WHALE_KAFKA_PORT": taken.getsockname()[1]}, wait_s=300)
 
 
 def test_one_port_for_two_settings_is_refused() -> None:

@@ -47,10 +47,10 @@ def test_what_was_committed_outlives_kill_9_with_a_backend_at_work(settings: Set
         server.kill()
         server.wait()
         server = up(settings, start)
-        busy.wait(60)
+        busy.wait(300)
     assert psql(settings, "SELECT count(*), sum(n) FROM t") == "1000|500500"
     server.send_signal(postgres.STOP_SIGNAL)
-    assert server.wait(30) == 0
+    assert server.wait(300) == 0
 
 
 @pytest.mark.process
@@ -91,7 +91,7 @@ def test_the_password_is_secret_needed_and_replaced_when_lost(settings: Settings
     with pytest.raises(psycopg2.OperationalError, match="password"):
         psycopg2.connect(settings.dsn().replace(password, "wrong"))
     server.send_signal(postgres.STOP_SIGNAL)
-    server.wait(30)
+    server.wait(300)
     settings.password_file.unlink()
     up(settings, start)
     assert settings.password_file.read_text().strip() != password
@@ -160,7 +160,7 @@ def test_a_kill_while_the_password_is_replaced_locks_nobody_out(
 ) -> None:
     server = up(settings, start)
     server.send_signal(postgres.STOP_SIGNAL)
-    server.wait(30)
+    server.wait(300)
     settings.password_file.unlink()
     with monkeypatch.context() as killed:
         killed.setattr(postgres, "_single_user", lambda *_: 1 / 0)

@@ -98,7 +98,7 @@ class FakeBinance:
         """Stop serving."""
         self._server.shutdown()
         self.drop()
-        self._thread.join(5)
+        self._thread.join(300)
 
     def _send(self, text: str | bytes, symbol: str = "") -> None:
         for client in list(self.clients):
@@ -171,10 +171,10 @@ class Market(threading.Thread):
     def stop(self) -> None:
         """End."""
         self._ended.set()
-        self.join(10)
+        self.join(300)
 
 
-def until(condition: Callable[[], bool], what: str, timeout_s: float = 120.0, pause_s: float = 0.02) -> None:
+def until(condition: Callable[[], bool], what: str, timeout_s: float = 300.0, pause_s: float = 0.02) -> None:
     """Wait for `condition`; fails naming `what`."""
     deadline = time.monotonic() + timeout_s
     while not condition():

@@ -166,5 +166,5 @@ def test_the_simulator_tells_its_clock_as_both_exchanges_do(tmp_path: Path) -> N
             if all(clocks.offset_ms(name) is not None for name in names) or stop.wait(0.1):
                 break
         stop.set()
-        clocks.join(10)
+        clocks.join(300)
     assert [clocks.offset_ms(name) for name in names] == [pytest.approx(0, abs=500)] * 2

@@ -46,7 +46,7 @@ def start(fake: FakeBinance, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]
     yield begin  # type: ignore[misc]
     for one in feeds:
         one.close()
-        assert one.join(10)
+        assert one.join(300)
 
 
 def test_trades_flow_and_the_status_says_so(fake: FakeBinance, start: Start) -> None:
@@ -208,7 +208,7 @@ def test_a_full_producer_stops_the_reading_and_closing_still_works(fake: FakeBin
     one.close()
     assert not one.join(0.2)
     producer.refusing = True
-    assert one.join(10)
+    assert one.join(300)
     assert len(producer.ids(SYMBOL)) == 0
 
 
@@ -219,7 +219,7 @@ def test_a_socket_s_thread_that_hangs_is_seen(fake: FakeBinance, start: Start, m
     take = one._pipeline.frame
 
     def stuck(frame: bytes, received_us: int) -> object:
-        assert goes_on.wait(60)
+        assert goes_on.wait(300)
         return take(frame, received_us)
 
     monkeypatch.setattr(one._pipeline, "frame", stuck)

@@ -60,7 +60,7 @@ class Running:
         """Status, JSON and headers of one GET."""
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=headers or {})
         try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
+            with urllib.request.urlopen(request, timeout=300) as answer:
                 return answer.status, json.load(answer), dict(answer.headers)
         except urllib.error.HTTPError as refused:
             with refused:
@@ -70,7 +70,7 @@ class Running:
     def connect(self, path: str, **options: Any) -> Iterator[Any]:
         """A websocket-client connection; `recv` waits at most 20 s."""
         client = websocket.WebSocket(**options)
-        client.settimeout(20)
+        client.settimeout(300)
         try:
             client.connect(f"ws://127.0.0.1:{self.port}{path}")
             yield client
@@ -93,7 +93,7 @@ def simulator(home: Path, faults: Faults | None = None, **given: Any) -> Iterato
         yield Running(context)
     finally:
         context.stop.set()
-        thread.join(20)
+        thread.join(300)
     assert codes == [0]
 
 

@@ -61,6 +61,6 @@ def test_kill_9_and_restart_give_each_id_one_content(tmp_path: Path) -> None:
         while max(seen) < before + 500:
             note(100, client)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(300) == 0
     assert all(len(contents) == 1 for contents in seen.values())
     assert json.loads(state_path(tmp_path).read_text())["places"]["binance:BTCUSDT"][0] >= max(seen)

@@ -21,7 +21,7 @@ def recreate(broker: KafkaCluster, names: list[str]) -> None:
     if old:
         client = topics.admin(broker)
         for future in client.delete_topics(list(old)).values():
-            future.result(30)
+            future.result(300)
         until(lambda: not topics.describe(broker, names), "the topics' end")
     topics.ensure(broker, 2)
     until(lambda: len(topics.describe(broker, names)) == len(names), "the topics")
@@ -31,7 +31,7 @@ def delete_before(broker: KafkaCluster, topic: str, partition: int, offset: int)
     """Let the messages before `offset` expire now."""
     client = topics.admin(broker)
     for future in client.delete_records([TopicPartition(topic, partition, offset)]).values():
-        future.result(30)
+        future.result(300)
 
 
 @pytest.fixture

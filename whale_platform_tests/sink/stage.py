@@ -19,7 +19,7 @@ from whale_platform.supervision import beat as beats
 from whale_platform_tests.postgres_server import query
 from whale_platform_tests.sink.messages import START_US, growing, message
 
-PATIENCE_S = 90.0
+PATIENCE_S = 300.0
 Said = tuple[str, bytes, bytes]
 
 

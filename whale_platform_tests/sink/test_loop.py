@@ -91,7 +91,7 @@ def test_nothing_stays_open_whatever_fails(context: ServiceContext) -> None:
     assert (store.opened, store.closed, log.open_readers) == (4, 4, 0)
     watches = [thread for thread in threading.enumerate() if thread.name == "topic-watch"]
     for thread in watches:
-        thread.join(5)
+        thread.join(300)
     assert not any(thread.is_alive() for thread in watches)
 
 

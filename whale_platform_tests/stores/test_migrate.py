@@ -124,4 +124,4 @@ def test_it_waits_for_a_database_that_is_still_starting(own_postgres: PostgresSe
     with ThreadPoolExecutor(1) as pool:
         migrated = pool.submit(migrate, settings_for(dsn, tmp_path), 60)
         own_postgres.start()
-        assert migrated.result(60).startswith("schema none -> 0005")
+        assert migrated.result(300).startswith("schema none -> 0005")

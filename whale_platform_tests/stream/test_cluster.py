@@ -29,9 +29,9 @@ from whale_platform.settings import ROOT, Settings
 from whale_platform.supervision import beat, codes
 from whale_platform_tests.kafka_server import KafkaServer as Kafka
 from whale_platform_tests.processes import open_to_others
+from whale_platform_tests.stream.running import START, Stream, expected, messages, totals, trade
 from whale_platform_tests.stream.test_lake import expected as in_the_lake
 from whale_platform_tests.stream.test_lake import rows
-from whale_platform_tests.stream.test_service import START, Stream, expected, messages, totals, trade
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(3600)]
 RATE = 500  # trades/s

@@ -5,7 +5,7 @@ import os
 import shutil
 import signal
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -28,13 +28,12 @@ from whale_platform.stream.checkpoints import Label
 from whale_platform.stream.healing import Healer, to_ledger
 from whale_platform_tests.jvm import own_jvm
 from whale_platform_tests.kafka_server import KafkaServer
-from whale_platform_tests.stream.test_service import messages, produce, trade
+from whale_platform_tests.stream.damages import DAMAGES, HARMLESS, Damage
+from whale_platform_tests.stream.running import messages, produce, trade
 
 pytestmark = [pytest.mark.timeout(1_800), pytest.mark.process]
-patiently = partial(wait_for, seconds=600)
 SYMBOLS = ("A", "B", "C", "D", "E", "F", "G", "H")
 Totals = dict[tuple[str, int], int]
-Damage = Callable[[Path], None]
 
 
 @pytest.fixture(scope="module")
@@ -44,69 +43,6 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         built.conf.set("spark.sql.streaming.stateStore.checkpointFormatVersion", "2")  # as real-time mode has it
         yield built
         built.stop()
-
-
-def newest(folder: Path, names: str) -> Path:
-    """The file of the highest version."""
-
-    def version(file: Path) -> int:
-        digits = file.name.partition("_")[0].partition(".")[0]
-        return int(digits) if digits.isdigit() else 0
-
-    return max(folder.rglob(names), key=version)
-
-
-def in_log(log: str) -> Callable[[Path], Path]:
-    return lambda path: max((path / log).glob("[0-9]*"), key=lambda file: int(file.name))
-
-
-def change(find: Callable[[Path], Path], how: str) -> Damage:
-    """Empty, halve, spoil or delete a file; `bare` without its checksum, as where both were torn."""
-
-    def act(path: Path) -> None:
-        file = find(path)
-        content = bytearray(file.read_bytes())
-        if "bare" in how:
-            file.with_name(f".{file.name}.crc").unlink(missing_ok=True)
-            file.with_name(f"{file.name}.crc").unlink(missing_ok=True)
-        if "gone" in how:
-            file.unlink()
-        elif "bits" in how:
-            for place in range(len(content) // 2, min(len(content) // 2 + 8, len(content))):
-                content[place] ^= 0xFF
-            file.write_bytes(content)
-        elif "version" in how:
-            file.write_bytes(content.replace(b"v", b"v9", 1))
-        else:
-            file.write_bytes(
-                {"empty": b"", "junk": b'{"a": \xff\x00'}.get(how.split()[0], content[: len(content) // 2])
-            )
-
-    return act
-
-
-def state(names: str) -> Callable[[Path], Path]:
-    return lambda path: newest(path / "state", names)
-
-
-DAMAGES: dict[str, Damage] = {
-    **{
-        f"offsets {how}": change(in_log("offsets"), how)
-        for how in ("empty", "half", "half bare", "junk", "version bare")
-    },
-    **{f"commits {how}": change(in_log("commits"), how) for how in ("empty", "junk", "version bare")},
-    **{f"metadata {how}": change(lambda path: path / "metadata", how) for how in ("empty", "gone")},
-    "label empty": change(lambda path: path / checkpoints.LABEL, "empty"),
-    "all offsets gone": lambda path: shutil.rmtree(path / "offsets"),
-    "state gone": lambda path: shutil.rmtree(path / "state"),
-    **{f"changelog {how}": change(state("*.changelog"), how) for how in ("empty", "half", "bits", "bits bare", "gone")},
-    **{f"schema {how}": change(state("schema"), how) for how in ("empty", "bits")},
-}
-HARMLESS: dict[str, Damage] = {
-    "nothing": lambda path: None,
-    "checkpoint deleted": lambda path: shutil.rmtree(path),
-    "operator metadata empty": change(state("metadata"), "empty"),
-}
 
 
 @dataclass
@@ -232,7 +168,7 @@ def test_every_damage_heals_by_itself(kafka: KafkaServer, spark: SparkSession, t
     first = Case(spark, kafka.bootstrap, base, "base")
     for part in range(3):
         feed(kafka.bootstrap, part * 100, part * 100 + 100)
-        patiently("the base", lambda: all_exact([first], "base", kafka.bootstrap))
+        wait_for("the base", lambda: all_exact([first], "base", kafka.bootstrap))
         if part == 0:
             first.stop()
             shutil.copytree(base, old)
@@ -248,7 +184,7 @@ def test_every_damage_heals_by_itself(kafka: KafkaServer, spark: SparkSession, t
         home = tmp_path / name.replace(" ", "-")
         damage(copied(old if name == "older copy" else base, home))
         cases.append(Case(spark, kafka.bootstrap, home, name))
-    patiently("all of them to be exact", lambda: all_exact(cases, "base", kafka.bootstrap), every=1)
+    wait_for("all of them to be exact", lambda: all_exact(cases, "base", kafka.bootstrap), every=1)
     for case in cases:
         case.stop()
     healed = {case.name: case.lost() for case in cases}
@@ -265,7 +201,7 @@ def test_every_damage_heals_by_itself(kafka: KafkaServer, spark: SparkSession, t
         future.result(120)
     expired = Case(spark, kafka.bootstrap, tmp_path / "expired", "expired")
     copied(base, expired.home)
-    patiently("the rest of the topic", lambda: all_exact([expired], "none", kafka.bootstrap), every=1)
+    wait_for("the rest of the topic", lambda: all_exact([expired], "none", kafka.bootstrap), every=1)
     expired.stop()
     assert expired.lost() == [(part, place, place + 6, "expired") for part, place in sorted(position.items())]
     assert merged(windows(kafka.bootstrap)["base"], windows(kafka.bootstrap)["expired"]) != in_topic(kafka.bootstrap), (
@@ -275,7 +211,7 @@ def test_every_damage_heals_by_itself(kafka: KafkaServer, spark: SparkSession, t
     # 3. The broker loses the end of its log, as with the power; then goes on at the same offsets.
     ahead = Case(spark, kafka.bootstrap, tmp_path / "ahead", "ahead")
     feed(kafka.bootstrap, 400, 500)
-    patiently("a query that has read it all", lambda: all_exact([ahead], "none", kafka.bootstrap), every=1)
+    wait_for("a query that has read it all", lambda: all_exact([ahead], "none", kafka.bootstrap), every=1)
     ahead.stop()
     ahead.query = None
     had = checkpoints.position(ahead.folder)
@@ -283,9 +219,9 @@ def test_every_damage_heals_by_itself(kafka: KafkaServer, spark: SparkSession, t
     ends = {part: high for part, (_, high) in bounds(kafka.bootstrap).items()}
     assert any(ends[part] < had[part] for part in had), "the log was cut"
     ahead.name = "after"
-    patiently("the rest of the topic", lambda: all_exact([ahead], "none", kafka.bootstrap), every=1)
+    wait_for("the rest of the topic", lambda: all_exact([ahead], "none", kafka.bootstrap), every=1)
     feed(kafka.bootstrap, 500, 510)
-    patiently("what comes then", lambda: all_exact([ahead], "none", kafka.bootstrap), every=1)
+    wait_for("what comes then", lambda: all_exact([ahead], "none", kafka.bootstrap), every=1)
     ahead.stop()
     assert [lost for lost in ahead.lost() if lost[-1] != "none"] == [
         (part, ends[part], had[part] - 1, "truncated") for part in sorted(had) if ends[part] < had[part]

@@ -21,9 +21,8 @@ from whale_platform.lake.errors import LakeError
 from whale_platform.stream import checkpoints, restore
 from whale_platform.supervision import beat, codes
 from whale_platform_tests.kafka_server import KafkaServer as Kafka
-from whale_platform_tests.stream.test_service import Stream, produce, totals, trade
-from whale_platform_tests.stream.test_service import expected as windows_of
-from whale_platform_tests.stream.test_service import stream as stream
+from whale_platform_tests.stream.running import Stream, produce, totals, trade
+from whale_platform_tests.stream.running import expected as windows_of
 
 pytestmark = pytest.mark.timeout(1800)
 Begin = Callable[[str], Stream]

@@ -39,13 +39,13 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_query_is_planned_many_times() -> None:
     frames = [Frame(), Frame()]
-    rehearse(map(built, frames), threading.Event(), lambda: True).join(10)
+    rehearse(map(built, frames), threading.Event(), lambda: True).join(300)
     assert [frame.planned for frame in frames] == [rehearsal.TIMES] * 2
 
 
 def test_it_ends_when_stopped_or_when_the_jvm_has_gone() -> None:
     stopped, stop, broken = Frame(), threading.Event(), Frame(fails_at=3)
     stop.set()
-    rehearse([built(stopped)], stop, lambda: False).join(10)
-    rehearse([built(broken)], threading.Event(), lambda: True).join(10)
+    rehearse([built(stopped)], stop, lambda: False).join(300)
+    rehearse([built(broken)], threading.Event(), lambda: True).join(300)
     assert (stopped.planned, broken.planned) == (0, 3)

@@ -1,144 +1,27 @@
 """The stream service as a process, on a real broker: both modes, killed, with new thresholds, on a recreated topic."""
 
-import json
-import os
 import signal
-import subprocess
-import sys
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from decimal import Decimal
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from whale_platform.bench.platform import wait_for
-from whale_platform.broker import naming, topics
-from whale_platform.broker.producer import TradeProducer
-from whale_platform.broker.reader import TopicReader
-from whale_platform.domain import codec
-from whale_platform.domain.names import RAW_TRADES, STREAM_LOSSES, TRADE_WINDOWS, WHALE_ALERTS
+from whale_platform.broker import topics
+from whale_platform.domain.names import RAW_TRADES, STREAM_LOSSES, WHALE_ALERTS
 from whale_platform.domain.trade import Trade
 from whale_platform.kafka_cluster import KafkaCluster
-from whale_platform.settings import ROOT, StreamMode
+from whale_platform.settings import StreamMode
 from whale_platform.stream import checkpoints
 from whale_platform.supervision import beat, codes
 from whale_platform_tests.kafka_server import KafkaServer as Kafka
 from whale_platform_tests.processes import open_to_others
+from whale_platform_tests.stream.running import Stream, expected, messages, produce, totals, trade
 
 pytestmark = pytest.mark.timeout(1800)
-START = 1_723_161_240_000_000
-
-
-@dataclass
-class Stream:
-    """The service under test in a home of its own, on the given broker."""
-
-    home: Path
-    bootstrap: KafkaCluster
-    mode: StreamMode = "realtime"
-    process: "subprocess.Popen[bytes] | None" = field(default=None)
-    program: tuple[str, ...] = ("-m", "whale_platform.stream")
-
-    def start(self) -> "Stream":
-        env = {
-            **os.environ,
-            "WHALE_HOME": str(self.home),
-            "WHALE_KAFKA_BOOTSTRAP": str(self.bootstrap),
-            "WHALE_POSTGRES_DSN": "postgresql://nobody@127.0.0.1:1/none",
-            "WHALE_STREAM_MODE": self.mode,
-            "WHALE_STREAM_TRIGGER": "5 seconds",
-            "WHALE_THRESHOLD_USD": "50000",
-        }
-        words = [sys.executable, *self.program]
-        with (self.home / "stream.log").open("ab") as log:
-            self.process = subprocess.Popen(words, env=env, cwd=ROOT, stderr=log, start_new_session=True)
-        return self
-
-    def processes(self) -> list[psutil.Process]:
-        """Driver and JVM."""
-        assert self.process is not None
-        driver = psutil.Process(self.process.pid)
-        return [driver, *driver.children(recursive=True)]
-
-    def kill(self) -> None:
-        """kill -9 of driver and JVM, as the supervisor's next start would find them."""
-        assert self.process is not None
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-
-    def stop(self) -> int:
-        assert self.process is not None
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(600)
-
-
-@pytest.fixture
-def stream(kafka: Kafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[StreamMode], Stream]]:
-    """On a broker that it shares with others, so under a prefix; the topics without one are there too."""
-    monkeypatch.setenv("WHALE_KAFKA_PREFIX", "team.")
-    naming.prefix.cache_clear()
-    topics.ensure(kafka.bootstrap, 2)
-    made: list[Stream] = []
-
-    def make(mode: StreamMode, *program: str) -> Stream:
-        made.append(Stream(tmp_path, kafka.bootstrap, mode))
-        made[-1].program = program or made[-1].program
-        return made[-1].start()
-
-    yield make
-    for item in made:
-        if item.process is not None and item.process.poll() is None:
-            item.kill()
-    monkeypatch.undo()
-    naming.prefix.cache_clear()
-
-
-def trade(symbol: str, number: int, usd: str = "1") -> Trade:
-    moment = START + number * 100_000
-    side: Any = "buy" if number % 3 else "sell"
-    return Trade("binance", symbol, "X", "USDT", number, Decimal(usd), Decimal(1), side, moment, moment)
-
-
-def produce(bootstrap: KafkaCluster, trades: list[Trade]) -> None:
-    producer = TradeProducer(bootstrap, "test")
-    for item in trades:
-        producer.send(RAW_TRADES, codec.key(item.exchange, item.symbol), codec.encode(item))
-    assert producer.close(30) == 0
-
-
-def messages(bootstrap: KafkaCluster, topic: str) -> list[dict[str, Any]]:
-    reader = TopicReader(bootstrap, "test")
-    try:
-        return [
-            json.loads(record.value or b"")
-            for part in reader.partitions(topic)
-            for record in reader.scan(topic, part, *reader.bounds(topic, part))
-        ]
-    finally:
-        reader.close()
-
-
-def totals(bootstrap: KafkaCluster) -> dict[tuple[str, int], tuple[int, Decimal]]:
-    """{(symbol, window start): (count, volume)} of each window's largest update."""
-    best: dict[tuple[str, int], tuple[int, Decimal]] = defaultdict(lambda: (0, Decimal(0)))
-    for row in messages(bootstrap, TRADE_WINDOWS):
-        key = (row["symbol"], row["window_start"])
-        best[key] = max(best[key], (row["trade_count"], Decimal(row["volume"])))
-    return dict(best)
-
-
-def expected(trades: list[Trade]) -> dict[tuple[str, int], tuple[int, Decimal]]:
-    out: dict[tuple[str, int], tuple[int, Decimal]] = defaultdict(lambda: (0, Decimal(0)))
-    for item in trades:
-        key = (item.symbol, item.event_time // 60_000_000 * 60_000_000)
-        out[key] = (out[key][0] + 1, out[key][1] + item.quantity)
-    return dict(out)
 
 
 @pytest.mark.process
@@ -166,25 +49,25 @@ def test_windows_are_exact_through_modes_and_kills_on_one_checkpoint(
 
     more(2_000)
     running = stream("microbatch")
-    wait_for("the first", all_out, 400)
+    wait_for("the first", all_out)
     more(2_000)
     running.kill()
     more(2_000)
     running.mode = "realtime"
     running.start()
-    wait_for("all of it in real time", all_out, 400)
+    wait_for("all of it in real time", all_out)
     running.kill()
     more(30_000)
     running.mode = "auto"
     running.start()
-    wait_for("it to have switched", lambda: numbers().get("windows_mode") == "realtime", 400, every=0.05)
+    wait_for("it to have switched", lambda: numbers().get("windows_mode") == "realtime", every=0.05)
     running.kill()
     more(2_000)
     running.start()
-    wait_for("all of it", all_out, 400)
-    wait_for("it to say so", lambda: numbers().get("lag") == 0 and beat_state(running) == "ready", 400)
+    wait_for("all of it", all_out)
+    wait_for("it to say so", lambda: numbers().get("lag") == 0 and beat_state(running) == "ready")
     more(2_000)
-    wait_for("the last", all_out, 60)
+    wait_for("the last", all_out)
     assert numbers()["late_dropped"] == 0
     assert open_to_others(running.processes()) == []
     assert running.stop() == codes.CLEAN
@@ -236,7 +119,7 @@ def test_a_new_threshold_is_taken_up_by_the_running_query_and_out_of_memory_is_i
 
     assert running.process is not None
     running.process.send_signal(signal.SIGUSR1)
-    assert running.process.wait(60) == codes.RETRY
+    assert running.process.wait(300) == codes.RETRY
     said = beat.read(running.home, "stream")
     assert said is not None and "Spark's JVM was out of memory" in said.detail
 
@@ -278,9 +161,10 @@ def test_torn_checkpoints_and_a_recreated_topic_need_no_hand(
     assert "nothing was lost" in said.detail
 
     client = topics.admin(kafka.bootstrap)
-    client.delete_topics([RAW_TRADES])[RAW_TRADES].result(30)
+    old = topics.describe(kafka.bootstrap, [RAW_TRADES])[RAW_TRADES].topic_id
+    client.delete_topics([RAW_TRADES])[RAW_TRADES].result(300)
     time.sleep(1)
-    patiently("the topic to be made again", lambda: _made_again(kafka.bootstrap))
+    patiently("the topic to be made again", lambda: _made_again(kafka.bootstrap, old))
     third = [trade("C", number, "60000") for number in range(50)]
     produce(kafka.bootstrap, third)
 
@@ -306,8 +190,9 @@ def _ready(home: Path) -> beat.Beat | None:
     return said if said is not None and said.state == "ready" else None
 
 
-def _made_again(bootstrap: KafkaCluster) -> bool:
+def _made_again(bootstrap: KafkaCluster, old: str) -> bool:
     try:
-        return topics.ensure(bootstrap, 2) == [RAW_TRADES]
-    except topics.BrokerError:
+        topics.ensure(bootstrap, 2)
+        return topics.describe(bootstrap, [RAW_TRADES])[RAW_TRADES].topic_id != old
+    except (topics.BrokerError, KeyError):
         return False

@@ -25,7 +25,7 @@ from whale_platform.stream.modes import Mode
 from whale_platform.stream.progress import Reports
 from whale_platform_tests.jvm import own_jvm
 from whale_platform_tests.kafka_server import KafkaServer as Kafka
-from whale_platform_tests.stream.test_service import expected, totals, trade
+from whale_platform_tests.stream.running import expected, totals, trade
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(1800)]
 HOUR = 36_000  # numbers of `trade`, a tenth of a second each

@@ -200,7 +200,7 @@ class Run:
         state = read_state(self.home)
         return dict(state["services"]) if state and state["pid"] == self.process.pid else {}
 
-    def wait(self, what: Callable[[dict[str, dict[str, Any]]], bool], most_s: float = 150) -> dict[str, dict[str, Any]]:
+    def wait(self, what: Callable[[dict[str, dict[str, Any]]], bool], most_s: float = 300) -> dict[str, dict[str, Any]]:
         """Until `what` holds for the published services."""
         until(lambda: (now := self.services()) and what(now), most_s)
         return self.services()
@@ -210,7 +210,7 @@ class Run:
         self.process.wait(150)
 
 
-def until(what: Callable[[], Any], most_s: float = 150) -> Any:
+def until(what: Callable[[], Any], most_s: float = 300) -> Any:
     """The first true answer; fails the test where none comes."""
     deadline = time.monotonic() + most_s
     while time.monotonic() < deadline:

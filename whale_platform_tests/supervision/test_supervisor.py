@@ -3,15 +3,16 @@
 import os
 import re
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-from whale_platform.supervision import beat, orders
+from whale_platform.supervision import beat, lease, orders
 from whale_platform.supervision.process import _living
-from whale_platform.supervision.published import read_changes, request_restart
+from whale_platform.supervision.published import SUPERVISOR, read_changes, request_restart
 from whale_platform_tests.processes import ended
 from whale_platform_tests.starved import cgroup
 from whale_platform_tests.supervision.fakes import HANGS, Run, all_ready, marked, supervised, until
@@ -80,6 +81,17 @@ def test_a_healthy_service_that_gets_a_twentieth_of_a_core_lives(tmp_path: Path)
         rounds = until(lambda: (now := beat.read(tmp_path, "hard")) and now.progress.get("main"), 900)
         until(lambda: (now := beat.read(tmp_path, "hard")) and now.progress["main"] >= rounds + 5, 900)
         assert run.services()["hard"]["restarts"] == 0
+
+
+def test_its_home_is_free_when_its_process_has_ended_and_not_before(tmp_path: Path) -> None:
+    with supervised(tmp_path, "family") as run:
+        run.wait(all_ready)
+        run.process.send_signal(signal.SIGTERM)
+        while lease.holder(tmp_path, SUPERVISOR) is not None:
+            time.sleep(0.001)
+        assert psutil.Process(run.process.pid).status() == psutil.STATUS_ZOMBIE, (
+            "whoever waits for the home waits for it"
+        )
 
 
 def test_a_start_is_ended_for_standing_still_and_not_for_taking_long(tmp_path: Path) -> None:
@@ -219,7 +231,7 @@ def test_one_supervisor_a_home(tmp_path: Path) -> None:
     with supervised(tmp_path, "one") as run:
         run.wait(all_ready)
         other = Run(tmp_path, "one")
-        said = other.process.communicate(timeout=150)[1].decode()
+        said = other.process.communicate(timeout=300)[1].decode()
         assert other.process.returncode == 1
         assert f"already runs here as pid {run.process.pid}" in said
         assert all_ready(run.services())

@@ -54,7 +54,7 @@ class LiveProcess:
 
     def numbers(self) -> dict[str, int]:
         """`Live.numbers`."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/numbers", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/numbers", timeout=300) as answer:
             return dict(json.loads(answer.read()))
 
     def stop(self) -> int:
@@ -62,7 +62,7 @@ class LiveProcess:
         assert self.process is not None
         self.process.terminate()
         try:
-            return self.process.wait(30)
+            return self.process.wait(300)
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise

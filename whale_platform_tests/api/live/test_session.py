@@ -26,7 +26,7 @@ def test_a_socket_that_the_server_has_closed_ends_its_session_quietly() -> None:
         socket = WebSocket({"type": "websocket", "headers": []}, receive, send)
         await socket.accept()
         session = Session(socket, hub, Topic(), Limits(), key="")
-        await asyncio.wait_for(session.run(), 5)
+        await asyncio.wait_for(session.run(), 300)
         assert session.sent == 0
 
     accepted, hub = list[Message](), Hub()

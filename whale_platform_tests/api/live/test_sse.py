@@ -14,7 +14,7 @@ def events(live: LiveProcess, last: str = "", **query: str) -> Iterator[tuple[st
     """(id, event, data) of a new connection, until it ends."""
     headers = {"Last-Event-ID": last} if last else {}
     url = f"http://127.0.0.1:{live.port}/whales/stream"
-    with httpx.stream("GET", url, params=query, headers=headers, timeout=30, trust_env=False) as answer:
+    with httpx.stream("GET", url, params=query, headers=headers, timeout=300, trust_env=False) as answer:
         assert answer.status_code == 200, (answer.read(), last)
         fields: dict[str, str] = {}
         try:

@@ -37,7 +37,7 @@ async def subscribe(socket: ClientConnection, **wanted: object) -> dict[str, Any
 async def message(socket: ClientConnection, kind: str) -> dict[str, Any]:
     """The next message of this type."""
     while True:
-        said = json.loads(await asyncio.wait_for(socket.recv(), 30))
+        said = json.loads(await asyncio.wait_for(socket.recv(), 300))
         if said["type"] == kind:
             return dict(said)
 
@@ -60,7 +60,7 @@ def test_subscriptions(live: LiveProcess, producer: TradeProducer, say: Say) -> 
             producer.send(WHALE_ALERTS, b"k", b"not a whale")
             got = dict[str, Any]()
             while {"whale", "windows", "trades"} - got.keys():
-                said = json.loads(await asyncio.wait_for(socket.recv(), 30))
+                said = json.loads(await asyncio.wait_for(socket.recv(), 300))
                 got[said["type"]] = said
             assert got["whale"]["whale"]["price"] == "61837.63"
             assert got["windows"]["windows"][0]["trade_count"] == 3
@@ -82,7 +82,7 @@ def test_what_is_nonsense_is_refused_cleanly(live: LiveProcess) -> None:
                 for frame in frames:
                     await socket.send(frame)
                 while True:
-                    await asyncio.wait_for(socket.recv(), 30)
+                    await asyncio.wait_for(socket.recv(), 300)
             except ConnectionClosed as end:
                 return end.rcvd.code if end.rcvd else None
 
@@ -97,7 +97,7 @@ def test_what_is_nonsense_is_refused_cleanly(live: LiveProcess) -> None:
             socket.transport.write(frames)
             with suppress(ConnectionClosed):
                 while True:
-                    await asyncio.wait_for(socket.recv(), 30)
+                    await asyncio.wait_for(socket.recv(), 300)
             return socket.close_code
 
     async def scene() -> None:

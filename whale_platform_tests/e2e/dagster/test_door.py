@@ -95,7 +95,7 @@ def attacks(port: int) -> list[Attack]:
 
 def send(url: str, attack: Attack) -> tuple[int, str]:
     """Status and text of the answer."""
-    asking = http.client.HTTPConnection(urlsplit(url).netloc, timeout=120)
+    asking = http.client.HTTPConnection(urlsplit(url).netloc, timeout=300)
     try:
         asking.request(attack.method, attack.path, attack.body, attack.headers)
         answer = asking.getresponse()
@@ -208,7 +208,7 @@ def test_a_page_in_a_real_browser_comes_through_with_nothing(platform: Platform,
         answers: list[tuple[str, int]] = []
         page.on("response", lambda answer: answers.append((urlsplit(answer.url).path, answer.status)))
         page.goto(elsewhere)
-        expect(page.locator("#told")).to_have_text("done ", timeout=60_000)
+        expect(page.locator("#told")).to_have_text("done ", timeout=300_000)
         page.wait_for_load_state("networkidle")
     assert {(REPORT, 403), ("/", 403)} <= set(answers), "the form and the frame"
     assert came_through(platform) == []

@@ -122,17 +122,11 @@ def grow(platform: Platform) -> None:
         return [sum(reader.bounds(topic, part)[1] for part in range(2)) for topic in (RAW_TRADES, TRADE_WINDOWS)]
 
     def grown() -> bool:
-        with contextlib.suppress(BrokerError):  # it may have only just begun
-            return all(now > then + 200 for now, then in zip(ends(), before, strict=True))
-        return False
+        return all(now > then + 200 for now, then in zip(ends(), before, strict=True))
 
-    def known() -> list[int]:
-        with contextlib.suppress(BrokerError):
-            return ends()
-        return []
-
-    before = wait_for("the topics' ends", known, LONG_S)
-    wait_for("trades and windows", grown, LONG_S)
+    begins = (BrokerError,)  # the broker may have only just done so
+    before = wait_for("the topics' ends", ends, LONG_S, meanwhile=begins)
+    wait_for("trades and windows", grown, LONG_S, meanwhile=begins)
     reader.close()
 
 

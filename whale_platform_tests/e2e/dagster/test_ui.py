@@ -31,7 +31,7 @@ def page(url: str) -> Iterator[Page]:
         made = browser.new_page(viewport={"width": 1500, "height": 950}, base_url=url)
         made.on("response", look)
         made.on("request", elsewhere)
-        made.set_default_timeout(30_000)
+        made.set_default_timeout(300_000)
         yield made
         keep(made, "last_sight")
     assert wrong == []
@@ -40,7 +40,7 @@ def page(url: str) -> Iterator[Page]:
 def test_the_lineage_leads_from_the_exchanges_to_the_report(page: Page) -> None:
     page.goto("/assets/whale_reports?view=lineage&lineageScope=upstream&lineageDepth=5")
     for name in ("sim_binance", "sim_coinbase", "raw_crypto_trades", "whale_thresholds", "trade_windows"):
-        expect(page.get_by_text(name, exact=True).first).to_be_visible(timeout=30_000)
+        expect(page.get_by_text(name, exact=True).first).to_be_visible(timeout=300_000)
     keep(page, "lineage")
 
 
@@ -62,7 +62,7 @@ def test_a_backfill_of_several_hours_is_launched_and_finishes_as_one_run(
         new = [run for run in runs(url) if run["runId"] not in before and run["jobName"] == "__ASSET_JOB"]
         return [run["runId"] for run in new if run["status"] == "SUCCESS"]
 
-    wait_for("the backfill's run", made, 120)
+    wait_for("the backfill's run", made, 300)
     assert len(made()) == 1
     stats = ask(url, MATERIALISED, {"run": made()[0]})["runOrError"]["stats"]
     assert stats["materializations"] == HOURS - 1
@@ -81,7 +81,7 @@ def test_a_service_is_stopped_and_started(page: Page, platform: Platform) -> Non
     for act, then in (("stop", "stopped"), ("start", "ready")):
         page.goto(f"/locations/whale_platform/jobs/sink_{act}/playground")
         page.get_by_role("button", name="Launch Run").click()
-        wait_for(f"the sink to be {then}", partial(is_, then), 90)
+        wait_for(f"the sink to be {then}", partial(is_, then), 300)
         page.goto(f"/locations/whale_platform/jobs/sink_{act}/runs")
-        expect(page.get_by_text("Success").first).to_be_visible(timeout=60_000)
+        expect(page.get_by_text("Success").first).to_be_visible(timeout=300_000)
         keep(page, f"sink_{act}")

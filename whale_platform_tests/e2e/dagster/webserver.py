@@ -35,7 +35,7 @@ def ask(url: str, query: str, variables: dict[str, Any] | None = None) -> Any:
 def _send(url: str, query: str, variables: dict[str, Any]) -> Any:
     body = json.dumps({"query": query, "variables": variables}).encode()
     request = urllib.request.Request(f"{url}/graphql", body, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=60) as answer:
+    with urllib.request.urlopen(request, timeout=300) as answer:
         return json.load(answer)["data"]
 
 

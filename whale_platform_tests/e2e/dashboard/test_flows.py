@@ -84,7 +84,7 @@ def test_whales_arrive_are_filtered_and_open_with_their_lineage(
             page.keyboard.press("Escape")
         return found is not None
 
-    wait_for("its place in Kafka", placed, 60)
+    wait_for("its place in Kafka", placed, 300)
     expect(dialog.locator(".lineage")).to_contain_text(re.compile(r"stream-\d{8}T\d{6}Z"))
     expect(dialog.locator(".around tr.here")).to_have_count(1)
     opened = page.url
@@ -110,7 +110,7 @@ def test_scrolling_back_loads_the_past(page: Page, platform: Platform, said: lis
         page.wait_for_timeout(300)
         return oldest in legend.inner_text()
 
-    wait_for("the oldest bar", at_the_oldest, 60)
+    wait_for("the oldest bar", at_the_oldest, 300)
     page.keyboard.press("End")
     expect(legend).to_contain_text(newest)
     assert not said
@@ -124,8 +124,8 @@ def test_the_server_is_lost_and_comes_back_without_a_missing_whale(page: Page, p
     os.kill(killed, signal.SIGKILL)
     expect(page.locator("#banner")).to_contain_text("The server is gone since")
     expect(page.locator("#link")).to_have_text("○ Disconnected")
-    wait_for("another process", lambda: (platform.status()["services"]["api"]["pid"] or killed) != killed, 120)
-    expect(page.locator("#link")).to_have_text("● Live", timeout=120_000)
+    wait_for("another process", lambda: (platform.status()["services"]["api"]["pid"] or killed) != killed, 300)
+    expect(page.locator("#link")).to_have_text("● Live", timeout=300_000)
     expect(page.locator("#banner")).to_be_hidden()
     after = keys(page)
     page.wait_for_function("newest => document.querySelector('#tape-body tr').dataset.whale !== newest", arg=after[0])
@@ -150,11 +150,11 @@ def test_old_data_is_said_to_be_old(page: Page, platform: Platform) -> None:
     stopped = pid(platform, "ingester")
     os.kill(stopped, signal.SIGSTOP)
     try:
-        expect(page.locator("#banner")).to_contain_text("ingester is silent", timeout=40_000)
+        expect(page.locator("#banner")).to_contain_text("ingester is silent", timeout=300_000)
         expect(page.locator("#chips")).to_contain_text("silent")
     finally:
         os.kill(stopped, signal.SIGCONT)
-    expect(page.locator("#link")).to_have_text("● Live", timeout=120_000)
+    expect(page.locator("#link")).to_have_text("● Live", timeout=300_000)
 
 
 def test_a_key_is_asked_for_and_used(page: Page, platform: Platform) -> None:

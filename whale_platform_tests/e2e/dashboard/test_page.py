@@ -76,12 +76,12 @@ def test_it_opens_without_a_server_and_says_so(page: Page) -> None:
     page.goto("/")
     expect(page.locator("#link")).to_have_text("● Live")
     page.evaluate("() => navigator.serviceWorker.ready.then(() => true)")
-    wait_for("the page to be kept", lambda: page.evaluate(KEPT), 60, 0.1)  # wait_for_function takes a promise for true
+    wait_for("the page to be kept", lambda: page.evaluate(KEPT), 300, 0.1)  # wait_for_function takes a promise for true
     page.context.set_offline(True)
     page.reload()
     expect(page.locator("#banner")).to_contain_text("The server does not answer")
     page.context.set_offline(False)
-    expect(page.locator("#link")).to_have_text("● Live", timeout=40_000)
+    expect(page.locator("#link")).to_have_text("● Live", timeout=300_000)
     manifest = page.evaluate("() => fetch('/manifest.webmanifest').then(answer => answer.json())")
     assert manifest["display"] == "standalone"
     assert {one["sizes"] for one in manifest["icons"]} >= {"192x192", "512x512"}

@@ -1,0 +1,32 @@
+"""The stream service for the tests of this room."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from whale_platform.broker import naming, topics
+from whale_platform.settings import StreamMode
+from whale_platform_tests.kafka_server import KafkaServer as Kafka
+from whale_platform_tests.stream.running import Stream
+
+
+@pytest.fixture
+def stream(kafka: Kafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[StreamMode], Stream]]:
+    """On a broker that it shares with others, so under a prefix; the topics without one are there too."""
+    monkeypatch.setenv("WHALE_KAFKA_PREFIX", "team.")
+    naming.prefix.cache_clear()
+    topics.ensure(kafka.bootstrap, 2)
+    made: list[Stream] = []
+
+    def make(mode: StreamMode, *program: str) -> Stream:
+        made.append(Stream(tmp_path, kafka.bootstrap, mode))
+        made[-1].program = program or made[-1].program
+        return made[-1].start()
+
+    yield make
+    for item in made:
+        if item.process is not None and item.process.poll() is None:
+            item.kill()
+    monkeypatch.undo()
+    naming.prefix.cache_clear()
