@@ -3,6 +3,7 @@
 import json
 import os
 import platform as machine
+import signal
 import sys
 import tempfile
 import time
@@ -41,7 +42,11 @@ Rate = Annotated[float, typer.Option(min=1, help="Trades a second, over all symb
 
 @contextmanager
 def scratch(home: Path | None) -> Iterator[Platform]:
-    """A platform that has not been started, in a folder under `home` (None: the temporary one), deleted afterwards."""
+    """A platform that has not been started, in a folder under `home` (None: the temporary one), deleted afterwards.
+
+    So too where the benchmark is ended by SIGTERM.
+    """
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
         asked = {name: value for name, value in os.environ.items() if name.startswith("WHALE_")}
         yield Platform(Path(folder), {name: asked[name] for name in asked if not name.endswith(("_HOME", "_PORT"))})

@@ -50,10 +50,17 @@ class Newest:
             del self.hours[hour]
             self.since = hour + 3600
 
+    def filled(self) -> list[Files]:
+        """Of the hours that have any trades, the oldest first."""
+        return [files for _, files in sorted(self.hours.items()) if files]
+
+    def enough(self) -> bool:
+        """Whether it has all but one of the hours it keeps, or all there are: files of the others may have gone."""
+        return not self.since or len(self.filled()) >= KEPT - 1
+
     def files(self, hours: int = 1) -> list[str]:
-        """Paths of the newest hours that have any trades."""
-        filled = [files for _, files in sorted(self.hours.items()) if files]
-        return [path for files in filled[-hours:] for path in files]
+        """Paths of the newest hours that have any trades; `hours` less than `KEPT`."""
+        return [path for files in self.filled()[-hours:] for path in files]
 
 
 def read(root: Path) -> Newest:
@@ -61,7 +68,7 @@ def read(root: Path) -> Newest:
     newest = _written(root) or _from_table(root)
     while (actions := _commit(root, newest.version + 1)) is not None:
         newest.follow(iter(actions))
-    return newest if any(newest.hours.values()) else _from_table(root)
+    return newest if newest.enough() and newest.filled() else _from_table(root)
 
 
 def advance(root: Path) -> int:

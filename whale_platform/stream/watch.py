@@ -26,7 +26,7 @@ from whale_platform.supervision import codes
 from whale_platform.supervision.service import ServiceContext
 
 LOOK_S = 1.0
-STALE_S = 3.0
+STALE_S = 1.5  # and a heartbeat later nobody reads it any more
 LOG_S = 60.0  # between reports of micro-batches
 START_S = 300.0  # to start or end a query, where the machine is slow
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from deltalake import DeltaTable
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from whale_platform.lake import commits, newest, rewrite, table
@@ -108,6 +108,7 @@ def test_appends_and_rewrites_beside_each_other_lose_nothing(root: Path) -> None
 
 
 @settings(max_examples=15, deadline=None)
+@example(["lay later", "lay later", "lay later", "go", "go"])  # those left had been forgotten
 @given(st.lists(st.sampled_from(["lay", "lay later", "compact", "go", "lose the file", "old file"]), max_size=12))
 def test_the_newest_hours_are_those_of_the_table(tmp_path_factory: pytest.TempPathFactory, steps: list[str]) -> None:
     root = tmp_path_factory.mktemp("newest") / "trades"
