@@ -47,9 +47,6 @@ class TopicEdges:
 
 def _offset(answer: "Future[Any]") -> int:
     try:
-        offset = int(answer.result(TIMEOUT_S + 1).offset)
+        return int(answer.result(TIMEOUT_S + 1).offset)
     except FutureTimeout:
         raise KafkaException(KafkaError(KafkaError._TIMED_OUT)) from None
-    if offset < 0:  # a broker that dies meanwhile may leave it unknown without an error
-        raise KafkaException(KafkaError(KafkaError._NO_OFFSET))
-    return offset
