@@ -26,7 +26,7 @@ from whale_platform.supervision import codes
 from whale_platform.supervision.service import ServiceContext
 
 LOOK_S = 1.0
-STALE_S = 1.5  # and a heartbeat later nobody reads it any more
+STALE_S = 2.0  # and a heartbeat later nobody reads it any more
 LOG_S = 60.0  # between reports of micro-batches
 START_S = 300.0  # to start or end a query, where the machine is slow
 
@@ -70,12 +70,13 @@ class Watch:
                     return codes.RETRY
             if self._lake.outdated:
                 return codes.RETRY
-            self._looked = time.monotonic()
+            began = time.monotonic()
             self._flow.look(self._modes())
             self._context.progress(next_within_s=START_S)  # the JVM has answered
             self._advance()
             self._context.progress()
             self._tell()
+            self._looked = began
             self._context.stop.wait(LOOK_S)
         self._context.progress(next_within_s=START_S)
         self._context.tell("stopping")
@@ -157,7 +158,10 @@ class Watch:
         self._context.beat.detail = detail  # its numbers change every second, which is nothing to log
 
     def _forget(self) -> None:
-        """Called before each heartbeat: while a query takes long to start or end, how far it is behind is unknown."""
+        """Called before each heartbeat: while a query takes long to start or end, how far it is behind is unknown.
+
+        What counts is the age of the look that was published, not of the one under way.
+        """
         if time.monotonic() - self._looked > STALE_S:
             self._context.beat.numbers.update(_lags(UNKNOWN, UNKNOWN, UNKNOWN))
 

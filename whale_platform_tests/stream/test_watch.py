@@ -285,10 +285,19 @@ def test_how_far_behind_is_unknown_while_a_query_takes_long_to_start(
         stage.context.before_beat()
         beats.append([stage.context.beat.numbers.get(name) for name in ("lag", "windows_lag_s", "whales_lag")])
 
-    def last() -> None:
+    clock = [1000.0]
+    monkeypatch.setattr(watch, "time", SimpleNamespace(monotonic=lambda: clock[0], time=lambda: 0.0))
+
+    def slow() -> None:
+        """A look that goes on while heartbeats are written of the one before."""
+        clock[0] += watch.STALE_S - 0.1
         beat()
-        monkeypatch.setattr(watch, "STALE_S", 0.0)
+        clock[0] += 0.2
         beat()
 
-    stage.run(lambda: None, last)
-    assert beats == [[7, 0.5, 0], [None, None, None]]
+    def last() -> None:
+        clock[0] += 0.1
+        beat()
+
+    stage.run(lambda: None, slow, last)
+    assert beats == [[7, 0.5, 0], [None, None, None], [None, None, None]], "the slow look was old when it was published"

@@ -55,7 +55,7 @@ def page(browser: Browser, url: str, said: list[str], request: pytest.FixtureReq
     """A page without a past, whose last sight is kept."""
     context = browser.new_context(viewport={"width": 1500, "height": 950}, base_url=url)
     made = context.new_page()
-    made.set_default_timeout(30_000)
+    made.set_default_timeout(300_000)
     made.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
     made.on("pageerror", lambda error: said.append(str(error)))
     yield made
