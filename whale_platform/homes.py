@@ -95,6 +95,7 @@ def claim(path: Path, source: "SourceKind", files: Sequence[Path] = (), times: s
 
     Raises HomeError where it is another source's, or can't be written.
     """
+    files = files if source == "replay" else ()  # a variable that stands for all sources
     wanted = Home(path, source, tuple(map(str, files)), times if source == "replay" else None, time.time())
     there = read_home(path)
     if there is None:

@@ -4,15 +4,16 @@ The supervisor hands the same settings to the services through their environment
 started by hand with those variables is the same service. A wrong value fails at start with the variable's name.
 """
 
+import errno
 import ipaddress
 import os
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlsplit
 
-from pydantic import ByteSize, Field, SecretStr, ValidationInfo, field_validator, model_validator
+from pydantic import ByteSize, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from whale_platform.kafka_cluster import KafkaCluster, Mechanism, Security
@@ -171,11 +172,20 @@ class Settings(BaseSettings):
             return value
         return tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
 
-    @model_validator(mode="after")
-    def _copies(self) -> Self:
-        if (self.topic_min_insync or 1) > (self.topic_replication or 5):
-            raise ValueError("WHALE_TOPIC_MIN_INSYNC is more than WHALE_TOPIC_REPLICATION: nothing could be written")
-        return self
+    @field_validator("topic_min_insync", mode="after")
+    @classmethod
+    def _copies(cls, value: int | None, info: ValidationInfo) -> int | None:
+        if (value or 1) > (info.data.get("topic_replication") or 5):
+            raise ValueError("it is more than WHALE_TOPIC_REPLICATION: nothing could be written")
+        return value
+
+    @field_validator(
+        "shared", "lake", "kafka_ca", "kafka_certificate", "kafka_key", "kafka_password_file", mode="after"
+    )
+    @classmethod
+    def _absolute(cls, path: Path | None) -> Path | None:
+        """Services are started in their home, not where the command was given."""
+        return path and path.absolute()
 
     @field_validator("api_proxies", mode="after")
     @classmethod
@@ -255,13 +265,18 @@ class Settings(BaseSettings):
         Postgres has never started in this home, or has not been migrated since roles were introduced.
         """
         own = None if role == "owner" else getattr(self, f"{role}_postgres_dsn")
-        given: SecretStr | None = own or (self.postgres_direct_dsn if direct else None) or self.postgres_dsn
+        if own is not None:
+            return str(own.get_secret_value())  # the file holds the owner's password
+        given = (self.postgres_direct_dsn if direct else None) or self.postgres_dsn
         if given is not None:
             return self._with_password(given.get_secret_value())
         try:
             password = self.role_password_file(role).read_text().strip()
         except FileNotFoundError:
-            raise FileNotFoundError(f"Postgres has never started in {self.home}") from None
+            why = f"Postgres has never started in {self.home}"
+            if role != "owner" and self.password_file.exists():
+                why = f"Postgres has no log-in for {role} in {self.home} yet: `whale restart --all` makes it"
+            raise FileNotFoundError(errno.ENOENT, why) from None
         return f"postgresql://{role_name(role)}:{password}@127.0.0.1:{self.postgres_port}/whale"
 
     def _with_password(self, dsn: str) -> str:
@@ -279,10 +294,14 @@ class Settings(BaseSettings):
         return _url(self.bind, self.dagster_port)
 
     def dagster_dsn_text(self) -> str:
-        """URI of Dagster's own storage: database `dagster` on the platform's server, unless set. Never log it."""
+        """URI of Dagster's own storage: database `dagster` on the platform's server, unless set. Never log it.
+
+        In someone else's server the owner makes it and has it: no other log-in could make its tables there.
+        """
         if self.dagster_dsn is not None:
             return self.dagster_dsn.get_secret_value()
-        return urlsplit(self.dsn("dagster", direct=True))._replace(path="/dagster").geturl()
+        role: Role = "dagster" if self.postgres_dsn is None else "owner"
+        return urlsplit(self.dsn(role, direct=True))._replace(path="/dagster").geturl()
 
     def public_dsn(self, role: Role = "owner") -> str:
         """The same without the secret."""
@@ -290,9 +309,9 @@ class Settings(BaseSettings):
         given: SecretStr | None = own or self.postgres_dsn
         if given is None:
             return f"postgresql://{role_name(role)}@127.0.0.1:{self.postgres_port}/whale"
-        scheme, _, rest = given.get_secret_value().partition("://")
+        scheme, _, rest = given.get_secret_value().partition("?")[0].partition("://")
         user, at, host = rest.rpartition("@")
-        return f"{scheme}://{user.partition(':')[0]}{at}{host.partition('?')[0]}"
+        return f"{scheme}://{user.partition(':')[0]}{at}{host}"
 
     def environment(self) -> dict[str, str]:
         """These settings as `WHALE_…` variables, for a child process. Holds secrets where they were given."""

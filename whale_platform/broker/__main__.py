@@ -14,6 +14,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from whale_platform import disk
 from whale_platform.broker import refusals, topics
+from whale_platform.domain.names import STREAM_POSITIONS
 from whale_platform.settings import Settings
 from whale_platform.supervision import codes
 
@@ -32,6 +33,7 @@ _A_PERSON = {
 def main(wait_s: float = WAIT_S) -> int:
     """Make what is missing; returns the exit code."""
     settings = Settings()
+    unused = (STREAM_POSITIONS,) if settings.spark_master.startswith("local") else ()
     begun, said = time.monotonic(), False
     while not topics.alive(settings.bootstrap):
         if not said and time.monotonic() - begun >= min(wait_s, SAY_S):
@@ -42,10 +44,14 @@ def main(wait_s: float = WAIT_S) -> int:
         time.sleep(0.1)
     try:
         made = topics.ensure(
-            settings.bootstrap, settings.topic_partitions, settings.topic_replication, settings.topic_min_insync
+            settings.bootstrap,
+            settings.topic_partitions,
+            settings.topic_replication,
+            settings.topic_min_insync,
+            unused,
         )
         bytes_allowed = _bytes_allowed(settings)
-        if bytes_allowed is not None and (changed := topics.bound(settings.bootstrap, bytes_allowed)):
+        if bytes_allowed is not None and (changed := topics.bound(settings.bootstrap, bytes_allowed, unused)):
             print(f"topics: {bytes_allowed / 1e9:.1f} GB in all: set for {', '.join(changed)}", file=sys.stderr)
     except KafkaException as error:
         reason: KafkaError = error.args[0]

@@ -6,6 +6,7 @@ the order within a symbol, so it is left to a person. Ids tell a recreated topic
 """
 
 import time
+from collections.abc import Collection
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
@@ -79,9 +80,13 @@ def admin(bootstrap: KafkaCluster) -> Client:
 
 
 def ensure(
-    bootstrap: KafkaCluster, partitions: int, replication: int | None = None, min_insync: int | None = None
+    bootstrap: KafkaCluster,
+    partitions: int,
+    replication: int | None = None,
+    min_insync: int | None = None,
+    unused: Collection[str] = (),
 ) -> list[str]:
-    """Create what is missing and return its names there: of those that others create meanwhile, none.
+    """Create what is missing, other than `unused`; return its names there: of those that others create meanwhile, none.
 
     `replication`: copies of each partition; None: MOST_COPIES, or as many as the cluster has brokers. `min_insync`: how
     many of them must have a message before it counts as written; None: the greater half, so that no message hangs on
@@ -96,10 +101,13 @@ def ensure(
     wanted = [
         NewTopic(prefixed(name), 1 if name in ONE_PARTITION else partitions, copies, config=config | least)
         for name, config in _CONFIG.items()
-        if prefixed(name) not in present
+        if prefixed(name) not in present and name not in unused
     ]
     if not wanted:
         return []
+    if (min_insync or 1) > copies:
+        reason = f"{min_insync} copies must have each message (WHALE_TOPIC_MIN_INSYNC), and there are to be {copies}"
+        raise KafkaException(KafkaError(KafkaError.INVALID_REPLICATION_FACTOR, reason))
     if copies > brokers:  # with fewer copies the topics would stay at that for good
         reason = f"{copies} copies of each topic are wanted, and {brokers} of the brokers are up"
         raise KafkaException(KafkaError(KafkaError.INVALID_REPLICATION_FACTOR, reason))
@@ -107,19 +115,20 @@ def ensure(
     return [name for name, future in futures.items() if _created(future)]
 
 
-def bound(bootstrap: KafkaCluster, total: int) -> list[str]:
-    """Let all topics together take `total` bytes at most (0: any number); returns the names of those changed.
+def bound(bootstrap: KafkaCluster, total: int, unused: Collection[str] = ()) -> list[str]:
+    """Let all topics but `unused` take `total` bytes together at most (0: any number); the names of those changed.
 
     Kafka looks twice a minute and deletes whole segments, so it can be more by what came meanwhile.
     Raises KafkaException where the broker is away or refuses.
     """
-    client, present = admin(bootstrap), describe(bootstrap, list(SHARES))
+    names = [name for name in SHARES if name not in unused]
+    client, present = admin(bootstrap), describe(bootstrap, names)
     deadline = time.monotonic() + TIMEOUT_S
-    while len(present) < len(SHARES):  # a broker may know of a topic only a while after it has made it
+    while len(present) < len(names):  # a broker may know of a topic only a while after it has made it
         if time.monotonic() >= deadline:
             raise KafkaException(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART))
         time.sleep(0.1)
-        present = describe(bootstrap, list(SHARES))
+        present = describe(bootstrap, names)
     wanted = {name: bounds(name, total, found.partitions) for name, found in present.items()}
     resources = [ConfigResource(ResourceType.TOPIC, prefixed(name)) for name in wanted]
     changes = []
@@ -179,11 +188,13 @@ def alive(bootstrap: KafkaCluster, timeout_s: float = 5.0, client: Client | None
 
     It is asked by `client`, where there is one that is kept for this.
     """
-    client = admin(bootstrap) if client is None else client  # one that sends nothing is false
     try:
+        client = admin(bootstrap) if client is None else client  # one that sends nothing is false
         client.list_topics(timeout=timeout_s)
-    except KafkaException:
-        client.poll(0)  # what went wrong is told there
+    except KafkaException as error:
+        refusals.note(bootstrap, error.args[0])  # of a client that could not even be made
+        if client is not None:
+            client.poll(0)  # what went wrong is told there
         return False
     refusals.answered(bootstrap)
     return True

@@ -116,9 +116,10 @@ def _usable(
         if place > high:
             log.warning("the topic ends before the positions file does; reading the whole topic", partition=partition)
             return None
-        if place < low:
+        if place < low and share != WHOLE:
             log.warning("the topic begins after the positions file ends; reading the whole topic", partition=partition)
             return None
+        known.offsets[partition] = max(place, low)  # nobody else writes where there is one share: what is gone was read
     return known
 
 

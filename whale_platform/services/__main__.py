@@ -20,7 +20,7 @@ def main() -> int:
     settings = Settings()
     settings = settings.model_copy(update={"home": settings.home.resolve()})
     logs.configure(settings.log_level)
-    if settings.lake is None:  # one that lies elsewhere may be there for others to read
+    if settings.lake is None and settings.shared is None:  # what lies elsewhere may be there for others to read
         os.umask(0o077)
     disk.watch(settings.home, settings.trades_lake.parent)
     try:

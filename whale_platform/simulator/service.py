@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+from whale_platform import hosts
 from whale_platform.exchanges.registry import adapters, assign
 from whale_platform.settings import Settings
 from whale_platform.simulator.binance_side import BinanceSide
@@ -81,7 +82,8 @@ async def serve_play(context: ServiceContext, play: Play, faults: Faults) -> int
     async with AsyncExitStack() as stack:
         try:
             sides: dict[str, Side] = {"binance": binance, "coinbase": coinbase}
-            await stack.enter_async_context(listen(port, sides, hub, context.settings.bind))
+            bind = "127.0.0.1" if hosts.local(context.settings.simulator_host) else context.settings.bind
+            await stack.enter_async_context(listen(port, sides, hub, bind))
         except OSError as wrong:
             context.tell("degraded", f"port {port} can't be used ({wrong}): set WHALE_SIMULATOR_PORT to a free one")
             return codes.RETRY

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from whale_platform import hosts
@@ -20,6 +22,7 @@ from whale_platform.embedded.errors import EmbeddedError
 from whale_platform.settings import Settings
 
 CONNECT_S = 2.0
+ADVICE = "mount the same disk there on every worker, or name one that they share by WHALE_SHARED"
 _LOCAL = re.compile(r"local(\[(\*|\d+)(,\s*\d+)?\])?")
 _STANDALONE = re.compile(r"spark://([^/]+)")
 EXECUTOR_OPTIONS = (
@@ -94,11 +97,15 @@ def unshared(session: SparkSession, folder: Path, slots: int) -> str:
         folder.mkdir(parents=True, exist_ok=True)
         session.range(0, tasks, 1, tasks).selectExpr("cast(id as string)").write.text(str(probe))
         found = sum(len(path.read_text().split()) for path in probe.glob("part-*"))
+    except (PySparkException, Py4JJavaError) as error:
+        if session.sparkContext._jsc.sc().isStopped():
+            raise
+        why = str(error).splitlines()[0][:300]
+        return f"Spark's executors can't write into the folder {folder} of the driver: {why}; {ADVICE}"
     finally:
         shutil.rmtree(probe, ignore_errors=True)
     if found == tasks:
         return ""
     return (
-        f"Spark's executors do not see the folder {folder} of the driver ({found} of {tasks} files arrived): mount the "
-        "same disk there on every worker, or name one that they share by WHALE_SHARED"
+        f"Spark's executors do not see the folder {folder} of the driver ({found} of {tasks} files arrived): {ADVICE}"
     )

@@ -21,6 +21,7 @@ from whale_platform.stream.positions import Committed, Consumers, Messages
 from whale_platform.stream.transforms import POSITION_EVERY
 
 HIDDEN = 2 * POSITION_EVERY  # trades of a partition that may be out without the whales' query having said so
+HIDDEN_S = 600.0  # no longer than that: a commit, every two minutes, says it in any case
 QUIET_S = 5.0  # what was read that long ago is out, or was dropped as late or broken
 
 
@@ -78,10 +79,12 @@ class Flow:
             if query in realtime:
                 known.append(self._put_out(query, emitted, read, now))
             out = {part: max(places.get(part, 0) for places in known) for part in starts}
+            self.behind[query] = behind(now, self._ends, out, self._arrivals, self._messages.age)
             if query == "whales" and query in realtime and self._consumers is None:
                 out = {part: end if end - out[part] < HIDDEN else out[part] for part, end in self._ends.items()}
+                if (self.behind[query].seconds or 0.0) < HIDDEN_S:
+                    self.behind[query] = behind(now, self._ends, out, self._arrivals, self._messages.age)
             self._out[query] = out
-            self.behind[query] = behind(now, self._ends, out, self._arrivals, self._messages.age)
         self.windows_out = sum(self._out["windows"].values())
         self.rate = self._rate.look(now, self.windows_out)
 

@@ -48,16 +48,21 @@ def configuration(settings: Settings, work: Path) -> dict[str, str]:
     reach it, or the cluster's master is unavailable.
     """
     master, executors = settings.spark_batch_master, dict[str, str]()
+    bind, host = "127.0.0.1", "127.0.0.1"
     if not cluster.is_local(master):
+        bind, host = cluster.bind_address(settings), settings.spark_driver_host
         if not cluster.master_answers(master):
             raise EmbeddedError(f"the Spark master {master} is unavailable: start it, or see WHALE_SPARK_BATCH_MASTER")
-        executors = cluster.executor_conf(settings, ()) | {"spark.cores.max": str(CORES)}
+        executors = cluster.executor_conf(settings, ()) | {
+            "spark.cores.max": str(CORES),
+            "spark.executor.cores": str(CORES),  # an executor of more would never come
+        }
     return {
         "spark.app.name": "whale-recompute",
         "spark.master": master,
         "spark.driver.memory": "512m",
-        "spark.driver.bindAddress": cluster.bind_address(settings),
-        "spark.driver.host": settings.spark_driver_host,
+        "spark.driver.bindAddress": bind,
+        "spark.driver.host": host,
         "spark.driver.extraJavaOptions": (
             f'-XX:+UseSerialGC -XX:-UsePerfData -XX:+ExitOnOutOfMemoryError -Djava.io.tmpdir="{work}"'
         ),

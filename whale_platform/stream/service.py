@@ -25,7 +25,7 @@ from whale_platform.stream.lake_keeper import LakeKeeper
 from whale_platform.stream.modes import Mode
 from whale_platform.stream.rehearsal import rehearse
 from whale_platform.stream.thresholds import EVERY_S, ThresholdFile
-from whale_platform.stream.watch import Watch, quietly
+from whale_platform.stream.watch import START_S, Watch, quietly
 from whale_platform.stream.windows import WindowsQuery
 from whale_platform.supervision import codes
 from whale_platform.supervision.service import ServiceContext
@@ -43,6 +43,7 @@ def main(context: ServiceContext) -> int:
     if context.stop.is_set():
         return codes.CLEAN
     context.tell("starting", "starting Spark")
+    context.progress(next_within_s=START_S)
     try:
         spark = session.build(settings)
     except EmbeddedError as error:
@@ -59,6 +60,7 @@ def main(context: ServiceContext) -> int:
         spark = slots.with_slots(context, spark, len(place.earliest))
         if context.stop.is_set():
             return codes.CLEAN
+        context.progress(next_within_s=START_S)
         file = ThresholdFile(settings, context.log)
         file.refresh()
         healer = Healer(settings, context.log, partial(queries.locate, settings), to_ledger)
@@ -94,6 +96,7 @@ def main(context: ServiceContext) -> int:
 
 def _wait_for_topics(context: ServiceContext) -> queries.Place | None:
     while not context.stop.is_set():
+        context.progress(next_within_s=START_S)
         try:
             place = queries.locate(context.settings)
         except BrokerError:

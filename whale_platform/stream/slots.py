@@ -8,6 +8,7 @@ and the lake's query needs one. Workers come late and go; nothing of that is a r
 from pyspark.sql import SparkSession
 
 from whale_platform.stream import cluster, session
+from whale_platform.stream.watch import START_S
 from whale_platform.supervision.service import ServiceContext
 
 EVERY_S = 1.0
@@ -23,6 +24,7 @@ def wait_for_master(context: ServiceContext) -> None:
     """Return once the cluster's master takes connections, or `context.stop` is set."""
     master = context.settings.spark_master
     while not cluster.master_answers(master) and not context.stop.is_set():
+        context.progress(next_within_s=START_S)
         context.tell("degraded", f"the Spark master {master} is unavailable, connecting again")
         context.stop.wait(EVERY_S)
 
@@ -41,10 +43,12 @@ def with_slots(context: ServiceContext, spark: SparkSession, topic_partitions: i
         spark.stop()
         return session.build(settings, f"local[{wanted}]")
     while (lacking := shortage(spark, wanted)) and not context.stop.is_set():
+        context.progress(next_within_s=START_S)
         context.tell("degraded", f"{lacking}; waiting")
         context.stop.wait(EVERY_S)
     for folder in (settings.stream_home, settings.trades_lake.parent):
         while not context.stop.is_set() and (problem := cluster.unshared(spark, folder, wanted)):
+            context.progress(next_within_s=START_S)
             context.tell("degraded", problem)
             context.stop.wait(PROBE_EVERY_S)
     return spark

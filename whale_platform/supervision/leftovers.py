@@ -6,7 +6,7 @@ environment is a leftover, whatever its pid. Nothing is guessed from pids, which
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import psutil
@@ -16,8 +16,11 @@ from whale_platform.supervision import ending
 GRACE_S = 12.0  # of nothing at all
 
 
-def find(home: Path) -> list[psutil.Process]:
-    """Living processes started by a supervisor of `home`, this process and its parents left out."""
+def find(home: Path, only: Collection[str] | None = None) -> list[psutil.Process]:
+    """Living processes started by a supervisor of `home`, this process and its parents left out.
+
+    `only`: the services of a supervisor that is not the home's only one; None: all.
+    """
     own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     found = []
     for process in psutil.process_iter():
@@ -25,14 +28,20 @@ def find(home: Path) -> list[psutil.Process]:
             continue
         with contextlib.suppress(psutil.Error, OSError):
             env = process.environ()
-            ours = env.get("WHALE_SERVICE") and env.get("WHALE_HOME") == str(home)
+            name = env.get("WHALE_SERVICE")
+            ours = name and env.get("WHALE_HOME") == str(home) and (only is None or name in only)
             if ours and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
     return found
 
 
-def end(home: Path, say: Callable[[str], None] = lambda text: None, grace_s: float = GRACE_S) -> list[int]:
+def end(
+    home: Path,
+    say: Callable[[str], None] = lambda text: None,
+    grace_s: float = GRACE_S,
+    only: Collection[str] | None = None,
+) -> list[int]:
     """Wait for leftovers to end by their leashes, and kill those that do nothing any more; returns the pids found."""
-    found = find(home)
+    found = find(home, only)
     ending.wait(found, grace_s, say)
     return [process.pid for process in found]

@@ -76,7 +76,11 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop.set())
         leash.on_stdin_eof(self._stop.set)
-        leftovers.end(self._home, lambda text: self._log.warning("leftovers of an earlier run", doing=text))
+        part = self._name != SUPERVISOR
+        if part:  # a container's pid is the same in each life: the last life's words would count as this one's
+            state_path(self._home, self._name).unlink(missing_ok=True)
+        only = [spec.name for spec in self._specs] if part else None
+        leftovers.end(self._home, lambda text: self._log.warning("leftovers of an earlier run", doing=text), only=only)
         forget_requests(self._home, [spec.name for spec in self._specs])
         self._keeper = self._make_keeper(self._home, [spec.name for spec in self._specs])
         self._members = {spec.name: Member(spec, self._home, self._keeper) for spec in self._specs}

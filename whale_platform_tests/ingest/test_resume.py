@@ -2,12 +2,19 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import pytest
+import structlog
+
+from whale_platform.broker.topics import TopicInfo
 from whale_platform.domain.codec import encode
-from whale_platform.ingest import positions
+from whale_platform.domain.names import RAW_TRADES
+from whale_platform.ingest import learn, positions
 from whale_platform.ingest.gaps import Gap, gap_row, read_gap
 from whale_platform.ingest.positions import Place, Positions
 from whale_platform.ingest.resume import Start, start
+from whale_platform.ingest.share import Share
 from whale_platform.ingest.tail import Tail, trade_id_of
 from whale_platform_tests.ingest.trades import trade
 
@@ -124,3 +131,23 @@ def test_positions_come_back_as_they_were_saved_and_a_torn_file_as_none(tmp_path
 def test_a_row_of_the_ledger_comes_back() -> None:
     name, back = read_gap(gap_row("fake", "AAA", gap(2, 4, filled=1, progress_id=3, note="as noted")))
     assert (name, back) == ("fake:AAA", gap(2, 4, filled=1, progress_id=3, note="as noted"))
+
+
+class Bounds:
+    """A topic of which all before offset 500 has left, and which has nothing since."""
+
+    def bounds(self, topic: str, partition: int) -> tuple[int, int]:
+        return 500, 500
+
+
+@pytest.mark.parametrize(("share", "known"), [("1/1", True), ("2/3", False)])
+def test_a_file_older_than_the_topic_s_beginning_is_all_that_is_known_where_nobody_else_writes(
+    share: str, known: bool
+) -> None:
+    """Without it a market that no message speaks of any more would begin anew, and its gap never be seen."""
+    file = Positions("c", "t", {0: 400}, {"binance:BTCUSDT": Place(1000)}, share)
+    reader: Any = Bounds()
+    found = learn._usable(file, Share.read(share), reader, "c", TopicInfo(RAW_TRADES, "t", 1), structlog.get_logger())
+    assert (found is not None) == known
+    if found is not None:
+        assert (found.offsets, found.places["binance:BTCUSDT"].last_id) == ({0: 500}, 1000)

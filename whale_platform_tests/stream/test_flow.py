@@ -13,6 +13,7 @@ from whale_platform.broker.producer import TradeProducer
 from whale_platform.domain import codec
 from whale_platform.domain.names import RAW_TRADES, STREAM_POSITIONS, TRADE_WINDOWS
 from whale_platform.settings import Settings
+from whale_platform.stream import flow as flow_module
 from whale_platform.stream.flow import HIDDEN, Flow
 from whale_platform.stream.lag import UNKNOWN, Behind
 from whale_platform_tests.kafka_server import KafkaServer as Kafka
@@ -98,7 +99,9 @@ def test_lag_is_what_is_in_the_topic_and_not_out(there: Topics) -> None:
     assert flow.behind["windows"] == Behind(0, 0.0)
 
 
-def test_whales_whose_executors_are_elsewhere_say_how_far_they_have_read(there: Topics) -> None:
+def test_whales_whose_executors_are_elsewhere_say_how_far_they_have_read(
+    there: Topics, monkeypatch: pytest.MonkeyPatch
+) -> None:
     flow = there.flow()
     flow.look(BOTH)
     flow.begin("whales")
@@ -120,6 +123,12 @@ def test_whales_whose_executors_are_elsewhere_say_how_far_they_have_read(there: 
     there.commit("whales", 0, {0: 100, 1: 100 + HIDDEN - 1})
     flow.look(BOTH)
     assert flow.behind["whales"] == Behind(0, 0.0)
+    there.arrive(1, 1)
+    flow.look(BOTH)
+    assert flow.behind["whales"] == Behind(0, 0.0)
+    monkeypatch.setattr(flow_module, "HIDDEN_S", 0.0)
+    flow.look(BOTH)
+    assert flow.behind["whales"].trades == 1, "a query that hangs is not hidden for ever"
 
 
 def test_a_micro_batch_is_out_when_it_is_finished_and_a_query_that_begins_anew_has_put_out_nothing(

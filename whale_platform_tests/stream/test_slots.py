@@ -37,6 +37,10 @@ class Context:
     def __init__(self, master: str) -> None:
         self.settings, self.log, self.stop = Settings(spark_master=master), structlog.get_logger(), threading.Event()
         self.told: list[tuple[str, str]] = []
+        self.rounds = 0
+
+    def progress(self, next_within_s: float) -> None:
+        self.rounds += 1
 
     def tell(self, *said: str) -> None:
         self.told.append((said[0], said[1]))
@@ -72,6 +76,7 @@ def test_workers_that_come_late_are_waited_for_and_then_have_to_see_the_folders(
     ]
     home, lake = context.settings.stream_home, context.settings.trades_lake.parent
     assert (asked, spark.stopped) == ([home, home, lake], False)
+    assert context.rounds == len(context.told), "who waits says that it gets on, or its supervisor ends it"
 
 
 def test_each_wait_ends_with_the_service() -> None:

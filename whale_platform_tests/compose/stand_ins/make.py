@@ -24,6 +24,7 @@ HERE = Path(__file__).parent
 BASE = "python:3.11-slim-bookworm"
 PACKAGES = ("python3.11", "python3-pip", "python3-venv", "ca-certificates")
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+PYTHON = 'CMD ["python3"]'
 TRUSTING = ("SSL_CERT_FILE", "PIP_CERT", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE")
 
 
@@ -51,11 +52,12 @@ def base(scratch: Path, kept: Path | None = None) -> None:
     (root / "usr/lib/python3.11/EXTERNALLY-MANAGED").unlink(missing_ok=True)
     for place in (CERTIFICATES, *Path("/etc/apt/apt.conf.d").glob("99*")):
         shutil.copyfile(place, root / str(place).lstrip("/"))
-    packed = subprocess.Popen(["tar", "-C", str(root), "--numeric-owner", "-c", "."], stdout=subprocess.PIPE)
-    changes = [word for name in TRUSTING for word in ("--change", f"ENV {name}={CERTIFICATES}")]
-    docker("import", *changes, "--change", 'CMD ["python3"]', "-", BASE, stdin=packed.stdout, stdout=subprocess.DEVNULL)
-    if packed.wait():
-        raise subprocess.CalledProcessError(packed.returncode, "tar")
+    command = ["tar", "-C", str(root), "--numeric-owner", "-c", "."]
+    changes = [*(word for name in TRUSTING for word in ("--change", f"ENV {name}={CERTIFICATES}")), "--change", PYTHON]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as packed:
+        docker("import", *changes, "-", BASE, stdin=packed.stdout, stdout=subprocess.DEVNULL)
+    if packed.returncode:
+        raise subprocess.CalledProcessError(packed.returncode, command)
 
 
 def redpanda(scratch: Path, tools: Path) -> None:
