@@ -1,6 +1,7 @@
 """Shifts and controls as Dagster sees them, on an instance of the test itself; processes: supervision's tests."""
 
 import json
+import logging
 import os
 import time
 from collections.abc import Iterator
@@ -9,12 +10,14 @@ from typing import Any
 
 import dagster as dg
 import pytest
+import yaml
 from dagster._core.launcher.base import LaunchRunContext, WorkerStatus
 from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._core.test_utils import instance_for_test
+from dagster._daemon.monitoring import run_monitoring
 
 from whale_platform.defs import controls, launcher, shifts
-from whale_platform.settings import WORKERS
+from whale_platform.settings import ROOT, WORKERS
 from whale_platform.supervision import desired, roster
 from whale_platform.supervision.beat import write_json
 from whale_platform.supervision.changes import Changes
@@ -215,6 +218,19 @@ def test_the_controls_say_who_keeps_the_services_where_no_supervisor_does(
     stop = next(job for job in controls.JOBS if job.name == "sink_stop")
     done = stop.execute_in_process(instance=instance, raise_on_error=False)
     assert "`docker compose up -d sink`" in str(done.failure_data_for_node("stop_sink"))
+
+
+def test_a_run_that_takes_ten_minutes_to_start_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it does on a few tenths of a core."""
+    kept = yaml.safe_load((ROOT / "dagster.yaml").read_text())["run_monitoring"]
+    with instance_for_test(overrides={"run_launcher": LAUNCHER, "run_monitoring": kept}) as slow:
+        run = slow.create_run_for_job(controls.JOBS[0])
+        launcher.report(slow, run, dg.DagsterEventType.PIPELINE_STARTING, "begins")
+        [record] = slow.get_run_records(dg.RunsFilter(run_ids=[run.run_id]))
+        monkeypatch.setattr(run_monitoring, "get_current_timestamp", lambda: time.time() + 600)
+        run_monitoring.monitor_starting_run(slow, record, logging.getLogger("test"))
+        [record] = slow.get_run_records(dg.RunsFilter(run_ids=[run.run_id]))
+        assert record.dagster_run.status is dg.DagsterRunStatus.STARTING
 
 
 def test_a_job_whose_code_server_is_gone_is_found_out_by_run_monitoring(

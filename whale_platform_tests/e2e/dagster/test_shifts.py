@@ -34,7 +34,7 @@ from whale_platform_tests.e2e.dagster.webserver import launch, log, runs, termin
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 WORKERS = ("ingester", "stream", "sink")
 DAGSTER = ("dagster-code", "dagster-daemon", "dagster-web")
-LONG_S = 300
+LONG_S = 900
 
 
 def services(platform: Platform) -> dict[str, dict[str, object]]:
