@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
+import structlog
+
 from whale_platform.api.board import EVERY_S, Board
 from whale_platform.domain.names import TRADE_WINDOWS, WHALE_ALERTS
 from whale_platform.stores import newest, replica, spans
@@ -90,7 +92,7 @@ class Feeder:
         self._spans_at = self._all_at = self._looked_at = self._rendered_at = 0.0
         self.connects = self.reads = 0
         self.read_all_s = 0.0
-        self.asks = ""  # why it asks again and again instead of listening
+        self._log = structlog.get_logger().bind(service="api")
 
     def run(self, stop: threading.Event) -> None:
         """Until stopped; what is wrong with Postgres is told, not raised."""
@@ -113,7 +115,7 @@ class Feeder:
         try:
             listener = Listener(self._dsn(), "whale-api")
         except Deaf as why:
-            self.asks = str(why)
+            self._log.warning("everything is read once a second, as no commit is heard of", reason=str(why))
             listener = Asking(stop, lambda: self.read_all_s)
         try:
             self._read_all()

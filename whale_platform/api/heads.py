@@ -74,10 +74,11 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self._in_head = False
         self.crowd.work(self)
-        if self.crowd.count_for(self, self.proxies.client(self._peer, self.headers)):
+        client = self.proxies.client(self._peer, self.headers)
+        if self.crowd.count_for(self, client):
             super().on_headers_complete()
         else:
-            self._refuse(503, "too many connections of this address: close some, and ask again in a moment")
+            self._refuse(503, "too many connections of this address: close some, and ask again in a moment", client)
 
     def on_body(self, body: bytes) -> None:
         """Of a request that was taken."""
@@ -106,6 +107,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         """The socket keeps its place in the crowd, at work, until it is lost."""
         self._wait_no_more()
+        if self.transport.is_closing():  # it was refused, which the parser has not heard
+            return
         super().handle_websocket_upgrade()
         socket = self.transport.get_protocol()
         if isinstance(socket, BoundedSocket):
@@ -139,10 +142,12 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def _refuse_head(self) -> None:
-        self._refuse(431, "send headers of less than 32 kB in all, and a shorter address")
+        client = self.proxies.client(self._peer, self.headers or ())
+        self._refuse(431, "send headers of less than 32 kB in all, and a shorter address", client)
 
-    def _refuse(self, status: int, detail: str) -> None:
-        self.trail.refused(self.address, status)
+    def _refuse(self, status: int, detail: str, client: str = "") -> None:
+        """`client`: whose head it is; without one, who counts for the connection, be it a proxy."""
+        self.trail.refused(client or self.address or self._peer, status)
         body = problems.body(status, detail)
         head = (
             f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: {problems.MEDIA}\r\n"

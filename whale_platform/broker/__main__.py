@@ -4,7 +4,7 @@ The bound is WHALE_KAFKA_BYTES, else a share of the disk where the broker is our
 
 Waits for the broker, which may take long to start, and says so once. Ends with one line on stderr and an exit code:
 0 done, 75 try again (the broker is away, or too few of a cluster's are there yet), 78 a person must act (the broker
-refuses what the settings ask for).
+refuses what the settings ask for, or one of them is wrong).
 """
 
 import sys
@@ -17,6 +17,7 @@ from whale_platform.broker import refusals, topics
 from whale_platform.domain.names import STREAM_POSITIONS
 from whale_platform.settings import Settings
 from whale_platform.supervision import codes
+from whale_platform.supervision.given import read_settings
 
 WAIT_S = 3600.0
 SAY_S = 10.0
@@ -32,7 +33,7 @@ _A_PERSON = {
 
 def main(wait_s: float = WAIT_S) -> int:
     """Make what is missing; returns the exit code."""
-    settings = Settings()
+    settings = read_settings("topics")
     unused = (STREAM_POSITIONS,) if settings.spark_master.startswith("local") else ()
     begun, said = time.monotonic(), False
     while not topics.alive(settings.bootstrap):

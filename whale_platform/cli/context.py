@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from whale_platform import homes
-from whale_platform.cli.errors import UserError, setting_error
+from whale_platform.cli.errors import UserError
+from whale_platform.supervision.given import setting_error
 from whale_platform.supervision.published import read_state
 
 if TYPE_CHECKING:

@@ -24,6 +24,7 @@ from whale_platform.settings import ROOT, Settings
 from whale_platform.stores import databases
 from whale_platform.supervision import leash
 from whale_platform.supervision.beat import write_json, write_text
+from whale_platform.supervision.given import read_settings
 
 STOP_SIGNAL = signal.SIGTERM
 LOCATION = "whale_platform"
@@ -171,7 +172,7 @@ def become(settings: Settings, argv: list[str]) -> NoReturn:
 def main(part: str) -> NoReturn:
     """`python -m whale_platform.embedded.dagster PART`: become that part, ended when the parent ends."""
     leash.die_with_parent(STOP_SIGNAL)
-    settings = Settings()
+    settings = read_settings(part)
     become(settings, program(settings, part))
 
 

@@ -8,8 +8,8 @@ import sys
 
 from whale_platform import disk, loopback
 from whale_platform.services.specs import about, specs
-from whale_platform.settings import Settings
 from whale_platform.supervision import codes, logs
+from whale_platform.supervision.given import read_settings
 from whale_platform.supervision.lease import LeaseRefused
 from whale_platform.supervision.supervisor import Supervisor
 
@@ -17,7 +17,7 @@ from whale_platform.supervision.supervisor import Supervisor
 def main() -> int:
     """Supervise until told to stop; returns the exit code."""
     loopback.spare()
-    settings = Settings()
+    settings = read_settings("services")
     settings = settings.model_copy(update={"home": settings.home.resolve()})
     logs.configure(settings.log_level)
     if settings.lake is None and settings.shared is None:  # what lies elsewhere may be there for others to read

@@ -14,8 +14,8 @@ from functools import partial
 from whale_platform import disk, homes, loopback
 from whale_platform.homes import HomeError
 from whale_platform.services.specs import about, specs
-from whale_platform.settings import Settings
 from whale_platform.supervision import codes, logs
+from whale_platform.supervision.given import read_settings
 from whale_platform.supervision.lease import LeaseRefused
 from whale_platform.supervision.logkeeper import LogKeeper
 from whale_platform.supervision.published import part_of
@@ -27,7 +27,7 @@ MEASURES_DISK = "stream"  # it writes the lake, the largest of what lies in the 
 def main(service: str) -> int:
     """Keep `service` until told to end; returns the exit code."""
     loopback.spare()
-    settings = Settings()
+    settings = read_settings(service)
     logs.configure(settings.log_level)
     os.umask(0o077)
     try:

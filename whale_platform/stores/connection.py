@@ -60,7 +60,7 @@ def connect(
     """Open a connection in UTC with keepalives, a statement timeout (0 = none) and the settings `more`.
 
     They hold for a transaction each, so that a pooler (PgBouncer) may give the session to others between two. With
-    `own_session` they hold for the session, which is in autocommit: for LISTEN, and for what no transaction may hold;
+    `own_session` they hold for the session, which is in autocommit: for what no transaction may hold;
     such a connection must not go through a pooler. Raises StoreAway, BadDsn, SchemaMismatch.
     """
     try:

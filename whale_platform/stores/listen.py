@@ -9,6 +9,8 @@ import selectors
 from whale_platform.stores.connection import connect, translated
 from whale_platform.stores.news import CHANNEL
 
+PAST = "give WHALE_API_POSTGRES_DSN, or WHALE_POSTGRES_DIRECT_DSN where there is none, past the pooler"
+
 
 class Deaf(Exception):
     """What is connected to never says what has been committed; the message says why."""
@@ -19,15 +21,16 @@ class Listener:
 
     def __init__(self, dsn: str, application_name: str) -> None:
         """Raises StoreAway, BadDsn, Deaf."""
-        self._conn = connect(dsn, application_name, statement_timeout_s=0, own_session=True)
+        self._conn = connect(dsn, application_name, statement_timeout_s=0)
         try:
             with translated(), self._conn.cursor() as cursor:
+                self._conn.autocommit = True  # its settings stay those of each statement: a pooler may be in between
                 cursor.execute("SELECT pg_is_in_recovery(), pg_backend_pid()")
                 replica, backend = cursor.fetchone() or (False, 0)
                 if replica:
                     raise Deaf("a read replica hears no NOTIFY")
                 if backend != self._conn.info.backend_pid:  # a pooler makes up a number of its own
-                    raise Deaf("no NOTIFY comes through a connection pooler: set WHALE_POSTGRES_DIRECT_DSN")
+                    raise Deaf(f"no NOTIFY comes through a connection pooler: {PAST}")
                 cursor.execute(f"LISTEN {CHANNEL}")
         except BaseException:
             self._conn.close()

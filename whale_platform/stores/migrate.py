@@ -17,7 +17,6 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from pydantic import ValidationError
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
@@ -28,6 +27,7 @@ from whale_platform.stores import databases, roles
 from whale_platform.stores.partitions import coming_days, ensure_days
 from whale_platform.stores.thresholds import seed_threshold
 from whale_platform.supervision import codes
+from whale_platform.supervision.given import read_settings
 
 WAIT_S = 3600.0  # the server may take long to start on a slow machine; whoever keeps it alive judges that
 RETRY_S = 0.25
@@ -116,12 +116,7 @@ def _reachable(settings: Settings, wait_s: float) -> str:
 
 def main(wait_s: float = WAIT_S) -> int:
     """Migrate by the environment's settings; returns the exit code."""
-    try:
-        settings = Settings()
-    except ValidationError as error:
-        first = error.errors()[0]
-        print(f"migrate: setting WHALE_{str(first['loc'][0]).upper()}: {first['msg']}", file=sys.stderr)
-        return codes.BLOCKED
+    settings = read_settings("migrate")
     where = settings.public_dsn()
     try:
         print(f"migrate: {migrate(settings, wait_s)} ({where})", file=sys.stderr)

@@ -36,7 +36,7 @@ FUNCTIONS: dict[Role, tuple[str, ...]] = {
     "sink": ("make_trade_windows_day(date)",),
     "dagster": ("make_trade_windows_day(date)", "drop_trade_windows_day(date)"),
 }
-_LOCK = 0x77686C72  # "whlr": roles are the whole server's, so databases take turns
+_LOCK = 0x77686C72  # "whlr": migrations of one database take turns; another database has advisory locks of its own
 
 
 def ensure(settings: Settings) -> list[Role]:

@@ -5,9 +5,11 @@ Every service writes into a pipe that this process drains into `<name>.log`, tur
 its last words finds a reader). When the supervisor's end closes the control pipe, the services get `GRACE_S` to end
 by their leashes; whatever is left of their process groups is then killed, grandchildren too.
 
-With `echo` all is written to its own stdout too: in a container, where the engine keeps logs.
+With `echo` all is written to its own stdout too: in a container, where the engine keeps logs. What the engine does not
+read in time is dropped there; the files have it.
 
-Runs as a plain script without site-packages (`python -I -S keeper.py LOGS CONTROL_FD …`): standard library only.
+Runs as a plain script without site-packages (`python -I -S keeper.py LOGS CONTROL_FD …`): standard library only. A
+supervisor of older code may start it again after new code was checked out, so its arguments keep their places.
 A full disk drops log bytes rather than block a service. Colours, which Dagster's daemon writes also where there is no
 terminal, are left out.
 """
@@ -15,6 +17,7 @@ terminal, are left out.
 import contextlib
 import os
 import re
+import select
 import selectors
 import signal
 import sys
@@ -25,6 +28,7 @@ LIMIT = 10_000_000
 OLDER = 2
 GRACE_S = 60.0
 LAST_WORDS_S = 2.0
+ECHO = "--echo"
 _COLOURS = re.compile(rb"\x1b\[[0-9;]*m")
 
 
@@ -75,6 +79,18 @@ def group_exists(group: int) -> bool:
     return True
 
 
+def _write_what_is_taken(fd: int, data: bytes) -> None:
+    """Drop the rest rather than wait: a pipe that can be written has room for `PIPE_BUF` bytes.
+
+    O_NONBLOCK would do the same, but hold for the supervisor too, which shares the open file.
+    """
+    with contextlib.suppress(OSError):
+        for start in range(0, len(data), select.PIPE_BUF):
+            if not select.select([], [fd], [], 0)[1]:
+                return
+            os.write(fd, data[start : start + select.PIPE_BUF])
+
+
 def keep(
     logs: Path, control: int, pipes: dict[int, str], limit: int = LIMIT, grace_s: float = GRACE_S, echo: bool = False
 ) -> None:
@@ -102,8 +118,7 @@ def keep(
                 data = _COLOURS.sub(b"", data)
                 files[key.fd].write(data)
                 if echo:
-                    with contextlib.suppress(OSError):
-                        os.write(1, data)
+                    _write_what_is_taken(1, data)
         if orphaned is None:
             continue
         groups = {group for group in groups if group_exists(group)}
@@ -118,11 +133,12 @@ def keep(
 
 
 def main(argv: list[str]) -> None:
-    """`keeper.py LOGS CONTROL_FD LIMIT GRACE ECHO NAME:FD…`; ECHO is 0 or 1."""
+    """`keeper.py LOGS CONTROL_FD LIMIT GRACE NAME:FD… [--echo]`."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    pipes = {int(fd): name for name, _, fd in (part.rpartition(":") for part in argv[5:])}
-    keep(Path(argv[0]), int(argv[1]), pipes, int(argv[2]), float(argv[3]), argv[4] == "1")
+    logs, control, limit, grace_s, *parts = argv
+    pipes = {int(fd): name for name, _, fd in (part.rpartition(":") for part in parts if part != ECHO)}
+    keep(Path(logs), int(control), pipes, int(limit), float(grace_s), ECHO in parts)
 
 
 if __name__ == "__main__":

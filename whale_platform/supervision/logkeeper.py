@@ -70,9 +70,9 @@ class LogKeeper:
                 str(control),
                 str(self._limit),
                 str(self._grace_s),
-                str(int(self._echo)),
-            ]
-            + [f"{name}:{fd}" for name, fd in readers.items()],
+                *(f"{name}:{fd}" for name, fd in readers.items()),
+                *([keeper.ECHO] if self._echo else []),
+            ],
             pass_fds=(control, *readers.values()),
             stdin=subprocess.DEVNULL,
             start_new_session=True,

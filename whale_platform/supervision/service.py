@@ -20,6 +20,7 @@ from whale_platform.settings import Settings
 from whale_platform.supervision import beat as beats
 from whale_platform.supervision import codes, leash, logs, mark
 from whale_platform.supervision.beat import Beat, State
+from whale_platform.supervision.given import read_settings
 from whale_platform.supervision.lease import Lease, LeaseRefused
 
 
@@ -62,7 +63,7 @@ class ServiceContext:
 def run_service(name: str, main: Callable[[ServiceContext], int]) -> None:
     """Run `main` as service `name` and exit with its code. Called by `python -m whale_platform.<service>`."""
     loopback.spare()
-    settings = Settings()
+    settings = read_settings(name)
     logs.configure(settings.log_level)
     context = ServiceContext(settings, Beat(name), structlog.get_logger().bind(service=name))
     leash.die_with_parent(signal.SIGTERM)

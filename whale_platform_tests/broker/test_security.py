@@ -12,9 +12,9 @@ from whale_platform.broker.edges import TopicEdges
 from whale_platform.broker.producer import TradeProducer
 from whale_platform.broker.reader import TopicReader
 from whale_platform.broker.refusals import absence
-from whale_platform.cli.errors import setting_error
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.settings import ROOT, Settings
+from whale_platform.supervision.given import setting_error
 from whale_platform_tests.certificates import Authority
 from whale_platform_tests.kafka_server import skip_without_jars
 from whale_platform_tests.secure_kafka import KINDS, PASSWORD, SecureKafka
@@ -126,7 +126,7 @@ def test_settings_that_can_not_log_in_are_refused(environment: dict[str, str | N
     given = {"kafka_bootstrap": "kafka:9093"} | {f"kafka_{name.lower()}": text for name, text in environment.items()}
     with pytest.raises(ValidationError) as refused:
         Settings.model_validate(given)
-    line = setting_error(refused.value, {})
+    line = setting_error(refused.value)
     assert line.startswith("WHALE_KAFKA_SECURITY=")
     assert expected in line
     assert "hush" not in line

@@ -38,7 +38,9 @@ def composed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Compos
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)
     (clone / "secrets").mkdir(0o700)
-    (clone / "secrets" / "postgres_password").write_text(secrets.token_hex(24))
+    password = clone / "secrets" / "postgres_password"
+    password.write_text(secrets.token_hex(24))
+    password.chmod(0o644)
     with started(folder) as env:
         monkeypatch.setenv("DOCKER_HOST", env["DOCKER_HOST"])
         begun = time.monotonic()

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -18,12 +19,15 @@ import yaml
 from whale_platform.embedded import dagster, web
 from whale_platform.exchanges import registry
 from whale_platform.settings import ROOT, Settings
+from whale_platform.stream import recompute
+from whale_platform.supervision import ending
 
 COMPOSE = shutil.which("docker-compose")
 WHOLE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = WHOLE["services"]
 INFRA = {"redpanda", "postgres"}
-COPIED = re.compile(r"^COPY (?!--from)(?!\. \.)(.+)$", re.MULTILINE)
+STORED = {"postgres", "migrate", "stream", "sink", "api"} | dagster.PARTS.keys()  # all that need Postgres's password
+COPIED = re.compile(r"^COPY (?:--chown=whale )?(?!--)(?!\. \.)(.+)$", re.MULTILINE)
 SERIES = re.compile(r"whale_[a-z_]+")
 SUFFIX = re.compile(r"_(total|bucket)$")
 
@@ -41,10 +45,38 @@ def test_compose_accepts_it(profile: str) -> None:
 def test_the_password_is_in_a_file_alone() -> None:
     text = (ROOT / "docker-compose.yml").read_text()
     assert "PASSWORD:" not in text and "whale:$" not in text
-    users = [name for name, one in SERVICES.items() if "POSTGRES" in str(one.get("environment"))]
-    assert users and all(SERVICES[name]["secrets"] == ["postgres_password"] for name in users)
-    assert "secrets" in (ROOT / ".dockerignore").read_text().split()
-    assert "secrets/" in (ROOT / ".gitignore").read_text().split()
+    assert {name for name, one in SERVICES.items() if one.get("secrets")} == STORED
+    assert {name for name, one in SERVICES.items() if "PASSWORD_FILE" in str(one.get("environment"))} == STORED
+    assert all(SERVICES[name]["secrets"] == ["postgres_password"] for name in STORED)
+    assert {"secrets", "recordings"} <= set((ROOT / ".dockerignore").read_text().split())
+    assert {"secrets/", "recordings/"} <= set((ROOT / ".gitignore").read_text().split())
+
+
+def test_each_part_can_be_given_its_own_log_in_and_no_other_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = {
+        name: {key for key in one.get("environment", {}) if key.endswith("_DSN")} - {"WHALE_POSTGRES_DSN"}
+        for name, one in SERVICES.items()
+    }
+    parts = {part: {f"WHALE_{part.upper()}_POSTGRES_DSN"} for part in ("stream", "sink", "api")}
+    parts |= {name: {"WHALE_DAGSTER_POSTGRES_DSN", "WHALE_DAGSTER_DSN"} for name in dagster.PARTS}
+    assert {name: dsns for name, dsns in own.items() if dsns} == parts
+    assert all(SERVICES[name]["environment"][key] == f"${{{key}:-}}" for name, keys in parts.items() for key in keys)
+    for key in set().union(*parts.values()):
+        monkeypatch.setenv(key, "")  # as where nobody has set it
+    settings = Settings()
+    assert settings.sink_postgres_dsn is None and settings.dagster_dsn is None
+
+
+DOCUMENTED = "mkdir -m 700 secrets && openssl rand -hex 24 | install -m 644 /dev/stdin secrets/postgres_password"
+
+
+def test_the_password_that_is_documented_can_be_read_by_containers_and_by_nobody_else_here(tmp_path: Path) -> None:
+    assert all(DOCUMENTED in (ROOT / name).read_text() for name in ("docker-compose.yml", "README.md"))
+    command = f"umask 077; {DOCUMENTED.replace('openssl rand -hex 24', 'echo secret')}"
+    subprocess.run(["bash", "-euc", command], cwd=tmp_path, check=True)
+    made = tmp_path / "secrets" / "postgres_password"
+    assert made.read_text() == "secret\n"
+    assert (stat.S_IMODE(made.stat().st_mode), stat.S_IMODE(made.parent.stat().st_mode)) == (0o644, 0o700)
 
 
 def test_the_parts_that_were_asked_for_are_there_and_infra_is_for_the_hybrid() -> None:
@@ -73,10 +105,11 @@ def test_the_parts_that_were_asked_for_are_there_and_infra_is_for_the_hybrid() -
 
 
 def test_every_setting_exists_and_is_valid(tmp_path: Path) -> None:
-    given = {name: text for name, text in WHOLE["x-settings"].items() if "$" not in str(text)}
-    given |= {"WHALE_POSTGRES_PASSWORD_FILE": str(_password(tmp_path))}
     fields = {f"WHALE_{name.upper()}" for name in Settings.model_fields}
-    assert WHOLE["x-settings"].keys() <= fields
+    used = [one["environment"] for one in SERVICES.values() if "WHALE_HOME" in one.get("environment", {})]
+    assert len(used) > len(STORED) and set().union(*used) <= fields
+    given = {name: text for name, text in WHOLE["x-postgres"].items() if "$" not in str(text)}
+    given |= {"WHALE_POSTGRES_PASSWORD_FILE": str(_password(tmp_path))}
     values = {name.removeprefix("WHALE_").lower(): text for name, text in given.items()}
     settings = Settings.model_validate(values)
     assert str(settings.bootstrap) == "redpanda:9092"
@@ -130,8 +163,10 @@ def test_the_image_sets_up_all_that_its_parts_use() -> None:
     assert {"requirements.lock", "requirements-build.lock", *web.LISTS, "dagster.yaml"} <= set(copied)
     assert not [name for name in copied for pattern in ignored if fnmatch.fnmatch(name, pattern)]
     assert all((ROOT / name).exists() for name in copied)
-    code = [line for line in image.splitlines() if line.startswith("COPY whale_platform whale_platform")]
+    code = [line for line in image.splitlines() if line == "COPY --chown=whale whale_platform whale_platform"]
     assert len(code) == 1 and image.index(code[0]) > image.index("COPY --from=packages"), "the code comes last"
+    final = image[image.index("useradd") :]
+    assert len(COPIED.findall(final)) == final.count("--chown=whale") == 2, "else umask 077 makes it unreadable"
 
 
 def test_the_set_up_of_the_image_needs_no_code_but_what_is_copied_before_it(tmp_path: Path) -> None:
@@ -155,11 +190,37 @@ def test_every_container_is_bounded_checked_and_without_rights() -> None:
         assert one["cap_drop"] == ["ALL"] and one["security_opt"] == ["no-new-privileges:true"], name
         assert one.get("read_only") or name == "redpanda", name
         assert ("healthcheck" in one) != (name in once), name
-        assert "start_period" in one.get("healthcheck", {"start_period": ""}), name
+        assert one.get("healthcheck", {"start_period": "3600s"})["start_period"] == "3600s", name
+        if "whale_platform.services.container" in one.get("command", []):
+            assert int(one["stop_grace_period"].removesuffix("s")) > ending.MOST_S, "or the engine kills it first"
     running = [
         one for name, one in SERVICES.items() if name not in once and {*one["profiles"]} & {"platform", "simulator"}
     ]
-    assert sum(int(one["mem_limit"].removesuffix("m")) for one in running) <= 8192
+    assert sum(map(limit, running)) <= 8192
+
+
+def limit(one: dict[str, Any]) -> int:
+    """MiB."""
+    return int(one["mem_limit"].removesuffix("m"))
+
+
+def test_the_heaps_of_the_jvms_fit_their_containers() -> None:
+    def mebibytes(text: str) -> int:
+        return int(text[:-1]) * {"m": 1, "g": 1024}[text[-1]]
+
+    given = {name.removeprefix("WHALE_").lower(): str(text) for name, text in WHOLE["x-settings"].items()}
+    settings = Settings.model_validate({name: text for name, text in given.items() if text and "$" not in text})
+    worker = SERVICES["spark-worker"]
+    offered = worker["command"][worker["command"].index("--memory") + 1]
+    assert mebibytes(settings.spark_executor_memory) <= mebibytes(offered), "or no executor is ever started"
+    daemons = {name: one["environment"]["SPARK_DAEMON_MEMORY"] for name, one in SERVICES.items() if "spark-" in name}
+    heaps = {name: mebibytes(text) for name, text in daemons.items()}
+    heaps["spark-worker"] += mebibytes(offered)
+    heaps["stream"] = mebibytes(settings.spark_driver_memory)
+    heaps["dagster-code"] = mebibytes(recompute.configuration(settings, ROOT)["spark.driver.memory"])
+    assert not {name: heap for name, heap in heaps.items() if heap * 1.5 > limit(SERVICES[name])}
+    python = limit(SERVICES["dagster-code"]) - heaps["dagster-code"] * 1.5
+    assert python >= 512, "the code server and its runs are in there too"
 
 
 def test_the_health_check_of_a_service_is_of_that_service() -> None:
@@ -181,6 +242,20 @@ def test_the_board_asks_for_series_that_there_are() -> None:
 
 def test_nothing_listens_beyond_this_machine() -> None:
     assert all(port.startswith("127.0.0.1:") for one in SERVICES.values() for port in one.get("ports", []))
+
+
+def test_nobody_logs_in_at_grafana_as_its_administrator() -> None:
+    given = SERVICES["grafana"]["environment"]
+    refused = {"GF_AUTH_BASIC_ENABLED": "false", "GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION": "true"}
+    assert refused.items() <= given.items()
+
+
+def test_prometheus_may_ask_the_api_whatever_names_are_added() -> None:
+    target = yaml.safe_load((ROOT / "deploy/prometheus.yml").read_text())["scrape_configs"][0]["static_configs"]
+    text = SERVICES["api"]["environment"]["WHALE_API_HOSTS"]
+    for added, names in (("", ("api",)), ("desk.example", ("api", "desk.example"))):
+        hosts = Settings.model_validate({"api_hosts": text.replace("${WHALE_API_HOSTS:-}", added)}).api_hosts
+        assert hosts == names and target[0]["targets"][0].partition(":")[0] in hosts
 
 
 def test_the_volumes_are_declared() -> None:

@@ -10,6 +10,7 @@ import yaml
 
 from whale_platform.settings import ROOT, Settings
 from whale_platform.stream import slots
+from whale_platform.supervision import ending
 
 FOLDER = ROOT / "deploy" / "kubernetes"
 Manifest = dict[str, Any]
@@ -64,6 +65,7 @@ def test_the_api_of_kubernetes_would_take_it(kind: str, name: str, manifest: Man
 def test_a_pod_may_nothing_that_it_does_not_need(pod: Manifest) -> None:
     spec = pod["spec"]
     assert spec["automountServiceAccountToken"] is False
+    assert spec.get("terminationGracePeriodSeconds", 180) > ending.MOST_S, "or it is killed before its supervisor ends"
     rights = spec["securityContext"]
     assert rights["runAsNonRoot"] and rights["runAsUser"] > 0
     assert rights["seccompProfile"] == {"type": "RuntimeDefault"}

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from whale_platform.cli.errors import setting_error
 from whale_platform.settings import Settings
+from whale_platform.supervision.given import setting_error
 
 OWNER = "postgresql://whale@db:5432/whale"
 

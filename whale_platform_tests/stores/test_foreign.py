@@ -148,6 +148,7 @@ def pgbouncer(server: PostgresServer, folder: Path) -> Iterator[str]:
 
 @pytest.mark.server
 def test_behind_pgbouncer_settings_stay_with_whom_they_are_for(server: PostgresServer, tmp_path: Path) -> None:
+    query(server.dsn("postgres"), "ALTER ROLE whale SET statement_timeout = '33s'")  # so that another's can be told
     with pgbouncer(server, tmp_path / "pgbouncer") as pooled:
         settings = Settings.model_validate(
             {"home": tmp_path, "postgres_dsn": pooled, "postgres_direct_dsn": server.dsn("whale")}
@@ -158,15 +159,15 @@ def test_behind_pgbouncer_settings_stay_with_whom_they_are_for(server: PostgresS
         store, deaf = SinkStore(settings.dsn("sink")), settings.dsn("api")
         listener = Listener(settings.dsn("api", direct=True), "test")
         try:
+            with pytest.raises(Deaf, match="give WHALE_API_POSTGRES_DSN, or WHALE_POSTGRES_DIRECT_DSN"):
+                Listener(deaf, "test")
             for _ in range(3):
                 assert quick.rows(ASKED) == [("7s", "on", True)]
                 assert patient.rows(ASKED) == [("70s", "on", True)]
-                assert query(pooled, "SELECT current_setting('statement_timeout')") == [("0",)]
+                assert query(pooled, "SELECT current_setting('statement_timeout')") == [("33s",)]
             store.settle({(TRADE_WINDOWS, 0): Place(0, "topic-1", "cluster-1")}, [])
             assert store.write(batch_of(WINDOW))[TRADE_WINDOWS] == 1
             assert any("BTCUSDT" in payload for payload in listener.wait(30))
-            with pytest.raises(Deaf, match="set WHALE_POSTGRES_DIRECT_DSN"):
-                Listener(deaf, "test")
         finally:
             for one in (quick, patient, store, listener):
                 one.close()

@@ -94,8 +94,10 @@ def test_a_database_that_is_away_is_worth_another_try(
 
 def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("WHALE_THRESHOLD_USD", "-5")
-    assert module.main(wait_s=0) == codes.BLOCKED
-    assert capsys.readouterr().err.startswith("migrate: setting WHALE_THRESHOLD_USD: Input should be greater")
+    with pytest.raises(SystemExit) as ended:
+        module.main(wait_s=0)
+    assert ended.value.code == codes.BLOCKED
+    assert capsys.readouterr().err.startswith("migrate: WHALE_THRESHOLD_USD=-5: Input should be greater")
 
 
 def test_a_dsn_nobody_can_read_blocks_without_being_shown(tmp_path: Path) -> None:

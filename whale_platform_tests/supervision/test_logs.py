@@ -1,5 +1,6 @@
 """Logs stay small and plain: the supervisor's own and the leases' turn over, colours are left out."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from whale_platform.settings import ROOT
-from whale_platform.supervision import lease
+from whale_platform.supervision import keeper, lease
 from whale_platform.supervision.lease import Lease
 from whale_platform.supervision.logkeeper import LogKeeper
 
@@ -43,11 +44,42 @@ def test_the_log_of_leases_turns_over(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_colours_are_left_out_of_logs(tmp_path: Path) -> None:
-    keeper = LogKeeper(tmp_path, ["daemon"])
+    own = LogKeeper(tmp_path, ["daemon"])
     said = "\x1b[32m2026-11-28 10:00:00\x1b[0m - dagster - \x1b[1;34mINFO\x1b[0m - sk\u00e6v [1] 5m\n"
-    subprocess.run(["printf", "%s", said], stdout=keeper.output("daemon"), check=True)
-    keeper.close()
-    assert keeper.path("daemon").read_text() == "2026-11-28 10:00:00 - dagster - INFO - sk\u00e6v [1] 5m\n"
+    subprocess.run(["printf", "%s", said], stdout=own.output("daemon"), check=True)
+    own.close()
+    assert own.path("daemon").read_text() == "2026-11-28 10:00:00 - dagster - INFO - sk\u00e6v [1] 5m\n"
+
+
+def test_an_older_supervisor_may_start_the_keeper(tmp_path: Path) -> None:
+    """Its words are those from before there was an echo: LOGS CONTROL_FD LIMIT GRACE NAME:FD."""
+    control, pipe = os.pipe(), os.pipe()
+    words = [str(tmp_path), str(control[0]), "1000", "0", f"sink:{pipe[0]}"]
+    os.write(pipe[1], b"said\n")
+    argv = [sys.executable, "-I", "-S", keeper.__file__, *words]
+    with subprocess.Popen(argv, pass_fds=(control[0], pipe[0]), stdout=subprocess.PIPE) as process:
+        for fd in (*control, *pipe):
+            os.close(fd)
+        assert process.communicate()[0] == b"", "and echoes nothing"
+    assert process.returncode == 0 and (tmp_path / "sink.log").read_text() == "said\n"
+
+
+def test_nobody_has_to_read_the_echo(tmp_path: Path) -> None:
+    """The engine stops reading: the service goes on, and its log has everything."""
+    control, pipe, engine = os.pipe(), os.pipe(), os.pipe()
+    words = [str(tmp_path), str(control[0]), "100000000", "0", f"sink:{pipe[0]}", keeper.ECHO]
+    argv, lines = [sys.executable, "-I", "-S", keeper.__file__, *words], b"0123456789\n" * 100_000
+    with subprocess.Popen(argv, pass_fds=(control[0], pipe[0]), stdout=engine[1]) as process:
+        for fd in (control[0], pipe[0], engine[1]):
+            os.close(fd)
+        with os.fdopen(pipe[1], "wb") as service:
+            service.write(lines)
+        os.close(control[1])
+        assert process.wait(300) == 0
+    with os.fdopen(engine[0], "rb") as late:
+        echoed = late.read()
+    assert lines.startswith(echoed) and 0 < len(echoed) < len(lines)
+    assert (tmp_path / "sink.log").read_bytes() == lines
 
 
 def test_what_a_terminal_would_obey_is_escaped() -> None:

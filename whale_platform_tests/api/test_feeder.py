@@ -1,0 +1,28 @@
+"""What the feeder says of a Postgres that it can't listen to."""
+
+import threading
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from whale_platform.api import feeder
+from whale_platform.api.board import Board
+from whale_platform.stores.connection import StoreAway
+from whale_platform.stores.listen import Deaf
+
+
+class Away:
+    def __getattr__(self, name: str) -> Any:
+        raise StoreAway("nobody answers")
+
+
+def test_that_it_asks_again_and_again_is_logged_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    def deaf(*_: str) -> None:
+        raise Deaf("a pooler")
+
+    monkeypatch.setattr(feeder, "Listener", deaf)
+    stop, pool = threading.Event(), Away()
+    with capture_logs() as said:
+        feeder.Feeder(Board(), pool, lambda: "", lambda _: stop.set()).run(stop)  # type: ignore[arg-type]
+    assert [(line["log_level"], line["reason"]) for line in said] == [("warning", "a pooler")]
