@@ -120,3 +120,23 @@ def commit() -> str:
     """What the clone is a clone of."""
     command = ["git", "describe", "--always", "--abbrev=8", "--exclude=*"]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.mark.parametrize("heading", ["Containers", "Infrastructure in containers, Python on the host"])
+def test_the_documented_commands_work_as_they_stand(tmp_path: Path, heading: str) -> None:
+    """In a clone, by a user's shell; `docker compose` is the program of Debian's package."""
+    if FOLDER is None:
+        pytest.skip("WHALE_TEST_ENGINE names no folder for an engine's data: containers are not tried")
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)
+    text = (ROOT / "docs" / "deployment.md").read_text().partition(f"\n## {heading}\n")[2]
+    commands = text.partition("```sh\n")[2].partition("```")[0]
+    assert commands.count("docker compose") >= 2
+    with started(Path(FOLDER).resolve()) as env:
+        mine = {name: value for name, value in env.items() if not name.startswith("WHALE_")}
+        script = f'docker() {{ shift; docker-compose "$@"; }}\nset -eux\n{commands}'
+        try:
+            subprocess.run(["bash", "-c", script], cwd=clone, env=mine, check=True)
+        finally:
+            command = ["docker-compose", "--profile", "platform", "--profile", "simulator", "down", "-v"]
+            subprocess.run(command, cwd=clone, env=mine, check=False)
