@@ -141,6 +141,14 @@ def memory(rate: Rate = 1000, seconds: float = 120, home: HomeOption = None) -> 
 
 
 @app.command()
+def cost(rate: Rate = 1000, seconds: float = 240, warm: float = 120, home: HomeOption = None) -> None:
+    """CPU and bytes a trade, by program and by store, at a rate."""
+    with running(home, rate, warm) as (platform, _):
+        _tell(f"measuring at {rate:g} trades/s for {seconds:g} s")
+        _print("cost", usage.cost(platform, seconds))
+
+
+@app.command()
 def api(
     rate: Annotated[float, typer.Option(min=1, help="Requests a second.")] = 1000,
     trades: Rate = 1000,

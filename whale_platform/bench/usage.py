@@ -1,10 +1,12 @@
 """What each program in a home takes: memory as proportional set size (shared pages count once in all), CPU seconds."""
 
+import time
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from whale_platform import disk
 from whale_platform.bench.platform import Platform
 
 
@@ -35,6 +37,33 @@ def cpu_seconds(platform: Platform) -> dict[str, float]:
             continue
         parts[name] = parts.get(name, 0.0) + times.user + times.system
     return parts
+
+
+def cost(platform: Platform, seconds: float) -> dict[str, Any]:
+    """What a trade costs at the running rate, over `seconds`: CPU microseconds by program, bytes by store.
+
+    {trades, rate, cpu_us: {program: microseconds a trade}, cpu_cores, bytes: {store: bytes a trade}}. A store's growth
+    is what its folder takes on the disk: Postgres's write-ahead log and the lake's files before compaction are in it.
+    """
+    status = platform.status()
+    home, lake = Path(status["home"]), Path(status["home"]) / "lake"
+
+    def look() -> tuple[int, dict[str, float], dict[str, int]]:
+        sent = int(platform.status()["source"]["trades_sent"])
+        return sent, cpu_seconds(platform), disk.measure(home, lake)["stores"]
+
+    first_sent, first_cpu, first_bytes = look()
+    time.sleep(seconds)
+    sent, cpu, stores = look()
+    trades = sent - first_sent
+    spent = {name: used - first_cpu.get(name, 0.0) for name, used in cpu.items()}
+    return {
+        "trades": trades,
+        "rate": round(trades / seconds, 1),
+        "cpu_cores": round(sum(spent.values()) / seconds, 2),
+        "cpu_us": {name: round(used / trades * 1e6) for name, used in sorted(spent.items()) if used * 1e6 > trades},
+        "bytes": {name: round((size - first_bytes[name]) / trades, 1) for name, size in stores.items()},
+    }
 
 
 def _name(words: list[str]) -> str:
