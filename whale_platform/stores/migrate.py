@@ -30,6 +30,7 @@ from whale_platform.supervision import codes
 from whale_platform.supervision.given import read_settings
 
 WAIT_S = 3600.0  # the server may take long to start on a slow machine; whoever keeps it alive judges that
+SAY_S = 10.0
 RETRY_S = 0.25
 VERSION_TABLE = "whale_schema_version"  # not Alembic's default, which Dagster's storage uses in a shared database
 _LOCK = 0x77686C6D  # "whlm"
@@ -102,15 +103,19 @@ def _upgrade(conn: Connection, wanted: str) -> tuple[str | None, str]:
 
 def _reachable(settings: Settings, wait_s: float) -> str:
     """The DSN, once a connection works. The password file may come late: the database is being made."""
-    deadline = time.monotonic() + wait_s
+    begun, said = time.monotonic(), ""
     while True:
         try:
             dsn = settings.dsn(direct=True)
             stores.connect(dsn, "whale-migrate", connect_timeout_s=5).close()
             return dsn
-        except (stores.StoreAway, OSError):
-            if time.monotonic() > deadline:
+        except (stores.StoreAway, OSError) as error:
+            waited = time.monotonic() - begun
+            if waited > wait_s:
                 raise
+            if str(error) != said and waited >= SAY_S:
+                said = str(error)
+                print(f"migrate: waiting for the database: {said}", file=sys.stderr, flush=True)
         time.sleep(RETRY_S)
 
 

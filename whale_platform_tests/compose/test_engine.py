@@ -51,6 +51,7 @@ def composed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Compos
         make.platform(clone)
         made = Composed(clone, {**env, **SETTINGS})
         made.timed("images", begun)
+        made.compose("down", "-v", "--remove-orphans")  # what a run that was killed has left
         try:
             yield made
         finally:
@@ -135,8 +136,8 @@ def test_the_documented_commands_work_as_they_stand(tmp_path: Path, heading: str
     with started(Path(FOLDER).resolve()) as env:
         mine = {name: value for name, value in env.items() if not name.startswith("WHALE_")}
         script = f'docker() {{ shift; docker-compose "$@"; }}\nset -eux\n{commands}'
+        remove = ["docker-compose", "--profile", "platform", "--profile", "simulator", "down", "-v", "--remove-orphans"]
         try:
             subprocess.run(["bash", "-c", script], cwd=clone, env=mine, check=True)
         finally:
-            command = ["docker-compose", "--profile", "platform", "--profile", "simulator", "down", "-v"]
-            subprocess.run(command, cwd=clone, env=mine, check=False)
+            subprocess.run(remove, cwd=clone, env=mine, check=False)

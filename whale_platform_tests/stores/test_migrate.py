@@ -119,6 +119,16 @@ def test_a_piece_of_an_unescaped_password_is_not_shown(tmp_path: Path) -> None:
     assert "s3cret" not in str(caught.value)
 
 
+def test_what_it_waits_for_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(module, "SAY_S", 0.0)
+    with pytest.raises(StoreAway):
+        migrate(settings_for("postgresql://whale@127.0.0.1:1/whale", tmp_path), wait_s=1)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1 and lines[0].startswith("migrate: waiting for the database: connection to server at")
+
+
 @pytest.mark.process
 def test_it_waits_for_a_database_that_is_still_starting(own_postgres: PostgresServer, tmp_path: Path) -> None:
     dsn = own_postgres.create_database()
