@@ -4,7 +4,6 @@ The supervisor hands the same settings to the services through their environment
 started by hand with those variables is the same service. A wrong value fails at start with the variable's name.
 """
 
-import errno
 import ipaddress
 import os
 from collections.abc import Mapping
@@ -276,7 +275,7 @@ class Settings(BaseSettings):
             why = f"Postgres has never started in {self.home}"
             if role != "owner" and self.password_file.exists():
                 why = f"Postgres has no log-in for {role} in {self.home} yet: `whale restart --all` makes it"
-            raise FileNotFoundError(errno.ENOENT, why) from None
+            raise FileNotFoundError(why) from None
         return f"postgresql://{role_name(role)}:{password}@127.0.0.1:{self.postgres_port}/whale"
 
     def _with_password(self, dsn: str) -> str:

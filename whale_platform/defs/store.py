@@ -15,7 +15,7 @@ class Store(dg.ConfigurableResource[None]):
         try:
             return Settings().dsn("dagster")
         except OSError as error:
-            raise dg.Failure(f"no database here: {error.strerror}") from None
+            raise dg.Failure(f"no database here: {error.strerror or error}") from None
 
     def maker(self, context: dg.AssetExecutionContext) -> Maker:
         """This run and this code, for the rows it writes."""
