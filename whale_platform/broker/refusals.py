@@ -41,7 +41,7 @@ def explained(cluster: KafkaCluster, code: int, text: str) -> str | None:
     if "certificate verify failed" in text:
         named = f"in {cluster.ca}, set by WHALE_KAFKA_CA" if cluster.ca else "of this system: set WHALE_KAFKA_CA"
         return f"the certificate of Kafka at {cluster} is not for that name, or not signed by an authority {named}"
-    if "ssl.key.location failed" in text:
+    if "key.location failed" in text:
         return f"the key {cluster.key} can't be opened: check WHALE_KAFKA_KEY_PASSWORD"
     if "SSL alert number" in text and cluster.certificate is None:
         return f"Kafka at {cluster} asks for a client certificate: set WHALE_KAFKA_CERTIFICATE and WHALE_KAFKA_KEY"
