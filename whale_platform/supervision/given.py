@@ -34,8 +34,6 @@ def setting_error(error: "ValidationError", options: Mapping[str, str] = Mapping
     """`WHALE_KAFKA_PORT=abc: …` for the first wrong setting; `options` names the ones that came by command line."""
     first = error.errors(include_url=False)[0]
     reason = str(first["msg"]).removeprefix("Value error, ")
-    if not first["loc"]:  # of several settings together, which the reason names
-        return reason
     name = str(first["loc"][0])
     if name in options:
         return f"{options[name]} {_shown(first['input'])}: {reason}"

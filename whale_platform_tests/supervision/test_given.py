@@ -6,11 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
-from whale_platform.settings import ROOT, Settings
+from whale_platform.settings import ROOT
 from whale_platform.supervision import codes
-from whale_platform.supervision.given import setting_error
 
 PROGRAMS = {
     "sink": ("services.container", "sink"),
@@ -32,9 +30,3 @@ def test_a_program_names_the_wrong_setting_in_one_line_and_asks_for_a_person(pro
     assert done.stderr.startswith(f"{program}: WHALE_KAFKA_PORT=abc: Input should be a valid integer")
     assert done.stderr.count("\n") == 1
     assert not list(tmp_path.iterdir()), "nothing was claimed"
-
-
-def test_what_is_wrong_of_several_settings_together_is_said_as_it_is() -> None:
-    with pytest.raises(ValidationError) as refused:
-        Settings.model_validate({"topic_min_insync": 3, "topic_replication": 2})
-    assert setting_error(refused.value).startswith("WHALE_TOPIC_MIN_INSYNC is more than WHALE_TOPIC_REPLICATION")
