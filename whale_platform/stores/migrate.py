@@ -54,7 +54,7 @@ def migrate(settings: Settings, wait_s: float = WAIT_S) -> str:
     steps = [f"schema {after}" if before == after else f"schema {before or 'none'} -> {after}"]
     steps += [f"{len(made)} partitions made"] if made else []
     steps += ["default whale threshold set"] if seeded else []
-    if settings.dagster and settings.postgres_dsn is None and settings.dagster_dsn is None:
+    if settings.postgres_dsn is None and settings.dagster_dsn is None:  # commands use it where WHALE_DAGSTER=false too
         own = urlsplit(dsn)._replace(path="/dagster").geturl()
         databases.ensure(dsn, own)
         moved = roles.hand_over(own, "dagster")

@@ -69,7 +69,7 @@ def test_a_whale_has_its_context(client: TestClient, sink: Sink) -> None:
     sink.write(whale(5, old))
     starts = [one["window_start"] for one in client.get("/whales/binance/BTCUSDT/5").json()["windows"]]
     assert [starts[0], starts[-1]] == [time_text(old - 15 * MINUTE), time_text(old + 15 * MINUTE)]
-    assert whole["trade"] is None and "Kafka does not answer" in whole["trade_missing"] and whole["around"] == []
+    assert whole["trade"] is None and "no answer from Kafka" in whole["trade_missing"] and whole["around"] == []
     assert whole["run"]["id"] == whole["whale"]["run_id"]
     unknown = client.get("/whales/binance/BTCUSDT/77")
     assert unknown.status_code == 404 and "/whales lists them" in unknown.json()["detail"]
