@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from whale_platform.bench.platform import wait_for
-from whale_platform.broker import topics
+from whale_platform.broker import naming, topics
 from whale_platform.domain.names import RAW_TRADES, STREAM_LOSSES, WHALE_ALERTS
 from whale_platform.domain.trade import Trade
 from whale_platform.kafka_cluster import KafkaCluster
@@ -162,7 +162,8 @@ def test_torn_checkpoints_and_a_recreated_topic_need_no_hand(
 
     client = topics.admin(kafka.bootstrap)
     old = topics.describe(kafka.bootstrap, [RAW_TRADES])[RAW_TRADES].topic_id
-    client.delete_topics([RAW_TRADES])[RAW_TRADES].result(300)
+    gone = naming.prefixed(RAW_TRADES)
+    client.delete_topics([gone])[gone].result(300)
     time.sleep(1)
     patiently("the topic to be made again", lambda: _made_again(kafka.bootstrap, old))
     third = [trade("C", number, "60000") for number in range(50)]
