@@ -63,13 +63,13 @@ class Composed:
     """The services of a clone's compose file; `env` holds the settings."""
 
     def __init__(self, clone: Path, env: dict[str, str]) -> None:
-        self._clone, self.env = clone, env
+        self.clone, self.env = clone, env
         self.figures: dict[str, Any] = {}
 
     def compose(self, *words: str, check: bool = True) -> str:
         """Compose itself, with the profiles of simulated trades."""
         command = ["docker-compose", "--profile", "platform", "--profile", "simulator", *words]
-        done = subprocess.run(command, cwd=self._clone, env=self.env, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, cwd=self.clone, env=self.env, capture_output=True, text=True, check=False)
         assert not check or done.returncode == 0, f"{words}: {done.stdout[-3000:]}\n{done.stderr[-3000:]}"
         return done.stdout
 

@@ -75,7 +75,7 @@ def test_from_a_clean_clone_to_a_whale_and_through_every_kill(composed: Composed
 
     status = json.loads(composed.whale("status", "--json"))
     assert status["running"] and all(one["state"] in ("ready", "degraded") for one in status["services"].values())
-    assert f"({commit()})" in composed.whale("--version")
+    assert f"({commit(composed.clone)})" in composed.whale("--version")
     for service in sorted(composed.states()):
         begun = time.monotonic()
         kill(composed, service)
@@ -117,10 +117,10 @@ def audited(composed: Composed) -> bool:
     return "nothing is wrong" in composed.whale("audit", check=False)
 
 
-def commit() -> str:
-    """What the clone is a clone of."""
+def commit(clone: Path) -> str:
+    """What the image was made of."""
     command = ["git", "describe", "--always", "--abbrev=8", "--exclude=*"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    return subprocess.run(command, cwd=clone, capture_output=True, text=True, check=True).stdout.strip()
 
 
 @pytest.mark.parametrize("heading", ["Containers", "Infrastructure in containers, Python on the host"])
