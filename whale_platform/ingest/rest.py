@@ -120,7 +120,9 @@ OPENER = urllib.request.build_opener(_Handler, _Stay)
 
 def _fetch(name: str, url: str, timeout_s: float) -> Answer:
     asked = urlsplit(url)
-    if asked.scheme != "https" and not (asked.scheme == "http" and hosts.local(asked.hostname or "")):
+    host = asked.hostname or ""
+    near = hosts.local(host) or (host and not {".", ":"} & set(host))  # a bare name is a neighbour's: `simulator`
+    if asked.scheme != "https" and not (asked.scheme == "http" and near):
         raise Unavailable(f"{name}'s REST address must begin with https://, or name this machine: {url}")
     line = _line.__dict__  # of this thread; the deadline's is another
     line["sock"] = None
