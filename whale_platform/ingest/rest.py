@@ -58,8 +58,10 @@ class Rest:
         name: str,
         fetch: Callable[[str, float], Answer] | None = None,
         now: Callable[[], float] = time.monotonic,
+        simulated: bool = False,
     ) -> None:
-        self._fetch = fetch or partial(_fetch, name)
+        """simulated: whether it is the simulator, which has no TLS and may be another host; others need TLS."""
+        self._fetch = fetch or partial(_fetch, name, simulated)
         self._now = now
         self._told = 0.0, ""
 
@@ -118,11 +120,10 @@ class _Stay(urllib.request.HTTPRedirectHandler):
 OPENER = urllib.request.build_opener(_Handler, _Stay)
 
 
-def _fetch(name: str, url: str, timeout_s: float) -> Answer:
+def _fetch(name: str, simulated: bool, url: str, timeout_s: float) -> Answer:
     asked = urlsplit(url)
-    host = asked.hostname or ""
-    near = hosts.local(host) or (host and not {".", ":"} & set(host))  # a bare name is a neighbour's: `simulator`
-    if asked.scheme != "https" and not (asked.scheme == "http" and near):
+    plain = asked.scheme == "http" and (simulated or hosts.local(asked.hostname or ""))
+    if asked.scheme != "https" and not plain:
         raise Unavailable(f"{name}'s REST address must begin with https://, or name this machine: {url}")
     line = _line.__dict__  # of this thread; the deadline's is another
     line["sock"] = None

@@ -74,7 +74,8 @@ def run(context: ServiceContext, exchanges: Sequence[Exchange], symbols: Mapping
     silence_s = context.settings.ingest_silence_s
     feeds = [Feed(one.exchange, list(one.lines), one, silence_s, context.log) for one in pipelines]
     stop = threading.Event()
-    rests = [Rest(pipeline.exchange.name) for pipeline in pipelines]
+    simulated = context.settings.source != "live"
+    rests = [Rest(one.exchange.name, simulated=simulated) for one in pipelines]
     repairers = [
         Repairer(pipeline, feed, History(pipeline.exchange, stop, rest), stop, context.log)
         for pipeline, feed, rest in zip(pipelines, feeds, rests, strict=True)

@@ -22,7 +22,8 @@ def test_that_it_asks_again_and_again_is_logged_with_the_reason(monkeypatch: pyt
         raise Deaf("a pooler")
 
     monkeypatch.setattr(feeder, "Listener", deaf)
-    stop, pool = threading.Event(), Away()
+    stop = threading.Event()
+    pool: Any = Away()
     with capture_logs() as said:
-        feeder.Feeder(Board(), pool, lambda: "", lambda _: stop.set()).run(stop)  # type: ignore[arg-type]
+        feeder.Feeder(Board(), pool, lambda: "", lambda _: stop.set()).run(stop)
     assert [(line["log_level"], line["reason"]) for line in said] == [("warning", "a pooler")]

@@ -10,7 +10,6 @@ from http import HTTPStatus
 import pytest
 from websocket import WebSocketBadStatusException, WebSocketException
 
-from whale_platform.ingest import rest
 from whale_platform.ingest.rest import Answer, Rest, Unavailable
 from whale_platform.ingest.socket import Socket
 from whale_platform_tests.ingest.fake_binance import FakeBinance
@@ -160,8 +159,10 @@ def test_nobody_there_is_told(fake: FakeBinance) -> None:
     assert refused.value.wait_s is None
 
 
-def test_a_neighbour_of_a_bare_name_is_asked_without_tls() -> None:
-    """As the simulator is, where it is a container of its own."""
+def test_a_simulator_on_another_host_is_asked_without_tls_and_an_exchange_is_not() -> None:
+    url = "http://no-such-neighbour:1/"
     with pytest.raises(Unavailable) as failed:
-        rest._fetch("sim_binance", "http://no-such-neighbour:1/", 0.5)
+        Rest("sim_binance", simulated=True).ask(url, 0.5)
     assert "must begin with https" not in str(failed.value)
+    with pytest.raises(Unavailable, match="must begin with https://"):
+        Rest("binance").ask(url)
