@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -71,7 +72,8 @@ def test_the_scheme_is_what_a_trusted_proxy_says(kind: str, peer: str, told: byt
 
     plain = "ws" if kind == "websocket" else "http"
     scope = {"type": kind, "client": (peer, 1), "scheme": plain, "headers": [(b"x-forwarded-proto", told)]}
-    asyncio.run(Forwarded(app, PROXY)(scope, None, None))  # type: ignore[arg-type]
+    unused: Any = None
+    asyncio.run(Forwarded(app, PROXY)(scope, unused, unused))
     assert seen[0]["scheme"] == scheme
 
 

@@ -14,6 +14,7 @@ import sys
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
+from typing import IO
 
 import yaml
 
@@ -29,9 +30,10 @@ PYTHON = 'CMD ["python3"]'
 TRUSTING = ("SSL_CERT_FILE", "PIP_CERT", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE")
 
 
-def docker(*words: str | Path, **more: object) -> None:
+def docker(*words: str | Path, stdin: IO[bytes] | None = None, stdout: int | None = None) -> None:
     """Run it; raises CalledProcessError with its output on stderr already."""
-    subprocess.run(["docker", *map(str, words)], check=True, env={**os.environ, "DOCKER_BUILDKIT": "0"}, **more)  # type: ignore[call-overload]
+    env = {**os.environ, "DOCKER_BUILDKIT": "0"}
+    subprocess.run(["docker", *map(str, words)], check=True, env=env, stdin=stdin, stdout=stdout)
 
 
 def image(service: str) -> str:
