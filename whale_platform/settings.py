@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import ByteSize, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from whale_platform.kafka_cluster import KafkaCluster, Mechanism, Security
+from whale_platform.postgres_login import ROLES, PostgresLogin, Role
 
 SourceKind = Literal["live", "simulator", "replay"]
 StreamMode = Literal["auto", "realtime", "microbatch"]
@@ -24,8 +25,6 @@ WORKERS: tuple[Worker, ...] = ("sink", "stream", "ingester")  # the services tha
 Port = Annotated[int, Field(ge=1, le=65535)]
 Memory = Annotated[str, Field(pattern=r"^[1-9]\d*[kmgt]$")]  # of a JVM, such as 768m or 2g
 
-Role = Literal["owner", "sink", "stream", "api", "dagster"]  # who asks Postgres; the owner migrates
-ROLES: tuple[Role, ...] = ("sink", "stream", "api", "dagster")  # those with fewer rights
 _DSNS = ("postgres_dsn", "postgres_direct_dsn", "dagster_dsn", *(f"{role}_postgres_dsn" for role in ROLES))
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -255,7 +254,7 @@ class Settings(BaseSettings):
 
     def role_password_file(self, role: Role) -> Path:
         """Where the generated password of that role lies."""
-        return self.home / ("postgres.password" if role == "owner" else f"postgres-{role}.password")
+        return self._postgres.password_file(role)
 
     def dsn(self, role: Role = "owner", direct: bool = False) -> str:
         """libpq URI with the password of `role`. Never log it; for people print `public_dsn`.
@@ -263,29 +262,7 @@ class Settings(BaseSettings):
         `direct`: past a pooler, for LISTEN and what else needs a session. Raises FileNotFoundError where the embedded
         Postgres has never started in this home, or has not been migrated since roles were introduced.
         """
-        own = None if role == "owner" else getattr(self, f"{role}_postgres_dsn")
-        if own is not None:
-            return str(own.get_secret_value())  # the file holds the owner's password
-        given = (self.postgres_direct_dsn if direct else None) or self.postgres_dsn
-        if given is not None:
-            return self._with_password(given.get_secret_value())
-        try:
-            password = self.role_password_file(role).read_text().strip()
-        except FileNotFoundError:
-            why = f"Postgres has never started in {self.home}"
-            if role != "owner" and self.password_file.exists():
-                why = f"Postgres has no log-in for {role} in {self.home} yet: `whale restart --all` makes it"
-            raise FileNotFoundError(why) from None
-        return f"postgresql://{role_name(role)}:{password}@127.0.0.1:{self.postgres_port}/whale"
-
-    def _with_password(self, dsn: str) -> str:
-        """That DSN with the password of the file, where it has none and there is a file."""
-        given = urlsplit(dsn)
-        if self.postgres_password_file is None or given.password is not None:
-            return dsn
-        password = quote(self.postgres_password_file.read_text().strip(), safe="")
-        user, _, place = given.netloc.rpartition("@")
-        return given._replace(netloc=f"{user or 'whale'}:{password}@{place}").geturl()
+        return self._postgres.dsn(role, direct)
 
     @property
     def dagster_url(self) -> str:
@@ -304,13 +281,17 @@ class Settings(BaseSettings):
 
     def public_dsn(self, role: Role = "owner") -> str:
         """The same without the secret."""
-        own = None if role == "owner" else getattr(self, f"{role}_postgres_dsn")
-        given: SecretStr | None = own or self.postgres_dsn
-        if given is None:
-            return f"postgresql://{role_name(role)}@127.0.0.1:{self.postgres_port}/whale"
-        scheme, _, rest = given.get_secret_value().partition("?")[0].partition("://")
-        user, at, host = rest.rpartition("@")
-        return f"{scheme}://{user.partition(':')[0]}{at}{host}"
+        return self._postgres.public_dsn(role)
+
+    @property
+    def _postgres(self) -> PostgresLogin:
+        def plain(name: str) -> str | None:
+            value: SecretStr | None = getattr(self, name)
+            return None if value is None else value.get_secret_value()
+
+        own = {role: plain(f"{role}_postgres_dsn") for role in ROLES}
+        given, direct = plain("postgres_dsn"), plain("postgres_direct_dsn")
+        return PostgresLogin(self.home, self.postgres_port, given, direct, own, self.postgres_password_file)
 
     def environment(self) -> dict[str, str]:
         """These settings as `WHALE_…` variables, for a child process. Holds secrets where they were given."""
@@ -331,11 +312,6 @@ class Settings(BaseSettings):
                 text = str(value)
             out[f"WHALE_{name.upper()}"] = text
         return out
-
-
-def role_name(role: Role) -> str:
-    """The Postgres role: `whale` owns the tables."""
-    return "whale" if role == "owner" else f"whale_{role}"
 
 
 def _cluster(given: Mapping[str, Any]) -> KafkaCluster:

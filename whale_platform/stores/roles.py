@@ -15,7 +15,8 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extensions import encrypt_password, parse_dsn
 
-from whale_platform.settings import ROLES, Role, Settings, role_name
+from whale_platform.postgres_login import ROLES, Role, role_name
+from whale_platform.settings import Settings
 from whale_platform.stores.connection import connect, translated
 
 READ, WRITE, KEEP = "SELECT", "SELECT, INSERT, UPDATE", "SELECT, INSERT, UPDATE, DELETE"

@@ -8,7 +8,8 @@ import psycopg2
 import pytest
 
 from whale_platform.domain.names import TRADE_WINDOWS, WHALE_ALERTS
-from whale_platform.settings import ROLES, Role, Settings
+from whale_platform.postgres_login import ROLES, Role
+from whale_platform.settings import Settings
 from whale_platform.stores import databases, retention, rollups, thresholds, whale_reports
 from whale_platform.stores.assets import Hours
 from whale_platform.stores.migrate import migrate, upgrade
