@@ -44,8 +44,7 @@ class Sampler(threading.Thread):
         self._stopped = threading.Event()
         self._out: dict[int, int] = {}
         self._lied_since: float | None = None
-        self.longest_lie_s = 0.0
-        self.worst: dict[str, Any] = {}
+        self.lies: list[dict[str, Any]] = []
         self.most_lag, self.samples, self.unknown, self.lag = 0, 0, 0, 0
         self.ready: float | None = None
         self.first_row: float | None = None
@@ -100,10 +99,10 @@ class Sampler(threading.Thread):
         if lag is None:
             self.unknown += 1
         elif lag < min(count for _, count in self._recent) - ABOUT:
-            self._lied_since = self._lied_since or now
-            if now - self._lied_since >= self.longest_lie_s:
-                self.longest_lie_s = now - self._lied_since
-                self.worst = {"said": lag, "true": true, "state": said.state}
+            if self._lied_since is None:
+                self._lied_since = now
+                self.lies.append({"at": now, "said": lag, "true": true, "state": said.state})
+            self.lies[-1] |= {"seconds": round(now - self._lied_since, 1), "beat_age": round(now - said.at, 1)}
             return
         self._lied_since = None
 
@@ -140,8 +139,8 @@ def measure(platform: Platform, rate: float, calm_s: float, overload: float, ove
         "first_window_s": round((sampler.first_row or begun) - begun, 1),
         "samples": sampler.samples,
         "unknown": sampler.unknown,
-        "longest_lie_s": round(sampler.longest_lie_s, 1),
-        "worst_lie": sampler.worst,
+        "longest_lie_s": max((one["seconds"] for one in sampler.lies), default=0.0),
+        "lies": [{**one, "at": round(one["at"] - begun, 1)} for one in sampler.lies],
         "caught_up_s": round(calmed - begun, 1),
         "most_lag": {"start": start, "calm": calm, "overload": sampler.most_lag},
         "modes": [(round(at - begun, 1), mode) for at, mode in sampler.modes],

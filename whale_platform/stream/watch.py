@@ -25,7 +25,7 @@ from whale_platform.stream.windows import WindowsQuery
 from whale_platform.supervision import codes
 from whale_platform.supervision.service import ServiceContext
 
-LOOK_S = 1.0
+LOOK_S, REST_S = 1.0, 0.25  # from look to look, and between them where a look takes long
 STALE_S = 2.0  # and a heartbeat later nobody reads it any more
 LOG_S = 60.0  # between reports of micro-batches
 START_S = 300.0  # to start or end a query, where the machine is slow
@@ -75,9 +75,8 @@ class Watch:
             self._context.progress(next_within_s=START_S)  # the JVM has answered
             self._advance()
             self._context.progress()
-            self._tell()
-            self._looked = began
-            self._context.stop.wait(LOOK_S)
+            self._tell(began)
+            self._context.stop.wait(max(LOOK_S - (time.monotonic() - began), REST_S))
         self._context.progress(next_within_s=START_S)
         self._context.tell("stopping")
         for stop in (self._lake.stop, self._windows.stop, self._whales.stop):
@@ -132,7 +131,8 @@ class Watch:
     def _busy(self) -> float | None:
         return self._reports.busy("windows", queries.MICROBATCH_S) if self._windows.mode == "microbatch" else None
 
-    def _tell(self) -> None:
+    def _tell(self, began: float) -> None:
+        """Publish what the look that began then has found, at once."""
         flow, numbers = self._flow, self._context.beat.numbers
         for name, query in self._running().items():
             batch = flow.committed[name].batch
@@ -153,12 +153,16 @@ class Watch:
             behind_since=None if since is None else round(time.time() - (time.monotonic() - since), 1),
             **_lags(slowest(behind), behind["windows"], behind["whales"]),
         )
+        self._looked = began
+        self._forget()
         if state != self._context.beat.state or bool(detail) != bool(self._context.beat.detail):
             self._context.tell(state, detail)
-        self._context.beat.detail = detail  # its numbers change every second, which is nothing to log
+        else:
+            self._context.beat.detail = detail  # its numbers change every second, which is nothing to log
+            self._context.publish()
 
     def _forget(self) -> None:
-        """Called before each heartbeat: while a query takes long to start or end, how far it is behind is unknown.
+        """Called before each beat: while a query takes long to start or end, how far it is behind is unknown.
 
         What counts is the age of the look that was published, not of the one under way.
         """

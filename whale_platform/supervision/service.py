@@ -39,6 +39,10 @@ class ServiceContext:
         if (state, detail) != (self.beat.state, self.beat.detail):
             self.log.info("state", state=state, detail=detail)
         self.beat.state, self.beat.detail = state, detail
+        self.publish()
+
+    def publish(self) -> None:
+        """Beat at once, where the disk takes it: what was just measured is not to wait for the next beat."""
         with contextlib.suppress(OSError):
             beats.write(self.settings.home, self.beat)
 

@@ -10,13 +10,14 @@ import pytest
 
 from whale_platform.stream import modes, watch
 from whale_platform.stream.lag import Behind
-from whale_platform.supervision import codes
+from whale_platform.supervision import beat, codes
 from whale_platform_tests.stream.watched import Stage
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "LOOK_S", 0.0)
+    monkeypatch.setattr(watch, "REST_S", 0.0)
 
 
 def test_whales_come_first_then_windows_and_the_lake_when_trades_flow(tmp_path: Path) -> None:
@@ -90,6 +91,22 @@ def test_who_is_far_behind_switches_and_goes_round_while_the_old_query_ends(tmp_
     assert stage.context.beat.numbers["windows_mode"] == "microbatch"
 
 
+def test_what_a_look_has_found_is_published_at_once(tmp_path: Path) -> None:
+    """The heartbeat's own thread, of which there is none here, would publish it up to a second later."""
+    stage, lags = Stage(tmp_path), list[object]()
+
+    def look(trades: int) -> Callable[[], None]:
+        def act() -> None:
+            said = beat.read(tmp_path, "stream")
+            lags.append(said and said.numbers["lag"])
+            stage.behind = {"windows": Behind(trades, 0.5), "whales": Behind(0, 0.0)}
+
+        return act
+
+    assert stage.run(*map(look, (7, 9, 11, 13))) == codes.CLEAN
+    assert lags == [None, 7, 9, 11]
+
+
 def test_a_query_that_fails_ends_the_service(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     assert stage.run(lambda: setattr(stage.whales, "isActive", False), lambda: None) == codes.RETRY
@@ -154,6 +171,7 @@ def test_a_jvm_that_does_not_answer_stops_the_progress(tmp_path: Path) -> None:
         settings=stage.context.settings,
         beat=stage.context.beat,
         tell=stage.context.tell,
+        publish=stage.context.publish,
         stop=stage.context.stop,
         progress=lambda next_within_s=0.0: rounds.append(next_within_s),
     )
@@ -180,7 +198,7 @@ def test_how_far_behind_is_unknown_while_a_query_takes_long_to_start(
     stage.behind = {"windows": Behind(7, 0.5), "whales": Behind(0, 0.0)}
     beats: list[Any] = []
 
-    def beat() -> None:
+    def heartbeat() -> None:
         assert stage.context.before_beat is not None
         stage.context.before_beat()
         beats.append([stage.context.beat.numbers.get(name) for name in ("lag", "windows_lag_s", "whales_lag")])
@@ -191,13 +209,13 @@ def test_how_far_behind_is_unknown_while_a_query_takes_long_to_start(
     def slow() -> None:
         """A look that goes on while heartbeats are written of the one before."""
         clock[0] += watch.STALE_S - 0.1
-        beat()
+        heartbeat()
         clock[0] += 0.2
-        beat()
+        heartbeat()
 
     def last() -> None:
         clock[0] += 0.1
-        beat()
+        heartbeat()
 
     stage.run(lambda: None, slow, last)
     assert beats == [[7, 0.5, 0], [None, None, None], [None, None, None]], "the slow look was old when it was published"
