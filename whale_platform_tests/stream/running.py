@@ -19,6 +19,8 @@ from whale_platform.domain import codec
 from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS
 from whale_platform.domain.trade import Trade
 from whale_platform.kafka_cluster import KafkaCluster
+from whale_platform.lake import engine, table
+from whale_platform.lake.errors import LakeError
 from whale_platform.settings import ROOT, StreamMode
 
 START = 1_723_161_240_000_000
@@ -107,3 +109,19 @@ def expected(trades: list[Trade]) -> dict[tuple[str, int], tuple[int, Decimal]]:
         key = (item.symbol, item.event_time // 60_000_000 * 60_000_000)
         out[key] = (out[key][0] + 1, out[key][1] + item.quantity)
     return dict(out)
+
+
+def lake_rows(root: Path) -> list[tuple[str, int, Decimal]]:
+    """(symbol, id, price x quantity) of every row in the lake, sorted."""
+    try:
+        paths = [file.path for file in table.files(table.opened(root))]
+        with engine.connect(root) as connection:
+            query = f"SELECT symbol, trade_id, notional FROM {engine.trades_of(root, paths)} ORDER BY ALL"
+            return connection.execute(query).fetchall()
+    except LakeError:
+        return []
+
+
+def rows_of(trades: list[Trade]) -> list[tuple[str, int, Decimal]]:
+    """What `lake_rows` has to be."""
+    return sorted((one.symbol, one.trade_id, one.notional) for one in trades)

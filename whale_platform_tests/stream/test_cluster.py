@@ -29,9 +29,16 @@ from whale_platform.settings import ROOT, Settings
 from whale_platform.supervision import beat, codes
 from whale_platform_tests.kafka_server import KafkaServer as Kafka
 from whale_platform_tests.processes import open_to_others
-from whale_platform_tests.stream.running import START, Stream, expected, messages, totals, trade
-from whale_platform_tests.stream.test_lake import expected as in_the_lake
-from whale_platform_tests.stream.test_lake import rows
+from whale_platform_tests.stream.running import (
+    START,
+    Stream,
+    expected,
+    lake_rows,
+    messages,
+    rows_of,
+    totals,
+    trade,
+)
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(3600)]
 RATE = 500  # trades/s
@@ -170,13 +177,13 @@ def test_a_cluster_loses_workers_and_its_driver_and_no_trade(
         stream.start()
         wait_until(stream, "the driver", flows)
         lake = tmp_path / "shared" / "lake" / "trades"
-        wait_for("the lake", lambda: rows(lake), 600)
+        wait_for("the lake", lambda: lake_rows(lake), 600)
 
     whales = sorted((one.symbol, one.trade_id) for one in made if one.price == 60000)
     wait_for("all windows", lambda: totals(kafka.bootstrap) == expected(made), 600, every=2)
     found = {(row["symbol"], row["trade_id"]) for row in messages(kafka.bootstrap, WHALE_ALERTS)}
     assert sorted(found) == whales
-    wait_for("all of the lake", lambda: rows(lake) == in_the_lake(made), 600, every=2)
+    wait_for("all of the lake", lambda: lake_rows(lake) == rows_of(made), 600, every=2)
 
     def all_said() -> bool:
         said = beat.read(stream.home, "stream")
