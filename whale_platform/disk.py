@@ -96,8 +96,11 @@ def size(folder: Path) -> int:
     return total
 
 
-def measure(home: Path, lake: Path) -> dict[str, Any]:
-    """{at, lake, stores: {name: bytes}}: one walk through the home, and through the lake where that lies elsewhere."""
+def measure(home: Path, lake: Path, stream: Path) -> dict[str, Any]:
+    """{at, lake, stores: {name: bytes}}: one walk through the home, and through what lies elsewhere.
+
+    `lake` is its folder, `stream` that of the checkpoints' folder.
+    """
     stores = dict.fromkeys((*STORES, OTHER), 0)
     for part in home.iterdir():
         name = part.name if part.name in STORES else OTHER
@@ -105,20 +108,22 @@ def measure(home: Path, lake: Path) -> dict[str, Any]:
             stores[name] += size(part) if part.is_dir() else part.lstat().st_blocks * 512
     if not lake.is_relative_to(home):
         stores["lake"] = size(lake)
+    if not stream.is_relative_to(home):
+        stores["checkpoints"] = size(stream / "checkpoints")
     return {"at": time.time(), "lake": str(lake), "stores": stores}
 
 
-def watch(home: Path, lake: Path, every_s: float = EVERY_S) -> None:
+def watch(home: Path, lake: Path, stream: Path, every_s: float = EVERY_S) -> None:
     """Measure at once and again every `every_s` seconds, on a thread that lives as long as this process."""
-    threading.Thread(target=_watch, args=(home, lake, every_s), name="disk", daemon=True).start()
+    threading.Thread(target=_watch, args=(home, lake, stream, every_s), name="disk", daemon=True).start()
 
 
-def _watch(home: Path, lake: Path, every_s: float) -> None:
+def _watch(home: Path, lake: Path, stream: Path, every_s: float) -> None:
     with contextlib.suppress(OSError, AttributeError):  # of this thread alone, where the kernel knows threads
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
     while True:
         with contextlib.suppress(OSError):
-            _publish(home, measure(home, lake))
+            _publish(home, measure(home, lake, stream))
         time.sleep(every_s)
 
 

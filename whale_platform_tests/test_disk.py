@@ -25,19 +25,22 @@ def fill(path: Path, size: int) -> None:
 
 
 def test_each_store_is_measured_by_the_blocks_it_takes(tmp_path: Path) -> None:
-    home, lake = tmp_path / "home", tmp_path / "elsewhere" / "lake"
+    home, shared = tmp_path / "home", tmp_path / "elsewhere"
+    lake = shared / "lake"
     fill(home / "kafka" / "data" / "raw-0" / "0.log", 3 * MB)
     fill(home / "postgres" / "base" / "1", MB)
     fill(home / "stream" / "spark" / "x", MB)
     fill(lake / "trades" / "a.parquet", 2 * MB)
+    fill(shared / "checkpoints" / "windows" / "v2" / "state" / "1.zip", 4 * MB)
     with (home / "kafka" / "sparse.index").open("wb") as file:
         file.truncate(50 * MB)
     (home / "logs").symlink_to(home / "gone")
-    found = disk.measure(home, lake)["stores"]
+    found = disk.measure(home, lake, shared)["stores"]
     assert {name: round(size / MB) for name, size in found.items() if size >= MB / 2} == {
         "kafka": 3,
         "postgres": 1,
         "lake": 2,
+        "checkpoints": 4,
         "other": 1,
     }
 
@@ -45,7 +48,7 @@ def test_each_store_is_measured_by_the_blocks_it_takes(tmp_path: Path) -> None:
 def test_the_last_walk_is_there_for_everybody_and_a_torn_one_is_none(tmp_path: Path) -> None:
     assert disk.sizes(tmp_path) == {}
     fill(tmp_path / "lake" / "a", MB)
-    disk.watch(tmp_path, tmp_path / "lake", 0.05)
+    disk.watch(tmp_path, tmp_path / "lake", tmp_path, 0.05)
     fill(tmp_path / "kafka" / "b", 2 * MB)
     deadline = time.monotonic() + 60
     while disk.sizes(tmp_path).get("kafka", 0) < 2 * MB:
@@ -75,7 +78,7 @@ def test_a_disk_that_is_nearly_full_is_said_by_status_metrics_and_check(
 ) -> None:
     home = open_home(small_disk, "live")
     fill(home.path / "kafka" / "x", MB)
-    disk._publish(home.path, disk.measure(home.path, home.path / "lake"))
+    disk._publish(home.path, disk.measure(home.path, home.path / "lake", home.path))
     monkeypatch.setenv("WHALE_HOME", str(home.path))
     for expected in ("ok", "degraded"):
         now = state.snapshot(home)["disk"]

@@ -50,7 +50,7 @@ def cost(platform: Platform, seconds: float) -> dict[str, Any]:
 
     def look() -> tuple[int, dict[str, float], dict[str, int]]:
         sent = int(platform.status()["source"]["trades_sent"])
-        return sent, cpu_seconds(platform), disk.measure(home, lake)["stores"]
+        return sent, cpu_seconds(platform), disk.measure(home, lake, home)["stores"]
 
     first_sent, first_cpu, first_bytes = look()
     time.sleep(seconds)

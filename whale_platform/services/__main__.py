@@ -22,7 +22,7 @@ def main() -> int:
     logs.configure(settings.log_level)
     if settings.lake is None and settings.shared is None:  # what lies elsewhere may be there for others to read
         os.umask(0o077)
-    disk.watch(settings.home, settings.trades_lake.parent)
+    disk.watch(settings.home, settings.trades_lake.parent, settings.stream_home)
     try:
         Supervisor(settings.home, specs(settings), about(settings)).run()
     except LeaseRefused as refused:

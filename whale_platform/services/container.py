@@ -40,7 +40,7 @@ def main(service: str) -> int:
         print(f"there is no service {service!a} here: one of {', '.join(own)}", file=sys.stderr)
         return codes.BLOCKED
     if service == MEASURES_DISK:
-        disk.watch(settings.home, settings.trades_lake.parent)
+        disk.watch(settings.home, settings.trades_lake.parent, settings.stream_home)
     try:
         keeper = partial(LogKeeper, echo=True)
         Supervisor(settings.home, [own[service]], about(settings), keeper, name=part_of(service)).run()
