@@ -135,7 +135,7 @@ def test_the_documented_commands_work_as_they_stand(tmp_path: Path, heading: str
     assert commands.count("docker compose") >= 2
     with started(Path(FOLDER).resolve()) as env:
         mine = {name: value for name, value in env.items() if not name.startswith("WHALE_")}
-        begins = "docker() { shift; docker-compose \"$@\" || [ $? = 4 ]; }"  # by `whale status`, while something starts
+        begins = 'docker() { shift; docker-compose "$@" || [ $? = 4 ]; }'  # by `whale status`, while something starts
         script = f"{begins}\nset -eux\n{commands}"
         remove = ["docker-compose", "--profile", "platform", "--profile", "simulator", "down", "-v", "--remove-orphans"]
         try:
