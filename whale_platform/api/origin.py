@@ -64,13 +64,12 @@ def _received_about(reader: TopicReader, partition: int, received_ms: int, deadl
     place = reader.place_at(RAW_TRADES, partition, received_ms - BEFORE_MS)
     end = reader.bounds(RAW_TRADES, partition)[1]
     reader.assign({(RAW_TRADES, partition): place})
-    while place < end:
+    while not reader.done(RAW_TRADES, partition, end):
         if time.monotonic() > deadline:
             raise TimeoutError
         for record in reader.poll(5_000, 0.2):
             if record.timestamp_ms > received_ms + AFTER_MS or record.offset >= end:
                 return
-            place = record.offset + 1
             yield record
 
 

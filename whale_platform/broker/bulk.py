@@ -8,7 +8,7 @@ BrokerError.
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
 
 from confluent_kafka import KafkaError, TopicPartition
 
@@ -26,7 +26,8 @@ class Span:
     """A topic as it is now.
 
     since_ms: the oldest message's time in that partition which reaches back least, None for a topic without messages;
-    whole: whether no message has ever left it; messages: how many there are from the time asked for on.
+    whole: whether no message has ever left it; messages: how many there are from the time asked for on, markers of
+    transactions included.
     """
 
     since_ms: int | None
@@ -47,7 +48,7 @@ def look(bootstrap: KafkaCluster, topic: str, from_ms: int) -> Span:
             whole = whole and low == 0
             places[partition] = (max(low, reader.place_at(topic, partition, from_ms)) if from_ms else low, high)
             if low < high:
-                begun.append(next(reader.scan(topic, partition, low, high)).timestamp_ms)
+                begun += [first.timestamp_ms for first in islice(reader.scan(topic, partition, low, high), 1)]
     finally:
         reader.close()
     return Span(max(begun, default=None), whole, sum(end - start for start, end in places.values()), places)
@@ -61,16 +62,20 @@ def values(bootstrap: KafkaCluster, topic: str, span: Span, sent_by_ms: int) -> 
             reading.assign([TopicPartition(prefixed(topic), partition, place)])
             heard = time.monotonic()
             while place < end:
-                messages = reading.consume(min(BATCH, end - place), 0.5)  # waits for that many, or that long
-                for message in messages:
-                    if (error := message.error()) is not None:
+                messages = []
+                for message in reading.consume(min(BATCH, end - place), 0.5):  # waits for that many, or that long
+                    heard = time.monotonic()
+                    if (error := message.error()) is None:
+                        messages.append(message)
+                    elif error.code() != KafkaError._PARTITION_EOF:
                         raise BrokerError(error)
+                    elif message.offset() >= end:
+                        place = end  # what was asked for beyond the last message are markers of transactions
                 if not messages and time.monotonic() - heard > SILENT_S:
                     raise BrokerError(KafkaError(KafkaError._TIMED_OUT))
                 if not messages:
                     continue
-                heard = time.monotonic()
-                place = messages[-1].offset() + 1
+                place = max(place, messages[-1].offset() + 1)
                 if place > end:
                     messages = [message for message in messages if message.offset() < end]
                 for late, some in groupby(messages, lambda message: bool(message.timestamp()[1] > sent_by_ms)):

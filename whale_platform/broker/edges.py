@@ -1,4 +1,7 @@
-"""Where topics begin and end, as the broker says now: two requests, however many partitions are asked about."""
+"""Where topics begin and end, as the broker says now: two requests, however many partitions are asked about.
+
+An end counts the markers of transactions, which are no messages.
+"""
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future

@@ -1,5 +1,12 @@
 """The one producer: idempotent, lz4, ordered per key, and it never gives up on a message by itself.
 
+With a transactional id it is that id's one writer: `claim` makes the broker refuse whatever a predecessor or a second
+process still sends under the id, and end its transaction. Nothing hangs on a commit: readers of this platform take
+uncommitted messages, since a message is true once it is delivered, whatever becomes of the transaction. It is
+committed once a minute only because the broker aborts, and so fences, what stays open for longer than TIMEOUT_MS.
+Each commit leaves one marker a partition, which takes an offset and is no message; nothing is sent meanwhile. A topic
+that is compacted needs a producer without an id: compaction removes the messages of an aborted transaction.
+
 A broker that is away is waited for (no delivery timeout); meanwhile librdkafka's queue fills to `MAX_MESSAGES` and
 `send` then blocks, which stops the socket reader, which is what bounds memory. What the broker refuses for good
 (a fenced or out-of-sequence producer, a message too large) is fatal: `fatal` says why and the process must restart,
@@ -7,7 +14,9 @@ because skipping a message would silently break the id order of the topic.
 """
 
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
@@ -17,6 +26,10 @@ from whale_platform.kafka_cluster import KafkaCluster
 
 MAX_MESSAGES = 200_000
 MAX_KBYTES = 131_072
+COMMIT_S, AGAIN_S = 60.0, 5.0
+TIMEOUT_MS = 600_000  # of 900,000 that a broker allows by default
+POLL_S, DRAIN_S = 0.1, 0.5
+CLAIM_S = 10.0
 Delivered = Callable[[int, int], None]
 
 
@@ -25,7 +38,10 @@ class ProducerStopped(Exception):
 
 
 class TradeProducer:
-    """Sends bytes to topics. Thread-safe. `full`: somebody waits for room in the queue."""
+    """Sends bytes to topics. Thread-safe. `full`: somebody waits for room in the queue, or for a commit.
+
+    `fatal` says why nothing can be sent any more; `fenced`: because another process has claimed the id.
+    """
 
     def __init__(
         self,
@@ -33,9 +49,15 @@ class TradeProducer:
         client_id: str,
         linger_ms: float = 1.0,
         progress: Callable[[], None] = lambda: None,
+        writer: str | None = None,
     ) -> None:
-        """`progress` is called by the thread that takes delivery reports, ten times a second or more."""
+        """`progress` is called by the thread that takes delivery reports, ten times a second or more.
+
+        `writer`: what is written is written by one process of that name; nothing can be sent before `claim`.
+        """
         self._bootstrap = bootstrap
+        self._writer = writer
+        one_writer = {"transactional.id": prefixed(writer), "transaction.timeout.ms": TIMEOUT_MS} if writer else {}
         self._producer = Producer(
             {
                 **bootstrap.librdkafka(),
@@ -53,14 +75,31 @@ class TradeProducer:
                 "log_level": 2,
                 "error_cb": self._on_error,
             }
+            | one_writer
         )
         self.fatal: str | None = None
+        self.fenced = False
         self.full = False
         self._progress = progress
         self._refusing = False
+        self._gate = threading.Lock()
+        self._commit_at: float | None = None
         self._stop = threading.Event()
         self._poller = threading.Thread(target=self._poll, name="producer-poll", daemon=True)
         self._poller.start()
+
+    def claim(self, timeout_s: float = CLAIM_S) -> None:
+        """Be the one writer from now on. Raises BrokerError, which is `fatal` where asking again can't help."""
+        if self._commit_at is not None:
+            return
+        try:
+            self._producer.init_transactions(timeout_s)
+            self._producer.begin_transaction()
+        except KafkaException as error:
+            if not error.args[0].retriable():
+                self._broken(error, f"Kafka refuses the transactional id {prefixed(self._writer or '')}")
+            raise
+        self._commit_at = time.monotonic() + COMMIT_S
 
     def send(self, topic: str, key: bytes, value: bytes) -> None:
         """Queue one message; blocks while the queue is full. Raises ProducerStopped."""
@@ -88,7 +127,11 @@ class TradeProducer:
 
     def flush(self, timeout_s: float) -> int:
         """Wait for delivery of what is queued; returns how many messages are still undelivered."""
-        return int(self._producer.flush(timeout_s))
+        try:
+            return int(self._producer.flush(timeout_s))
+        except _RAISED as error:
+            self._broken(error)
+            return self.depth()
 
     def refuse(self) -> None:
         """Take nothing more: whoever waits for room in the queue gets ProducerStopped."""
@@ -100,12 +143,43 @@ class TradeProducer:
         It waits for as long as anything is delivered within `timeout_s`.
         """
         self.refuse()
-        before, left = self.depth() + 1, self.flush(timeout_s)
-        while 0 < left < before:
-            before, left = left, self.flush(timeout_s)
+        left = self._drained(timeout_s)
         self._stop.set()
         self._poller.join(2)
+        if left == 0 and self._commit_at is not None and not self.fatal:
+            with suppress(KafkaException):  # else the next writer's claim ends it
+                self._producer.commit_transaction(timeout_s)
         return left
+
+    def _drained(self, timeout_s: float) -> int:
+        """Flush for as long as anything is delivered within `timeout_s`; returns what was left."""
+        before, left = self.depth() + 1, self.flush(timeout_s)
+        while 0 < left < before and not self.fatal:
+            self.full = True
+            self._progress()
+            before, left = left, self.flush(timeout_s)
+        return left
+
+    def _commit(self) -> None:
+        """End the transaction and begin the next one, with nothing under way and nothing being sent."""
+        with self._gate:
+            # 1. What is under way arrives; while the broker is away there is time enough to try again.
+            if self._drained(DRAIN_S):
+                self._commit_at = time.monotonic() + AGAIN_S
+                return
+            # 2. A commit that was begun can only be gone on with: who has something to send waits for it.
+            while not self.fatal and not self._refusing:
+                try:
+                    self._producer.commit_transaction(DRAIN_S)
+                    self._producer.begin_transaction()
+                    break
+                except KafkaException as error:
+                    if not error.args[0].retriable():
+                        self._broken(error)
+                self.full = True
+                self._progress()
+            self.full = False
+            self._commit_at = time.monotonic() + COMMIT_S
 
     def _send(
         self, topic: str, key: bytes, value: bytes, on_delivery: Callable[[KafkaError | None, Message], None]
@@ -114,7 +188,8 @@ class TradeProducer:
             if self.fatal or self._refusing:
                 raise ProducerStopped(self.fatal or "the producer is closed")
             try:
-                self._producer.produce(topic, value, key, on_delivery=on_delivery)
+                with self._gate:
+                    self._producer.produce(topic, value, key, on_delivery=on_delivery)
                 self.full = False
                 return
             except BufferError:
@@ -125,14 +200,39 @@ class TradeProducer:
 
     def _poll(self) -> None:
         while not self._stop.is_set():
-            self._producer.poll(0.1)
+            try:
+                self._producer.poll(POLL_S)
+            except _RAISED as error:
+                self._broken(error)
+                self._stop.wait(POLL_S)
             self._progress()
+            if self._commit_at is not None and time.monotonic() >= self._commit_at and not self.fatal:
+                self._commit()
 
     def _on_delivery(self, error: KafkaError | None, message: Message) -> None:
         if error is not None:
-            self.fatal = f"Kafka refused a message of {message.topic()}: {error.str()}"
+            self._broken(error, f"Kafka refused a message of {message.topic()}")
 
     def _on_error(self, error: KafkaError) -> None:
         refusals.note(self._bootstrap, error)
         if error.fatal():
-            self.fatal = f"the Kafka producer is fenced or broken: {error.str()}"
+            self._broken(error)
+
+    def _broken(self, error: Exception | KafkaError, what: str = "the Kafka producer is broken") -> None:
+        while not isinstance(error, KafkaError) and not isinstance(error, KafkaException) and error.__cause__:
+            error = error.__cause__
+        reason = error.args[0] if isinstance(error, KafkaException) else error
+        if self._writer and isinstance(reason, KafkaError) and reason.code() in _FENCED:
+            self.fenced = True
+            self.fatal = (
+                f"another process has begun as {self._writer} or as one that overlaps it, or the broker was away for "
+                f"more than {TIMEOUT_MS // 60_000} min: Kafka takes nothing more of this one"
+            )
+        else:
+            said = reason.str() if isinstance(reason, KafkaError) else str(reason)
+            self.fatal = self.fatal or f"{what}: {said}"
+
+
+_FENCED = (KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED)
+# What is fatal is raised by `poll` and `flush`, out of a callback as a SystemError whose cause it is.
+_RAISED = (KafkaException, KafkaError, SystemError)

@@ -44,7 +44,8 @@ def consumer(bootstrap: KafkaCluster, client_id: str, fetch_wait_ms: int) -> Con
             "group.id": prefixed(f"unused-{client_id}"),
             "enable.auto.commit": False,
             "auto.offset.reset": "error",
-            "enable.partition.eof": False,
+            "enable.partition.eof": True,  # an end may be the marker of a transaction, which no message shows
+            "isolation.level": "read_uncommitted",
             "fetch.wait.max.ms": fetch_wait_ms,
             "fetch.min.bytes": 1,
             "queued.max.messages.kbytes": 16_384,
@@ -65,6 +66,8 @@ class TopicReader:
         """timeout_s: how long a question to the broker may take; reading waits as long as `poll` says."""
         self._timeout_s = timeout_s
         self._consumer = consumer(bootstrap, client_id, fetch_wait_ms)
+        self._next: dict[tuple[str, int], int] = {}
+        self._read_ends: dict[tuple[str, int], int] = {}
 
     def bounds(self, topic: str, partition: int) -> tuple[int, int]:
         """(earliest offset, next offset to be written). Raises BrokerError where the broker is away."""
@@ -92,6 +95,7 @@ class TopicReader:
 
     def assign(self, places: dict[tuple[str, int], int]) -> None:
         """Start at `places`: {(topic, partition): offset}."""
+        self._next, self._read_ends = dict(places), {}
         self._consumer.assign(
             [TopicPartition(prefixed(topic), part, offset) for (topic, part), offset in places.items()]
         )
@@ -109,25 +113,37 @@ class TopicReader:
         for message in (first, *(self._consumer.consume(most - 1, 0) if most > 1 else ())):
             error = message.error()
             if error is None:
-                out.append(
-                    Record(
-                        bare(message.topic()),
-                        message.partition(),
-                        message.offset(),
-                        message.timestamp()[1],
-                        message.key(),
-                        message.value(),
-                    )
+                record = Record(
+                    bare(message.topic()),
+                    message.partition(),
+                    message.offset(),
+                    message.timestamp()[1],
+                    message.key(),
+                    message.value(),
                 )
+                self._next[record.topic, record.partition] = record.offset + 1
+                out.append(record)
+            elif error.code() == KafkaError._PARTITION_EOF:
+                self._read_ends[bare(message.topic()), message.partition()] = message.offset()
             elif error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
                 raise OffsetExpired(error.str())
             elif not error.retriable() and error.code() not in _OUTAGE:
                 raise KafkaException(error)
         return out
 
+    def done(self, topic: str, partition: int, end: int) -> bool:
+        """Whether `poll` has given every message before offset `end`, since `assign`."""
+        part = (topic, partition)
+        return max(self._next.get(part, 0), self._read_ends.get(part, 0)) >= end
+
     def known_end(self, topic: str, partition: int) -> int | None:
-        """The next offset to be written, as the last fetch told; None before the first. Asks nobody, costs nothing."""
+        """The next offset to be written, as the last fetch told; None before the first. Asks nobody, costs nothing.
+
+        Where `poll` has given everything it is the offset after the last message: no marker counts as one that waits.
+        """
         high = int(self._consumer.get_watermark_offsets(TopicPartition(prefixed(topic), partition), cached=True)[1])
+        if 0 <= high <= self._read_ends.get((topic, partition), -1):
+            return self._next[topic, partition]
         return high if high >= 0 else None
 
     def scan(self, topic: str, partition: int, start: int, end: int) -> Iterator[Record]:
@@ -136,15 +152,14 @@ class TopicReader:
         Raises BrokerError after `SILENT_S` without any: the broker went away and has not come back.
         """
         self.assign({(topic, partition): start})
-        place, heard = start, time.monotonic()
-        while place < end:
+        heard = time.monotonic()
+        while not self.done(topic, partition, end):
             found = self.poll(10_000, 0.5)
             if not found and time.monotonic() - heard > SILENT_S:
                 raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
             for record in found:
                 if record.offset >= end:
                     return
-                place = record.offset + 1
                 yield record
             if found:
                 heard = time.monotonic()

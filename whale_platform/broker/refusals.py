@@ -9,6 +9,12 @@ from confluent_kafka import KafkaError
 from whale_platform.kafka_cluster import KafkaCluster
 
 _OFFERED = "broker's supported mechanisms: "
+_DENIED = (
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+)
 _refused: dict[KafkaCluster, str] = {}
 
 
@@ -38,6 +44,8 @@ def explained(cluster: KafkaCluster, code: int, text: str) -> str | None:
             f"Kafka at {cluster} refuses the log-in by {cluster.mechanism}{offered}: check WHALE_KAFKA_USER, "
             "WHALE_KAFKA_PASSWORD (or WHALE_KAFKA_PASSWORD_FILE) and WHALE_KAFKA_SASL"
         )
+    if code in _DENIED:
+        return f"Kafka at {cluster} refuses WHALE_KAFKA_USER ({text}): give it the rights that docs/deployment.md lists"
     if "certificate verify failed" in text:
         named = f"in {cluster.ca}, set by WHALE_KAFKA_CA" if cluster.ca else "of this system: set WHALE_KAFKA_CA"
         return f"the certificate of Kafka at {cluster} is not for that name, or not signed by an authority {named}"

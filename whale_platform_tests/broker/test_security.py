@@ -5,14 +5,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from confluent_kafka import KafkaError
 from pydantic import ValidationError
 
-from whale_platform.broker import topics
+from whale_platform.broker import topics, writers
 from whale_platform.broker.edges import TopicEdges
 from whale_platform.broker.producer import TradeProducer
 from whale_platform.broker.reader import TopicReader
-from whale_platform.broker.refusals import absence
+from whale_platform.broker.refusals import absence, explained
 from whale_platform.domain.names import RAW_TRADES
+from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.settings import ROOT, Settings
 from whale_platform.supervision.given import setting_error
 from whale_platform_tests.certificates import Authority
@@ -41,9 +43,13 @@ def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureKafka]:
 def test_every_client_logs_in(secure: SecureKafka, kind: str) -> None:
     cluster = settings(secure.environment(kind)).bootstrap
     topics.ensure(cluster, 2)
-    producer = TradeProducer(cluster, "test")
+    producer = TradeProducer(cluster, "test", writer=kind)
+    producer.claim(300)
     producer.send(RAW_TRADES, b"k", kind.encode())
     assert producer.close(30) == 0
+    writers.register(cluster, kind)
+    assert kind in writers.names(cluster)
+    writers.fence(cluster, kind)
     reader = TopicReader(cluster, "test")
     try:
         values = [
@@ -55,8 +61,14 @@ def test_every_client_logs_in(secure: SecureKafka, kind: str) -> None:
         reader.close()
     assert kind.encode() in values
     edges = TopicEdges(cluster, {RAW_TRADES: [0, 1]}).read()[RAW_TRADES]
-    assert sum(end for _, end in edges.values()) == len(values)
+    assert sum(end for _, end in edges.values()) == 2 * len(values), "a marker each"
     assert topics.cluster_id(cluster) == topics.cluster_id(secure.bootstrap)
+
+
+def test_a_right_that_is_lacking_is_said() -> None:
+    cluster = KafkaCluster("kafka:9093", user="whale")
+    said = explained(cluster, KafkaError.GROUP_AUTHORIZATION_FAILED, "Broker: Group authorization failed")
+    assert said is not None and "(Broker: Group authorization failed): give it the rights" in said
 
 
 @pytest.mark.server
