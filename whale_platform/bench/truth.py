@@ -28,7 +28,7 @@ from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.supervision import beat
 
 EVERY_S = 0.5
-ABOUT = 10  # trades between two questions of one look
+ABOUT = 10  # trades between two questions of one look, and a transaction's marker at the end of each partition
 EXCHANGE = "bench"
 WHALE_EVERY = 500  # trades of the overload
 CAUGHT_UP_S = 2.0

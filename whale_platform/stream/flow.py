@@ -66,8 +66,8 @@ class Flow:
         now = time.monotonic()
         self._starts = starts = {part: start for part, (start, _) in edges[RAW_TRADES].items()}
         self._window_ends = {part: end for part, (_, end) in edges[TRADE_WINDOWS].items()}
-        self._ends = {part: end for part, (_, end) in edges[RAW_TRADES].items()}
-        self._arrivals.note(now, self._ends)
+        self._arrivals.note(now, {part: end for part, (_, end) in edges[RAW_TRADES].items()})
+        self._ends = self._messages.tops(edges[RAW_TRADES])
         emitted = self._messages.emitted(TRADE_WINDOWS, edges[TRADE_WINDOWS])
         self._realtime = realtime = [query for query, mode in modes.items() if mode == "realtime"]
         if self._consumers is None:
@@ -117,7 +117,7 @@ class Flow:
         targets, was_behind = self._targets[query]
         out = self._out.get(query)
         if was_behind and out is not None:
-            return all(out.get(part, 0) >= end for part, end in targets.items())
+            return all(out.get(part, 0) >= min(end, self._ends[part]) for part, end in targets.items())
         hidden = self._consumers is None or query not in self._realtime  # an idle micro-batch opens no consumer
         return active() and (hidden or (self._consumers is not None and self._consumers.exist(query)))
 

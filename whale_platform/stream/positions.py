@@ -25,6 +25,7 @@ from whale_platform.domain.names import RAW_TRADES
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.stream import checkpoints
 
+MARKERS = 65  # of transactions that may follow one upon the other: one of each ingester that shares the symbols
 MOST_READ = 2_000  # messages a partition and look: the newest, where there are more
 READ_S, PATIENT_S = 1.0, 30.0
 NAMES_EVERY_S = 10.0
@@ -59,6 +60,29 @@ class Messages:
         self._read: dict[str, dict[int, int]] = {}
         self._emitted: dict[str, dict[int, int]] = {}
         self._stamps: dict[tuple[int, int], float] = {}
+        self._whole: set[int] = set()
+        self._seen: dict[int, int] = {}
+        self._tops: dict[int, tuple[int, int]] = {}
+
+    def tops(self, edges: Edges) -> dict[int, int]:
+        """{raw partition: offset after its last trade}; `edges`: of the raw topic, whose ends count markers too.
+
+        Looked up only where a partition has not grown since the last look, or at the first: else the end is that.
+        """
+        idle = {
+            part: (max(start, end - MARKERS), end)
+            for part, (start, end) in edges.items()
+            if self._seen.get(part, end) == end and self._tops.get(part, (-1, 0))[0] != end
+        }
+        self._seen = {part: end for part, (_, end) in edges.items()}
+        found = {part: start for part, (start, _) in idle.items()}
+        for record in self._between(RAW_TRADES, idle):
+            found[record.partition] = record.offset + 1
+        for part, (_, end) in idle.items():
+            if idle[part][0] == end or part in self._whole:
+                self._tops[part] = (end, found[part])
+        known = {part: self._tops.get(part, (-1, 0)) for part in edges}
+        return {part: known[part][1] if known[part][0] == end else end for part, (_, end) in edges.items()}
 
     def emitted(self, topic: str, edges: Edges) -> dict[int, int]:
         """{raw partition: offset after the newest trade that this run has put out}, by what `topic` says.
@@ -84,7 +108,7 @@ class Messages:
     def age(self, part: int, offset: int) -> float | None:
         """Seconds since that raw trade was produced; None where it can't be read."""
         if (part, offset) not in self._stamps:
-            for record in self._between(RAW_TRADES, {part: (offset, offset + 1)}):
+            for record in self._between(RAW_TRADES, {part: (offset, offset + MARKERS)})[:1]:
                 self._stamps = {key: at for key, at in self._stamps.items() if key[0] != part}
                 self._stamps[part, offset] = record.timestamp_ms / 1000
         stamp = self._stamps.get((part, offset))
@@ -98,9 +122,10 @@ class Messages:
         """
         times: list[int] = []
         for part, (start, end) in waiting.items():
-            for place in {start, end - 1}:
-                found = self._between(RAW_TRADES, {part: (place, place + 1)}, PATIENT_S)
-                moment = _event_time(found[0].value or b"") if found else None
+            head, tail = (start, min(end, start + MARKERS)), (max(start, end - MARKERS), end)
+            for where, which in ((head, 0), (tail, -1)):
+                found = self._between(RAW_TRADES, {part: where}, PATIENT_S)
+                moment = _event_time(found[which].value or b"") if found else None
                 if moment is None:
                     return inf
                 times.append(int(moment[1]))
@@ -116,7 +141,7 @@ class Messages:
         if not starts:
             return []
         out: list[Record] = []
-        left = {part: ranges[part][1] for part in starts}
+        left = set(starts)
         self._reader.assign({(topic, part): start for part, start in starts.items()})
         deadline = time.monotonic() + wait_s
         with suppress(OffsetExpired, BrokerError):
@@ -124,8 +149,8 @@ class Messages:
                 for record in self._reader.poll(MOST_READ, 0.1):
                     if record.offset < ranges[record.partition][1]:
                         out.append(record)
-                    if record.offset >= ranges[record.partition][1] - 1:
-                        left.pop(record.partition, None)
+                left -= {part for part in left if self._reader.done(topic, part, ranges[part][1])}
+        self._whole = set(starts) - left
         self._reader.assign({})
         return out
 

@@ -76,9 +76,13 @@ def trade(symbol: str, number: int, usd: str = "1") -> Trade:
 
 
 def produce(bootstrap: KafkaCluster, trades: list[Trade]) -> None:
-    producer = TradeProducer(bootstrap, "test")
-    for item in trades:
+    """As an ingester does, in three transactions: there are markers between the trades and after the last one."""
+    producer = TradeProducer(bootstrap, "test", writer="ingester-1-of-1")
+    producer.claim(300)
+    for number, item in enumerate(trades, 1):
         producer.send(RAW_TRADES, codec.key(item.exchange, item.symbol), codec.encode(item))
+        if number in (len(trades) // 3, len(trades) * 2 // 3):
+            producer._commit()
     assert producer.close(30) == 0
 
 

@@ -13,6 +13,7 @@ from pyspark.sql import SparkSession
 
 from whale_platform.bench.platform import wait_for
 from whale_platform.broker import topics
+from whale_platform.broker.edges import TopicEdges
 from whale_platform.broker.producer import TradeProducer
 from whale_platform.domain import codec
 from whale_platform.domain.names import RAW_TRADES
@@ -81,11 +82,14 @@ def spark(settings: Settings) -> Iterator[SparkSession]:
 
 
 def produce(bootstrap: KafkaCluster, deep: list[Trade], near: list[Trade]) -> None:
-    """Each to a partition of its own, as their keys would have it in a larger topic."""
-    producer = TradeProducer(bootstrap, "test")
+    """Each to a partition of its own, as their keys would have it in a larger topic, with markers of transactions."""
+    producer = TradeProducer(bootstrap, "test", writer="ingester-1-of-1")
+    producer.claim(300)
     for part, trades in enumerate((deep, near)):
-        for one in trades:
+        for number, one in enumerate(trades, 1):
             producer._producer.produce(RAW_TRADES, codec.encode(one), codec.key(one.exchange, one.symbol), part)
+            if number == len(trades) // 2:
+                producer._commit()
     assert producer.close(60) == 0
 
 
@@ -104,4 +108,6 @@ def test_nothing_is_lost_or_doubled_whatever_the_modes_are(
         made += [*deep, *near]
         late = switched.drain(mode)
         assert totals(kafka.bootstrap) == expected(made), mode
+        edges = TopicEdges(kafka.bootstrap, {RAW_TRADES: (0, 1)}).read()[RAW_TRADES]
+        assert sum(end for _, end in edges.values()) > len(made), "the ends are markers, which are no trades"
         assert late == 0, mode

@@ -1,0 +1,59 @@
+"""What the stream takes for the end of the raw topic, where that is a transaction's marker."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from whale_platform.broker.edges import Edges, TopicEdges
+from whale_platform.broker.producer import TradeProducer
+from whale_platform.domain import codec
+from whale_platform.domain.names import RAW_TRADES
+from whale_platform.stream.positions import Messages
+from whale_platform_tests.ingest.trades import trade
+from whale_platform_tests.kafka_server import KafkaServer
+
+
+@pytest.fixture
+def messages(kafka: KafkaServer) -> Iterator[Messages]:
+    """The stream's look at the topics."""
+    made = Messages(kafka.bootstrap, "run")
+    yield made
+    made.close()
+
+
+def write(kafka: KafkaServer, *numbers: int) -> int:
+    """Send trades of one symbol as an ingester that then ends; returns their partition."""
+    places: list[int] = []
+    producer = TradeProducer(kafka.bootstrap, "test", writer="ingester-1-of-1")
+    producer.claim(300)
+    send = producer.channel(RAW_TRADES, codec.key("fake", "AAA"), lambda part, _: places.append(part))
+    for number in numbers:
+        send(codec.encode(trade(number)))
+    assert producer.close(60) == 0
+    return places[0]
+
+
+def edges(kafka: KafkaServer) -> Edges:
+    """The raw topic's, as the broker says."""
+    return TopicEdges(kafka.bootstrap, {RAW_TRADES: [0, 1]}).read()[RAW_TRADES]
+
+
+def test_a_marker_at_the_end_is_no_trade_that_waits(kafka: KafkaServer, messages: Messages) -> None:
+    part = write(kafka, 1, 2, 3)
+    assert edges(kafka)[part] == (0, 4)
+    assert messages.tops(edges(kafka)) == {part: 3, 1 - part: 0}, "at the first look"
+    assert messages.tops(edges(kafka))[part] == 3, "and then without asking"
+    write(kafka, 4)
+    assert messages.tops(edges(kafka))[part] == 6, "while it grows nobody reads it for that"
+    assert messages.tops(edges(kafka))[part] == 5, "once it stands still"
+
+
+def test_how_old_and_how_far_apart_is_known_where_an_offset_is_a_markers(
+    kafka: KafkaServer, messages: Messages
+) -> None:
+    part = write(kafka, 1, 2)
+    write(kafka, 3)
+    assert messages.age(part, 2) is not None, "the marker's: that of the trade after it"
+    apart = (trade(3).event_time - trade(1).event_time) / 1e6
+    assert messages.spread_s({part: (0, 5)}) == pytest.approx(apart)
+    assert messages.spread_s({part: (2, 5)}) == 0.0
