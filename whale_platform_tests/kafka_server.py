@@ -78,6 +78,16 @@ class KafkaServer:
             self._process.send_signal(number)
             self._process.wait(300)
 
+    def pause(self) -> None:
+        """SIGSTOP: what clients send lies in its sockets until `go_on`."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """SIGCONT."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
     def close(self) -> None:
         """End it and remove its data."""
         self.kill()

@@ -1,27 +1,31 @@
 """The ingester's housekeeping, on a thread of its own since all of it may have to wait for a full producer.
 
-Every `TICK_S`: holes that hold trades back too long are let go. About every `SAVE_S`: the positions file. Its offsets
-are read before the symbols' places and it is written once all that those places say has been delivered: so reading
-the topic from these offsets on can only repeat what is known, never miss anything.
+Every `TICK_S`: holes that hold trades back too long are let go. Every hour: the writer's name is registered again.
+About every `SAVE_S`: the positions file. Its offsets are read before the symbols' places and it is written once all
+that those places say has been delivered: so reading the topic from these offsets on can only repeat what is known,
+never miss anything.
 """
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from whale_platform.broker.producer import ProducerStopped
+from whale_platform.broker.topics import BrokerError
 from whale_platform.ingest import positions as files
 from whale_platform.ingest.learn import Learned
-from whale_platform.ingest.outlet import Fence
+from whale_platform.ingest.outlet import Ends
 from whale_platform.ingest.pipeline import Pipeline
 from whale_platform.ingest.positions import Place, Positions
 from whale_platform.ingest.share import Share
 
 TICK_S = 0.25
 SAVE_S = 2.0
+REGISTER_S = 3600.0
 
 
 @dataclass(slots=True)
@@ -33,12 +37,12 @@ class _Draft:
 class Saver:
     """Writes the positions file. `step` often; it does what is due."""
 
-    def __init__(self, path: Path, share: Share, learned: Learned, pipelines: Sequence[Pipeline], fence: Fence) -> None:
+    def __init__(self, path: Path, share: Share, learned: Learned, pipelines: Sequence[Pipeline], ends: Ends) -> None:
         self._path = path
         self._share = share
         self._learned = learned
         self._pipelines = pipelines
-        self._fence = fence
+        self._ends = ends
         self._draft: _Draft | None = None
         self._next_at = 0.0
         ours = {f"{one.exchange.name}:{symbol}" for one in pipelines for symbol in one.lines}
@@ -66,7 +70,7 @@ class Saver:
         return True
 
     def _new_draft(self) -> _Draft | None:
-        offsets = dict(self._fence.next_offsets)
+        offsets = dict(self._ends.next_offsets)
         places = dict(self._others)
         for pipeline in self._pipelines:
             found = pipeline.places()
@@ -77,7 +81,7 @@ class Saver:
         return _Draft(positions, [pipeline.sent() for pipeline in self._pipelines])
 
     def _holds(self, draft: _Draft) -> bool:
-        return self._fence.broken is None and all(
+        return all(
             done >= sent
             for pipeline, wanted in zip(self._pipelines, draft.sent, strict=True)
             for done, sent in zip(pipeline.delivered(), wanted, strict=True)
@@ -87,9 +91,19 @@ class Saver:
 class Keeper:
     """The thread. `start`; ends when `stop` is set or the producer takes nothing more."""
 
-    def __init__(self, pipelines: Sequence[Pipeline], saver: Saver, stop: threading.Event, log: Any) -> None:
+    def __init__(
+        self,
+        pipelines: Sequence[Pipeline],
+        saver: Saver,
+        register: Callable[[], None],
+        stop: threading.Event,
+        log: Any,
+    ) -> None:
+        """`register` may raise BrokerError: it is called again an hour later."""
         self._pipelines = pipelines
         self._saver = saver
+        self._register = register
+        self._register_at = time.monotonic() + REGISTER_S
         self._stop = stop
         self._log = log
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
@@ -115,5 +129,9 @@ class Keeper:
                     self._saver.step()
                 except OSError as full:
                     self._log.error("the positions file can't be written; the next start reads more", reason=str(full))
+                if time.monotonic() >= self._register_at:
+                    self._register_at = time.monotonic() + REGISTER_S
+                    with suppress(BrokerError):
+                        self._register()
         except ProducerStopped:
             return

@@ -1,14 +1,15 @@
 """Read, before anything is sent, how far the topic goes: the positions file, the topic's tail and the gap ledger.
 
-The ends of the partitions are trusted only once none of this share's trades has come for `STILL_S`: the last requests
-of a predecessor that was killed may still be landing. A file that names another cluster, topic or share, or offsets
-that the topic does not have (any more: others may have written what is gone), is not used: then the whole topic is
-read (some 200,000 trades a second).
+Then the share is claimed, and what has come meanwhile is read too: after the claim nothing of a predecessor can land
+any more. Who was fenced before (standby.py) first waits until nobody writes this share's trades.
+
+A positions file that names another cluster, topic or share, or offsets that the topic does not have (any more: others
+may have written what is gone), is not used: then the whole topic is read (some 200,000 trades a second).
 """
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from whale_platform.ingest.share import WHOLE, Share
 from whale_platform.ingest.tail import Tail, trade_id_of
 from whale_platform.kafka_cluster import KafkaCluster
 
-STILL_S = 0.5
+POLL_S = 0.1
 SAY_S = 5.0
 
 
@@ -65,8 +66,19 @@ class Stopped(Exception):
     """The service is to end while it still reads."""
 
 
-def learn(bootstrap: KafkaCluster, home: Path, share: Share, stop: threading.Event, log: Any) -> Learned | None:
-    """None where a topic is missing. Raises BrokerError where the broker is away, Stopped when `stop` is set."""
+def learn(
+    bootstrap: KafkaCluster,
+    home: Path,
+    share: Share,
+    claim: Callable[[], None],
+    silence_s: float,
+    stop: threading.Event,
+    log: Any,
+) -> Learned | None:
+    """None where a topic is missing; `claim`, which makes this process the share's one writer, waits for `silence_s`.
+
+    Raises BrokerError where the broker is away, Stopped when `stop` is set.
+    """
     cluster = topics.cluster_id(bootstrap)
     found = topics.describe(bootstrap, [RAW_TRADES, INGEST_GAPS])
     if len(found) < 2:
@@ -83,7 +95,9 @@ def learn(bootstrap: KafkaCluster, home: Path, share: Share, stop: threading.Eve
                 holes = [(gap.progress_id, gap.last_id) for gap in place.gaps]
                 fold.tails[name] = Tail(place.last_id, holes, -1)
         places = known.offsets if known else {p: reader.bounds(RAW_TRADES, p)[0] for p in range(topic.partitions)}
-        offsets = _read_to_end(reader, RAW_TRADES, places, fold.add, stop, log)
+        offsets = _read_to_end(reader, RAW_TRADES, places, fold.add, stop, log, silence_s)
+        claim()
+        offsets = _read_to_end(reader, RAW_TRADES, offsets, fold.add, stop, log)
         if fold.unreadable:
             log.warning("messages without a readable trade id", topic=RAW_TRADES, messages=fold.unreadable)
         ledger = _ledger(reader, stop, log)
@@ -124,12 +138,18 @@ def _usable(
 
 
 def _read_to_end(
-    reader: TopicReader, topic: str, places: Mapping[int, int], add: Any, stop: threading.Event, log: Any
+    reader: TopicReader,
+    topic: str,
+    places: Mapping[int, int],
+    add: Callable[[bytes | None, bytes | None], bool],
+    stop: threading.Event,
+    log: Any,
+    silence_s: float = 0.0,
 ) -> dict[int, int]:
     """Hand every message from `places` on to `add(key, value)`; returns the offsets after them.
 
-    Ends where all that had come by a moment is read, and nothing that `add` answers True to came within `STILL_S`
-    before it: others may write on.
+    Ends where all that had come when it was looked at is read, and, where `silence_s` is asked for, nothing that `add`
+    answers True to came for so long.
     """
     at = dict(places)
     progress = _Progress(topic, log)
@@ -139,7 +159,7 @@ def _read_to_end(
         ends = {partition: reader.bounds(topic, partition)[1] for partition in at}
         behind = {(topic, partition): place for partition, place in at.items() if place < ends[partition]}
         reader.assign(behind)
-        while any(at[partition] < ends[partition] for partition in at):
+        while not all(reader.done(topic, partition, ends[partition]) for _, partition in behind):
             for record in reader.poll(10_000, 0.5):
                 if add(record.key, record.value):
                     ours_at = time.monotonic()
@@ -148,9 +168,10 @@ def _read_to_end(
             if stop.is_set():
                 raise Stopped
             progress.tell(sum(ends[part] - at[part] for part in at if ends[part] > at[part]))
-        if looked - ours_at >= STILL_S:
+        at.update({partition: max(at[partition], ends[partition]) for _, partition in behind})
+        if not silence_s or looked - ours_at >= silence_s:
             return at
-        if not behind and stop.wait(STILL_S / 5):
+        if not behind and stop.wait(POLL_S):
             raise Stopped
 
 

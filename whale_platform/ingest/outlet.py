@@ -1,13 +1,8 @@
 """The way into the broker, counted: what was sent and what is known to be delivered, per key.
 
 Deliveries of one key come in the order of sending, so two counters tell whether everything up to some moment has
-arrived; that is what the positions file may rely on. `Fence` checks that nobody else writes to the topic where this
-process is its only writer (the lease): a predecessor's last request may land after the tail was read, and then this
-process knows too little and must learn the tail again. Where several share the symbols, others' messages lie between.
-
-The producer is idempotent but not transactional: a transaction would keep a second writer out by itself, but costs a
-commit of some milliseconds a batch and holds back readers of committed data until then; the jump of an offset shows
-the same thing for free.
+arrived; that is what the positions file may rely on. That nobody else writes this share's trades is not checked here:
+the producer's claim makes the broker refuse it.
 """
 
 import time
@@ -20,31 +15,25 @@ from whale_platform.domain.trade import Trade
 from whale_platform.ingest.meter import Latency
 
 
-class Fence:
-    """Next offset of each partition. `broken` says what went wrong. Written by the producer's poll thread alone."""
+class Ends:
+    """`next_offsets`: after our last delivered message of each partition; the producer's poll thread alone writes."""
 
-    def __init__(self, next_offsets: Mapping[int, int], alone: bool = True) -> None:
-        """alone: whether no other ingester has a share of the topic."""
-        self._alone = alone
+    def __init__(self, next_offsets: Mapping[int, int]) -> None:
         self.next_offsets = dict(next_offsets)
-        self.broken: str | None = None
 
     def delivered(self, partition: int, offset: int) -> None:
         """One message of ours has arrived."""
-        expected = self.next_offsets.get(partition, 0)
-        if offset != expected and (self._alone or offset < expected):
-            self.broken = f"someone else wrote to partition {partition}: offset {offset} where {expected} was due"
         self.next_offsets[partition] = offset + 1
 
 
 class Outlet:
     """One symbol's door to the topic. `send` under the pipeline's lock."""
 
-    def __init__(self, producer: TradeProducer, topic: str, key: bytes, fence: Fence, latency: Latency) -> None:
+    def __init__(self, producer: TradeProducer, topic: str, key: bytes, ends: Ends, latency: Latency) -> None:
         self.sent = 0
         self.delivered = 0
         self._send = producer.channel(topic, key, self._delivered)
-        self._fence = fence
+        self._ends = ends
         self._latency = latency
         self._samples: deque[tuple[int, int]] = deque()
 
@@ -56,7 +45,7 @@ class Outlet:
         self.sent += 1
 
     def _delivered(self, partition: int, offset: int) -> None:
-        self._fence.delivered(partition, offset)
+        self._ends.delivered(partition, offset)
         self.delivered += 1
         samples = self._samples
         if samples and samples[0][0] <= self.delivered:

@@ -20,7 +20,7 @@ from whale_platform.ingest.guard import Guard
 from whale_platform.ingest.line import Books, Line
 from whale_platform.ingest.loose import LooseSequencer
 from whale_platform.ingest.meter import Latency
-from whale_platform.ingest.outlet import Fence, Outlet
+from whale_platform.ingest.outlet import Ends, Outlet
 from whale_platform.ingest.positions import Place
 from whale_platform.ingest.resume import Start
 from whale_platform.ingest.sequencer import Chunk, Sequencer
@@ -50,22 +50,24 @@ class Pipeline:
         exchange: Exchange,
         symbols: Sequence[str],
         producer: TradeProducer,
-        fence: Fence,
+        ledger: TradeProducer,
+        ends: Ends,
         starts: Mapping[str, Start],
         receive_to_produced: Latency,
     ) -> None:
+        """Trades go by `producer`; gaps and dead letters by `ledger`."""
         name = exchange.name
         self.exchange = exchange
         self.delay = Latency()
         self._work = _Work()
         self._guard = Guard()
-        self._books = Books(name, producer)
+        self._books = Books(name, ledger)
         self.counts, self.wanting = self._books.counts, self._books.wanting
         self.lines: dict[str, Line] = {}
         for symbol in symbols:
             begin = starts.get(f"{name}:{symbol}", Start())
             sequencer = Sequencer(begin.next_id, begin.gaps) if exchange.dense_ids else LooseSequencer()
-            outlet = Outlet(producer, RAW_TRADES, key(name, symbol), fence, receive_to_produced)
+            outlet = Outlet(producer, RAW_TRADES, key(name, symbol), ends, receive_to_produced)
             self.lines[symbol] = Line(symbol, sequencer, outlet, self._books)
             for gap in begin.changed:
                 self._books.gap(symbol, gap)

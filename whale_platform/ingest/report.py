@@ -23,14 +23,14 @@ class Report:
         pipelines: Sequence[Pipeline],
         feeds: Sequence[Feed],
         repairers: Sequence[Repairer],
-        producer: TradeProducer,
+        producers: Sequence[TradeProducer],
         receive_to_produced: Latency,
         clocks: Clocks,
     ) -> None:
         self._pipelines = pipelines
         self._feeds = feeds
         self._repairers = repairers
-        self._producer = producer
+        self._producers = producers
         self._receive_to_produced = receive_to_produced
         self._clocks = clocks
         self._rate = Rate()
@@ -51,7 +51,7 @@ class Report:
             "quarantined": sum(count.quarantined for count in counts),
             "gaps_open": sum(pipeline.open_gaps() for pipeline in self._pipelines),
             "gaps_repaired": sum(count.gaps_repaired for count in counts),
-            "queue": self._producer.depth(),
+            "queue": sum(producer.depth() for producer in self._producers),
             "reconnects": sum(feed.reconnects for feed in self._feeds),
             "refused": {
                 f"{feed.exchange.name}:{symbol}": reason

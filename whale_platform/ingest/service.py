@@ -1,16 +1,20 @@
 """The ingester: exchanges' sockets in, topic `raw_crypto_trades` out.
 
-Start: wait for broker and topics, learn how far the topic goes, then connect. It ends with RETRY, to learn the tail
-again, when the producer is broken for good or somebody else wrote to the topic; an exchange that is away is waited
-for while the others run on. SIGTERM closes the sockets, flushes for up to five seconds and saves the positions.
+Start: wait for broker and topics, learn how far the topic goes, claim the share, then connect. It ends with RETRY, to
+learn the tail again, when a producer is broken for good, which it is too when another process of an overlapping share
+has begun; an exchange that is away is waited for while the others run on. The ledger of gaps has a producer of its own:
+its topic is compacted, and nothing of it may hang on a transaction. SIGTERM closes the sockets, flushes for up to
+five seconds and saves the positions.
 """
 
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 
+from whale_platform.broker import writers
 from whale_platform.broker.producer import TradeProducer
-from whale_platform.broker.refusals import absence
+from whale_platform.broker.refusals import absence, note
 from whale_platform.broker.topics import BrokerError, alive
 from whale_platform.exchanges.base import Exchange
 from whale_platform.exchanges.registry import adapters, assign
@@ -20,13 +24,14 @@ from whale_platform.ingest.history import History
 from whale_platform.ingest.keeping import Keeper, Saver
 from whale_platform.ingest.learn import Learned, Stopped, learn
 from whale_platform.ingest.meter import Latency
-from whale_platform.ingest.outlet import Fence
+from whale_platform.ingest.outlet import Ends
 from whale_platform.ingest.pipeline import Pipeline
 from whale_platform.ingest.positions import positions_path
 from whale_platform.ingest.repair import Repairer
 from whale_platform.ingest.report import Report
 from whale_platform.ingest.rest import Rest
 from whale_platform.ingest.share import Share
+from whale_platform.ingest.standby import Standby
 from whale_platform.supervision import codes
 from whale_platform.supervision.service import ServiceContext
 
@@ -57,69 +62,124 @@ def main(context: ServiceContext) -> int:
 
 def run(context: ServiceContext, exchanges: Sequence[Exchange], symbols: Mapping[str, Sequence[str]]) -> int:
     """The same with the exchanges given: `symbols` by exchange name."""
-    share = Share.read(context.settings.ingest_share)
-    learned = _learn(context, share)
-    if learned is None:
-        return codes.CLEAN
+    settings, log = context.settings, context.log
+    share, standby = Share.read(settings.ingest_share), Standby(settings.home)
     producer = TradeProducer(
-        context.settings.bootstrap, "whale-ingester", progress=lambda: context.progress("delivery reports")
+        settings.bootstrap,
+        "whale-ingester",
+        progress=lambda: context.progress("delivery reports"),
+        writer=share.writer,
     )
-    fence = Fence(learned.offsets, alone=share.count == 1)
-    receive_to_produced = Latency()
-    pipelines = [
-        Pipeline(exchange, symbols[exchange.name], producer, fence, learned.starts, receive_to_produced)
-        for exchange in exchanges
-        if symbols[exchange.name]
-    ]
-    silence_s = context.settings.ingest_silence_s
-    feeds = [Feed(one.exchange, list(one.lines), one, silence_s, context.log) for one in pipelines]
-    stop = threading.Event()
-    simulated = context.settings.source != "live"
-    rests = [Rest(one.exchange.name, simulated=simulated) for one in pipelines]
-    repairers = [
-        Repairer(pipeline, feed, History(pipeline.exchange, stop, rest), stop, context.log)
-        for pipeline, feed, rest in zip(pipelines, feeds, rests, strict=True)
-    ]
-    clocks = Clocks([(one.exchange, rest) for one, rest in zip(pipelines, rests, strict=True)], stop, context.log)
-    saver = Saver(positions_path(context.settings.home), share, learned, pipelines, fence)
-    keeper = Keeper(pipelines, saver, stop, context.log)
-    threads: list[Feed | Repairer | Keeper] = [*feeds, *repairers, keeper]
-    for thread in (*threads, clocks):
-        thread.start()
-    report = Report(pipelines, feeds, repairers, producer, receive_to_produced, clocks)
-    context.before_beat = lambda: context.beat.numbers.update(report.numbers())
-    code = _watch(context, report, producer, fence, feeds, threads)
-    _end(context, feeds, [*repairers, keeper, clocks], stop, producer, saver)
+    ledger = TradeProducer(settings.bootstrap, "whale-ingester-ledger")
+    learned = _learn(context, share, producer, standby)
+    if learned is None:
+        code = codes.RETRY if producer.fatal else codes.CLEAN
+        if producer.fatal:
+            log.error("the share can't be claimed", reason=producer.fatal)
+        producer.close()
+        ledger.close()
+    else:
+        code = _ingest(context, exchanges, symbols, share, learned, producer, ledger)
+    if producer.fenced:
+        try:
+            standby.fenced()
+        except OSError as full:
+            log.error("that another process has the share can't be noted", reason=str(full))
     return code
 
 
-def _learn(context: ServiceContext, share: Share) -> Learned | None:
-    """How far the topic goes; None when stopped meanwhile."""
+def _ingest(
+    context: ServiceContext,
+    exchanges: Sequence[Exchange],
+    symbols: Mapping[str, Sequence[str]],
+    share: Share,
+    learned: Learned,
+    producer: TradeProducer,
+    ledger: TradeProducer,
+) -> int:
+    """Everything after the start; returns the exit code."""
+    settings, log = context.settings, context.log
+    ends = Ends(learned.offsets)
+    receive_to_produced = Latency()
+    pipelines = [
+        Pipeline(exchange, symbols[exchange.name], producer, ledger, ends, learned.starts, receive_to_produced)
+        for exchange in exchanges
+        if symbols[exchange.name]
+    ]
+    feeds = [Feed(one.exchange, list(one.lines), one, settings.ingest_silence_s, log) for one in pipelines]
+    stop = threading.Event()
+    rests = [Rest(one.exchange.name, simulated=settings.source != "live") for one in pipelines]
+    repairers = [
+        Repairer(pipeline, feed, History(pipeline.exchange, stop, rest), stop, log)
+        for pipeline, feed, rest in zip(pipelines, feeds, rests, strict=True)
+    ]
+    clocks = Clocks([(one.exchange, rest) for one, rest in zip(pipelines, rests, strict=True)], stop, log)
+    saver = Saver(positions_path(settings.home), share, learned, pipelines, ends)
+    keeper = Keeper(pipelines, saver, partial(writers.register, settings.bootstrap, share.writer), stop, log)
+    threads: list[Feed | Repairer | Keeper] = [*feeds, *repairers, keeper]
+    for thread in (*threads, clocks):
+        thread.start()
+    producers = (producer, ledger)
+    report = Report(pipelines, feeds, repairers, producers, receive_to_produced, clocks)
+    context.before_beat = lambda: context.beat.numbers.update(report.numbers())
+    code = _watch(context, report, producers, feeds, threads)
+    _end(context, feeds, [*repairers, keeper, clocks], stop, producers, saver)
+    return code
+
+
+def _learn(context: ServiceContext, share: Share, producer: TradeProducer, standby: Standby) -> Learned | None:
+    """How far the topic goes; None when stopped meanwhile, or the producer is broken for good."""
     settings = context.settings
-    while not context.stop.wait(WAIT_S if context.beat.detail else 0):
+    reading = "reading how far the topic goes"
+    if standby.wait_s:
+        reading += f", waiting for {standby.wait_s:g} s without its trades: another process began as {share.writer}"
+    while producer.fatal is None and not context.stop.wait(WAIT_S if context.beat.detail else 0):
         context.progress()
         if not alive(settings.bootstrap):
             context.tell("starting", f"waiting for the Kafka broker: {absence(settings.bootstrap)}")
             continue
         try:
-            context.tell("starting", "reading how far the topic goes")
-            learned = learn(settings.bootstrap, settings.home, share, context.stop, context.log)
-        except BrokerError:
-            context.tell("starting", f"waiting for the Kafka broker: {absence(settings.bootstrap)}")
-        except Stopped:
-            break
-        else:
+            context.tell("starting", reading)
+            learned = learn(
+                settings.bootstrap,
+                settings.home,
+                share,
+                partial(_claim, context, share, producer),
+                standby.wait_s,
+                context.stop,
+                context.log,
+            )
             if learned is not None:
+                standby.claimed()
                 return learned
             context.tell("starting", "waiting for the topics, which `up` makes")
+        except BrokerError as error:
+            note(settings.bootstrap, error.args[0])
+            context.tell("starting", f"waiting for the Kafka broker: {absence(settings.bootstrap)}")
+        except OSError as full:
+            context.tell("starting", f"the home can't be written: {full}")
+        except Stopped:
+            break
     return None
+
+
+def _claim(context: ServiceContext, share: Share, producer: TradeProducer) -> None:
+    """Let the broker refuse whoever else writes this share's markets, in this order. Raises BrokerError."""
+    bootstrap = context.settings.bootstrap
+    # 1. A second process of this share.
+    producer.claim()
+    # 2. Those of another number of shares. One that begins meanwhile either registered first and is found here, or
+    #    finds this one.
+    writers.register(bootstrap, share.writer)
+    for name in share.overlapping(writers.names(bootstrap)):
+        writers.fence(bootstrap, name)
+        context.log.info("fenced a writer of another number of shares", writer=name)
 
 
 def _watch(
     context: ServiceContext,
     report: Report,
-    producer: TradeProducer,
-    fence: Fence,
+    producers: Sequence[TradeProducer],
     feeds: Sequence[Feed],
     threads: Sequence[Feed | Repairer | Keeper],
 ) -> int:
@@ -127,12 +187,12 @@ def _watch(
     while not context.stop.wait(POLL_S):
         context.progress()
         for feed in feeds:
-            if producer.full or not feed.hangs():
+            if any(producer.full for producer in producers) or not feed.hangs():
                 context.progress(f"feed of {feed.exchange.name}")
         state = report.state()
         if state != (context.beat.state, context.beat.detail):
             context.tell(*state)
-        broken = producer.fatal or fence.broken
+        broken = next((producer.fatal for producer in producers if producer.fatal), None)
         if broken is None and not all(thread.alive() for thread in threads):
             broken = "a thread has died; its error stands above"
         if broken is not None:
@@ -146,7 +206,7 @@ def _end(
     feeds: Sequence[Feed],
     others: Sequence[Repairer | Keeper | Clocks],
     stop: threading.Event,
-    producer: TradeProducer,
+    producers: Sequence[TradeProducer],
     saver: Saver,
 ) -> None:
     context.tell("stopping")
@@ -156,12 +216,13 @@ def _end(
     until = time.monotonic() + CLOSE_S
     ended = [feed.join(max(0.1, until - time.monotonic())) for feed in feeds]
     if not all(ended):
-        producer.refuse()
+        for producer in producers:
+            producer.refuse()
     for thread in others:
         thread.join(JOIN_S)
-    left = producer.close(FLUSH_S)
+    left = sum(producer.close(FLUSH_S) for producer in producers)
     try:
-        saved = left == 0 and producer.fatal is None and saver.last()
+        saved = left == 0 and all(producer.fatal is None for producer in producers) and saver.last()
     except OSError as full:
         saved = False
         context.log.error("the positions file can't be written; the next start reads more", reason=str(full))

@@ -1,14 +1,18 @@
 """Which markets an ingester takes where several share them: `WHALE_INGEST_SHARE=2/3` is the second of three.
 
 A market belongs to share 1 + crc32("exchange:symbol") mod count: every process knows it without asking anybody, and a
-symbol that is added moves no other. Each share has a home of its own, and so its own lease and positions file. Where
-the count changes, all of the old shares end before one of the new begins; each market's next writer then learns from
-the topic where to go on, as after a kill.
+symbol that is added moves no other. Each share has a home of its own, and so its own lease and positions file. Each
+writes under a name of its own, which one process has at a time. Where the count changes, a new share fences the old
+ones that overlap it, and learns from the topic where to go on, as after a kill.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import gcd
 from zlib import crc32
+
+_writer = re.compile(r"ingester-([0-9]{1,2})-of-([0-9]{1,2})").fullmatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,21 @@ class Share:
     def __str__(self) -> str:
         """As in the settings."""
         return f"{self.index}/{self.count}"
+
+    @property
+    def writer(self) -> str:
+        """The name under which the share's one process writes."""
+        return f"ingester-{self.index}-of-{self.count}"
+
+    def overlapping(self, writers: Iterable[str]) -> list[str]:
+        """Those of `writers` that are of shares of another count and may write markets of this one."""
+        found = []
+        for name in writers:
+            if (read := _writer(name)) is not None:
+                other = Share(int(read[1]), int(read[2]))
+                if other.count not in (0, self.count) and not (other.index - self.index) % gcd(other.count, self.count):
+                    found.append(name)
+        return found
 
     def owns(self, market: str) -> bool:
         """Whether `exchange:symbol` is of this share."""

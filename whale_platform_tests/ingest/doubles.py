@@ -10,7 +10,7 @@ from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, RAW_TRADES
 from whale_platform.domain.trade import Trade
 from whale_platform.exchanges.base import Exchange
 from whale_platform.ingest.meter import Latency
-from whale_platform.ingest.outlet import Fence
+from whale_platform.ingest.outlet import Ends
 from whale_platform.ingest.pipeline import Pipeline
 
 
@@ -62,4 +62,5 @@ class Log:
 
 def pipeline(exchange: Exchange, symbols: Sequence[str], producer: RecordingProducer) -> Pipeline:
     """A pipeline that has seen nothing yet."""
-    return Pipeline(exchange, symbols, cast(TradeProducer, producer), Fence({0: 0}), {}, Latency())
+    sender = cast(TradeProducer, producer)
+    return Pipeline(exchange, symbols, sender, sender, Ends({0: 0}), {}, Latency())

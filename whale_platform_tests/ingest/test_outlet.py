@@ -1,4 +1,4 @@
-"""What is counted on the way into the broker, and who else is noticed there."""
+"""What is counted on the way into the broker."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,7 +10,7 @@ from whale_platform.broker.producer import Delivered, TradeProducer
 from whale_platform.domain.codec import decode
 from whale_platform.domain.names import INGEST_GAPS, RAW_TRADES
 from whale_platform.ingest.meter import Latency
-from whale_platform.ingest.outlet import Counted, Fence, Outlet
+from whale_platform.ingest.outlet import Counted, Ends, Outlet
 from whale_platform_tests.ingest.trades import trade
 
 
@@ -32,13 +32,13 @@ class Broker:
         self._waiting.pop(0)(partition, offset)
 
 
-def outlet(broker: Broker, fence: Fence, latency: Latency | None = None) -> Outlet:
-    return Outlet(cast(TradeProducer, broker), RAW_TRADES, b"binance:BTCUSDT", fence, latency or Latency())
+def outlet(broker: Broker, ends: Ends, latency: Latency | None = None) -> Outlet:
+    return Outlet(cast(TradeProducer, broker), RAW_TRADES, b"binance:BTCUSDT", ends, latency or Latency())
 
 
 def test_sent_and_delivered_are_counted_apart() -> None:
-    broker, fence = Broker(), Fence({3: 70})
-    door = outlet(broker, fence)
+    broker, ends = Broker(), Ends({3: 70})
+    door = outlet(broker, ends)
     for number in (1, 2, 3):
         door.send(trade(number))
     assert [decode(value).trade_id for value in broker.taken] == [1, 2, 3]
@@ -46,7 +46,7 @@ def test_sent_and_delivered_are_counted_apart() -> None:
     broker.acknowledge(3, 70)
     broker.acknowledge(3, 71)
     assert (door.sent, door.delivered) == (3, 2)
-    assert (fence.broken, fence.next_offsets) == (None, {3: 72})
+    assert ends.next_offsets == {3: 72}
 
 
 def test_the_ledger_is_counted_alike_whatever_the_key() -> None:
@@ -58,18 +58,9 @@ def test_the_ledger_is_counted_alike_whatever_the_key() -> None:
     assert (broker.taken, ledger.sent, ledger.delivered) == ([b"1", b"2"], 2, 1)
 
 
-@pytest.mark.parametrize(("partition", "offset"), [(3, 71), (3, 69), (4, 70)])
-def test_an_offset_that_was_not_due_is_somebody_else(partition: int, offset: int) -> None:
-    broker, fence = Broker(), Fence({3: 70})
-    outlet(broker, fence).send(trade(1))
-    broker.acknowledge(partition, offset)
-    assert fence.broken is not None and f"partition {partition}: offset {offset}" in fence.broken
-    assert fence.next_offsets[partition] == offset + 1
-
-
 def test_the_latency_is_of_the_trade_that_arrived_and_never_of_a_repair(monkeypatch: pytest.MonkeyPatch) -> None:
-    broker, fence, latency = Broker(), Fence({0: 0}), Latency()
-    door = outlet(broker, fence, latency)
+    broker, ends, latency = Broker(), Ends({0: 0}), Latency()
+    door = outlet(broker, ends, latency)
     received = trade(1).received_time
     monkeypatch.setattr("time.time_ns", lambda: received * 1000 + 250_000_000)
     door.send(trade(1))

@@ -77,7 +77,7 @@ class Bench:
             self.pipelines,
             cast(list[Feed], self.feeds),
             [],
-            cast(TradeProducer, producer),
+            [cast(TradeProducer, producer)],
             Latency(),
             cast(Clocks, self.clocks),
         )

@@ -12,15 +12,13 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from whale_platform.broker.producer import TradeProducer
+from whale_platform.broker.edges import TopicEdges
 from whale_platform.broker.topics import SHARES
-from whale_platform.domain.codec import encode, key
-from whale_platform.domain.names import RAW_TRADES, STREAM_POSITIONS
+from whale_platform.domain.names import INGEST_GAPS, RAW_TRADES, STREAM_POSITIONS
 from whale_platform.ingest.positions import load, positions_path
 from whale_platform.supervision import codes
 from whale_platform_tests.ingest.conftest import SYMBOLS, Ingester
 from whale_platform_tests.ingest.fake_binance import FakeBinance, Market, frame, until
-from whale_platform_tests.ingest.trades import trade
 from whale_platform_tests.kafka_server import KafkaServer, environment, free_port
 
 pytestmark = pytest.mark.process
@@ -46,6 +44,8 @@ def test_kill_9_again_and_again_in_mid_stream_loses_and_doubles_nothing(fake: Fa
     ingester.wait_complete(fake)
     assert ingester.end(signal.SIGTERM) == codes.CLEAN
     assert all(row["state"] != "open" for row in ingester.gaps().values())
+    ends = TopicEdges(ingester.bootstrap, {INGEST_GAPS: [0]}).read()[INGEST_GAPS][0]
+    assert ends == (0, len(ingester.messages(INGEST_GAPS))), "compaction would delete what an aborted transaction wrote"
     known = load(positions_path(ingester.home))
     assert known is not None
     assert {name: place.last_id for name, place in known.places.items()} == {
@@ -89,7 +89,9 @@ def test_what_a_quiet_symbol_traded_in_an_absence_is_found_without_a_live_trade(
     assert ingester.gaps()["AAAUSDT", 1005]["cause"] == "restart"
 
 
-def test_a_killed_broker_is_waited_for(kafka: KafkaServer, fake: FakeBinance, ingester: Ingester) -> None:
+def test_a_killed_broker_is_waited_for_and_so_is_a_stopped_one(
+    kafka: KafkaServer, fake: FakeBinance, ingester: Ingester
+) -> None:
     market = Market(fake, per_second=500)
     ingester.start()
     ingester.wait_ready()
@@ -99,6 +101,14 @@ def test_a_killed_broker_is_waited_for(kafka: KafkaServer, fake: FakeBinance, in
     time.sleep(2)
     kafka.start()
     time.sleep(1)
+    # What the killed ingester had sent is still in the stopped broker's sockets when its successor begins.
+    kafka.pause()
+    time.sleep(1)
+    ingester.end(signal.SIGKILL)
+    ingester.start()
+    time.sleep(1)
+    kafka.go_on()
+    ingester.wait_ready()
     market.stop()
     for symbol in SYMBOLS:
         fake.trade(symbol)
@@ -181,25 +191,47 @@ def test_the_heartbeat_tells_of_each_exchange_and_of_a_wrong_clock(fake: FakeBin
     assert ingester.log().count("set it by NTP") == 2  # the warning, and the state's detail
 
 
-def test_someone_else_writing_to_the_topic_makes_it_learn_the_tail_again(
-    kafka: KafkaServer, fake: FakeBinance, ingester: Ingester
+def test_of_two_ingesters_of_one_share_the_broker_takes_the_newer_ones_trades_only(
+    kafka: KafkaServer, fake: FakeBinance, ingester: Ingester, tmp_path: Path
 ) -> None:
+    """As when a container is replaced, or started twice: two homes, so no lease keeps them apart."""
+    second = Ingester(kafka, fake, tmp_path / "second")
     ingester.start()
     ingester.wait_ready()
     fake.trade("AAAUSDT", 3)
     until(lambda: ingester.beat().numbers.get("trades") == 3, "the first trades")
-    other = TradeProducer(kafka.bootstrap, "other")
-    other.send(RAW_TRADES, key("binance", "AAAUSDT"), encode(trade(1003, "AAAUSDT", "binance")))
-    assert other.close() == 0
-    fake.trade("AAAUSDT", 1, shown=False)
-    fake.trade("AAAUSDT", 1)
+    second.start()
+    second.wait_ready()
+    # 1. Both hear these; only the second one's reach the topic, and the first ends and says why.
+    fake.trade("AAAUSDT", 3)
     assert ingester.process is not None
     assert ingester.process.wait(300) == codes.RETRY
-    assert "someone else wrote" in ingester.log()
+    assert "another process has begun as ingester-1-of-1" in ingester.log()
+    until(lambda: len(second.published().get("AAAUSDT", ())) == 6, "the trades of the second")
+    # 2. It is started again, as its supervisor would, while the other one writes: it lets that one go on.
+    market = Market(fake, per_second=100)
+    market.start()
+    ingester.start()
+    until(lambda: "another process began as ingester-1-of-1" in ingester.beat().detail, "the first to wait")
+    before = second.beat().numbers["trades"]
+    until(lambda: second.beat().numbers["trades"] > before + 2_000, "the second to go on")
+    assert ingester.beat().state == "starting"
+    # 3. When that one is stopped it takes over; what the stopped one still had to send is refused when it goes on.
+    assert second.process is not None
+    second.process.send_signal(signal.SIGSTOP)
+    ingester.wait_ready()
+    second.process.send_signal(signal.SIGCONT)
+    assert second.process.wait(300) == codes.RETRY
+    # 4. Killed, the first is back at once, without waiting for a silence that the market does not keep.
+    said = len(ingester.log())
+    ingester.end(signal.SIGKILL)
     ingester.start()
     ingester.wait_ready()
-    fake.trade("AAAUSDT", 1)
-    until(lambda: len(ingester.published()["AAAUSDT"]) >= 6, "the rest")
+    assert "another process began" not in ingester.log()[said:]
+    market.stop()
+    for symbol in SYMBOLS:
+        fake.trade(symbol)
+    ingester.wait_complete(fake)
 
 
 def test_two_platforms_with_prefixes_of_their_own_share_a_broker_and_never_mix(

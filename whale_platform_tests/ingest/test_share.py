@@ -1,16 +1,16 @@
-"""Several ingesters that share the symbols, one of them killed; and the handing over where their number changes."""
+"""Several ingesters that share the symbols, one of them killed; and what happens where their number changes."""
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from whale_platform.ingest.outlet import Fence
 from whale_platform.ingest.share import Share
 from whale_platform.settings import Settings
 from whale_platform.supervision import codes
@@ -39,12 +39,17 @@ def test_a_share_that_makes_no_sense_is_refused(bad: str) -> None:
         Settings.model_validate({"ingest_share": bad})
 
 
-def test_others_messages_between_ours_are_no_usurper_where_the_topic_is_shared() -> None:
-    fence = Fence({0: 10}, alone=False)
-    fence.delivered(0, 13)
-    assert fence.broken is None
-    fence.delivered(0, 12)
-    assert fence.broken is not None, "an offset that was used already"
+def test_a_share_knows_whom_it_overlaps() -> None:
+    writers = [Share(index, count).writer for count in range(1, 7) for index in range(1, count + 1)]
+    markets = [f"binance:S{number}USDT" for number in range(3_000)]
+    for mine in (Share(1, 1), Share(2, 4), Share(3, 6)):
+        owned = {count: {crc32(name.encode()) % count for name in markets if mine.owns(name)} for count in range(1, 7)}
+        assert mine.overlapping([*writers, "unused-test", "ingester-1-of-0"]) == [
+            Share(index, count).writer
+            for count in range(1, 7)
+            for index in range(1, count + 1)
+            if count != mine.count and index - 1 in owned[count]
+        ]
 
 
 class Shares:
@@ -54,11 +59,11 @@ class Shares:
         self._kafka, self._fake, self._folder = kafka, fake, folder
         self.all: list[Ingester] = []
 
-    def start(self, count: int) -> list[Ingester]:
-        """Start `count` that share the symbols; returns them once they are ready."""
+    def start(self, count: int, only: Sequence[int] = ()) -> list[Ingester]:
+        """Start `count` that share the symbols, or `only` these of them; returns them once they are ready."""
         found = [
             Ingester(self._kafka, self._fake, self._folder / f"{n}-of-{count}", ingest_share=f"{n}/{count}")
-            for n in range(1, count + 1)
+            for n in only or range(1, count + 1)
         ]
         self.all += found
         for one in found:
@@ -108,8 +113,13 @@ def test_three_share_the_symbols_one_is_killed_and_then_two_and_one_take_over(
             if one.process is not None and one.process.poll() is None:
                 assert one.end(signal.SIGTERM) == codes.CLEAN
         last = shares.start(count)
+    # 3. Two of three begin beside it: the broker refuses it what they write, and what nobody else does.
+    ahead = shares.start(3, only=(1, 3))
+    assert last[0].process is not None and last[0].process.wait(300) == codes.RETRY
+    assert "another process has begun as ingester-1-of-1" in last[0].log()
+    ahead += shares.start(3, only=(2,))
     time.sleep(1)
     load.stop()
     for symbol in SYMBOLS:
         market.trade(symbol)
-    last[0].wait_complete(market)
+    ahead[0].wait_complete(market)
