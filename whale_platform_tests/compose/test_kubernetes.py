@@ -24,6 +24,7 @@ FILES: list[str] = read(FOLDER / "kustomization.yaml")[0]["resources"]
 ALL = [(one["kind"], one["metadata"]["name"], one) for name in FILES for one in read(FOLDER / name)]
 PODS = {(kind, name): one["spec"]["template"] for kind, name, one in ALL if kind in ("Deployment", "Job")}
 CONTAINERS = {name: pod["spec"]["containers"][0] for (_, name), pod in PODS.items()}
+NEVER_ASK_POSTGRES = {"ingester", "topics"}
 each_pod = pytest.mark.parametrize("pod", PODS.values(), ids=[name for _, name in PODS])
 
 
@@ -43,7 +44,7 @@ def option(container: Manifest, name: str) -> str:
 
 
 def settings() -> Settings:
-    given: dict[str, str] = named("ConfigMap", "whale-settings")["data"]
+    given: dict[str, str] = named("ConfigMap", "whale-settings")["data"] | named("ConfigMap", "whale-database")["data"]
     fields = {name.removeprefix("WHALE_").lower(): value for name, value in given.items()}
     assert set(fields) <= set(Settings.model_fields)
     password = fields.pop("postgres_password_file")
@@ -89,7 +90,9 @@ def test_what_a_pod_mounts_and_reads_is_there(pod: Manifest) -> None:
     assert "/state" in mounted, "also for executors: checkpoints and lake lie there"
     plain = {one["name"]: one["value"] for one in container.get("env", []) if "value" in one}
     assert not [name for name in plain if "PASSWORD" in name or "DSN" in name]
-    assert ("/run/secrets/whale" in mounted) == ("envFrom" in container)
+    maps = {one["configMapRef"]["name"] for one in container.get("envFrom", [])}
+    assert ("/run/secrets/whale" in mounted) == ("whale-database" in maps)
+    assert ("whale-database" in maps) == ("whale-settings" in maps and container["name"] not in NEVER_ASK_POSTGRES)
     assert {plain[name] for name in ("SPARK_WORKER_DIR", "SPARK_LOCAL_DIRS") if name in plain} <= mounted
 
 
