@@ -103,7 +103,10 @@ def backlog(trades: int = 1_000_000, rounds: Annotated[int, typer.Option(min=1)]
 
 @app.command()
 def cluster(
-    executors: Annotated[int, typer.Option(min=1)] = 2, trades: int = 300_000, rate: Rate = 500, home: HomeOption = None
+    executors: Annotated[int, typer.Option(min=1)] = 2,
+    trades: int = 300_000,
+    rate: Rate = 3000,
+    home: HomeOption = None,
 ) -> None:
     """A Spark cluster of processes: a backlog, and seconds to recover from a killed worker and driver at a rate."""
     from whale_platform.bench import cluster as cluster_case

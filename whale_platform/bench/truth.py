@@ -10,27 +10,22 @@ import threading
 import time
 from collections import deque
 from contextlib import suppress
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from whale_platform.bench.flood import EXCHANGE, Flood
 from whale_platform.bench.latency import Watch
 from whale_platform.bench.platform import Failed, Platform, wait_for
 from whale_platform.bench.samples import summary
 from whale_platform.broker.edges import TopicEdges
-from whale_platform.broker.producer import TradeProducer
 from whale_platform.broker.reader import TopicReader
 from whale_platform.broker.topics import BrokerError
-from whale_platform.domain import codec
 from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS
-from whale_platform.domain.trade import Trade
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.supervision import beat
 
 EVERY_S = 0.5
 ABOUT = 10  # trades between two questions of one look, and a transaction's marker at the end of each partition
-EXCHANGE = "bench"
-WHALE_EVERY = 500  # trades of the overload
 CAUGHT_UP_S = 2.0
 _placed = re.compile(rb'"partition":([0-9]+),"offset":([0-9]+),').search
 
@@ -123,7 +118,10 @@ def measure(platform: Platform, rate: float, calm_s: float, overload: float, ove
     time.sleep(calm_s)
     calm, sampler.most_lag = sampler.most_lag, 0
     flood = time.time()
-    sent = _flood(bootstrap, overload, overload_s)
+    trades = Flood(bootstrap, overload)
+    trades.start()
+    time.sleep(overload_s)
+    sent = trades.stop()
     ended = time.time()
     counts = f"select coalesce(sum(trade_count), 0) from trade_windows where exchange = '{EXCHANGE}'"
     wait_for("every trade of the overload", lambda: int(platform.sql(counts)[0][0]) >= sent, 600, every=1)
@@ -152,20 +150,3 @@ def measure(platform: Platform, rate: float, calm_s: float, overload: float, ove
         "exact": int(platform.sql(counts)[0][0]) == sent,
         "late_dropped": platform.status()["services"]["stream"].get("late_dropped"),
     }
-
-
-def _flood(bootstrap: KafkaCluster, rate: float, seconds: float) -> int:
-    """Trades of 20 symbols, as fast as asked or as this process can; how many."""
-    producer = TradeProducer(bootstrap, "truth", linger_ms=20)
-    begun, number = time.time(), 0
-    while (passed := time.time() - begun) < seconds:
-        while number < passed * rate:
-            moment = int(time.time() * 1e6)
-            symbol, price = f"S{number % 20}-USD", Decimal("61837.63")
-            quantity = Decimal("0.02") if number % WHALE_EVERY else Decimal(1)
-            trade = Trade(EXCHANGE, symbol, "S", "USD", number // 20, price, quantity, "buy", moment, moment)
-            producer.send(RAW_TRADES, codec.key(EXCHANGE, symbol), codec.encode(trade))
-            number += 1
-        time.sleep(0.02)
-    producer.close(60)
-    return number
