@@ -41,7 +41,7 @@ signal.signal(signal.SIGUSR2, lambda *_: stuck.append(1))
 runpy.run_module(sys.argv[1], run_name="__main__")
 """
 ROOMS = {"ingester": "ingest", "sink": "sink", "simulator": "simulator", "api": "api"}
-LOOPS = {"api": {"main", "event loop", "workers", "feeder"}}
+LOOPS = {"api": {"main", "event loop", "workers", "feeder"}, "ingester": {"main", "delivery reports"}}
 
 
 @contextmanager
