@@ -7,6 +7,7 @@ import pytest
 from whale_platform.bench.platform import wait_for
 from whale_platform.broker.edges import Edges, TopicEdges
 from whale_platform.broker.producer import TradeProducer
+from whale_platform.broker.topics import BrokerError
 from whale_platform.domain import codec
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.stream.positions import Messages
@@ -25,7 +26,8 @@ def messages(kafka: KafkaServer) -> Iterator[Messages]:
 def write(kafka: KafkaServer, *numbers: int) -> int:
     """Send trades of one symbol as an ingester that then ends; returns their partition, once the marker is in it."""
     places: list[int] = []
-    before = sum(end for _, end in edges(kafka).values())
+    found = wait_for("the new topics' leaders", lambda: edges(kafka), meanwhile=(BrokerError,))
+    before = sum(end for _, end in found.values())
     producer = TradeProducer(kafka.bootstrap, "test", writer="ingester-1-of-1")
     producer.claim(300)
     send = producer.channel(RAW_TRADES, codec.key("fake", "AAA"), lambda part, _: places.append(part))
