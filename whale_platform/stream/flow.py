@@ -67,7 +67,7 @@ class Flow:
         self._starts = starts = {part: start for part, (start, _) in edges[RAW_TRADES].items()}
         self._window_ends = {part: end for part, (_, end) in edges[TRADE_WINDOWS].items()}
         self._arrivals.note(now, {part: end for part, (_, end) in edges[RAW_TRADES].items()})
-        self._ends = self._messages.tops(edges[RAW_TRADES])
+        self._ends = self._messages.trade_ends(edges[RAW_TRADES])
         emitted = self._messages.emitted(TRADE_WINDOWS, edges[TRADE_WINDOWS])
         self._realtime = realtime = [query for query, mode in modes.items() if mode == "realtime"]
         if self._consumers is None:

@@ -60,11 +60,11 @@ class Messages:
         self._read: dict[str, dict[int, int]] = {}
         self._emitted: dict[str, dict[int, int]] = {}
         self._stamps: dict[tuple[int, int], float] = {}
-        self._whole: set[int] = set()
+        self._read_whole: set[int] = set()
         self._seen: dict[int, int] = {}
-        self._tops: dict[int, tuple[int, int]] = {}
+        self._trade_ends: dict[int, tuple[int, int]] = {}
 
-    def tops(self, edges: Edges) -> dict[int, int]:
+    def trade_ends(self, edges: Edges) -> dict[int, int]:
         """{raw partition: offset after its last trade}; `edges`: of the raw topic, whose ends count markers too.
 
         Looked up only where a partition has not grown since the last look, or at the first: else the end is that.
@@ -72,16 +72,16 @@ class Messages:
         idle = {
             part: (max(start, end - MARKERS), end)
             for part, (start, end) in edges.items()
-            if self._seen.get(part, end) == end and self._tops.get(part, (-1, 0))[0] != end
+            if self._seen.get(part, end) == end and self._trade_ends.get(part, (-1, 0))[0] != end
         }
         self._seen = {part: end for part, (_, end) in edges.items()}
         found = {part: start for part, (start, _) in idle.items()}
         for record in self._between(RAW_TRADES, idle):
             found[record.partition] = record.offset + 1
         for part, (_, end) in idle.items():
-            if idle[part][0] == end or part in self._whole:
-                self._tops[part] = (end, found[part])
-        known = {part: self._tops.get(part, (-1, 0)) for part in edges}
+            if idle[part][0] == end or part in self._read_whole:
+                self._trade_ends[part] = (end, found[part])
+        known = {part: self._trade_ends.get(part, (-1, 0)) for part in edges}
         return {part: known[part][1] if known[part][0] == end else end for part, (_, end) in edges.items()}
 
     def emitted(self, topic: str, edges: Edges) -> dict[int, int]:
@@ -108,7 +108,7 @@ class Messages:
     def age(self, part: int, offset: int) -> float | None:
         """Seconds since that raw trade was produced; None where it can't be read."""
         if (part, offset) not in self._stamps:
-            for record in self._between(RAW_TRADES, {part: (offset, offset + MARKERS)})[:1]:
+            for record in self._between(RAW_TRADES, {part: (offset, offset + MARKERS)}, most=1)[:1]:
                 self._stamps = {key: at for key, at in self._stamps.items() if key[0] != part}
                 self._stamps[part, offset] = record.timestamp_ms / 1000
         stamp = self._stamps.get((part, offset))
@@ -125,6 +125,8 @@ class Messages:
             head, tail = (start, min(end, start + MARKERS)), (max(start, end - MARKERS), end)
             for where, which in ((head, 0), (tail, -1)):
                 found = self._between(RAW_TRADES, {part: where}, PATIENT_S)
+                if not found and part in self._read_whole:
+                    break  # nothing but markers waits
                 moment = _event_time(found[which].value or b"") if found else None
                 if moment is None:
                     return inf
@@ -135,22 +137,27 @@ class Messages:
         """Leave the broker."""
         self._reader.close()
 
-    def _between(self, topic: str, ranges: Mapping[int, tuple[int, int]], wait_s: float = READ_S) -> list[Record]:
-        """The newest MOST_READ messages of each range; fewer where the broker does not give them within `wait_s`."""
+    def _between(
+        self, topic: str, ranges: Mapping[int, tuple[int, int]], wait_s: float | None = None, most: int | None = None
+    ) -> list[Record]:
+        """The newest MOST_READ messages of each range; fewer where the broker does not give them within `wait_s`.
+
+        `most`: as soon as there are so many, no more is waited for.
+        """
         starts = {part: max(start, end - MOST_READ) for part, (start, end) in ranges.items() if start < end}
         if not starts:
             return []
         out: list[Record] = []
         left = set(starts)
         self._reader.assign({(topic, part): start for part, start in starts.items()})
-        deadline = time.monotonic() + wait_s
+        deadline = time.monotonic() + (READ_S if wait_s is None else wait_s)
         with suppress(OffsetExpired, BrokerError):
-            while left and time.monotonic() < deadline:
+            while left and (most is None or len(out) < most) and time.monotonic() < deadline:
                 for record in self._reader.poll(MOST_READ, 0.1):
                     if record.offset < ranges[record.partition][1]:
                         out.append(record)
                 left -= {part for part in left if self._reader.done(topic, part, ranges[part][1])}
-        self._whole = set(starts) - left
+        self._read_whole = set(starts) - left
         self._reader.assign({})
         return out
 

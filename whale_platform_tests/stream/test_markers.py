@@ -7,9 +7,11 @@ import pytest
 from whale_platform.bench.platform import wait_for
 from whale_platform.broker.edges import Edges, TopicEdges
 from whale_platform.broker.producer import TradeProducer
+from whale_platform.broker.reader import Record
 from whale_platform.broker.topics import BrokerError
 from whale_platform.domain import codec
 from whale_platform.domain.names import RAW_TRADES
+from whale_platform.stream import positions
 from whale_platform.stream.positions import Messages
 from whale_platform_tests.ingest.trades import trade
 from whale_platform_tests.kafka_server import KafkaServer
@@ -48,11 +50,11 @@ def test_a_marker_at_the_end_is_no_trade_that_waits(kafka: KafkaServer, messages
     part = write(kafka, 1, 2, 3)
     assert edges(kafka)[part] == (0, 4)
     # A look that takes too long leaves the end as it is, and the next one looks again.
-    wait_for("the first look", lambda: messages.tops(edges(kafka)) == {part: 3, 1 - part: 0})
-    assert messages.tops(edges(kafka))[part] == 3, "and then without asking"
+    wait_for("the first look", lambda: messages.trade_ends(edges(kafka)) == {part: 3, 1 - part: 0})
+    assert messages.trade_ends(edges(kafka))[part] == 3, "and then without asking"
     write(kafka, 4)
-    assert messages.tops(edges(kafka))[part] == 6, "while it grows nobody reads it for that"
-    wait_for("the marker to be seen once it stands still", lambda: messages.tops(edges(kafka))[part] == 5)
+    assert messages.trade_ends(edges(kafka))[part] == 6, "while it grows nobody reads it for that"
+    wait_for("the marker to be seen once it stands still", lambda: messages.trade_ends(edges(kafka))[part] == 5)
 
 
 def test_how_old_and_how_far_apart_is_known_where_an_offset_is_a_markers(
@@ -64,3 +66,21 @@ def test_how_old_and_how_far_apart_is_known_where_an_offset_is_a_markers(
     apart = (trade(3).event_time - trade(1).event_time) / 1e6
     assert messages.spread_s({part: (0, 5)}) == pytest.approx(apart)
     assert messages.spread_s({part: (2, 5)}) == 0.0
+    assert messages.spread_s({part: (4, 5)}) == 0.0, "nothing but a marker"
+
+
+def test_how_old_the_last_trade_is_takes_no_longer_than_its_message(
+    kafka: KafkaServer, messages: Messages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = write(kafka, 1)
+    given: list[list[Record]] = []
+    poll = messages._reader.poll
+
+    def watched(most: int, wait_s: float) -> list[Record]:
+        given.append(poll(most, wait_s))
+        return given[-1]
+
+    monkeypatch.setattr(messages._reader, "poll", watched)
+    monkeypatch.setattr(positions, "READ_S", 20.0)
+    assert messages.age(part, 0) is not None
+    assert given[-1], "with its message the look was over"
