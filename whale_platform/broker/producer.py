@@ -3,14 +3,15 @@
 With a transactional id it is that id's one writer: `claim` makes the broker refuse whatever a predecessor or a second
 process still sends under the id, and end its transaction. Nothing hangs on a commit: readers of this platform take
 uncommitted messages, since a message is true once it is delivered, whatever becomes of the transaction. It is
-committed once a minute only because the broker aborts, and so fences, what stays open for longer than TIMEOUT_MS.
+committed once a minute only because the broker aborts what stays open for longer than TIMEOUT_MS, and then refuses this
+process too, which is told apart from another writer by the transaction's age: nobody has to be waited for.
 Each commit leaves one marker a partition, which takes an offset and is no message; nothing is sent meanwhile. A topic
 that is compacted needs a producer without an id: compaction removes the messages of an aborted transaction.
 
-A broker that is away is waited for (no delivery timeout); meanwhile librdkafka's queue fills to `MAX_MESSAGES` and
-`send` then blocks, which stops the socket reader, which is what bounds memory. What the broker refuses for good
-(a fenced or out-of-sequence producer, a message too large) is fatal: `fatal` says why and the process must restart,
-because skipping a message would silently break the id order of the topic.
+A broker that is unavailable is waited for (no delivery timeout), with a transactional id for TIMEOUT_MS; meanwhile
+librdkafka's queue fills to `MAX_MESSAGES` and `send` then blocks, which stops the socket reader, which is what bounds
+memory. What the broker refuses for good (a fenced or out-of-sequence producer, a message too large) is fatal: `fatal`
+says why and the process must restart, because skipping a message would silently break the id order of the topic.
 """
 
 import threading
@@ -28,7 +29,8 @@ MAX_MESSAGES = 200_000
 MAX_KBYTES = 131_072
 COMMIT_S, AGAIN_S = 60.0, 5.0
 TIMEOUT_MS = 600_000  # of 900,000 that a broker allows by default
-POLL_S, DRAIN_S = 0.1, 0.5
+POLL_S, SLICE_S = 0.1, 0.5
+DRAIN_S, DRAIN_MOST_S = 0.5, 5.0  # without a delivery before a commit is put off: longer, the longer it is overdue
 CLAIM_S = 10.0
 Delivered = Callable[[int, int], None]
 
@@ -84,6 +86,7 @@ class TradeProducer:
         self._refusing = False
         self._gate = threading.Lock()
         self._commit_at: float | None = None
+        self._begun_at = 0.0  # by the wall's clock, which goes on while the machine sleeps
         self._stop = threading.Event()
         self._poller = threading.Thread(target=self._poll, name="producer-poll", daemon=True)
         self._poller.start()
@@ -94,12 +97,11 @@ class TradeProducer:
             return
         try:
             self._producer.init_transactions(timeout_s)
-            self._producer.begin_transaction()
+            self._begin()
         except KafkaException as error:
             if not error.args[0].retriable():
                 self._broken(error, f"Kafka refuses the transactional id {prefixed(self._writer or '')}")
             raise
-        self._commit_at = time.monotonic() + COMMIT_S
 
     def send(self, topic: str, key: bytes, value: bytes) -> None:
         """Queue one message; blocks while the queue is full. Raises ProducerStopped."""
@@ -151,44 +153,53 @@ class TradeProducer:
                 self._producer.commit_transaction(timeout_s)
         return left
 
-    def _drained(self, timeout_s: float) -> int:
-        """Flush for as long as anything is delivered within `timeout_s`; returns what was left."""
-        before, left = self.depth() + 1, self.flush(timeout_s)
-        while 0 < left < before and not self.fatal:
+    def _begin(self) -> None:
+        self._producer.begin_transaction()
+        self._begun_at, self._commit_at = time.time(), time.monotonic() + COMMIT_S
+
+    def _drained(self, patience_s: float) -> int:
+        """Flush until nothing was delivered for `patience_s`; returns what was left."""
+        left, moved_at = self.depth(), time.monotonic()
+        while True:
+            before, left = left, self.flush(min(SLICE_S, patience_s))
+            if left == 0 or self.fatal:
+                return left
+            if left < before:
+                moved_at = time.monotonic()
+            elif time.monotonic() - moved_at >= patience_s:
+                return left
             self.full = True
             self._progress()
-            before, left = left, self.flush(timeout_s)
-        return left
 
     def _commit(self) -> None:
         """End the transaction and begin the next one, with nothing under way and nothing being sent."""
         with self._gate:
-            # 1. What is under way arrives; while the broker is away there is time enough to try again.
-            if self._drained(DRAIN_S):
+            # 1. What is under way arrives; while the broker is unavailable there is time enough to try again.
+            overdue_s = time.time() - self._begun_at - COMMIT_S
+            if self._drained(min(DRAIN_MOST_S, max(DRAIN_S, overdue_s / 60))):
                 self._commit_at = time.monotonic() + AGAIN_S
                 return
             # 2. A commit that was begun can only be gone on with: who has something to send waits for it.
             while not self.fatal and not self._refusing:
                 try:
-                    self._producer.commit_transaction(DRAIN_S)
-                    self._producer.begin_transaction()
+                    self._producer.commit_transaction(SLICE_S)
+                    self._begin()
                     break
-                except KafkaException as error:
-                    if not error.args[0].retriable():
+                except _RAISED as error:
+                    if not isinstance(error, KafkaException) or not error.args[0].retriable():
                         self._broken(error)
                 self.full = True
                 self._progress()
             self.full = False
-            self._commit_at = time.monotonic() + COMMIT_S
 
     def _send(
         self, topic: str, key: bytes, value: bytes, on_delivery: Callable[[KafkaError | None, Message], None]
     ) -> None:
         while True:
-            if self.fatal or self._refusing:
-                raise ProducerStopped(self.fatal or "the producer is closed")
             try:
                 with self._gate:
+                    if self.fatal or self._refusing:
+                        raise ProducerStopped(self.fatal or "the producer is closed")
                     self._producer.produce(topic, value, key, on_delivery=on_delivery)
                 self.full = False
                 return
@@ -196,7 +207,7 @@ class TradeProducer:
                 self.full = True
                 self._stop.wait(0.005)
             except KafkaException as error:
-                self.fatal = f"Kafka can't take a message of {topic}: {error.args[0].str()}"
+                self._broken(error, f"Kafka can't take a message of {topic}")
 
     def _poll(self) -> None:
         while not self._stop.is_set():
@@ -222,11 +233,17 @@ class TradeProducer:
         while not isinstance(error, KafkaError) and not isinstance(error, KafkaException) and error.__cause__:
             error = error.__cause__
         reason = error.args[0] if isinstance(error, KafkaException) else error
-        if self._writer and isinstance(reason, KafkaError) and reason.code() in _FENCED:
+        ours = self._writer and isinstance(reason, KafkaError) and reason.code() in _FENCED
+        if ours and time.time() - self._begun_at > TIMEOUT_MS / 1000:
+            self.fatal = (
+                f"the broker or this process was unavailable for more than {TIMEOUT_MS / 60_000:g} min, "
+                "so the broker has ended the transaction and takes nothing more of it"
+            )
+        elif ours:
             self.fenced = True
             self.fatal = (
-                f"another process has begun as {self._writer} or as one that overlaps it, or the broker was away for "
-                f"more than {TIMEOUT_MS // 60_000} min: Kafka takes nothing more of this one"
+                f"another process has begun as {self._writer} or as one that overlaps it: "
+                "Kafka takes nothing more of this one"
             )
         else:
             said = reason.str() if isinstance(reason, KafkaError) else str(reason)

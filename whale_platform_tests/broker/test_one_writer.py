@@ -5,10 +5,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 
 import pytest
 
+from whale_platform.bench.platform import wait_for
 from whale_platform.broker import bulk, producer, recent, writers
 from whale_platform.broker.edges import TopicEdges
 from whale_platform.broker.producer import ProducerStopped, TradeProducer
@@ -90,6 +90,25 @@ def test_a_writer_finds_the_others_and_may_fence_them(kafka: KafkaServer) -> Non
     assert old.fenced and values(kafka) == []
 
 
+def test_a_transaction_that_the_broker_has_ended_is_nobody_elses_doing(
+    kafka: KafkaServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after an outage, or a machine's sleep, of over ten minutes: there is nobody to wait for."""
+    monkeypatch.setattr(producer, "TIMEOUT_MS", 1_000)
+    made = writer(kafka)
+    made.send(DEAD_LETTERS, b"k", b"before")
+    assert made.flush(60) == 0
+    wait_for("the broker to end the transaction", lambda: end(kafka) == 2)
+    made.send(DEAD_LETTERS, b"k", b"late")
+    assert made.close(60) == 0 or made.fatal
+    assert made.fatal is not None and "the broker has ended the transaction" in made.fatal
+    assert not made.fenced
+    again = writer(kafka)
+    again.send(DEAD_LETTERS, b"k", b"after")
+    assert again.close(60) == 0
+    assert values(kafka) == [b"before", b"after"]
+
+
 def test_commits_go_on_beside_the_senders_and_while_the_broker_is_away(
     kafka: KafkaServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,12 +126,12 @@ def test_commits_go_on_beside_the_senders_and_while_the_broker_is_away(
 
     thread = threading.Thread(target=work)
     thread.start()
-    wait_for(lambda: len(delivered) > 200)
+    wait_for("the first", lambda: len(delivered) > 200, every=0.02)
     kafka.kill()
     time.sleep(2)
     kafka.start()
     there = len(delivered)
-    wait_for(lambda: len(delivered) > there + 500)
+    wait_for("more", lambda: len(delivered) > there + 500, every=0.02)
     stop.set()
     thread.join()
     assert made.close(60) == 0 and made.fatal is None
@@ -135,8 +154,8 @@ def test_whoever_reads_to_an_end_gets_there_though_it_is_a_marker(kafka: KafkaSe
         assert [record.offset for record in reader.scan(RAW_TRADES, part, 0, 4)] == [0, 2]
         assert list(reader.scan(RAW_TRADES, part, 3, 4)) == [], "nothing but a marker"
         reader.assign({(RAW_TRADES, part): 0})
-        wait_for(lambda: bool(reader.poll(10, 0.1)) or reader.done(RAW_TRADES, part, 4))
-        wait_for(lambda: reader.poll(10, 0.1) == [] and reader.done(RAW_TRADES, part, 4))
+        wait_for("a message", lambda: bool(reader.poll(10, 0.1)) or reader.done(RAW_TRADES, part, 4), every=0)
+        wait_for("the end", lambda: reader.poll(10, 0.1) == [] and reader.done(RAW_TRADES, part, 4), every=0)
         assert reader.known_end(RAW_TRADES, part) == 3, "nothing waits: no lag of 1 for ever"
     finally:
         reader.close()
@@ -145,11 +164,3 @@ def test_whoever_reads_to_an_end_gets_there_though_it_is_a_marker(kafka: KafkaSe
         b"1",
         b"2",
     ]
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    """Until it is true."""
-    deadline = time.monotonic() + 300
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
