@@ -18,7 +18,7 @@ from whale_platform.broker.producer import ProducerStopped
 from whale_platform.broker.topics import BrokerError
 from whale_platform.ingest import positions as files
 from whale_platform.ingest.learn import Learned
-from whale_platform.ingest.outlet import Ends
+from whale_platform.ingest.outlet import NextOffsets
 from whale_platform.ingest.pipeline import Pipeline
 from whale_platform.ingest.positions import Place, Positions
 from whale_platform.ingest.share import Share
@@ -37,7 +37,9 @@ class _Draft:
 class Saver:
     """Writes the positions file. `step` often; it does what is due."""
 
-    def __init__(self, path: Path, share: Share, learned: Learned, pipelines: Sequence[Pipeline], ends: Ends) -> None:
+    def __init__(
+        self, path: Path, share: Share, learned: Learned, pipelines: Sequence[Pipeline], ends: NextOffsets
+    ) -> None:
         self._path = path
         self._share = share
         self._learned = learned

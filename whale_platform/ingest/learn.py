@@ -4,7 +4,8 @@ Then the share is claimed, and what has come meanwhile is read too: after the cl
 any more. Who was fenced before (standby.py) first waits until nobody writes this share's trades.
 
 A positions file that names another cluster, topic or share, or offsets that the topic does not have (any more: others
-may have written what is gone), is not used: then the whole topic is read (some 200,000 trades a second).
+may have written what is gone), is not used: then the whole topic is read (some 200,000 trades a second). Where one
+ingester has all symbols and the topic begins after the file, the file holds for the symbols that left nothing else.
 """
 
 import threading
@@ -19,7 +20,7 @@ from whale_platform.broker.reader import TopicReader
 from whale_platform.domain.names import INGEST_GAPS, RAW_TRADES
 from whale_platform.ingest import positions as files
 from whale_platform.ingest.gaps import Gap, read_gap
-from whale_platform.ingest.positions import Positions
+from whale_platform.ingest.positions import Place, Positions
 from whale_platform.ingest.resume import Start, start
 from whale_platform.ingest.share import WHOLE, Share
 from whale_platform.ingest.tail import Tail, trade_id_of
@@ -86,18 +87,22 @@ def learn(
     topic = found[RAW_TRADES]
     reader = TopicReader(bootstrap, "whale-ingest-tail")
     try:
-        known = _usable(files.load(files.positions_path(home)), share, reader, cluster, topic, log)
+        edges = {partition: reader.bounds(RAW_TRADES, partition) for partition in range(topic.partitions)}
+        lows = {partition: low for partition, (low, _) in edges.items()}
+        file = files.load(files.positions_path(home))
+        known = _usable(file, share, bool(silence_s), edges, cluster, topic.topic_id, log)
         fold = _Fold(share)
-        if known is not None:
-            for name, place in known.places.items():
-                if not share.owns(name):
-                    continue
-                holes = [(gap.progress_id, gap.last_id) for gap in place.gaps]
-                fold.tails[name] = Tail(place.last_id, holes, -1)
-        places = known.offsets if known else {p: reader.bounds(RAW_TRADES, p)[0] for p in range(topic.partitions)}
-        offsets = _read_to_end(reader, RAW_TRADES, places, fold.add, stop, log, silence_s)
+        noted = {name: place for name, place in known.places.items() if share.owns(name)} if known else {}
+        offsets = {part: max(low, known.offsets[part]) for part, low in lows.items()} if known else lows
+        passed = known is not None and any(known.offsets[part] < low for part, low in lows.items())
+        if not passed:
+            fold.tails = {name: _tail(place) for name, place in noted.items()}
+        offsets = _read_to_end(reader, RAW_TRADES, offsets, fold.add, stop, log, silence_s)
         claim()
         offsets = _read_to_end(reader, RAW_TRADES, offsets, fold.add, stop, log)
+        if passed:  # what lay between may be published and gone: the file is asked of those alone that left nothing
+            noted = {name: place for name, place in noted.items() if name not in fold.tails}
+            fold.tails |= {name: _tail(place) for name, place in noted.items()}
         if fold.unreadable:
             log.warning("messages without a readable trade id", topic=RAW_TRADES, messages=fold.unreadable)
         ledger = _ledger(reader, stop, log)
@@ -105,35 +110,43 @@ def learn(
         reader.close()
     now = time.time_ns() // 1000
     starts = {
-        name: start(tail, known.places[name].gaps if known and name in known.places else (), ledger.get(name, {}), now)
+        name: start(tail, noted[name].gaps if name in noted else (), ledger.get(name, {}), now)
         for name, tail in fold.tails.items()
     }
     return Learned(cluster, topic.topic_id, offsets, starts)
 
 
+def _tail(place: Place) -> Tail:
+    return Tail(place.last_id, [(gap.progress_id, gap.last_id) for gap in place.gaps], -1)
+
+
 def _usable(
-    known: Positions | None, share: Share, reader: TopicReader, cluster: str, topic: topics.TopicInfo, log: Any
+    known: Positions | None,
+    share: Share,
+    fenced: bool,
+    edges: Mapping[int, tuple[int, int]],
+    cluster: str,
+    topic_id: str,
+    log: Any,
 ) -> Positions | None:
     if known is None:
         return None
-    if (known.cluster_id, known.topic_id) != (cluster, topic.topic_id):
+    if (known.cluster_id, known.topic_id) != (cluster, topic_id):
         log.warning("the positions file speaks of another broker or topic; reading the whole topic")
         return None
     if known.share not in (str(share), str(WHOLE)):
         log.warning("the positions file is of another share; reading the whole topic", file=known.share)
         return None
-    if any(partition >= topic.partitions for partition in known.offsets):
+    if not edges.keys() >= known.offsets.keys():
         return None
-    for partition in range(topic.partitions):
-        low, high = reader.bounds(RAW_TRADES, partition)
+    for partition, (low, high) in edges.items():
         place = known.offsets.setdefault(partition, low)
         if place > high:
             log.warning("the topic ends before the positions file does; reading the whole topic", partition=partition)
             return None
-        if place < low and share != WHOLE:
+        if place < low and (share != WHOLE or fenced):  # others may have written what is gone
             log.warning("the topic begins after the positions file ends; reading the whole topic", partition=partition)
             return None
-        known.offsets[partition] = max(place, low)  # nobody else writes where there is one share: what is gone was read
     return known
 
 

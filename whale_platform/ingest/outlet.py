@@ -15,7 +15,7 @@ from whale_platform.domain.trade import Trade
 from whale_platform.ingest.meter import Latency
 
 
-class Ends:
+class NextOffsets:
     """`next_offsets`: after our last delivered message of each partition; the producer's poll thread alone writes."""
 
     def __init__(self, next_offsets: Mapping[int, int]) -> None:
@@ -29,7 +29,7 @@ class Ends:
 class Outlet:
     """One symbol's door to the topic. `send` under the pipeline's lock."""
 
-    def __init__(self, producer: TradeProducer, topic: str, key: bytes, ends: Ends, latency: Latency) -> None:
+    def __init__(self, producer: TradeProducer, topic: str, key: bytes, ends: NextOffsets, latency: Latency) -> None:
         self.sent = 0
         self.delivered = 0
         self._send = producer.channel(topic, key, self._delivered)

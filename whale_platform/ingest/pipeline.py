@@ -20,7 +20,7 @@ from whale_platform.ingest.guard import Guard
 from whale_platform.ingest.line import Books, Line
 from whale_platform.ingest.loose import LooseSequencer
 from whale_platform.ingest.meter import Latency
-from whale_platform.ingest.outlet import Ends, Outlet
+from whale_platform.ingest.outlet import NextOffsets, Outlet
 from whale_platform.ingest.positions import Place
 from whale_platform.ingest.resume import Start
 from whale_platform.ingest.sequencer import Chunk, Sequencer
@@ -51,7 +51,7 @@ class Pipeline:
         symbols: Sequence[str],
         producer: TradeProducer,
         ledger: TradeProducer,
-        ends: Ends,
+        ends: NextOffsets,
         starts: Mapping[str, Start],
         receive_to_produced: Latency,
     ) -> None:

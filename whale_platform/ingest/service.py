@@ -3,10 +3,12 @@
 Start: wait for broker and topics, learn how far the topic goes, claim the share, then connect. It ends with RETRY, to
 learn the tail again, when a producer is broken for good, which it is too when another process of an overlapping share
 has begun; an exchange that is away is waited for while the others run on. The ledger of gaps has a producer of its own:
-its topic is compacted, and nothing of it may hang on a transaction. SIGTERM closes the sockets, flushes for up to
+its topic is compacted, and nothing of it may hang on a transaction; so a process that another has replaced can still
+write a row there, until its first trade is refused. SIGTERM closes the sockets, flushes for up to
 five seconds and saves the positions.
 """
 
+import random
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -24,7 +26,7 @@ from whale_platform.ingest.history import History
 from whale_platform.ingest.keeping import Keeper, Saver
 from whale_platform.ingest.learn import Learned, Stopped, learn
 from whale_platform.ingest.meter import Latency
-from whale_platform.ingest.outlet import Ends
+from whale_platform.ingest.outlet import NextOffsets
 from whale_platform.ingest.pipeline import Pipeline
 from whale_platform.ingest.positions import positions_path
 from whale_platform.ingest.repair import Repairer
@@ -99,7 +101,7 @@ def _ingest(
 ) -> int:
     """Everything after the start; returns the exit code."""
     settings, log = context.settings, context.log
-    ends = Ends(learned.offsets)
+    ends = NextOffsets(learned.offsets)
     receive_to_produced = Latency()
     pipelines = [
         Pipeline(exchange, symbols[exchange.name], producer, ledger, ends, learned.starts, receive_to_produced)
@@ -131,8 +133,9 @@ def _learn(context: ServiceContext, share: Share, producer: TradeProducer, stand
     """How far the topic goes; None when stopped meanwhile, or the producer is broken for good."""
     settings = context.settings
     reading = "reading how far the topic goes"
-    if standby.wait_s:
-        reading += f", waiting for {standby.wait_s:g} s without its trades: another process began as {share.writer}"
+    silence_s = standby.wait_s * random.uniform(1, 1.5)  # two that have fenced each other do not begin in step again
+    if silence_s:
+        reading += f", waiting for {silence_s:.0f} s without its trades: another process began as {share.writer}"
     while producer.fatal is None and not context.stop.wait(WAIT_S if context.beat.detail else 0):
         context.progress()
         if not alive(settings.bootstrap):
@@ -145,7 +148,7 @@ def _learn(context: ServiceContext, share: Share, producer: TradeProducer, stand
                 settings.home,
                 share,
                 partial(_claim, context, share, producer),
-                standby.wait_s,
+                silence_s,
                 context.stop,
                 context.log,
             )

@@ -10,7 +10,7 @@ from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, RAW_TRADES
 from whale_platform.domain.trade import Trade
 from whale_platform.exchanges.base import Exchange
 from whale_platform.ingest.meter import Latency
-from whale_platform.ingest.outlet import Ends
+from whale_platform.ingest.outlet import NextOffsets
 from whale_platform.ingest.pipeline import Pipeline
 
 
@@ -63,4 +63,4 @@ class Log:
 def pipeline(exchange: Exchange, symbols: Sequence[str], producer: RecordingProducer) -> Pipeline:
     """A pipeline that has seen nothing yet."""
     sender = cast(TradeProducer, producer)
-    return Pipeline(exchange, symbols, sender, sender, Ends({0: 0}), {}, Latency())
+    return Pipeline(exchange, symbols, sender, sender, NextOffsets({0: 0}), {}, Latency())

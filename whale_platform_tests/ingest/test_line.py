@@ -9,7 +9,7 @@ from whale_platform.domain.names import INGEST_GAPS, RAW_TRADES
 from whale_platform.ingest.gaps import read_gap
 from whale_platform.ingest.line import HOLD_S, Books, Line
 from whale_platform.ingest.meter import Latency
-from whale_platform.ingest.outlet import Ends, Outlet
+from whale_platform.ingest.outlet import NextOffsets, Outlet
 from whale_platform.ingest.sequencer import Sequencer
 from whale_platform_tests.ingest.doubles import RecordingProducer
 from whale_platform_tests.ingest.trades import trade
@@ -34,7 +34,7 @@ class Bench:
         self.producer = Ordered()
         producer = cast(TradeProducer, self.producer)
         self.books = Books("binance", producer)
-        outlet = Outlet(producer, RAW_TRADES, b"binance:BTCUSDT", Ends({0: 0}), Latency())
+        outlet = Outlet(producer, RAW_TRADES, b"binance:BTCUSDT", NextOffsets({0: 0}), Latency())
         self.line = Line("BTCUSDT", Sequencer(1), outlet, self.books)
         self.see(1, 2)
 

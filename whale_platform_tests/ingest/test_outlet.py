@@ -10,7 +10,7 @@ from whale_platform.broker.producer import Delivered, TradeProducer
 from whale_platform.domain.codec import decode
 from whale_platform.domain.names import INGEST_GAPS, RAW_TRADES
 from whale_platform.ingest.meter import Latency
-from whale_platform.ingest.outlet import Counted, Ends, Outlet
+from whale_platform.ingest.outlet import Counted, NextOffsets, Outlet
 from whale_platform_tests.ingest.trades import trade
 
 
@@ -32,12 +32,12 @@ class Broker:
         self._waiting.pop(0)(partition, offset)
 
 
-def outlet(broker: Broker, ends: Ends, latency: Latency | None = None) -> Outlet:
+def outlet(broker: Broker, ends: NextOffsets, latency: Latency | None = None) -> Outlet:
     return Outlet(cast(TradeProducer, broker), RAW_TRADES, b"binance:BTCUSDT", ends, latency or Latency())
 
 
 def test_sent_and_delivered_are_counted_apart() -> None:
-    broker, ends = Broker(), Ends({3: 70})
+    broker, ends = Broker(), NextOffsets({3: 70})
     door = outlet(broker, ends)
     for number in (1, 2, 3):
         door.send(trade(number))
@@ -59,7 +59,7 @@ def test_the_ledger_is_counted_alike_whatever_the_key() -> None:
 
 
 def test_the_latency_is_of_the_trade_that_arrived_and_never_of_a_repair(monkeypatch: pytest.MonkeyPatch) -> None:
-    broker, ends, latency = Broker(), Ends({0: 0}), Latency()
+    broker, ends, latency = Broker(), NextOffsets({0: 0}), Latency()
     door = outlet(broker, ends, latency)
     received = trade(1).received_time
     monkeypatch.setattr("time.time_ns", lambda: received * 1000 + 250_000_000)

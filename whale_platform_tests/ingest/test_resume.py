@@ -1,22 +1,26 @@
 """Where to go on, from what the topic, the positions file and the ledger say."""
 
+import threading
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import structlog
+from confluent_kafka import TopicPartition
 
-from whale_platform.broker.topics import TopicInfo
-from whale_platform.domain.codec import encode
+from whale_platform.broker import topics
+from whale_platform.broker.edges import TopicEdges
+from whale_platform.broker.producer import TradeProducer
+from whale_platform.domain.codec import encode, key
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.ingest import learn, positions
 from whale_platform.ingest.gaps import Gap, gap_row, read_gap
 from whale_platform.ingest.positions import Place, Positions
 from whale_platform.ingest.resume import Start, start
-from whale_platform.ingest.share import Share
+from whale_platform.ingest.share import WHOLE, Share
 from whale_platform.ingest.tail import Tail, trade_id_of
 from whale_platform_tests.ingest.trades import trade
+from whale_platform_tests.kafka_server import KafkaServer
 
 
 def tail(*numbers: int) -> Tail:
@@ -133,21 +137,41 @@ def test_a_row_of_the_ledger_comes_back() -> None:
     assert (name, back) == ("fake:AAA", gap(2, 4, filled=1, progress_id=3, note="as noted"))
 
 
-class Bounds:
-    """A topic of which all before offset 500 has left, and which has nothing since."""
-
-    def bounds(self, topic: str, partition: int) -> tuple[int, int]:
-        return 500, 500
-
-
-@pytest.mark.parametrize(("share", "known"), [("1/1", True), ("2/3", False)])
-def test_a_file_older_than_the_topic_s_beginning_is_all_that_is_known_where_nobody_else_writes(
-    share: str, known: bool
+@pytest.mark.parametrize(
+    ("share", "fenced", "known"), [("1/1", False, True), ("1/1", True, False), ("2/3", False, False)]
+)
+def test_a_file_older_than_the_topic_s_beginning_is_used_where_nobody_else_writes(
+    share: str, fenced: bool, known: bool
 ) -> None:
     """Without it a market that no message speaks of any more would begin anew, and its gap never be seen."""
     file = Positions("c", "t", {0: 400}, {"binance:BTCUSDT": Place(1000)}, share)
-    reader: Any = Bounds()
-    found = learn._usable(file, Share.read(share), reader, "c", TopicInfo(RAW_TRADES, "t", 1), structlog.get_logger())
-    assert (found is not None) == known
-    if found is not None:
-        assert (found.offsets, found.places["binance:BTCUSDT"].last_id) == ({0: 500}, 1000)
+    found = learn._usable(file, Share.read(share), fenced, {0: (500, 500)}, "c", "t", structlog.get_logger())
+    assert found == (file if known else None)
+
+
+def test_what_has_left_the_topic_since_the_file_is_no_hole(kafka: KafkaServer, tmp_path: Path) -> None:
+    """It may have been published, as what a killed process had not noted yet was, and would come twice."""
+    topics.ensure(kafka.bootstrap, 1)
+    producer = TradeProducer(kafka.bootstrap, "test", writer=WHOLE.writer)
+    producer.claim(300)
+    for number in range(1, 11):
+        producer.send(RAW_TRADES, key("fake", "AAA"), encode(trade(number)))
+    assert producer.close(60) == 0
+    found = topics.describe(kafka.bootstrap, [RAW_TRADES])[RAW_TRADES]
+    ends = TopicEdges(kafka.bootstrap, {RAW_TRADES: range(found.partitions)}).read()[RAW_TRADES]
+    part = max(ends, key=lambda one: ends[one][1])
+    places = {"fake:AAA": Place(3), "fake:BBB": Place(50)}
+    file = Positions(topics.cluster_id(kafka.bootstrap), found.topic_id, {part: 3}, places)
+    positions.save(positions.positions_path(tmp_path), file)
+    admin = topics.admin(kafka.bootstrap)  # one that nothing holds takes its answers along
+    for future in admin.delete_records([TopicPartition(RAW_TRADES, part, 5)]).values():
+        future.result(300)
+    claimed: list[str] = []
+    learned = learn.learn(
+        kafka.bootstrap, tmp_path, WHOLE, lambda: claimed.append("once"), 0.0, threading.Event(), structlog.get_logger()
+    )
+    assert learned is not None and claimed == ["once"]
+    assert {name: (one.next_id, spans(one)) for name, one in learned.starts.items()} == {
+        "fake:AAA": (11, []),
+        "fake:BBB": (51, []),
+    }
