@@ -145,10 +145,12 @@ def memory(rate: Rate = 1000, seconds: float = 120, home: HomeOption = None) -> 
 
 @app.command()
 def cost(rate: Rate = 1000, seconds: float = 240, warm: float = 120, home: HomeOption = None) -> None:
-    """CPU and bytes a trade, by program and by store, at a rate."""
+    """CPU and bytes a trade, by program and by store, at a rate; and bytes of a row in Postgres."""
     with running(home, rate, warm) as (platform, _):
         _tell(f"measuring at {rate:g} trades/s for {seconds:g} s")
-        _print("cost", usage.cost(platform, seconds))
+        found = usage.cost(platform, seconds)
+        rows = usage.row_bytes(platform, _dsn(platform, Path(platform.status()["home"])))
+        _print("cost", {**found, "row_bytes": rows})
 
 
 @app.command()

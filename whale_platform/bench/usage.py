@@ -1,13 +1,20 @@
 """What each program in a home takes: memory as proportional set size (shared pages count once in all), CPU seconds."""
 
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from whale_platform import disk
+from whale_platform.bench import history
 from whale_platform.bench.platform import Platform
+
+_ROW = """
+SELECT sum(pg_total_relation_size(oid)) / (SELECT count(*) FROM {0}) FROM pg_class
+WHERE oid = '{0}'::regclass OR oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = '{0}'::regclass)
+"""
 
 
 def memory(platform: Platform) -> dict[str, Any]:
@@ -63,6 +70,15 @@ def cost(platform: Platform, seconds: float) -> dict[str, Any]:
         "cpu_cores": round(sum(spent.values()) / seconds, 2),
         "cpu_us": {name: round(used / trades * 1e6) for name, used in sorted(spent.items()) if used * 1e6 > trades},
         "bytes": {name: round((size - first_bytes[name]) / trades, 1) for name, size in stores.items()},
+    }
+
+
+def row_bytes(platform: Platform, dsn: str) -> dict[str, float]:
+    """Bytes of a row with its indexes, by table, once a day of 20 symbols has been put in."""
+    start = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=2)
+    history.fill(dsn, start, 1440, whales=True)
+    return {
+        table: round(float(platform.sql(_ROW.format(table))[0][0]), 1) for table in ("trade_windows", "whale_alerts")
     }
 
 
