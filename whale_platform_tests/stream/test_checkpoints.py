@@ -1,5 +1,6 @@
 """Checkpoint labels: what fits goes on, what does not is explained with its remedy."""
 
+import contextlib
 import json
 import shutil
 import threading
@@ -40,6 +41,25 @@ def test_a_new_folder_is_labelled_and_fits_again(tmp_path: Path) -> None:
     path = prepare(tmp_path, LABEL, {0: 0})
     assert checkpoints.inspect(path).label == LABEL
     assert prepare(tmp_path, LABEL, {0: 0}) == path
+
+
+@pytest.mark.parametrize("kept", ["offsets/0", "commits/0", "state/0/0/1_ab.changelog"])
+def test_the_schemas_of_a_first_batch_that_was_ended_are_no_state(tmp_path: Path, kept: str) -> None:
+    """Spark would refuse the checkpoint: state must be empty before batch 0. Anything else is left to be judged."""
+    path = prepare(tmp_path, LABEL, {0: 0})
+    schema = path / "state" / "0" / "0" / "_metadata" / "schema"
+    schema.parent.mkdir(parents=True)
+    for log in ("offsets", "commits"):
+        (path / log).mkdir()
+    schema.touch()
+    prepare(tmp_path, LABEL, {0: 0})
+    assert not (path / "state").exists()
+    for file in (schema, path / kept):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    with contextlib.suppress(Unfit):  # they are empty
+        prepare(tmp_path, LABEL, {0: 0})
+    assert schema.exists()
 
 
 def test_what_was_read_is_told(tmp_path: Path, used: Path) -> None:
