@@ -1,8 +1,8 @@
 """The stream on a Spark cluster of processes: a backlog by number of executors, and how it gets over what is killed.
 
 Master, workers, broker and database share this machine, so a second executor shows what it costs as much as what it
-gives. Recovered is when this run of the stream works with nothing older than a few seconds. What is killed is killed
-under a rate that is put straight into the topic: simulator and ingester would take more of the machine than Spark.
+gives. What is killed is killed under a rate that is put straight into the topic: simulator and ingester would take more
+of the machine than Spark. Recovered is when all that was sent until a second after the kill is in Postgres.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from whale_platform.kafka_cluster import KafkaCluster
 
 SETTINGS = {"WHALE_DAGSTER": "false", "WHALE_STREAM_REDUCERS": "2", "WHALE_SPARK_EXECUTOR_MEMORY": "768m"}
 CORES = 8  # task slots of a worker: one alone is enough for two partitions and two reducers
-CAUGHT_UP_S = 5.0
+SETTLE_S = 30.0  # of the rate before anything is killed
 OTHERS = 50  # trades/s of the simulator meanwhile
 
 
@@ -42,14 +42,15 @@ def measure(
         found: dict[str, Any] = {"executors": executors}
         tell(f"draining {trades:,} trades")
         found["backlog"] = backlog.measure(platform, trades, 2)["rounds"]
-        wait_for("the stream to have caught up", lambda: _recovered(platform, 0), 1800)
         flood = Flood(KafkaCluster(platform.status()["urls"]["kafka"]), rate)
         flood.start()
+        tell(f"sending {rate:g} trades/s")
+        _await(platform, int(SETTLE_S * rate))
         if executors > 1:
             tell("killing a worker")
-            found["worker_killed_s"] = _recovery(platform, lambda: _replace(cluster))
+            found["worker_killed_s"] = _recovery(platform, flood, rate, lambda: _replace(cluster))
         tell("killing the driver")
-        found["driver_killed_s"] = _recovery(platform, lambda: _kill(_pid(platform)))
+        found["driver_killed_s"] = _recovery(platform, flood, rate, lambda: _kill(_pid(platform)))
         found |= _counted(platform, flood.stop())
         found["late_dropped"] = platform.status()["services"]["stream"].get("late_dropped")
         tell("auditing")
@@ -62,26 +63,36 @@ def measure(
 
 def _counted(platform: Platform, sent: int) -> dict[str, int]:
     """Once all that were sent are in Postgres, or nothing comes any more: how many are lost, and how many too many."""
-    whales = -(-sent // WHALE_EVERY)
-
-    def counts() -> tuple[int, int]:
-        windows = platform.sql(f"select coalesce(sum(trade_count), 0) from trade_windows where exchange = '{EXCHANGE}'")
-        alerts = platform.sql(f"select count(*) from whale_alerts where exchange = '{EXCHANGE}'")
-        return int(windows[0][0]), int(alerts[0][0])
-
-    def all_out() -> bool:
-        trades, alerts = counts()
-        return trades >= sent and alerts >= whales
-
     with contextlib.suppress(Failed):
-        wait_for("every trade", all_out, 300, 1, moves=counts)
-    found, alerted = counts()
+        _await(platform, sent)
+    found, alerted = _counts(platform)
     return {
         "sent": sent,
         "lost": max(0, sent - found),
         "doubled": max(0, found - sent),
-        "whales_lost": whales - alerted,
+        "whales_lost": max(0, _whales(sent) - alerted),
     }
+
+
+def _counts(platform: Platform) -> tuple[int, int]:
+    """Trades and whales of the flood in Postgres."""
+    windows = platform.sql(f"select coalesce(sum(trade_count), 0) from trade_windows where exchange = '{EXCHANGE}'")
+    alerts = platform.sql(f"select count(*) from whale_alerts where exchange = '{EXCHANGE}'")
+    return int(windows[0][0]), int(alerts[0][0])
+
+
+def _whales(trades: int) -> int:
+    return -(-trades // WHALE_EVERY)
+
+
+def _await(platform: Platform, trades: int) -> None:
+    """Wait until so many, and their whales, are in Postgres. Raises Failed where nothing comes any more."""
+
+    def out() -> bool:
+        found, alerted = _counts(platform)
+        return found >= trades and alerted >= _whales(trades)
+
+    wait_for(f"{trades:,} trades", out, moves=lambda: _counts(platform))
 
 
 def _replace(cluster: SparkCluster) -> None:
@@ -95,19 +106,12 @@ def _kill(pid: int) -> None:
         process.kill()
 
 
-def _recovery(platform: Platform, kill: Callable[[], None]) -> float:
-    before, begin = _pid(platform), time.monotonic()
+def _recovery(platform: Platform, flood: Flood, rate: float, kill: Callable[[], None]) -> float:
+    begin = time.monotonic()
     kill()
-    wait_for("the stream to recover", lambda: _recovered(platform, before), 1800)
+    _await(platform, flood.sent + int(rate))
     return round(time.monotonic() - begin, 1)
 
 
 def _pid(platform: Platform) -> int:
     return int(platform.status()["services"]["stream"]["pid"])
-
-
-def _recovered(platform: Platform, before: int) -> bool:
-    entry = platform.status()["services"]["stream"]
-    ages = [entry.get(f"{query}_lag_s") for query in ("windows", "whales")]
-    caught_up = all(age is not None and age < CAUGHT_UP_S for age in ages)
-    return bool(entry["state"] in ("ready", "degraded") and entry["pid"] not in (None, before) and caught_up)
