@@ -56,6 +56,7 @@ defs = dg.Definitions(
         schedules.every_hour,
         schedules.every_day,
         schedules.repair_hours,
+        schedules.repair_days,
         check_jobs.every_hour,
         thresholds.every_day,
         lake.every_hour,

@@ -46,6 +46,7 @@ class Board:
         self._spans: tuple[Mapping[Symbol, Span], Mapping[Symbol, Span]] = ({}, {})
         self._troubles: dict[str, tuple[str, float]] = {}
         self._loaded = False
+        self._taken_back = 0
         self._revision, self._changed = 0, True
         self._stale: frozenset[Symbol] = frozenset()
 
@@ -75,6 +76,17 @@ class Board:
         with self._lock:
             self._changed = self._changed or (hour, day) != self._spans
             self._spans = (hour, day)
+
+    def took_back(self, count: int) -> None:
+        """So many whales were taken back; `taken_back` tells."""
+        with self._lock:
+            self._taken_back += count
+
+    def taken_back(self) -> int:
+        """How many whales were taken back since it was last asked."""
+        with self._lock:
+            count, self._taken_back = self._taken_back, 0
+        return count
 
     def trouble(self, who: str, reason: str) -> None:
         """Say why all of it is old, in `who`'s name, and since now unless it was; empty: it no longer is."""

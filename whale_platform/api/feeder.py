@@ -20,6 +20,7 @@ from whale_platform.stores import newest, replica, spans
 from whale_platform.stores.connection import BadDsn, RowRefused, SchemaMismatch, StoreAway
 from whale_platform.stores.listen import Deaf, Listener
 from whale_platform.stores.newest import Symbol, WindowKey
+from whale_platform.stores.news import TAKEN_BACK
 from whale_platform.stores.pool import Pool
 
 SPANS_S = 5.0  # between two readings of the last hour and day
@@ -37,12 +38,14 @@ class News:
         self.windows: set[WindowKey] = set()
         self.whales: set[Symbol] = set()
         self.everything = False
+        self.taken_back = 0
 
     def hear(self, payload: str) -> None:
         """Take in one payload; one that can't be read means everything."""
         try:
             said = json.loads(payload)
             windows, whales = said.get(TRADE_WINDOWS), said.get(WHALE_ALERTS)
+            self.taken_back += said.get(TAKEN_BACK, {"rows": 0})["rows"]
             for topic in (windows, whales):
                 self.everything = self.everything or (topic is not None and topic["rows"] > len(topic["keys"]))
             if windows is not None:
@@ -138,6 +141,8 @@ class Feeder:
         news = News()
         for payload in said:
             news.hear(payload)
+        if news.taken_back:
+            self._board.took_back(news.taken_back)
         self._read(news)
         now = time.monotonic()
         if now - self._looked_at >= 1.0:

@@ -1,7 +1,9 @@
 """Where a trade stands in topic `raw_crypto_trades`, and the trades of its symbol beside it.
 
-Found by the time at which it was received: its message was produced then, or soon after. What Kafka no longer has, or
-can't be read now, is said as a sentence, never as an error: the rest of a whale's context does not depend on it.
+A whale knows its offset, and a few thousand messages around that are read. One of before it did, or whose topic was
+made anew, is found by the time at which it was received: its message was produced then, or soon after. What Kafka no
+longer has, or can't be read now, is said as a sentence, never as an error: the rest of a whale's context does not
+depend on it.
 """
 
 import time
@@ -24,6 +26,7 @@ from whale_platform.kafka_cluster import KafkaCluster
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 BESIDE = 20
+NEAR = 2_000  # offsets
 BEFORE_MS, AFTER_MS = 10_000, 20_000
 DEADLINE_S, ANSWER_S = 3.0, 2.0
 
@@ -37,14 +40,43 @@ class Origin:
     around: list[dict[str, Any]] = field(default_factory=list)
 
 
-def find(bootstrap: KafkaCluster, exchange: str, symbol: str, trade_id: int, received: datetime) -> Origin:
-    """Ask Kafka; looking through what it has takes `DEADLINE_S` at most, each question before that `ANSWER_S`."""
+def find(
+    bootstrap: KafkaCluster,
+    exchange: str,
+    symbol: str,
+    trade_id: int,
+    received: datetime,
+    known: tuple[int, int] | None = None,
+) -> Origin:
+    """Ask Kafka; looking through what it has takes `DEADLINE_S` at most, each question before that `ANSWER_S`.
+
+    `known`: partition and offset, where the whale has them; the answer has them too, also where Kafka has nothing.
+    """
+    found = _find(bootstrap, exchange, symbol, trade_id, received, known)
+    if found.place is None and known is not None:
+        found.place = {"topic": prefixed(RAW_TRADES), "partition": known[0], "offset": known[1], "timestamp": None}
+    return found
+
+
+def _find(
+    bootstrap: KafkaCluster,
+    exchange: str,
+    symbol: str,
+    trade_id: int,
+    received: datetime,
+    known: tuple[int, int] | None,
+) -> Origin:
     deadline = time.monotonic() + DEADLINE_S
     if not alive(bootstrap, ANSWER_S):
         return Origin(missing=f"{absence(bootstrap)}: ask again when it is back")
     begins = f'{{"v":{codec.VERSION},"exchange":"{exchange}","symbol":"{symbol}","trade_id":'.encode()
     reader = TopicReader(bootstrap, "whale-api-origin", fetch_wait_ms=50, timeout_s=ANSWER_S)
     try:
+        if known is not None:
+            records = _near(reader, *known, deadline)
+            found = _pick((one for one in records if one.value and one.value.startswith(begins)), trade_id)
+            if found is not None:
+                return found
         for partition in reader.partitions(RAW_TRADES):
             records = _received_about(reader, partition, int(received.timestamp() * 1000), deadline)
             found = _pick((one for one in records if one.value and one.value.startswith(begins)), trade_id)
@@ -59,18 +91,33 @@ def find(bootstrap: KafkaCluster, exchange: str, symbol: str, trade_id: int, rec
     return Origin(missing="Kafka no longer has the trade: it is kept for a week there, and in the lake for good")
 
 
+def _near(reader: TopicReader, partition: int, offset: int, deadline: float) -> Iterator[Record]:
+    """Raises TimeoutError."""
+    low, end = reader.bounds(RAW_TRADES, partition)
+    if low <= offset < end:
+        reader.assign({(RAW_TRADES, partition): max(low, offset - NEAR)})
+        yield from _until(reader, partition, min(end, offset + NEAR), deadline)
+
+
+def _until(reader: TopicReader, partition: int, end: int, deadline: float) -> Iterator[Record]:
+    while not reader.done(RAW_TRADES, partition, end):
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        for record in reader.poll(5_000, 0.2):
+            if record.offset >= end:
+                return
+            yield record
+
+
 def _received_about(reader: TopicReader, partition: int, received_ms: int, deadline: float) -> Iterator[Record]:
     """Raises TimeoutError."""
     place = reader.place_at(RAW_TRADES, partition, received_ms - BEFORE_MS)
     end = reader.bounds(RAW_TRADES, partition)[1]
     reader.assign({(RAW_TRADES, partition): place})
-    while not reader.done(RAW_TRADES, partition, end):
-        if time.monotonic() > deadline:
-            raise TimeoutError
-        for record in reader.poll(5_000, 0.2):
-            if record.timestamp_ms > received_ms + AFTER_MS or record.offset >= end:
-                return
-            yield record
+    for record in _until(reader, partition, end, deadline):
+        if record.timestamp_ms > received_ms + AFTER_MS:
+            return
+        yield record
 
 
 def _pick(records: Iterator[Record], trade_id: int) -> Origin | None:

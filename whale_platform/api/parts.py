@@ -54,6 +54,7 @@ class Parts:
             origins=frozenset(settings.api_cors),
             look=Status(settings, self.board).read,
             welcome=self.welcome,
+            taken_back=self.board.taken_back,
         )
         self.metrics = Metrics(settings, self.pool, self.board, lambda: self.live.numbers() | self.crowd.numbers())
         self.health = Health(settings, self.pool, self.board)

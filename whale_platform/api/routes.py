@@ -55,6 +55,12 @@ async def whales(request: Request, parts: PartsNow, asked: Annotated[Whales, Que
     return await _page(request, parts, serving.WHALES, asked)
 
 
+@router.get("/whales/taken-back", responses=given(rows.Page[rows.TakenBack], True), summary="Whales that were none")
+async def taken_back(request: Request, parts: PartsNow, asked: Annotated[Whales, Query()]) -> Response:
+    """By the time at which they were taken back, newest first: `from` and `to` are about that time."""
+    return await _page(request, parts, serving.TAKEN_BACK, asked)
+
+
 @router.get("/reports", responses=given(rows.Page[rows.Report], True), summary="The whales of each hour")
 async def reports(request: Request, parts: PartsNow, asked: Annotated[Page, Query()]) -> Response:
     """A row for every symbol that traded in the hour, whales or none."""

@@ -77,8 +77,12 @@ async def whale_context(
     found = await parts.worker.do(lambda: _context(parts, exchange, symbol, trade_id))
 
     def search() -> Response:
-        received: datetime = found["whale"]["received_time"]
-        place = origin.find(parts.settings.bootstrap, exchange, symbol, trade_id, received)
+        whale = found["whale"]
+        known = None if whale["topic_offset"] is None else (whale["topic_partition"], whale["topic_offset"])
+        if known is None and whale["source"] == "import":
+            place = origin.Origin(missing="it was imported: it came by no topic")
+        else:
+            place = origin.find(parts.settings.bootstrap, exchange, symbol, trade_id, whale["received_time"], known)
         whole = found | {"trade": place.place, "trade_missing": place.missing, "around": place.around}
         return answers.reply(answers.json_bytes(_plain(whole)), Wants.of(request.headers))
 
@@ -109,6 +113,9 @@ def _summed(found: Summary) -> dict[str, Any]:
 
 def _context(parts: Parts, exchange: str, symbol: str, trade_id: int) -> dict[str, Any]:
     whale = views.whale(parts.pool, exchange, symbol, trade_id)
+    if whale is None and (gone := views.taken_back(parts.pool, exchange, symbol, trade_id)):
+        when = f"{gone['taken_back_time']:%Y-%m-%d %H:%M:%S} UTC"
+        raise Refusal(404, f"this whale was taken back at {when} by {gone['taken_back_by']}: {gone['reason']}")
     if whale is None:
         raise Refusal(404, "there is no such whale: whales are kept for a week, /whales lists them")
     time: datetime = whale["event_time"]

@@ -9,12 +9,15 @@ import typer
 
 from whale_platform.cli.app import HomeOption
 from whale_platform.cli.context import current_home, settings_of
+from whale_platform.cli.errors import UserError
 from whale_platform.cli.explained import explained
 from whale_platform.cli.times import moment
-from whale_platform.lake import keeping, rewrite
+from whale_platform.lake import keeping, rewrite, table
 from whale_platform.lake.rewrite import Rewritten
+from whale_platform.stores import recomputed
+from whale_platform.stores.assets import HOUR, Hours, Maker
 from whale_platform.stream import restore as restoring
-from whale_platform.version import new_run_id
+from whale_platform.version import code_version, new_run_id
 
 if TYPE_CHECKING:
     from whale_platform.settings import Settings
@@ -78,6 +81,39 @@ def restore(
         )
     print(file=sys.stderr)
     _tell(done, "Kafka has no trade of that hour that the lake lacks, but for those the stream has yet to bring")
+
+
+@app.command()
+def recompute(
+    first: HourArgument,
+    last: Annotated[str | None, typer.Argument(metavar="LAST", help="The last hour; FIRST alone by default.")] = None,
+    lake_is_whole: Annotated[
+        bool, typer.Option("--lake-is-whole", help="You know that it has every trade of them: what it lacks goes.")
+    ] = False,
+    home: HomeOption = None,
+) -> None:
+    """Make windows, whales, rollups and reports of past hours again from the lake, by the thresholds of their time.
+
+    Where the lake holds a symbol's hour whole, its word counts: what was counted twice goes, and whales that are none
+    are taken back.
+    """
+    from whale_platform.repair import remake  # Spark's libraries take a second, which no other command has to wait
+    from whale_platform.stream import recompute as batch
+
+    settings, start = _settings(home), _hour(first)
+    end = (_hour(last) if last else start) + HOUR
+    if end <= start:
+        raise UserError(f"{last} is before {first}: give the first hour, then the last")
+    maker, hours = Maker(new_run_id("recompute"), code_version()), Hours(start, end)
+    with explained():
+        there, dsn = table.files(table.opened(settings.trades_lake), start, end), settings.dsn()
+        recomputed.extents(dsn, hours)  # Spark starts only where both can be asked
+        if not there:
+            raise UserError("the lake has no trade of these hours: nothing to do")
+        with batch.batch(settings) as session:
+            made = remake.make(settings, dsn, session, hours, maker, lake_is_whole)
+    counts = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in made.counts().items())
+    print(f"whale: {len(made.hours)} hours made again by {maker.run_id}: {counts}", file=sys.stderr)
 
 
 def _tell(done: Rewritten | None, otherwise: str) -> None:

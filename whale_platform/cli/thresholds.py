@@ -11,10 +11,11 @@ from whale_platform.cli.app import HomeOption
 from whale_platform.cli.context import current_home, settings_of
 from whale_platform.cli.errors import UserError
 from whale_platform.cli.explained import explained
+from whale_platform.cli.times import moment
 from whale_platform.exchanges import registry
 from whale_platform.stores import newest, thresholds
 from whale_platform.stores.pool import Pool
-from whale_platform.stores.thresholds import ANY
+from whale_platform.stores.thresholds import ALWAYS, ANY
 
 if TYPE_CHECKING:
     from whale_platform.settings import Settings
@@ -42,15 +43,21 @@ def change(
     symbol: str,
     usd: str,
     exchange: Annotated[str, typer.Option(help="One exchange's name; any by default.")] = ANY,
+    since: Annotated[
+        str | None,
+        typer.Option("--from", help="Time of the trades, UTC, from which it holds, such as 2026-11-21T10:00; now."),
+    ] = None,
     home: HomeOption = None,
 ) -> None:
     """Set the threshold of SYMBOL (`*` for all) to USD."""
     amount, settings = _amount(usd), settings_of(current_home(home))
+    # Recorded trades are old from the start: what is set while they are replayed is meant for them.
+    valid_from = moment(since) if since else ALWAYS if settings.source == "replay" else None
     places = [(exchange, ANY)] if symbol == ANY else _spelled(settings, exchange, symbol)
     with explained(), closing(Pool(settings.dsn, "whale-thresholds", 1)) as pool:
         traded = newest.symbols(pool)
         for place in places:
-            thresholds.set_threshold(settings.dsn(), *place, amount)
+            thresholds.set_threshold(settings.dsn(), *place, amount, valid_from)
     for place in places:
         waits = "" if place[1] == ANY or place in traded else "; no trade of it has come yet"
         print(f"whale: {place[0]} {place[1]} counts from {amount:,f} USD on{waits}", file=sys.stderr)

@@ -108,7 +108,7 @@ export function lineagePart({ whale, window, trade, trade_missing: missing, run 
   const step = (name, ...lines) => h("li", {}, h("b", { text: name }), ...lines.map((line) => (line instanceof Node ? line : line && h("span", { text: line }))));
   return part("lineage", "Lineage", h("ol", { class: "way" },
     step(`Exchange ${whale.exchange}`, `trade ${whale.trade_id}`, `${whale.source}, ${clock(whale.event_time, "full")}`),
-    trade ? step("Kafka", `${trade.topic}, partition ${trade.partition}, offset ${trade.offset}`, clock(trade.timestamp, "full")) : step("Kafka", missing ?? "place not known"),
+    trade ? step("Kafka", `${trade.topic}, partition ${trade.partition}, offset ${trade.offset}`, trade.timestamp ? clock(trade.timestamp, "full") : missing) : step("Kafka", missing ?? "place not known"),
     window ? step("Window", `${clock(window.window_start, "bar")}, trades ${window.first_trade_id} to ${window.last_trade_id}`, `${window.trade_count} trades, last said ${clock(window.updated_at, "full")}`) : step("Window", "not in the tables"),
     step("Run", `${run?.id ?? whale.run_id}`, run?.service ?? null, run?.code ? `commit ${run.code}` : null, run?.started ? `began ${clock(run.started, "full")}` : null),
     step("Reports", asset("whale_reports", "Whale reports"), asset("hourly_rollups", "Hourly rollups"), dagster ? null : "Dagster is not running here")));

@@ -35,7 +35,7 @@ const take = {
   status: statusMessage,
   gap: (message) => {
     if (message.topic !== "trades") chartCatchUp();
-    if (message.topic === "whales") tapeFill();
+    if (message.topic === "whales") tapeFill(message.reason.includes("taken back"));
     if (message.topic === "windows") {
       loadMarkets();
       pressureLoad();

@@ -74,6 +74,13 @@ export class Tape {
     return this.fill();
   }
 
+  /** Everything anew: what is shown may have been taken back. */
+  reload() {
+    this.recent = [];
+    this.rows = [];
+    return this.refilter();
+  }
+
   /** The newest page; where more follow it, what is older than it goes, so that there is no hole between. */
   fill() {
     this.turn += 1;

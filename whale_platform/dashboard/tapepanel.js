@@ -74,7 +74,7 @@ export function tapeWhale(whale) {
 
 export const tapeFits = (whale) => tape.fits(whale);
 export const tapeAsked = () => tape.asked();
-export const tapeFill = () => after(tape.fill());
+export const tapeFill = (anew) => after(anew ? tape.reload() : tape.fill());
 export const tapeShown = () => draw();
 
 const retry = new Retry(() => after(tape.again()));

@@ -1,7 +1,9 @@
 """The hourly assets: made from the stream tables by hour, any number of hours in one run and one transaction."""
 
+import os
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import dagster as dg
 
@@ -14,6 +16,7 @@ from whale_platform.settings import Settings
 from whale_platform.stores import rollups as rollup_table
 from whale_platform.stores import whale_reports as report_table
 
+EPOCH, MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 HOURLY = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=3), warn_window=timedelta(minutes=75))
 DAILY = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36), warn_window=timedelta(hours=26))
 WINDOWS, ALERTS = dg.AssetKey(["table", "trade_windows"]), dg.AssetKey(["table", "whale_alerts"])
@@ -93,17 +96,19 @@ def whale_reports(context: dg.AssetExecutionContext, store: Store) -> dg.Materia
 def daily_market_report(context: dg.AssetExecutionContext, store: Store) -> dg.MaterializeResult[None]:
     """A day's market and whales as one HTML file and as Markdown, in `HOME/reports`; made from the hours' rows."""
     hours, dsn = hours_of(context), store.dsn()
+    made = rollup_table.days_made(dsn, hours.end).get(hours.start)
     rows, reports = rollup_table.read(dsn, hours), report_table.read(dsn, hours)
     text = daily.markdown(hours.start.date(), rows, reports)
-    folder = Settings().home.resolve() / "reports"
-    folder.mkdir(parents=True, exist_ok=True)
-    page = folder / f"market-{context.partition_key}.html"
+    page = _page(context.partition_key)
+    page.parent.mkdir(parents=True, exist_ok=True)
     for path, content in (
         (page, daily.html(f"Market report {context.partition_key}", text)),
         (page.with_suffix(".md"), text),
     ):
         fresh = path.with_name(f"{path.name}.new")
         fresh.write_text(content)
+        if made is not None:  # the page is as old as the newest row it was made from, however long that took
+            os.utime(fresh, ns=((ns := (made - EPOCH) // MICROSECOND * 1000), ns))
         fresh.replace(path)
     return dg.MaterializeResult(
         metadata={
@@ -114,6 +119,18 @@ def daily_market_report(context: dg.AssetExecutionContext, store: Store) -> dg.M
             "report": dg.MetadataValue.md(text),
         }
     )
+
+
+def page_made(day: str) -> datetime | None:
+    """When the newest row was made that the page of a day (`2026-11-21`) has; None where there is no page."""
+    try:
+        return EPOCH + _page(day).stat().st_mtime_ns // 1000 * MICROSECOND
+    except OSError:
+        return None
+
+
+def _page(day: str) -> Path:
+    return Settings().home.resolve() / "reports" / f"market-{day}.html"
 
 
 def _picture(title: str, unit: str, series: pictures.Series) -> dict[str, dg.MetadataValue[str]]:

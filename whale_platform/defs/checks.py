@@ -28,16 +28,21 @@ def every_id_once(store: Store) -> dg.AssetCheckResult:
 
 def contiguity_result(found: list[questions.Contiguity]) -> dg.AssetCheckResult:
     """What the answer means."""
-    wrong = [one for one in found if one.missing]
-    rows = [(f"{one.exchange} {one.symbol}", one.first_id, one.last_id, one.counted, one.missing) for one in wrong]
+    wrong = [one for one in found if one.missing or one.doubled]
+    rows = [
+        (f"{one.exchange} {one.symbol}", one.first_id, one.last_id, one.counted, one.missing, one.doubled)
+        for one in wrong
+    ]
     return dg.AssetCheckResult(
         passed=not wrong,
         metadata={
             "symbols": len(found),
             "trades": sum(one.counted for one in found),
-            "missing": sum(one.missing for one in wrong if one.missing > 0),
-            "doubled": sum(-one.missing for one in wrong if one.missing < 0),
-            "wrong": dg.MetadataValue.md(table(("symbol", "first id", "last id", "counted", "missing"), rows)),
+            "missing": sum(one.missing for one in wrong),
+            "doubled": sum(one.doubled for one in wrong),
+            "wrong": dg.MetadataValue.md(
+                table(("symbol", "first id", "last id", "counted", "missing", "doubled"), rows)
+            ),
         },
     )
 

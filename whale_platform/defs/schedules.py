@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from whale_platform.defs.assets import daily_market_report, hourly_rollups, whale_reports
+from whale_platform.defs.assets import daily_market_report, hourly_rollups, page_made, whale_reports
 from whale_platform.defs.own import schedule_status
-from whale_platform.defs.partitions import HOURS
+from whale_platform.defs.partitions import DAYS, HOURS
 from whale_platform.defs.store import Store
 from whale_platform.stores import rollups
 from whale_platform.stores import whale_reports as reports
@@ -20,6 +20,7 @@ from whale_platform.stores.connection import BadDsn, SchemaMismatch, StoreAway
 
 MINUTES_PAST = 3
 REPAIR_DAYS = 7
+DAYS_AT_ONCE = 31  # an import may bring years: their pages come a month at a time
 RANGE = "dagster/asset_partition_range_"
 
 hourly_assets = dg.define_asset_job(
@@ -75,6 +76,30 @@ def repair_hours(context: dg.ScheduleEvaluationContext, store: Store) -> Iterato
             | {f"{RANGE}end": HOURS.get_partition_key_for_timestamp(last.timestamp())}
             | {"whale/why": "stream rows have changed"},
         )
+
+
+@dg.schedule(
+    cron_schedule="28,58 * * * *",
+    job=daily_assets,
+    execution_timezone="UTC",
+    default_status=schedule_status(),
+)
+def repair_days(context: dg.ScheduleEvaluationContext, store: Store) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """Makes the report of each day that is over again where an hour of it was made since: repaired, late, imported."""
+    now = context.scheduled_execution_time.astimezone(UTC)
+    try:
+        made = rollups.days_made(store.dsn(), now.replace(hour=0, minute=0, second=0, microsecond=0))
+    except (StoreAway, SchemaMismatch, BadDsn) as error:
+        yield dg.SkipReason(f"the database can't be asked: {error}")
+        return
+    known = {day: page_made(f"{day:%Y-%m-%d}") for day in made if day >= DAYS.start}
+    old = [day for day, page in known.items() if page is None or page < made[day]][-DAYS_AT_ONCE:]
+    if not old:
+        yield dg.SkipReason("the report of every day is newer than its hours")
+    for day in old:
+        key = f"{day:%Y-%m-%d}"
+        tags = {"dagster/partition": key, "whale/why": "hours of the day were made again"}
+        yield dg.RunRequest(run_key=f"day {key} {made[day].isoformat()}", tags=tags)
 
 
 def stretches(hours: Sequence[datetime]) -> list[tuple[datetime, datetime]]:

@@ -36,6 +36,18 @@ FROM numbered GROUP BY exchange, symbol, imported, run ORDER BY exchange, symbol
 """
 
 
+def sums(root: Path, hour: datetime) -> dict[Key, int]:
+    """Trades by (exchange, symbol, hour) of the hour from `hour` on, as its files have them. Raises LakeError."""
+    paths = [file.path for file in table.files(table.opened(root), hour, hour + HOUR)]
+    if not paths:
+        return {}
+    with engine.connect(root) as connection:
+        rows = connection.execute(
+            f"SELECT exchange, symbol, sum(coalesce(fills, 1))::BIGINT FROM {engine.rows_of(root, paths)} GROUP BY 1, 2"
+        ).fetchall()
+    return {(exchange, symbol, hour): trades for exchange, symbol, trades in rows}
+
+
 def begun(root: Path) -> tuple[datetime, datetime] | None:
     """The first hour the lake has, and the end of the last; None for a table without trades. Raises NotThere."""
     files = table.files(table.opened(root))

@@ -33,7 +33,7 @@ class Newest:
         for action in actions:
             if (add := action.get("add")) is not None:
                 rows = json.loads(add["stats"])["numRecords"]
-                self.add(_hour(add["partitionValues"]), add["path"], rows)
+                self.add(hour_of(add["partitionValues"]), add["path"], rows)
             elif (remove := action.get("remove")) is not None:
                 for files in self.hours.values():
                     files.pop(remove["path"], None)
@@ -66,7 +66,7 @@ class Newest:
 def read(root: Path) -> Newest:
     """As of the newest commit. Raises LakeError as table.opened does."""
     newest = _written(root) or _from_table(root)
-    while (actions := _commit(root, newest.version + 1)) is not None:
+    while (actions := commit(root, newest.version + 1)) is not None:
         newest.follow(iter(actions))
     return newest if newest.enough() and newest.filled() else _from_table(root)
 
@@ -102,7 +102,15 @@ def _from_table(root: Path) -> Newest:
     return newest
 
 
-def _commit(root: Path, version: int) -> list[dict[str, Any]] | None:
+def last_version(root: Path) -> int | None:
+    """The newest version whose commit stands in the log; None where there is no table yet."""
+    return max(
+        (int(path.stem) for path in (root / "_delta_log").glob("[0-9]*.json") if path.stem.isdigit()), default=None
+    )
+
+
+def commit(root: Path, version: int) -> list[dict[str, Any]] | None:
+    """The actions of one version's commit; None where the log does not have it (any more)."""
     try:
         lines = (root / "_delta_log" / f"{version:020d}.json").read_text().splitlines()
     except OSError:
@@ -110,6 +118,7 @@ def _commit(root: Path, version: int) -> list[dict[str, Any]] | None:
     return [json.loads(line) for line in lines if line]
 
 
-def _hour(values: dict[str, str]) -> int:
+def hour_of(values: dict[str, str]) -> int:
+    """The hour of a file's partition values, in epoch seconds."""
     day = datetime.strptime(values["date"], "%Y-%m-%d").replace(tzinfo=UTC)
     return int(day.timestamp()) + 3600 * int(values["hour"])

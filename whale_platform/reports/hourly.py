@@ -16,6 +16,7 @@ from whale_platform.reports.tables import percent, price, table
 from whale_platform.stores.rollups import Rollup
 
 MOST = 40  # symbols; a longer table is cut and says so
+DRAWN = 5
 
 
 def markdown(rows: Sequence[Rollup]) -> str:
@@ -63,11 +64,19 @@ def _line(name: str, quote: str, fold: list[Rollup]) -> tuple[object, ...]:
 
 
 def notional_by_hour(rows: Sequence[Rollup]) -> dict[str, list[tuple[datetime, float]]]:
-    """Series for a picture: millions of dollars by hour, for the five symbols with most of them."""
+    """Series for a picture: millions of dollars by hour, for the five symbols with most of them and all others."""
     totals: dict[str, float] = defaultdict(float)
     series: dict[str, list[tuple[datetime, float]]] = defaultdict(list)
     for row in sorted((row for row in rows if _dollars(row.symbol)), key=lambda row: row.hour):
         name = f"{row.exchange} {row.symbol}"
         totals[name] += float(row.notional)
         series[name].append((row.hour, float(row.notional) / 1e6))
-    return {name: series[name] for name in sorted(totals, key=lambda name: -totals[name])[:5]}
+    ordered = sorted(totals, key=lambda name: -totals[name])
+    shown = {name: series[name] for name in ordered[:DRAWN]}
+    if len(ordered) > DRAWN:
+        rest: dict[datetime, float] = defaultdict(float)
+        for name in ordered[DRAWN:]:
+            for hour, millions in series[name]:
+                rest[hour] += millions
+        shown[f"{len(ordered) - DRAWN} others"] = sorted(rest.items())
+    return shown

@@ -21,9 +21,10 @@ def markdown(rows: Sequence[WhaleReport]) -> str:
     if not with_whales:
         return f"No whales among {len({(row.exchange, row.symbol) for row in rows})} symbols that traded."
     groups: dict[str, list[WhaleReport]] = defaultdict(list)
-    for row in with_whales:
+    for row in rows:  # hours without whales too: the share is of all that was traded
         groups[f"{row.exchange} {row.symbol}"].append(row)
-    ordered = sorted(groups.items(), key=lambda item: -sum(row.notional_usd for row in item[1]))
+    found = [item for item in groups.items() if any(row.whales for row in item[1])]
+    ordered = sorted(found, key=lambda item: -sum(row.notional_usd for row in item[1]))
     head = ("symbol", "whales", "notional", "bought", "sold", "net flow", "share of notional")
     lines = [_line("**all exchanges**", with_whales, share=False), *(_line(name, fold) for name, fold in ordered)]
     cut = f"\n\n{len(ordered) - MOST} more symbols are in the table `whale_reports`." if len(ordered) > MOST else ""

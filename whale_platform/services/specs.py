@@ -19,6 +19,7 @@ from whale_platform.supervision.spec import Spec
 
 SIMULATED = frozenset({"simulator", "replay"})
 DAEMON_SILENT_S = 12.0  # its beats are rare, and have been missing for a while when it is said not to beat
+REPAIR_NICE = 5
 DAGSTER_NICE = 5  # people and upkeep can wait, trades can't
 MIGRATION_S = 3600.0  # a one-shot does nothing itself while the server changes a large table
 
@@ -103,6 +104,7 @@ def specs(settings: Settings) -> list[Spec]:
         _python("stream", "stream", with_java, grace_s=10),
         _python("ingester", "ingest", env, needs=fed_by, grace_s=6),
         _python("api", "api", env, needs=("migrate",)),
+        _python("repair", "repair", with_java, needs=("migrate",), nice=REPAIR_NICE),
     ]
     return out + (_dagster(settings) if settings.dagster else [])
 
@@ -136,6 +138,7 @@ def _python(
     needs: tuple[str, ...] = (),
     one_shot: bool = False,
     grace_s: float = 5,
+    nice: int = 0,
 ) -> Spec:
     argv = (sys.executable, "-m", f"whale_platform.{room}")
     return Spec(
@@ -147,4 +150,5 @@ def _python(
         beats=not one_shot,
         stop_grace_s=grace_s,
         still_after_s=MIGRATION_S if one_shot else 300.0,
+        nice=nice,
     )

@@ -106,6 +106,8 @@ def window(value: bytes | None, stamp_ms: int) -> WindowRow:
         source=m.name("source"),
         run_id=m.name("run_id"),
         updated_at=m.stamp,
+        topic_partition=m.integer("partition") if m.maybe("partition") else None,
+        topic_offset=m.integer("offset") if m.maybe("offset") else None,
     )
 
 
@@ -127,6 +129,8 @@ def whale(value: bytes | None, stamp_ms: int) -> WhaleRow:
         detected_time=m.stamp,
         source=m.name("source"),
         run_id=m.name("run_id"),
+        topic_partition=m.integer("partition") if m.maybe("partition") else None,
+        topic_offset=m.integer("offset") if m.maybe("offset") else None,
     )
 
 

@@ -2,10 +2,11 @@
 
 An asset is made by writing its hours again from the stream tables, in one transaction: one hour and five hundred take
 the same path, a reader never sees half of it, and making it again gives the same numbers. Stream tables only ever grow,
-but for retention: a row that was made from more than they hold now stays as it is, since it could not be made again.
+but for retention and for what the lake corrects: a row that was made from more than they hold now stays as it is, since
+it could not be made again, unless the lake is known to hold that symbol's hour whole.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,12 @@ from whale_platform.stores.connection import session
 
 HOUR = timedelta(hours=1)
 TIMEOUT_S = 600.0
+WHOLE = "SELECT * FROM unnest(%(exchanges)s::text[], %(symbols)s::text[], %(hours)s::timestamptz[])"
+_GONE = """
+DELETE FROM {table} made WHERE (exchange, symbol, hour) IN ({whole}) AND NOT EXISTS (
+    SELECT FROM trade_windows w WHERE (w.exchange, w.symbol) = (made.exchange, made.symbol)
+        AND w.window_start >= made.hour AND w.window_start < made.hour + interval '1 hour')
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +58,36 @@ class Hours:
 def remaking(dsn: str, table: str) -> Iterator[Cursor]:
     """A transaction in which nobody else makes rows of `table`. Raises as `session` does."""
     with session(dsn, "whale-assets", statement_timeout_s=TIMEOUT_S) as conn, conn.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (f"make {table}",))
+        only_maker(cursor, table)
         yield cursor
+
+
+def only_maker(cursor: Cursor, table: str) -> None:
+    """Wait until nobody else makes rows of `table`, and keep others waiting until the transaction's end."""
+    cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (f"make {table}",))
+
+
+def keys_of(whole: Collection[tuple[str, str, datetime]]) -> dict[str, object]:
+    """Values for the placeholders of `WHOLE`."""
+    columns = list(zip(*whole, strict=True)) or [(), (), ()]
+    return dict(zip(("exchanges", "symbols", "hours"), map(list, columns), strict=True))
+
+
+def gone_from(table: str) -> str:
+    """SQL that deletes the rows of `WHOLE` that have no window any more."""
+    return _GONE.format(table=table, whole=WHOLE)
 
 
 def replacing(columns: str, less: str) -> str:
     """The end of `INSERT INTO … AS made (columns)`: a row that is there is replaced but where `less`.
 
-    `%(whole)s` are the hours that the stream tables are known to hold all of: theirs are replaced in any case.
+    Of the symbols and hours in `WHOLE` the stream tables are known to hold all: theirs are replaced in any case.
     """
     names = [name.strip() for name in columns.split(",")]
     values = ", ".join(f"{name} = EXCLUDED.{name}" for name in names)
     return (
         f"ON CONFLICT (exchange, symbol, hour) DO UPDATE SET {values}, materialised_at = now() "
-        f"WHERE made.hour = ANY(%(whole)s::timestamptz[]) OR NOT ({less})"
+        f"WHERE (made.exchange, made.symbol, made.hour) IN ({WHOLE}) OR NOT ({less})"
     )
 
 

@@ -13,19 +13,20 @@ from whale_platform.stores.assets import Hours, fetch
 
 @dataclass(frozen=True, slots=True)
 class Contiguity:
-    """One symbol: ids first..last, how many of them are in the windows, how many the ledger explains as not there."""
+    """One symbol over some hours: ids first..last, how many of them are in the windows.
+
+    missing: ids that are nowhere, not even in the ledger; doubled: trades counted twice. Each hour is looked at by
+    itself, so that one does not hide the other, but hours whose ids overlap, which are looked at together; holes
+    between two hours' ids are the later hour's.
+    """
 
     exchange: str
     symbol: str
     first_id: int
     last_id: int
     counted: int
-    explained: int
-
-    @property
-    def missing(self) -> int:
-        """Ids that are nowhere, not even in the ledger; negative: trades counted twice."""
-        return self.last_id - self.first_id + 1 - self.counted - self.explained
+    missing: int
+    doubled: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +51,30 @@ class Newest:
 
 _CONTIGUITY = """
 WITH counted AS (
-    SELECT exchange, symbol, min(first_trade_id) AS first_id, max(last_trade_id) AS last_id, sum(trade_count) AS trades
-    FROM trade_windows WHERE window_start >= %(start)s AND window_start < %(end)s GROUP BY 1, 2
+    SELECT exchange, symbol, date_bin('1 hour', window_start, 'epoch') AS hour, min(first_trade_id) AS first_id,
+        max(last_trade_id) AS last_id, sum(trade_count) AS trades
+    FROM trade_windows WHERE window_start >= %(start)s AND window_start < %(end)s GROUP BY 1, 2, 3
+), before AS (
+    SELECT *, coalesce(1 + max(last_id) OVER (PARTITION BY exchange, symbol ORDER BY hour
+        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), first_id) AS next_id
+    FROM counted
+), numbered AS (
+    SELECT *, count(*) FILTER (WHERE first_id >= next_id) OVER (PARTITION BY exchange, symbol ORDER BY hour) AS stretch
+    FROM before
+), stretches AS (
+    SELECT exchange, symbol, min(first_id) AS first_id, max(last_id) AS last_id, sum(trades) AS trades,
+        (array_agg(next_id ORDER BY hour))[1] AS begins
+    FROM numbered GROUP BY exchange, symbol, stretch
+), lacking AS (
+    SELECT *, last_id - begins + 1 - trades - (
+        SELECT coalesce(sum(g.last_id - g.first_id + 1 - g.filled), 0) FROM ingest_gaps g
+        WHERE (g.exchange, g.symbol) = (s.exchange, s.symbol) AND g.first_id >= s.begins AND g.last_id < s.last_id
+    ) AS missing
+    FROM stretches s
 )
-SELECT c.exchange, c.symbol, first_id, last_id, trades::bigint, (
-    SELECT coalesce(sum(g.last_id - g.first_id + 1 - g.filled), 0)::bigint FROM ingest_gaps g
-    WHERE (g.exchange, g.symbol) = (c.exchange, c.symbol) AND g.first_id > c.first_id AND g.last_id < c.last_id)
-FROM counted c ORDER BY 1, 2
+SELECT exchange, symbol, min(first_id), max(last_id), sum(trades)::bigint, sum(greatest(missing, 0))::bigint,
+    sum(greatest(-missing, 0))::bigint
+FROM lacking GROUP BY 1, 2 ORDER BY 1, 2
 """
 
 _ABSURD = """

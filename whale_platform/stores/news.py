@@ -11,6 +11,7 @@ from whale_platform.domain.names import INGEST_GAPS, TRADE_WINDOWS, WHALE_ALERTS
 from whale_platform.stores.rows import Batch
 
 CHANNEL = "whale_stream"
+TAKEN_BACK = "whales_taken_back"
 MAX_BYTES = 7_999
 MAX_KEYS = 20
 
@@ -29,3 +30,8 @@ def news(batch: Batch, changed: dict[str, int]) -> str:
 def _payload(changed: dict[str, int], keys: dict[str, Sequence[tuple[object, ...]]]) -> str:
     said = {topic: {"rows": rows, "keys": keys.get(topic, [])} for topic, rows in changed.items() if rows}
     return json.dumps(said, separators=(",", ":"))
+
+
+def changes(windows: int, whales: int, taken_back: int) -> str:
+    """The payload for rows that a recomputation changed, of any time: no keys, so a listener looks at all again."""
+    return _payload({TRADE_WINDOWS: windows, WHALE_ALERTS: whales, TAKEN_BACK: taken_back}, {})

@@ -1,20 +1,195 @@
-"""Windows and whales that were made again from the lake, stored as the sink stores the stream's.
+"""Windows and whales that were computed again from the lake, with authority over what the stream wrote.
 
-By the same rules: a window is replaced only by one with more trades, or with as many and other values; a whale that
-is known stays. So making an hour again that is right already changes nothing. Raises as `session` does.
+Of a symbol and hour that the lake holds whole, what it says is what is true: windows go up and down, windows and whales
+that the lake does not have go, and each whale that goes is kept in `whales_taken_back` with the reason. Of any other
+hour only what has grown is taken, as from the stream. Rollups and reports of the same hours follow in the same
+transaction, so nobody sees half of it, and a run that is killed has changed nothing. Rows are written in the order of
+their keys, as the sink writes them, so that neither waits for what the other holds. Raises as `session` does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby
 
-from whale_platform.stores.assets import TIMEOUT_S
+from psycopg2.extensions import cursor as Cursor
+from psycopg2.extras import execute_values
+
+from whale_platform.stores import rollups, upserts, whale_reports
+from whale_platform.stores.assets import TIMEOUT_S, Hours, Maker, fetch, only_maker
 from whale_platform.stores.connection import session
+from whale_platform.stores.news import CHANNEL, changes
 from whale_platform.stores.partitions import ensure_days
 from whale_platform.stores.rows import WhaleRow, WindowRow
-from whale_platform.stores.upserts import insert_whales, upsert_windows
+
+Key = tuple[str, str, datetime]  # exchange, symbol, hour
 
 
-def store(dsn: str, windows: Sequence[WindowRow], whales: Sequence[WhaleRow]) -> tuple[int, int]:
-    """Store both in one transaction; returns how many (windows, whales) were inserted or changed."""
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """What Postgres has of one symbol and hour: trades, and their first and last id; by minutes or by the rollup.
+
+    imported: every trade came from a dump, so the lake is the only place that knows more.
+    """
+
+    trades: int
+    first_id: int
+    last_id: int
+    imported: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Rows that were inserted, changed or deleted."""
+
+    windows: int
+    windows_gone: int
+    whales: int
+    whales_taken_back: int
+    rollups: int
+    reports: int
+
+
+_EXTENTS = """
+WITH minutes AS (
+    SELECT exchange, symbol, date_bin('1 hour', window_start, 'epoch') AS hour, sum(trade_count)::bigint AS trades,
+        min(first_trade_id) AS first_id, max(last_trade_id) AS last_id, bool_and(source = 'import') AS imported
+    FROM trade_windows WHERE window_start >= %(start)s AND window_start < %(end)s GROUP BY 1, 2, 3
+)
+SELECT * FROM minutes
+UNION ALL SELECT exchange, symbol, hour, trade_count, first_trade_id, last_trade_id, false
+FROM hourly_rollups made WHERE hour >= %(start)s AND hour < %(end)s AND NOT EXISTS (
+    SELECT FROM minutes m WHERE (m.exchange, m.symbol, m.hour) = (made.exchange, made.symbol, made.hour))
+"""
+
+_WINDOWS = "SELECT exchange, symbol, window_start FROM trade_windows WHERE window_start >= %s AND window_start < %s"
+_WHALES = (
+    "SELECT exchange, symbol, kind, trade_id, event_time FROM whale_alerts WHERE event_time >= %s AND event_time < %s"
+)
+
+_DELETE_WINDOWS = """
+DELETE FROM trade_windows USING (VALUES %s) AS gone (exchange, symbol, window_start)
+WHERE (trade_windows.exchange, trade_windows.symbol, trade_windows.window_start)
+    = (gone.exchange, gone.symbol, gone.window_start)
+"""
+
+_TAKE_BACK = """
+WITH gone AS (
+    DELETE FROM whale_alerts USING (VALUES %s) AS asked (exchange, symbol, kind, trade_id)
+    WHERE (whale_alerts.exchange, whale_alerts.symbol, whale_alerts.kind, whale_alerts.trade_id)
+        = (asked.exchange, asked.symbol, asked.kind, asked.trade_id)
+    RETURNING whale_alerts.*
+)
+INSERT INTO whales_taken_back (exchange, symbol, kind, trade_id, side, price, quantity, notional_usd, threshold_usd,
+    event_time, detected_time, run_id, reason, taken_back_by)
+SELECT exchange, symbol, kind, trade_id, side, price, quantity, notional_usd, threshold_usd, event_time, detected_time,
+    run_id, {reason}, {by} FROM gone
+ON CONFLICT (exchange, symbol, kind, trade_id) DO UPDATE SET notional_usd = excluded.notional_usd,
+    threshold_usd = excluded.threshold_usd, reason = excluded.reason, taken_back_by = excluded.taken_back_by,
+    taken_back_time = now()
+"""
+
+_RECOGNISE = """
+DELETE FROM whales_taken_back USING (VALUES %s) AS again (exchange, symbol, kind, trade_id)
+WHERE (whales_taken_back.exchange, whales_taken_back.symbol, whales_taken_back.kind, whales_taken_back.trade_id)
+    = (again.exchange, again.symbol, again.kind, again.trade_id)
+"""
+
+REASON = "computed again from the lake, the hour has no such trade at or over the threshold that held then"
+
+
+def extents(dsn: str, hours: Hours) -> dict[Key, Extent]:
+    """What Postgres has of these hours; where retention has dropped the minutes, by the rollup."""
+    rows = fetch(dsn, _EXTENTS, {"start": hours.start, "end": hours.end})
+    return {(exchange, symbol, hour): Extent(*rest) for exchange, symbol, hour, *rest in rows}
+
+
+def store(
+    dsn: str,
+    hours: Hours,
+    windows: Sequence[WindowRow],
+    whales: Sequence[WhaleRow],
+    whole: Collection[Key],
+    maker: Maker,
+) -> Stored:
+    """Store what the lake has of these hours, in one transaction; repeating it changes nothing.
+
+    `whole`: the symbols and hours of which the lake is known to hold every trade.
+    """
+    windows = [row._replace(made_from="lake") for row in windows]
+    whales = [row._replace(made_from="lake") for row in whales]
     with session(dsn, "whale-recompute", statement_timeout_s=TIMEOUT_S) as conn, conn.cursor() as cursor:
+        for table in ("trade_windows", "hourly_rollups", "whale_reports"):
+            only_maker(cursor, table)
         ensure_days(cursor, {row.window_start.date() for row in windows})
-        return upsert_windows(cursor, sorted(windows)), insert_whales(cursor, sorted(whales))
+        changed, gone = _store_windows(cursor, hours, windows, whole)
+        new, back = _store_whales(cursor, hours, whales, whole, maker)
+        made = rollups.write(cursor, hours, maker, whole)
+        reported = whale_reports.write(cursor, hours, maker, whole)
+        if changed or gone or new or back:
+            cursor.execute("SELECT pg_notify(%s, %s)", (CHANNEL, changes(changed + gone, new + back, back)))
+    return Stored(changed, gone, new, back, made, reported)
+
+
+def _store_windows(
+    cursor: Cursor, hours: Hours, windows: Sequence[WindowRow], whole: Collection[Key]
+) -> tuple[int, int]:
+    cursor.execute(_WINDOWS, (hours.start, hours.end))
+    known = {row.key for row in windows}
+    gone = {key for key in cursor.fetchall() if key not in known and _hour_of(*key) in whole}
+    rows = {row.key: row for row in windows}
+    changed = deleted = 0
+
+    def kind(key: tuple[str, str, datetime]) -> str:
+        return "gone" if key in gone else "whole" if _hour_of(*key) in whole else "part"
+
+    for what, some in groupby(sorted({*rows, *gone}), kind):
+        keys = list(some)
+        if what == "gone":
+            deleted += _in_pages(cursor, _DELETE_WINDOWS, keys)
+        elif what == "whole":
+            changed += upserts.overrule_windows(cursor, [rows[key] for key in keys])
+        else:
+            changed += upserts.upsert_windows(cursor, [rows[key] for key in keys])
+    return changed, deleted
+
+
+def _store_whales(
+    cursor: Cursor, hours: Hours, whales: Sequence[WhaleRow], whole: Collection[Key], maker: Maker
+) -> tuple[int, int]:
+    cursor.execute(_WHALES, (hours.start, hours.end))
+    rows = {row.key: row for row in whales}
+    there = {(exchange, symbol, kind, number): at for exchange, symbol, kind, number, at in cursor.fetchall()}
+    gone = {key for key, at in there.items() if key not in rows and _hour_of(key[0], key[1], at) in whole}
+    statement = _TAKE_BACK.format(reason=_quoted(cursor, REASON), by=_quoted(cursor, maker.run_id))
+    new = back = 0
+
+    def kind(key: tuple[str, str, str, int]) -> str:
+        return "gone" if key in gone else "whole" if _hour_of(key[0], key[1], rows[key].event_time) in whole else "part"
+
+    for what, some in groupby(sorted({*rows, *gone}), kind):
+        keys = list(some)
+        if what == "gone":
+            back += _in_pages(cursor, statement, keys)
+        elif what == "whole":
+            _in_pages(cursor, _RECOGNISE, keys)
+            new += upserts.overrule_whales(cursor, [rows[key] for key in keys])
+        else:
+            new += upserts.insert_whales(cursor, [rows[key] for key in keys])
+    return new, back
+
+
+def _hour_of(exchange: str, symbol: str, time: datetime) -> Key:
+    return exchange, symbol, time.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def _in_pages(cursor: Cursor, statement: str, keys: Sequence[tuple[object, ...]]) -> int:
+    count = 0
+    for start in range(0, len(keys), upserts.PAGE):
+        execute_values(cursor, statement, keys[start : start + upserts.PAGE], page_size=upserts.PAGE)
+        count += cursor.rowcount
+    return count
+
+
+def _quoted(cursor: Cursor, text: str) -> str:
+    return cursor.mogrify("%s", (text,)).decode().replace("%", "%%")

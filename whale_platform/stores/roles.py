@@ -22,15 +22,18 @@ from whale_platform.stores.connection import connect, translated
 READ, WRITE, KEEP = "SELECT", "SELECT, INSERT, UPDATE", "SELECT, INSERT, UPDATE, DELETE"
 _EMITTED = ("trade_windows", "whale_alerts", "ingest_gaps", "dead_letter_counts", "sink_rejects", "stream_losses")
 _MADE = ("hourly_rollups", "whale_reports")
-_OTHERS = ("sink_offsets", "whale_thresholds", "whale_schema_version")
+_OTHERS = (
+    *("sink_offsets", "whale_thresholds", "whale_threshold_history", "whales_taken_back"),
+    "whale_schema_version",
+)
 TABLES = (*_EMITTED, *_MADE, *_OTHERS)
 RIGHTS: dict[Role, dict[str, str]] = {
-    "sink": dict.fromkeys((*_EMITTED, "sink_offsets"), WRITE),
-    "stream": {"whale_thresholds": READ},
+    "sink": {**dict.fromkeys((*_EMITTED, "sink_offsets"), WRITE), "whales_taken_back": READ},
+    "stream": dict.fromkeys(("whale_thresholds", "whale_threshold_history"), READ),
     "api": dict.fromkeys(TABLES, READ),
     "dagster": {
-        **dict.fromkeys((*_EMITTED, *_MADE, "whale_thresholds"), KEEP),
-        **dict.fromkeys(("sink_offsets", "whale_schema_version"), READ),
+        **dict.fromkeys((*_EMITTED, *_MADE, "whale_thresholds", "whales_taken_back"), KEEP),
+        **dict.fromkeys(("sink_offsets", "whale_schema_version", "whale_threshold_history"), READ),
     },
 }
 FUNCTIONS: dict[Role, tuple[str, ...]] = {

@@ -4,12 +4,14 @@ Nothing is counted as changed because of a clock: an hour is stale where the str
 differs from what the row was made from. Raises StoreAway, SchemaMismatch, BadDsn.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from whale_platform.stores.assets import Hours, Maker, fetch, remaking, replacing
+from psycopg2.extensions import cursor as Cursor
+
+from whale_platform.stores.assets import Hours, Maker, fetch, gone_from, keys_of, remaking, replacing
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,13 @@ FROM by_minute GROUP BY exchange, symbol, hour
 {replacing}
 """
 
+_DAYS_MADE = """
+SELECT date_bin('1 day', hour, 'epoch') AS day, max(materialised_at) FROM (
+    SELECT hour, materialised_at FROM hourly_rollups WHERE hour < %s
+    UNION ALL SELECT hour, materialised_at FROM whale_reports WHERE hour < %s) AS made
+GROUP BY day ORDER BY day
+"""
+
 _READ = """
 SELECT exchange, symbol, hour, open, high, low, close, vwap, volume, notional, buy_volume, sell_volume, buy_share,
     realised_volatility, trade_count, minutes
@@ -78,18 +87,30 @@ ORDER BY hour
 """
 
 
-def make(dsn: str, hours: Hours, maker: Maker, whole: Sequence[datetime] = ()) -> int:
-    """Make these hours anew from the stream table; returns the rows written. Repeatable. `whole`: see `replacing`."""
-    statement = _MAKE.format(columns=_COLUMNS, replacing=replacing(_COLUMNS, "EXCLUDED.trade_count < made.trade_count"))
+def make(dsn: str, hours: Hours, maker: Maker) -> int:
+    """Make these hours anew from the stream table; returns the rows written. Repeatable."""
     with remaking(dsn, "hourly_rollups") as cursor:
-        values = {"start": hours.start, "end": hours.end, "run": maker.run_id, "code": maker.code_version}
-        cursor.execute(statement, values | {"whole": list(whole)})
-        return cursor.rowcount
+        return write(cursor, hours, maker, ())
+
+
+def write(cursor: Cursor, hours: Hours, maker: Maker, whole: Collection[tuple[str, str, datetime]]) -> int:
+    """`make` in the caller's transaction. Rows of `whole` (exchange, symbol, hour) follow in any case, also away."""
+    statement = _MAKE.format(columns=_COLUMNS, replacing=replacing(_COLUMNS, "EXCLUDED.trade_count < made.trade_count"))
+    values = {"start": hours.start, "end": hours.end, "run": maker.run_id, "code": maker.code_version} | keys_of(whole)
+    cursor.execute(gone_from("hourly_rollups"), values)
+    gone = cursor.rowcount
+    cursor.execute(statement, values)
+    return gone + cursor.rowcount
 
 
 def read(dsn: str, hours: Hours) -> list[Rollup]:
     """The rows of these hours by hour, exchange and symbol."""
     return [Rollup(*row) for row in fetch(dsn, _READ, (hours.start, hours.end))]
+
+
+def days_made(dsn: str, before: datetime) -> dict[datetime, datetime]:
+    """{day (UTC): when the newest row of its rollups and whale reports was made} of the days before, in order."""
+    return dict(fetch(dsn, _DAYS_MADE, (before, before)))
 
 
 def stale(dsn: str, hours: Hours) -> list[datetime]:

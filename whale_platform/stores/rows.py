@@ -38,6 +38,9 @@ class WindowRow(NamedTuple):
     source: str
     run_id: str
     updated_at: datetime
+    made_from: str = "stream"
+    topic_partition: int | None = None
+    topic_offset: int | None = None
 
     @property
     def key(self) -> tuple[str, str, datetime]:
@@ -62,6 +65,9 @@ class WhaleRow(NamedTuple):
     detected_time: datetime
     source: str
     run_id: str
+    made_from: str = "stream"
+    topic_partition: int | None = None
+    topic_offset: int | None = None
 
     @property
     def key(self) -> tuple[str, str, str, int]:

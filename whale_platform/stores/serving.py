@@ -47,7 +47,8 @@ WINDOWS = Listing(
     ("window_start", "exchange", "symbol"),
     _words(
         "exchange symbol window_start open high low close average_price vwap volume notional buy_volume sell_volume "
-        "trade_count first_trade_id last_trade_id last_event_time source run_id updated_at"
+        "trade_count first_trade_id last_trade_id last_event_time source run_id updated_at made_from topic_partition "
+        "topic_offset"
     ),
 )
 ROLLUPS = Listing(
@@ -55,7 +56,7 @@ ROLLUPS = Listing(
     ("hour", "exchange", "symbol"),
     _words(
         "exchange symbol hour open high low close vwap volume notional buy_volume sell_volume buy_share "
-        "realised_volatility trade_count minutes first_trade_id last_trade_id run_id materialised_at"
+        "realised_volatility trade_count minutes first_trade_id last_trade_id run_id materialised_at code_version"
     ),
 )
 WHALES = Listing(
@@ -63,7 +64,15 @@ WHALES = Listing(
     ("event_time", "exchange", "symbol", "kind", "trade_id"),
     _words(
         "exchange symbol kind trade_id side price quantity notional_usd threshold_usd event_time received_time "
-        "detected_time source run_id"
+        "detected_time source run_id made_from topic_partition topic_offset"
+    ),
+)
+TAKEN_BACK = Listing(
+    "whales_taken_back",
+    ("taken_back_time", "exchange", "symbol", "kind", "trade_id"),
+    _words(
+        "exchange symbol kind trade_id side price quantity notional_usd threshold_usd event_time detected_time run_id "
+        "reason taken_back_by taken_back_time"
     ),
 )
 REPORTS = Listing(
@@ -71,7 +80,7 @@ REPORTS = Listing(
     ("hour", "exchange", "symbol"),
     _words(
         "exchange symbol hour whales notional_usd buy_usd sell_usd net_flow_usd market_notional share complete "
-        "largest run_id materialised_at"
+        "largest run_id materialised_at code_version"
     ),
 )
 GAPS = Listing(

@@ -1,5 +1,6 @@
 """The sink's side of Postgres: rows, offsets and one NOTIFY in one transaction.
 
+Rows are written in the order of their keys, as `recomputed.py` writes them, so that the two never wait for each other.
 The offsets are moved first, and only from where this sink believes them to be: another sink's move makes the update
 miss, `OffsetConflict` is raised and nothing is written. A row that a constraint refuses must not stop the stream:
 the batch is rolled back and written again row by row under savepoints, and the refused rows are counted as rejects.
@@ -9,7 +10,7 @@ second, but always rows and offsets together, so the sink reads and writes them 
 transactions are still atomic and kept in order.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -127,12 +128,12 @@ def _advance(cursor: Cursor, batch: Batch) -> None:
 
 
 def _at_once(cursor: Cursor, batch: Batch, upsert: Upsert, entries: Sequence[tuple[Any, Origin]]) -> int:
-    return upsert(cursor, [row for row, _ in entries]) if entries else 0
+    return upsert(cursor, [row for row, _ in _by_key(entries)]) if entries else 0
 
 
 def _one_by_one(cursor: Cursor, batch: Batch, upsert: Upsert, entries: Sequence[tuple[Any, Origin]]) -> int:
     changed = 0
-    for row, origin in entries:
+    for row, origin in _by_key(entries):
         cursor.execute("SAVEPOINT row")
         try:
             with translated():
@@ -142,3 +143,7 @@ def _one_by_one(cursor: Cursor, batch: Batch, upsert: Upsert, entries: Sequence[
             batch.rejects.append(Reject(origin, f"refused by Postgres: {refused}"))
         cursor.execute("RELEASE SAVEPOINT row")
     return changed
+
+
+def _by_key(entries: Iterable[tuple[Any, Origin]]) -> list[tuple[Any, Origin]]:
+    return sorted(entries, key=lambda entry: entry[0].key)

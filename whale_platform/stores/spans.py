@@ -48,17 +48,26 @@ WHERE hour >= %s AND hour < %s
 """
 
 
+# A symbol's hours without a rollup: all before the first is made, one where its trades came late.
+_NOT_MADE = """
+SELECT exchange, symbol, min(window_start), (array_agg(open ORDER BY window_start))[1], sum(volume), sum(notional),
+    sum(trade_count)::bigint
+FROM trade_windows w WHERE window_start >= %s AND window_start < %s AND NOT EXISTS (
+    SELECT FROM hourly_rollups made WHERE (made.exchange, made.symbol) = (w.exchange, w.symbol)
+        AND made.hour = date_bin('1 hour', w.window_start, 'epoch'))
+GROUP BY 1, 2
+"""
+
+
 def spans(pool: Pool, edge: datetime) -> tuple[dict[Symbol, Span], dict[Symbol, Span]]:
     """(the 60 minutes, the 24 hours) that end with the minute that begins at `edge`, by symbol; whole minutes."""
     end = edge + MINUTE
     day = _minutes(pool, end - 24 * HOUR, _hour_from(end - 24 * HOUR))
     first, last = _hour_from(end - 24 * HOUR), _hour_of(end) - HOUR
-    made: set[datetime] = set()
     for exchange, symbol, hour, *rest in pool.rows(_HOURS, (first, last)):
-        made.add(hour)
         _add(day, (exchange, symbol), Span(hour, *rest))
-    for start, stop in _not_made(first, last, made):
-        _merge(day, _minutes(pool, start, stop))
+    for exchange, symbol, *rest in pool.rows(_NOT_MADE, (first, last)):
+        _add(day, (exchange, symbol), Span(*rest))
     _merge(day, _minutes(pool, last, end))
     return _minutes(pool, end - HOUR, end), day
 
@@ -67,20 +76,6 @@ def _minutes(pool: Pool, start: datetime, end: datetime) -> dict[Symbol, Span]:
     if start >= end:
         return {}
     return {(exchange, symbol): Span(*rest) for exchange, symbol, *rest in pool.rows(_MINUTES, (start, end))}
-
-
-def _not_made(first: datetime, last: datetime, made: set[datetime]) -> list[tuple[datetime, datetime]]:
-    """Runs of hours without any rollup."""
-    out: list[tuple[datetime, datetime]] = []
-    hour = first
-    while hour < last:
-        if hour not in made:
-            if out and out[-1][1] == hour:
-                out[-1] = (out[-1][0], hour + HOUR)
-            else:
-                out.append((hour, hour + HOUR))
-        hour += HOUR
-    return out
 
 
 def _merge(into: dict[Symbol, Span], more: dict[Symbol, Span]) -> None:

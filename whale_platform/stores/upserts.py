@@ -1,10 +1,11 @@
 """The SQL that stores the sink's rows. A statement may run again with the same rows and changes nothing then.
 
 Windows only grow: an update with fewer trades than the stored row is a replay and is ignored; one with as many trades
-is taken only where a value differs (a corrected stream run), so `run_id` names the run that found the numbers.
-Whales: the first detection stays. Gaps: the later message stays, whatever its clock said. Functions return how many
-rows were inserted or changed and raise psycopg2's errors; call them inside `translated()`. A statement must not hold
-one key twice.
+is taken only where a value differs (a corrected stream run), so `run_id` names the run that found the numbers. What a
+recomputation from the lake wrote (`recomputed.py`) has authority: the stream changes it only with more trades, and with
+more than it had when it was overruled. Whales: the first detection stays, and one that was taken back stays away. Gaps:
+the later message stays, whatever its clock said. Functions return how many rows were inserted or changed and raise
+psycopg2's errors; call them inside `translated()`. A statement must not hold one key twice.
 """
 
 from collections.abc import Sequence
@@ -18,9 +19,10 @@ from whale_platform.stores.rows import DeadLetterRow, GapRow, LossRow, Origin, R
 
 PAGE = 1_000  # rows a statement: some 400 kB of SQL text
 
-_WINDOWS = """
+_TAKE = """
 INSERT INTO trade_windows AS t (exchange, symbol, window_start, open, high, low, close, price_sum, volume, notional,
-    buy_volume, trade_count, first_trade_id, last_trade_id, last_event_time, source, run_id, updated_at)
+    buy_volume, trade_count, first_trade_id, last_trade_id, last_event_time, source, run_id, updated_at, made_from,
+    topic_partition, topic_offset)
 VALUES %s
 ON CONFLICT (exchange, symbol, window_start) DO UPDATE SET
     open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close,
@@ -28,19 +30,43 @@ ON CONFLICT (exchange, symbol, window_start) DO UPDATE SET
     buy_volume = excluded.buy_volume, trade_count = excluded.trade_count,
     first_trade_id = excluded.first_trade_id, last_trade_id = excluded.last_trade_id,
     last_event_time = excluded.last_event_time, source = excluded.source,
-    run_id = excluded.run_id, updated_at = excluded.updated_at
-WHERE excluded.trade_count > t.trade_count OR (excluded.trade_count = t.trade_count AND
+    run_id = excluded.run_id, updated_at = excluded.updated_at, made_from = excluded.made_from,
+    topic_partition = excluded.topic_partition, topic_offset = excluded.topic_offset,
+    overruled_trades = CASE WHEN (t.made_from, excluded.made_from) = ('stream', 'lake')
+        THEN greatest(t.overruled_trades, t.trade_count) ELSE t.overruled_trades END
+"""
+
+_DIFFERS = """
     (excluded.open, excluded.high, excluded.low, excluded.close, excluded.price_sum, excluded.volume, excluded.notional,
      excluded.buy_volume, excluded.first_trade_id, excluded.last_trade_id, excluded.last_event_time, excluded.source)
     IS DISTINCT FROM
     (t.open, t.high, t.low, t.close, t.price_sum, t.volume, t.notional, t.buy_volume, t.first_trade_id,
-     t.last_trade_id, t.last_event_time, t.source))
+     t.last_trade_id, t.last_event_time, t.source)
 """
 
+_WINDOWS = f"""{_TAKE} WHERE CASE WHEN (t.made_from, excluded.made_from) = ('lake', 'stream')
+    THEN excluded.trade_count > greatest(t.trade_count, t.overruled_trades)
+    ELSE excluded.trade_count > t.trade_count OR (excluded.trade_count = t.trade_count AND {_DIFFERS}) END
+"""
+
+_OVERRULED = f"{_TAKE} WHERE excluded.trade_count <> t.trade_count OR {_DIFFERS}"
+
 _WHALES = """
-INSERT INTO whale_alerts (exchange, symbol, kind, trade_id, side, price, quantity, notional_usd, threshold_usd,
-    event_time, received_time, detected_time, source, run_id)
-VALUES %s ON CONFLICT (exchange, symbol, kind, trade_id) DO NOTHING
+INSERT INTO whale_alerts AS w (exchange, symbol, kind, trade_id, side, price, quantity, notional_usd, threshold_usd,
+    event_time, received_time, detected_time, source, run_id, made_from, topic_partition, topic_offset)
+VALUES %s ON CONFLICT (exchange, symbol, kind, trade_id) DO {conflict}
+"""
+
+_CORRECTED = """UPDATE SET side = excluded.side, price = excluded.price, quantity = excluded.quantity,
+    notional_usd = excluded.notional_usd, threshold_usd = excluded.threshold_usd, event_time = excluded.event_time,
+    source = excluded.source, run_id = excluded.run_id, made_from = excluded.made_from,
+    topic_partition = excluded.topic_partition, topic_offset = excluded.topic_offset
+WHERE (excluded.side, excluded.price, excluded.quantity, excluded.notional_usd, excluded.event_time)
+    IS DISTINCT FROM (w.side, w.price, w.quantity, w.notional_usd, w.event_time)"""
+
+_TAKEN_BACK = """
+SELECT exchange, symbol, kind, trade_id FROM whales_taken_back
+JOIN (VALUES %s) AS asked (exchange, symbol, kind, trade_id) USING (exchange, symbol, kind, trade_id)
 """
 
 _GAPS = """
@@ -80,9 +106,23 @@ def upsert_windows(cursor: Cursor, rows: Sequence[WindowRow]) -> int:
     return _in_pages(cursor, _WINDOWS, rows)
 
 
+def overrule_windows(cursor: Cursor, rows: Sequence[WindowRow]) -> int:
+    """Insert windows, or put them in the place of those that differ, whichever has more trades."""
+    return _in_pages(cursor, _OVERRULED, rows)
+
+
 def insert_whales(cursor: Cursor, rows: Sequence[WhaleRow]) -> int:
-    """Insert whales that are not known yet."""
-    return _in_pages(cursor, _WHALES, rows)
+    """Insert whales that are not known yet, without those that were taken back."""
+    if not rows:
+        return 0
+    gone = execute_values(cursor, _TAKEN_BACK, [row.key for row in rows], page_size=len(rows), fetch=True)
+    wanted = [row for row in rows if row.key not in set(gone)] if gone else rows
+    return _in_pages(cursor, _WHALES.format(conflict="NOTHING"), wanted)
+
+
+def overrule_whales(cursor: Cursor, rows: Sequence[WhaleRow]) -> int:
+    """Insert whales, or correct those whose trade differs; the first detection's times stay."""
+    return _in_pages(cursor, _WHALES.format(conflict=_CORRECTED), rows)
 
 
 def upsert_gaps(cursor: Cursor, rows: Sequence[GapRow]) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 from psycopg2 import sql
 
 from whale_platform.stores.pool import Pool
-from whale_platform.stores.serving import REPORTS, WHALES, WINDOWS, Condition, Listing, page, where
+from whale_platform.stores.serving import REPORTS, TAKEN_BACK, WHALES, WINDOWS, Condition, Listing, page, where
 
 SIZES_USD = tuple(step * 10**power for power in range(4, 8) for step in (1, 2, 5))  # 10,000 to 50 million
 TOP = 10
@@ -69,6 +69,16 @@ def whale(pool: Pool, exchange: str, symbol: str, trade_id: int) -> dict[str, An
         Condition("trade_id", "=", trade_id),
     ]
     return next(iter(_dicts(WHALES, page(pool, WHALES, keys, None, 1))), None)
+
+
+def taken_back(pool: Pool, exchange: str, symbol: str, trade_id: int) -> dict[str, Any] | None:
+    """The record of a whale that was taken back; None where there is none."""
+    keys = [
+        Condition("exchange", "=", exchange),
+        Condition("symbol", "=", symbol),
+        Condition("trade_id", "=", trade_id),
+    ]
+    return next(iter(_dicts(TAKEN_BACK, page(pool, TAKEN_BACK, keys, None, 1))), None)
 
 
 def minutes_around(pool: Pool, exchange: str, symbol: str, time: datetime) -> list[dict[str, Any]]:

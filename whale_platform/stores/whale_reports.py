@@ -5,13 +5,15 @@ that far, and again whenever those windows change; that retention takes some of 
 SchemaMismatch, BadDsn.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from whale_platform.stores.assets import Hours, Maker, fetch, remaking, replacing
+from psycopg2.extensions import cursor as Cursor
+
+from whale_platform.stores.assets import Hours, Maker, fetch, gone_from, keys_of, remaking, replacing
 
 LARGEST = 10
 
@@ -33,8 +35,8 @@ class WhaleReport:
     largest: list[dict[str, Any]]
 
 
-# What a row is made from: its symbol's windows from 15 minutes before the hour to 16 after it, and whether the whole
-# stream has come that far.
+# What a row is made from: its symbol's windows from 15 minutes before the hour to 16 after it, and whether the symbol's
+# own stream has come that far: another exchange's says nothing of one that is down.
 _STREAM = """
 market AS (
     SELECT exchange, symbol, date_bin('1 hour', window_start, 'epoch') AS hour, sum(notional) AS notional
@@ -43,10 +45,12 @@ market AS (
     SELECT exchange, symbol, window_start, trade_count, updated_at FROM trade_windows
     WHERE window_start >= %(start)s - interval '15 minutes' AND window_start < %(end)s + interval '16 minutes'
 ), edge AS (
-    SELECT max(window_start) AS reached FROM trade_windows
+    SELECT exchange, symbol, (SELECT max(window_start) FROM trade_windows w
+        WHERE (w.exchange, w.symbol) = (market.exchange, market.symbol)) AS reached
+    FROM market GROUP BY exchange, symbol
 ), stream AS (
     SELECT market.*, edge.reached > hour + interval '75 minutes' AS complete, seen.trades, seen.newest
-    FROM edge CROSS JOIN market CROSS JOIN LATERAL (
+    FROM market JOIN edge USING (exchange, symbol) CROSS JOIN LATERAL (
         SELECT sum(trade_count) AS trades, max(updated_at) AS newest FROM near
         WHERE (near.exchange, near.symbol) = (market.exchange, market.symbol)
             AND near.window_start >= market.hour - interval '15 minutes'
@@ -61,7 +65,7 @@ _LESS = """EXCLUDED.market_notional < made.market_notional OR EXCLUDED.whales < 
     OR EXCLUDED.market_notional = made.market_notional AND EXCLUDED.stream_trades < made.stream_trades"""
 
 # The close before: of the newest window in the quarter of an hour up to the alert's own minute. The close after: of
-# the newest window that starts within k minutes after that minute, once the stream has shown any later one.
+# the newest window that starts within k minutes after that minute, once its own stream has shown a later one.
 _MAKE = """
 WITH {stream}, alerts AS (
     SELECT *, date_bin('1 hour', event_time, 'epoch') AS hour, date_bin('1 minute', event_time, 'epoch') AS minute
@@ -77,7 +81,7 @@ WITH {stream}, alerts AS (
             WHERE (w.exchange, w.symbol) = (a.exchange, a.symbol) AND w.window_start < a.minute
                 AND w.window_start >= a.minute - interval '15 minutes' ORDER BY w.window_start DESC LIMIT 1),
         'after_1', {after_1}, 'after_5', {after_5}, 'after_15', {after_15}) ORDER BY a.place) AS largest
-    FROM ranked a CROSS JOIN edge WHERE a.place <= %(largest)s GROUP BY 1, 2, 3
+    FROM ranked a JOIN edge USING (exchange, symbol) WHERE a.place <= %(largest)s GROUP BY 1, 2, 3
 ), totals AS (
     SELECT exchange, symbol, hour, count(*) AS whales, sum(notional_usd) AS usd,
         coalesce(sum(notional_usd) FILTER (WHERE side = 'buy'), 0) AS buy_usd,
@@ -120,14 +124,26 @@ ORDER BY hour
 """
 
 
-def make(dsn: str, hours: Hours, maker: Maker, whole: Sequence[datetime] = ()) -> int:
-    """Make these hours anew from the stream tables; returns the rows written. Repeatable. `whole`: see `replacing`."""
-    after = {f"after_{minutes}": _AFTER.format(minutes=minutes) for minutes in (1, 5, 15)}
-    values = {"start": hours.start, "end": hours.end, "run": maker.run_id, "code": maker.code_version}
-    parts = {"stream": _STREAM, "columns": _COLUMNS, "replacing": replacing(_COLUMNS, _LESS)}
+def make(dsn: str, hours: Hours, maker: Maker) -> int:
+    """Make these hours anew from the stream tables; returns the rows written. Repeatable."""
     with remaking(dsn, "whale_reports") as cursor:
-        cursor.execute(_MAKE.format(**parts, **after), values | {"largest": LARGEST, "whole": list(whole)})
-        return cursor.rowcount
+        return write(cursor, hours, maker, ())
+
+
+def write(cursor: Cursor, hours: Hours, maker: Maker, whole: Collection[tuple[str, str, datetime]]) -> int:
+    """`make` in the caller's transaction. Rows of `whole` (exchange, symbol, hour) follow in any case, also away."""
+    after = {f"after_{minutes}": _AFTER.format(minutes=minutes) for minutes in (1, 5, 15)}
+    values = {
+        "start": hours.start,
+        "end": hours.end,
+        "run": maker.run_id,
+        "code": maker.code_version,
+    } | keys_of(whole)
+    parts = {"stream": _STREAM, "columns": _COLUMNS, "replacing": replacing(_COLUMNS, _LESS)}
+    cursor.execute(gone_from("whale_reports"), values)
+    gone = cursor.rowcount
+    cursor.execute(_MAKE.format(**parts, **after), values | {"largest": LARGEST})
+    return gone + cursor.rowcount
 
 
 def read(dsn: str, hours: Hours) -> list[WhaleReport]:

@@ -100,5 +100,6 @@ def read(files: DataFrame) -> DataFrame:
         "good": F.lit(True),
         "value": F.lit(""),
     }
-    kept = [F.col(name) for name in ("exchange", "symbol", "trade_id", "fills", "side", "source", "price", "quantity")]
+    names = ("exchange", "symbol", "trade_id", "fills", "side", "source", "price", "quantity", *transforms.PLACE)
+    kept = [F.col(name) for name in names]
     return files.select(*kept, *[column.alias(name) for name, column in columns.items()])

@@ -135,16 +135,14 @@ def rehearsals(
 
 
 def _alerts(settings: Settings, kafka: DataFrame, thresholds: Column, run_id: str) -> DataFrame:
-    if cluster.is_local(settings.spark_master):
-        return transforms.alerts(transforms.trades(kafka), thresholds, run_id)
     trades = transforms.trades(transforms.placed(kafka), kept=transforms.PLACE)
-    return transforms.alerts(trades, thresholds, run_id, positions=True)
+    return transforms.alerts(trades, thresholds, run_id, positions=not cluster.is_local(settings.spark_master))
 
 
 def thresholds(session: SparkSession, file: ThresholdFile) -> Column:
-    """The map of thresholds as a scalar subquery: read again at each batch."""
+    """The thresholds and what held before them as a scalar subquery: read again at each batch."""
     table = session.read.text(str(file.path.absolute()), wholetext=True)
-    return table.select(F.from_json("value", f"map<string,{transforms.DECIMAL}>")).scalar()
+    return table.select(F.from_json("value", transforms.LIMITS)).scalar()
 
 
 def source(session: SparkSession, settings: Settings, query: str, mode: Mode) -> DataStreamReader:

@@ -5,17 +5,21 @@ late, and the right ones where something did. Yields what the topics would carry
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from whale_platform.domain.codec import plain
+from whale_platform.embedded import java
 from whale_platform.embedded.errors import EmbeddedError
 from whale_platform.settings import Settings
+from whale_platform.stores.thresholds import Limits
 from whale_platform.stream import cluster, lake, transforms
+from whale_platform.stream.thresholds import copy_of
+from whale_platform.supervision.scratch import scratch
 
 Session = SparkSession
 CORES = 2  # of a cluster, beside the stream
@@ -29,16 +33,34 @@ def windows(session: SparkSession, root: Path, paths: Sequence[str], run_id: str
 
 
 def whales(
-    session: SparkSession, root: Path, paths: Sequence[str], thresholds: Mapping[tuple[str, str], Decimal], run_id: str
+    session: SparkSession, root: Path, paths: Sequence[str], thresholds: Sequence[Limits], run_id: str
 ) -> Iterator[bytes]:
-    """The values of `whale_alerts` messages. `thresholds`: US dollars by (exchange, symbol), `*` for any.
+    """The values of `whale_alerts` messages. `thresholds`: what held when, oldest first (`stores.thresholds.by_time`).
 
     A row of several fills (an exchange's aggregate) is not one trade, and none of them is known to be a whale.
     """
-    table = json.dumps({f"{exchange}:{symbol}": plain(usd) for (exchange, symbol), usd in thresholds.items()})
-    known = F.from_json(F.lit(table), f"map<string,{transforms.DECIMAL}>")
+    known = F.from_json(F.lit(json.dumps(copy_of(thresholds))), transforms.LIMITS)
     rows = transforms.alerts(_trades(session, root, paths).where("fills = 1"), known, run_id)
     return (row.value.encode() for row in rows.toLocalIterator())
+
+
+@contextmanager
+def batch(settings: Settings) -> Iterator[SparkSession]:
+    """A session for batches, stopped at the end; its JVM (5 s, about 500 MB) ends with the process.
+
+    Raises EmbeddedError as `configuration`, OSError where the home can't be written.
+    """
+    os.environ.update(java.java_environment(settings.tools))
+    with scratch(settings.home.resolve() / "recompute", "spark-") as work:
+        builder = SparkSession.builder
+        for name, value in configuration(settings, work).items():
+            builder = builder.config(name, value)
+        session: SparkSession = builder.getOrCreate()
+        session.sparkContext.setLogLevel("ERROR")
+        try:
+            yield session
+        finally:
+            session.stop()
 
 
 def configuration(settings: Settings, work: Path) -> dict[str, str]:

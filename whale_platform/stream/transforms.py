@@ -26,6 +26,7 @@ from whale_platform.domain.names import (
 )
 
 DECIMAL = "decimal(38,18)"
+LIMITS = f"array<struct<since:bigint,limits:map<string,{DECIMAL}>>>"  # thresholds.Copy
 RAW_SCHEMA = (
     "v int, exchange string, symbol string, trade_id bigint, side string, source string, event_time bigint, "
     "received_time bigint, price string, quantity string, notional string, usd_via string"
@@ -116,7 +117,7 @@ def windows(trades: DataFrame, watermark: str, run_id: str, aggregates: bool = F
         "window_start": F.unix_micros(F.col("window.start")),
         **{name: F.col(name) for name in integers},
         **{name: _text(F.col(name)) for name in (*decimals, "source")},
-        **dict(zip(("partition", "offset"), map(F.col, place), strict=False)),
+        **{name: _or_null(F.col(column)) for name, column in zip(("partition", "offset"), place, strict=False)},
         "run_id": _text(F.lit(run_id)),
     }
     return folded.select(_key().alias("key"), _json(body).alias("value"))
@@ -125,13 +126,21 @@ def windows(trades: DataFrame, watermark: str, run_id: str, aggregates: bool = F
 def alerts(trades: DataFrame, thresholds: Column, run_id: str, positions: bool = False) -> DataFrame:
     """Trades -> Kafka rows (topic, key, value): trades at or over the threshold, and dead letters for what won't parse.
 
-    `thresholds`: a map column `{"exchange:symbol": USD}` with `*` for any; the most specific entry wins. A trade
-    whose dollar notional is unknown is no whale. With `positions`, for which the trades need their PLACE, each
+    `thresholds`: a column of type LIMITS, oldest first; of what held at a trade's time (`{"exchange:symbol": USD}` with
+    `*` for any) the most specific entry counts. A trade whose dollar notional is unknown is no whale. Where the trades
+    have their PLACE an alert names it. With `positions`, for which the trades need their PLACE, each
     POSITION_EVERY-th offset yields a row of its own to `stream_positions`: how far the query has read.
     """
-    threshold = F.coalesce(*[F.element_at(thresholds, name) for name in _threshold_names()])
-    rows = trades.withColumn("threshold_usd", threshold).withColumn(
-        "notional_usd", F.when(F.col("usd_via").isNotNull(), F.col("notional_exact"))
+    history, event_time = F.col("thresholds"), F.col("event_time")  # a column, since no lambda may hold a subquery
+    newest = F.try_element_at(history, F.lit(-1))
+    earlier = F.try_element_at(F.filter(history, lambda one: one["since"] <= event_time), F.lit(-1))
+    held = F.when(event_time >= newest["since"], newest["limits"]).otherwise(earlier["limits"])
+    threshold = F.coalesce(*[F.element_at(held, name) for name in _threshold_names()])
+    place = [F.col(column).alias(name) for column, name in zip(PLACE, ("partition", "offset"), strict=True)]
+    rows = (
+        trades.withColumn("thresholds", thresholds)
+        .withColumn("threshold_usd", threshold)
+        .withColumn("notional_usd", F.when(F.col("usd_via").isNotNull(), F.col("notional_exact")))
     )
     broken = ~F.col("good")
     alert = F.struct(
@@ -146,6 +155,7 @@ def alerts(trades: DataFrame, thresholds: Column, run_id: str, positions: bool =
         "received_time",
         "source",
         F.lit(run_id).alias("run_id"),
+        *(place if set(PLACE) <= set(trades.columns) else ()),
     )
     letter = F.struct(
         F.lit(VERSION).alias("v"),
@@ -166,12 +176,12 @@ def alerts(trades: DataFrame, thresholds: Column, run_id: str, positions: bool =
         return rows.where(found).select(*row)
     partition, offset = map(F.col, PLACE)
     due = offset % POSITION_EVERY == 0
-    place = F.struct(
+    reached = F.struct(
         F.lit(prefixed(STREAM_POSITIONS)).alias("topic"),
         partition.cast("string").alias("key"),
         _json({"partition": partition, "offset": offset, "run_id": _text(F.lit(run_id))}).alias("value"),
     )
-    both = F.array_compact(F.array(F.when(found, F.struct(*row)), F.when(due, place)))
+    both = F.array_compact(F.array(F.when(found, F.struct(*row)), F.when(due, reached)))
     return rows.where(found | due).select(F.inline(both))
 
 
@@ -185,6 +195,11 @@ def _json(fields: dict[str, Column]) -> Column:
     for name, column in fields.items():
         parts += [F.lit(f'{"," if parts else "{"}"{name}":'), column.cast("string")]
     return F.concat(*parts, F.lit("}"))
+
+
+def _or_null(column: Column) -> Column:
+    """A number, or null where there is none: an imported trade came by no topic."""
+    return F.coalesce(column.cast("string"), F.lit("null"))
 
 
 def _text(column: Column) -> Column:

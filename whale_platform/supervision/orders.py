@@ -16,7 +16,18 @@ from whale_platform.supervision.decide import WORKS
 PATIENCE_S = 120.0
 LOOK_S = 0.1
 # What runs this package's code, in the order in which all of it is restarted; a simulator would begin again.
-ALL = ("topics", "migrate", "sink", "ingester", "stream", "api", "dagster-code", "dagster-daemon", "dagster-web")
+ALL = (
+    "topics",
+    "migrate",
+    "sink",
+    "ingester",
+    "stream",
+    "api",
+    "repair",
+    "dagster-code",
+    "dagster-daemon",
+    "dagster-web",
+)
 
 Steps = Iterator[object]
 

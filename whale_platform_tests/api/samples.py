@@ -31,7 +31,7 @@ class Sink:
     """A sink without Kafka: each `write` is one transaction."""
 
     def __init__(self, dsn: str) -> None:
-        self._dsn, self._store, self._offset = dsn, SinkStore(dsn), 0
+        self.dsn, self._store, self._offset = dsn, SinkStore(dsn), 0
         self._store.settle({(TRADE_WINDOWS, 0): Place(0, "t", "c")}, [])
 
     def close(self) -> None:
@@ -64,5 +64,5 @@ class Sink:
         self.write(GAP, GAP._replace(first_id=40, last_id=41, state="repaired", filled=2, closed_time=now))
         hour = now.replace(minute=0)
         hours = Hours(hour - timedelta(hours=2), hour)
-        rollups.make(self._dsn, hours, Maker("run", "code"))
-        whale_reports.make(self._dsn, hours, Maker("run", "code"))
+        rollups.make(self.dsn, hours, Maker("run", "code"))
+        whale_reports.make(self.dsn, hours, Maker("run", "code"))

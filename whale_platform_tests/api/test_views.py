@@ -7,11 +7,14 @@ from starlette.testclient import TestClient
 
 from whale_platform.api import origin
 from whale_platform.api.answers import time_text
+from whale_platform.api.shapes import rows
 from whale_platform.api.shapes import views as views_shapes
 from whale_platform.broker.producer import TradeProducer
 from whale_platform.domain import codec
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.domain.trade import Trade
+from whale_platform.stores import recomputed
+from whale_platform.stores.assets import HOUR, Hours, Maker
 from whale_platform_tests.api.conftest import Make, client_of
 from whale_platform_tests.api.samples import MINUTE, Sink, this_minute, whale
 from whale_platform_tests.kafka_server import KafkaServer
@@ -73,6 +76,15 @@ def test_a_whale_has_its_context(client: TestClient, sink: Sink) -> None:
     assert whole["run"]["id"] == whole["whale"]["run_id"]
     unknown = client.get("/whales/binance/BTCUSDT/77")
     assert unknown.status_code == 404 and "/whales lists them" in unknown.json()["detail"]
+    taken = Hours(old.replace(minute=0), old.replace(minute=0) + HOUR)
+    keys = [("binance", "BTCUSDT", taken.start)]
+    recomputed.store(sink.dsn, taken, [], [], keys, Maker("recompute-20261121T101500Z-1a2b3c4d", "1a2b3c4d"))
+    gone = client.get("/whales/binance/BTCUSDT/5")
+    assert gone.status_code == 404 and "was taken back at" in gone.json()["detail"]
+    listed = client.get("/whales/taken-back?symbol=BTCUSDT").json()["items"]
+    rows.TakenBack.model_validate(listed[0])
+    assert (listed[0]["trade_id"], listed[0]["taken_back_by"][:9]) == (5, "recompute")
+    assert 5 not in [one["trade_id"] for one in client.get("/whales").json()["items"]]
     assert client.get("/whales/binance/BTCUSDT/nought").status_code == 422
     assert client.get("/whales/binance/A%2FB%27;--/1").status_code == 422
 
@@ -92,6 +104,13 @@ def test_a_trade_is_found_among_its_neighbours(kafka: KafkaServer) -> None:
     assert [one["trade_id"] for one in origin.find(kafka.bootstrap, "binance", "BTCUSDT", 199, now).around] == list(
         range(179, 200)
     )
+    long_ago = now - timedelta(days=30)
+    place = (found.place["partition"], found.place["offset"])
+    known = origin.find(kafka.bootstrap, "binance", "BTCUSDT", 100, long_ago, place)
+    assert (known.place, known.around) == (found.place, found.around), "by its offset, whenever it was received"
+    expired = origin.find(kafka.bootstrap, "binance", "BTCUSDT", 999, long_ago, (0, 4711))
+    assert expired.place == {"topic": RAW_TRADES, "partition": 0, "offset": 4711, "timestamp": None}
+    assert "no longer has" in str(expired.missing)
     gone = origin.find(kafka.bootstrap, "binance", "BTCUSDT", 999, now)
     assert gone.place is None and "no longer has" in str(gone.missing)
     assert origin.find(kafka.bootstrap, "binance", "BTCUSDT", 100, now - timedelta(hours=1)).place is None

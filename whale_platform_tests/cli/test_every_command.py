@@ -28,6 +28,7 @@ NEEDS = {
     "export": ["trades", "out.csv", "--from", "2026-11-21", "--to", "2026-11-22"],
     "lake compact": ["2026-11-21T13:00"],
     "lake restore": ["2026-11-21T13:00"],
+    "lake recompute": ["2026-11-21T13:00"],
     "psql": ["-c", "select 1"],
     "dagster": ["asset", "list"],
 }

@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from whale_platform.cli.app import app
 from whale_platform.homes import open_home
-from whale_platform.stores.thresholds import read_thresholds
+from whale_platform.stores.thresholds import Limits, by_time, read_history, read_thresholds
 from whale_platform_tests.api.samples import window
 from whale_platform_tests.postgres_server import database, empty_database, postgres_server
 from whale_platform_tests.stores.test_assets import store
@@ -38,6 +38,10 @@ def test_what_is_set_is_told_and_a_symbol_without_trades_is_said(
         ("*", "*", Decimal(7)),
         ("binance", "BTCUSDT", Decimal("99999.5")),
         ("coinbase", "BTC-USD", Decimal("99999.5")),
+    ]
+    threshold("set", "*", "7", "--from", "2024-01-01")
+    assert by_time(read_history(database), Decimal(1))[1:2] == [
+        Limits(datetime(2024, 1, 1, tzinfo=UTC), {("*", "*"): Decimal(7)})
     ]
     assert [line.split()[:3] for line in threshold("list").stdout.splitlines()] == [
         ["*", "*", "7"],

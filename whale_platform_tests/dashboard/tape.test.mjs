@@ -71,3 +71,16 @@ test("a whale that the tables do not have yet stays through a change of filters"
   await tape.refilter();
   assert.equal(tape.rows.length, 1);
 });
+
+test("a whale that was taken back goes when all is asked for anew", async () => {
+  const tape = new Tape();
+  serve(() => page(1000, 3, null));
+  await tape.fill();
+  tape.live(whale(1001, NOW + 1001));
+  assert.equal(tape.rows.length, 4);
+  serve(() => page(999, 2, null));
+  await tape.fill();
+  assert.equal(tape.rows.length, 4, "another page takes nothing away");
+  await tape.reload();
+  assert.deepEqual(tape.rows.map((row) => row.trade_id), [999, 998]);
+});

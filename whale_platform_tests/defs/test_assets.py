@@ -13,6 +13,8 @@ from whale_platform.defs.external import specs
 from whale_platform.defs.schedules import RANGE, stretches
 from whale_platform.defs.store import Store
 from whale_platform.settings import Settings
+from whale_platform.stores import recomputed
+from whale_platform.stores.assets import Hours, Maker
 from whale_platform_tests.postgres_server import query
 from whale_platform_tests.stores.samples import START, WHALE
 from whale_platform_tests.stores.test_assets import some_windows, store
@@ -91,6 +93,31 @@ def test_the_repair_asks_for_exactly_the_hours_that_changed(stream: str) -> None
     assert repairs() == [("2024-08-08-13:00", "2024-08-08-13:00")]
     run(*repairs()[0])
     assert repairs() == []
+
+
+def stale_days() -> list[str]:
+    """The days whose pages the schedule asks for, a day after the trades."""
+    context = dg.build_schedule_context(
+        scheduled_execution_time=datetime(2024, 8, 10, 12, 28, tzinfo=UTC), resources={"store": Store()}
+    )
+    tick = schedules.repair_days.evaluate_tick(context)
+    return [request.tags["dagster/partition"] for request in tick.run_requests or ()]
+
+
+def test_a_days_page_follows_the_repair_of_its_hours(stream: str, tmp_path: Path) -> None:
+    assert stale_days() == [], "nothing was made yet"
+    run("2024-08-08-12:00", "2024-08-08-14:00")
+    assert stale_days() == ["2024-08-08"], "a day that was over before anything was made of it, as after an import"
+    dg.materialize([daily_market_report], partition_key="2024-08-08", resources={"store": Store()})
+    assert stale_days() == []
+    lake = [row._replace(trade_count=1, source="import") for row in some_windows(1)]
+    keys = [("binance", symbol, START) for symbol in ("BTCUSDT", "ETHUSDT")]
+    recomputed.store(stream, Hours(START, START + HOUR), lake, [], keys, Maker("recompute-1", "abc"))
+    assert stale_days() == ["2024-08-08"]
+    before = (tmp_path / "reports" / "market-2024-08-08.md").read_text()
+    dg.materialize([daily_market_report], partition_key="2024-08-08", resources={"store": Store()})
+    assert (tmp_path / "reports" / "market-2024-08-08.md").read_text() != before
+    assert stale_days() == []
 
 
 def test_a_database_that_is_away_is_told_and_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,8 +17,8 @@ def test_a_fresh_database_passes_every_check(database: str, tmp_path: Path, monk
 
 
 def test_a_missing_and_a_doubled_id_fail_and_are_named() -> None:
-    found = [Contiguity("binance", "BTCUSDT", 1, 10, 9, 0), Contiguity("binance", "ETHUSDT", 1, 10, 11, 0)]
-    result = contiguity_result([*found, Contiguity("binance", "SOLUSDT", 1, 10, 8, 2)])
+    found = [Contiguity("binance", "BTCUSDT", 1, 10, 9, 1, 0), Contiguity("binance", "ETHUSDT", 1, 10, 11, 0, 1)]
+    result = contiguity_result([*found, Contiguity("binance", "SOLUSDT", 1, 10, 8, 0, 0)])
     assert not result.passed
     numbers = {name: value.value for name, value in result.metadata.items() if name != "wrong"}
     assert numbers == {"symbols": 3, "trades": 28, "missing": 1, "doubled": 1}

@@ -1,6 +1,7 @@
 """Hours made anew from the lake, on a real database and Spark: after late trades, and for imported history."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +17,8 @@ from whale_platform.defs.schedules import RANGE
 from whale_platform.defs.spark import Spark
 from whale_platform.defs.store import Store
 from whale_platform.domain.trade import Trade
+from whale_platform.stores.thresholds import set_threshold
+from whale_platform.version import code_version, run_of
 from whale_platform_tests.jvm import own_jvm
 from whale_platform_tests.lake.samples import START, lay, trade
 from whale_platform_tests.postgres_server import query
@@ -48,7 +51,7 @@ def test_late_trades_are_found_made_good_and_looked_for_no_more(root: Path, data
     assert late_trades.execute_in_process(resources=RESOURCES).success, "without a lake there is nothing to do"
     trades = lately(40)
     lay(root, trades[:30])
-    first = late_trades.execute_in_process(resources=RESOURCES)
+    late_trades.execute_in_process(resources=RESOURCES)
     assert len(query(database, WINDOWS)) == 30
     assert query(database, "SELECT trade_id, notional_usd FROM whale_alerts") == [
         (trades[7].trade_id, Decimal("100500.0"))
@@ -58,18 +61,59 @@ def test_late_trades_are_found_made_good_and_looked_for_no_more(root: Path, data
     second = late_trades.execute_in_process(resources=RESOURCES)
     found = query(database, WINDOWS)
     assert [row[2] for row in found] == [1] * 40
-    assert [row[4] for row in found] == [first.run_id] * 30 + [second.run_id] * 10, "what was right stays as it was"
+    known = [row[4] for row in found]
+    assert known == [known[0]] * 30 + [known[-1]] * 10 and known[0] != known[-1], "what was right stays as it was"
     made = {
         str(one.asset_key.to_user_string())
         for one in second.all_events
         if one.is_step_materialization and one.asset_key
     }
     assert made == {"lake/windows_from_lake", "hourly_rollups", "whale_reports"}
-    assert query(database, "SELECT trade_count, run_id FROM hourly_rollups") == [(40, second.run_id)]
+    assert query(database, "SELECT trade_count, run_id FROM hourly_rollups") == [(40, known[-1])]
     assert len(list((root.parent.parent / "recompute").iterdir())) == 1, "a scratch folder a process, kept for its JVM"
     third = late_trades.execute_in_process(resources=RESOURCES)
     assert not [one for one in third.all_events if one.is_step_materialization]
     assert query(database, WINDOWS) == found
+    count_wrong_both_ways(root, database, trades)
+    fourth = late_trades.execute_in_process(resources=RESOURCES)
+    again = query(database, WINDOWS)
+    assert [row[:4] for row in again[:-1]] == [row[:4] for row in found] and again[-1][0] == "ETHUSDT"
+    run_id = query(database, "SELECT DISTINCT run_id FROM trade_windows WHERE run_id NOT IN (%s, %s)", *runs(found))
+    assert len(run_id) == 1 and run_of(str(run_id[0][0])).service == "recompute"
+    assert run_of(str(run_id[0][0])).code == code_version(), "the commit is in the run of a recomputation too"
+    assert query(database, "SELECT trade_id FROM whale_alerts") == [(trades[7].trade_id,)]
+    assert query(database, "SELECT trade_id, taken_back_by FROM whales_taken_back") == [
+        (trades[9].trade_id, *run_id[0])
+    ]
+    assert query(database, "SELECT trade_count FROM hourly_rollups ORDER BY symbol") == [(40,), (1,)]
+    assert query(database, "SELECT whales FROM whale_reports ORDER BY symbol") == [(1,), (0,)]
+    assert [one for one in fourth.all_events if one.is_step_materialization]
+    places = query(database, "SELECT topic_partition, topic_offset FROM trade_windows WHERE symbol = 'ETHUSDT'")
+    assert places == [(0, 60)]
+
+
+def count_wrong_both_ways(root: Path, database: str, trades: Sequence[Trade]) -> None:
+    """One symbol has a trade too many, another lacks one, so that the hour's sum is right; and a whale too many.
+
+    The threshold is lowered now, so by today's every trade of the hour would be a whale.
+    """
+    lay(root, [replace(trades[0], symbol="ETHUSDT", base="ETH")], first_offset=60)
+    query(
+        database,
+        "UPDATE trade_windows SET trade_count = 2 WHERE first_trade_id = (SELECT min(first_trade_id) FROM "
+        "trade_windows)",
+    )
+    query(
+        database,
+        "INSERT INTO whale_alerts SELECT exchange, symbol, kind, trade_id + 2, side, price, quantity, "
+        "notional_usd, threshold_usd, event_time, received_time, detected_time, source, run_id FROM whale_alerts",
+    )
+    set_threshold(database, "binance", "BTCUSDT", Decimal("0.01"))
+
+
+def runs(found: list[tuple[Any, ...]]) -> list[str]:
+    """The two run ids of these windows."""
+    return sorted({str(row[4]) for row in found})
 
 
 def test_imported_hours_are_asked_for_and_reported_like_live_ones(root: Path, database: str) -> None:

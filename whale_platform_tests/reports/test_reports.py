@@ -89,6 +89,21 @@ def test_whales_by_symbol_over_all_exchanges_and_the_largest() -> None:
     }
 
 
+def test_a_share_is_of_all_hours_also_of_those_without_a_whale() -> None:
+    quiet = [report("BTCUSDT", 0, 0, NOON + hour * HOUR) for hour in range(1, 10)]
+    line = cells(whales.markdown([report("BTCUSDT", 60_000, 90_000), *quiet]).splitlines()[3])
+    assert line[:3] == ["binance BTCUSDT", "2", "$150,000"]
+    assert line[-1] == "1.5 %", "an hour's notional is a million"
+
+
+def test_the_picture_of_all_draws_all() -> None:
+    rows = [rollup(NOON, f"S{number}USDT", notional=Decimal(1_000_000 * (number + 1))) for number in range(8)]
+    drawn = hourly.notional_by_hour(rows)
+    assert [*drawn] == [*(f"binance S{number}USDT" for number in (7, 6, 5, 4, 3)), "3 others"]
+    assert drawn["3 others"] == [(NOON, 6.0)]
+    assert sum(millions for series in drawn.values() for _, millions in series) == 36
+
+
 def test_hours_without_anything_say_so() -> None:
     assert hourly.markdown([]) == "No trades in these hours."
     assert whales.markdown([report("BTCUSDT", 0, 0)]) == "No whales among 1 symbols that traded."

@@ -28,7 +28,7 @@ def test_what_moves_the_trades_needs_no_dagster_and_only_the_sink_postgres(tmp_p
     names = [spec.name for spec in found]
     dagster = ["dagster-code", "dagster-daemon", "dagster-web"]
     workers = ["sink", "stream", "ingester"]
-    assert names == ["postgres", "kafka", "topics", "migrate", "simulator", *workers, "api", *dagster]
+    assert names == ["postgres", "kafka", "topics", "migrate", "simulator", *workers, "api", "repair", *dagster]
     assert all(set(spec.needs) <= set(names[: names.index(spec.name)]) for spec in found)
     assert all(spec.beats or spec.one_shot or spec.ready is not None for spec in found)
     needs = {name: _all_needs(found, name) for name in workers}
@@ -44,7 +44,8 @@ def _all_needs(found: list[Spec], name: str) -> set[str]:
 def test_without_dagster_the_rest_is_the_same(tmp_path: Path) -> None:
     settings = make(tmp_path, source="simulator", dagster=False)
     found = {spec.name: spec for spec in specs(settings)}
-    assert list(found) == ["postgres", "kafka", "topics", "migrate", "simulator", "sink", "stream", "ingester", "api"]
+    moving = ["sink", "stream", "ingester", "api", "repair"]
+    assert list(found) == ["postgres", "kafka", "topics", "migrate", "simulator", *moving]
     assert found["ingester"].needs == ("topics", "simulator")
     assert found["sink"].command()[1:] == ("-m", "whale_platform.sink")
     assert "JAVA_HOME" in found["stream"].env
@@ -58,7 +59,9 @@ def test_external_servers_and_live_need_no_own(tmp_path: Path) -> None:
         postgres_dsn="postgresql://me:secret@db/whale",
         dagster=False,
     )
-    assert [spec.name for spec in specs(settings)] == ["topics", "migrate", "sink", "stream", "ingester", "api"]
+    assert [spec.name for spec in specs(settings)] == [
+        *("topics", "migrate", "sink", "stream", "ingester", "api", "repair")
+    ]
     assert ports(settings) == {"WHALE_API_PORT": 18000}
     assert about(settings)["urls"] == {
         "kafka": "kafka:9092",

@@ -126,8 +126,9 @@ def test_making_again_changes_nothing_and_what_the_stream_has_less_of_stays(data
     rollups.make(database, DAY, MAKER)
     whale_reports.make(database, DAY, MAKER)
     assert (rollups.read(database, DAY), whale_reports.read(database, DAY)) == (before, reports)
-    rollups.make(database, DAY, MAKER, [START])
-    whale_reports.make(database, DAY, MAKER, [START])
+    with session(database, "test") as conn, conn.cursor() as cursor:
+        for table in (rollups, whale_reports):
+            table.write(cursor, DAY, MAKER, [("binance", "BTCUSDT", START)])
     changed = [
         (old.hour, old.symbol) for old, new in zip(before, rollups.read(database, DAY), strict=True) if old != new
     ]
@@ -181,7 +182,10 @@ def test_a_report_waits_for_the_prices_after_its_hour(database: str) -> None:
     whale_reports.make(database, hour, MAKER)
     assert whale_reports.read(database, hour)[0].largest[0]["after_15"] is None
     assert whale_reports.stale(database, DAY) == []
-    store(database, [flat(77, "1", "ETHUSDT")])  # nothing of this symbol, but the stream has moved on
+    store(database, [flat(77, "1", "ETHUSDT")])  # others have moved on, but this symbol's feed may be down
+    whale_reports.make(database, DAY, MAKER)
+    assert whale_reports.read(database, hour)[0].largest[0]["after_15"] is None
+    store(database, [flat(78, "90")])
     assert START in whale_reports.stale(database, DAY)
     whale_reports.make(database, DAY, MAKER)
     assert whale_reports.read(database, hour)[0].largest[0]["after_15"] == "100"

@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -8,7 +8,16 @@ from whale_platform.stores import readmodels
 from whale_platform.stores.connection import RowRefused
 from whale_platform.stores.rows import Origin
 from whale_platform.stores.sinkstore import Place, SinkStore
-from whale_platform.stores.thresholds import read_thresholds, set_threshold, suggest_thresholds, suggested
+from whale_platform.stores.thresholds import (
+    ALWAYS,
+    applying,
+    by_time,
+    read_history,
+    read_thresholds,
+    set_threshold,
+    suggest_thresholds,
+    suggested,
+)
 from whale_platform_tests.stores.samples import START, WHALE, WINDOW, batch_of
 
 
@@ -70,3 +79,26 @@ def test_what_a_person_sets_takes_the_place_of_the_suggestions_under_it(database
     assert rows[place] == 9
     assert ("binance", "ETHUSDT") not in suggested(database)
     assert suggested(database) == (set() if place == ("*", "*") else {("coinbase", "ADA-USD")})
+
+
+def test_each_time_has_the_thresholds_that_held_then(database: str) -> None:
+    """What a person sets, what is suggested, and what goes again, all leave what held before."""
+    noon = datetime(2026, 1, 2, 12, tzinfo=UTC)
+    default = Decimal(50_000)
+    first = by_time(read_history(database), Decimal(1))
+    assert [(one.since, dict(one.usd)) for one in first] == [(ALWAYS, {("*", "*"): default})], "seeded for all times"
+    set_threshold(database, "binance", "BTCUSDT", Decimal(10), noon)
+    set_threshold(database, "binance", "BTCUSDT", Decimal(20), noon + timedelta(hours=1))
+    set_threshold(database, "binance", "BTCUSDT", Decimal(30), noon + timedelta(minutes=30))
+    suggest_thresholds(database, {("binance", "ETHUSDT"): Decimal(5)})
+    set_threshold(database, "*", "ETHUSDT", Decimal(7))
+    found = by_time(read_history(database), Decimal(1))
+
+    def held(at: datetime, symbol: str) -> Decimal | None:
+        return applying([one.usd for one in found if one.since <= at][-1], "binance", symbol)
+
+    minutes = [noon + timedelta(minutes=number) for number in (-1, 0, 29, 30, 90)]
+    assert [held(at, "BTCUSDT") for at in minutes] == [default, 10, 10, 30, 30], "what is set from a time on replaces"
+    assert held(noon, "ETHUSDT") == default
+    assert held(datetime.now(UTC) + timedelta(minutes=1), "ETHUSDT") == 7
+    assert [one.usd.get(("binance", "ETHUSDT")) for one in found if one.since > noon + timedelta(hours=1)] == [5, None]

@@ -1,6 +1,7 @@
 """The copy of the thresholds that Spark reads: what it outlives."""
 
 import json
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,10 +11,12 @@ from structlog.testing import capture_logs
 
 from whale_platform.settings import Settings
 from whale_platform.stores.connection import SchemaMismatch, StoreAway
+from whale_platform.stores.thresholds import ALWAYS, Held
 from whale_platform.stream import thresholds
 from whale_platform.stream.thresholds import ThresholdFile
 
-Rows = list[tuple[str, str, Decimal]]
+Rows = list[Held]
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -27,7 +30,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[Rows | Exception]:
             raise answer
         return answer
 
-    monkeypatch.setattr(thresholds, "read_thresholds", read)
+    monkeypatch.setattr(thresholds, "read_history", read)
     return found
 
 
@@ -42,24 +45,33 @@ def test_a_table_that_can_not_be_read_changes_nothing_and_is_logged_once(
     file: ThresholdFile, answers: list[Rows | Exception]
 ) -> None:
     """A database that is being restored answers, and has no tables."""
-    answers += [SchemaMismatch("no table"), SchemaMismatch("no table"), StoreAway("away"), [("*", "BTC", Decimal(9))]]
+    bitcoin: Rows = [("*", "BTC", NOON, Decimal(9))]
+    answers += [SchemaMismatch("no table"), SchemaMismatch("no table"), StoreAway("away"), bitcoin]
     with capture_logs() as said:
         for _ in range(3):
             file.refresh()
-        assert json.loads(file.path.read_text()) == {"*:*": "50000"}
+        first = {"since": 0, "limits": {"*:*": "50000"}}
+        assert json.loads(file.path.read_text()) == [first]
         file.refresh()
-    assert json.loads(file.path.read_text()) == {"*:*": "50000", "*:BTC": "9"}
+    later = {"since": NOON.timestamp() * 1e6, "limits": {"*:*": "50000", "*:BTC": "9"}}
+    assert json.loads(file.path.read_text()) == [first, later]
     assert [line.get("error") for line in said] == ["no table", "away", None]
 
 
 def test_a_copy_that_could_not_be_written_is_written_later(
     file: ThresholdFile, answers: list[Rows | Exception]
 ) -> None:
-    answers.append([("*", "*", Decimal(7))])
+    answers.append([("*", "*", ALWAYS, Decimal(7))])
     kept = file.path.parent.rename(file.path.parent.with_name("away"))
     file.path.parent.write_text("in the way")
     file.refresh()
     file.path.parent.unlink()
     kept.rename(file.path.parent)
     file.refresh()
-    assert json.loads(file.path.read_text()) == {"*:*": "7"}
+    assert json.loads(file.path.read_text()) == [{"since": 0, "limits": {"*:*": "7"}}]
+
+
+def test_the_copy_of_an_earlier_version_is_taken_over(file: ThresholdFile) -> None:
+    file.path.write_text('{"*:*": "50000", "*:BTC": "9"}')
+    ThresholdFile(file._settings, structlog.get_logger())
+    assert json.loads(file.path.read_text()) == [{"since": 0, "limits": {"*:*": "50000", "*:BTC": "9"}}]

@@ -18,7 +18,9 @@ from whale_platform.domain.limits import absurdity
 from whale_platform.domain.trade import EXACT, Trade
 from whale_platform.lake import table
 from whale_platform.settings import Settings
+from whale_platform.stores.thresholds import by_time
 from whale_platform.stream import recompute, session, transforms
+from whale_platform.stream.thresholds import copy_of
 from whale_platform_tests.jvm import own_jvm
 from whale_platform_tests.lake.samples import lay
 
@@ -117,12 +119,8 @@ def test_windows_equal_a_plain_fold_to_the_last_digit(spark: SparkSession) -> No
 
 def thresholds(spark: SparkSession, folder: Path, table: dict[str, str]) -> Any:
     file = folder / "thresholds.json"
-    file.write_text(json.dumps(table))
-    return (
-        spark.read.text(str(file), wholetext=True)
-        .select(F.from_json("value", f"map<string,{transforms.DECIMAL}>"))
-        .scalar()
-    )
+    file.write_text(json.dumps([{"since": 0, "limits": table}]))
+    return spark.read.text(str(file), wholetext=True).select(F.from_json("value", transforms.LIMITS)).scalar()
 
 
 def test_whales_are_the_fills_at_or_over_the_most_specific_threshold(spark: SparkSession, tmp_path: Path) -> None:
@@ -156,6 +154,34 @@ def test_whales_are_the_fills_at_or_over_the_most_specific_threshold(spark: Spar
     }
     assert len(bodies) == len(found)
     assert found == expected
+
+
+def test_a_whale_is_judged_by_the_threshold_of_its_time(spark: SparkSession, tmp_path: Path) -> None:
+    trades = [one for one in some_trades(2_000) if one.notional_usd is not None]
+    times = sorted({one.event_time for one in trades})
+    held: list[dict[str, Any]] = [
+        {"since": 0, "limits": {"*:*": "60000"}},
+        {"since": times[len(times) // 3], "limits": {"*:*": "99999999", "binance:ETHUSDT": "20000"}},
+        {"since": times[2 * len(times) // 3], "limits": {"*:*": "20000"}},
+    ]
+
+    def limit(trade: Trade) -> Decimal:
+        now = [one["limits"] for one in held if one["since"] <= trade.event_time][-1]
+        return Decimal(now.get(f"{trade.exchange}:{trade.symbol}", now["*:*"]))
+
+    file = tmp_path / "thresholds.json"
+    file.write_text(json.dumps(held))
+    known = spark.read.text(str(file), wholetext=True).select(F.from_json("value", transforms.LIMITS)).scalar()
+    values = [(1, number, codec.encode(one)) for number, one in enumerate(trades)]
+    kafka = spark.createDataFrame(values, "partition int, offset bigint, value binary")
+    rows = transforms.alerts(
+        transforms.trades(transforms.placed(kafka), kept=transforms.PLACE), known, "run-1"
+    ).collect()
+    found = {(body["partition"], body["offset"]) for body in (json.loads(row.value) for row in rows)}
+    assert found == {
+        (1, number) for number, one in enumerate(trades) if one.notional_usd and one.notional_usd >= limit(one)
+    }
+    assert 0 < len(found) < len(trades)
 
 
 def test_positions_come_beside_the_alerts_whatever_they_are(spark: SparkSession, tmp_path: Path) -> None:
@@ -207,13 +233,15 @@ def test_a_raw_message_that_does_not_parse_becomes_a_dead_letter(spark: SparkSes
 def test_the_lake_gives_the_windows_and_whales_of_the_stream(spark: SparkSession, tmp_path: Path) -> None:
     root, trades = tmp_path / "trades", some_trades(2_000)
     lay(root, trades)
-    kafka = parsed(spark, [codec.encode(trade) for trade in trades])
+    laid = [(0, number, codec.encode(trade)) for number, trade in enumerate(trades)]
+    frame = spark.createDataFrame(laid, "partition int, offset bigint, value binary")
+    kafka = transforms.trades(transforms.placed(frame), kept=transforms.PLACE)
     streamed = {row.value for row in transforms.windows(kafka, "10 minutes", "run").collect()}
     paths = [file.path for file in table.files(table.opened(root))]
     again = {_plain(value) for value in recompute.windows(spark, root, paths, "run")}
     assert again == {_plain(value.encode()) for value in streamed}
-    usd = {("*", "*"): Decimal("1000")}
-    thresholds = F.create_map(F.lit("*:*"), F.lit(Decimal("1000")).cast(transforms.DECIMAL))
+    usd = by_time([], Decimal("1000"))
+    thresholds = F.from_json(F.lit(json.dumps(copy_of(usd))), transforms.LIMITS)
     alerts = {row.value for row in transforms.alerts(kafka, thresholds, "run").collect()}
     assert len(alerts) > 100
     assert {_plain(value) for value in recompute.whales(spark, root, paths, usd, "run")} == {
@@ -227,7 +255,7 @@ def test_an_aggregate_of_several_fills_is_no_whale(spark: SparkSession, tmp_path
     files = [str(root / file.path) for file in table.files(table.opened(root))]
     fills = F.when(F.col("trade_id") % 2 == 0, 2).otherwise(1)
     spark.read.parquet(*files).withColumn("fills", fills).write.parquet(str(tmp_path / "imported"))
-    found = list(recompute.whales(spark, tmp_path, ["imported"], {("*", "*"): Decimal("0.01")}, "run"))
+    found = list(recompute.whales(spark, tmp_path, ["imported"], by_time([], Decimal("0.01")), "run"))
     assert found and {json.loads(value)["trade_id"] % 2 for value in found} == {1}
 
 

@@ -47,14 +47,16 @@ class Live:
         limits: Limits | None = None,
         look: Look = dict,
         welcome: Callable[[str], bool] = lambda key: True,
+        taken_back: Callable[[], int] = lambda: 0,
         tick_s: float = TICK_S,
     ) -> None:
+        """`taken_back`: how many whales were taken back since it was last asked; once a second clients are told."""
         self.hub = Hub()
         self.log = structlog.get_logger().bind(part="live")
         self.feed = Feed(bootstrap, self.hub, tick_s)
         self._limits = limits or Limits()
         self._past = StoredPast(bootstrap, dsn)
-        self._origins, self._look, self._welcome = origins, look, welcome
+        self._origins, self._look, self._welcome, self._taken_back = origins, look, welcome, taken_back
         self._doors = Doors(self._limits)
         self._sent = 0
         self._sweeper: asyncio.Task[None] | None = None
@@ -112,6 +114,8 @@ class Live:
                 self.hub.status(**status)
             except Exception:  # the sweeping must go on, or nobody is dropped any more
                 self.log.exception("status")
+            if count := self._taken_back():
+                self.hub.gap("whales", f"{count} whales were taken back: /whales/taken-back lists them")
             self.hub.sweep(self._limits.send_s, self._welcome)
             await asyncio.sleep(SWEEP_S)
 

@@ -22,6 +22,11 @@ def _message(kind: str, **fields: Any) -> dict[str, Any]:
     return _object(type={"const": kind}, **fields)
 
 
+_LINEAGE = {
+    "made_from": {"enum": ["stream", "lake"]},
+    "topic_partition": {"type": ["integer", "null"]},
+    "topic_offset": {"type": ["integer", "null"]},
+}
 _NAMES = {"exchange": _TEXT, "symbol": _TEXT}
 _WINDOW = _object(
     **_NAMES,
@@ -32,6 +37,7 @@ _WINDOW = _object(
     source=_TEXT,
     run_id=_TEXT,
     updated_at=_TIME,
+    **_LINEAGE,
 )
 _TRADE = _object(
     **_NAMES,
@@ -50,6 +56,7 @@ _WHALE = _object(
     **dict.fromkeys(("event_time", "received_time", "detected_time"), _TIME),
     source=_TEXT,
     run_id=_TEXT,
+    **_LINEAGE,
 )
 
 _OR_NULL = {"type": ["number", "null"]}

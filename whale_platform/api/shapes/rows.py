@@ -21,6 +21,14 @@ from whale_platform.api.shapes.units import (
 )
 
 Row = TypeVar("Row")
+Code = Annotated[str, Field(description="The git commit, or the package's version.")]
+MadeFrom = Annotated[
+    Literal["stream", "lake"], Field(description="lake: computed again from the lake, which has authority.")
+]
+Partition = Annotated[
+    int | None, Field(description="Of its newest trade in raw_crypto_trades; null: imported, or not known.")
+]
+Offset = Annotated[int | None, Field(description="In that partition.")]
 
 
 class Window(Named, Bar):
@@ -34,7 +42,10 @@ class Window(Named, Bar):
     last_event_time: Time
     source: Source
     run_id: Run
-    updated_at: Time = Field(description="When the stream said so.")
+    updated_at: Time = Field(description="When the stream emitted it, or it was computed again.")
+    made_from: MadeFrom
+    topic_partition: Partition
+    topic_offset: Offset
 
 
 class Rollup(Named, Bar):
@@ -49,6 +60,7 @@ class Rollup(Named, Bar):
     last_trade_id: TradeId
     run_id: Run
     materialised_at: Time
+    code_version: Code
 
 
 class Whale(Named):
@@ -66,6 +78,27 @@ class Whale(Named):
     detected_time: Time = Field(description="When the stream emitted it, UTC.")
     source: Source
     run_id: Run
+    made_from: MadeFrom
+    topic_partition: Partition
+    topic_offset: Offset
+
+
+class TakenBack(Named):
+    """A whale that was deleted, because the hour, computed again from the lake, does not have it."""
+
+    kind: str = Field(examples=["single_trade"])
+    trade_id: TradeId
+    side: Side
+    price: Price
+    quantity: Base
+    notional_usd: Usd
+    threshold_usd: Usd
+    event_time: Time
+    detected_time: Time
+    run_id: Run
+    reason: str
+    taken_back_by: Run
+    taken_back_time: Time
 
 
 class Report(Named):
@@ -86,6 +119,7 @@ class Report(Named):
     )
     run_id: Run
     materialised_at: Time
+    code_version: Code
 
 
 class Gap(Named):

@@ -56,7 +56,7 @@ class Place(BaseModel):
     topic: str
     partition: int
     offset: int
-    timestamp: Time = Field(description="When it was produced.")
+    timestamp: Time | None = Field(description="When it was produced; null where Kafka no longer has it.")
 
 
 class TradeBeside(BaseModel):

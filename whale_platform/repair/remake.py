@@ -1,0 +1,155 @@
+"""Closed hours found that differ between lake and Postgres, and made again from the lake, up to their reports.
+
+The same work whoever asks for it: the repair service, Dagster, or a person. An hour is compacted first, so that a trade
+that came twice is counted once. Raises LakeError, StoreAway, SchemaMismatch, BadDsn and what Spark raises; what was
+stored until then stays, and is right.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from whale_platform.lake import census, rewrite
+from whale_platform.lake import table as lake
+from whale_platform.repair.whole import differing, whole
+from whale_platform.settings import Settings
+from whale_platform.sink import parse
+from whale_platform.stores import census as ledger
+from whale_platform.stores import recomputed, thresholds
+from whale_platform.stores.assets import HOUR, Hours, Maker
+from whale_platform.stores.recomputed import Key
+
+if TYPE_CHECKING:
+    from whale_platform.stream.recompute import Session
+
+AT_ONCE = 24  # hours a transaction, so that their windows fit in memory
+CLOSED = timedelta(minutes=2)
+LOOK_BACK_DAYS = 7
+
+
+@dataclass(slots=True)
+class Made:
+    """What was read and changed."""
+
+    hours: list[datetime] = field(default_factory=list)
+    trades: int = 0
+    windows: int = 0
+    windows_changed: int = 0
+    windows_gone: int = 0
+    whales: int = 0
+    whales_new: int = 0
+    whales_taken_back: int = 0
+
+    def counts(self) -> dict[str, int]:
+        """Every number by its name."""
+        return {name: getattr(self, name) for name in self.__slots__ if name != "hours"}
+
+
+def closed(settings: Settings, now: datetime) -> Hours:
+    """The hours that are looked at: over, and young enough for their windows to be there."""
+    end = (now.astimezone(UTC) - CLOSED).replace(minute=0, second=0, microsecond=0)
+    days = min(LOOK_BACK_DAYS, settings.retention_days)  # older windows are gone on purpose
+    return Hours(end.replace(hour=0) - timedelta(days=days), end)
+
+
+def wrong(settings: Settings, dsn: str, hours: Iterable[datetime]) -> dict[datetime, dict[Key, tuple[int, int]]]:
+    """Of these hours those that a recomputation would change: {hour: {key: (trades in the lake, in Postgres)}}.
+
+    A symbol's hour is compared by itself and by its trades, not by rows. Where the lake has fewer it must hold the hour
+    whole, else nothing would change.
+    """
+    found: dict[datetime, dict[Key, tuple[int, int]]] = {}
+    for hour in hours:
+        asked = Hours(hour, hour + HOUR)
+        counted = recomputed.extents(dsn, asked)
+        fills = census.sums(settings.trades_lake, hour)
+        keys = differing(fills, counted) if fills else set()
+        if any(fills.get(key, 0) < counted[key].trades for key in keys if key in counted):
+            known = _whole(settings, dsn, asked)
+            keys = {key for key in keys if key in known or fills.get(key, 0) > _trades(counted, key)}
+        if keys:
+            found[hour] = {key: (fills.get(key, 0), _trades(counted, key)) for key in sorted(keys)}
+    return found
+
+
+def make(
+    settings: Settings,
+    dsn: str,
+    session: "Session",
+    hours: Hours,
+    maker: Maker,
+    lake_is_whole: bool = False,
+    tell: Callable[[datetime], None] = lambda hour: None,
+) -> Made:
+    """Make these hours again. `lake_is_whole`: somebody knows that it holds all of them; `tell` hears of each hour."""
+    from whale_platform.stream import recompute  # Spark's libraries cost much where there turns out to be nothing to do
+
+    root, out, start = settings.trades_lake, Made(), hours.start
+    held = thresholds.by_time(thresholds.read_history(dsn), settings.threshold_usd)
+    for hour in rewrite.crowded(root, hours.start, hours.end):
+        rewrite.hour(root, hour, {"run": maker.run_id, "why": "recompute"})
+        tell(hour)
+    while start < hours.end:
+        part = Hours(start, min(start + AT_ONCE * HOUR, hours.end))
+        start = part.end
+        counted = recomputed.extents(dsn, part)
+        files = lake.files(lake.opened(root), part.start, part.end)
+        if not files:
+            continue
+        paths, now = [file.path for file in files], int(datetime.now(UTC).timestamp() * 1000)
+        there = sorted({file.start for file in files})
+        known = {key for key in _whole(settings, dsn, part, counted, lake_is_whole) if key[2] in there}
+        windows = [parse.window(value, now) for value in recompute.windows(session, root, paths, maker.run_id)]
+        whales = [parse.whale(value, now) for value in recompute.whales(session, root, paths, held, maker.run_id)]
+        stored = recomputed.store(dsn, part, windows, whales, known, maker)
+        out.hours += there
+        out.trades += sum(window.trade_count for window in windows)
+        out.windows, out.whales = out.windows + len(windows), out.whales + len(whales)
+        out.windows_changed += stored.windows
+        out.windows_gone += stored.windows_gone
+        out.whales_new += stored.whales
+        out.whales_taken_back += stored.whales_taken_back
+        tell(part.start)
+    return out
+
+
+def repair(
+    settings: Settings,
+    dsn: str,
+    hours: Sequence[datetime],
+    maker: Maker,
+    spark: Callable[[], AbstractContextManager["Session"]],
+    tell: Callable[[datetime], None] = lambda hour: None,
+) -> dict[datetime, Made]:
+    """Make those of `hours` again that are wrong; Spark is started only where there are some."""
+    found = wrong(settings, dsn, hours)
+    done: dict[datetime, Made] = {}
+    if found:
+        with spark() as session:
+            for hour in found:
+                done[hour] = make(settings, dsn, session, Hours(hour, hour + HOUR), maker, tell=tell)
+    return done
+
+
+def _whole(
+    settings: Settings,
+    dsn: str,
+    hours: Hours,
+    counted: dict[Key, recomputed.Extent] | None = None,
+    sure: bool = False,
+) -> set[Key]:
+    counted = recomputed.extents(dsn, hours) if counted is None else counted
+    there = census.count(settings.trades_lake, hours.start, hours.end)
+    if sure:
+        return {*there, *counted}
+    spans: dict[tuple[str, str], tuple[int, int]] = {}
+    for key, held in there.items():
+        first, last = spans.get(key[:2], (held.ids.first, held.ids.last))
+        spans[key[:2]] = min(first, held.ids.first), max(last, held.ids.last)
+    return whole(there, counted, ledger.gaps(dsn, spans))
+
+
+def _trades(counted: dict[Key, recomputed.Extent], key: Key) -> int:
+    return counted[key].trades if key in counted else 0

@@ -1,0 +1,44 @@
+"""Of which symbols and hours the lake is known to hold every trade, so that its word counts against the stream's. Pure.
+
+The lake may be behind, or may have lost a file, or may begin in the middle of an hour: then what the stream counted
+must stay. So the proof is by ids: the lake's begin no later and end no earlier than what Postgres has counted, and each
+hole between them is one that nobody can fill, by the ledger. Where ids have holes by design there is no such proof, and
+the lake only has the last word where it has no fewer trades.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from whale_platform.domain.runs import Held, IdRuns
+from whale_platform.stores.census import LedgerGap
+from whale_platform.stores.recomputed import Extent, Key
+
+TRADES_EXIST = frozenset({"open", "repaired"})  # states of holes whose trades are, or may yet be, somewhere
+
+
+def whole(lake: Mapping[Key, Held], postgres: Mapping[Key, Extent], ledger: Iterable[LedgerGap]) -> set[Key]:
+    """The keys of either that the lake holds whole."""
+    nowhere: dict[tuple[str, str], IdRuns] = {}
+    for gap in ledger:
+        if gap.state not in TRADES_EXIST:
+            nowhere.setdefault((gap.exchange, gap.symbol), IdRuns()).add(gap.first_id, gap.last_id)
+    return {
+        key for key in {*lake, *postgres} if _is_whole(lake.get(key), postgres.get(key), nowhere.get(key[:2], IdRuns()))
+    }
+
+
+def differing(lake: Mapping[Key, int], postgres: Mapping[Key, Extent]) -> set[Key]:
+    """The keys whose number of trades is not the same in both."""
+    return {key for key in {*lake, *postgres} if lake.get(key, 0) != (postgres[key].trades if key in postgres else 0)}
+
+
+def _is_whole(held: Held | None, counted: Extent | None, nowhere: IdRuns) -> bool:
+    if held is None or not held.ids.count:
+        return counted is not None and counted.imported  # nobody but the lake ever had its trades
+    if counted is None:
+        return True
+    ids = held.ids
+    if ids.first > counted.first_id or ids.last < counted.last_id:
+        return False
+    if not held.dense:
+        return held.trades >= counted.trades
+    return all(nowhere.within(first, last) == last - first + 1 for first, last in ids.holes(ids.first, ids.last))

@@ -1,0 +1,63 @@
+"""`python -m whale_platform.repair.work all | HOUR…`: compares these hours, repairs what is wrong, says how many.
+
+One line of JSON on stdout. Ends with code 1 and a line in the log where lake, Postgres or Spark can't be used now: what
+was stored until then is whole hours.
+"""
+
+import json
+import signal
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import structlog
+
+from whale_platform.embedded.errors import EmbeddedError
+from whale_platform.lake.errors import LakeError
+from whale_platform.repair import remake
+from whale_platform.settings import Settings
+from whale_platform.stores.assets import HOUR, Maker
+from whale_platform.stores.connection import BadDsn, RowRefused, SchemaMismatch, StoreAway
+from whale_platform.stream import recompute
+from whale_platform.supervision import leash, logs, manners
+from whale_platform.supervision.given import read_settings
+from whale_platform.version import code_version, new_run_id
+
+NICE = 10
+
+
+def main(words: Sequence[str]) -> int:
+    """Returns the exit code."""
+    leash.die_with_parent(signal.SIGTERM)
+    settings = read_settings("repair")
+    logs.configure(settings.log_level)
+    manners.step_back(NICE)
+    log = structlog.get_logger().bind(service="repair")
+    try:
+        print(json.dumps(work(settings, words, log)))
+    except (LakeError, StoreAway, SchemaMismatch, BadDsn, RowRefused, EmbeddedError, OSError) as error:
+        log.error("hours can't be repaired", error=str(error))
+        return 1
+    return 0
+
+
+def work(settings: Settings, words: Sequence[str], log: structlog.stdlib.BoundLogger) -> dict[str, int]:
+    """Repair; `words` as on the command line. Returns {what: how many}. Raises as `remake.repair`, and OSError."""
+    known = remake.closed(settings, datetime.now(UTC))
+    hours = [known.start + number * HOUR for number in range(known.count)]
+    if list(words) != ["all"]:
+        asked = {datetime.fromisoformat(word) for word in words}
+        hours = [hour for hour in hours if hour in asked]
+    maker = Maker(new_run_id("recompute"), code_version())
+    done = remake.repair(settings, settings.dsn("dagster"), hours, maker, lambda: recompute.batch(settings))
+    for hour, made in done.items():
+        log.info("hour made again from the lake", hour=hour.isoformat(), run=maker.run_id, **made.counts())
+    return {
+        "hours_compared": len(hours),
+        "hours_repaired": len(done),
+        "whales_taken_back": sum(made.whales_taken_back for made in done.values()),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

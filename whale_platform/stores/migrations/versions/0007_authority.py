@@ -1,0 +1,99 @@
+"""Who made a window or whale, the stream or the lake, and from which message; what was taken back; since when a
+threshold holds.
+
+A recomputation from the lake has authority: what it wrote the stream changes only with more trades than it had when it
+was overruled, and a whale that it took back stays away. Thresholds keep their history, so that an old hour is judged by
+what held then. The history is written by a trigger, so whoever changes a threshold leaves one.
+
+Revision ID: 0007
+Revises: 0005
+"""
+
+from alembic import op
+
+revision, down_revision = "0007", "0005"
+
+_TABLES = """
+ALTER TABLE trade_windows
+    ADD COLUMN made_from text NOT NULL DEFAULT 'stream' CHECK (made_from IN ('stream', 'lake')),
+    ADD COLUMN topic_partition integer,
+    ADD COLUMN topic_offset bigint,
+    ADD COLUMN overruled_trades bigint NOT NULL DEFAULT 0;
+
+ALTER TABLE whale_alerts
+    ADD COLUMN made_from text NOT NULL DEFAULT 'stream' CHECK (made_from IN ('stream', 'lake')),
+    ADD COLUMN topic_partition integer,
+    ADD COLUMN topic_offset bigint;
+
+CREATE TABLE whales_taken_back (
+    exchange text NOT NULL,
+    symbol text NOT NULL,
+    kind text NOT NULL,
+    trade_id bigint NOT NULL,
+    side text NOT NULL,
+    price numeric NOT NULL,
+    quantity numeric NOT NULL,
+    notional_usd numeric NOT NULL,
+    threshold_usd numeric NOT NULL,
+    event_time timestamptz NOT NULL,
+    detected_time timestamptz NOT NULL,
+    run_id text NOT NULL,
+    reason text NOT NULL,
+    taken_back_by text NOT NULL,
+    taken_back_time timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (exchange, symbol, kind, trade_id)
+);
+CREATE INDEX whales_taken_back_newest ON whales_taken_back (taken_back_time);
+
+ALTER TABLE whale_thresholds ADD COLUMN valid_from timestamptz NOT NULL DEFAULT now();
+
+CREATE TABLE whale_threshold_history (
+    exchange text NOT NULL,
+    symbol text NOT NULL,
+    valid_from timestamptz NOT NULL,
+    threshold_usd numeric,
+    PRIMARY KEY (exchange, symbol, valid_from)
+);
+UPDATE whale_thresholds SET valid_from = 'epoch';
+INSERT INTO whale_threshold_history SELECT exchange, symbol, valid_from, threshold_usd FROM whale_thresholds;
+
+CREATE FUNCTION keep_whale_threshold() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        INSERT INTO whale_threshold_history VALUES (OLD.exchange, OLD.symbol, now(), NULL)
+        ON CONFLICT (exchange, symbol, valid_from) DO UPDATE SET threshold_usd = NULL;
+        RETURN NULL;
+    END IF;
+    DELETE FROM whale_threshold_history
+    WHERE (exchange, symbol) = (NEW.exchange, NEW.symbol) AND valid_from >= NEW.valid_from;
+    INSERT INTO whale_threshold_history VALUES (NEW.exchange, NEW.symbol, NEW.valid_from, NEW.threshold_usd);
+    RETURN NULL;
+END $$;
+REVOKE ALL ON FUNCTION keep_whale_threshold() FROM PUBLIC;
+CREATE TRIGGER whale_threshold_kept AFTER INSERT OR UPDATE OR DELETE ON whale_thresholds
+FOR EACH ROW EXECUTE FUNCTION keep_whale_threshold();
+"""
+
+COMMENTS = {
+    "COLUMN trade_windows.made_from": "stream, or lake where it was computed again, which has authority",
+    "COLUMN trade_windows.topic_partition": "of its newest trade in raw_crypto_trades; null where it was imported",
+    "COLUMN trade_windows.topic_offset": "of its newest trade in raw_crypto_trades; null where it was imported",
+    "COLUMN trade_windows.overruled_trades": "trade_count that the stream had when the lake overruled it, else 0: the "
+    "stream changes the row again only with more",
+    "COLUMN whale_alerts.made_from": "stream, or lake where it was found by computing the hour again",
+    "COLUMN whale_alerts.topic_partition": "of its trade in raw_crypto_trades; null where it was imported or unknown",
+    "COLUMN whale_alerts.topic_offset": "of its trade in raw_crypto_trades; null where it was imported or unknown",
+    "TABLE whales_taken_back": "whales that were deleted from whale_alerts because the lake does not have them: each "
+    "as it was, with the reason; the stream does not bring them again",
+    "COLUMN whales_taken_back.taken_back_by": "run and code that took it back",
+    "COLUMN whale_thresholds.valid_from": "event time from which it holds",
+    "TABLE whale_threshold_history": "every threshold that ever held, with the event time from which; null: none",
+}
+
+
+def upgrade() -> None:
+    """Add them."""
+    op.execute(_TABLES)
+    for what, comment in COMMENTS.items():
+        op.execute(f"COMMENT ON {what} IS '{comment}'")

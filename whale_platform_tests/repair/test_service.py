@@ -1,0 +1,69 @@
+"""The repair service's loop over a real lake: what makes it look, and what happens to what failed."""
+
+import threading
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from whale_platform.repair import service
+from whale_platform.repair.touched import Touched
+from whale_platform.settings import Settings
+from whale_platform.supervision.beat import Beat
+from whale_platform.supervision.service import ServiceContext
+from whale_platform_tests.lake.samples import START, lay, trade
+
+HOUR = timedelta(hours=1)
+Hours = Iterable[datetime] | None
+
+
+def test_an_hour_that_gets_a_file_is_touched_once(tmp_path: Path) -> None:
+    root = tmp_path / "trades"
+    log = Touched(root)
+    assert log.look() == set(), "there is no lake yet"
+    lay(root, [trade(1)])
+    assert log.look() is None, "what came before the first look may be in any hour"
+    assert log.look() == set()
+    lay(root, [trade(2), trade(3, every_s=2400)], first_offset=1)
+    lay(root, [trade(4)], first_offset=3)
+    assert log.look() == {START, START + 2 * HOUR}
+    lay(root, [trade(5)], first_offset=4)
+    lay(root, [trade(6)], first_offset=5)
+    sorted((root / "_delta_log").glob("0*.json"))[-2].unlink()  # as the log's own clean-up after two days
+    assert log.look() is None
+
+
+class Worked:
+    """What the service asked for; `answers` are given one after the other, then the service is stopped."""
+
+    def __init__(self, context: ServiceContext, *answers: dict[str, Any] | None) -> None:
+        self.asked: list[set[datetime] | None] = []
+        self._context, self._answers = context, list(answers)
+
+    def __call__(self, context: ServiceContext, hours: Hours) -> dict[str, Any] | None:
+        self.asked.append(None if hours is None else set(hours))
+        answer = self._answers.pop(0)
+        if not self._answers:
+            self._context.stop.set()
+        return answer
+
+
+def test_closed_hours_with_new_files_are_asked_for_and_what_fails_again(tmp_path: Path, monkeypatch: Any) -> None:
+    settings = Settings.model_validate({"home": tmp_path})
+    context = ServiceContext(settings, Beat("repair"), structlog.get_logger(), threading.Event())
+    monkeypatch.setattr(service, "AGAIN_S", 0.0)
+    root = settings.trades_lake
+    ahead = int((datetime.now(UTC).replace(minute=30) - START).total_seconds())
+    lay(root, [trade(1)])
+    work = Worked(context, {"hours_repaired": 1}, None, {"hours_repaired": 2})
+
+    class Late(Worked):
+        def __call__(self, context: ServiceContext, hours: Hours) -> dict[str, Any] | None:
+            if not work.asked:
+                lay(root, [trade(2), trade(ahead)], first_offset=1)
+            return work(context, hours)
+
+    assert service.run(context, Late(context), look_s=0.01, first_s=0.0) == 0
+    assert work.asked == [None, {START}, {START}], "all once, then what is new and over; what failed again"
