@@ -1,6 +1,7 @@
 """`whale audit`: is every trade in Kafka, Postgres and the lake, once? The answer on stdout, progress on stderr.
 
-Exit code: 0 nothing is wrong, 1 something is missing, doubled or unexplained, 2 a place can't be asked.
+Exit code: 0 nothing is wrong, 1 something is missing, doubled or unexplained, 2 nothing was compared, or a place can't
+be asked.
 """
 
 import json
@@ -37,16 +38,23 @@ def audit(
     """Is every trade in Kafka, Postgres and the lake, once? Prints what is missing, doubled, repaired or a true gap.
 
     Whole hours are compared, the newest up to three minutes ago: later trades are still on their way. Exit code: 0
-    nothing is wrong (the exchange's own gaps are not), 1 something is, 2 a place can't be asked.
+    nothing is wrong (the exchange's own gaps are not), 1 something is, 2 nothing was compared or a place can't be
+    asked.
     """
-    settings, now = settings_of(current_home(home)), datetime.now(UTC)
+    place, now = current_home(home), datetime.now(UTC)
+    settings, born = settings_of(place), datetime.fromtimestamp(place.created, UTC)
     with explained():
         first, last = _range(settings, start, end, now)
-        found = _counted(settings, first, last, now)
+        found = _counted(settings, first, last, now, born)
     if as_json:
         print(json.dumps(audit_tables.as_json(found), indent=1))
-    else:
+    elif found.lines:
         _show(found)
+    if not found.lines:
+        raise UserError(
+            f"no place has a trade from {found.start:%Y-%m-%dT%H:%M} to {found.end:%Y-%m-%dT%H:%M} UTC, so nothing was "
+            "compared: ask for hours with trades, or see `whale status` where there should be some"
+        )
     raise typer.Exit(0 if found.passed else 1)
 
 
@@ -68,7 +76,7 @@ def _range(settings: Settings, start: str | None, end: str | None, now: datetime
     return first, last
 
 
-def _counted(settings: Settings, first: datetime, last: datetime, now: datetime) -> Audit:
+def _counted(settings: Settings, first: datetime, last: datetime, now: datetime, born: datetime) -> Audit:
     with Progress(console=Console(stderr=True), transient=True) as progress:
         tasks = {place: progress.add_task(place, total=None) for place in ("Postgres", "lake", "Kafka")}
         return gather.audit(
@@ -76,6 +84,7 @@ def _counted(settings: Settings, first: datetime, last: datetime, now: datetime)
             first,
             last,
             now,
+            born,
             lambda place, done, whole: progress.update(tasks[place], completed=done, total=whole),
         )
 
@@ -85,14 +94,11 @@ def _show(found: Audit) -> None:
     lines = audit_tables.told(found)
     if lines:
         console.print(_table(audit_tables.HEAD, [audit_tables.cells(line) for line in lines]))
-    if found.lines:
-        console.print(_table(audit_tables.SUMMARY, audit_tables.summary(found)))
+    console.print(_table(audit_tables.SUMMARY, audit_tables.summary(found)))
     for note in found.notes:
         console.print(note, markup=False)
     sums = audit_tables.totals(found.lines)
     verdict = "nothing is wrong" if found.passed else "something is wrong"
-    if not found.lines:
-        verdict = "so nothing was compared"
     console.print(
         f"{found.start:%Y-%m-%d %H:%M} to {found.end:%Y-%m-%d %H:%M} UTC: {sums.trades:,} trades, {verdict}",
         markup=False,

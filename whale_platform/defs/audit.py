@@ -8,6 +8,7 @@ from whale_platform.broker.reader import OffsetExpired
 from whale_platform.broker.topics import BrokerError
 from whale_platform.defs.external import LAKE
 from whale_platform.defs.store import Store
+from whale_platform.homes import read_home
 from whale_platform.reports import audit_tables
 from whale_platform.reports.audit import Audit
 from whale_platform.settings import Settings
@@ -24,7 +25,9 @@ def every_trade_everywhere(store: Store) -> dg.AssetCheckResult:
     settings, now = Settings(), datetime.now(UTC)
     end = gather.settled(settings, now).replace(minute=0)
     try:
-        found = gather.audit(settings, end - timedelta(hours=1), end, now)
+        home = read_home(settings.home)
+        born = datetime.fromtimestamp(home.created, UTC) if home else None
+        found = gather.audit(settings, end - timedelta(hours=1), end, now, born)
     except (BrokerError, OffsetExpired, LakeError) as error:
         raise dg.Failure(f"the trades can't be audited: {error}", allow_retries=False) from None
     return audit_result(found)

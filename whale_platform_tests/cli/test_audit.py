@@ -1,6 +1,7 @@
 """`whale audit` on a real broker, database and lake, with faults planted in each: exit codes and words."""
 
 import json
+import shutil
 import time
 from collections.abc import Iterable
 from dataclasses import replace
@@ -28,11 +29,13 @@ from whale_platform.lake.schema import NAMES
 from whale_platform.lake.table import HOUR
 from whale_platform.reports import gather
 from whale_platform.settings import Settings
+from whale_platform.stores import rollups
+from whale_platform.stores.assets import Hours
 from whale_platform_tests.kafka_server import KafkaServer, free_port
 from whale_platform_tests.lake.samples import lay
-from whale_platform_tests.postgres_server import database, empty_database, postgres_server
+from whale_platform_tests.postgres_server import database, empty_database, postgres_server, query
 from whale_platform_tests.stores.samples import GAP
-from whale_platform_tests.stores.test_assets import store
+from whale_platform_tests.stores.test_assets import MAKER, store
 from whale_platform_tests.stores.test_checks import note, wide
 
 __all__ = ["database", "empty_database", "postgres_server"]
@@ -117,8 +120,27 @@ def test_all_is_there_once(place: Place) -> None:
 
 def test_hours_without_a_trade_are_not_called_right(place: Place) -> None:
     lay(place.lake, [replace(place.whole[1000], event_time=place.whole[1000].event_time - 7_200_000_000)])
+    with pytest.raises(UserError, match="so nothing was compared: ask for hours with trades"):
+        raise place.audit().exception or AssertionError
+
+
+def test_a_place_that_lost_everything_is_wrong(place: Place) -> None:
+    place.fill()
+    query(place.dsn, "TRUNCATE trade_windows")
+    assert "missing in Postgres: 120" in place.audit().stdout
+    shutil.rmtree(place.lake)
     done = place.audit()
-    assert (done.exit_code, "0 trades, so nothing was compared" in done.stdout) == (0, True), done.output
+    assert (done.exit_code, "missing in lake: 120; missing in Postgres: 120" in done.stdout) == (1, True), done.output
+
+
+def test_no_rollup_hides_minutes_that_are_lost(place: Place) -> None:
+    place.fill()
+    rollups.make(place.dsn, Hours(place.start, place.start + HOUR), MAKER)
+    query(place.dsn, "DELETE FROM trade_windows WHERE window_start = %s", place.start + MINUTE)
+    assert "missing in Postgres: 30" in place.audit().stdout
+    query(place.dsn, "TRUNCATE trade_windows")
+    done = place.audit()
+    assert (done.exit_code, "missing in Postgres: 120" in done.stdout) == (1, True), done.output
 
 
 def test_faults_in_each_place_are_named(place: Place) -> None:
