@@ -22,6 +22,15 @@ KAFKA, POSTGRES, LAKE, EXCHANGE_GAP = "Kafka", "Postgres", "lake", "exchange_gap
 
 
 @dataclass(frozen=True, slots=True)
+class Difference:
+    """Values that differ between places. kind: what; count: how often in the hour; what: where, and both values."""
+
+    kind: str
+    count: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class Places:
     """What was counted of the hours [start, end), by (exchange, symbol, hour).
 
@@ -40,6 +49,7 @@ class Places:
     lake: Mapping[Key, Held]
     lake_since: datetime
     gaps: Sequence[LedgerGap] = ()
+    differences: Mapping[Key, tuple[Difference, ...]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -66,11 +76,12 @@ class Line:
     open: int = 0
     unrepaired: int = 0
     unexplained: int = 0
+    differences: tuple[Difference, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
         """wrong: somebody has to look; explained: holes that are the exchange's own, or were repaired."""
-        if self.missing or self.doubled or self.open or self.unrepaired or self.unexplained:
+        if self.missing or self.doubled or self.open or self.unrepaired or self.unexplained or self.differences:
             return "wrong"
         return "explained" if self.exchange_gap or self.repaired or self.beside_import else "ok"
 
@@ -97,7 +108,7 @@ class Audit:
 
 def reconcile(places: Places, notes: Sequence[str] = ()) -> Audit:
     """Compare; a line for every symbol and hour that any place has."""
-    keys = sorted({*places.kafka, *places.postgres, *places.lake})
+    keys = sorted({*places.kafka, *places.postgres, *places.lake, *places.differences})
     lines = [line for _, some in groupby(keys, lambda key: key[:2]) for line in _symbol(places, list(some))]
     return Audit(places.start, places.end, tuple(lines), tuple(notes))
 
@@ -139,7 +150,7 @@ class _Hour:
     """One line in the making, with the ids that it was made from."""
 
     def __init__(self, places: Places, key: Key) -> None:
-        self.line = Line(*key)
+        self.line = Line(*key, differences=places.differences.get(key, ()))
         self.kafka, self.lake = places.kafka.get(key, Held()), places.lake.get(key, Held())
         self.counted = places.postgres.get(key)
         self.ids = self.kafka.ids.joined(self.lake.ids)

@@ -15,9 +15,10 @@ from whale_platform.broker import bulk
 from whale_platform.broker.topics import WEEK_MS
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.lake import census
-from whale_platform.lake.errors import NotThere
+from whale_platform.lake.errors import Damaged, NotThere
 from whale_platform.reports import raw_ids
 from whale_platform.reports.audit import KAFKA, LAKE, POSTGRES, Audit, Places, reconcile, spans
+from whale_platform.reports.gather_values import compare
 from whale_platform.settings import Settings
 from whale_platform.stores import census as counts
 from whale_platform.stores import checks
@@ -59,9 +60,9 @@ def audit(
     kept = EVER if replay else _day(now) - timedelta(days=settings.retention_days)  # as stores/retention.py lets go
     postgres = counts.counts(dsn, start, end, kept)
     tell("Postgres", 1, 1)
-    lake = {}
-    if whole_lake(settings):
-        lake = census.count(settings.trades_lake, start, end, partial(tell, "lake"))
+    lake, damaged = {}, dict[datetime, Damaged]()
+    if there := whole_lake(settings):
+        lake = census.count(settings.trades_lake, start, end, partial(tell, "lake"), damaged)
     from_ms = 0 if replay else _ms(start - CLOCKS)
     span = bulk.look(settings.bootstrap, RAW_TRADES, from_ms)
     kafka = raw_ids.count(
@@ -84,7 +85,8 @@ def audit(
         _day(now) - timedelta(days=days) if days else EVER,
     )
     notes = [*_notes(places, kafka.unreadable), *_lost([one for one in losses if one.found_at >= start])]
-    return reconcile(replace(places, gaps=counts.gaps(dsn, spans(places))), notes)
+    different = compare(settings, places, settled(settings, now), now, damaged) if there else {}
+    return reconcile(replace(places, gaps=counts.gaps(dsn, spans(places)), differences=different), notes)
 
 
 def _kafka_since(span: bulk.Span, replay: bool, now: datetime, losses: Sequence[checks.Loss]) -> datetime | None:

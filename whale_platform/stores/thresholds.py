@@ -5,6 +5,7 @@ Exchange and symbol `*` mean any; who reads picks the most specific row: (exchan
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 
 from whale_platform.stores.connection import session
@@ -17,6 +18,13 @@ def read_thresholds(dsn: str) -> list[tuple[str, str, Decimal]]:
     with session(dsn, "whale-thresholds") as conn, conn.cursor() as cursor:
         cursor.execute("SELECT exchange, symbol, threshold_usd FROM whale_thresholds ORDER BY exchange, symbol")
         return [(str(exchange), str(symbol), Decimal(usd)) for exchange, symbol, usd in cursor.fetchall()]
+
+
+def dated_thresholds(dsn: str) -> list[tuple[str, str, Decimal, datetime]]:
+    """Every (exchange, symbol, US dollars, since when). Raises as `read_thresholds`."""
+    with session(dsn, "whale-thresholds") as conn, conn.cursor() as cursor:
+        cursor.execute("SELECT exchange, symbol, threshold_usd, updated_at FROM whale_thresholds")
+        return [(str(exchange), str(symbol), Decimal(usd), since) for exchange, symbol, usd, since in cursor.fetchall()]
 
 
 def applying(limits: Mapping[tuple[str, str], Decimal], exchange: str, symbol: str) -> Decimal | None:

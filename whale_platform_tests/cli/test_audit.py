@@ -77,7 +77,12 @@ class Place:
     def count(self, minute: int, count: int) -> None:
         first = IDS[0] + 30 * minute
         at, seen = self.start + minute * MINUTE, self.start + HOUR
-        store(self.dsn, [wide(minute, first, first + 29, count)._replace(window_start=at, updated_at=seen)])
+        row = wide(minute, first, first + 29, count)._replace(
+            window_start=at, updated_at=seen, notional=f"{201 * count}"
+        )
+        price, volume = "100.5", str(2 * count)
+        row = row._replace(open=price, high=price, low=price, close=price, volume=volume, buy_volume=volume)
+        store(self.dsn, [row])
 
     def send(self, *ids: int, late: bool = False) -> None:
         producer = Producer({"bootstrap.servers": str(self.bootstrap), "enable.idempotence": True})

@@ -8,7 +8,7 @@ import pytest
 
 from whale_platform.domain.runs import Held, IdRuns
 from whale_platform.reports import audit_tables
-from whale_platform.reports.audit import Audit, Key, Line, Places, reconcile, spans
+from whale_platform.reports.audit import Audit, Difference, Key, Line, Places, reconcile, spans
 from whale_platform.stores.census import Counted, LedgerGap
 
 START = datetime(2026, 11, 21, 10, tzinfo=UTC)
@@ -232,8 +232,8 @@ def test_the_tables_show_what_is_not_plain_the_wrong_first(mixed: Audit) -> None
     )
     assert audit_tables.cells(mixed.lines[-1])[3] == "5 r"
     assert audit_tables.summary(mixed) == [
-        ("binance BTCUSDT", "3", "300", "10", "0", "5", "0", "0", "wrong"),
-        ("binance ETHUSDT", "1", "5", "0", "0", "0", "0", "0", "ok"),
+        ("binance BTCUSDT", "3", "300", "10", "0", "5", "0", "0", "0", "wrong"),
+        ("binance ETHUSDT", "1", "5", "0", "0", "0", "0", "0", "0", "ok"),
     ]
     text = audit_tables.markdown(mixed)
     assert "missing in lake: 10" in text and text.endswith("Kafka reaches back far")
@@ -244,6 +244,16 @@ def test_json_says_the_same(mixed: Audit) -> None:
     assert (value["passed"], value["totals"]["missing"], len(value["lines"])) == (False, 10, 4)
     assert value["lines"][0]["missing"] == {"lake": 10}
     assert value["lines"][0]["hour"] == "2026-11-21T10:00:00+00:00"
+
+
+def test_values_that_differ_are_wrong_where_they_are_also_in_an_hour_that_nothing_counts() -> None:
+    different = {key(1): (Difference("volume", 4, "10:05: 1 in Postgres, 2 in the lake"),)}
+    found = reconcile(replace(SOUND, differences=different))
+    assert told(replace(SOUND, differences=different)) == ["", "volume: 4 (10:05: 1 in Postgres, 2 in the lake)", ""]
+    assert (found.passed, audit_tables.totals(found.lines).different) == (False, 4)
+    assert audit_tables.as_json(found)["lines"][1]["differences"][0]["count"] == 4
+    lone: Key = ("binance", "ANYUSDT", START)
+    assert lines(replace(SOUND, differences={lone: different[key(1)]}))[0].symbol == "ANYUSDT"
 
 
 def test_nothing_at_all_was_not_found_right() -> None:
