@@ -18,7 +18,7 @@ from whale_platform.cli.context import current_home, settings_of
 from whale_platform.cli.errors import UserError
 from whale_platform.cli.explained import explained
 from whale_platform.cli.times import moment
-from whale_platform.reports import audit_tables, gather
+from whale_platform.reports import audit_tables, audit_turns, gather
 from whale_platform.reports.audit import Audit
 from whale_platform.settings import Settings
 
@@ -29,7 +29,12 @@ DAY = timedelta(days=1)
 @app.command()
 def audit(
     start: Annotated[
-        str | None, typer.Option("--from", metavar="TIME", help="UTC: 2026-11-21T13:00 or a date (default: a day ago).")
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="TIME",
+            help="UTC: 2026-11-21T13:00 or a date (default: a day ago, or the first hour not audited yet).",
+        ),
     ] = None,
     end: Annotated[str | None, typer.Option("--to", metavar="TIME", help="UTC (default: three minutes ago).")] = None,
     home: HomeOption = None,
@@ -44,8 +49,10 @@ def audit(
     place, now = current_home(home), datetime.now(UTC)
     settings, born = settings_of(place), datetime.fromtimestamp(place.created, UTC)
     with explained():
-        first, last = _range(settings, start, end, now)
+        first, last = _range(settings, start, end, now, born)
         found = _counted(settings, first, last, now, born)
+        if found.lines:
+            audit_turns.record(settings, found)
     if as_json:
         print(json.dumps(audit_tables.as_json(found), indent=1))
     elif found.lines:
@@ -58,7 +65,9 @@ def audit(
     raise typer.Exit(0 if found.passed else 1)
 
 
-def _range(settings: Settings, start: str | None, end: str | None, now: datetime) -> tuple[datetime, datetime]:
+def _range(
+    settings: Settings, start: str | None, end: str | None, now: datetime, born: datetime
+) -> tuple[datetime, datetime]:
     settled = gather.settled(settings, now)
     last = min(moment(end).replace(second=0, microsecond=0), settled) if end else settled
     if start is not None:
@@ -67,6 +76,8 @@ def _range(settings: Settings, start: str | None, end: str | None, now: datetime
         first, last = lake[0], last if end else min(lake[1], settled)
     else:
         first = last - DAY
+        turn = audit_turns.due(settings, born, last.replace(minute=0))
+        first = min(first, turn) if turn else first
     first = first.replace(minute=0, second=0, microsecond=0)
     if first >= last:
         raise UserError(

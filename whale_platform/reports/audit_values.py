@@ -69,7 +69,7 @@ def compare_sums(hour: Hour, found: Differences) -> None:
         if table:
             if max(changed for _, changed in table.values()) < hour.rollups_due:
                 _compare_rollup(key, rollup, fold([table[at][0] for at in sorted(table)]), "the windows", found)
-        elif not any(one.late for one in lake.values()):
+        elif lake and not any(one.late for one in lake.values()):
             _compare_rollup(key, rollup, fold([lake[at].sums for at in sorted(lake)]), "the lake", found)
 
 

@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 from whale_platform.broker import topics
 from whale_platform.cli.app import app
 from whale_platform.cli.errors import UserError
-from whale_platform.defs.audit import every_trade_everywhere
+from whale_platform.defs import audit as checks
 from whale_platform.defs.store import Store
 from whale_platform.domain import codec
 from whale_platform.domain.names import RAW_TRADES
@@ -29,8 +29,9 @@ from whale_platform.lake.schema import NAMES
 from whale_platform.lake.table import HOUR
 from whale_platform.reports import gather
 from whale_platform.settings import Settings
-from whale_platform.stores import rollups
+from whale_platform.stores import audited, rollups
 from whale_platform.stores.assets import Hours
+from whale_platform.supervision.mark import MARK
 from whale_platform_tests.kafka_server import KafkaServer, free_port
 from whale_platform_tests.lake.samples import lay
 from whale_platform_tests.postgres_server import database, empty_database, postgres_server, query
@@ -62,7 +63,10 @@ class Place:
 
     def __init__(self, base: Path, bootstrap: KafkaCluster, dsn: str) -> None:
         self.base, self.bootstrap, self.dsn, self.start = base, bootstrap, dsn, last_hour()
-        self.lake = open_home(base, "simulator").path / "lake" / "trades"
+        home = open_home(base, "simulator").path
+        mark = {**json.loads((home / MARK).read_text()), "created": (self.start - HOUR).timestamp()}
+        (home / MARK).write_text(json.dumps(mark))
+        self.lake = home / "lake" / "trades"
         self.whole = {one.trade_id: one for one in trades(self.start, IDS)}
 
     def fill(self, lacking: Iterable[int] = ()) -> None:
@@ -180,23 +184,44 @@ def test_what_was_sent_just_now_is_waited_for(place: Place) -> None:
     assert (done.exit_code, "repaired: 1" in done.stdout) == (0, True), done.output
 
 
-def test_the_check_asks_for_the_last_settled_hour(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def ask() -> dict[str, dg.AssetCheckEvaluation]:
+    """Each check's answer by its name."""
+    selected = dg.AssetSelection.checks(checks.audit_checks)
+    done = dg.materialize([checks.audit_checks], resources={"store": Store()}, selection=selected)
+    return {one.check_name: one for one in done.get_asset_check_evaluations()}
+
+
+def test_the_check_audits_every_hour_since_the_last_and_one_that_was_wrong_again(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("WHALE_HOME", str(place.lake.parent.parent))
     place.fill()
-    monkeypatch.setattr(gather, "settled", lambda *_: place.start + HOUR + MINUTE)  # also where an hour ends meanwhile
-
-    def ask() -> dg.AssetCheckEvaluation:
-        check = every_trade_everywhere
-        selected = dg.AssetSelection.checks(check)
-        return dg.materialize([check], resources={"store": Store()}, selection=selected).get_asset_check_evaluations()[
-            0
-        ]
-
-    assert (ask().passed, ask().metadata["trades"].value) == (True, 120)
+    end = place.start + HOUR
+    monkeypatch.setattr(gather, "settled", lambda *_: end + MINUTE)  # also where an hour ends meanwhile
     place.without(1005)
     found = ask()
-    assert (found.passed, found.metadata["missing"].value) == (False, 1)
-    assert "missing in lake: 1" in str(found.metadata["table"].value)
+    ids, values, whales = (found[spec.name] for spec in (checks.IDS, checks.VALUES, checks.WHALES))
+    assert (ids.passed, ids.metadata["hours"].value, ids.metadata["missing"].value) == (False, 2, 1)
+    assert "missing in lake: 1" in str(ids.metadata["table"].value)
+    assert (values.passed, values.metadata["different"].value, whales.passed) == (False, 1, True)
+    with monkeypatch.context() as later:
+        later.setattr(gather, "settled", lambda *_: end + 7 * HOUR)
+        ids = ask()[checks.IDS.name]
+        assert (ids.passed, ids.metadata["hours"].value) == (False, 7), "Dagster was down for seven hours"
+        assert f"whale audit --from {place.start:%Y-%m-%dT%H:%M}" in str(ids.metadata["unresolved"].value)
+    lay(place.lake, [place.whole[1005]], 10_000)
+    assert [one.passed for one in ask().values()] == [True, True, True]
+    assert ask()[checks.IDS.name].metadata["hours"].value == 0, "all of them have been audited"
+
+
+def test_the_command_begins_with_the_first_hour_that_nobody_audited(place: Place) -> None:
+    place.fill()
+    query(place.dsn, "INSERT INTO audited_hours VALUES (%s, true, 1, '', '')", place.start - 40 * HOUR)
+    home = place.lake.parent.parent / MARK
+    home.write_text(json.dumps({**json.loads(home.read_text()), "created": (place.start - 30 * HOUR).timestamp()}))
+    value = json.loads(CliRunner().invoke(app, ["audit", "--home", str(place.base), "--json"]).stdout)
+    assert (value["passed"], value["start"]) == (True, (place.start - 30 * HOUR).isoformat())
+    assert audited.due(place.dsn, place.start - 30 * HOUR, place.start + HOUR) is None
 
 
 def test_a_place_that_is_away_is_one_line(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
