@@ -1,6 +1,7 @@
 """`whale audit`: is every trade in Kafka, Postgres and the lake, once? The answer on stdout, progress on stderr.
 
-Exit code: 0 nothing is wrong, 1 something is missing, doubled or unexplained, 2 a place can't be asked.
+Exit code: 0 nothing is wrong, 1 something is missing, doubled or unexplained, 2 nothing was compared, or a place can't
+be asked.
 """
 
 import json
@@ -17,7 +18,7 @@ from whale_platform.cli.context import current_home, settings_of
 from whale_platform.cli.errors import UserError
 from whale_platform.cli.explained import explained
 from whale_platform.cli.times import moment
-from whale_platform.reports import audit_tables, gather
+from whale_platform.reports import audit_tables, audit_turns, gather
 from whale_platform.reports.audit import Audit
 from whale_platform.settings import Settings
 
@@ -28,7 +29,12 @@ DAY = timedelta(days=1)
 @app.command()
 def audit(
     start: Annotated[
-        str | None, typer.Option("--from", metavar="TIME", help="UTC: 2026-11-21T13:00 or a date (default: a day ago).")
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="TIME",
+            help="UTC: 2026-11-21T13:00 or a date (default: a day ago, or the first hour not audited yet).",
+        ),
     ] = None,
     end: Annotated[str | None, typer.Option("--to", metavar="TIME", help="UTC (default: three minutes ago).")] = None,
     home: HomeOption = None,
@@ -37,20 +43,31 @@ def audit(
     """Is every trade in Kafka, Postgres and the lake, once? Prints what is missing, doubled, repaired or a true gap.
 
     Whole hours are compared, the newest up to three minutes ago: later trades are still on their way. Exit code: 0
-    nothing is wrong (the exchange's own gaps are not), 1 something is, 2 a place can't be asked.
+    nothing is wrong (the exchange's own gaps are not), 1 something is, 2 nothing was compared or a place can't be
+    asked.
     """
-    settings, now = settings_of(current_home(home)), datetime.now(UTC)
+    place, now = current_home(home), datetime.now(UTC)
+    settings, born = settings_of(place), datetime.fromtimestamp(place.created, UTC)
     with explained():
-        first, last = _range(settings, start, end, now)
-        found = _counted(settings, first, last, now)
+        first, last = _range(settings, start, end, now, born)
+        found = _counted(settings, first, last, now, born)
+        if found.lines:
+            audit_turns.record(settings, found)
     if as_json:
         print(json.dumps(audit_tables.as_json(found), indent=1))
-    else:
+    elif found.lines:
         _show(found)
+    if not found.lines:
+        raise UserError(
+            f"no place has a trade from {found.start:%Y-%m-%dT%H:%M} to {found.end:%Y-%m-%dT%H:%M} UTC, so nothing was "
+            "compared: ask for hours with trades, or see `whale status` where there should be some"
+        )
     raise typer.Exit(0 if found.passed else 1)
 
 
-def _range(settings: Settings, start: str | None, end: str | None, now: datetime) -> tuple[datetime, datetime]:
+def _range(
+    settings: Settings, start: str | None, end: str | None, now: datetime, born: datetime
+) -> tuple[datetime, datetime]:
     settled = gather.settled(settings, now)
     last = min(moment(end).replace(second=0, microsecond=0), settled) if end else settled
     if start is not None:
@@ -59,6 +76,8 @@ def _range(settings: Settings, start: str | None, end: str | None, now: datetime
         first, last = lake[0], last if end else min(lake[1], settled)
     else:
         first = last - DAY
+        turn = audit_turns.due(settings, born, last.replace(minute=0))
+        first = min(first, turn) if turn else first
     first = first.replace(minute=0, second=0, microsecond=0)
     if first >= last:
         raise UserError(
@@ -68,7 +87,7 @@ def _range(settings: Settings, start: str | None, end: str | None, now: datetime
     return first, last
 
 
-def _counted(settings: Settings, first: datetime, last: datetime, now: datetime) -> Audit:
+def _counted(settings: Settings, first: datetime, last: datetime, now: datetime, born: datetime) -> Audit:
     with Progress(console=Console(stderr=True), transient=True) as progress:
         tasks = {place: progress.add_task(place, total=None) for place in ("Postgres", "lake", "Kafka")}
         return gather.audit(
@@ -76,6 +95,7 @@ def _counted(settings: Settings, first: datetime, last: datetime, now: datetime)
             first,
             last,
             now,
+            born,
             lambda place, done, whole: progress.update(tasks[place], completed=done, total=whole),
         )
 
@@ -85,14 +105,11 @@ def _show(found: Audit) -> None:
     lines = audit_tables.told(found)
     if lines:
         console.print(_table(audit_tables.HEAD, [audit_tables.cells(line) for line in lines]))
-    if found.lines:
-        console.print(_table(audit_tables.SUMMARY, audit_tables.summary(found)))
+    console.print(_table(audit_tables.SUMMARY, audit_tables.summary(found)))
     for note in found.notes:
         console.print(note, markup=False)
     sums = audit_tables.totals(found.lines)
     verdict = "nothing is wrong" if found.passed else "something is wrong"
-    if not found.lines:
-        verdict = "so nothing was compared"
     console.print(
         f"{found.start:%Y-%m-%d %H:%M} to {found.end:%Y-%m-%d %H:%M} UTC: {sums.trades:,} trades, {verdict}",
         markup=False,

@@ -1,49 +1,125 @@
-"""The audit as an hourly check: the last full hour of every symbol in Kafka, Postgres and the lake."""
+"""The audit as checks: every hour since the last audited one, in Kafka, Postgres and the lake; ids, values and whales.
 
+Hours in which Dagster was down are audited when it is back. An hour that was wrong is audited again for six hours, so
+that a repair is noticed; after that its check stays red until `whale audit` has found it right.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
 from whale_platform.broker.reader import OffsetExpired
 from whale_platform.broker.topics import BrokerError
+from whale_platform.defs.assets import ALERTS, WINDOWS
 from whale_platform.defs.external import LAKE
 from whale_platform.defs.store import Store
+from whale_platform.homes import read_home
 from whale_platform.reports import audit_tables
-from whale_platform.reports.audit import Audit
+from whale_platform.reports.audit import Audit, Line
+from whale_platform.reports.tables import table
 from whale_platform.settings import Settings
+from whale_platform.stores import audited
+
+IDS = dg.AssetCheckSpec(
+    "every_trade_everywhere",
+    asset=LAKE,
+    description="Since the last audited hour each trade is in Kafka, Postgres and the lake, once.",
+)
+VALUES = dg.AssetCheckSpec(
+    "windows_are_the_lakes",
+    asset=WINDOWS,
+    description="Since the last audited hour each window, and each rollup, has the values of the lake's trades.",
+)
+WHALES = dg.AssetCheckSpec(
+    "whales_are_the_lakes",
+    asset=ALERTS,
+    description="Since the last audited hour the whales are the lake's trades over the threshold of their time.",
+)
 
 
-@dg.asset_check(asset=LAKE, description="Each trade of the last full hour is in Kafka, Postgres and the lake, once.")
-def every_trade_everywhere(store: Store) -> dg.AssetCheckResult:
-    """What `whale audit` says of that hour."""
+@dg.multi_asset_check(name="audit", specs=[IDS, VALUES, WHALES])
+def audit_checks(store: Store) -> Iterator[dg.AssetCheckResult]:
+    """What `whale audit` says of those hours."""
     # DuckDB and delta-rs take 90 MB, and every process of Dagster loads this file.
     from whale_platform.lake.errors import LakeError
-    from whale_platform.reports import gather
+    from whale_platform.reports import audit_turns, gather
 
-    store.dsn()  # fails with words where there is no database yet
+    dsn = store.dsn()  # fails with words where there is no database yet
     settings, now = Settings(), datetime.now(UTC)
+    home = read_home(settings.home)
+    born = datetime.fromtimestamp(home.created, UTC) if home else None
     end = gather.settled(settings, now).replace(minute=0)
-    try:
-        found = gather.audit(settings, end - timedelta(hours=1), end, now)
-    except (BrokerError, OffsetExpired, LakeError) as error:
-        raise dg.Failure(f"the trades can't be audited: {error}", allow_retries=False) from None
-    return audit_result(found)
+    start = audit_turns.due(settings, born, end)
+    found = Audit(end, end, ())
+    if start is not None:
+        try:
+            found = gather.audit(settings, start, end, now, born)
+        except (BrokerError, OffsetExpired, LakeError) as error:
+            raise dg.Failure(f"the trades can't be audited: {error}", allow_retries=False) from None
+        audit_turns.record(settings, found)
+    unresolved = audited.failed(dsn, end - audited.WEEK)
+    yield from results(found, [row for row in unresolved if row[0] < found.start])
 
 
-def audit_result(found: Audit) -> dg.AssetCheckResult:
-    """What the answer means."""
+def results(found: Audit, unresolved: list[tuple[datetime, str]]) -> Iterator[dg.AssetCheckResult]:
+    """What the answer means; unresolved: earlier hours that were wrong and have not been found right since."""
     sums = audit_tables.totals(found.lines)
-    return dg.AssetCheckResult(
-        passed=found.passed,
+    hours = (found.end - found.start) // timedelta(hours=1)
+    nothing = hours > 0 and not found.lines and Settings().source != "replay"  # whose trades are of other days
+    ids = [line for line in found.lines if replace(line, differences=()).verdict == "wrong"]
+    yield dg.AssetCheckResult(
+        check_name=IDS.name,
+        asset_key=IDS.asset_key,
+        passed=not (ids or unresolved or nothing or _different(found, ("damaged",))),
+        severity=dg.AssetCheckSeverity.WARN if nothing and not unresolved else dg.AssetCheckSeverity.ERROR,
         metadata={
+            "hours": hours,
             "trades": sums.trades,
             "missing": sums.missing + sums.unexplained,
             "doubled": sums.doubled,
             "repaired": sums.repaired,
             "exchange_gap": sums.exchange_gap,
-            "table": dg.MetadataValue.md(audit_tables.markdown(found)),
+            "unresolved": dg.MetadataValue.md(_unresolved(unresolved)),
+            "table": dg.MetadataValue.md("No place has a trade." if nothing else audit_tables.markdown(found)),
         },
     )
+    for spec, kinds in ((VALUES, ()), (WHALES, ("whale",))):
+        lines = _different(found, kinds)
+        rows = [audit_tables.cells(line) for line in lines[: audit_tables.SHOWN]]
+        yield dg.AssetCheckResult(
+            check_name=spec.name,
+            asset_key=spec.asset_key,
+            passed=not lines,
+            metadata={
+                "hours": hours,
+                "different": sum(one.count for line in lines for one in line.differences),
+                "table": dg.MetadataValue.md(table(audit_tables.HEAD, rows)),
+            },
+        )
 
 
-CHECKS = (every_trade_everywhere,)
+def _different(found: Audit, kinds: tuple[str, ...]) -> list[Line]:
+    """The lines with differences of these kinds, and with those alone; without kinds: of all the others."""
+    lines = []
+    for line in found.lines:
+        some = tuple(
+            one
+            for one in line.differences
+            if (one.kind.startswith(kinds) if kinds else not one.kind.startswith(("whale", "damaged")))
+        )
+        if some:
+            lines.append(replace(line, differences=some))
+    return lines
+
+
+def _unresolved(hours: list[tuple[datetime, str]]) -> str:
+    if not hours:
+        return "none"
+    first, last = (f"{hour:%Y-%m-%dT%H:%M}" for hour in (hours[0][0], hours[-1][0] + timedelta(hours=1)))
+    rows = table(("hour", "what was wrong"), [(f"{hour:%Y-%m-%d %H:%M}", detail) for hour, detail in hours])
+    return f"{rows}\n\nAfter their repair: `whale audit --from {first} --to {last}`."
+
+
+CHECKS = (audit_checks,)

@@ -59,6 +59,7 @@ class Trade:
 
 
 PEGGED = frozenset({"USDT", "USDC", "FDUSD", "TUSD", "USDP", "BUSD", "DAI", "PYUSD"})
+DOLLARS = PEGGED | {"USD"}
 
 
 def usd_via(quote: str) -> str | None:

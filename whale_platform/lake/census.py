@@ -13,6 +13,7 @@ import duckdb
 
 from whale_platform.domain.runs import Held
 from whale_platform.lake import engine, table
+from whale_platform.lake.errors import Damaged
 from whale_platform.lake.table import HOUR, LakeFile
 
 Key = tuple[str, str, datetime]
@@ -55,17 +56,29 @@ def begun(root: Path) -> tuple[datetime, datetime] | None:
 
 
 def count(
-    root: Path, start: datetime, end: datetime, tell: Callable[[int, int], None] = lambda done, all_hours: None
+    root: Path,
+    start: datetime,
+    end: datetime,
+    tell: Callable[[int, int], None] = lambda done, all_hours: None,
+    damaged: dict[datetime, Damaged] | None = None,
 ) -> dict[Key, Held]:
     """What is held by (exchange, symbol, hour) of [start, end), from a full hour on, aware UTC.
 
-    Imported ids are `alone`. `tell(hours done, hours)` is called after each hour that has files.
+    Imported ids are `alone`. `tell(hours done, hours)` is called after each hour that has files. An hour with a file
+    that can't be read raises Damaged, or is put into `damaged` and left out.
     """
     hours = [(at, list(files)) for at, files in groupby(table.files(table.opened(root), start, end), _start)]
     found: dict[Key, Held] = {}
     with engine.connect(root) as connection:
         for done, (hour, files) in enumerate(hours, 1):
-            _count_hour(connection, root, hour, files, end, found)
+            try:
+                with engine.translated():
+                    _count_hour(connection, root, hour, files, end, found)
+            except Damaged as error:
+                if damaged is None:
+                    raise
+                damaged[hour] = error
+                found = {key: held for key, held in found.items() if key[2] != hour}
             tell(done, len(hours))
     return found
 

@@ -82,7 +82,7 @@ def hour(
             if more is not None:
                 rows = f"{rows} UNION ALL BY NAME SELECT {', '.join(NAMES)} FROM ({more(connection)})"
             alone = distinct and not good
-            new = writing.write(connection, rows if alone else _once(connection, rows), root, start)
+            new = writing.write(connection, rows if alone else once(connection, rows), root, start)
             try:
                 check(new.rows)
             except BaseException:
@@ -139,7 +139,8 @@ def csv_bytes(connection: duckdb.DuckDBPyConnection, root: Path, file: LakeFile)
     return round(((found or (0,))[0] or 0) * file.rows + len(NAMES) * file.rows)
 
 
-def _once(connection: duckdb.DuckDBPyConnection, rows: str) -> str:
+def once(connection: duckdb.DuckDBPyConnection, rows: str) -> str:
+    """SQL: of these rows (SQL; the table's columns) each trade once, see above."""
     once = f"""SELECT * FROM ({rows}) QUALIFY row_number() OVER (PARTITION BY {", ".join(IDENTITY)}, fills > 1
         ORDER BY topic_offset NULLS LAST, topic_partition, received_time NULLS LAST) = 1"""
     most = connection.execute(f"SELECT max(fills) FROM ({rows})").fetchone()

@@ -1,8 +1,10 @@
 """Kafka, Postgres and the lake reconciled by symbol and hour: what is missing, doubled, or explained by the ledger.
 
 Kafka and the lake tell their ids, so what one lacks is found by comparing with what both have; Postgres tells sums, so
-it is compared by number. An id that is nowhere shows as a hole where the symbol's ids are dense. A place that does not
-reach back to an hour is left out there (None): what retention let go is not missing. Pure: no place is asked here.
+it is compared by number. An id that is nowhere shows as a hole where the symbol's ids are dense. What a place owes
+follows from the home's birth, from retention and from what the other places have, never from what it holds itself: an
+emptied place lacks everything. An hour that a place does not owe and lacks is left out there (None). Pure: no place is
+asked here.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,22 +22,34 @@ KAFKA, POSTGRES, LAKE, EXCHANGE_GAP = "Kafka", "Postgres", "lake", "exchange_gap
 
 
 @dataclass(frozen=True, slots=True)
+class Difference:
+    """Values that differ between places. kind: what; count: how often in the hour; what: where, and both values."""
+
+    kind: str
+    count: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class Places:
     """What was counted of the hours [start, end), by (exchange, symbol, hour).
 
-    A `…_since` is the first hour from which the place has to have everything; None: no hour. Before it, Kafka is still
-    compared for a symbol whose ids there begin no later than the lake's.
+    A `…_since` is the first hour that retention leaves to the place, by its settings; None: Kafka may have let any go.
+    From there on a place owes every hour since `born`, the home's first, and earlier ones that Kafka or, not by import,
+    the lake has. Before it, Kafka is still compared for a symbol whose ids there begin no later than the lake's.
     """
 
     start: datetime
     end: datetime
+    born: datetime
     kafka: Mapping[Key, Held]
     kafka_since: datetime | None
     postgres: Mapping[Key, Counted]
-    postgres_since: datetime | None
+    postgres_since: datetime
     lake: Mapping[Key, Held]
-    lake_since: datetime | None
+    lake_since: datetime
     gaps: Sequence[LedgerGap] = ()
+    differences: Mapping[Key, tuple[Difference, ...]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -62,11 +76,12 @@ class Line:
     open: int = 0
     unrepaired: int = 0
     unexplained: int = 0
+    differences: tuple[Difference, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
         """wrong: somebody has to look; explained: holes that are the exchange's own, or were repaired."""
-        if self.missing or self.doubled or self.open or self.unrepaired or self.unexplained:
+        if self.missing or self.doubled or self.open or self.unrepaired or self.unexplained or self.differences:
             return "wrong"
         return "explained" if self.exchange_gap or self.repaired or self.beside_import else "ok"
 
@@ -87,13 +102,13 @@ class Audit:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing is wrong."""
-        return all(line.verdict != "wrong" for line in self.lines)
+        """Whether something was compared and nothing is wrong."""
+        return bool(self.lines) and all(line.verdict != "wrong" for line in self.lines)
 
 
 def reconcile(places: Places, notes: Sequence[str] = ()) -> Audit:
     """Compare; a line for every symbol and hour that any place has."""
-    keys = sorted({*places.kafka, *places.postgres, *places.lake})
+    keys = sorted({*places.kafka, *places.postgres, *places.lake, *places.differences})
     lines = [line for _, some in groupby(keys, lambda key: key[:2]) for line in _symbol(places, list(some))]
     return Audit(places.start, places.end, tuple(lines), tuple(notes))
 
@@ -135,7 +150,7 @@ class _Hour:
     """One line in the making, with the ids that it was made from."""
 
     def __init__(self, places: Places, key: Key) -> None:
-        self.line = Line(*key)
+        self.line = Line(*key, differences=places.differences.get(key, ()))
         self.kafka, self.lake = places.kafka.get(key, Held()), places.lake.get(key, Held())
         self.counted = places.postgres.get(key)
         self.ids = self.kafka.ids.joined(self.lake.ids)
@@ -144,13 +159,15 @@ class _Hour:
     def compare(self, places: Places, kafka_begun: bool) -> None:
         """Set what each place has and lacks of what any has."""
         line, every = self.line, self.ids.count
-        if kafka_begun or _reaches(places.kafka_since, line.hour):
+        owed = line.hour >= places.born or any(held.ids.count > held.alone.count for held in (self.kafka, self.lake))
+        kafka_owes = line.hour >= places.born and places.kafka_since is not None and line.hour >= places.kafka_since
+        if kafka_begun or kafka_owes:
             line.kafka = self.kafka.trades
             _note(line.missing, KAFKA, every - self.kafka.ids.joined(self.lake.alone).count)
-        if _reaches(places.lake_since, line.hour):
+        if self.lake.trades or (owed and line.hour >= places.lake_since):
             line.lake = self.lake.trades
             _note(line.missing, LAKE, every - self.lake.ids.joined(self.kafka.alone).count)
-        if self.counted is not None or _reaches(places.postgres_since, line.hour):
+        if self.counted is not None or (owed and line.hour >= places.postgres_since):
             line.postgres = self.counted.trades if self.counted else 0
             line.origin = self.counted.origin if self.counted else line.origin
             _note(line.missing, POSTGRES, every - self.kafka.alone.joined(self.lake.alone).count - line.postgres)
@@ -199,10 +216,6 @@ def _explain(
         line.beside_import += size
     else:
         line.unexplained += size
-
-
-def _reaches(since: datetime | None, hour: datetime) -> bool:
-    return since is not None and hour >= since
 
 
 def _note(by_place: dict[str, int], place: str, count: int) -> None:

@@ -9,13 +9,27 @@ from whale_platform.reports.audit import Audit, Line
 from whale_platform.reports.tables import table
 
 HEAD = ("symbol", "hour (UTC)", "Kafka", "Postgres", "lake", "verdict", "what")
-SUMMARY = ("symbol", "hours", "trades", "missing", "doubled", "repaired", "exchange gap", "unexplained", "verdict")
+SUMMARY = (
+    "symbol",
+    "hours",
+    "trades",
+    "missing",
+    "doubled",
+    "repaired",
+    "exchange gap",
+    "unexplained",
+    "different",
+    "verdict",
+)
 SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums over lines. missing: trades that a place lacks, and ids that the ledger knows to be missing still."""
+    """Sums over lines. missing: trades that a place lacks, and ids that the ledger knows to be missing still.
+
+    different: values that differ between places.
+    """
 
     hours: int
     trades: int
@@ -24,6 +38,7 @@ class Totals:
     repaired: int
     exchange_gap: int
     unexplained: int
+    different: int
     verdict: str
 
 
@@ -38,6 +53,7 @@ def totals(lines: Iterable[Line]) -> Totals:
         sum(line.repaired for line in some),
         sum(line.exchange_gap for line in some),
         sum(line.unexplained for line in some),
+        sum(one.count for line in some for one in line.differences),
         max((line.verdict for line in some), key=("ok", "explained", "wrong").index, default="ok"),
     )
 
@@ -67,7 +83,8 @@ def words(line: Line) -> str:
         "between an import and the rest": line.beside_import,
         "repaired": line.repaired,
     }
-    return "; ".join(f"{what}: {count:,}" for what, count in said.items() if count)
+    counted = [f"{what}: {count:,}" for what, count in said.items() if count]
+    return "; ".join([*counted, *(f"{one.kind}: {one.count:,} ({one.what})" for one in line.differences)])
 
 
 def told(audit: Audit) -> list[Line]:

@@ -3,27 +3,28 @@
 A trade counts once it has had time to be everywhere: the range ends three minutes before now (two for the stream's
 windows, one for the lake's trigger of 20 s and its commit), and what was sent since then may still lack elsewhere. A
 slower `WHALE_LAKE_TRIGGER_S` is waited for as long as it says. Raises BrokerError, StoreAway, SchemaMismatch, BadDsn
-and LakeError's subclasses; a lake that is not there yet is a note.
+and LakeError's subclasses; a lake that is not there is an empty one.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from whale_platform.broker import bulk
+from whale_platform.broker.topics import WEEK_MS
 from whale_platform.domain.names import RAW_TRADES
-from whale_platform.domain.runs import Held
 from whale_platform.lake import census
-from whale_platform.lake.errors import NotThere
-from whale_platform.lake.schema import exists
+from whale_platform.lake.errors import Damaged, NotThere
 from whale_platform.reports import raw_ids
-from whale_platform.reports.audit import KAFKA, LAKE, POSTGRES, Audit, Key, Places, reconcile, spans
+from whale_platform.reports.audit import KAFKA, LAKE, POSTGRES, Audit, Places, reconcile, spans
+from whale_platform.reports.gather_values import compare
 from whale_platform.settings import Settings
 from whale_platform.stores import census as counts
 from whale_platform.stores import checks
 
 WINDOWS_SETTLE, LAKE_SETTLES = timedelta(minutes=2), timedelta(minutes=1)
+EVER, WEEK = datetime.min.replace(tzinfo=UTC), timedelta(milliseconds=int(WEEK_MS))
 CLOCKS = timedelta(minutes=10)  # how much earlier than its own time a trade may seem to have been sent
 Tell = Callable[[str, int, int], None]
 
@@ -42,17 +43,26 @@ def whole_lake(settings: Settings) -> tuple[datetime, datetime] | None:
         return None
 
 
-def audit(settings: Settings, start: datetime, end: datetime, now: datetime, tell: Tell = lambda *_: None) -> Audit:
+def audit(
+    settings: Settings,
+    start: datetime,
+    end: datetime,
+    now: datetime,
+    born: datetime | None,
+    tell: Tell = lambda *_: None,
+) -> Audit:
     """Reconcile [start, end): `start` a full hour, `end` a full minute, aware UTC, no later than `settled`.
 
-    `tell(place, done, all)` is called as the counting goes on.
+    `born`: when the home was made; None: nobody knows, every hour is owed. `tell(place, done, all)` is called as the
+    counting goes on.
     """
     dsn, replay = settings.dsn("dagster"), settings.source == "replay"  # whose trades are sent long after their times
-    first_row = counts.since(dsn)
-    postgres = counts.counts(dsn, start, end)
+    kept = EVER if replay else _day(now) - timedelta(days=settings.retention_days)  # as stores/retention.py lets go
+    postgres = counts.counts(dsn, start, end, kept)
     tell("Postgres", 1, 1)
-    there = whole_lake(settings)
-    lake = census.count(settings.trades_lake, start, end, partial(tell, "lake")) if there else {}
+    lake, damaged = {}, dict[datetime, Damaged]()
+    if there := whole_lake(settings):
+        lake = census.count(settings.trades_lake, start, end, partial(tell, "lake"), damaged)
     from_ms = 0 if replay else _ms(start - CLOCKS)
     span = bulk.look(settings.bootstrap, RAW_TRADES, from_ms)
     kafka = raw_ids.count(
@@ -61,46 +71,40 @@ def audit(settings: Settings, start: datetime, end: datetime, now: datetime, tel
         _ms(end) * 1000,
         lambda messages: tell("Kafka", messages, span.messages),
     )
+    losses = checks.losses(dsn, now - WEEK)
+    days = 0 if replay else settings.lake_retention_days
     places = Places(
         start,
         end,
+        EVER if replay or born is None else _hour(born),
         kafka.held,
-        _kafka_since(span, replay),
+        _kafka_since(span, replay, now, losses),
         postgres,
-        _hour(first_row) if first_row else None,
+        kept,
         lake,
-        _lake_since(settings, there, kafka.held, now),
+        _day(now) - timedelta(days=days) if days else EVER,
     )
-    notes = [*_notes(places, kafka.unreadable), *_lost(checks.losses(dsn, start))]
-    return reconcile(replace(places, gaps=counts.gaps(dsn, spans(places))), notes)
+    notes = [*_notes(places, kafka.unreadable), *_lost([one for one in losses if one.found_at >= start])]
+    different = compare(settings, places, settled(settings, now), now, damaged) if there else {}
+    return reconcile(replace(places, gaps=counts.gaps(dsn, spans(places)), differences=different), notes)
 
 
-def _kafka_since(span: bulk.Span, replay: bool) -> datetime | None:
+def _kafka_since(span: bulk.Span, replay: bool, now: datetime, losses: Sequence[checks.Loss]) -> datetime | None:
+    """Kafka keeps a week, less where its bytes were full, and nothing from before its topic was made again."""
     if replay:
-        return datetime.min.replace(tzinfo=UTC) if span.whole and span.messages else None
-    return datetime.fromtimestamp(span.since_ms / 1000, UTC) if span.since_ms is not None else None
-
-
-def _lake_since(
-    settings: Settings, there: tuple[datetime, datetime] | None, kafka: Mapping[Key, Held], now: datetime
-) -> datetime | None:
-    """Its first hour, or an earlier one that Kafka has and that retention has not let go."""
-    if there is None and not exists(settings.trades_lake):
-        return None
-    hours = [hour for *_, hour in kafka]
-    if days := settings.lake_retention_days:
-        kept = now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days)
-        hours = [hour for hour in hours if hour >= kept]
-    return min([*hours, *(there or ())[:1]], default=None)
+        return EVER if span.whole else None
+    anew = [one.found_at for one in losses if one.topic == RAW_TRADES and one.cause == "recreated"]
+    oldest = [] if span.whole or span.since_ms is None else [datetime.fromtimestamp(span.since_ms / 1000, UTC)]
+    return max([now - WEEK, *anew, *oldest])
 
 
 def _notes(places: Places, unreadable: int) -> list[str]:
     said = [f"{unreadable:,} messages in Kafka are no trades"] if unreadable else []
     for place, since in ((KAFKA, places.kafka_since), (POSTGRES, places.postgres_since), (LAKE, places.lake_since)):
         if since is None:
-            said.append(f"{place} has nothing yet, or nothing any more")
+            said.append(f"{place} has let messages go, so it is compared from its first ids on")
         elif since > places.start:
-            said.append(f"{place} reaches back to {since:%Y-%m-%d %H:%M} UTC")
+            said.append(f"{place} is compared from {since:%Y-%m-%d %H:%M} UTC on: retention lets earlier hours go")
     return said
 
 
@@ -110,6 +114,10 @@ def _lost(found: Sequence[checks.Loss]) -> list[str]:
         for one in found
         if one.cause != "none"
     ]
+
+
+def _day(time: datetime) -> datetime:
+    return time.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _hour(time: datetime) -> datetime:

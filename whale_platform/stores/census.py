@@ -1,7 +1,7 @@
 """How many trades Postgres has of each symbol and hour, and what the ledger says of holes, for the audit.
 
-The minutes are summed; where retention has dropped an hour's minutes its rollup still tells the count. Read-only.
-Raises StoreAway, SchemaMismatch, BadDsn.
+The minutes are summed; of hours whose minutes retention has let go the rollup still has the count. While minutes are
+owed no rollup stands in for them. Read-only. Raises StoreAway, SchemaMismatch, BadDsn.
 """
 
 from collections.abc import Mapping
@@ -44,10 +44,9 @@ WITH minutes AS (
 )
 SELECT exchange, symbol, hour, trades, first_id, last_id, %(windows)s FROM minutes
 UNION ALL SELECT exchange, symbol, hour, trade_count, first_trade_id, last_trade_id, %(rollup)s FROM hourly_rollups
-WHERE hour >= %(start)s AND hour < %(end)s AND hour NOT IN (SELECT hour FROM minutes)
+WHERE hour >= %(start)s AND hour < least(%(end)s, %(kept)s)
+    AND (exchange, symbol, hour) NOT IN (SELECT exchange, symbol, hour FROM minutes)
 """
-
-_SINCE = "SELECT least((SELECT min(window_start) FROM trade_windows), (SELECT min(hour) FROM hourly_rollups))"
 
 _GAPS = """
 SELECT g.exchange, g.symbol, g.first_id, g.last_id, g.state, g.filled
@@ -59,17 +58,14 @@ ORDER BY 1, 2, 3
 """
 
 
-def counts(dsn: str, start: datetime, end: datetime) -> dict[Key, Counted]:
-    """By (exchange, symbol, hour): the trades of [start, end), from a full hour to a full minute, aware UTC."""
-    asked = {"start": start, "end": end, "windows": WINDOWS, "rollup": ROLLUP}
+def counts(dsn: str, start: datetime, end: datetime, kept: datetime) -> dict[Key, Counted]:
+    """By (exchange, symbol, hour): the trades of [start, end), from a full hour to a full minute, aware UTC.
+
+    Minutes are owed from `kept` on: a rollup counts for earlier hours alone.
+    """
+    asked = {"start": start, "end": end, "kept": kept, "windows": WINDOWS, "rollup": ROLLUP}
     rows = fetch(dsn, _COUNTS, asked)
     return {(exchange, symbol, hour): Counted(*rest) for exchange, symbol, hour, *rest in rows}
-
-
-def since(dsn: str) -> datetime | None:
-    """The earliest time of which Postgres has a count; None where it has none at all."""
-    found: datetime | None = fetch(dsn, _SINCE, ())[0][0]
-    return found
 
 
 def gaps(dsn: str, spans: Mapping[tuple[str, str], tuple[int, int]]) -> list[LedgerGap]:

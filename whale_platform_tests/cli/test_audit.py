@@ -1,6 +1,7 @@
 """`whale audit` on a real broker, database and lake, with faults planted in each: exit codes and words."""
 
 import json
+import shutil
 import time
 from collections.abc import Iterable
 from dataclasses import replace
@@ -16,7 +17,7 @@ from typer.testing import CliRunner, Result
 from whale_platform.broker import topics
 from whale_platform.cli.app import app
 from whale_platform.cli.errors import UserError
-from whale_platform.defs.audit import every_trade_everywhere
+from whale_platform.defs import audit as checks
 from whale_platform.defs.store import Store
 from whale_platform.domain import codec
 from whale_platform.domain.names import RAW_TRADES
@@ -28,11 +29,14 @@ from whale_platform.lake.schema import NAMES
 from whale_platform.lake.table import HOUR
 from whale_platform.reports import gather
 from whale_platform.settings import Settings
+from whale_platform.stores import audited, rollups
+from whale_platform.stores.assets import Hours
+from whale_platform.supervision.mark import MARK
 from whale_platform_tests.kafka_server import KafkaServer, free_port
 from whale_platform_tests.lake.samples import lay
-from whale_platform_tests.postgres_server import database, empty_database, postgres_server
+from whale_platform_tests.postgres_server import database, empty_database, postgres_server, query
 from whale_platform_tests.stores.samples import GAP
-from whale_platform_tests.stores.test_assets import store
+from whale_platform_tests.stores.test_assets import MAKER, store
 from whale_platform_tests.stores.test_checks import note, wide
 
 __all__ = ["database", "empty_database", "postgres_server"]
@@ -59,7 +63,10 @@ class Place:
 
     def __init__(self, base: Path, bootstrap: KafkaCluster, dsn: str) -> None:
         self.base, self.bootstrap, self.dsn, self.start = base, bootstrap, dsn, last_hour()
-        self.lake = open_home(base, "simulator").path / "lake" / "trades"
+        home = open_home(base, "simulator").path
+        mark = {**json.loads((home / MARK).read_text()), "created": (self.start - HOUR).timestamp()}
+        (home / MARK).write_text(json.dumps(mark))
+        self.lake = home / "lake" / "trades"
         self.whole = {one.trade_id: one for one in trades(self.start, IDS)}
 
     def fill(self, lacking: Iterable[int] = ()) -> None:
@@ -74,7 +81,12 @@ class Place:
     def count(self, minute: int, count: int) -> None:
         first = IDS[0] + 30 * minute
         at, seen = self.start + minute * MINUTE, self.start + HOUR
-        store(self.dsn, [wide(minute, first, first + 29, count)._replace(window_start=at, updated_at=seen)])
+        row = wide(minute, first, first + 29, count)._replace(
+            window_start=at, updated_at=seen, notional=f"{201 * count}"
+        )
+        price, volume = "100.5", str(2 * count)
+        row = row._replace(open=price, high=price, low=price, close=price, volume=volume, buy_volume=volume)
+        store(self.dsn, [row])
 
     def send(self, *ids: int, late: bool = False) -> None:
         producer = Producer({"bootstrap.servers": str(self.bootstrap), "enable.idempotence": True})
@@ -117,8 +129,27 @@ def test_all_is_there_once(place: Place) -> None:
 
 def test_hours_without_a_trade_are_not_called_right(place: Place) -> None:
     lay(place.lake, [replace(place.whole[1000], event_time=place.whole[1000].event_time - 7_200_000_000)])
+    with pytest.raises(UserError, match="so nothing was compared: ask for hours with trades"):
+        raise place.audit().exception or AssertionError
+
+
+def test_a_place_that_lost_everything_is_wrong(place: Place) -> None:
+    place.fill()
+    query(place.dsn, "TRUNCATE trade_windows")
+    assert "missing in Postgres: 120" in place.audit().stdout
+    shutil.rmtree(place.lake)
     done = place.audit()
-    assert (done.exit_code, "0 trades, so nothing was compared" in done.stdout) == (0, True), done.output
+    assert (done.exit_code, "missing in lake: 120; missing in Postgres: 120" in done.stdout) == (1, True), done.output
+
+
+def test_no_rollup_hides_minutes_that_are_lost(place: Place) -> None:
+    place.fill()
+    rollups.make(place.dsn, Hours(place.start, place.start + HOUR), MAKER)
+    query(place.dsn, "DELETE FROM trade_windows WHERE window_start = %s", place.start + MINUTE)
+    assert "missing in Postgres: 30" in place.audit().stdout
+    query(place.dsn, "TRUNCATE trade_windows")
+    done = place.audit()
+    assert (done.exit_code, "missing in Postgres: 120" in done.stdout) == (1, True), done.output
 
 
 def test_faults_in_each_place_are_named(place: Place) -> None:
@@ -153,23 +184,44 @@ def test_what_was_sent_just_now_is_waited_for(place: Place) -> None:
     assert (done.exit_code, "repaired: 1" in done.stdout) == (0, True), done.output
 
 
-def test_the_check_asks_for_the_last_settled_hour(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def ask() -> dict[str, dg.AssetCheckEvaluation]:
+    """Each check's answer by its name."""
+    selected = dg.AssetSelection.checks(checks.audit_checks)
+    done = dg.materialize([checks.audit_checks], resources={"store": Store()}, selection=selected)
+    return {one.check_name: one for one in done.get_asset_check_evaluations()}
+
+
+def test_the_check_audits_every_hour_since_the_last_and_one_that_was_wrong_again(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("WHALE_HOME", str(place.lake.parent.parent))
     place.fill()
-    monkeypatch.setattr(gather, "settled", lambda *_: place.start + HOUR + MINUTE)  # also where an hour ends meanwhile
-
-    def ask() -> dg.AssetCheckEvaluation:
-        check = every_trade_everywhere
-        selected = dg.AssetSelection.checks(check)
-        return dg.materialize([check], resources={"store": Store()}, selection=selected).get_asset_check_evaluations()[
-            0
-        ]
-
-    assert (ask().passed, ask().metadata["trades"].value) == (True, 120)
+    end = place.start + HOUR
+    monkeypatch.setattr(gather, "settled", lambda *_: end + MINUTE)  # also where an hour ends meanwhile
     place.without(1005)
     found = ask()
-    assert (found.passed, found.metadata["missing"].value) == (False, 1)
-    assert "missing in lake: 1" in str(found.metadata["table"].value)
+    ids, values, whales = (found[spec.name] for spec in (checks.IDS, checks.VALUES, checks.WHALES))
+    assert (ids.passed, ids.metadata["hours"].value, ids.metadata["missing"].value) == (False, 2, 1)
+    assert "missing in lake: 1" in str(ids.metadata["table"].value)
+    assert (values.passed, values.metadata["different"].value, whales.passed) == (False, 1, True)
+    with monkeypatch.context() as later:
+        later.setattr(gather, "settled", lambda *_: end + 7 * HOUR)
+        ids = ask()[checks.IDS.name]
+        assert (ids.passed, ids.metadata["hours"].value) == (False, 7), "Dagster was down for seven hours"
+        assert f"whale audit --from {place.start:%Y-%m-%dT%H:%M}" in str(ids.metadata["unresolved"].value)
+    lay(place.lake, [place.whole[1005]], 10_000)
+    assert [one.passed for one in ask().values()] == [True, True, True]
+    assert ask()[checks.IDS.name].metadata["hours"].value == 0, "all of them have been audited"
+
+
+def test_the_command_begins_with_the_first_hour_that_nobody_audited(place: Place) -> None:
+    place.fill()
+    query(place.dsn, "INSERT INTO audited_hours VALUES (%s, true, 1, '', '')", place.start - 40 * HOUR)
+    home = place.lake.parent.parent / MARK
+    home.write_text(json.dumps({**json.loads(home.read_text()), "created": (place.start - 30 * HOUR).timestamp()}))
+    value = json.loads(CliRunner().invoke(app, ["audit", "--home", str(place.base), "--json"]).stdout)
+    assert (value["passed"], value["start"]) == (True, (place.start - 30 * HOUR).isoformat())
+    assert audited.due(place.dsn, place.start - 30 * HOUR, place.start + HOUR) is None
 
 
 def test_a_place_that_is_away_is_one_line(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,6 +49,48 @@ test("VWAP and delta begin with the day, and are not told where its beginning is
   assert.equal(second.dayVolume, 4);
 });
 
+/** A window, or a rollup, of its own numbers. */
+function of(start, [open, high, low, close], volume, notional, buys, trades = 2) {
+  const text = { open, high, low, close, volume, notional, buy_volume: buys };
+  return { ...bar(start, trades), ...Object.fromEntries(Object.entries(text).map(([name, value]) => [name, String(value)])) };
+}
+const DAY_OF = [
+  of(DAY, [100, 107, 99, 102], 4, 408, 3),
+  of(DAY + 60, [102, 104, 90, 95], 6, 570, 1),
+  of(DAY + 120, [95, 103, 94, 101], 10, 1000, 8),
+];
+
+test("VWAP is notional by volume, CVD what takers bought less what they sold, both since 00:00 UTC", () => {
+  const bars = new Bars("1m");
+  bars.add([of(DAY - 60, [50, 50, 50, 50], 9, 450, 9), ...DAY_OF]);
+  const [, first, second, third] = bars.rebuild();
+  assert.deepEqual([first.vwap, second.vwap, third.vwap], [102, 97.8, 98.9]);
+  assert.deepEqual([first.delta, second.delta, third.delta], [2, -2, 4]);
+  const live = bars.live(of(DAY + 180, [101, 101, 101, 101], 5, 600, 0));
+  assert.deepEqual([live.vwap, live.delta], [2578 / 25, -1]);
+});
+
+test("a longer bar has the first open, the highest high, the lowest low, the last close, and the sums", () => {
+  const bars = new Bars("5m");
+  bars.add([...DAY_OF, of(DAY + 300, [101, 500, 1, 101], 1, 101, 1)]);
+  const [first] = bars.rebuild();
+  const { open, high, low, close, volume, notional, buys, trades } = first;
+  assert.deepEqual([open, high, low, close], [100, 107, 90, 101]);
+  assert.deepEqual([volume, notional, buys, trades], [20, 1978, 12, 6]);
+});
+
+test("an hour that is rolled up is its rollup, whatever minutes are loaded; one that is not is its minutes", () => {
+  const bars = new Bars("1h");
+  bars.complete = true;
+  bars.add(DAY_OF);
+  bars.add([of(DAY, [98, 120, 80, 110], 40, 4000, 25, 60)], true);
+  bars.add([of(DAY + 3600, [110, 111, 109, 110], 3, 330, 2)]);
+  const [made, open] = bars.rebuild();
+  assert.deepEqual([made.open, made.high, made.low, made.close, made.volume, made.trades], [98, 120, 80, 110, 40, 60]);
+  assert.deepEqual([made.vwap, made.delta], [100, 10]);
+  assert.deepEqual([open.close, open.trades, open.vwap, open.delta], [110, 2, 4330 / 43, 11]);
+});
+
 test("a window from before what is loaded waits for its page, unless nothing is older", () => {
   const bars = new Bars("1m");
   bars.add([bar(DAY + 8 * 3600)]);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { amount, grouped, price, quoteOf, usd, wholeAmount } from "../../whale_platform/dashboard/format.js";
+import { amount, grouped, price, quoteOf, tier, usd, wholeAmount } from "../../whale_platform/dashboard/format.js";
 
 test("sums are rounded before their unit is chosen", () => {
   const shown = { 0: "$0.00", 9.996: "$10", 999.4: "$999", 999.7: "$1.00k", 1234: "$1.23k", 99_940: "$99.9k", 99_960: "$100k" };
@@ -29,4 +29,10 @@ test("no digit is lost", () => {
   assert.equal(grouped("1234567.8900"), "1,234,567.8900");
   assert.equal(price("61837.1", 2), "61,837.10");
   assert.equal(price("0.12345678", 2), "0.12345678");
+});
+
+test("a whale is large from 5 times its threshold on, giant from 20", () => {
+  const named = (times) => tier({ notional_usd: String(50_000 * times), threshold_usd: "50000" }).name;
+  assert.deepEqual([1, 4.99, 5, 19.99, 20, 400].map(named), ["whale", "whale", "large", "large", "giant", "giant"]);
+  assert.equal(tier({ notional_usd: "125000", threshold_usd: "50000" }).times, 2.5);
 });

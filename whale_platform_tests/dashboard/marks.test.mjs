@@ -53,3 +53,18 @@ test("whales of one bar and side are one arrow, each counts once, and the arrow 
   assert.deepEqual(drawn.map((one) => [one.time, one.color]), [[NOW, "green"], [NOW, "red"]]);
   assert.deepEqual(marks.of(drawn[0].id).map((one) => one.trade_id), [2, 1]);
 });
+
+test("buys are arrows up from below the bar, sells down from above it, larger by what they add up to", () => {
+  const marks = new Marks(market, "5m", 50_000);
+  marks.add(whale(1, NOW, "50000"));
+  marks.add(whale(2, NOW + 10, "2450000", { side: "sell" }));
+  marks.add(whale(3, NOW + 300, "100000"));
+  marks.add(whale(4, NOW + 310, "150000"));
+  const drawn = marks.markers({ buy: "green", sell: "red" }, NOW);
+  const looks = drawn.map((one) => [one.time - NOW, one.shape, one.position, one.color, one.size.toFixed(2), one.text ?? ""]);
+  assert.deepEqual(looks, [
+    [0, "arrowUp", "belowBar", "green", "0.60", ""],
+    [0, "arrowDown", "aboveBar", "red", "1.69", "$2.45M"],
+    [300, "arrowUp", "belowBar", "green", "1.05", ""],
+  ]);
+});

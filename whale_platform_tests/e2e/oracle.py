@@ -56,10 +56,109 @@ def _window(group: list[dict[str, Any]]) -> tuple[Any, ...]:
     return (*money, taken["buy"], taken["sell"], len(group), group[0]["id"], group[-1]["id"])
 
 
+def whale_fills(trades: list[dict[str, Any]], threshold: Decimal) -> list[dict[str, Any]]:
+    """The dollar fills at or over the threshold, each with its `notional`."""
+    with localcontext(prec=60):
+        sized = [fill | {"notional": fill["price"] * fill["quantity"]} for fill in trades]
+    return [fill for fill in sized if fill["symbol"].endswith(("USDT", "USD")) and fill["notional"] >= threshold]
+
+
 def whales(trades: list[dict[str, Any]], threshold: Decimal) -> dict[tuple[str, str, int], tuple[str, Decimal]]:
-    """{(exchange, symbol, id): (taker side, notional)} of the dollar fills at or over the threshold."""
+    """{(exchange, symbol, id): (taker side, notional)} of the whales."""
+    found = whale_fills(trades, threshold)
+    return {(fill["exchange"], fill["symbol"], fill["id"]): (fill["side"], fill["notional"]) for fill in found}
+
+
+HOUR_US = 60 * MINUTE_US
+SIZES = [0] + [step * 10**power for power in range(4, 8) for step in (1, 2, 5)]
+
+
+def _bought(fills: list[dict[str, Any]], side: str) -> Decimal:
+    with localcontext(prec=60):
+        return sum((fill["notional"] for fill in fills if fill["side"] == side), Decimal(0))
+
+
+def end_of(trades: list[dict[str, Any]]) -> int:
+    """The end of the newest minute."""
+    return int(max(fill["time"] for fill in trades) // MINUTE_US + 1) * MINUTE_US
+
+
+def summary(trades: list[dict[str, Any]], threshold: Decimal) -> dict[str, Any]:
+    """What `/whales/summary` has to say of the day up to the newest minute."""
+    end = end_of(trades)
+    found = [fill for fill in whale_fills(trades, threshold) if fill["time"] >= end - 24 * HOUR_US]
+    hours: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for fill in found:
+        hours[fill["time"] // HOUR_US * HOUR_US].append(fill)
+    bins: dict[int, list[int]] = defaultdict(lambda: [0, 0])
+    for fill in found:
+        bins[max(size for size in SIZES if size <= fill["notional"])][fill["side"] == "sell"] += 1
+    largest = sorted(found, key=lambda fill: (-fill["notional"], -fill["time"]))[:10]
     return {
-        (fill["exchange"], fill["symbol"], fill["id"]): (fill["side"], fill["price"] * fill["quantity"])
-        for fill in trades
-        if fill["symbol"].endswith(("USDT", "USD")) and fill["price"] * fill["quantity"] >= threshold
+        "whales": len(found),
+        "buy_usd": _bought(found, "buy"),
+        "sell_usd": _bought(found, "sell"),
+        "hours": [
+            (hour, len(some), _bought(some, "buy"), _bought(some, "sell")) for hour, some in sorted(hours.items())
+        ],
+        "sizes": {size: tuple(counts) for size, counts in bins.items()},
+        "top": [fill["notional"] for fill in largest],
     }
+
+
+def latest(trades: list[dict[str, Any]], threshold: Decimal) -> dict[tuple[str, str], dict[str, Any]]:
+    """What `/latest` has to say: price, newest minute, sums of the last hour and day, newest whale."""
+    end, found = end_of(trades), {}
+    for name in {(fill["exchange"], fill["symbol"]) for fill in trades}:
+        own = [fill for fill in trades if (fill["exchange"], fill["symbol"]) == name]
+        minutes = windows(own)
+        key = max(minutes, key=lambda key: key[2])
+        large = max(whale_fills(own, threshold), key=lambda fill: (fill["time"], fill["id"]), default=None)
+        found[name] = {
+            "price": own[-1]["price"],
+            "window": (key[2], *minutes[key][:9]),
+            "hour": _span(own, end - HOUR_US),
+            "day": _span(own, end - 24 * HOUR_US),
+            "whale": large and (large["id"], large["side"], large["price"], large["quantity"], large["notional"]),
+        }
+    return found
+
+
+def _span(own: list[dict[str, Any]], start: int) -> tuple[Any, ...] | None:
+    inside = [fill for fill in own if fill["time"] >= start]
+    if not inside:
+        return None
+    whole = _window(inside)
+    with localcontext(prec=60):
+        change = round((own[-1]["price"] - whole[0]) / whole[0], 6)
+        return change, whole[4], sum(fill["price"] * fill["quantity"] for fill in inside), len(inside)
+
+
+def reports(trades: list[dict[str, Any]], threshold: Decimal) -> dict[tuple[str, str, int], tuple[Any, ...]]:
+    """{(exchange, symbol, hour): (whales, bought $, sold $, market's notional, share, ids of the largest)}."""
+    found = {}
+    for key, whole in windows(trades, HOUR_US).items():
+        own = [
+            fill
+            for fill in whale_fills(trades, threshold)
+            if (fill["exchange"], fill["symbol"], fill["time"] // HOUR_US * HOUR_US) == key
+        ]
+        with localcontext(prec=60):
+            share = (_bought(own, "buy") + _bought(own, "sell")) / whole[5]
+        largest = sorted(own, key=lambda fill: (-fill["notional"], fill["id"]))[:10]
+        money = (_bought(own, "buy"), _bought(own, "sell"), whole[5], round(share, 9))
+        found[key] = (len(own), *money, [fill["id"] for fill in largest])
+    return found
+
+
+def page(trades: list[dict[str, Any]], threshold: Decimal) -> str:
+    """The sentence that a day's report begins with, of the day's fills."""
+    found = whale_fills(trades, threshold)
+    bought, sold = _bought(found, "buy"), _bought(found, "sell")
+    more, less = ("bought", "sold") if bought >= sold else ("sold", "bought")
+    symbols = len({(fill["exchange"], fill["symbol"]) for fill in trades})
+    hours = len({fill["time"] // HOUR_US for fill in trades})
+    return (
+        f"{len(trades):,} trades of {symbols} symbols in {hours} of 24 hours. {len(found):,} whales moved "
+        f"${bought + sold:,.0f}; they {more} ${abs(bought - sold):,.0f} more than they {less}."
+    )

@@ -1,9 +1,12 @@
 """Recorded days through the whole platform: trades once, windows and whales to the last digit, killed or not."""
 
+import contextlib
+import json
 import os
 import signal
+import urllib.request
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -99,6 +102,7 @@ def check(platform: Platform, expected: list[dict[str, Any]]) -> None:
         assert ids == sorted(ids), f"{key} is out of order in the topic"
 
     check_tables(platform, expected)
+    check_api(platform, expected)
     check_lake(platform, expected)
     assert platform.sql("select count(*) from ingest_gaps where state = 'open'") == [["0"]]
 
@@ -116,6 +120,91 @@ def check_tables(platform: Platform, expected: list[dict[str, Any]]) -> None:
     )
     threshold = Decimal(platform.env["WHALE_THRESHOLD_USD"])
     assert {(e, s, int(i)): (side, Decimal(usd)) for e, s, i, side, usd in whales} == oracle.whales(expected, threshold)
+
+
+def check_api(platform: Platform, expected: list[dict[str, Any]]) -> None:
+    """`/latest` and `/whales/summary` against the oracle; the first is in memory and follows the tables."""
+    threshold = Decimal(platform.env["WHALE_THRESHOLD_USD"])
+    address = platform.status()["urls"]["api"]
+
+    def get(path: str) -> Any:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
+            f"{address}{path}", timeout=60
+        ) as answer:
+            return json.load(answer)
+
+    def told() -> dict[tuple[str, str], dict[str, Any]]:
+        return {(one["exchange"], one["symbol"]): latest_of(one) for one in get("/latest")["symbols"]}
+
+    due = oracle.latest(expected, threshold)
+    with contextlib.suppress(Failed):
+        wait_for("/latest to follow", lambda: told() == due, 300)
+    assert told() == due
+    found = get("/whales/summary")
+    hours = [
+        (micros(row["hour"]), row["whales"], *map(Decimal, (row["buy_usd"], row["sell_usd"]))) for row in found["hours"]
+    ]
+    assert {
+        **{name: Decimal(found[name]) for name in ("buy_usd", "sell_usd")},
+        "whales": found["whales"],
+        "hours": hours,
+        "sizes": {one["from_usd"]: (one["buys"], one["sells"]) for one in found["sizes"] if one["buys"] + one["sells"]},
+        "top": [Decimal(one["notional_usd"]) for one in found["top"]],
+    } == oracle.summary(expected, threshold)
+
+
+def latest_of(one: dict[str, Any]) -> dict[str, Any]:
+    """An entry of `/latest` in the oracle's shape."""
+    window, whale = one["window"], one["last_whale"]
+    money = ("open", "high", "low", "close", "volume", "notional", "buy_volume", "sell_volume")
+    large = ("price", "quantity", "notional_usd")
+    spans = {
+        name: one[name]
+        and (*(Decimal(one[name][field]) for field in ("change", "volume", "notional")), one[name]["trades"])
+        for name in ("hour", "day")
+    }
+    return {
+        "price": Decimal(one["price"]),
+        "window": (micros(window["start"]), *(Decimal(window[name]) for name in money), window["trades"]),
+        **spans,
+        "whale": whale and (whale["trade_id"], whale["side"], *(Decimal(whale[name]) for name in large)),
+    }
+
+
+def micros(time: str) -> int:
+    """Microseconds since the epoch."""
+    return (datetime.fromisoformat(time) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
+def check_reports(platform: Platform, expected: list[dict[str, Any]]) -> None:
+    """Whale reports, and the first day's page, against the oracle."""
+    threshold = Decimal(platform.env["WHALE_THRESHOLD_USD"])
+    rows = platform.sql(
+        "select exchange, symbol, (extract(epoch from hour) * 1000000)::bigint, whales, buy_usd, sell_usd, "
+        "market_notional, share, (select coalesce(string_agg(one->>'trade_id', ',' order by place), '') from "
+        "jsonb_array_elements(largest) with ordinality as all_of (one, place)) from whale_reports"
+    )
+    found = {
+        (row[0], row[1], int(row[2])): (
+            int(row[3]),
+            *map(Decimal, row[4:8]),
+            [int(one) for one in row[8].split(",") if one],
+        )
+        for row in rows
+    }
+    assert found == oracle.reports(expected, threshold)
+    day_us = 24 * oracle.HOUR_US
+    first = min(fill["time"] for fill in expected) // day_us
+    day = f"{datetime.fromtimestamp(first * 86_400, UTC):%Y-%m-%d}"
+    platform.whale(
+        *("dagster", "asset", "materialize", "-m", "whale_platform.definitions", "--select", "daily_market_report"),
+        *("--partition", day),
+    )
+    text = (Path(platform.status()["home"]) / "reports" / f"market-{day}.md").read_text()
+    own = [fill for fill in expected if fill["time"] // day_us == first]
+    assert oracle.page(own, threshold) in text, text[:1000]
+    for prices in oracle.windows(own, day_us).values():
+        assert " | ".join(f"{price.normalize():,f}" for price in prices[:4]) in text, text[:3000]
 
 
 def check_lake(platform: Platform, expected: list[dict[str, Any]]) -> None:
@@ -154,14 +243,15 @@ def check_hours(platform: Platform, expected: list[dict[str, Any]]) -> None:
     first, last = (f"{start:%Y-%m-%d-%H:%M}" for start in (starts[0], starts[-1]))
     for _ in range(2):
         platform.whale(
-            *("dagster", "asset", "materialize", "-m", "whale_platform.definitions", "--select", "hourly_rollups"),
-            *("--partition-range", f"{first}...{last}"),
+            *("dagster", "asset", "materialize", "-m", "whale_platform.definitions", "--select"),
+            *("hourly_rollups,whale_reports", "--partition-range", f"{first}...{last}"),
         )
         rows = platform.sql(
             "select exchange, symbol, (extract(epoch from hour) * 1000000)::bigint, open, high, low, close, volume, "
             "notional, buy_volume, sell_volume, trade_count, first_trade_id, last_trade_id from hourly_rollups"
         )
         assert by_key(rows) == hours
+    check_reports(platform, expected)
 
 
 def by_key(rows: list[list[str]]) -> dict[tuple[str, str, int], tuple[Any, ...]]:

@@ -8,7 +8,7 @@ import pytest
 
 from whale_platform.domain.runs import Held, IdRuns
 from whale_platform.reports import audit_tables
-from whale_platform.reports.audit import Audit, Key, Line, Places, reconcile, spans
+from whale_platform.reports.audit import Audit, Difference, Key, Line, Places, reconcile, spans
 from whale_platform.stores.census import Counted, LedgerGap
 
 START = datetime(2026, 11, 21, 10, tzinfo=UTC)
@@ -36,7 +36,7 @@ def both(*hours: Held) -> dict[Key, Held]:
 # Three hours of ids 0-99, 100-199, 200-299, everywhere.
 WHOLE = both(held((0, 99)), held((100, 199)), held((200, 299)))
 SUMS = sums((100, 0, 99), (100, 100, 199), (100, 200, 299))
-SOUND = Places(START, START + 3 * HOUR, WHOLE, START, SUMS, START, WHOLE, START)
+SOUND = Places(START, START + 3 * HOUR, START, WHOLE, START, SUMS, START, WHOLE, START)
 
 
 def lines(places: Places) -> list[Line]:
@@ -151,10 +151,25 @@ def test_a_young_topic_is_compared_from_its_first_id_on() -> None:
     assert told(replace(SOUND, kafka=short, kafka_since=None)) == ["", "missing in Kafka: 3", ""]
 
 
-def test_no_lake_leaves_kafka_and_postgres() -> None:
-    assert told(replace(SOUND, lake={}, lake_since=None)) == ["", "", ""]
-    less = {**SUMS, key(1): replace(SUMS[key(1)], trades=97)}
-    assert told(replace(SOUND, lake={}, lake_since=None, postgres=less))[1] == "missing in Postgres: 3"
+def test_a_place_that_is_empty_lacks_everything_it_owes() -> None:
+    assert told(replace(SOUND, lake={}, postgres={})) == ["missing in lake: 100; missing in Postgres: 100"] * 3
+    assert told(replace(SOUND, kafka={})) == ["missing in Kafka: 100"] * 3
+    assert told(replace(SOUND, lake={}, kafka={})) == ["missing in Kafka: 100; missing in lake: 100"] * 3
+    older = replace(SOUND, born=START + 3 * HOUR)
+    assert told(replace(older, postgres={}, lake={})) == ["missing in lake: 100; missing in Postgres: 100"] * 3
+    assert told(replace(older, postgres={}, kafka={})) == ["missing in Postgres: 100"] * 3, (
+        "Kafka's were another home's"
+    )
+    assert told(replace(older, lake={}, kafka={})) == ["", "", ""], "of which nobody can say who lost what"
+
+
+def test_what_retention_lets_go_is_not_owed() -> None:
+    gone = {at: one for at, one in SUMS.items() if at == key(2)}
+    assert told(replace(SOUND, postgres=gone, postgres_since=START + 2 * HOUR)) == ["", "", ""]
+    assert told(replace(SOUND, postgres=gone, postgres_since=START + HOUR))[1] == "missing in Postgres: 100"
+    late = {at: one for at, one in WHOLE.items() if at == key(2)}
+    assert told(replace(SOUND, lake=late, lake_since=START + 2 * HOUR)) == ["", "", ""]
+    assert told(replace(SOUND, lake=late, lake_since=START + HOUR))[1] == "missing in lake: 100"
 
 
 def test_what_only_postgres_counted_is_missing_in_the_lake() -> None:
@@ -217,8 +232,8 @@ def test_the_tables_show_what_is_not_plain_the_wrong_first(mixed: Audit) -> None
     )
     assert audit_tables.cells(mixed.lines[-1])[3] == "5 r"
     assert audit_tables.summary(mixed) == [
-        ("binance BTCUSDT", "3", "300", "10", "0", "5", "0", "0", "wrong"),
-        ("binance ETHUSDT", "1", "5", "0", "0", "0", "0", "0", "ok"),
+        ("binance BTCUSDT", "3", "300", "10", "0", "5", "0", "0", "0", "wrong"),
+        ("binance ETHUSDT", "1", "5", "0", "0", "0", "0", "0", "0", "ok"),
     ]
     text = audit_tables.markdown(mixed)
     assert "missing in lake: 10" in text and text.endswith("Kafka reaches back far")
@@ -231,7 +246,17 @@ def test_json_says_the_same(mixed: Audit) -> None:
     assert value["lines"][0]["hour"] == "2026-11-21T10:00:00+00:00"
 
 
-def test_nothing_at_all_is_nothing_wrong() -> None:
-    empty = Places(START, START + HOUR, {}, None, {}, None, {}, None)
-    assert reconcile(empty).passed
-    assert audit_tables.totals(reconcile(empty).lines).verdict == "ok"
+def test_values_that_differ_are_wrong_where_they_are_also_in_an_hour_that_nothing_counts() -> None:
+    different = {key(1): (Difference("volume", 4, "10:05: 1 in Postgres, 2 in the lake"),)}
+    found = reconcile(replace(SOUND, differences=different))
+    assert told(replace(SOUND, differences=different)) == ["", "volume: 4 (10:05: 1 in Postgres, 2 in the lake)", ""]
+    assert (found.passed, audit_tables.totals(found.lines).different) == (False, 4)
+    assert audit_tables.as_json(found)["lines"][1]["differences"][0]["count"] == 4
+    lone: Key = ("binance", "ANYUSDT", START)
+    assert lines(replace(SOUND, differences={lone: different[key(1)]}))[0].symbol == "ANYUSDT"
+
+
+def test_nothing_at_all_was_not_found_right() -> None:
+    empty = reconcile(replace(SOUND, kafka={}, postgres={}, lake={}))
+    assert (empty.lines, empty.passed) == ((), False)
+    assert audit_tables.totals(empty.lines).verdict == "ok"

@@ -15,28 +15,26 @@ DAY = Hours(START, START + 3 * HOUR)
 
 
 def test_minutes_are_summed_by_hour_up_to_the_end(database: str) -> None:
-    assert (census.counts(database, DAY.start, DAY.end), census.since(database)) == ({}, None)
+    assert census.counts(database, DAY.start, DAY.end, DAY.start) == {}
     store(database, [wide(0, 100, 109, 10), wide(59, 120, 129, 9), wide(60, 130, 139, 10), wide(61, 140, 149, 10)])
-    assert census.counts(database, START, START + timedelta(minutes=61)) == {
+    assert census.counts(database, START, START + timedelta(minutes=61), START) == {
         (*BTC, START): Counted(19, 100, 129, WINDOWS),
         (*BTC, START + HOUR): Counted(10, 130, 139, WINDOWS),
     }
-    assert census.since(database) == START
 
 
-def test_a_rollup_tells_where_the_minutes_are_gone(database: str) -> None:
-    store(database, [wide(0, 100, 109, 10), wide(60, 110, 119, 10)])
+def test_a_rollup_stands_in_for_minutes_that_retention_let_go_and_for_no_others(database: str) -> None:
+    eth = wide(0, 500, 500, 1)._replace(symbol="ETHUSDT")
+    store(database, [wide(0, 100, 109, 10), wide(60, 110, 119, 10), eth])
     rollups.make(database, DAY, MAKER)
-    query(database, "DELETE FROM trade_windows WHERE window_start < %s", START + HOUR)
-    assert census.counts(database, DAY.start, DAY.end) == {
+    query(database, "DELETE FROM trade_windows WHERE window_start < %s AND symbol = 'BTCUSDT'", START + HOUR)
+    there = {("binance", "ETHUSDT", START): Counted(1, 500, 500, WINDOWS)}
+    there[*BTC, START + HOUR] = Counted(10, 110, 119, WINDOWS)
+    assert census.counts(database, DAY.start, DAY.end, START + HOUR) == {
+        **there,
         (*BTC, START): Counted(10, 100, 109, ROLLUP),
-        (*BTC, START + HOUR): Counted(10, 110, 119, WINDOWS),
-    }
-    assert census.since(database) == START
-    query(database, "DELETE FROM trade_windows")
-    store(database, [wide(0, 500, 500, 1)._replace(symbol="ETHUSDT")])
-    found = census.counts(database, DAY.start, START + HOUR)
-    assert list(found) == [("binance", "ETHUSDT", START)], "an hour with minutes is what its minutes say"
+    }, "though another symbol has its minutes"
+    assert census.counts(database, DAY.start, DAY.end, START) == there
 
 
 def test_holes_that_touch_the_ids_asked_for(database: str) -> None:

@@ -6,12 +6,12 @@ was overruled, and a whale that it took back stays away. Thresholds keep their h
 what held then. The history is written by a trigger, so whoever changes a threshold leaves one.
 
 Revision ID: 0007
-Revises: 0005
+Revises: 0006
 """
 
 from alembic import op
 
-revision, down_revision = "0007", "0005"
+revision, down_revision = "0007", "0006"
 
 _TABLES = """
 ALTER TABLE trade_windows

@@ -1,0 +1,50 @@
+"""What a minute or an hour of one symbol adds up to, as every place that sums trades has it: exact, and comparable."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from functools import reduce
+from typing import NamedTuple
+
+from whale_platform.domain.trade import EXACT
+
+
+class Sums(NamedTuple):
+    """Trades; volume and buy_volume in base units, notional and prices in quote currency; ids of first and last."""
+
+    trades: int
+    volume: Decimal
+    notional: Decimal
+    buy_volume: Decimal
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    first_id: int
+    last_id: int
+
+
+def fold(parts: Sequence[Sums]) -> Sums:
+    """The sums over `parts`, at least one, in order of time."""
+
+    def total(name: str) -> Decimal:
+        return reduce(EXACT.add, (getattr(part, name) for part in parts), Decimal(0))
+
+    return Sums(
+        sum(part.trades for part in parts),
+        total("volume"),
+        total("notional"),
+        total("buy_volume"),
+        parts[0].open,
+        max(part.high for part in parts),
+        min(part.low for part in parts),
+        parts[-1].close,
+        min(part.first_id for part in parts),
+        max(part.last_id for part in parts),
+    )
+
+
+def differing(one: Sums, other: Sums) -> list[str]:
+    """Names of the fields that differ; of sums over different numbers of trades `trades` alone, which explains all."""
+    if one.trades != other.trades:
+        return ["trades"]
+    return [name for name in Sums._fields if getattr(one, name) != getattr(other, name)]

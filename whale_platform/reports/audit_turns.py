@@ -1,0 +1,35 @@
+"""Whose turn it is to be audited, and what is remembered of an audit: by full hours, in table `audited_hours`.
+
+Raises StoreAway, SchemaMismatch, BadDsn.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from whale_platform.reports import audit_tables
+from whale_platform.reports.audit import Audit
+from whale_platform.settings import Settings
+from whale_platform.stores import audited
+from whale_platform.stores.audited import AuditedHour
+from whale_platform.version import code_version
+
+HOUR = timedelta(hours=1)
+TOLD = 500  # characters
+
+
+def due(settings: Settings, born: datetime | None, end: datetime) -> datetime | None:
+    """The earliest hour before `end`, a full hour, that has to be audited; None where there is none."""
+    first = datetime.min.replace(tzinfo=UTC) + timedelta(days=1) if born is None else born
+    return audited.due(settings.dsn("dagster"), first.replace(minute=0, second=0, microsecond=0), end)
+
+
+def record(settings: Settings, found: Audit) -> None:
+    """Remember each full hour of this audit; one without trades is nothing that can be wrong."""
+    hours, hour = [], found.start
+    while hour + HOUR <= found.end:
+        lines = [line for line in found.lines if line.hour == hour]
+        wrong = [line for line in lines if line.verdict == "wrong"]
+        detail = "; ".join(f"{line.exchange} {line.symbol}: {audit_tables.words(line)}" for line in wrong)[:TOLD]
+        trades = sum(line.trades for line in lines)
+        hours.append(AuditedHour(hour, not wrong, trades, detail, code_version()))
+        hour += HOUR
+    audited.record(settings.dsn("dagster"), hours)

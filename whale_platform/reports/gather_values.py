@@ -1,0 +1,73 @@
+"""Asks the lake and Postgres, hour by hour, for the audit of values and whales; one hour is in memory at a time.
+
+Raises StoreAway, SchemaMismatch, BadDsn and LakeError's subclasses.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from whale_platform.lake import values
+from whale_platform.lake.errors import Damaged
+from whale_platform.lake.values import Values
+from whale_platform.reports.audit import Difference, Key, Places
+from whale_platform.reports.audit_values import Differences, Hour, compare_sums, compare_whales
+from whale_platform.reports.limits import Limits, Threshold
+from whale_platform.settings import Settings
+from whale_platform.stores import audit_values as tables
+from whale_platform.stores.thresholds import dated_thresholds
+
+HOUR = timedelta(hours=1)
+REMADE = timedelta(hours=1)  # Dagster looks twice an hour for rollups whose minutes have changed
+
+
+def compare(
+    settings: Settings, places: Places, settled: datetime, now: datetime, damaged: Mapping[datetime, Damaged]
+) -> dict[Key, tuple[Difference, ...]]:
+    """What differs in the hours of `places`, by (exchange, symbol, hour).
+
+    An hour with a `damaged` file is told under each symbol that another place has there; where none has, it is raised.
+    """
+    dsn, found = settings.dsn("dagster"), Differences()
+    rows = [Threshold(*row) for row in dated_thresholds(dsn)]
+    for hour, error in damaged.items():
+        keys = [key for key in {*places.kafka, *places.postgres} if key[2] == hour]
+        if not keys:
+            raise error
+        for key in keys:
+            found.add(key, "damaged file in lake", str(error))
+    doubled = {hour for (*_, hour), held in places.lake.items() if held.doubled}
+    hours = {hour for *_, hour in (*places.lake, *places.postgres)}
+    hours |= tables.whale_hours(dsn, places.start, places.end)
+    with values.opened(settings.trades_lake, places.start, places.end, settled) as lake:
+        for hour in sorted(hours - {*damaged}):
+            _compare_hour(dsn, lake, hour, places, hour not in doubled, now, rows, found)
+    return found.by_key()
+
+
+def _compare_hour(
+    dsn: str,
+    lake: Values,
+    hour: datetime,
+    places: Places,
+    once: bool,
+    now: datetime,
+    rows: list[Threshold],
+    found: Differences,
+) -> None:
+    end = min(hour + HOUR, places.end)
+    minutes, windows = lake.minutes(hour, end, once), tables.minutes(dsn, hour, end)
+    rollups = tables.rollups(dsn, hour, end) if end == hour + HOUR else {}
+    compare_sums(Hour(hour, minutes, windows, rollups, now - REMADE), found)
+    limits = Limits(rows, tables.stamps(dsn, hour, end))
+    symbols = {(exchange, symbol) for exchange, symbol, _ in minutes}
+    floors = {name: low for name in symbols if (low := limits.floor(*name, hour, end)) is not None}
+    begun = hour >= places.lake_since and hour >= places.born
+    compare_whales(
+        hour,
+        lake.large(hour, end, floors) if floors else (),
+        (alert for alert in tables.alerts(dsn, hour, end) if begun or alert[:2] in symbols),
+        limits,
+        windows,
+        hour >= places.postgres_since,
+        found,
+    )

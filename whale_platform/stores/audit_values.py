@@ -1,0 +1,93 @@
+"""What Postgres says of an hour, for the audit of values: its minutes, its rollups, its whales in order.
+
+Whales are read through a cursor on the server, so an hour with very many needs no more memory. Read-only. Raises
+StoreAway, SchemaMismatch, BadDsn.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from whale_platform.domain.names import SINGLE_TRADE
+from whale_platform.domain.sums import Sums
+from whale_platform.stores.assets import TIMEOUT_S, fetch
+from whale_platform.stores.connection import session
+
+Key = tuple[str, str, datetime]
+FETCHED = 10_000
+
+_MINUTES = """
+SELECT exchange, symbol, window_start, updated_at, trade_count, volume, notional, buy_volume, open, high, low, close,
+    first_trade_id, last_trade_id
+FROM trade_windows WHERE window_start >= %(start)s AND window_start < %(end)s
+"""
+_ROLLUPS = """
+SELECT exchange, symbol, hour, trade_count, volume, notional, buy_volume, open, high, low, close, first_trade_id,
+    last_trade_id
+FROM hourly_rollups WHERE hour >= %(start)s AND hour < %(end)s
+"""
+_HOURS = """
+SELECT DISTINCT date_bin('1 hour', event_time, 'epoch') FROM whale_alerts
+WHERE event_time >= %(start)s AND event_time < %(end)s AND kind = %(kind)s
+"""
+_STAMPS = """
+SELECT DISTINCT exchange, symbol, threshold_usd FROM whale_alerts
+WHERE event_time >= %(start)s AND event_time < %(end)s AND kind = %(kind)s
+"""
+_ALERTS = """
+SELECT exchange, symbol, trade_id, side, price, quantity, notional_usd, threshold_usd, event_time FROM whale_alerts
+WHERE event_time >= %(start)s AND event_time < %(end)s AND kind = %(kind)s
+ORDER BY exchange COLLATE "C", symbol COLLATE "C", trade_id
+"""
+
+
+class Alert(NamedTuple):
+    """A row of `whale_alerts`, of a single trade."""
+
+    exchange: str
+    symbol: str
+    trade_id: int
+    side: str
+    price: Decimal
+    quantity: Decimal
+    notional_usd: Decimal
+    threshold_usd: Decimal
+    event_time: datetime
+
+
+def minutes(dsn: str, start: datetime, end: datetime) -> dict[Key, tuple[Sums, datetime]]:
+    """By (exchange, symbol, minute) of [start, end): the window's sums, and when the stream last changed it."""
+    rows = fetch(dsn, _MINUTES, {"start": start, "end": end})
+    return {(exchange, symbol, at): (Sums(*sums), updated) for exchange, symbol, at, updated, *sums in rows}
+
+
+def rollups(dsn: str, start: datetime, end: datetime) -> dict[Key, Sums]:
+    """By (exchange, symbol, hour) of [start, end)."""
+    rows = fetch(dsn, _ROLLUPS, {"start": start, "end": end})
+    return {(exchange, symbol, hour): Sums(*sums) for exchange, symbol, hour, *sums in rows}
+
+
+def whale_hours(dsn: str, start: datetime, end: datetime) -> set[datetime]:
+    """The hours of [start, end) that have a whale."""
+    return {hour for (hour,) in fetch(dsn, _HOURS, {"start": start, "end": end, "kind": SINGLE_TRADE})}
+
+
+def stamps(dsn: str, start: datetime, end: datetime) -> dict[tuple[str, str], set[Decimal]]:
+    """By (exchange, symbol): the thresholds by which the whales of [start, end) were found."""
+    found: dict[tuple[str, str], set[Decimal]] = {}
+    for exchange, symbol, usd in fetch(dsn, _STAMPS, {"start": start, "end": end, "kind": SINGLE_TRADE}):
+        found.setdefault((exchange, symbol), set()).add(usd)
+    return found
+
+
+def alerts(dsn: str, start: datetime, end: datetime) -> Iterator[Alert]:
+    """The whales of [start, end) by exchange, symbol (by code point) and trade id."""
+    with session(dsn, "whale-audit", statement_timeout_s=TIMEOUT_S) as conn:
+        with conn.cursor() as first:
+            first.execute("SELECT 1")  # begins the transaction, with its settings, that the named cursor needs
+        with conn.cursor(name="whales") as cursor:
+            cursor.itersize = FETCHED
+            cursor.execute(_ALERTS, {"start": start, "end": end, "kind": SINGLE_TRADE})
+            for row in cursor:
+                yield Alert(*row)
