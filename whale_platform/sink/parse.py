@@ -79,6 +79,10 @@ class Message:
             raise Unreadable(f"{field} is not a time of our days")
         return _EPOCH + timedelta(microseconds=value)
 
+    def name_or_none(self, field: str) -> str | None:
+        """A short printable text; None where it is null, or the message is older than the field."""
+        return self.name(field) if self.maybe(field) else None
+
     def maybe(self, field: str) -> bool:
         """Whether `field` holds something other than null."""
         return self._row.get(field) is not None
@@ -106,6 +110,9 @@ def window(value: bytes | None, stamp_ms: int) -> WindowRow:
         source=m.name("source"),
         run_id=m.name("run_id"),
         updated_at=m.stamp,
+        base=m.name_or_none("base"),
+        quote=m.name_or_none("quote"),
+        usd_via=m.name_or_none("usd_via"),
     )
 
 
@@ -127,6 +134,9 @@ def whale(value: bytes | None, stamp_ms: int) -> WhaleRow:
         detected_time=m.stamp,
         source=m.name("source"),
         run_id=m.name("run_id"),
+        base=m.name_or_none("base"),
+        quote=m.name_or_none("quote"),
+        usd_via=m.name_or_none("usd_via"),
     )
 
 

@@ -38,6 +38,9 @@ class WindowRow(NamedTuple):
     source: str
     run_id: str
     updated_at: datetime
+    base: str | None = None
+    quote: str | None = None
+    usd_via: str | None = None
 
     @property
     def key(self) -> tuple[str, str, datetime]:
@@ -62,6 +65,9 @@ class WhaleRow(NamedTuple):
     detected_time: datetime
     source: str
     run_id: str
+    base: str | None = None
+    quote: str | None = None
+    usd_via: str | None = None
 
     @property
     def key(self) -> tuple[str, str, str, int]:

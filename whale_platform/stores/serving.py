@@ -47,7 +47,7 @@ WINDOWS = Listing(
     ("window_start", "exchange", "symbol"),
     _words(
         "exchange symbol window_start open high low close average_price vwap volume notional buy_volume sell_volume "
-        "trade_count first_trade_id last_trade_id last_event_time source run_id updated_at"
+        "trade_count first_trade_id last_trade_id last_event_time source run_id updated_at base quote usd_via"
     ),
 )
 ROLLUPS = Listing(
@@ -55,7 +55,8 @@ ROLLUPS = Listing(
     ("hour", "exchange", "symbol"),
     _words(
         "exchange symbol hour open high low close vwap volume notional buy_volume sell_volume buy_share "
-        "realised_volatility trade_count minutes first_trade_id last_trade_id run_id materialised_at"
+        "realised_volatility trade_count minutes first_trade_id last_trade_id run_id materialised_at base quote "
+        "usd_via"
     ),
 )
 WHALES = Listing(
@@ -63,7 +64,7 @@ WHALES = Listing(
     ("event_time", "exchange", "symbol", "kind", "trade_id"),
     _words(
         "exchange symbol kind trade_id side price quantity notional_usd threshold_usd event_time received_time "
-        "detected_time source run_id"
+        "detected_time source run_id base quote usd_via"
     ),
 )
 REPORTS = Listing(

@@ -20,7 +20,8 @@ PAGE = 1_000  # rows a statement: some 400 kB of SQL text
 
 _WINDOWS = """
 INSERT INTO trade_windows AS t (exchange, symbol, window_start, open, high, low, close, price_sum, volume, notional,
-    buy_volume, trade_count, first_trade_id, last_trade_id, last_event_time, source, run_id, updated_at)
+    buy_volume, trade_count, first_trade_id, last_trade_id, last_event_time, source, run_id, updated_at,
+    base, quote, usd_via)
 VALUES %s
 ON CONFLICT (exchange, symbol, window_start) DO UPDATE SET
     open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close,
@@ -28,18 +29,21 @@ ON CONFLICT (exchange, symbol, window_start) DO UPDATE SET
     buy_volume = excluded.buy_volume, trade_count = excluded.trade_count,
     first_trade_id = excluded.first_trade_id, last_trade_id = excluded.last_trade_id,
     last_event_time = excluded.last_event_time, source = excluded.source,
-    run_id = excluded.run_id, updated_at = excluded.updated_at
+    run_id = excluded.run_id, updated_at = excluded.updated_at,
+    base = coalesce(excluded.base, t.base), quote = coalesce(excluded.quote, t.quote),
+    usd_via = coalesce(excluded.usd_via, t.usd_via)
 WHERE excluded.trade_count > t.trade_count OR (excluded.trade_count = t.trade_count AND
     (excluded.open, excluded.high, excluded.low, excluded.close, excluded.price_sum, excluded.volume, excluded.notional,
-     excluded.buy_volume, excluded.first_trade_id, excluded.last_trade_id, excluded.last_event_time, excluded.source)
+     excluded.buy_volume, excluded.first_trade_id, excluded.last_trade_id, excluded.last_event_time, excluded.source,
+     coalesce(excluded.quote, t.quote), coalesce(excluded.usd_via, t.usd_via))
     IS DISTINCT FROM
     (t.open, t.high, t.low, t.close, t.price_sum, t.volume, t.notional, t.buy_volume, t.first_trade_id,
-     t.last_trade_id, t.last_event_time, t.source))
+     t.last_trade_id, t.last_event_time, t.source, t.quote, t.usd_via))
 """
 
 _WHALES = """
 INSERT INTO whale_alerts (exchange, symbol, kind, trade_id, side, price, quantity, notional_usd, threshold_usd,
-    event_time, received_time, detected_time, source, run_id)
+    event_time, received_time, detected_time, source, run_id, base, quote, usd_via)
 VALUES %s ON CONFLICT (exchange, symbol, kind, trade_id) DO NOTHING
 """
 
