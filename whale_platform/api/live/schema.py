@@ -23,6 +23,8 @@ def _message(kind: str, **fields: Any) -> dict[str, Any]:
 
 
 _NAMES = {"exchange": _TEXT, "symbol": _TEXT}
+_TEXT_OR_NULL = {"type": ["string", "null"]}
+_CURRENCIES = dict.fromkeys(("base", "quote", "usd_via"), _TEXT_OR_NULL)
 _WINDOW = _object(
     **_NAMES,
     window_start=_TIME,
@@ -32,6 +34,7 @@ _WINDOW = _object(
     source=_TEXT,
     run_id=_TEXT,
     updated_at=_TIME,
+    **_CURRENCIES,
 )
 _TRADE = _object(
     **_NAMES,
@@ -50,6 +53,7 @@ _WHALE = _object(
     **dict.fromkeys(("event_time", "received_time", "detected_time"), _TIME),
     source=_TEXT,
     run_id=_TEXT,
+    **_CURRENCIES,
 )
 
 _OR_NULL = {"type": ["number", "null"]}

@@ -8,6 +8,7 @@ from whale_platform.api.shapes.units import (
     NUMBER,
     Bar,
     Base,
+    Currencies,
     Named,
     Price,
     Quote,
@@ -23,7 +24,7 @@ from whale_platform.api.shapes.units import (
 Row = TypeVar("Row")
 
 
-class Window(Named, Bar):
+class Window(Named, Currencies, Bar):
     """One minute by event time. It grows until the minute is over and late trades have come."""
 
     window_start: Time
@@ -37,7 +38,7 @@ class Window(Named, Bar):
     updated_at: Time = Field(description="When the stream said so.")
 
 
-class Rollup(Named, Bar):
+class Rollup(Named, Currencies, Bar):
     """One hour by event time."""
 
     hour: Time
@@ -51,7 +52,7 @@ class Rollup(Named, Bar):
     materialised_at: Time
 
 
-class Whale(Named):
+class Whale(Named, Currencies):
     """One trade over the threshold of its symbol."""
 
     kind: str = Field(examples=["single_trade"])
