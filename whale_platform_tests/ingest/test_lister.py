@@ -12,16 +12,16 @@ from whale_platform.domain import catalogue
 from whale_platform.exchanges.binance import Binance
 from whale_platform.exchanges.coinbase import Coinbase
 from whale_platform.exchanges.registry import adapters, assign
-from whale_platform.ingest import feed, lister
+from whale_platform.ingest import feed, lister, service
 from whale_platform.ingest import socket as sockets
 from whale_platform.ingest.feed import Feed
 from whale_platform.ingest.lister import CAP_S, DAY_S, FIRST_S, Lister
 from whale_platform.ingest.rest import Answer, Rest, Unavailable
 from whale_platform_tests.ingest.doubles import Log, RecordingProducer, pipeline
 from whale_platform_tests.ingest.fake_binance import FakeBinance, until
-from whale_platform_tests.simulator.harness import settings, simulator
+from whale_platform_tests.simulator.harness import context_of, settings, simulator
 
-A, B = "AAAUSDT", "BBBUSDT"
+A, B, E = "AAAUSDT", "BBBUSDT", "AAAEURO"
 
 
 class Bench:
@@ -129,14 +129,16 @@ def test_a_halted_symbol_is_subscribed_in_the_open_connection_when_it_trades_aga
     fake: FakeBinance, quick: list[Feed], tmp_path: Path
 ) -> None:
     fake.status[B] = "HALT"
+    fake.last[E] = 999
     exchange = Binance(fake.ws_url, fake.rest_url)
     lister.read(exchange, rest := Rest("binance"), tmp_path)
     producer = RecordingProducer()
-    lines = pipeline(exchange, (A, B), producer)
-    quick.append(one := Feed(exchange, (A, B), lines, 60.0, Log()))
+    lines = pipeline(exchange, (A, B, E), producer)
+    quick.append(one := Feed(exchange, (A, B, E), lines, 60.0, Log()))
     one.start()
     until(lambda: len(fake.clients) == 1, "the connection")
-    assert one.status() == f"connected 1 symbols; 1 refused ({B})"
+    blind = f"amounts in EURO have no dollar value here, so no whale can be found ({E})"
+    assert one.status() == f"connected 2 symbols; 1 refused ({B}); {blind}"
     looker = Lister(lines, one, rest, tmp_path, lambda: True, threading.Event(), Log())
     looker.step(0.0, 0.0)
     del fake.status[B]
@@ -145,8 +147,27 @@ def test_a_halted_symbol_is_subscribed_in_the_open_connection_when_it_trades_aga
     fake.trade(A)
     fake.trade(B)
     until(lambda: producer.ids(A) == [1000] and producer.ids(B) == [1000], "the trades of both")
-    assert (fake.handshakes, fake.asked) == (1, [[f"{A.lower()}@trade"], [f"{B.lower()}@trade"]])
-    assert one.status() == "connected 2 symbols"
+    assert (fake.handshakes, fake.asked) == (
+        1,
+        [[f"{A.lower()}@trade", f"{E.lower()}@trade"], [f"{B.lower()}@trade"]],
+    )
+    assert one.status() == f"connected 3 symbols; {blind}"
+
+
+def test_a_start_uses_the_kept_list_and_asks_only_where_it_does_not_do(tmp_path: Path) -> None:
+    fake = FakeBinance("AAABUSD")
+    urls = {"binance_ws_url": fake.ws_url, "binance_rest_url": fake.rest_url}
+    given = settings(tmp_path, source="live", exchanges=("binance",), symbols=("AAABUSD",), **urls)
+    asked: list[str] = []
+    away = HTTPStatus.SERVICE_UNAVAILABLE, ""
+    fake.answer = lambda path: asked.append(path) or (away if len(asked) == 1 else None)  # type: ignore[func-returns-value]
+    try:
+        for requests, symbol in ((1, "AAABUSDUSDT"), (2, "AAABUSD"), (2, "AAABUSD")):  # away; read and kept; kept
+            exchanges = adapters(given)
+            service._read_lists(context_of(given), exchanges)
+            assert (len(asked), assign(exchanges, given.symbols)["binance"]) == (requests, [symbol])
+    finally:
+        fake.close()
 
 
 def test_a_list_that_is_away_costs_nothing_but_its_news(fake: FakeBinance, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from whale_platform.bench.dumps import generate, pack
-from whale_platform.domain.catalogue import Catalogue
+from whale_platform.domain.catalogue import Catalogue, Pair
 from whale_platform.exchanges import symbols
 from whale_platform.lake import dump_rows, dumps
 from whale_platform.lake.dump_rows import Loaded
@@ -220,3 +220,16 @@ def test_usual_numbers_need_no_wide_product(tmp_path: Path) -> None:
 
 def test_a_refusal_is_an_error_of_the_lake() -> None:
     assert issubclass(BadDump, LakeError)
+
+
+def test_currencies_come_from_the_exchange_s_list_or_are_given(tmp_path: Path) -> None:
+    path = tmp_path / "XRPRLUSD-trades-2026-02-01.zip"
+    path.touch()
+    with pytest.raises(
+        BadDump, match=r"not in the exchange's list of symbols.*--pair BASE/QUOTE.*let the ingester run"
+    ):
+        dumps.named(path, symbols.known(Catalogue(), ()))
+    listed = Catalogue([Pair("XRPRLUSD", "XRP", "RLUSD", "TRADING", True)], 1.0)
+    for split in (symbols.known(listed, ()), symbols.known(Catalogue(), ("xrp/rlusd",))):
+        found = dumps.named(path, split)
+        assert (found.base, found.quote) == ("XRP", "RLUSD")
