@@ -160,6 +160,9 @@ class Board:
         return {
             "exchange": window.exchange,
             "symbol": window.symbol,
+            "base": window.base,
+            "quote": window.quote,
+            "usd_via": window.usd_via,
             "price": number_text(window.close),
             "window": {
                 "start": time_text(window.window_start),

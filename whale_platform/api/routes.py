@@ -17,6 +17,7 @@ from whale_platform.api.problems import busy
 from whale_platform.api.shapes import health as health_shapes
 from whale_platform.api.shapes import latest as latest_shapes
 from whale_platform.api.shapes import rows
+from whale_platform.domain.trade import whaleless
 from whale_platform.stores import newest, serving
 from whale_platform.stores.serving import Listing
 from whale_platform.stores.thresholds import applying
@@ -86,9 +87,13 @@ async def symbols(request: Request, parts: PartsNow, which: Annotated[Which, Que
             {
                 "exchange": one.exchange,
                 "symbol": one.symbol,
+                "base": one.base,
+                "quote": one.quote,
+                "usd_via": one.usd_via,
                 "threshold_usd": answers.plain(applying(limits, one.exchange, one.symbol)),
                 "newest_window": answers.plain(one.window_start),
                 "updated_at": answers.plain(one.updated_at),
+                "note": None if one.quote is None else whaleless(one.quote),
             }
             for one in parts.board.symbols()
             if which.takes(one.exchange, one.symbol)

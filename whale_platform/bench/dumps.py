@@ -10,7 +10,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from whale_platform.exchanges.symbols import split_joined
+from whale_platform.domain.catalogue import Catalogue
+from whale_platform.exchanges import symbols
 from whale_platform.lake import dumps, history
 
 HOUR_US = 3_600_000_000
@@ -51,7 +52,7 @@ def pack(path: Path, lines: Iterable[str]) -> None:
 
 def measure(folder: Path, rows: int) -> dict[str, Any]:
     """Import a day of so many trades into a fresh lake in `folder`, and once more: seconds, rows a second, bytes."""
-    dump = dumps.named(generate(folder, rows), split_joined)
+    dump = dumps.named(generate(folder, rows), symbols.known(Catalogue(), ()))
     root = folder / "lake" / "trades"
     took = []
     for _ in range(2):

@@ -13,8 +13,8 @@ from typing import Any
 from deltalake import ColumnProperties, WriterProperties, write_deltalake
 
 from whale_platform.domain import codec
+from whale_platform.domain.catalogue import Catalogue, currencies, split_dashed
 from whale_platform.domain.trade import Trade
-from whale_platform.exchanges.symbols import split_dashed, split_joined
 from whale_platform.lake import engine, rewrite, table
 from whale_platform.lake.schema import NAMES
 from whale_platform.lake.writing import LEVEL, ORDER
@@ -31,7 +31,7 @@ def recorded(files: Sequence[Path]) -> list[Trade]:
     out = []
     for one in captured(files):
         (exchange, symbol), fill = one.fill.place, one.fill
-        base, quote = split_dashed(symbol) if "-" in symbol else split_joined(symbol)
+        base, quote = split_dashed(symbol) if "-" in symbol else currencies(Catalogue(), symbol)
         price, quantity, received = Decimal(fill.price), Decimal(fill.size), one.received_ns // 1000
         out.append(Trade(exchange, symbol, base, quote, fill.trade_id, price, quantity, fill.side, fill.time, received))
     return out

@@ -12,7 +12,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from whale_platform.cli.app import HomeOption
 from whale_platform.cli.context import current_home, settings_of
 from whale_platform.cli.errors import UserError
-from whale_platform.exchanges.symbols import split_joined
+from whale_platform.domain import catalogue
+from whale_platform.exchanges import symbols
 from whale_platform.lake import dumps, history
 from whale_platform.lake.dumps import Dump
 from whale_platform.lake.errors import LakeError
@@ -33,6 +34,10 @@ def run(
     files: Annotated[
         list[Path], typer.Argument(metavar="FILES...", help="Daily or monthly zips of spot trades or aggTrades.")
     ],
+    pair: Annotated[
+        list[str] | None,
+        typer.Option(help="Base and quote of a symbol that the exchange's list has not, such as BTC/U; repeatable."),
+    ] = None,
     home: HomeOption = None,
 ) -> None:
     """Import public dumps (data.binance.vision); a trade that is there already is not there twice.
@@ -50,9 +55,13 @@ def run(
             "one that `whale up --source live` has made"
         )
     root = settings_of(there).trades_lake
+    try:
+        split = symbols.known(catalogue.load(there.path, dumps.EXCHANGE), pair or ())
+    except ValueError as wrong:
+        raise UserError(f"--pair: {wrong}") from None
     hours: list[datetime] = []
     try:
-        for dump in [dumps.named(path, split_joined) for path in files]:
+        for dump in [dumps.named(path, split) for path in files]:
             begin = time.monotonic()
             done = _import(root, dump)
             hours += done.hours

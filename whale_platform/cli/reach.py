@@ -52,7 +52,7 @@ def _stream(exchange: "Exchange", symbol: str, result: Reach, limit_s: float) ->
     from websockets.sync.client import connect
 
     try:
-        with connect(exchange.connect_url([symbol]), open_timeout=limit_s, close_timeout=0.1):
+        with connect(exchange.connect_url(), open_timeout=limit_s, close_timeout=0.1):
             pass
     except InvalidStatus as error:
         result.stream_detail = _status(error.response.status_code)

@@ -18,11 +18,10 @@ function address(path) {
   return `/whales/${exchange}/${encodeURIComponent(rest.join("/"))}/${id}`;
 }
 
-function title(whale) {
+export function title(whale) {
   const { name } = tier(whale);
-  const base = whale.symbol.replace(/[-_/]?(USDT|USDC|FDUSD|USD|EUR)$/, "");
   const mark = name === "whale" ? "" : `, ${name}`;
-  return `${SIDE[whale.side]} ${quantity(whale.quantity)} ${base} for ${usd(whale.notional_usd)}${mark}`;
+  return `${SIDE[whale.side]} ${quantity(whale.quantity)} ${whale.base ?? `of ${whale.symbol}`} for ${usd(whale.notional_usd)}${mark}`;
 }
 
 async function show(path) {

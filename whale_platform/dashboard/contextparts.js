@@ -2,7 +2,7 @@
 // from the exchange to this page. Each takes the server's answer and says so where a piece is not there yet.
 
 import { h, s } from "./dom.js";
-import { SIDE, clock, grouped, percent, price, quantity, signedUsd, tier, usd, whole } from "./format.js";
+import { SIDE, amount, clock, grouped, percent, price, quantity, signedUsd, tier, usd, whole, wholeAmount } from "./format.js";
 import { digits } from "./markets.js";
 
 const seconds = (time) => Math.floor(Date.parse(time) / 1000);
@@ -98,7 +98,7 @@ export function aroundPart({ whale, around }) {
   const rows = around.map((one) =>
     h("tr", { class: `${one.side}${one.trade_id === whale.trade_id ? " here" : ""}` },
       h("td", { text: clock(one.event_time, "full").split(", ").at(-1) }), h("td", { class: "side", text: SIDE[one.side] }), h("td", { class: "num", text: price(one.price, places) }),
-      h("td", { class: "num", text: grouped(one.quantity) }), h("td", { class: "num", text: usd(one.notional), title: grouped(one.notional) })));
+      h("td", { class: "num", text: grouped(one.quantity) }), h("td", { class: "num", text: amount(one.notional, whale), title: wholeAmount(one.notional, whale) })));
   const head = h("tr", {}, ...["Time", "Taker", "Price", "Quantity", "Notional"].map((text, at) => h("th", { scope: "col", class: at > 1 ? "num" : null, text })));
   return part("around", "Trades around it", h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Trades around the whale" }, h("table", { class: "list data" }, h("thead", {}, head), h("tbody", {}, ...rows))));
 }

@@ -33,23 +33,14 @@ function rounded(size, tens) {
   return Number(few) < 100 ? few : size.toFixed(0);
 }
 
-const DOLLARS = ["USD", "USDT", "USDC", "FDUSD", "BUSD", "TUSD", "DAI", "USDP", "PYUSD"]; // at par, as the server counts them
-const OTHERS = ["EUR", "GBP", "JPY", "TRY", "BRL", "ARS", "AUD", "CAD", "CHF", "MXN", "PLN", "ZAR", "UAH", "COP", "CZK", "RON", "IDR", "INR", "NGN", "RUB", "AEUR", "EURI", "BTC", "ETH", "BNB", "SOL", "XRP", "DOGE", "TRX", "DOT"];
-const QUOTES = [...DOLLARS, ...OTHERS].sort((a, b) => b.length - a.length);
+/** Whether amounts in a market's quote currency are dollars, as the server counts them. */
+export const inDollars = (market) => Boolean(market?.usd_via);
 
-/** What a symbol's prices are in: "EUR" of BTC-EUR and BTCEUR; "" where that can't be told. */
-export function quoteOf(symbol) {
-  const named = /[-_/]([A-Za-z0-9]+)$/.exec(symbol);
-  return named ? named[1].toUpperCase() : (QUOTES.find((one) => symbol.length > one.length && symbol.endsWith(one)) ?? "");
-}
-
-export const inDollars = (symbol) => DOLLARS.includes(quoteOf(symbol));
-
-/** An amount in the symbol's quote currency, short: "$1.25M", "1.25M EUR". */
-export const amount = (value, symbol) => (inDollars(symbol) ? usd(value) : `${usd(value).replace("$", "")} ${quoteOf(symbol)}`.trim());
+/** An amount in a market's quote currency, short: "$1.25M", "1.25M EUR". */
+export const amount = (value, market) => (inDollars(market) ? usd(value) : `${usd(value).replace("$", "")} ${market?.quote ?? ""}`.trim());
 
 /** The same digit for digit. */
-export const wholeAmount = (value, symbol) => (inDollars(symbol) ? whole(value) : `${grouped(value)} ${quoteOf(symbol)}`.trim());
+export const wholeAmount = (value, market) => (inDollars(market) ? whole(value) : `${grouped(value)} ${market?.quote ?? ""}`.trim());
 
 /** The same for axes: no digits that say nothing. */
 export const usdAxis = (value) => `${value < 0 ? "−" : ""}$${compact.format(Math.abs(value)).replace("K", "k")}`;

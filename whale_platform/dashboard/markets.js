@@ -3,7 +3,7 @@
 // not in the list. Also answers what others ask of a market: its threshold and its decimals.
 
 import { $, arrange, h, perFrame, put, s, shown, throttled } from "./dom.js";
-import { amount, clock, decimals, inDollars, percent, price, quoteOf, wholeAmount } from "./format.js";
+import { amount, clock, decimals, inDollars, percent, price, wholeAmount } from "./format.js";
 import { get } from "./api.js";
 import { walkable } from "./lists.js";
 import { isMarket, marketOf, onView, setView, view } from "./view.js";
@@ -23,8 +23,8 @@ export const digits = (row) => market(row)?.digits ?? 0;
 export const newestMinute = () => newest;
 // Sums in dollars first: those of other currencies compare with their own kind alone.
 const byNotional = (a, b) =>
-  b.dollars - a.dollars ||
-  (a.dollars ? 0 : a.quote.localeCompare(b.quote)) ||
+  inDollars(b) - inDollars(a) ||
+  (inDollars(a) ? 0 : (a.quote ?? "").localeCompare(b.quote ?? "")) ||
   Number(b.day?.notional ?? 0) - Number(a.day?.notional ?? 0);
 export const busiest = () => [...markets.values()].sort(byNotional)[0];
 export const exchanges = () => [...new Set([...markets.values()].map((one) => one.exchange))].sort();
@@ -32,7 +32,7 @@ export const onMarkets = (listener) => listeners.push(listener);
 
 function held(row) {
   const key = marketOf(row);
-  if (!markets.has(key)) markets.set(key, { exchange: row.exchange, symbol: row.symbol, digits: 0, line: new Map(), open: null, quote: quoteOf(row.symbol), dollars: inDollars(row.symbol) });
+  if (!markets.has(key)) markets.set(key, { exchange: row.exchange, symbol: row.symbol, digits: 0, line: new Map(), open: null });
   return markets.get(key);
 }
 
@@ -50,7 +50,9 @@ export async function loadMarkets() {
       get("/sparklines", { minutes: HOUR / 60 }).catch(() => ({ items: [] })),
     ]);
     loaded = performance.now();
-    for (const row of symbols.items) held(row).threshold = row.threshold_usd;
+    for (const { exchange, symbol, base, quote, usd_via, note, threshold_usd } of symbols.items) {
+      Object.assign(held({ exchange, symbol }), { base, quote, usd_via, note, threshold: threshold_usd });
+    }
     for (const row of lines.items) {
       const one = held(row);
       row.times.forEach((time, at) => one.line.set(time, Number(row.closes[at])));
@@ -149,7 +151,7 @@ const draw = perFrame(() => {
     one.node.className = moved < 0 ? "fell" : "rose";
     if (isMarket(one)) one.button.setAttribute("aria-current", "true");
     else one.button.removeAttribute("aria-current");
-    if (one.day) one.node.title = `${spanOf(one.day)}: ${amount(one.day.notional, one.symbol)} (${wholeAmount(one.day.notional, one.symbol)})`;
+    if (one.day) one.node.title = `${spanOf(one.day)}: ${amount(one.day.notional, one)} (${wholeAmount(one.day.notional, one)})${one.note ? `; ${one.note}` : ""}`;
   }
   arrange($("markets-body"), rows.map((one) => one.node));
   put($("markets-count"), markets.size ? `${rows.length} of ${markets.size}` : "");

@@ -19,7 +19,7 @@ const draw = perFrame(() => {
   put($("quote-change"), moved === null ? "" : `${moved < 0 ? "▼" : "▲"} ${percent(Math.abs(moved)).replace("+", "")}`);
   $("quote-change").dataset.span = one?.day ? spanOf(one.day) : "";
   $("quote-change").className = `quote-fact ${moved < 0 ? "sell" : "buy"}`;
-  put($("quote-volume"), one?.day ? `${amount(one.day.notional, view.symbol)} ${spanOf(one.day)}` : "", one?.day ? wholeAmount(one.day.notional, view.symbol) : "");
+  put($("quote-volume"), one?.day ? `${amount(one.day.notional, one)} ${spanOf(one.day)}` : "", one?.day ? wholeAmount(one.day.notional, one) : "");
   const seconds = (performance.now() - heard) / 1000;
   put($("quote-age"), !heard ? "no trade heard yet" : seconds < 2 ? "live" : `last trade ${age(seconds)} ago`);
   $("quote-age").classList.toggle("old", heard > 0 && seconds > 30);

@@ -11,7 +11,8 @@ import dagster as dg
 from pydantic import Field
 
 from whale_platform.defs.external import OWNERS
-from whale_platform.exchanges.symbols import split_joined
+from whale_platform.domain import catalogue
+from whale_platform.exchanges import symbols
 from whale_platform.reports.tables import table
 from whale_platform.settings import Settings
 from whale_platform.version import code_version
@@ -24,6 +25,9 @@ class Import(dg.Config):
     """What the launchpad asks for."""
 
     files: list[str] = Field([], description="Zips as Binance publishes them; empty: every zip in HOME/import.")
+    pairs: list[str] = Field(
+        [], description="Base and quote of symbols that the exchange's list has not, such as BTC/U."
+    )
 
 
 @dg.asset(key=["lake", "imported_trades"], group_name="lake", kinds={"parquet", "deltalake"}, owners=OWNERS)
@@ -43,7 +47,11 @@ def imported_trades(context: dg.AssetExecutionContext, config: Import) -> dg.Mat
             context.log.info(f"{dump.path.name}: {part} of {of} hours")
 
     try:
-        for dump in [dumps.named(path, split_joined) for path in _files(settings, config)]:
+        split = symbols.known(catalogue.load(settings.home, dumps.EXCHANGE), config.pairs)
+    except ValueError as wrong:
+        raise dg.Failure(str(wrong), allow_retries=False) from None
+    try:
+        for dump in [dumps.named(path, split) for path in _files(settings, config)]:
             about = {"run": context.run.run_id, "code": code_version()}
             done[dump.path.name] = history.run(root, dump, about, tell)
     except LakeError as error:

@@ -58,7 +58,13 @@ class Trade:
         return self.notional if self.usd_via else None
 
 
-PEGGED = frozenset({"USDT", "USDC", "FDUSD", "TUSD", "USDP", "BUSD", "DAI", "PYUSD"})
+# The one list of coins that count as a dollar; everything asks `usd_via`, so a new coin is added here alone.
+PEGGED = frozenset(
+    {
+        *("USDT", "USDC", "FDUSD", "TUSD", "USDP", "PAX", "BUSD", "DAI", "PYUSD", "GUSD"),
+        *("USD1", "U", "RLUSD", "USDS", "USDE", "USDG", "XUSD", "BFUSD"),
+    }
+)
 DOLLARS = PEGGED | {"USD"}
 
 
@@ -67,3 +73,8 @@ def usd_via(quote: str) -> str | None:
     if quote == "USD":
         return "USD"
     return f"peg:{quote}" if quote in PEGGED else None
+
+
+def whaleless(quote: str) -> str | None:
+    """Why no trade in `quote` can be found to be a whale, for a person; None where it can."""
+    return None if usd_via(quote) else f"amounts in {quote} have no dollar value here, so no whale can be found"

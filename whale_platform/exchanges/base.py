@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from whale_platform.domain.catalogue import Catalogue, Pair
 from whale_platform.domain.trade import Source, Trade
 
 
@@ -24,7 +25,10 @@ class LastTrade:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The exchange refuses `symbol` (delisted, unknown); the other symbols must go on without it."""
+    """The exchange refuses `symbol` (delisted, unknown); the other symbols must go on without it.
+
+    Empty: it refuses one of those asked for last, and does not say which.
+    """
 
     symbol: str
     reason: str
@@ -51,7 +55,7 @@ Event = Trade | LastTrade | Refused | Subscribed | GoingDown | Ignored
 
 
 class Exchange(Protocol):
-    """One exchange's protocol; adapters are frozen."""
+    """One exchange's protocol; adapters are frozen, but for what their catalogue learns."""
 
     @property
     def name(self) -> str:
@@ -73,17 +77,33 @@ class Exchange(Protocol):
     def history_per_second(self) -> float:
         """History requests a second that the exchange tolerates for good."""
 
+    @property
+    def listed(self) -> Catalogue:
+        """What the exchange lists, as far as it is known."""
+
+    @property
+    def symbols_per_connection(self) -> int:
+        """The most symbols that one connection is asked for."""
+
+    @property
+    def symbols_per_message(self) -> int:
+        """The most symbols that one message asks for."""
+
+    @property
+    def messages_per_second(self) -> float:
+        """Messages a second that one connection tolerates for good."""
+
     def symbol(self, wanted: str) -> str | None:
-        """The exchange's spelling of a base currency (`BTC`), of its own symbol, or `exchange:SYMBOL`.
+        """The exchange's spelling of what an operator wrote (`symbols.py`), as far as its list tells.
 
         None if it is another exchange's. Raises ValueError for nonsense.
         """
 
-    def connect_url(self, symbols: Sequence[str]) -> str:
-        """WebSocket address for these symbols."""
+    def connect_url(self) -> str:
+        """WebSocket address; symbols are asked for by message."""
 
-    def subscribe(self, symbols: Sequence[str]) -> list[str]:
-        """Frames to send right after connecting (may be empty)."""
+    def subscribe(self, symbols: Sequence[str]) -> str:
+        """The message that asks for these symbols."""
 
     def parse(self, frame: str | bytes, received_time: int) -> list[Event]:
         """Events of one frame. Raises BadFrame."""
@@ -104,4 +124,10 @@ class Exchange(Protocol):
         """The clock in its answer, microseconds UTC. Raises BadFrame."""
 
     def check_url(self, symbol: str) -> str:
-        """REST address that answers 200 for a tradable symbol and 4xx for an unknown one."""
+        """REST address that answers 200 for a listed symbol, in a form `parse_listing` reads, and 4xx for others."""
+
+    def listing_url(self) -> str:
+        """REST address of all that it lists."""
+
+    def parse_listing(self, body: bytes) -> list[Pair]:
+        """The pairs in its answer. Raises BadFrame."""

@@ -5,12 +5,15 @@ a trade with the futures field `X` means the address is a futures one and goes t
 Times are milliseconds or microseconds, told apart by their size, since a `timeUnit` may be ignored by the host.
 """
 
+import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
+from whale_platform.domain import catalogue
+from whale_platform.domain.catalogue import Catalogue, Pair
 from whale_platform.domain.trade import Source, Trade
 from whale_platform.exchanges import frames, symbols
 from whale_platform.exchanges.base import BadFrame, Event, GoingDown, Ignored, Refused, Subscribed
@@ -31,19 +34,35 @@ class Binance:
     max_life_s: float | None = 23 * 3600.0  # the server cuts at 24 h
     history_page: int = 1000
     history_per_second: float = 3.0  # weight 25 of 6,000 a minute allows 4
+    symbols_per_connection: int = 200  # 1,024 streams are allowed; a lost connection shall cost few
+    symbols_per_message: int = 100
+    messages_per_second: float = 2.0  # 5 are allowed, pings and pongs among them
+    listed: Catalogue = field(default_factory=Catalogue, compare=False, repr=False)
 
     def symbol(self, wanted: str) -> str | None:
-        """See `symbols.joined`."""
-        return symbols.joined(wanted, ("binance", self.name))
+        """`BTC` and `BTC/USDT` -> `BTCUSDT`; a name that is in the list is that symbol."""
+        asked = symbols.read(wanted, ("binance", self.name))
+        if asked is None or ("-" in asked.text and not asked.ours):
+            return None
+        if "-" in asked.text:
+            raise ValueError(f"symbol {wanted!a}: this exchange writes BTCUSDT, not BTC-USDT")
+        if (given := asked.currencies) is None:
+            if self.listed.get(asked.text) is not None:
+                return asked.text
+            given = asked.text, catalogue.TETHER
+        found = self.listed.find(*given)
+        if found is not None:
+            return found.symbol
+        return asked.text if catalogue.in_tether(asked.text) else "".join(given)
 
-    def connect_url(self, wanted: Sequence[str]) -> str:
-        """The combined stream of these symbols, in microseconds."""
-        streams = "/".join(f"{quote(symbol.lower())}@trade" for symbol in wanted)
-        return f"{self.ws_url}/stream?streams={streams}&timeUnit=MICROSECOND"
+    def connect_url(self) -> str:
+        """Of combined streams, in microseconds."""
+        return f"{self.ws_url}/stream?timeUnit=MICROSECOND"
 
-    def subscribe(self, _symbols: Sequence[str]) -> list[str]:
-        """Nothing: the address has subscribed already."""
-        return []
+    def subscribe(self, wanted: Sequence[str]) -> str:
+        """`SUBSCRIBE` to the symbols' trades."""
+        streams = [f"{symbol.lower()}@trade" for symbol in wanted]
+        return json.dumps({"method": "SUBSCRIBE", "params": streams, "id": 1})
 
     def parse(self, frame: str | bytes, received_time: int) -> list[Event]:
         """Events of a combined or raw frame. Raises BadFrame."""
@@ -92,13 +111,32 @@ class Binance:
 
     def check_url(self, symbol: str) -> str:
         """`exchangeInfo` of the symbol: 400 for an unknown one."""
-        return f"{self.rest_url}/api/v3/exchangeInfo?{urlencode({'symbol': symbol})}"
+        return f"{self.rest_url}/api/v3/exchangeInfo?{urlencode({'symbol': symbol, 'showPermissionSets': 'false'})}"
+
+    def listing_url(self) -> str:
+        """`exchangeInfo`, without the permissions, which are most of its bytes."""
+        return f"{self.rest_url}/api/v3/exchangeInfo?showPermissionSets=false"
+
+    def parse_listing(self, body: bytes) -> list[Pair]:
+        """Field `symbols`; an entry without names is left out. Raises BadFrame."""
+        whole = frames.load(body, frames.MAX_LISTING)
+        rows = whole.get("symbols") if isinstance(whole, dict) else None
+        if type(rows) is not list:
+            raise BadFrame(f"the list of symbols is {frames.shown(whole)}, not an object with symbols")
+        found = [_pair(row) for row in rows if isinstance(row, dict)]
+        return [pair for pair in found if pair is not None]
+
+    def _currencies(self, symbol: str) -> tuple[str, str]:
+        try:
+            return catalogue.currencies(self.listed, symbol)
+        except ValueError as unknown:
+            raise BadFrame(f"field s: {unknown}") from None
 
     def _trade(self, data: dict[str, Any], received_time: int) -> Trade:
         if "X" in data:
             raise BadFrame(f"field X is {frames.shown(data['X'])}: a futures fill, not a spot trade")
         symbol = frames.text(data, "s")
-        base, quoted = _split(symbol)
+        base, quoted = self._currencies(symbol)
         return Trade(
             self.name,
             symbol,
@@ -116,7 +154,7 @@ class Binance:
     def _past(self, symbol: str, row: object, received_time: int, source: Source) -> Trade:
         if not isinstance(row, dict):
             raise BadFrame(f"a history row is {frames.shown(row)}, not an object")
-        base, quoted = _split(symbol)
+        base, quoted = self._currencies(symbol)
         return Trade(
             self.name,
             symbol,
@@ -132,11 +170,9 @@ class Binance:
         )
 
 
-def _split(symbol: str) -> tuple[str, str]:
-    try:
-        return symbols.split_joined(symbol)
-    except ValueError as unknown:
-        raise BadFrame(f"field s: {unknown}") from None
+def _pair(row: dict[str, Any]) -> Pair | None:
+    status = row.get("status")
+    return catalogue.named(row.get("symbol"), row.get("baseAsset"), row.get("quoteAsset"), status, status == "TRADING")
 
 
 def _microseconds(time: int) -> int:

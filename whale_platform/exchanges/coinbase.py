@@ -7,19 +7,21 @@ kinds, so its jumps mean nothing here; `trade_id` is contiguous. One unknown pro
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
+from whale_platform.domain import catalogue
+from whale_platform.domain.catalogue import Catalogue, Pair
 from whale_platform.domain.trade import Side, Source, Trade
 from whale_platform.exchanges import frames, symbols
 from whale_platform.exchanges.base import BadFrame, Event, Ignored, LastTrade, Refused, Subscribed
 
 _TAKER: dict[object, Side] = {"sell": "buy", "buy": "sell"}
 _TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{0,9}))?(?:Z|\+00:00)").fullmatch
-_PRODUCT = re.compile(r"\b[A-Z0-9]{1,20}-[A-Z0-9]{2,10}\b")
+_PRODUCT = re.compile(r"(?<![\w-])[^\W_]{1,20}-[^\W_]{1,10}(?![\w-])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +36,30 @@ class Coinbase:
     max_life_s: float | None = None
     history_page: int = 1000
     history_per_second: float = 8.0  # 10 a second and address are allowed
+    symbols_per_connection: int = 100
+    symbols_per_message: int = 50
+    messages_per_second: float = 2.0  # 8 are allowed, of all connections of an address
+    listed: Catalogue = field(default_factory=Catalogue, compare=False, repr=False)
 
     def symbol(self, wanted: str) -> str | None:
-        """See `symbols.dashed`."""
-        return symbols.dashed(wanted, ("coinbase", self.name))
+        """`BTC` and `BTC/USD` -> `BTC-USD`.
 
-    def connect_url(self, _symbols: Sequence[str]) -> str:
-        """One address for all: symbols come with `subscribe`."""
+        `BTC-USDC` becomes `BTC-USD`: the two products show the same trades; `coinbase:BTC-USDC` insists.
+        """
+        asked = symbols.read(wanted, ("coinbase", self.name))
+        if asked is None:
+            return None
+        symbol = asked.text.replace("/", "-") if "-" in asked.text or asked.currencies else f"{asked.text}-USD"
+        return symbol if asked.ours or not symbol.endswith("-USDC") else symbol[:-1]
+
+    def connect_url(self) -> str:
+        """One address for all."""
         return self.ws_url
 
-    def subscribe(self, wanted: Sequence[str]) -> list[str]:
-        """One message, due within 5 s of connecting."""
+    def subscribe(self, wanted: Sequence[str]) -> str:
+        """The first one is due within 5 s of connecting."""
         channels = ["matches", "heartbeat"]
-        return [json.dumps({"type": "subscribe", "product_ids": list(wanted), "channels": channels})]
+        return json.dumps({"type": "subscribe", "product_ids": list(wanted), "channels": channels})
 
     def parse(self, frame: str | bytes, received_time: int) -> list[Event]:
         """Events of one frame. Raises BadFrame."""
@@ -98,6 +111,19 @@ class Coinbase:
         """The product: 404 for an unknown one."""
         return f"{self.rest_url}/products/{quote(symbol, safe='')}"
 
+    def listing_url(self) -> str:
+        """`products`."""
+        return f"{self.rest_url}/products"
+
+    def parse_listing(self, body: bytes) -> list[Pair]:
+        """Of a list of products, or of one; a product without names is left out. Raises BadFrame."""
+        whole = frames.load(body, frames.MAX_LISTING)
+        rows = [whole] if isinstance(whole, dict) and "id" in whole else whole
+        if type(rows) is not list:
+            raise BadFrame(f"the list of products is {frames.shown(whole)}, not a list")
+        found = [_pair(row) for row in rows if isinstance(row, dict)]
+        return [pair for pair in found if pair is not None]
+
     def _trade(self, fields: dict[str, Any], received_time: int) -> Trade:
         order = frames.text(fields, "taker_order_id") if fields.get("taker_order_id") is not None else None
         return self._fill(frames.text(fields, "product_id"), fields, received_time, self.source, order)
@@ -105,8 +131,9 @@ class Coinbase:
     def _fill(
         self, symbol: str, fields: dict[str, Any], received_time: int, source: Source, order: str | None = None
     ) -> Trade:
+        pair = self.listed.get(symbol)
         try:
-            base, quoted = symbols.split_dashed(symbol)
+            base, quoted = catalogue.split_dashed(symbol) if pair is None else (pair.base, pair.quote)
         except ValueError as wrong:
             raise BadFrame(f"field product_id: {wrong}") from None
         return Trade(
@@ -124,6 +151,12 @@ class Coinbase:
             True,
             order,
         )
+
+
+def _pair(row: dict[str, Any]) -> Pair | None:
+    status, trading = row.get("status"), row.get("status") == "online" and row.get("trading_disabled") is not True
+    status = "trading disabled" if status == "online" and not trading else status
+    return catalogue.named(row.get("id"), row.get("base_currency"), row.get("quote_currency"), status, trading)
 
 
 def _taker_side(fields: dict[str, Any]) -> Side:
@@ -150,9 +183,11 @@ def _seconds(text: str) -> int:
 
 
 def _errors(fields: dict[str, Any]) -> list[Event]:
-    """Products that an error names are refused; an error about anything else is for a person."""
+    """Products that an error names are refused; of a refusal without a name one of those asked for last is meant."""
     said = " ".join(part for part in (fields.get("message"), fields.get("reason")) if isinstance(part, str))
-    products = list(dict.fromkeys(_PRODUCT.findall(said)))
+    products = list(dict.fromkeys(name for name in _PRODUCT.findall(said) if name == name.upper()))
+    if not products and "not a valid product" in said:
+        products = [""]
     if not products:
         raise BadFrame(f"the exchange reports an error: {frames.shown(said)}")
     return [Refused(product, frames.shown(said)) for product in products]

@@ -14,6 +14,7 @@ from whale_platform.exchanges.base import BadFrame
 
 MAX_FRAME = 1 << 20
 MAX_PAGE = 1 << 24
+MAX_LISTING = 1 << 25
 MAX_INTEGER = (1 << 63) - 1
 MAX_TEXT = 64
 

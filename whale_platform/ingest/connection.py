@@ -10,15 +10,17 @@ import socket
 import struct
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from websocket import ABNF, WebSocketBadStatusException, WebSocketException, WebSocketTimeoutException
 
 from whale_platform.broker.producer import ProducerStopped
-from whale_platform.exchanges.base import Event, Exchange
+from whale_platform.exchanges.base import Event, Exchange, Refused, Subscribed
 from whale_platform.ingest.pipeline import Pipeline
 from whale_platform.ingest.socket import FrameTooLarge, Socket
+from whale_platform.ingest.subscriptions import Subscriptions
 from whale_platform.ingest.words import http_words, wait_s
 
 PING_S = 20.0
@@ -66,8 +68,9 @@ class Connection:
         silence_s: float,
     ) -> None:
         self.life = Life()
-        self.symbols = list(symbols)
         self._exchange = exchange
+        self._added: deque[Sequence[str]] = deque()
+        self._subscriptions = Subscriptions(symbols, exchange.symbols_per_message, exchange.messages_per_second)
         self._pipeline = pipeline
         self._on_event = on_event
         self._wake = wake
@@ -81,10 +84,8 @@ class Connection:
         self._thread.start()
 
     def subscribe(self, symbols: Sequence[str]) -> None:
-        """Ask again, for these symbols, where the protocol asks by message; else the next life asks for them."""
-        self.symbols = list(symbols)
-        for message in self._exchange.subscribe(symbols):
-            self._socket.send(message)
+        """Ask for these symbols too, from any thread: its own sends the message."""
+        self._added.append(symbols)
 
     def close(self) -> None:
         """End it from outside; what the far side has still sent is not read."""
@@ -124,9 +125,9 @@ class Connection:
 
     def _live(self) -> Ended:
         life = self.life
-        self._socket.open(self._exchange.connect_url(self.symbols))
+        self._socket.open(self._exchange.connect_url())
         life.looked = life.opened = life.last_trade = heard = time.monotonic()
-        self.subscribe(self.symbols)
+        self._ask(heard)
         self._wake.set()
         pinged = 0.0
         while not self._closing:
@@ -145,6 +146,7 @@ class Connection:
                     self._take(frame.data, now)
                 elif opcode == ABNF.OPCODE_CLOSE:
                     return Ended(_closed(frame.data))
+            self._ask(now)
             if now - life.last_trade > self._silence_s:
                 return Ended(f"no trade for {self._silence_s:.0f} s", silent=True)
         return Ended("closed")
@@ -159,7 +161,21 @@ class Connection:
             life.longest_pause = max(life.longest_pause, now - life.last_trade)
             life.last_trade = time.monotonic()
         for event in others:
-            self._on_event(self, event)
+            if isinstance(event, Subscribed):
+                self._subscriptions.answered()
+            elif isinstance(event, Refused):
+                symbol = self._subscriptions.refused(event.symbol)
+                if symbol is not None:
+                    self._on_event(self, Refused(symbol, event.reason))
+            else:
+                self._on_event(self, event)
+
+    def _ask(self, now: float) -> None:
+        while self._added:
+            self._subscriptions.add(self._added.popleft())
+        symbols = self._subscriptions.due(now)
+        if symbols:
+            self._socket.send(self._exchange.subscribe(symbols))
 
     def _shut(self, code: int) -> None:
         sock = self._socket.sock

@@ -1,8 +1,7 @@
-"""One exchange's connections, one after the other, without end.
+"""One exchange's symbols over as many connections as they need, and which of them the exchange refuses.
 
-Before the exchange cuts a connection for its age, or when it says that it is going down, a second one is opened, and
-the first is closed only when the second delivers (make before break): the sequencer drops what both bring. In between
-lies a capped, jittered back-off. `status` says in a sentence how things stand.
+A symbol that is refused (unknown, delisted, halted) is left out while the others go on, and comes back when the lister
+finds it listed. `status` says in a sentence how things stand.
 """
 
 import random
@@ -11,15 +10,16 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from whale_platform.exchanges.base import Event, Exchange, GoingDown, Refused
-from whale_platform.ingest.connection import Connection, Ended
-from whale_platform.ingest.patience import Backoff, Silence
+from whale_platform.domain.trade import whaleless
+from whale_platform.exchanges.base import Exchange
+from whale_platform.ingest.connection import Connection
+from whale_platform.ingest.patience import Attempts, Backoff
 from whale_platform.ingest.pipeline import Pipeline
+from whale_platform.ingest.strand import Strand
 
-OVERLAP_S = 1.0  # the old one may still hold trades in flight when the new one delivers its first
-QUIET_S = 30.0  # a new connection on which nothing trades takes over after this
 LOOK_S = 0.25
 HUNG_S = 5.0  # a frame is done with in milliseconds, unless it waits for room in the producer
+NAMED = 5  # symbols that a sentence names
 
 
 class Feed:
@@ -30,21 +30,31 @@ class Feed:
     ) -> None:
         self.exchange = exchange
         self.refused: dict[str, str] = {}
-        self.reconnects = 0
-        self.attempted = False
         self._symbols = list(symbols)
-        self._pipeline = pipeline
         self._log = log.bind(exchange=exchange.name)
-        self._backoff = Backoff(random.random)
-        self._silence = Silence(silence_s)
         self._wake = threading.Event()
         self._stop = threading.Event()
-        self._current: Connection | None = None
-        self._next: Connection | None = None
-        self._old: list[tuple[float, Connection]] = []
-        self._not_before = 0.0
         self._looked = time.monotonic()
-        self._trouble: str | None = None
+        for symbol in symbols:
+            if (reason := exchange.listed.refusal(symbol)) is not None:
+                self.refuse(symbol, reason)
+        attempts = Attempts()
+        most = exchange.symbols_per_connection
+        self.strands = [
+            Strand(
+                exchange,
+                symbols[start : start + most],
+                pipeline,
+                silence_s,
+                Backoff(random.random, attempts),
+                self._wake,
+                self.refuse,
+                self._not_refused,
+                self._log,
+            )
+            for start in range(0, len(symbols), most)
+        ]
+        self._of = {symbol: strand for strand in self.strands for symbol in strand.symbols}
         self._thread = threading.Thread(target=self._run, name=f"feed-{exchange.name}", daemon=True)
 
     def start(self) -> None:
@@ -76,120 +86,91 @@ class Feed:
         opened = (one.life for one in self._connections() if one.alive() and one.life.opened is not None)
         return time.monotonic() - min([self._looked, *(life.looked for life in opened)]) > HUNG_S
 
-    def up(self) -> bool:
-        """Whether a connection is open."""
-        current = self._current
-        return current is not None and current.life.opened is not None and current.life.ended is None
+    @property
+    def attempted(self) -> bool:
+        """Whether each connection that is needed was tried."""
+        return all(strand.attempted or not strand.wanted() for strand in self.strands)
 
-    def up_for_s(self) -> float:
-        """How long the present connection has been open, seconds; 0 without one."""
-        current = self._current
-        return time.monotonic() - current.life.opened if self.up() and current and current.life.opened else 0.0
+    @property
+    def reconnects(self) -> int:
+        """Ends of connections."""
+        return sum(strand.reconnects for strand in self.strands)
+
+    def reconnects_of(self, symbol: str) -> int:
+        """Ends of the connections that bring `symbol`."""
+        return self._of[symbol].reconnects
+
+    def up(self) -> bool:
+        """Whether every connection that is needed is open."""
+        return bool(self.wanted()) and not any(strand.trouble() for strand in self.strands)
+
+    def up_for_s(self, symbol: str) -> float:
+        """How long the connection that brings `symbol` has been open, seconds; 0 without one."""
+        return self._of[symbol].up_for_s()
 
     def trouble(self) -> str:
-        """Why there is no connection, for a person; empty while there is one."""
-        if self.up():
-            return ""
+        """Why a connection is missing, for a person; empty while none is."""
         if not self.wanted():
             return f"{self.exchange.name} takes none of the symbols asked for"
-        return self._trouble or "connecting"
+        down = [strand for strand in self.strands if strand.trouble()]
+        if not down or len(self.strands) == 1:
+            return down[0].trouble() if down else ""
+        return f"{len(down)} of {len(self.strands)} connections: {down[0].trouble()}"
 
     def status(self) -> str:
         """How things stand, for a person."""
         trouble = self.trouble()
         if not trouble:
-            return f"connected {len(self.wanted())} symbols"
-        wait = self._not_before - time.monotonic()
+            return "; ".join([f"connected {len(self.wanted())} symbols", *self._notes()])
+        waits = [strand.not_before for strand in self.strands if strand.trouble()]
+        wait = min(waits, default=0.0) - time.monotonic()
         return f"{trouble}; next try in {wait:.0f} s" if wait >= 1 else trouble
 
     def wanted(self) -> list[str]:
         """The symbols that are not refused."""
-        return [symbol for symbol in self._symbols if symbol not in self.refused]
+        return self._not_refused(self._symbols)
 
-    def refuse(self, symbol: str, reason: str, connection: Connection | None = None) -> None:
+    def refuse(self, symbol: str, reason: str) -> None:
         """Go on without `symbol`."""
         if symbol in self.refused or symbol not in self._symbols:
             return
-        self.refused[symbol] = reason
+        self.refused = self.refused | {symbol: reason}
         self._log.warning("the exchange refuses a symbol; going on without it", symbol=symbol, reason=reason)
-        if connection is not None and self.wanted():
-            connection.subscribe(self.wanted())
+
+    def accept(self, symbol: str) -> None:
+        """Ask for `symbol`, which was refused, again."""
+        if symbol not in self.refused:
+            return
+        self.refused = {name: reason for name, reason in self.refused.items() if name != symbol}
+        self._log.info("the exchange lists a symbol that it refused before", symbol=symbol)
+        self._of[symbol].subscribe(symbol)
+        self._wake.set()
+
+    def _not_refused(self, symbols: Sequence[str]) -> list[str]:
+        refused = self.refused
+        return [symbol for symbol in symbols if symbol not in refused]
+
+    def _notes(self) -> list[str]:
+        found = [f"{len(self.refused)} refused ({_some(list(self.refused))})"] if self.refused else []
+        blind: dict[str, list[str]] = {}
+        for symbol in self.wanted():
+            pair = self.exchange.listed.get(symbol)
+            if pair is not None and (why := whaleless(pair.quote)) is not None:
+                blind.setdefault(why, []).append(symbol)
+        return found + [f"{why} ({_some(names)})" for why, names in blind.items()]
 
     def _connections(self) -> list[Connection]:
-        alive = (self._current, self._next, *(old for _, old in self._old))
-        return [connection for connection in alive if connection is not None]
+        return [connection for strand in self.strands for connection in strand.connections()]
 
     def _run(self) -> None:
         while not self._stop.is_set():
             self._wake.clear()
             self._looked = time.monotonic()
-            self._step(self._looked)
+            for strand in self.strands:
+                strand.step(self._looked)
             self._wake.wait(LOOK_S)
 
-    def _step(self, now: float) -> None:
-        self._close_old(now)
-        self._current = self._without_ended(self._current)
-        self._next = self._without_ended(self._next)
-        if self._current is None:
-            self._current, self._next = self._next, None
-        if self._next is not None and self._takes_over(self._next, now):
-            self._log.info("the new connection has taken over")
-            if self._current is not None:
-                self._old.append((now + OVERLAP_S, self._current))
-            self._current, self._next = self._next, None
-        current = self._current
-        if now < self._not_before or not self.wanted():
-            return
-        if current is None:
-            self._pipeline.connected()
-            self._current = self._open(now)
-        elif self._next is None and (now > current.life.renew_at or current.life.going_down) and current.life.opened:
-            self._next = self._open(now)
 
-    def _open(self, now: float) -> Connection:
-        connection = Connection(
-            self.exchange, self.wanted(), self._pipeline, self._on_event, self._wake, self._silence.allowed_s
-        )
-        self._backoff.attempted(now)
-        if self.exchange.max_life_s is not None:
-            connection.life.renew_at = now + self.exchange.max_life_s * random.uniform(0.9, 1.0)
-        connection.start()
-        return connection
-
-    def _without_ended(self, connection: Connection | None) -> Connection | None:
-        if connection is None:
-            return None
-        life = connection.life
-        self.attempted = self.attempted or life.opened is not None or life.ended is not None
-        if life.ended is None:
-            return connection
-        now = time.monotonic()
-        self.reconnects += 1
-        self._backoff.ended(now - (life.opened or now), life.trades)
-        self._silence.ended(life.ended.silent, life.trades, life.longest_pause)
-        self._not_before = now + self._pause(life.ended, now)
-        self._trouble = life.ended.reason
-        self._log.warning(
-            "connection ended", reason=life.ended.reason, trades=life.trades, wait_s=round(self._not_before - now, 1)
-        )
-        return None
-
-    def _pause(self, ended: Ended, now: float) -> float:
-        return max(self._backoff.wait_s(now), ended.wait_s or 0.0)
-
-    def _takes_over(self, connection: Connection, now: float) -> bool:
-        life = connection.life
-        return life.trades > 0 or (life.opened is not None and now - life.opened > QUIET_S)
-
-    def _close_old(self, now: float) -> None:
-        for at, connection in list(self._old):
-            if now >= at:
-                connection.close()
-                self._old.remove((at, connection))
-
-    def _on_event(self, connection: Connection, event: Event) -> None:
-        if isinstance(event, Refused):
-            self.refuse(event.symbol, event.reason, connection)
-        elif isinstance(event, GoingDown):
-            connection.life.going_down = True
-            self._wake.set()
+def _some(symbols: list[str]) -> str:
+    more = f" and {len(symbols) - NAMED} more" if len(symbols) > NAMED else ""
+    return ", ".join(symbols[:NAMED]) + more

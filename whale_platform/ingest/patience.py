@@ -16,13 +16,20 @@ ATTEMPTS_SPAN_S = 300.0
 SILENCE_CAP_S = 900.0
 
 
+class Attempts(deque[float]):
+    """When the last connections of one exchange were attempted; all of its connections share it."""
+
+    def __init__(self) -> None:
+        super().__init__(maxlen=ATTEMPTS)
+
+
 class Backoff:
     """Waits between connection attempts. `random()` gives [0, 1)."""
 
-    def __init__(self, random: Callable[[], float]) -> None:
+    def __init__(self, random: Callable[[], float], attempts: Attempts | None = None) -> None:
         self._random = random
         self._failures = 0
-        self._attempts: deque[float] = deque(maxlen=ATTEMPTS)
+        self._attempts = Attempts() if attempts is None else attempts
 
     def attempted(self, now: float) -> None:
         """A connection is attempted."""

@@ -97,11 +97,11 @@ class Pipeline:
         with self._work:
             self._books.unparseable(reason, frame, received_us)
 
-    def connected(self) -> None:
-        """A connection begins that no other one overlaps."""
+    def connected(self, symbols: Sequence[str]) -> None:
+        """A connection for these symbols begins that no other one overlaps."""
         with self._work:
-            for line in self.lines.values():
-                line.connected()
+            for symbol in symbols:
+                self.lines[symbol].connected()
 
     def wanted(self, not_now: frozenset[str]) -> tuple[str, Chunk] | None:
         """The most urgent ids to fetch, leaving out the symbols in `not_now`: what holds trades back comes first."""

@@ -86,10 +86,11 @@ class Repairer:
         wanted = self._pipeline.wanted(waiting)
         if wanted is not None:
             return self._ask(wanted[0], lambda: self._repair(*wanted, now))
-        if self._feed.up_for_s() > PROBE_AFTER_S:
-            for symbol, next_id in self._pipeline.quiet().items():
-                if self._probed.get(symbol) != self._feed.reconnects and symbol not in waiting:
-                    return self._ask(symbol, lambda: self._probe(symbol, next_id))  # noqa: B023 run at once
+        for symbol, next_id in self._pipeline.quiet().items():
+            not_now = symbol in waiting or symbol in self._feed.refused
+            probed = self._probed.get(symbol) == self._feed.reconnects_of(symbol)
+            if self._feed.up_for_s(symbol) > PROBE_AFTER_S and not (not_now or probed):
+                return self._ask(symbol, lambda: self._probe(symbol, next_id))  # noqa: B023 run at once
         unseen = self._unseen()
         return unseen is not None and self._ask(unseen, lambda: self._check(unseen))
 
@@ -138,7 +139,7 @@ class Repairer:
 
     def _probe(self, symbol: str, next_id: int) -> None:
         """Look whether `symbol` traded while nobody listened."""
-        life = self._feed.reconnects
+        life = self._feed.reconnects_of(symbol)
         found = self._history.trades(symbol, Chunk(next_id, next_id + PROBE - 1, "inline"))
         self._probed[symbol] = life
         if found and max(found) >= next_id:
@@ -146,10 +147,9 @@ class Repairer:
 
     def _unseen(self) -> str | None:
         """A symbol that has shown no trade although its connection has been up for a while."""
-        if self._feed.up_for_s() < CHECK_AFTER_S:
-            return None
         for symbol, line in self._pipeline.lines.items():
-            if not line.outlet.sent and symbol not in self._checked and symbol not in self._feed.refused:
+            unseen = not line.outlet.sent and symbol not in self._checked and symbol not in self._feed.refused
+            if unseen and self._feed.up_for_s(symbol) >= CHECK_AFTER_S:
                 return symbol
         return None
 

@@ -25,7 +25,7 @@ from whale_platform.ingest.deadline import Deadline
 from whale_platform.ingest.words import http_words, wait_s
 
 TIMEOUT_S = 10.0
-MAX_BYTES = 8 * 1024 * 1024
+MAX_BYTES = 32 * 1024 * 1024  # an exchange's list of all symbols is the longest answer, several MB
 # Binance tells times in whole milliseconds unless asked; a repaired trade shall carry the live one's microseconds.
 HEADERS = {"User-Agent": f"whale-platform/{__version__}", "X-MBX-TIME-UNIT": "MICROSECOND"}
 

@@ -20,18 +20,20 @@ from whale_platform.broker.refusals import absence, note
 from whale_platform.broker.topics import BrokerError, alive
 from whale_platform.exchanges.base import Exchange
 from whale_platform.exchanges.registry import adapters, assign
+from whale_platform.ingest import lister
 from whale_platform.ingest.clock import Clocks
 from whale_platform.ingest.feed import Feed
 from whale_platform.ingest.history import History
 from whale_platform.ingest.keeping import Keeper, Saver
 from whale_platform.ingest.learn import Learned, Stopped, learn
+from whale_platform.ingest.lister import Lister
 from whale_platform.ingest.meter import Latency
 from whale_platform.ingest.outlet import NextOffsets
 from whale_platform.ingest.pipeline import Pipeline
 from whale_platform.ingest.positions import positions_path
 from whale_platform.ingest.repair import Repairer
 from whale_platform.ingest.report import Report
-from whale_platform.ingest.rest import Rest
+from whale_platform.ingest.rest import Rest, Unavailable
 from whale_platform.ingest.share import Share
 from whale_platform.ingest.standby import Standby
 from whale_platform.supervision import codes
@@ -49,6 +51,8 @@ def main(context: ServiceContext) -> int:
     settings = context.settings
     try:
         exchanges = adapters(settings)
+        assign(exchanges, settings.symbols)
+        _read_lists(context, exchanges)
         symbols = assign(exchanges, settings.symbols)
     except ValueError as wrong:
         return context.blocked(str(wrong))
@@ -60,6 +64,26 @@ def main(context: ServiceContext) -> int:
             f"None of the {all_of_them} markets falls to share {share} (WHALE_INGEST_SHARE): run fewer ingesters."
         )
     return run(context, exchanges, mine)
+
+
+def _read_lists(context: ServiceContext, exchanges: Sequence[Exchange]) -> None:
+    """What the exchanges list, where the copies in the home don't do. An exchange that is away is not waited for."""
+    settings = context.settings
+    symbols = assign(exchanges, settings.symbols)
+    for exchange in exchanges:
+        listed, rest = exchange.listed, Rest(exchange.name, simulated=settings.source != "live")
+        known = listed.read_at is not None and not any(map(listed.refusal, symbols[exchange.name]))
+        context.tell("starting", f"reading the list of symbols of {exchange.name}")
+        while settings.source != "live" or not known:  # the simulator's is another one with other settings
+            context.progress()
+            try:
+                lister.read(exchange, rest, settings.home)
+                break
+            except (Unavailable, OSError) as trouble:
+                context.log.warning("the list of symbols is unavailable", reason=str(trouble), kept=len(listed))
+                if settings.source == "live" or context.stop.wait(WAIT_S):
+                    break
+                context.tell("starting", f"waiting for the list of symbols: {trouble}")
 
 
 def run(context: ServiceContext, exchanges: Sequence[Exchange], symbols: Mapping[str, Sequence[str]]) -> int:
@@ -115,17 +139,25 @@ def _ingest(
         Repairer(pipeline, feed, History(pipeline.exchange, stop, rest), stop, log)
         for pipeline, feed, rest in zip(pipelines, feeds, rests, strict=True)
     ]
+
+    def fits() -> bool:
+        return share.of(assign(exchanges, settings.symbols)) == symbols
+
+    listers = [
+        Lister(pipeline, feed, rest, settings.home, fits, stop, log)
+        for pipeline, feed, rest in zip(pipelines, feeds, rests, strict=True)
+    ]
     clocks = Clocks([(one.exchange, rest) for one, rest in zip(pipelines, rests, strict=True)], stop, log)
     saver = Saver(positions_path(settings.home), share, learned, pipelines, ends)
     keeper = Keeper(pipelines, saver, partial(writers.register, settings.bootstrap, share.writer), stop, log)
-    threads: list[Feed | Repairer | Keeper] = [*feeds, *repairers, keeper]
+    threads: list[Feed | Repairer | Keeper | Lister] = [*feeds, *repairers, keeper, *listers]
     for thread in (*threads, clocks):
         thread.start()
     producers = (producer, ledger)
     report = Report(pipelines, feeds, repairers, producers, receive_to_produced, clocks)
     context.before_beat = lambda: context.beat.numbers.update(report.numbers())
-    code = _watch(context, report, producers, feeds, threads)
-    _end(context, feeds, [*repairers, keeper, clocks], stop, producers, saver)
+    code = _watch(context, report, producers, feeds, listers, threads)
+    _end(context, feeds, [*repairers, keeper, clocks, *listers], stop, producers, saver)
     return code
 
 
@@ -184,7 +216,8 @@ def _watch(
     report: Report,
     producers: Sequence[TradeProducer],
     feeds: Sequence[Feed],
-    threads: Sequence[Feed | Repairer | Keeper],
+    listers: Sequence[Lister],
+    threads: Sequence[Feed | Repairer | Keeper | Lister],
 ) -> int:
     """Tell how it goes until there is a reason to end; returns the exit code."""
     while not context.stop.wait(POLL_S):
@@ -201,13 +234,16 @@ def _watch(
         if broken is not None:
             context.log.error("starting again to learn the topic's tail", reason=broken)
             return codes.RETRY
+        if any(one.outdated for one in listers):
+            context.log.warning("starting again: the exchange's list of symbols gives other ones than were begun with")
+            return codes.RETRY
     return codes.CLEAN
 
 
 def _end(
     context: ServiceContext,
     feeds: Sequence[Feed],
-    others: Sequence[Repairer | Keeper | Clocks],
+    others: Sequence[Repairer | Keeper | Clocks | Lister],
     stop: threading.Event,
     producers: Sequence[TradeProducer],
     saver: Saver,

@@ -15,7 +15,7 @@ from typing import TypeVar
 from whale_platform.domain.sums import Sums, differing, fold
 from whale_platform.lake.values import Large, Minute
 from whale_platform.reports.audit import Difference, Key
-from whale_platform.reports.limits import Limits
+from whale_platform.reports.limits import WhaleLimits
 from whale_platform.stores.audit_values import Alert
 
 SHOWN = 3
@@ -103,7 +103,7 @@ def compare_whales(
     hour: datetime,
     large: Iterable[Large],
     alerts: Iterable[Alert],
-    limits: Limits,
+    limits: WhaleLimits,
     windows: Mapping[Key, object],
     owed: bool,
     found: Differences,

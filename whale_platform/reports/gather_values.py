@@ -11,10 +11,10 @@ from whale_platform.lake.errors import Damaged
 from whale_platform.lake.values import Values
 from whale_platform.reports.audit import Difference, Key, Places
 from whale_platform.reports.audit_values import Differences, Hour, compare_sums, compare_whales
-from whale_platform.reports.limits import Limits, Threshold
+from whale_platform.reports.limits import WhaleLimits
 from whale_platform.settings import Settings
 from whale_platform.stores import audit_values as tables
-from whale_platform.stores.thresholds import dated_thresholds
+from whale_platform.stores.thresholds import read_history
 
 HOUR = timedelta(hours=1)
 REMADE = timedelta(hours=1)  # Dagster looks twice an hour for rollups whose minutes have changed
@@ -28,7 +28,7 @@ def compare(
     An hour with a `damaged` file is told under each symbol that another place has there; where none has, it is raised.
     """
     dsn, found = settings.dsn("dagster"), Differences()
-    rows = [Threshold(*row) for row in dated_thresholds(dsn)]
+    limits = WhaleLimits(read_history(dsn), settings.threshold_usd)
     for hour, error in damaged.items():
         keys = [key for key in {*places.kafka, *places.postgres} if key[2] == hour]
         if not keys:
@@ -40,7 +40,7 @@ def compare(
     hours |= tables.whale_hours(dsn, places.start, places.end)
     with values.opened(settings.trades_lake, places.start, places.end, settled) as lake:
         for hour in sorted(hours - {*damaged}):
-            _compare_hour(dsn, lake, hour, places, hour not in doubled, now, rows, found)
+            _compare_hour(dsn, lake, hour, places, hour not in doubled, now, limits, found)
     return found.by_key()
 
 
@@ -51,14 +51,13 @@ def _compare_hour(
     places: Places,
     once: bool,
     now: datetime,
-    rows: list[Threshold],
+    limits: WhaleLimits,
     found: Differences,
 ) -> None:
     end = min(hour + HOUR, places.end)
     minutes, windows = lake.minutes(hour, end, once), tables.minutes(dsn, hour, end)
     rollups = tables.rollups(dsn, hour, end) if end == hour + HOUR else {}
     compare_sums(Hour(hour, minutes, windows, rollups, now - REMADE), found)
-    limits = Limits(rows, tables.stamps(dsn, hour, end))
     symbols = {(exchange, symbol) for exchange, symbol, _ in minutes}
     floors = {name: low for name in symbols if (low := limits.floor(*name, hour, end)) is not None}
     begun = hour >= places.lake_since and hour >= places.born

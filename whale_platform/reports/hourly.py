@@ -10,8 +10,6 @@ from datetime import datetime
 from decimal import Decimal
 from math import sqrt
 
-from whale_platform.domain.trade import usd_via
-from whale_platform.exchanges.symbols import split_joined
 from whale_platform.reports.tables import percent, price, table
 from whale_platform.stores.rollups import Rollup
 
@@ -26,25 +24,15 @@ def markdown(rows: Sequence[Rollup]) -> str:
     groups: dict[tuple[str, str], list[Rollup]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: row.hour):
         groups[row.exchange, row.symbol].append(row)
-    ordered = sorted(groups.items(), key=lambda item: (not _dollars(item[0][1]), -sum(row.notional for row in item[1])))
+    ordered = sorted(
+        groups.items(), key=lambda item: (item[1][-1].usd_via is None, -sum(row.notional for row in item[1]))
+    )
     head = ("symbol", "open", "high", "low", "close", "volume", "notional", "buyers", "volatility", "trades")
-    lines = [_line(f"{exchange} {symbol}", _quote(symbol), fold) for (exchange, symbol), fold in ordered[:MOST]]
+    lines = [_line(f"{exchange} {symbol}", fold[-1].quote or "", fold) for (exchange, symbol), fold in ordered[:MOST]]
     hours = sorted({row.hour for row in rows})
     span = f"{hours[0]:%Y-%m-%d %H:%M}" + (f" to {hours[-1]:%Y-%m-%d %H:%M}" if len(hours) > 1 else "")
     cut = f"\n\n{len(ordered) - MOST} more symbols are in the table `hourly_rollups`." if len(ordered) > MOST else ""
     return f"**{span} UTC**, {len(hours)} hour(s), {len(ordered)} symbols\n\n{table(head, lines)}{cut}"
-
-
-def _quote(symbol: str) -> str:
-    """Empty where it can't be told."""
-    try:
-        return symbol.partition("-")[2] or split_joined(symbol)[1]
-    except ValueError:
-        return ""
-
-
-def _dollars(symbol: str) -> bool:
-    return usd_via(_quote(symbol)) is not None
 
 
 def _line(name: str, quote: str, fold: list[Rollup]) -> tuple[object, ...]:
@@ -67,7 +55,7 @@ def notional_by_hour(rows: Sequence[Rollup]) -> dict[str, list[tuple[datetime, f
     """Series for a picture: millions of dollars by hour, for the five symbols with most of them and all others."""
     totals: dict[str, float] = defaultdict(float)
     series: dict[str, list[tuple[datetime, float]]] = defaultdict(list)
-    for row in sorted((row for row in rows if _dollars(row.symbol)), key=lambda row: row.hour):
+    for row in sorted((row for row in rows if row.usd_via is not None), key=lambda row: row.hour):
         name = f"{row.exchange} {row.symbol}"
         totals[name] += float(row.notional)
         series[name].append((row.hour, float(row.notional) / 1e6))

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from websockets.asyncio.server import ServerConnection
 
-from whale_platform.exchanges.symbols import split_joined
+from whale_platform.domain.catalogue import Pair
 from whale_platform.simulator import wire
 from whale_platform.simulator.answers import Answer, BadParameter, number, ok, parameters
 from whale_platform.simulator.fill import Place, Play
@@ -32,7 +32,6 @@ class BinanceSide:
 
     def __init__(self, play: Play, hub: Hub) -> None:
         self._play, self._hub = play, hub
-        self._symbols = set(play.symbols.get(NAME, ()))
         self._calls: dict[str, Callable[[Mapping[str, str], bool], Answer]] = {
             "/api/v3/ping": lambda *_: ok({}),
             "/api/v3/time": lambda _, micro: ok({"serverTime": _now(micro)}),
@@ -64,6 +63,7 @@ class BinanceSide:
         try:
             self._hub.subscribe(client, self._places(streams))
             async for message in connection:
+                self._hub.asked += 1
                 self._hub.say(client, json.dumps(self._control(client, streams, message)))
         finally:
             self._hub.leave(client)
@@ -93,20 +93,26 @@ class BinanceSide:
 
     def _places(self, streams: Mapping[str, None] | list[str]) -> list[Place]:
         found = (stream.removesuffix("@trade").upper() for stream in streams if stream.endswith("@trade"))
-        return [(NAME, symbol) for symbol in found if symbol in self._symbols]
+        return [(NAME, symbol) for symbol in found if self._trades(symbol)]
+
+    def _trades(self, symbol: str) -> bool:
+        pair = self._play.pairs.get((NAME, symbol))
+        return pair is not None and pair.trading
 
     def _info(self, given: Mapping[str, str], micro: bool) -> Answer:
         symbol = given.get("symbol")
-        if symbol is not None and symbol not in self._symbols:
+        listed = {name: pair for (exchange, name), pair in self._play.pairs.items() if exchange == NAME}
+        if symbol is not None and symbol not in listed:
             return _refusal(-1121, "Invalid symbol.")
-        shown = [symbol] if symbol is not None else sorted(self._symbols)
-        return ok({"timezone": "UTC", "serverTime": _now(micro), "symbols": [_described(one) for one in shown]})
+        shown = [symbol] if symbol is not None else sorted(listed)
+        described = [_described(listed[one]) for one in shown]
+        return ok({"timezone": "UTC", "serverTime": _now(micro), "symbols": described})
 
     def _history(self, given: Mapping[str, str], micro: bool) -> Answer:
         symbol = given.get("symbol")
         if symbol is None:
             return _refusal(-1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.")
-        if symbol not in self._symbols:
+        if (NAME, symbol) not in self._play.pairs:
             return _refusal(-1121, "Invalid symbol.")
         limit = min(number(given, "limit", 500) or 500, 1000)
         first = number(given, "fromId")
@@ -118,9 +124,8 @@ class BinanceSide:
         return ok([wire.binance_row(fill, micro) for fill in page])
 
 
-def _described(symbol: str) -> dict[str, str]:
-    base, quote = split_joined(symbol)
-    return {"symbol": symbol, "status": "TRADING", "baseAsset": base, "quoteAsset": quote}
+def _described(pair: Pair) -> dict[str, str]:
+    return {"symbol": pair.symbol, "status": pair.status, "baseAsset": pair.base, "quoteAsset": pair.quote}
 
 
 def _refusal(code: int, message: str) -> Answer:

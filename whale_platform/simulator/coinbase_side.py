@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from websockets.asyncio.server import ServerConnection
 from websockets.frames import CloseCode
 
-from whale_platform.exchanges.symbols import split_dashed
+from whale_platform.domain.catalogue import Pair
 from whale_platform.simulator import wire
 from whale_platform.simulator.answers import Answer, BadParameter, number, ok, parameters
 from whale_platform.simulator.fill import Play
@@ -47,7 +47,6 @@ class CoinbaseSide:
 
     def __init__(self, play: Play, hub: Hub) -> None:
         self._play, self._hub = play, hub
-        self._products = set(play.symbols.get(NAME, ()))
         self._beating: dict[Client, Channels] = {}
 
     def speaks(self, path: str) -> bool:
@@ -61,10 +60,12 @@ class CoinbaseSide:
             now = time.time_ns() // 1000
             return ok({"iso": wire.iso(now), "epoch": now / 1e6})
         if parts == ["products"]:
-            return ok([_described(product) for product in sorted(self._products)])
-        if len(parts) in (2, 3) and parts[0] == "products" and parts[1] in self._products:
+            listed = [pair for (exchange, _), pair in sorted(self._play.pairs.items()) if exchange == NAME]
+            return ok([_described(pair) for pair in listed])
+        pair = self._play.pairs.get((NAME, parts[1])) if len(parts) in (2, 3) and parts[0] == "products" else None
+        if pair is not None:
             if len(parts) == 2:
-                return ok(_described(parts[1]))
+                return ok(_described(pair))
             if parts[2] == "trades":
                 try:
                     return self._trades(parts[1], parameters(query))
@@ -82,6 +83,7 @@ class CoinbaseSide:
             while True:
                 async with asyncio.timeout_at(None if channels else deadline):
                     message = await connection.recv()
+                self._hub.asked += 1
                 try:
                     self._control(client, channels, message)
                 except Refusal as refused:
@@ -138,10 +140,14 @@ class CoinbaseSide:
             if not isinstance(products, list) or not products:
                 raise Refusal("product_ids must be a list")
             for product in products:
-                if not isinstance(product, str) or product not in self._products:
+                if not isinstance(product, str) or not self._listed(product):
                     raise Refusal(f"{product} is not a valid product")
             wanted.setdefault(name, set()).update(products)
         return wanted
+
+    def _listed(self, product: str) -> bool:
+        pair = self._play.pairs.get((NAME, product))
+        return pair is not None and pair.trading
 
     def _trades(self, product: str, given: Mapping[str, str]) -> Answer:
         limit = min(number(given, "limit", 1000) or 1000, 1000)
@@ -158,13 +164,12 @@ def _subscriptions(channels: Channels) -> str:
     return json.dumps({"type": "subscriptions", "channels": listed})
 
 
-def _described(product: str) -> dict[str, object]:
-    base, quote = split_dashed(product)
+def _described(pair: Pair) -> dict[str, object]:
     return {
-        "id": product,
-        "base_currency": base,
-        "quote_currency": quote,
-        "display_name": f"{base}/{quote}",
-        "status": "online",
+        "id": pair.symbol,
+        "base_currency": pair.base,
+        "quote_currency": pair.quote,
+        "display_name": f"{pair.base}/{pair.quote}",
+        "status": pair.status,
         "trading_disabled": False,
     }

@@ -1,10 +1,11 @@
 """One trade inside the simulator, and what a source of trades (generated or recorded) offers to the two protocols."""
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from whale_platform.domain.catalogue import Pair
 from whale_platform.domain.trade import Side
 
 PlayState = Literal["waiting", "playing", "finished"]
@@ -63,8 +64,8 @@ class Play(Protocol):
         """How the trades come about."""
 
     @property
-    def symbols(self) -> Mapping[str, Sequence[str]]:
-        """Tradable symbols of each exchange."""
+    def pairs(self) -> Mapping[Place, Pair]:
+        """What the exchanges list."""
 
     @property
     def state(self) -> PlayState:

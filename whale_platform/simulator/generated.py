@@ -11,10 +11,11 @@ import heapq
 import threading
 import time
 from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Literal
 
+from whale_platform.domain.catalogue import Pair
 from whale_platform.simulator.fill import Audience, CannotPlay, Fill, Place, PlayState
 from whale_platform.simulator.generator import Print, prints
 from whale_platform.simulator.market import MEAN_FILLS, Market, market
@@ -86,17 +87,15 @@ class GeneratedPlay:
 
     kind: Literal["generated", "recorded"] = "generated"
 
-    def __init__(
-        self, symbols: Mapping[str, Sequence[str]], rate: float, seed: int, saved: dict[str, Any] | None
-    ) -> None:
+    def __init__(self, pairs: Mapping[Place, Pair], rate: float, seed: int, saved: dict[str, Any] | None) -> None:
         if saved is not None and (saved.get("kind"), saved.get("seed")) != (self.kind, seed):
             raise CannotPlay(
                 f"this home holds {saved.get('kind')} trades of seed {saved.get('seed')}: "
                 "set WHALE_SOURCE and WHALE_SIMULATOR_SEED to that, or take a fresh --home"
             )
-        self.symbols = symbols
+        self.pairs = pairs
         self._seed = seed
-        markets = [market((exchange, symbol)) for exchange, names in symbols.items() for symbol in names]
+        markets = [market(place, pair.base, pair.quote) for place, pair in pairs.items()]
         if not markets:
             raise CannotPlay("no symbol to trade: set WHALE_SYMBOLS, for example BTC,ETH")
         whole = sum(one.share for one in markets)

@@ -28,12 +28,11 @@ class Client:
 
 
 class Hub:
-    """All clients of one simulator."""
+    """All clients of one simulator. joined: connections so far; asked: their messages."""
 
     def __init__(self, faults: Faults) -> None:
         self.faults = faults
-        self.dropped = 0
-        self._numbers = 0
+        self.dropped = self.joined = self.asked = 0
         self._clients: set[Client] = set()
         self._waiting: set[Client] = set()
         self._listeners: dict[Place, list[Client]] = {}
@@ -45,8 +44,8 @@ class Hub:
 
     def join(self, exchange: str, connection: ServerConnection, encode: Encode) -> Client:
         """Register a connection."""
-        self._numbers += 1
-        client = Client(self._numbers, exchange, connection, encode)
+        self.joined += 1
+        client = Client(self.joined, exchange, connection, encode)
         self._clients.add(client)
         return client
 

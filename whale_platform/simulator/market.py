@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from itertools import accumulate
 from statistics import NormalDist
 
-from whale_platform.exchanges.symbols import split_dashed, split_joined
 from whale_platform.simulator.fill import Place
 
 _PRICES = {"BTC": 61_700.0, "ETH": 2_680.0, "SOL": 155.0, "XRP": 0.61, "DOGE": 0.107, "ADA": 0.345, "AVAX": 22.6}
 _PRICES |= {"LINK": 10.4, "LTC": 60.7, "DOT": 4.75, "BNB": 510.0}
+KNOWN = tuple(_PRICES)
 _SHARES = {"BTC": 0.34, "ETH": 0.24, "SOL": 0.13, "XRP": 0.08, "DOGE": 0.06, "ADA": 0.04, "AVAX": 0.035, "LINK": 0.03}
 _SHARES |= {"LTC": 0.025, "DOT": 0.02}
 _OTHER_SHARE = 0.01
@@ -76,10 +76,9 @@ class Market:
     sizes: Sizes
 
 
-def market(place: Place) -> Market:
-    """The market of a symbol in its exchange's spelling. Raises ValueError for a symbol that can't be split."""
-    exchange, symbol = place
-    base, quote = split_dashed(symbol) if exchange == "coinbase" else split_joined(symbol)
+def market(place: Place, base: str, quote: str) -> Market:
+    """The market of a symbol in its exchange's spelling, and of its currencies."""
+    exchange, _ = place
     usd = _PRICES.get(quote, 1.0)
     price = _price(base) / usd
     size_decimals = min(8, max(0, math.ceil(math.log10(price * usd))) + (3 if exchange == "coinbase" else 0))

@@ -18,6 +18,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
+from whale_platform.domain.catalogue import Pair
+from whale_platform.simulator import listing
 from whale_platform.simulator.fill import Audience, CannotPlay, Fill, Place, PlayState
 from whale_platform.simulator.recording import captured, survey
 
@@ -68,30 +70,30 @@ class RecordedPlay:
     ) -> None:
         contents = survey(files)
         self._speed, self._times = speed, times
-        self.symbols: Mapping[str, Sequence[str]] = {
-            name: symbols for name, symbols in contents.symbols.items() if name in exchanges
-        }
-        if not self.symbols:
+        symbols = {name: found for name, found in contents.symbols.items() if name in exchanges}
+        if not symbols:
             raise CannotPlay(
                 f"the files hold trades of {', '.join(contents.symbols)} only: set WHALE_EXCHANGES to that"
             )
+        self.pairs: Mapping[Place, Pair] = listing.pairs(symbols, listing.recorded(files))
+        self._exchanges = frozenset(symbols)
         self._identity: dict[str, object] = {
             "kind": self.kind,
             "files": sorted({f"{path.name} {path.stat().st_size}" for path in files}),
-            "exchanges": sorted(self.symbols),
+            "exchanges": sorted(symbols),
             "times": times,
         }
         if saved is not None and any(saved.get(name) != value for name, value in self._identity.items()):
             raise CannotPlay("this home holds another replay: take a fresh --home")
-        self._first = min((contents.first[name] for name in self.symbols), key=lambda one: one.received_ns).fill
+        self._first = min((contents.first[name] for name in symbols), key=lambda one: one.received_ns).fill
         self._before = contents.before
         self._start: int | None = saved["start"] if saved else None
         self._time_speed: float = saved["speed"] if saved and self._start is not None else speed
-        self._logs = {(name, symbol): _Log() for name, symbols in self.symbols.items() for symbol in symbols}
+        self._logs = {place: _Log() for place in self.pairs}
         self.state: PlayState = "waiting"
         self.played = 0
         self._behind = 0.0
-        self._coming = (one for one in captured(files) if one.new and one.fill.place[0] in self.symbols)
+        self._coming = (one for one in captured(files) if one.new and one.fill.place[0] in self._exchanges)
         for one in islice(self._coming, saved["played"] if saved else 0):
             self._log(self._shifted(one.fill))
 
@@ -172,7 +174,7 @@ class RecordedPlay:
             heard = audience.listening() & self._logs.keys()
             if len(heard) == len(self._logs):
                 return
-            if {exchange for exchange, _ in heard} == set(self.symbols):
+            if {exchange for exchange, _ in heard} == self._exchanges:
                 heard_all = heard_all or time.monotonic()
                 if time.monotonic() - heard_all > _PATIENCE_S:
                     return

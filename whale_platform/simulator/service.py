@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from whale_platform import hosts
+from whale_platform.domain.catalogue import Catalogue
 from whale_platform.exchanges.registry import adapters, assign
 from whale_platform.settings import Settings
+from whale_platform.simulator import listing
 from whale_platform.simulator.binance_side import BinanceSide
 from whale_platform.simulator.coinbase_side import CoinbaseSide
 from whale_platform.simulator.faults import Faults, NoFaults
@@ -47,11 +49,14 @@ def build(settings: Settings) -> Play:
             settings.replay_files, settings.replay_speed, settings.replay_times, settings.exchanges, saved
         )
     try:
-        symbols = assign(adapters(settings), settings.symbols)
+        binance = listing.simulated(settings.symbols)
+        lists = {"sim_binance": binance}
+        symbols = assign(adapters(settings, lambda name: lists.get(name, Catalogue())), settings.symbols)
     except ValueError as wrong:
         raise CannotPlay(str(wrong)) from None
     places = {name.removeprefix("sim_"): found for name, found in symbols.items()}
-    return GeneratedPlay(places, settings.simulator_rate, settings.simulator_seed, saved)
+    pairs = listing.pairs(places, binance)
+    return GeneratedPlay(pairs, settings.simulator_rate, settings.simulator_seed, saved)
 
 
 def state_path(home: Path) -> Path:
@@ -112,6 +117,8 @@ def _tell(context: ServiceContext, play: Play, hub: Hub, rate: float) -> None:
         "behind_s": round(late, 3),
         "subscribers": hub.subscribers,
         "dropped_clients": hub.dropped,
+        "connections": hub.joined,
+        "messages": hub.asked,
     }
     state: State = "degraded" if late > _LATE_S else "ready"
     detail = f"{late:.0f} s behind: {rate:,.0f} trades/s is all it can send" if late > _LATE_S else ""

@@ -79,6 +79,10 @@ class Message:
             raise Unreadable(f"{field} is not a time of our days")
         return _EPOCH + timedelta(microseconds=value)
 
+    def name_or_none(self, field: str) -> str | None:
+        """A short printable text; None where it is null, or the message is older than the field."""
+        return self.name(field) if self.maybe(field) else None
+
     def maybe(self, field: str) -> bool:
         """Whether `field` holds something other than null."""
         return self._row.get(field) is not None
@@ -108,6 +112,9 @@ def window(value: bytes | None, stamp_ms: int) -> WindowRow:
         updated_at=m.stamp,
         topic_partition=m.integer("partition") if m.maybe("partition") else None,
         topic_offset=m.integer("offset") if m.maybe("offset") else None,
+        base=m.name_or_none("base"),
+        quote=m.name_or_none("quote"),
+        usd_via=m.name_or_none("usd_via"),
     )
 
 
@@ -131,6 +138,9 @@ def whale(value: bytes | None, stamp_ms: int) -> WhaleRow:
         run_id=m.name("run_id"),
         topic_partition=m.integer("partition") if m.maybe("partition") else None,
         topic_offset=m.integer("offset") if m.maybe("offset") else None,
+        base=m.name_or_none("base"),
+        quote=m.name_or_none("quote"),
+        usd_via=m.name_or_none("usd_via"),
     )
 
 

@@ -31,10 +31,6 @@ _HOURS = """
 SELECT DISTINCT date_bin('1 hour', event_time, 'epoch') FROM whale_alerts
 WHERE event_time >= %(start)s AND event_time < %(end)s AND kind = %(kind)s
 """
-_STAMPS = """
-SELECT DISTINCT exchange, symbol, threshold_usd FROM whale_alerts
-WHERE event_time >= %(start)s AND event_time < %(end)s AND kind = %(kind)s
-"""
 _ALERTS = """
 SELECT exchange, symbol, trade_id, side, price, quantity, notional_usd, threshold_usd, event_time FROM whale_alerts
 WHERE event_time >= %(start)s AND event_time < %(end)s AND kind = %(kind)s
@@ -71,14 +67,6 @@ def rollups(dsn: str, start: datetime, end: datetime) -> dict[Key, Sums]:
 def whale_hours(dsn: str, start: datetime, end: datetime) -> set[datetime]:
     """The hours of [start, end) that have a whale."""
     return {hour for (hour,) in fetch(dsn, _HOURS, {"start": start, "end": end, "kind": SINGLE_TRADE})}
-
-
-def stamps(dsn: str, start: datetime, end: datetime) -> dict[tuple[str, str], set[Decimal]]:
-    """By (exchange, symbol): the thresholds by which the whales of [start, end) were found."""
-    found: dict[tuple[str, str], set[Decimal]] = {}
-    for exchange, symbol, usd in fetch(dsn, _STAMPS, {"start": start, "end": end, "kind": SINGLE_TRADE}):
-        found.setdefault((exchange, symbol), set()).add(usd)
-    return found
 
 
 def alerts(dsn: str, start: datetime, end: datetime) -> Iterator[Alert]:

@@ -23,7 +23,7 @@ from sqlalchemy.pool import NullPool
 
 from whale_platform.settings import Settings
 from whale_platform.stores import connection as stores
-from whale_platform.stores import databases, roles
+from whale_platform.stores import databases, pairs, roles
 from whale_platform.stores.partitions import coming_days, ensure_days
 from whale_platform.stores.thresholds import seed_threshold
 from whale_platform.supervision import codes
@@ -54,6 +54,8 @@ def migrate(settings: Settings, wait_s: float = WAIT_S) -> str:
     steps = [f"schema {after}" if before == after else f"schema {before or 'none'} -> {after}"]
     steps += [f"{len(made)} partitions made"] if made else []
     steps += ["default whale threshold set"] if seeded else []
+    if before is not None and (filled := pairs.fill(dsn, settings.home)):
+        steps += [f"currencies of {filled} symbols filled"]
     if settings.postgres_dsn is None and settings.dagster_dsn is None:  # commands use it where WHALE_DAGSTER=false too
         own = urlsplit(dsn)._replace(path="/dagster").geturl()
         databases.ensure(dsn, own)

@@ -36,6 +36,9 @@ class WindowState:
     trade_count: int
     last_event_time: datetime
     updated_at: datetime
+    base: str | None = None
+    quote: str | None = None
+    usd_via: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +68,13 @@ SELECT exchange, symbol FROM found
 
 _NEWEST_WINDOW = """
 SELECT exchange, symbol, window_start, open, high, low, close, vwap, volume, notional, buy_volume, sell_volume,
-    trade_count, last_event_time, updated_at
+    trade_count, last_event_time, updated_at, base, quote, usd_via
 FROM trade_windows WHERE exchange = %s AND symbol = %s ORDER BY window_start DESC LIMIT 1
 """
 
 _THESE_WINDOWS = """
 SELECT w.exchange, w.symbol, w.window_start, w.open, w.high, w.low, w.close, w.vwap, w.volume, w.notional,
-    w.buy_volume, w.sell_volume, w.trade_count, w.last_event_time, w.updated_at
+    w.buy_volume, w.sell_volume, w.trade_count, w.last_event_time, w.updated_at, w.base, w.quote, w.usd_via
 FROM trade_windows w JOIN unnest(%(exchanges)s::text[], %(symbols)s::text[], %(starts)s::timestamptz[])
     AS asked (exchange, symbol, window_start) USING (exchange, symbol, window_start)
 WHERE w.window_start >= %(first)s AND w.window_start <= %(last)s

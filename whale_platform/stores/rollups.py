@@ -34,11 +34,13 @@ class Rollup:
     realised_volatility: float
     trade_count: int
     minutes: int
+    quote: str | None = None
+    usd_via: str | None = None
 
 
 _COLUMNS = """exchange, symbol, hour, open, high, low, close, vwap, volume, notional, buy_volume,
     sell_volume, realised_volatility, trade_count, minutes, first_trade_id, last_trade_id, stream_updated_at, run_id,
-    code_version"""
+    code_version, base, quote, usd_via"""
 
 _MAKE = """
 WITH by_minute AS (
@@ -54,7 +56,7 @@ SELECT exchange, symbol, hour, (array_agg(open ORDER BY window_start))[1], max(h
     (array_agg(close ORDER BY window_start DESC))[1],
     trim_scale(round(sum(notional)::numeric(100, 60) / sum(volume), 18)), sum(volume), sum(notional),
     sum(buy_volume), sum(sell_volume), sqrt(sum(change * change)), sum(trade_count), count(*), min(first_trade_id),
-    max(last_trade_id), max(updated_at), %(run)s, %(code)s
+    max(last_trade_id), max(updated_at), %(run)s, %(code)s, max(base), max(quote), max(usd_via)
 FROM by_minute GROUP BY exchange, symbol, hour
 {replacing}
 """
@@ -68,7 +70,7 @@ GROUP BY day ORDER BY day
 
 _READ = """
 SELECT exchange, symbol, hour, open, high, low, close, vwap, volume, notional, buy_volume, sell_volume, buy_share,
-    realised_volatility, trade_count, minutes
+    realised_volatility, trade_count, minutes, quote, usd_via
 FROM hourly_rollups WHERE hour >= %s AND hour < %s ORDER BY hour, exchange, symbol
 """
 

@@ -41,6 +41,9 @@ class WindowRow(NamedTuple):
     made_from: str = "stream"
     topic_partition: int | None = None
     topic_offset: int | None = None
+    base: str | None = None
+    quote: str | None = None
+    usd_via: str | None = None
 
     @property
     def key(self) -> tuple[str, str, datetime]:
@@ -68,6 +71,9 @@ class WhaleRow(NamedTuple):
     made_from: str = "stream"
     topic_partition: int | None = None
     topic_offset: int | None = None
+    base: str | None = None
+    quote: str | None = None
+    usd_via: str | None = None
 
     @property
     def key(self) -> tuple[str, str, str, int]:

@@ -48,7 +48,7 @@ WINDOWS = Listing(
     _words(
         "exchange symbol window_start open high low close average_price vwap volume notional buy_volume sell_volume "
         "trade_count first_trade_id last_trade_id last_event_time source run_id updated_at made_from topic_partition "
-        "topic_offset"
+        "topic_offset base quote usd_via"
     ),
 )
 ROLLUPS = Listing(
@@ -56,7 +56,8 @@ ROLLUPS = Listing(
     ("hour", "exchange", "symbol"),
     _words(
         "exchange symbol hour open high low close vwap volume notional buy_volume sell_volume buy_share "
-        "realised_volatility trade_count minutes first_trade_id last_trade_id run_id materialised_at code_version"
+        "realised_volatility trade_count minutes first_trade_id last_trade_id run_id materialised_at code_version base "
+        "quote usd_via"
     ),
 )
 WHALES = Listing(
@@ -64,7 +65,7 @@ WHALES = Listing(
     ("event_time", "exchange", "symbol", "kind", "trade_id"),
     _words(
         "exchange symbol kind trade_id side price quantity notional_usd threshold_usd event_time received_time "
-        "detected_time source run_id made_from topic_partition topic_offset"
+        "detected_time source run_id made_from topic_partition topic_offset base quote usd_via"
     ),
 )
 TAKEN_BACK = Listing(

@@ -22,7 +22,7 @@ PAGE = 1_000  # rows a statement: some 400 kB of SQL text
 _TAKE = """
 INSERT INTO trade_windows AS t (exchange, symbol, window_start, open, high, low, close, price_sum, volume, notional,
     buy_volume, trade_count, first_trade_id, last_trade_id, last_event_time, source, run_id, updated_at, made_from,
-    topic_partition, topic_offset)
+    topic_partition, topic_offset, base, quote, usd_via)
 VALUES %s
 ON CONFLICT (exchange, symbol, window_start) DO UPDATE SET
     open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close,
@@ -32,16 +32,19 @@ ON CONFLICT (exchange, symbol, window_start) DO UPDATE SET
     last_event_time = excluded.last_event_time, source = excluded.source,
     run_id = excluded.run_id, updated_at = excluded.updated_at, made_from = excluded.made_from,
     topic_partition = excluded.topic_partition, topic_offset = excluded.topic_offset,
+    base = coalesce(excluded.base, t.base), quote = coalesce(excluded.quote, t.quote),
+    usd_via = coalesce(excluded.usd_via, t.usd_via),
     overruled_trades = CASE WHEN (t.made_from, excluded.made_from) = ('stream', 'lake')
         THEN greatest(t.overruled_trades, t.trade_count) ELSE t.overruled_trades END
 """
 
 _DIFFERS = """
     (excluded.open, excluded.high, excluded.low, excluded.close, excluded.price_sum, excluded.volume, excluded.notional,
-     excluded.buy_volume, excluded.first_trade_id, excluded.last_trade_id, excluded.last_event_time, excluded.source)
+     excluded.buy_volume, excluded.first_trade_id, excluded.last_trade_id, excluded.last_event_time, excluded.source,
+     coalesce(excluded.quote, t.quote), coalesce(excluded.usd_via, t.usd_via))
     IS DISTINCT FROM
     (t.open, t.high, t.low, t.close, t.price_sum, t.volume, t.notional, t.buy_volume, t.first_trade_id,
-     t.last_trade_id, t.last_event_time, t.source)
+     t.last_trade_id, t.last_event_time, t.source, t.quote, t.usd_via)
 """
 
 _WINDOWS = f"""{_TAKE} WHERE CASE WHEN (t.made_from, excluded.made_from) = ('lake', 'stream')
@@ -53,14 +56,17 @@ _OVERRULED = f"{_TAKE} WHERE excluded.trade_count <> t.trade_count OR {_DIFFERS}
 
 _WHALES = """
 INSERT INTO whale_alerts AS w (exchange, symbol, kind, trade_id, side, price, quantity, notional_usd, threshold_usd,
-    event_time, received_time, detected_time, source, run_id, made_from, topic_partition, topic_offset)
+    event_time, received_time, detected_time, source, run_id, made_from, topic_partition, topic_offset, base,
+    quote, usd_via)
 VALUES %s ON CONFLICT (exchange, symbol, kind, trade_id) DO {conflict}
 """
 
 _CORRECTED = """UPDATE SET side = excluded.side, price = excluded.price, quantity = excluded.quantity,
     notional_usd = excluded.notional_usd, threshold_usd = excluded.threshold_usd, event_time = excluded.event_time,
     source = excluded.source, run_id = excluded.run_id, made_from = excluded.made_from,
-    topic_partition = excluded.topic_partition, topic_offset = excluded.topic_offset
+    topic_partition = excluded.topic_partition, topic_offset = excluded.topic_offset,
+    base = coalesce(excluded.base, w.base), quote = coalesce(excluded.quote, w.quote),
+    usd_via = coalesce(excluded.usd_via, w.usd_via)
 WHERE (excluded.side, excluded.price, excluded.quantity, excluded.notional_usd, excluded.event_time)
     IS DISTINCT FROM (w.side, w.price, w.quantity, w.notional_usd, w.event_time)"""
 

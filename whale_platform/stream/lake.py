@@ -17,12 +17,11 @@ from typing import Any
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from whale_platform.domain.trade import PEGGED
 from whale_platform.lake import commits, table
 from whale_platform.lake.schema import IDENTITY, NAMES, NARROW, WIDE, fits_narrow
 from whale_platform.stream import footers, transforms
 
-FIELDS = ", base string, quote string, dense boolean, taker_order_id string"
+FIELDS = ", dense boolean, taker_order_id string"
 OPTIONS = {
     "compression": "zstd",
     "parquet.writer.version": "v2",
@@ -96,10 +95,10 @@ def read(files: DataFrame) -> DataFrame:
         "price_exact": F.col("price"),
         "quantity_exact": F.col("quantity"),
         "notional_exact": F.coalesce("notional_wide", exact),
-        "usd_via": F.when(F.col("quote").isin("USD", *sorted(PEGGED)), F.lit("known")),
+        "usd_via": transforms.usd_via(F.col("quote")),
         "good": F.lit(True),
         "value": F.lit(""),
     }
-    names = ("exchange", "symbol", "trade_id", "fills", "side", "source", "price", "quantity", *transforms.PLACE)
-    kept = [F.col(name) for name in names]
+    names = ("exchange", "symbol", "trade_id", "fills", "side", "source", "price", "quantity", "base", "quote")
+    kept = [F.col(name) for name in (*names, *transforms.PLACE)]
     return files.select(*kept, *[column.alias(name) for name, column in columns.items()])

@@ -24,12 +24,13 @@ from whale_platform.domain.names import (
     WHALE_ALERTS,
     WINDOW_SECONDS,
 )
+from whale_platform.domain.trade import PEGGED
 
 DECIMAL = "decimal(38,18)"
 LIMITS = f"array<struct<since:bigint,limits:map<string,{DECIMAL}>>>"  # thresholds.Copy
 RAW_SCHEMA = (
     "v int, exchange string, symbol string, trade_id bigint, side string, source string, event_time bigint, "
-    "received_time bigint, price string, quantity string, notional string, usd_via string"
+    "received_time bigint, price string, quantity string, notional string, base string, quote string, usd_via string"
 )
 
 POSITION_EVERY = 20  # offsets
@@ -75,6 +76,7 @@ def windows(trades: DataFrame, watermark: str, run_id: str, aggregates: bool = F
     the window, which Spark counts (`numRowsDroppedByWatermark`) and the service tells. With `aggregates` a row stands
     for `fills` trades of one price, with ids from trade_id on, as in the lake. Where the trades have their PLACE, a
     window names its newest trade's: a symbol is always in one partition, so that says how far the stream has come.
+    Source and currencies are one text in the state, which keeps the form that it had before windows had currencies.
     """
     price, quantity = F.col("price_exact"), F.col("quantity_exact")
     count, prices, last = F.count("*"), F.sum(price), F.max("trade_id")
@@ -105,10 +107,12 @@ def windows(trades: DataFrame, watermark: str, run_id: str, aggregates: bool = F
             last.alias("last_trade_id"),
             F.max("event_time").alias("last_event_time"),
             F.max("received_time").alias("last_received_time"),
-            F.max("source").alias("source"),
+            F.max(F.concat_ws(" ", F.col("source"), F.concat("base", F.lit(" "), "quote"))).alias("about"),
             *[F.max(name).alias(name) for name in place],
         )
     )
+    about = F.split("about", " ")
+    base, quote = F.get(about, F.lit(1)), F.get(about, F.lit(2))
     integers = ("trade_count", "first_trade_id", "last_trade_id", "last_event_time", "last_received_time")
     decimals = ("open", "high", "low", "close", "price_sum", "volume", "notional", "buy_volume")
     body = {
@@ -116,7 +120,9 @@ def windows(trades: DataFrame, watermark: str, run_id: str, aggregates: bool = F
         **{name: _text(F.col(name)) for name in ("exchange", "symbol")},
         "window_start": F.unix_micros(F.col("window.start")),
         **{name: F.col(name) for name in integers},
-        **{name: _text(F.col(name)) for name in (*decimals, "source")},
+        **{name: _text(F.col(name)) for name in decimals},
+        "source": _text(F.get(about, F.lit(0))),
+        **{name: _nullable(column) for name, column in (("base", base), ("quote", quote), ("usd_via", usd_via(quote)))},
         **{name: _or_null(F.col(column)) for name, column in zip(("partition", "offset"), place, strict=False)},
         "run_id": _text(F.lit(run_id)),
     }
@@ -155,6 +161,7 @@ def alerts(trades: DataFrame, thresholds: Column, run_id: str, positions: bool =
         "received_time",
         "source",
         F.lit(run_id).alias("run_id"),
+        *("base", "quote", "usd_via"),
         *(place if set(PLACE) <= set(trades.columns) else ()),
     )
     letter = F.struct(
@@ -185,6 +192,11 @@ def alerts(trades: DataFrame, thresholds: Column, run_id: str, positions: bool =
     return rows.where(found | due).select(F.inline(both))
 
 
+def usd_via(quote: Column) -> Column:
+    """`domain.trade.usd_via` of a column of quote currencies."""
+    return F.when(quote == "USD", quote).when(quote.isin(*sorted(PEGGED)), F.concat(F.lit("peg:"), quote))
+
+
 def _key() -> Column:
     return F.concat(F.col("exchange"), F.lit(":"), F.col("symbol"))
 
@@ -205,6 +217,11 @@ def _or_null(column: Column) -> Column:
 def _text(column: Column) -> Column:
     """A JSON string, unescaped: no text of a good trade needs it."""
     return F.concat(F.lit('"'), column.cast("string"), F.lit('"'))
+
+
+def _nullable(column: Column) -> Column:
+    """The same, or null."""
+    return F.coalesce(_text(column), F.lit("null"))
 
 
 def _threshold_names() -> list[Column]:

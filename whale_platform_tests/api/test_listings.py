@@ -204,6 +204,30 @@ def test_symbols_of_any_script_are_listed_found_and_shown(sink: Sink, make: Make
     assert client.get(page.headers["link"].removeprefix("<").partition(">")[0]).json()["items"]
 
 
+def test_currencies_are_told_and_so_is_where_no_whale_can_be_found(sink: Sink, make: Make) -> None:
+    now, told = this_minute(), ("base", "quote", "usd_via")
+    sink.write(
+        window(now, symbol="BTCUSD1", base="BTC", quote="USD1", usd_via="peg:USD1"),
+        window(now, symbol="ETHBTC", base="ETH", quote="BTC"),
+        window(now, symbol="OLD"),
+        whale(9, now, symbol="BTCUSD1", base="BTC", quote="USD1", usd_via="peg:USD1"),
+    )
+    client = client_of(make())
+    wanted = {"BTCUSD1": ["BTC", "USD1", "peg:USD1"], "ETHBTC": ["ETH", "BTC", None], "OLD": [None, None, None]}
+    for path in ("/latest", "/symbols", "/windows", "/whales"):
+        whole = client.get(path).json()
+        rows = whole.get("items", whole.get("symbols"))
+        assert {row["symbol"]: [row[name] for name in told] for row in rows} == (
+            wanted if path != "/whales" else {"BTCUSD1": wanted["BTCUSD1"]}
+        )
+    notes = {row["symbol"]: row["note"] for row in client.get("/symbols").json()["items"]}
+    assert notes == {
+        "BTCUSD1": None,
+        "ETHBTC": "amounts in BTC have no dollar value here, so no whale can be found",
+        "OLD": None,
+    }
+
+
 @given(st.text(min_size=1, max_size=40))
 def test_any_text_is_a_symbol_or_is_refused_and_never_breaks_the_check(text: str) -> None:
     odd = any(category(one)[0] in "CZ" or (one.isascii() and not one.isalnum() and one not in "._:/-") for one in text)

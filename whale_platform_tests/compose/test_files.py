@@ -137,7 +137,7 @@ def test_what_is_called_simulated_or_recorded_can_only_come_from_the_simulator(s
     host = WHOLE["x-settings"]["WHALE_SIMULATOR_HOST"]
     settings = Settings.model_validate({"source": source, "simulator_host": host, **real})
     for exchange in registry.adapters(settings):
-        for address in (exchange.connect_url([exchange.symbol("BTC") or ""]), exchange.check_url("X")):
+        for address in (exchange.connect_url(), exchange.check_url("X")):
             assert urlsplit(address).netloc == f"{host}:{settings.simulator_port}"
     assert host in SERVICES and host in SERVICES["replay"]["networks"]["default"]["aliases"]
 

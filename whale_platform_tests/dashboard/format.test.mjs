@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { amount, grouped, price, quoteOf, tier, usd, wholeAmount } from "../../whale_platform/dashboard/format.js";
+import { amount, grouped, price, tier, usd, wholeAmount } from "../../whale_platform/dashboard/format.js";
 
 test("sums are rounded before their unit is chosen", () => {
   const shown = { 0: "$0.00", 9.996: "$10", 999.4: "$999", 999.7: "$1.00k", 1234: "$1.23k", 99_940: "$99.9k", 99_960: "$100k" };
@@ -10,19 +10,16 @@ test("sums are rounded before their unit is chosen", () => {
   assert.equal(usd("none"), "–");
 });
 
-test("only dollars and what is pegged to them have the dollar's sign", () => {
-  assert.equal(amount("1250000", "BTC-USD"), "$1.25M");
-  assert.equal(amount("1250000", "BTCFDUSD"), "$1.25M");
-  assert.equal(amount("1250000", "BTC-EUR"), "1.25M EUR");
-  assert.equal(amount("1250000", "ETHBTC"), "1.25M BTC");
-  assert.equal(amount("1250000", "SYM1"), "1.25M");
-  assert.equal(wholeAmount("1234567.80", "BTCEUR"), "1,234,567.80 EUR");
-  assert.equal(wholeAmount("1234567.80", "BTCUSDT"), "$1,234,567.80");
-});
-
-test("a symbol tells its quote currency", () => {
-  const quotes = { BTCUSDT: "USDT", "BTC-USD": "USD", "usdt/eur": "EUR", USDTTRY: "TRY", EURUSDC: "USDC", SYM1: "" };
-  for (const [symbol, quote] of Object.entries(quotes)) assert.equal(quoteOf(symbol), quote, symbol);
+test("only what the server counts as dollars has the dollar's sign", () => {
+  const usd1 = { symbol: "BTCUSD1", quote: "USD1", usd_via: "peg:USD1" };
+  const euro = { symbol: "ADAEUR", quote: "EUR", usd_via: null };
+  assert.equal(amount("1250000", { quote: "USD", usd_via: "USD" }), "$1.25M");
+  assert.equal(amount("1250000", usd1), "$1.25M");
+  assert.equal(amount("1250000", euro), "1.25M EUR");
+  assert.equal(amount("1250000", { symbol: "SYM1", quote: null, usd_via: null }), "1.25M");
+  assert.equal(amount("1250000", undefined), "1.25M");
+  assert.equal(wholeAmount("1234567.80", euro), "1,234,567.80 EUR");
+  assert.equal(wholeAmount("1234567.80", usd1), "$1,234,567.80");
 });
 
 test("no digit is lost", () => {

@@ -172,11 +172,15 @@ def test_answers_to_control_messages() -> None:
 
 def test_addresses() -> None:
     ours = Binance("ws://h/binance", "http://h/binance")
-    assert ours.connect_url(["BTCUSDT", "ETHUSDT"]) == (
-        "ws://h/binance/stream?streams=btcusdt@trade/ethusdt@trade&timeUnit=MICROSECOND"
-    )
-    assert ours.subscribe(["BTCUSDT"]) == []
-    assert ours.check_url("BTCUSDT") == "http://h/binance/api/v3/exchangeInfo?symbol=BTCUSDT"
+    assert ours.connect_url() == "ws://h/binance/stream?timeUnit=MICROSECOND"
+    assert json.loads(ours.subscribe(["BTCUSDT", "币安人生USDT"])) == {
+        "method": "SUBSCRIBE",
+        "params": ["btcusdt@trade", "币安人生usdt@trade"],
+        "id": 1,
+    }
+    info = "http://h/binance/api/v3/exchangeInfo?"
+    assert ours.check_url("BTCUSDT") == f"{info}symbol=BTCUSDT&showPermissionSets=false"
+    assert ours.listing_url() == f"{info}showPermissionSets=false"
     url = "http://h/binance/api/v3/historicalTrades?symbol=BTCUSDT&fromId=5&limit="
     assert ours.history_url("BTCUSDT", 5, 7) == f"{url}3"
     assert ours.history_url("BTCUSDT", 5, 5000) == f"{url}1000"

@@ -118,6 +118,10 @@ def test_other_types_are_ignored_by_kind() -> None:
 def test_an_error_names_the_products_that_are_refused() -> None:
     events = parse({"type": "error", "message": "Failed to subscribe", "reason": "FOO-USD is not a valid product"})
     assert events == [Refused("FOO-USD", "'Failed to subscribe FOO-USD is not a valid product'")]
+    nameless = parse({"type": "error", "message": "Failed to subscribe", "reason": " is not a valid product"})
+    assert [one.symbol for one in nameless if isinstance(one, Refused)] == [""]
+    other = parse({"type": "error", "message": "Failed to subscribe", "reason": "币安人生-USD is not a valid product"})
+    assert [one.symbol for one in other if isinstance(one, Refused)] == ["币安人生-USD"]
     with pytest.raises(BadFrame, match="Malformed"):
         parse({"type": "error", "message": "Malformed JSON"})
     with pytest.raises(BadFrame):
@@ -126,8 +130,8 @@ def test_an_error_names_the_products_that_are_refused() -> None:
 
 def test_addresses() -> None:
     ours = Coinbase("ws://h/coinbase", "http://h/coinbase")
-    assert ours.connect_url(["BTC-USD"]) == "ws://h/coinbase"
-    assert json.loads(ours.subscribe(["BTC-USD"])[0]) == {
+    assert ours.connect_url() == "ws://h/coinbase"
+    assert json.loads(ours.subscribe(["BTC-USD"])) == {
         "type": "subscribe",
         "product_ids": ["BTC-USD"],
         "channels": ["matches", "heartbeat"],

@@ -26,7 +26,7 @@ def test_names_and_marks_follow_the_source(source: str, names: list[str], mark: 
 
 def test_selection_addresses_and_unknown_names() -> None:
     (only,) = adapters(settings(exchanges=("coinbase",), coinbase_ws_url="ws://127.0.0.1:1/coinbase/"))
-    assert only.connect_url([]) == "ws://127.0.0.1:1/coinbase"
+    assert only.connect_url() == "ws://127.0.0.1:1/coinbase"
     with pytest.raises(ValueError, match="unknown exchange 'kraken'"):
         adapters(settings(exchanges=("binance", "kraken")))
 

@@ -45,7 +45,10 @@ class FakeBinance:
     def __init__(self, *symbols: str) -> None:
         self.last: dict[str, int] = dict.fromkeys(symbols, 999)
         self.absent: set[int] = set()
-        self.clients: list[ServerConnection] = []
+        self.clients: list[ServerConnection] = []  # those that have asked for something
+        self.streams: dict[ServerConnection, set[str]] = {}
+        self.asked: list[list[str]] = []
+        self.status: dict[str, str] = {}  # of symbols that are listed without trading
         self.handshakes = 0
         self.history_requests: list[str] = []
         self.answer: Callable[[str], tuple[HTTPStatus, str] | None] = lambda path: None
@@ -102,7 +105,7 @@ class FakeBinance:
 
     def _send(self, text: str | bytes, symbol: str = "") -> None:
         for client in list(self.clients):
-            if symbol and client.request and f"{symbol.lower()}@trade" not in client.request.path:
+            if symbol and f"{symbol.lower()}@trade" not in self.streams.get(client, ()):
                 continue  # it has not asked for that one
             try:
                 client.send(text)
@@ -110,15 +113,21 @@ class FakeBinance:
                 self.clients.remove(client)
 
     def _serve(self, client: ServerConnection) -> None:
-        with self._lock:
-            self.clients.append(client)
-        self.on_connect(client)
         try:
-            for _ in client:
-                pass
+            for message in client:
+                asked = json.loads(message)
+                self.asked.append(asked["params"])
+                with self._lock:
+                    if client not in self.streams:
+                        self.streams[client] = set()
+                        self.clients.append(client)
+                        self.on_connect(client)
+                    self.streams[client].update(asked["params"])
+                    client.send(json.dumps({"result": None, "id": asked["id"]}))
         except ConnectionClosed:
             pass
         with self._lock:
+            self.streams.pop(client, None)
             if client in self.clients:
                 self.clients.remove(client)
 
@@ -132,8 +141,7 @@ class FakeBinance:
             query = parse_qs(url.query)
             given = HTTPStatus.OK, self._history(query["symbol"][0], int(query["fromId"][0]), int(query["limit"][0]))
         elif given is None and url.path == "/api/v3/exchangeInfo":
-            known = parse_qs(url.query)["symbol"][0] in self.last
-            given = (HTTPStatus.OK if known else HTTPStatus.BAD_REQUEST), "{}"
+            given = self._listing(parse_qs(url.query).get("symbol"))
         elif given is None and url.path == "/api/v3/time":
             now_us = int((time.time() + self.clock_ahead_s) * 1_000_000)
             given = HTTPStatus.OK, json.dumps({"serverTime": now_us})
@@ -146,6 +154,21 @@ class FakeBinance:
         if self.retry_after:
             headers["Retry-After"] = self.retry_after
         return Response(status.value, status.phrase, headers, body.encode())
+
+    def _listing(self, symbols: list[str] | None) -> tuple[HTTPStatus, str]:
+        """What `exchangeInfo` says: each symbol's quote is its last four letters."""
+        if symbols is not None and symbols[0] not in self.last:
+            return HTTPStatus.BAD_REQUEST, '{"code":-1121,"msg":"Invalid symbol."}'
+        rows = [
+            {
+                "symbol": one,
+                "status": self.status.get(one, "TRADING"),
+                "baseAsset": one[:-4],
+                "quoteAsset": one[-4:],
+            }
+            for one in symbols or self.last
+        ]
+        return HTTPStatus.OK, json.dumps({"symbols": rows})
 
     def _history(self, symbol: str, first: int, limit: int) -> str:
         with self._lock:

@@ -14,7 +14,7 @@ from whale_platform.domain.names import DEAD_LETTERS
 from whale_platform.exchanges.base import Exchange
 from whale_platform.exchanges.binance import Binance
 from whale_platform.exchanges.coinbase import Coinbase
-from whale_platform.ingest import connection, feed, patience
+from whale_platform.ingest import connection, feed, patience, strand
 from whale_platform.ingest import socket as sockets
 from whale_platform.ingest.feed import Feed
 from whale_platform_tests.ingest.doubles import Log, RecordingProducer, pipeline
@@ -30,7 +30,7 @@ def start(fake: FakeBinance, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]
     monkeypatch.setattr(sockets, "TICK_S", 0.05)
     monkeypatch.setattr(patience, "FIRST_S", 0.02)
     monkeypatch.setattr(feed, "LOOK_S", 0.02)
-    monkeypatch.setattr(feed, "OVERLAP_S", 0.1)
+    monkeypatch.setattr(strand, "OVERLAP_S", 0.1)
     feeds: list[Feed] = []
 
     def begin(
@@ -216,13 +216,13 @@ def test_a_socket_s_thread_that_hangs_is_seen(fake: FakeBinance, start: Start, m
     monkeypatch.setattr(feed, "HUNG_S", 0.5)
     one, producer = start()
     goes_on = threading.Event()
-    take = one._pipeline.frame
+    take = one.strands[0]._pipeline.frame
 
     def stuck(frame: bytes, received_us: int) -> object:
         assert goes_on.wait(300)
         return take(frame, received_us)
 
-    monkeypatch.setattr(one._pipeline, "frame", stuck)
+    monkeypatch.setattr(one.strands[0]._pipeline, "frame", stuck)
     until(lambda: len(fake.clients) == 1, "the connection")
     until(lambda: not one.hangs(), "both threads to come round")
     fake.trade(SYMBOL)

@@ -31,8 +31,11 @@ class Feedless:
         self.reconnects = 0
         self.refused: dict[str, str] = {}
 
-    def up_for_s(self) -> float:
+    def up_for_s(self, _symbol: str) -> float:
         return 1e9
+
+    def reconnects_of(self, _symbol: str) -> int:
+        return self.reconnects
 
     def refuse(self, symbol: str, reason: str) -> None:
         self.refused[symbol] = reason
@@ -220,7 +223,7 @@ def test_a_symbol_that_is_quiet_after_a_reconnect_is_asked_what_it_traded_meanwh
     bench.repairer.step(0.0)
     assert not bench.repairer.step(0.0)
     bench.feed.reconnects += 1
-    bench.pipeline.connected()
+    bench.pipeline.connected((A,))
     bench.answer = history(9)
     while bench.repairer.step(0.0):
         pass
@@ -233,7 +236,7 @@ def test_a_symbol_that_is_quiet_after_a_reconnect_is_asked_what_it_traded_meanwh
 def test_a_symbol_without_news_is_asked_once_a_connection() -> None:
     bench = Bench(history(6), A)
     bench.repairer.step(0.0)
-    bench.pipeline.connected()
+    bench.pipeline.connected((A,))
     asked = len(bench.requests)
     while bench.repairer.step(0.0):
         pass

@@ -10,7 +10,8 @@ import duckdb
 import pytest
 
 from whale_platform.bench.dumps import generate, pack
-from whale_platform.exchanges.symbols import split_joined
+from whale_platform.domain.catalogue import Catalogue, Pair
+from whale_platform.exchanges import symbols
 from whale_platform.lake import dump_rows, dumps
 from whale_platform.lake.dump_rows import Loaded
 from whale_platform.lake.dumps import COLUMNS, BadDump
@@ -25,7 +26,7 @@ GOOD = [f"{n},61837.63000000,0.00200000,123.67526000,{MS + n},True,True" for n i
 def load(path: Path) -> Loaded:
     folder = path.parent / "work"
     folder.mkdir(exist_ok=True)
-    return dump_rows.load(dumps.named(path, split_joined), folder, lambda what, done, of: None)
+    return dump_rows.load(dumps.named(path, symbols.known(Catalogue(), ())), folder, lambda what, done, of: None)
 
 
 def made(folder: Path, lines: list[str], name: str = NAME) -> Path:
@@ -47,7 +48,7 @@ def test_both_kinds_both_eras_header_or_not(tmp_path: Path, kind: str, micros: b
 
 def test_a_name_says_what_is_in_the_file(tmp_path: Path) -> None:
     path = made(tmp_path, GOOD, "ETHFDUSD-aggTrades-2024-02.zip")
-    found = dumps.named(path, split_joined)
+    found = dumps.named(path, symbols.known(Catalogue(), ()))
     assert (found.base, found.quote, found.kind) == ("ETH", "FDUSD", "aggTrades")
     assert (found.start, found.end) == (datetime(2024, 2, 1, tzinfo=UTC), datetime(2024, 3, 1, tzinfo=UTC))
 
@@ -63,12 +64,12 @@ def test_a_name_says_what_is_in_the_file(tmp_path: Path) -> None:
 )
 def test_another_name_is_refused(tmp_path: Path, name: str, why: str) -> None:
     with pytest.raises(BadDump, match=why):
-        dumps.named(made(tmp_path, GOOD, name), split_joined)
+        dumps.named(made(tmp_path, GOOD, name), symbols.known(Catalogue(), ()))
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadDump, match="is not there: give the path"):
-        dumps.named(tmp_path / NAME, split_joined)
+        dumps.named(tmp_path / NAME, symbols.known(Catalogue(), ()))
 
 
 def test_the_checksum_is_checked_where_there_is_one(tmp_path: Path) -> None:
@@ -219,3 +220,16 @@ def test_usual_numbers_need_no_wide_product(tmp_path: Path) -> None:
 
 def test_a_refusal_is_an_error_of_the_lake() -> None:
     assert issubclass(BadDump, LakeError)
+
+
+def test_currencies_come_from_the_exchange_s_list_or_are_given(tmp_path: Path) -> None:
+    path = tmp_path / "XRPRLUSD-trades-2026-02-01.zip"
+    path.touch()
+    with pytest.raises(
+        BadDump, match=r"not in the exchange's list of symbols.*--pair BASE/QUOTE.*let the ingester run"
+    ):
+        dumps.named(path, symbols.known(Catalogue(), ()))
+    listed = Catalogue([Pair("XRPRLUSD", "XRP", "RLUSD", "TRADING", True)], 1.0)
+    for split in (symbols.known(listed, ()), symbols.known(Catalogue(), ("xrp/rlusd",))):
+        found = dumps.named(path, split)
+        assert (found.base, found.quote) == ("XRP", "RLUSD")

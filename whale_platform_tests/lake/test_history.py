@@ -16,8 +16,9 @@ import pytest
 
 from whale_platform import disk
 from whale_platform.bench.dumps import generate, measure, pack
+from whale_platform.domain.catalogue import Catalogue
 from whale_platform.domain.trade import Trade
-from whale_platform.exchanges.symbols import split_joined
+from whale_platform.exchanges import symbols
 from whale_platform.lake import dumps, engine, history, keeping, rewrite, schema, table
 from whale_platform.lake.dumps import BadDump
 from whale_platform.lake.errors import Busy, Full
@@ -30,9 +31,10 @@ SUMS = "sum(fills), sum(quantity), sum(notional), sum(quantity) FILTER (side = '
 CHILD = """
 import sys, time
 from pathlib import Path
-from whale_platform.exchanges.symbols import split_joined
+from whale_platform.exchanges import symbols
+from whale_platform.domain.catalogue import Catalogue
 from whale_platform.lake import dumps, history
-dump = dumps.named(Path(sys.argv[2]), split_joined)
+dump = dumps.named(Path(sys.argv[2]), symbols.known(Catalogue(), ()))
 history.run(Path(sys.argv[1]), dump, {}, lambda what, done, of: time.sleep(0.2 if what == "importing" else 0))
 """
 
@@ -43,7 +45,9 @@ def root(tmp_path: Path) -> Path:
 
 
 def run(root: Path, path: Path) -> Imported:
-    return history.run(root, dumps.named(path, split_joined), {"run": "test"}, lambda what, done, of: None)
+    return history.run(
+        root, dumps.named(path, symbols.known(Catalogue(), ())), {"run": "test"}, lambda what, done, of: None
+    )
 
 
 def rows(root: Path) -> str:
@@ -220,7 +224,7 @@ def test_huge_and_tiny_numbers_are_exact(root: Path, tmp_path: Path) -> None:
 
 def test_one_import_at_a_time(root: Path, tmp_path: Path) -> None:
     path = generate(tmp_path, 24, hours=1)
-    dump = dumps.named(path, split_joined)
+    dump = dumps.named(path, symbols.known(Catalogue(), ()))
 
     def second(what: str, done: int, of: int) -> None:
         with pytest.raises(Busy, match="another import"):

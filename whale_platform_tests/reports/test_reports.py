@@ -24,6 +24,8 @@ def rollup(hour: datetime, symbol: str = "BTCUSDT", **changes: Any) -> Rollup:
         "realised_volatility": 0.03,
         "trade_count": 2,
         "minutes": 1,
+        "quote": "USDT",
+        "usd_via": "peg:USDT",
     }
     return Rollup("binance", symbol, hour, **(row | changes))
 
@@ -62,7 +64,7 @@ def test_some_hours_of_a_symbol_become_one_line() -> None:
         rollup(NOON + HOUR, high=Decimal(70_000), close=Decimal(65_000), realised_volatility=0.04),
         rollup(NOON, low=Decimal("0.00001305"), open=Decimal(60_000), buy_volume=Decimal(1)),
         rollup(NOON, "ETHUSDT", notional=Decimal(9_000_000)),
-        rollup(NOON, "BTCTRY", notional=Decimal(400_000_000)),
+        rollup(NOON, "BTCTRY", notional=Decimal(400_000_000), quote="TRY", usd_via=None),
     ]
     text = hourly.markdown(rows)
     assert text.startswith("**2024-08-08 12:00 to 2024-08-08 13:00 UTC**, 2 hour(s), 3 symbols")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from whale_platform.domain.catalogue import Pair
 from whale_platform.domain.trade import Trade
 from whale_platform.exchanges.base import LastTrade
 from whale_platform.exchanges.binance import Binance
@@ -26,7 +27,8 @@ BTC = ("binance", "BTCUSDT")
 
 
 def expected(count: int, seed: int = 1) -> list[tuple[int, str, str, bool]]:
-    found = (fill(market(BTC), one, 0) for one in islice(prints(seed, market(BTC), 0), count))
+    of = market(BTC, "BTC", "USDT")
+    found = (fill(of, one, 0) for one in islice(prints(seed, of, 0), count))
     return [(one.trade_id, one.price, one.size, one.side == "sell") for one in found]
 
 
@@ -102,7 +104,7 @@ def test_the_adapters_read_both_exchanges_and_rest_agrees_with_the_socket(tmp_pa
         with running.connect(STREAMS) as client:
             socket = [event for _ in range(200) for event in binance.parse(client.recv(), 1)]
         with running.connect("/coinbase") as client:
-            client.send(coinbase.subscribe(["BTC-USD"])[0])
+            client.send(coinbase.subscribe(["BTC-USD"]))
             events = [event for _ in range(100) for event in coinbase.parse(client.recv(), 1)]
         micro = {"X-MBX-TIME-UNIT": "MICROSECOND"}
         _, page, _ = running.get("/binance/api/v3/historicalTrades?symbol=BTCUSDT&fromId=1&limit=1000", micro)
@@ -161,7 +163,7 @@ def test_wrong_symbols_are_refused(tmp_path: Path) -> None:
 
 def test_kept_times_are_bounded_and_older_ones_reckoned(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("whale_platform.simulator.generated.HISTORY", 1000)
-    play = GeneratedPlay({"binance": ["BTCUSDT"]}, 100.0, 1, None)
+    play = GeneratedPlay({("binance", "BTCUSDT"): Pair("BTCUSDT", "BTC", "USDT", "TRADING", True)}, 100.0, 1, None)
     feed = play._feeds[BTC]
     now = 1_700_000_000_000_000
     while feed.index < 5000:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from whale_platform.simulator.generator import BLOCK, Print, prints
 from whale_platform.simulator.market import MEAN_FILLS, Market, market
 
-BTC, ETH = market(("binance", "BTCUSDT")), market(("binance", "ETHUSDT"))
+BTC, ETH = market(("binance", "BTCUSDT"), "BTC", "USDT"), market(("binance", "ETHUSDT"), "ETH", "USDT")
 REAL = {
     "BTCUSDT": {"count": 19_904, "p50": 41, "p99": 20_000, "p99.9": 45_100, "max": 427_000},
     "ETHUSDT": {"count": 14_515, "p50": 21, "p99": 10_000, "p99.9": 30_700, "max": 140_000},
@@ -87,14 +87,15 @@ def test_seed_symbol_and_exchange_matter() -> None:
     def some(seed: int, of: Market) -> list[tuple[int, int]]:
         return [(one.price, one.size) for one in islice(prints(seed, of, 0), 20)]
 
-    others = [some(2, BTC), some(1, ETH), some(1, market(("coinbase", "BTC-USD")))]
+    others = [some(2, BTC), some(1, ETH), some(1, market(("coinbase", "BTC-USD"), "BTC", "USD"))]
     assert some(1, BTC) not in others
 
 
 @pytest.mark.parametrize(
-    "place", [("binance", "ETHBTC"), ("binance", "PEPEUSDT"), ("coinbase", "NEW-EUR"), ("binance", "BTCIDR")]
+    ("exchange", "base", "quote"),
+    [("binance", "ETH", "BTC"), ("binance", "PEPE", "USDT"), ("coinbase", "NEW", "EUR"), ("binance", "BTC", "IDR")],
 )
-def test_unlisted_markets_trade_too(place: tuple[str, str]) -> None:
-    of = market(place)
+def test_unlisted_markets_trade_too(exchange: str, base: str, quote: str) -> None:
+    of = market((exchange, base + quote), base, quote)
     assert of.share > 0
     assert all(one.price >= 1 and one.size >= 1 for one in islice(prints(1, of, 0), 5_000))

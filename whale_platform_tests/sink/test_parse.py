@@ -103,6 +103,17 @@ def test_a_name_is_short_and_printable(wrong: object) -> None:
         parse.whale(message(WHALE_ALERTS, symbol=wrong), STAMP_MS)
 
 
+def test_a_message_from_before_currencies_were_told_is_read_and_one_with_them_too() -> None:
+    for parser, topic in ((parse.window, TRADE_WINDOWS), (parse.whale, WHALE_ALERTS)):
+        old = parser(message(topic), STAMP_MS)
+        assert (old.base, old.quote, old.usd_via) == (None, None, None)
+        row = parser(message(topic, base="BTC", quote="U", usd_via="peg:U"), STAMP_MS)
+        assert (row.base, row.quote, row.usd_via) == ("BTC", "U", "peg:U")
+        assert parser(message(topic, base="BTC", quote="EUR", usd_via=None), STAMP_MS).usd_via is None
+        with pytest.raises(Unreadable, match=r"^quote is not a name$"):
+            parser(message(topic, quote=5), STAMP_MS)
+
+
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda inner: st.lists(inner, max_size=3)
 )

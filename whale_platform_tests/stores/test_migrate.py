@@ -5,12 +5,16 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from whale_platform.domain.catalogue import Catalogue, Pair, path
 from whale_platform.stores import migrate as module
-from whale_platform.stores.connection import BadDsn, SchemaMismatch, StoreAway
+from whale_platform.stores.connection import BadDsn, SchemaMismatch, StoreAway, session
 from whale_platform.stores.migrate import SchemaNewer, migrate
+from whale_platform.stores.partitions import ensure_days
 from whale_platform.stores.thresholds import read_thresholds, set_threshold
 from whale_platform.supervision import codes
+from whale_platform.supervision.beat import write_json
 from whale_platform_tests.postgres_server import PostgresServer, query, settings_for
+from whale_platform_tests.stores.samples import START
 
 CLOSED = "postgresql://whale:s3cret@127.0.0.1:1/whale"
 
@@ -21,6 +25,40 @@ def test_a_second_run_changes_nothing(empty_database: str, tmp_path: Path) -> No
     assert first == "schema none -> 0008, 8 partitions made, default whale threshold set"
     assert migrate(settings) == "schema 0008"
     assert read_thresholds(empty_database) == [("*", "*", Decimal(50_000))]
+
+
+def test_rows_from_before_get_the_currencies_that_are_known(empty_database: str, tmp_path: Path) -> None:
+    """By the lists that the home keeps at this `up`, or at a later one; what no list has stays unknown."""
+    settings = settings_for(empty_database, tmp_path)
+    module.upgrade(empty_database, "0005")
+    names = ("BTCUSDT", "XRPRLUSD", "NEWBTC", "GONEXYZ")
+    places = [*(("binance", name) for name in names), ("coinbase", "SKL-BTC")]
+    with session(empty_database, "test") as conn, conn.cursor() as cursor:
+        ensure_days(cursor, [START.date()])
+        for exchange, symbol in places:
+            numbers = "1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1"
+            cursor.execute(
+                "INSERT INTO trade_windows (exchange, symbol, window_start, open, high, low, close, price_sum, volume,"
+                " notional, buy_volume, trade_count, first_trade_id, last_trade_id, last_event_time, source, run_id,"
+                f" updated_at) VALUES (%s, %s, %s, {numbers}, %s, 'live', 'r', %s)",
+                (exchange, symbol, START, START, START),
+            )
+    kept = Catalogue([Pair("XRPRLUSD", "XRP", "RLUSD", "TRADING", True)], 1.0)
+    write_json(path(tmp_path, "binance"), kept.to_save())
+    assert "currencies of 3 symbols filled" in migrate(settings)
+    wanted = "SELECT symbol, base, quote, usd_via FROM trade_windows ORDER BY symbol"
+    assert query(empty_database, wanted) == [
+        ("BTCUSDT", "BTC", "USDT", "peg:USDT"),
+        ("GONEXYZ", None, None, None),
+        ("NEWBTC", None, None, None),
+        ("SKL-BTC", "SKL", "BTC", None),
+        ("XRPRLUSD", "XRP", "RLUSD", "peg:RLUSD"),
+    ]
+    kept.add(Pair("NEWBTC", "NEW", "BTC", "TRADING", True))
+    write_json(path(tmp_path, "binance"), kept.to_save())
+    assert "currencies of 1 symbols filled" in migrate(settings)
+    assert "filled" not in migrate(settings)
+    assert query(empty_database, wanted)[2] == ("NEWBTC", "NEW", "BTC", None)
 
 
 def test_a_changed_threshold_outlives_the_next_run(database: str, tmp_path: Path) -> None:

@@ -46,6 +46,15 @@ def test_a_replayed_window_changes_nothing(cursor: Cursor) -> None:
     assert fetch(cursor, "SELECT trade_count, run_id FROM trade_windows") == [(3, "run-2")]
 
 
+def test_currencies_once_known_stay_known(cursor: Cursor) -> None:
+    """A message from before they were told takes nothing away; one that tells them adds them to the same numbers."""
+    upserts.upsert_windows(cursor, [WINDOW])
+    told = WINDOW._replace(base="BTC", quote="U", usd_via="peg:U")
+    assert [upserts.upsert_windows(cursor, [row]) for row in (told, told, WINDOW)] == [1, 0, 0]
+    upserts.upsert_windows(cursor, [WINDOW._replace(trade_count=3)])
+    assert fetch(cursor, "SELECT trade_count, base, quote, usd_via FROM trade_windows") == [(3, "BTC", "U", "peg:U")]
+
+
 def test_as_many_trades_with_another_value_are_a_correction(cursor: Cursor) -> None:
     upserts.upsert_windows(cursor, [WINDOW])
     assert upserts.upsert_windows(cursor, [WINDOW._replace(close="61836", run_id="run-2")]) == 1

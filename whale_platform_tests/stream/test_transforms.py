@@ -51,7 +51,7 @@ def some_trades(count: int) -> list[Trade]:
         trade = Trade(
             exchange=dice.choice(["binance", "coinbase"]),
             symbol=symbol,
-            base="X",
+            base="SKL" if symbol == "SKL-BTC" else symbol[:3],
             quote="BTC" if symbol == "SKL-BTC" else "USDT",
             trade_id=ids[symbol],
             price=Decimal(dice.choice(prices)),
@@ -115,6 +115,8 @@ def test_windows_equal_a_plain_fold_to_the_last_digit(spark: SparkSession) -> No
         assert (body["first_trade_id"], body["last_trade_id"]) == (fills[0].trade_id, fills[-1].trade_id)
         assert body["last_event_time"] == max(fill.event_time for fill in fills)
         assert (body["v"], body["source"], body["run_id"]) == (1, "live", "run-1")
+        told = (fills[0].base, fills[0].quote, fills[0].usd_via)
+        assert (body["base"], body["quote"], body["usd_via"]) == told
 
 
 def thresholds(spark: SparkSession, folder: Path, table: dict[str, str]) -> Any:

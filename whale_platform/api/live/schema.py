@@ -28,6 +28,8 @@ _LINEAGE = {
     "topic_offset": {"type": ["integer", "null"]},
 }
 _NAMES = {"exchange": _TEXT, "symbol": _TEXT}
+_TEXT_OR_NULL = {"type": ["string", "null"]}
+_CURRENCIES = dict.fromkeys(("base", "quote", "usd_via"), _TEXT_OR_NULL)
 _WINDOW = _object(
     **_NAMES,
     window_start=_TIME,
@@ -38,6 +40,7 @@ _WINDOW = _object(
     run_id=_TEXT,
     updated_at=_TIME,
     **_LINEAGE,
+    **_CURRENCIES,
 )
 _TRADE = _object(
     **_NAMES,
@@ -57,6 +60,7 @@ _WHALE = _object(
     source=_TEXT,
     run_id=_TEXT,
     **_LINEAGE,
+    **_CURRENCIES,
 )
 
 _OR_NULL = {"type": ["number", "null"]}

@@ -4,7 +4,20 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from whale_platform.api.shapes.units import NUMBER, Bar, Base, Change, Named, Price, Quote, Side, Time, TradeId, Usd
+from whale_platform.api.shapes.units import (
+    NUMBER,
+    Bar,
+    Base,
+    Change,
+    Currencies,
+    Named,
+    Price,
+    Quote,
+    Side,
+    Time,
+    TradeId,
+    Usd,
+)
 
 
 class LatestWindow(Bar):
@@ -36,7 +49,7 @@ class LastWhale(BaseModel):
     event_time: Time
 
 
-class Latest(Named):
+class Latest(Named, Currencies):
     """The newest state of one symbol."""
 
     price: Price
@@ -60,7 +73,7 @@ class Board(BaseModel):
     symbols: list[Latest]
 
 
-class SymbolRow(Named):
+class SymbolRow(Named, Currencies):
     """A symbol that has trades."""
 
     threshold_usd: Annotated[
@@ -68,6 +81,7 @@ class SymbolRow(Named):
     ]
     newest_window: Time
     updated_at: Time
+    note: str | None = Field(description="Why no trade of it can be found to be a whale; null where it can.")
 
 
 class Symbols(BaseModel):

@@ -8,6 +8,7 @@ from whale_platform.api.shapes.units import (
     NUMBER,
     Bar,
     Base,
+    Currencies,
     Named,
     Price,
     Quote,
@@ -31,7 +32,7 @@ Partition = Annotated[
 Offset = Annotated[int | None, Field(description="In that partition.")]
 
 
-class Window(Named, Bar):
+class Window(Named, Currencies, Bar):
     """One minute by event time. It grows until the minute is over and late trades have come."""
 
     window_start: Time
@@ -48,7 +49,7 @@ class Window(Named, Bar):
     topic_offset: Offset
 
 
-class Rollup(Named, Bar):
+class Rollup(Named, Currencies, Bar):
     """One hour by event time."""
 
     hour: Time
@@ -63,7 +64,7 @@ class Rollup(Named, Bar):
     code_version: Code
 
 
-class Whale(Named):
+class Whale(Named, Currencies):
     """One trade over the threshold of its symbol."""
 
     kind: str = Field(examples=["single_trade"])

@@ -31,6 +31,18 @@ class Named(BaseModel):
     symbol: Symbol
 
 
+class Currencies(BaseModel):
+    """What a symbol's amounts are in. Null in rows from before this was stored, where it is not known since."""
+
+    base: str | None = Field(description="Base currency, as the exchange states it.", examples=["BTC"])
+    quote: str | None = Field(description="Quote currency, likewise.", examples=["USDT"])
+    usd_via: str | None = Field(
+        description="How an amount in the quote currency becomes US dollars: `USD`, `peg:…` (a coin at one dollar); "
+        "null: it has no dollar value here.",
+        examples=["peg:USDT"],
+    )
+
+
 class Bar(BaseModel):
     """Prices and volumes of a time. Volumes by the taker's side."""
 
