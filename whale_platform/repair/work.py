@@ -21,14 +21,12 @@ from whale_platform.repair.touched import closed
 from whale_platform.settings import Settings
 from whale_platform.stores.assets import HOUR, Maker
 from whale_platform.stores.connection import BadDsn, RowRefused, SchemaMismatch, StoreAway
-from whale_platform.supervision import leash, logs, manners
+from whale_platform.supervision import leash, logs
 from whale_platform.supervision.given import read_settings
 from whale_platform.version import code_version, new_run_id
 
 if TYPE_CHECKING:
     from whale_platform.stream.recompute import Session
-
-NICE = 10
 
 
 def main(words: Sequence[str]) -> int:
@@ -36,7 +34,6 @@ def main(words: Sequence[str]) -> int:
     leash.die_with_parent(signal.SIGTERM)
     settings = read_settings("repair")
     logs.configure(settings.log_level)
-    manners.step_back(NICE)
     log = structlog.get_logger().bind(service="repair")
     try:
         print(json.dumps(work(settings, words, log)))
