@@ -90,12 +90,13 @@ def remake_late_hours(context: dg.OpExecutionContext, store: Store, spark: Spark
     """Finds closed hours of the last seven days whose windows are not what the lake has; makes them."""
     from whale_platform.lake.errors import LakeError
     from whale_platform.repair import remake
+    from whale_platform.repair.touched import closed
 
     settings = Settings()
     if not exists(settings.trades_lake):
         context.log.info("there is no lake yet")
         return
-    dsn, past = store.dsn(), remake.closed(settings, datetime.now(UTC))
+    dsn, past = store.dsn(), closed(settings, datetime.now(UTC))
     maker = Maker(new_run_id("recompute"), code_version())
     try:
         late = remake.wrong(settings, dsn, [past.start + number * HOUR for number in range(past.count)])

@@ -8,7 +8,7 @@ stored until then stays, and is right.
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from whale_platform.lake import census, rewrite
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from whale_platform.stream.recompute import Session
 
 AT_ONCE = 24  # hours a transaction, so that their windows fit in memory
-CLOSED = timedelta(minutes=2)
-LOOK_BACK_DAYS = 7
 
 
 @dataclass(slots=True)
@@ -45,13 +43,6 @@ class Made:
     def counts(self) -> dict[str, int]:
         """Every number by its name."""
         return {name: getattr(self, name) for name in self.__slots__ if name != "hours"}
-
-
-def closed(settings: Settings, now: datetime) -> Hours:
-    """The hours that are looked at: over, and young enough for their windows to be there."""
-    end = (now.astimezone(UTC) - CLOSED).replace(minute=0, second=0, microsecond=0)
-    days = min(LOOK_BACK_DAYS, settings.retention_days)  # older windows are gone on purpose
-    return Hours(end.replace(hour=0) - timedelta(days=days), end)
 
 
 def wrong(settings: Settings, dsn: str, hours: Iterable[datetime]) -> dict[datetime, dict[Key, tuple[int, int]]]:

@@ -16,8 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from whale_platform.lake.schema import exists
-from whale_platform.repair.touched import Touched
-from whale_platform.stores.assets import HOUR
+from whale_platform.repair.touched import Touched, closed
 from whale_platform.supervision import codes, overload
 from whale_platform.supervision.service import ServiceContext
 
@@ -27,7 +26,6 @@ ALL_S = 3600.0
 AGAIN_S = 120.0
 WORK_MOST_S = 2 * 3600.0  # a week of everything takes minutes; what hangs for so long is begun anew
 END_S = 5.0
-CLOSED_S = 120.0  # after its end an hour's last trades have had time to be everywhere
 
 Work = Callable[[ServiceContext, Iterable[datetime] | None], dict[str, Any] | None]
 
@@ -53,8 +51,9 @@ def run(context: ServiceContext, work: Work, look_s: float = LOOK_S, first_s: fl
             all_at = min(all_at, not_before)
         waiting |= news or set()
         # 2. those of them that are over, or all where that is due
-        now, everything = time.time(), exists(root) and time.monotonic() >= all_at
-        due = {hour for hour in waiting if (hour + HOUR).timestamp() + CLOSED_S <= now}
+        known = closed(context.settings, datetime.now(UTC))
+        waiting = {hour for hour in waiting if hour >= known.start}  # an import or a replay brings older ones
+        due, everything = {hour for hour in waiting if hour < known.end}, exists(root) and time.monotonic() >= all_at
         if time.monotonic() < not_before or not (due or everything):
             continue
         if why := overload.reason(context.settings.home):

@@ -1,12 +1,24 @@
-"""Which hours of the lake have got new files, from the commits themselves: a few small files, and no library.
+"""Which hours are looked at, and which of them have new files in the lake: read from its commits, without a library.
 
 Late trades, repaired holes and imports all show so, seconds after they came, whatever their reason was.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from whale_platform.lake import newest
+from whale_platform.settings import Settings
+from whale_platform.stores.assets import Hours
+
+CLOSED = timedelta(minutes=2)  # after its end an hour's last trades have had time to be everywhere
+LOOK_BACK_DAYS = 7
+
+
+def closed(settings: Settings, now: datetime) -> Hours:
+    """The hours that are looked at: over, and young enough for their windows to be there."""
+    end = (now.astimezone(UTC) - CLOSED).replace(minute=0, second=0, microsecond=0)
+    days = min(LOOK_BACK_DAYS, settings.retention_days)  # older windows are gone on purpose
+    return Hours(end.replace(hour=0) - timedelta(days=days), end)
 
 
 class Touched:

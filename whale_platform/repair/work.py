@@ -8,22 +8,25 @@ import json
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import structlog
 
 from whale_platform.embedded.errors import EmbeddedError
 from whale_platform.lake.errors import LakeError
 from whale_platform.repair import remake
+from whale_platform.repair.touched import closed
 from whale_platform.settings import Settings
 from whale_platform.stores.assets import HOUR, Maker
 from whale_platform.stores.connection import BadDsn, RowRefused, SchemaMismatch, StoreAway
-from whale_platform.stream import recompute
-from whale_platform.supervision import leash, logs, manners
+from whale_platform.supervision import leash, logs
 from whale_platform.supervision.given import read_settings
 from whale_platform.version import code_version, new_run_id
 
-NICE = 10
+if TYPE_CHECKING:
+    from whale_platform.stream.recompute import Session
 
 
 def main(words: Sequence[str]) -> int:
@@ -31,7 +34,6 @@ def main(words: Sequence[str]) -> int:
     leash.die_with_parent(signal.SIGTERM)
     settings = read_settings("repair")
     logs.configure(settings.log_level)
-    manners.step_back(NICE)
     log = structlog.get_logger().bind(service="repair")
     try:
         print(json.dumps(work(settings, words, log)))
@@ -43,13 +45,13 @@ def main(words: Sequence[str]) -> int:
 
 def work(settings: Settings, words: Sequence[str], log: structlog.stdlib.BoundLogger) -> dict[str, int]:
     """Repair; `words` as on the command line. Returns {what: how many}. Raises as `remake.repair`, and OSError."""
-    known = remake.closed(settings, datetime.now(UTC))
+    known = closed(settings, datetime.now(UTC))
     hours = [known.start + number * HOUR for number in range(known.count)]
     if list(words) != ["all"]:
         asked = {datetime.fromisoformat(word) for word in words}
         hours = [hour for hour in hours if hour in asked]
     maker = Maker(new_run_id("recompute"), code_version())
-    done = remake.repair(settings, settings.dsn("dagster"), hours, maker, lambda: recompute.batch(settings))
+    done = remake.repair(settings, settings.dsn("dagster"), hours, maker, lambda: _spark(settings))
     for hour, made in done.items():
         log.info("hour made again from the lake", hour=hour.isoformat(), run=maker.run_id, **made.counts())
     return {
@@ -57,6 +59,12 @@ def work(settings: Settings, words: Sequence[str], log: structlog.stdlib.BoundLo
         "hours_repaired": len(done),
         "whales_taken_back": sum(made.whales_taken_back for made in done.values()),
     }
+
+
+def _spark(settings: Settings) -> "AbstractContextManager[Session]":
+    from whale_platform.stream import recompute  # only where there is something to do: it takes a second and 50 MB
+
+    return recompute.batch(settings)
 
 
 if __name__ == "__main__":

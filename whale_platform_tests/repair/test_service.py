@@ -55,15 +55,17 @@ def test_closed_hours_with_new_files_are_asked_for_and_what_fails_again(tmp_path
     context = ServiceContext(settings, Beat("repair"), structlog.get_logger(), threading.Event())
     monkeypatch.setattr(service, "AGAIN_S", 0.0)
     root = settings.trades_lake
-    ahead = int((datetime.now(UTC).replace(minute=30) - START).total_seconds())
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    ahead, late = (int((at - START).total_seconds()) for at in (hour + HOUR / 2, hour - 3 * HOUR))
     lay(root, [trade(1)])
     work = Worked(context, {"hours_repaired": 1}, None, {"hours_repaired": 2})
 
     class Late(Worked):
         def __call__(self, context: ServiceContext, hours: Hours) -> dict[str, Any] | None:
             if not work.asked:
-                lay(root, [trade(2), trade(ahead)], first_offset=1)
+                lay(root, [trade(2), trade(late), trade(ahead)], first_offset=1)
             return work(context, hours)
 
     assert service.run(context, Late(context), look_s=0.01, first_s=0.0) == 0
-    assert work.asked == [None, {START}, {START}], "all once, then what is new and over; what failed again"
+    wanted = {hour - 3 * HOUR}
+    assert work.asked == [None, wanted, wanted], "all once, then what is new, over and not too old; what failed again"
