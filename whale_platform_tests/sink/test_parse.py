@@ -105,7 +105,8 @@ def test_a_name_is_short_and_printable(wrong: object) -> None:
 
 def test_a_message_from_before_currencies_were_told_is_read_and_one_with_them_too() -> None:
     for parser, topic in ((parse.window, TRADE_WINDOWS), (parse.whale, WHALE_ALERTS)):
-        old = parser(message(topic), STAMP_MS)
+        before = {name: one for name, one in MESSAGES[topic].items() if name not in ("base", "quote", "usd_via")}
+        old = parser(json.dumps(before).encode(), STAMP_MS)
         assert (old.base, old.quote, old.usd_via) == (None, None, None)
         row = parser(message(topic, base="BTC", quote="U", usd_via="peg:U"), STAMP_MS)
         assert (row.base, row.quote, row.usd_via) == ("BTC", "U", "peg:U")
