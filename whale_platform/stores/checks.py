@@ -1,4 +1,4 @@
-"""Whether the stream tables are as promised: every id once, no hole that is not explained, nothing refused.
+"""Whether the stream tables are as promised: nothing absurd, nothing refused, no hole given up, nothing lost.
 
 Read-only questions over the hours asked for. Raises StoreAway, SchemaMismatch, BadDsn.
 """
@@ -9,23 +9,6 @@ from decimal import Decimal
 from typing import Any
 
 from whale_platform.stores.assets import Hours, fetch
-
-
-@dataclass(frozen=True, slots=True)
-class Contiguity:
-    """One symbol: ids first..last, how many of them are in the windows, how many the ledger explains as not there."""
-
-    exchange: str
-    symbol: str
-    first_id: int
-    last_id: int
-    counted: int
-    explained: int
-
-    @property
-    def missing(self) -> int:
-        """Ids that are nowhere, not even in the ledger; negative: trades counted twice."""
-        return self.last_id - self.first_id + 1 - self.counted - self.explained
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +30,6 @@ class Newest:
     rows: int
     time: datetime | None
 
-
-_CONTIGUITY = """
-WITH counted AS (
-    SELECT exchange, symbol, min(first_trade_id) AS first_id, max(last_trade_id) AS last_id, sum(trade_count) AS trades
-    FROM trade_windows WHERE window_start >= %(start)s AND window_start < %(end)s GROUP BY 1, 2
-)
-SELECT c.exchange, c.symbol, first_id, last_id, trades::bigint, (
-    SELECT coalesce(sum(g.last_id - g.first_id + 1 - g.filled), 0)::bigint FROM ingest_gaps g
-    WHERE (g.exchange, g.symbol) = (c.exchange, c.symbol) AND g.first_id > c.first_id AND g.last_id < c.last_id)
-FROM counted c ORDER BY 1, 2
-"""
 
 _ABSURD = """
 SELECT exchange, symbol, window_start, low, high, vwap, volume FROM trade_windows
@@ -83,11 +55,6 @@ _ROWS = """
 SELECT coalesce(sum(greatest(reltuples, 0)), 0)::bigint FROM pg_class
 WHERE oid = to_regclass(%(name)s) OR oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = to_regclass(%(name)s))
 """
-
-
-def contiguity(dsn: str, hours: Hours) -> list[Contiguity]:
-    """Every symbol that traded in these hours."""
-    return [Contiguity(*row) for row in fetch(dsn, _CONTIGUITY, {"start": hours.start, "end": hours.end})]
 
 
 def absurd(dsn: str, start: datetime, end: datetime) -> list[tuple[Any, ...]]:
