@@ -2,10 +2,10 @@
 
 import dagster as dg
 
-from whale_platform.defs import audit, checks, disk_checks, live_checks
+from whale_platform.defs import audit, checks, disk_checks, live_checks, report_checks
 from whale_platform.defs.own import schedule_status
 
-CHECKS = (*checks.CHECKS, *live_checks.CHECKS, *disk_checks.CHECKS, *audit.CHECKS)
+CHECKS = (*checks.CHECKS, *live_checks.CHECKS, *disk_checks.CHECKS, *report_checks.CHECKS, *audit.CHECKS)
 
 stream_checks = dg.define_asset_job(
     "stream_checks",

@@ -5,6 +5,7 @@ import dagster as dg
 from whale_platform.stores.assets import Hours
 
 HOURS = dg.HourlyPartitionsDefinition(start_date="2024-01-01-00:00", timezone="UTC")
+RANGE = "dagster/asset_partition_range_"  # start and end: how a run's tags name more than one partition
 DAYS = dg.DailyPartitionsDefinition(start_date="2024-01-01", timezone="UTC")
 
 

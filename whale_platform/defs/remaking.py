@@ -8,8 +8,8 @@ import dagster as dg
 
 from whale_platform.defs.external import IMPORTED
 from whale_platform.defs.own import sensor_status
+from whale_platform.defs.partitions import RANGE
 from whale_platform.defs.recomputed import windows_from_lake
-from whale_platform.defs.schedules import RANGE
 
 remake_hours = dg.define_asset_job(
     "remake_hours",

@@ -11,7 +11,8 @@ import dagster as dg
 
 from whale_platform.defs.assets import daily_market_report, hourly_rollups, page_made, whale_reports
 from whale_platform.defs.own import schedule_status
-from whale_platform.defs.partitions import DAYS, HOURS
+from whale_platform.defs.partitions import DAYS, HOURS, RANGE
+from whale_platform.defs.report_checks import reports_are_their_whales, rollups_are_their_windows, whales_add_up
 from whale_platform.defs.store import Store
 from whale_platform.stores import rollups
 from whale_platform.stores import whale_reports as reports
@@ -21,11 +22,11 @@ from whale_platform.stores.connection import BadDsn, SchemaMismatch, StoreAway
 MINUTES_PAST = 3
 REPAIR_DAYS = 7
 DAYS_AT_ONCE = 31  # an import may bring years: their pages come a month at a time
-RANGE = "dagster/asset_partition_range_"
+DAILY_NEEDS = (rollups_are_their_windows, reports_are_their_whales)
 
 hourly_assets = dg.define_asset_job(
     "hourly_assets",
-    selection=[hourly_rollups, whale_reports],
+    selection=dg.AssetSelection.assets(hourly_rollups, whale_reports) | dg.AssetSelection.checks(whales_add_up),
     description="Makes the rollups and whale reports of the chosen hours; making them again changes nothing.",
 )
 
@@ -39,7 +40,9 @@ every_hour = dg.build_schedule_from_partitioned_job(
 
 
 daily_assets = dg.define_asset_job(
-    "daily_assets", selection=[daily_market_report], description="Makes the market report of the chosen days."
+    "daily_assets",
+    selection=dg.AssetSelection.assets(daily_market_report) | dg.AssetSelection.checks(*DAILY_NEEDS),
+    description="Makes the market report of the chosen days, from rollups and whale reports that are right.",
 )
 
 every_day = dg.build_schedule_from_partitioned_job(

@@ -10,7 +10,9 @@ from whale_platform.definitions import defs
 from whale_platform.defs import schedules
 from whale_platform.defs.assets import daily_market_report, hourly_rollups, whale_reports
 from whale_platform.defs.external import specs
-from whale_platform.defs.schedules import RANGE, stretches
+from whale_platform.defs.partitions import RANGE
+from whale_platform.defs.report_checks import page_is_its_rows
+from whale_platform.defs.schedules import stretches
 from whale_platform.defs.store import Store
 from whale_platform.settings import Settings
 from whale_platform.stores import recomputed
@@ -73,6 +75,47 @@ def test_a_days_report_is_one_page_that_needs_nothing_else(stream: str, tmp_path
     assert page.count('<img src="data:image/png;base64,') == 2
     assert ">binance BTCUSDT</td>" in page
     assert not any(word in page for word in ("http://", "https://", "<script", "<link"))
+
+
+def made(job: str, key: str) -> dg.ExecuteInProcessResult:
+    """One run of the job for one partition."""
+    return defs.resolve_job_def(job).execute_in_process(partition_key=key, raise_on_error=False)
+
+
+def page_passes() -> bool:
+    """Whether the newest page is found to say what its rows say."""
+    only = dg.AssetSelection.checks(page_is_its_rows)
+    done = dg.materialize([page_is_its_rows], resources={"store": Store()}, selection=only)
+    return done.get_asset_check_evaluations()[0].passed
+
+
+def test_no_page_is_made_of_rows_that_are_wrong(stream: str, tmp_path: Path) -> None:
+    page = tmp_path / "reports" / "market-2024-08-08.html"
+    for wrong in (
+        "UPDATE hourly_rollups SET notional = notional + 1e-8 WHERE symbol = 'BTCUSDT'",
+        "UPDATE whale_reports SET buy_usd = buy_usd + 1 WHERE whales = 1",
+        "UPDATE whale_reports SET whales = 0, notional_usd = 0, buy_usd = 0",
+    ):
+        run("2024-08-08-12:00", "2024-08-08-14:00")
+        query(stream, wrong)
+        assert not made("daily_assets", "2024-08-08").success
+        assert not page.exists()
+    run("2024-08-08-12:00", "2024-08-08-14:00")
+    assert made("daily_assets", "2024-08-08").success
+    assert page.exists()
+    assert page_passes()
+    query(stream, "UPDATE hourly_rollups SET trade_count = trade_count + 1")
+    assert not page_passes()
+
+
+def test_no_whale_report_is_made_of_whales_that_can_not_be(stream: str) -> None:
+    query(stream, "UPDATE whale_alerts SET price = price * 2")
+    assert not made("hourly_assets", "2024-08-08-13:00").success
+    rows = "SELECT (SELECT count(*) FROM whale_reports), (SELECT count(*) FROM hourly_rollups)"
+    assert query(stream, rows) == [(0, 2)]
+    query(stream, "UPDATE whale_alerts SET price = price / 2")
+    assert made("hourly_assets", "2024-08-08-13:00").success
+    assert query(stream, rows) == [(2, 2)]
 
 
 def repairs() -> list[tuple[str, str]]:

@@ -11,9 +11,9 @@ import dagster as dg
 import pytest
 
 from whale_platform.defs.external import IMPORTED
+from whale_platform.defs.partitions import RANGE
 from whale_platform.defs.recomputed import late_trades, windows_from_lake
 from whale_platform.defs.remaking import remake_imported_hours
-from whale_platform.defs.schedules import RANGE
 from whale_platform.defs.spark import Spark
 from whale_platform.defs.store import Store
 from whale_platform.domain.trade import Trade

@@ -80,6 +80,13 @@ def test_what_is_there_twice_is_doubled() -> None:
     assert told(replace(SOUND, postgres=more)) == ["", "doubled in Postgres: 2", ""]
 
 
+def test_a_missing_and_a_doubled_id_do_not_make_up_for_each_other() -> None:
+    both_wrong = {**SUMS, key(0): Counted(99, 0, 99, "windows"), key(2): Counted(101, 200, 299, "windows")}
+    found = reconcile(replace(SOUND, postgres=both_wrong))
+    assert told(replace(SOUND, postgres=both_wrong)) == ["missing in Postgres: 1", "", "doubled in Postgres: 1"]
+    assert (audit_tables.totals(found.lines).missing, audit_tables.totals(found.lines).doubled) == (1, 1)
+
+
 def test_an_id_in_two_hours_is_doubled_in_the_later() -> None:
     again = but(WHOLE, 2, held((150, 151), (200, 299)))
     found = told(replace(SOUND, lake=again))
