@@ -59,7 +59,7 @@ class _Fold:
         if tail is None or number is None:
             self.unreadable += 1
             return False
-        tail.add(number)
+        tail.add(number, value)
         return True
 
 
@@ -117,7 +117,7 @@ def learn(
 
 
 def _tail(place: Place) -> Tail:
-    return Tail(place.last_id, [(gap.progress_id, gap.last_id) for gap in place.gaps], -1)
+    return Tail(place.last_id, [(gap.progress_id, gap.last_id) for gap in place.gaps], -1, time=place.last_time)
 
 
 def _usable(

@@ -9,18 +9,23 @@ the whole topic.
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
-from whale_platform.ingest.gaps import Gap
+from whale_platform.ingest.gaps import Gap, runs_of
 from whale_platform.ingest.share import WHOLE
 from whale_platform.supervision.beat import write_json
 
 
 @dataclass(slots=True)
 class Place:
-    """One symbol: the highest id published and the background gaps below it, each with its progress."""
+    """One symbol: the highest id published and the background gaps below it, each with its progress.
+
+    last_time: event time of that id, microseconds UTC; 0 where it is not known.
+    """
 
     last_id: int
     gaps: list[Gap] = field(default_factory=list)
+    last_time: int = 0
 
 
 @dataclass(slots=True)
@@ -56,7 +61,7 @@ def load(path: Path) -> Positions | None:
             row["topic_id"],
             {int(partition): int(offset) for partition, offset in row["offsets"].items()},
             {
-                name: Place(int(place["last_id"]), [_gap(gap) for gap in place["gaps"]])
+                name: Place(int(place["last_id"]), [_gap(gap) for gap in place["gaps"]], int(place.get("last_time", 0)))
                 for name, place in row["places"].items()
             },
             str(row.get("share", WHOLE)),
@@ -65,7 +70,7 @@ def load(path: Path) -> Positions | None:
         return None
 
 
-def _gap(row: dict[str, object]) -> Gap:
-    gap = Gap(**row)  # type: ignore[arg-type]
-    gap.absent = [(int(first), int(last)) for first, last in gap.absent]
-    return gap
+def _gap(row: dict[str, Any]) -> Gap:
+    row |= {name: runs_of(row.get(name, ())) for name in ("absent", "kept", "beyond")}
+    row.pop("quarantined", None)  # a count, in files of before
+    return Gap(**row)

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from whale_platform.domain.trade import Trade
 from whale_platform.ingest.gaps import Gap
-from whale_platform.ingest.sequencer import CHUNK, INLINE_MAX, PENDING_MAX, Chunk, Conflict, Sequencer
+from whale_platform.ingest.ordered import CHUNK, INLINE_MAX, PENDING_MAX, Chunk, Conflict
+from whale_platform.ingest.sequencer import Sequencer
 from whale_platform_tests.ingest.trades import trade
 
 
@@ -164,7 +165,7 @@ def test_a_quarantined_id_is_no_hole() -> None:
     assert feed(sequencer, 3) == [3]
     assert sequencer.hole is None
     assert [(gap.first_id, gap.last_id, gap.state) for gap in sequencer.quarantine] == [(1, 2, "unrepaired")]
-    assert sequencer.quarantine[0].quarantined == 2
+    assert sequencer.quarantine[0].kept == [(1, 2)]
 
 
 def test_a_quarantined_id_of_history_closes_the_gap_as_unrepaired() -> None:
@@ -173,7 +174,7 @@ def test_a_quarantined_id_of_history_closes_the_gap_as_unrepaired() -> None:
     chunk = wanted(sequencer)
     assert ids(sequencer.fill(chunk, {**history(chunk), 2: None}, 1)) == [1, 3, 4]
     gap = sequencer.events[-1]
-    assert isinstance(gap, Gap) and (gap.state, gap.quarantined) == ("unrepaired", 1)
+    assert isinstance(gap, Gap) and (gap.state, gap.kept) == ("unrepaired", [(2, 2)])
 
 
 def test_a_quarantined_id_of_history_leaves_a_background_gap_unrepaired() -> None:
@@ -184,7 +185,7 @@ def test_a_quarantined_id_of_history_leaves_a_background_gap_unrepaired() -> Non
     assert ids(sequencer.fill(chunk, {**history(chunk, 3), 2: None}, 9)) == [1]
     gap = sequencer.events[-1]
     assert isinstance(gap, Gap)
-    assert (gap.state, gap.quarantined, gap.absent, gap.closed_time) == ("unrepaired", 1, [(3, 3)], 9)
+    assert (gap.state, gap.kept, gap.absent, gap.closed_time) == ("unrepaired", [(2, 2)], [(3, 3)], 9)
 
 
 def test_a_second_version_of_a_trade_that_waited_is_a_conflict_too() -> None:

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whale_platform.domain.trade import Trade
-from whale_platform.ingest import sequencer as module
+from whale_platform.ingest import ordered as module
 from whale_platform.ingest.gaps import Gap
 from whale_platform.ingest.sequencer import Sequencer
 from whale_platform.ingest.tail import Tail
@@ -42,9 +42,7 @@ class World:
     def account(self) -> None:
         for gap in [*self.sequencer.events, *self.sequencer.quarantine]:
             if isinstance(gap, Gap):
-                self.accounted |= {n for a, b in gap.absent for n in range(a, b + 1)}
-                if gap.quarantined:
-                    self.accounted |= self.bad & set(range(gap.first_id, gap.last_id + 1))
+                self.accounted |= {n for a, b in [*gap.absent, *gap.kept] for n in range(a, b + 1)}
 
     def take(self, number: int) -> None:
         if number in self.absent:
