@@ -25,6 +25,7 @@ class Gap:
     filled: how many were published after all; progress_id: the next id to look for, where mode is background.
     What was not published, as runs of ids: absent: the exchange's own history, which has older ones, lacks them;
     kept: seen but absurd, and quarantined; beyond: history does not reach them, so nobody knows.
+    until: event time of a trade with a higher id, 0 where unknown: a later one is none of these.
     """
 
     first_id: int
@@ -40,6 +41,7 @@ class Gap:
     kept: list[Run] = field(default_factory=list)
     beyond: list[Run] = field(default_factory=list)
     note: str = ""
+    until: int = 0
 
     def miss(self, trade_id: int) -> None:
         """The exchange's history has no `trade_id`."""

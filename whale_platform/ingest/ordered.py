@@ -34,16 +34,17 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Ids wanted from the exchange's history; `end`: of the hole that they are of."""
+    """Ids wanted from the exchange's history; `end` and `until`: of the hole that they are of."""
 
     first_id: int
     last_id: int
     mode: Mode
     end: int = field(default=-1, compare=False)
+    until: int = field(default=0, compare=False)
 
     def moved(self, by: int) -> "Chunk":
         """The same with ids of another epoch."""
-        return Chunk(self.first_id + by, self.last_id + by, self.mode, self.end + by)
+        return Chunk(self.first_id + by, self.last_id + by, self.mode, self.end + by, self.until)
 
 
 class Ordered:
@@ -86,11 +87,12 @@ class Ordered:
     def wanted(self) -> Chunk | None:
         """The ids to fetch next: of the hole that holds trades back, else of the newest background gap."""
         if self.hole is not None and self.next_id is not None:
-            last = self.hole.last_id
-            return Chunk(self.next_id, min(last, self.next_id + CHUNK - 1), "inline", last)
+            last, until = self.hole.last_id, self.hole.until
+            return Chunk(self.next_id, min(last, self.next_id + CHUNK - 1), "inline", last, until)
         if self.background:
             gap = self.background[-1]
-            return Chunk(gap.progress_id, min(gap.last_id, gap.progress_id + CHUNK - 1), "background", gap.last_id)
+            last = min(gap.last_id, gap.progress_id + CHUNK - 1)
+            return Chunk(gap.progress_id, last, "background", gap.last_id, gap.until)
         return None
 
     def fill(self, chunk: Chunk, found: Found, now_us: int, reach: Run = EVER) -> Sequence[Trade]:
@@ -106,7 +108,7 @@ class Ordered:
         """Leave what a background gap lacks up to `last_id`, for the reason `note`; the rest is a gap of its own."""
         for place, gap in enumerate(self.background):
             if gap.progress_id == chunk.first_id and last_id < gap.last_id:
-                rest = Gap(last_id + 1, gap.last_id, gap.cause, gap.found_time, gap.mode, progress_id=last_id + 1)
+                rest = Gap(last_id + 1, gap.last_id, gap.cause, gap.found_time, gap.mode, progress_id=last_id + 1, until=gap.until)
                 gap.last_id = last_id
                 self._abandon(gap, note, now_us)
                 self.background[place] = rest
@@ -115,7 +117,7 @@ class Ordered:
 
     def to_background(self, now_us: int) -> Sequence[Trade]:
         """Stop waiting for the present hole: what it held back goes on, up to the next hole if there is one."""
-        if self.hole is None or self.next_id is None:
+        if self.hole is None or not self._pending:
             return ()
         self._set_aside(self.hole)
         return self._advance(now_us)
@@ -160,6 +162,7 @@ class Ordered:
             trade = self._pending.pop(number, None) or (found.get(number) if sure else None)
             if trade is not None:
                 out.append(trade)
+                self._skipped.pop(number, None)
                 self._ring[number % RING] = trade
                 self.newest_time = trade.event_time
                 if hole is not None:
@@ -193,12 +196,15 @@ class Ordered:
         assert self.next_id is not None
         last = min(min(self._pending), min(self._skipped, default=self._top)) - 1
         cause: Cause = self._mark[1] if self._mark[0] == self.next_id else "stream"
-        self.hole = Gap(self.next_id, last, cause, now_us, progress_id=self.next_id)
+        until = self._pending[min(self._pending)].event_time
+        self.hole = Gap(self.next_id, last, cause, now_us, progress_id=self.next_id, until=until)
         self.events.append(self.hole)
 
     def _set_aside(self, hole: Gap) -> None:
         assert self.next_id is not None
-        known = min(min(self._pending), min(self._skipped, default=self._top))
+        first = min(self._pending)
+        known = min(first, min(self._skipped, default=self._top))
+        hole.until = hole.until or self._pending[first].event_time
         hole.last_id = min(hole.last_id, known - 1)
         hole.mode, hole.progress_id = "background", self.next_id
         self.next_id = hole.last_id + 1
@@ -236,7 +242,7 @@ class Ordered:
             self._go_on(gap, number + 1, now_us)
             return
         if number < gap.last_id:
-            rest = Gap(number + 1, gap.last_id, gap.cause, gap.found_time, gap.mode, progress_id=number + 1)
+            rest = Gap(number + 1, gap.last_id, gap.cause, gap.found_time, gap.mode, progress_id=number + 1, until=gap.until)
             self.background.insert(self.background.index(gap) + 1, rest)
             self.events.append(rest)
         gap.last_id = number - 1

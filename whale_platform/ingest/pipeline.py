@@ -69,7 +69,9 @@ class Pipeline:
         self._served = ""
         for symbol in symbols:
             begin = starts.get(f"{name}:{symbol}", Start())
-            sequencer = Sequencer(begin.next_id, begin.gaps, begin.newest_time, begin.passed, begin.floor)
+            sequencer = Sequencer(
+                begin.next_id, begin.gaps, begin.newest_time, begin.passed, begin.floor, begin.hole
+            )
             outlet = Outlet(producer, RAW_TRADES, key(name, symbol), ends, receive_to_produced)
             self.lines[symbol] = Line(symbol, sequencer, outlet, self._books)
             for gap in begin.changed:

@@ -35,6 +35,7 @@ PROBE_AFTER_S = 5.0
 PROBE_S, PROBE_CAP_S = 300.0, 3600.0
 BELOW = 999  # ids below a hole among which history has one, unless it begins later; with the one beyond a single page
 LONG = 100_000  # ids: what is shorter takes a minute or less
+DISORDER_US = 1_000_000  # by which a trade may be later than one with a higher id
 DAY_US = 86_400_000_000
 TOO_OLD = "older than a day when it was found: import the exchange's dump"
 CHECK_AFTER_S = 30.0
@@ -134,6 +135,8 @@ class Repairer:
     def _repair(self, symbol: str, chunk: Chunk, now: float) -> None:
         now_us = time.time_ns() // 1000
         found = self._history.trades(symbol, chunk)
+        if chunk.until:  # later ones are of ids that began anew
+            found = {one: trade for one, trade in found.items() if trade.event_time <= chunk.until + DISORDER_US}
         if chunk.mode == "background" and chunk.end - chunk.first_id > LONG and self._cut(symbol, chunk, found, now_us):
             return
         sure = self._sure_until(symbol, chunk, found, now, now_us)

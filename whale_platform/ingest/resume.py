@@ -2,8 +2,8 @@
 
 The topic decides: a hole in it that no closed ledger row accounts for is open, whatever the ledger says; a ledger row
 that the topic has passed without a hole is repaired. A row is written before the trades that it counts: one that counts
-more than the topic has was cut off from them by a kill, and is open again. An inline hole that was still open holds
-nothing in the topic yet: the live stream will find it again under the same first id.
+more than the topic has was cut off from them by a kill, and is open again. Open rows that begin behind the topic's
+end held trades back: they are one hole now, from that end on, as the trades between them were not published either.
 """
 
 from collections.abc import Iterable, Mapping
@@ -26,6 +26,7 @@ class Start:
     newest_time: int = 0
     passed: list[Gap] = field(default_factory=list)
     floor: int = -1
+    hole: Gap | None = None
 
 
 def start(tail: Tail, noted: Iterable[Gap], ledger: Mapping[int, Gap], now_us: int) -> Start:
@@ -55,9 +56,12 @@ def start(tail: Tail, noted: Iterable[Gap], ledger: Mapping[int, Gap], now_us: i
     for row in owners.values():
         if row.first_id not in ledger or ledger[row.first_id].state == "open":
             _settle(begin, row, tail, tail.last, now_us)
+    for gap in begin.gaps:
+        gap.until = gap.until or begin.newest_time
     begin.gaps.sort(key=lambda gap: gap.first_id)
     begin.passed = sorted((row for row in closed if row not in cut_off), key=lambda row: row.first_id)
     begin.changed += begin.gaps
+    _ahead(begin, [row for row in ledger.values() if row.state == "open" and row.first_id > tail.last], now_us)
     return begin
 
 
@@ -91,6 +95,22 @@ def _settle(begin: Start, row: Gap, tail: Tail, last: int, now_us: int) -> None:
     ended.filled = ended.last_id - ended.first_id + 1 - ended.unpublished()
     ended.close(now_us)
     begin.changed.append(ended)
+
+
+def _ahead(begin: Start, rows: list[Gap], now_us: int) -> None:
+    """Open rows behind the topic's end."""
+    next_id = begin.next_id or 0
+    same = [row for row in rows if epoch_of(row.last_id) == epoch_of(next_id)]
+    if same:
+        last = max(row.last_id for row in same)
+        found = min(same, key=lambda row: row.first_id)
+        begin.hole = Gap(next_id, last, found.cause, found.found_time, progress_id=next_id)
+        begin.changed.append(begin.hole)
+    for row in rows:
+        if row.first_id != next_id:
+            row = replace(row, filled=row.last_id - row.first_id + 1, note=f"counted in the row of {next_id}")
+            row.close(now_us)
+            begin.changed.append(row)
 
 
 def _of_another_epoch(gap: Gap, now_us: int) -> Gap:

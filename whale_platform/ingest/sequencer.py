@@ -33,8 +33,10 @@ class Sequencer(Ordered):
         newest_time: int = 0,
         passed: Iterable[Gap] = (),
         floor: int = -1,
+        hole: Gap | None = None,
     ) -> None:
         super().__init__(next_id, background, newest_time, passed)
+        self.hole = hole
         self.doubts = Doubts()
         self._floor = floor
         self._before = -1
@@ -87,9 +89,9 @@ class Sequencer(Ordered):
         `same_id`: what history has under the id that was published last, None where it has nothing, or was not asked
         as the newest id is lower.
         """
-        if self.next_id is None or len(low := self.doubts.low(self.next_id)) < LOW:
+        if self.next_id is None or newest.event_time <= self.newest_time:
             return False
-        if newest.event_time <= self.newest_time or newest.trade_id < low[-1].trade_id - NEAR:
+        if sum(one.trade_id <= newest.trade_id + NEAR for one in self.doubts.low(self.next_id)) < LOW:
             return False
         if newest.trade_id < self.next_id - 1:
             return True
@@ -100,8 +102,11 @@ class Sequencer(Ordered):
         assert self.next_id is not None
         out: list[Trade] = []
         # 1. What the old space still held back goes on; nobody can be asked for its holes any more.
-        while self.hole is not None:
+        while self.hole is not None and self._pending:
             out += self.to_background(now_us)
+        if self.hole is not None:
+            self.next_id = self.hole.first_id
+            self.hole = None
         for gap in self.background:
             self._abandon(gap, "the exchange's ids began anew before it was filled", now_us)
         self.background, self._skipped = [], {}
@@ -110,14 +115,17 @@ class Sequencer(Ordered):
         jump = Gap(self.next_id, self.base + first_id - 1, "epoch", now_us, note="the exchange's ids began anew")
         jump.absent = [(jump.first_id, jump.last_id)]
         self._close(jump, now_us)
-        # 3. The ids from `first_id` to the first one that was held are a hole like any other.
+        # 3. What history has of the new one is a hole like any other: of what was held, an id may have been garbled.
         self.next_id = self._floor = self.base + first_id
-        self._mark = (self.next_id, "epoch")
-        for one in sorted(self.doubts.drain(), key=lambda one: one.trade_id):
+        newest = self.base + newest_id
+        if newest_id >= first_id:
+            self.hole = Gap(self.next_id, newest, "epoch", now_us, progress_id=self.next_id)
+            self.events.append(self.hole)
+        for one in self.doubts.drain():
             number = exchange_id(one.trade_id)
-            if first_id <= number <= newest_id + NEAR:
+            if newest_id < number <= newest_id + NEAR:
                 self._hold(replace(one, trade_id=self.base + number))
-            else:
+            elif not first_id <= number <= newest_id:
                 self._conflict(one, "the exchange's ids began anew, and this one is not of them")
         out += self._advance(now_us)
         return out
@@ -137,6 +145,9 @@ class Sequencer(Ordered):
             self.doubts.placed += 1
             if self.doubts.placed >= REFUTE:
                 self._refute(self.doubts.drain())
+        if number < self._top and (above := self._above(number)) is not None and above.event_time < trade.event_time:
+            self._conflict(trade, f"it happened after trade {above.trade_id}")  # history knows which trade it is
+            return ()
         self._hold(trade)
         return self._advance(trade.received_time)
 
@@ -204,6 +215,10 @@ class Sequencer(Ordered):
             self._hold(one)
         return self._advance(trades[-1].received_time)
 
+    def _above(self, number: int) -> Trade | None:
+        """The lowest trade above `number` that a hole holds back."""
+        return self._pending.get(min((one for one in self._pending if one > number), default=-1))
+
     def _climbs(self, number: int) -> bool:
         """Whether `number` goes on where ids that began below have come to."""
         assert self.next_id is not None
@@ -223,7 +238,7 @@ class Sequencer(Ordered):
             self._conflict(one, f"trade id {abs(ahead)} {'ahead of' if ahead >= 0 else 'behind'} its turn")
 
     def _settle(self) -> None:
-        quiet = not self._pending and not self._skipped and not self.doubts
+        quiet = self.hole is None and not self._pending and not self._skipped and not self.doubts
         self._hot = self.next_id if quiet and self.next_id is not None else -1
 
     def _advance(self, now_us: int, found: Found = NOTHING, sure_until: int = -1, reach: Run = EVER) -> list[Trade]:
