@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from whale_platform.domain.trade import Trade
 
 NEAR = 10_000  # ids: about ten pages of history, fetched in two seconds
+CLOSE = 100  # ids: so near are the first trades of a new symbol, and those that follow each other anywhere
 MOST = 20_000  # trades held: some 20 MB
 LOW = 3  # trades below the newest one but later than it: from here on history is asked whether the ids began anew
 REFUTE = 2  # trades with a place after which those without one are given up
@@ -39,9 +40,9 @@ class Doubts:
         self.placed = 0
         return self.held.setdefault(trade.trade_id, trade) is trade
 
-    def near(self, trade_id: int, above: int = -1) -> list[Trade]:
-        """Those within `NEAR` ids of `trade_id`, from `above` on, by id."""
-        found = (one for one in self.held.values() if abs(one.trade_id - trade_id) <= NEAR and one.trade_id >= above)
+    def near(self, trade_id: int, within: int, above: int = -1) -> list[Trade]:
+        """Those within so many ids of `trade_id`, from `above` on, by id."""
+        found = (one for one in self.held.values() if abs(one.trade_id - trade_id) <= within and one.trade_id >= above)
         return sorted(found, key=lambda one: one.trade_id)
 
     def low(self, next_id: int) -> list[Trade]:

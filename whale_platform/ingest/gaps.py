@@ -73,6 +73,11 @@ class Gap:
         self.closed_time = now_us
         self.progress_id = self.last_id + 1
 
+    def above(self, trade_id: int) -> "Gap":
+        """What of it lies above `trade_id`, as a gap of its own of which nothing was looked for yet."""
+        first = trade_id + 1
+        return Gap(first, self.last_id, self.cause, self.found_time, self.mode, progress_id=first, until=self.until)
+
     def copy(self) -> "Gap":
         """A copy that stands still."""
         copied = Gap(**{name: getattr(self, name) for name in Gap.__slots__})

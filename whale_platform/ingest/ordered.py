@@ -108,7 +108,7 @@ class Ordered:
         """Leave what a background gap lacks up to `last_id`, for the reason `note`; the rest is a gap of its own."""
         for place, gap in enumerate(self.background):
             if gap.progress_id == chunk.first_id and last_id < gap.last_id:
-                rest = Gap(last_id + 1, gap.last_id, gap.cause, gap.found_time, gap.mode, progress_id=last_id + 1, until=gap.until)
+                rest = gap.above(last_id)
                 gap.last_id = last_id
                 self._abandon(gap, note, now_us)
                 self.background[place] = rest
@@ -242,7 +242,7 @@ class Ordered:
             self._go_on(gap, number + 1, now_us)
             return
         if number < gap.last_id:
-            rest = Gap(number + 1, gap.last_id, gap.cause, gap.found_time, gap.mode, progress_id=number + 1, until=gap.until)
+            rest = gap.above(number)
             self.background.insert(self.background.index(gap) + 1, rest)
             self.events.append(rest)
         gap.last_id = number - 1

@@ -8,7 +8,7 @@ is no longer true: `places` then answers None and the process must end.
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from whale_platform.broker.producer import ProducerStopped, TradeProducer
@@ -56,22 +56,21 @@ class Pipeline:
         ends: NextOffsets,
         starts: Mapping[str, Start],
         receive_to_produced: Latency,
+        lead_us: Callable[[], int] = lambda: 0,
     ) -> None:
-        """Trades go by `producer`; gaps and dead letters by `ledger`."""
+        """Trades go by `producer`; gaps and dead letters by `ledger`. `lead_us`: see `Guard`."""
         name = exchange.name
         self.exchange = exchange
         self.delay = Latency()
         self._work = _Work()
-        self._guard = Guard()
+        self._guard = Guard(lead_us)
         self._books = Books(name, ledger)
         self.counts, self.wanting = self._books.counts, self._books.wanting
         self.lines: dict[str, Line] = {}
         self._served = ""
         for symbol in symbols:
             begin = starts.get(f"{name}:{symbol}", Start())
-            sequencer = Sequencer(
-                begin.next_id, begin.gaps, begin.newest_time, begin.passed, begin.floor, begin.hole
-            )
+            sequencer = Sequencer(begin.next_id, begin.gaps, begin.newest_time, begin.passed, begin.floor, begin.hole)
             outlet = Outlet(producer, RAW_TRADES, key(name, symbol), ends, receive_to_produced)
             self.lines[symbol] = Line(symbol, sequencer, outlet, self._books)
             for gap in begin.changed:

@@ -1,7 +1,9 @@
 """The positions file: how far each symbol was published, so that a start reads seconds of the topic and not all of it.
 
-It is only a shortcut: it names the cluster and the topic it speaks of, everything in it was delivered before it was
-written, and whatever came after it is read from the topic. A missing, torn or foreign file costs time, nothing else.
+Its offsets are only a shortcut: it names the cluster and the topic it speaks of, everything in it was delivered before
+it was written, and whatever came after it is read from the topic. Its ids are the exchange's, so they outlive a topic
+that was made anew, or whose messages have expired. A missing or torn file costs time while the topic, or the ledger,
+still speaks of the symbol.
 It knows the markets of one share: of another share's markets it says nothing, so a share that it does not cover reads
 the whole topic.
 """

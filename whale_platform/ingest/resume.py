@@ -32,6 +32,8 @@ class Start:
 def start(tail: Tail, noted: Iterable[Gap], ledger: Mapping[int, Gap], now_us: int) -> Start:
     """`noted`: gaps of the positions file; `ledger`: this symbol's rows by first id."""
     if tail.last is None:
+        tail = _by_ledger(ledger)
+    if tail.last is None:
         return Start()
     begin = Start(tail.last + 1, newest_time=tail.newest_time(), floor=-1 if tail.first is None else tail.first)
     owners = {row.first_id: row for row in ledger.values() if row.state == "open"}
@@ -63,6 +65,14 @@ def start(tail: Tail, noted: Iterable[Gap], ledger: Mapping[int, Gap], now_us: i
     begin.changed += begin.gaps
     _ahead(begin, [row for row in ledger.values() if row.state == "open" and row.first_id > tail.last], now_us)
     return begin
+
+
+def _by_ledger(ledger: Mapping[int, Gap]) -> Tail:
+    """Where nothing else is left: below a hole, and above one that was closed, is what was published."""
+    if not ledger:
+        return Tail()
+    row = ledger[max(ledger)]
+    return Tail(row.first_id - 1 if row.state == "open" else row.last_id, [], -1)
 
 
 def _absent(tail: Tail, row: Gap) -> int:

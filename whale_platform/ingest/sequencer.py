@@ -16,11 +16,9 @@ from dataclasses import replace
 from whale_platform.domain.ids import EPOCH, exchange_id
 from whale_platform.domain.trade import Trade
 from whale_platform.ingest import ordered
-from whale_platform.ingest.doubts import LOW, MOST, NEAR, RATE, REFUTE, Doubts, same
+from whale_platform.ingest.doubts import CLOSE, LOW, MOST, NEAR, RATE, REFUTE, Doubts, same
 from whale_platform.ingest.gaps import Gap, Run
 from whale_platform.ingest.ordered import EVER, NOTHING, RING, Found, Ordered
-
-CLIMB = 100  # ids: a trade so near behind those that began below is one of them
 
 
 class Sequencer(Ordered):
@@ -72,7 +70,7 @@ class Sequencer(Ordered):
     def judge(self, newest: Trade, same_id: Trade | None, now_us: int) -> Sequence[Trade]:
         """Give a place to what is held, by the `newest` trade of history; for `same_id` see `began_anew`."""
         if self.next_id is None:
-            near = self.doubts.near(newest.trade_id)
+            near = self.doubts.near(newest.trade_id, CLOSE)
             return self._begin(near) if near else ()
         low = self.doubts.low(self.next_id)
         if len(low) >= LOW:
@@ -133,7 +131,7 @@ class Sequencer(Ordered):
     def _unusual(self, trade: Trade) -> Sequence[Trade]:
         number = trade.trade_id
         if self.next_id is None:
-            near = self.doubts.near(number)
+            near = self.doubts.near(number, CLOSE)
             return self._begin([*near, trade]) if near else self._doubt(trade)
         if number < self.next_id:
             return self._below(trade)
@@ -201,7 +199,7 @@ class Sequencer(Ordered):
 
     def _ahead(self, trade: Trade) -> Sequence[Trade]:
         assert self.next_id is not None
-        near = self.doubts.near(trade.trade_id, self.next_id)
+        near = self.doubts.near(trade.trade_id, NEAR, self.next_id)
         if near and not self.doubts.low(self.next_id):
             skipped = min(near[0].trade_id, trade.trade_id) - max(self.next_id, self._top)
             seconds = (trade.event_time - self.newest_time) / 1e6
@@ -223,7 +221,7 @@ class Sequencer(Ordered):
         """Whether `number` goes on where ids that began below have come to."""
         assert self.next_id is not None
         below = [one for one in self.doubts.held if one < number]
-        return len(self.doubts.low(self.next_id)) >= LOW and bool(below) and number - max(below) <= CLIMB
+        return len(self.doubts.low(self.next_id)) >= LOW and bool(below) and number - max(below) <= CLOSE
 
     def _doubt(self, trade: Trade) -> Sequence[Trade]:
         if not self.doubts.add(trade):
