@@ -11,7 +11,6 @@ quarantined) and comes after all is published, and its row of the ledger correct
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from whale_platform.domain.ids import EPOCH, exchange_id
 from whale_platform.domain.trade import Trade
@@ -113,19 +112,16 @@ class Sequencer(Ordered):
         jump = Gap(self.next_id, self.base + first_id - 1, "epoch", now_us, note="the exchange's ids began anew")
         jump.absent = [(jump.first_id, jump.last_id)]
         self._close(jump, now_us)
-        # 3. What history has of the new one is a hole like any other: of what was held, an id may have been garbled.
+        # 3. The new one is a hole like any other as far as history has it, since of what was held an id may be garbled;
+        #    what is newer shows in the next trade.
         self.next_id = self._floor = self.base + first_id
-        newest = self.base + newest_id
         if newest_id >= first_id:
-            self.hole = Gap(self.next_id, newest, "epoch", now_us, progress_id=self.next_id)
+            self.hole = Gap(self.next_id, self.base + newest_id, "epoch", now_us, progress_id=self.next_id)
             self.events.append(self.hole)
         for one in self.doubts.drain():
-            number = exchange_id(one.trade_id)
-            if newest_id < number <= newest_id + NEAR:
-                self._hold(replace(one, trade_id=self.base + number))
-            elif not first_id <= number <= newest_id:
+            if not first_id <= exchange_id(one.trade_id) <= newest_id + NEAR:
                 self._conflict(one, "the exchange's ids began anew, and this one is not of them")
-        out += self._advance(now_us)
+        self._settle()
         return out
 
     def _unusual(self, trade: Trade) -> Sequence[Trade]:
