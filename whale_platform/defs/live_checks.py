@@ -139,4 +139,27 @@ def no_restart_storm() -> dg.AssetCheckResult:
     return dg.AssetCheckResult(passed=not storms, metadata={**figures, "storms": "; ".join(storms) or "none"})
 
 
-CHECKS = (windows_hold_the_raw_trades, no_absurd_window, few_late_trades, nobody_lags, no_restart_storm)
+@dg.asset_check(asset=RAW, description="No stream of trades whose ids contradict what is known.")
+def every_id_has_its_place() -> dg.AssetCheckResult:
+    """What the ingester tells of trades that it could neither publish nor prove to be duplicates."""
+    told = beat.read(Settings().home, "ingester")
+    numbers = told.numbers if told is not None else {}
+    return dg.AssetCheckResult(
+        passed=not numbers.get("unplaced"),
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={
+            "refused": int(numbers.get("unproven", 0)),
+            "held": int(numbers.get("held", 0)),
+            "wrong": numbers.get("unplaced") or "nothing",
+        },
+    )
+
+
+CHECKS = (
+    windows_hold_the_raw_trades,
+    no_absurd_window,
+    few_late_trades,
+    nobody_lags,
+    no_restart_storm,
+    every_id_has_its_place,
+)

@@ -6,6 +6,7 @@ what markets have shown: no coin has traded above a billion dollars, no spot fil
 
 from decimal import Decimal
 
+from whale_platform.domain.ids import EPOCH
 from whale_platform.domain.trade import Trade
 
 MIN_PRICE = Decimal("1e-12")
@@ -42,8 +43,8 @@ def absurdity(trade: Trade, now_us: int) -> str | None:
         return f"notional {trade.notional} above {MAX_NOTIONAL}"
     if not _few_decimals(price, quantity) and decimals(price) + decimals(quantity) > MAX_DECIMALS:
         return f"price {price} and quantity {quantity} have more than {MAX_DECIMALS} decimals together"
-    if trade.trade_id < 0:
-        return f"negative trade id {trade.trade_id}"
+    if not 0 <= trade.trade_id < EPOCH:
+        return f"trade id {trade.trade_id} outside 0 to {EPOCH}"
     if trade.event_time < EARLIEST_US:
         return f"trade time {trade.event_time} before 2009"
     if trade.event_time > now_us + FUTURE_US:

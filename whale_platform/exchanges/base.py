@@ -114,6 +114,9 @@ class Exchange(Protocol):
     def next_history_url(self, symbol: str, first_id: int, last_id: int, page: Sequence[Trade]) -> str | None:
         """The following page, given the last one fetched; None when [first_id, last_id] is covered or history ends."""
 
+    def newest_url(self, symbol: str) -> str:
+        """REST address of one page of history that holds the newest trade of `symbol`."""
+
     def parse_history(self, symbol: str, body: bytes, received_time: int, source: Source = "repair") -> list[Trade]:
         """Trades of one page, any order. Raises BadFrame."""
 

@@ -94,6 +94,10 @@ class Binance:
         highest = max(trade.trade_id for trade in page)
         return self.history_url(symbol, highest + 1, last_id) if first_id <= highest < last_id else None
 
+    def newest_url(self, symbol: str) -> str:
+        """`historicalTrades` without an id: the newest."""
+        return f"{self.rest_url}/api/v3/historicalTrades?{urlencode({'symbol': symbol, 'limit': 1})}"
+
     def parse_history(self, symbol: str, body: bytes, received_time: int, source: Source = "repair") -> list[Trade]:
         """Trades of one page. Raises BadFrame, also for an error answer."""
         rows = frames.load(body, frames.MAX_PAGE)

@@ -89,6 +89,10 @@ class Coinbase:
         lowest = min(trade.trade_id for trade in page)
         return self.history_url(symbol, first_id, lowest - 1) if first_id < lowest <= last_id else None
 
+    def newest_url(self, symbol: str) -> str:
+        """The first of the newest page."""
+        return f"{self.rest_url}/products/{quote(symbol, safe='')}/trades?limit=1"
+
     def parse_history(self, symbol: str, body: bytes, received_time: int, source: Source = "repair") -> list[Trade]:
         """Trades of one page. Raises BadFrame, also for an error answer."""
         rows = frames.load(body, frames.MAX_PAGE)

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import median_high
 from typing import Any
 
 from whale_platform.exchanges.base import BadFrame, Exchange
@@ -71,6 +72,14 @@ class Clocks:
         """The exchange's clock minus ours; None where it is not known, or no longer."""
         found = self._offsets.get(name)
         return found.ms if found is not None and self._now() - found.at <= FORGET_S else None
+
+    def lead_us(self) -> int:
+        """How far our clock is behind the middle one of all exchanges' and ours, microseconds.
+
+        So one exchange of several can't move it; of one alone, the REST side has to agree with the feed.
+        """
+        known = (offset for exchange, _ in self._exchanges if (offset := self.offset_ms(exchange.name)) is not None)
+        return round(median_high([0.0, *known]) * 1000)
 
     def warning(self) -> str:
         """What to do about a wrong clock, for a person; empty while none is known to be wrong."""

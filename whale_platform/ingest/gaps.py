@@ -1,17 +1,21 @@
 """A hole in one symbol's trade ids, from its finding to its closing, and its row in topic `ingest_gaps`.
 
 A row is written again, under the same key, whenever it changes; the topic is compacted, so the last one counts. Every
-id that was ever missing lies in exactly one row.
+id that is missing lies in exactly one row. A closed row still knows which of its ids were not published, as one of
+them may yet arrive; where those are more than `MOST_RUNS` runs, the row in the topic names the first of them only.
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-Cause = Literal["restart", "reconnect", "stream"]
+Cause = Literal["restart", "reconnect", "stream", "epoch"]
 Mode = Literal["inline", "background"]
 State = Literal["open", "repaired", "exchange_gap", "unrepaired"]
+Run = tuple[int, int]
 RUNS_TOLD = 20
+MOST_RUNS = 100
 
 
 @dataclass(slots=True)
@@ -19,7 +23,9 @@ class Gap:
     """Ids first_id to last_id, all of them missing when it was found. Times: microseconds UTC.
 
     filled: how many were published after all; progress_id: the next id to look for, where mode is background.
-    absent: ids that the exchange's own history lacks; quarantined: how many were seen but are absurd and kept back.
+    What was not published, as runs of ids: absent: the exchange's own history, which has older ones, lacks them;
+    kept: seen but absurd, and quarantined; beyond: history does not reach them, so nobody knows.
+    until: event time of a trade with a higher id, 0 where unknown: a later one is none of these.
     """
 
     first_id: int
@@ -31,34 +37,85 @@ class Gap:
     closed_time: int | None = None
     filled: int = 0
     progress_id: int = 0
-    absent: list[tuple[int, int]] = field(default_factory=list)
-    quarantined: int = 0
+    absent: list[Run] = field(default_factory=list)
+    kept: list[Run] = field(default_factory=list)
+    beyond: list[Run] = field(default_factory=list)
     note: str = ""
+    until: int = 0
 
     def miss(self, trade_id: int) -> None:
         """The exchange's history has no `trade_id`."""
-        if self.absent and self.absent[-1][1] == trade_id - 1:
-            self.absent[-1] = (self.absent[-1][0], trade_id)
-        else:
-            self.absent.append((trade_id, trade_id))
+        _add(self.absent, trade_id, trade_id)
+
+    def keep(self, trade_id: int) -> None:
+        """`trade_id` was seen and is quarantined."""
+        _add(self.kept, trade_id, trade_id)
+
+    def give_up(self, first_id: int, last_id: int) -> None:
+        """Nobody can tell of these ids any more."""
+        _add(self.beyond, first_id, last_id)
+
+    def arrive(self, trade_id: int) -> bool:
+        """Count an id that was not published as published; False where it is none of those."""
+        if not any(_remove(runs, trade_id) for runs in (self.absent, self.kept, self.beyond)):
+            return False
+        self.filled += 1
+        return True
+
+    def unpublished(self) -> int:
+        """How many ids are known not to be published."""
+        return sum(last - first + 1 for runs in (self.absent, self.kept, self.beyond) for first, last in runs)
 
     def close(self, now_us: int) -> None:
         """Settle the state from what was found."""
         whole = self.filled >= self.last_id - self.first_id + 1
-        self.state = "repaired" if whole else "unrepaired" if self.quarantined else "exchange_gap"
+        self.state = "repaired" if whole else "unrepaired" if self.kept or self.beyond else "exchange_gap"
         self.closed_time = now_us
         self.progress_id = self.last_id + 1
+
+    def above(self, trade_id: int) -> "Gap":
+        """What of it lies above `trade_id`, as a gap of its own of which nothing was looked for yet."""
+        first = trade_id + 1
+        return Gap(first, self.last_id, self.cause, self.found_time, self.mode, progress_id=first, until=self.until)
+
+    def copy(self) -> "Gap":
+        """A copy that stands still."""
+        copied = Gap(**{name: getattr(self, name) for name in Gap.__slots__})
+        copied.absent, copied.kept, copied.beyond = list(self.absent), list(self.kept), list(self.beyond)
+        return copied
 
     def detail(self) -> str:
         """For a person: what is still missing and why."""
         parts = [self.note] if self.note else []
         if self.absent:
-            runs = [str(a) if a == b else f"{a}-{b}" for a, b in self.absent[:RUNS_TOLD]]
-            more = len(self.absent) - len(runs)
-            parts.append(f"not in the exchange's history: {', '.join(runs)}{f' and {more} more runs' if more else ''}")
-        if self.quarantined:
-            parts.append(f"{self.quarantined} quarantined")
+            parts.append(f"not in the exchange's history: {_told(self.absent)}")
+        if self.kept:
+            parts.append(f"{sum(last - first + 1 for first, last in self.kept)} quarantined")
+        if self.beyond:
+            parts.append(f"beyond the exchange's history: {_told(self.beyond)}")
         return "; ".join(parts)
+
+
+def _add(runs: list[Run], first: int, last: int) -> None:
+    if runs and runs[-1][1] == first - 1:
+        runs[-1] = (runs[-1][0], last)
+    else:
+        runs.append((first, last))
+
+
+def _remove(runs: list[Run], trade_id: int) -> bool:
+    for place, (first, last) in enumerate(runs):
+        if first <= trade_id <= last:
+            parts = (first, trade_id - 1), (trade_id + 1, last)
+            runs[place : place + 1] = [part for part in parts if part[0] <= part[1]]
+            return True
+    return False
+
+
+def _told(found: list[Run]) -> str:
+    runs = [str(a) if a == b else f"{a}-{b}" for a, b in found[:RUNS_TOLD]]
+    more = len(found) - len(runs)
+    return f"{', '.join(runs)}{f' and {more} more runs' if more else ''}"
 
 
 def gap_key(exchange: str, symbol: str, first_id: int) -> bytes:
@@ -83,6 +140,10 @@ def gap_row(exchange: str, symbol: str, gap: Gap) -> bytes:
             "filled": gap.filled,
             "progress_id": gap.progress_id or gap.first_id,
             "detail": gap.detail(),
+            "absent": gap.absent[:MOST_RUNS],
+            "kept": gap.kept[:MOST_RUNS],
+            "beyond": gap.beyond[:MOST_RUNS],
+            "note": gap.note,
         },
         separators=(",", ":"),
     ).encode()
@@ -104,8 +165,16 @@ def read_gap(value: bytes) -> tuple[str, Gap]:
             row["closed_time"],
             row["filled"],
             row["progress_id"],
-            note=row["detail"],
+            runs_of(row.get("absent", ())),
+            runs_of(row.get("kept", ())),
+            runs_of(row.get("beyond", ())),
+            row.get("note", row["detail"]),
         )
         return f"{row['exchange']}:{row['symbol']}", gap
     except (KeyError, TypeError) as error:
         raise ValueError(f"not a gap row: {error!r}") from None
+
+
+def runs_of(rows: Iterable[Iterable[int]]) -> list[Run]:
+    """Runs as JSON has them."""
+    return [(int(first), int(last)) for first, last in rows]

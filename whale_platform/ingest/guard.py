@@ -2,10 +2,12 @@
 
 A trade "from the future" may only show that our clock is slow, or was set back. So the exchange's clock is taken as
 the later of ours and of the monotonic clock plus the median of (event time - monotonic time) over the last trades:
-one mad trade does not move a median, and a step of our clock does not move the monotonic one. Until `ENOUGH` samples
-are there the future begins `WIDE_US` later.
+one mad trade does not move a median, and a step of our clock does not move the monotonic one. But a feed that goes
+wrong altogether must not take that clock along, as the stream has one watermark for all exchanges: it is believed
+`WIDE_US` at most beyond ours, corrected by `lead_us`, what all exchanges' clocks together show ours to be behind.
 """
 
+from collections.abc import Callable
 from statistics import median_low
 
 from whale_platform.domain.limits import FUTURE_US, absurdity
@@ -19,7 +21,9 @@ WIDE_US = 300_000_000
 class Guard:
     """One exchange's clock and judgement. Not thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(self, lead_us: Callable[[], int] = lambda: 0) -> None:
+        self._lead_us = lead_us
+        self._ours: int | None = None
         self._samples: list[int] = []
         self._count = 0
         self._offset: int | None = None
@@ -42,6 +46,10 @@ class Guard:
         return absurdity(trade, self._now(trade.received_time, monotonic_us))
 
     def _now(self, wall_us: int, monotonic_us: int) -> int:
-        if self._offset is None:
-            return wall_us + WIDE_US - FUTURE_US
-        return max(wall_us, monotonic_us + self._offset)
+        # 1. Our clock, as it was before a step back.
+        ahead = wall_us - monotonic_us
+        self._ours = ahead if self._ours is None else max(self._ours, ahead)
+        ours = monotonic_us + self._ours
+        # 2. How far a feed may be beyond it; before there are samples, all of that.
+        latest = ours + max(0, self._lead_us()) + WIDE_US
+        return latest - FUTURE_US if self._offset is None else max(ours, min(monotonic_us + self._offset, latest))

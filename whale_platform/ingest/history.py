@@ -5,8 +5,8 @@ import time
 
 from whale_platform.domain.trade import Trade
 from whale_platform.exchanges.base import BadFrame, Exchange
+from whale_platform.ingest.ordered import CHUNK, Chunk
 from whale_platform.ingest.rest import Rest, Unavailable
-from whale_platform.ingest.sequencer import Chunk
 
 MAX_PAGES = 100
 
@@ -37,13 +37,32 @@ class History:
         for _ in range(MAX_PAGES):
             if url is None or self._stop.is_set():
                 break
-            body = self.get(url)
-            try:
-                page = self._exchange.parse_history(symbol, body, time.time_ns() // 1000)
-            except BadFrame as bad:
-                raise Unavailable(f"{self._exchange.name}'s history of {symbol} can't be read: {bad}") from None
+            page = self._page(symbol, url)
             found.update((trade.trade_id, trade) for trade in page)
             url = self._exchange.next_history_url(symbol, first, last, page)
         if url is not None:
             raise Unavailable(f"{self._exchange.name}'s history of {symbol} has no end")
         return found
+
+    def newest(self, symbol: str) -> Trade | None:
+        """The newest trade that history has, or None where it has none. Raises Unavailable."""
+        return max(self._page(symbol, self._exchange.newest_url(symbol)), key=lambda one: one.trade_id, default=None)
+
+    def first_since(self, symbol: str, low: int, high: int, time_us: int) -> int:
+        """The lowest id of [low, high) that happened at `time_us` or later, else `high`. Raises Unavailable."""
+        while high - low > CHUNK:
+            middle = (low + high) // 2
+            found = self.trades(symbol, Chunk(middle, middle, "background"))
+            above = min((number for number in found if number >= middle), default=None)
+            if above is not None and found[above].event_time >= time_us:
+                high = middle
+            else:
+                low = middle + 1
+        page = self.trades(symbol, Chunk(low, high - 1, "background")) if low < high else {}
+        return min((id_ for id_, one in page.items() if low <= id_ < high and one.event_time >= time_us), default=high)
+
+    def _page(self, symbol: str, url: str) -> list[Trade]:
+        try:
+            return self._exchange.parse_history(symbol, self.get(url), time.time_ns() // 1000)
+        except BadFrame as bad:
+            raise Unavailable(f"{self._exchange.name}'s history of {symbol} can't be read: {bad}") from None

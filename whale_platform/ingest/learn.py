@@ -3,9 +3,11 @@
 Then the share is claimed, and what has come meanwhile is read too: after the claim nothing of a predecessor can land
 any more. Who was fenced before (standby.py) first waits until nobody writes this share's trades.
 
-A positions file that names another cluster, topic or share, or offsets that the topic does not have (any more: others
-may have written what is gone), is not used: then the whole topic is read (some 200,000 trades a second). Where one
-ingester has all symbols and the topic begins after the file, the file holds for the symbols that left nothing else.
+A positions file that names another share, or offsets that the topic does not have (any more: others may have written
+what is gone), is not used: then the whole topic is read (some 200,000 trades a second). Where one ingester has all
+symbols and the topic begins after the file, the file holds for the symbols that left nothing else. Of a file that
+names another cluster or topic, as where the broker's disk was made anew, the offsets mean nothing, but the ids are the
+exchange's: they hold, and what the topic has goes on from them. A symbol of which only the ledger speaks goes on there.
 """
 
 import threading
@@ -59,7 +61,7 @@ class _Fold:
         if tail is None or number is None:
             self.unreadable += 1
             return False
-        tail.add(number)
+        tail.add(number, value)
         return True
 
 
@@ -94,7 +96,8 @@ def learn(
         fold = _Fold(share)
         noted = {name: place for name, place in known.places.items() if share.owns(name)} if known else {}
         offsets = {part: max(low, known.offsets[part]) for part, low in lows.items()} if known else lows
-        passed = known is not None and any(known.offsets[part] < low for part, low in lows.items())
+        moved = known is not None and (known.cluster_id, known.topic_id) != (cluster, topic.topic_id)
+        passed = known is not None and not moved and any(known.offsets[part] < low for part, low in lows.items())
         if not passed:
             fold.tails = {name: _tail(place) for name, place in noted.items()}
         offsets = _read_to_end(reader, RAW_TRADES, offsets, fold.add, stop, log, silence_s)
@@ -111,13 +114,13 @@ def learn(
     now = time.time_ns() // 1000
     starts = {
         name: start(tail, noted[name].gaps if name in noted else (), ledger.get(name, {}), now)
-        for name, tail in fold.tails.items()
+        for name, tail in (dict.fromkeys(filter(share.owns, ledger), Tail()) | fold.tails).items()
     }
     return Learned(cluster, topic.topic_id, offsets, starts)
 
 
 def _tail(place: Place) -> Tail:
-    return Tail(place.last_id, [(gap.progress_id, gap.last_id) for gap in place.gaps], -1)
+    return Tail(place.last_id, [(gap.progress_id, gap.last_id) for gap in place.gaps], -1, time=place.last_time)
 
 
 def _usable(
@@ -131,12 +134,13 @@ def _usable(
 ) -> Positions | None:
     if known is None:
         return None
-    if (known.cluster_id, known.topic_id) != (cluster, topic_id):
-        log.warning("the positions file speaks of another broker or topic; reading the whole topic")
-        return None
     if known.share not in (str(share), str(WHOLE)):
         log.warning("the positions file is of another share; reading the whole topic", file=known.share)
         return None
+    if (known.cluster_id, known.topic_id) != (cluster, topic_id):
+        log.warning("the positions file speaks of another broker or topic; going on from its ids, reading all of this")
+        known.offsets = {partition: low for partition, (low, _) in edges.items()}
+        return known
     if not edges.keys() >= known.offsets.keys():
         return None
     for partition, (low, high) in edges.items():

@@ -5,19 +5,24 @@ record before what comes after it can be seen.
 """
 
 import threading
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from whale_platform.broker.producer import TradeProducer
+from whale_platform.domain.ids import exchange_id
 from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS
 from whale_platform.domain.trade import Trade
 from whale_platform.ingest.deadletters import DeadLetters, described
 from whale_platform.ingest.gaps import Gap, gap_key, gap_row
 from whale_platform.ingest.meter import Counts
+from whale_platform.ingest.ordered import Conflict
 from whale_platform.ingest.outlet import Counted, Outlet
 from whale_platform.ingest.positions import Place
-from whale_platform.ingest.sequencer import Conflict, Sequencer
+from whale_platform.ingest.sequencer import Sequencer
 
 HOLD_S = 30.0  # how long a hole may hold trades back; the whale behind it is late by as much
+SILENT_S, SILENT_TIMES = 300.0, 20  # a symbol that trades on the average once a minute is overdue after 20 minutes
 
 
 class Books:
@@ -51,7 +56,8 @@ class Line:
 
     def __init__(self, symbol: str, sequencer: Sequencer, outlet: Outlet, books: Books) -> None:
         self.symbol, self.sequencer, self.outlet, self._books = symbol, sequencer, outlet, books
-        self._sent_before = 0
+        self._sent_before = self._sent_heard = 0
+        self._began = self._heard = time.monotonic()
         self._holding: tuple[int, float] | None = None
 
     def publish(self, trades: Sequence[Trade]) -> None:
@@ -71,8 +77,15 @@ class Line:
         """Whether nothing was sent since the present connection began."""
         return self.outlet.sent == self._sent_before
 
+    def overdue(self, now_s: float) -> bool:
+        """Whether it has shown nothing for so long, by the monotonic `now_s`, that history should be asked."""
+        mean_s = (self._heard - self._began) / max(1, self._sent_heard)
+        return now_s - self._heard > max(SILENT_S, SILENT_TIMES * mean_s)
+
     def tick(self, now_s: float, now_us: int) -> None:
         """Let go of what a hole has held back for `HOLD_S`, by the monotonic `now_s`; write what has gathered."""
+        if self.outlet.sent != self._sent_heard:
+            self._heard, self._sent_heard = now_s, self.outlet.sent
         hole = self.sequencer.hole
         if hole is None:
             self._holding = None
@@ -92,22 +105,18 @@ class Line:
         """Where the symbol is, as a copy; None before its first trade."""
         if self.sequencer.next_id is None:
             return None
-        return Place(self.sequencer.next_id - 1, [_copy(gap) for gap in self.sequencer.background])
+        gaps = [gap.copy() for gap in self.sequencer.background]
+        return Place(self.sequencer.next_id - 1, gaps, self.sequencer.newest_time)
 
     def _take_events(self) -> None:
         events, self.sequencer.events = self.sequencer.events, []
         for event in events:
             if isinstance(event, Conflict):
-                self._books.quarantined(event.trade, event.reason)
+                said = replace(event.trade, trade_id=exchange_id(event.trade.trade_id))
+                self._books.quarantined(said, event.reason)
                 continue
             if event.state == "open":
                 self._books.wanting.set()
             elif event.filled:
                 self._books.counts.gaps_repaired += 1
             self._books.gap(self.symbol, event)
-
-
-def _copy(gap: Gap) -> Gap:
-    copied = Gap(**{name: getattr(gap, name) for name in Gap.__slots__})
-    copied.absent = list(gap.absent)
-    return copied

@@ -8,7 +8,8 @@ is no longer true: `places` then answers None and the process must end.
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from whale_platform.broker.producer import ProducerStopped, TradeProducer
 from whale_platform.domain.codec import key
@@ -16,14 +17,15 @@ from whale_platform.domain.names import RAW_TRADES
 from whale_platform.domain.trade import Trade
 from whale_platform.exchanges.base import BadFrame, Event, Exchange, Ignored, LastTrade
 from whale_platform.ingest.deadletters import described
+from whale_platform.ingest.doubts import LOW
 from whale_platform.ingest.guard import Guard
 from whale_platform.ingest.line import Books, Line
-from whale_platform.ingest.loose import LooseSequencer
 from whale_platform.ingest.meter import Latency
+from whale_platform.ingest.ordered import EVER, Chunk
 from whale_platform.ingest.outlet import NextOffsets, Outlet
 from whale_platform.ingest.positions import Place
 from whale_platform.ingest.resume import Start
-from whale_platform.ingest.sequencer import Chunk, Sequencer
+from whale_platform.ingest.sequencer import Sequencer
 
 
 class _Work:
@@ -54,19 +56,21 @@ class Pipeline:
         ends: NextOffsets,
         starts: Mapping[str, Start],
         receive_to_produced: Latency,
+        lead_us: Callable[[], int] = lambda: 0,
     ) -> None:
-        """Trades go by `producer`; gaps and dead letters by `ledger`."""
+        """Trades go by `producer`; gaps and dead letters by `ledger`. `lead_us`: see `Guard`."""
         name = exchange.name
         self.exchange = exchange
         self.delay = Latency()
         self._work = _Work()
-        self._guard = Guard()
+        self._guard = Guard(lead_us)
         self._books = Books(name, ledger)
         self.counts, self.wanting = self._books.counts, self._books.wanting
         self.lines: dict[str, Line] = {}
+        self._served = ""
         for symbol in symbols:
             begin = starts.get(f"{name}:{symbol}", Start())
-            sequencer = Sequencer(begin.next_id, begin.gaps) if exchange.dense_ids else LooseSequencer()
+            sequencer = Sequencer(begin.next_id, begin.gaps, begin.newest_time, begin.passed, begin.floor, begin.hole)
             outlet = Outlet(producer, RAW_TRADES, key(name, symbol), ends, receive_to_produced)
             self.lines[symbol] = Line(symbol, sequencer, outlet, self._books)
             for gap in begin.changed:
@@ -106,43 +110,90 @@ class Pipeline:
     def wanted(self, not_now: frozenset[str]) -> tuple[str, Chunk] | None:
         """The most urgent ids to fetch, leaving out the symbols in `not_now`: what holds trades back comes first."""
         self.wanting.clear()
-        best: tuple[str, Chunk] | None = None
+        best: tuple[Line, Chunk] | None = None
         with self._work:
-            for line in self.lines.values():
+            for line in self._in_turn():
                 chunk = None if line.symbol in not_now else line.sequencer.wanted()
                 if chunk is not None and (best is None or chunk.mode == "inline"):
-                    best = line.symbol, chunk
+                    best = line, chunk
                     if chunk.mode == "inline":
                         break
-        return best
+            if best is None:
+                return None
+            self._served = best[0].symbol
+            return best[0].symbol, best[1].moved(-best[0].sequencer.base)
 
-    def quiet(self) -> dict[str, int]:
-        """The next id of each known symbol that has shown nothing since the present connection began."""
+    def doubtful(self, not_now: frozenset[str]) -> str | None:
+        """A symbol that holds trades without a place, which history's newest trade may give them."""
         with self._work:
-            return {
-                line.symbol: line.sequencer.next_id
-                for line in self.lines.values()
-                if line.silent() and line.sequencer.next_id is not None
-            }
+            found = (line for line in self._in_turn() if line.sequencer.asks() and line.symbol not in not_now)
+            return next((line.symbol for line in found), None)
+
+    def behind(self, symbol: str) -> int | None:
+        """The exchange's id of the newest trade published, where several that are held happened later; else None."""
+        with self._work:
+            sequencer = self.lines[symbol].sequencer
+            if sequencer.next_id is None or len(sequencer.doubts.low(sequencer.next_id)) < LOW:
+                return None
+            return sequencer.next_id - 1 - sequencer.base
+
+    def judge(self, newest: Trade, same_id: Trade | None) -> tuple[int, int] | None:
+        """Give a place to what is held of the symbol of `newest`; `same_id`: see `Sequencer.began_anew`.
+
+        Where the ids began anew nothing is done: then (the lowest id that is held, time of the newest published).
+        """
+        now_us = time.time_ns() // 1000
+        with self._work:
+            line = self.lines[newest.symbol]
+            sequencer = line.sequencer
+            newest = _moved(newest, sequencer.base)
+            if sequencer.began_anew(newest, same_id):
+                return min(sequencer.doubts.held) - sequencer.base, sequencer.newest_time
+            line.publish(sequencer.judge(newest, same_id, now_us))
+            return None
+
+    def begin_epoch(self, symbol: str, first_id: int, newest_id: int) -> None:
+        """The ids of `symbol` began anew; those from the exchange's `first_id` on are not published yet."""
+        with self._work:
+            line = self.lines[symbol]
+            line.publish(line.sequencer.begin_epoch(first_id, newest_id, time.time_ns() // 1000))
+
+    def give_up(self, symbol: str, chunk: Chunk, last_id: int, note: str) -> None:
+        """Leave what a background gap lacks from the start of `chunk` to the exchange's `last_id`."""
+        with self._work:
+            line = self.lines[symbol]
+            base = line.sequencer.base
+            line.sequencer.give_up(chunk.moved(base), last_id + base, note, time.time_ns() // 1000)
+            line.publish(())
+
+    def quiet(self, now_s: float) -> dict[str, bool]:
+        """Each known symbol that has shown nothing on the present connection, or (True) is overdue by `now_s`."""
+        with self._work:
+            known = [line for line in self.lines.values() if line.sequencer.next_id is not None]
+            return {one.symbol: one.overdue(now_s) for one in known if one.silent() or one.overdue(now_s)}
 
     def newest(self, trade: Trade) -> None:
         """The newest trade that history has of a symbol: like an exchange's last trade, it shows what was missed."""
         with self._work:
             self._trade(trade, True)
 
-    def fill(self, symbol: str, chunk: Chunk, trades: Mapping[int, Trade], now_us: int) -> None:
-        """History's answer for `chunk`: ids of it that are not in `trades` are proven absent."""
+    def fill(
+        self, symbol: str, chunk: Chunk, trades: Mapping[int, Trade], now_us: int, reach: tuple[int, int] = EVER
+    ) -> None:
+        """History's answer for `chunk`: its ids that are not in `trades` are proven absent, or outside `reach`."""
         monotonic_us = time.monotonic_ns() // 1000
         with self._work:
             found: dict[int, Trade | None] = {}
+            line = self.lines[symbol]
+            base = line.sequencer.base
             for number, trade in trades.items():
                 if chunk.first_id <= number <= chunk.last_id:
                     reason = self._guard.old(trade, monotonic_us)
-                    found[number] = None if reason else trade
+                    found[number + base] = None if reason else _moved(trade, base)
                     if reason:
                         self._books.quarantined(trade, reason)
-            line = self.lines[symbol]
-            line.publish(line.sequencer.fill(chunk, found, now_us))
+            reach = reach[0] + base, reach[1] + base
+            line.publish(line.sequencer.fill(chunk.moved(base), found, now_us, reach))
 
     def tick(self, now_us: int) -> None:
         """Every quarter of a second or so: let go of what a hole has held back too long; write what has gathered."""
@@ -178,6 +229,12 @@ class Pipeline:
         lines = list(self.lines.values())
         return sum(len(line.sequencer.background) + (line.sequencer.hole is not None) for line in lines)
 
+    def _in_turn(self) -> list[Line]:
+        """Every line, beginning after the one that was served last."""
+        lines = list(self.lines.values())
+        at = next((place for place, line in enumerate(lines, 1) if line.symbol == self._served), 0)
+        return lines[at:] + lines[:at]
+
     def _trade(self, trade: Trade, last: bool) -> None:
         line = self.lines.get(trade.symbol)
         if line is None:
@@ -189,11 +246,17 @@ class Pipeline:
         reason = self._guard.old(trade, monotonic_us) if last else self._guard.live(trade, monotonic_us)
         if reason is not None:
             self._books.quarantined(trade, reason)
-            line.publish(sequencer.skip(trade.trade_id, trade.received_time))
+            line.publish(sequencer.skip(trade.trade_id + sequencer.base, trade.received_time))
             return
+        if sequencer.base:
+            trade = _moved(trade, sequencer.base)
         if last:
             line.publish(sequencer.last_trade(trade))
             return
         if self.delay.due():
             self.delay.add((trade.received_time - trade.event_time) / 1000)
         line.publish(sequencer.live(trade))
+
+
+def _moved(trade: Trade, base: int) -> Trade:
+    return replace(trade, trade_id=trade.trade_id + base) if base else trade

@@ -1,7 +1,9 @@
 """The positions file: how far each symbol was published, so that a start reads seconds of the topic and not all of it.
 
-It is only a shortcut: it names the cluster and the topic it speaks of, everything in it was delivered before it was
-written, and whatever came after it is read from the topic. A missing, torn or foreign file costs time, nothing else.
+Its offsets are only a shortcut: it names the cluster and the topic it speaks of, everything in it was delivered before
+it was written, and whatever came after it is read from the topic. Its ids are the exchange's, so they outlive a topic
+that was made anew, or whose messages have expired. A missing or torn file costs time while the topic, or the ledger,
+still speaks of the symbol.
 It knows the markets of one share: of another share's markets it says nothing, so a share that it does not cover reads
 the whole topic.
 """
@@ -9,18 +11,23 @@ the whole topic.
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
-from whale_platform.ingest.gaps import Gap
+from whale_platform.ingest.gaps import Gap, runs_of
 from whale_platform.ingest.share import WHOLE
 from whale_platform.supervision.beat import write_json
 
 
 @dataclass(slots=True)
 class Place:
-    """One symbol: the highest id published and the background gaps below it, each with its progress."""
+    """One symbol: the highest id published and the background gaps below it, each with its progress.
+
+    last_time: event time of that id, microseconds UTC; 0 where it is not known.
+    """
 
     last_id: int
     gaps: list[Gap] = field(default_factory=list)
+    last_time: int = 0
 
 
 @dataclass(slots=True)
@@ -56,7 +63,7 @@ def load(path: Path) -> Positions | None:
             row["topic_id"],
             {int(partition): int(offset) for partition, offset in row["offsets"].items()},
             {
-                name: Place(int(place["last_id"]), [_gap(gap) for gap in place["gaps"]])
+                name: Place(int(place["last_id"]), [_gap(gap) for gap in place["gaps"]], int(place.get("last_time", 0)))
                 for name, place in row["places"].items()
             },
             str(row.get("share", WHOLE)),
@@ -65,7 +72,7 @@ def load(path: Path) -> Positions | None:
         return None
 
 
-def _gap(row: dict[str, object]) -> Gap:
-    gap = Gap(**row)  # type: ignore[arg-type]
-    gap.absent = [(int(first), int(last)) for first, last in gap.absent]
-    return gap
+def _gap(row: dict[str, Any]) -> Gap:
+    row |= {name: runs_of(row.get(name, ())) for name in ("absent", "kept", "beyond")}
+    row.pop("quarantined", None)  # a count, in files of before
+    return Gap(**row)

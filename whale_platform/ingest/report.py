@@ -1,6 +1,7 @@
 """The ingester's numbers and state for its heartbeat. Takes no lock: it must beat even while the broker is away."""
 
 import time
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from whale_platform.ingest.repair import Repairer
 from whale_platform.supervision.beat import State
 
 GRACE_S = 2.0  # a reconnect that is over so soon is no trouble
+ALARM, ALARM_S = 10, 60.0  # trades that can't be placed within so many seconds: one garbled id now and then is none
 
 
 class Report:
@@ -36,6 +38,8 @@ class Report:
         self._rate = Rate()
         self._rates = [Rate() for _ in pipelines]
         self._up_at: dict[str, float] = {}
+        self._told = ""
+        self._unproven: dict[str, deque[tuple[float, int]]] = {one.exchange.name: deque() for one in pipelines}
 
     def numbers(self) -> dict[str, Any]:
         """Counters since the start, rates and latencies (milliseconds, last ten seconds)."""
@@ -47,6 +51,9 @@ class Report:
             "trades": trades,
             "trades_per_s": round(per_second, 1),
             "duplicates": sum(line.sequencer.duplicates for line in lines),
+            "unproven": sum(line.sequencer.unproven for line in lines),
+            "unplaced": self._told,
+            "held": sum(len(line.sequencer.doubts.held) for line in lines),
             "dead_letters": sum(count.dead_letters for count in counts),
             "quarantined": sum(count.quarantined for count in counts),
             "gaps_open": sum(pipeline.open_gaps() for pipeline in self._pipelines),
@@ -84,8 +91,26 @@ class Report:
                 troubles.append(trouble if trouble.startswith(name) else f"{name}: {trouble}")
         if any(pipeline.open_gaps() for pipeline in self._pipelines):
             troubles += [repairer.status for repairer in self._repairers if repairer.status]
+        unplaced = [text for pipeline in self._pipelines if (text := self._unplaced(pipeline, now))]
+        self._told = "; ".join(unplaced)
+        troubles += unplaced
         warning = self._clocks.warning()
         return "degraded" if troubles else "ready", "; ".join([*troubles, warning] if warning else troubles)
+
+    def _unplaced(self, pipeline: Pipeline, now: float) -> str:
+        """A stream of trades whose place among the ids nobody can prove, for a person; empty without one."""
+        lines = list(pipeline.lines.values())
+        seen = self._unproven[pipeline.exchange.name]
+        seen.append((now, sum(line.sequencer.unproven for line in lines)))
+        while seen[0][0] < now - ALARM_S:
+            seen.popleft()
+        refused, held = seen[-1][1] - seen[0][1], {line.symbol: len(line.sequencer.doubts.held) for line in lines}
+        waiting = [symbol for symbol, count in held.items() if count >= ALARM]
+        if refused < ALARM and not waiting:
+            return ""
+        parts = [f"{refused} trades of the last minute have ids that contradict what is known (see the dead letters)"]
+        parts += [f"{held[symbol]} of {symbol} are held until its history tells their place" for symbol in waiting[:3]]
+        return f"{pipeline.exchange.name}: {'; '.join(parts if refused >= ALARM else parts[1:])}"
 
     def _exchange(self, pipeline: Pipeline, feed: Feed, rate: Rate) -> dict[str, Any]:
         name = pipeline.exchange.name

@@ -2,13 +2,14 @@
 
 The topic decides: a hole in it that no closed ledger row accounts for is open, whatever the ledger says; a ledger row
 that the topic has passed without a hole is repaired. A row is written before the trades that it counts: one that counts
-more than the topic has was cut off from them by a kill, and is open again. An inline hole that was still open holds
-nothing in the topic yet: the live stream will find it again under the same first id.
+more than the topic has was cut off from them by a kill, and is open again. Open rows that begin behind the topic's
+end held trades back: they are one hole now, from that end on, as the trades between them were not published either.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from whale_platform.domain.ids import epoch_of
 from whale_platform.ingest.gaps import Gap
 from whale_platform.ingest.tail import Tail
 
@@ -17,24 +18,30 @@ Span = tuple[int, int]
 
 @dataclass(slots=True)
 class Start:
-    """Where a symbol goes on. `changed`: rows of the ledger to write again."""
+    """Where a symbol goes on. `changed`: rows of the ledger to write again; the rest as `Sequencer` has it."""
 
     next_id: int | None = None
     gaps: list[Gap] = field(default_factory=list)
     changed: list[Gap] = field(default_factory=list)
+    newest_time: int = 0
+    passed: list[Gap] = field(default_factory=list)
+    floor: int = -1
+    hole: Gap | None = None
 
 
 def start(tail: Tail, noted: Iterable[Gap], ledger: Mapping[int, Gap], now_us: int) -> Start:
     """`noted`: gaps of the positions file; `ledger`: this symbol's rows by first id."""
     if tail.last is None:
+        tail = _by_ledger(ledger)
+    if tail.last is None:
         return Start()
-    begin = Start(tail.last + 1)
+    begin = Start(tail.last + 1, newest_time=tail.newest_time(), floor=-1 if tail.first is None else tail.first)
     owners = {row.first_id: row for row in ledger.values() if row.state == "open"}
     closed = [row for row in ledger.values() if row.state in ("exchange_gap", "unrepaired")]
     cut_off = [row for row in closed if _absent(tail, row) > row.last_id - row.first_id + 1 - row.filled]
     accounted = [(row.first_id, row.last_id) for row in closed if row not in cut_off]
     for row in cut_off:
-        owners[row.first_id] = replace(row, filled=0, progress_id=row.first_id, absent=[], quarantined=0)
+        owners[row.first_id] = replace(row, filled=0, progress_id=row.first_id, absent=[], kept=[], beyond=[])
     owners.update((gap.first_id, gap) for gap in noted)
     for hole in tail.holes:
         for first, last in _without(hole, accounted):
@@ -43,13 +50,29 @@ def start(tail: Tail, noted: Iterable[Gap], ledger: Mapping[int, Gap], now_us: i
                 Gap(first, last, "restart", now_us, progress_id=first) if owner is None else _go_on(owner, first, last)
             )
             owners.pop(gap.first_id, None)
-            begin.gaps.append(replace(gap, mode="background", state="open", closed_time=None))
+            open_gap = replace(gap, mode="background", state="open", closed_time=None)
+            if epoch_of(first) == epoch_of(tail.last):
+                begin.gaps.append(open_gap)
+            else:
+                begin.changed.append(_of_another_epoch(open_gap, now_us))
     for row in owners.values():
         if row.first_id not in ledger or ledger[row.first_id].state == "open":
             _settle(begin, row, tail, tail.last, now_us)
+    for gap in begin.gaps:
+        gap.until = gap.until or begin.newest_time
     begin.gaps.sort(key=lambda gap: gap.first_id)
+    begin.passed = sorted((row for row in closed if row not in cut_off), key=lambda row: row.first_id)
     begin.changed += begin.gaps
+    _ahead(begin, [row for row in ledger.values() if row.state == "open" and row.first_id > tail.last], now_us)
     return begin
+
+
+def _by_ledger(ledger: Mapping[int, Gap]) -> Tail:
+    """Where nothing else is left: below a hole, and above one that was closed, is what was published."""
+    if not ledger:
+        return Tail()
+    row = ledger[max(ledger)]
+    return Tail(row.first_id - 1 if row.state == "open" else row.last_id, [], -1)
 
 
 def _absent(tail: Tail, row: Gap) -> int:
@@ -72,13 +95,40 @@ def _settle(begin: Start, row: Gap, tail: Tail, last: int, now_us: int) -> None:
     if row.first_id > last:
         return
     if tail.first is not None and row.first_id < tail.first:
-        begin.gaps.append(replace(row, mode="background", progress_id=max(row.progress_id, row.first_id)))
+        older = replace(row, mode="background", progress_id=max(row.progress_id, row.first_id))
+        if epoch_of(row.first_id) == epoch_of(last):
+            begin.gaps.append(older)
+        else:
+            begin.changed.append(_of_another_epoch(older, now_us))
         return
     ended = replace(row, last_id=min(row.last_id, last))
-    missing = sum(b - a + 1 for a, b in ended.absent) + ended.quarantined
-    ended.filled = ended.last_id - ended.first_id + 1 - missing
+    ended.filled = ended.last_id - ended.first_id + 1 - ended.unpublished()
     ended.close(now_us)
     begin.changed.append(ended)
+
+
+def _ahead(begin: Start, rows: list[Gap], now_us: int) -> None:
+    """Open rows behind the topic's end."""
+    next_id = begin.next_id or 0
+    same = [row for row in rows if epoch_of(row.last_id) == epoch_of(next_id)]
+    if same:
+        last = max(row.last_id for row in same)
+        found = min(same, key=lambda row: row.first_id)
+        begin.hole = Gap(next_id, last, found.cause, found.found_time, progress_id=next_id)
+        begin.changed.append(begin.hole)
+    for row in rows:
+        if row.first_id != next_id:
+            row = replace(row, filled=row.last_id - row.first_id + 1, note=f"counted in the row of {next_id}")
+            row.close(now_us)
+            begin.changed.append(row)
+
+
+def _of_another_epoch(gap: Gap, now_us: int) -> Gap:
+    """A hole that the exchange can't be asked about any more: its ids mean other trades now, or none."""
+    gap.give_up(gap.progress_id, gap.last_id)
+    gap.note = "the exchange's ids began anew before it was filled"
+    gap.close(now_us)
+    return gap
 
 
 def _without(hole: Span, spans: Iterable[Span]) -> list[Span]:

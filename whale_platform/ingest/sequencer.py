@@ -1,59 +1,42 @@
 """One symbol's trades in id order, each once: a state machine without I/O and without a clock.
 
 Trades go in as they come (live from any number of overlapping connections, or from the exchange's history), trades to
-publish come out, ascending by id. A missing id holds the later trades back (`hole`, mode inline) until history fills
-it or proves it absent. A hole that is long, or holds back too much, goes to the `background`: later trades go on at
-once and the hole is filled by chunks below them. An id far ahead of all others is believed only when the next trade
-is near it, or it comes again: one garbled id would otherwise make every true trade look old, for good.
+publish come out, ascending by id but for what is filled in below (ordered.py).
+
+No trade is dropped on a guess. A duplicate is proven: the same id, price and quantity among the newest, or an id that
+was published and a time not later than the newest published trade's. An id that was passed (absent from history, or
+quarantined) and comes after all is published, and its row of the ledger corrected. What has no place is held
+(doubts.py) until history's newest trade, asked for while `asks`, or the stream itself proves one; else it is a
+`Conflict`, counted in `unproven`. Ids that begin anew go on in a new epoch (domain/ids.py).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
+from whale_platform.domain.ids import EPOCH, exchange_id
 from whale_platform.domain.trade import Trade
-from whale_platform.ingest.gaps import Cause, Gap, Mode
-
-INLINE_MAX = 10_000  # ids: about ten pages of history, fetched in two seconds; longer would hold trades back too long
-PENDING_MAX = 20_000  # trades held back: some 20 MB
-CHUNK = 4_999  # with the one id more that is asked for: five full pages
-RING = 512  # newest trades kept to compare a second copy with: far more than two connections are ever apart
-Found = Mapping[int, Trade | None]  # a page of history by id; None: the id is there, but quarantined
-NOTHING: Found = {}
+from whale_platform.ingest import ordered
+from whale_platform.ingest.doubts import CLOSE, LOW, MOST, NEAR, RATE, REFUTE, Doubts, same
+from whale_platform.ingest.gaps import Gap, Run
+from whale_platform.ingest.ordered import EVER, NOTHING, RING, Found, Ordered
 
 
-@dataclass(frozen=True, slots=True)
-class Conflict:
-    """A trade that contradicts what is known; it is kept back and the first version stands."""
+class Sequencer(Ordered):
+    """As Ordered; `floor`: the lowest id that is known to be published, or to be older than what was asked for."""
 
-    trade: Trade
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """Ids wanted from the exchange's history."""
-
-    first_id: int
-    last_id: int
-    mode: Mode
-
-
-class Sequencer:
-    """State of one symbol. Gaps that changed and conflicts gather in `events` until the caller takes them."""
-
-    def __init__(self, next_id: int | None = None, background: Iterable[Gap] = ()) -> None:
-        self.next_id = next_id
-        self.background = list(background)
-        self.hole: Gap | None = None
-        self.events: list[Gap | Conflict] = []
-        self.quarantine: list[Gap] = []
-        self.duplicates = 0
-        self._pending: dict[int, Trade] = {}
-        self._skipped: dict[int, int] = {}
-        self._suspect: Trade | None = None
-        self._top = -1
-        self._ring: list[Trade | None] = [None] * RING
-        self._mark: tuple[int | None, Cause] = (next_id, "restart")
+    def __init__(
+        self,
+        next_id: int | None = None,
+        background: Iterable[Gap] = (),
+        newest_time: int = 0,
+        passed: Iterable[Gap] = (),
+        floor: int = -1,
+        hole: Gap | None = None,
+    ) -> None:
+        super().__init__(next_id, background, newest_time, passed)
+        self.hole = hole
+        self.doubts = Doubts()
+        self._floor = floor
+        self._before = -1
         self._hot = -1
         self._settle()
 
@@ -62,182 +45,197 @@ class Sequencer:
         number = trade.trade_id
         if number == self._hot:
             self.next_id = self._hot = number + 1
+            self.newest_time = trade.event_time
             self._ring[number % RING] = trade
             return (trade,)
-        return self._unusual(trade)
+        out = self._unusual(trade)
+        self._settle()
+        return out
 
     def last_trade(self, trade: Trade) -> Sequence[Trade]:
         """The newest trade before the subscription: for a new symbol the baseline, else like a live one."""
         if self.next_id is None:
-            self.next_id = trade.trade_id + 1
-            self._ring[trade.trade_id % RING] = trade
-            self._settle()
+            self._before = trade.trade_id
+        elif trade.trade_id < self.next_id and trade.event_time <= self.newest_time:
             return ()
-        return () if trade.trade_id < self.next_id else self.live(trade)
+        return self.live(trade)
 
-    def skip(self, trade_id: int, now_us: int) -> Sequence[Trade]:
-        """`trade_id` was seen but is quarantined: it counts as seen and is not looked for in history."""
-        if self.next_id is None or trade_id in self._pending:
-            return ()
-        if self.next_id <= trade_id <= max(self.next_id, self._top) + INLINE_MAX and len(self._skipped) < PENDING_MAX:
-            self._skipped[trade_id] = now_us
-            return self._advance(now_us)
-        return ()
+    def asks(self) -> bool:
+        """Whether history's newest trade may give a place to what is held."""
+        if not self.doubts or self.next_id is None:
+            return bool(self.doubts)
+        return max(self.doubts.held) >= self.next_id or len(self.doubts.held) >= LOW
 
-    def connected(self) -> None:
-        """Another connection delivers from here on: a hole that begins here is its cause."""
-        if self._mark != (self.next_id, "restart"):
-            self._mark = (self.next_id, "reconnect")
-
-    def wanted(self) -> Chunk | None:
-        """The ids to fetch next: of the hole that holds trades back, else of the oldest background gap."""
-        if self.hole is not None and self.next_id is not None:
-            return Chunk(self.next_id, min(self.hole.last_id, self.next_id + CHUNK - 1), "inline")
-        if self.background:
-            gap = self.background[0]
-            return Chunk(gap.progress_id, min(gap.last_id, gap.progress_id + CHUNK - 1), "background")
-        return None
-
-    def fill(self, chunk: Chunk, found: Found, now_us: int) -> Sequence[Trade]:
-        """History's answer for `chunk`; ids of the chunk that are not in `found` are proven absent."""
-        for gap in self.background:
-            if gap.first_id <= chunk.first_id <= gap.progress_id <= min(gap.last_id, chunk.last_id):
-                return self._fill_below(gap, min(gap.last_id, chunk.last_id), found, now_us)
-        if self.hole is None or self.next_id is None or not self.hole.first_id <= chunk.first_id <= self.next_id:
-            return ()
-        return self._advance(now_us, found, min(chunk.last_id, self.hole.last_id))
-
-    def to_background(self, now_us: int) -> Sequence[Trade]:
-        """Stop waiting for the present hole: what it held back goes on, up to the next hole if there is one."""
-        if self.hole is None or self.next_id is None:
-            return ()
-        self._set_aside(self.hole)
-        return self._advance(now_us)
-
-    def _unusual(self, trade: Trade) -> Sequence[Trade]:
-        number, now = trade.trade_id, trade.received_time
+    def judge(self, newest: Trade, same_id: Trade | None, now_us: int) -> Sequence[Trade]:
+        """Give a place to what is held, by the `newest` trade of history; for `same_id` see `began_anew`."""
         if self.next_id is None:
-            self.next_id = number
-        if number < self.next_id:
-            self._compare(self._ring[number % RING], trade)
-            return ()
-        if self._suspect is not None:
-            suspect, self._suspect = self._suspect, None
-            if abs(number - suspect.trade_id) <= INLINE_MAX:
-                self._hold(suspect)
-            else:
-                ahead = suspect.trade_id - self.next_id
-                self.events.append(Conflict(suspect, f"trade id {ahead} ahead of its turn, and the next trade is not"))
-        if number - max(self.next_id, self._top) > INLINE_MAX:
-            self._suspect = trade
-        else:
-            self._hold(trade)
-        return self._advance(now)
+            near = self.doubts.near(newest.trade_id, CLOSE)
+            return self._begin(near) if near else ()
+        low = self.doubts.low(self.next_id)
+        if len(low) >= LOW:
+            if same_id is None or same_id.event_time // 1000 != self.newest_time // 1000:
+                return ()
+            self.doubts.take(low)
+            self._refute(low)
+        ahead = [one for one in self.doubts if self.next_id <= one.trade_id <= newest.trade_id + NEAR]
+        return self._believe(ahead) if ahead else self._advance(now_us)
 
-    def _hold(self, trade: Trade) -> None:
-        known = self._pending.setdefault(trade.trade_id, trade)
-        if known is not trade:
-            self._compare(known, trade)
-        self._top = max(self._top, trade.trade_id)
+    def began_anew(self, newest: Trade, same_id: Trade | None) -> bool:
+        """Whether the ids began again, by the `newest` trade of history.
 
-    def _compare(self, known: Trade | None, trade: Trade) -> None:
-        if (
-            known is not None
-            and known.trade_id == trade.trade_id
-            and (known.price != trade.price or known.quantity != trade.quantity)
-        ):
-            reason = f"trade {trade.trade_id} came with {known.quantity} at {known.price} before"
-            self.events.append(Conflict(trade, reason))
-        else:
-            self.duplicates += 1
+        `same_id`: what history has under the id that was published last, None where it has nothing, or was not asked
+        as the newest id is lower.
+        """
+        if self.next_id is None or newest.event_time <= self.newest_time:
+            return False
+        if sum(one.trade_id <= newest.trade_id + NEAR for one in self.doubts.low(self.next_id)) < LOW:
+            return False
+        if newest.trade_id < self.next_id - 1:
+            return True
+        return same_id is not None and same_id.event_time // 1000 > self.newest_time // 1000
 
-    def _advance(self, now_us: int, found: Found = NOTHING, sure_until: int = -1) -> list[Trade]:
-        """Publish from `next_id` on while ids are known; ids up to `sure_until` are absent where unknown."""
+    def begin_epoch(self, first_id: int, newest_id: int, now_us: int) -> Sequence[Trade]:
+        """Go on in a new id space, whose ids from the exchange's `first_id` on were not published yet."""
         assert self.next_id is not None
         out: list[Trade] = []
-        while True:
-            self._pass_known(out, now_us, found, sure_until)
-            if not self._pending:
-                break
-            if self.hole is None:
-                self._open_hole(now_us)
-            assert self.hole is not None
-            if self.hole.last_id - self.hole.first_id < INLINE_MAX and len(self._pending) <= PENDING_MAX:
-                break
-            self._set_aside(self.hole)
+        # 1. What the old space still held back goes on; nobody can be asked for its holes any more.
+        while self.hole is not None and self._pending:
+            out += self.to_background(now_us)
+        if self.hole is not None:
+            self.next_id = self.hole.first_id
+            self.hole = None
+        for gap in self.background:
+            self._abandon(gap, "the exchange's ids began anew before it was filled", now_us)
+        self.background, self._skipped = [], {}
+        # 2. The jump is on record.
+        self.base += EPOCH
+        jump = Gap(self.next_id, self.base + first_id - 1, "epoch", now_us, note="the exchange's ids began anew")
+        jump.absent = [(jump.first_id, jump.last_id)]
+        self._close(jump, now_us)
+        # 3. The new one is a hole like any other as far as history has it, since of what was held an id may be garbled;
+        #    what is newer shows in the next trade.
+        self.next_id = self._floor = self.base + first_id
+        if newest_id >= first_id:
+            self.hole = Gap(self.next_id, self.base + newest_id, "epoch", now_us, progress_id=self.next_id)
+            self.events.append(self.hole)
+        for one in self.doubts.drain():
+            if not first_id <= exchange_id(one.trade_id) <= newest_id + NEAR:
+                self._conflict(one, "the exchange's ids began anew, and this one is not of them")
         self._settle()
         return out
 
-    def _pass_known(self, out: list[Trade], now_us: int, found: Found, sure_until: int) -> None:
-        assert self.next_id is not None
-        while True:
-            number, hole = self.next_id, self.hole
-            sure = number <= sure_until
-            trade = self._pending.pop(number, None) or (found.get(number) if sure else None)
-            if trade is not None:
-                out.append(trade)
-                self._ring[number % RING] = trade
-                if hole is not None:
-                    hole.filled += 1
-            elif number in self._skipped or (sure and number in found):
-                self._pass_skipped(number, now_us)
-            elif sure and hole is not None:
-                hole.miss(number)
-            else:
-                return
-            self.next_id = number + 1
-            if hole is not None and number >= hole.last_id:
-                hole.close(now_us)
-                self.events.append(hole)
-                self.hole = None
+    def _unusual(self, trade: Trade) -> Sequence[Trade]:
+        number = trade.trade_id
+        if self.next_id is None:
+            near = self.doubts.near(number, CLOSE)
+            return self._begin([*near, trade]) if near else self._doubt(trade)
+        if number < self.next_id:
+            return self._below(trade)
+        if number - max(self.next_id, self._top) > ordered.INLINE_MAX:
+            return self._ahead(trade)
+        if self.doubts:
+            if self._climbs(number):
+                return self._doubt(trade)
+            self.doubts.placed += 1
+            if self.doubts.placed >= REFUTE:
+                self._refute(self.doubts.drain())
+        if number < self._top and (above := self._above(number)) is not None and above.event_time < trade.event_time:
+            self._conflict(trade, f"it happened after trade {above.trade_id}")  # history knows which trade it is
+            return ()
+        self._hold(trade)
+        return self._advance(trade.received_time)
 
-    def _pass_skipped(self, number: int, now_us: int) -> None:
-        seen = self._skipped.pop(number, now_us)
-        if self.hole is not None:
-            self.hole.quarantined += 1
-        elif self.quarantine and self.quarantine[-1].last_id == number - 1:
-            self.quarantine[-1].last_id = number
-            self.quarantine[-1].quarantined += 1
+    def _begin(self, trades: Sequence[Trade]) -> Sequence[Trade]:
+        """The first ids of a new symbol, near each other or near history's newest."""
+        first = min(one.trade_id for one in trades)
+        if any(one.trade_id == self._before for one in trades):
+            first = self._before + 1
+        self.next_id, self._floor = first, min(first, *(one.trade_id for one in trades))
+        self._mark = (first, "stream")
+        self.doubts.take(trades)
+        self._refute(self.doubts.drain())
+        for one in trades:
+            if one.trade_id >= first:
+                self._hold(one)
+            else:
+                self.newest_time = max(self.newest_time, one.event_time)
+                self._ring[one.trade_id % RING] = one
+        return self._advance(trades[-1].received_time)
+
+    def _below(self, trade: Trade) -> Sequence[Trade]:
+        number, later = trade.trade_id, trade.event_time > self.newest_time
+        known = self._ring[number % RING]
+        if known is not None and known.trade_id == number:
+            if same(known, trade):
+                self.duplicates += 1
+                return ()
+            if not later:
+                self._conflict(trade, f"trade {number} came with {known.quantity} at {known.price} before")
+                return ()
+        return self._doubt(trade) if later else self._late(trade)
+
+    def _late(self, trade: Trade) -> Sequence[Trade]:
+        """An id that was passed by is published after all; any other was published before."""
+        number = trade.trade_id
+        for gap in self.background:
+            if gap.progress_id <= number <= gap.last_id:
+                self._divide(gap, number, trade.received_time)
+                return (trade,)
+        for gap in (*self.background, *((self.hole,) if self.hole else ()), *reversed(self._passed)):
+            if gap.first_id <= number <= gap.last_id and gap.arrive(number):
+                if gap.state != "open":
+                    gap.close(trade.received_time)
+                self.events.append(gap)
+                return (trade,)
+        if number < self._floor:
+            self._conflict(trade, f"trade id {self._floor - number} below the first that was taken")
         else:
-            gap = Gap(number, number, "stream", seen, quarantined=1)
-            gap.close(seen)
-            self.quarantine.append(gap)
+            self.duplicates += 1
+        return ()
 
-    def _open_hole(self, now_us: int) -> None:
+    def _ahead(self, trade: Trade) -> Sequence[Trade]:
         assert self.next_id is not None
-        last = min(min(self._pending), min(self._skipped, default=self._top)) - 1
-        cause: Cause = self._mark[1] if self._mark[0] == self.next_id else "stream"
-        self.hole = Gap(self.next_id, last, cause, now_us, progress_id=self.next_id)
-        self.events.append(self.hole)
+        near = self.doubts.near(trade.trade_id, NEAR, self.next_id)
+        if near and not self.doubts.low(self.next_id):
+            skipped = min(near[0].trade_id, trade.trade_id) - max(self.next_id, self._top)
+            seconds = (trade.event_time - self.newest_time) / 1e6
+            if not self.newest_time or skipped <= NEAR + RATE * seconds:
+                return self._believe([*near, trade])
+        return self._doubt(trade)
 
-    def _set_aside(self, hole: Gap) -> None:
+    def _believe(self, trades: Sequence[Trade]) -> Sequence[Trade]:
+        self.doubts.take(trades)
+        for one in trades:
+            self._hold(one)
+        return self._advance(trades[-1].received_time)
+
+    def _above(self, number: int) -> Trade | None:
+        """The lowest trade above `number` that a hole holds back."""
+        return self._pending.get(min((one for one in self._pending if one > number), default=-1))
+
+    def _climbs(self, number: int) -> bool:
+        """Whether `number` goes on where ids that began below have come to."""
         assert self.next_id is not None
-        known = min(min(self._pending), min(self._skipped, default=self._top))
-        hole.last_id = min(hole.last_id, known - 1)
-        hole.mode, hole.progress_id = "background", self.next_id
-        self.next_id = hole.last_id + 1
-        self.hole = None
-        self.background.append(hole)
-        self.events.append(hole)
+        below = [one for one in self.doubts.held if one < number]
+        return len(self.doubts.low(self.next_id)) >= LOW and bool(below) and number - max(below) <= CLOSE
 
-    def _fill_below(self, gap: Gap, last_id: int, found: Found, now_us: int) -> list[Trade]:
-        out: list[Trade] = []
-        for number in range(gap.progress_id, last_id + 1):
-            trade = found.get(number)
-            if trade is not None:
-                out.append(trade)
-            elif number in found:
-                gap.quarantined += 1
-            else:
-                gap.miss(number)
-        gap.filled += len(out)
-        gap.progress_id = last_id + 1
-        if gap.progress_id > gap.last_id:
-            gap.close(now_us)
-            self.background.remove(gap)
-        self.events.append(gap)
-        return out
+    def _doubt(self, trade: Trade) -> Sequence[Trade]:
+        if not self.doubts.add(trade):
+            self._compare(self.doubts.held[trade.trade_id], trade)
+        elif len(self.doubts.held) > MOST:
+            self._refute(self.doubts.drain())
+        return ()
+
+    def _refute(self, trades: Iterable[Trade]) -> None:
+        for one in trades:
+            ahead = one.trade_id - (self.next_id or 0)
+            self._conflict(one, f"trade id {abs(ahead)} {'ahead of' if ahead >= 0 else 'behind'} its turn")
 
     def _settle(self) -> None:
-        quiet = not self._pending and not self._skipped and self._suspect is None
+        quiet = self.hole is None and not self._pending and not self._skipped and not self.doubts
         self._hot = self.next_id if quiet and self.next_id is not None else -1
+
+    def _advance(self, now_us: int, found: Found = NOTHING, sure_until: int = -1, reach: Run = EVER) -> list[Trade]:
+        out = super()._advance(now_us, found, sure_until, reach)
+        self._settle()
+        return out

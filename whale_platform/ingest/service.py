@@ -127,14 +127,13 @@ def _ingest(
     settings, log = context.settings, context.log
     ends = NextOffsets(learned.offsets)
     receive_to_produced = Latency()
-    pipelines = [
-        Pipeline(exchange, symbols[exchange.name], producer, ledger, ends, learned.starts, receive_to_produced)
-        for exchange in exchanges
-        if symbols[exchange.name]
-    ]
-    feeds = [Feed(one.exchange, list(one.lines), one, settings.ingest_silence_s, log) for one in pipelines]
     stop = threading.Event()
-    rests = [Rest(one.exchange.name, simulated=settings.source != "live") for one in pipelines]
+    used = [exchange for exchange in exchanges if symbols[exchange.name]]
+    rests = [Rest(exchange.name, simulated=settings.source != "live") for exchange in used]
+    clocks = Clocks(list(zip(used, rests, strict=True)), stop, log)
+    more = learned.starts, receive_to_produced, clocks.lead_us
+    pipelines = [Pipeline(one, symbols[one.name], producer, ledger, ends, *more) for one in used]
+    feeds = [Feed(one.exchange, list(one.lines), one, settings.ingest_silence_s, log) for one in pipelines]
     repairers = [
         Repairer(pipeline, feed, History(pipeline.exchange, stop, rest), stop, log)
         for pipeline, feed, rest in zip(pipelines, feeds, rests, strict=True)
@@ -147,7 +146,6 @@ def _ingest(
         Lister(pipeline, feed, rest, settings.home, fits, stop, log)
         for pipeline, feed, rest in zip(pipelines, feeds, rests, strict=True)
     ]
-    clocks = Clocks([(one.exchange, rest) for one, rest in zip(pipelines, rests, strict=True)], stop, log)
     saver = Saver(positions_path(settings.home), share, learned, pipelines, ends)
     keeper = Keeper(pipelines, saver, partial(writers.register, settings.bootstrap, share.writer), stop, log)
     threads: list[Feed | Repairer | Keeper | Lister] = [*feeds, *repairers, keeper, *listers]

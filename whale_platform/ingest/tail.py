@@ -1,13 +1,14 @@
 """What the topic itself says was published, per symbol: the truth after any kind of death.
 
-`Tail` folds trade ids in topic order. An id above the last one opens a hole, an id inside a hole was a background
-repair, which runs upward, so it moves the hole's lower end past itself.
+`Tail` folds trade ids in topic order. An id above the last one opens a hole; an id inside a hole was repaired, or came
+late, and divides it.
 """
 
 import json
+from bisect import bisect_right
 from dataclasses import dataclass, field
 
-_MARK = b'"trade_id":'
+_MARK, _TIME = b'"trade_id":', b'"event_time":'
 
 
 @dataclass(slots=True)
@@ -15,39 +16,55 @@ class Tail:
     """One symbol: the highest id and the holes below it as (first, last), ascending.
 
     `first` is the lowest id the fold can speak of; None for a topic read from its beginning, until a trade is seen.
+    `newest`: the message of the highest id, None where it was not read; `time`: what else tells its event time.
     """
 
     last: int | None = None
     holes: list[tuple[int, int]] = field(default_factory=list)
     first: int | None = None
+    newest: bytes | None = None
+    time: int = 0
 
-    def add(self, trade_id: int) -> None:
+    def add(self, trade_id: int, message: bytes | None = None) -> None:
         """The next message of this symbol in the topic."""
-        if self.last is None:
-            self.first = self.last = trade_id
-        elif trade_id == self.last + 1:
-            self.last = trade_id
-        elif trade_id > self.last:
-            self.holes.append((self.last + 1, trade_id - 1))
-            self.last = trade_id
-        else:
+        if self.last is None or trade_id > self.last:
+            if self.last is None:
+                self.first = trade_id if self.first is None else self.first
+            elif trade_id > self.last + 1:
+                self.holes.append((self.last + 1, trade_id - 1))
+            self.last, self.newest = trade_id, message
+        elif self.holes:
             self._repaired(trade_id)
 
+    def newest_time(self) -> int:
+        """Event time of the highest id, microseconds UTC; 0 where it is not known."""
+        return (time_of(self.newest) if self.newest is not None else None) or self.time
+
     def _repaired(self, trade_id: int) -> None:
-        for place, (first, last) in enumerate(self.holes):
-            if first <= trade_id <= last:
-                self.holes[place : place + 1] = [(trade_id + 1, last)] if trade_id < last else []
-                return
+        place = bisect_right(self.holes, trade_id, key=lambda hole: hole[0]) - 1
+        if place >= 0 and trade_id <= self.holes[place][1]:
+            first, last = self.holes[place]
+            parts = (first, trade_id - 1), (trade_id + 1, last)
+            self.holes[place : place + 1] = [part for part in parts if part[0] <= part[1]]
 
 
 def trade_id_of(value: bytes) -> int | None:
     """The id in a message of the topic; None where it has none that can be read."""
-    place = value.find(_MARK)
-    number = value[place + len(_MARK) : value.find(b",", place)]
+    return _integer(value, _MARK, "trade_id")
+
+
+def time_of(value: bytes) -> int | None:
+    """The event time in a message of the topic, microseconds UTC; None where it has none that can be read."""
+    return _integer(value, _TIME, "event_time")
+
+
+def _integer(value: bytes, mark: bytes, name: str) -> int | None:
+    place = value.find(mark)
+    number = value[place + len(mark) : value.find(b",", place)]
     if place >= 0 and number.isdigit():
         return int(number)
     try:
-        found = json.loads(value)["trade_id"]
+        found = json.loads(value)[name]
     except (ValueError, KeyError, TypeError):
         return None
     return found if isinstance(found, int) else None

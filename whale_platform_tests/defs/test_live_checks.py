@@ -114,6 +114,15 @@ def test_a_service_that_lags_or_is_silent_is_named_unless_it_is_meant_to_be(home
     assert ask(live_checks.nobody_lags).passed
 
 
+def test_trades_without_a_place_are_named(home: Path) -> None:
+    assert ask(live_checks.every_id_has_its_place).passed
+    beat.write(home, beat.Beat("ingester", numbers={"unproven": 3, "held": 1, "unplaced": ""}))
+    assert ask(live_checks.every_id_has_its_place).passed
+    beat.write(home, beat.Beat("ingester", numbers={"unproven": 40, "held": 0, "unplaced": "binance: 40 trades"}))
+    wrong = ask(live_checks.every_id_has_its_place)
+    assert not wrong.passed and wrong.metadata["wrong"].value == "binance: 40 trades"
+
+
 def test_a_storm_of_restarts_within_the_hour_is_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ask(live_checks.no_restart_storm).passed
     lease, changes = Lease(home, SUPERVISOR), Changes(home, "7-1000")

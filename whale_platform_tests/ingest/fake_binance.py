@@ -139,7 +139,8 @@ class FakeBinance:
         if given is None and url.path == "/api/v3/historicalTrades":
             self.history_requests.append(request.path)
             query = parse_qs(url.query)
-            given = HTTPStatus.OK, self._history(query["symbol"][0], int(query["fromId"][0]), int(query["limit"][0]))
+            first, limit = query.get("fromId", [None])[0], int(query["limit"][0])
+            given = HTTPStatus.OK, self._history(query["symbol"][0], None if first is None else int(first), limit)
         elif given is None and url.path == "/api/v3/exchangeInfo":
             given = self._listing(parse_qs(url.query).get("symbol"))
         elif given is None and url.path == "/api/v3/time":
@@ -170,8 +171,11 @@ class FakeBinance:
         ]
         return HTTPStatus.OK, json.dumps({"symbols": rows})
 
-    def _history(self, symbol: str, first: int, limit: int) -> str:
+    def _history(self, symbol: str, first: int | None, limit: int) -> str:
         with self._lock:
+            if first is None:
+                newest = (number for number in range(self.last[symbol], 999, -1) if number not in self.absent)
+                return json.dumps([past(number) for number, _ in zip(newest, range(limit), strict=False)][::-1])
             found = (number for number in range(first, self.last[symbol] + 1) if number not in self.absent)
             return json.dumps([past(number) for number, _ in zip(found, range(limit), strict=False)])
 

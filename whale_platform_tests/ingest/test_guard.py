@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from whale_platform.domain.trade import Trade
-from whale_platform.ingest.guard import ENOUGH, SAMPLES, Guard
+from whale_platform.ingest.guard import ENOUGH, SAMPLES, WIDE_US, Guard
 from whale_platform_tests.ingest.trades import trade
 
 HOUR = 3_600_000_000
@@ -17,8 +17,8 @@ def at(event: int, received: int) -> Trade:
 
 
 def settled(clock_error: int) -> Guard:
-    """A guard that has seen trades with our clock `clock_error` behind."""
-    guard = Guard()
+    """A guard that has seen trades with our clock `clock_error` behind, which the exchanges' REST sides show too."""
+    guard = Guard(lambda: clock_error)
     for number in range(ENOUGH * 3):
         when = 10**15 * 2 + number * 1000
         guard.live(at(when, when - clock_error), monotonic_us=number * 1000)
@@ -48,12 +48,32 @@ def test_some_mad_trades_do_not_move_the_clock() -> None:
 
 
 def test_a_clock_that_was_set_is_learned_from_the_newest_trades() -> None:
-    guard = settled(0)
-    now = 10**15 * 2 + 1_000_000
+    """Ours: the exchanges' REST sides show it, and then the feed is believed to the second."""
+    lead = [0]
+    guard = Guard(lambda: lead[0])
+    now = 10**15 * 2
+    for number in range(2 * ENOUGH):
+        assert guard.live(at(now + number * 1000, now + number * 1000), monotonic_us=number * 1000) is None
+    assert guard.live(at(now + HOUR, now), monotonic_us=1_000_000) is not None
+    lead[0] = HOUR
     said = [
         guard.live(at(now + HOUR + n * 1000, now + n * 1000), monotonic_us=1_000_000 + n * 1000) for n in range(SAMPLES)
     ]
-    assert said[0] is not None and said[-1] is None
+    assert said[-1] is None
+
+
+def test_no_feed_walks_the_clock_away() -> None:
+    """3,000 trades, each 55 s later than the one before: minutes ahead at most, as the watermark is everybody's."""
+    guard = settled(0)
+    now = 10**15 * 2 + 1_000_000
+    passed = [
+        step
+        for step in range(60)
+        for _ in range(50)
+        if guard.live(at(now + step * 55_000_000, now), monotonic_us=1_000_000) is None
+    ]
+    assert max(passed) * 55_000_000 <= WIDE_US + 60_000_000, "it went beyond what is allowed"
+    assert guard.live(at(now, now), monotonic_us=1_000_000) is None
 
 
 def test_the_first_trades_may_be_minutes_ahead_but_not_an_hour() -> None:

@@ -11,7 +11,7 @@ from whale_platform.exchanges.coinbase import Coinbase
 from whale_platform.ingest.clock import Clocks
 from whale_platform.ingest.feed import Feed
 from whale_platform.ingest.meter import Latency
-from whale_platform.ingest.report import GRACE_S, Report
+from whale_platform.ingest.report import ALARM, ALARM_S, GRACE_S, Report
 from whale_platform_tests.ingest.doubles import RecordingProducer, pipeline
 from whale_platform_tests.ingest.fake_binance import frame
 from whale_platform_tests.ingest.trades import T0
@@ -149,3 +149,23 @@ def test_a_wrong_clock_is_told_without_being_degraded(monkeypatch: pytest.Monkey
     bench.feeds[0].why = "gone"
     monkeypatch.setattr("time.monotonic", lambda: 1e12)
     assert bench.report.state() == ("degraded", "binance: gone; set the clock")
+
+
+def test_a_stream_of_trades_without_a_place_is_told_and_a_single_one_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench, now = Bench(), 1000.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    line = bench.pipelines[0].lines["AAAUSDT"]
+    assert bench.report.state() == ("ready", "")
+    line.sequencer.unproven += ALARM - 1
+    now += 1
+    assert bench.report.state() == ("ready", "")
+    line.sequencer.unproven += 1
+    state, detail = bench.report.state()
+    assert state == "degraded" and detail.startswith("binance: 10 trades of the last minute have ids that contradict")
+    found = bench.report.numbers()
+    assert (found["unproven"], found["unplaced"]) == (10, detail)
+    now += ALARM_S + 1
+    assert bench.report.state() == ("ready", "")
+    for number in range(1, ALARM + 1):
+        bench.pipelines[0].frame(frame("AAAUSDT", number * 1_000_000).encode(), T0 + 10**11)
+    assert bench.report.state() == ("degraded", "binance: 10 of AAAUSDT are held until its history tells their place")

@@ -1,15 +1,23 @@
 """The sequencer, case by case."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from whale_platform.domain.ids import EPOCH, epoch_of, exchange_id
 from whale_platform.domain.trade import Trade
 from whale_platform.ingest.gaps import Gap
-from whale_platform.ingest.sequencer import CHUNK, INLINE_MAX, PENDING_MAX, Chunk, Conflict, Sequencer
+from whale_platform.ingest.ordered import CHUNK, INLINE_MAX, PENDING_MAX, Chunk, Conflict
+from whale_platform.ingest.sequencer import Sequencer
 from whale_platform_tests.ingest.trades import trade
 
 
 def feed(sequencer: Sequencer, *numbers: int) -> list[int]:
     return [out.trade_id for number in numbers for out in sequencer.live(trade(number))]
+
+
+def restarted(number: int, after: int) -> Trade:
+    """Trade `number` of ids that began again once `after` was published."""
+    return replace(trade(number, price="77"), event_time=trade(after + number).event_time)
 
 
 def ids(trades: Sequence[Trade]) -> list[int]:
@@ -164,7 +172,7 @@ def test_a_quarantined_id_is_no_hole() -> None:
     assert feed(sequencer, 3) == [3]
     assert sequencer.hole is None
     assert [(gap.first_id, gap.last_id, gap.state) for gap in sequencer.quarantine] == [(1, 2, "unrepaired")]
-    assert sequencer.quarantine[0].quarantined == 2
+    assert sequencer.quarantine[0].kept == [(1, 2)]
 
 
 def test_a_quarantined_id_of_history_closes_the_gap_as_unrepaired() -> None:
@@ -173,7 +181,7 @@ def test_a_quarantined_id_of_history_closes_the_gap_as_unrepaired() -> None:
     chunk = wanted(sequencer)
     assert ids(sequencer.fill(chunk, {**history(chunk), 2: None}, 1)) == [1, 3, 4]
     gap = sequencer.events[-1]
-    assert isinstance(gap, Gap) and (gap.state, gap.quarantined) == ("unrepaired", 1)
+    assert isinstance(gap, Gap) and (gap.state, gap.kept) == ("unrepaired", [(2, 2)])
 
 
 def test_a_quarantined_id_of_history_leaves_a_background_gap_unrepaired() -> None:
@@ -184,7 +192,7 @@ def test_a_quarantined_id_of_history_leaves_a_background_gap_unrepaired() -> Non
     assert ids(sequencer.fill(chunk, {**history(chunk, 3), 2: None}, 9)) == [1]
     gap = sequencer.events[-1]
     assert isinstance(gap, Gap)
-    assert (gap.state, gap.quarantined, gap.absent, gap.closed_time) == ("unrepaired", 1, [(3, 3)], 9)
+    assert (gap.state, gap.kept, gap.absent, gap.closed_time) == ("unrepaired", [(2, 2)], [(3, 3)], 9)
 
 
 def test_a_second_version_of_a_trade_that_waited_is_a_conflict_too() -> None:
@@ -203,3 +211,104 @@ def test_causes_follow_the_connections() -> None:
     feed(sequencer, 5, 4, 6, 8, 7)
     causes = [event.cause for event in sequencer.events if isinstance(event, Gap)]
     assert list(dict.fromkeys(causes)) == ["restart", "reconnect", "stream"]
+
+
+def test_ids_that_begin_again_go_on_in_a_new_epoch() -> None:
+    """They were dropped as duplicates: the symbol was silent for good, and nothing said so."""
+    sequencer = Sequencer(3_000_000_000)
+    feed(sequencer, 3_000_000_000, 3_000_000_001)
+    new = [restarted(number, 3_000_000_001) for number in range(1, 6)]
+    for one in new:
+        assert sequencer.live(one) == ()
+    assert (sequencer.duplicates, sequencer.asks()) == (0, True)
+    assert sequencer.began_anew(new[-1], None)
+    assert sequencer.begin_epoch(1, 5, 9) == []
+    jump, hole = (event for event in sequencer.events if isinstance(event, Gap))
+    assert (jump.first_id, jump.last_id, jump.cause, jump.state) == (3_000_000_002, EPOCH, "epoch", "exchange_gap")
+    chunk = wanted(sequencer)
+    assert (chunk.first_id, chunk.last_id, hole.cause) == (EPOCH + 1, EPOCH + 5, "epoch")
+    found = {EPOCH + one.trade_id: replace(one, trade_id=EPOCH + one.trade_id) for one in new}
+    out = sequencer.fill(chunk, found, 9)
+    assert [(epoch_of(one.trade_id), exchange_id(one.trade_id)) for one in out] == [(1, n) for n in range(1, 6)]
+    assert ids(sequencer.live(replace(restarted(6, 3_000_000_001), trade_id=EPOCH + 6))) == [EPOCH + 6]
+
+
+def test_low_ids_are_no_new_epoch_while_history_goes_on_above() -> None:
+    sequencer = Sequencer(5_000)
+    feed(sequencer, 5_000, 5_001)
+    for number in range(1, 4):
+        sequencer.live(restarted(number, 5_001))
+    newest, same = trade(5_002), trade(5_001)
+    assert not sequencer.began_anew(newest, same)
+    assert sequencer.judge(newest, None, 1) == () and sequencer.asks(), "history said nothing of the id at hand"
+    sequencer.judge(newest, same, 1)
+    assert (sequencer.unproven, sequencer.asks()) == (3, False)
+    assert feed(sequencer, 5_002) == [5_002]
+
+
+def test_a_garbled_first_id_is_no_baseline() -> None:
+    sequencer = Sequencer()
+    assert feed(sequencer, 5_000_000_000, 1_000, 1_001, 1_002) == [1_000, 1_001, 1_002]
+    assert [type(event) for event in sequencer.events] == [Conflict]
+    alone = Sequencer()
+    assert feed(alone, 1_000) == []
+    assert ids(alone.judge(trade(1_010), None, 1)) == [1_000]
+
+
+def test_a_garbled_pair_far_ahead_is_not_believed_and_history_can_say_that_it_is_right() -> None:
+    sequencer = Sequencer(1_000)
+    far = [replace(trade(5_000_000_000 + n), event_time=trade(1_001).event_time) for n in range(2)]
+    feed(sequencer, 1_000)
+    assert [out for one in far for out in sequencer.live(one)] == []
+    assert feed(sequencer, 1_001, 1_002, 1_003) == [1_001, 1_002, 1_003]
+    assert (sequencer.unproven, sequencer.background) == (2, [])
+    for one in far:
+        sequencer.live(replace(one, event_time=trade(1_004).event_time))
+    assert ids(sequencer.judge(trade(5_000_000_002), None, 1)) == ids(far)
+
+
+def test_an_id_that_history_lacked_is_published_when_it_comes_and_its_row_corrected() -> None:
+    sequencer = Sequencer(1)
+    feed(sequencer, 1, 5)
+    sequencer.fill(wanted(sequencer), history(wanted(sequencer), 3), 1)
+    assert feed(sequencer, 3, 3) == [3]
+    gap = sequencer.events[-1]
+    assert isinstance(gap, Gap) and (gap.state, gap.filled, gap.absent) == ("repaired", 3, [])
+    assert sequencer.duplicates == 1, "the second copy is one"
+
+
+def test_a_trade_of_a_background_gap_that_comes_live_is_published_and_divides_it() -> None:
+    sequencer = Sequencer(1)
+    feed(sequencer, 1, 9)
+    sequencer.to_background(1)
+    assert feed(sequencer, 5, 2) == [5, 2]
+    assert [(gap.progress_id, gap.last_id) for gap in sequencer.background] == [(3, 4), (6, 8)]
+    while (chunk := sequencer.wanted()) is not None:
+        sequencer.fill(chunk, history(chunk), 1)
+    assert feed(sequencer, 3, 7) == [] and sequencer.duplicates == 2
+
+
+def test_a_later_trade_with_an_id_of_a_hole_is_garbled() -> None:
+    sequencer = Sequencer(1)
+    feed(sequencer, 1, 5)
+    assert sequencer.live(replace(trade(6), trade_id=3)) == ()
+    assert sequencer.unproven == 1
+    assert ids(sequencer.fill(wanted(sequencer), history(wanted(sequencer)), 1)) == [2, 3, 4, 5]
+
+
+def test_a_quarantined_id_that_comes_sane_leaves_nothing_behind() -> None:
+    sequencer = Sequencer(1)
+    feed(sequencer, 1, 3)
+    sequencer.skip(4, 1)
+    assert feed(sequencer, 4, 2, 7) == [2, 3, 4]
+    assert wanted(sequencer) == Chunk(5, 6, "inline")
+
+
+def test_what_is_given_up_is_unrepaired_and_the_rest_is_a_gap_of_its_own() -> None:
+    sequencer = Sequencer(1)
+    feed(sequencer, 1, 9)
+    sequencer.to_background(1)
+    sequencer.give_up(wanted(sequencer), 5, "too old", 7)
+    closed, rest = (event for event in sequencer.events[-2:] if isinstance(event, Gap))
+    assert (closed.last_id, closed.state, closed.beyond, closed.note) == (5, "unrepaired", [(2, 5)], "too old")
+    assert (rest.first_id, rest.last_id, wanted(sequencer).first_id) == (6, 8, 6)

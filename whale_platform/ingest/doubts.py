@@ -1,0 +1,60 @@
+"""Trades whose place among the ids is not known: they are held until the stream or the exchange's history proves one.
+
+Three kinds: the first trade of a new symbol, ids far ahead of all others, and ids below the newest published one that
+happened after it. One garbled id is among trades that have a place, and is then known to be wrong; an id space that
+began anew brings more and more of them.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from whale_platform.domain.trade import Trade
+
+NEAR = 10_000  # ids: about ten pages of history, fetched in two seconds
+CLOSE = 100  # ids: so near are the first trades of a new symbol, and those that follow each other anywhere
+MOST = 20_000  # trades held: some 20 MB
+LOW = 3  # trades below the newest one but later than it: from here on history is asked whether the ids began anew
+REFUTE = 2  # trades with a place after which those without one are given up
+RATE = 5_000  # trades a second of one symbol, for seconds on end: more than has been seen
+
+
+def same(one: Trade, other: Trade) -> bool:
+    """Whether two trades of one id are copies."""
+    return one.price == other.price and one.quantity == other.quantity
+
+
+class Doubts:
+    """One symbol's, by id. `placed`: trades that had a place since the newest doubt."""
+
+    def __init__(self) -> None:
+        self.held: dict[int, Trade] = {}
+        self.placed = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.held)
+
+    def __iter__(self) -> Iterator[Trade]:
+        return iter(list(self.held.values()))
+
+    def add(self, trade: Trade) -> bool:
+        """Hold it; False where a trade of that id is held already."""
+        self.placed = 0
+        return self.held.setdefault(trade.trade_id, trade) is trade
+
+    def near(self, trade_id: int, within: int, above: int = -1) -> list[Trade]:
+        """Those within so many ids of `trade_id`, from `above` on, by id."""
+        found = (one for one in self.held.values() if abs(one.trade_id - trade_id) <= within and one.trade_id >= above)
+        return sorted(found, key=lambda one: one.trade_id)
+
+    def low(self, next_id: int) -> list[Trade]:
+        """Those below `next_id`, by id."""
+        return sorted((one for one in self.held.values() if one.trade_id < next_id), key=lambda one: one.trade_id)
+
+    def take(self, trades: Iterable[Trade]) -> None:
+        """Those have a place now."""
+        for one in trades:
+            self.held.pop(one.trade_id, None)
+
+    def drain(self) -> list[Trade]:
+        """All, which are no longer held."""
+        found, self.held, self.placed = list(self.held.values()), {}, 0
+        return found

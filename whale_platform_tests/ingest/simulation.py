@@ -1,0 +1,353 @@
+"""Ingest from frames to topic in simulated histories, each from its seed: what may happen to one symbol happens.
+
+Frames are lost, late, doubled, swapped and garbled; connections end and overlap; the exchange leaves ids out and begins
+its ids anew; its history lags, lies once and is away; the ingester is killed, also between a row of the ledger and its
+trades, and goes on with or without its positions. In the end every true trade is in the topic once, and every id that
+is not is explained by the ledger. Many of them: `python -m whale_platform_tests.ingest.simulation 100000 [first seed]`.
+"""
+
+import json
+import random
+import sys
+import time as real_time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any, cast
+from urllib.parse import parse_qs, urlparse
+
+from whale_platform.broker.producer import ProducerStopped, TradeProducer
+from whale_platform.domain.ids import EPOCH, epoch_of, exchange_id
+from whale_platform.domain.names import INGEST_GAPS, RAW_TRADES
+from whale_platform.exchanges.binance import Binance
+from whale_platform.ingest import history, line, pipeline, repair
+from whale_platform.ingest.feed import Feed
+from whale_platform.ingest.gaps import Gap, read_gap
+from whale_platform.ingest.meter import Latency
+from whale_platform.ingest.outlet import NextOffsets
+from whale_platform.ingest.positions import Place
+from whale_platform.ingest.rest import Answer, Rest, Unavailable
+from whale_platform.ingest.resume import start
+from whale_platform.ingest.tail import Tail, trade_id_of
+from whale_platform_tests.ingest.doubles import Log, RecordingProducer
+from whale_platform_tests.ingest.test_repair import Clock as Unwaited
+from whale_platform_tests.ingest.test_repair import Feedless
+
+SYMBOL, NAME = "AAAUSDT", "binance:AAAUSDT"
+T0 = 1_790_000_000_000_000
+
+
+class Time:
+    """Stands for module `time` where the ingester looks at clocks."""
+
+    def __init__(self) -> None:
+        self.us = T0
+
+    def time_ns(self) -> int:
+        return self.us * 1000
+
+    def monotonic_ns(self) -> int:
+        return (self.us - T0) * 1000
+
+    def monotonic(self) -> float:
+        return (self.us - T0) / 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """A true trade: `serial` is in its price, so that it is known whatever id it travels under."""
+
+    serial: int
+    space: int
+    number: int
+    time: int
+
+    def frame(self, number: int | None = None, price: str | None = None) -> bytes:
+        shown = self.number if number is None else number
+        return (
+            f'{{"stream":"aaausdt@trade","data":{{"e":"trade","s":"{SYMBOL}","t":{shown},'
+            f'"p":"{price or self.price}","q":"1.5","T":{self.time},"m":true}}}}'
+        ).encode()
+
+    @property
+    def price(self) -> str:
+        return f"{1 + self.serial}.25"
+
+    def row(self) -> dict[str, object]:
+        return {"id": self.number, "price": self.price, "qty": "1.5", "time": self.time, "isBuyerMaker": True}
+
+
+class Mortal(RecordingProducer):
+    """Dies at the `die_in`th message from now."""
+
+    die_in = -1
+
+    def send(self, topic: str, key: bytes, value: bytes) -> None:
+        if self.die_in == 0:
+            raise ProducerStopped("killed")
+        self.die_in -= 1
+        self.sent[topic].append(value)
+
+
+@dataclass
+class World:
+    """One history."""
+
+    seed: int
+    chance: random.Random = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.chance = chance = random.Random(self.seed)
+        self.time = Time()
+        for module in (history, line, pipeline, repair):
+            cast(Any, module).time = self.time
+        self.fills: list[Fill] = []
+        self.space, self.next = 0, chance.choice([1, 1000, 3_000_000_000])
+        self.lines: list[deque[Fill]] = [deque()]
+        self.reconnects = 0
+        self.lag_us = chance.choice([0, 0, 500_000, 20_000_000])
+        self.lies = chance.choice([0.0, 0.0, 0.1])
+        self.lied: set[Fill] = set()
+        self.away = False
+        self.faults = True
+        self.producer = Mortal()
+        self.saved: tuple[int, dict[str, Place]] | None = None
+        self.begin({}, 0)
+
+    # --- the ingester
+
+    def begin(self, places: dict[str, Place], offset: int) -> None:
+        """As `learn` does, from the topic, the positions and the ledger."""
+        ledger: dict[int, Gap] = {}
+        for value in self.producer.sent[INGEST_GAPS]:
+            gap = read_gap(value)[1]
+            ledger[gap.first_id] = gap
+        place = places.get(NAME)
+        tail = Tail()
+        if place is not None:
+            holes = [(gap.progress_id, gap.last_id) for gap in place.gaps]
+            tail = Tail(place.last_id, holes, -1, time=place.last_time)
+        for value in self.producer.sent[RAW_TRADES][offset:]:
+            tail.add(trade_id_of(value) or 0, value)
+        begun = start(tail, place.gaps if place is not None else (), ledger, self.time.us)
+        self.producer.die_in = -1
+        sender, exchange = cast(TradeProducer, self.producer), Binance()
+        ends, starts = NextOffsets({0: 0}), {NAME: begun}
+        self.pipeline = pipeline.Pipeline(exchange, [SYMBOL], sender, sender, ends, starts, Latency())
+        feed = Feedless()
+        feed.reconnects = self.reconnects
+        rest = Rest("binance", self.rest, self.time.monotonic)
+        past = history.History(exchange, Unwaited(), rest)
+        self.repairer = repair.Repairer(self.pipeline, cast(Feed, feed), past, Unwaited(), Log())
+        self.feed = feed
+        self.lines = [deque()]
+        self.pipeline.connected([SYMBOL])
+
+    def restart(self) -> None:
+        offset, places = self.saved if self.saved is not None and self.chance.random() < 0.6 else (0, {})
+        if not offset:
+            self.saved = None
+        self.time.us += self.chance.choice([10_000, 2_000_000])
+        self.begin(places, offset)
+
+    def save(self) -> None:
+        places = self.pipeline.places()
+        if places is not None:
+            self.saved = len(self.producer.sent[RAW_TRADES]), places
+
+    # --- the exchange
+
+    def trade(self, count: int) -> None:
+        for _ in range(count):
+            self.time.us += self.chance.randint(1_000, 300_000)
+            if self.faults and self.chance.random() < 0.03:
+                self.next += self.chance.randint(1, 3)
+            fill = Fill(len(self.fills), self.space, self.next, self.time.us)
+            self.fills.append(fill)
+            self.next += 1
+            for one in self.lines:
+                one.append(fill)
+
+    def anew(self) -> None:
+        """The ids begin again, far below the present ones, once these have been seen."""
+        start = self.chance.choice([0, 1, 1, 50, 100_000])
+        if any(self.fills[serial].space == self.space for serial in self.published()) and start < self.next - 500:
+            self.space, self.next = self.space + 1, start
+            self.time.us += 2_000_000
+
+    def rest(self, url: str, _timeout_s: float) -> Answer:
+        if self.away or (self.faults and self.chance.random() < 0.05):
+            raise Unavailable("HTTP 500", 500)
+        if "exchangeInfo" in url:
+            return Answer(b"{}", 0, 0)
+        query = parse_qs(urlparse(url).query)
+        limit, first = int(query["limit"][0]), query.get("fromId", [None])[0]
+        seen = [one for one in self.fills if one.space == self.space and one.time <= self.time.us - self.lag_us]
+        if self.faults and self.chance.random() < self.lies and seen:
+            one = self.chance.choice(seen[-20:])
+            if one not in self.lied and one.time > self.time.us - 300_000_000:
+                self.lied.add(one)
+                seen.remove(one)
+        page = seen[-limit:] if first is None else [one for one in seen if one.number >= int(first)][:limit]
+        return Answer(json.dumps([one.row() for one in page]).encode(), 0, 0)
+
+    # --- the way between
+
+    def deliver(self, count: int) -> None:
+        one = self.chance.choice(self.lines)
+        for _ in range(min(count, len(one))):
+            fill, number, price = one.popleft(), None, None
+            if self.faults:
+                fate = self.chance.random()
+                if fate < 0.03:
+                    continue
+                if fate < 0.05:
+                    number = self.garbled(fill)
+                elif fate < 0.06:
+                    price = "0"
+                elif fate < 0.08 and one:
+                    one[0], fill = fill, one[0]
+                elif fate < 0.09:
+                    self.see(fill.frame())
+            self.see(fill.frame(number, price))
+
+    def garbled(self, fill: Fill) -> int:
+        alone = len(self.lines) == 1 and fill.number > 20
+        begun = self.pipeline.lines[SYMBOL].sequencer.next_id is not None
+        if alone and self.chance.random() < 0.3 and (begun or fill.number > 320):
+            return self.chance.randint(0, fill.number - (1 if begun else 300))
+        far = fill.number + 10**6, fill.number + 10**9, 2**63 - 1, self.chance.randint(10**10, 10**11)
+        return self.chance.choice(far)
+
+    def see(self, frame: bytes) -> None:
+        self.pipeline.frame(frame, self.time.us)
+
+    def step(self) -> None:
+        """One thing happens."""
+        what = self.chance.random()
+        if what < 0.35:
+            self.trade(self.chance.randint(1, 6))
+        elif what < 0.65:
+            self.deliver(self.chance.randint(1, 12))
+        elif what < 0.85:
+            self.repair()
+        elif what < 0.88:
+            self.lines = [deque()]
+            self.feed.reconnects = self.reconnects = self.reconnects + 1
+            self.pipeline.connected([SYMBOL])
+        elif what < 0.91:
+            self.lines = [*self.lines[-1:], deque()]
+        elif what < 0.92:
+            self.anew()
+        elif what < 0.94:
+            self.save()
+        elif what < 0.955:
+            self.restart()
+        elif what < 0.97:
+            self.producer.die_in = self.chance.randint(0, 5)
+        elif what < 0.98:
+            self.away = not self.away
+        else:
+            self.time.us += self.chance.choice([1_000_000, 40_000_000, 120_000_000])
+
+    def repair(self) -> None:
+        self.time.us += self.chance.randint(1_000, 2_000_000)
+        self.pipeline.tick(self.time.us)
+        self.repairer.step(self.time.monotonic())
+
+    def run(self) -> None:
+        """All of it, then calm: everything must come right by itself."""
+        for _ in range(self.chance.randint(10, 70)):
+            self.alive(self.step)
+        self.faults = self.away = False
+        self.lines = self.lines[-1:]
+        for _ in range(6):
+            self.trade(1)
+            for _ in range(len(self.lines)):
+                self.alive(lambda: self.deliver(10**6))
+            self.alive(self.calm)
+        self.alive(self.calm)
+        check(self)
+
+    def calm(self) -> None:
+        """Time passes: minutes, and more while a hole is open."""
+        for step in range(2_000):
+            if step >= 40 and not self.pipeline.open_gaps():
+                return
+            self.pipeline.tick(self.time.us)
+            self.time.us += 5_000_000
+            self.repairer.step(self.time.monotonic())
+        raise AssertionError("it never comes to rest")
+
+    def alive(self, act: Any) -> None:
+        try:
+            act()
+        except ProducerStopped:
+            self.restart()
+
+    def published(self) -> list[int]:
+        """Serials in the order of the topic."""
+        return [int(json.loads(value)["price"].partition(".")[0]) - 1 for value in self.producer.sent[RAW_TRADES]]
+
+
+def check(world: World) -> None:
+    """Every true trade once, under its own id; every hole explained; nothing waits."""
+    rows = [json.loads(value) for value in world.producer.sent[RAW_TRADES]]
+    ledger = {gap.first_id: gap for gap in (read_gap(value)[1] for value in world.producer.sent[INGEST_GAPS])}
+    ids: dict[int, int] = {}
+    for row in rows:
+        serial = int(row["price"].partition(".")[0]) - 1
+        assert serial not in ids, f"{world.fills[serial]} is published twice"
+        ids[serial] = row["trade_id"]
+        garbled = f"{world.fills[serial]} was published as {row['trade_id']}"
+        assert exchange_id(row["trade_id"]) == world.fills[serial].number, garbled
+    assert len(set(ids.values())) == len(ids), "one id for two trades"
+    if not ids:
+        return
+    bases = {world.fills[serial].space: number - exchange_id(number) for serial, number in ids.items()}
+    first = min(world.fills[serial].number for serial in ids if world.fills[serial].space == min(bases))
+    for fill in world.fills:
+        if fill.serial in ids or fill.space < min(bases) or (fill.space == min(bases) and fill.number < first):
+            continue
+        assert fill.space in bases, f"nothing of id space {fill.space} was published"
+        number = bases[fill.space] + fill.number
+        covered = [gap for gap in ledger.values() if gap.first_id <= number <= gap.last_id]
+        assert covered, f"{fill} is lost and in no row"
+        kept = any(first <= number <= last for gap in covered for first, last in gap.kept)
+        assert fill.space != world.space or kept, f"{fill} is lost though history has it"
+    true = {bases[one.space] + one.number for one in world.fills if one.space in bases}
+    known, last = sorted(ids.values()), -1
+    for number in known:
+        for missing in range(last + 1, number) if last >= 0 and epoch_of(last) == epoch_of(number) else ():
+            covered = [gap for gap in ledger.values() if gap.first_id <= missing <= gap.last_id]
+            assert covered, f"id {missing} is in no row"
+            assert missing in true or {gap.state for gap in covered} & {"exchange_gap", "unrepaired"}, missing
+        if last >= 0 and epoch_of(last) != epoch_of(number):
+            assert any(gap.cause == "epoch" for gap in ledger.values() if gap.first_id <= epoch_of(number) * EPOCH - 1)
+        last = number
+    opened = [gap for gap in ledger.values() if gap.state == "open"]
+    assert not opened, f"still open: {opened}"
+    assert not world.pipeline.open_gaps()
+    sequencer = world.pipeline.lines[SYMBOL].sequencer
+    assert not sequencer.doubts, f"still held: {list(sequencer.doubts)}"
+
+
+def simulate(seeds: range) -> None:
+    """Run them; AssertionError with the seed where one goes wrong."""
+    for seed in seeds:
+        try:
+            World(seed).run()
+        except AssertionError as wrong:
+            raise AssertionError(f"seed {seed}: {wrong!r}") from wrong
+
+
+if __name__ == "__main__":
+    many, begin = int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0
+    began, failed = real_time.monotonic(), []
+    for seed in range(begin, begin + many):
+        try:
+            World(seed).run()
+        except (AssertionError, ValueError, KeyError, IndexError, TypeError) as wrong:
+            failed.append(seed)
+            print(f"seed {seed}: {type(wrong).__name__} {str(wrong)[:300]}", flush=True)
+    print(f"{many} histories from seed {begin}: {len(failed)} wrong, {real_time.monotonic() - began:.0f} s")
+    sys.exit(bool(failed))
