@@ -125,7 +125,7 @@ def check_tables(platform: Platform, expected: list[dict[str, Any]]) -> None:
 def check_api(platform: Platform, expected: list[dict[str, Any]]) -> None:
     """`/latest` and `/whales/summary` against the oracle; the first is in memory and follows the tables."""
     threshold = Decimal(platform.env["WHALE_THRESHOLD_USD"])
-    address = platform.status()["urls"]["api"]
+    address = platform.status()["urls"]["dashboard"]
 
     def get(path: str) -> Any:
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
