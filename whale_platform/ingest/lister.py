@@ -132,13 +132,16 @@ class Lister:
 
 
 def read(exchange: Exchange, rest: Rest, home: Path) -> None:
-    """Read the exchange's whole list into its catalogue and keep a copy. Raises Unavailable, OSError (no copy)."""
+    """Read the exchange's whole list into its catalogue and keep a copy. Raises Unavailable, OSError (no copy).
+
+    An empty list, as the simulator has of an exchange of which nothing is wanted, never replaces one that is known.
+    """
     body = rest.ask(exchange.listing_url()).body
     try:
         pairs = exchange.parse_listing(body)
     except BadFrame as bad:
         raise Unavailable(f"{exchange.name}'s list of symbols can't be read: {bad}") from None
-    if not pairs:
+    if not pairs and len(exchange.listed):
         raise Unavailable(f"{exchange.name}'s list of symbols is empty")
     exchange.listed.put(pairs, time.time())
     write_json(catalogue.path(home, exchange.name), exchange.listed.to_save())

@@ -18,6 +18,7 @@ from whale_platform.broker import writers
 from whale_platform.broker.producer import TradeProducer
 from whale_platform.broker.refusals import absence, note
 from whale_platform.broker.topics import BrokerError, alive
+from whale_platform.domain.catalogue import Catalogue
 from whale_platform.exchanges.base import Exchange
 from whale_platform.exchanges.registry import adapters, assign
 from whale_platform.ingest import lister
@@ -50,7 +51,8 @@ def main(context: ServiceContext) -> int:
     """Run until `context.stop`; returns the exit code."""
     settings = context.settings
     try:
-        exchanges = adapters(settings)
+        # The simulator's list is another one with other settings, so no copy of it is of use.
+        exchanges = adapters(settings, None if settings.source == "live" else lambda _: Catalogue())
         assign(exchanges, settings.symbols)
         _read_lists(context, exchanges)
         symbols = assign(exchanges, settings.symbols)
@@ -74,7 +76,7 @@ def _read_lists(context: ServiceContext, exchanges: Sequence[Exchange]) -> None:
         listed, rest = exchange.listed, Rest(exchange.name, simulated=settings.source != "live")
         known = listed.read_at is not None and not any(map(listed.refusal, symbols[exchange.name]))
         context.tell("starting", f"reading the list of symbols of {exchange.name}")
-        while settings.source != "live" or not known:  # the simulator's is another one with other settings
+        while settings.source != "live" or not known:
             context.progress()
             try:
                 lister.read(exchange, rest, settings.home)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from whale_platform.domain import catalogue
+from whale_platform.domain.catalogue import Catalogue
 from whale_platform.exchanges.binance import Binance
 from whale_platform.exchanges.coinbase import Coinbase
 from whale_platform.exchanges.registry import adapters, assign
@@ -168,6 +169,17 @@ def test_a_start_uses_the_kept_list_and_asks_only_where_it_does_not_do(tmp_path:
             assert (len(asked), assign(exchanges, given.symbols)["binance"]) == (requests, [symbol])
     finally:
         fake.close()
+
+
+def test_a_simulated_exchange_of_which_nothing_is_wanted_has_an_empty_list(tmp_path: Path) -> None:
+    with simulator(tmp_path, symbols=("BTC/U", "binance:ETHBTC")) as server:
+        given = settings(tmp_path, symbols=("BTC/U", "binance:ETHBTC"), simulator_port=server.port)
+        exchanges = adapters(given, lambda _: Catalogue())
+        service._read_lists(context_of(given), exchanges)
+    assert assign(exchanges, ["BTC/U"])["sim_binance"] == ["BTCU"]
+    assert [len(exchange.listed) for exchange in exchanges] == [2, 0]
+    one = exchanges[0].listed.find("BTC", "U")
+    assert one is not None and one.trading
 
 
 def test_a_list_that_is_away_costs_nothing_but_its_news(fake: FakeBinance, tmp_path: Path) -> None:
