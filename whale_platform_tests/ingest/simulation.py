@@ -19,7 +19,7 @@ from whale_platform.broker.producer import ProducerStopped, TradeProducer
 from whale_platform.domain.ids import EPOCH, epoch_of, exchange_id
 from whale_platform.domain.names import INGEST_GAPS, RAW_TRADES
 from whale_platform.exchanges.binance import Binance
-from whale_platform.ingest import history, line, pipeline, repair
+from whale_platform.ingest import history, learn, line, pipeline, repair
 from whale_platform.ingest.feed import Feed
 from whale_platform.ingest.gaps import Gap, read_gap
 from whale_platform.ingest.meter import Latency
@@ -122,10 +122,7 @@ class World:
             gap = read_gap(value)[1]
             ledger[gap.first_id] = gap
         place = places.get(NAME)
-        tail = Tail()
-        if place is not None:
-            holes = [(gap.progress_id, gap.last_id) for gap in place.gaps]
-            tail = Tail(place.last_id, holes, -1, time=place.last_time)
+        tail = Tail() if place is None else learn.tail_of(place)
         for value in self.producer.sent[RAW_TRADES][offset:]:
             tail.add(trade_id_of(value) or 0, value)
         begun = start(tail, place.gaps if place is not None else (), ledger, self.time.us)
