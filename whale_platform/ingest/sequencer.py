@@ -144,8 +144,8 @@ class Sequencer(Ordered):
             self.doubts.placed += 1
             if self.doubts.placed >= REFUTE:
                 self._refute(self.doubts.drain())
-        if number < self._top and (above := self._above(number)) is not None and above.event_time < trade.event_time:
-            self._conflict(trade, f"it happened after trade {above.trade_id}")  # history knows which trade it is
+        if trade.event_time > (self._until(number) or trade.event_time):
+            self._conflict(trade, "it happened after trades with higher ids")  # history knows the trade of this id
             return ()
         self._hold(trade)
         return self._advance(trade.received_time)
@@ -214,9 +214,12 @@ class Sequencer(Ordered):
             self._hold(one)
         return self._advance(trades[-1].received_time)
 
-    def _above(self, number: int) -> Trade | None:
-        """The lowest trade above `number` that a hole holds back."""
-        return self._pending.get(min((one for one in self._pending if one > number), default=-1))
+    def _until(self, number: int) -> int:
+        """Event time of the lowest trade known to be above `number`, which is not published yet; 0 without one."""
+        if self.hole is not None and number <= self.hole.last_id and self.hole.until:
+            return self.hole.until
+        above = self._pending.get(min((one for one in self._pending if one > number), default=-1))
+        return 0 if above is None else above.event_time
 
     def _climbs(self, number: int) -> bool:
         """Whether `number` goes on where ids that began below have come to."""

@@ -209,9 +209,10 @@ class World:
 
     def garbled(self, fill: Fill) -> int:
         alone = len(self.lines) == 1 and fill.number > 20
-        begun = self.pipeline.lines[SYMBOL].sequencer.next_id is not None
-        if alone and self.chance.random() < 0.3 and (begun or fill.number > 320):
-            return self.chance.randint(0, fill.number - (1 if begun else 300))
+        next_id = self.pipeline.lines[SYMBOL].sequencer.next_id
+        below = fill.number - 300 if next_id is None else min(fill.number, exchange_id(next_id))
+        if alone and self.chance.random() < 0.3 and below > 0:  # just ahead of its turn nobody could tell it
+            return self.chance.randint(0, below - 1)
         far = fill.number + 10**6, fill.number + 10**9, 2**63 - 1, self.chance.randint(10**10, 10**11)
         return self.chance.choice(far)
 
