@@ -79,7 +79,7 @@ class Clocks:
         So one exchange of several can't move it; of one alone, the REST side has to agree with the feed.
         """
         known = (offset for exchange, _ in self._exchanges if (offset := self.offset_ms(exchange.name)) is not None)
-        return round(median_high([0.0, *known]) * 1000)
+        return max(0, round(median_high([0.0, *known]) * 1000))
 
     def warning(self) -> str:
         """What to do about a wrong clock, for a person; empty while none is known to be wrong."""

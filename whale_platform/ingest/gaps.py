@@ -144,6 +144,7 @@ def gap_row(exchange: str, symbol: str, gap: Gap) -> bytes:
             "kept": gap.kept[:MOST_RUNS],
             "beyond": gap.beyond[:MOST_RUNS],
             "note": gap.note,
+            "until": gap.until,
         },
         separators=(",", ":"),
     ).encode()
@@ -169,6 +170,7 @@ def read_gap(value: bytes) -> tuple[str, Gap]:
             runs_of(row.get("kept", ())),
             runs_of(row.get("beyond", ())),
             row.get("note", row["detail"]),
+            row.get("until", 0),
         )
         return f"{row['exchange']}:{row['symbol']}", gap
     except (KeyError, TypeError) as error:

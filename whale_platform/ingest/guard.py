@@ -51,5 +51,5 @@ class Guard:
         self._ours = ahead if self._ours is None else max(self._ours, ahead)
         ours = monotonic_us + self._ours
         # 2. How far a feed may be beyond it; before there are samples, all of that.
-        latest = ours + max(0, self._lead_us()) + WIDE_US
+        latest = ours + self._lead_us() + WIDE_US
         return latest - FUTURE_US if self._offset is None else max(ours, min(monotonic_us + self._offset, latest))

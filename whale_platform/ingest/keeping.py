@@ -49,7 +49,7 @@ class Saver:
         self._next_at = 0.0
         ours = {f"{one.exchange.name}:{symbol}" for one in pipelines for symbol in one.lines}
         self._others: Mapping[str, Place] = {
-            name: Place(begin.next_id - 1, begin.gaps)
+            name: Place(begin.next_id - 1, begin.gaps, begin.newest_time)
             for name, begin in learned.starts.items()
             if name not in ours and begin.next_id is not None
         }

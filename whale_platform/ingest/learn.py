@@ -99,13 +99,13 @@ def learn(
         moved = known is not None and (known.cluster_id, known.topic_id) != (cluster, topic.topic_id)
         passed = known is not None and not moved and any(known.offsets[part] < low for part, low in lows.items())
         if not passed:
-            fold.tails = {name: _tail(place) for name, place in noted.items()}
+            fold.tails = {name: tail_of(place) for name, place in noted.items()}
         offsets = _read_to_end(reader, RAW_TRADES, offsets, fold.add, stop, log, silence_s)
         claim()
         offsets = _read_to_end(reader, RAW_TRADES, offsets, fold.add, stop, log)
         if passed:  # what lay between may be published and gone: the file is asked of those alone that left nothing
             noted = {name: place for name, place in noted.items() if name not in fold.tails}
-            fold.tails |= {name: _tail(place) for name, place in noted.items()}
+            fold.tails |= {name: tail_of(place) for name, place in noted.items()}
         if fold.unreadable:
             log.warning("messages without a readable trade id", topic=RAW_TRADES, messages=fold.unreadable)
         ledger = _ledger(reader, stop, log)
@@ -119,8 +119,10 @@ def learn(
     return Learned(cluster, topic.topic_id, offsets, starts)
 
 
-def _tail(place: Place) -> Tail:
-    return Tail(place.last_id, [(gap.progress_id, gap.last_id) for gap in place.gaps], -1, time=place.last_time)
+def tail_of(place: Place) -> Tail:
+    """What the positions file knows of a symbol's messages in the topic."""
+    holes = [(gap.progress_id, gap.last_id) for gap in place.gaps if gap.mode == "background"]
+    return Tail(place.last_id, holes, -1, time=place.last_time)
 
 
 def _usable(

@@ -105,7 +105,8 @@ class Line:
         """Where the symbol is, as a copy; None before its first trade."""
         if self.sequencer.next_id is None:
             return None
-        gaps = [gap.copy() for gap in self.sequencer.background]
+        hole = self.sequencer.hole
+        gaps = [gap.copy() for gap in (*self.sequencer.background, *((hole,) if hole is not None else ()))]
         return Place(self.sequencer.next_id - 1, gaps, self.sequencer.newest_time)
 
     def _take_events(self) -> None:

@@ -20,7 +20,7 @@ from whale_platform.supervision.beat import write_json
 
 @dataclass(slots=True)
 class Place:
-    """One symbol: the highest id published and the background gaps below it, each with its progress.
+    """One symbol: the highest id published, the background gaps below it and the hole that begins there or before.
 
     last_time: event time of that id, microseconds UTC; 0 where it is not known.
     """

@@ -112,9 +112,8 @@ def _ahead(begin: Start, rows: list[Gap], now_us: int) -> None:
     next_id = begin.next_id or 0
     same = [row for row in rows if epoch_of(row.last_id) == epoch_of(next_id)]
     if same:
-        last = max(row.last_id for row in same)
-        found = min(same, key=lambda row: row.first_id)
-        begin.hole = Gap(next_id, last, found.cause, found.found_time, progress_id=next_id)
+        found, last = (choose(same, key=lambda row: row.last_id) for choose in (min, max))
+        begin.hole = Gap(next_id, last.last_id, found.cause, found.found_time, progress_id=next_id, until=last.until)
         begin.changed.append(begin.hole)
     for row in rows:
         if row.first_id != next_id:

@@ -11,8 +11,9 @@ quarantined) and comes after all is published, and its row of the ledger correct
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from whale_platform.domain.ids import EPOCH, exchange_id
+from whale_platform.domain.ids import EPOCH, epoch_of, exchange_id
 from whale_platform.domain.trade import Trade
 from whale_platform.ingest import ordered
 from whale_platform.ingest.doubts import CLOSE, LOW, MOST, NEAR, RATE, REFUTE, Doubts, same
@@ -36,6 +37,7 @@ class Sequencer(Ordered):
         self.hole = hole
         self.doubts = Doubts()
         self._floor = floor
+        self._began = 0
         self._before = -1
         self._hot = -1
         self._settle()
@@ -107,7 +109,8 @@ class Sequencer(Ordered):
         for gap in self.background:
             self._abandon(gap, "the exchange's ids began anew before it was filled", now_us)
         self.background, self._skipped = [], {}
-        # 2. The jump is on record.
+        # 2. The jump is on record; what still comes of the old space is told by its time.
+        self._began = self.newest_time
         self.base += EPOCH
         jump = Gap(self.next_id, self.base + first_id - 1, "epoch", now_us, note="the exchange's ids began anew")
         jump.absent = [(jump.first_id, jump.last_id)]
@@ -129,6 +132,8 @@ class Sequencer(Ordered):
         if self.next_id is None:
             near = self.doubts.near(number, CLOSE)
             return self._begin([*near, trade]) if near else self._doubt(trade)
+        if trade.event_time <= self._began:
+            return self._below(replace(trade, trade_id=number - EPOCH))
         if number < self.next_id:
             return self._below(trade)
         if number - max(self.next_id, self._top) > ordered.INLINE_MAX:
@@ -139,8 +144,8 @@ class Sequencer(Ordered):
             self.doubts.placed += 1
             if self.doubts.placed >= REFUTE:
                 self._refute(self.doubts.drain())
-        if number < self._top and (above := self._above(number)) is not None and above.event_time < trade.event_time:
-            self._conflict(trade, f"it happened after trade {above.trade_id}")  # history knows which trade it is
+        if trade.event_time > (self._until(number) or trade.event_time):
+            self._conflict(trade, "it happened after trades with higher ids")  # history knows the trade of this id
             return ()
         self._hold(trade)
         return self._advance(trade.received_time)
@@ -187,7 +192,7 @@ class Sequencer(Ordered):
                     gap.close(trade.received_time)
                 self.events.append(gap)
                 return (trade,)
-        if number < self._floor:
+        if number < self._floor and epoch_of(number) == epoch_of(self._floor):
             self._conflict(trade, f"trade id {self._floor - number} below the first that was taken")
         else:
             self.duplicates += 1
@@ -209,9 +214,12 @@ class Sequencer(Ordered):
             self._hold(one)
         return self._advance(trades[-1].received_time)
 
-    def _above(self, number: int) -> Trade | None:
-        """The lowest trade above `number` that a hole holds back."""
-        return self._pending.get(min((one for one in self._pending if one > number), default=-1))
+    def _until(self, number: int) -> int:
+        """Event time of the lowest trade known to be above `number`, which is not published yet; 0 without one."""
+        if self.hole is not None and number <= self.hole.last_id and self.hole.until:
+            return self.hole.until
+        above = self._pending.get(min((one for one in self._pending if one > number), default=-1))
+        return 0 if above is None else above.event_time
 
     def _climbs(self, number: int) -> bool:
         """Whether `number` goes on where ids that began below have come to."""

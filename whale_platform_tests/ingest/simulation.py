@@ -19,7 +19,7 @@ from whale_platform.broker.producer import ProducerStopped, TradeProducer
 from whale_platform.domain.ids import EPOCH, epoch_of, exchange_id
 from whale_platform.domain.names import INGEST_GAPS, RAW_TRADES
 from whale_platform.exchanges.binance import Binance
-from whale_platform.ingest import history, line, pipeline, repair
+from whale_platform.ingest import history, learn, line, pipeline, repair
 from whale_platform.ingest.feed import Feed
 from whale_platform.ingest.gaps import Gap, read_gap
 from whale_platform.ingest.meter import Latency
@@ -122,10 +122,7 @@ class World:
             gap = read_gap(value)[1]
             ledger[gap.first_id] = gap
         place = places.get(NAME)
-        tail = Tail()
-        if place is not None:
-            holes = [(gap.progress_id, gap.last_id) for gap in place.gaps]
-            tail = Tail(place.last_id, holes, -1, time=place.last_time)
+        tail = Tail() if place is None else learn.tail_of(place)
         for value in self.producer.sent[RAW_TRADES][offset:]:
             tail.add(trade_id_of(value) or 0, value)
         begun = start(tail, place.gaps if place is not None else (), ledger, self.time.us)
@@ -212,9 +209,10 @@ class World:
 
     def garbled(self, fill: Fill) -> int:
         alone = len(self.lines) == 1 and fill.number > 20
-        begun = self.pipeline.lines[SYMBOL].sequencer.next_id is not None
-        if alone and self.chance.random() < 0.3 and (begun or fill.number > 320):
-            return self.chance.randint(0, fill.number - (1 if begun else 300))
+        next_id = self.pipeline.lines[SYMBOL].sequencer.next_id
+        below = fill.number - 300 if next_id is None else min(fill.number, exchange_id(next_id))
+        if alone and self.chance.random() < 0.3 and below > 0:  # just ahead of its turn nobody could tell it
+            return self.chance.randint(0, below - 1)
         far = fill.number + 10**6, fill.number + 10**9, 2**63 - 1, self.chance.randint(10**10, 10**11)
         return self.chance.choice(far)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from whale_platform.exchanges.base import Exchange
 from whale_platform.exchanges.binance import Binance
 from whale_platform.exchanges.coinbase import Coinbase
-from whale_platform.ingest.clock import FORGET_S, SAMPLES, WRONG_MS, Clocks, offset
+from whale_platform.ingest.clock import FORGET_S, SAMPLES, WRONG_MS, Clocks, Offset, offset
 from whale_platform.ingest.rest import Answer, Rest, Unavailable
 from whale_platform_tests.ingest.doubles import Log
 from whale_platform_tests.simulator.harness import simulator
@@ -168,3 +168,14 @@ def test_the_simulator_tells_its_clock_as_both_exchanges_do(tmp_path: Path) -> N
         stop.set()
         clocks.join(300)
     assert [clocks.offset_ms(name) for name in names] == [pytest.approx(0, abs=500)] * 2
+
+
+@pytest.mark.parametrize(
+    ("ahead_s", "lead_s"), [((0, 2_760), 0), ((1_260, 1_260), 1_260), ((1_260,), 1_260), ((-3_600, -3_600), 0), ((), 0)]
+)
+def test_what_all_clocks_together_show_is_not_moved_by_one(ahead_s: tuple[int, ...], lead_s: int) -> None:
+    """One of two exchanges 46 minutes ahead moves nothing; where both agree that ours is slow, it is."""
+    exchanges = (Binance(), Coinbase())[: len(ahead_s)]
+    clocks = Clocks([(one, Rest(one.name)) for one in exchanges], threading.Event(), Log(), lambda: 0.0)
+    clocks._offsets = {one.name: Offset(s * 1000.0, 1.0, 0.0) for one, s in zip(exchanges, ahead_s, strict=True)}
+    assert clocks.lead_us() == lead_s * 1_000_000

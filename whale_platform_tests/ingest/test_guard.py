@@ -18,7 +18,7 @@ def at(event: int, received: int) -> Trade:
 
 def settled(clock_error: int) -> Guard:
     """A guard that has seen trades with our clock `clock_error` behind, which the exchanges' REST sides show too."""
-    guard = Guard(lambda: clock_error)
+    guard = Guard(lambda: max(0, clock_error))
     for number in range(ENOUGH * 3):
         when = 10**15 * 2 + number * 1000
         guard.live(at(when, when - clock_error), monotonic_us=number * 1000)

@@ -2,17 +2,21 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable
 from typing import cast
 from urllib.parse import parse_qs, urlparse
 
 import pytest
 
+from whale_platform.domain.ids import EPOCH
 from whale_platform.domain.names import INGEST_GAPS
 from whale_platform.exchanges.binance import Binance
 from whale_platform.ingest import repair
 from whale_platform.ingest.feed import Feed
+from whale_platform.ingest.gaps import read_gap
 from whale_platform.ingest.history import History
+from whale_platform.ingest.line import SILENT_S
 from whale_platform.ingest.pipeline import Pipeline
 from whale_platform.ingest.repair import BELIEVE_S, Repairer
 from whale_platform.ingest.rest import Answer as Page
@@ -242,3 +246,115 @@ def test_a_symbol_without_news_is_asked_once_a_connection() -> None:
     while bench.repairer.step(0.0):
         pass
     assert len(bench.requests) == asked + 1
+
+
+def test_an_id_that_a_young_history_lacks_once_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repair, "SETTLED_US", 10**18)
+    bench = Bench(history(6, 3), A)
+    bench.repairer.step(0.0)
+    assert bench.producer.ids(A) == [1, 2], "what lies below is sure"
+    bench.answer = history(6)
+    bench.repairer.step(2.0)
+    assert bench.producer.ids(A) == [1, 2, 3, 4, 5, 6] and bench.state() == ["repaired"]
+
+
+def test_an_id_that_a_young_history_lacks_twice_is_the_exchanges_own_gap(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repair, "SETTLED_US", 10**18)
+    bench = Bench(history(6, 3), A)
+    bench.repairer.step(0.0)
+    bench.repairer.step(BELIEVE_S)
+    assert bench.producer.ids(A) == [1, 2, 4, 5, 6] and bench.state() == ["exchange_gap"]
+
+
+def test_a_history_that_begins_later_than_the_hole_leaves_it_unrepaired() -> None:
+    bench = Bench(lambda url: json.dumps([row for row in json.loads(history(6)(url)) if row["id"] >= 4]).encode(), A)
+    bench.repairer.step(0.0)
+    assert bench.producer.ids(A) == [1, 4, 5, 6] and bench.state() == ["unrepaired"]
+
+
+def test_ids_that_begin_anew_go_on_with_all_that_history_has_of_them() -> None:
+    bench = Bench(history(6), A)
+    bench.repairer.step(0.0)
+    for number in (1000, 1001):  # far enough above, as an exchange's ids are
+        bench.pipeline.frame(frame(A, number).encode(), 10**15 * 2)
+    bench.answer = history(1001)
+    while bench.pipeline.open_gaps():
+        bench.repairer.step(0.0)
+    later = json.loads(frame(A, 2000))["data"]["T"]
+
+    def anew(url: str) -> bytes:
+        rows = json.loads(history(5)(url))
+        return json.dumps([row | {"time": later + row["id"], "price": "9.25"} for row in rows]).encode()
+
+    bench.answer = anew
+    for number in (3, 4, 5):
+        new = json.loads(frame(A, number))
+        new["data"] |= {"T": later + number, "p": "9.25"}
+        bench.pipeline.frame(json.dumps(new).encode(), 10**15 * 2)
+    while bench.pipeline.open_gaps() or bench.pipeline.doubtful(frozenset()):
+        assert bench.repairer.step(0.0)
+    assert bench.producer.ids(A)[-6:] == [1001, *(EPOCH + number for number in range(1, 6))]
+    rows = [read_gap(value)[1] for value in bench.producer.sent[INGEST_GAPS]]
+    assert [(row.first_id, row.last_id, row.state) for row in rows if row.cause == "epoch"] == [
+        (1002, EPOCH, "exchange_gap"),
+        (EPOCH + 1, EPOCH + 5, "open"),
+        (EPOCH + 1, EPOCH + 5, "repaired"),
+    ]
+
+
+def test_of_a_long_hole_only_the_last_day_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, last = 1_900_000_000_000_000, 1_000_000
+    monkeypatch.setattr(time, "time_ns", lambda: now * 1000)
+
+    def row(number: int) -> dict[str, object]:  # ten a second
+        return past(number) | {"time": now - (last - number) * 100_000}
+
+    def answer(url: str) -> bytes:
+        query = parse_qs(urlparse(url).query)
+        first, limit = int(query["fromId"][0]), int(query["limit"][0])
+        return json.dumps([row(number) for number in range(first, min(last, first + limit - 1) + 1)]).encode()
+
+    bench = Bench(history(6), A)
+    bench.repairer.step(0.0)
+    bench.answer = answer
+    for number in (last - 1, last):
+        live = json.loads(frame(A, number))
+        live["data"]["T"] = row(number)["time"]
+        bench.pipeline.frame(json.dumps(live).encode(), now)
+    asked = len(bench.requests)
+    bench.repairer.step(0.0)
+    assert len(bench.requests) - asked < 40, "what is a day old is found by halving"
+    rows = {gap.first_id: gap for gap in (read_gap(value)[1] for value in bench.producer.sent[INGEST_GAPS])}
+    old, rest = rows[7], rows[last - 864_000]
+    assert (old.last_id, old.state, old.filled) == (last - 864_001, "unrepaired", 0)
+    assert "import the exchange's dump" in old.note
+    assert (rest.state, rest.last_id) == ("open", last - 2)
+
+
+def test_symbols_with_long_holes_are_served_in_turn() -> None:
+    bench = Bench(history(0), A, B)
+    for symbol in (A, B):
+        line = bench.pipeline.lines[symbol]
+        line.publish(line.sequencer.to_background(1))
+    found = [wanted[0] for _ in range(4) if (wanted := bench.pipeline.wanted(frozenset())) is not None]
+    assert found in ([A, B, A, B], [B, A, B, A])
+
+
+def test_a_symbol_that_is_silent_inside_a_live_connection_is_asked_for_now_and_then() -> None:
+    bench = Bench(history(6), A)
+    now = time.monotonic()
+    while bench.repairer.step(now):
+        pass
+    bench.pipeline.tick(1)
+    asked = len(bench.requests)
+    assert not bench.repairer.step(now + SILENT_S - 1) and len(bench.requests) == asked
+    bench.answer = history(9)
+    later = now + SILENT_S + 60
+    while bench.repairer.step(later):
+        pass
+    assert bench.producer.ids(A) == list(range(1, 10))
+    bench.pipeline.tick(1)
+    asked = len(bench.requests)
+    for minute in range(1, 60):
+        bench.repairer.step(later + SILENT_S + 60 * minute)
+    assert 2 <= len(bench.requests) - asked <= 5, "rarer and rarer"

@@ -12,6 +12,7 @@ from whale_platform.broker import topics
 from whale_platform.broker.edges import TopicEdges
 from whale_platform.broker.producer import TradeProducer
 from whale_platform.domain.codec import encode, key
+from whale_platform.domain.ids import EPOCH
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.ingest import learn, positions
 from whale_platform.ingest.gaps import Gap, gap_row, read_gap
@@ -98,7 +99,49 @@ def test_an_inline_row_that_was_half_filled_ends_where_the_topic_does() -> None:
 
 def test_an_inline_row_ahead_of_the_topic_is_left_to_the_live_stream() -> None:
     begin = start(tail(1), (), ledger(gap(2, 6)), 9)
-    assert (begin.next_id, begin.gaps, begin.changed) == (2, [], [])
+    assert (begin.next_id, begin.gaps) == (2, [])
+    assert begin.hole is not None and begin.changed == [begin.hole]
+    assert (begin.hole.first_id, begin.hole.last_id, begin.hole.mode) == (2, 6, "inline")
+
+
+def test_open_rows_behind_the_topics_end_are_one_hole() -> None:
+    """A kill came between them and the trades between; a row that nobody looks for would stay open for good."""
+    begin = start(tail(1), (), ledger(gap(3, 6), gap(9, 9)), 9)
+    assert begin.hole is not None and (begin.hole.first_id, begin.hole.last_id) == (2, 9)
+    assert [(row.first_id, row.state) for row in begin.changed] == [(2, "open"), (3, "repaired"), (9, "repaired")]
+
+
+def test_where_nothing_else_is_left_the_ledger_tells_how_far_the_symbol_was() -> None:
+    assert start(Tail(), (), ledger(gap(2, 4, state="exchange_gap"), gap(50, 59, state="repaired")), 9).next_id == 60
+    assert start(Tail(), (), ledger(gap(50, 59)), 9).next_id == 50
+
+
+def test_holes_of_an_epoch_that_has_ended_are_not_looked_for() -> None:
+    begin = start(tail(1, 5, EPOCH + 1, EPOCH + 4), (), {}, 9)
+    assert spans(begin) == [(EPOCH + 2, EPOCH + 2, EPOCH + 3)]
+    assert [(row.first_id, row.state) for row in begin.changed] == [
+        (2, "unrepaired"),
+        (6, "unrepaired"),
+        (EPOCH + 2, "open"),
+    ]
+    jump = gap(6, EPOCH, cause="epoch", state="exchange_gap", absent=[(6, EPOCH)])
+    assert (6, "unrepaired") not in {
+        (row.first_id, row.state) for row in start(tail(5, EPOCH + 1), (), ledger(jump), 9).changed
+    }
+
+
+def test_the_time_of_the_newest_trade_comes_from_its_message_or_the_file() -> None:
+    found = Tail(4, [], -1, time=7)
+    assert start(found, (), {}, 9).newest_time == 7
+    found.add(5, encode(trade(5)))
+    assert start(found, (), {}, 9).newest_time == trade(5).event_time
+
+
+def test_a_file_of_another_topic_still_tells_the_ids() -> None:
+    """A broker whose disk was made anew: the ids between would be neither fetched nor on record."""
+    file = Positions("c", "gone", {0: 400}, {"binance:BTCUSDT": Place(1000)}, "1/1")
+    found = learn._usable(file, WHOLE, False, {0: (0, 7)}, "c", "t", structlog.get_logger())
+    assert found is not None and (found.offsets, found.places) == ({0: 0}, file.places)
 
 
 def test_a_gap_older_than_the_topic_goes_on_from_the_ledger() -> None:
