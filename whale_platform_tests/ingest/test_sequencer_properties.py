@@ -28,7 +28,7 @@ class World:
         self.absent, self.bad = absent, bad
         self.topic: list[Trade] = []
         self.tail = Tail()
-        self.sequencer = Sequencer(next_id=1)
+        self.sequencer = Sequencer(next_id=1, newest_time=trade(0).event_time)
         self.tail.add(0)
         self.sent = 1
         self.accounted: set[int] = set()
@@ -80,7 +80,7 @@ class World:
         elif action == "restart":
             assert self.tail.last is not None
             gaps = [Gap(a, b, "restart", 1, "background", progress_id=a) for a, b in self.tail.holes]
-            self.sequencer = Sequencer(self.tail.last + 1, gaps)
+            self.sequencer = Sequencer(self.tail.last + 1, gaps, trade(self.tail.last).event_time)
 
     def repair(self) -> None:
         chunk = self.sequencer.wanted()
