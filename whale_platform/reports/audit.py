@@ -13,6 +13,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Literal
 
+from whale_platform.domain.ids import epoch_of
 from whale_platform.domain.runs import Held, IdRuns
 from whale_platform.stores.census import Counted, LedgerGap
 
@@ -208,7 +209,10 @@ def _explain(
     for gap in ledger:
         both = min(last, gap.last_id) - max(first, gap.first_id) + 1
         told = min(both, left[gap.first_id])
-        if told > 0 and gap.state in (EXCHANGE_GAP, "open", "unrepaired"):
+        if told > 0 and epoch_of(gap.first_id) != epoch_of(gap.last_id):
+            left[gap.first_id] -= told  # no ids lack where the exchange's began again
+            size -= told
+        elif told > 0 and gap.state in (EXCHANGE_GAP, "open", "unrepaired"):
             setattr(line, gap.state, getattr(line, gap.state) + told)
             left[gap.first_id] -= told
             size -= told

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from whale_platform.domain.ids import EPOCH
 from whale_platform.domain.runs import Held, IdRuns
 from whale_platform.reports import audit_tables
 from whale_platform.reports.audit import Audit, Difference, Key, Line, Places, reconcile, spans
@@ -129,6 +130,16 @@ def test_a_repaired_hole_is_told_and_fine() -> None:
     found = reconcile(replace(SOUND, gaps=[replace(GAP, first_id=95, last_id=104, state="repaired", filled=10)]))
     assert [(line.repaired, line.verdict) for line in found.lines] == [(5, "explained"), (5, "explained"), (0, "ok")]
     assert found.passed
+
+
+def test_where_the_exchanges_ids_began_anew_none_are_missing() -> None:
+    new = EPOCH + 1
+    anew = but(WHOLE, 2, held((new, new + 99)))
+    counts = {**SUMS, key(2): Counted(100, new, new + 99, "windows")}
+    jump = replace(GAP, first_id=200, last_id=EPOCH)
+    places = replace(SOUND, kafka=anew, lake=anew, postgres=counts)
+    assert told(replace(places, gaps=[jump])) == ["", "", ""]
+    assert told(places)[2].startswith("missing everywhere, unexplained")
 
 
 def test_symbols_whose_ids_are_not_dense_have_no_holes() -> None:
