@@ -48,7 +48,7 @@ def test_both_kinds_both_eras_header_or_not(tmp_path: Path, kind: str, micros: b
 
 def test_a_name_says_what_is_in_the_file(tmp_path: Path) -> None:
     path = made(tmp_path, GOOD, "ETHFDUSD-aggTrades-2024-02.zip")
-    found = dumps.named(path, symbols.known(Catalogue(), ()))
+    found = dumps.named(path, symbols.known(Catalogue(), ("ETH/FDUSD",)))
     assert (found.base, found.quote, found.kind) == ("ETH", "FDUSD", "aggTrades")
     assert (found.start, found.end) == (datetime(2024, 2, 1, tzinfo=UTC), datetime(2024, 3, 1, tzinfo=UTC))
 
@@ -59,7 +59,7 @@ def test_a_name_says_what_is_in_the_file(tmp_path: Path) -> None:
         ("BTCUSDT-klines-2024-08-08.zip", "is not named like"),
         ("BTCUSDT-trades-2024-08-08.csv", "is not named like"),
         ("BTCUSDT-trades-2024-02-30.zip", "a day that does not exist"),
-        ("BTCQQQ-trades-2024-08-08.zip", "no known quote"),
+        ("BTCQQQ-trades-2024-08-08.zip", "is not in the exchange.s list"),
     ],
 )
 def test_another_name_is_refused(tmp_path: Path, name: str, why: str) -> None:
