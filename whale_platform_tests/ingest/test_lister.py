@@ -145,9 +145,9 @@ def test_a_halted_symbol_is_subscribed_in_the_open_connection_when_it_trades_aga
     del fake.status[B]
     looker.step(FIRST_S, 0.0)
     until(lambda: f"{B.lower()}@trade" in next(iter(fake.streams.values())), "the subscription")
-    fake.trade(A)
-    fake.trade(B)
-    until(lambda: producer.ids(A) == [1000] and producer.ids(B) == [1000], "the trades of both")
+    fake.trade(A, 2)
+    fake.trade(B, 2)
+    until(lambda: producer.ids(A) == producer.ids(B) == [1000, 1001], "the trades of both")
     assert (fake.handshakes, fake.asked) == (
         1,
         [[f"{A.lower()}@trade", f"{E.lower()}@trade"], [f"{B.lower()}@trade"]],
