@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from whale_platform.domain.runs import Held
 from whale_platform.lake import census, rewrite
 from whale_platform.lake import table as lake
 from whale_platform.repair.whole import differing, whole
@@ -58,7 +59,7 @@ def wrong(settings: Settings, dsn: str, hours: Iterable[datetime]) -> dict[datet
         fills = census.sums(settings.trades_lake, hour)
         keys = differing(fills, counted) if fills else set()
         if any(fills.get(key, 0) < counted[key].trades for key in keys if key in counted):
-            known = _whole(settings, dsn, asked)
+            known = _whole(dsn, census.count(settings.trades_lake, hour, asked.end), counted)
             keys = {key for key in keys if key in known or fills.get(key, 0) > _trades(counted, key)}
         if keys:
             found[hour] = {key: (fills.get(key, 0), _trades(counted, key)) for key in sorted(keys)}
@@ -78,23 +79,28 @@ def make(
     from whale_platform.stream import recompute  # Spark's libraries cost much where there turns out to be nothing to do
 
     root, out, start = settings.trades_lake, Made(), hours.start
-    held = thresholds.by_time(thresholds.read_history(dsn), settings.threshold_usd)
+    limits = thresholds.by_time(thresholds.read_history(dsn), settings.threshold_usd)
     for hour in rewrite.crowded(root, hours.start, hours.end):
         rewrite.hour(root, hour, {"run": maker.run_id, "why": "recompute"})
         tell(hour)
     while start < hours.end:
         part = Hours(start, min(start + AT_ONCE * HOUR, hours.end))
         start = part.end
-        counted = recomputed.extents(dsn, part)
+        # 1. what Postgres has, before the lake is read: what comes later can't be judged by it
+        counted, before = recomputed.extents(dsn, part), recomputed.rows(dsn, part)
+        # 2. what the lake has, at one version
         files = lake.files(lake.opened(root), part.start, part.end)
         if not files:
             continue
         paths, now = [file.path for file in files], int(datetime.now(UTC).timestamp() * 1000)
         there = sorted({file.start for file in files})
-        known = {key for key in _whole(settings, dsn, part, counted, lake_is_whole) if key[2] in there}
+        held = census.count(root, part.start, part.end, files=files)
+        known = {*held, *counted} if lake_is_whole else _whole(dsn, held, counted)
+        over = {hour for hour in there if hour + HOUR <= datetime.now(UTC)}
         windows = [parse.window(value, now) for value in recompute.windows(session, root, paths, maker.run_id)]
-        whales = [parse.whale(value, now) for value in recompute.whales(session, root, paths, held, maker.run_id)]
-        stored = recomputed.store(dsn, part, windows, whales, known, maker)
+        whales = [parse.whale(value, now) for value in recompute.whales(session, root, paths, limits, maker.run_id)]
+        # 3. the lake's word counts for what it holds whole
+        stored = recomputed.store(dsn, part, windows, whales, {key for key in known if key[2] in over}, maker, before)
         out.hours += there
         out.trades += sum(window.trade_count for window in windows)
         out.windows, out.whales = out.windows + len(windows), out.whales + len(whales)
@@ -124,17 +130,7 @@ def repair(
     return done
 
 
-def _whole(
-    settings: Settings,
-    dsn: str,
-    hours: Hours,
-    counted: dict[Key, recomputed.Extent] | None = None,
-    sure: bool = False,
-) -> set[Key]:
-    counted = recomputed.extents(dsn, hours) if counted is None else counted
-    there = census.count(settings.trades_lake, hours.start, hours.end)
-    if sure:
-        return {*there, *counted}
+def _whole(dsn: str, there: dict[Key, Held], counted: dict[Key, recomputed.Extent]) -> set[Key]:
     spans: dict[tuple[str, str], tuple[int, int]] = {}
     for key, held in there.items():
         first, last = spans.get(key[:2], (held.ids.first, held.ids.last))

@@ -1,0 +1,115 @@
+"""What may be taken back when hours are made again: on a real lake and database, with the batch's answers given.
+
+Spark is left out: what it computes is given by each test, as it is the same transforms that other tests hold.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from whale_platform.repair import remake
+from whale_platform.settings import Settings
+from whale_platform.stores.assets import HOUR, Hours
+from whale_platform.stores.rows import WhaleRow, WindowRow
+from whale_platform.stream import recompute
+from whale_platform_tests.lake.samples import START, lay, trade
+from whale_platform_tests.postgres_server import database, empty_database, postgres_server, query
+from whale_platform_tests.stores.samples import WHALE, WINDOW
+from whale_platform_tests.stores.test_assets import MAKER, store
+
+__all__ = ["database", "empty_database", "postgres_server"]
+
+ONE = Hours(START, START + HOUR)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+BITCOIN = ("binance", "BTCUSDT", START)
+
+
+def window(first: int, count: int, minute: int = 0, start: datetime = START) -> WindowRow:
+    """A window of `count` trades with the ids from `first` on."""
+    at = start + timedelta(minutes=minute)
+    return WINDOW._replace(
+        window_start=at,
+        trade_count=count,
+        first_trade_id=first,
+        last_trade_id=first + count - 1,
+        last_event_time=at + timedelta(seconds=1),
+    )
+
+
+def whale(number: int, start: datetime = START) -> WhaleRow:
+    return WHALE._replace(trade_id=number, event_time=start + timedelta(seconds=number))
+
+
+def message(row: WindowRow) -> bytes:
+    """As the batch yields it."""
+    names = ["exchange", "symbol", "open", "high", "low", "close", "price_sum", "volume", "notional", "buy_volume"]
+    names += ["trade_count", "first_trade_id", "last_trade_id", "source", "run_id"]
+    times = {
+        name: int((getattr(row, name) - EPOCH).total_seconds() * 1e6) for name in ("window_start", "last_event_time")
+    }
+    return json.dumps({"v": 1, **{name: getattr(row, name) for name in names}, **times}).encode()
+
+
+def whales(dsn: str) -> list[int]:
+    return [number for (number,) in query(dsn, "SELECT trade_id FROM whale_alerts ORDER BY 1")]
+
+
+class Place:
+    """A lake and a database; `make` makes an hour again, `counts` being the windows that the batch finds."""
+
+    def __init__(self, home: Path, dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.settings, self.dsn = Settings.model_validate({"home": home}), dsn
+        self.root, self._patch = self.settings.trades_lake, monkeypatch
+
+    def make(
+        self,
+        *counts: WindowRow,
+        hours: Hours = ONE,
+        meanwhile: Callable[[], object] = lambda: None,
+        lake_is_whole: bool = False,
+    ) -> remake.Made:
+        def windows(*_: Any) -> Iterator[bytes]:
+            meanwhile()
+            yield from map(message, counts)
+
+        self._patch.setattr(recompute, "windows", windows)
+        self._patch.setattr(recompute, "whales", lambda *_: iter(()))
+        session = cast(recompute.Session, None)
+        return remake.make(self.settings, self.dsn, session, hours, MAKER, lake_is_whole)
+
+    def wrong(self, hours: Iterable[datetime] = (START,)) -> dict[datetime, Any]:
+        return dict(remake.wrong(self.settings, self.dsn, hours))
+
+
+@pytest.fixture
+def place(tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch) -> Place:
+    return Place(tmp_path, database, monkeypatch)
+
+
+def test_what_comes_while_an_hour_is_made_again_stays(place: Place) -> None:
+    lay(place.root, [trade(number) for number in range(5)])
+    store(place.dsn, [window(0, 4), window(7, 1, 7)], [whale(3)])
+
+    def sink() -> None:
+        lay(place.root, [trade(5, every_s=13)], first_offset=5)
+        store(place.dsn, [window(0, 7), window(5, 1, 1)], [whale(65)])
+
+    query(place.dsn, "UPDATE trade_windows SET last_trade_id = 4, first_trade_id = 4 WHERE first_trade_id = 7")
+    made = place.make(window(0, 5), meanwhile=sink)
+    assert whales(place.dsn) == [65], "3 is none, by a lake that has it; of 65 the lake could know nothing"
+    assert (made.whales_taken_back, made.windows_gone) == (1, 1)
+    found = query(place.dsn, "SELECT trade_count, made_from FROM trade_windows ORDER BY window_start")
+    assert found == [(7, "stream"), (1, "stream")], "a window that grew meanwhile is not lowered"
+
+
+def test_of_an_hour_that_is_not_over_nothing_is_taken_back(place: Place) -> None:
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    ahead = int((hour - START).total_seconds())
+    lay(place.root, [trade(ahead), trade(ahead + 1)])
+    store(place.dsn, [window(ahead, 2, 0, hour)], [whale(ahead)])
+    made = place.make(window(ahead, 1, 0, hour), hours=Hours(hour, hour + HOUR), lake_is_whole=True)
+    assert (made.whales_taken_back, made.windows_changed, whales(place.dsn)) == (0, 0, [ahead])
