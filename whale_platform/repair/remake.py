@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from whale_platform.domain.runs import Held
 from whale_platform.lake import census, rewrite
 from whale_platform.lake import table as lake
-from whale_platform.repair.whole import differing, whole
+from whale_platform.repair.whole import differing, reached, whole
 from whale_platform.settings import Settings
 from whale_platform.sink import parse
 from whale_platform.stores import census as ledger
@@ -96,6 +96,7 @@ def make(
         there = sorted({file.start for file in files})
         held = census.count(root, part.start, part.end, files=files)
         known = {*held, *counted} if lake_is_whole else _whole(dsn, held, counted)
+        before = before if lake_is_whole else reached(before, held)
         over = {hour for hour in there if hour + HOUR <= datetime.now(UTC)}
         windows = [parse.window(value, now) for value in recompute.windows(session, root, paths, maker.run_id)]
         whales = [parse.whale(value, now) for value in recompute.whales(session, root, paths, limits, maker.run_id)]

@@ -29,15 +29,11 @@ WhaleKey = tuple[str, str, str, int]  # exchange, symbol, kind, trade id
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """What Postgres has of one symbol and hour: trades, and their first and last id; by minutes or by the rollup.
-
-    imported: every trade came from a dump, so the lake is the only place that knows more.
-    """
+    """What Postgres has of one symbol and hour: trades, and their first and last id; by minutes or by the rollup."""
 
     trades: int
     first_id: int
     last_id: int
-    imported: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +59,11 @@ class Stored:
 _EXTENTS = """
 WITH minutes AS (
     SELECT exchange, symbol, date_bin('1 hour', window_start, 'epoch') AS hour, sum(trade_count)::bigint AS trades,
-        min(first_trade_id) AS first_id, max(last_trade_id) AS last_id, bool_and(source = 'import') AS imported
+        min(first_trade_id) AS first_id, max(last_trade_id) AS last_id
     FROM trade_windows WHERE window_start >= %(start)s AND window_start < %(end)s GROUP BY 1, 2, 3
 )
 SELECT * FROM minutes
-UNION ALL SELECT exchange, symbol, hour, trade_count, first_trade_id, last_trade_id, false
+UNION ALL SELECT exchange, symbol, hour, trade_count, first_trade_id, last_trade_id
 FROM hourly_rollups made WHERE hour >= %(start)s AND hour < %(end)s AND NOT EXISTS (
     SELECT FROM minutes m WHERE (m.exchange, m.symbol, m.hour) = (made.exchange, made.symbol, made.hour))
 """

@@ -113,3 +113,25 @@ def test_of_an_hour_that_is_not_over_nothing_is_taken_back(place: Place) -> None
     store(place.dsn, [window(ahead, 2, 0, hour)], [whale(ahead)])
     made = place.make(window(ahead, 1, 0, hour), hours=Hours(hour, hour + HOUR), lake_is_whole=True)
     assert (made.whales_taken_back, made.windows_changed, whales(place.dsn)) == (0, 0, [ahead])
+
+
+def test_whales_ahead_of_windows_and_lake_stay(place: Place) -> None:
+    lay(place.root, [trade(number) for number in range(5)])
+    store(place.dsn, [window(0, 3)], [whale(2), whale(9)])
+    assert place.wrong()
+    place.make(window(0, 5))
+    assert whales(place.dsn) == [9], "the lake has 2, and does not reach 9"
+    query(place.dsn, "DELETE FROM trade_windows")
+    place.make(window(0, 5))
+    assert whales(place.dsn) == [9], "nor where no window is there yet"
+    place.make(window(0, 5), lake_is_whole=True)
+    assert whales(place.dsn) == [], "unless somebody knows that the lake has every trade"
+
+
+def test_an_imported_symbol_that_the_lake_lost_stays(place: Place) -> None:
+    lay(place.root, [trade(number, "ETHUSDT") for number in range(5)])
+    eth = window(0, 5)._replace(symbol="ETHUSDT")
+    store(place.dsn, [window(0, 5)._replace(source="import"), eth], [whale(3)])
+    assert place.wrong() == {}
+    place.make(eth)
+    assert (query(place.dsn, "SELECT count(*) FROM trade_windows"), whales(place.dsn)) == ([(2,)], [3])

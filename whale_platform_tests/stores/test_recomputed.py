@@ -206,11 +206,11 @@ def test_recomputations_and_the_sink_never_wait_for_each_other(database: str) ->
 
 
 def test_extents_are_of_the_minutes_or_where_they_are_gone_of_the_rollup(database: str) -> None:
-    sinks(database, window(0, 4), window(5, 6), window(0, 3, "ETHUSDT")._replace(source="import"))
+    sinks(database, window(0, 4), window(5, 6), window(0, 3, "ETHUSDT"))
     rollups.make(database, ONE, MAKER)
     query(database, "DELETE FROM trade_windows WHERE symbol = 'BTCUSDT'")
     found = recomputed.extents(database, ONE)
-    assert {key[1]: (one.trades, one.first_id, one.last_id, one.imported) for key, one in found.items()} == {
-        "BTCUSDT": (10, 10, 11, False),
-        "ETHUSDT": (3, 10, 11, True),
+    assert {key[1]: (one.trades, one.first_id, one.last_id) for key, one in found.items()} == {
+        "BTCUSDT": (10, 10, 11),
+        "ETHUSDT": (3, 10, 11),
     }
