@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from whale_platform.domain.runs import Held
-from whale_platform.lake import census, rewrite
+from whale_platform.lake import aggregates, census, engine, rewrite
 from whale_platform.lake import table as lake
 from whale_platform.repair.whole import differing, reached, whole
 from whale_platform.settings import Settings
@@ -100,6 +100,11 @@ def make(
         over = {hour for hour in there if hour + HOUR <= datetime.now(UTC)}
         windows = [parse.window(value, now) for value in recompute.windows(session, root, paths, maker.run_id)]
         whales = [parse.whale(value, now) for value in recompute.whales(session, root, paths, limits, maker.run_id)]
+        if before.whales:
+            with engine.connect(root) as connection:
+                alone = {key for key in before.whales if key not in {row.key for row in whales}}
+                hidden = aggregates.covered(connection, root, paths, {(key[0], key[1], key[3]) for key in alone})
+            before = before.without(hidden)
         # 3. the lake's word counts for what it holds whole
         stored = recomputed.store(dsn, part, windows, whales, {key for key in known if key[2] in over}, maker, before)
         out.hours += there

@@ -43,6 +43,11 @@ class Rows:
     windows: Mapping[Key, tuple[int, int, int]]  # by exchange, symbol, minute
     whales: Mapping[WhaleKey, datetime]
 
+    def without(self, trades: Collection[tuple[str, str, int]]) -> "Rows":
+        """These rows but for the whales of `trades` (exchange, symbol, id)."""
+        whales = {key: at for key, at in self.whales.items() if (key[0], key[1], key[3]) not in trades}
+        return Rows(self.windows, whales)
+
 
 @dataclass(frozen=True, slots=True)
 class Stored:

@@ -16,7 +16,7 @@ from whale_platform.settings import Settings
 from whale_platform.stores.assets import HOUR, Hours
 from whale_platform.stores.rows import WhaleRow, WindowRow
 from whale_platform.stream import recompute
-from whale_platform_tests.lake.samples import START, lay, trade
+from whale_platform_tests.lake.samples import START, ids, lay, swallow, trade
 from whale_platform_tests.postgres_server import database, empty_database, postgres_server, query
 from whale_platform_tests.stores.samples import WHALE, WINDOW
 from whale_platform_tests.stores.test_assets import MAKER, store
@@ -135,3 +135,14 @@ def test_an_imported_symbol_that_the_lake_lost_stays(place: Place) -> None:
     assert place.wrong() == {}
     place.make(eth)
     assert (query(place.dsn, "SELECT count(*) FROM trade_windows"), whales(place.dsn)) == ([(2,)], [3])
+
+
+def test_a_whale_that_an_aggregate_covers_stays(place: Place) -> None:
+    """Trade 2 was missed; the import's aggregate of 2 and 3 takes the place of 3, and has no fill of a size."""
+    lay(place.root, [trade(number) for number in (0, 1, 3, 4)])
+    swallow(place.root, START, like=3, first=2)
+    assert ids(place.root) == [("BTCUSDT", number) for number in (0, 1, 2, 4)]
+    store(place.dsn, [window(0, 2), window(3, 2, 1)], [whale(1), whale(3)])
+    assert place.wrong()
+    made = place.make(window(0, 5))
+    assert (made.whales_taken_back, whales(place.dsn)) == (1, [3])
