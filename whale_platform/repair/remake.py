@@ -5,8 +5,8 @@ that came twice is counted once. Raises LakeError, StoreAway, SchemaMismatch, Ba
 stored until then stays, and is right.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 from whale_platform.domain.runs import Held
 from whale_platform.lake import aggregates, census, engine, rewrite
 from whale_platform.lake import table as lake
+from whale_platform.lake.errors import Damaged
 from whale_platform.repair.whole import differing, reached, whole
 from whale_platform.settings import Settings
 from whale_platform.sink import parse
 from whale_platform.stores import census as ledger
 from whale_platform.stores import recomputed, thresholds
 from whale_platform.stores.assets import HOUR, Hours, Maker
+from whale_platform.stores.connection import RowRefused
 from whale_platform.stores.recomputed import Key
 
 if TYPE_CHECKING:
@@ -46,23 +48,19 @@ class Made:
         return {name: getattr(self, name) for name in self.__slots__ if name != "hours"}
 
 
-def wrong(settings: Settings, dsn: str, hours: Iterable[datetime]) -> dict[datetime, dict[Key, tuple[int, int]]]:
+def wrong(
+    settings: Settings, dsn: str, hours: Iterable[datetime], failed: dict[datetime, str]
+) -> dict[datetime, dict[Key, tuple[int, int]]]:
     """Of these hours those that a recomputation would change: {hour: {key: (trades in the lake, in Postgres)}}.
 
     A symbol's hour is compared by itself and by its trades, not by rows. Where the lake has fewer it must hold the hour
-    whole, else nothing would change.
+    whole, else nothing would change. An hour with a damaged file is put into `failed`, with the reason.
     """
     found: dict[datetime, dict[Key, tuple[int, int]]] = {}
     for hour in hours:
-        asked = Hours(hour, hour + HOUR)
-        counted = recomputed.extents(dsn, asked)
-        fills = census.sums(settings.trades_lake, hour)
-        keys = differing(fills, counted) if fills else set()
-        if any(fills.get(key, 0) < counted[key].trades for key in keys if key in counted):
-            known = _whole(dsn, census.count(settings.trades_lake, hour, asked.end), counted)
-            keys = {key for key in keys if key in known or fills.get(key, 0) > _trades(counted, key)}
-        if keys:
-            found[hour] = {key: (fills.get(key, 0), _trades(counted, key)) for key in sorted(keys)}
+        with apart(hour, failed):
+            if differs := _differs(settings, dsn, hour):
+                found[hour] = differs
     return found
 
 
@@ -124,16 +122,41 @@ def repair(
     hours: Sequence[datetime],
     maker: Maker,
     spark: Callable[[], AbstractContextManager["Session"]],
+    failed: dict[datetime, str],
     tell: Callable[[datetime], None] = lambda hour: None,
 ) -> dict[datetime, Made]:
-    """Make those of `hours` again that are wrong; Spark is started only where there are some."""
-    found = wrong(settings, dsn, hours)
+    """Make those of `hours` again that are wrong; Spark is started only where there are some.
+
+    An hour that is damaged or whose rows are refused is put into `failed`, with the reason, and keeps no other waiting.
+    """
+    found = wrong(settings, dsn, hours, failed)
     done: dict[datetime, Made] = {}
     if found:
         with spark() as session:
             for hour in found:
-                done[hour] = make(settings, dsn, session, Hours(hour, hour + HOUR), maker, tell=tell)
+                with apart(hour, failed):
+                    done[hour] = make(settings, dsn, session, Hours(hour, hour + HOUR), maker, tell=tell)
     return done
+
+
+@contextmanager
+def apart(hour: datetime, failed: dict[datetime, str]) -> Iterator[None]:
+    """What is wrong with the data of this one hour goes into `failed`, so that the others go on."""
+    try:
+        yield
+    except (Damaged, RowRefused, parse.Unreadable) as error:
+        failed[hour] = str(error)
+
+
+def _differs(settings: Settings, dsn: str, hour: datetime) -> dict[Key, tuple[int, int]]:
+    asked = Hours(hour, hour + HOUR)
+    counted = recomputed.extents(dsn, asked)
+    fills = census.sums(settings.trades_lake, hour)
+    keys = differing(fills, counted) if fills else set()
+    if any(fills.get(key, 0) < counted[key].trades for key in keys if key in counted):
+        known = _whole(dsn, census.count(settings.trades_lake, hour, asked.end), counted)
+        keys = {key for key in keys if key in known or fills.get(key, 0) > _trades(counted, key)}
+    return {key: (fills.get(key, 0), _trades(counted, key)) for key in sorted(keys)}
 
 
 def _whole(dsn: str, there: dict[Key, Held], counted: dict[Key, recomputed.Extent]) -> set[Key]:

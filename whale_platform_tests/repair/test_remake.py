@@ -4,13 +4,15 @@ Spark is left out: what it computes is given by each test, as it is the same tra
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from whale_platform.lake import table
 from whale_platform.repair import remake
 from whale_platform.settings import Settings
 from whale_platform.stores.assets import HOUR, Hours
@@ -25,7 +27,7 @@ __all__ = ["database", "empty_database", "postgres_server"]
 
 ONE = Hours(START, START + HOUR)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-BITCOIN = ("binance", "BTCUSDT", START)
+NO_SESSION = cast(recompute.Session, None)
 
 
 def window(first: int, count: int, minute: int = 0, start: datetime = START) -> WindowRow:
@@ -64,6 +66,7 @@ class Place:
     def __init__(self, home: Path, dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
         self.settings, self.dsn = Settings.model_validate({"home": home}), dsn
         self.root, self._patch = self.settings.trades_lake, monkeypatch
+        self.failed: dict[datetime, str] = {}
 
     def make(
         self,
@@ -72,17 +75,22 @@ class Place:
         meanwhile: Callable[[], object] = lambda: None,
         lake_is_whole: bool = False,
     ) -> remake.Made:
-        def windows(*_: Any) -> Iterator[bytes]:
+        self.batch(*counts, meanwhile=meanwhile)
+        return remake.make(self.settings, self.dsn, NO_SESSION, hours, MAKER, lake_is_whole)
+
+    def batch(self, *counts: WindowRow, meanwhile: Callable[[], object] = lambda: None) -> None:
+        """What Spark finds from now on, of the hours whose files it is given."""
+
+        def windows(session: Any, root: Path, paths: Sequence[str], run: str) -> Iterator[bytes]:
             meanwhile()
-            yield from map(message, counts)
+            folders = {Path(path).parent.as_posix() for path in paths}
+            yield from (message(row) for row in counts if table.folder_of(row.window_start) in folders)
 
         self._patch.setattr(recompute, "windows", windows)
         self._patch.setattr(recompute, "whales", lambda *_: iter(()))
-        session = cast(recompute.Session, None)
-        return remake.make(self.settings, self.dsn, session, hours, MAKER, lake_is_whole)
 
     def wrong(self, hours: Iterable[datetime] = (START,)) -> dict[datetime, Any]:
-        return dict(remake.wrong(self.settings, self.dsn, hours))
+        return dict(remake.wrong(self.settings, self.dsn, hours, self.failed))
 
 
 @pytest.fixture
@@ -146,3 +154,15 @@ def test_a_whale_that_an_aggregate_covers_stays(place: Place) -> None:
     assert place.wrong()
     made = place.make(window(0, 5))
     assert (made.whales_taken_back, whales(place.dsn)) == (1, [3])
+
+
+def test_a_damaged_hour_and_one_whose_rows_are_refused_keep_no_other_waiting(place: Place) -> None:
+    hours = [START + number * HOUR for number in range(4)]
+    lay(place.root, [trade(number, every_s=3600) for number in range(4)])
+    paths = {file.start: place.root / file.path for file in table.files(table.opened(place.root))}
+    paths[hours[0]].write_bytes(bytes(100))
+    assert set(place.wrong(hours)) == set(hours[1:]) and set(place.failed) == {hours[0]}
+    right = [window(number, 1, 0, hours[number]) for number in range(1, 4)]
+    place.batch(right[0]._replace(high="NaN"), *right[1:])
+    done = remake.repair(place.settings, place.dsn, hours, MAKER, lambda: nullcontext(NO_SESSION), place.failed)
+    assert (set(done), set(place.failed)) == (set(hours[2:]), set(hours[:2]))
