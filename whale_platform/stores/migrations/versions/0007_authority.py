@@ -3,7 +3,8 @@ threshold holds.
 
 A recomputation from the lake has authority: what it wrote the stream changes only with more trades than it had when it
 was overruled, and a whale that it took back stays away. Thresholds keep their history, so that an old hour is judged by
-what held then. The history is written by a trigger, so whoever changes a threshold leaves one.
+what held then: what held before this migration is told by the whales that were found. The history is written by a
+trigger, so whoever changes a threshold leaves one.
 
 Revision ID: 0007
 Revises: 0006
@@ -54,8 +55,28 @@ CREATE TABLE whale_threshold_history (
     threshold_usd numeric,
     PRIMARY KEY (exchange, symbol, valid_from)
 );
-UPDATE whale_thresholds SET valid_from = 'epoch';
+UPDATE whale_thresholds SET valid_from = updated_at;
 INSERT INTO whale_threshold_history SELECT exchange, symbol, valid_from, threshold_usd FROM whale_thresholds;
+
+-- What held before is told by the whales that were found: of each symbol every change, until today's row came.
+CREATE TEMPORARY TABLE recorded ON COMMIT DROP AS
+SELECT exchange, symbol, event_time, threshold_usd, until, own, row_number() OVER by_time AS number,
+    lag(threshold_usd) OVER by_time AS before
+FROM (SELECT exchange, symbol, event_time, min(threshold_usd) AS threshold_usd FROM whale_alerts GROUP BY 1, 2, 3) found
+LEFT JOIN LATERAL (
+    SELECT valid_from AS until, (t.exchange, t.symbol) = (found.exchange, found.symbol) AS own FROM whale_thresholds t
+    WHERE t.exchange IN ('*', found.exchange) AND t.symbol IN ('*', found.symbol)
+    ORDER BY t.symbol = '*', t.exchange = '*' LIMIT 1
+) today ON true
+WHERE event_time < coalesce(until, now())
+WINDOW by_time AS (PARTITION BY exchange, symbol ORDER BY event_time);
+INSERT INTO whale_threshold_history
+SELECT exchange, symbol, CASE WHEN number = 1 THEN 'epoch' ELSE event_time END, threshold_usd FROM recorded
+WHERE threshold_usd IS DISTINCT FROM before;
+INSERT INTO whale_threshold_history
+SELECT DISTINCT exchange, symbol, until, NULL::numeric FROM recorded WHERE NOT own;
+INSERT INTO whale_threshold_history SELECT exchange, symbol, 'epoch', threshold_usd FROM whale_thresholds
+ON CONFLICT (exchange, symbol, valid_from) DO NOTHING;
 
 CREATE FUNCTION keep_whale_threshold() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
