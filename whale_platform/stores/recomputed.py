@@ -198,8 +198,9 @@ def _store_whales(
         keys = list(some)
         if what == "gone":
             back += _in_pages(cursor, statement, keys)
-        elif what == "whole":
-            _in_pages(cursor, _RECOGNISE, keys)
+            continue
+        _in_pages(cursor, _RECOGNISE, keys)
+        if what == "whole":
             new += upserts.overrule_whales(cursor, [rows[key] for key in keys])
         else:
             new += upserts.insert_whales(cursor, [rows[key] for key in keys])

@@ -214,3 +214,10 @@ def test_extents_are_of_the_minutes_or_where_they_are_gone_of_the_rollup(databas
         "BTCUSDT": (10, 10, 11),
         "ETHUSDT": (3, 10, 11),
     }
+
+
+def test_a_whale_that_was_taken_back_returns_when_the_lake_has_its_trade(database: str) -> None:
+    store(database, [], [WHALE])
+    assert overrule(database, ONE, [], [], [BITCOIN], MAKER).whales_taken_back == 1
+    assert overrule(database, ONE, [], [WHALE], [], MAKER).whales == 1, "also where the hour is not held whole"
+    assert query(database, "SELECT count(*) FROM whales_taken_back") == [(0,)]
