@@ -4,7 +4,8 @@ threshold holds.
 A recomputation from the lake has authority: what it wrote the stream changes only with more trades than it had when it
 was overruled, and a whale that it took back stays away. Thresholds keep their history, so that an old hour is judged by
 what held then: what held before this migration is told by the whales that were found. The history is written by a
-trigger, so whoever changes a threshold leaves one.
+trigger, so whoever changes a threshold leaves one: it holds from now on, or from the time that the change gives as
+`valid_from` or, for all that the transaction changes, as the setting `whale.valid_from`.
 
 Revision ID: 0007
 Revises: 0006
@@ -80,10 +81,17 @@ ON CONFLICT (exchange, symbol, valid_from) DO NOTHING;
 
 CREATE FUNCTION keep_whale_threshold() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    given timestamptz := nullif(current_setting('whale.valid_from', true), '');
 BEGIN
+    IF TG_WHEN = 'BEFORE' THEN
+        NEW.valid_from := coalesce(given, now());
+        RETURN NEW;
+    END IF;
     IF TG_OP = 'DELETE' THEN
-        INSERT INTO whale_threshold_history VALUES (OLD.exchange, OLD.symbol, now(), NULL)
-        ON CONFLICT (exchange, symbol, valid_from) DO UPDATE SET threshold_usd = NULL;
+        DELETE FROM whale_threshold_history
+        WHERE (exchange, symbol) = (OLD.exchange, OLD.symbol) AND valid_from >= coalesce(given, now());
+        INSERT INTO whale_threshold_history VALUES (OLD.exchange, OLD.symbol, coalesce(given, now()), NULL);
         RETURN NULL;
     END IF;
     DELETE FROM whale_threshold_history
@@ -92,6 +100,9 @@ BEGIN
     RETURN NULL;
 END $$;
 REVOKE ALL ON FUNCTION keep_whale_threshold() FROM PUBLIC;
+CREATE TRIGGER whale_threshold_dated BEFORE UPDATE ON whale_thresholds FOR EACH ROW
+WHEN (NEW.threshold_usd <> OLD.threshold_usd AND NEW.valid_from = OLD.valid_from)
+EXECUTE FUNCTION keep_whale_threshold();
 CREATE TRIGGER whale_threshold_kept AFTER INSERT OR UPDATE OR DELETE ON whale_thresholds
 FOR EACH ROW EXECUTE FUNCTION keep_whale_threshold();
 """
