@@ -1,7 +1,7 @@
 """`whale lake`: what it holds, its versions, and an hour made anew; upkeep by itself is Dagster's."""
 
 import sys
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -104,6 +104,8 @@ def recompute(
     end = (_hour(last) if last else start) + HOUR
     if end <= start:
         raise UserError(f"{last} is before {first}: give the first hour, then the last")
+    if end > datetime.now(UTC):
+        raise UserError(f"the hour from {end - HOUR:%Y-%m-%dT%H:%M} is not over: give hours that are")
     maker, hours = Maker(new_run_id("recompute"), code_version()), Hours(start, end)
     with explained():
         there, dsn = table.files(table.opened(settings.trades_lake), start, end), settings.dsn()

@@ -5,6 +5,7 @@ The work itself is `repair/remake.py`, which the repair service does within minu
 """
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -99,18 +100,22 @@ def remake_late_hours(context: dg.OpExecutionContext, store: Store, spark: Spark
     dsn, past = store.dsn(), closed(settings, datetime.now(UTC))
     maker = Maker(new_run_id("recompute"), code_version())
     try:
-        late = remake.wrong(settings, dsn, [past.start + number * HOUR for number in range(past.count)])
+        failed: dict[datetime, str] = {}
+        late = remake.wrong(settings, dsn, [past.start + number * HOUR for number in range(past.count)], failed)
         context.add_output_metadata({"hours": len(late), "which": dg.MetadataValue.md(_listed(late))})
-        if not late:
-            return
-        with spark.session() as session:
+        with ExitStack() as stack:
+            session = stack.enter_context(spark.session()) if late else None
             for hour in late:
-                made = remake.make(settings, dsn, session, Hours(hour, hour + HOUR), maker)
-                _report(context, made)
-                told: dict[str, str | int] = {"hours": 1, "run": maker.run_id, **made.counts()}
-                context.log_event(dg.AssetMaterialization(FROM_LAKE, partition=_key(hour), metadata=told))
+                assert session is not None
+                with remake.apart(hour, failed):
+                    made = remake.make(settings, dsn, session, Hours(hour, hour + HOUR), maker)
+                    _report(context, made)
+                    told: dict[str, str | int] = {"hours": 1, "run": maker.run_id, **made.counts()}
+                    context.log_event(dg.AssetMaterialization(FROM_LAKE, partition=_key(hour), metadata=told))
     except LakeError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
+    if failed:
+        raise dg.Failure("; ".join(f"{hour}: {reason}" for hour, reason in failed.items()), allow_retries=False)
 
 
 def _listed(late: "Mapping[datetime, Mapping[Key, tuple[int, int]]]") -> str:

@@ -61,19 +61,22 @@ def count(
     end: datetime,
     tell: Callable[[int, int], None] = lambda done, all_hours: None,
     damaged: dict[datetime, Damaged] | None = None,
+    files: list[LakeFile] | None = None,
 ) -> dict[Key, Held]:
     """What is held by (exchange, symbol, hour) of [start, end), from a full hour on, aware UTC.
 
-    Imported ids are `alone`. `tell(hours done, hours)` is called after each hour that has files. An hour with a file
-    that can't be read raises Damaged, or is put into `damaged` and left out.
+    `files`: those of these hours, as `table.files`, where the caller has to know which. Imported ids are
+    `alone`. `tell(hours done, hours)` is called after each hour that has files. An hour with a file that can't be read
+    raises Damaged, or is put into `damaged` and left out.
     """
-    hours = [(at, list(files)) for at, files in groupby(table.files(table.opened(root), start, end), _start)]
+    files = table.files(table.opened(root), start, end) if files is None else files
+    hours = [(at, list(some)) for at, some in groupby(files, _start)]
     found: dict[Key, Held] = {}
     with engine.connect(root) as connection:
-        for done, (hour, files) in enumerate(hours, 1):
+        for done, (hour, some) in enumerate(hours, 1):
             try:
                 with engine.translated():
-                    _count_hour(connection, root, hour, files, end, found)
+                    _count_hour(connection, root, hour, some, end, found)
             except Damaged as error:
                 if damaged is None:
                     raise

@@ -5,7 +5,7 @@ trades are handed over as they are read. An hour in which a trade is there twice
 their fills, is first reduced to each trade once, as compaction does. Raises LakeError's subclasses.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,7 @@ import duckdb
 
 from whale_platform.domain.sums import Sums
 from whale_platform.domain.trade import DOLLARS
-from whale_platform.lake import engine, rewrite, table
+from whale_platform.lake import aggregates, engine, rewrite, table
 from whale_platform.lake.schema import NAMES
 from whale_platform.lake.table import LakeFile
 
@@ -112,6 +112,10 @@ class Values:
                     found = Large(*row)
                     yield found._replace(event_time=EPOCH + timedelta(microseconds=row[7]))
                 before = row[:3]
+
+    def covered(self, hour: datetime, trades: Collection[aggregates.Trade]) -> set[aggregates.Trade]:
+        """Those of `trades` that the hour has only within an aggregate."""
+        return aggregates.covered(self._connection, self._root, self._files.get(hour, ()), trades)
 
     def _until(self, end: datetime) -> dict[str, object]:
         return {"end": end.astimezone(UTC), "settled": self._settled.astimezone(UTC)}

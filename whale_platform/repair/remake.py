@@ -5,20 +5,23 @@ that came twice is counted once. Raises LakeError, StoreAway, SchemaMismatch, Ba
 stored until then stays, and is right.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from whale_platform.lake import census, rewrite
+from whale_platform.domain.runs import Held
+from whale_platform.lake import aggregates, census, engine, rewrite
 from whale_platform.lake import table as lake
-from whale_platform.repair.whole import differing, whole
+from whale_platform.lake.errors import Damaged
+from whale_platform.repair.whole import differing, reached, whole
 from whale_platform.settings import Settings
 from whale_platform.sink import parse
 from whale_platform.stores import census as ledger
 from whale_platform.stores import recomputed, thresholds
 from whale_platform.stores.assets import HOUR, Hours, Maker
+from whale_platform.stores.connection import RowRefused
 from whale_platform.stores.recomputed import Key
 
 if TYPE_CHECKING:
@@ -45,23 +48,19 @@ class Made:
         return {name: getattr(self, name) for name in self.__slots__ if name != "hours"}
 
 
-def wrong(settings: Settings, dsn: str, hours: Iterable[datetime]) -> dict[datetime, dict[Key, tuple[int, int]]]:
+def wrong(
+    settings: Settings, dsn: str, hours: Iterable[datetime], failed: dict[datetime, str]
+) -> dict[datetime, dict[Key, tuple[int, int]]]:
     """Of these hours those that a recomputation would change: {hour: {key: (trades in the lake, in Postgres)}}.
 
     A symbol's hour is compared by itself and by its trades, not by rows. Where the lake has fewer it must hold the hour
-    whole, else nothing would change.
+    whole, else nothing would change. An hour with a damaged file is put into `failed`, with the reason.
     """
     found: dict[datetime, dict[Key, tuple[int, int]]] = {}
     for hour in hours:
-        asked = Hours(hour, hour + HOUR)
-        counted = recomputed.extents(dsn, asked)
-        fills = census.sums(settings.trades_lake, hour)
-        keys = differing(fills, counted) if fills else set()
-        if any(fills.get(key, 0) < counted[key].trades for key in keys if key in counted):
-            known = _whole(settings, dsn, asked)
-            keys = {key for key in keys if key in known or fills.get(key, 0) > _trades(counted, key)}
-        if keys:
-            found[hour] = {key: (fills.get(key, 0), _trades(counted, key)) for key in sorted(keys)}
+        with apart(hour, failed):
+            if differs := _differs(settings, dsn, hour):
+                found[hour] = differs
     return found
 
 
@@ -78,23 +77,34 @@ def make(
     from whale_platform.stream import recompute  # Spark's libraries cost much where there turns out to be nothing to do
 
     root, out, start = settings.trades_lake, Made(), hours.start
-    held = thresholds.by_time(thresholds.read_history(dsn), settings.threshold_usd)
+    limits = thresholds.by_time(thresholds.read_history(dsn), settings.threshold_usd)
     for hour in rewrite.crowded(root, hours.start, hours.end):
         rewrite.hour(root, hour, {"run": maker.run_id, "why": "recompute"})
         tell(hour)
     while start < hours.end:
         part = Hours(start, min(start + AT_ONCE * HOUR, hours.end))
         start = part.end
-        counted = recomputed.extents(dsn, part)
+        # 1. what Postgres has, before the lake is read: what comes later can't be judged by it
+        counted, before = recomputed.extents(dsn, part), recomputed.rows(dsn, part)
+        # 2. what the lake has, at one version
         files = lake.files(lake.opened(root), part.start, part.end)
         if not files:
             continue
         paths, now = [file.path for file in files], int(datetime.now(UTC).timestamp() * 1000)
         there = sorted({file.start for file in files})
-        known = {key for key in _whole(settings, dsn, part, counted, lake_is_whole) if key[2] in there}
+        held = census.count(root, part.start, part.end, files=files)
+        known = {*held, *counted} if lake_is_whole else _whole(dsn, held, counted)
+        before = before if lake_is_whole else reached(before, held)
+        over = {hour for hour in there if hour + HOUR <= datetime.now(UTC)}
         windows = [parse.window(value, now) for value in recompute.windows(session, root, paths, maker.run_id)]
-        whales = [parse.whale(value, now) for value in recompute.whales(session, root, paths, held, maker.run_id)]
-        stored = recomputed.store(dsn, part, windows, whales, known, maker)
+        whales = [parse.whale(value, now) for value in recompute.whales(session, root, paths, limits, maker.run_id)]
+        if before.whales:
+            with engine.connect(root) as connection:
+                alone = {key for key in before.whales if key not in {row.key for row in whales}}
+                hidden = aggregates.covered(connection, root, paths, {(key[0], key[1], key[3]) for key in alone})
+            before = before.without(hidden)
+        # 3. the lake's word counts for what it holds whole
+        stored = recomputed.store(dsn, part, windows, whales, {key for key in known if key[2] in over}, maker, before)
         out.hours += there
         out.trades += sum(window.trade_count for window in windows)
         out.windows, out.whales = out.windows + len(windows), out.whales + len(whales)
@@ -112,29 +122,44 @@ def repair(
     hours: Sequence[datetime],
     maker: Maker,
     spark: Callable[[], AbstractContextManager["Session"]],
+    failed: dict[datetime, str],
     tell: Callable[[datetime], None] = lambda hour: None,
 ) -> dict[datetime, Made]:
-    """Make those of `hours` again that are wrong; Spark is started only where there are some."""
-    found = wrong(settings, dsn, hours)
+    """Make those of `hours` again that are wrong; Spark is started only where there are some.
+
+    An hour that is damaged or whose rows are refused is put into `failed`, with the reason, and keeps no other waiting.
+    """
+    found = wrong(settings, dsn, hours, failed)
     done: dict[datetime, Made] = {}
     if found:
         with spark() as session:
             for hour in found:
-                done[hour] = make(settings, dsn, session, Hours(hour, hour + HOUR), maker, tell=tell)
+                with apart(hour, failed):
+                    done[hour] = make(settings, dsn, session, Hours(hour, hour + HOUR), maker, tell=tell)
     return done
 
 
-def _whole(
-    settings: Settings,
-    dsn: str,
-    hours: Hours,
-    counted: dict[Key, recomputed.Extent] | None = None,
-    sure: bool = False,
-) -> set[Key]:
-    counted = recomputed.extents(dsn, hours) if counted is None else counted
-    there = census.count(settings.trades_lake, hours.start, hours.end)
-    if sure:
-        return {*there, *counted}
+@contextmanager
+def apart(hour: datetime, failed: dict[datetime, str]) -> Iterator[None]:
+    """What is wrong with the data of this one hour goes into `failed`, so that the others go on."""
+    try:
+        yield
+    except (Damaged, RowRefused, parse.Unreadable) as error:
+        failed[hour] = str(error)
+
+
+def _differs(settings: Settings, dsn: str, hour: datetime) -> dict[Key, tuple[int, int]]:
+    asked = Hours(hour, hour + HOUR)
+    counted = recomputed.extents(dsn, asked)
+    fills = census.sums(settings.trades_lake, hour)
+    keys = differing(fills, counted) if fills else set()
+    if any(fills.get(key, 0) < counted[key].trades for key in keys if key in counted):
+        known = _whole(dsn, census.count(settings.trades_lake, hour, asked.end), counted)
+        keys = {key for key in keys if key in known or fills.get(key, 0) > _trades(counted, key)}
+    return {key: (fills.get(key, 0), _trades(counted, key)) for key in sorted(keys)}
+
+
+def _whole(dsn: str, there: dict[Key, Held], counted: dict[Key, recomputed.Extent]) -> set[Key]:
     spans: dict[tuple[str, str], tuple[int, int]] = {}
     for key, held in there.items():
         first, last = spans.get(key[:2], (held.ids.first, held.ids.last))

@@ -3,8 +3,9 @@
 It follows the log of the lake. A closed hour that gets new files has late trades, whether the watermark dropped them or
 a hole was filled in the background, and is compared with Postgres; every hour all closed hours of the last days are.
 The comparing, and the computing where there is something wrong, is done by a process of its own (`work.py`), so that
-its libraries and Spark's JVM are there only as long as they are needed. What fails is tried again. While the stream is
-behind nothing is done, since the trades go first.
+its libraries and Spark's JVM are there only as long as they are needed. What fails as a whole is tried again, each time
+after twice as long; an hour that fails by itself, when it gets another file or when all are compared. While the stream
+is behind nothing is done, since the trades go first.
 """
 
 import json
@@ -41,6 +42,8 @@ def run(context: ServiceContext, work: Work, look_s: float = LOOK_S, first_s: fl
     log = Touched(root)
     waiting: set[datetime] = set()
     sums: dict[str, int] = {}
+    broken: set[datetime] = set()
+    again_s = AGAIN_S
     all_at, not_before = time.monotonic() + first_s, time.monotonic() + first_s
     context.tell("ready")
     while not context.stop.wait(look_s):
@@ -59,20 +62,25 @@ def run(context: ServiceContext, work: Work, look_s: float = LOOK_S, first_s: fl
         if why := overload.reason(context.settings.home):
             context.tell("ready", why)
             continue
-        # 3. compare and repair; what failed stays waiting
+        # 3. compare and repair; where nothing could be, all stay waiting
         done = work(context, None if everything else due)
         if context.stop.is_set():
             break
         if done is None:
-            not_before = time.monotonic() + AGAIN_S
+            not_before, again_s = time.monotonic() + again_s, min(2 * again_s, ALL_S)
             context.tell("degraded", "hours can't be repaired now, trying again: see the log")
             continue
-        waiting -= due
+        waiting, again_s = waiting - due, AGAIN_S
+        failed = {datetime.fromisoformat(hour) for hour in done.pop("failed", ())}
+        broken = failed if everything else broken - due | failed
         all_at = time.monotonic() + ALL_S if everything else all_at
         for name, count in done.items():
             sums[name] = sums.get(name, 0) + count
         context.beat.numbers.update(sums)
-        context.tell("ready")
+        if broken:
+            context.tell("degraded", f"{len(broken)} hours can't be repaired, from {min(broken)} on: see the log")
+        else:
+            context.tell("ready")
     context.tell("stopping")
     return codes.CLEAN
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -43,21 +43,28 @@ def main(words: Sequence[str]) -> int:
     return 0
 
 
-def work(settings: Settings, words: Sequence[str], log: structlog.stdlib.BoundLogger) -> dict[str, int]:
-    """Repair; `words` as on the command line. Returns {what: how many}. Raises as `remake.repair`, and OSError."""
+def work(settings: Settings, words: Sequence[str], log: structlog.stdlib.BoundLogger) -> dict[str, Any]:
+    """Repair; `words` as on the command line. Returns {what: how many}, and under `failed` the hours that can't be.
+
+    Raises as `remake.repair`, and OSError.
+    """
     known = closed(settings, datetime.now(UTC))
     hours = [known.start + number * HOUR for number in range(known.count)]
     if list(words) != ["all"]:
         asked = {datetime.fromisoformat(word) for word in words}
         hours = [hour for hour in hours if hour in asked]
     maker = Maker(new_run_id("recompute"), code_version())
-    done = remake.repair(settings, settings.dsn("dagster"), hours, maker, lambda: _spark(settings))
+    failed: dict[datetime, str] = {}
+    done = remake.repair(settings, settings.dsn("dagster"), hours, maker, lambda: _spark(settings), failed)
+    for hour, reason in failed.items():
+        log.error("hour can't be repaired", hour=hour.isoformat(), error=reason)
     for hour, made in done.items():
         log.info("hour made again from the lake", hour=hour.isoformat(), run=maker.run_id, **made.counts())
     return {
         "hours_compared": len(hours),
         "hours_repaired": len(done),
         "whales_taken_back": sum(made.whales_taken_back for made in done.values()),
+        "failed": [hour.isoformat() for hour in failed],
     }
 
 

@@ -6,7 +6,7 @@ place is counted elsewhere (reports/audit.py) and is no difference here. Pure: n
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -106,19 +106,20 @@ def compare_whales(
     limits: WhaleLimits,
     windows: Mapping[Key, object],
     owed: bool,
+    covered: Callable[[Collection[tuple[str, str, int]]], Collection[tuple[str, str, int]]],
     found: Differences,
 ) -> None:
     """Add whales too many, too few and wrong; both sides in order of exchange, symbol and id.
 
     An imported trade's whale is owed once its minute has a window. `owed`: whether Postgres has to have the hour.
+    `covered`: which of these trades the lake has only within an aggregate; it is asked after `large` has ended.
     """
+    unknown: list[Alert] = []
     for (exchange, symbol, trade_id), trade, alert in _joined(large, alerts):
         key = exchange, symbol, hour
         if trade is None:
             assert alert is not None
-            found.add(
-                key, "whale too many", f"trade {trade_id} of {_text(alert.notional_usd)} USD is none of the lake's"
-            )
+            unknown.append(alert)
             continue
         possible = limits.possible(exchange, symbol, trade.event_time)
         if alert is None:
@@ -138,6 +139,11 @@ def compare_whales(
             applied = " or ".join(_text(usd) for usd in sorted(possible)) or "none"
             words = f"trade {trade_id}: {_text(alert.threshold_usd)} where {applied} applied"
             found.add(key, "whale threshold_usd", words)
+    hidden = covered([one[:3] for one in unknown]) if unknown else ()
+    for one in unknown:
+        if one[:3] not in hidden:
+            words = f"trade {one.trade_id} of {_text(one.notional_usd)} USD is none of the lake's"
+            found.add((one.exchange, one.symbol, hour), "whale too many", words)
 
 
 def _joined(

@@ -5,6 +5,7 @@ Raises StoreAway, SchemaMismatch, BadDsn and LakeError's subclasses.
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import partial
 
 from whale_platform.lake import values
 from whale_platform.lake.errors import Damaged
@@ -68,5 +69,6 @@ def _compare_hour(
         limits,
         windows,
         hour >= places.postgres_since,
+        partial(lake.covered, hour),
         found,
     )

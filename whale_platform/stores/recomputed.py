@@ -1,13 +1,14 @@
 """Windows and whales that were computed again from the lake, with authority over what the stream wrote.
 
 Of a symbol and hour that the lake holds whole, what it says is what is true: windows go up and down, windows and whales
-that the lake does not have go, and each whale that goes is kept in `whales_taken_back` with the reason. Of any other
-hour only what has grown is taken, as from the stream. Rollups and reports of the same hours follow in the same
+that the lake does not have go, and each whale that goes is kept in `whales_taken_back` with the reason. That is so of
+rows that were read before the lake was and are as they were then: what has come since, the lake could not have. Of any
+other only what has grown is taken, as from the stream. Rollups and reports of the same hours follow in the same
 transaction, so nobody sees half of it, and a run that is killed has changed nothing. Rows are written in the order of
 their keys, as the sink writes them, so that neither waits for what the other holds. Raises as `session` does.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
@@ -23,19 +24,29 @@ from whale_platform.stores.partitions import ensure_days
 from whale_platform.stores.rows import WhaleRow, WindowRow
 
 Key = tuple[str, str, datetime]  # exchange, symbol, hour
+WhaleKey = tuple[str, str, str, int]  # exchange, symbol, kind, trade id
 
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """What Postgres has of one symbol and hour: trades, and their first and last id; by minutes or by the rollup.
-
-    imported: every trade came from a dump, so the lake is the only place that knows more.
-    """
+    """What Postgres has of one symbol and hour: trades, and their first and last id; by minutes or by the rollup."""
 
     trades: int
     first_id: int
     last_id: int
-    imported: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What Postgres has at one moment: windows as (trades, first id, last id), whales by their event time."""
+
+    windows: Mapping[Key, tuple[int, int, int]]  # by exchange, symbol, minute
+    whales: Mapping[WhaleKey, datetime]
+
+    def without(self, trades: Collection[tuple[str, str, int]]) -> "Rows":
+        """These rows but for the whales of `trades` (exchange, symbol, id)."""
+        whales = {key: at for key, at in self.whales.items() if (key[0], key[1], key[3]) not in trades}
+        return Rows(self.windows, whales)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,24 +64,27 @@ class Stored:
 _EXTENTS = """
 WITH minutes AS (
     SELECT exchange, symbol, date_bin('1 hour', window_start, 'epoch') AS hour, sum(trade_count)::bigint AS trades,
-        min(first_trade_id) AS first_id, max(last_trade_id) AS last_id, bool_and(source = 'import') AS imported
+        min(first_trade_id) AS first_id, max(last_trade_id) AS last_id
     FROM trade_windows WHERE window_start >= %(start)s AND window_start < %(end)s GROUP BY 1, 2, 3
 )
 SELECT * FROM minutes
-UNION ALL SELECT exchange, symbol, hour, trade_count, first_trade_id, last_trade_id, false
+UNION ALL SELECT exchange, symbol, hour, trade_count, first_trade_id, last_trade_id
 FROM hourly_rollups made WHERE hour >= %(start)s AND hour < %(end)s AND NOT EXISTS (
     SELECT FROM minutes m WHERE (m.exchange, m.symbol, m.hour) = (made.exchange, made.symbol, made.hour))
 """
 
-_WINDOWS = "SELECT exchange, symbol, window_start FROM trade_windows WHERE window_start >= %s AND window_start < %s"
+_WINDOWS = """
+SELECT exchange, symbol, window_start, trade_count, first_trade_id, last_trade_id
+FROM trade_windows WHERE window_start >= %s AND window_start < %s
+"""
 _WHALES = (
     "SELECT exchange, symbol, kind, trade_id, event_time FROM whale_alerts WHERE event_time >= %s AND event_time < %s"
 )
 
 _DELETE_WINDOWS = """
-DELETE FROM trade_windows USING (VALUES %s) AS gone (exchange, symbol, window_start)
-WHERE (trade_windows.exchange, trade_windows.symbol, trade_windows.window_start)
-    = (gone.exchange, gone.symbol, gone.window_start)
+DELETE FROM trade_windows USING (VALUES %s) AS gone (exchange, symbol, window_start, trades)
+WHERE (trade_windows.exchange, trade_windows.symbol, trade_windows.window_start, trade_windows.trade_count)
+    = (gone.exchange, gone.symbol, gone.window_start, gone.trades)
 """
 
 _TAKE_BACK = """
@@ -104,6 +118,12 @@ def extents(dsn: str, hours: Hours) -> dict[Key, Extent]:
     return {(exchange, symbol, hour): Extent(*rest) for exchange, symbol, hour, *rest in rows}
 
 
+def rows(dsn: str, hours: Hours) -> Rows:
+    """The windows and whales of these hours."""
+    with session(dsn, "whale-recompute", statement_timeout_s=TIMEOUT_S) as conn, conn.cursor() as cursor:
+        return Rows(_windows(cursor, hours), _whales(cursor, hours))
+
+
 def store(
     dsn: str,
     hours: Hours,
@@ -111,10 +131,12 @@ def store(
     whales: Sequence[WhaleRow],
     whole: Collection[Key],
     maker: Maker,
+    before: Rows,
 ) -> Stored:
     """Store what the lake has of these hours, in one transaction; repeating it changes nothing.
 
-    `whole`: the symbols and hours of which the lake is known to hold every trade.
+    `whole`: the symbols and hours of which the lake is known to hold every trade. `before`: the rows that may be
+    lowered or taken back where they are still so, read before the lake was.
     """
     windows = [row._replace(made_from="lake") for row in windows]
     whales = [row._replace(made_from="lake") for row in whales]
@@ -122,8 +144,8 @@ def store(
         for table in ("trade_windows", "hourly_rollups", "whale_reports"):
             only_maker(cursor, table)
         ensure_days(cursor, {row.window_start.date() for row in windows})
-        changed, gone = _store_windows(cursor, hours, windows, whole)
-        new, back = _store_whales(cursor, hours, whales, whole, maker)
+        changed, gone = _store_windows(cursor, hours, windows, whole, before)
+        new, back = _store_whales(cursor, hours, whales, whole, maker, before)
         made = rollups.write(cursor, hours, maker, whole)
         reported = whale_reports.write(cursor, hours, maker, whole)
         if changed or gone or new or back:
@@ -132,54 +154,71 @@ def store(
 
 
 def _store_windows(
-    cursor: Cursor, hours: Hours, windows: Sequence[WindowRow], whole: Collection[Key]
+    cursor: Cursor, hours: Hours, windows: Sequence[WindowRow], whole: Collection[Key], before: Rows
 ) -> tuple[int, int]:
-    cursor.execute(_WINDOWS, (hours.start, hours.end))
-    known = {row.key for row in windows}
-    gone = {key for key in cursor.fetchall() if key not in known and _hour_of(*key) in whole}
-    rows = {row.key: row for row in windows}
+    there = _windows(cursor, hours)
+    new = {row.key: row for row in windows}
+    overruled = {
+        key
+        for key in {*new, *there}
+        if hour_of(*key) in whole and (key not in there or there[key] == before.windows.get(key))
+    }
     changed = deleted = 0
 
-    def kind(key: tuple[str, str, datetime]) -> str:
-        return "gone" if key in gone else "whole" if _hour_of(*key) in whole else "part"
+    def kind(key: Key) -> str:
+        return "part" if key not in overruled else "whole" if key in new else "gone"
 
-    for what, some in groupby(sorted({*rows, *gone}), kind):
+    for what, some in groupby(sorted({*new, *overruled}), kind):
         keys = list(some)
         if what == "gone":
-            deleted += _in_pages(cursor, _DELETE_WINDOWS, keys)
+            deleted += _in_pages(cursor, _DELETE_WINDOWS, [(*key, there[key][0]) for key in keys])
         elif what == "whole":
-            changed += upserts.overrule_windows(cursor, [rows[key] for key in keys])
+            changed += upserts.overrule_windows(cursor, [new[key] for key in keys])
         else:
-            changed += upserts.upsert_windows(cursor, [rows[key] for key in keys])
+            changed += upserts.upsert_windows(cursor, [new[key] for key in keys])
     return changed, deleted
 
 
 def _store_whales(
-    cursor: Cursor, hours: Hours, whales: Sequence[WhaleRow], whole: Collection[Key], maker: Maker
+    cursor: Cursor, hours: Hours, whales: Sequence[WhaleRow], whole: Collection[Key], maker: Maker, before: Rows
 ) -> tuple[int, int]:
-    cursor.execute(_WHALES, (hours.start, hours.end))
     rows = {row.key: row for row in whales}
-    there = {(exchange, symbol, kind, number): at for exchange, symbol, kind, number, at in cursor.fetchall()}
-    gone = {key for key, at in there.items() if key not in rows and _hour_of(key[0], key[1], at) in whole}
+    gone = {
+        key
+        for key, at in _whales(cursor, hours).items()
+        if key in before.whales and key not in rows and hour_of(key[0], key[1], at) in whole
+    }
     statement = _TAKE_BACK.format(reason=_quoted(cursor, REASON), by=_quoted(cursor, maker.run_id))
     new = back = 0
 
-    def kind(key: tuple[str, str, str, int]) -> str:
-        return "gone" if key in gone else "whole" if _hour_of(key[0], key[1], rows[key].event_time) in whole else "part"
+    def kind(key: WhaleKey) -> str:
+        return "gone" if key in gone else "whole" if hour_of(key[0], key[1], rows[key].event_time) in whole else "part"
 
     for what, some in groupby(sorted({*rows, *gone}), kind):
         keys = list(some)
         if what == "gone":
             back += _in_pages(cursor, statement, keys)
-        elif what == "whole":
-            _in_pages(cursor, _RECOGNISE, keys)
+            continue
+        _in_pages(cursor, _RECOGNISE, keys)
+        if what == "whole":
             new += upserts.overrule_whales(cursor, [rows[key] for key in keys])
         else:
             new += upserts.insert_whales(cursor, [rows[key] for key in keys])
     return new, back
 
 
-def _hour_of(exchange: str, symbol: str, time: datetime) -> Key:
+def _windows(cursor: Cursor, hours: Hours) -> dict[Key, tuple[int, int, int]]:
+    cursor.execute(_WINDOWS, (hours.start, hours.end))
+    return {(exchange, symbol, minute): (*extent,) for exchange, symbol, minute, *extent in cursor.fetchall()}
+
+
+def _whales(cursor: Cursor, hours: Hours) -> dict[WhaleKey, datetime]:
+    cursor.execute(_WHALES, (hours.start, hours.end))
+    return {(exchange, symbol, kind, number): at for exchange, symbol, kind, number, at in cursor.fetchall()}
+
+
+def hour_of(exchange: str, symbol: str, time: datetime) -> Key:
+    """The key of the hour that `time` (aware) is in."""
     return exchange, symbol, time.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 

@@ -79,6 +79,9 @@ def set_threshold(dsn: str, exchange: str, symbol: str, usd: Decimal, valid_from
     """
     with session(dsn, "whale-thresholds") as conn, conn.cursor() as cursor:
         cursor.execute(
+            "SELECT set_config('whale.valid_from', coalesce(%s::timestamptz, now())::text, true)", (valid_from,)
+        )
+        cursor.execute(
             """
             INSERT INTO whale_thresholds (exchange, symbol, threshold_usd, valid_from)
             VALUES (%s, %s, trim_scale(%s::numeric), coalesce(%s::timestamptz, now()))
@@ -97,27 +100,36 @@ def set_threshold(dsn: str, exchange: str, symbol: str, usd: Decimal, valid_from
 
 
 def suggest_thresholds(dsn: str, suggestions: Mapping[tuple[str, str], Decimal]) -> list[tuple[str, str]]:
-    """Replace all suggestions by these, by (exchange, symbol); returns those taken.
+    """Replace all suggestions by these, by (exchange, symbol); returns those that stand. An equal one stays as it is.
 
     What a person has set stays and covers what is under it; only their ('*', '*') gives way. Raises as `set_threshold`.
     """
-    taken = []
     with session(dsn, "whale-thresholds") as conn, conn.cursor() as cursor:
-        cursor.execute("DELETE FROM whale_thresholds WHERE origin = 'suggested'")
+        cursor.execute(
+            """
+            DELETE FROM whale_thresholds made WHERE origin = 'suggested' AND NOT EXISTS (
+                SELECT FROM unnest(%s::text[], %s::text[]) AS wanted (exchange, symbol)
+                WHERE (wanted.exchange, wanted.symbol) = (made.exchange, made.symbol))
+            """,
+            ([exchange for exchange, _ in suggestions], [symbol for _, symbol in suggestions]),
+        )
         for (exchange, symbol), usd in suggestions.items():
             cursor.execute(
                 """
                 INSERT INTO whale_thresholds (exchange, symbol, threshold_usd, origin)
                 SELECT %(exchange)s, %(symbol)s, trim_scale(%(usd)s::numeric), 'suggested'
                 WHERE NOT EXISTS (
-                    SELECT FROM whale_thresholds WHERE (exchange, symbol) <> ('*', '*')
+                    SELECT FROM whale_thresholds WHERE origin = 'set' AND (exchange, symbol) <> ('*', '*')
                     AND exchange IN ('*', %(exchange)s) AND symbol IN ('*', %(symbol)s))
+                ON CONFLICT (exchange, symbol) DO UPDATE SET threshold_usd = excluded.threshold_usd,
+                    valid_from = now(), updated_at = now()
+                WHERE whale_thresholds.threshold_usd <> excluded.threshold_usd
                 """,
                 {"exchange": exchange, "symbol": symbol, "usd": str(usd)},
             )
-            if cursor.rowcount:
-                taken.append((exchange, symbol))
-    return taken
+        cursor.execute("SELECT exchange, symbol FROM whale_thresholds WHERE origin = 'suggested'")
+        standing = set(cursor.fetchall())
+    return [place for place in suggestions if place in standing]
 
 
 def seed_threshold(dsn: str, usd: Decimal) -> bool:

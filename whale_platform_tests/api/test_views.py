@@ -78,7 +78,8 @@ def test_a_whale_has_its_context(client: TestClient, sink: Sink) -> None:
     assert unknown.status_code == 404 and "/whales lists them" in unknown.json()["detail"]
     taken = Hours(old.replace(minute=0), old.replace(minute=0) + HOUR)
     keys = [("binance", "BTCUSDT", taken.start)]
-    recomputed.store(sink.dsn, taken, [], [], keys, Maker("recompute-20261121T101500Z-1a2b3c4d", "1a2b3c4d"))
+    maker = Maker("recompute-20261121T101500Z-1a2b3c4d", "1a2b3c4d")
+    recomputed.store(sink.dsn, taken, [], [], keys, maker, recomputed.rows(sink.dsn, taken))
     gone = client.get("/whales/binance/BTCUSDT/5")
     assert gone.status_code == 404 and "was taken back at" in gone.json()["detail"]
     listed = client.get("/whales/taken-back?symbol=BTCUSDT").json()["items"]

@@ -1,5 +1,6 @@
 """`whale lake` and `whale import` as a person runs them."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,12 @@ def test_days_and_versions_are_shown_and_an_hour_is_compacted(home: Path, run: R
     code, out, _ = run("lake", "versions", "-n", "2")
     assert (code, len(out.splitlines()), "compaction" in out) == (0, 2, True), out
     assert run("lake", "compact", "yesterday")[0] == 2
+
+
+def test_an_hour_that_is_not_over_is_not_made_again(home: Path, run: Run) -> None:
+    lay(lake(home), [trade(0)])
+    code, _, err = run("lake", "recompute", "2026-01-02T10:00", f"{datetime.now(UTC):%Y-%m-%dT%H:00}")
+    assert (code, "is not over" in err) == (2, True), err
 
 
 def test_restoring_without_a_broker_says_what_to_do(home: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

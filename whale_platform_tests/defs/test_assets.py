@@ -155,7 +155,8 @@ def test_a_days_page_follows_the_repair_of_its_hours(stream: str, tmp_path: Path
     assert stale_days() == []
     lake = [row._replace(trade_count=1, source="import") for row in some_windows(1)]
     keys = [("binance", symbol, START) for symbol in ("BTCUSDT", "ETHUSDT")]
-    recomputed.store(stream, Hours(START, START + HOUR), lake, [], keys, Maker("recompute-1", "abc"))
+    hour = Hours(START, START + HOUR)
+    recomputed.store(stream, hour, lake, [], keys, Maker("recompute-1", "abc"), recomputed.rows(stream, hour))
     assert stale_days() == ["2024-08-08"]
     before = (tmp_path / "reports" / "market-2024-08-08.md").read_text()
     dg.materialize([daily_market_report], partition_key="2024-08-08", resources={"store": Store()})

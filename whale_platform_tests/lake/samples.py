@@ -8,7 +8,7 @@ from pathlib import Path
 
 from whale_platform.domain import codec
 from whale_platform.domain.trade import Trade
-from whale_platform.lake import commits, engine, messages, table, writing
+from whale_platform.lake import commits, engine, messages, rewrite, table, writing
 from whale_platform.lake.table import HOUR
 from whale_platform_tests.captures import binance_files, json_of
 
@@ -52,6 +52,17 @@ def lay(root: Path, trades: Iterable[Trade], first_offset: int = 0, topic_id: st
         written.rename(root / name)
         added.append(table.NewFile(name, file.start, file.rows, file.size, file.stats))
     return commits.append(root, added, topic_id, {0: first_offset + len(numbered)}, {"test": True})
+
+
+def swallow(root: Path, hour: datetime, like: int, first: int, fills: int = 2, symbol: str = "BTCUSDT") -> None:
+    """An import brings the aggregate of `fills` trades from id `first` on; else it is as the trade `like`."""
+    there = engine.rows_of(root, [file.path for file in table.files(table.opened(root), hour, hour + HOUR)])
+    aggregate = (
+        f"SELECT * EXCLUDE (date, hour) REPLACE ('import' AS source, {first}::BIGINT AS trade_id, {fills} AS fills, "
+        "NULL::TIMESTAMPTZ AS received_time, NULL::INTEGER AS topic_partition, NULL::BIGINT AS topic_offset) "
+        f"FROM {there} WHERE trade_id = {like} AND symbol = '{symbol}'"
+    )
+    rewrite.hour(root, hour, {"run": "import"}, lambda _: aggregate, ("import/aggregate", 1), distinct=True)
 
 
 def captured() -> Iterator[Trade]:

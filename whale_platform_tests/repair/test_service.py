@@ -3,7 +3,9 @@
 import threading
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from itertools import count, pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import structlog
@@ -69,3 +71,40 @@ def test_closed_hours_with_new_files_are_asked_for_and_what_fails_again(tmp_path
     assert service.run(context, Late(context), look_s=0.01, first_s=0.0) == 0
     wanted = {hour - 3 * HOUR}
     assert work.asked == [None, wanted, wanted], "all once, then what is new, over and not too old; what failed again"
+
+
+def test_an_hour_that_fails_by_itself_is_told_and_keeps_no_other_waiting(tmp_path: Path) -> None:
+    settings = Settings.model_validate({"home": tmp_path})
+    context = ServiceContext(settings, Beat("repair"), structlog.get_logger(), threading.Event())
+    lay(settings.trades_lake, [trade(1)])
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - 3 * HOUR
+    late = [trade(int((hour - START).total_seconds()) + number) for number in range(3)]
+    work = Worked(context, {"failed": [hour.isoformat()]}, {"hours_repaired": 1}, {"hours_repaired": 1})
+    states: list[str] = []
+
+    def look(context: ServiceContext, hours: Hours) -> dict[str, Any] | None:
+        states.append(context.beat.state)
+        lay(settings.trades_lake, [late[len(states) - 1]], first_offset=len(states))
+        return work(context, hours)
+
+    assert service.run(context, look, look_s=0.01, first_s=0.0) == 0
+    assert work.asked == [None, {hour}, {hour}], "at once when it gets another file, as by `lake restore`"
+    assert states == ["ready", "degraded", "ready"]
+
+
+def test_what_fails_as_a_whole_is_tried_again_after_twice_as_long(tmp_path: Path, monkeypatch: Any) -> None:
+    settings = Settings.model_validate({"home": tmp_path})
+    context = ServiceContext(settings, Beat("repair"), structlog.get_logger(), threading.Event())
+    lay(settings.trades_lake, [trade(1)])
+    clock, at = count(), list[float]()
+    monkeypatch.setattr(service, "time", SimpleNamespace(monotonic=lambda: float(next(clock))))
+    work = Worked(context, *[None] * 8)
+
+    def failing(context: ServiceContext, hours: Hours) -> dict[str, Any] | None:
+        at.append(float(next(clock)))
+        return work(context, hours)
+
+    service.run(context, failing, look_s=0.0, first_s=0.0)
+    waits = [later - before for before, later in pairwise(at)]
+    wanted = [120, 240, 480, 960, 1920, 3600, 3600]
+    assert all(abs(wait - right) < 10 for wait, right in zip(waits, wanted, strict=True)), waits

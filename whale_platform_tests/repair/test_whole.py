@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whale_platform.domain.runs import Held, IdRuns
-from whale_platform.repair.whole import differing, whole
+from whale_platform.repair.whole import differing, reached, whole
 from whale_platform.stores.census import LedgerGap
-from whale_platform.stores.recomputed import Extent
+from whale_platform.stores.recomputed import Extent, Rows
 
 KEY = ("binance", "BTCUSDT", datetime(2026, 1, 2, 10, tzinfo=UTC))
 IDS = st.sets(st.integers(100, 130), min_size=1)
@@ -34,7 +34,7 @@ def test_what_lost_a_trade_that_the_stream_counted_is_not_whole(
     exist: set[int], lost: set[int], doubled: int, told: bool
 ) -> None:
     lake = exist - lost
-    counted = Extent(len(exist) + doubled, min(exist), max(exist), False)
+    counted = Extent(len(exist) + doubled, min(exist), max(exist))
     holes = IdRuns(*((one, one) for one in exist)).holes(min(exist), max(exist))
     gaps = [gap(first, last, "exchange_gap") for first, last in holes if told]
     whole_ids = not lost & exist and (told or len(exist) == max(exist) - min(exist) + 1)
@@ -42,7 +42,7 @@ def test_what_lost_a_trade_that_the_stream_counted_is_not_whole(
 
 
 def test_a_hole_that_may_be_filled_yet_is_no_proof() -> None:
-    counted = Extent(9, 100, 109, False)
+    counted = Extent(9, 100, 109)
     lake = set(range(100, 110)) - {104}
     assert not is_whole(lake, counted)
     assert not is_whole(lake, counted, gap(104, 104, "open"))
@@ -51,22 +51,32 @@ def test_a_hole_that_may_be_filled_yet_is_no_proof() -> None:
     assert is_whole(lake, counted, gap(103, 104, "exchange_gap"))
 
 
-def test_only_the_lake_knows_of_imported_trades() -> None:
-    assert is_whole(set(), Extent(5, 1, 5, True))
-    assert not is_whole(set(), Extent(5, 1, 5, False)), "it may have lost the file"
+def test_nothing_in_the_lake_is_no_proof() -> None:
+    assert not is_whole(set(), Extent(5, 1, 5)), "it may have lost the file, an imported one too"
     assert is_whole({7}, None)
+    assert not is_whole({7, 9}, None), "a hole is one, also where nothing is counted yet"
+
+
+@given(lake=IDS, first=st.integers(90, 140), size=st.integers(0, 9))
+def test_only_rows_within_the_ids_of_the_lake_are_reached(lake: set[int], first: int, size: int) -> None:
+    minute = KEY[2].replace(minute=7)
+    rows = Rows({(*KEY[:2], minute): (1, first, first + size)}, {(*KEY[:2], "single_trade", first): minute})
+    found = reached(rows, {KEY: held(lake)})
+    assert bool(found.windows) == (min(lake) <= first and first + size <= max(lake))
+    assert bool(found.whales) == (min(lake) <= first <= max(lake))
+    assert reached(rows, {}) == Rows({}, {})
 
 
 def test_ids_with_holes_by_design_prove_nothing() -> None:
     lake = held({100, 105})
     lake.dense = False
-    assert whole({KEY: lake}, {KEY: Extent(2, 100, 105, False)}, []) == {KEY}
-    assert whole({KEY: lake}, {KEY: Extent(3, 100, 105, False)}, []) == set()
+    assert whole({KEY: lake}, {KEY: Extent(2, 100, 105)}, []) == {KEY}
+    assert whole({KEY: lake}, {KEY: Extent(3, 100, 105)}, []) == set()
 
 
 def test_each_symbol_is_compared_by_itself() -> None:
     other = ("binance", "ETHUSDT", KEY[2])
-    postgres = {KEY: Extent(12, 1, 10, False), other: Extent(8, 1, 10, False)}
+    postgres = {KEY: Extent(12, 1, 10), other: Extent(8, 1, 10)}
     assert differing({KEY: 10, other: 10}, postgres) == {KEY, other}, "the sums are the same"
     assert differing({KEY: 12, other: 8}, postgres) == set()
     assert differing({KEY: 12}, postgres) == {other}

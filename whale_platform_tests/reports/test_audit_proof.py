@@ -22,7 +22,7 @@ from whale_platform.settings import Settings
 from whale_platform.stores import rollups
 from whale_platform.stores.assets import Hours
 from whale_platform_tests.kafka_server import KafkaServer
-from whale_platform_tests.lake.samples import lay
+from whale_platform_tests.lake.samples import lay, swallow
 from whale_platform_tests.postgres_server import database, empty_database, postgres_server, query
 from whale_platform_tests.stores.samples import WHALE, WINDOW
 from whale_platform_tests.stores.test_assets import MAKER, store
@@ -166,6 +166,12 @@ class Place:
         self.window("trade_count = trade_count - 1")
         self.window("trade_count = trade_count + 1", minute=6)
 
+    def swallow(self) -> None:
+        """An import brings an aggregate of BTC's whale in the second hour and a trade that was missed after it."""
+        one = self.one(BTC, 1)
+        self.fill_lake(self.without(self.one(BTC, 1, 12)))
+        swallow(self.lake, self.start + HOUR, one.trade_id, one.trade_id)
+
     def add_whale(self, symbol: str) -> None:
         more = "event_time, received_time, detected_time, source, run_id"
         query(
@@ -243,6 +249,9 @@ def test_every_planted_fault_is_found_where_it_is_and_nothing_else(
         plant()
         found[name] = place.audit(), where, words
         place.fill_lake(place.trades.values())
+    place.swallow()
+    assert not [text for text in place.audit().values() if "too many" in text], "it is within an aggregate"
+    place.fill_lake(place.trades.values())
     assert place.audit() == {}, "mended, and yet a finding"
     place.send([place.one(BTC, 1, 70)])
     found["a message doubled"] = place.audit(), at, "doubled in Kafka: 1"

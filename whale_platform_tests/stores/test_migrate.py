@@ -1,4 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from whale_platform.stores import migrate as module
 from whale_platform.stores.connection import BadDsn, SchemaMismatch, StoreAway, session
 from whale_platform.stores.migrate import SchemaNewer, migrate
 from whale_platform.stores.partitions import ensure_days
-from whale_platform.stores.thresholds import read_thresholds, set_threshold
+from whale_platform.stores.thresholds import applying, by_time, read_history, read_thresholds, set_threshold
 from whale_platform.supervision import codes
 from whale_platform.supervision.beat import write_json
 from whale_platform_tests.postgres_server import PostgresServer, query, settings_for
@@ -175,3 +176,38 @@ def test_it_waits_for_a_database_that_is_still_starting(own_postgres: PostgresSe
         migrated = pool.submit(migrate, settings_for(dsn, tmp_path), 60)
         own_postgres.start()
         assert migrated.result(300).startswith("schema none -> 0008")
+
+
+def test_what_held_before_the_history_began_is_told_by_the_whales(empty_database: str, tmp_path: Path) -> None:
+    """Raised for all and set for one symbol since: no whale of before is none by what holds today."""
+    module.upgrade(empty_database, "0006")
+    change = START + timedelta(hours=5)
+    raised = "INSERT INTO whale_thresholds (exchange, symbol, threshold_usd, updated_at) VALUES (%s, %s, %s, %s)"
+    for place, usd in ((("*", "*"), 500_000), (("binance", "ETHUSDT"), 90_000)):
+        query(empty_database, raised, *place, usd, change)
+    found = [
+        *(("BTCUSDT", hour, usd) for hour, usd in ((0, 50_000), (1, 50_000), (2, 20_000), (3, 50_000), (6, 500_000))),
+        *(("ETHUSDT", hour, usd) for hour, usd in ((0, 50_000), (7, 90_000))),
+        ("SOLUSDT", 8, 500_000),
+    ]
+    for number, (symbol, hour, usd) in enumerate(found):
+        query(
+            empty_database,
+            "INSERT INTO whale_alerts (exchange, symbol, kind, trade_id, side, price, quantity, notional_usd, "
+            "threshold_usd, event_time, received_time, detected_time, source, run_id) VALUES "
+            "('binance', %s, 'single_trade', %s, 'buy', 1, 600000, 600000, %s, %s, %s, %s, 'live', 'r')",
+            *(symbol, number, usd, *[START + timedelta(hours=hour)] * 3),
+        )
+    migrate(settings_for(empty_database, tmp_path))
+    limits = by_time(read_history(empty_database), Decimal(7))
+
+    def held(symbol: str, hour: float) -> Decimal | None:
+        at = START + timedelta(hours=hour)
+        return applying([one for one in limits if one.since <= at][-1].usd, "binance", symbol)
+
+    assert {(symbol, hour): held(symbol, hour) for symbol, hour, _ in found} == {
+        (symbol, hour): usd for symbol, hour, usd in found
+    }
+    assert [held("BTCUSDT", hour) for hour in (-9, 2.5, 4.9, 5, 99)] == [50_000, 20_000, 50_000, 500_000, 500_000]
+    assert [held("ETHUSDT", hour) for hour in (-9, 4.9, 5)] == [50_000, 50_000, 90_000]
+    assert [held("SOLUSDT", hour) for hour in (-9, 99)] == [500_000, 500_000]

@@ -18,6 +18,7 @@ from whale_platform.stores.thresholds import (
     suggest_thresholds,
     suggested,
 )
+from whale_platform_tests.postgres_server import query
 from whale_platform_tests.stores.samples import START, WHALE, WINDOW, batch_of
 
 
@@ -102,3 +103,44 @@ def test_each_time_has_the_thresholds_that_held_then(database: str) -> None:
     assert held(noon, "ETHUSDT") == default
     assert held(datetime.now(UTC) + timedelta(minutes=1), "ETHUSDT") == 7
     assert [one.usd.get(("binance", "ETHUSDT")) for one in found if one.since > noon + timedelta(hours=1)] == [5, None]
+
+
+ETH = ("binance", "ETHUSDT")
+
+
+def held_at(dsn: str, at: datetime, place: tuple[str, str] = ETH) -> Decimal | None:
+    return applying([one.usd for one in by_time(read_history(dsn), Decimal(1)) if one.since <= at][-1], *place)
+
+
+def test_a_change_by_plain_sql_leaves_what_held_before(database: str) -> None:
+    now, day = datetime.now(UTC), timedelta(days=1)
+    set_threshold(database, *ETH, Decimal(10), now - 2 * day)
+    query(database, "UPDATE whale_thresholds SET threshold_usd = 20 WHERE symbol = 'ETHUSDT'")
+    assert [held_at(database, now + number * day) for number in (-1, 1)] == [10, 20]
+    set_threshold(database, *ETH, Decimal(30), now - 2 * day)
+    set_threshold(database, *ETH, Decimal(40), now - 2 * day)
+    assert held_at(database, now - day) == 40, "a correction from the same time on"
+
+
+def test_what_a_person_sets_in_the_past_holds_from_then_on_over_suggestions(database: str) -> None:
+    now, day = datetime.now(UTC), timedelta(days=1)
+    suggest_thresholds(database, {ETH: Decimal(300)})
+    query(database, "UPDATE whale_thresholds SET valid_from = %s WHERE symbol = 'ETHUSDT'", now - 3 * day)
+    set_threshold(database, "*", "ETHUSDT", Decimal(7), now - day)
+    assert [held_at(database, now + number * day) for number in (-2, -0.5, 1)] == [300, 7, 7]
+
+
+def test_a_threshold_that_is_deleted_before_it_holds_never_does(database: str) -> None:
+    now, day = datetime.now(UTC), timedelta(days=1)
+    set_threshold(database, *ETH, Decimal(7), now + day)
+    query(database, "DELETE FROM whale_thresholds WHERE symbol = 'ETHUSDT'")
+    assert held_at(database, now + 2 * day) == 50_000
+
+
+def test_an_equal_suggestion_changes_nothing(database: str) -> None:
+    for usd in (300, 300, 300, 400, 400):
+        assert suggest_thresholds(database, {ETH: Decimal(usd)}) == [ETH]
+    found = query(
+        database, "SELECT threshold_usd FROM whale_threshold_history WHERE symbol = 'ETHUSDT' ORDER BY valid_from"
+    )
+    assert found == [(300,), (400,)]

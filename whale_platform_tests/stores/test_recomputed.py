@@ -12,7 +12,7 @@ from whale_platform.api.feeder import News
 from whale_platform.stores import recomputed, rollups, whale_reports
 from whale_platform.stores.assets import HOUR, Hours, Maker
 from whale_platform.stores.listen import Listener
-from whale_platform.stores.rows import WindowRow
+from whale_platform.stores.rows import WhaleRow, WindowRow
 from whale_platform_tests.postgres_server import query
 from whale_platform_tests.stores.samples import START, WHALE, WINDOW
 from whale_platform_tests.stores.test_assets import MAKER, store
@@ -33,6 +33,18 @@ def counts(dsn: str) -> list[tuple[object, ...]]:
     return query(dsn, "SELECT symbol, trade_count, made_from FROM trade_windows ORDER BY symbol, window_start")
 
 
+def overrule(
+    dsn: str,
+    hours: Hours,
+    windows: list[WindowRow],
+    whales: list[WhaleRow],
+    whole: list[recomputed.Key],
+    maker: Maker,
+) -> recomputed.Stored:
+    """A recomputation during which nothing else is written."""
+    return recomputed.store(dsn, hours, windows, whales, whole, maker, recomputed.rows(dsn, hours))
+
+
 def sinks(dsn: str, *windows: WindowRow) -> None:
     """What the sink does with windows of the stream."""
     store(dsn, list(windows))
@@ -43,7 +55,7 @@ def test_a_window_counted_too_high_is_corrected_and_stays_so(database: str) -> N
     rollups.make(database, ONE, MAKER)
     whale_reports.make(database, ONE, MAKER)
     lake = [window(0, 10, run="lake"), window(1, 8, run="lake"), window(0, 8, "ETHUSDT", "lake")]
-    done = recomputed.store(database, ONE, lake, [], [BITCOIN], Maker("lake", "abc"))
+    done = overrule(database, ONE, lake, [], [BITCOIN], Maker("lake", "abc"))
     assert (done.windows, done.windows_gone) == (2, 1), "down, up, one that was never there; ETH is not held whole"
     right = [("BTCUSDT", 10, "lake"), ("BTCUSDT", 8, "lake"), ("ETHUSDT", 9, "stream")]
     assert counts(database) == right
@@ -61,15 +73,15 @@ def test_a_window_counted_too_high_is_corrected_and_stays_so(database: str) -> N
     sinks(database, window(0, 13))
     assert counts(database)[0] == ("BTCUSDT", 13, "stream")
     sinks(database, lake[1]._replace(trade_count=9))
-    assert recomputed.store(database, ONE, lake, [], [BITCOIN], MAKER).windows == 2, "also where only the count differs"
-    assert recomputed.store(database, ONE, lake, [], [BITCOIN], MAKER).windows == 0, "repeating it changes nothing"
+    assert overrule(database, ONE, lake, [], [BITCOIN], MAKER).windows == 2, "also where only the count differs"
+    assert overrule(database, ONE, lake, [], [BITCOIN], MAKER).windows == 0, "repeating it changes nothing"
 
 
 def test_an_hour_whose_windows_all_go_has_no_rollup_or_report(database: str) -> None:
     sinks(database, window(0, 12))
     rollups.make(database, ONE, MAKER)
     whale_reports.make(database, ONE, MAKER)
-    recomputed.store(database, ONE, [], [], [BITCOIN], MAKER)
+    overrule(database, ONE, [], [], [BITCOIN], MAKER)
     for table in ("trade_windows", "hourly_rollups", "whale_reports"):
         assert query(database, f"SELECT count(*) FROM {table}") == [(0,)], table
 
@@ -79,7 +91,7 @@ def test_a_whale_that_is_none_is_taken_back_with_a_record_and_does_not_return(da
     other = WHALE._replace(trade_id=3, event_time=START + HOUR)
     store(database, [window(0, 10)], [wrong, right, other])
     lake = [right._replace(run_id="lake", detected_time=START + HOUR), WHALE._replace(trade_id=4, run_id="lake")]
-    done = recomputed.store(database, ONE, [window(0, 10)], lake, [BITCOIN], Maker("recompute-1", "abc"))
+    done = overrule(database, ONE, [window(0, 10)], lake, [BITCOIN], Maker("recompute-1", "abc"))
     assert (done.whales, done.whales_taken_back) == (1, 1)
     found = query(database, "SELECT trade_id, run_id, made_from FROM whale_alerts ORDER BY 1")
     assert found == [(2, "run-1", "stream"), (3, "run-1", "stream"), (4, "lake", "lake")], "the first detection stays"
@@ -89,7 +101,7 @@ def test_a_whale_that_is_none_is_taken_back_with_a_record_and_does_not_return(da
     assert query(database, "SELECT whales FROM whale_reports") == [(2,)]
     store(database, [], [wrong, right])
     assert query(database, "SELECT trade_id FROM whale_alerts ORDER BY 1") == [(2,), (3,), (4,)]
-    recomputed.store(database, ONE, [window(0, 10)], [*lake, wrong], [BITCOIN], MAKER)
+    overrule(database, ONE, [window(0, 10)], [*lake, wrong], [BITCOIN], MAKER)
     assert query(database, "SELECT count(*) FROM whales_taken_back") == [(0,)]
     assert query(database, "SELECT trade_id FROM whale_alerts ORDER BY 1") == [(1,), (2,), (3,), (4,)]
 
@@ -98,7 +110,7 @@ def test_listeners_hear_of_what_was_taken_back(database: str) -> None:
     store(database, [], [WHALE])
     listener = Listener(database, "test")
     try:
-        recomputed.store(database, ONE, [], [], [BITCOIN], MAKER)
+        overrule(database, ONE, [], [], [BITCOIN], MAKER)
         heard = listener.wait(60)
     finally:
         listener.close()
@@ -110,7 +122,7 @@ def test_listeners_hear_of_what_was_taken_back(database: str) -> None:
 
 def test_of_an_hour_that_is_not_held_whole_no_whale_is_taken_back(database: str) -> None:
     store(database, [], [WHALE])
-    assert recomputed.store(database, ONE, [], [], [], MAKER).whales_taken_back == 0
+    assert overrule(database, ONE, [], [], [], MAKER).whales_taken_back == 0
     assert query(database, "SELECT count(*) FROM whale_alerts") == [(1,)]
 
 
@@ -132,7 +144,7 @@ def test_whatever_the_order_the_last_recomputation_stands_until_the_stream_has_m
     for lake, rows in updates:
         windows = [window(minute, trades) for minute, trades in rows.items()]
         if lake:
-            recomputed.store(database, ONE, windows, [], [BITCOIN], MAKER)
+            overrule(database, ONE, windows, [], [BITCOIN], MAKER)
             for minute in [*model]:
                 if minute not in rows:
                     del model[minute]
@@ -186,7 +198,7 @@ def test_recomputations_and_the_sink_never_wait_for_each_other(database: str) ->
     try:
         for number in range(20):
             rows = [window(minute, 1 + number, symbol) for minute in (2, 1) for symbol in symbols]
-            recomputed.store(database, ONE, rows, [], keys, MAKER)
+            overrule(database, ONE, rows, [], keys, MAKER)
     finally:
         thread.join()
         sink.close()
@@ -194,11 +206,18 @@ def test_recomputations_and_the_sink_never_wait_for_each_other(database: str) ->
 
 
 def test_extents_are_of_the_minutes_or_where_they_are_gone_of_the_rollup(database: str) -> None:
-    sinks(database, window(0, 4), window(5, 6), window(0, 3, "ETHUSDT")._replace(source="import"))
+    sinks(database, window(0, 4), window(5, 6), window(0, 3, "ETHUSDT"))
     rollups.make(database, ONE, MAKER)
     query(database, "DELETE FROM trade_windows WHERE symbol = 'BTCUSDT'")
     found = recomputed.extents(database, ONE)
-    assert {key[1]: (one.trades, one.first_id, one.last_id, one.imported) for key, one in found.items()} == {
-        "BTCUSDT": (10, 10, 11, False),
-        "ETHUSDT": (3, 10, 11, True),
+    assert {key[1]: (one.trades, one.first_id, one.last_id) for key, one in found.items()} == {
+        "BTCUSDT": (10, 10, 11),
+        "ETHUSDT": (3, 10, 11),
     }
+
+
+def test_a_whale_that_was_taken_back_returns_when_the_lake_has_its_trade(database: str) -> None:
+    store(database, [], [WHALE])
+    assert overrule(database, ONE, [], [], [BITCOIN], MAKER).whales_taken_back == 1
+    assert overrule(database, ONE, [], [WHALE], [], MAKER).whales == 1, "also where the hour is not held whole"
+    assert query(database, "SELECT count(*) FROM whales_taken_back") == [(0,)]

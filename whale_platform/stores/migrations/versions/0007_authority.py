@@ -3,7 +3,9 @@ threshold holds.
 
 A recomputation from the lake has authority: what it wrote the stream changes only with more trades than it had when it
 was overruled, and a whale that it took back stays away. Thresholds keep their history, so that an old hour is judged by
-what held then. The history is written by a trigger, so whoever changes a threshold leaves one.
+what held then: what held before this migration is told by the whales that were found. The history is written by a
+trigger, so whoever changes a threshold leaves one: it holds from now on, or from the time that the change gives as
+`valid_from` or, for all that the transaction changes, as the setting `whale.valid_from`.
 
 Revision ID: 0007
 Revises: 0006
@@ -54,15 +56,42 @@ CREATE TABLE whale_threshold_history (
     threshold_usd numeric,
     PRIMARY KEY (exchange, symbol, valid_from)
 );
-UPDATE whale_thresholds SET valid_from = 'epoch';
+UPDATE whale_thresholds SET valid_from = updated_at;
 INSERT INTO whale_threshold_history SELECT exchange, symbol, valid_from, threshold_usd FROM whale_thresholds;
+
+-- What held before is told by the whales that were found: of each symbol every change, until today's row came.
+CREATE TEMPORARY TABLE recorded ON COMMIT DROP AS
+SELECT exchange, symbol, event_time, threshold_usd, until, own, row_number() OVER by_time AS number,
+    lag(threshold_usd) OVER by_time AS before
+FROM (SELECT exchange, symbol, event_time, min(threshold_usd) AS threshold_usd FROM whale_alerts GROUP BY 1, 2, 3) found
+LEFT JOIN LATERAL (
+    SELECT valid_from AS until, (t.exchange, t.symbol) = (found.exchange, found.symbol) AS own FROM whale_thresholds t
+    WHERE t.exchange IN ('*', found.exchange) AND t.symbol IN ('*', found.symbol)
+    ORDER BY t.symbol = '*', t.exchange = '*' LIMIT 1
+) today ON true
+WHERE event_time < coalesce(until, now())
+WINDOW by_time AS (PARTITION BY exchange, symbol ORDER BY event_time);
+INSERT INTO whale_threshold_history
+SELECT exchange, symbol, CASE WHEN number = 1 THEN 'epoch' ELSE event_time END, threshold_usd FROM recorded
+WHERE threshold_usd IS DISTINCT FROM before;
+INSERT INTO whale_threshold_history
+SELECT DISTINCT exchange, symbol, until, NULL::numeric FROM recorded WHERE NOT own;
+INSERT INTO whale_threshold_history SELECT exchange, symbol, 'epoch', threshold_usd FROM whale_thresholds
+ON CONFLICT (exchange, symbol, valid_from) DO NOTHING;
 
 CREATE FUNCTION keep_whale_threshold() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    given timestamptz := nullif(current_setting('whale.valid_from', true), '');
 BEGIN
+    IF TG_WHEN = 'BEFORE' THEN
+        NEW.valid_from := coalesce(given, now());
+        RETURN NEW;
+    END IF;
     IF TG_OP = 'DELETE' THEN
-        INSERT INTO whale_threshold_history VALUES (OLD.exchange, OLD.symbol, now(), NULL)
-        ON CONFLICT (exchange, symbol, valid_from) DO UPDATE SET threshold_usd = NULL;
+        DELETE FROM whale_threshold_history
+        WHERE (exchange, symbol) = (OLD.exchange, OLD.symbol) AND valid_from >= coalesce(given, now());
+        INSERT INTO whale_threshold_history VALUES (OLD.exchange, OLD.symbol, coalesce(given, now()), NULL);
         RETURN NULL;
     END IF;
     DELETE FROM whale_threshold_history
@@ -71,6 +100,9 @@ BEGIN
     RETURN NULL;
 END $$;
 REVOKE ALL ON FUNCTION keep_whale_threshold() FROM PUBLIC;
+CREATE TRIGGER whale_threshold_dated BEFORE UPDATE ON whale_thresholds FOR EACH ROW
+WHEN (NEW.threshold_usd <> OLD.threshold_usd AND NEW.valid_from = OLD.valid_from)
+EXECUTE FUNCTION keep_whale_threshold();
 CREATE TRIGGER whale_threshold_kept AFTER INSERT OR UPDATE OR DELETE ON whale_thresholds
 FOR EACH ROW EXECUTE FUNCTION keep_whale_threshold();
 """
