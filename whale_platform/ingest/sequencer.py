@@ -258,6 +258,8 @@ class Sequencer(Ordered):
         """Event time of the lowest trade known to be above `number`, which is not published yet; 0 without one."""
         if self.hole is not None and number <= self.hole.last_id and self.hole.until:
             return self.hole.until
+        if number >= self._top:  # nothing held is above: not to be searched for at every trade behind a hole
+            return 0
         above = self._pending.get(min((one for one in self._pending if one > number), default=-1))
         return 0 if above is None else above.event_time
 
