@@ -13,6 +13,8 @@ NEAR = 10_000  # ids: about ten pages of history, fetched in two seconds
 CLOSE = 100  # ids: so near are the first trades of a new symbol, and those that follow each other anywhere
 MOST = 20_000  # trades held: some 20 MB
 LOW = 3  # trades below the newest one but later than it: from here on history is asked whether the ids began anew
+FIRST = 3  # trades close to each other that are the first ones of a new symbol, although another one is far from them
+DISORDER_US = 1_000_000  # by which a trade may be later than one with a higher id
 REFUTE = 2  # trades with a place after which those without one are given up
 RATE = 5_000  # trades a second of one symbol, for seconds on end: more than has been seen
 

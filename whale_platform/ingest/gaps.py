@@ -22,7 +22,7 @@ MOST_RUNS = 100
 class Gap:
     """Ids first_id to last_id, all of them missing when it was found. Times: microseconds UTC.
 
-    filled: how many were published after all; progress_id: the next id to look for, where mode is background.
+    filled: how many were published after all; progress_id: the next id to look for.
     What was not published, as runs of ids: absent: the exchange's own history, which has older ones, lacks them;
     kept: seen but absurd, and quarantined; beyond: history does not reach them, so nobody knows.
     until: event time of a trade with a higher id, 0 where unknown: a later one is none of these.

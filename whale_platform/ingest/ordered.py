@@ -174,9 +174,11 @@ class Ordered:
             else:
                 return
             self.next_id = number + 1
-            if hole is not None and number >= hole.last_id:
-                self._close(hole, now_us)
-                self.hole = None
+            if hole is not None:
+                hole.progress_id = self.next_id
+                if number >= hole.last_id:
+                    self._close(hole, now_us)
+                    self.hole = None
 
     def _pass_skipped(self, number: int, now_us: int) -> None:
         seen = self._skipped.pop(number, now_us)

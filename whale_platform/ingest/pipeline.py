@@ -152,11 +152,11 @@ class Pipeline:
             line.publish(sequencer.judge(newest, same_id, now_us))
             return None
 
-    def begin_epoch(self, symbol: str, first_id: int, newest_id: int) -> None:
-        """The ids of `symbol` began anew; those from the exchange's `first_id` on are not published yet."""
+    def begin_epoch(self, symbol: str, first: Trade, newest_id: int) -> None:
+        """The ids of `symbol` began anew; see `Sequencer.begin_epoch`."""
         with self._work:
             line = self.lines[symbol]
-            line.publish(line.sequencer.begin_epoch(first_id, newest_id, time.time_ns() // 1000))
+            line.publish(line.sequencer.begin_epoch(first, newest_id, time.time_ns() // 1000))
 
     def give_up(self, symbol: str, chunk: Chunk, last_id: int, note: str) -> None:
         """Leave what a background gap lacks from the start of `chunk` to the exchange's `last_id`."""

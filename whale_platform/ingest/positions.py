@@ -9,6 +9,7 @@ the whole topic.
 """
 
 import json
+import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from whale_platform.supervision.beat import write_json
 class Place:
     """One symbol: the highest id published, the background gaps below it and the hole that begins there or before.
 
-    last_time: event time of that id, microseconds UTC; 0 where it is not known.
+    last_time: event time of that id, or a later time where that is not known, microseconds UTC; 0 for neither.
     """
 
     last_id: int
@@ -55,15 +56,24 @@ def save(path: Path, positions: Positions) -> None:
 
 
 def load(path: Path) -> Positions | None:
-    """The file, or None where there is none that can be read."""
+    """The file, or None where there is none that can be read.
+
+    One of before, without times, says that nothing of it happened after it was written.
+    """
     try:
-        row = json.loads(path.read_text())
+        with path.open() as file:
+            row = json.load(file)
+            written_us = os.fstat(file.fileno()).st_mtime_ns // 1000
         return Positions(
             row["cluster_id"],
             row["topic_id"],
             {int(partition): int(offset) for partition, offset in row["offsets"].items()},
             {
-                name: Place(int(place["last_id"]), [_gap(gap) for gap in place["gaps"]], int(place.get("last_time", 0)))
+                name: Place(
+                    int(place["last_id"]),
+                    [_gap(gap) for gap in place["gaps"]],
+                    int(place.get("last_time") or written_us),
+                )
                 for name, place in row["places"].items()
             },
             str(row.get("share", WHOLE)),

@@ -20,6 +20,7 @@ from typing import Any
 
 from whale_platform.broker.producer import ProducerStopped
 from whale_platform.domain.trade import Trade
+from whale_platform.ingest.doubts import DISORDER_US
 from whale_platform.ingest.feed import Feed
 from whale_platform.ingest.history import History
 from whale_platform.ingest.ordered import EVER, Chunk
@@ -35,7 +36,6 @@ PROBE_AFTER_S = 5.0
 PROBE_S, PROBE_CAP_S = 300.0, 3600.0
 BELOW = 999  # ids below a hole among which history has one, unless it begins later; with the one beyond a single page
 LONG = 100_000  # ids: what is shorter takes a minute or less
-DISORDER_US = 1_000_000  # by which a trade may be later than one with a higher id
 DAY_US = 86_400_000_000
 TOO_OLD = "older than a day when it was found: import the exchange's dump"
 CHECK_AFTER_S = 30.0
@@ -192,15 +192,21 @@ class Repairer:
                 same_id = self._history.trades(symbol, Chunk(behind, behind, "inline")).get(behind)
             anew = self._pipeline.judge(newest, same_id)
             if anew is not None:
-                first = self._history.first_since(symbol, 0, anew[0], anew[1])
-                self._log.warning(
-                    "the exchange's ids began anew; going on in a new epoch", symbol=symbol, first_id=first
-                )
-                self._pipeline.begin_epoch(symbol, first, newest.trade_id)
+                first = self._first(symbol, min(self._history.first_since(symbol, 0, *anew), newest.trade_id))
+                if first is not None:
+                    self._log.warning(
+                        "the exchange's ids began anew; going on in a new epoch", symbol=symbol, first_id=first.trade_id
+                    )
+                    self._pipeline.begin_epoch(symbol, first, newest.trade_id)
         if self._pipeline.doubtful(frozenset(self._pipeline.lines) - {symbol}) is None:
             self._doubts.pop(symbol, None)
         else:
             _postpone(self._doubts, symbol, now)
+
+    def _first(self, symbol: str, low: int) -> Trade | None:
+        """The trade of history with the lowest id from `low` on."""
+        found = self._history.trades(symbol, Chunk(low, low, "inline")).values()
+        return min((one for one in found if one.trade_id >= low), key=lambda one: one.trade_id, default=None)
 
     def _silent(self, now: float, waiting: frozenset[str]) -> str | None:
         """A symbol whose newest trade is to be asked for."""

@@ -72,7 +72,8 @@ def _by_ledger(ledger: Mapping[int, Gap]) -> Tail:
     if not ledger:
         return Tail()
     row = ledger[max(ledger)]
-    return Tail(row.first_id - 1 if row.state == "open" else row.last_id, [], -1)
+    last = row.first_id - 1 if row.state == "open" else row.last_id
+    return Tail(last, [], -1, time=row.until or row.closed_time or row.found_time)
 
 
 def _absent(tail: Tail, row: Gap) -> int:

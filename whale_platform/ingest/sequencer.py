@@ -16,7 +16,7 @@ from dataclasses import replace
 from whale_platform.domain.ids import EPOCH, epoch_of, exchange_id
 from whale_platform.domain.trade import Trade
 from whale_platform.ingest import ordered
-from whale_platform.ingest.doubts import CLOSE, LOW, MOST, NEAR, RATE, REFUTE, Doubts, same
+from whale_platform.ingest.doubts import CLOSE, DISORDER_US, FIRST, LOW, MOST, NEAR, RATE, REFUTE, Doubts, same
 from whale_platform.ingest.gaps import Gap, Run
 from whale_platform.ingest.ordered import EVER, NOTHING, RING, Found, Ordered
 
@@ -38,6 +38,8 @@ class Sequencer(Ordered):
         self.doubts = Doubts()
         self._floor = floor
         self._began = 0
+        self._first: Trade | None = None
+        self._ended = 0
         self._before = -1
         self._hot = -1
         self._settle()
@@ -96,8 +98,11 @@ class Sequencer(Ordered):
             return True
         return same_id is not None and same_id.event_time // 1000 > self.newest_time // 1000
 
-    def begin_epoch(self, first_id: int, newest_id: int, now_us: int) -> Sequence[Trade]:
-        """Go on in a new id space, whose ids from the exchange's `first_id` on were not published yet."""
+    def begin_epoch(self, first: Trade, newest_id: int, now_us: int) -> Sequence[Trade]:
+        """Go on in a new id space, of which history has trades from `first` to `newest_id`, none of them published.
+
+        Both ids are the exchange's.
+        """
         assert self.next_id is not None
         out: list[Trade] = []
         # 1. What the old space still held back goes on; nobody can be asked for its holes any more.
@@ -110,9 +115,12 @@ class Sequencer(Ordered):
             self._abandon(gap, "the exchange's ids began anew before it was filled", now_us)
         self.background, self._skipped = [], {}
         # 2. The jump is on record; what still comes of the old space is told by its time.
-        self._began = self.newest_time
+        first_id, self._began = first.trade_id, self.newest_time
         self.base += EPOCH
+        self._first = replace(first, trade_id=self.base + first_id)
+        self._ended = self.next_id
         jump = Gap(self.next_id, self.base + first_id - 1, "epoch", now_us, note="the exchange's ids began anew")
+        jump.until = first.event_time
         jump.absent = [(jump.first_id, jump.last_id)]
         self._close(jump, now_us)
         # 3. The new one is a hole like any other as far as history has it, since of what was held an id may be garbled;
@@ -131,11 +139,14 @@ class Sequencer(Ordered):
         number = trade.trade_id
         if self.next_id is None:
             near = self.doubts.near(number, CLOSE)
-            return self._begin([*near, trade]) if near else self._doubt(trade)
-        if trade.event_time <= self._began:
-            return self._below(replace(trade, trade_id=number - EPOCH))
+            enough = (
+                2 if len(near) == len(self.doubts.held) else FIRST
+            )  # two garbled alike may stand against a true one
+            return self._begin([*near, trade]) if len(near) + 1 >= enough else self._doubt(trade)
+        if self._is_straggler(trade):
+            return self._straggler(replace(trade, trade_id=number - EPOCH))
         if number < self.next_id:
-            return self._below(trade)
+            return self._below(trade, 0 < self.newest_time < trade.event_time)
         if number - max(self.next_id, self._top) > ordered.INLINE_MAX:
             return self._ahead(trade)
         if self.doubts:
@@ -144,8 +155,7 @@ class Sequencer(Ordered):
             self.doubts.placed += 1
             if self.doubts.placed >= REFUTE:
                 self._refute(self.doubts.drain())
-        if trade.event_time > (self._until(number) or trade.event_time):
-            self._conflict(trade, "it happened after trades with higher ids")  # history knows the trade of this id
+        if self._too_late(trade, self._until(number)):
             return ()
         self._hold(trade)
         return self._advance(trade.received_time)
@@ -167,8 +177,25 @@ class Sequencer(Ordered):
                 self._ring[one.trade_id % RING] = one
         return self._advance(trades[-1].received_time)
 
-    def _below(self, trade: Trade) -> Sequence[Trade]:
-        number, later = trade.trade_id, trade.event_time > self.newest_time
+    def _is_straggler(self, trade: Trade) -> bool:
+        """Whether a trade is of the id space that ended last: earlier than the first one of this, and not below it."""
+        if trade.event_time <= self._began or self._first is None:
+            return self._first is not None
+        return trade.trade_id >= self._first.trade_id and trade.event_time < self._first.event_time - DISORDER_US
+
+    def _straggler(self, trade: Trade) -> Sequence[Trade]:
+        """A trade of the id space that has ended, with its id in that: below its end it was published before."""
+        ahead = trade.trade_id - self._ended
+        if ahead < 0:
+            return self._below(trade, False)
+        if ahead > ordered.INLINE_MAX or trade.event_time <= self._began:
+            self._conflict(trade, f"trade id {ahead} ahead of where the ids ended")
+            return ()
+        return self._late(trade)
+
+    def _below(self, trade: Trade, later: bool) -> Sequence[Trade]:
+        """An id below the next one; `later`: it happened after the trade that was published last."""
+        number = trade.trade_id
         known = self._ring[number % RING]
         if known is not None and known.trade_id == number:
             if same(known, trade):
@@ -184,10 +211,16 @@ class Sequencer(Ordered):
         number = trade.trade_id
         for gap in self.background:
             if gap.progress_id <= number <= gap.last_id:
+                if self._too_late(trade, gap.until):
+                    return ()
                 self._divide(gap, number, trade.received_time)
                 return (trade,)
         for gap in (*self.background, *((self.hole,) if self.hole else ()), *reversed(self._passed)):
-            if gap.first_id <= number <= gap.last_id and gap.arrive(number):
+            if gap.first_id <= number <= gap.last_id:
+                if self._too_late(trade, gap.until):
+                    return ()
+                if not gap.arrive(number):
+                    continue
                 if gap.state != "open":
                     gap.close(trade.received_time)
                 self.events.append(gap)
@@ -214,10 +247,19 @@ class Sequencer(Ordered):
             self._hold(one)
         return self._advance(trades[-1].received_time)
 
+    def _too_late(self, trade: Trade, until: int) -> bool:
+        """Whether it happened after a trade with a higher id, of time `until`; history knows the one of its id."""
+        if not 0 < until < trade.event_time:
+            return False
+        self._conflict(trade, "it happened after trades with higher ids")
+        return True
+
     def _until(self, number: int) -> int:
         """Event time of the lowest trade known to be above `number`, which is not published yet; 0 without one."""
         if self.hole is not None and number <= self.hole.last_id and self.hole.until:
             return self.hole.until
+        if number >= self._top:  # nothing held is above: not to be searched for at every trade behind a hole
+            return 0
         above = self._pending.get(min((one for one in self._pending if one > number), default=-1))
         return 0 if above is None else above.event_time
 

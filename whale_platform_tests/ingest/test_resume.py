@@ -1,5 +1,7 @@
 """Where to go on, from what the topic, the positions file and the ledger say."""
 
+import json
+import os
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +20,7 @@ from whale_platform.ingest import learn, positions
 from whale_platform.ingest.gaps import Gap, gap_row, read_gap
 from whale_platform.ingest.positions import Place, Positions
 from whale_platform.ingest.resume import Start, start
+from whale_platform.ingest.sequencer import Sequencer
 from whale_platform.ingest.share import WHOLE, Share
 from whale_platform.ingest.tail import Tail, trade_id_of
 from whale_platform_tests.ingest.trades import trade
@@ -168,11 +171,40 @@ def test_ids_are_read_from_messages_also_from_strange_ones() -> None:
 def test_positions_come_back_as_they_were_saved_and_a_torn_file_as_none(tmp_path: Path) -> None:
     path = positions.positions_path(tmp_path)
     assert positions.load(path) is None
-    known = Positions("c", "t", {0: 5, 1: 7}, {"fake:AAA": Place(9, [gap(2, 4, absent=[(3, 3)])])})
+    known = Positions("c", "t", {0: 5, 1: 7}, {"fake:AAA": Place(9, [gap(2, 4, absent=[(3, 3)])], 7)})
     positions.save(path, known)
     assert positions.load(path) == known
     path.write_text(path.read_text()[:-20])
     assert positions.load(path) is None
+
+
+@pytest.mark.parametrize("lost", [{}, {"last_time": 0}])
+def test_a_file_without_times_bounds_them_by_when_it_was_written(tmp_path: Path, lost: dict[str, int]) -> None:
+    """One of an earlier version: copies of old trades are no ids that began anew, and ids that did are seen."""
+    path = positions.positions_path(tmp_path)
+    positions.save(path, Positions("c", "t", {0: 5}, {"fake:AAA": Place(1000, [], 7)}))
+    row = json.loads(path.read_text())
+    del row["places"]["fake:AAA"]["last_time"]
+    row["places"]["fake:AAA"] |= lost
+    path.write_text(json.dumps(row))
+    written = trade(1000).event_time + 20_000_000
+    os.utime(path, ns=(written * 1000, written * 1000))
+    known = positions.load(path)
+    assert known is not None
+    begin = start(learn.tail_of(known.places["fake:AAA"]), (), {}, written)
+    assert (begin.next_id, begin.newest_time) == (1001, written)
+    sequencer = Sequencer(begin.next_id, begin.gaps, begin.newest_time, begin.passed, begin.floor, begin.hole)
+    assert [out for n in range(997, 1001) for out in sequencer.live(trade(n))] == []
+    assert not sequencer.asks() and not sequencer.began_anew(trade(998), None), "a history that lags proves nothing"
+    new = [replace(trade(n), event_time=written + n) for n in range(1, 5)]
+    assert [out for one in new for out in sequencer.live(one)] == []
+    assert sequencer.asks() and sequencer.began_anew(new[-1], None)
+
+
+def test_where_only_the_ledger_is_left_its_rows_bound_the_time() -> None:
+    rows = ledger(gap(50, 59, state="repaired", closed_time=8))
+    assert start(Tail(), (), rows, 9).newest_time == 8
+    assert start(Tail(), (), ledger(gap(50, 59, until=6)), 9).newest_time == 6
 
 
 def test_a_row_of_the_ledger_comes_back() -> None:

@@ -222,7 +222,7 @@ def test_ids_that_begin_again_go_on_in_a_new_epoch() -> None:
         assert sequencer.live(one) == ()
     assert (sequencer.duplicates, sequencer.asks()) == (0, True)
     assert sequencer.began_anew(new[-1], None)
-    assert sequencer.begin_epoch(1, 5, 9) == []
+    assert sequencer.begin_epoch(new[0], 5, 9) == []
     jump, hole = (event for event in sequencer.events if isinstance(event, Gap))
     assert (jump.first_id, jump.last_id, jump.cause, jump.state) == (3_000_000_002, EPOCH, "epoch", "exchange_gap")
     chunk = wanted(sequencer)
@@ -312,3 +312,64 @@ def test_what_is_given_up_is_unrepaired_and_the_rest_is_a_gap_of_its_own() -> No
     closed, rest = (event for event in sequencer.events[-2:] if isinstance(event, Gap))
     assert (closed.last_id, closed.state, closed.beyond, closed.note) == (5, "unrepaired", [(2, 5)], "too old")
     assert (rest.first_id, rest.last_id, wanted(sequencer).first_id) == (6, 8, 6)
+
+
+def anew(sequencer: Sequencer, ended: int) -> list[Trade]:
+    """Ids begin again at 50 once `ended` was published; what the new ones are, of which history has 50 to 55."""
+    feed(sequencer, *range(ended - 3, ended + 1))
+    new = [replace(trade(n, price="77"), event_time=trade(ended + n).event_time + 10_000_000) for n in range(50, 60)]
+    sequencer.begin_epoch(new[0], 55, 9)
+    moved = [replace(one, trade_id=EPOCH + one.trade_id) for one in new]
+    assert ids(sequencer.fill(wanted(sequencer), {one.trade_id: one for one in moved[:6]}, 9)) == ids(moved[:6])
+    sequencer.events.clear()
+    return moved
+
+
+def test_a_trade_of_the_ended_ids_that_was_not_published_keeps_its_id() -> None:
+    """One line was behind: its trades stood as a hole among the new ids, which history filled with others."""
+    sequencer = Sequencer(997, newest_time=trade(996).event_time)
+    new = anew(sequencer, 1000)
+    assert ids(sequencer.live(replace(trade(1001), trade_id=EPOCH + 1001))) == [1001]
+    assert (sequencer.hole, sequencer.doubts.held) == (None, {})
+    assert sequencer.live(replace(trade(999), trade_id=EPOCH + 999)) == () and sequencer.duplicates == 1
+    assert sequencer.live(replace(trade(1002), trade_id=EPOCH + 5_000_000)) == () and sequencer.unproven == 1
+    assert sequencer.live(replace(trade(999), trade_id=EPOCH + 1002)) == () and sequencer.unproven == 2
+    assert ids(sequencer.live(new[6])) == [EPOCH + 56]
+
+
+def test_a_garbled_id_below_the_first_of_the_new_ones_is_told_by_its_time() -> None:
+    sequencer = Sequencer(997, newest_time=trade(996).event_time)
+    new = anew(sequencer, 1000)
+    assert sequencer.live(replace(new[3], trade_id=EPOCH + 7)) == () and sequencer.unproven == 1
+    earlier = replace(new[0], trade_id=EPOCH + 49, event_time=new[0].event_time - 1)
+    assert ids(sequencer.live(earlier)) == [EPOCH + 49], "history lacked it"
+
+
+def test_two_ids_garbled_alike_do_not_stand_against_a_true_first_one() -> None:
+    sequencer = Sequencer()
+    assert feed(sequencer, 1_000, 1_001_001, 1_001_002) == []
+    assert ids(sequencer.judge(trade(1_003), None, 1)) == [1_000]
+    assert sequencer.unproven == 2
+    alone = Sequencer()
+    assert feed(alone, 1_000, 1_001_001, 1_002, 1_003) == [1_000], "1,001 is missing"
+
+
+def test_a_late_trade_of_a_background_gap_is_told_by_its_time() -> None:
+    sequencer = Sequencer(1)
+    feed(sequencer, 1, 9)
+    sequencer.to_background(1)
+    assert sequencer.live(replace(trade(10), trade_id=5, event_time=trade(9).event_time + 1)) == ()
+    assert feed(sequencer, 5) == [5]
+
+
+def test_without_the_time_of_the_newest_trade_an_old_one_is_a_copy() -> None:
+    sequencer = Sequencer(1_000)
+    assert feed(sequencer, 997, 998, 999) == [] and not sequencer.asks()
+    assert sequencer.duplicates == 3
+
+
+def test_a_hole_that_is_half_filled_says_how_far() -> None:
+    """Else a restart counts what was filled twice, and takes ids that are missing for repaired."""
+    sequencer = Sequencer(1)
+    feed(sequencer, 1, 6, 2, 3)
+    assert sequencer.hole is not None and (sequencer.hole.filled, sequencer.hole.progress_id) == (2, 4)
