@@ -13,12 +13,14 @@ from whale_platform.lake import schema
 from whale_platform.stores import columns
 from whale_platform.stores.rows import GapRow, WhaleRow, WindowRow
 
-_STAMPED = {"updated_at", "detected_time"}  # Kafka's own timestamp, not in the message
+# Kafka's own timestamp is not in the message; who wrote a row is not either, and its place has shorter names there.
+_NOT_SAID = {"updated_at", "detected_time", "made_from", "topic_partition", "topic_offset"}
+_PLACE = {"partition": int, "offset": int}
 _DERIVED = {"v": int, "notional": str, "notional_usd": str | None, "usd_via": str | None}
 _MESSAGES: dict[str, Mapping[str, Any]] = {
     RAW_TRADES: {**get_type_hints(Trade), **_DERIVED},
-    TRADE_WINDOWS: {"v": int, **get_type_hints(WindowRow), "last_received_time": int, "partition": int, "offset": int},
-    WHALE_ALERTS: {"v": int, **get_type_hints(WhaleRow)},
+    TRADE_WINDOWS: {"v": int, **get_type_hints(WindowRow), "last_received_time": int, **_PLACE},
+    WHALE_ALERTS: {"v": int, **get_type_hints(WhaleRow), **_PLACE},
     INGEST_GAPS: {"v": int, **get_type_hints(GapRow)},
 }
 
@@ -27,7 +29,7 @@ def of_topic(topic: str) -> dg.TableSchema | None:
     """The JSON object of a topic's messages; None where it is not known here."""
     fields = _MESSAGES.get(topic)
     return (
-        None if fields is None else _schema(_json(name, kind) for name, kind in fields.items() if name not in _STAMPED)
+        None if fields is None else _schema(_json(name, kind) for name, kind in fields.items() if name not in _NOT_SAID)
     )
 
 

@@ -76,7 +76,7 @@ def test_an_unknown_part_is_refused_with_what_there_is(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == codes.BLOCKED
-    assert "one of " in done.stderr and "sink, stream, ingester, api, dagster-code" in done.stderr
+    assert "one of " in done.stderr and "sink, stream, ingester, api, repair, dagster-code" in done.stderr
 
 
 class Volume:

@@ -225,7 +225,7 @@ def test_a_socket_s_thread_that_hangs_is_seen(fake: FakeBinance, start: Start, m
     monkeypatch.setattr(one.strands[0]._pipeline, "frame", stuck)
     until(lambda: len(fake.clients) == 1, "the connection")
     until(lambda: not one.hangs(), "both threads to come round")
-    fake.trade(SYMBOL)
+    fake.trade(SYMBOL, 2)
     until(one.hangs, "the hang to be seen")
     goes_on.set()
     until(lambda: producer.ids(SYMBOL) != [] and not one.hangs(), "the socket to go on")

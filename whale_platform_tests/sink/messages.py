@@ -54,6 +54,8 @@ MESSAGES: dict[str, dict[str, Any]] = {
         "base": "BTC",
         "quote": "USDT",
         "usd_via": "peg:USDT",
+        "partition": 1,
+        "offset": 4_711,
     },
     INGEST_GAPS: {
         "v": 1,
