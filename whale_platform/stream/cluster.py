@@ -20,6 +20,7 @@ from whale_platform import hosts
 from whale_platform.embedded import shuffle_bind
 from whale_platform.embedded.errors import EmbeddedError
 from whale_platform.settings import Settings
+from whale_platform.stream.jvm import OPTIMISE_LATE
 
 CONNECT_S = 2.0
 ADVICE = "mount the same disk there on every worker, or name one that they share by WHALE_SHARED"
@@ -29,6 +30,7 @@ EXECUTOR_OPTIONS = (
     "-XX:+UseParallelGC",
     "-XX:-UsePerfData",
     "-XX:+ExitOnOutOfMemoryError",
+    *OPTIMISE_LATE,
     "-Djava.net.preferIPv4Stack=true",
 )
 

@@ -15,9 +15,10 @@ from pyspark.sql import functions as F
 from whale_platform.domain.codec import plain
 from whale_platform.embedded.errors import EmbeddedError
 from whale_platform.settings import Settings
-from whale_platform.stream import cluster, lake, transforms
+from whale_platform.stream import cluster, jvm, lake, transforms
 
 Session = SparkSession
+JVM_OPTIONS = ("-XX:+UseSerialGC", "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError", *jvm.OPTIMISE_LATE)
 CORES = 2  # of a cluster, beside the stream
 NO_WATERMARK = "0 seconds"  # a batch has none
 
@@ -63,9 +64,7 @@ def configuration(settings: Settings, work: Path) -> dict[str, str]:
         "spark.driver.memory": "512m",
         "spark.driver.bindAddress": bind,
         "spark.driver.host": host,
-        "spark.driver.extraJavaOptions": (
-            f'-XX:+UseSerialGC -XX:-UsePerfData -XX:+ExitOnOutOfMemoryError -Djava.io.tmpdir="{work}"'
-        ),
+        "spark.driver.extraJavaOptions": " ".join((*JVM_OPTIONS, f'-Djava.io.tmpdir="{work}"')),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.local.dir": str(work),

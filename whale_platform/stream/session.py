@@ -16,7 +16,7 @@ from pyspark.sql.streaming import StreamingQuery
 
 from whale_platform.embedded import jars, java, shuffle_bind
 from whale_platform.settings import Settings
-from whale_platform.stream import cluster
+from whale_platform.stream import cluster, jvm
 
 ENDS_WITHIN_S = 10.0  # its sockets close before it is gone
 JVM_OPTIONS = (
@@ -25,6 +25,7 @@ JVM_OPTIONS = (
     # What is out of memory limps on without its threads; the service ends with its JVM and begins anew.
     "-XX:+ExitOnOutOfMemoryError",
     "-XX:CICompilerCount=2",
+    *jvm.OPTIMISE_LATE,
     "-Djava.net.preferIPv4Stack=true",
     # positions.py asks the Kafka consumers through JMX, whose server class no module exports.
     "--add-exports=java.management/com.sun.jmx.mbeanserver=ALL-UNNAMED",
