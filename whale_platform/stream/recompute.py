@@ -18,7 +18,7 @@ from whale_platform.settings import Settings
 from whale_platform.stream import cluster, jvm, lake, transforms
 
 Session = SparkSession
-JVM_OPTIONS = ("-XX:+UseSerialGC", "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError", *jvm.OPTIMISE_LATE)
+JVM_OPTIONS = ("-XX:+UseSerialGC", *jvm.OPTIONS)
 CORES = 2  # of a cluster, beside the stream
 NO_WATERMARK = "0 seconds"  # a batch has none
 
