@@ -100,9 +100,9 @@ def _sweep(path: Path) -> None:
     for log in ("offsets", "commits"):
         for file in (path / log).glob(".*.tmp*"):
             file.unlink(missing_ok=True)  # a driver that is just being ended may still rename it
-    written = ("offsets/[0-9]*", "commits/[0-9]*", "state/*/*/[0-9]*")
-    if not any(file for pattern in written for file in path.glob(pattern)):
-        shutil.rmtree(path / "state", ignore_errors=True)  # schemas of a first batch that did not come to its end
+    begun = {file.name for file in (path / "offsets").glob("[0-9]*")}
+    if begun <= {"0"} and not any((path / "commits").glob("[0-9]*")):
+        shutil.rmtree(path / "state", ignore_errors=True)  # of a first batch that did not come to its end
 
 
 def misfit(found: Checkpoint, label: Label, earliest: dict[int, int], ends: dict[int, int]) -> str | None:

@@ -20,19 +20,13 @@ from whale_platform import hosts
 from whale_platform.embedded import shuffle_bind
 from whale_platform.embedded.errors import EmbeddedError
 from whale_platform.settings import Settings
-from whale_platform.stream.jvm import OPTIMISE_LATE
+from whale_platform.stream import jvm
 
 CONNECT_S = 2.0
 ADVICE = "mount the same disk there on every worker, or name one that they share by WHALE_SHARED"
 _LOCAL = re.compile(r"local(\[(\*|\d+)(,\s*\d+)?\])?")
 _STANDALONE = re.compile(r"spark://([^/]+)")
-EXECUTOR_OPTIONS = (
-    "-XX:+UseParallelGC",
-    "-XX:-UsePerfData",
-    "-XX:+ExitOnOutOfMemoryError",
-    *OPTIMISE_LATE,
-    "-Djava.net.preferIPv4Stack=true",
-)
+EXECUTOR_OPTIONS = ("-XX:+UseParallelGC", *jvm.OPTIONS, "-Djava.net.preferIPv4Stack=true")
 
 
 def is_local(master: str) -> bool:

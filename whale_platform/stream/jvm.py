@@ -1,13 +1,14 @@
-"""How Java compiles in Spark's JVMs, wherever they run.
+"""What every JVM of Spark is started with: the stream's driver, executors, and what computes hours again.
 
 Java's optimising compiler takes a third of what a start costs, from trades that wait meanwhile. It begins at ten times
-the usual counts here: what a minute of starting calls often is left to the quick compiler, what trades call for hours
-is optimised as before. Measured in pairs on two cores: a start and its first minute take 25 to 30 % less CPU; after
-three minutes at 400 trades/s, and in a backlog's second 500,000 trades, both take the same. Kafka's JVM is left as it
-is: with this it takes more for its first minutes at 1,000 trades/s.
+the usual counts here: what a start calls often is left to the quick compiler, what trades call for hours is optimised
+as before. Kafka's JVM is left as it is: it optimises less in a start, and needs it within minutes.
 """
 
-OPTIMISE_LATE = (
+OPTIONS = (
+    "-XX:-UsePerfData",
+    # What is out of memory limps on without its threads; the process ends with its JVM and begins anew.
+    "-XX:+ExitOnOutOfMemoryError",
     "-XX:Tier4InvocationThreshold=50000",
     "-XX:Tier4MinInvocationThreshold=6000",
     "-XX:Tier4CompileThreshold=150000",

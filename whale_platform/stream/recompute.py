@@ -22,7 +22,7 @@ from whale_platform.stream.thresholds import copy_of
 from whale_platform.supervision.scratch import scratch
 
 Session = SparkSession
-JVM_OPTIONS = ("-XX:+UseSerialGC", "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError", *jvm.OPTIMISE_LATE)
+JVM_OPTIONS = ("-XX:+UseSerialGC", *jvm.OPTIONS)
 CORES = 2  # of a cluster, beside the stream
 NO_WATERMARK = "0 seconds"  # a batch has none
 

@@ -21,11 +21,8 @@ from whale_platform.stream import cluster, jvm
 ENDS_WITHIN_S = 10.0  # its sockets close before it is gone
 JVM_OPTIONS = (
     "-XX:+UseParallelGC",
-    "-XX:-UsePerfData",
-    # What is out of memory limps on without its threads; the service ends with its JVM and begins anew.
-    "-XX:+ExitOnOutOfMemoryError",
+    *jvm.OPTIONS,
     "-XX:CICompilerCount=2",
-    *jvm.OPTIMISE_LATE,
     "-Djava.net.preferIPv4Stack=true",
     # positions.py asks the Kafka consumers through JMX, whose server class no module exports.
     "--add-exports=java.management/com.sun.jmx.mbeanserver=ALL-UNNAMED",

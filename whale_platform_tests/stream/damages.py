@@ -65,8 +65,24 @@ DAMAGES: dict[str, Damage] = {
     **{f"changelog {how}": change(state("*.changelog"), how) for how in ("empty", "half", "bits", "bits bare", "gone")},
     **{f"schema {how}": change(state("schema"), how) for how in ("empty", "bits")},
 }
+
+
+def unfinished(begun: bool) -> Damage:
+    """As where the first batch was ended after it had written its state; `begun`: in mode microbatch."""
+
+    def act(path: Path) -> None:
+        shutil.rmtree(path / "commits")
+        for file in (path / "offsets").iterdir():
+            if not begun or file.name.strip(".").partition(".")[0] != "0":
+                file.unlink()
+
+    return act
+
+
 HARMLESS: dict[str, Damage] = {
     "nothing": lambda path: None,
+    "first batch unfinished": unfinished(False),
+    "first batch begun": unfinished(True),
     "checkpoint deleted": lambda path: shutil.rmtree(path),
     "operator metadata empty": change(state("metadata"), "empty"),
 }

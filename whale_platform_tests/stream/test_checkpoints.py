@@ -43,23 +43,22 @@ def test_a_new_folder_is_labelled_and_fits_again(tmp_path: Path) -> None:
     assert prepare(tmp_path, LABEL, {0: 0}) == path
 
 
-@pytest.mark.parametrize("kept", ["offsets/0", "commits/0", "state/0/0/1_ab.changelog"])
-def test_the_schemas_of_a_first_batch_that_was_ended_are_no_state(tmp_path: Path, kept: str) -> None:
+@pytest.mark.parametrize(
+    ("logged", "kept"),
+    [((), False), (("offsets/0",), False), (("commits/0",), True), (("offsets/0", "offsets/1"), True)],
+)
+def test_what_a_first_batch_left_that_was_ended_is_no_state(
+    tmp_path: Path, logged: tuple[str, ...], kept: bool
+) -> None:
     """Spark would refuse the checkpoint: state must be empty before batch 0. Anything else is left to be judged."""
     path = prepare(tmp_path, LABEL, {0: 0})
-    schema = path / "state" / "0" / "0" / "_metadata" / "schema"
-    schema.parent.mkdir(parents=True)
-    for log in ("offsets", "commits"):
-        (path / log).mkdir()
-    schema.touch()
-    prepare(tmp_path, LABEL, {0: 0})
-    assert not (path / "state").exists()
-    for file in (schema, path / kept):
+    state = path / "state" / "0" / "0" / "1_ab.changelog"
+    for file in (state, *(path / name for name in logged)):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
-    with contextlib.suppress(Unfit):  # they are empty
+    with contextlib.suppress(Unfit):  # the logs are empty
         prepare(tmp_path, LABEL, {0: 0})
-    assert schema.exists()
+    assert state.exists() is kept
 
 
 def test_what_was_read_is_told(tmp_path: Path, used: Path) -> None:

@@ -5,10 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from whale_platform.bench.platform import Failed, Platform
-from whale_platform.embedded import dagster as embedded
 from whale_platform.settings import ROOT
 from whale_platform_tests.e2e.dagster.conftest import HOURS, SYMBOLS, past, settings_of
 from whale_platform_tests.e2e.dagster.webserver import ask, runs
@@ -76,7 +76,7 @@ def test_hours_are_made_by_the_command_line_and_stand_in_the_ui(platform: Platfo
 def test_maintenance_runs_by_the_command_line(platform: Platform, url: str) -> None:
     """The first as people type it; for the others Dagster's command line is loaded once, which is most of the work."""
     platform.whale("dagster", "job", "execute", *DEFINITIONS, "-j", JOBS[0])
-    env = {**platform.env, **embedded.environment(settings_of(platform))}
+    env = psutil.Process(platform.status()["services"]["dagster-daemon"]["pid"]).environ()
     argv = [sys.executable, "-W", "ignore", "-c", EACH_JOB, *JOBS[1:]]
     done = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
