@@ -76,8 +76,10 @@ def line(name: str, done: Imported, seconds: float) -> str:
     first, last = (f"{hour:%Y-%m-%d %H:%M}" for hour in (done.hours[0], done.hours[-1]))
     there = f" ({done.there} were there)" if done.there else ""
     sums = "checksum right" if done.checked else "no CHECKSUM file"
+    repeated = f" (and {done.repeated:,} lines of them again)" if done.repeated else ""
     return (
-        f"{name}: {done.rows:,} rows, {done.new:,} new; {len(done.hours)} hours{there}, {first} to {last} UTC; "
+        f"{name}: {done.rows:,} rows{repeated}, {done.new:,} new; "
+        f"{len(done.hours)} hours{there}, {first} to {last} UTC; "
         f"{seconds:.1f} s, {done.rows / seconds:,.0f} rows/s; {sums}"
     )
 

@@ -83,6 +83,7 @@ def _markdown(done: "dict[str, Imported]") -> dg.MarkdownMetadataValue:
         (
             name,
             f"{one.rows:,}",
+            f"{one.repeated:,}",
             f"{one.new:,}",
             len(one.hours),
             f"{one.hours[0]:%Y-%m-%d %H:%M}",
@@ -91,4 +92,4 @@ def _markdown(done: "dict[str, Imported]") -> dg.MarkdownMetadataValue:
         )
         for name, one in done.items()
     ]
-    return dg.MetadataValue.md(table(("file", "rows", "new", "hours", "first", "last", "CHECKSUM"), rows))
+    return dg.MetadataValue.md(table(("file", "rows", "repeated", "new", "hours", "first", "last", "CHECKSUM"), rows))

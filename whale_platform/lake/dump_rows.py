@@ -1,8 +1,9 @@
 """The lines of a dump as typed rows in a Parquet file, every one of them checked before any goes into the lake.
 
 A field is read only where it is written as Binance writes it, so nothing is rounded or guessed; prices, quantities and
-times are held to the bounds of live trades (domain/limits.py) and to the day or month of the file's name; no id comes
-twice. The first line that does not fit is named, and makes the whole file a `BadDump`.
+times are held to the bounds of live trades (domain/limits.py) and to the day or month of the file's name. A line that
+is there twice, all of it, counts once: Binance has published such files. An id with two contents, and the first line
+that does not fit, is named, and makes the whole file a `BadDump`.
 """
 
 import errno
@@ -31,7 +32,7 @@ NARROW = "'0*[0-9]{1,10}([.][0-9]{1,8}0*)?'"  # what schema.fits_narrow says of 
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """A dump's rows, checked. `file` is Parquet in the dump's order: id, first, last, price, quantity, time, maker,
-    and narrow, which says that decimal(18,8) holds both price and quantity.
+    and narrow, which says that decimal(18,8) holds both price and quantity. rows: each once; repeated: the others.
 
     hours: each hour (aware UTC) that has trades, and how many trades (fills) it has. unit: microseconds of 1 in `time`.
     sha256: of the zip; `checked`: whether a CHECKSUM file confirmed it.
@@ -39,6 +40,7 @@ class Loaded:
 
     file: Path
     rows: int
+    repeated: int
     hours: tuple[tuple[datetime, int], ...]
     unit: int
     sha256: str
@@ -64,13 +66,18 @@ def load(dump: Dump, folder: Path, tell: Tell) -> Loaded:
     with engine.connect(folder) as connection:
         _read(connection, dump, lines, head, rows)
         unit = _check(connection, dump, lines, head, count)
+        once = folder / "once.parquet"
+        if kept := _check_ids(connection, dump, once):
+            rows.unlink()
+            rows = once
         hours = connection.execute(
             f'SELECT "time" // {3_600_000_000 // unit}, sum(last - first + 1) FROM loaded GROUP BY 1 ORDER BY 1'
         ).fetchall()
     lines.unlink()
     tell("checking", 1, 1)
     by_hour = tuple((datetime.fromtimestamp(int(number) * 3600, UTC), int(fills)) for number, fills in hours)
-    return Loaded(rows, count - head, by_hour, unit, sha256, checked)
+    kept = kept or count - head
+    return Loaded(rows, kept, count - head - kept, by_hour, unit, sha256, checked)
 
 
 def notional_wide() -> str:
@@ -117,7 +124,7 @@ def _read(connection: duckdb.DuckDBPyConnection, dump: Dump, lines: Path, head: 
 
 
 def _check(connection: duckdb.DuckDBPyConnection, dump: Dump, lines: Path, head: int, count: int) -> int:
-    """Every row; returns how many microseconds 1 in `time` is."""
+    """Every row by itself; returns how many microseconds 1 in `time` is."""
     found = connection.execute(f'SELECT count(*), max("time") >= {MICROS_FROM} FROM loaded').fetchone()
     assert found is not None
     if found[0] != count - head:
@@ -131,13 +138,29 @@ def _check(connection: duckdb.DuckDBPyConnection, dump: Dump, lines: Path, head:
         with lines.open("rb") as file:
             text = next(islice(file, line - 1, None)).decode(errors="replace").strip()
         bad(dump.path, f"{why}: {text[:160]}", line)
-    again = _again(connection, "()", "id <= id_before OR first <= last_before")
-    if again is not None:  # not in the order of ids, as Binance writes them: so look again, in that order
-        again = _again(connection, "(ORDER BY id)", "id = id_before")
-        again = again or _again(connection, "(ORDER BY first)", "first <= last_before")
-    if again is not None:
-        bad(dump.path, f"has an id that line {again[1]:,} has too: download it again", again[0])
     return unit
+
+
+def _check_ids(connection: duckdb.DuckDBPyConnection, dump: Dump, out: Path) -> int | None:
+    """No id has two contents. Returns how many rows are left in `out`, and in `loaded`, where lines are repeated."""
+    if _again(connection, "()", "id <= id_before OR first <= last_before") is None:
+        return None
+    # not in the order of ids, as Binance writes them, or with lines that are repeated: so look again, in that order
+    kept = None
+    if _again(connection, "(ORDER BY id)", "id = id_before") is not None:
+        content = 'id, first, last, price, quantity, "time", maker, narrow'
+        connection.execute(
+            f"COPY (SELECT {content}, min(line) AS line FROM loaded GROUP BY ALL ORDER BY line) "
+            f"TO {quoted(str(out))} (FORMAT parquet)"
+        )
+        connection.execute(f"CREATE OR REPLACE VIEW loaded AS SELECT * FROM read_parquet({quoted(str(out))})")
+        found = connection.execute("SELECT count(*) FROM loaded").fetchone()
+        kept = int(found[0]) if found else 0
+    again = _again(connection, "(ORDER BY id)", "id = id_before")
+    again = again or _again(connection, "(ORDER BY first)", "first <= last_before")
+    if again is not None:
+        bad(dump.path, f"has an id that line {again[1]:,} has too, with another content: download it again", again[0])
+    return kept
 
 
 def _reasons(dump: Dump, unit: int) -> str:

@@ -84,12 +84,16 @@ def confirmed(path: Path, sha256: str) -> bool:
 
 
 def unzip(path: Path, file: IO[bytes], out: Path, tell: Tell) -> int:
-    """The one CSV of the zip to `out`, checked by the zip's own sum; returns how many lines. Raises BadDump, Full."""
+    """The zip's CSV to `out`, checked by the zip's own sum; returns how many lines. Raises BadDump, Full.
+
+    Folders and copies in them are left alone: Binance's ETHUSDT-aggTrades-2018-01.zip has a second, shorter one so.
+    """
     wanted, lines, done, last = f"{path.stem}.csv", 0, 0, b""
     try:
         with zipfile.ZipFile(file) as archive:
-            if archive.namelist() != [wanted]:
-                bad(path, f"must hold {wanted} and nothing else: download it again")
+            names = archive.namelist()
+            if names.count(wanted) != 1 or any("/" not in name for name in names if name != wanted):
+                bad(path, f"must hold {wanted} once, and nothing beside it but folders: download it again")
             size = archive.getinfo(wanted).file_size
             leave_room(out.parent, 2 * size, path.name)  # the CSV, and its Parquet copy, which is smaller
             with archive.open(wanted) as source, out.open("wb") as target:

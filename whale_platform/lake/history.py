@@ -29,12 +29,14 @@ WORK = "importing"  # the folder beside the table for what is unzipped; a killed
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What became of a dump. `rows`: in the file; `new`: by how many rows the lake grew; `checked`: by a CHECKSUM file.
+    """What became of a dump. `rows`: in the file, each once; `repeated`: lines of it that were there before;
+    `new`: by how many rows the lake grew; `checked`: by a CHECKSUM file.
 
     hours: from the first to the last that has trades, aware UTC; `there`: how many of them had been imported before.
     """
 
     rows: int
+    repeated: int
     new: int
     hours: tuple[datetime, ...]
     there: int
@@ -56,7 +58,8 @@ def run(root: Path, dump: Dump, about: Mapping[str, Any], tell: Tell) -> Importe
                 done = rewrite.hour(root, start, {**about, "file": dump.path.name}, rows, mark, distinct=True)
                 new += done.rows_after - done.rows_before if done else 0
             tell("importing", number, len(loaded.hours))
-    return Imported(loaded.rows, new, tuple(start for start, _ in loaded.hours), len(there), loaded.checked)
+    hours = tuple(start for start, _ in loaded.hours)
+    return Imported(loaded.rows, loaded.repeated, new, hours, len(there), loaded.checked)
 
 
 @contextmanager

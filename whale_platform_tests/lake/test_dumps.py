@@ -100,14 +100,19 @@ def flip(path: Path) -> None:
 
 def other_member(path: Path) -> None:
     with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr("../more.csv", "1")
+        archive.writestr("more.csv", "1")
+
+
+def second_member(path: Path) -> None:
+    with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate name"):
+        archive.writestr(archive.namelist()[0], "1")
 
 
 def nothing(path: Path) -> None:
     path.write_bytes(b"")
 
 
-@pytest.mark.parametrize("harm", [cut, flip, other_member, nothing])
+@pytest.mark.parametrize("harm", [cut, flip, other_member, second_member, nothing])
 def test_a_broken_zip_is_refused(tmp_path: Path, harm: Callable[[Path], None]) -> None:
     path = generate(tmp_path, 2000)
     harm(path)
@@ -137,7 +142,7 @@ def test_a_broken_zip_is_refused(tmp_path: Path, harm: Callable[[Path], None]) -
         (f"7,1.0,1.0,1.0,{MS + 86_400_000},True,True", "line 4 has a time outside 2024-08-08 to 2024-08-09"),
         (f"7,1.0,1.0,1.0,{MS - 1},True,True", "line 4 has a time outside"),
         (f"7,1.0,1.0,1.0,{MS * 1000},True,True", "line 1 mixes milliseconds and microseconds"),
-        (f"2,1.0,1.0,1.0,{MS},True,True", "line 4 has an id that line 3 has too"),
+        (f"2,1.0,1.0,1.0,{MS},True,True", "line 4 has an id that line 3 has too, with another content"),
         (f"0,1.0,1.0,1.0,{MS},True,True", "line 4 has an id that line 1 has too"),
         ("", "line 4 is empty"),
     ],
@@ -176,6 +181,26 @@ def test_futures_and_other_columns_are_refused(tmp_path: Path, first: str, why: 
 def test_a_file_without_trades_is_refused(tmp_path: Path, lines: list[str]) -> None:
     with pytest.raises(BadDump, match="holds no trades"):
         load(made(tmp_path, lines))
+
+
+def test_copies_in_folders_are_left_alone(tmp_path: Path) -> None:
+    path = made(tmp_path, GOOD)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.mkdir("home")
+        archive.writestr(f"home/{archive.namelist()[0]}", "\n".join(GOOD[:1]))
+    path.with_name(f"{path.name}.CHECKSUM").unlink()
+    assert load(path).rows == 3
+
+
+@pytest.mark.parametrize("name", [NAME, NAME.replace("trades", "aggTrades")])
+def test_lines_that_are_repeated_count_once(tmp_path: Path, name: str) -> None:
+    rows = GOOD if name == NAME else [f"{n},1.0,1.0,{10 * n},{10 * n + 9},{MS},True,True" for n in (1, 2, 3)]
+    found = load(made(tmp_path, [rows[0], rows[2], rows[1], rows[2], *rows], name))
+    assert (found.rows, found.repeated) == (3, 4)
+    with duckdb.connect() as connection:
+        ids = connection.execute(f"SELECT first FROM '{found.file}'").fetchall()
+    assert [number for (number,) in ids] == [int(rows[at].split(",")[0 if name == NAME else 3]) for at in (0, 2, 1)]
+    assert sum(fills for _, fills in found.hours) == (3 if name == NAME else 30)
 
 
 def test_ids_in_another_order_are_fine(tmp_path: Path) -> None:
