@@ -86,6 +86,7 @@ class Settings(BaseSettings):
 
     bind: str = "127.0.0.1"
     retention_days: Annotated[int, Field(ge=1)] = 7
+    alert_retention_days: Annotated[int, Field(ge=0)] = 0  # 0: all of them, forever
     dagster: bool = True
     dagster_code_host: str = "127.0.0.1"
     dagster_port: Port = 13000

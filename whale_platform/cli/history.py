@@ -68,7 +68,9 @@ def run(
             print(line(dump.path.name, done, time.monotonic() - begin), flush=True)
     except LakeError as error:
         raise UserError(str(error)) from None
-    print(NEXT.format(f"{min(hours):{PARTITION}}", f"{max(hours):{PARTITION}}"))
+    finally:
+        if hours:  # also those of the files before a broken one
+            print(NEXT.format(f"{min(hours):{PARTITION}}", f"{max(hours):{PARTITION}}"), flush=True)
 
 
 def line(name: str, done: Imported, seconds: float) -> str:

@@ -1,7 +1,8 @@
 """Past trades as an asset: the exchange's public dumps in `HOME/import`, or those named, into the lake.
 
 Importing is idempotent and resumable (lake/history.py), so making the asset again after a failure does the rest. A
-broken file fails the run with a sentence and changes nothing; the files before it are in.
+broken file fails the run with a sentence and changes nothing; the files before it are in. Each file that is through is
+an event of its own, from which its hours are asked for (remaking.py), whatever becomes of the files after it.
 """
 
 from pathlib import Path
@@ -11,6 +12,7 @@ import dagster as dg
 from pydantic import Field
 
 from whale_platform.defs.external import OWNERS
+from whale_platform.defs.partitions import stretches
 from whale_platform.domain import catalogue
 from whale_platform.exchanges import symbols
 from whale_platform.reports.tables import table
@@ -19,6 +21,9 @@ from whale_platform.version import code_version
 
 if TYPE_CHECKING:
     from whale_platform.lake.history import Imported
+
+
+TRADES_OF = "hours_of_trades"  # in the metadata: [first, last] partition of each stretch
 
 
 class Import(dg.Config):
@@ -53,7 +58,10 @@ def imported_trades(context: dg.AssetExecutionContext, config: Import) -> dg.Mat
     try:
         for dump in [dumps.named(path, split) for path in _files(settings, config)]:
             about = {"run": context.run.run_id, "code": code_version()}
-            done[dump.path.name] = history.run(root, dump, about, tell)
+            done[dump.path.name] = one = history.run(root, dump, about, tell)
+            told = {TRADES_OF: dg.MetadataValue.json(stretches(one.hours)), "new_rows": dg.MetadataValue.int(one.new)}
+            description = dump.path.name
+            context.log_event(dg.AssetMaterialization(context.asset_key, description, metadata=told))
     except LakeError as error:
         raise dg.Failure(str(error), {"files": _markdown(done)} if done else None, allow_retries=False) from None
     hours = {hour for one in done.values() for hour in one.hours}

@@ -15,7 +15,7 @@ from pydantic import Field
 from whale_platform.defs.assets import hourly_rollups, whale_reports
 from whale_platform.defs.external import FROM_LAKE, LAKE, OWNERS
 from whale_platform.defs.own import schedule_status
-from whale_platform.defs.partitions import HOURS, hours_of
+from whale_platform.defs.partitions import HOURS, hours_of, key_of
 from whale_platform.defs.spark import Spark
 from whale_platform.defs.store import Store
 from whale_platform.defs.upkeep import unless_behind
@@ -79,11 +79,7 @@ def _report(context: Context, made: "Made") -> None:
     for asset in (hourly_rollups, whale_reports):
         for hour in made.hours:
             told = {"made_by": FROM_LAKE.to_user_string()}
-            context.log_event(dg.AssetMaterialization(asset.key, partition=_key(hour), metadata=told))
-
-
-def _key(hour: datetime) -> str:
-    return HOURS.get_partition_key_for_timestamp(hour.timestamp())
+            context.log_event(dg.AssetMaterialization(asset.key, partition=key_of(hour), metadata=told))
 
 
 @dg.op
@@ -111,7 +107,7 @@ def remake_late_hours(context: dg.OpExecutionContext, store: Store, spark: Spark
                     made = remake.make(settings, dsn, session, Hours(hour, hour + HOUR), maker)
                     _report(context, made)
                     told: dict[str, str | int] = {"hours": 1, "run": maker.run_id, **made.counts()}
-                    context.log_event(dg.AssetMaterialization(FROM_LAKE, partition=_key(hour), metadata=told))
+                    context.log_event(dg.AssetMaterialization(FROM_LAKE, partition=key_of(hour), metadata=told))
     except LakeError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
     if failed:

@@ -1,15 +1,22 @@
 """Hours made anew from the lake up to their reports, in one run: by hand, as a backfill, or after an import.
 
-The sensor sees that history was imported and asks for exactly the hours that it brought; what the stream tables and
-reports say of them then comes from the lake, by the same definitions as for live hours.
+The sensor sees each file that was imported, in order and none left out, whatever happened to the run that imported it,
+and asks for exactly the hours that the file has trades of; what the stream tables and reports say of them then comes
+from the lake, by the same definitions as for live hours.
 """
+
+from collections.abc import Iterator
+from typing import cast
 
 import dagster as dg
 
 from whale_platform.defs.external import IMPORTED
+from whale_platform.defs.history import TRADES_OF
 from whale_platform.defs.own import sensor_status
 from whale_platform.defs.partitions import RANGE
 from whale_platform.defs.recomputed import windows_from_lake
+
+FILES_A_TICK = 20
 
 remake_hours = dg.define_asset_job(
     "remake_hours",
@@ -18,31 +25,24 @@ remake_hours = dg.define_asset_job(
 )
 
 
-@dg.asset_sensor(
-    asset_key=IMPORTED,
+@dg.sensor(
     job=remake_hours,
     name="remake_imported_hours",
     default_status=sensor_status(),
     description="Asks for the hours that an import has brought.",
 )
-def remake_imported_hours(
-    context: dg.SensorEvaluationContext, event: dg.EventLogEntry
-) -> dg.RunRequest | dg.SkipReason:
-    """One run for each import that brought new trades."""
-    made = event.asset_materialization
-    told = {name: value.value for name, value in made.metadata.items()} if made is not None else {}
-    if not told.get("new_rows"):
-        return dg.SkipReason("the import brought no new trades")
-    return dg.RunRequest(
-        run_key=f"import {event.run_id}",
-        tags={
-            f"{RANGE}start": _partition(told["first_hour"]),
-            f"{RANGE}end": _partition(told["last_hour"]),
-            "whale/why": "imported trades",
-        },
-    )
-
-
-def _partition(hour: object) -> str:
-    """`2024-08-08T23:00:00+00:00` -> `2024-08-08-23:00`."""
-    return f"{str(hour)[:10]}-{str(hour)[11:16]}"
+def remake_imported_hours(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """One run for each stretch of hours of each imported file; the cursor is the last file's event."""
+    after = dg.AssetRecordsFilter(IMPORTED, after_storage_id=int(context.cursor) if context.cursor else None)
+    records = context.instance.fetch_materializations(after, FILES_A_TICK, ascending=True).records
+    for record in records:
+        made = record.asset_materialization
+        hours = made.metadata.get(TRADES_OF) if made is not None else None
+        for first, last in cast(list[tuple[str, str]], hours.value) if hours is not None else ():
+            yield dg.RunRequest(
+                run_key=f"import {record.storage_id} {first}",
+                tags={f"{RANGE}start": first, f"{RANGE}end": last, "whale/why": "imported trades"},
+            )
+        context.update_cursor(str(record.storage_id))
+    if not records:
+        yield dg.SkipReason("nothing was imported since")

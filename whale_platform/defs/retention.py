@@ -19,14 +19,16 @@ class Retention(Deletes):
     """What the launchpad asks for."""
 
     days: int = Field(7, description="Keep the stream rows of this many days (UTC) before today; 1 at least.")
+    whale_days: int = Field(0, description="Keep the whales of this many days before today; 0: all of them, forever.")
+    imported: bool = Field(False, description="Whether days that were imported go as well.")
 
 
 @dg.op
 def let_old_days_go(context: dg.OpExecutionContext, config: Retention, store: Store) -> None:
-    """Drops each old day of trade_windows and whale_alerts whose hours are all rolled up; rollups and reports stay."""
+    """Drops each old day of trade_windows whose hours are all rolled up, and its whales where they have an age too."""
     dsn = store.dsn()
     try:
-        planned = days_table.plan(dsn, config.days, datetime.now(UTC).date())
+        planned = days_table.plan(dsn, config.days, datetime.now(UTC).date(), config.whale_days, config.imported)
     except ValueError as error:
         raise dg.Failure(f"retention: {error}", allow_retries=False) from None
     sure, gone = confirmed(config), 0
@@ -62,7 +64,13 @@ def retention() -> None:
 
 def schedule(settings: Settings) -> dg.ScheduleDefinition:
     """Every night for real; switched off where recorded trades are replayed, which are old from the start."""
-    config = Retention(days=settings.retention_days, dry_run=False, confirm_home=home_name(settings))
+    config = Retention(
+        days=settings.retention_days,
+        whale_days=settings.alert_retention_days,
+        imported=False,
+        dry_run=False,
+        confirm_home=home_name(settings),
+    )
     return dg.ScheduleDefinition(
         name="retention_every_night",
         job=retention,

@@ -16,7 +16,7 @@ from typing import Any
 from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.transaction import AddAction, RemoveAction
 
-from whale_platform.lake import newest
+from whale_platform.lake import durable, newest
 from whale_platform.lake.errors import Busy
 from whale_platform.lake.schema import PARTITION
 from whale_platform.lake.table import LakeFile, NewFile, opened, place, translated
@@ -48,6 +48,7 @@ def _commit(
 ) -> int:
     for _ in range(TRIES):
         table = opened(root)
+        before = table.version()
         added, removed = change(table)
         transactions = moves(table)
         if not added and not removed and not [one for one in transactions if one.app_id != REWRITE]:
@@ -59,6 +60,7 @@ def _commit(
         ]
         try:
             with translated():
+                durable.flush(root / file.path for file in added)
                 table.create_write_transaction(
                     actions,
                     "append",
@@ -70,7 +72,10 @@ def _commit(
                 )
         except Busy:
             continue
-        return newest.advance(root)
+        version = newest.advance(root)
+        with translated():
+            durable.flush(durable.commit_file(root, number) for number in range(before + 1, version + 1))
+        return version
     raise Busy(f"the lake in {root.parent} was changed by others {TRIES} times meanwhile: try again")
 
 

@@ -65,7 +65,9 @@ class Newest:
 
 def read(root: Path) -> Newest:
     """As of the newest commit. Raises LakeError as table.opened does."""
-    newest = _written(root) or _from_table(root)
+    newest = _written(root)
+    if newest is None or commit(root, newest.version) is None:  # torn, or never written: the table has not what it had
+        newest = _from_table(root)
     while (actions := commit(root, newest.version + 1)) is not None:
         newest.follow(iter(actions))
     return newest if newest.enough() and newest.filled() else _from_table(root)
@@ -76,6 +78,11 @@ def advance(root: Path) -> int:
     newest = read(root)
     write_json(_path(root), asdict(newest))
     return newest.version
+
+
+def forget(root: Path) -> None:
+    """Delete the file: it may tell of a version that is no more."""
+    _path(root).unlink(missing_ok=True)
 
 
 def _path(root: Path) -> Path:
@@ -110,12 +117,12 @@ def last_version(root: Path) -> int | None:
 
 
 def commit(root: Path, version: int) -> list[dict[str, Any]] | None:
-    """The actions of one version's commit; None where the log does not have it (any more)."""
+    """The actions of one version's commit; None where the log does not have it (any more), or has it torn."""
     try:
-        lines = (root / "_delta_log" / f"{version:020d}.json").read_text().splitlines()
-    except OSError:
+        lines = (root / "_delta_log" / f"{version:020d}.json").read_bytes().splitlines()
+        return [json.loads(line) for line in lines if line] or None
+    except (OSError, ValueError):
         return None
-    return [json.loads(line) for line in lines if line]
 
 
 def hour_of(values: dict[str, str]) -> int:

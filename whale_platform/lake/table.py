@@ -11,6 +11,7 @@ from deltalake import DeltaTable, Field, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.schema import PrimitiveType
 
+from whale_platform.lake import durable
 from whale_platform.lake.errors import Busy, Full, LakeError, NotThere
 from whale_platform.lake.schema import COLUMNS, PARTITION, PROPERTIES, exists
 
@@ -45,7 +46,12 @@ def folder_of(start: datetime) -> str:
 
 
 def create(root: Path) -> None:
-    """Make the table where there is none, or where making it was cut short: a log without a commit is not one."""
+    """Make the table where there is none, or where making it was cut short: a log without a commit is not one.
+
+    A torn newest commit of one that is there is set aside.
+    """
+    if exists(root):
+        durable.set_aside_torn(root)
     if any((root / "_delta_log").glob("[0-9]*")):
         return
     fields = [
@@ -70,9 +76,13 @@ def opened(root: Path, version: int | None = None) -> DeltaTable:
         raise NotThere(f"there is no lake in {root.parent} yet: it begins with the first trade")
     try:
         with translated():
-            return DeltaTable(root, version=version)
+            opened = DeltaTable(root, version=version)
+        if version is None:
+            durable.refuse_torn(root, opened.version())
+        return opened
     except LakeError:
         if version is None:
+            durable.refuse_torn(root)
             raise
         raise NotThere(
             f"version {version} of the lake is not there: the newest is {DeltaTable(root).version()}, and those of "

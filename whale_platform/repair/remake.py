@@ -104,7 +104,8 @@ def make(
                 hidden = aggregates.covered(connection, root, paths, {(key[0], key[1], key[3]) for key in alone})
             before = before.without(hidden)
         # 3. the lake's word counts for what it holds whole
-        stored = recomputed.store(dsn, part, windows, whales, {key for key in known if key[2] in over}, maker, before)
+        sure, imported = {key for key in known if key[2] in over}, {key[2].date() for key in held if held[key].alone}
+        stored = recomputed.store(dsn, part, windows, whales, sure, maker, before, imported)
         out.hours += there
         out.trades += sum(window.trade_count for window in windows)
         out.windows, out.whales = out.windows + len(windows), out.whales + len(whales)

@@ -10,7 +10,7 @@ their keys, as the sink writes them, so that neither waits for what the other ho
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import groupby
 
 from psycopg2.extensions import cursor as Cursor
@@ -132,11 +132,13 @@ def store(
     whole: Collection[Key],
     maker: Maker,
     before: Rows,
+    imported: Collection[date] = (),
 ) -> Stored:
     """Store what the lake has of these hours, in one transaction; repeating it changes nothing.
 
     `whole`: the symbols and hours of which the lake is known to hold every trade. `before`: the rows that may be
-    lowered or taken back where they are still so, read before the lake was.
+    lowered or taken back where they are still so, read before the lake was. `imported`: days (UTC) with trades that the
+    lake has from an import alone; retention lets them be.
     """
     windows = [row._replace(made_from="lake") for row in windows]
     whales = [row._replace(made_from="lake") for row in whales]
@@ -144,6 +146,8 @@ def store(
         for table in ("trade_windows", "hourly_rollups", "whale_reports"):
             only_maker(cursor, table)
         ensure_days(cursor, {row.window_start.date() for row in windows})
+        for day in sorted(imported):
+            cursor.execute("INSERT INTO imported_days (day) VALUES (%s) ON CONFLICT DO NOTHING", (day,))
         changed, gone = _store_windows(cursor, hours, windows, whole, before)
         new, back = _store_whales(cursor, hours, whales, whole, maker, before)
         made = rollups.write(cursor, hours, maker, whole)

@@ -1,8 +1,9 @@
 """What of the stream tables is old enough to go, day by day, and its going.
 
-A day goes whole: its partition of `trade_windows` is dropped and its `whale_alerts` are deleted, in one transaction,
-and only once every hour of it has been rolled up and reported as the stream says now. Rollups and reports stay. What
-`plan` returns is what `apply` does: a day that has changed in between is refused, not guessed.
+A day goes whole: its partition of `trade_windows` is dropped, and its `whale_alerts` are deleted where those have an
+age too (they are few, and what the platform is for), in one transaction, and only once every hour of it has been rolled
+up and reported as the stream says now. Rollups and reports stay, and so do imported days until somebody asks for them
+to go. What `plan` returns is what `apply` does: a day that has changed in between is refused, not guessed.
 """
 
 from dataclasses import dataclass
@@ -23,9 +24,13 @@ SELECT day, sum(windows)::bigint, sum(whales)::bigint FROM (
     UNION ALL SELECT (window_start AT TIME ZONE 'utc')::date, count(*), 0 FROM trade_windows
         WHERE window_start < %(end)s GROUP BY 1
     UNION ALL SELECT (event_time AT TIME ZONE 'utc')::date, 0, count(*) FROM whale_alerts
-        WHERE event_time < %(end)s GROUP BY 1
-) AS found WHERE day < %(day)s GROUP BY day ORDER BY day
+        WHERE event_time < %(whales_end)s GROUP BY 1
+) AS found WHERE day < %(day)s AND (%(imported)s OR day NOT IN (SELECT day FROM imported_days))
+GROUP BY day ORDER BY day
 """
+
+
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class DayChanged(Exception):
@@ -34,7 +39,7 @@ class DayChanged(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One old day (UTC): its rows, and why it is kept; `kept` is empty where it goes."""
+    """One old day (UTC): its rows that are to go, and why it is kept; `kept` is empty where it goes."""
 
     day: date
     windows: int
@@ -42,12 +47,22 @@ class Day:
     kept: str = ""
 
 
-def plan(dsn: str, days: int, today: date) -> list[Day]:
-    """Every day of stream rows before the last `days` days, oldest first. Raises ValueError for days < 1."""
+def plan(dsn: str, days: int, today: date, whale_days: int = 0, imported: bool = False) -> list[Day]:
+    """Every day of stream rows before the last `days` days, oldest first; of whales before the last `whale_days`.
+
+    whale_days: 0 keeps every whale; less than `days`: as long as the windows around them. imported: whether imported
+    days go too. Raises ValueError for days < 1.
+    """
     if days < 1:
         raise ValueError(f"days is {days}: keep at least 1")
     first = today - timedelta(days=days)
-    found = fetch(dsn, _DAYS, {"day": first, "end": datetime(first.year, first.month, first.day, tzinfo=UTC)})
+    values = {
+        "day": first,
+        "end": _midnight(first),
+        "whales_end": _midnight(today - timedelta(days=max(days, whale_days))) if whale_days else _EVER,
+        "imported": imported,
+    }
+    found = fetch(dsn, _DAYS, values)
     return [Day(day, windows, whales, _why_kept(dsn, day)) for day, windows, whales in found]
 
 
@@ -68,7 +83,7 @@ def apply(dsn: str, days: list[Day], sure: bool = False) -> int:
 
 
 def _why_kept(dsn: str, day: date) -> str:
-    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    start = _midnight(day)
     hours = Hours(start, start + timedelta(days=1))
     stale = sorted({*rollups.stale(dsn, hours), *whale_reports.stale(dsn, hours)})
     if not stale:
@@ -87,9 +102,10 @@ def _drop(dsn: str, planned: Day) -> None:
         cursor.execute("LOCK TABLE ONLY trade_windows IN ACCESS EXCLUSIVE MODE")  # first, as who writes takes it first
         if _state(cursor, day) != judged:
             raise DayChanged(f"{day} has changed since it was planned: windows were written meanwhile")
-        cursor.execute("DELETE FROM whale_alerts WHERE (event_time AT TIME ZONE 'utc')::date = %s", (day,))
-        if cursor.rowcount != planned.whales:
-            raise DayChanged(f"{day} has {cursor.rowcount} whales, {planned.whales} were planned")
+        if planned.whales:
+            cursor.execute("DELETE FROM whale_alerts WHERE (event_time AT TIME ZONE 'utc')::date = %s", (day,))
+            if cursor.rowcount != planned.whales:
+                raise DayChanged(f"{day} has {cursor.rowcount} whales, {planned.whales} were planned")
         drop_day(cursor, day)
 
 
@@ -98,10 +114,14 @@ def _state(cursor: Cursor, day: date) -> object:
     cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (partition_name(day),))
     if cursor.fetchone() != (True,):
         return None
-    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    start = _midnight(day)
     cursor.execute(
         "SELECT count(*), sum(trade_count), max(updated_at) FROM trade_windows "
         "WHERE window_start >= %s AND window_start < %s",
         (start, start + timedelta(days=1)),
     )
     return cursor.fetchone()
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)

@@ -28,8 +28,13 @@ def run(*files: Path) -> dg.ExecuteInProcessResult:
 
 
 def told(done: dg.ExecuteInProcessResult) -> dict[str, object]:
-    metadata = done.asset_materializations_for_node(STEP)[0].metadata
-    return {name: value.value for name, value in metadata.items()}
+    return events(done)[-1]
+
+
+def events(done: dg.ExecuteInProcessResult) -> list[dict[str, object]]:
+    """Of each file and, where all went well, of the whole run."""
+    found = [event.step_materialization_data.materialization for event in done.get_asset_materialization_events()]
+    return [{name: value.value for name, value in one.metadata.items()} for one in found]
 
 
 def test_every_file_of_the_folder_is_imported_and_told(folder: Path) -> None:
@@ -39,7 +44,7 @@ def test_every_file_of_the_folder_is_imported_and_told(folder: Path) -> None:
     assert (found["files"], found["hours"]) == (2, 3)
     assert found["rows"] == found["new_rows"]
     assert (found["first_hour"], found["last_hour"]) == ("2024-08-08T00:00:00+00:00", "2024-08-08T02:00:00+00:00")
-    assert "| BTCUSDT-trades-2024-08-08.zip | 2,400 | 2,400 | 3 |" in str(found["by_file"])
+    assert "| BTCUSDT-trades-2024-08-08.zip | 2,400 | 0 | 2,400 | 3 |" in str(found["by_file"])
     assert told(run())["new_rows"] == 0
 
 
@@ -52,6 +57,17 @@ def test_no_file_says_where_to_put_them(folder: Path) -> None:
     done = run()
     assert not done.success
     assert f"put zips into {folder}" in str(done.failure_data_for_node(STEP))
+
+
+def test_the_files_before_a_broken_one_are_events_of_their_own(folder: Path) -> None:
+    generate(folder, 2400, hours=3)
+    pack(folder / "ETHUSDT-trades-2024-08-08.zip", ["1,2,3"])
+    stretch = [["2024-08-08-00:00", "2024-08-08-02:00"]]
+    done = run()
+    assert not done.success
+    assert events(done) == [{"new_rows": 2400, "hours_of_trades": stretch}]
+    (folder / "ETHUSDT-trades-2024-08-08.zip").unlink()
+    assert events(run())[0] == {"new_rows": 0, "hours_of_trades": stretch}, "it may not be known yet"
 
 
 def test_a_broken_file_is_a_sentence_and_changes_nothing(folder: Path) -> None:

@@ -11,7 +11,8 @@ import dagster as dg
 import pytest
 
 from whale_platform.defs.external import IMPORTED
-from whale_platform.defs.partitions import RANGE
+from whale_platform.defs.history import TRADES_OF
+from whale_platform.defs.partitions import RANGE, stretches
 from whale_platform.defs.recomputed import late_trades, windows_from_lake
 from whale_platform.defs.remaking import remake_imported_hours
 from whale_platform.defs.spark import Spark
@@ -117,14 +118,22 @@ def runs(found: list[tuple[Any, ...]]) -> list[str]:
 
 
 def test_imported_hours_are_asked_for_and_reported_like_live_ones(root: Path, database: str) -> None:
-    lay(root, [trade(number, every_s=600, quantity="9999") for number in range(12)])
+    as_imported: Any = "import"
+    lay(root, [replace(trade(number, every_s=600, quantity="9999"), source=as_imported) for number in range(12)])
     instance = dg.DagsterInstance.ephemeral()
-    told: dict[str, Any] = {"new_rows": 12, "first_hour": START.isoformat()}
-    told["last_hour"] = (START + timedelta(hours=1)).isoformat()
-    instance.report_runless_asset_event(dg.AssetMaterialization(IMPORTED, metadata=told))
+    imported = ([START - timedelta(days=900)], [START, START + timedelta(hours=1)], [START + timedelta(days=2)])
+    for hours in (imported[0], [*imported[1], *imported[2]]):
+        told = {TRADES_OF: dg.MetadataValue.json(stretches(hours))}
+        instance.report_runless_asset_event(dg.AssetMaterialization(IMPORTED, metadata=told))
+    instance.report_runless_asset_event(dg.AssetMaterialization(IMPORTED, metadata={"files": 2}))
     context = dg.build_sensor_context(instance=instance, cursor=None)
-    asked = remake_imported_hours.evaluate_tick(context).run_requests or []
-    assert [request.tags[f"{RANGE}end"] for request in asked] == ["2026-01-02-11:00"]
+    tick = remake_imported_hours.evaluate_tick(context)
+    asked = [one for one in tick.run_requests or () if "2026" in one.tags[f"{RANGE}start"]]
+    assert len(tick.run_requests or ()) == 3, "each file of one tick, and not the days between"
+    assert [request.tags[f"{RANGE}end"] for request in asked] == ["2026-01-02-11:00", "2026-01-04-10:00"]
+    again = remake_imported_hours.evaluate_tick(dg.build_sensor_context(instance=instance, cursor=tick.cursor))
+    assert not again.run_requests
+    assert again.skip_message
     tags = {name: value for name, value in asked[0].tags.items() if name.startswith(RANGE)}
     assert dg.materialize([windows_from_lake], tags=tags, resources=RESOURCES).success
     assert query(database, "SELECT hour, trade_count FROM hourly_rollups ORDER BY 1") == [
@@ -132,3 +141,4 @@ def test_imported_hours_are_asked_for_and_reported_like_live_ones(root: Path, da
         (START + timedelta(hours=1), 6),
     ]
     assert query(database, "SELECT sum(whales) FROM whale_reports") == [(12,)]
+    assert query(database, "SELECT day FROM imported_days") == [(START.date(),)], "retention lets it be"

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from deltalake import DeltaTable
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from whale_platform.lake import commits, newest, rewrite, table
+from whale_platform.lake import commits, durable, newest, rewrite, table
 from whale_platform.lake.errors import Busy, LakeError, NotThere
 from whale_platform.lake.table import HOUR, LakeFile, NewFile
 from whale_platform_tests.lake.samples import START, ids, lay, trade
@@ -159,6 +160,37 @@ for number in range(1, 10_000):
         assert sum(file.rows for file in table.files(opened)) == len(ids(root))
         assert rows >= set(range(table.position(opened, "topic", 0)))
         assert newest.read(root).version == opened.version()
+
+
+@pytest.mark.parametrize("left", [b"", b"\0" * 900, b'{"commitInfo":{"timestamp":17'])
+def test_a_torn_newest_commit_is_named_and_the_next_writer_sets_it_aside(root: Path, left: bytes) -> None:
+    lay(root, [trade(0), trade(1)])
+    lay(root, [trade(2)], first_offset=2)
+    lay(root, [trade(3)], first_offset=3)
+    for version in (2, 3):  # the file of the newest hours tells of version 3
+        (root / "_delta_log" / f"{version:020d}.json").write_bytes(left)
+    for ask in (lambda: ids(root), lambda: newest.read(root), lambda: commits.append(root, [], "topic", {0: 9}, {})):
+        with pytest.raises(LakeError, match=r"00003.json is torn, as after a loss of power: .*whale up"):
+            ask()
+    table.create(root)
+    assert (table.opened(root).version(), table.position(table.opened(root), "topic", 0)) == (1, 2)
+    assert [len(files) for files in newest.read(root).filled()] == [1], "as the table itself"
+    assert len(list(root.parent.glob("trades.torn.*"))) == 2, "nothing is deleted"
+    lay(root, [trade(2), trade(3)], first_offset=2)
+    assert ids(root) == [("BTCUSDT", number) for number in range(4)]
+
+
+def test_what_a_commit_names_is_on_the_disk_before_it_is(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log, flushed = root / "_delta_log", []
+
+    def flush(paths: Iterable[Path]) -> None:
+        found = [*paths]
+        assert all(path.exists() for path in found)
+        flushed.append(({path.suffix for path in found}, len(list(log.glob("*.json")))))
+
+    monkeypatch.setattr(durable, "flush", flush)
+    lay(root, [trade(0)])
+    assert flushed == [({".parquet"}, 1), ({".json"}, 2)], "files, then the commit, then the commit is flushed too"
 
 
 def test_versions_can_be_read_again(root: Path) -> None:

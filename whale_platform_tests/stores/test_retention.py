@@ -30,8 +30,11 @@ def roll_up(dsn: str) -> None:
     whale_reports.make(dsn, ALL, MAKER)
 
 
+FOREVER, WITH_WINDOWS = 0, 7
+
+
 def test_a_day_is_kept_until_every_hour_of_it_is_rolled_up(stream: str) -> None:
-    day = retention.plan(stream, 7, TODAY)[0]
+    day = retention.plan(stream, 7, TODAY, WITH_WINDOWS)[0]
     assert (day.day, day.whales) == (FIRST, 1)
     assert day.kept == "3 hours are not rolled up, the first 12:00: materialise hourly_assets for that day"
     assert retention.apply(stream, [day]) == 0
@@ -42,7 +45,7 @@ def test_a_day_is_kept_until_every_hour_of_it_is_rolled_up(stream: str) -> None:
 def test_what_is_planned_goes_and_what_was_made_from_it_stays(stream: str) -> None:
     roll_up(stream)
     before = rollups.read(stream, ALL)
-    planned = retention.plan(stream, 7, TODAY)
+    planned = retention.plan(stream, 7, TODAY, WITH_WINDOWS)
     assert [(one.day, one.windows, one.whales) for one in planned] == [(FIRST, len(some_windows(3)), 1)]
     assert retention.apply(stream, planned) == 1
     assert query(stream, "SELECT count(*) FROM trade_windows") == [(1,)]
@@ -56,7 +59,7 @@ def test_what_is_planned_goes_and_what_was_made_from_it_stays(stream: str) -> No
 
 def test_a_day_that_changed_after_the_plan_is_refused(stream: str) -> None:
     roll_up(stream)
-    planned = retention.plan(stream, 7, TODAY)
+    planned = retention.plan(stream, 7, TODAY, WITH_WINDOWS)
     store(stream, [], [WHALE._replace(trade_id=77)])
     with pytest.raises(DayChanged, match="2024-08-08 has changed"):
         retention.apply(stream, planned)
@@ -68,7 +71,7 @@ def test_a_day_that_changed_after_the_plan_is_refused(stream: str) -> None:
 
 def test_a_window_written_after_the_last_look_keeps_its_day(stream: str, monkeypatch: pytest.MonkeyPatch) -> None:
     roll_up(stream)
-    planned, look = retention.plan(stream, 7, TODAY), retention._why_kept
+    planned, look = retention.plan(stream, 7, TODAY, WITH_WINDOWS), retention._why_kept
 
     def and_then_write(dsn: str, day: date) -> str:
         found = look(dsn, day)
@@ -83,7 +86,7 @@ def test_a_window_written_after_the_last_look_keeps_its_day(stream: str, monkeyp
 
 def test_who_writes_to_an_old_day_and_retention_do_not_lock_each_other_out(stream: str) -> None:
     roll_up(stream)
-    planned = retention.plan(stream, 7, TODAY)
+    planned = retention.plan(stream, 7, TODAY, WITH_WINDOWS)
     with session(stream, "test") as conn, conn.cursor() as cursor, ThreadPoolExecutor(1) as threads:
         cursor.execute("LOCK TABLE ONLY trade_windows IN ROW EXCLUSIVE MODE")  # as an upsert begins
         going = threads.submit(retention.apply, stream, planned)
@@ -110,6 +113,30 @@ def test_days_go_one_after_the_other_though_reports_look_back_past_midnight(data
     roll_up(database)
     assert whale_reports.stale(database, ALL) == []
     assert retention.apply(database, retention.plan(database, 7, later)) == 1
+
+
+def test_whales_outlive_the_windows_around_them(stream: str) -> None:
+    roll_up(stream)
+    planned = retention.plan(stream, 7, TODAY, FOREVER)
+    assert planned == [Day(FIRST, len(some_windows(3)), 0)]
+    assert retention.apply(stream, planned) == 1
+    assert query(stream, "SELECT count(*) FROM whale_alerts") == [(1,)]
+    assert retention.plan(stream, 7, TODAY, FOREVER) == []
+    assert retention.plan(stream, 1, TODAY, 9) == [], "they are young enough"
+    assert rollups.stale(stream, ALL) == whale_reports.stale(stream, ALL) == []
+    reported = whale_reports.read(stream, ALL)
+    roll_up(stream)
+    assert whale_reports.read(stream, ALL) == reported, "what was reported of them stays"
+    later = TODAY + timedelta(days=1)
+    assert retention.apply(stream, retention.plan(stream, 8, later, 9)) == 1
+    assert query(stream, "SELECT count(*) FROM whale_alerts") == [(0,)]
+
+
+def test_imported_days_stay_until_they_are_asked_for(stream: str) -> None:
+    roll_up(stream)
+    query(stream, "INSERT INTO imported_days (day) VALUES (%s)", FIRST)
+    assert retention.plan(stream, 7, TODAY, WITH_WINDOWS) == []
+    assert [day.day for day in retention.plan(stream, 7, TODAY, WITH_WINDOWS, imported=True)] == [FIRST]
 
 
 def test_days_within_the_limit_are_not_even_looked_at(stream: str) -> None:
