@@ -5,6 +5,7 @@ broken file fails the run with a sentence and changes nothing; the files before 
 an event of its own, from which its hours are asked for (remaking.py), whatever becomes of the files after it.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,9 @@ class Import(dg.Config):
 
 
 @dg.asset(key=["lake", "imported_trades"], group_name="lake", kinds={"parquet", "deltalake"}, owners=OWNERS)
-def imported_trades(context: dg.AssetExecutionContext, config: Import) -> dg.MaterializeResult[None]:
+def imported_trades(
+    context: dg.AssetExecutionContext, config: Import
+) -> Iterator[dg.AssetMaterialization | dg.MaterializeResult[None]]:
     """Binance's daily and monthly dumps of spot trades and aggTrades, each trade once beside those that came live."""
     from whale_platform.lake import dumps, history  # 90 MB in processes that never need them
     from whale_platform.lake.errors import LakeError
@@ -60,12 +63,13 @@ def imported_trades(context: dg.AssetExecutionContext, config: Import) -> dg.Mat
             about = {"run": context.run.run_id, "code": code_version()}
             done[dump.path.name] = one = history.run(root, dump, about, tell)
             told = {TRADES_OF: dg.MetadataValue.json(stretches(one.hours)), "new_rows": dg.MetadataValue.int(one.new)}
-            description = dump.path.name
-            context.log_event(dg.AssetMaterialization(context.asset_key, description, metadata=told))
+            yield dg.AssetMaterialization(
+                context.asset_key, dump.path.name, told
+            )  # at once
     except LakeError as error:
         raise dg.Failure(str(error), {"files": _markdown(done)} if done else None, allow_retries=False) from None
     hours = {hour for one in done.values() for hour in one.hours}
-    return dg.MaterializeResult(
+    yield dg.MaterializeResult(
         metadata={
             "files": len(done),
             "rows": sum(one.rows for one in done.values()),
