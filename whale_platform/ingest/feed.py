@@ -16,6 +16,7 @@ from whale_platform.ingest.connection import Connection
 from whale_platform.ingest.patience import Attempts, Backoff
 from whale_platform.ingest.pipeline import Pipeline
 from whale_platform.ingest.strand import Strand
+from whale_platform.ingest.subscriptions import Pace
 
 LOOK_S = 0.25
 HUNG_S = 5.0  # a frame is done with in milliseconds, unless it waits for room in the producer
@@ -38,7 +39,7 @@ class Feed:
         for symbol in symbols:
             if (reason := exchange.listed.refusal(symbol)) is not None:
                 self.refuse(symbol, reason)
-        attempts = Attempts()
+        attempts, pace = Attempts(), Pace(exchange.messages_per_second)
         most = exchange.symbols_per_connection
         self.strands = [
             Strand(
@@ -47,6 +48,7 @@ class Feed:
                 pipeline,
                 silence_s,
                 Backoff(random.random, attempts),
+                pace,
                 self._wake,
                 self.refuse,
                 self._not_refused,
@@ -117,11 +119,20 @@ class Feed:
             return down[0].trouble() if down else ""
         return f"{len(down)} of {len(self.strands)} connections: {down[0].trouble()}"
 
+    def unheard(self) -> str:
+        """Which symbols bring no trades although connections are open, for a person; empty while none."""
+        silent = [symbol for strand in self.strands for symbol in strand.unsubscribed()]
+        if not silent:
+            return ""
+        return f"{len(silent)} symbols are not subscribed: {self.exchange.name} does not answer ({_some(silent)})"
+
     def status(self) -> str:
         """How things stand, for a person."""
         trouble = self.trouble()
         if not trouble:
-            return "; ".join([f"connected {len(self.wanted())} symbols", *self._notes()])
+            unheard = self.unheard()
+            parts = [f"connected {len(self.wanted())} symbols", *([unheard] if unheard else []), *self._notes()]
+            return "; ".join(parts)
         waits = [strand.not_before for strand in self.strands if strand.trouble()]
         wait = min(waits, default=0.0) - time.monotonic()
         return f"{trouble}; next try in {wait:.0f} s" if wait >= 1 else trouble

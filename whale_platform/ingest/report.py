@@ -89,6 +89,7 @@ class Report:
                 self._up_at[name] = now
             elif self._away(name, now):
                 troubles.append(trouble if trouble.startswith(name) else f"{name}: {trouble}")
+        troubles += [unheard for feed in self._feeds if (unheard := feed.unheard())]
         if any(pipeline.open_gaps() for pipeline in self._pipelines):
             troubles += [repairer.status for repairer in self._repairers if repairer.status]
         unplaced = [text for pipeline in self._pipelines if (text := self._unplaced(pipeline, now))]

@@ -22,7 +22,7 @@ class FeedAs:
 
     def __init__(self, exchange: Exchange) -> None:
         self.exchange = exchange
-        self.why = ""
+        self.why = self.deaf = ""
         self.attempted = True
         self.reconnects = 2
         self.refused: dict[str, str] = {}
@@ -32,6 +32,9 @@ class FeedAs:
 
     def trouble(self) -> str:
         return self.why
+
+    def unheard(self) -> str:
+        return self.deaf
 
     def status(self) -> str:
         return self.why or "connected 1 symbols"
@@ -140,6 +143,13 @@ def state(bench: Bench) -> str:
     _, coinbase = bench.report.numbers()["exchanges"]
     assert coinbase["detail"] == bench.feeds[1].status()
     return str(coinbase["state"])
+
+
+def test_symbols_that_are_not_subscribed_are_trouble_although_the_exchange_is_connected() -> None:
+    bench = Bench()
+    bench.feeds[0].deaf = "2 symbols are not subscribed"
+    assert bench.report.state() == ("degraded", "2 symbols are not subscribed")
+    assert bench.report.numbers()["exchanges"][0]["state"] == "connected"
 
 
 def test_a_wrong_clock_is_told_without_being_degraded(monkeypatch: pytest.MonkeyPatch) -> None:
