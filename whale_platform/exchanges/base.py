@@ -103,6 +103,9 @@ class Exchange(Protocol):
         None if it is another exchange's. Raises ValueError for nonsense.
         """
 
+    def unreadable(self, symbol: str) -> str | None:
+        """Why no trade of `symbol` can be read yet, for a person; None where it can."""
+
     def connect_url(self) -> str:
         """WebSocket address; symbols are asked for by message."""
 

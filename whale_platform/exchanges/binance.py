@@ -55,6 +55,14 @@ class Binance:
             return found.symbol
         return asked.text if catalogue.in_tether(asked.text) else "".join(given)
 
+    def unreadable(self, symbol: str) -> str | None:
+        """A joined symbol's base and quote are known from the list alone, but for those in USDT."""
+        try:
+            catalogue.currencies(self.listed, symbol)
+        except ValueError as unknown:
+            return str(unknown)
+        return None
+
     def connect_url(self) -> str:
         """Of combined streams, in microseconds."""
         return f"{self.ws_url}/stream?timeUnit=MICROSECOND"

@@ -52,6 +52,14 @@ class Coinbase:
         symbol = asked.text.replace("/", "-") if "-" in asked.text or asked.currencies else f"{asked.text}-USD"
         return symbol if asked.ours or not symbol.endswith("-USDC") else symbol[:-1]
 
+    def unreadable(self, symbol: str) -> str | None:
+        """A product's name has its base and quote in it."""
+        try:
+            catalogue.split_dashed(symbol)
+        except ValueError as wrong:
+            return str(wrong)
+        return None
+
     def connect_url(self) -> str:
         """One address for all."""
         return self.ws_url

@@ -56,7 +56,10 @@ class Life:
 
 
 class Connection:
-    """`start`, watch `life`, `close`. `on_event` gets what is the feed's business; `wake` is set on every change."""
+    """`start`, watch `life`, `close`. `on_event` gets what is the feed's business; `wake` is set on every change.
+
+    `symbols`: those it began with.
+    """
 
     def __init__(
         self,
@@ -69,6 +72,7 @@ class Connection:
         pace: Pace,
     ) -> None:
         self.life = Life()
+        self.symbols = frozenset(symbols)
         self._exchange = exchange
         self._added: deque[Sequence[str]] = deque()
         self._subscriptions = Subscriptions(symbols, exchange.symbols_per_message, pace)

@@ -1,7 +1,8 @@
 """One exchange's symbols over as many connections as they need, and which of them the exchange refuses.
 
-A symbol that is refused (unknown, delisted, halted) is left out while the others go on, and comes back when the lister
-finds it listed. `status` says in a sentence how things stand.
+A symbol that is refused (unknown, delisted, or not to be read without the exchange's list) is left out while the others
+go on, and comes back when the lister finds it listed. One that is halted may trade any moment: it is asked for.
+`status` says in a sentence how things stand.
 """
 
 import random
@@ -33,18 +34,20 @@ class Feed:
         self.refused: dict[str, str] = {}
         self._symbols = list(symbols)
         self._log = log.bind(exchange=exchange.name)
+        self._lock = threading.Lock()  # sockets, lister and repairer refuse
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._looked = time.monotonic()
         for symbol in symbols:
-            if (reason := exchange.listed.refusal(symbol)) is not None:
+            if (reason := self.reason(symbol)) is not None:
                 self.refuse(symbol, reason)
         attempts, pace = Attempts(), Pace(exchange.messages_per_second)
-        most = exchange.symbols_per_connection
+        needed = -(-len(symbols) // exchange.symbols_per_connection)
+        by_use = sorted(symbols, key=lambda symbol: symbol in self.refused)  # each connection has its share of both
         self.strands = [
             Strand(
                 exchange,
-                symbols[start : start + most],
+                by_use[start::needed],
                 pipeline,
                 silence_s,
                 Backoff(random.random, attempts),
@@ -54,7 +57,7 @@ class Feed:
                 self._not_refused,
                 self._log,
             )
-            for start in range(0, len(symbols), most)
+            for start in range(needed)
         ]
         self._of = {symbol: strand for strand in self.strands for symbol in strand.symbols}
         self._thread = threading.Thread(target=self._run, name=f"feed-{exchange.name}", daemon=True)
@@ -113,7 +116,7 @@ class Feed:
     def trouble(self) -> str:
         """Why a connection is missing, for a person; empty while none is."""
         if not self.wanted():
-            return f"{self.exchange.name} takes none of the symbols asked for"
+            return self.unheard() or f"{self.exchange.name} takes none of the symbols asked for"
         down = [strand for strand in self.strands if strand.trouble()]
         if not down or len(self.strands) == 1:
             return down[0].trouble() if down else ""
@@ -121,10 +124,22 @@ class Feed:
 
     def unheard(self) -> str:
         """Which symbols bring no trades although connections are open, for a person; empty while none."""
+        name, listed = self.exchange.name, self.exchange.listed
         silent = [symbol for strand in self.strands for symbol in strand.unsubscribed()]
-        if not silent:
-            return ""
-        return f"{len(silent)} symbols are not subscribed: {self.exchange.name} does not answer ({_some(silent)})"
+        blind = [one for one in self.refused if listed.read_at is None and self.exchange.unreadable(one) is not None]
+        parts = (
+            [f"{name} does not answer the subscription of {len(silent)} symbols ({_some(silent)})"] if silent else []
+        )
+        if blind:
+            parts.append(
+                f"{name}'s list of symbols is unavailable, and {len(blind)} of them wait for it ({_some(blind)})"
+            )
+        return "; ".join(parts)
+
+    def reason(self, symbol: str) -> str | None:
+        """Why `symbol` is not to be asked for, for a person; None where it is: also one that is halted for now."""
+        listed = self.exchange.listed
+        return None if listed.halted(symbol) else listed.refusal(symbol) or self.exchange.unreadable(symbol)
 
     def status(self) -> str:
         """How things stand, for a person."""
@@ -143,16 +158,18 @@ class Feed:
 
     def refuse(self, symbol: str, reason: str) -> None:
         """Go on without `symbol`."""
-        if symbol in self.refused or symbol not in self._symbols:
-            return
-        self.refused = self.refused | {symbol: reason}
+        with self._lock:
+            if self.refused.get(symbol) == reason or symbol not in self._symbols:
+                return
+            self.refused = self.refused | {symbol: reason}
         self._log.warning("the exchange refuses a symbol; going on without it", symbol=symbol, reason=reason)
 
     def accept(self, symbol: str) -> None:
         """Ask for `symbol`, which was refused, again."""
-        if symbol not in self.refused:
-            return
-        self.refused = {name: reason for name, reason in self.refused.items() if name != symbol}
+        with self._lock:
+            if symbol not in self.refused:
+                return
+            self.refused = {name: reason for name, reason in self.refused.items() if name != symbol}
         self._log.info("the exchange lists a symbol that it refused before", symbol=symbol)
         self._of[symbol].subscribe(symbol)
         self._wake.set()
@@ -165,6 +182,8 @@ class Feed:
         found = [f"{len(self.refused)} refused ({_some(list(self.refused))})"] if self.refused else []
         blind: dict[str, list[str]] = {}
         for symbol in self.wanted():
+            if self.exchange.listed.halted(symbol):
+                blind.setdefault("not trading now", []).append(symbol)
             pair = self.exchange.listed.get(symbol)
             if pair is not None and (why := whaleless(pair.quote)) is not None:
                 blind.setdefault(why, []).append(symbol)

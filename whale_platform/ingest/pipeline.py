@@ -105,7 +105,11 @@ class Pipeline:
             not_now = not_now.union(self._later) if self._later else not_now
             for line in self._in_turn():
                 chunk = None if line.symbol in not_now else line.sequencer.wanted()
-                if chunk is not None and (best is None or chunk.mode == "inline"):
+                if (
+                    chunk is not None
+                    and self.exchange.unreadable(line.symbol) is None
+                    and (best is None or chunk.mode == "inline")
+                ):
                     best = line, chunk
                     if chunk.mode == "inline":
                         break

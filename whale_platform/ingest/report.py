@@ -105,7 +105,7 @@ class Report:
                 self._up_at[name] = now
             elif self._away(name, now):
                 troubles.append(trouble if trouble.startswith(name) else f"{name}: {trouble}")
-        troubles += [unheard for feed in self._feeds if (unheard := feed.unheard())]
+        troubles += [unheard for feed in self._feeds if (unheard := feed.unheard()) and unheard not in troubles]
         if any(pipeline.open_gaps() for pipeline in self._pipelines):
             troubles += [repairer.status for repairer in self._repairers if repairer.status]
         troubles += [text for pipeline in self._pipelines if (text := self._ahead(pipeline, now))]

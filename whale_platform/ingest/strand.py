@@ -112,8 +112,10 @@ class Strand:
         if current is None:
             self._pipeline.connected(self.symbols)
             self._current = self._open(now)
+            self._catch_up(self._current)
         elif self._next is None and (now > current.life.renew_at or current.life.going_down) and current.life.opened:
             self._next = self._open(now)
+            self._catch_up(self._next)
 
     def _open(self, now: float) -> Connection:
         connection = Connection(
@@ -130,6 +132,12 @@ class Strand:
             connection.life.renew_at = now + self._exchange.max_life_s * random.uniform(0.9, 1.0)
         connection.start()
         return connection
+
+    def _catch_up(self, connection: Connection) -> None:
+        """Ask for what was accepted while it was being made, when `subscribe` did not see it yet."""
+        late = [symbol for symbol in self.wanted() if symbol not in connection.symbols]
+        if late:
+            connection.subscribe(late)
 
     def _without_ended(self, connection: Connection | None) -> Connection | None:
         if connection is None:
