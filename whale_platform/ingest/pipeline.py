@@ -95,21 +95,18 @@ class Pipeline:
             for symbol in symbols:
                 self.lines[symbol].connected()
 
-    def wanted(self, not_now: frozenset[str]) -> tuple[str, Chunk] | None:
-        """The most urgent ids to fetch, leaving out the symbols in `not_now`: what holds trades back comes first."""
+    def wanted(self, not_now: frozenset[tuple[str, str]]) -> tuple[str, Chunk] | None:
+        """The most urgent ids to fetch, leaving out (symbol, mode) in `not_now`: what holds trades back comes first."""
         self.wanting.clear()
         best: tuple[Line, Chunk] | None = None
         now = time.monotonic()
         with self._work:
             self._later = {symbol: at for symbol, at in self._later.items() if at > now}
-            not_now = not_now.union(self._later) if self._later else not_now
             for line in self._in_turn():
-                chunk = None if line.symbol in not_now else line.sequencer.wanted()
-                if (
-                    chunk is not None
-                    and self.exchange.unreadable(line.symbol) is None
-                    and (best is None or chunk.mode == "inline")
-                ):
+                chunk = None if line.symbol in self._later else line.sequencer.wanted()
+                if chunk is None or (line.symbol, chunk.mode) in not_now or self.exchange.unreadable(line.symbol):
+                    continue
+                if best is None or chunk.mode == "inline":
                     best = line, chunk
                     if chunk.mode == "inline":
                         break
