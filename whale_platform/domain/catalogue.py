@@ -15,6 +15,7 @@ from whale_platform.domain.names import MAX_SYMBOL, is_symbol
 
 VERSION = 1
 GONE = "not listed any more"
+ENDED = (GONE, "delisted")
 TETHER = "USDT"
 
 
@@ -66,6 +67,11 @@ class Catalogue:
         if pair is None:
             return "the exchange does not list it" if self.read_at is not None else None
         return None if pair.trading else f"it does not trade: its status is {pair.status}"
+
+    def halted(self, symbol: str) -> bool:
+        """Whether `symbol` is listed and does not trade now, but may go on any moment."""
+        pair = self._pairs.get(symbol)
+        return pair is not None and not pair.trading and pair.status not in ENDED
 
     def to_save(self) -> dict[str, Any]:
         """As JSON values, for the copy at `path`."""

@@ -27,16 +27,20 @@ class LastTrade:
 class Refused:
     """The exchange refuses `symbol` (delisted, unknown); the other symbols must go on without it.
 
-    Empty: it refuses one of those asked for last, and does not say which.
+    Empty: it refuses one of those asked for last, and does not say which. `number`: of the message, where it says so.
     """
 
     symbol: str
     reason: str
+    number: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Subscribed:
-    """The exchange has confirmed the subscription."""
+    """The exchange has confirmed message `number`, or that all of `symbols` are subscribed, as far as it says."""
+
+    number: int | None = None
+    symbols: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,7 @@ class Exchange(Protocol):
 
     @property
     def messages_per_second(self) -> float:
-        """Messages a second that one connection tolerates for good."""
+        """Messages a second that all connections together may send for good."""
 
     def symbol(self, wanted: str) -> str | None:
         """The exchange's spelling of what an operator wrote (`symbols.py`), as far as its list tells.
@@ -99,11 +103,14 @@ class Exchange(Protocol):
         None if it is another exchange's. Raises ValueError for nonsense.
         """
 
+    def unreadable(self, symbol: str) -> str | None:
+        """Why no trade of `symbol` can be read yet, for a person; None where it can."""
+
     def connect_url(self) -> str:
         """WebSocket address; symbols are asked for by message."""
 
-    def subscribe(self, symbols: Sequence[str]) -> str:
-        """The message that asks for these symbols."""
+    def subscribe(self, symbols: Sequence[str], number: int) -> str:
+        """The message that asks for these symbols; its answer tells `number`, where the exchange can."""
 
     def parse(self, frame: str | bytes, received_time: int) -> list[Event]:
         """Events of one frame. Raises BadFrame."""

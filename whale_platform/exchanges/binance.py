@@ -36,7 +36,7 @@ class Binance:
     history_per_second: float = 3.0  # weight 25 of 6,000 a minute allows 4
     symbols_per_connection: int = 200  # 1,024 streams are allowed; a lost connection shall cost few
     symbols_per_message: int = 100
-    messages_per_second: float = 2.0  # 5 are allowed, pings and pongs among them
+    messages_per_second: float = 3.0  # 5 are allowed, pings and pongs among them
     listed: Catalogue = field(default_factory=Catalogue, compare=False, repr=False)
 
     def symbol(self, wanted: str) -> str | None:
@@ -55,14 +55,22 @@ class Binance:
             return found.symbol
         return asked.text if catalogue.in_tether(asked.text) else "".join(given)
 
+    def unreadable(self, symbol: str) -> str | None:
+        """A joined symbol's base and quote are known from the list alone, but for those in USDT."""
+        try:
+            catalogue.currencies(self.listed, symbol)
+        except ValueError as unknown:
+            return str(unknown)
+        return None
+
     def connect_url(self) -> str:
         """Of combined streams, in microseconds."""
         return f"{self.ws_url}/stream?timeUnit=MICROSECOND"
 
-    def subscribe(self, wanted: Sequence[str]) -> str:
-        """`SUBSCRIBE` to the symbols' trades."""
+    def subscribe(self, wanted: Sequence[str], number: int) -> str:
+        """`SUBSCRIBE` to the symbols' trades, with `number` as its id."""
         streams = [f"{symbol.lower()}@trade" for symbol in wanted]
-        return json.dumps({"method": "SUBSCRIBE", "params": streams, "id": 1})
+        return json.dumps({"method": "SUBSCRIBE", "params": streams, "id": number})
 
     def parse(self, frame: str | bytes, received_time: int) -> list[Event]:
         """Events of a combined or raw frame. Raises BadFrame."""
@@ -195,13 +203,14 @@ def _other_stream(stream: object) -> Event:
 
 def _answer(outer: dict[str, Any]) -> Event:
     """The answer to a control message."""
+    number = outer.get("id") if type(outer.get("id")) is int else None
     error = outer.get("error", outer)
     message = error.get("msg") if isinstance(error, dict) else error
     if message is not None:
         named = _NAMED_STREAM.search(message) if isinstance(message, str) else None
         if named:
-            return Refused(named[1].upper(), frames.shown(message))
+            return Refused(named[1].upper(), frames.shown(message), number)
         raise BadFrame(f"the exchange reports an error: {frames.shown(message)}")
     if "result" in outer:
-        return Subscribed()
+        return Subscribed(number)
     raise BadFrame("field e is missing")

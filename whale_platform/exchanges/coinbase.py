@@ -38,7 +38,7 @@ class Coinbase:
     history_per_second: float = 8.0  # 10 a second and address are allowed
     symbols_per_connection: int = 100
     symbols_per_message: int = 50
-    messages_per_second: float = 2.0  # 8 are allowed, of all connections of an address
+    messages_per_second: float = 6.0  # 8 are allowed, of all connections of an address
     listed: Catalogue = field(default_factory=Catalogue, compare=False, repr=False)
 
     def symbol(self, wanted: str) -> str | None:
@@ -52,12 +52,20 @@ class Coinbase:
         symbol = asked.text.replace("/", "-") if "-" in asked.text or asked.currencies else f"{asked.text}-USD"
         return symbol if asked.ours or not symbol.endswith("-USDC") else symbol[:-1]
 
+    def unreadable(self, symbol: str) -> str | None:
+        """A product's name has its base and quote in it."""
+        try:
+            catalogue.split_dashed(symbol)
+        except ValueError as wrong:
+            return str(wrong)
+        return None
+
     def connect_url(self) -> str:
         """One address for all."""
         return self.ws_url
 
-    def subscribe(self, wanted: Sequence[str]) -> str:
-        """The first one is due within 5 s of connecting."""
+    def subscribe(self, wanted: Sequence[str], _number: int) -> str:
+        """The first one is due within 5 s of connecting. The answer names all products that are subscribed."""
         channels = ["matches", "heartbeat"]
         return json.dumps({"type": "subscribe", "product_ids": list(wanted), "channels": channels})
 
@@ -72,7 +80,7 @@ class Coinbase:
         if event == "error":
             return _errors(fields)
         if event == "subscriptions":
-            return [Subscribed()]
+            return [Subscribed(symbols=_subscribed(fields.get("channels")))]
         if event is None:
             raise BadFrame("field type is missing")
         return [Ignored(frames.kind(event))]
@@ -161,6 +169,12 @@ def _pair(row: dict[str, Any]) -> Pair | None:
     status, trading = row.get("status"), row.get("status") == "online" and row.get("trading_disabled") is not True
     status = "trading disabled" if status == "online" and not trading else status
     return catalogue.named(row.get("id"), row.get("base_currency"), row.get("quote_currency"), status, trading)
+
+
+def _subscribed(channels: object) -> frozenset[str]:
+    rows = [one for one in channels if isinstance(one, dict)] if isinstance(channels, list) else []
+    listed = [one.get("product_ids") for one in rows if one.get("name") == "matches"]
+    return frozenset(name for names in listed if isinstance(names, list) for name in names if isinstance(name, str))
 
 
 def _taker_side(fields: dict[str, Any]) -> Side:

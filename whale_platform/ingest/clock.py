@@ -2,9 +2,10 @@
 
 A delay from exchange to here compares two machines' clocks: this tells a slow line from a clock that is wrong. The
 exchange looked at its clock somewhere between request and answer, so taking the midpoint errs by half the round trip
-at most, and of a few answers the quickest is believed. One thread asks all exchanges, beside the ingester's own work
-and never in its way: trouble leaves the last offset, which is forgotten after `FORGET_S`, and the end of the thread
-would cost this number alone. Requests are so few and far apart that the history's rate leaves room for them.
+at most, and of a few answers the quickest is believed; the first one of all counts until there are more. One thread
+asks all exchanges, beside the ingester's own work and never in its way: trouble leaves the last offset, which is
+forgotten after `FORGET_S`, and the end of the thread would cost this number alone. Requests are so few and far apart
+that the history's rate leaves room for them.
 """
 
 import threading
@@ -34,6 +35,16 @@ class Offset:
     at: float
 
 
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """What one measurement showed: how far our clock is behind, microseconds; an equal one later is another object."""
+
+    us: int
+
+
+LEVEL = Lead(0)
+
+
 def offset(answer: Answer, theirs_us: int, at: float) -> Offset:
     """What one answer shows, `theirs_us` being the time that it tells."""
     ours_us = answer.sent_us + answer.round_trip_us / 2
@@ -55,6 +66,7 @@ class Clocks:
         self._log = log
         self._now = now
         self._offsets: dict[str, Offset] = {}
+        self._lead: Lead | None = None
         self._wrong: dict[str, str] = {}
         self._silent: set[str] = set()
         self._not_before: dict[str, float] = {}
@@ -73,13 +85,13 @@ class Clocks:
         found = self._offsets.get(name)
         return found.ms if found is not None and self._now() - found.at <= FORGET_S else None
 
-    def lead_us(self) -> int:
-        """How far our clock is behind the middle one of all exchanges' and ours, microseconds.
+    def lead(self) -> Lead | None:
+        """How far our clock is behind the middle one of all exchanges' and ours; None before any was measured.
 
-        So one exchange of several can't move it; of one alone, the REST side has to agree with the feed.
+        So one exchange of several can't move it; of one alone, the REST side has to agree with the feed. What was
+        measured last holds until it is measured again, as a clock drifts slowly.
         """
-        known = (offset for exchange, _ in self._exchanges if (offset := self.offset_ms(exchange.name)) is not None)
-        return max(0, round(median_high([0.0, *known]) * 1000))
+        return self._lead
 
     def warning(self) -> str:
         """What to do about a wrong clock, for a person; empty while none is known to be wrong."""
@@ -106,6 +118,9 @@ class Clocks:
                     continue
                 if found.round_trip_ms <= SLOWEST_S * 1000:
                     best[name] = min(found, best.get(name, found), key=lambda one: one.round_trip_ms)
+                    if self.offset_ms(name) is None:
+                        self._take(name, found)
+                        self._measured()
         for exchange, _ in self._exchanges:
             name = exchange.name
             if name in best:
@@ -114,11 +129,17 @@ class Clocks:
                 self._silent.add(name)
                 reason = troubles.get(name, f"no answer within {SLOWEST_S:g} s")
                 self._log.info("the exchange does not tell its time", exchange=name, reason=reason)
+        if best:
+            self._measured()
 
     def _run(self) -> None:
         self.measure()
         while not self._stop.wait(EVERY_S):
             self.measure()
+
+    def _measured(self) -> None:
+        known = (offset for exchange, _ in self._exchanges if (offset := self.offset_ms(exchange.name)) is not None)
+        self._lead = Lead(max(0, round(median_high([0.0, *known]) * 1000)))
 
     def _take(self, name: str, found: Offset) -> None:
         self._silent.discard(name)

@@ -2,7 +2,7 @@
 
 It ends by itself when the far side closes, when nothing at all has come for `DEAD_S` although a ping was sent (a
 half-open socket), or when no trade has come for `silence_s`, whatever heartbeats and pings may come: a feed can die
-while its connection looks well.
+while its connection looks well. Nor is it kept where the exchange no longer answers subscriptions.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from whale_platform.broker.producer import ProducerStopped
 from whale_platform.exchanges.base import Event, Exchange, Refused, Subscribed
 from whale_platform.ingest.pipeline import Pipeline
 from whale_platform.ingest.socket import FrameTooLarge, Socket
-from whale_platform.ingest.subscriptions import Subscriptions
+from whale_platform.ingest.subscriptions import MISSES, Pace, Subscriptions
 from whale_platform.ingest.words import http_words, wait_s
 
 PING_S = 20.0
@@ -56,7 +56,10 @@ class Life:
 
 
 class Connection:
-    """`start`, watch `life`, `close`. `on_event` gets what is the feed's business; `wake` is set on every change."""
+    """`start`, watch `life`, `close`. `on_event` gets what is the feed's business; `wake` is set on every change.
+
+    `symbols`: those it began with.
+    """
 
     def __init__(
         self,
@@ -66,11 +69,13 @@ class Connection:
         on_event: Callable[["Connection", Event], None],
         wake: threading.Event,
         silence_s: float,
+        pace: Pace,
     ) -> None:
         self.life = Life()
+        self.symbols = frozenset(symbols)
         self._exchange = exchange
         self._added: deque[Sequence[str]] = deque()
-        self._subscriptions = Subscriptions(symbols, exchange.symbols_per_message, exchange.messages_per_second)
+        self._subscriptions = Subscriptions(symbols, exchange.symbols_per_message, pace)
         self._pipeline = pipeline
         self._on_event = on_event
         self._wake = wake
@@ -86,6 +91,11 @@ class Connection:
     def subscribe(self, symbols: Sequence[str]) -> None:
         """Ask for these symbols too, from any thread: its own sends the message."""
         self._added.append(symbols)
+
+    @property
+    def unsubscribed(self) -> tuple[str, ...]:
+        """The symbols that the exchange has not confirmed yet."""
+        return self._subscriptions.left
 
     def close(self) -> None:
         """End it from outside; what the far side has still sent is not read."""
@@ -147,6 +157,8 @@ class Connection:
                 elif opcode == ABNF.OPCODE_CLOSE:
                     return Ended(_closed(frame.data))
             self._ask(now)
+            if self._subscriptions.useless:
+                return Ended(f"{MISSES} subscription messages in a row were not answered")
             if now - life.last_trade > self._silence_s:
                 return Ended(f"no trade for {self._silence_s:.0f} s", silent=True)
         return Ended("closed")
@@ -162,9 +174,9 @@ class Connection:
             life.last_trade = time.monotonic()
         for event in others:
             if isinstance(event, Subscribed):
-                self._subscriptions.answered()
+                self._subscriptions.answered(event.number, event.symbols)
             elif isinstance(event, Refused):
-                symbol = self._subscriptions.refused(event.symbol)
+                symbol = self._subscriptions.refused(event.symbol, event.number)
                 if symbol is not None:
                     self._on_event(self, Refused(symbol, event.reason))
             else:
@@ -175,7 +187,10 @@ class Connection:
             self._subscriptions.add(self._added.popleft())
         symbols = self._subscriptions.due(now)
         if symbols:
-            self._socket.send(self._exchange.subscribe(symbols))
+            self._socket.send(self._exchange.subscribe(symbols, self._subscriptions.number))
+        given_up, self._subscriptions.given_up = self._subscriptions.given_up, []
+        for symbol in given_up:
+            self._on_event(self, Refused(symbol, "the exchange does not answer when it is asked for"))
 
     def _shut(self, code: int) -> None:
         sock = self._socket.sock

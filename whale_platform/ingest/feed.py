@@ -1,7 +1,8 @@
 """One exchange's symbols over as many connections as they need, and which of them the exchange refuses.
 
-A symbol that is refused (unknown, delisted, halted) is left out while the others go on, and comes back when the lister
-finds it listed. `status` says in a sentence how things stand.
+A symbol that is refused (unknown, delisted, or not to be read without the exchange's list) is left out while the others
+go on, and comes back when the lister finds it listed. One that is halted may trade any moment: it is asked for.
+`status` says in a sentence how things stand.
 """
 
 import random
@@ -16,6 +17,7 @@ from whale_platform.ingest.connection import Connection
 from whale_platform.ingest.patience import Attempts, Backoff
 from whale_platform.ingest.pipeline import Pipeline
 from whale_platform.ingest.strand import Strand
+from whale_platform.ingest.subscriptions import Pace
 
 LOOK_S = 0.25
 HUNG_S = 5.0  # a frame is done with in milliseconds, unless it waits for room in the producer
@@ -32,27 +34,30 @@ class Feed:
         self.refused: dict[str, str] = {}
         self._symbols = list(symbols)
         self._log = log.bind(exchange=exchange.name)
+        self._lock = threading.Lock()  # sockets, lister and repairer refuse
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._looked = time.monotonic()
         for symbol in symbols:
-            if (reason := exchange.listed.refusal(symbol)) is not None:
+            if (reason := self.reason(symbol)) is not None:
                 self.refuse(symbol, reason)
-        attempts = Attempts()
-        most = exchange.symbols_per_connection
+        attempts, pace = Attempts(), Pace(exchange.messages_per_second)
+        needed = -(-len(symbols) // exchange.symbols_per_connection)
+        by_use = sorted(symbols, key=lambda symbol: symbol in self.refused)  # each connection has its share of both
         self.strands = [
             Strand(
                 exchange,
-                symbols[start : start + most],
+                by_use[start::needed],
                 pipeline,
                 silence_s,
                 Backoff(random.random, attempts),
+                pace,
                 self._wake,
                 self.refuse,
                 self._not_refused,
                 self._log,
             )
-            for start in range(0, len(symbols), most)
+            for start in range(needed)
         ]
         self._of = {symbol: strand for strand in self.strands for symbol in strand.symbols}
         self._thread = threading.Thread(target=self._run, name=f"feed-{exchange.name}", daemon=True)
@@ -111,17 +116,38 @@ class Feed:
     def trouble(self) -> str:
         """Why a connection is missing, for a person; empty while none is."""
         if not self.wanted():
-            return f"{self.exchange.name} takes none of the symbols asked for"
+            return self.unheard() or f"{self.exchange.name} takes none of the symbols asked for"
         down = [strand for strand in self.strands if strand.trouble()]
         if not down or len(self.strands) == 1:
             return down[0].trouble() if down else ""
         return f"{len(down)} of {len(self.strands)} connections: {down[0].trouble()}"
 
+    def unheard(self) -> str:
+        """Which symbols bring no trades although connections are open, for a person; empty while none."""
+        name, listed = self.exchange.name, self.exchange.listed
+        silent = [symbol for strand in self.strands for symbol in strand.unsubscribed()]
+        blind = [one for one in self.refused if listed.read_at is None and self.exchange.unreadable(one) is not None]
+        parts = (
+            [f"{name} does not answer the subscription of {len(silent)} symbols ({_some(silent)})"] if silent else []
+        )
+        if blind:
+            parts.append(
+                f"{name}'s list of symbols is unavailable, and {len(blind)} of them wait for it ({_some(blind)})"
+            )
+        return "; ".join(parts)
+
+    def reason(self, symbol: str) -> str | None:
+        """Why `symbol` is not to be asked for, for a person; None where it is: also one that is halted for now."""
+        listed = self.exchange.listed
+        return None if listed.halted(symbol) else listed.refusal(symbol) or self.exchange.unreadable(symbol)
+
     def status(self) -> str:
         """How things stand, for a person."""
         trouble = self.trouble()
         if not trouble:
-            return "; ".join([f"connected {len(self.wanted())} symbols", *self._notes()])
+            unheard = self.unheard()
+            parts = [f"connected {len(self.wanted())} symbols", *([unheard] if unheard else []), *self._notes()]
+            return "; ".join(parts)
         waits = [strand.not_before for strand in self.strands if strand.trouble()]
         wait = min(waits, default=0.0) - time.monotonic()
         return f"{trouble}; next try in {wait:.0f} s" if wait >= 1 else trouble
@@ -132,16 +158,18 @@ class Feed:
 
     def refuse(self, symbol: str, reason: str) -> None:
         """Go on without `symbol`."""
-        if symbol in self.refused or symbol not in self._symbols:
-            return
-        self.refused = self.refused | {symbol: reason}
+        with self._lock:
+            if self.refused.get(symbol) == reason or symbol not in self._symbols:
+                return
+            self.refused = self.refused | {symbol: reason}
         self._log.warning("the exchange refuses a symbol; going on without it", symbol=symbol, reason=reason)
 
     def accept(self, symbol: str) -> None:
         """Ask for `symbol`, which was refused, again."""
-        if symbol not in self.refused:
-            return
-        self.refused = {name: reason for name, reason in self.refused.items() if name != symbol}
+        with self._lock:
+            if symbol not in self.refused:
+                return
+            self.refused = {name: reason for name, reason in self.refused.items() if name != symbol}
         self._log.info("the exchange lists a symbol that it refused before", symbol=symbol)
         self._of[symbol].subscribe(symbol)
         self._wake.set()
@@ -154,6 +182,8 @@ class Feed:
         found = [f"{len(self.refused)} refused ({_some(list(self.refused))})"] if self.refused else []
         blind: dict[str, list[str]] = {}
         for symbol in self.wanted():
+            if self.exchange.listed.halted(symbol):
+                blind.setdefault("not trading now", []).append(symbol)
             pair = self.exchange.listed.get(symbol)
             if pair is not None and (why := whaleless(pair.quote)) is not None:
                 blind.setdefault(why, []).append(symbol)

@@ -97,6 +97,8 @@ class Lister:
             )
             told = trouble.wait_s if isinstance(trouble, Unavailable) else None
             self._later(self._whole, now, told)
+            if self._exchange.listed.read_at is None:  # symbols may wait for it
+                self._whole.wait_s = min(FIRST_S, self._whole.wait_s)
             return
         self._whole = _Wait(AGAIN_S, 0.0)
         for symbol in due:
@@ -106,7 +108,7 @@ class Lister:
             reason = self._exchange.listed.refusal(symbol)
             if reason is None:
                 self._feed.accept(symbol)
-            elif not line.outlet.sent:
+            elif not line.outlet.sent and (reason := self._feed.reason(symbol)) is not None:
                 self._feed.refuse(symbol, reason)
 
     def _ask_one(self, symbol: str, now: float) -> None:

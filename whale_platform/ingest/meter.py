@@ -70,6 +70,7 @@ class Counts:
     trades: int = 0
     dead_letters: int = 0
     quarantined: int = 0
+    future: int = 0
     gaps_repaired: int = 0
 
 

@@ -6,20 +6,21 @@ is repaired by id later. When the producer stops while trades are on their way, 
 is no longer true: `places` then answers None and the process must end.
 """
 
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from whale_platform.broker.producer import ProducerStopped, TradeProducer
+from whale_platform.broker.producer import TradeProducer
 from whale_platform.domain.codec import key
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.domain.trade import Trade
 from whale_platform.exchanges.base import BadFrame, Event, Exchange, Ignored, LastTrade
+from whale_platform.ingest.clock import LEVEL, Lead
 from whale_platform.ingest.deadletters import described
 from whale_platform.ingest.doubts import LOW
-from whale_platform.ingest.guard import Guard
+from whale_platform.ingest.guard import Absurd, Guard
 from whale_platform.ingest.line import Books, Line
+from whale_platform.ingest.lock import Lock
 from whale_platform.ingest.meter import Latency
 from whale_platform.ingest.ordered import EVER, Chunk
 from whale_platform.ingest.outlet import NextOffsets, Outlet
@@ -27,21 +28,7 @@ from whale_platform.ingest.positions import Place
 from whale_platform.ingest.resume import Start
 from whale_platform.ingest.sequencer import Sequencer
 
-
-class _Work:
-    """The lock, which remembers that somebody was thrown out of it by a producer that takes nothing more."""
-
-    def __init__(self) -> None:
-        self.broken = False
-        self._lock = threading.Lock()
-
-    def __enter__(self) -> None:
-        self._lock.acquire()
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is ProducerStopped:
-            self.broken = True
-        self._lock.release()
+LATER_S = 10.0  # before history is asked again for what can't be judged before our clock is known
 
 
 class Pipeline:
@@ -56,18 +43,19 @@ class Pipeline:
         ends: NextOffsets,
         starts: Mapping[str, Start],
         receive_to_produced: Latency,
-        lead_us: Callable[[], int] = lambda: 0,
+        lead: Callable[[], Lead | None] = lambda: LEVEL,
     ) -> None:
-        """Trades go by `producer`; gaps and dead letters by `ledger`. `lead_us`: see `Guard`."""
+        """Trades go by `producer`; gaps and dead letters by `ledger`. `lead`: see `Guard`."""
         name = exchange.name
         self.exchange = exchange
         self.delay = Latency()
-        self._work = _Work()
-        self._guard = Guard(lead_us)
+        self._work = Lock()
+        self._guard = Guard(lead)
         self._books = Books(name, ledger)
         self.counts, self.wanting = self._books.counts, self._books.wanting
         self.lines: dict[str, Line] = {}
         self._served = ""
+        self._later: dict[str, float] = {}
         for symbol in symbols:
             begin = starts.get(f"{name}:{symbol}", Start())
             sequencer = Sequencer(begin.next_id, begin.gaps, begin.newest_time, begin.passed, begin.floor, begin.hole)
@@ -107,14 +95,18 @@ class Pipeline:
             for symbol in symbols:
                 self.lines[symbol].connected()
 
-    def wanted(self, not_now: frozenset[str]) -> tuple[str, Chunk] | None:
-        """The most urgent ids to fetch, leaving out the symbols in `not_now`: what holds trades back comes first."""
+    def wanted(self, not_now: frozenset[tuple[str, str]]) -> tuple[str, Chunk] | None:
+        """The most urgent ids to fetch, leaving out (symbol, mode) in `not_now`: what holds trades back comes first."""
         self.wanting.clear()
         best: tuple[Line, Chunk] | None = None
+        now = time.monotonic()
         with self._work:
+            self._later = {symbol: at for symbol, at in self._later.items() if at > now}
             for line in self._in_turn():
-                chunk = None if line.symbol in not_now else line.sequencer.wanted()
-                if chunk is not None and (best is None or chunk.mode == "inline"):
+                chunk = None if line.symbol in self._later else line.sequencer.wanted()
+                if chunk is None or (line.symbol, chunk.mode) in not_now or self.exchange.unreadable(line.symbol):
+                    continue
+                if best is None or chunk.mode == "inline":
                     best = line, chunk
                     if chunk.mode == "inline":
                         break
@@ -186,12 +178,18 @@ class Pipeline:
             found: dict[int, Trade | None] = {}
             line = self.lines[symbol]
             base = line.sequencer.base
-            for number, trade in trades.items():
+            for number, trade in sorted(trades.items()):
                 if chunk.first_id <= number <= chunk.last_id:
-                    reason = self._guard.old(trade, monotonic_us)
-                    found[number + base] = None if reason else _moved(trade, base)
-                    if reason:
-                        self._books.quarantined(trade, reason)
+                    absurd = self._guard.old(trade, monotonic_us)
+                    if absurd is not None and absurd.future and not self._guard.sure:
+                        self._later[symbol] = time.monotonic() + LATER_S
+                        if number == chunk.first_id:
+                            return
+                        chunk = Chunk(chunk.first_id, number - 1, chunk.mode, chunk.end, chunk.until)
+                        break
+                    found[number + base] = None if absurd else _moved(trade, base)
+                    if absurd:
+                        self._books.quarantined(trade, absurd.reason)
             reach = reach[0] + base, reach[1] + base
             line.publish(line.sequencer.fill(chunk.moved(base), found, now_us, reach))
 
@@ -199,6 +197,7 @@ class Pipeline:
         """Every quarter of a second or so: let go of what a hole has held back too long; write what has gathered."""
         now = time.monotonic()
         with self._work:
+            self._release()
             for line in self.lines.values():
                 line.tick(now, now_us)
 
@@ -224,6 +223,10 @@ class Pipeline:
         """Messages delivered so far, in the order of `sent`."""
         return [self._books.ledger.delivered, *(line.outlet.delivered for line in self.lines.values())]
 
+    def from_future(self) -> tuple[int, int]:
+        """Trades that lie in the future by our clock, which may be slow: (held, too many to be held)."""
+        return len(self._guard.held), self._guard.overflown
+
     def open_gaps(self) -> int:
         """Holes that are being looked for."""
         lines = list(self.lines.values())
@@ -241,13 +244,37 @@ class Pipeline:
             unasked = f"symbol {trade.symbol} was not asked for"
             self._books.unparseable(unasked, described(trade), trade.received_time)
             return
-        sequencer = line.sequencer
         monotonic_us = time.monotonic_ns() // 1000
-        reason = self._guard.old(trade, monotonic_us) if last else self._guard.live(trade, monotonic_us)
-        if reason is not None:
-            self._books.quarantined(trade, reason)
-            line.publish(sequencer.skip(trade.trade_id + sequencer.base, trade.received_time))
+        absurd = self._guard.old(trade, monotonic_us) if last else self._guard.live(trade, monotonic_us)
+        if self._guard.held:
+            self._release()
+        if absurd is None:
+            self._take(line, trade, last)
+        else:
+            self._refuse(line, trade, last, absurd)
+
+    def _refuse(self, line: Line, trade: Trade, last: bool, absurd: Absurd) -> None:
+        """Hold or quarantine it. The id of one from the future stays missing, so that history is asked for it."""
+        if absurd.future and not self._guard.sure:
+            self._guard.hold(trade, last)
             return
+        self._books.quarantined(trade, absurd.reason)
+        if absurd.future:
+            self.counts.future += 1
+        else:
+            line.publish(line.sequencer.skip(trade.trade_id + line.sequencer.base, trade.received_time))
+
+    def _release(self) -> None:
+        """Judge what was held because the exchange's clock was not known, in the order in which it came."""
+        for trade, last in self._guard.release():
+            line, absurd = self.lines[trade.symbol], self._guard.old(trade, time.monotonic_ns() // 1000)
+            if absurd is None:
+                self._take(line, trade, last)
+            else:
+                self._refuse(line, trade, last, absurd)
+
+    def _take(self, line: Line, trade: Trade, last: bool) -> None:
+        sequencer = line.sequencer
         if sequencer.base:
             trade = _moved(trade, sequencer.base)
         if last:

@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from whale_platform.broker.producer import ProducerStopped
 from whale_platform.domain.trade import Trade
@@ -40,11 +40,13 @@ DAY_US = 86_400_000_000
 TOO_OLD = "older than a day when it was found: import the exchange's dump"
 CHECK_AFTER_S = 30.0
 NOT_THERE = (400, 404, 410)
+Asked = tuple[str, str]  # symbol, and for what: a mode of Chunk, "doubt" or "probe"; one does not wait for another
+K = TypeVar("K")
 
 
 @dataclass(slots=True)
 class Trial:
-    """What a symbol waits for. `lacking`: ids that the answer of `since` lacked; `times`: asked in a row in vain."""
+    """What a request waits for. `lacking`: ids that the answer of `since` lacked; `times`: asked in a row in vain."""
 
     since: float
     times: int = 0
@@ -71,7 +73,7 @@ class Repairer:
         self._history = history
         self._stop = stop
         self._log = log.bind(exchange=pipeline.exchange.name)
-        self._trials: dict[str, Trial] = {}
+        self._trials: dict[Asked, Trial] = {}
         self._failures = 0
         self._checked: set[str] = set()
         self._probed: dict[str, Probe] = {}
@@ -105,23 +107,26 @@ class Repairer:
         if wanted is None or wanted[1].mode != "inline":
             doubtful = self._pipeline.doubtful(_waiting(self._doubts, now))
             if doubtful is not None:
-                return self._ask(doubtful, lambda: self._judge(doubtful, now), self._doubts)
+                return self._ask((doubtful, "doubt"), lambda: self._judge(doubtful, now))
         if wanted is not None:
-            return self._ask(wanted[0], lambda: self._repair(*wanted, now))
+            return self._ask((wanted[0], wanted[1].mode), lambda: self._repair(*wanted, now))
         silent = self._silent(now, waiting)
         if silent is not None:
-            return self._ask(silent, lambda: self._probe(silent, now))
+            return self._ask((silent, "probe"), lambda: self._probe(silent, now))
         unseen = self._unseen()
-        return unseen is not None and self._ask(unseen, lambda: self._check(unseen))
+        return unseen is not None and self._ask((unseen, "probe"), lambda: self._check(unseen))
 
-    def _ask(self, symbol: str, request: Callable[[], None], trials: dict[str, Trial] | None = None) -> bool:
+    def _ask(self, asked: Asked, request: Callable[[], None]) -> bool:
         """Run `request`, or wait as its failure demands."""
         try:
             request()
         except Unavailable as trouble:
-            self._log.warning("history not available", symbol=symbol, reason=str(trouble))
+            self._log.warning("history not available", symbol=asked[0], reason=str(trouble))
             if trouble.status in NOT_THERE:
-                _postpone(self._trials if trials is None else trials, symbol, time.monotonic())
+                if asked[1] == "doubt":
+                    _postpone(self._doubts, asked[0], time.monotonic())
+                else:
+                    _postpone(self._trials, asked, time.monotonic())
                 return True
             self._failures += 1
             self.status = str(trouble)
@@ -159,15 +164,16 @@ class Repairer:
         settled = max((one for one, trade in found.items() if trade.event_time < now_us - SETTLED_US), default=-1)
         lacking = frozenset(one for one in range(chunk.first_id, chunk.last_id + 1) if one not in found)
         young = frozenset(one for one in lacking if one > settled)
-        trial = self._trials.get(symbol)
+        asked = symbol, chunk.mode
+        trial = self._trials.get(asked)
         asked_twice = trial is not None and now - trial.since >= BELIEVE_S
         doubtful = young - trial.lacking if trial is not None and asked_twice else young
         if not doubtful:
-            self._trials.pop(symbol, None)
+            self._trials.pop(asked, None)
             return chunk.last_id
         if trial is None or asked_twice or not trial.lacking & young:
-            trial = self._trials[symbol] = Trial(now, lacking=young)
-        _postpone(self._trials, symbol, now)
+            trial = self._trials[asked] = Trial(now, lacking=young)
+        _postpone(self._trials, asked, now)
         return min(doubtful) - 1
 
     def _reach(self, symbol: str, chunk: Chunk, found: dict[int, Trade]) -> tuple[int, int]:
@@ -208,8 +214,9 @@ class Repairer:
         found = self._history.trades(symbol, Chunk(low, low, "inline")).values()
         return min((one for one in found if one.trade_id >= low), key=lambda one: one.trade_id, default=None)
 
-    def _silent(self, now: float, waiting: frozenset[str]) -> str | None:
+    def _silent(self, now: float, postponed: frozenset[Asked]) -> str | None:
         """A symbol whose newest trade is to be asked for."""
+        waiting = {symbol for symbol, _ in postponed}
         quiet = self._pipeline.quiet(now)
         self._probed = {symbol: probe for symbol, probe in self._probed.items() if symbol in quiet}
         for symbol, overdue in quiet.items():
@@ -249,11 +256,11 @@ class Repairer:
             self._feed.refuse(symbol, f"the exchange does not know it (HTTP {trouble.status})")
 
 
-def _waiting(trials: dict[str, Trial], now: float) -> frozenset[str]:
-    return frozenset(symbol for symbol, trial in trials.items() if trial.not_before > now)
+def _waiting(trials: dict[K, Trial], now: float) -> frozenset[K]:
+    return frozenset(asked for asked, trial in trials.items() if trial.not_before > now)
 
 
-def _postpone(trials: dict[str, Trial], symbol: str, now: float) -> None:
-    trial = trials.setdefault(symbol, Trial(now))
+def _postpone(trials: dict[K, Trial], asked: K, now: float) -> None:
+    trial = trials.setdefault(asked, Trial(now))
     trial.times += 1
     trial.not_before = now + min(CAP_S, FIRST_S * 2.0 ** min(trial.times - 1, 16))

@@ -17,6 +17,20 @@ GRACE_S = 2.0  # a reconnect that is over so soon is no trouble
 ALARM, ALARM_S = 10, 60.0  # trades that can't be placed within so many seconds: one garbled id now and then is none
 
 
+class Recent:
+    """By how much a count has grown in the last `ALARM_S`."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, int]] = deque()
+
+    def grown(self, now: float, count: int) -> int:
+        """The growth, `count` being the total now."""
+        self._seen.append((now, count))
+        while self._seen[0][0] < now - ALARM_S:
+            self._seen.popleft()
+        return count - self._seen[0][1]
+
+
 class Report:
     """Reads everything, changes nothing but the sampling rate."""
 
@@ -39,7 +53,8 @@ class Report:
         self._rates = [Rate() for _ in pipelines]
         self._up_at: dict[str, float] = {}
         self._told = ""
-        self._unproven: dict[str, deque[tuple[float, int]]] = {one.exchange.name: deque() for one in pipelines}
+        self._unproven = {one.exchange.name: Recent() for one in pipelines}
+        self._future = {one.exchange.name: Recent() for one in pipelines}
 
     def numbers(self) -> dict[str, Any]:
         """Counters since the start, rates and latencies (milliseconds, last ten seconds)."""
@@ -53,7 +68,8 @@ class Report:
             "duplicates": sum(line.sequencer.duplicates for line in lines),
             "unproven": sum(line.sequencer.unproven for line in lines),
             "unplaced": self._told,
-            "held": sum(len(line.sequencer.doubts.held) for line in lines),
+            "held": sum(len(line.sequencer.doubts.held) for line in lines)
+            + sum(pipeline.from_future()[0] for pipeline in self._pipelines),
             "dead_letters": sum(count.dead_letters for count in counts),
             "quarantined": sum(count.quarantined for count in counts),
             "gaps_open": sum(pipeline.open_gaps() for pipeline in self._pipelines),
@@ -89,22 +105,33 @@ class Report:
                 self._up_at[name] = now
             elif self._away(name, now):
                 troubles.append(trouble if trouble.startswith(name) else f"{name}: {trouble}")
+        troubles += [unheard for feed in self._feeds if (unheard := feed.unheard()) and unheard not in troubles]
         if any(pipeline.open_gaps() for pipeline in self._pipelines):
             troubles += [repairer.status for repairer in self._repairers if repairer.status]
+        troubles += [text for pipeline in self._pipelines if (text := self._ahead(pipeline, now))]
         unplaced = [text for pipeline in self._pipelines if (text := self._unplaced(pipeline, now))]
         self._told = "; ".join(unplaced)
         troubles += unplaced
         warning = self._clocks.warning()
         return "degraded" if troubles else "ready", "; ".join([*troubles, warning] if warning else troubles)
 
+    def _ahead(self, pipeline: Pipeline, now: float) -> str:
+        """A stream of trades from the future, for a person; empty without one."""
+        name, (held, overflown) = pipeline.exchange.name, pipeline.from_future()
+        if held:
+            more = ", those that are too many to be fetched from its history" if overflown else ""
+            return (
+                f"{name}: trades lie in the future by this machine's clock; they are held until {name}'s REST side "
+                f"tells the time{more}: if the clock is slow, set it by NTP (on Linux: timedatectl set-ntp true)"
+            )
+        refused = self._future[name].grown(now, pipeline.counts.future)
+        return "" if refused < ALARM else f"{name}: trades lie in the future and are refused (see the dead letters)"
+
     def _unplaced(self, pipeline: Pipeline, now: float) -> str:
         """A stream of trades whose place among the ids nobody can prove, for a person; empty without one."""
         lines = list(pipeline.lines.values())
-        seen = self._unproven[pipeline.exchange.name]
-        seen.append((now, sum(line.sequencer.unproven for line in lines)))
-        while seen[0][0] < now - ALARM_S:
-            seen.popleft()
-        refused, held = seen[-1][1] - seen[0][1], {line.symbol: len(line.sequencer.doubts.held) for line in lines}
+        refused = self._unproven[pipeline.exchange.name].grown(now, sum(line.sequencer.unproven for line in lines))
+        held = {line.symbol: len(line.sequencer.doubts.held) for line in lines}
         waiting = [symbol for symbol, count in held.items() if count >= ALARM]
         if refused < ALARM and not waiting:
             return ""

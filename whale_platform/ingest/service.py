@@ -133,7 +133,7 @@ def _ingest(
     used = [exchange for exchange in exchanges if symbols[exchange.name]]
     rests = [Rest(exchange.name, simulated=settings.source != "live") for exchange in used]
     clocks = Clocks(list(zip(used, rests, strict=True)), stop, log)
-    more = learned.starts, receive_to_produced, clocks.lead_us
+    more = learned.starts, receive_to_produced, clocks.lead
     pipelines = [Pipeline(one, symbols[one.name], producer, ledger, ends, *more) for one in used]
     feeds = [Feed(one.exchange, list(one.lines), one, settings.ingest_silence_s, log) for one in pipelines]
     repairers = [
@@ -151,7 +151,7 @@ def _ingest(
     saver = Saver(positions_path(settings.home), share, learned, pipelines, ends)
     keeper = Keeper(pipelines, saver, partial(writers.register, settings.bootstrap, share.writer), stop, log)
     threads: list[Feed | Repairer | Keeper | Lister] = [*feeds, *repairers, keeper, *listers]
-    for thread in (*threads, clocks):
+    for thread in (clocks, *threads):  # the first look at the clocks is at once: till then nobody knows if ours is slow
         thread.start()
     producers = (producer, ledger)
     report = Report(pipelines, feeds, repairers, producers, receive_to_produced, clocks)

@@ -15,9 +15,11 @@ from whale_platform.exchanges.base import Event, Exchange, GoingDown, Refused
 from whale_platform.ingest.connection import Connection, Ended
 from whale_platform.ingest.patience import Backoff, Silence
 from whale_platform.ingest.pipeline import Pipeline
+from whale_platform.ingest.subscriptions import Pace
 
 OVERLAP_S = 1.0  # the old one may still hold trades in flight when the new one delivers its first
 QUIET_S = 30.0  # a new connection on which nothing trades takes over after this
+PATIENCE_S = 10.0  # for all symbols to be subscribed before that is trouble
 
 
 class Strand:
@@ -30,6 +32,7 @@ class Strand:
         pipeline: Pipeline,
         silence_s: float,
         backoff: Backoff,
+        pace: Pace,
         wake: threading.Event,
         refuse: Callable[[str, str], None],
         wanted: Callable[[Sequence[str]], list[str]],
@@ -44,6 +47,7 @@ class Strand:
         self._pipeline = pipeline
         self._log = log
         self._backoff = backoff
+        self._pace = pace
         self._silence = Silence(silence_s)
         self._wake = wake
         self._refuse = refuse
@@ -52,6 +56,7 @@ class Strand:
         self._next: Connection | None = None
         self._old: list[tuple[float, Connection]] = []
         self._trouble: str | None = None
+        self._whole_at = time.monotonic()
 
     def wanted(self) -> list[str]:
         """Its symbols that are not refused."""
@@ -76,6 +81,11 @@ class Strand:
         """Why there is no connection, for a person; empty while there is one, or nothing to connect for."""
         return "" if self.up() or not self.wanted() else self._trouble or "connecting"
 
+    def unsubscribed(self) -> tuple[str, ...]:
+        """Symbols that the exchange has not confirmed for a while, although there is a connection."""
+        current, waited_s = self._current, time.monotonic() - self._whole_at
+        return current.unsubscribed if self.up() and current is not None and waited_s > PATIENCE_S else ()
+
     def subscribe(self, symbol: str) -> None:
         """Ask for a symbol that is no longer refused."""
         for connection in (self._current, self._next):
@@ -95,23 +105,39 @@ class Strand:
                 self._old.append((now + OVERLAP_S, self._current))
             self._current, self._next = self._next, None
         current = self._current
+        if self.up() and current is not None and not current.unsubscribed:
+            self._whole_at = now
         if now < self.not_before or not self.wanted():
             return
         if current is None:
             self._pipeline.connected(self.symbols)
             self._current = self._open(now)
+            self._catch_up(self._current)
         elif self._next is None and (now > current.life.renew_at or current.life.going_down) and current.life.opened:
             self._next = self._open(now)
+            self._catch_up(self._next)
 
     def _open(self, now: float) -> Connection:
         connection = Connection(
-            self._exchange, self.wanted(), self._pipeline, self._on_event, self._wake, self._silence.allowed_s
+            self._exchange,
+            self.wanted(),
+            self._pipeline,
+            self._on_event,
+            self._wake,
+            self._silence.allowed_s,
+            self._pace,
         )
         self._backoff.attempted(now)
         if self._exchange.max_life_s is not None:
             connection.life.renew_at = now + self._exchange.max_life_s * random.uniform(0.9, 1.0)
         connection.start()
         return connection
+
+    def _catch_up(self, connection: Connection) -> None:
+        """Ask for what was accepted while it was being made, when `subscribe` did not see it yet."""
+        late = [symbol for symbol in self.wanted() if symbol not in connection.symbols]
+        if late:
+            connection.subscribe(late)
 
     def _without_ended(self, connection: Connection | None) -> Connection | None:
         if connection is None:
@@ -136,7 +162,9 @@ class Strand:
 
     def _takes_over(self, connection: Connection, now: float) -> bool:
         life = connection.life
-        return life.trades > 0 or (life.opened is not None and now - life.opened > QUIET_S)
+        return (life.trades > 0 and not connection.unsubscribed) or (
+            life.opened is not None and now - life.opened > QUIET_S
+        )
 
     def _close_old(self, now: float) -> None:
         for at, connection in list(self._old):

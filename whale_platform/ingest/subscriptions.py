@@ -1,61 +1,144 @@
 """What one connection still has to ask for: in messages of few symbols, one after the other, at the exchange's pace.
 
 The next message goes when the last one was answered, so a refusal without a name is known to be about the last one:
-its symbols are asked for again in halves, until the one that is refused stands alone. An exchange that answers nothing
-is not waited for longer than `ANSWER_S`. Pure; `now` is any clock in seconds.
+its symbols are asked for again in halves, until the one that is refused stands alone. What was not answered within
+`ANSWER_S` is asked for again too, in halves behind the others; an answer that comes later still counts, for it is
+matched to its message by number, or by the symbols that it names. `MISSES` messages without an answer in a row make
+the connection useless. A symbol that alone gets no answer while others do is given up. `now` is any clock in seconds.
 """
 
+import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 ANSWER_S = 10.0
+MISSES = 3
+REMEMBERED = 8  # messages whose answers may still come
+
+
+class Pace:
+    """At most so many messages in any second; all connections to one exchange share it, each on its thread."""
+
+    def __init__(self, per_second: float) -> None:
+        self._sent: deque[float] = deque(maxlen=max(1, int(per_second)))
+        self._lock = threading.Lock()
+
+    def take(self, now: float) -> bool:
+        """Whether a message may be sent now, which then counts as sent."""
+        with self._lock:
+            if len(self._sent) == self._sent.maxlen and now - self._sent[0] < 1.0:
+                return False
+            self._sent.append(now)
+            return True
 
 
 class Subscriptions:
-    """`due` gives the symbols of the next message; `answered` and `refused` say what came of the last one."""
+    """`due` gives the symbols of the next message; `answered` and `refused` say what came of one.
 
-    def __init__(self, symbols: Sequence[str], per_message: int, per_second: float) -> None:
-        self._per_message, self._pause_s = per_message, 1 / per_second
+    `number`: of the last message; `left`: the symbols that the exchange has not confirmed, readable from any thread;
+    `given_up`: symbols to go on without, until the caller takes them.
+    """
+
+    def __init__(self, symbols: Sequence[str], per_message: int, pace: Pace) -> None:
+        self.number = 0
+        self.left: tuple[str, ...] = ()
+        self.given_up: list[str] = []
+        self._per_message, self._pace = per_message, pace
         self._waiting: deque[list[str]] = deque()
         self._asked: list[str] = []
         self._asked_at = float("-inf")
+        self._sent: dict[int, Sequence[str]] = {}
+        self._alone: set[str] = set()
+        self._answers = self._misses = 0
         self.add(symbols)
+
+    @property
+    def useless(self) -> bool:
+        """Whether several messages in a row had no answer."""
+        return self._misses >= MISSES
 
     def add(self, symbols: Sequence[str]) -> None:
         """Ask for these too."""
         for start in range(0, len(symbols), self._per_message):
             self._waiting.append(list(symbols[start : start + self._per_message]))
+        self._count()
 
     def due(self, now: float) -> list[str]:
-        """The symbols of the message to send now; none where it is not time, or nothing is left."""
-        if not self._waiting or now - self._asked_at < (ANSWER_S if self._asked else self._pause_s):
+        """The symbols of the message to send now, as `number`; none where it is not time, or nothing is left."""
+        if self._asked:
+            if now - self._asked_at < ANSWER_S:
+                return []
+            self._miss()
+        if not self._waiting or not self._pace.take(now):
             return []
+        self.number += 1
         self._asked, self._asked_at = self._waiting.popleft(), now
+        self._sent[self.number] = tuple(self._asked)
+        self._sent.pop(self.number - REMEMBERED, None)
         return list(self._asked)
 
-    def answered(self) -> None:
-        """The exchange has taken the last message."""
-        self._asked = []
+    def answered(self, number: int | None = None, symbols: Collection[str] | None = None) -> None:
+        """The exchange has taken message `number`, or all of `symbols`; the last message, where it tells neither."""
+        number = self.number if number is None else number
+        taken = self._sent.get(number, ()) if symbols is None else symbols
+        if self._heard(taken):
+            self._sent.pop(number, None)
+            self._drop(taken)
 
-    def refused(self, symbol: str) -> str | None:
-        """The exchange has refused the last message for `symbol`, empty where it named none; the others go again.
+    def refused(self, symbol: str, number: int | None = None) -> str | None:
+        """The exchange has refused a message for `symbol`, empty where it named none; the others go again.
 
         Returns the symbol to go on without, None where that is not known yet.
         """
+        if number is not None and number != self.number:  # its symbols are asked for again already
+            self._drop([symbol])
+            return symbol or None
         left, self._asked = self._asked, []
+        self._heard(left)
         if symbol:
-            for chunk in self._waiting:
-                if symbol in chunk:
-                    chunk.remove(symbol)
             self._again([one for one in left if one != symbol])
+            self._drop([symbol])
             return symbol
         if len(left) < 2:
+            self._count()
             return left[0] if left else None
         half = len(left) // 2
         self._again(left[half:])
         self._again(left[:half])
         return None
 
+    def _miss(self) -> None:
+        missed, self._asked = self._asked, []
+        self._misses += 1
+        if len(missed) == 1 and self._answers and missed[0] in self._alone:
+            self.given_up += missed
+            self._alone.discard(missed[0])
+        elif len(missed) == 1:
+            self._alone.update(missed)
+            self._waiting.append(missed)
+        else:
+            half = len(missed) // 2
+            self._waiting.extend((missed[:half], missed[half:]))
+        self._count()
+
+    def _heard(self, about: Collection[str]) -> bool:
+        if about:
+            self._answers += 1
+            self._misses = 0
+        return bool(about)
+
+    def _drop(self, symbols: Collection[str]) -> None:
+        gone = set(symbols)
+        self._asked = [one for one in self._asked if one not in gone]
+        chunks = ([one for one in chunk if one not in gone] for chunk in self._waiting)
+        self._waiting = deque(chunk for chunk in chunks if chunk)
+        self._alone -= gone
+        self._count()
+
     def _again(self, symbols: list[str]) -> None:
         if symbols:
             self._waiting.appendleft(symbols)
+        self._count()
+
+    def _count(self) -> None:
+        self.left = (*self._asked, *(one for chunk in self._waiting for one in chunk))

@@ -161,10 +161,11 @@ def test_the_shutdown_notice_in_both_forms() -> None:
 
 
 def test_answers_to_control_messages() -> None:
-    assert parse({"result": None, "id": 1}) == [Subscribed()]
-    (refused,) = parse({"code": 2, "msg": "Invalid request: unknown stream foobtc@trade"})
+    assert parse({"result": None, "id": 7}) == [Subscribed(7)]
+    assert parse({"result": None, "id": "7"}) == [Subscribed()]
+    (refused,) = parse({"code": 2, "msg": "Invalid request: unknown stream foobtc@trade", "id": 8})
     assert isinstance(refused, Refused)
-    assert refused.symbol == "FOOBTC"
+    assert (refused.symbol, refused.number) == ("FOOBTC", 8)
     for error in ({"code": 2, "msg": "Invalid request"}, {"error": {"code": 3, "msg": "Invalid JSON"}, "id": 1}):
         with pytest.raises(BadFrame, match="Invalid"):
             parse(error)
@@ -173,10 +174,10 @@ def test_answers_to_control_messages() -> None:
 def test_addresses() -> None:
     ours = Binance("ws://h/binance", "http://h/binance")
     assert ours.connect_url() == "ws://h/binance/stream?timeUnit=MICROSECOND"
-    assert json.loads(ours.subscribe(["BTCUSDT", "币安人生USDT"])) == {
+    assert json.loads(ours.subscribe(["BTCUSDT", "币安人生USDT"], 7)) == {
         "method": "SUBSCRIBE",
         "params": ["btcusdt@trade", "币安人生usdt@trade"],
-        "id": 1,
+        "id": 7,
     }
     info = "http://h/binance/api/v3/exchangeInfo?"
     assert ours.check_url("BTCUSDT") == f"{info}symbol=BTCUSDT&showPermissionSets=false"

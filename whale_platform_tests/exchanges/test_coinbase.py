@@ -110,7 +110,9 @@ def test_the_taker_order_may_be_absent() -> None:
 def test_other_types_are_ignored_by_kind() -> None:
     assert parse({"type": "heartbeat", "last_trade_id": 0}) == [Ignored("heartbeat")]
     assert parse({"type": "tomorrow"}) == [Ignored("tomorrow")]
-    assert parse({"type": "subscriptions", "channels": []}) == [Subscribed()]
+    assert parse({"type": "subscriptions", "channels": []}) == [Subscribed(symbols=frozenset())]
+    rows = [{"name": "heartbeat", "product_ids": ["A-USD"]}, 5, {"name": "matches", "product_ids": ["B-USD", 5]}]
+    assert parse({"type": "subscriptions", "channels": rows}) == [Subscribed(symbols=frozenset({"B-USD"}))]
     with pytest.raises(BadFrame, match="field type is missing"):
         parse({"trade_id": 1})
 
@@ -131,7 +133,7 @@ def test_an_error_names_the_products_that_are_refused() -> None:
 def test_addresses() -> None:
     ours = Coinbase("ws://h/coinbase", "http://h/coinbase")
     assert ours.connect_url() == "ws://h/coinbase"
-    assert json.loads(ours.subscribe(["BTC-USD"])) == {
+    assert json.loads(ours.subscribe(["BTC-USD"], 1)) == {
         "type": "subscribe",
         "product_ids": ["BTC-USD"],
         "channels": ["matches", "heartbeat"],

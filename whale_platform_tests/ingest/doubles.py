@@ -9,6 +9,7 @@ from whale_platform.domain.codec import decode
 from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, RAW_TRADES
 from whale_platform.domain.trade import Trade
 from whale_platform.exchanges.base import Exchange
+from whale_platform.ingest.clock import LEVEL, Lead
 from whale_platform.ingest.meter import Latency
 from whale_platform.ingest.outlet import NextOffsets
 from whale_platform.ingest.pipeline import Pipeline
@@ -60,7 +61,12 @@ class Log:
     warning = error = info
 
 
-def pipeline(exchange: Exchange, symbols: Sequence[str], producer: RecordingProducer) -> Pipeline:
+def pipeline(
+    exchange: Exchange,
+    symbols: Sequence[str],
+    producer: RecordingProducer,
+    lead: Callable[[], Lead | None] = lambda: LEVEL,
+) -> Pipeline:
     """A pipeline that has seen nothing yet."""
     sender = cast(TradeProducer, producer)
-    return Pipeline(exchange, symbols, sender, sender, NextOffsets({0: 0}), {}, Latency())
+    return Pipeline(exchange, symbols, sender, sender, NextOffsets({0: 0}), {}, Latency(), lead)

@@ -49,6 +49,8 @@ class FakeBinance:
         self.streams: dict[ServerConnection, set[str]] = {}
         self.asked: list[list[str]] = []
         self.status: dict[str, str] = {}  # of symbols that are listed without trading
+        self.mute: set[str] = set()  # streams that are never had: a message that asks for one gets an error
+        self.refusals: list[list[str]] = []
         self.handshakes = 0
         self.history_requests: list[str] = []
         self.answer: Callable[[str], tuple[HTTPStatus, str] | None] = lambda path: None
@@ -117,6 +119,10 @@ class FakeBinance:
             for message in client:
                 asked = json.loads(message)
                 self.asked.append(asked["params"])
+                if self.mute.intersection(asked["params"]):
+                    self.refusals.append(asked["params"])
+                    client.send(json.dumps({"code": 1, "msg": "Too many requests", "id": asked["id"]}))
+                    continue
                 with self._lock:
                     if client not in self.streams:
                         self.streams[client] = set()

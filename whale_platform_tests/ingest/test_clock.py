@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from whale_platform.exchanges.base import Exchange
 from whale_platform.exchanges.binance import Binance
 from whale_platform.exchanges.coinbase import Coinbase
-from whale_platform.ingest.clock import FORGET_S, SAMPLES, WRONG_MS, Clocks, Offset, offset
+from whale_platform.ingest.clock import FORGET_S, SAMPLES, WRONG_MS, Clocks, Lead, Offset, offset
 from whale_platform.ingest.rest import Answer, Rest, Unavailable
 from whale_platform_tests.ingest.doubles import Log
 from whale_platform_tests.simulator.harness import simulator
@@ -176,6 +176,29 @@ def test_the_simulator_tells_its_clock_as_both_exchanges_do(tmp_path: Path) -> N
 def test_what_all_clocks_together_show_is_not_moved_by_one(ahead_s: tuple[int, ...], lead_s: int) -> None:
     """One of two exchanges 46 minutes ahead moves nothing; where both agree that ours is slow, it is."""
     exchanges = (Binance(), Coinbase())[: len(ahead_s)]
-    clocks = Clocks([(one, Rest(one.name)) for one in exchanges], threading.Event(), Log(), lambda: 0.0)
-    clocks._offsets = {one.name: Offset(s * 1000.0, 1.0, 0.0) for one, s in zip(exchanges, ahead_s, strict=True)}
-    assert clocks.lead_us() == lead_s * 1_000_000
+    bench = Bench(exchanges=exchanges)
+    for name, seconds in zip(("binance", "coinbase"), ahead_s, strict=False):
+        bench.clocks._take(name, Offset(seconds * 1000.0, 1.0, 0.0))
+    bench.clocks._measured()
+    assert bench.clocks.lead() == Lead(lead_s * 1_000_000)
+
+
+def test_the_first_answer_of_all_tells_how_slow_our_clock_is_and_it_is_remembered() -> None:
+    bench = Bench(ahead_us=600_000_000)
+    assert bench.clocks.lead() is None
+    found: list[Lead | None] = []
+
+    def trouble(_: str) -> Exception | None:
+        found.append(bench.clocks.lead())
+        return None
+
+    bench.trouble = trouble
+    bench.clocks.measure()
+    assert found == [None, *[Lead(600_000_000)] * (SAMPLES - 1)]
+    first = bench.clocks.lead()
+    bench.clocks.measure()
+    assert bench.clocks.lead() == first and bench.clocks.lead() is not first, "another measurement"
+    bench.trouble = lambda _: Unavailable("away")
+    bench.now = FORGET_S + 1
+    bench.clocks.measure()
+    assert bench.clocks.offset_ms("binance") is None and bench.clocks.lead() == first

@@ -14,7 +14,7 @@ from whale_platform.domain.names import DEAD_LETTERS
 from whale_platform.exchanges.base import Exchange
 from whale_platform.exchanges.binance import Binance
 from whale_platform.exchanges.coinbase import Coinbase
-from whale_platform.ingest import connection, feed, patience, strand
+from whale_platform.ingest import connection, feed, patience, strand, subscriptions
 from whale_platform.ingest import socket as sockets
 from whale_platform.ingest.feed import Feed
 from whale_platform_tests.ingest.doubles import Log, RecordingProducer, pipeline
@@ -170,7 +170,8 @@ def test_one_refused_symbol_does_not_stop_the_others(start: Start) -> None:
                 reason = "BAD-USD is not a valid product"
                 client.send(json.dumps({"type": "error", "message": "Failed to subscribe", "reason": reason}))
                 continue
-            client.send(json.dumps({"type": "subscriptions", "channels": []}))
+            channels = [{"name": "matches", "product_ids": products}]
+            client.send(json.dumps({"type": "subscriptions", "channels": channels}))
             for number in (7, 8):
                 client.send(json.dumps(match(number)))
 
@@ -229,3 +230,23 @@ def test_a_socket_s_thread_that_hangs_is_seen(fake: FakeBinance, start: Start, m
     until(one.hangs, "the hang to be seen")
     goes_on.set()
     until(lambda: producer.ids(SYMBOL) != [] and not one.hangs(), "the socket to go on")
+
+
+def test_symbols_whose_message_is_not_answered_are_seen_and_get_another_connection(
+    fake: FakeBinance, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two connections one gets answers that can't be used: its symbol is told of, and served once they can."""
+    monkeypatch.setattr(subscriptions, "ANSWER_S", 0.1)
+    monkeypatch.setattr(strand, "PATIENCE_S", 0.3)
+    fake.mute = {"bbbusdt@trade"}
+    exchange = dataclasses.replace(Binance(fake.ws_url, fake.rest_url), symbols_per_connection=1)
+    one, producer = start(exchange, symbols=(SYMBOL, "BBBUSDT"))
+    until(lambda: one.strands[1].reconnects >= 2, "the connection to be given up, twice")
+    said = "binance does not answer the subscription of 1 symbols (BBBUSDT)"
+    until(lambda: one.unheard() == said, "the symbol")
+    assert one.strands[0].reconnects == 0 and len(fake.refusals) >= 6
+    fake.mute = set()
+    until(lambda: one.unheard() == "" and one.up(), "the subscription")
+    fake.trade("BBBUSDT", 2)
+    until(lambda: producer.ids("BBBUSDT") == [1000, 1001], "the trades")
+    assert producer.sent[DEAD_LETTERS], "the answers that can't be used are kept"

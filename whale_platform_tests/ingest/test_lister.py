@@ -1,5 +1,6 @@
 """Refused symbols that come to life, lists that are refreshed, and hundreds of symbols over several connections."""
 
+import dataclasses
 import json
 import threading
 from collections.abc import Iterator
@@ -9,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from whale_platform.domain import catalogue
-from whale_platform.domain.catalogue import Catalogue
+from whale_platform.domain.catalogue import Catalogue, Pair
+from whale_platform.domain.names import DEAD_LETTERS
 from whale_platform.exchanges.binance import Binance
 from whale_platform.exchanges.coinbase import Coinbase
 from whale_platform.exchanges.registry import adapters, assign
 from whale_platform.ingest import feed, lister, service
 from whale_platform.ingest import socket as sockets
+from whale_platform.ingest.connection import Connection
 from whale_platform.ingest.feed import Feed
 from whale_platform.ingest.lister import CAP_S, DAY_S, FIRST_S, Lister
 from whale_platform.ingest.rest import Answer, Rest, Unavailable
@@ -84,7 +87,7 @@ def test_a_refused_symbol_is_asked_for_ever_rarer_and_comes_to_life(tmp_path: Pa
 
 def test_the_list_is_asked_for_again_after_a_day_and_kept(tmp_path: Path) -> None:
     bench = Bench(tmp_path, (A, "TRADING"), (B, "HALT"))
-    assert bench.feed.refused == {B: "it does not trade: its status is HALT"} and bench.step(0.0) == []
+    assert bench.feed.refused == {} and bench.step(0.0) == []
     bench.clock += DAY_S + 1
     bench.down = True
     assert bench.step(10.0) == ["all"] and bench.step(11.0) == [] and bench.step(13.0) == ["all"]
@@ -126,10 +129,10 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Feed]]:
         assert one.join(300)
 
 
-def test_a_halted_symbol_is_subscribed_in_the_open_connection_when_it_trades_again(
+def test_a_new_symbol_is_subscribed_in_the_open_connection_when_it_is_listed(
     fake: FakeBinance, quick: list[Feed], tmp_path: Path
 ) -> None:
-    fake.status[B] = "HALT"
+    del fake.last[B]
     fake.last[E] = 999
     exchange = Binance(fake.ws_url, fake.rest_url)
     lister.read(exchange, rest := Rest("binance"), tmp_path)
@@ -142,7 +145,7 @@ def test_a_halted_symbol_is_subscribed_in_the_open_connection_when_it_trades_aga
     assert one.status() == f"connected 2 symbols; 1 refused ({B}); {blind}"
     looker = Lister(lines, one, rest, tmp_path, lambda: True, threading.Event(), Log())
     looker.step(0.0, 0.0)
-    del fake.status[B]
+    fake.last[B] = 999
     looker.step(FIRST_S, 0.0)
     until(lambda: f"{B.lower()}@trade" in next(iter(fake.streams.values())), "the subscription")
     fake.trade(A, 2)
@@ -153,6 +156,81 @@ def test_a_halted_symbol_is_subscribed_in_the_open_connection_when_it_trades_aga
         [[f"{A.lower()}@trade", f"{E.lower()}@trade"], [f"{B.lower()}@trade"]],
     )
     assert one.status() == f"connected 3 symbols; {blind}"
+
+
+def test_a_halted_symbol_is_subscribed_and_its_first_trades_come(
+    fake: FakeBinance, quick: list[Feed], tmp_path: Path
+) -> None:
+    fake.status[B] = "HALT"
+    exchange = Binance(fake.ws_url, fake.rest_url)
+    lister.read(exchange, Rest("binance"), tmp_path)
+    producer = RecordingProducer()
+    quick.append(one := Feed(exchange, (A, B), pipeline(exchange, (A, B), producer), 60.0, Log()))
+    one.start()
+    until(lambda: len(fake.clients) == 1, "the connection")
+    assert one.status() == f"connected 2 symbols; not trading now ({B})"
+    fake.trade(B, 2)
+    until(lambda: producer.ids(B) == [1000, 1001], "its trades, without being asked for again")
+
+
+def test_what_can_t_be_read_without_the_list_waits_for_it_and_says_so(
+    fake: FakeBinance, quick: list[Feed], tmp_path: Path
+) -> None:
+    fake.last[E] = 999
+    fake.answer = lambda path: (HTTPStatus.SERVICE_UNAVAILABLE, "") if "exchangeInfo" in path else None
+    exchange = Binance(fake.ws_url, fake.rest_url)
+    producer = RecordingProducer()
+    lines = pipeline(exchange, (A, E, "CCCEURO"), producer)
+    quick.append(one := Feed(exchange, (A, E, "CCCEURO"), lines, 60.0, Log()))
+    looker = Lister(lines, one, Rest("binance"), tmp_path, lambda: True, threading.Event(), Log())
+    one.start()
+    until(lambda: len(fake.clients) == 1, "the connection")
+    fake.trade(E, 2)
+    fake.trade(A, 2)
+    until(lambda: producer.ids(A) == [1000, 1001], "the trades that can be read")
+    assert producer.sent[DEAD_LETTERS] == [] and fake.asked == [[f"{A.lower()}@trade"]]
+    waits = "binance's list of symbols is unavailable, and 2 of them wait for it"
+    assert waits in one.unheard() and waits in one.status()
+    now, asked = 0.0, []
+    while now < 600:
+        looker.step(now, 0.0)
+        asked.append(looker._whole.until - now)
+        now = looker._whole.until
+    assert max(asked) == FIRST_S, "a list that symbols wait for is asked for every minute"
+    fake.answer = lambda path: None
+    looker.step(now, 0.0)
+    assert one.unheard() == "" and one.refused == {"CCCEURO": "the exchange does not list it"}
+    until(lambda: f"{E.lower()}@trade" in next(iter(fake.streams.values())), "the subscription")
+    fake.trade(E, 2)
+    until(lambda: producer.ids(E) == [1002, 1003], "its trades")
+
+
+def test_a_symbol_accepted_while_a_connection_is_being_made_is_subscribed_on_it(
+    fake: FakeBinance, quick: list[Feed], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exchange = Binance(fake.ws_url, fake.rest_url)
+    quick.append(one := Feed(exchange, (A, B), pipeline(exchange, (A, B), RecordingProducer()), 60.0, Log()))
+    one.refuse(B, "unknown")
+    start = Connection.start
+
+    def accept_first(connection: Connection) -> None:
+        one.accept(B)
+        start(connection)
+
+    monkeypatch.setattr(Connection, "start", accept_first)
+    one.start()
+    both = {f"{A.lower()}@trade", f"{B.lower()}@trade"}
+    until(lambda: both in fake.streams.values(), "the subscription of both")
+
+
+def test_refused_and_wanted_symbols_are_spread_evenly(tmp_path: Path) -> None:
+    exchange = dataclasses.replace(Binance(), symbols_per_connection=10)
+    names = tuple(f"S{number:02}USDT" for number in range(31))
+    exchange.listed.put([Pair(name, name[:3], "USDT", "TRADING", True) for name in names[9:]], 1.0)
+    one = Feed(exchange, names, pipeline(exchange, names, RecordingProducer()), 60.0, Log())
+    assert [len(strand.symbols) for strand in one.strands] == [8, 8, 8, 7]
+    assert [len(strand.wanted()) for strand in one.strands] == [6, 6, 5, 5]
+    assert sorted(symbol for strand in one.strands for symbol in strand.symbols) == list(names)
 
 
 def test_a_start_uses_the_kept_list_and_asks_only_where_it_does_not_do(tmp_path: Path) -> None:
@@ -217,5 +295,5 @@ def test_five_hundred_symbols_are_spread_over_connections_and_asked_for_in_messa
 
             until(all_there, f"a trade of every symbol of {exchange.name}", pause_s=1.0)
         assert all(one.reconnects == 0 and not one.refused for one in quick)
-        # Binance: 200 + 200 + 100 by hundreds; Coinbase: five times 100 by fifties.
-        until(lambda: (server.numbers()["connections"], server.numbers()["messages"]) == (3 + 5, 5 + 10), "the counts")
+        # Binance: 167 + 167 + 166 by hundreds; Coinbase: five times 100 by fifties.
+        until(lambda: (server.numbers()["connections"], server.numbers()["messages"]) == (3 + 5, 6 + 10), "the counts")

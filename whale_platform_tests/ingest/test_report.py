@@ -14,7 +14,7 @@ from whale_platform.ingest.meter import Latency
 from whale_platform.ingest.report import ALARM, ALARM_S, GRACE_S, Report
 from whale_platform_tests.ingest.doubles import RecordingProducer, pipeline
 from whale_platform_tests.ingest.fake_binance import frame
-from whale_platform_tests.ingest.trades import T0
+from whale_platform_tests.ingest.trades import T0, trade
 
 
 class FeedAs:
@@ -22,7 +22,7 @@ class FeedAs:
 
     def __init__(self, exchange: Exchange) -> None:
         self.exchange = exchange
-        self.why = ""
+        self.why = self.deaf = ""
         self.attempted = True
         self.reconnects = 2
         self.refused: dict[str, str] = {}
@@ -32,6 +32,9 @@ class FeedAs:
 
     def trouble(self) -> str:
         return self.why
+
+    def unheard(self) -> str:
+        return self.deaf
 
     def status(self) -> str:
         return self.why or "connected 1 symbols"
@@ -142,6 +145,13 @@ def state(bench: Bench) -> str:
     return str(coinbase["state"])
 
 
+def test_symbols_that_are_not_subscribed_are_trouble_although_the_exchange_is_connected() -> None:
+    bench = Bench()
+    bench.feeds[0].deaf = "2 symbols are not subscribed"
+    assert bench.report.state() == ("degraded", "2 symbols are not subscribed")
+    assert bench.report.numbers()["exchanges"][0]["state"] == "connected"
+
+
 def test_a_wrong_clock_is_told_without_being_degraded(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Bench()
     bench.clocks.told = "set the clock"
@@ -149,6 +159,26 @@ def test_a_wrong_clock_is_told_without_being_degraded(monkeypatch: pytest.Monkey
     bench.feeds[0].why = "gone"
     monkeypatch.setattr("time.monotonic", lambda: 1e12)
     assert bench.report.state() == ("degraded", "binance: gone; set the clock")
+
+
+def test_trades_from_the_future_are_told_while_they_are_held_and_when_many_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench, now = Bench(), 1000.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    assert bench.report.state() == ("ready", "")
+    guard, counts = bench.pipelines[0]._guard, bench.pipelines[0].counts
+    guard.hold(trade(1), False)
+    state, detail = bench.report.state()
+    assert state == "degraded" and "binance: trades lie in the future" in detail and "set it by NTP" in detail
+    assert bench.report.numbers()["held"] == 1
+    guard.held.clear()
+    counts.future += ALARM - 1
+    assert bench.report.state() == ("ready", "")
+    counts.future += 1
+    assert bench.report.state()[1] == "binance: trades lie in the future and are refused (see the dead letters)"
+    now += ALARM_S + 1
+    assert bench.report.state() == ("ready", "")
 
 
 def test_a_stream_of_trades_without_a_place_is_told_and_a_single_one_is_not(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -104,7 +104,7 @@ def test_the_adapters_read_both_exchanges_and_rest_agrees_with_the_socket(tmp_pa
         with running.connect(STREAMS) as client:
             socket = [event for _ in range(200) for event in binance.parse(client.recv(), 1)]
         with running.connect("/coinbase") as client:
-            client.send(coinbase.subscribe(["BTC-USD"]))
+            client.send(coinbase.subscribe(["BTC-USD"], 1))
             events = [event for _ in range(100) for event in coinbase.parse(client.recv(), 1)]
         micro = {"X-MBX-TIME-UNIT": "MICROSECOND"}
         _, page, _ = running.get("/binance/api/v3/historicalTrades?symbol=BTCUSDT&fromId=1&limit=1000", micro)
