@@ -4,7 +4,7 @@ import json
 import shutil
 import time
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -262,12 +262,12 @@ def test_the_check_leaves_its_turn_while_the_stream_is_behind(place: Place, monk
     place.fill()
     place.without(1005)
     monkeypatch.setattr(gather, "settled", lambda *_: place.start + HOUR + MINUTE)
-    numbers = {"behind_since": time.time() - 60}
-    beat.write(place.lake.parent.parent, beat.Beat("stream", state="degraded", detail="windows lag", numbers=numbers))
+    told = beat.Beat("stream", detail="windows lag", at=time.time() + 600, numbers={"behind_since": time.time() - 60})
+    beat.write_json(beat.beat_path(place.lake.parent.parent, "stream"), asdict(told))
     found = ask()
     assert [one.passed for one in found.values()] == [True, True, True]
     table = str(found[checks.IDS.name].metadata["table"].value)
-    assert "No hour was audited: the stream has been behind for 60 s" in table, table
+    assert "No hour was audited: the stream has been behind for" in table and "windows lag" in table, table
     assert audited.due(place.dsn, place.start, place.start + HOUR) == place.start
 
 
