@@ -6,9 +6,10 @@ BrokerError.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import groupby, islice
+from typing import TypeVar
 
 from confluent_kafka import KafkaError, TopicPartition
 
@@ -19,6 +20,7 @@ from whale_platform.broker.topics import BrokerError, alive
 from whale_platform.kafka_cluster import KafkaCluster
 
 BATCH = 10_000
+Kind = TypeVar("Kind")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,10 @@ def look(bootstrap: KafkaCluster, topic: str, from_ms: int) -> Span:
     return Span(max(begun, default=None), whole, sum(end - start for start, end in places.values()), places)
 
 
-def values(bootstrap: KafkaCluster, topic: str, span: Span, sent_by_ms: int) -> Iterator[tuple[bool, list[bytes]]]:
-    """The messages of `span.places` in batches: (whether they were sent after `sent_by_ms`, values). BrokerError."""
+def values(
+    bootstrap: KafkaCluster, topic: str, span: Span, kind: Callable[[int, int, int], Kind]
+) -> Iterator[tuple[Kind, list[bytes]]]:
+    """The messages of `span.places` in batches: (`kind(partition, offset, ms when sent)`, values). BrokerError."""
     reading = consumer(bootstrap, "whale-bulk", 100)
     try:
         for partition, (place, end) in span.places.items():
@@ -78,7 +82,9 @@ def values(bootstrap: KafkaCluster, topic: str, span: Span, sent_by_ms: int) -> 
                 place = max(place, messages[-1].offset() + 1)
                 if place > end:
                     messages = [message for message in messages if message.offset() < end]
-                for late, some in groupby(messages, lambda message: bool(message.timestamp()[1] > sent_by_ms)):
-                    yield late, [message.value() or b"" for message in some]
+                for found, some in groupby(
+                    messages, lambda message: kind(message.partition(), message.offset(), message.timestamp()[1])
+                ):
+                    yield found, [message.value() or b"" for message in some]
     finally:
         reading.close()

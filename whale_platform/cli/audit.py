@@ -1,7 +1,7 @@
 """`whale audit`: is every trade in Kafka, Postgres and the lake, once? The answer on stdout, progress on stderr.
 
 Exit code: 0 nothing is wrong, 1 something is missing, doubled or unexplained, 2 nothing was compared, or a place can't
-be asked.
+be asked, 75 nothing is wrong so far, but a place has not got as far yet: ask again later.
 """
 
 import json
@@ -21,9 +21,11 @@ from whale_platform.cli.times import moment
 from whale_platform.reports import audit_tables, audit_turns, gather
 from whale_platform.reports.audit import Audit
 from whale_platform.settings import Settings
+from whale_platform.supervision import codes
 
 app = typer.Typer(add_completion=False, help="Reconcile Kafka, Postgres and the lake by symbol and hour.")
 DAY = timedelta(days=1)
+VERDICT = {"wrong": "something is wrong", "not yet": "not all of them have arrived everywhere yet: ask again later"}
 
 
 @app.command()
@@ -44,7 +46,7 @@ def audit(
 
     Whole hours are compared, the newest up to three minutes ago: later trades are still on their way. Exit code: 0
     nothing is wrong (the exchange's own gaps are not), 1 something is, 2 nothing was compared or a place can't be
-    asked.
+    asked, 75 nothing is wrong so far, but some trades have not arrived everywhere yet.
     """
     place, now = current_home(home), datetime.now(UTC)
     settings, born = settings_of(place), datetime.fromtimestamp(place.created, UTC)
@@ -62,7 +64,7 @@ def audit(
             f"no place has a trade from {found.start:%Y-%m-%dT%H:%M} to {found.end:%Y-%m-%dT%H:%M} UTC, so nothing was "
             "compared: ask for hours with trades, or see `whale status` where there should be some"
         )
-    raise typer.Exit(0 if found.passed else 1)
+    raise typer.Exit({"wrong": 1, "not yet": codes.RETRY}.get(found.verdict, 0))
 
 
 def _range(
@@ -106,10 +108,10 @@ def _show(found: Audit) -> None:
     if lines:
         console.print(_table(audit_tables.HEAD, [audit_tables.cells(line) for line in lines]))
     console.print(_table(audit_tables.SUMMARY, audit_tables.summary(found)))
-    for note in found.notes:
+    for note in (*found.notes, audit_tables.progress(found)):
         console.print(note, markup=False)
     sums = audit_tables.totals(found.lines)
-    verdict = "nothing is wrong" if found.passed else "something is wrong"
+    verdict = VERDICT.get(found.verdict, "nothing is wrong")
     console.print(
         f"{found.start:%Y-%m-%d %H:%M} to {found.end:%Y-%m-%d %H:%M} UTC: {sums.trades:,} trades, {verdict}",
         markup=False,

@@ -14,7 +14,7 @@ from whale_platform.cli.explained import explained
 from whale_platform.cli.times import moment
 from whale_platform.lake import keeping, rewrite, table
 from whale_platform.lake.rewrite import Rewritten
-from whale_platform.stores import recomputed
+from whale_platform.stores import census
 from whale_platform.stores.assets import HOUR, Hours, Maker
 from whale_platform.stream import restore as restoring
 from whale_platform.version import code_version, new_run_id
@@ -109,7 +109,7 @@ def recompute(
     maker, hours = Maker(new_run_id("recompute"), code_version()), Hours(start, end)
     with explained():
         there, dsn = table.files(table.opened(settings.trades_lake), start, end), settings.dsn()
-        recomputed.extents(dsn, hours)  # Spark starts only where both can be asked
+        census.counts(dsn, start, end, end)  # Spark starts only where both can be asked
         if not there:
             raise UserError("the lake has no trade of these hours: nothing to do")
         with batch.batch(settings) as session:

@@ -1,7 +1,8 @@
 """The audit as checks: every hour since the last audited one, in Kafka, Postgres and the lake; ids, values and whales.
 
-Hours in which Dagster was down are audited when it is back. An hour that was wrong is audited again for six hours, so
-that a repair is noticed; after that its check stays red until `whale audit` has found it right.
+Hours in which Dagster was down are audited when it is back, and so are hours whose turn comes while the stream is
+behind, or of which not all has arrived everywhere. An hour that was wrong is audited again for six hours, so that a
+repair is noticed; after that its check stays red until `whale audit` has found it right.
 """
 
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from whale_platform.reports.audit import Audit, Line
 from whale_platform.reports.tables import table
 from whale_platform.settings import Settings
 from whale_platform.stores import audited
+from whale_platform.supervision import overload
 
 IDS = dg.AssetCheckSpec(
     "every_trade_everywhere",
@@ -51,8 +53,9 @@ def audit_checks(store: Store) -> Iterator[dg.AssetCheckResult]:
     home = read_home(settings.home)
     born = datetime.fromtimestamp(home.created, UTC) if home else None
     end = gather.settled(settings, now).replace(minute=0)
-    start = audit_turns.due(settings, born, end)
-    found = Audit(end, end, ())
+    left = overload.reason(settings.home)
+    start = audit_turns.due(settings, born, end) if left is None else None
+    found = Audit(end, end, (), (f"No hour was audited: {left}",) if left else ())
     if start is not None:
         try:
             found = gather.audit(settings, start, end, now, born)
@@ -78,6 +81,7 @@ def results(found: Audit, unresolved: list[tuple[datetime, str]]) -> Iterator[dg
             "hours": hours,
             "trades": sums.trades,
             "missing": sums.missing + sums.unexplained,
+            "not_yet": sums.not_yet,
             "doubled": sums.doubled,
             "repaired": sums.repaired,
             "exchange_gap": sums.exchange_gap,

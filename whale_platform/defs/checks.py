@@ -20,33 +20,6 @@ def lately() -> Hours:
     return Hours(end - LOOK_BACK, end)
 
 
-@dg.asset_check(asset=WINDOWS, description="In the last 24 full hours every trade id is counted once or explained.")
-def every_id_once(store: Store) -> dg.AssetCheckResult:
-    """Missing or doubled ids by symbol."""
-    return contiguity_result(questions.contiguity(store.dsn(), lately()))
-
-
-def contiguity_result(found: list[questions.Contiguity]) -> dg.AssetCheckResult:
-    """What the answer means."""
-    wrong = [one for one in found if one.missing or one.doubled]
-    rows = [
-        (f"{one.exchange} {one.symbol}", one.first_id, one.last_id, one.counted, one.missing, one.doubled)
-        for one in wrong
-    ]
-    return dg.AssetCheckResult(
-        passed=not wrong,
-        metadata={
-            "symbols": len(found),
-            "trades": sum(one.counted for one in found),
-            "missing": sum(one.missing for one in wrong),
-            "doubled": sum(one.doubled for one in wrong),
-            "wrong": dg.MetadataValue.md(
-                table(("symbol", "first id", "last id", "counted", "missing", "doubled"), rows)
-            ),
-        },
-    )
-
-
 @dg.asset_check(asset=WINDOWS, description="The sink has stored every message it was given.")
 def nothing_refused(store: Store) -> dg.AssetCheckResult:
     """Rejects by topic and reason."""
@@ -95,4 +68,4 @@ def losses_result(found: list[questions.Loss]) -> dg.AssetCheckResult:
     )
 
 
-CHECKS = (every_id_once, nothing_refused, no_hole_given_up, nothing_lost)
+CHECKS = (nothing_refused, no_hole_given_up, nothing_lost)

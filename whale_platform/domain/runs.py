@@ -65,10 +65,12 @@ class IdRuns:
 
     def within(self, first: int, last: int) -> int:
         """How many of the ids first..last are there."""
-        found = 0
+        return sum(end - begin + 1 for begin, end in self.runs(first, last))
+
+    def runs(self, first: int, last: int) -> Iterator[tuple[int, int]]:
+        """The runs of ids of first..last that are there, in order."""
         for place in range(bisect_left(self._lasts, first), bisect_right(self._firsts, last)):
-            found += min(last, self._lasts[place]) - max(first, self._firsts[place]) + 1
-        return found
+            yield max(first, self._firsts[place]), min(last, self._lasts[place])
 
     def holes(self, first: int, last: int) -> Iterator[tuple[int, int]]:
         """The runs of ids of first..last that are not there, in order."""

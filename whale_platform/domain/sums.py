@@ -1,6 +1,7 @@
 """What a minute or an hour of one symbol adds up to, as every place that sums trades has it: exact, and comparable."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 from functools import reduce
 from typing import NamedTuple
@@ -21,6 +22,16 @@ class Sums(NamedTuple):
     close: Decimal
     first_id: int
     last_id: int
+
+
+class Detail(NamedTuple):
+    """What a minute has beside its sums; price_sum in quote currency. None: nobody knows, or it had no dollar value."""
+
+    price_sum: Decimal
+    last_event_time: datetime
+    base: str | None
+    quote: str | None
+    usd_via: str | None
 
 
 def fold(parts: Sequence[Sums]) -> Sums:
@@ -48,3 +59,9 @@ def differing(one: Sums, other: Sums) -> list[str]:
     if one.trades != other.trades:
         return ["trades"]
     return [name for name in Sums._fields if getattr(one, name) != getattr(other, name)]
+
+
+def contradicting(one: Detail, other: Detail) -> list[str]:
+    """Names of the fields that are known of both and differ."""
+    found = zip(Detail._fields, one, other, strict=True)
+    return [name for name, here, there in found if here is not None and there is not None and here != there]

@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import duckdb
 
-from whale_platform.domain.sums import Sums
-from whale_platform.domain.trade import DOLLARS
+from whale_platform.domain.sums import Detail, Sums
+from whale_platform.domain.trade import DOLLARS, usd_via
 from whale_platform.lake import aggregates, engine, rewrite, table
 from whale_platform.lake.schema import NAMES
 from whale_platform.lake.table import LakeFile
@@ -30,13 +30,16 @@ _MINUTES = """
 SELECT exchange, symbol, epoch_us(event_time) // {minute} AS minute, sum(coalesce(fills, 1))::BIGINT, sum(quantity),
     sum(notional), coalesce(sum(quantity) FILTER (side = 'buy'), 0::DECIMAL(38,18)), arg_min(price, trade_id),
     max(price), min(price), arg_max(price, trade_id), min(trade_id), max(trade_id + coalesce(fills, 1) - 1),
-    coalesce(bool_or(source = 'import'), false), coalesce(bool_or(received_time > $settled), false)
+    coalesce(bool_or(source = 'import'), false), coalesce(bool_or(received_time > $settled), false),
+    sum(CASE WHEN coalesce(fills, 1) = 1 THEN price
+        ELSE (price::DECIMAL(28,18) * fills::DECIMAL(9,0))::DECIMAL(38,18) END),
+    epoch_us(max(event_time)), max(base), max(quote)
 FROM {rows} WHERE event_time < $end GROUP BY exchange, symbol, minute
 """
 
 _LARGE = """
 SELECT exchange, symbol, trade_id, side, price, quantity, notional, epoch_us(event_time),
-    coalesce(source = 'import', false), coalesce(received_time > $settled, false)
+    coalesce(source = 'import', false), coalesce(received_time > $settled, false), epoch_us(received_time), base, quote
 FROM {rows} JOIN (SELECT unnest($exchanges) AS exchange, unnest($symbols) AS symbol,
     unnest($floors)::DECIMAL(38,18) AS floor) USING (exchange, symbol)
 WHERE coalesce(fills, 1) = 1 AND list_contains($dollars, quote) AND notional >= floor AND event_time < $end
@@ -51,10 +54,14 @@ class Minute:
     sums: Sums
     imported: bool
     late: bool
+    detail: Detail
 
 
 class Large(NamedTuple):
-    """A trade of at least so many dollars, as the lake has it; imported, late: as of a minute."""
+    """A trade of at least so many dollars, as the lake has it; imported, late: as of a minute.
+
+    received_time is None where it was imported.
+    """
 
     exchange: str
     symbol: str
@@ -66,6 +73,14 @@ class Large(NamedTuple):
     event_time: datetime
     imported: bool
     late: bool
+    received_time: datetime | None
+    base: str
+    quote: str
+
+    @property
+    def usd_via(self) -> str | None:
+        """How its dollars were found."""
+        return usd_via(self.quote)
 
 
 class Values:
@@ -88,7 +103,8 @@ class Values:
         found = {}
         for exchange, symbol, minute, *rest in self._connection.execute(query, self._until(end)).fetchall():
             at = datetime.fromtimestamp(minute * 60, UTC)
-            found[exchange, symbol, at] = Minute(Sums(*rest[:10]), rest[10], rest[11])
+            detail = Detail(rest[12], _time(rest[13]), rest[14], rest[15], usd_via(rest[15]))
+            found[exchange, symbol, at] = Minute(Sums(*rest[:10]), rest[10], rest[11], detail)
         return found
 
     def large(self, hour: datetime, end: datetime, floors: Mapping[tuple[str, str], Decimal]) -> Iterator[Large]:
@@ -109,8 +125,8 @@ class Values:
         while rows := answer.fetchmany(FETCHED):
             for row in rows:
                 if before != row[:3]:  # a trade that is there twice is one whale
-                    found = Large(*row)
-                    yield found._replace(event_time=EPOCH + timedelta(microseconds=row[7]))
+                    received = None if row[10] is None else _time(row[10])
+                    yield Large(*row)._replace(event_time=_time(row[7]), received_time=received)
                 before = row[:3]
 
     def covered(self, hour: datetime, trades: Collection[aggregates.Trade]) -> set[aggregates.Trade]:
@@ -119,6 +135,10 @@ class Values:
 
     def _until(self, end: datetime) -> dict[str, object]:
         return {"end": end.astimezone(UTC), "settled": self._settled.astimezone(UTC)}
+
+
+def _time(microseconds: int) -> datetime:
+    return EPOCH + timedelta(microseconds=microseconds)
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from whale_platform.sink import parse
 from whale_platform.stores import census as ledger
 from whale_platform.stores import recomputed, thresholds
 from whale_platform.stores.assets import HOUR, Hours, Maker
+from whale_platform.stores.census import Counted
 from whale_platform.stores.connection import RowRefused
 from whale_platform.stores.recomputed import Key
 
@@ -85,7 +86,7 @@ def make(
         part = Hours(start, min(start + AT_ONCE * HOUR, hours.end))
         start = part.end
         # 1. what Postgres has, before the lake is read: what comes later can't be judged by it
-        counted, before = recomputed.extents(dsn, part), recomputed.rows(dsn, part)
+        counted, before = _counted(dsn, part), recomputed.rows(dsn, part)
         # 2. what the lake has, at one version
         files = lake.files(lake.opened(root), part.start, part.end)
         if not files:
@@ -151,7 +152,7 @@ def apart(hour: datetime, failed: dict[datetime, str]) -> Iterator[None]:
 
 def _differs(settings: Settings, dsn: str, hour: datetime) -> dict[Key, tuple[int, int]]:
     asked = Hours(hour, hour + HOUR)
-    counted = recomputed.extents(dsn, asked)
+    counted = _counted(dsn, asked)
     fills = census.sums(settings.trades_lake, hour)
     keys = differing(fills, counted) if fills else set()
     if any(fills.get(key, 0) < counted[key].trades for key in keys if key in counted):
@@ -160,7 +161,7 @@ def _differs(settings: Settings, dsn: str, hour: datetime) -> dict[Key, tuple[in
     return {key: (fills.get(key, 0), _trades(counted, key)) for key in sorted(keys)}
 
 
-def _whole(dsn: str, there: dict[Key, Held], counted: dict[Key, recomputed.Extent]) -> set[Key]:
+def _whole(dsn: str, there: dict[Key, Held], counted: dict[Key, Counted]) -> set[Key]:
     spans: dict[tuple[str, str], tuple[int, int]] = {}
     for key, held in there.items():
         first, last = spans.get(key[:2], (held.ids.first, held.ids.last))
@@ -168,5 +169,9 @@ def _whole(dsn: str, there: dict[Key, Held], counted: dict[Key, recomputed.Exten
     return whole(there, counted, ledger.gaps(dsn, spans))
 
 
-def _trades(counted: dict[Key, recomputed.Extent], key: Key) -> int:
+def _counted(dsn: str, hours: Hours) -> dict[Key, Counted]:
+    return ledger.counts(dsn, hours.start, hours.end, hours.end)
+
+
+def _trades(counted: dict[Key, Counted], key: Key) -> int:
     return counted[key].trades if key in counted else 0

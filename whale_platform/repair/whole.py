@@ -10,13 +10,13 @@ whale may be ahead of the windows and of the lake alike.
 from collections.abc import Iterable, Mapping
 
 from whale_platform.domain.runs import Held, IdRuns
-from whale_platform.stores.census import LedgerGap
-from whale_platform.stores.recomputed import Extent, Key, Rows, hour_of
+from whale_platform.stores.census import Counted, LedgerGap
+from whale_platform.stores.recomputed import Key, Rows, hour_of
 
 TRADES_EXIST = frozenset({"open", "repaired"})  # states of holes whose trades are, or may yet be, somewhere
 
 
-def whole(lake: Mapping[Key, Held], postgres: Mapping[Key, Extent], ledger: Iterable[LedgerGap]) -> set[Key]:
+def whole(lake: Mapping[Key, Held], postgres: Mapping[Key, Counted], ledger: Iterable[LedgerGap]) -> set[Key]:
     """The keys of either that the lake holds whole."""
     nowhere: dict[tuple[str, str], IdRuns] = {}
     for gap in ledger:
@@ -39,12 +39,12 @@ def reached(rows: Rows, lake: Mapping[Key, Held]) -> Rows:
     return Rows(windows, whales)
 
 
-def differing(lake: Mapping[Key, int], postgres: Mapping[Key, Extent]) -> set[Key]:
+def differing(lake: Mapping[Key, int], postgres: Mapping[Key, Counted]) -> set[Key]:
     """The keys whose number of trades is not the same in both."""
     return {key for key in {*lake, *postgres} if lake.get(key, 0) != (postgres[key].trades if key in postgres else 0)}
 
 
-def _is_whole(held: Held | None, counted: Extent | None, nowhere: IdRuns) -> bool:
+def _is_whole(held: Held | None, counted: Counted | None, nowhere: IdRuns) -> bool:
     if held is None or not held.ids.count:
         return False
     ids = held.ids

@@ -7,7 +7,7 @@ emptied place lacks everything. An hour that a place does not owe and lacks is l
 asked here.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
@@ -18,8 +18,10 @@ from whale_platform.domain.runs import Held, IdRuns
 from whale_platform.stores.census import Counted, LedgerGap
 
 Key = tuple[str, str, datetime]
-Verdict = Literal["ok", "explained", "wrong"]
+Verdict = Literal["ok", "explained", "not yet", "wrong"]
+VERDICTS: tuple[Verdict, ...] = ("ok", "explained", "not yet", "wrong")
 KAFKA, POSTGRES, LAKE, EXCHANGE_GAP = "Kafka", "Postgres", "lake", "exchange_gap"
+WHALES = "whale_alerts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ class Places:
     A `…_since` is the first hour that retention leaves to the place, by its settings; None: Kafka may have let any go.
     From there on a place owes every hour since `born`, the home's first, and earlier ones that Kafka or, not by import,
     the lake has. Before it, Kafka is still compared for a symbol whose ids there begin no later than the lake's.
+    waiting: ids in Kafka that a place has not got to yet; not_yet: what else has not arrived there, as a number.
+    beyond: by (exchange, symbol), ids of trades that are outside of [start, end) by their times.
     """
 
     start: datetime
@@ -51,15 +55,18 @@ class Places:
     lake_since: datetime
     gaps: Sequence[LedgerGap] = ()
     differences: Mapping[Key, tuple[Difference, ...]] = field(default_factory=dict)
+    waiting: Mapping[Key, Mapping[str, IdRuns]] = field(default_factory=dict)
+    not_yet: Mapping[Key, Mapping[str, int]] = field(default_factory=dict)
+    beyond: Mapping[tuple[str, str], IdRuns] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Line:
     """One symbol and hour. Trades as each place counts them, None where it does not reach back so far.
 
-    missing, doubled: trades by place. Of ids that are nowhere: `exchange_gap` (the exchange has none), `open` and
-    `unrepaired` by the ledger, `beside_import` (between an import and the rest), `unexplained`. repaired: ids that
-    were once a hole and are there.
+    missing, doubled: trades by place; not_yet: trades that a place lacks since it has not got so far. Of ids that are
+    nowhere: `exchange_gap` (the exchange has none), `open` and `unrepaired` by the ledger, `beside_import` (between an
+    import and the rest), `unexplained`. repaired: ids that were once a hole and are there.
     """
 
     exchange: str
@@ -70,6 +77,7 @@ class Line:
     lake: int | None = None
     origin: str = "none"
     missing: dict[str, int] = field(default_factory=dict)
+    not_yet: dict[str, int] = field(default_factory=dict)
     doubled: dict[str, int] = field(default_factory=dict)
     repaired: int = 0
     exchange_gap: int = 0
@@ -81,9 +89,14 @@ class Line:
 
     @property
     def verdict(self) -> Verdict:
-        """wrong: somebody has to look; explained: holes that are the exchange's own, or were repaired."""
+        """wrong: somebody has to look; not yet: ask again when all has arrived.
+
+        explained: holes that are the exchange's own, or were repaired.
+        """
         if self.missing or self.doubled or self.open or self.unrepaired or self.unexplained or self.differences:
             return "wrong"
+        if self.not_yet:
+            return "not yet"
         return "explained" if self.exchange_gap or self.repaired or self.beside_import else "ok"
 
     @property
@@ -94,24 +107,38 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """Every line by exchange, symbol and hour; notes: what limits the answer, for people."""
+    """Every line by exchange, symbol and hour; notes: what limits the answer, for people.
+
+    behind: messages that windows, whales, sink and lake have not read yet; None: nobody knows.
+    """
 
     start: datetime
     end: datetime
     lines: tuple[Line, ...]
     notes: tuple[str, ...] = ()
+    behind: Mapping[str, int | None] = field(default_factory=dict)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of all lines."""
+        return worst(self.lines)
 
     @property
     def passed(self) -> bool:
-        """Whether something was compared and nothing is wrong."""
-        return bool(self.lines) and all(line.verdict != "wrong" for line in self.lines)
+        """Whether something was compared and all has arrived and is right."""
+        return bool(self.lines) and self.verdict in ("ok", "explained")
 
 
-def reconcile(places: Places, notes: Sequence[str] = ()) -> Audit:
+def worst(lines: Iterable[Line]) -> Verdict:
+    """The worst verdict of these."""
+    return max((line.verdict for line in lines), key=VERDICTS.index, default="ok")
+
+
+def reconcile(places: Places, notes: Sequence[str] = (), behind: Mapping[str, int | None] | None = None) -> Audit:
     """Compare; a line for every symbol and hour that any place has."""
     keys = sorted({*places.kafka, *places.postgres, *places.lake, *places.differences})
     lines = [line for _, some in groupby(keys, lambda key: key[:2]) for line in _symbol(places, list(some))]
-    return Audit(places.start, places.end, tuple(lines), tuple(notes))
+    return Audit(places.start, places.end, tuple(lines), tuple(notes), behind or {})
 
 
 def spans(places: Places) -> dict[tuple[str, str], tuple[int, int]]:
@@ -134,8 +161,10 @@ def _symbol(places: Places, keys: list[Key]) -> Iterator[Line]:
     ledger = [gap for gap in places.gaps if (gap.exchange, gap.symbol) == keys[0][:2]]
     left = {gap.first_id: gap.last_id - gap.first_id + 1 - gap.filled for gap in ledger}
     anywhere = kafka.joined(lake)
-    known = anywhere.joined(IdRuns(*((gap.first_id, gap.last_id) for gap in ledger if gap.state == EXCHANGE_GAP)))
-    holes = _by_hour(anywhere, hours) if all(hour.dense for hour in hours) else {}
+    beyond = places.beyond.get(keys[0][:2], IdRuns())
+    gaps = IdRuns(*((gap.first_id, gap.last_id) for gap in ledger if gap.state == EXCHANGE_GAP))
+    known = anywhere.joined(gaps, beyond)
+    holes = _by_hour(anywhere, hours, beyond) if all(hour.dense for hour in hours) else {}
     elsewhere = 0  # ids that only Postgres has counted: missing in the other places, but no holes
     for number, hour in enumerate(hours):
         elsewhere += hour.only_in_postgres(known)
@@ -151,7 +180,9 @@ class _Hour:
     """One line in the making, with the ids that it was made from."""
 
     def __init__(self, places: Places, key: Key) -> None:
-        self.line = Line(*key, differences=places.differences.get(key, ()))
+        not_yet = dict(places.not_yet.get(key, {}))
+        self.line = Line(*key, not_yet=not_yet, differences=places.differences.get(key, ()))
+        self.waiting = places.waiting.get(key, {})
         self.kafka, self.lake = places.kafka.get(key, Held()), places.lake.get(key, Held())
         self.counted = places.postgres.get(key)
         self.ids = self.kafka.ids.joined(self.lake.ids)
@@ -167,11 +198,25 @@ class _Hour:
             _note(line.missing, KAFKA, every - self.kafka.ids.joined(self.lake.alone).count)
         if self.lake.trades or (owed and line.hour >= places.lake_since):
             line.lake = self.lake.trades
-            _note(line.missing, LAKE, every - self.lake.ids.joined(self.kafka.alone).count)
+            there = self.lake.ids.joined(self.kafka.alone)
+            self._lacking(LAKE, every - there.count, there.joined(self._waiting(LAKE)).count - there.count)
         if self.counted is not None or (owed and line.hour >= places.postgres_since):
             line.postgres = self.counted.trades if self.counted else 0
             line.origin = self.counted.origin if self.counted else line.origin
-            _note(line.missing, POSTGRES, every - self.kafka.alone.joined(self.lake.alone).count - line.postgres)
+            lacking = every - self.kafka.alone.joined(self.lake.alone).count - line.postgres
+            self._lacking(POSTGRES, lacking, self._waiting(POSTGRES).count)
+
+    def _waiting(self, place: str) -> IdRuns:
+        """Those of all ids that the place has not got to yet."""
+        found = IdRuns()
+        for first, last in self.waiting.get(place, ()):
+            for run in self.ids.runs(first, last):
+                found.add(*run)
+        return found
+
+    def _lacking(self, place: str, count: int, waiting: int) -> None:
+        _note(self.line.not_yet, place, min(count, waiting))
+        _note(self.line.missing, place, count - max(0, min(count, waiting)))
 
     def only_in_postgres(self, known: IdRuns) -> int:
         """What Postgres has beyond all ids: trades counted twice, or ids the others lack, where these have holes."""
@@ -191,14 +236,14 @@ class _Hour:
         return only
 
 
-def _by_hour(ids: IdRuns, hours: list[_Hour]) -> dict[int, list[tuple[int, int]]]:
-    """Every hole between the ids, by the number of the hour that holds the id after it."""
+def _by_hour(ids: IdRuns, hours: list[_Hour], beyond: IdRuns) -> dict[int, list[tuple[int, int]]]:
+    """Every hole between the ids, but for ids `beyond`, by the number of the hour that holds the id after it."""
     found: dict[int, list[tuple[int, int]]] = {}
     number = 0
     for first, last in ids.holes(ids.first, ids.last) if ids.count else ():
         while not hours[number].ids.within(last + 1, last + 1):
             number = (number + 1) % len(hours)
-        found.setdefault(number, []).append((first, last))
+        found.setdefault(number, []).extend(beyond.holes(first, last))
     return found
 
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any
 
-from whale_platform.reports.audit import Audit, Line
+from whale_platform.reports.audit import VERDICTS, Audit, Line, worst
 from whale_platform.reports.tables import table
 
 HEAD = ("symbol", "hour (UTC)", "Kafka", "Postgres", "lake", "verdict", "what")
@@ -14,6 +14,7 @@ SUMMARY = (
     "hours",
     "trades",
     "missing",
+    "not yet",
     "doubled",
     "repaired",
     "exchange gap",
@@ -28,12 +29,13 @@ SHOWN = 200
 class Totals:
     """Sums over lines. missing: trades that a place lacks, and ids that the ledger knows to be missing still.
 
-    different: values that differ between places.
+    not_yet: trades that have not arrived in a place; different: values that differ between places.
     """
 
     hours: int
     trades: int
     missing: int
+    not_yet: int
     doubled: int
     repaired: int
     exchange_gap: int
@@ -49,12 +51,13 @@ def totals(lines: Iterable[Line]) -> Totals:
         len(some),
         sum(line.trades for line in some),
         sum(sum(line.missing.values()) + line.open + line.unrepaired for line in some),
+        sum(sum(line.not_yet.values()) for line in some),
         sum(sum(line.doubled.values()) for line in some),
         sum(line.repaired for line in some),
         sum(line.exchange_gap for line in some),
         sum(line.unexplained for line in some),
         sum(one.count for line in some for one in line.differences),
-        max((line.verdict for line in some), key=("ok", "explained", "wrong").index, default="ok"),
+        worst(some),
     )
 
 
@@ -75,6 +78,7 @@ def words(line: Line) -> str:
     """`missing in lake: 3; repaired: 10`."""
     said = {
         **{f"missing in {place}": count for place, count in line.missing.items()},
+        **{f"not yet in {place}": count for place, count in line.not_yet.items()},
         **{f"doubled in {place}": count for place, count in line.doubled.items()},
         "missing everywhere, unexplained": line.unexplained,
         "missing, given up by the ledger": line.unrepaired,
@@ -88,8 +92,16 @@ def words(line: Line) -> str:
 
 
 def told(audit: Audit) -> list[Line]:
-    """The lines that are not plain ok, the wrong ones first."""
-    return sorted((line for line in audit.lines if line.verdict != "ok"), key=lambda line: line.verdict != "wrong")
+    """The lines that are not plain ok, the worst first."""
+    return sorted(
+        (line for line in audit.lines if line.verdict != "ok"), key=lambda line: -VERDICTS.index(line.verdict)
+    )
+
+
+def progress(audit: Audit) -> str:
+    """How far the parts have come: `Messages not read yet: windows 0, whales unknown, lake 12, sink 0`."""
+    counts = (f"{part} {'unknown' if count is None else f'{count:,}'}" for part, count in audit.behind.items())
+    return f"Messages not read yet: {', '.join(counts)}"
 
 
 def summary(audit: Audit) -> list[tuple[str, ...]]:
@@ -103,7 +115,7 @@ def summary(audit: Audit) -> list[tuple[str, ...]]:
 def markdown(audit: Audit) -> str:
     """Both tables and the notes; of long ones the first lines."""
     lines = told(audit)
-    parts = [table(SUMMARY, summary(audit)), *audit.notes]
+    parts = [table(SUMMARY, summary(audit)), *audit.notes, *([progress(audit)] if audit.behind else [])]
     if lines:
         parts.insert(1, table(HEAD, [cells(line) for line in lines[:SHOWN]]))
     if len(lines) > SHOWN:
@@ -117,6 +129,8 @@ def as_json(audit: Audit) -> dict[str, Any]:
         "start": audit.start.isoformat(),
         "end": audit.end.isoformat(),
         "passed": audit.passed,
+        "verdict": audit.verdict,
+        "behind": dict(audit.behind),
         "totals": asdict(totals(audit.lines)),
         "notes": list(audit.notes),
         "lines": [

@@ -6,7 +6,7 @@ Raises StoreAway, SchemaMismatch, BadDsn.
 from datetime import UTC, datetime, timedelta
 
 from whale_platform.reports import audit_tables
-from whale_platform.reports.audit import Audit
+from whale_platform.reports.audit import Audit, worst
 from whale_platform.settings import Settings
 from whale_platform.stores import audited
 from whale_platform.stores.audited import AuditedHour
@@ -23,13 +23,17 @@ def due(settings: Settings, born: datetime | None, end: datetime) -> datetime | 
 
 
 def record(settings: Settings, found: Audit) -> None:
-    """Remember each full hour of this audit; one without trades is nothing that can be wrong."""
+    """Remember each full hour of this audit; one without trades is nothing that can be wrong.
+
+    An hour that has not arrived everywhere yet keeps its turn.
+    """
     hours, hour = [], found.start
     while hour + HOUR <= found.end:
         lines = [line for line in found.lines if line.hour == hour]
         wrong = [line for line in lines if line.verdict == "wrong"]
         detail = "; ".join(f"{line.exchange} {line.symbol}: {audit_tables.words(line)}" for line in wrong)[:TOLD]
         trades = sum(line.trades for line in lines)
-        hours.append(AuditedHour(hour, not wrong, trades, detail, code_version()))
+        if worst(lines) != "not yet":
+            hours.append(AuditedHour(hour, not wrong, trades, detail, code_version()))
         hour += HOUR
     audited.record(settings.dsn("dagster"), hours)

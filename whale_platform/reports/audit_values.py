@@ -12,13 +12,15 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TypeVar
 
-from whale_platform.domain.sums import Sums, differing, fold
+from whale_platform.domain.runs import IdRuns
+from whale_platform.domain.sums import Sums, contradicting, differing, fold
 from whale_platform.lake.values import Large, Minute
-from whale_platform.reports.audit import Difference, Key
+from whale_platform.reports.audit import LAKE, POSTGRES, WHALES, Difference, Key
 from whale_platform.reports.limits import WhaleLimits
-from whale_platform.stores.audit_values import Alert
+from whale_platform.stores.audit_values import Alert, Window
 
 SHOWN = 3
+WHALE = ("side", "price", "quantity", "notional_usd", "event_time", "received_time", "base", "quote", "usd_via")
 Value = TypeVar("Value")
 
 
@@ -28,12 +30,18 @@ class Differences:
     def __init__(self) -> None:
         self._found: dict[Key, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
         self._counts: dict[tuple[Key, str], int] = defaultdict(int)
+        self.not_yet: dict[Key, dict[str, int]] = {}
 
     def add(self, key: Key, kind: str, what: str) -> None:
         """One more."""
         self._counts[key, kind] += 1
         if len(self._found[key][kind]) < SHOWN:
             self._found[key][kind].append(what)
+
+    def wait(self, key: Key, place: str) -> None:
+        """One more that has not arrived in that place yet."""
+        by_place = self.not_yet.setdefault(key, {})
+        by_place[place] = by_place.get(place, 0) + 1
 
     def by_key(self) -> dict[Key, tuple[Difference, ...]]:
         """Of each key one a kind."""
@@ -47,14 +55,16 @@ class Differences:
 class Hour:
     """An hour in both places: minutes by (exchange, symbol, minute), rollups by (exchange, symbol, hour).
 
-    rollups_due: what the stream changed before then its rollup has to show.
+    rollups_due: what the stream changed before then its rollup has to show. waiting: ids that a place has not got to
+    yet, by exchange, symbol and hour.
     """
 
     start: datetime
     lake: Mapping[Key, Minute]
-    windows: Mapping[Key, tuple[Sums, datetime]]
+    windows: Mapping[Key, Window]
     rollups: Mapping[Key, Sums]
     rollups_due: datetime
+    waiting: Mapping[Key, Mapping[str, IdRuns]]
 
 
 def compare_sums(hour: Hour, found: Differences) -> None:
@@ -63,12 +73,13 @@ def compare_sums(hour: Hour, found: Differences) -> None:
     for name in sorted({*minutes, *windows}):
         key, lake, table = (*name, hour.start), minutes.get(name, {}), windows.get(name, {})
         for at in sorted({*lake, *table}) if lake and table else ():
-            _compare_minute(key, at, lake.get(at), table[at][0] if at in table else None, found)
+            waiting = hour.waiting.get(key, {})
+            _compare_minute(key, at, lake.get(at), table.get(at), waiting, found)
         if (rollup := hour.rollups.get(key)) is None:
             continue
         if table:
-            if max(changed for _, changed in table.values()) < hour.rollups_due:
-                _compare_rollup(key, rollup, fold([table[at][0] for at in sorted(table)]), "the windows", found)
+            if max(window.updated_at for window in table.values()) < hour.rollups_due:
+                _compare_rollup(key, rollup, fold([table[at].sums for at in sorted(table)]), "the windows", found)
         elif lake and not any(one.late for one in lake.values()):
             _compare_rollup(key, rollup, fold([lake[at].sums for at in sorted(lake)]), "the lake", found)
 
@@ -80,17 +91,36 @@ def _by_symbol(found: Mapping[Key, Value]) -> dict[tuple[str, str], dict[datetim
     return by
 
 
-def _compare_minute(key: Key, at: datetime, lake: Minute | None, window: Sums | None, found: Differences) -> None:
+def _compare_minute(
+    key: Key,
+    at: datetime,
+    lake: Minute | None,
+    row: Window | None,
+    waiting: Mapping[str, IdRuns],
+    found: Differences,
+) -> None:
+    window = row.sums if row else None
     if lake is not None and (lake.late or (lake.imported and (window is None or window.trades != lake.sums.trades))):
         return  # still on its way, or an import whose windows nobody has made yet
-    if lake is None or window is None:
-        place, there = ("lake", window) if lake is None else ("Postgres", lake.sums)
-        assert there is not None
-        found.add(key, f"minute missing in {place}", f"{at:%H:%M} with {there.trades:,} trades")
+    there = lake.sums if lake else None
+    if _awaited(waiting.get(POSTGRES), there, window) or _awaited(waiting.get(LAKE), window, there):
+        return  # told by number of trades: not yet
+    if there is None or window is None:
+        place, only = (LAKE, window) if there is None else (POSTGRES, there)
+        assert only is not None
+        found.add(key, f"minute missing in {place}", f"{at:%H:%M} with {only.trades:,} trades")
         return
-    for name in differing(lake.sums, window):
-        words = f"{at:%H:%M}: {_text(getattr(window, name))} in Postgres, {_text(getattr(lake.sums, name))} in the lake"
-        found.add(key, name, words)
+    assert lake is not None and row is not None
+    sums = [(name, getattr(window, name), getattr(there, name)) for name in differing(there, window)]
+    more = contradicting(row.detail, lake.detail) if window.trades == there.trades else ()
+    for name, here, other in (*sums, *((name, getattr(row.detail, name), getattr(lake.detail, name)) for name in more)):
+        found.add(key, name, f"{at:%H:%M}: {_text(here)} in Postgres, {_text(other)} in the lake")
+
+
+def _awaited(waiting: IdRuns | None, more: Sums | None, less: Sums | None) -> bool:
+    """Whether what one place has more than the other has not arrived there yet."""
+    lacking = (more.trades if more else 0) - (less.trades if less else 0)
+    return bool(waiting and more and 0 < lacking <= waiting.within(more.first_id, more.last_id))
 
 
 def _compare_rollup(key: Key, rollup: Sums, truth: Sums, place: str, found: Differences) -> None:
@@ -104,35 +134,44 @@ def compare_whales(
     large: Iterable[Large],
     alerts: Iterable[Alert],
     limits: WhaleLimits,
-    windows: Mapping[Key, object],
+    windows: Mapping[Key, Window],
     owed: bool,
     covered: Callable[[Collection[tuple[str, str, int]]], Collection[tuple[str, str, int]]],
+    waits: Callable[[str, Key, int], bool],
     found: Differences,
 ) -> None:
     """Add whales too many, too few and wrong; both sides in order of exchange, symbol and id.
 
-    An imported trade's whale is owed once its minute has a window. `owed`: whether Postgres has to have the hour.
+    An imported trade's whale is owed once its minute has a window, another's unless the stream that made that window
+    had no dollar value for its currency, or was of a time before that was stored. `owed`: whether Postgres has to have
+    the hour.
     `covered`: which of these trades the lake has only within an aggregate; it is asked after `large` has ended.
+    `waits(place, key, trade id)`: whether the trade has not arrived there yet.
     """
     unknown: list[Alert] = []
     for (exchange, symbol, trade_id), trade, alert in _joined(large, alerts):
         key = exchange, symbol, hour
         if trade is None:
             assert alert is not None
-            unknown.append(alert)
+            if not waits(LAKE, key, trade_id):
+                unknown.append(alert)
             continue
         possible = limits.possible(exchange, symbol, trade.event_time)
         if alert is None:
-            minute = trade.event_time.replace(second=0, microsecond=0)
-            due = owed and not trade.late and (not trade.imported or (exchange, symbol, minute) in windows)
+            window = windows.get((exchange, symbol, trade.event_time.replace(second=0, microsecond=0)))
+            valued = window is None or window.detail.usd_via is not None
+            due = owed and not trade.late and (window is not None if trade.imported else valued)
             if due and possible and trade.notional_usd >= max(possible):
+                if waits(WHALES, key, trade_id):
+                    found.wait(key, WHALES)
+                    continue
                 found.add(key, "whale missing", f"trade {trade_id} of {_text(trade.notional_usd)} USD")
             continue
         if trade.notional_usd < min(possible, default=Decimal("inf")):
             found.add(key, "whale too many", f"trade {trade_id} of {_text(trade.notional_usd)} USD is below threshold")
-        for name in ("side", "price", "quantity", "notional_usd", "event_time"):
+        for name in WHALE:
             one, other = getattr(alert, name), getattr(trade, name)
-            if one != other:
+            if one != other and one is not None and other is not None:
                 words = f"trade {trade_id}: {_text(one)} in Postgres, {_text(other)} in the lake"
                 found.add(key, f"whale {name}", words)
         if alert.threshold_usd not in possible:

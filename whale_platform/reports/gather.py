@@ -1,5 +1,7 @@
 """Asks Postgres, the lake and Kafka for an audit, in this order: what comes meanwhile is in Kafka, and known as new.
 
+How far each place has come is asked before all: what lies beyond that has not arrived yet, and is not missing.
+
 A trade counts once it has had time to be everywhere: the range ends three minutes before now (two for the stream's
 windows, one for the lake's trigger of 20 s and its commit), and what was sent since then may still lack elsewhere. A
 slower `WHALE_LAKE_TRIGGER_S` is waited for as long as it says. Raises BrokerError, StoreAway, SchemaMismatch, BadDsn
@@ -16,7 +18,7 @@ from whale_platform.broker.topics import WEEK_MS
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.lake import census
 from whale_platform.lake.errors import Damaged, NotThere
-from whale_platform.reports import raw_ids
+from whale_platform.reports import arrived, raw_ids
 from whale_platform.reports.audit import KAFKA, LAKE, POSTGRES, Audit, Places, reconcile, spans
 from whale_platform.reports.gather_values import compare
 from whale_platform.settings import Settings
@@ -58,6 +60,7 @@ def audit(
     """
     dsn, replay = settings.dsn("dagster"), settings.source == "replay"  # whose trades are sent long after their times
     kept = EVER if replay else _day(now) - timedelta(days=settings.retention_days)  # as stores/retention.py lets go
+    reached = arrived.look(settings)
     postgres = counts.counts(dsn, start, end, kept)
     tell("Postgres", 1, 1)
     lake, damaged = {}, dict[datetime, Damaged]()
@@ -66,11 +69,12 @@ def audit(
     from_ms = 0 if replay else _ms(start - CLOCKS)
     span = bulk.look(settings.bootstrap, RAW_TRADES, from_ms)
     kafka = raw_ids.count(
-        bulk.values(settings.bootstrap, RAW_TRADES, span, _ms(settled(settings, now))),
+        bulk.values(settings.bootstrap, RAW_TRADES, span, reached.sent(_ms(settled(settings, now)))),
         _ms(start) * 1000,
         _ms(end) * 1000,
         lambda messages: tell("Kafka", messages, span.messages),
     )
+    arrived.add_stored(settings, reached, kafka.waiting)
     losses = checks.losses(dsn, now - WEEK)
     days = 0 if replay else settings.lake_retention_days
     places = Places(
@@ -83,10 +87,12 @@ def audit(
         kept,
         lake,
         _day(now) - timedelta(days=days) if days else EVER,
+        waiting=kafka.waiting,
+        beyond=kafka.beyond,
     )
     notes = [*_notes(places, kafka.unreadable), *_lost([one for one in losses if one.found_at >= start])]
-    different = compare(settings, places, settled(settings, now), now, damaged) if there else {}
-    return reconcile(replace(places, gaps=counts.gaps(dsn, spans(places)), differences=different), notes)
+    places = compare(settings, places, settled(settings, now), now, damaged) if there else places
+    return reconcile(replace(places, gaps=counts.gaps(dsn, spans(places))), notes, reached.behind)
 
 
 def _kafka_since(span: bulk.Span, replay: bool, now: datetime, losses: Sequence[checks.Loss]) -> datetime | None:

@@ -4,13 +4,14 @@ Raises StoreAway, SchemaMismatch, BadDsn and LakeError's subclasses.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
 from whale_platform.lake import values
 from whale_platform.lake.errors import Damaged
 from whale_platform.lake.values import Values
-from whale_platform.reports.audit import Difference, Key, Places
+from whale_platform.reports.audit import Key, Places
 from whale_platform.reports.audit_values import Differences, Hour, compare_sums, compare_whales
 from whale_platform.reports.limits import WhaleLimits
 from whale_platform.settings import Settings
@@ -23,8 +24,8 @@ REMADE = timedelta(hours=1)  # Dagster looks twice an hour for rollups whose min
 
 def compare(
     settings: Settings, places: Places, settled: datetime, now: datetime, damaged: Mapping[datetime, Damaged]
-) -> dict[Key, tuple[Difference, ...]]:
-    """What differs in the hours of `places`, by (exchange, symbol, hour).
+) -> Places:
+    """`places` with what differs in their hours, and what has not arrived yet.
 
     An hour with a `damaged` file is told under each symbol that another place has there; where none has, it is raised.
     """
@@ -42,7 +43,7 @@ def compare(
     with values.opened(settings.trades_lake, places.start, places.end, settled) as lake:
         for hour in sorted(hours - {*damaged}):
             _compare_hour(dsn, lake, hour, places, hour not in doubled, now, limits, found)
-    return found.by_key()
+    return replace(places, differences=found.by_key(), not_yet=found.not_yet)
 
 
 def _compare_hour(
@@ -58,7 +59,7 @@ def _compare_hour(
     end = min(hour + HOUR, places.end)
     minutes, windows = lake.minutes(hour, end, once), tables.minutes(dsn, hour, end)
     rollups = tables.rollups(dsn, hour, end) if end == hour + HOUR else {}
-    compare_sums(Hour(hour, minutes, windows, rollups, now - REMADE), found)
+    compare_sums(Hour(hour, minutes, windows, rollups, now - REMADE, places.waiting), found)
     symbols = {(exchange, symbol) for exchange, symbol, _ in minutes}
     floors = {name: low for name in symbols if (low := limits.floor(*name, hour, end)) is not None}
     begun = hour >= places.lake_since and hour >= places.born
@@ -70,5 +71,13 @@ def _compare_hour(
         windows,
         hour >= places.postgres_since,
         partial(lake.covered, hour),
+        partial(_waits, places),
         found,
     )
+
+
+def _waits(places: Places, place: str, key: Key, trade_id: int) -> bool:
+    """Whether that trade has not arrived in the place yet, by how far it has come or because it was sent just now."""
+    held, waiting = places.kafka.get(key), places.waiting.get(key, {}).get(place)
+    runs = [waiting] if waiting else []
+    return any(one.within(trade_id, trade_id) for one in (*runs, *([held.alone] if held else ())))

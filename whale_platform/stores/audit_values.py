@@ -10,16 +10,18 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from whale_platform.domain.names import SINGLE_TRADE
-from whale_platform.domain.sums import Sums
+from whale_platform.domain.sums import Detail, Sums
 from whale_platform.stores.assets import TIMEOUT_S, fetch
 from whale_platform.stores.connection import session
 
 Key = tuple[str, str, datetime]
 FETCHED = 10_000
 
+# Of rows from before they had an offset the currencies were filled in by a list that the trades may not agree with.
+_KNOWN = ", ".join(f"CASE WHEN topic_offset IS NOT NULL THEN {name} END" for name in ("base", "quote", "usd_via"))
 _MINUTES = """
-SELECT exchange, symbol, window_start, updated_at, trade_count, volume, notional, buy_volume, open, high, low, close,
-    first_trade_id, last_trade_id
+SELECT exchange, symbol, window_start, updated_at, price_sum, last_event_time, {known}, trade_count, volume, notional,
+    buy_volume, open, high, low, close, first_trade_id, last_trade_id
 FROM trade_windows WHERE window_start >= %(start)s AND window_start < %(end)s
 """
 _ROLLUPS = """
@@ -32,14 +34,15 @@ SELECT DISTINCT date_bin('1 hour', event_time, 'epoch') FROM whale_alerts
 WHERE event_time >= %(start)s AND event_time < %(end)s AND kind = %(kind)s
 """
 _ALERTS = """
-SELECT exchange, symbol, trade_id, side, price, quantity, notional_usd, threshold_usd, event_time FROM whale_alerts
+SELECT exchange, symbol, trade_id, side, price, quantity, notional_usd, threshold_usd, event_time, received_time,
+    {known} FROM whale_alerts
 WHERE event_time >= %(start)s AND event_time < %(end)s AND kind = %(kind)s
 ORDER BY exchange COLLATE "C", symbol COLLATE "C", trade_id
 """
 
 
 class Alert(NamedTuple):
-    """A row of `whale_alerts`, of a single trade."""
+    """A row of `whale_alerts`, of a single trade; its currencies are None where nobody knows."""
 
     exchange: str
     symbol: str
@@ -50,12 +53,27 @@ class Alert(NamedTuple):
     notional_usd: Decimal
     threshold_usd: Decimal
     event_time: datetime
+    received_time: datetime
+    base: str | None
+    quote: str | None
+    usd_via: str | None
 
 
-def minutes(dsn: str, start: datetime, end: datetime) -> dict[Key, tuple[Sums, datetime]]:
-    """By (exchange, symbol, minute) of [start, end): the window's sums, and when the stream last changed it."""
-    rows = fetch(dsn, _MINUTES, {"start": start, "end": end})
-    return {(exchange, symbol, at): (Sums(*sums), updated) for exchange, symbol, at, updated, *sums in rows}
+class Window(NamedTuple):
+    """A row of `trade_windows`; updated_at: when the stream last changed it."""
+
+    sums: Sums
+    detail: Detail
+    updated_at: datetime
+
+
+def minutes(dsn: str, start: datetime, end: datetime) -> dict[Key, Window]:
+    """The windows by (exchange, symbol, minute) of [start, end)."""
+    rows = fetch(dsn, _MINUTES.format(known=_KNOWN), {"start": start, "end": end})
+    return {
+        (exchange, symbol, at): Window(Sums(*rest[5:]), Detail(*rest[:5]), updated)
+        for exchange, symbol, at, updated, *rest in rows
+    }
 
 
 def rollups(dsn: str, start: datetime, end: datetime) -> dict[Key, Sums]:
@@ -76,6 +94,6 @@ def alerts(dsn: str, start: datetime, end: datetime) -> Iterator[Alert]:
             first.execute("SELECT 1")  # begins the transaction, with its settings, that the named cursor needs
         with conn.cursor(name="whales") as cursor:
             cursor.itersize = FETCHED
-            cursor.execute(_ALERTS, {"start": start, "end": end, "kind": SINGLE_TRADE})
+            cursor.execute(_ALERTS.format(known=_KNOWN), {"start": start, "end": end, "kind": SINGLE_TRADE})
             for row in cursor:
                 yield Alert(*row)

@@ -1,4 +1,4 @@
-"""How many trades Postgres has of each symbol and hour, and what the ledger says of holes, for the audit.
+"""How many trades Postgres has of each symbol and hour, and what the ledger says of holes: for audit and repair.
 
 The minutes are summed; of hours whose minutes retention has let go the rollup still has the count. While minutes are
 owed no rollup stands in for them. Read-only. Raises StoreAway, SchemaMismatch, BadDsn.
@@ -16,7 +16,7 @@ WINDOWS, ROLLUP = "windows", "rollup"
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Trades of one symbol and hour; origin: `windows` or `rollup`."""
+    """Trades of one symbol and hour, with their first and last id; origin: `windows` or `rollup`."""
 
     trades: int
     first_id: int
@@ -61,11 +61,17 @@ ORDER BY 1, 2, 3
 def counts(dsn: str, start: datetime, end: datetime, kept: datetime) -> dict[Key, Counted]:
     """By (exchange, symbol, hour): the trades of [start, end), from a full hour to a full minute, aware UTC.
 
-    Minutes are owed from `kept` on: a rollup counts for earlier hours alone.
+    Minutes are owed from `kept` on: a rollup counts for earlier hours alone, of symbols without minutes there.
     """
     asked = {"start": start, "end": end, "kept": kept, "windows": WINDOWS, "rollup": ROLLUP}
     rows = fetch(dsn, _COUNTS, asked)
     return {(exchange, symbol, hour): Counted(*rest) for exchange, symbol, hour, *rest in rows}
+
+
+def stored(dsn: str) -> dict[tuple[str, int], tuple[int, str]]:
+    """How far the sink has stored the topics, by (topic, partition): the next offset, and the id of the topic."""
+    rows = fetch(dsn, "SELECT topic, partition, next_offset, topic_id FROM sink_offsets", ())
+    return {(topic, partition): (place, topic_id) for topic, partition, place, topic_id in rows}
 
 
 def gaps(dsn: str, spans: Mapping[tuple[str, str], tuple[int, int]]) -> list[LedgerGap]:

@@ -1,4 +1,4 @@
-"""Whether the stream tables are as promised: every id once, no hole that is not explained, nothing refused.
+"""Whether the stream tables are as promised: nothing absurd, nothing refused, no hole given up, nothing lost.
 
 Read-only questions over the hours asked for. Raises StoreAway, SchemaMismatch, BadDsn.
 """
@@ -9,24 +9,6 @@ from decimal import Decimal
 from typing import Any
 
 from whale_platform.stores.assets import Hours, fetch
-
-
-@dataclass(frozen=True, slots=True)
-class Contiguity:
-    """One symbol over some hours: ids first..last, how many of them are in the windows.
-
-    missing: ids that are nowhere, not even in the ledger; doubled: trades counted twice. Each hour is looked at by
-    itself, so that one does not hide the other, but hours whose ids overlap, which are looked at together; holes
-    between two hours' ids are the later hour's.
-    """
-
-    exchange: str
-    symbol: str
-    first_id: int
-    last_id: int
-    counted: int
-    missing: int
-    doubled: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,34 +30,6 @@ class Newest:
     rows: int
     time: datetime | None
 
-
-_CONTIGUITY = """
-WITH counted AS (
-    SELECT exchange, symbol, date_bin('1 hour', window_start, 'epoch') AS hour, min(first_trade_id) AS first_id,
-        max(last_trade_id) AS last_id, sum(trade_count) AS trades
-    FROM trade_windows WHERE window_start >= %(start)s AND window_start < %(end)s GROUP BY 1, 2, 3
-), before AS (
-    SELECT *, coalesce(1 + max(last_id) OVER (PARTITION BY exchange, symbol ORDER BY hour
-        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), first_id) AS next_id
-    FROM counted
-), numbered AS (
-    SELECT *, count(*) FILTER (WHERE first_id >= next_id) OVER (PARTITION BY exchange, symbol ORDER BY hour) AS stretch
-    FROM before
-), stretches AS (
-    SELECT exchange, symbol, min(first_id) AS first_id, max(last_id) AS last_id, sum(trades) AS trades,
-        (array_agg(next_id ORDER BY hour))[1] AS begins
-    FROM numbered GROUP BY exchange, symbol, stretch
-), lacking AS (
-    SELECT *, last_id - begins + 1 - trades - (
-        SELECT coalesce(sum(g.last_id - g.first_id + 1 - g.filled), 0) FROM ingest_gaps g
-        WHERE (g.exchange, g.symbol) = (s.exchange, s.symbol) AND g.first_id >= s.begins AND g.last_id < s.last_id
-    ) AS missing
-    FROM stretches s
-)
-SELECT exchange, symbol, min(first_id), max(last_id), sum(trades)::bigint, sum(greatest(missing, 0))::bigint,
-    sum(greatest(-missing, 0))::bigint
-FROM lacking GROUP BY 1, 2 ORDER BY 1, 2
-"""
 
 _ABSURD = """
 SELECT exchange, symbol, window_start, low, high, vwap, volume FROM trade_windows
@@ -101,11 +55,6 @@ _ROWS = """
 SELECT coalesce(sum(greatest(reltuples, 0)), 0)::bigint FROM pg_class
 WHERE oid = to_regclass(%(name)s) OR oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = to_regclass(%(name)s))
 """
-
-
-def contiguity(dsn: str, hours: Hours) -> list[Contiguity]:
-    """Every symbol that traded in these hours."""
-    return [Contiguity(*row) for row in fetch(dsn, _CONTIGUITY, {"start": hours.start, "end": hours.end})]
 
 
 def absurd(dsn: str, start: datetime, end: datetime) -> list[tuple[Any, ...]]:

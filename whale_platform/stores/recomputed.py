@@ -17,7 +17,7 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
 from whale_platform.stores import rollups, upserts, whale_reports
-from whale_platform.stores.assets import TIMEOUT_S, Hours, Maker, fetch, only_maker
+from whale_platform.stores.assets import TIMEOUT_S, Hours, Maker, only_maker
 from whale_platform.stores.connection import session
 from whale_platform.stores.news import CHANNEL, changes
 from whale_platform.stores.partitions import ensure_days
@@ -25,15 +25,6 @@ from whale_platform.stores.rows import WhaleRow, WindowRow
 
 Key = tuple[str, str, datetime]  # exchange, symbol, hour
 WhaleKey = tuple[str, str, str, int]  # exchange, symbol, kind, trade id
-
-
-@dataclass(frozen=True, slots=True)
-class Extent:
-    """What Postgres has of one symbol and hour: trades, and their first and last id; by minutes or by the rollup."""
-
-    trades: int
-    first_id: int
-    last_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +51,6 @@ class Stored:
     rollups: int
     reports: int
 
-
-_EXTENTS = """
-WITH minutes AS (
-    SELECT exchange, symbol, date_bin('1 hour', window_start, 'epoch') AS hour, sum(trade_count)::bigint AS trades,
-        min(first_trade_id) AS first_id, max(last_trade_id) AS last_id
-    FROM trade_windows WHERE window_start >= %(start)s AND window_start < %(end)s GROUP BY 1, 2, 3
-)
-SELECT * FROM minutes
-UNION ALL SELECT exchange, symbol, hour, trade_count, first_trade_id, last_trade_id
-FROM hourly_rollups made WHERE hour >= %(start)s AND hour < %(end)s AND NOT EXISTS (
-    SELECT FROM minutes m WHERE (m.exchange, m.symbol, m.hour) = (made.exchange, made.symbol, made.hour))
-"""
 
 _WINDOWS = """
 SELECT exchange, symbol, window_start, trade_count, first_trade_id, last_trade_id
@@ -110,12 +89,6 @@ WHERE (whales_taken_back.exchange, whales_taken_back.symbol, whales_taken_back.k
 """
 
 REASON = "computed again from the lake, the hour has no such trade at or over the threshold that held then"
-
-
-def extents(dsn: str, hours: Hours) -> dict[Key, Extent]:
-    """What Postgres has of these hours; where retention has dropped the minutes, by the rollup."""
-    rows = fetch(dsn, _EXTENTS, {"start": hours.start, "end": hours.end})
-    return {(exchange, symbol, hour): Extent(*rest) for exchange, symbol, hour, *rest in rows}
 
 
 def rows(dsn: str, hours: Hours) -> Rows:

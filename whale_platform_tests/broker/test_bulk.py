@@ -28,7 +28,7 @@ def send(bootstrap: KafkaCluster, partition: int, *millis: int) -> None:
 
 
 def read(bootstrap: KafkaCluster, span: bulk.Span, sent_by: int) -> list[tuple[bool, list[bytes]]]:
-    return list(bulk.values(bootstrap, TOPIC, span, T + sent_by))
+    return list(bulk.values(bootstrap, TOPIC, span, lambda part, offset, sent: sent > T + sent_by))
 
 
 def test_all_up_to_the_end_as_it_was(kafka: KafkaServer) -> None:

@@ -160,7 +160,7 @@ def test_whoever_reads_to_an_end_gets_there_though_it_is_a_marker(kafka: KafkaSe
     finally:
         reader.close()
     span = bulk.look(kafka.bootstrap, RAW_TRADES, 0)
-    assert [value for _, found in bulk.values(kafka.bootstrap, RAW_TRADES, span, 1 << 60) for value in found] == [
+    assert [value for _, found in bulk.values(kafka.bootstrap, RAW_TRADES, span, lambda *_: 0) for value in found] == [
         b"1",
         b"2",
     ]

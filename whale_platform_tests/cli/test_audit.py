@@ -4,7 +4,7 @@ import json
 import shutil
 import time
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -20,7 +20,7 @@ from whale_platform.cli.errors import UserError
 from whale_platform.defs import audit as checks
 from whale_platform.defs.store import Store
 from whale_platform.domain import codec
-from whale_platform.domain.names import RAW_TRADES
+from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS
 from whale_platform.domain.trade import Trade
 from whale_platform.homes import open_home
 from whale_platform.kafka_cluster import KafkaCluster
@@ -31,13 +31,15 @@ from whale_platform.reports import gather
 from whale_platform.settings import Settings
 from whale_platform.stores import audited, rollups
 from whale_platform.stores.assets import Hours
+from whale_platform.supervision import beat
 from whale_platform.supervision.mark import MARK
 from whale_platform_tests.kafka_server import KafkaServer, free_port
 from whale_platform_tests.lake.samples import lay
 from whale_platform_tests.postgres_server import database, empty_database, postgres_server, query
-from whale_platform_tests.stores.samples import GAP
+from whale_platform_tests.stores.samples import GAP, WHALE
 from whale_platform_tests.stores.test_assets import MAKER, store
 from whale_platform_tests.stores.test_checks import note, wide
+from whale_platform_tests.stream.test_checkpoints import stand_at
 
 __all__ = ["database", "empty_database", "postgres_server"]
 
@@ -86,6 +88,7 @@ class Place:
         )
         price, volume = "100.5", str(2 * count)
         row = row._replace(open=price, high=price, low=price, close=price, volume=volume, buy_volume=volume)
+        row = row._replace(price_sum=f"{Decimal(price) * count}", last_event_time=at + timedelta(seconds=58))
         store(self.dsn, [row])
 
     def send(self, *ids: int, late: bool = False) -> None:
@@ -184,6 +187,46 @@ def test_what_was_sent_just_now_is_waited_for(place: Place) -> None:
     assert (done.exit_code, "repaired: 1" in done.stdout) == (0, True), done.output
 
 
+def test_what_has_not_arrived_yet_is_not_missing_and_nothing_is_proven(place: Place) -> None:
+    place.send(*IDS)
+    topic_id = topics.describe(place.bootstrap, [RAW_TRADES])[RAW_TRADES].topic_id
+    home = place.lake.parent.parent
+    # 1. the lake has read 115 of 120 messages, the windows 110; a whale is ahead of the lake
+    lay(place.lake, [place.whole[n] for n in IDS[:115]], topic_id=topic_id)
+    stand_at(home, "windows", topic_id, {0: 110})
+    for minute, count in enumerate((30, 30, 30, 20)):
+        place.count(minute, count)
+    ahead = replace(place.whole[1117], quantity=Decimal(600))
+    alert = WHALE._replace(trade_id=1117, price="100.5", quantity="600", notional_usd=f"{ahead.notional:f}")
+    store(place.dsn, [], [alert._replace(event_time=place.start + 234 * MINUTE / 60)])
+    done = place.audit()
+    assert (done.exit_code, "not yet in lake: 5; not yet in Postgres: 10" in done.stdout) == (75, True), done.output
+    assert "Messages not read yet: windows 10, whales unknown, lake 5, sink 0" in done.stdout
+    assert "missing in" not in done.stdout and "too many" not in done.stdout and "ask again later" in done.stdout
+    assert audited.due(place.dsn, place.start, place.start + HOUR) == place.start, "it keeps its turn"
+    # 2. what a place should have by now is missing all the same
+    query(place.dsn, "UPDATE trade_windows SET trade_count = 29 WHERE window_start = %s", place.start + MINUTE)
+    done = place.audit()
+    assert (done.exit_code, "01: 29 in Postgres, 30 in the lake" in done.stdout) == (1, True), done.output
+    place.count(1, 30)
+    # 3. the windows have been put out, and the sink has not stored the last
+    query(place.dsn, "TRUNCATE whale_alerts")
+    stand_at(home, "windows", topic_id, {0: 120})
+    lay(place.lake, [place.whole[n] for n in IDS[115:]], 115, topic_id)
+    assert "missing in Postgres: 10" in place.audit().stdout
+    last = {"exchange": "binance", "symbol": "BTCUSDT", "first_trade_id": 1090, "last_trade_id": 1119}
+    start_us = int((place.start + 3 * MINUTE).timestamp() * 1_000_000)
+    producer = Producer({"bootstrap.servers": str(place.bootstrap)})
+    producer.produce(TRADE_WINDOWS, json.dumps({**last, "window_start": start_us}), b"binance:BTCUSDT", 0)
+    assert producer.flush(300) == 0
+    done = place.audit()
+    assert (done.exit_code, "not yet in Postgres: 10" in done.stdout, "sink 1" in done.stdout) == (75, True, True)
+    # 4. it has
+    place.count(3, 30)
+    value = json.loads(place.audit("--json").stdout)
+    assert (value["passed"], value["verdict"], value["behind"]["windows"]) == (True, "ok", 0)
+
+
 def ask() -> dict[str, dg.AssetCheckEvaluation]:
     """Each check's answer by its name."""
     selected = dg.AssetSelection.checks(checks.audit_checks)
@@ -212,6 +255,20 @@ def test_the_check_audits_every_hour_since_the_last_and_one_that_was_wrong_again
     lay(place.lake, [place.whole[1005]], 10_000)
     assert [one.passed for one in ask().values()] == [True, True, True]
     assert ask()[checks.IDS.name].metadata["hours"].value == 0, "all of them have been audited"
+
+
+def test_the_check_leaves_its_turn_while_the_stream_is_behind(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WHALE_HOME", str(place.lake.parent.parent))
+    place.fill()
+    place.without(1005)
+    monkeypatch.setattr(gather, "settled", lambda *_: place.start + HOUR + MINUTE)
+    told = beat.Beat("stream", detail="windows lag", at=time.time() + 600, numbers={"behind_since": time.time() - 60})
+    beat.write_json(beat.beat_path(place.lake.parent.parent, "stream"), asdict(told))
+    found = ask()
+    assert [one.passed for one in found.values()] == [True, True, True]
+    table = str(found[checks.IDS.name].metadata["table"].value)
+    assert "No hour was audited: the stream has been behind for" in table and "windows lag" in table, table
+    assert audited.due(place.dsn, place.start, place.start + HOUR) == place.start
 
 
 def test_the_command_begins_with_the_first_hour_that_nobody_audited(place: Place) -> None:

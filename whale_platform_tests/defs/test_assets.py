@@ -29,7 +29,8 @@ def stream(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> st
     """Three hours of windows and one whale; the environment points there."""
     monkeypatch.setenv("WHALE_POSTGRES_DSN", database)
     monkeypatch.setenv("WHALE_HOME", str(tmp_path))
-    store(database, some_windows(3), [WHALE._replace(symbol="ETHUSDT", event_time=START + timedelta(minutes=90))])
+    windows = [row._replace(base=row.symbol[:3], quote="USDT", usd_via="peg:USDT") for row in some_windows(3)]
+    store(database, windows, [WHALE._replace(symbol="ETHUSDT", event_time=START + timedelta(minutes=90))])
     return database
 
 

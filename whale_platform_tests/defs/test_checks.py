@@ -4,9 +4,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from whale_platform.defs.checks import CHECKS, contiguity_result, lately, losses_result
+from whale_platform.defs.checks import CHECKS, lately, losses_result
 from whale_platform.defs.store import Store
-from whale_platform.stores.checks import Contiguity, Loss
+from whale_platform.stores.checks import Loss
 
 
 def test_a_fresh_database_passes_every_check(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -14,16 +14,6 @@ def test_a_fresh_database_passes_every_check(database: str, tmp_path: Path, monk
     monkeypatch.setenv("WHALE_HOME", str(tmp_path))
     done = dg.materialize([*CHECKS], resources={"store": Store()}, selection=dg.AssetSelection.checks(*CHECKS))
     assert [evaluation.passed for evaluation in done.get_asset_check_evaluations()] == [True] * len(CHECKS)
-
-
-def test_a_missing_and_a_doubled_id_fail_and_are_named() -> None:
-    found = [Contiguity("binance", "BTCUSDT", 1, 10, 9, 1, 0), Contiguity("binance", "ETHUSDT", 1, 10, 11, 0, 1)]
-    result = contiguity_result([*found, Contiguity("binance", "SOLUSDT", 1, 10, 8, 0, 0)])
-    assert not result.passed
-    numbers = {name: value.value for name, value in result.metadata.items() if name != "wrong"}
-    assert numbers == {"symbols": 3, "trades": 28, "missing": 1, "doubled": 1}
-    assert "BTCUSDT" in str(result.metadata["wrong"].value)
-    assert "SOLUSDT" not in str(result.metadata["wrong"].value)
 
 
 def test_what_is_lost_fails_and_a_query_that_only_began_anew_is_told() -> None:

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from whale_platform.domain.runs import Held, IdRuns
 from whale_platform.repair.whole import differing, reached, whole
-from whale_platform.stores.census import LedgerGap
-from whale_platform.stores.recomputed import Extent, Rows
+from whale_platform.stores.census import Counted, LedgerGap
+from whale_platform.stores.recomputed import Rows
 
 KEY = ("binance", "BTCUSDT", datetime(2026, 1, 2, 10, tzinfo=UTC))
 IDS = st.sets(st.integers(100, 130), min_size=1)
@@ -25,7 +25,7 @@ def gap(first: int, last: int, state: str) -> LedgerGap:
     return LedgerGap("binance", "BTCUSDT", first, last, state, 0)
 
 
-def is_whole(lake: set[int], counted: Extent | None, *gaps: LedgerGap) -> bool:
+def is_whole(lake: set[int], counted: Counted | None, *gaps: LedgerGap) -> bool:
     return whole({KEY: held(lake)} if lake else {}, {KEY: counted} if counted else {}, gaps) == {KEY}
 
 
@@ -34,7 +34,7 @@ def test_what_lost_a_trade_that_the_stream_counted_is_not_whole(
     exist: set[int], lost: set[int], doubled: int, told: bool
 ) -> None:
     lake = exist - lost
-    counted = Extent(len(exist) + doubled, min(exist), max(exist))
+    counted = Counted(len(exist) + doubled, min(exist), max(exist), "windows")
     holes = IdRuns(*((one, one) for one in exist)).holes(min(exist), max(exist))
     gaps = [gap(first, last, "exchange_gap") for first, last in holes if told]
     whole_ids = not lost & exist and (told or len(exist) == max(exist) - min(exist) + 1)
@@ -42,7 +42,7 @@ def test_what_lost_a_trade_that_the_stream_counted_is_not_whole(
 
 
 def test_a_hole_that_may_be_filled_yet_is_no_proof() -> None:
-    counted = Extent(9, 100, 109)
+    counted = Counted(9, 100, 109, "windows")
     lake = set(range(100, 110)) - {104}
     assert not is_whole(lake, counted)
     assert not is_whole(lake, counted, gap(104, 104, "open"))
@@ -52,7 +52,7 @@ def test_a_hole_that_may_be_filled_yet_is_no_proof() -> None:
 
 
 def test_nothing_in_the_lake_is_no_proof() -> None:
-    assert not is_whole(set(), Extent(5, 1, 5)), "it may have lost the file, an imported one too"
+    assert not is_whole(set(), Counted(5, 1, 5, "windows")), "it may have lost the file, an imported one too"
     assert is_whole({7}, None)
     assert not is_whole({7, 9}, None), "a hole is one, also where nothing is counted yet"
 
@@ -70,13 +70,13 @@ def test_only_rows_within_the_ids_of_the_lake_are_reached(lake: set[int], first:
 def test_ids_with_holes_by_design_prove_nothing() -> None:
     lake = held({100, 105})
     lake.dense = False
-    assert whole({KEY: lake}, {KEY: Extent(2, 100, 105)}, []) == {KEY}
-    assert whole({KEY: lake}, {KEY: Extent(3, 100, 105)}, []) == set()
+    assert whole({KEY: lake}, {KEY: Counted(2, 100, 105, "windows")}, []) == {KEY}
+    assert whole({KEY: lake}, {KEY: Counted(3, 100, 105, "windows")}, []) == set()
 
 
 def test_each_symbol_is_compared_by_itself() -> None:
     other = ("binance", "ETHUSDT", KEY[2])
-    postgres = {KEY: Extent(12, 1, 10), other: Extent(8, 1, 10)}
+    postgres = {KEY: Counted(12, 1, 10, "windows"), other: Counted(8, 1, 10, "windows")}
     assert differing({KEY: 10, other: 10}, postgres) == {KEY, other}, "the sums are the same"
     assert differing({KEY: 12, other: 8}, postgres) == set()
     assert differing({KEY: 12}, postgres) == {other}

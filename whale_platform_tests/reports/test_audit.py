@@ -9,7 +9,18 @@ import pytest
 from whale_platform.domain.ids import EPOCH
 from whale_platform.domain.runs import Held, IdRuns
 from whale_platform.reports import audit_tables
-from whale_platform.reports.audit import Audit, Difference, Key, Line, Places, reconcile, spans
+from whale_platform.reports.audit import (
+    LAKE,
+    POSTGRES,
+    WHALES,
+    Audit,
+    Difference,
+    Key,
+    Line,
+    Places,
+    reconcile,
+    spans,
+)
 from whale_platform.stores.census import Counted, LedgerGap
 
 START = datetime(2026, 11, 21, 10, tzinfo=UTC)
@@ -222,6 +233,35 @@ def test_what_was_sent_just_now_may_still_lack_elsewhere() -> None:
     assert told(replace(late, postgres={**SUMS, key(0): Counted(89, 0, 99, "windows")}))[0] == "missing in Postgres: 1"
 
 
+def test_what_a_place_has_not_got_to_is_not_missing_but_nothing_is_proven() -> None:
+    short = but(WHOLE, 2, held((200, 279)))
+    waiting = {key(2): {LAKE: IdRuns((280, 299)), POSTGRES: IdRuns((250, 320))}}
+    behind = replace(SOUND, lake=short, waiting=waiting)
+    found = reconcile(behind)
+    assert [(audit_tables.words(line), line.verdict) for line in found.lines] == [
+        ("", "ok"),
+        ("", "ok"),
+        ("not yet in lake: 20", "not yet"),
+    ]
+    assert (found.passed, found.verdict, audit_tables.totals(found.lines).not_yet) == (False, "not yet", 20)
+    assert told(replace(behind, lake=but(WHOLE, 2, held((200, 269)))))[2] == "missing in lake: 10; not yet in lake: 20"
+    less = {**SUMS, key(2): Counted(60, 200, 259, "windows")}
+    assert told(replace(behind, lake=WHOLE, postgres=less))[2] == "not yet in Postgres: 40"
+    less = {**SUMS, key(2): Counted(45, 200, 244, "windows")}
+    assert told(replace(behind, lake=WHOLE, postgres=less))[2] == "missing in Postgres: 5; not yet in Postgres: 50"
+    assert lines(replace(SOUND, not_yet={key(1): {WHALES: 2}}))[1].verdict == "not yet"
+    assert reconcile(replace(behind, lake=but(short, 0, held((0, 98))))).verdict == "wrong"
+
+
+def test_an_id_that_is_outside_by_its_time_is_no_hole_at_the_edge() -> None:
+    """Times and ids are not in the same order: 299 came just before the end, 298 just after it."""
+    edge = but(but(WHOLE, 2, held((200, 297), (299, 299))), 0, held((0, 0), (2, 99)))
+    counts = {**SUMS, key(2): Counted(99, 200, 299, "windows"), key(0): Counted(99, 0, 99, "windows")}
+    places = replace(SOUND, kafka=edge, lake=edge, postgres=counts)
+    assert told(replace(places, beyond={BTC: IdRuns((1, 1), (298, 298))})) == ["", "", ""]
+    assert told(places)[2] == "missing everywhere, unexplained: 1"
+
+
 def test_spans_are_what_any_place_has() -> None:
     wider = {key(2): Counted(100, 190, 310, "rollup")}
     assert spans(replace(SOUND, kafka={}, postgres=wider)) == {BTC: (0, 310)}
@@ -250,8 +290,8 @@ def test_the_tables_show_what_is_not_plain_the_wrong_first(mixed: Audit) -> None
     )
     assert audit_tables.cells(mixed.lines[-1])[3] == "5 r"
     assert audit_tables.summary(mixed) == [
-        ("binance BTCUSDT", "3", "300", "10", "0", "5", "0", "0", "0", "wrong"),
-        ("binance ETHUSDT", "1", "5", "0", "0", "0", "0", "0", "0", "ok"),
+        ("binance BTCUSDT", "3", "300", "10", "0", "0", "5", "0", "0", "0", "wrong"),
+        ("binance ETHUSDT", "1", "5", "0", "0", "0", "0", "0", "0", "0", "ok"),
     ]
     text = audit_tables.markdown(mixed)
     assert "missing in lake: 10" in text and text.endswith("Kafka reaches back far")

@@ -26,6 +26,7 @@ from whale_platform_tests.lake.samples import lay, swallow
 from whale_platform_tests.postgres_server import database, empty_database, postgres_server, query
 from whale_platform_tests.stores.samples import WHALE, WINDOW
 from whale_platform_tests.stores.test_assets import MAKER, store
+from whale_platform_tests.stream.test_checkpoints import stand_at
 
 __all__ = ["database", "empty_database", "postgres_server"]
 
@@ -33,7 +34,9 @@ MINUTE = timedelta(minutes=1)
 BTC, ETH = "BTCUSDT", "ETHUSDT"
 HOURS, EACH = 3, 120  # trades a symbol and hour, two a minute
 THRESHOLD = Decimal(50_000)
-Found = set[tuple[str, int, str]]
+CURRENCIES = "base = 'ETH', quote = 'USD', usd_via = 'USD'"
+BESIDE = f"price_sum = price_sum + 1e-8, last_event_time = window_start, {CURRENCIES}"
+BESIDE_WHALE = f"received_time = event_time, {CURRENCIES}"
 
 
 class Place:
@@ -75,6 +78,7 @@ class Place:
         shutil.rmtree(self.lake.parent, ignore_errors=True)
         topic = topics.describe(self.kafka.bootstrap, [RAW_TRADES])[RAW_TRADES]
         lay(self.lake, trades, topic_id=topic.topic_id)
+        commits.append(self.lake, [], topic.topic_id, {0: len(self.trades)}, {})  # it has read all, whatever it has
 
     def fill_postgres(self, trades: Iterable[Trade]) -> None:
         """Windows and whales as they follow from the trades, by exact sums of this file's own; rollups from them."""
@@ -98,6 +102,12 @@ class Place:
                     notional=f"{sums.notional:f}",
                     buy_volume=f"{sums.buy_volume:f}",
                     price_sum=str(sum(one.price for one in some)),
+                    last_event_time=max(map(_time, some)),
+                    topic_partition=0,
+                    topic_offset=some[-1].trade_id,
+                    base=symbol[:3],
+                    quote="USDT",
+                    usd_via="peg:USDT",
                     trade_count=sums.trades,
                     first_trade_id=sums.first_id,
                     last_trade_id=sums.last_id,
@@ -115,6 +125,12 @@ class Place:
                 notional_usd=f"{one.notional:f}",
                 threshold_usd=str(THRESHOLD),
                 event_time=_time(one),
+                received_time=_time(one) + timedelta(microseconds=one.received_time - one.event_time),
+                topic_partition=0,
+                topic_offset=one.trade_id,
+                base=one.base,
+                quote=one.quote,
+                usd_via=one.usd_via,
             )
             for one in trades
             if one.notional >= THRESHOLD
@@ -127,6 +143,16 @@ class Place:
         self.fill_kafka(self.trades.values())
         self.fill_lake(self.trades.values())
         self.fill_postgres(list(self.trades.values()))
+
+    def verdict(self) -> str:
+        return gather.audit(self.settings, self.start, self.start + HOURS * HOUR, self.now, self.start - HOUR).verdict
+
+    def stop_whales(self) -> None:
+        """The whales' query stops before the whale of BTC's second hour."""
+        query(self.dsn, *_whale(self))
+        topic_id = topics.describe(self.kafka.bootstrap, [RAW_TRADES])[RAW_TRADES].topic_id
+        place = [*self.trades].index((BTC, self.one(BTC, 1).trade_id))
+        stand_at(self.settings.stream_home, "whales", topic_id, {0: place})
 
     def audit(self) -> dict[tuple[str, int], str]:
         """What is wrong, in words, by symbol and number of the hour."""
@@ -214,6 +240,12 @@ def test_every_planted_fault_is_found_where_it_is_and_nothing_else(
         ("buy volume", lambda: place.window("buy_volume = buy_volume - 1e-10"), at, "buy_volume: 1"),
         ("the price of the open", lambda: place.window("open = high"), at, "open: 1"),
         ("the price of the close", lambda: place.window("close = open"), at, "close: 1"),
+        (
+            "beside the sums",
+            lambda: place.window(BESIDE),
+            at,
+            "price_sum: 1|last_event_time: 1|base: 1|quote: 1|usd_via: 1",
+        ),
         ("an id beyond the range", lambda: place.window("last_trade_id = 1e12"), at, "last_id: 1"),
         (
             "a lost minute",
@@ -226,6 +258,7 @@ def test_every_planted_fault_is_found_where_it_is_and_nothing_else(
         ("a whale too few", lambda: query(database, *_whale(place)), at, "whale missing: 1 (trade 1131 "),
         ("a whale's price", lambda: place.whale("price = price + 0.01"), at, "whale price: 1 (trade 1131: 6"),
         ("a whale's side", lambda: place.whale("side = translate(side, 'buy', 'sel') || 'l'"), at, "whale side"),
+        ("beside a whale", lambda: place.whale(BESIDE_WHALE), at, "received_time: 1|whale base|whale quote|usd_via: 1"),
         ("a wrong threshold", lambda: place.whale("threshold_usd = 49999"), at, "whale threshold_usd: 1 (trade 1131"),
         ("a low rollup", lambda: query(database, *_rollup(place)), at, "rollup trades: 1 (119 in the rollup, 120 in"),
         ("a symbol lost", lambda: query(database, drop, ETH), {one for one in every if one[0] == ETH}, "Postgres: 120"),
@@ -253,6 +286,18 @@ def test_every_planted_fault_is_found_where_it_is_and_nothing_else(
     assert not [text for text in place.audit().values() if "too many" in text], "it is within an aggregate"
     place.fill_lake(place.trades.values())
     assert place.audit() == {}, "mended, and yet a finding"
+    query(database, *_whale(place))
+    at_its_minute = f"window_start = '{place.start + HOUR + 5 * MINUTE:%Y-%m-%d %H:%M}+00'"
+    for before in ("topic_offset = NULL", "usd_via = NULL"):
+        query(database, f"UPDATE trade_windows SET {before} WHERE {at_its_minute}")
+        assert place.audit() == {}, f"the stream that made {before} had no dollar value for it, or nobody knows"
+        query(database, f"UPDATE trade_windows SET topic_offset = 1, usd_via = 'peg:USDT' WHERE {at_its_minute}")
+    assert "whale missing" in place.audit()[BTC, 1]
+    place.fill_postgres(list(place.trades.values()))
+    place.stop_whales()
+    assert place.audit() == {} and place.verdict() == "not yet", "the whales' query has not come so far"
+    place.fill_postgres(list(place.trades.values()))
+    assert place.verdict() == "ok"
     place.send([place.one(BTC, 1, 70)])
     found["a message doubled"] = place.audit(), at, "doubled in Kafka: 1"
     gone = place.one(BTC, 1, 50)
@@ -270,7 +315,7 @@ def test_every_planted_fault_is_found_where_it_is_and_nothing_else(
 
 
 def _says(place: Place, text: str, words: str) -> bool:
-    return words.replace("10:05", f"{_minute(place):%H:%M}") in text
+    return all(word.replace("10:05", f"{_minute(place):%H:%M}") in text for word in words.split("|"))
 
 
 def _minute(place: Place) -> datetime:

@@ -179,13 +179,29 @@ def test_it_waits_for_a_database_that_is_still_starting(own_postgres: PostgresSe
 
 
 def test_what_held_before_the_history_began_is_told_by_the_whales(empty_database: str, tmp_path: Path) -> None:
-    """Raised for all and set for one symbol since: no whale of before is none by what holds today."""
+    """Raised for all and set for one symbol since: no whale of before is none by what holds today.
+
+    Nor was a trade a whale that was not found: where the time of a change is unknown, the higher threshold holds.
+    """
     module.upgrade(empty_database, "0006")
     change = START + timedelta(hours=5)
     raised = "INSERT INTO whale_thresholds (exchange, symbol, threshold_usd, updated_at) VALUES (%s, %s, %s, %s)"
     for place, usd in ((("*", "*"), 500_000), (("binance", "ETHUSDT"), 90_000)):
         query(empty_database, raised, *place, usd, change)
+    suggested = raised.replace("updated_at)", "updated_at, origin)").replace("%s)", "%s, 'suggested')")
+    for symbol, usd in (("XRPUSDT", 80_000), ("ADAUSDT", 30_000)):
+        query(empty_database, suggested, "binance", symbol, usd, change)
+    with session(empty_database, "test") as conn, conn.cursor() as cursor:
+        ensure_days(cursor, [START.date()])
+        cursor.execute(
+            "INSERT INTO trade_windows (exchange, symbol, window_start, open, high, low, close, price_sum, volume, "
+            "notional, buy_volume, trade_count, first_trade_id, last_trade_id, last_event_time, source, run_id, "
+            "updated_at) VALUES ('binance', 'DOTUSDT', %s, 1, 1, 1, 1, 1, 1, 700000.5, 1, 1, 1, 1, %s, 'live', '', %s)",
+            (START, START, START),
+        )
     found = [
+        *(("XRPUSDT", hour, usd) for hour, usd in ((0, 50_000), (1, 60_000), (8, 80_000))),
+        *(("ADAUSDT", hour, usd) for hour, usd in ((0, 50_000), (8, 30_000))),
         *(("BTCUSDT", hour, usd) for hour, usd in ((0, 50_000), (1, 50_000), (2, 20_000), (3, 50_000), (6, 500_000))),
         *(("ETHUSDT", hour, usd) for hour, usd in ((0, 50_000), (7, 90_000))),
         ("SOLUSDT", 8, 500_000),
@@ -208,6 +224,15 @@ def test_what_held_before_the_history_began_is_told_by_the_whales(empty_database
     assert {(symbol, hour): held(symbol, hour) for symbol, hour, _ in found} == {
         (symbol, hour): usd for symbol, hour, usd in found
     }
-    assert [held("BTCUSDT", hour) for hour in (-9, 2.5, 4.9, 5, 99)] == [50_000, 20_000, 50_000, 500_000, 500_000]
+    assert [held("BTCUSDT", hour) for hour in (-9, 1.5, 2.5, 4.9, 5, 99)] == [
+        *(50_000, 50_000, 50_000, 50_000),
+        *(500_000, 500_000),
+    ]
     assert [held("ETHUSDT", hour) for hour in (-9, 4.9, 5)] == [50_000, 50_000, 90_000]
     assert [held("SOLUSDT", hour) for hour in (-9, 99)] == [500_000, 500_000]
+    assert [held("XRPUSDT", hour) for hour in (-9, 0.5, 1.5, 4, 99)] == [50_000, 60_000, 80_000, 80_000, 80_000]
+    assert [held("ADAUSDT", hour) for hour in (-9, 4, 5)] == [50_000, 50_000, 30_000]
+    assert [held("DOTUSDT", hour) for hour in (-9, 0, 4.9, 5)] == [
+        *(500_000, Decimal("700001.5"), Decimal("700001.5")),
+        500_000,
+    ], "no whale was found, so none of its trades was one"

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from whale_platform.api.feeder import News
-from whale_platform.stores import recomputed, rollups, whale_reports
+from whale_platform.stores import census, recomputed, rollups, whale_reports
 from whale_platform.stores.assets import HOUR, Hours, Maker
 from whale_platform.stores.listen import Listener
 from whale_platform.stores.rows import WhaleRow, WindowRow
@@ -209,7 +209,7 @@ def test_extents_are_of_the_minutes_or_where_they_are_gone_of_the_rollup(databas
     sinks(database, window(0, 4), window(5, 6), window(0, 3, "ETHUSDT"))
     rollups.make(database, ONE, MAKER)
     query(database, "DELETE FROM trade_windows WHERE symbol = 'BTCUSDT'")
-    found = recomputed.extents(database, ONE)
+    found = census.counts(database, ONE.start, ONE.end, ONE.end)
     assert {key[1]: (one.trades, one.first_id, one.last_id) for key, one in found.items()} == {
         "BTCUSDT": (10, 10, 11),
         "ETHUSDT": (3, 10, 11),

@@ -4,13 +4,14 @@ import contextlib
 import json
 import shutil
 import threading
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from whale_platform.stream import checkpoints
 from whale_platform.stream.checkpoints import Foreign, Label, Unfit
+from whale_platform.supervision.beat import write_json
 
 LABEL = Label("windows", "realtime", 1, "cluster-a", "raw_crypto_trades", "topic-1")
 
@@ -28,6 +29,14 @@ def read_until(path: Path, offsets: dict[int, int]) -> None:
     ):
         (path / name).mkdir(exist_ok=True)
         (path / name / "7").write_text("\n".join(lines))
+
+
+def stand_at(home: Path, query: str, topic_id: str, offsets: dict[int, int]) -> None:
+    """The checkpoint of a query that has put out all before `offsets`."""
+    path = checkpoints.folder(home, query, "", 1)
+    path.mkdir(parents=True, exist_ok=True)
+    write_json(path / checkpoints.LABEL, asdict(replace(LABEL, query=query, topic_id=topic_id)))
+    read_until(path, offsets)
 
 
 @pytest.fixture

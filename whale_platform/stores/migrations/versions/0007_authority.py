@@ -59,23 +59,44 @@ CREATE TABLE whale_threshold_history (
 UPDATE whale_thresholds SET valid_from = updated_at;
 INSERT INTO whale_threshold_history SELECT exchange, symbol, valid_from, threshold_usd FROM whale_thresholds;
 
--- What held before is told by the whales that were found: of each symbol every change, until today's row came.
+-- What held before is told by the whales that were found: of each symbol every change, until today's row came. When
+-- exactly between two whales it changed nobody knows, so the higher of both holds between them: then none of the trades
+-- between is a whale that was not found. A suggestion was written anew every day, changed or not.
+CREATE TEMPORARY TABLE today ON COMMIT DROP AS
+SELECT traded.exchange, traded.symbol, held.* FROM (
+    SELECT exchange, symbol FROM trade_windows UNION SELECT exchange, symbol FROM whale_alerts) AS traded
+CROSS JOIN LATERAL (
+    SELECT valid_from AS until, threshold_usd AS usd, origin,
+        (t.exchange, t.symbol) = (traded.exchange, traded.symbol) AS own
+    FROM whale_thresholds t WHERE t.exchange IN ('*', traded.exchange) AND t.symbol IN ('*', traded.symbol)
+    ORDER BY t.symbol = '*', t.exchange = '*' LIMIT 1
+) AS held;
 CREATE TEMPORARY TABLE recorded ON COMMIT DROP AS
 SELECT exchange, symbol, event_time, threshold_usd, until, own, row_number() OVER by_time AS number,
-    lag(threshold_usd) OVER by_time AS before
+    lag(threshold_usd) OVER by_time AS before, lag(event_time) OVER by_time AS earlier,
+    CASE WHEN origin = 'suggested' AND lead(event_time) OVER by_time IS NULL AND usd > threshold_usd
+        THEN usd END AS raised
 FROM (SELECT exchange, symbol, event_time, min(threshold_usd) AS threshold_usd FROM whale_alerts GROUP BY 1, 2, 3) found
-LEFT JOIN LATERAL (
-    SELECT valid_from AS until, (t.exchange, t.symbol) = (found.exchange, found.symbol) AS own FROM whale_thresholds t
-    WHERE t.exchange IN ('*', found.exchange) AND t.symbol IN ('*', found.symbol)
-    ORDER BY t.symbol = '*', t.exchange = '*' LIMIT 1
-) today ON true
-WHERE event_time < coalesce(until, now())
+LEFT JOIN today USING (exchange, symbol) WHERE event_time < coalesce(until, now())
 WINDOW by_time AS (PARTITION BY exchange, symbol ORDER BY event_time);
 INSERT INTO whale_threshold_history
-SELECT exchange, symbol, CASE WHEN number = 1 THEN 'epoch' ELSE event_time END, threshold_usd FROM recorded
-WHERE threshold_usd IS DISTINCT FROM before;
+SELECT exchange, symbol, CASE WHEN number = 1 THEN 'epoch' WHEN threshold_usd < before THEN event_time
+    ELSE earlier + interval '1 microsecond' END, threshold_usd
+FROM recorded WHERE threshold_usd IS DISTINCT FROM before;
 INSERT INTO whale_threshold_history
-SELECT DISTINCT exchange, symbol, until, NULL::numeric FROM recorded WHERE NOT own;
+SELECT exchange, symbol, event_time + interval '1 microsecond', raised FROM recorded WHERE raised IS NOT NULL
+ON CONFLICT (exchange, symbol, valid_from) DO NOTHING;
+-- A symbol without any had none: its threshold was above its largest minute.
+CREATE TEMPORARY TABLE quiet ON COMMIT DROP AS
+SELECT exchange, symbol, min(window_start) AS since, until, max(notional) + 1 AS usd, own
+FROM today JOIN trade_windows USING (exchange, symbol)
+WHERE window_start < until AND (exchange, symbol) NOT IN (SELECT exchange, symbol FROM recorded)
+GROUP BY exchange, symbol, until, today.usd, own HAVING max(notional) >= today.usd;
+INSERT INTO whale_threshold_history SELECT exchange, symbol, since, usd FROM quiet;
+INSERT INTO whale_threshold_history
+SELECT DISTINCT exchange, symbol, until, NULL::numeric FROM (
+    SELECT exchange, symbol, until, own FROM recorded UNION ALL SELECT exchange, symbol, until, own FROM quiet) AS ended
+WHERE NOT own;
 INSERT INTO whale_threshold_history SELECT exchange, symbol, 'epoch', threshold_usd FROM whale_thresholds
 ON CONFLICT (exchange, symbol, valid_from) DO NOTHING;
 
