@@ -1,8 +1,8 @@
 """Closed hours found that differ between lake and Postgres, and made again from the lake, up to their reports.
 
-The same work whoever asks for it: the repair service, Dagster, or a person. An hour is compacted first, so that a trade
-that came twice is counted once. Raises LakeError, StoreAway, SchemaMismatch, BadDsn and what Spark raises; what was
-stored until then stays, and is right.
+The same work whoever asks for it: the repair service, Dagster, or a person, one of them at a time. An hour is compacted
+first, so that a trade that came twice is counted once. Raises LakeError, StoreAway, SchemaMismatch, BadDsn and what
+Spark raises; what was stored until then stays, and is right.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,6 +20,7 @@ from whale_platform.settings import Settings
 from whale_platform.sink import parse
 from whale_platform.stores import census as ledger
 from whale_platform.stores import recomputed, thresholds
+from whale_platform.stores.alone import alone
 from whale_platform.stores.assets import HOUR, Hours, Maker
 from whale_platform.stores.connection import RowRefused
 from whale_platform.stores.recomputed import Key
@@ -137,6 +138,14 @@ def repair(
                 with apart(hour, failed):
                     done[hour] = make(settings, dsn, session, Hours(hour, hour + HOUR), maker, tell=tell)
     return done
+
+
+def only_one(dsn: str, maker: Maker, waits: Callable[[str], None] | None = None) -> AbstractContextManager[None]:
+    """Held around Spark's start and all that follows: a second batch would need its memory too, to do the same work.
+
+    Raises Busy where another is under way, or waits for its end, where `waits` is to hear why, again and again.
+    """
+    return alone(dsn, "another recomputation from the lake", maker.run_id, waits)
 
 
 @contextmanager

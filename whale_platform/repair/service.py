@@ -143,7 +143,8 @@ def attend(context: ServiceContext, command: Sequence[str], hold: Hold) -> dict[
     if child.returncode != 0:
         return None
     found: dict[str, Any] = json.loads(said.splitlines()[-1])
-    return found
+    waits: str | None = found.get("waits")
+    return waits or found
 
 
 def _work(context: ServiceContext, hours: Iterable[datetime] | None, hold: Hold) -> dict[str, Any] | str | None:

@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+import structlog
+from pydantic import SecretStr
 
 from whale_platform.lake import table
-from whale_platform.repair import remake
+from whale_platform.repair import remake, work
 from whale_platform.settings import Settings
+from whale_platform.stores.alone import Busy
 from whale_platform.stores.assets import HOUR, Hours
 from whale_platform.stores.rows import WhaleRow, WindowRow
 from whale_platform.stream import recompute
@@ -166,3 +169,10 @@ def test_a_damaged_hour_and_one_whose_rows_are_refused_keep_no_other_waiting(pla
     place.batch(right[0]._replace(high="NaN"), *right[1:])
     done = remake.repair(place.settings, place.dsn, hours, MAKER, lambda: nullcontext(NO_SESSION), place.failed)
     assert (set(done), set(place.failed)) == (set(hours[2:]), set(hours[:2]))
+
+
+def test_while_another_recomputes_nothing_is_compared_and_it_is_said(place: Place) -> None:
+    lay(place.root, [trade(0)])
+    settings = place.settings.model_copy(update={"postgres_dsn": SecretStr(place.dsn)})
+    with remake.only_one(place.dsn, MAKER), pytest.raises(Busy, match=f"under way: {MAKER.run_id}"):
+        work.work(settings, ["all"], structlog.get_logger())
