@@ -139,6 +139,17 @@ def test_whales_ahead_of_windows_and_lake_stay(place: Place) -> None:
     assert whales(place.dsn) == [], "unless somebody knows that the lake has every trade"
 
 
+def test_trades_that_are_doubled_in_both_are_found_and_counted_once(place: Place) -> None:
+    for offset in (0, 5):
+        lay(place.root, [trade(number) for number in range(5)], first_offset=offset)
+    store(place.dsn, [window(0, 10)._replace(last_trade_id=4)], [])
+    key = ("binance", "BTCUSDT", START)
+    assert place.wrong() == {START: {key: (5, 10)}}
+    place.make(window(0, 5))
+    assert query(place.dsn, "SELECT trade_count FROM trade_windows") == [(5,)]
+    assert place.wrong() == {}
+
+
 def test_an_imported_symbol_that_the_lake_lost_stays(place: Place) -> None:
     lay(place.root, [trade(number, "ETHUSDT") for number in range(5)])
     eth = window(0, 5)._replace(symbol="ETHUSDT")
