@@ -22,10 +22,10 @@ from whale_platform.version import code_version
 
 app = typer.Typer(add_completion=False, help="Past trades into the lake, from the files that an exchange publishes.")
 NEXT = (
-    "Their windows and reports: ./whale dagster asset materialize -m whale_platform.definitions --select "
-    "lake/windows_from_lake --partition-range '{}...{}'"
+    "Their windows and reports: ./whale lake recompute {first:%Y-%m-%dT%H:%M} {last:%Y-%m-%dT%H:%M}, or as a run of "
+    "Dagster: ./whale dagster asset materialize -m whale_platform.definitions --select lake/windows_from_lake "
+    "--partition-range '{first:%Y-%m-%d-%H:%M}...{last:%Y-%m-%d-%H:%M}'"
 )
-PARTITION = "%Y-%m-%d-%H:%M"
 
 
 @app.command()
@@ -68,7 +68,7 @@ def run(
             print(line(dump.path.name, done, time.monotonic() - begin), flush=True)
     except LakeError as error:
         raise UserError(str(error)) from None
-    print(NEXT.format(f"{min(hours):{PARTITION}}", f"{max(hours):{PARTITION}}"))
+    print(NEXT.format(first=min(hours), last=max(hours)))
 
 
 def line(name: str, done: Imported, seconds: float) -> str:
