@@ -28,7 +28,8 @@ from whale_platform.stores.recomputed import Key
 if TYPE_CHECKING:
     from whale_platform.stream.recompute import Session
 
-AT_ONCE = 24  # hours a transaction, so that their windows fit in memory
+# A transaction's, so that their windows fit in memory: no more windows than trades, and Postgres may have more of them.
+TRADES_AT_ONCE, HOURS_AT_ONCE = 200_000, 24
 
 
 @dataclass(slots=True)
@@ -77,20 +78,16 @@ def make(
     """Make these hours again. `lake_is_whole`: somebody knows that it holds all of them; `tell` hears of each hour."""
     from whale_platform.stream import recompute  # Spark's libraries cost much where there turns out to be nothing to do
 
-    root, out, start = settings.trades_lake, Made(), hours.start
+    root, out = settings.trades_lake, Made()
     limits = thresholds.by_time(thresholds.read_history(dsn), settings.threshold_usd)
     for hour in rewrite.crowded(root, hours.start, hours.end):
         rewrite.hour(root, hour, {"run": maker.run_id, "why": "recompute"})
         tell(hour)
-    while start < hours.end:
-        part = Hours(start, min(start + AT_ONCE * HOUR, hours.end))
-        start = part.end
+    for part in parts(hours, lake.files(lake.opened(root), hours.start, hours.end)):
         # 1. what Postgres has, before the lake is read: what comes later can't be judged by it
         counted, before = recomputed.extents(dsn, part), recomputed.rows(dsn, part)
         # 2. what the lake has, at one version
         files = lake.files(lake.opened(root), part.start, part.end)
-        if not files:
-            continue
         paths, now = [file.path for file in files], int(datetime.now(UTC).timestamp() * 1000)
         there = sorted({file.start for file in files})
         held = census.count(root, part.start, part.end, files=files)
@@ -115,6 +112,22 @@ def make(
         out.whales_taken_back += stored.whales_taken_back
         tell(part.start)
     return out
+
+
+def parts(hours: Hours, files: Iterable[lake.LakeFile]) -> Iterator[Hours]:
+    """Those of `hours` that have trades, in order, as stretches of at most so many trades, or of a single hour."""
+    trades: dict[datetime, int] = {}
+    for file in files:
+        trades[file.start] = trades.get(file.start, 0) + file.rows
+    begun: datetime | None = None
+    count = 0
+    for hour in sorted(trades):
+        if begun is not None and (count + trades[hour] > TRADES_AT_ONCE or hour >= begun + HOURS_AT_ONCE * HOUR):
+            yield Hours(begun, min(hour, begun + HOURS_AT_ONCE * HOUR))
+            begun, count = None, 0
+        begun, count = begun or hour, count + trades[hour]
+    if begun is not None:
+        yield Hours(begun, min(hours.end, begun + HOURS_AT_ONCE * HOUR))
 
 
 def repair(

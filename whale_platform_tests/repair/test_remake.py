@@ -7,11 +7,14 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 import structlog
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from whale_platform.lake import table
@@ -180,6 +183,28 @@ def test_a_damaged_hour_and_one_whose_rows_are_refused_keep_no_other_waiting(pla
     place.batch(right[0]._replace(high="NaN"), *right[1:])
     done = remake.repair(place.settings, place.dsn, hours, MAKER, lambda: nullcontext(NO_SESSION), place.failed)
     assert (set(done), set(place.failed)) == (set(hours[2:]), set(hours[:2]))
+
+
+HOURLY = st.dictionaries(st.integers(0, 99), st.lists(st.integers(1, 90_000), min_size=1, max_size=4))
+
+
+@given(HOURLY)
+def test_hours_are_made_in_parts_that_fit_in_memory(hourly: dict[int, list[int]]) -> None:
+    hours = Hours(START, START + 100 * HOUR)
+    files = [
+        table.LakeFile(f"{hour}-{rows}", START + hour * HOUR, rows, 0)
+        for hour, several in hourly.items()
+        for rows in several
+    ]
+    found = list(remake.parts(hours, files))
+    covered = [[hour for hour in hourly if part.start <= START + hour * HOUR < part.end] for part in found]
+    assert sorted(hour for some in covered for hour in some) == sorted(hourly), "each once"
+    for part, some in zip(found, covered, strict=True):
+        assert part.start >= hours.start and part.end <= hours.end and part.count <= remake.HOURS_AT_ONCE and some
+        assert len(some) == 1 or sum(sum(hourly[hour]) for hour in some) <= remake.TRADES_AT_ONCE
+    joined = [sum(sum(hourly[hour]) for hour in [*one, min(two)]) for one, two in pairwise(covered)]
+    near = [two.start - one.start < remake.HOURS_AT_ONCE * HOUR for one, two in pairwise(found)]
+    assert all(trades > remake.TRADES_AT_ONCE for trades, close in zip(joined, near, strict=True) if close)
 
 
 def test_while_another_recomputes_nothing_is_compared_and_it_is_said(place: Place) -> None:
