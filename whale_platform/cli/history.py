@@ -22,10 +22,10 @@ from whale_platform.version import code_version
 
 app = typer.Typer(add_completion=False, help="Past trades into the lake, from the files that an exchange publishes.")
 NEXT = (
-    "Their windows and reports: ./whale dagster asset materialize -m whale_platform.definitions --select "
-    "lake/windows_from_lake --partition-range '{}...{}'"
+    "Their windows and reports: ./whale lake recompute {first:%Y-%m-%dT%H:%M} {last:%Y-%m-%dT%H:%M}, or as a run of "
+    "Dagster: ./whale dagster asset materialize -m whale_platform.definitions --select lake/windows_from_lake "
+    "--partition-range '{first:%Y-%m-%d-%H:%M}...{last:%Y-%m-%d-%H:%M}'"
 )
-PARTITION = "%Y-%m-%d-%H:%M"
 
 
 @app.command()
@@ -70,7 +70,7 @@ def run(
         raise UserError(str(error)) from None
     finally:
         if hours:  # also those of the files before a broken one
-            print(NEXT.format(f"{min(hours):{PARTITION}}", f"{max(hours):{PARTITION}}"), flush=True)
+            print(NEXT.format(first=min(hours), last=max(hours)), flush=True)
 
 
 def line(name: str, done: Imported, seconds: float) -> str:

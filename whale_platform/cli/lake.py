@@ -2,6 +2,7 @@
 
 import sys
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -112,10 +113,15 @@ def recompute(
         census.counts(dsn, start, end, end)  # Spark starts only where both can be asked
         if not there:
             raise UserError("the lake has no trade of these hours: nothing to do")
-        with batch.batch(settings) as session:
+        with remake.only_one(dsn, maker, _wait_for), batch.batch(settings) as session:
             made = remake.make(settings, dsn, session, hours, maker, lake_is_whole)
     counts = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in made.counts().items())
     print(f"whale: {len(made.hours)} hours made again by {maker.run_id}: {counts}", file=sys.stderr)
+
+
+@cache
+def _wait_for(why: str) -> None:
+    print(f"whale: waiting for its end: {why}", file=sys.stderr, flush=True)
 
 
 def _tell(done: Rewritten | None, otherwise: str) -> None:

@@ -63,9 +63,7 @@ def imported_trades(
             about = {"run": context.run.run_id, "code": code_version()}
             done[dump.path.name] = one = history.run(root, dump, about, tell)
             told = {TRADES_OF: dg.MetadataValue.json(stretches(one.hours)), "new_rows": dg.MetadataValue.int(one.new)}
-            yield dg.AssetMaterialization(
-                context.asset_key, dump.path.name, told
-            )  # at once
+            yield dg.AssetMaterialization(context.asset_key, dump.path.name, told)  # at once
     except LakeError as error:
         raise dg.Failure(str(error), {"files": _markdown(done)} if done else None, allow_retries=False) from None
     hours = {hour for one in done.values() for hour in one.hours}

@@ -1,12 +1,14 @@
 """Past hours made again from the lake, in Dagster: whenever someone asks, after an import, and each hour what is wrong.
 
 The work itself is `repair/remake.py`, which the repair service does within minutes, with or without Dagster. The job
-`late_trades` does the same here, for platforms whose parts run apart and that have no such service.
+`late_trades` does the same; its schedule asks for it only where no such service is kept. Never two are at it: what was
+asked for by hand, or by an import, waits for the other's end, and `late_trades` leaves.
 """
 
 from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -22,7 +24,9 @@ from whale_platform.defs.upkeep import unless_behind
 from whale_platform.lake.schema import exists
 from whale_platform.reports.tables import table
 from whale_platform.settings import Settings
+from whale_platform.stores.alone import Busy
 from whale_platform.stores.assets import HOUR, Hours, Maker
+from whale_platform.supervision import overload, published
 from whale_platform.version import code_version, new_run_id
 
 if TYPE_CHECKING:
@@ -65,8 +69,9 @@ def windows_from_lake(
 
     hours, settings, dsn = hours_of(context), Settings(), store.dsn()
     maker = Maker(new_run_id("recompute"), code_version())
+    waits = cache(lambda why: context.log.info(f"waiting for its end: {why}"))
     try:
-        with spark.session() as session:
+        with remake.only_one(dsn, maker, waits), spark.session() as session:
             made = remake.make(settings, dsn, session, hours, maker, config.lake_is_whole)
     except LakeError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
@@ -95,11 +100,12 @@ def remake_late_hours(context: dg.OpExecutionContext, store: Store, spark: Spark
         return
     dsn, past = store.dsn(), closed(settings, datetime.now(UTC))
     maker = Maker(new_run_id("recompute"), code_version())
+    failed: dict[datetime, str] = {}
     try:
-        failed: dict[datetime, str] = {}
-        late = remake.wrong(settings, dsn, [past.start + number * HOUR for number in range(past.count)], failed)
-        context.add_output_metadata({"hours": len(late), "which": dg.MetadataValue.md(_listed(late))})
         with ExitStack() as stack:
+            stack.enter_context(remake.only_one(dsn, maker))
+            late = remake.wrong(settings, dsn, [past.start + number * HOUR for number in range(past.count)], failed)
+            context.add_output_metadata({"hours": len(late), "which": dg.MetadataValue.md(_listed(late))})
             session = stack.enter_context(spark.session()) if late else None
             for hour in late:
                 assert session is not None
@@ -110,6 +116,9 @@ def remake_late_hours(context: dg.OpExecutionContext, store: Store, spark: Spark
                     context.log_event(dg.AssetMaterialization(FROM_LAKE, partition=key_of(hour), metadata=told))
     except LakeError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
+    except Busy as busy:
+        context.log.info(f"nothing is done here: {busy}")
+        return
     if failed:
         raise dg.Failure("; ".join(f"{hour}: {reason}" for hour, reason in failed.items()), allow_retries=False)
 
@@ -127,12 +136,22 @@ def late_trades() -> None:
     remake_late_hours()
 
 
+def unless_repaired(context: object) -> dg.RunRequest | dg.SkipReason:
+    """As `unless_behind`, and not where the repair service does it."""
+    kept = published.read_living(Settings().home.resolve(), "repair")
+    entry = (kept or {}).get("services", {}).get("repair", {})
+    if entry.get("state", "stopped") not in overload.LEFT:
+        return dg.SkipReason("the service `repair` does this here, within minutes: see `whale status`")
+    return unless_behind()(context)
+
+
 every_hour = dg.ScheduleDefinition(
     name="late_trades_every_hour",
     job=late_trades,
     cron_schedule="17 * * * *",
-    execution_fn=unless_behind(),
+    execution_fn=unless_repaired,
     execution_timezone="UTC",
     default_status=schedule_status(),
-    description="Looks for closed hours that are not what the lake has and makes them again.",
+    description="Looks for closed hours that are not what the lake has and makes them again, where no service `repair` "
+    "is kept.",
 )

@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 
 from whale_platform.domain.runs import Held
-from whale_platform.lake import engine, table
+from whale_platform.lake import engine, rewrite, table
 from whale_platform.lake.errors import Damaged
 from whale_platform.lake.table import HOUR, LakeFile
 
@@ -36,17 +36,24 @@ SELECT exchange, symbol, imported, min(first_id), max(last_id), sum(last_id - fi
 FROM numbered GROUP BY exchange, symbol, imported, run ORDER BY exchange, symbol, imported, 4
 """
 
+_SUMS = "SELECT exchange, symbol, sum(coalesce(fills, 1))::BIGINT, false FROM {rows} GROUP BY 1, 2"
+_ONCE = "SELECT exchange, symbol, count(DISTINCT trade_id), max(coalesce(fills, 1)) > 1 FROM {rows} GROUP BY 1, 2"
+
 
 def sums(root: Path, hour: datetime) -> dict[Key, int]:
-    """Trades by (exchange, symbol, hour) of the hour from `hour` on, as its files have them. Raises LakeError."""
-    paths = [file.path for file in table.files(table.opened(root), hour, hour + HOUR)]
-    if not paths:
+    """Trades by (exchange, symbol, hour) of the hour from `hour` on, each once, as a rewrite keeps them.
+
+    An hour of one sorted file holds each once already and is read in a tenth of the time. Raises LakeError.
+    """
+    files = table.files(table.opened(root), hour, hour + HOUR)
+    if not files:
         return {}
+    statement = _SUMS if [rewrite.sorted_already(file) for file in files] == [True] else _ONCE
     with engine.connect(root) as connection:
-        rows = connection.execute(
-            f"SELECT exchange, symbol, sum(coalesce(fills, 1))::BIGINT FROM {engine.rows_of(root, paths)} GROUP BY 1, 2"
-        ).fetchall()
-    return {(exchange, symbol, hour): trades for exchange, symbol, trades in rows}
+        rows = connection.execute(statement.format(rows=engine.rows_of(root, [file.path for file in files]))).fetchall()
+    if any(aggregates for *_, aggregates in rows):
+        return {key: held.ids.count for key, held in count(root, hour, hour + HOUR, files=files).items()}
+    return {(exchange, symbol, hour): trades for exchange, symbol, trades, _ in rows}
 
 
 def begun(root: Path) -> tuple[datetime, datetime] | None:

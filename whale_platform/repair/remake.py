@@ -1,8 +1,8 @@
 """Closed hours found that differ between lake and Postgres, and made again from the lake, up to their reports.
 
-The same work whoever asks for it: the repair service, Dagster, or a person. An hour is compacted first, so that a trade
-that came twice is counted once. Raises LakeError, StoreAway, SchemaMismatch, BadDsn and what Spark raises; what was
-stored until then stays, and is right.
+The same work whoever asks for it: the repair service, Dagster, or a person, one of them at a time. An hour is compacted
+first, so that a trade that came twice is counted once. Raises LakeError, StoreAway, SchemaMismatch, BadDsn and what
+Spark raises; what was stored until then stays, and is right.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,6 +20,7 @@ from whale_platform.settings import Settings
 from whale_platform.sink import parse
 from whale_platform.stores import census as ledger
 from whale_platform.stores import recomputed, thresholds
+from whale_platform.stores.alone import alone
 from whale_platform.stores.assets import HOUR, Hours, Maker
 from whale_platform.stores.census import Counted
 from whale_platform.stores.connection import RowRefused
@@ -28,7 +29,8 @@ from whale_platform.stores.recomputed import Key
 if TYPE_CHECKING:
     from whale_platform.stream.recompute import Session
 
-AT_ONCE = 24  # hours a transaction, so that their windows fit in memory
+# A transaction's, so that their windows fit in memory: no more windows than trades, and Postgres may have more of them.
+TRADES_AT_ONCE, HOURS_AT_ONCE = 200_000, 24
 
 
 @dataclass(slots=True)
@@ -77,20 +79,16 @@ def make(
     """Make these hours again. `lake_is_whole`: somebody knows that it holds all of them; `tell` hears of each hour."""
     from whale_platform.stream import recompute  # Spark's libraries cost much where there turns out to be nothing to do
 
-    root, out, start = settings.trades_lake, Made(), hours.start
+    root, out = settings.trades_lake, Made()
     limits = thresholds.by_time(thresholds.read_history(dsn), settings.threshold_usd)
     for hour in rewrite.crowded(root, hours.start, hours.end):
         rewrite.hour(root, hour, {"run": maker.run_id, "why": "recompute"})
         tell(hour)
-    while start < hours.end:
-        part = Hours(start, min(start + AT_ONCE * HOUR, hours.end))
-        start = part.end
+    for part in parts(hours, lake.files(lake.opened(root), hours.start, hours.end)):
         # 1. what Postgres has, before the lake is read: what comes later can't be judged by it
         counted, before = _counted(dsn, part), recomputed.rows(dsn, part)
         # 2. what the lake has, at one version
         files = lake.files(lake.opened(root), part.start, part.end)
-        if not files:
-            continue
         paths, now = [file.path for file in files], int(datetime.now(UTC).timestamp() * 1000)
         there = sorted({file.start for file in files})
         held = census.count(root, part.start, part.end, files=files)
@@ -118,6 +116,22 @@ def make(
     return out
 
 
+def parts(hours: Hours, files: Iterable[lake.LakeFile]) -> Iterator[Hours]:
+    """Those of `hours` that have trades, in order, as stretches of at most so many trades, or of a single hour."""
+    trades: dict[datetime, int] = {}
+    for file in files:
+        trades[file.start] = trades.get(file.start, 0) + file.rows
+    begun: datetime | None = None
+    count = 0
+    for hour in sorted(trades):
+        if begun is not None and (count + trades[hour] > TRADES_AT_ONCE or hour >= begun + HOURS_AT_ONCE * HOUR):
+            yield Hours(begun, min(hour, begun + HOURS_AT_ONCE * HOUR))
+            begun, count = None, 0
+        begun, count = begun or hour, count + trades[hour]
+    if begun is not None:
+        yield Hours(begun, min(hours.end, begun + HOURS_AT_ONCE * HOUR))
+
+
 def repair(
     settings: Settings,
     dsn: str,
@@ -139,6 +153,14 @@ def repair(
                 with apart(hour, failed):
                     done[hour] = make(settings, dsn, session, Hours(hour, hour + HOUR), maker, tell=tell)
     return done
+
+
+def only_one(dsn: str, maker: Maker, waits: Callable[[str], None] | None = None) -> AbstractContextManager[None]:
+    """Held around Spark's start and all that follows: a second batch would need its memory too, to do the same work.
+
+    Raises Busy where another is under way, or waits for its end, where `waits` is to hear why, again and again.
+    """
+    return alone(dsn, "another recomputation from the lake", maker.run_id, waits)
 
 
 @contextmanager

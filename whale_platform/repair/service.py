@@ -4,21 +4,27 @@ It follows the log of the lake. A closed hour that gets new files has late trade
 a hole was filled in the background, and is compared with Postgres; every hour all closed hours of the last days are.
 The comparing, and the computing where there is something wrong, is done by a process of its own (`work.py`), so that
 its libraries and Spark's JVM are there only as long as they are needed. What fails as a whole is tried again, each time
-after twice as long; an hour that fails by itself, when it gets another file or when all are compared. While the stream
-is behind nothing is done, since the trades go first.
+after twice as long; an hour that fails by itself, when it gets another file or when all are compared.
+
+The trades go first: while stream or sink are starting, silent or behind nothing is begun, and a process at work that
+sees them so for `END_AFTER_S` is ended; what it has stored is whole hours, and what is left stays waiting. Two hours
+after something was due first, it is done all the same and not ended, since a machine that is always too small must have
+its late trades counted too.
 """
 
 import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from whale_platform.lake.schema import exists
 from whale_platform.repair.touched import Touched, closed
 from whale_platform.supervision import codes, overload
+from whale_platform.supervision.beat import State
 from whale_platform.supervision.service import ServiceContext
 
 LOOK_S = 20.0
@@ -27,8 +33,30 @@ ALL_S = 3600.0
 AGAIN_S = 120.0
 WORK_MOST_S = 2 * 3600.0  # a week of everything takes minutes; what hangs for so long is begun anew
 END_S = 5.0
+END_AFTER_S = 30.0  # a JVM's start alone may put the stream behind for a moment
+ASK_S, POLL_S = 5.0, 0.5
 
-Work = Callable[[ServiceContext, Iterable[datetime] | None], dict[str, Any] | None]
+
+class Hold:
+    """What keeps due work waiting: for `overload.MOST_S` at most from the first time that it did."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._since: float | None = None
+
+    def reason(self) -> str | None:
+        """Why work is to wait now; None where it need not, or has waited long enough."""
+        why, now = overload.pressure(self._home), time.monotonic()
+        if why is not None and self._since is None:
+            self._since = now
+        return None if self._since is not None and now - self._since > overload.MOST_S else why
+
+    def done(self) -> None:
+        """The work has been done: the next may be kept waiting anew."""
+        self._since = None
+
+
+Work = Callable[[ServiceContext, Iterable[datetime] | None, Hold], dict[str, Any] | str | None]
 
 
 def main(context: ServiceContext) -> int:
@@ -37,13 +65,16 @@ def main(context: ServiceContext) -> int:
 
 
 def run(context: ServiceContext, work: Work, look_s: float = LOOK_S, first_s: float = FIRST_S) -> int:
-    """`work(context, hours)` compares and repairs these hours, all where None; None: it failed."""
+    """`work(context, hours, hold)` compares and repairs these hours, all where None.
+
+    It returns {what: how many}; why it has to wait, in words; or None where it failed.
+    """
     root = context.settings.trades_lake
-    log = Touched(root)
+    log, hold = Touched(root), Hold(context.settings.home)
     waiting: set[datetime] = set()
     sums: dict[str, int] = {}
     broken: set[datetime] = set()
-    again_s = AGAIN_S
+    trouble, again_s = "", AGAIN_S
     all_at, not_before = time.monotonic() + first_s, time.monotonic() + first_s
     context.tell("ready")
     while not context.stop.wait(look_s):
@@ -59,17 +90,24 @@ def run(context: ServiceContext, work: Work, look_s: float = LOOK_S, first_s: fl
         due, everything = {hour for hour in waiting if hour < known.end}, exists(root) and time.monotonic() >= all_at
         if time.monotonic() < not_before or not (due or everything):
             continue
-        if why := overload.reason(context.settings.home):
-            context.tell("ready", why)
+        # 3. the trades go first
+        if why := hold.reason():
+            _tell(context, trouble, f"the repair waits: {why}")
             continue
-        # 3. compare and repair; where nothing could be, all stay waiting
-        done = work(context, None if everything else due)
+        # 4. compare and repair; where nothing could be, all stay waiting
+        done = work(context, None if everything else due, hold)
         if context.stop.is_set():
             break
+        if isinstance(done, str):
+            not_before = time.monotonic() + AGAIN_S
+            _tell(context, trouble, f"the repair waits: {done}")
+            continue
         if done is None:
             not_before, again_s = time.monotonic() + again_s, min(2 * again_s, ALL_S)
-            context.tell("degraded", "hours can't be repaired now, trying again: see the log")
+            trouble = "hours can't be repaired now, trying again: see the log"
+            _tell(context, trouble)
             continue
+        hold.done()
         waiting, again_s = waiting - due, AGAIN_S
         failed = {datetime.fromisoformat(hour) for hour in done.pop("failed", ())}
         broken = failed if everything else broken - due | failed
@@ -77,29 +115,51 @@ def run(context: ServiceContext, work: Work, look_s: float = LOOK_S, first_s: fl
         for name, count in done.items():
             sums[name] = sums.get(name, 0) + count
         context.beat.numbers.update(sums)
-        if broken:
-            context.tell("degraded", f"{len(broken)} hours can't be repaired, from {min(broken)} on: see the log")
-        else:
-            context.tell("ready")
+        trouble = f"{len(broken)} hours can't be repaired, from {min(broken)} on: see the log" if broken else ""
+        _tell(context, trouble)
     context.tell("stopping")
     return codes.CLEAN
 
 
-def _work(context: ServiceContext, hours: Iterable[datetime] | None) -> dict[str, Any] | None:
-    named = ["all"] if hours is None else [hour.astimezone(UTC).isoformat() for hour in sorted(hours)]
-    command = [sys.executable, "-m", "whale_platform.repair.work", *named]
+def attend(context: ServiceContext, command: Sequence[str], hold: Hold) -> dict[str, Any] | str | None:
+    """Run `command` to its end, or end it where the trades need its processors; returns as `Work` does."""
     began = time.monotonic()
+    asked_at = pressed_since = began
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as child:
         while child.poll() is None:
             context.progress()
-            if context.stop.wait(0.5) or time.monotonic() - began > WORK_MOST_S:
+            if context.stop.wait(POLL_S) or time.monotonic() - began > WORK_MOST_S:
                 _end(child)
+            elif time.monotonic() - asked_at >= ASK_S:
+                asked_at, why = time.monotonic(), hold.reason()
+                if why is None:
+                    pressed_since = asked_at
+                elif asked_at - pressed_since >= END_AFTER_S:
+                    _end(child)
+                    context.log.warning("repair ended, its hours stay waiting", reason=why)
+                    return why
         assert child.stdout is not None
         said = child.stdout.read()
     if child.returncode != 0:
         return None
     found: dict[str, Any] = json.loads(said.splitlines()[-1])
-    return found
+    waits: str | None = found.get("waits")
+    return waits or found
+
+
+def _work(context: ServiceContext, hours: Iterable[datetime] | None, hold: Hold) -> dict[str, Any] | str | None:
+    named = ["all"] if hours is None else [hour.astimezone(UTC).isoformat() for hour in sorted(hours)]
+    return attend(context, [sys.executable, "-m", "whale_platform.repair.work", *named], hold)
+
+
+def _tell(context: ServiceContext, trouble: str, why: str = "") -> None:
+    """What is in the way; a detail whose numbers alone change is no news for the log."""
+    state: State = "degraded" if trouble else "ready"
+    detail = "; ".join(filter(None, (trouble, why)))
+    if (state, bool(detail)) == (context.beat.state, bool(context.beat.detail)):
+        context.beat.detail = detail
+    else:
+        context.tell(state, detail)
 
 
 def _end(child: "subprocess.Popen[str]") -> None:

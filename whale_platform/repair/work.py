@@ -1,7 +1,7 @@
 """`python -m whale_platform.repair.work all | HOUR…`: compares these hours, repairs what is wrong, says how many.
 
-One line of JSON on stdout. Ends with code 1 and a line in the log where lake, Postgres or Spark can't be used now: what
-was stored until then is whole hours.
+One line of JSON on stdout, with `waits` where another recomputation is at work, and nothing was done. Ends with code 1
+and a line in the log where lake, Postgres or Spark can't be used now: what was stored until then is whole hours.
 """
 
 import json
@@ -19,6 +19,7 @@ from whale_platform.lake.errors import LakeError
 from whale_platform.repair import remake
 from whale_platform.repair.touched import closed
 from whale_platform.settings import Settings
+from whale_platform.stores.alone import Busy
 from whale_platform.stores.assets import HOUR, Maker
 from whale_platform.stores.connection import BadDsn, RowRefused, SchemaMismatch, StoreAway
 from whale_platform.supervision import leash, logs
@@ -37,6 +38,9 @@ def main(words: Sequence[str]) -> int:
     log = structlog.get_logger().bind(service="repair")
     try:
         print(json.dumps(work(settings, words, log)))
+    except Busy as busy:
+        log.info("nothing is compared now", reason=str(busy))
+        print(json.dumps({"waits": str(busy)}))
     except (LakeError, StoreAway, SchemaMismatch, BadDsn, RowRefused, EmbeddedError, OSError) as error:
         log.error("hours can't be repaired", error=str(error))
         return 1
@@ -46,7 +50,7 @@ def main(words: Sequence[str]) -> int:
 def work(settings: Settings, words: Sequence[str], log: structlog.stdlib.BoundLogger) -> dict[str, Any]:
     """Repair; `words` as on the command line. Returns {what: how many}, and under `failed` the hours that can't be.
 
-    Raises as `remake.repair`, and OSError.
+    Raises as `remake.repair`, Busy where another recomputation is under way, and OSError.
     """
     known = closed(settings, datetime.now(UTC))
     hours = [known.start + number * HOUR for number in range(known.count)]
@@ -55,7 +59,9 @@ def work(settings: Settings, words: Sequence[str], log: structlog.stdlib.BoundLo
         hours = [hour for hour in hours if hour in asked]
     maker = Maker(new_run_id("recompute"), code_version())
     failed: dict[datetime, str] = {}
-    done = remake.repair(settings, settings.dsn("dagster"), hours, maker, lambda: _spark(settings), failed)
+    dsn = settings.dsn("dagster")
+    with remake.only_one(dsn, maker):
+        done = remake.repair(settings, dsn, hours, maker, lambda: _spark(settings), failed)
     for hour, reason in failed.items():
         log.error("hour can't be repaired", hour=hour.isoformat(), error=reason)
     for hour, made in done.items():

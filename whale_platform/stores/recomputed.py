@@ -3,9 +3,10 @@
 Of a symbol and hour that the lake holds whole, what it says is what is true: windows go up and down, windows and whales
 that the lake does not have go, and each whale that goes is kept in `whales_taken_back` with the reason. That is so of
 rows that were read before the lake was and are as they were then: what has come since, the lake could not have. Of any
-other only what has grown is taken, as from the stream. Rollups and reports of the same hours follow in the same
-transaction, so nobody sees half of it, and a run that is killed has changed nothing. Rows are written in the order of
-their keys, as the sink writes them, so that neither waits for what the other holds. Raises as `session` does.
+other only what has grown is taken, as from the stream. Rollups and reports of the same hours, and reports of the hours
+next to them, follow in the same transaction, so nobody sees half of it, and a run that is killed has changed nothing.
+Rows are written in the order of their keys, as the sink writes them, so that neither waits for what the other holds.
+Raises as `session` does.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -124,7 +125,7 @@ def store(
         changed, gone = _store_windows(cursor, hours, windows, whole, before)
         new, back = _store_whales(cursor, hours, whales, whole, maker, before)
         made = rollups.write(cursor, hours, maker, whole)
-        reported = whale_reports.write(cursor, hours, maker, whole)
+        reported = whale_reports.write(cursor, hours, maker, whole) + whale_reports.follow(cursor, maker, whole)
         if changed or gone or new or back:
             cursor.execute("SELECT pg_notify(%s, %s)", (CHANNEL, changes(changed + gone, new + back, back)))
     return Stored(changed, gone, new, back, made, reported)

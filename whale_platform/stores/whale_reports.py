@@ -13,7 +13,7 @@ from typing import Any
 
 from psycopg2.extensions import cursor as Cursor
 
-from whale_platform.stores.assets import Hours, Maker, fetch, gone_from, keys_of, remaking, replacing
+from whale_platform.stores.assets import HOUR, Hours, Maker, fetch, gone_from, keys_of, remaking, replacing
 
 LARGEST = 10
 
@@ -61,8 +61,18 @@ market AS (
 _COLUMNS = """exchange, symbol, hour, whales, notional_usd, buy_usd, sell_usd, market_notional, largest,
     complete, stream_trades, stream_updated_at, run_id, code_version"""
 # Of the hour itself, or only of the minutes around it.
-_LESS = """EXCLUDED.market_notional < made.market_notional OR EXCLUDED.whales < made.whales
+_LESS_OF_ITS_OWN = "EXCLUDED.market_notional < made.market_notional OR EXCLUDED.whales < made.whales"
+_LESS = f"""{_LESS_OF_ITS_OWN}
     OR EXCLUDED.market_notional = made.market_notional AND EXCLUDED.stream_trades < made.stream_trades"""
+
+# Reports that there are; of a day's first hour, only while the minutes before it are there too.
+_NEAR = """WHERE (exchange, symbol, hour) IN (
+    SELECT exchange, symbol, hour FROM whale_reports JOIN unnest(
+        %(near_exchanges)s::text[], %(near_symbols)s::text[], %(near_hours)s::timestamptz[])
+        AS near (exchange, symbol, hour) USING (exchange, symbol, hour)
+    WHERE date_bin('1 day', hour, 'epoch') < hour OR EXISTS (
+        SELECT FROM trade_windows WHERE window_start >= hour - interval '1 day' AND window_start < hour))
+"""
 
 # The close before: of the newest window in the quarter of an hour up to the alert's own minute. The close after: of
 # the newest window that starts within k minutes after that minute, once its own stream has shown a later one.
@@ -92,6 +102,7 @@ INSERT INTO whale_reports AS made ({columns})
 SELECT exchange, symbol, hour, coalesce(whales, 0), coalesce(usd, 0), coalesce(buy_usd, 0), coalesce(sell_usd, 0),
     stream.notional, coalesce(largest, '[]'), complete, stream.trades, stream.newest, %(run)s, %(code)s
 FROM stream LEFT JOIN totals USING (exchange, symbol, hour) LEFT JOIN priced USING (exchange, symbol, hour)
+{only}
 {replacing}
 """
 
@@ -132,18 +143,31 @@ def make(dsn: str, hours: Hours, maker: Maker) -> int:
 
 def write(cursor: Cursor, hours: Hours, maker: Maker, whole: Collection[tuple[str, str, datetime]]) -> int:
     """`make` in the caller's transaction. Rows of `whole` (exchange, symbol, hour) follow in any case, also away."""
-    after = {f"after_{minutes}": _AFTER.format(minutes=minutes) for minutes in (1, 5, 15)}
-    values = {
-        "start": hours.start,
-        "end": hours.end,
-        "run": maker.run_id,
-        "code": maker.code_version,
-    } | keys_of(whole)
-    parts = {"stream": _STREAM, "columns": _COLUMNS, "replacing": replacing(_COLUMNS, _LESS)}
+    values = keys_of(whole) | {"start": hours.start, "end": hours.end}
     cursor.execute(gone_from("whale_reports"), values)
-    gone = cursor.rowcount
-    cursor.execute(_MAKE.format(**parts, **after), values | {"largest": LARGEST})
-    return gone + cursor.rowcount
+    return cursor.rowcount + _make(cursor, maker, values, "", _LESS)
+
+
+def follow(cursor: Cursor, maker: Maker, whole: Collection[tuple[str, str, datetime]]) -> int:
+    """Make the reports next to those of `whole` again, where there are some: their prices are of its minutes too.
+
+    In the caller's transaction; returns the rows written. Fewer trades around them are then no reason to stay.
+    """
+    near = {(*key[:2], key[2] + step) for key in whole for step in (-HOUR, HOUR)}.difference(whole)
+    if not near:
+        return 0
+    hours = sorted(hour for *_, hour in near)
+    values = keys_of(()) | {"start": hours[0], "end": hours[-1] + HOUR}
+    values |= {f"near_{name}": keys for name, keys in keys_of(near).items()}
+    return _make(cursor, maker, values, _NEAR, _LESS_OF_ITS_OWN)
+
+
+def _make(cursor: Cursor, maker: Maker, values: dict[str, object], only: str, less: str) -> int:
+    after = {f"after_{minutes}": _AFTER.format(minutes=minutes) for minutes in (1, 5, 15)}
+    parts = {"stream": _STREAM, "columns": _COLUMNS, "only": only, "replacing": replacing(_COLUMNS, less)}
+    made_by = {"run": maker.run_id, "code": maker.code_version, "largest": LARGEST}
+    cursor.execute(_MAKE.format(**parts, **after), values | made_by)
+    return cursor.rowcount
 
 
 def read(dsn: str, hours: Hours) -> list[WhaleReport]:

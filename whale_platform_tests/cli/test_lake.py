@@ -54,6 +54,7 @@ def test_a_dump_is_imported_once_and_names_what_comes_next(home: Path, run: Run,
     code, out, err = run("import", "binance", str(path))
     assert code == 0, err
     assert "2,400 rows, 2,400 new; 2 hours" in out
+    assert "./whale lake recompute 2024-08-08T00:00 2024-08-08T01:00, or" in out
     assert "--partition-range '2024-08-08-00:00...2024-08-08-01:00'" in out
     assert len(ids(real / "lake" / "trades")) == 2_400
     assert "0 new" in run("import", "binance", str(path))[1]

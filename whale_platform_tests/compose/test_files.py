@@ -18,6 +18,7 @@ import yaml
 
 from whale_platform.embedded import dagster, web
 from whale_platform.exchanges import registry
+from whale_platform.services.specs import specs
 from whale_platform.settings import ROOT, Settings
 from whale_platform.stream import recompute
 from whale_platform.supervision import ending
@@ -26,7 +27,14 @@ COMPOSE = shutil.which("docker-compose")
 WHOLE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = WHOLE["services"]
 INFRA = {"redpanda", "postgres"}
-STORED = {"postgres", "migrate", "stream", "sink", "api"} | dagster.PARTS.keys()  # all that need Postgres's password
+STORED = {
+    "postgres",
+    "migrate",
+    "stream",
+    "sink",
+    "api",
+    "repair",
+} | dagster.PARTS.keys()  # all that need Postgres's password
 COPIED = re.compile(r"^COPY (?:--chown=whale )?(?!--)(?!\. \.)(.+)$", re.MULTILINE)
 SERIES = re.compile(r"whale_[a-z_]+")
 SUFFIX = re.compile(r"_(total|bucket)$")
@@ -59,6 +67,7 @@ def test_each_part_can_be_given_its_own_log_in_and_no_other_s(monkeypatch: pytes
     }
     parts = {part: {f"WHALE_{part.upper()}_POSTGRES_DSN"} for part in ("stream", "sink", "api")}
     parts |= {name: {"WHALE_DAGSTER_POSTGRES_DSN", "WHALE_DAGSTER_DSN"} for name in dagster.PARTS}
+    parts["repair"] = {"WHALE_DAGSTER_POSTGRES_DSN"}
     assert {name: dsns for name, dsns in own.items() if dsns} == parts
     assert all(SERVICES[name]["environment"][key] == f"${{{key}:-}}" for name, keys in parts.items() for key in keys)
     for key in set().union(*parts.values()):
@@ -89,6 +98,7 @@ def test_the_parts_that_were_asked_for_are_there_and_infra_is_for_the_hybrid() -
         "api",
         "ingester",
         "sink",
+        "repair",
     } | dagster.PARTS.keys()
     by_profile = {
         profile: {name for name, one in SERVICES.items() if profile in one["profiles"]}
@@ -183,6 +193,13 @@ def test_the_set_up_of_the_image_needs_no_code_but_what_is_copied_before_it(tmp_
     assert done.stdout.startswith(str(tmp_path)), done.stderr
 
 
+def test_every_service_of_the_platform_is_a_container(tmp_path: Path) -> None:
+    outside = {"kafka_bootstrap": "redpanda:9092", "postgres_dsn": "postgresql://whale@postgres/whale"}
+    for source in ("simulator", "live"):
+        settings = Settings.model_validate({"home": tmp_path, "source": source, **outside})
+        assert not {spec.name for spec in specs(settings)} - SERVICES.keys()
+
+
 def test_every_container_is_bounded_checked_and_without_rights() -> None:
     once = {"topics", "migrate"}
     for name, one in SERVICES.items():
@@ -218,9 +235,11 @@ def test_the_heaps_of_the_jvms_fit_their_containers() -> None:
     heaps["spark-worker"] += mebibytes(offered)
     heaps["stream"] = mebibytes(settings.spark_driver_memory)
     heaps["dagster-code"] = mebibytes(recompute.configuration(settings, ROOT)["spark.driver.memory"])
+    heaps["repair"] = heaps["dagster-code"]
     assert not {name: heap for name, heap in heaps.items() if heap * 1.5 > limit(SERVICES[name])}
-    python = limit(SERVICES["dagster-code"]) - heaps["dagster-code"] * 1.5
-    assert python >= 512, "the code server and its runs are in there too"
+    python = {name: limit(SERVICES[name]) - heaps[name] * 1.5 for name in ("dagster-code", "repair")}
+    assert python["dagster-code"] >= 512, "the code server and its runs are in there too"
+    assert python["repair"] >= 384, "and what reads the lake"
 
 
 def test_the_health_check_of_a_service_is_of_that_service() -> None:

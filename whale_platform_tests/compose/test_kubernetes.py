@@ -8,8 +8,9 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from whale_platform.services.specs import specs
 from whale_platform.settings import ROOT, Settings
-from whale_platform.stream import slots
+from whale_platform.stream import recompute, slots
 from whale_platform.supervision import ending
 
 FOLDER = ROOT / "deploy" / "kubernetes"
@@ -60,6 +61,10 @@ def test_every_manifest_is_part_of_the_whole() -> None:
 def test_the_api_of_kubernetes_would_take_it(kind: str, name: str, manifest: Manifest) -> None:
     """Strictly: a field that its schema does not have is refused."""
     kubernetes_validate.validate(manifest, kubernetes_validate.latest_version(), strict=True)
+
+
+def test_every_service_of_the_platform_has_a_pod() -> None:
+    assert {spec.name for spec in specs(settings())} <= {name for _, name in PODS}
 
 
 @each_pod
@@ -140,8 +145,10 @@ def test_the_workers_have_the_slots_and_the_memory_that_the_settings_ask_for() -
     daemon = next(one["value"] for one in worker["env"] if one["name"] == "SPARK_DAEMON_MEMORY")
     heaps = memory(option(worker, "--memory")) + memory(daemon)
     assert heaps * 1.5 <= memory(worker["resources"]["limits"]["memory"])
-    assert memory(given.spark_driver_memory) * 1.5 <= memory(CONTAINERS["stream"]["resources"]["limits"]["memory"])
     assert f"spark://spark-master:{option(CONTAINERS['spark-master'], '--port')}" == given.spark_master
-    for name in ("stream", "dagster-code"):
+    batch = memory(recompute.configuration(given, ROOT)["spark.driver.memory"])
+    for name in ("stream", "dagster-code", "repair"):
+        heap = memory(given.spark_driver_memory) if name == "stream" else batch
+        assert heap * 1.5 <= memory(CONTAINERS[name]["resources"]["limits"]["memory"])
         driver = {one["name"]: one for one in CONTAINERS[name]["env"]}["WHALE_SPARK_DRIVER_HOST"]
         assert driver["valueFrom"]["fieldRef"]["fieldPath"] == "status.podIP"

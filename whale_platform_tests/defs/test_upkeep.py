@@ -12,7 +12,8 @@ import pytest
 from whale_platform.definitions import defs
 from whale_platform.defs import lake, recomputed, shifts, upkeep
 from whale_platform.settings import ROOT
-from whale_platform.supervision import beat, overload
+from whale_platform.supervision import beat, overload, published
+from whale_platform.supervision.lease import Lease
 
 SCHEDULES = (lake.every_hour, recomputed.every_hour)
 
@@ -50,6 +51,19 @@ def test_upkeep_waits_while_the_stream_is_behind_but_not_for_ever(home: Path, sc
     assert ask(schedule) == 1, "it is not there any more"
     behind(home, overload.MOST_S + 1)
     assert ask(schedule) == 1
+
+
+def test_late_trades_are_left_to_the_service_where_one_is_kept(home: Path) -> None:
+    lease = Lease(home, "supervisor")
+    lease.acquire()
+    for state, found in (("ready", "the service `repair` does this here"), ("stopped", "1")):
+        services = {"repair": {"state": state, "detail": ""}}
+        beat.write_json(published.state_path(home), {"pid": os.getpid(), "at": time.time(), "services": services})
+        assert str(ask(recomputed.every_hour)).startswith(found)
+    lease.release()
+    publish = {"pid": os.getpid(), "at": time.time(), "services": {"repair": {"state": "ready"}}}
+    beat.write_json(published.state_path(home), publish)
+    assert ask(recomputed.every_hour) == 1, "that supervisor has ended"
 
 
 RUN = """

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from whale_platform.domain.runs import Held
-from whale_platform.lake import census, commits, engine, table, writing
+from whale_platform.lake import census, commits, engine, rewrite, table, writing
 from whale_platform.lake.errors import Damaged, NotThere
 from whale_platform.lake.schema import NAMES
 from whale_platform.lake.table import HOUR
-from whale_platform_tests.lake.samples import START, lay, trade
+from whale_platform_tests.lake.samples import START, lay, swallow, trade
 
 BTC, ETH = ("binance", "BTCUSDT", START), ("binance", "ETHUSDT", START)
 NEXT = ("binance", "BTCUSDT", START + HOUR)
@@ -60,6 +60,19 @@ def test_rows_that_are_there_twice_are_doubled(root: Path) -> None:
     lay(root, [trade(n) for n in range(10)])
     lay(root, [trade(n) for n in (3, 4, 4)], 10)
     assert numbers(census.count(root, START, START + HOUR)[BTC]) == ([(0, 9)], 13, 3)
+
+
+@pytest.mark.parametrize("imported", [False, True])
+def test_sums_count_each_trade_once_as_a_rewrite_keeps_them(root: Path, imported: bool) -> None:
+    lay(root, [trade(n) for n in range(10) if n != 3])
+    if imported:
+        swallow(root, START, like=4, first=3)
+    lay(root, [trade(n) for n in range(2, 7)], 10)
+    lay(root, [trade(n) for n in range(5)] + [trade(n, "ETHUSDT") for n in (1, 1)], 20)
+    before = census.sums(root, START)
+    assert before == {BTC: 10, ETH: 1}
+    assert rewrite.hour(root, START, {"run": "test"})
+    assert census.sums(root, START) == before
 
 
 def test_imported_rows_stand_for_their_fills_and_are_alone_where_kafka_brought_none(root: Path) -> None:

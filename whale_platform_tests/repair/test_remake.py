@@ -7,14 +7,20 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
+import structlog
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from whale_platform.lake import table
-from whale_platform.repair import remake
+from whale_platform.repair import remake, work
 from whale_platform.settings import Settings
+from whale_platform.stores.alone import Busy
 from whale_platform.stores.assets import HOUR, Hours
 from whale_platform.stores.rows import WhaleRow, WindowRow
 from whale_platform.stream import recompute
@@ -136,6 +142,17 @@ def test_whales_ahead_of_windows_and_lake_stay(place: Place) -> None:
     assert whales(place.dsn) == [], "unless somebody knows that the lake has every trade"
 
 
+def test_trades_that_are_doubled_in_both_are_found_and_counted_once(place: Place) -> None:
+    for offset in (0, 5):
+        lay(place.root, [trade(number) for number in range(5)], first_offset=offset)
+    store(place.dsn, [window(0, 10)._replace(last_trade_id=4)], [])
+    key = ("binance", "BTCUSDT", START)
+    assert place.wrong() == {START: {key: (5, 10)}}
+    place.make(window(0, 5))
+    assert query(place.dsn, "SELECT trade_count FROM trade_windows") == [(5,)]
+    assert place.wrong() == {}
+
+
 def test_an_imported_symbol_that_the_lake_lost_stays(place: Place) -> None:
     lay(place.root, [trade(number, "ETHUSDT") for number in range(5)])
     eth = window(0, 5)._replace(symbol="ETHUSDT")
@@ -166,3 +183,32 @@ def test_a_damaged_hour_and_one_whose_rows_are_refused_keep_no_other_waiting(pla
     place.batch(right[0]._replace(high="NaN"), *right[1:])
     done = remake.repair(place.settings, place.dsn, hours, MAKER, lambda: nullcontext(NO_SESSION), place.failed)
     assert (set(done), set(place.failed)) == (set(hours[2:]), set(hours[:2]))
+
+
+HOURLY = st.dictionaries(st.integers(0, 99), st.lists(st.integers(1, 90_000), min_size=1, max_size=4))
+
+
+@given(HOURLY)
+def test_hours_are_made_in_parts_that_fit_in_memory(hourly: dict[int, list[int]]) -> None:
+    hours = Hours(START, START + 100 * HOUR)
+    files = [
+        table.LakeFile(f"{hour}-{rows}", START + hour * HOUR, rows, 0)
+        for hour, several in hourly.items()
+        for rows in several
+    ]
+    found = list(remake.parts(hours, files))
+    covered = [[hour for hour in hourly if part.start <= START + hour * HOUR < part.end] for part in found]
+    assert sorted(hour for some in covered for hour in some) == sorted(hourly), "each once"
+    for part, some in zip(found, covered, strict=True):
+        assert part.start >= hours.start and part.end <= hours.end and part.count <= remake.HOURS_AT_ONCE and some
+        assert len(some) == 1 or sum(sum(hourly[hour]) for hour in some) <= remake.TRADES_AT_ONCE
+    joined = [sum(sum(hourly[hour]) for hour in [*one, min(two)]) for one, two in pairwise(covered)]
+    near = [two.start - one.start < remake.HOURS_AT_ONCE * HOUR for one, two in pairwise(found)]
+    assert all(trades > remake.TRADES_AT_ONCE for trades, close in zip(joined, near, strict=True) if close)
+
+
+def test_while_another_recomputes_nothing_is_compared_and_it_is_said(place: Place) -> None:
+    lay(place.root, [trade(0)])
+    settings = place.settings.model_copy(update={"postgres_dsn": SecretStr(place.dsn)})
+    with remake.only_one(place.dsn, MAKER), pytest.raises(Busy, match=f"under way: {MAKER.run_id}"):
+        work.work(settings, ["all"], structlog.get_logger())

@@ -1,6 +1,8 @@
 """The repair service's loop over a real lake: what makes it look, and what happens to what failed."""
 
+import sys
 import threading
+import time
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import count, pairwise
@@ -13,6 +15,7 @@ import structlog
 from whale_platform.repair import service
 from whale_platform.repair.touched import Touched
 from whale_platform.settings import Settings
+from whale_platform.supervision import beat, overload
 from whale_platform.supervision.beat import Beat
 from whale_platform.supervision.service import ServiceContext
 from whale_platform_tests.lake.samples import START, lay, trade
@@ -37,14 +40,19 @@ def test_an_hour_that_gets_a_file_is_touched_once(tmp_path: Path) -> None:
     assert log.look() is None
 
 
+def made(home: Path) -> ServiceContext:
+    settings = Settings.model_validate({"home": home})
+    return ServiceContext(settings, Beat("repair"), structlog.get_logger(), threading.Event())
+
+
 class Worked:
     """What the service asked for; `answers` are given one after the other, then the service is stopped."""
 
-    def __init__(self, context: ServiceContext, *answers: dict[str, Any] | None) -> None:
+    def __init__(self, context: ServiceContext, *answers: dict[str, Any] | str | None) -> None:
         self.asked: list[set[datetime] | None] = []
         self._context, self._answers = context, list(answers)
 
-    def __call__(self, context: ServiceContext, hours: Hours) -> dict[str, Any] | None:
+    def __call__(self, context: ServiceContext, hours: Hours, hold: service.Hold) -> dict[str, Any] | str | None:
         self.asked.append(None if hours is None else set(hours))
         answer = self._answers.pop(0)
         if not self._answers:
@@ -53,8 +61,8 @@ class Worked:
 
 
 def test_closed_hours_with_new_files_are_asked_for_and_what_fails_again(tmp_path: Path, monkeypatch: Any) -> None:
-    settings = Settings.model_validate({"home": tmp_path})
-    context = ServiceContext(settings, Beat("repair"), structlog.get_logger(), threading.Event())
+    context = made(tmp_path)
+    settings = context.settings
     monkeypatch.setattr(service, "AGAIN_S", 0.0)
     root = settings.trades_lake
     hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
@@ -63,10 +71,10 @@ def test_closed_hours_with_new_files_are_asked_for_and_what_fails_again(tmp_path
     work = Worked(context, {"hours_repaired": 1}, None, {"hours_repaired": 2})
 
     class Late(Worked):
-        def __call__(self, context: ServiceContext, hours: Hours) -> dict[str, Any] | None:
+        def __call__(self, context: ServiceContext, hours: Hours, hold: service.Hold) -> dict[str, Any] | str | None:
             if not work.asked:
                 lay(root, [trade(2), trade(late), trade(ahead)], first_offset=1)
-            return work(context, hours)
+            return work(context, hours, hold)
 
     assert service.run(context, Late(context), look_s=0.01, first_s=0.0) == 0
     wanted = {hour - 3 * HOUR}
@@ -74,18 +82,18 @@ def test_closed_hours_with_new_files_are_asked_for_and_what_fails_again(tmp_path
 
 
 def test_an_hour_that_fails_by_itself_is_told_and_keeps_no_other_waiting(tmp_path: Path) -> None:
-    settings = Settings.model_validate({"home": tmp_path})
-    context = ServiceContext(settings, Beat("repair"), structlog.get_logger(), threading.Event())
+    context = made(tmp_path)
+    settings = context.settings
     lay(settings.trades_lake, [trade(1)])
     hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - 3 * HOUR
     late = [trade(int((hour - START).total_seconds()) + number) for number in range(3)]
     work = Worked(context, {"failed": [hour.isoformat()]}, {"hours_repaired": 1}, {"hours_repaired": 1})
     states: list[str] = []
 
-    def look(context: ServiceContext, hours: Hours) -> dict[str, Any] | None:
+    def look(context: ServiceContext, hours: Hours, hold: service.Hold) -> dict[str, Any] | str | None:
         states.append(context.beat.state)
         lay(settings.trades_lake, [late[len(states) - 1]], first_offset=len(states))
-        return work(context, hours)
+        return work(context, hours, hold)
 
     assert service.run(context, look, look_s=0.01, first_s=0.0) == 0
     assert work.asked == [None, {hour}, {hour}], "at once when it gets another file, as by `lake restore`"
@@ -93,18 +101,77 @@ def test_an_hour_that_fails_by_itself_is_told_and_keeps_no_other_waiting(tmp_pat
 
 
 def test_what_fails_as_a_whole_is_tried_again_after_twice_as_long(tmp_path: Path, monkeypatch: Any) -> None:
-    settings = Settings.model_validate({"home": tmp_path})
-    context = ServiceContext(settings, Beat("repair"), structlog.get_logger(), threading.Event())
+    context = made(tmp_path)
+    settings = context.settings
     lay(settings.trades_lake, [trade(1)])
     clock, at = count(), list[float]()
     monkeypatch.setattr(service, "time", SimpleNamespace(monotonic=lambda: float(next(clock))))
     work = Worked(context, *[None] * 8)
 
-    def failing(context: ServiceContext, hours: Hours) -> dict[str, Any] | None:
+    def failing(context: ServiceContext, hours: Hours, hold: service.Hold) -> dict[str, Any] | str | None:
         at.append(float(next(clock)))
-        return work(context, hours)
+        return work(context, hours, hold)
 
     service.run(context, failing, look_s=0.0, first_s=0.0)
     waits = [later - before for before, later in pairwise(at)]
     wanted = [120, 240, 480, 960, 1920, 3600, 3600]
     assert all(abs(wait - right) < 10 for wait, right in zip(waits, wanted, strict=True)), waits
+
+
+def test_while_the_trades_need_the_machine_nothing_is_begun_and_then_all_of_it(tmp_path: Path) -> None:
+    context = made(tmp_path)
+    lay(context.settings.trades_lake, [trade(1)])
+    work, details = Worked(context, {"hours_repaired": 1}), list[str]()
+    lags = iter((overload.SINK_LAG + 1, overload.SINK_LAG + 1, overload.SINK_LAG))
+
+    def calm() -> None:
+        beat.write(tmp_path, Beat("sink", state="ready", numbers={"lag": next(lags, 0)}))
+        details.append(context.beat.detail)
+
+    stop, wait = context.stop, context.stop.wait
+    stop.wait = lambda timeout=None: calm() or wait(timeout)  # type: ignore[method-assign,func-returns-value]
+    assert service.run(context, work, look_s=0.01, first_s=0.0) == 0
+    assert (work.asked, len(details)) == ([None], 3), "twice it waited, all is still due"
+    assert details[1] == "the repair waits: sink is 10,001 messages behind"
+
+
+def test_a_process_at_work_is_ended_when_the_stream_falls_behind(tmp_path: Path, monkeypatch: Any) -> None:
+    context = made(tmp_path)
+    for name, value in (("ASK_S", 0.0), ("POLL_S", 0.05), ("END_AFTER_S", 0.1)):
+        monkeypatch.setattr(service, name, value)
+    pid = tmp_path / "pid"
+    script = f"import os, pathlib, time; pathlib.Path({str(pid)!r}).write_text(str(os.getpid())); time.sleep(3600)"
+
+    def falls_behind() -> None:
+        while not pid.exists():
+            time.sleep(0.01)
+        beat.write(tmp_path, Beat("stream", state="degraded", numbers={"behind_since": time.time() - 60}))
+
+    beat.write(tmp_path, Beat("stream", state="ready"))
+    thread = threading.Thread(target=falls_behind)
+    thread.start()
+    why = service.attend(context, [sys.executable, "-c", script], service.Hold(tmp_path))
+    thread.join()
+    assert isinstance(why, str) and why.startswith("stream has been behind for 6")
+    assert not Path(f"/proc/{pid.read_text()}").exists(), "it was waited for"
+
+
+def test_work_is_held_back_for_two_hours_and_then_neither_held_nor_ended(tmp_path: Path, monkeypatch: Any) -> None:
+    now = [0.0]
+    monkeypatch.setattr(service, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    hold = service.Hold(tmp_path)
+    told = Beat("stream", state="degraded", numbers={"behind_since": time.time()})
+    for now[0], held in ((0.0, True), (overload.MOST_S - 1, True), (overload.MOST_S + 1, False)):
+        beat.write(tmp_path, told)
+        assert bool(hold.reason()) == held
+    hold.done()
+    assert hold.reason(), "the next work waits anew"
+
+
+def test_what_another_recomputation_keeps_waiting_is_asked_for_again(tmp_path: Path, monkeypatch: Any) -> None:
+    context = made(tmp_path)
+    monkeypatch.setattr(service, "AGAIN_S", 0.0)
+    lay(context.settings.trades_lake, [trade(1)])
+    work = Worked(context, "another recomputation runs", {"hours_repaired": 1})
+    service.run(context, work, look_s=0.01, first_s=0.0)
+    assert work.asked == [None, None]

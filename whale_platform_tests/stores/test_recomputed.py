@@ -77,6 +77,24 @@ def test_a_window_counted_too_high_is_corrected_and_stays_so(database: str) -> N
     assert overrule(database, ONE, lake, [], [BITCOIN], MAKER).windows == 0, "repeating it changes nothing"
 
 
+def test_the_report_of_the_hour_before_has_the_corrected_prices_too(database: str) -> None:
+    near, later = window(61, 3)._replace(close="61840"), window(140, 1)
+    whale = WHALE._replace(event_time=START + 50 * MINUTE)
+    sinks(database, window(50, 5), near, later)
+    store(database, [], [whale])
+    whale_reports.make(database, Hours(START, START + 2 * HOUR), MAKER)
+    after = "SELECT hour, largest->0->>'after_15' FROM whale_reports ORDER BY hour"
+    assert query(database, after)[0] == (START, "61840")
+    second = Hours(START + HOUR, START + 2 * HOUR)
+    whole = [(*BITCOIN[:2], START + HOUR)]
+    overrule(database, second, [near._replace(trade_count=2, close="61835")], [], whole, MAKER)
+    assert query(database, after) == [(START, "61835"), (START + HOUR, None)], "and of an hour without one none is made"
+    assert whale_reports.stale(database, Hours(START, START + 2 * HOUR)) == []
+    query(database, "DELETE FROM trade_windows WHERE window_start < %s", START + HOUR)
+    overrule(database, second, [near._replace(trade_count=1, close="61837")], [], whole, MAKER)
+    assert query(database, after)[0] == (START, "61835"), "what is no longer there can't be made again"
+
+
 def test_an_hour_whose_windows_all_go_has_no_rollup_or_report(database: str) -> None:
     sinks(database, window(0, 12))
     rollups.make(database, ONE, MAKER)
