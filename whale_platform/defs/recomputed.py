@@ -5,7 +5,7 @@ The work itself is `repair/remake.py`, which the repair service does within minu
 asked for by hand, or by an import, waits for the other's end, and `late_trades` leaves.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import cache
@@ -75,20 +75,23 @@ def windows_from_lake(
             made = remake.make(settings, dsn, session, hours, maker, config.lake_is_whole)
     except LakeError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
-    _report(context, made)
+    for event in _with_windows(made):
+        context.log_event(event)
     return dg.MaterializeResult(metadata={"hours": hours.count, "run": maker.run_id, **made.counts()})
 
 
-def _report(context: Context, made: "Made") -> None:
+def _with_windows(made: "Made") -> Iterator[dg.AssetMaterialization]:
     """Rollups and reports were made with the windows: their partitions say so."""
     for asset in (hourly_rollups, whale_reports):
         for hour in made.hours:
             told = {"made_by": FROM_LAKE.to_user_string()}
-            context.log_event(dg.AssetMaterialization(asset.key, partition=key_of(hour), metadata=told))
+            yield dg.AssetMaterialization(asset.key, partition=key_of(hour), metadata=told)
 
 
-@dg.op
-def remake_late_hours(context: dg.OpExecutionContext, store: Store, spark: Spark) -> None:
+@dg.op(out=dg.Out(dg.Nothing))
+def remake_late_hours(
+    context: dg.OpExecutionContext, store: Store, spark: Spark
+) -> Iterator[dg.AssetMaterialization | dg.Output[None]]:
     """Finds closed hours of the last seven days whose windows are not what the lake has; makes them."""
     from whale_platform.lake.errors import LakeError
     from whale_platform.repair import remake
@@ -111,9 +114,10 @@ def remake_late_hours(context: dg.OpExecutionContext, store: Store, spark: Spark
                 assert session is not None
                 with remake.apart(hour, failed):
                     made = remake.make(settings, dsn, session, Hours(hour, hour + HOUR), maker)
-                    _report(context, made)
                     told: dict[str, str | int] = {"hours": 1, "run": maker.run_id, **made.counts()}
-                    context.log_event(dg.AssetMaterialization(FROM_LAKE, partition=key_of(hour), metadata=told))
+                    # Yielded, not logged: a run that fails for another hour loses what it has logged.
+                    yield from _with_windows(made)
+                    yield dg.AssetMaterialization(FROM_LAKE, partition=key_of(hour), metadata=told)
     except LakeError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
     except Busy as busy:
