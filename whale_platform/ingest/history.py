@@ -54,8 +54,11 @@ class History:
             middle = (low + high) // 2
             found = self.trades(symbol, Chunk(middle, middle, "background"))
             above = min((number for number in found if number >= middle), default=None)
+            below = max((number for number in found if low <= number < middle), default=None)
             if above is not None and found[above].event_time >= time_us:
                 high = middle
+            elif above is None and below is not None and found[below].event_time >= time_us:
+                high = below  # pages of some exchanges go down from the id that was asked for
             else:
                 low = middle + 1
         page = self.trades(symbol, Chunk(low, high - 1, "background")) if low < high else {}

@@ -211,8 +211,10 @@ class World:
         alone = len(self.lines) == 1 and fill.number > 20
         next_id = self.pipeline.lines[SYMBOL].sequencer.next_id
         below = fill.number - 300 if next_id is None else min(fill.number, exchange_id(next_id))
-        if alone and self.chance.random() < 0.3 and below > 0:  # just ahead of its turn nobody could tell it
+        if alone and self.chance.random() < 0.3 and below > 0:
             return self.chance.randint(0, below - 1)
+        if alone and self.chance.random() < 0.5:
+            return fill.number + self.chance.choice([self.chance.randint(1, 10_000), self.chance.randint(1, 100)])
         far = fill.number + 10**6, fill.number + 10**9, 2**63 - 1, self.chance.randint(10**10, 10**11)
         return self.chance.choice(far)
 
