@@ -139,7 +139,10 @@ class Sequencer(Ordered):
         out: list[Trade] = []
         # 1. What the old space still held back goes on; nobody can be asked for its holes any more.
         while self.hole is not None and self._pending:
+            waited = len(self._pending)
             out += self.to_background(now_us)
+            if len(self._pending) == waited:
+                self._wrong([self._pending.pop(one.trade_id) for one in self._pending], now_us)
         if self.hole is not None:
             self.next_id = self.hole.first_id
             self.hole = None
