@@ -117,7 +117,12 @@ class Ordered:
                 return self._fill_below(gap, min(gap.last_id, chunk.last_id), found, now_us, reach)
         if self.hole is None or self.next_id is None or not self.hole.first_id <= chunk.first_id <= self.next_id:
             return ()
-        self._wrong(self._pending.refuted_by(around, surely), now_us)
+        refuted = self._pending.refuted_by(around, surely)
+        if refuted and not self._pending:  # what history has is all there is
+            out = self._advance(now_us, found, min(chunk.last_id, self.hole.last_id, max(around)), reach)
+            self._wrong(refuted, now_us)
+            return out
+        self._wrong(refuted, now_us)
         sure_until = min(chunk.last_id, self._end())
         if self._pending or reach[1] >= sure_until:
             return self._advance(now_us, found, sure_until, reach)

@@ -265,9 +265,10 @@ class Sequencer(Ordered):
 
     def _is_old(self, trade: Trade) -> bool:
         """Whether a trade that is to come next, or later, happened before the one that was published last."""
-        if not self.newest_time or trade.event_time >= self.newest_time:
+        before_us = self.newest_time - trade.event_time
+        if not self.newest_time or before_us < 0 or (before_us == 0 and trade.trade_id == self.next_id):
             return False
-        if self.newest_time - trade.event_time <= DISORDER_US and not self._is_copy(trade):
+        if before_us <= DISORDER_US and not self._is_copy(trade):
             return False
         self._conflict(trade, "it happened before trades with lower ids")
         return True

@@ -20,7 +20,6 @@ from whale_platform.ingest import learn, positions
 from whale_platform.ingest.gaps import Gap, gap_row, read_gap
 from whale_platform.ingest.positions import Place, Positions
 from whale_platform.ingest.resume import Start, start
-from whale_platform.ingest.sequencer import Sequencer
 from whale_platform.ingest.share import WHOLE, Share
 from whale_platform.ingest.tail import Tail, trade_id_of
 from whale_platform_tests.ingest.trades import trade
@@ -192,19 +191,21 @@ def test_a_file_without_times_bounds_them_by_when_it_was_written(tmp_path: Path,
     known = positions.load(path)
     assert known is not None
     begin = start(learn.tail_of(known.places["fake:AAA"]), (), {}, written)
-    assert (begin.next_id, begin.newest_time) == (1001, written)
-    sequencer = Sequencer(begin.next_id, begin.gaps, begin.newest_time, begin.passed, begin.floor, begin.hole)
+    assert (begin.next_id, begin.newest_time, begin.latest) == (1001, 0, written + positions.CLOCKS_US)
+    sequencer = begin.sequencer()
+    ours_was_slow = replace(trade(1000), event_time=written + 5_000_000)
+    assert sequencer.last_trade(ours_was_slow) == () and not sequencer.asks() and not sequencer.unproven
     assert [out for n in range(997, 1001) for out in sequencer.live(trade(n))] == []
-    assert not sequencer.asks() and not sequencer.began_anew(trade(998), None), "a history that lags proves nothing"
-    new = [replace(trade(n), event_time=written + n) for n in range(1, 5)]
+    assert not sequencer.asks() and not sequencer.may_begin_anew(trade(998), None), "a history that lags proves nothing"
+    new = [replace(trade(n), event_time=begin.latest + n) for n in range(1, 5)]
     assert [out for one in new for out in sequencer.live(one)] == []
-    assert sequencer.asks() and sequencer.began_anew(new[-1], None)
+    assert sequencer.asks() and sequencer.may_begin_anew(new[-1], None)
 
 
 def test_where_only_the_ledger_is_left_its_rows_bound_the_time() -> None:
     rows = ledger(gap(50, 59, state="repaired", closed_time=8))
-    assert start(Tail(), (), rows, 9).newest_time == 8
-    assert start(Tail(), (), ledger(gap(50, 59, until=6)), 9).newest_time == 6
+    assert start(Tail(), (), rows, 9).latest == 8 + positions.CLOCKS_US
+    assert start(Tail(), (), ledger(gap(50, 59, until=6)), 9).latest == 6
 
 
 def test_a_row_of_the_ledger_comes_back() -> None:
