@@ -23,7 +23,7 @@ from whale_platform.ingest.line import Books, Line
 from whale_platform.ingest.meter import Latency
 from whale_platform.ingest.ordered import EVER, Chunk
 from whale_platform.ingest.outlet import NextOffsets, Outlet
-from whale_platform.ingest.positions import Place
+from whale_platform.ingest.positions import CLOCKS_US, Place
 from whale_platform.ingest.resume import Start
 
 
@@ -139,7 +139,7 @@ class Pipeline:
     def judge(self, newest: Trade, same_id: Trade | None) -> int | None:
         """Give a place to what is held of the symbol of `newest`; `same_id`: see `Sequencer.may_begin_anew`.
 
-        Where the ids may have begun anew nothing is done: then the time of the newest trade published.
+        Where the ids may have begun anew nothing is done: then a time up to which history has nothing if they have.
         """
         now_us = time.time_ns() // 1000
         with self._work:
@@ -148,7 +148,7 @@ class Pipeline:
             newest = _moved(newest, sequencer.base)
             same_id = None if same_id is None else _moved(same_id, sequencer.base)
             if sequencer.may_begin_anew(newest, same_id):
-                return sequencer.newest_time or sequencer.latest
+                return sequencer.newest_time or sequencer.latest - 2 * CLOCKS_US
             line.publish(sequencer.judge(newest, same_id, now_us))
             return None
 

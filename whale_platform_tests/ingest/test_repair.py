@@ -335,6 +335,7 @@ def test_symbols_with_long_holes_are_served_in_turn() -> None:
     bench = Bench(history(0), A, B)
     for symbol in (A, B):
         line = bench.pipeline.lines[symbol]
+        bench.pipeline.frame(frame(symbol, 7).encode(), 10**15 * 2)
         line.publish(line.sequencer.to_background(1))
     found = [wanted[0] for _ in range(4) if (wanted := bench.pipeline.wanted(frozenset())) is not None]
     assert found in ([A, B, A, B], [B, A, B, A])
