@@ -13,13 +13,14 @@ from confluent_kafka import TopicPartition
 from whale_platform.broker import topics
 from whale_platform.broker.edges import TopicEdges
 from whale_platform.broker.producer import TradeProducer
-from whale_platform.domain.codec import encode, key
+from whale_platform.domain.codec import decode, encode, key
 from whale_platform.domain.ids import EPOCH
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.ingest import learn, positions
 from whale_platform.ingest.gaps import Gap, gap_row, read_gap
 from whale_platform.ingest.positions import Place, Positions
 from whale_platform.ingest.resume import Start, start
+from whale_platform.ingest.sequencer import Sequencer
 from whale_platform.ingest.share import WHOLE, Share
 from whale_platform.ingest.tail import Tail, trade_id_of
 from whale_platform_tests.ingest.trades import trade
@@ -202,6 +203,19 @@ def test_a_file_without_times_bounds_them_by_when_it_was_written(tmp_path: Path,
     assert sequencer.asks() and sequencer.may_begin_anew(new[-1], None)
 
 
+def test_what_a_new_symbol_held_at_a_stop_is_held_again(tmp_path: Path) -> None:
+    """Its first trade waited for a second one, and was gone with the process: nothing spoke of it any more."""
+    sequencer = Sequencer()
+    assert sequencer.live(trade(41)) == ()
+    held = {"fake:AAA": [encode(one).decode() for one in sequencer.doubts]}
+    path = positions.positions_path(tmp_path)
+    positions.save(path, Positions("c", "t", {0: 5}, {}, held=held))
+    known = positions.load(path)
+    assert known is not None and known.held == held
+    again = Start(held=[decode(one.encode()) for one in known.held["fake:AAA"]]).sequencer()
+    assert [one.trade_id for one in again.live(trade(42))] == [41, 42]
+
+
 def test_where_only_the_ledger_is_left_its_rows_bound_the_time() -> None:
     rows = ledger(gap(50, 59, state="repaired", closed_time=8))
     assert start(Tail(), (), rows, 9).latest == 8 + positions.CLOCKS_US
@@ -237,7 +251,8 @@ def test_what_has_left_the_topic_since_the_file_is_no_hole(kafka: KafkaServer, t
     ends = TopicEdges(kafka.bootstrap, {RAW_TRADES: range(found.partitions)}).read()[RAW_TRADES]
     part = max(ends, key=lambda one: ends[one][1])
     places = {"fake:AAA": Place(3), "fake:BBB": Place(50)}
-    file = Positions(topics.cluster_id(kafka.bootstrap), found.topic_id, {part: 3}, places)
+    held = {"fake:CCC": [encode(trade(7, "CCC")).decode()]}
+    file = Positions(topics.cluster_id(kafka.bootstrap), found.topic_id, {part: 3}, places, held=held)
     positions.save(positions.positions_path(tmp_path), file)
     admin = topics.admin(kafka.bootstrap)  # one that nothing holds takes its answers along
     for future in admin.delete_records([TopicPartition(RAW_TRADES, part, 5)]).values():
@@ -250,4 +265,6 @@ def test_what_has_left_the_topic_since_the_file_is_no_hole(kafka: KafkaServer, t
     assert {name: (one.next_id, spans(one)) for name, one in learned.starts.items()} == {
         "fake:AAA": (11, []),
         "fake:BBB": (51, []),
+        "fake:CCC": (None, []),
     }
+    assert learned.starts["fake:CCC"].held == [trade(7, "CCC")]
