@@ -135,18 +135,21 @@ class Pending:
         return refuted
 
     def vouched(self) -> tuple[int, int] | None:
-        """The lowest id that is not disputed and has another such close above it, and the last of that run."""
-        first = last = -1
+        """The lowest id that is not disputed and has another such close above it; the last of that run that has.
+
+        The run's end may be garbled: nothing above speaks for it.
+        """
+        first = before = last = -1
         for number in self._ids:
             if number in self._rivals:
                 continue
             if last >= 0 and number - last <= CLOSE:
-                last = number
-            elif last > first:
+                before, last = last, number
+            elif before >= 0:
                 break
             else:
                 first = last = number
-        return (first, last) if last > first else None
+        return (first, before) if before >= 0 else None
 
     def latest_us(self) -> int:
         """Event time of the latest one, 0 without one."""

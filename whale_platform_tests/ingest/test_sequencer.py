@@ -144,8 +144,10 @@ def test_the_callers_deadline_sends_only_the_missing_ids_to_the_background() -> 
     assert ids(sequencer.to_background(1)) == [5]
     assert [(gap.first_id, gap.last_id) for gap in sequencer.background] == [(1, 4)]
     assert sequencer.hole is not None and (sequencer.hole.first_id, sequencer.hole.last_id) == (6, 9)
-    assert ids(sequencer.to_background(1)) == [10]
-    assert feed(sequencer, 11) == [11]
+    assert sequencer.to_background(1) == (), "nothing speaks for it"
+    assert feed(sequencer, 11) == []
+    assert ids(sequencer.to_background(1)) == [10, 11]
+    assert feed(sequencer, 12) == [12]
 
 
 def test_a_chunk_asked_for_inline_still_fits_after_the_hole_went_to_the_background() -> None:
