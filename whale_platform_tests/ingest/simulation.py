@@ -268,7 +268,9 @@ class World:
             self.alive(self.step)
         self.faults = self.away = False
         self.lines = self.lines[-1:]
-        for _ in range(10 if self.upgraded else 6):
+        left = 6
+        while left > 0:
+            left, self.upgraded = (10 if self.upgraded else left - 1), False  # without times it takes minutes more
             self.trade(1)
             for _ in range(len(self.lines)):
                 self.alive(lambda: self.deliver(10**6))
