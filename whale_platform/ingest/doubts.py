@@ -5,6 +5,7 @@ happened after it. One garbled id is among trades that have a place, and is then
 began anew brings more and more of them.
 """
 
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator
 
 from whale_platform.domain.trade import Trade
@@ -30,6 +31,7 @@ class Doubts:
     def __init__(self) -> None:
         self.held: dict[int, Trade] = {}
         self.placed = 0
+        self._ids: list[int] = []
 
     def __bool__(self) -> bool:
         return bool(self.held)
@@ -40,23 +42,46 @@ class Doubts:
     def add(self, trade: Trade) -> bool:
         """Hold it; False where a trade of that id is held already."""
         self.placed = 0
-        return self.held.setdefault(trade.trade_id, trade) is trade
+        if self.held.setdefault(trade.trade_id, trade) is not trade:
+            return False
+        insort(self._ids, trade.trade_id)
+        return True
 
-    def near(self, trade_id: int, within: int, above: int = -1) -> list[Trade]:
-        """Those within so many ids of `trade_id`, from `above` on, by id."""
-        found = (one for one in self.held.values() if abs(one.trade_id - trade_id) <= within and one.trade_id >= above)
-        return sorted(found, key=lambda one: one.trade_id)
+    def highest(self) -> int:
+        """The highest id held, -1 without one."""
+        return self._ids[-1] if self._ids else -1
+
+    def lows(self, next_id: int) -> int:
+        """How many are below `next_id`."""
+        return bisect_left(self._ids, next_id)
 
     def low(self, next_id: int) -> list[Trade]:
         """Those below `next_id`, by id."""
-        return sorted((one for one in self.held.values() if one.trade_id < next_id), key=lambda one: one.trade_id)
+        return [self.held[one] for one in self._ids[: self.lows(next_id)]]
+
+    def before(self, trade_id: int) -> int | None:
+        """The highest id held below `trade_id`."""
+        place = bisect_left(self._ids, trade_id)
+        return self._ids[place - 1] if place else None
+
+    def first_near(self, trade_id: int, within: int, above: int) -> int | None:
+        """The lowest id held within so many ids of `trade_id`, from `above` on."""
+        place = bisect_left(self._ids, max(above, trade_id - within))
+        found = self._ids[place] if place < len(self._ids) else None
+        return found if found is not None and found <= trade_id + within else None
+
+    def near(self, trade_id: int, within: int, above: int = -1) -> list[Trade]:
+        """Those within so many ids of `trade_id`, from `above` on, by id."""
+        low, high = bisect_left(self._ids, max(above, trade_id - within)), bisect_right(self._ids, trade_id + within)
+        return [self.held[one] for one in self._ids[low:high]]
 
     def take(self, trades: Iterable[Trade]) -> None:
         """Those have a place now."""
         for one in trades:
             self.held.pop(one.trade_id, None)
+        self._ids = sorted(self.held)
 
     def drain(self) -> list[Trade]:
         """All, which are no longer held."""
-        found, self.held, self.placed = list(self.held.values()), {}, 0
+        found, self.held, self._ids, self.placed = list(self.held.values()), {}, [], 0
         return found

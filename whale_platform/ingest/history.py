@@ -50,16 +50,20 @@ class History:
 
     def first_since(self, symbol: str, low: int, high: int, time_us: int) -> int:
         """The lowest id of [low, high) that happened at `time_us` or later, else `high`. Raises Unavailable."""
+        first = high
         while high - low > CHUNK:
             middle = (low + high) // 2
             found = self.trades(symbol, Chunk(middle, middle, "background"))
             above = min((number for number in found if number >= middle), default=None)
+            below = max((number for number in found if low <= number < middle), default=None)
             if above is not None and found[above].event_time >= time_us:
-                high = middle
+                high, first = middle, min(first, above)
+            elif above is None and below is not None and found[below].event_time >= time_us:
+                high = first = below  # pages of some exchanges go down from the id that was asked for
             else:
                 low = middle + 1
         page = self.trades(symbol, Chunk(low, high - 1, "background")) if low < high else {}
-        return min((id_ for id_, one in page.items() if low <= id_ < high and one.event_time >= time_us), default=high)
+        return min((id_ for id_, one in page.items() if low <= id_ < high and one.event_time >= time_us), default=first)
 
     def _page(self, symbol: str, url: str) -> list[Trade]:
         try:

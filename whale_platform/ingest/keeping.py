@@ -16,6 +16,7 @@ from typing import Any
 
 from whale_platform.broker.producer import ProducerStopped
 from whale_platform.broker.topics import BrokerError
+from whale_platform.domain.codec import encode
 from whale_platform.ingest import positions as files
 from whale_platform.ingest.learn import Learned
 from whale_platform.ingest.outlet import NextOffsets
@@ -49,9 +50,14 @@ class Saver:
         self._next_at = 0.0
         ours = {f"{one.exchange.name}:{symbol}" for one in pipelines for symbol in one.lines}
         self._others: Mapping[str, Place] = {
-            name: Place(begin.next_id - 1, begin.gaps, begin.newest_time)
+            name: Place(begin.next_id - 1, begin.gaps, begin.newest_time, begin.latest)
             for name, begin in learned.starts.items()
             if name not in ours and begin.next_id is not None
+        }
+        self._others_held = {
+            name: [encode(one).decode() for one in begin.held]
+            for name, begin in learned.starts.items()
+            if name not in ours and begin.next_id is None and begin.held
         }
 
     def step(self) -> None:
@@ -73,13 +79,14 @@ class Saver:
 
     def _new_draft(self) -> _Draft | None:
         offsets = dict(self._ends.next_offsets)
-        places = dict(self._others)
+        places, held = dict(self._others), dict(self._others_held)
         for pipeline in self._pipelines:
             found = pipeline.places()
             if found is None:
                 return None
             places.update(found)
-        positions = Positions(self._learned.cluster_id, self._learned.topic_id, offsets, places, str(self._share))
+            held.update(pipeline.held())
+        positions = Positions(self._learned.cluster_id, self._learned.topic_id, offsets, places, str(self._share), held)
         return _Draft(positions, [pipeline.sent() for pipeline in self._pipelines])
 
     def _holds(self, draft: _Draft) -> bool:

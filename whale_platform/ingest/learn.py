@@ -19,6 +19,7 @@ from typing import Any
 
 from whale_platform.broker import topics
 from whale_platform.broker.reader import TopicReader
+from whale_platform.domain.codec import decode
 from whale_platform.domain.names import INGEST_GAPS, RAW_TRADES
 from whale_platform.ingest import positions as files
 from whale_platform.ingest.gaps import Gap, read_gap
@@ -116,13 +117,16 @@ def learn(
         name: start(tail, noted[name].gaps if name in noted else (), ledger.get(name, {}), now)
         for name, tail in (dict.fromkeys(filter(share.owns, ledger), Tail()) | fold.tails).items()
     }
+    for name, trades in known.held.items() if known else ():
+        begin = starts.setdefault(name, Start()) if share.owns(name) else Start()
+        begin.held = [decode(one.encode()) for one in trades]
     return Learned(cluster, topic.topic_id, offsets, starts)
 
 
 def tail_of(place: Place) -> Tail:
     """What the positions file knows of a symbol's messages in the topic."""
     holes = [(gap.progress_id, gap.last_id) for gap in place.gaps if gap.mode == "background"]
-    return Tail(place.last_id, holes, -1, time=place.last_time)
+    return Tail(place.last_id, holes, -1, time=place.last_time, latest=place.latest)
 
 
 def _usable(

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from whale_platform.broker.producer import TradeProducer
+from whale_platform.domain.codec import encode
 from whale_platform.domain.ids import exchange_id
 from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS
 from whale_platform.domain.trade import Trade
@@ -107,7 +108,12 @@ class Line:
             return None
         hole = self.sequencer.hole
         gaps = [gap.copy() for gap in (*self.sequencer.background, *((hole,) if hole is not None else ()))]
-        return Place(self.sequencer.next_id - 1, gaps, self.sequencer.newest_time)
+        newest_time = self.sequencer.newest_time
+        return Place(self.sequencer.next_id - 1, gaps, newest_time, 0 if newest_time else self.sequencer.latest)
+
+    def held(self) -> list[str]:
+        """The trades that it holds before it has a place, as the topic would have them."""
+        return [] if self.sequencer.next_id is not None else [encode(one).decode() for one in self.sequencer.doubts]
 
     def _take_events(self) -> None:
         events, self.sequencer.events = self.sequencer.events, []

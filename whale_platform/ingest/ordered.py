@@ -13,14 +13,16 @@ from whale_platform.domain.ids import EPOCH, epoch_of
 from whale_platform.domain.trade import Trade
 from whale_platform.ingest.doubts import same
 from whale_platform.ingest.gaps import Cause, Gap, Mode, Run
+from whale_platform.ingest.pending import Pending
 
 INLINE_MAX = 10_000  # ids: about ten pages of history, fetched in two seconds; longer would hold trades back too long
 PENDING_MAX = 20_000  # trades held back: some 20 MB
-CHUNK = 4_999  # with the one id more that is asked for: five full pages
+CHUNK = 4_998  # with one id more on either side: five full pages
 RING = 512  # newest trades kept to compare a second copy with: far more than two connections are ever apart
 PASSED = 200  # newest rows with ids that were not published, should one arrive
 Found = Mapping[int, Trade | None]  # a page of history by id; None: the id is there, but quarantined
 NOTHING: Found = {}
+NONE: Mapping[int, Trade] = {}
 EVER: Run = (-1, 1 << 63)
 
 
@@ -64,7 +66,9 @@ class Ordered:
         self.quarantine: list[Gap] = []
         self.duplicates = self.unproven = 0
         self._passed = deque(passed, PASSED)
-        self._pending: dict[int, Trade] = {}
+        self._pending = Pending()
+        self._vouched = -1
+        self._blank = (-1, -1)
         self._skipped: dict[int, int] = {}
         self._top = -1
         self._ring: list[Trade | None] = [None] * RING
@@ -87,7 +91,7 @@ class Ordered:
     def wanted(self) -> Chunk | None:
         """The ids to fetch next: of the hole that holds trades back, else of the newest background gap."""
         if self.hole is not None and self.next_id is not None:
-            last, until = self.hole.last_id, self.hole.until
+            last, until = self.hole.last_id, max(self.hole.until, self._pending.latest_us())
             return Chunk(self.next_id, min(last, self.next_id + CHUNK - 1), "inline", last, until)
         if self.background:
             gap = self.background[-1]
@@ -95,14 +99,36 @@ class Ordered:
             return Chunk(gap.progress_id, last, "background", gap.last_id, gap.until)
         return None
 
-    def fill(self, chunk: Chunk, found: Found, now_us: int, reach: Run = EVER) -> Sequence[Trade]:
-        """History's answer for `chunk`: its ids that are not in `found` are absent; outside `reach`, beyond history."""
+    def fill(
+        self,
+        chunk: Chunk,
+        found: Found,
+        now_us: int,
+        reach: Run = EVER,
+        around: Mapping[int, Trade] = NONE,
+        surely: bool = False,
+    ) -> Sequence[Trade]:
+        """History's answer for `chunk`: its ids that are not in `found` are absent; outside `reach`, beyond history.
+
+        `around`: all that the answer had, beyond the chunk too; `surely`: see `Pending.refuted_by`.
+        """
         for gap in self.background:
             if gap.first_id <= chunk.first_id <= gap.progress_id <= min(gap.last_id, chunk.last_id):
                 return self._fill_below(gap, min(gap.last_id, chunk.last_id), found, now_us, reach)
         if self.hole is None or self.next_id is None or not self.hole.first_id <= chunk.first_id <= self.next_id:
             return ()
-        return self._advance(now_us, found, min(chunk.last_id, self.hole.last_id), reach)
+        refuted = self._pending.refuted_by(around, surely)
+        if refuted and not self._pending:  # what history has is all there is
+            out = self._advance(now_us, found, min(chunk.last_id, self.hole.last_id, max(around)), reach)
+            self._wrong(refuted, now_us)
+            return out
+        self._wrong(refuted, now_us)
+        sure_until = min(chunk.last_id, self._end())
+        if self._pending or reach[1] >= sure_until:
+            return self._advance(now_us, found, sure_until, reach)
+        out = self._advance(now_us, found, reach[1], reach)  # a row of before a restart, which a wrong id may have made
+        self._end_hole(now_us)
+        return out
 
     def give_up(self, chunk: Chunk, last_id: int, note: str, now_us: int) -> None:
         """Leave what a background gap lacks up to `last_id`, for the reason `note`; the rest is a gap of its own."""
@@ -116,17 +142,70 @@ class Ordered:
                 return
 
     def to_background(self, now_us: int) -> Sequence[Trade]:
-        """Stop waiting for the present hole: what it held back goes on, up to the next hole if there is one."""
+        """Stop waiting for the present hole: what it held back goes on, up to the next hole if there is one.
+
+        As far as it is vouched for: one trade alone behind a hole may have a wrong id, and waits for history or others.
+        What waits below is history's to tell.
+        """
         if self.hole is None or not self._pending:
             return ()
-        self._set_aside(self.hole)
+        first = self._pending.lowest().trade_id
+        if first > self._vouched or self._pending.disputed(first):
+            run = self._pending.vouched()
+            if run is None:
+                return ()
+            first, self._vouched = run
+        self._wrong([self._pending.pop(one.trade_id) for one in self._pending if one.trade_id < first], now_us)
+        if self.hole is not None:
+            self._set_aside(self.hole)
         return self._advance(now_us)
 
     def _hold(self, trade: Trade) -> None:
-        known = self._pending.setdefault(trade.trade_id, trade)
-        if known is not trade:
+        known = self._pending.get(trade.trade_id)
+        if known is None:
+            self._wrong(self._pending.add(trade), trade.received_time)
+        elif same(known, trade):
+            self.duplicates += 1
+        elif trade.trade_id == self.next_id or self._pending.differ(trade.trade_id):
+            if trade.trade_id in self._pending:
+                self._pending.pop(trade.trade_id)
+            self._wrong([known], trade.received_time)
+            self._wrong(self._pending.add(trade), trade.received_time)
+        else:
             self._compare(known, trade)
-        self._top = max(self._top, trade.trade_id)
+        self._top = self._pending.highest()
+
+    def _wrong(self, trades: Iterable[Trade], now_us: int) -> None:
+        """These, which no longer wait, have a wrong id: the hole ends where others tell that it does."""
+        for one in trades:
+            self._conflict(one, "its id and its time contradict those of other trades")
+        if not trades or self.hole is None or self.next_id is None:
+            return
+        self._top = self._pending.highest()
+        above = self._pending.above(self.hole.last_id)
+        if self.hole.last_id + 1 in self._pending:
+            return
+        if above is None and self._pending:
+            above = self._top
+        if above is None:
+            self._end_hole(now_us)
+            return
+        self.hole.last_id = above - 1
+        self.events.append(self.hole)
+
+    def _end(self) -> int:
+        """The last id of the hole, -1 without one."""
+        return -1 if self.hole is None else self.hole.last_id
+
+    def _end_hole(self, now_us: int) -> None:
+        """Nothing more is missing. A row covers an id at least: the next one, which comes or opens a hole anew."""
+        if self.hole is None or self.next_id is None:
+            return
+        self.hole.last_id = max(self.hole.first_id, self.next_id - 1)
+        if self.next_id == self.hole.first_id:
+            self.hole.filled, self.hole.note = 1, "nothing was missing: the id behind it was wrong"
+        self._close(self.hole, now_us)
+        self.hole = None
 
     def _compare(self, known: Trade, trade: Trade) -> None:
         if same(known, trade):
@@ -159,7 +238,16 @@ class Ordered:
         while True:
             number, hole = self.next_id, self.hole
             sure = number <= sure_until
-            trade = self._pending.pop(number, None) or (found.get(number) if sure else None)
+            trade = self._pending.get(number)
+            disputed = self._pending.disputed(number)
+            if trade is not None and (sure or not disputed):
+                self._pending.pop(number)
+                if disputed:
+                    self._conflict(trade, "history does not have it, and other trades speak against it")
+                    trade = None
+            else:
+                trade = None
+            trade = trade or (found.get(number) if sure else None)
             if trade is not None:
                 out.append(trade)
                 self._skipped.pop(number, None)
@@ -173,6 +261,8 @@ class Ordered:
                 _lack(hole, number, reach)
             else:
                 return
+            if trade is None:
+                self._blank = (self._blank[0] if self._blank[1] == number else number, number + 1)
             self.next_id = number + 1
             if hole is not None:
                 hole.progress_id = self.next_id
@@ -187,6 +277,7 @@ class Ordered:
         elif self.quarantine and self.quarantine[-1].last_id == number - 1:
             self.quarantine[-1].last_id = number
             self.quarantine[-1].keep(number)
+            self.quarantine[-1].close(seen)
         else:
             gap = Gap(number, number, "stream", seen)
             gap.keep(number)
@@ -196,17 +287,18 @@ class Ordered:
 
     def _open_hole(self, now_us: int) -> None:
         assert self.next_id is not None
-        last = min(min(self._pending), min(self._skipped, default=self._top)) - 1
+        lowest = self._pending.lowest()
+        above = lowest.trade_id if lowest.trade_id > self.next_id else self._pending.above(self.next_id)
+        last = min(self._top + 1 if above is None else above, min(self._skipped, default=self._top + 1)) - 1
         cause: Cause = self._mark[1] if self._mark[0] == self.next_id else "stream"
-        until = self._pending[min(self._pending)].event_time
+        until = lowest.event_time
         self.hole = Gap(self.next_id, last, cause, now_us, progress_id=self.next_id, until=until)
         self.events.append(self.hole)
 
     def _set_aside(self, hole: Gap) -> None:
         assert self.next_id is not None
-        first = min(self._pending)
-        known = min(first, min(self._skipped, default=self._top))
-        hole.until = hole.until or self._pending[first].event_time
+        known = min(self._pending.lowest().trade_id, min(self._skipped, default=self._top))
+        hole.until = max(hole.until, self._pending.latest_us())
         hole.last_id = min(hole.last_id, known - 1)
         hole.mode, hole.progress_id = "background", self.next_id
         self.next_id = hole.last_id + 1

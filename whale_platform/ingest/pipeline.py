@@ -24,9 +24,8 @@ from whale_platform.ingest.lock import Lock
 from whale_platform.ingest.meter import Latency
 from whale_platform.ingest.ordered import EVER, Chunk
 from whale_platform.ingest.outlet import NextOffsets, Outlet
-from whale_platform.ingest.positions import Place
+from whale_platform.ingest.positions import CLOCKS_US, Place
 from whale_platform.ingest.resume import Start
-from whale_platform.ingest.sequencer import Sequencer
 
 LATER_S = 10.0  # before history is asked again for what can't be judged before our clock is known
 
@@ -58,7 +57,7 @@ class Pipeline:
         self._later: dict[str, float] = {}
         for symbol in symbols:
             begin = starts.get(f"{name}:{symbol}", Start())
-            sequencer = Sequencer(begin.next_id, begin.gaps, begin.newest_time, begin.passed, begin.floor, begin.hole)
+            sequencer = begin.sequencer()
             outlet = Outlet(producer, RAW_TRADES, key(name, symbol), ends, receive_to_produced)
             self.lines[symbol] = Line(symbol, sequencer, outlet, self._books)
             for gap in begin.changed:
@@ -125,22 +124,23 @@ class Pipeline:
         """The exchange's id of the newest trade published, where several that are held happened later; else None."""
         with self._work:
             sequencer = self.lines[symbol].sequencer
-            if sequencer.next_id is None or len(sequencer.doubts.low(sequencer.next_id)) < LOW:
+            if sequencer.next_id is None or sequencer.doubts.lows(sequencer.next_id) < LOW:
                 return None
             return sequencer.next_id - 1 - sequencer.base
 
-    def judge(self, newest: Trade, same_id: Trade | None) -> tuple[int, int] | None:
-        """Give a place to what is held of the symbol of `newest`; `same_id`: see `Sequencer.began_anew`.
+    def judge(self, newest: Trade, same_id: Trade | None) -> int | None:
+        """Give a place to what is held of the symbol of `newest`; `same_id`: see `Sequencer.may_begin_anew`.
 
-        Where the ids began anew nothing is done: then (the lowest id that is held, time of the newest published).
+        Where the ids may have begun anew nothing is done: then a time up to which history has nothing if they have.
         """
         now_us = time.time_ns() // 1000
         with self._work:
             line = self.lines[newest.symbol]
             sequencer = line.sequencer
             newest = _moved(newest, sequencer.base)
-            if sequencer.began_anew(newest, same_id):
-                return min(sequencer.doubts.held) - sequencer.base, sequencer.newest_time
+            same_id = None if same_id is None else _moved(same_id, sequencer.base)
+            if sequencer.may_begin_anew(newest, same_id):
+                return sequencer.newest_time or sequencer.latest - 2 * CLOCKS_US
             line.publish(sequencer.judge(newest, same_id, now_us))
             return None
 
@@ -149,6 +149,19 @@ class Pipeline:
         with self._work:
             line = self.lines[symbol]
             line.publish(line.sequencer.begin_epoch(first, newest_id, time.time_ns() // 1000))
+
+    def goes_on(self, symbol: str) -> None:
+        """The ids of `symbol` did not begin anew; see `Sequencer.goes_on`."""
+        with self._work:
+            line = self.lines[symbol]
+            line.publish(line.sequencer.goes_on(time.time_ns() // 1000))
+
+    def continues(self, symbol: str, chunk: Chunk, found: Mapping[int, Trade]) -> bool:
+        """Whether history's answer for `chunk` goes on from the trade of the symbol that was published last."""
+        with self._work:
+            sequencer = self.lines[symbol].sequencer
+            below = found.get(chunk.first_id - 1)
+            return sequencer.next_id == chunk.first_id + sequencer.base and sequencer.continues(below) is True
 
     def give_up(self, symbol: str, chunk: Chunk, last_id: int, note: str) -> None:
         """Leave what a background gap lacks from the start of `chunk` to the exchange's `last_id`."""
@@ -167,12 +180,21 @@ class Pipeline:
     def newest(self, trade: Trade) -> None:
         """The newest trade that history has of a symbol: like an exchange's last trade, it shows what was missed."""
         with self._work:
-            self._trade(trade, True)
+            self._trade(trade, True, True)
 
     def fill(
-        self, symbol: str, chunk: Chunk, trades: Mapping[int, Trade], now_us: int, reach: tuple[int, int] = EVER
+        self,
+        symbol: str,
+        chunk: Chunk,
+        trades: Mapping[int, Trade],
+        now_us: int,
+        reach: tuple[int, int] = EVER,
+        surely: bool = False,
     ) -> None:
-        """History's answer for `chunk`: its ids that are not in `trades` are proven absent, or outside `reach`."""
+        """History's answer for `chunk`: its ids that are not in `trades` are proven absent, or outside `reach`.
+
+        `surely`: see `Pending.refuted_by`.
+        """
         monotonic_us = time.monotonic_ns() // 1000
         with self._work:
             found: dict[int, Trade | None] = {}
@@ -191,7 +213,8 @@ class Pipeline:
                     if absurd:
                         self._books.quarantined(trade, absurd.reason)
             reach = reach[0] + base, reach[1] + base
-            line.publish(line.sequencer.fill(chunk.moved(base), found, now_us, reach))
+            around = {number + base: _moved(trade, base) for number, trade in trades.items()}
+            line.publish(line.sequencer.fill(chunk.moved(base), found, now_us, reach, around, surely))
 
     def tick(self, now_us: int) -> None:
         """Every quarter of a second or so: let go of what a hole has held back too long; write what has gathered."""
@@ -213,6 +236,12 @@ class Pipeline:
                 for line in self.lines.values()
                 if (place := line.place()) is not None
             }
+
+    def held(self) -> dict[str, list[str]]:
+        """For the positions file: the trades held of each symbol without a place, as the topic would have them."""
+        with self._work:
+            lines = [(f"{self.exchange.name}:{line.symbol}", line.held()) for line in self.lines.values()]
+            return {name: trades for name, trades in lines if trades}
 
     def sent(self) -> list[int]:
         """Messages sent so far, per door."""
@@ -238,7 +267,7 @@ class Pipeline:
         at = next((place for place, line in enumerate(lines, 1) if line.symbol == self._served), 0)
         return lines[at:] + lines[:at]
 
-    def _trade(self, trade: Trade, last: bool) -> None:
+    def _trade(self, trade: Trade, last: bool, surely: bool = False) -> None:
         line = self.lines.get(trade.symbol)
         if line is None:
             unasked = f"symbol {trade.symbol} was not asked for"
@@ -249,7 +278,7 @@ class Pipeline:
         if self._guard.held:
             self._release()
         if absurd is None:
-            self._take(line, trade, last)
+            self._take(line, trade, last, surely)
         else:
             self._refuse(line, trade, last, absurd)
 
@@ -273,12 +302,12 @@ class Pipeline:
             else:
                 self._refuse(line, trade, last, absurd)
 
-    def _take(self, line: Line, trade: Trade, last: bool) -> None:
+    def _take(self, line: Line, trade: Trade, last: bool, surely: bool = False) -> None:
         sequencer = line.sequencer
         if sequencer.base:
             trade = _moved(trade, sequencer.base)
         if last:
-            line.publish(sequencer.last_trade(trade))
+            line.publish(sequencer.last_trade(trade, surely))
             return
         if self.delay.due():
             self.delay.add((trade.received_time - trade.event_time) / 1000)

@@ -18,24 +18,28 @@ from whale_platform.ingest.gaps import Gap, runs_of
 from whale_platform.ingest.share import WHOLE
 from whale_platform.supervision.beat import write_json
 
+CLOCKS_US = 600_000_000  # an exchange's clock is not so far beyond ours: its trades would be quarantined (guard.py)
+
 
 @dataclass(slots=True)
 class Place:
     """One symbol: the highest id published, the background gaps below it and the hole that begins there or before.
 
-    last_time: event time of that id, or a later time where that is not known, microseconds UTC; 0 for neither.
+    last_time: event time of that id; latest: where that is not known (0), a time after it. Microseconds UTC.
     """
 
     last_id: int
     gaps: list[Gap] = field(default_factory=list)
     last_time: int = 0
+    latest: int = 0
 
 
 @dataclass(slots=True)
 class Positions:
     """`offsets`: per partition of the trades' topic, where to read on; `places` by `exchange:symbol`.
 
-    `share`: the one whose markets it knows, as in the settings.
+    `share`: the one whose markets it knows, as in the settings. `held`: trades, as in the topic, of symbols that have
+    no place yet.
     """
 
     cluster_id: str
@@ -43,6 +47,7 @@ class Positions:
     offsets: dict[int, int]
     places: dict[str, Place]
     share: str = "1/1"
+    held: dict[str, list[str]] = field(default_factory=dict)
 
 
 def positions_path(home: Path) -> Path:
@@ -58,7 +63,7 @@ def save(path: Path, positions: Positions) -> None:
 def load(path: Path) -> Positions | None:
     """The file, or None where there is none that can be read.
 
-    One of before, without times, says that nothing of it happened after it was written.
+    One of before, without times, says that nothing of it happened `CLOCKS_US` after it was written.
     """
     try:
         with path.open() as file:
@@ -72,11 +77,13 @@ def load(path: Path) -> Positions | None:
                 name: Place(
                     int(place["last_id"]),
                     [_gap(gap) for gap in place["gaps"]],
-                    int(place.get("last_time") or written_us),
+                    int(place.get("last_time", 0)),
+                    int(place.get("latest", 0) or (0 if place.get("last_time") else written_us + CLOCKS_US)),
                 )
                 for name, place in row["places"].items()
             },
             str(row.get("share", WHOLE)),
+            {name: [str(one) for one in trades] for name, trades in row.get("held", {}).items()},
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

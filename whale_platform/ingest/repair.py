@@ -138,15 +138,17 @@ class Repairer:
 
     def _repair(self, symbol: str, chunk: Chunk, now: float) -> None:
         now_us = time.time_ns() // 1000
-        found = self._history.trades(symbol, chunk)
-        if chunk.until:  # later ones are of ids that began anew
+        below = Chunk(max(0, chunk.first_id - 1), chunk.last_id, chunk.mode)
+        found = self._history.trades(symbol, below if chunk.mode == "inline" else chunk)
+        surely = chunk.mode == "inline" and self._pipeline.continues(symbol, chunk, found)
+        if chunk.until and not surely:  # later ones are of ids that began anew
             found = {one: trade for one, trade in found.items() if trade.event_time <= chunk.until + DISORDER_US}
         if chunk.mode == "background" and chunk.end - chunk.first_id > LONG and self._cut(symbol, chunk, found, now_us):
             return
         sure = self._sure_until(symbol, chunk, found, now, now_us)
         if sure >= chunk.first_id:
             whole = Chunk(chunk.first_id, sure, chunk.mode, chunk.end)
-            self._pipeline.fill(symbol, whole, found, now_us, self._reach(symbol, whole, found))
+            self._pipeline.fill(symbol, whole, found, now_us, self._reach(symbol, whole, found), surely)
 
     def _cut(self, symbol: str, chunk: Chunk, found: dict[int, Trade], now_us: int) -> bool:
         """Give up what is older than a day; whether there was any."""
@@ -196,23 +198,26 @@ class Repairer:
             behind, same_id = self._pipeline.behind(symbol), None
             if behind is not None and newest.trade_id >= behind:
                 same_id = self._history.trades(symbol, Chunk(behind, behind, "inline")).get(behind)
-            anew = self._pipeline.judge(newest, same_id)
-            if anew is not None:
-                first = self._first(symbol, min(self._history.first_since(symbol, 0, *anew), newest.trade_id))
-                if first is not None:
-                    self._log.warning(
-                        "the exchange's ids began anew; going on in a new epoch", symbol=symbol, first_id=first.trade_id
-                    )
-                    self._pipeline.begin_epoch(symbol, first, newest.trade_id)
+            since = self._pipeline.judge(newest, same_id)
+            if since is not None:
+                self._begin_epoch(symbol, newest, since)
         if self._pipeline.doubtful(frozenset(self._pipeline.lines) - {symbol}) is None:
             self._doubts.pop(symbol, None)
         else:
             _postpone(self._doubts, symbol, now)
 
-    def _first(self, symbol: str, low: int) -> Trade | None:
-        """The trade of history with the lowest id from `low` on."""
-        found = self._history.trades(symbol, Chunk(low, low, "inline")).values()
-        return min((one for one in found if one.trade_id >= low), key=lambda one: one.trade_id, default=None)
+    def _begin_epoch(self, symbol: str, newest: Trade, since: int) -> None:
+        """Where history has nothing of before `since` its ids began anew; else they go on."""
+        low = self._history.first_since(symbol, 0, newest.trade_id, since + 1)
+        around = self._history.trades(symbol, Chunk(max(0, low - BELOW + 1), low, "inline"))
+        first = around.get(low)
+        if first is None:
+            return
+        if any(one < low for one in around):
+            self._pipeline.goes_on(symbol)
+            return
+        self._log.warning("the exchange's ids began anew; going on in a new epoch", symbol=symbol, first_id=low)
+        self._pipeline.begin_epoch(symbol, first, newest.trade_id)
 
     def _silent(self, now: float, postponed: frozenset[Asked]) -> str | None:
         """A symbol whose newest trade is to be asked for."""

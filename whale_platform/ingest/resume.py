@@ -10,7 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from whale_platform.domain.ids import epoch_of
+from whale_platform.domain.trade import Trade
 from whale_platform.ingest.gaps import Gap
+from whale_platform.ingest.positions import CLOCKS_US
+from whale_platform.ingest.sequencer import Sequencer
 from whale_platform.ingest.tail import Tail
 
 Span = tuple[int, int]
@@ -27,6 +30,15 @@ class Start:
     passed: list[Gap] = field(default_factory=list)
     floor: int = -1
     hole: Gap | None = None
+    latest: int = 0
+    held: list[Trade] = field(default_factory=list)
+
+    def sequencer(self) -> Sequencer:
+        """One that goes on there."""
+        held = self.held if self.next_id is None else ()
+        return Sequencer(
+            self.next_id, self.gaps, self.newest_time, self.passed, self.floor, self.hole, self.latest, held
+        )
 
 
 def start(tail: Tail, noted: Iterable[Gap], ledger: Mapping[int, Gap], now_us: int) -> Start:
@@ -36,6 +48,7 @@ def start(tail: Tail, noted: Iterable[Gap], ledger: Mapping[int, Gap], now_us: i
     if tail.last is None:
         return Start()
     begin = Start(tail.last + 1, newest_time=tail.newest_time(), floor=-1 if tail.first is None else tail.first)
+    begin.latest = 0 if begin.newest_time else tail.latest
     owners = {row.first_id: row for row in ledger.values() if row.state == "open"}
     closed = [row for row in ledger.values() if row.state in ("exchange_gap", "unrepaired")]
     cut_off = [row for row in closed if _absent(tail, row) > row.last_id - row.first_id + 1 - row.filled]
@@ -59,7 +72,7 @@ def start(tail: Tail, noted: Iterable[Gap], ledger: Mapping[int, Gap], now_us: i
         if row.first_id not in ledger or ledger[row.first_id].state == "open":
             _settle(begin, row, tail, tail.last, now_us)
     for gap in begin.gaps:
-        gap.until = gap.until or begin.newest_time
+        gap.until = gap.until or begin.newest_time or begin.latest
     begin.gaps.sort(key=lambda gap: gap.first_id)
     begin.passed = sorted((row for row in closed if row not in cut_off), key=lambda row: row.first_id)
     begin.changed += begin.gaps
@@ -73,7 +86,7 @@ def _by_ledger(ledger: Mapping[int, Gap]) -> Tail:
         return Tail()
     row = ledger[max(ledger)]
     last = row.first_id - 1 if row.state == "open" else row.last_id
-    return Tail(last, [], -1, time=row.until or row.closed_time or row.found_time)
+    return Tail(last, [], -1, latest=row.until or (row.closed_time or row.found_time) + CLOCKS_US)
 
 
 def _absent(tail: Tail, row: Gap) -> int:

@@ -22,7 +22,11 @@ from whale_platform.ingest.ordered import EVER, NOTHING, RING, Found, Ordered
 
 
 class Sequencer(Ordered):
-    """As Ordered; `floor`: the lowest id that is known to be published, or to be older than what was asked for."""
+    """As Ordered; `floor`: the lowest id that is known to be published, or to be older than what was asked for.
+
+    `latest`: a time after the newest published trade's, where that is not known; `held`: what a process before held of
+    a symbol that was new.
+    """
 
     def __init__(
         self,
@@ -32,10 +36,15 @@ class Sequencer(Ordered):
         passed: Iterable[Gap] = (),
         floor: int = -1,
         hole: Gap | None = None,
+        latest: int = 0,
+        held: Iterable[Trade] = (),
     ) -> None:
         super().__init__(next_id, background, newest_time, passed)
         self.hole = hole
         self.doubts = Doubts()
+        for one in held:
+            self.doubts.add(one)
+        self.latest = latest
         self._floor = floor
         self._began = 0
         self._first: Trade | None = None
@@ -47,7 +56,7 @@ class Sequencer(Ordered):
     def live(self, trade: Trade) -> Sequence[Trade]:
         """Take one live trade; returns what may be published now, in order."""
         number = trade.trade_id
-        if number == self._hot:
+        if number == self._hot and trade.event_time >= self.newest_time:
             self.next_id = self._hot = number + 1
             self.newest_time = trade.event_time
             self._ring[number % RING] = trade
@@ -56,19 +65,37 @@ class Sequencer(Ordered):
         self._settle()
         return out
 
-    def last_trade(self, trade: Trade) -> Sequence[Trade]:
-        """The newest trade before the subscription: for a new symbol the baseline, else like a live one."""
+    def last_trade(self, trade: Trade, surely: bool = False) -> Sequence[Trade]:
+        """The newest trade before the subscription: for a new symbol the baseline, else like a live one.
+
+        `surely`: history has it under that id.
+        """
         if self.next_id is None:
             self._before = trade.trade_id
-        elif trade.trade_id < self.next_id and trade.event_time <= self.newest_time:
+        elif trade.trade_id < self.next_id and not self._later(trade):
             return ()
+        elif surely:
+            self._vouched = max(self._vouched, trade.trade_id)
         return self.live(trade)
+
+    def continues(self, same_id: Trade | None) -> bool | None:
+        """Whether `same_id`, which history has under the id published last, is that trade; None where nobody knows."""
+        if same_id is None or self.next_id is None:
+            return None
+        known = self._ring[(self.next_id - 1) % RING]
+        if known is not None and known.trade_id == self.next_id - 1:
+            return same(known, same_id) and known.event_time // 1000 == same_id.event_time // 1000
+        if self._blank[1] == self.next_id:
+            return None
+        if self.newest_time:
+            return same_id.event_time // 1000 == self.newest_time // 1000
+        return None if not self.latest else same_id.event_time <= self.latest
 
     def asks(self) -> bool:
         """Whether history's newest trade may give a place to what is held."""
         if not self.doubts or self.next_id is None:
             return bool(self.doubts)
-        return max(self.doubts.held) >= self.next_id or len(self.doubts.held) >= LOW
+        return self.doubts.highest() >= self.next_id or len(self.doubts.held) >= LOW
 
     def judge(self, newest: Trade, same_id: Trade | None, now_us: int) -> Sequence[Trade]:
         """Give a place to what is held, by the `newest` trade of history; for `same_id` see `began_anew`."""
@@ -77,26 +104,31 @@ class Sequencer(Ordered):
             return self._begin(near) if near else ()
         low = self.doubts.low(self.next_id)
         if len(low) >= LOW:
-            if same_id is None or same_id.event_time // 1000 != self.newest_time // 1000:
+            if not self.continues(same_id):
                 return ()
             self.doubts.take(low)
             self._refute(low)
         ahead = [one for one in self.doubts if self.next_id <= one.trade_id <= newest.trade_id + NEAR]
         return self._believe(ahead) if ahead else self._advance(now_us)
 
-    def began_anew(self, newest: Trade, same_id: Trade | None) -> bool:
-        """Whether the ids began again, by the `newest` trade of history.
+    def may_begin_anew(self, newest: Trade, same_id: Trade | None) -> bool:
+        """Whether the ids may have begun again, by the `newest` trade of history.
 
         `same_id`: what history has under the id that was published last, None where it has nothing, or was not asked
-        as the newest id is lower.
+        as the newest id is lower. They have where history moreover has nothing of before.
         """
-        if self.next_id is None or newest.event_time <= self.newest_time:
+        if self.next_id is None or not self._later(newest):
             return False
         if sum(one.trade_id <= newest.trade_id + NEAR for one in self.doubts.low(self.next_id)) < LOW:
             return False
-        if newest.trade_id < self.next_id - 1:
-            return True
-        return same_id is not None and same_id.event_time // 1000 > self.newest_time // 1000
+        return newest.trade_id < self.next_id - 1 or self.continues(same_id) is False
+
+    def goes_on(self, now_us: int) -> Sequence[Trade]:
+        """History has trades of before and after the one published last: the ids go on, and that one's was wrong."""
+        low = self.doubts.low(self.next_id or 0)
+        self.doubts.take(low)
+        out = [published for one in low for published in self._late(one)]
+        return [*out, *self._advance(now_us)]
 
     def begin_epoch(self, first: Trade, newest_id: int, now_us: int) -> Sequence[Trade]:
         """Go on in a new id space, of which history has trades from `first` to `newest_id`, none of them published.
@@ -107,7 +139,10 @@ class Sequencer(Ordered):
         out: list[Trade] = []
         # 1. What the old space still held back goes on; nobody can be asked for its holes any more.
         while self.hole is not None and self._pending:
+            waited = len(self._pending)
             out += self.to_background(now_us)
+            if len(self._pending) == waited:
+                self._wrong([self._pending.pop(one.trade_id) for one in self._pending], now_us)
         if self.hole is not None:
             self.next_id = self.hole.first_id
             self.hole = None
@@ -138,7 +173,7 @@ class Sequencer(Ordered):
     def _unusual(self, trade: Trade) -> Sequence[Trade]:
         number = trade.trade_id
         if self.next_id is None:
-            near = self.doubts.near(number, CLOSE)
+            near = [one for one in self.doubts.near(number, CLOSE) if _in_order(one, trade)]
             enough = (
                 2 if len(near) == len(self.doubts.held) else FIRST
             )  # two garbled alike may stand against a true one
@@ -146,7 +181,9 @@ class Sequencer(Ordered):
         if self._is_straggler(trade):
             return self._straggler(replace(trade, trade_id=number - EPOCH))
         if number < self.next_id:
-            return self._below(trade, 0 < self.newest_time < trade.event_time)
+            return self._below(trade, self._later(trade))
+        if self._is_old(trade):
+            return ()
         if number - max(self.next_id, self._top) > ordered.INLINE_MAX:
             return self._ahead(trade)
         if self.doubts:
@@ -155,8 +192,8 @@ class Sequencer(Ordered):
             self.doubts.placed += 1
             if self.doubts.placed >= REFUTE:
                 self._refute(self.doubts.drain())
-        if self._too_late(trade, self._until(number)):
-            return ()
+        if number == self.next_id:
+            self._wrong(self._pending.contradict(trade, number), trade.received_time)
         self._hold(trade)
         return self._advance(trade.received_time)
 
@@ -197,6 +234,8 @@ class Sequencer(Ordered):
         """An id below the next one; `later`: it happened after the trade that was published last."""
         number = trade.trade_id
         known = self._ring[number % RING]
+        if later and self._blank[1] == self.next_id and number >= self._blank[0]:
+            return self._in_blank(trade)
         if known is not None and known.trade_id == number:
             if same(known, trade):
                 self.duplicates += 1
@@ -205,6 +244,44 @@ class Sequencer(Ordered):
                 self._conflict(trade, f"trade {number} came with {known.quantity} at {known.price} before")
                 return ()
         return self._doubt(trade) if later else self._late(trade)
+
+    def _in_blank(self, trade: Trade) -> Sequence[Trade]:
+        """An id that was passed, and nothing above it was published: it is not late at all."""
+        number = trade.trade_id
+        for gap in (*((self.hole,) if self.hole else ()), *reversed(self._passed)):
+            if gap.first_id <= number <= gap.last_id and gap.arrive(number):
+                if gap.state != "open":
+                    gap.close(trade.received_time)
+                self.events.append(gap)
+                self._blank = (number + 1, self._blank[1])
+                self.newest_time = trade.event_time
+                self._ring[number % RING] = trade
+                return (trade,)
+        return self._doubt(trade)
+
+    def _later(self, trade: Trade) -> bool:
+        """Whether it happened after the trade that was published last; without that one's time nobody knows."""
+        return 0 < (self.newest_time or self.latest) < trade.event_time
+
+    def _is_old(self, trade: Trade) -> bool:
+        """Whether a trade that is to come next, or later, happened before the one that was published last."""
+        before_us = self.newest_time - trade.event_time
+        if not self.newest_time or before_us < 0 or (before_us == 0 and trade.trade_id == self.next_id):
+            return False
+        if before_us <= DISORDER_US and not self._is_copy(trade):
+            return False
+        self._conflict(trade, "it happened before trades with lower ids")
+        return True
+
+    def _is_copy(self, trade: Trade) -> bool:
+        """Whether that very trade is published under another id."""
+        return any(
+            one is not None
+            and one.event_time == trade.event_time
+            and one.trade_id != trade.trade_id
+            and same(one, trade)
+            for one in self._ring
+        )
 
     def _late(self, trade: Trade) -> Sequence[Trade]:
         """An id that was passed by is published after all; any other was published before."""
@@ -233,12 +310,12 @@ class Sequencer(Ordered):
 
     def _ahead(self, trade: Trade) -> Sequence[Trade]:
         assert self.next_id is not None
-        near = self.doubts.near(trade.trade_id, NEAR, self.next_id)
-        if near and not self.doubts.low(self.next_id):
-            skipped = min(near[0].trade_id, trade.trade_id) - max(self.next_id, self._top)
+        near = self.doubts.first_near(trade.trade_id, NEAR, self.next_id)
+        if near is not None and not self.doubts.lows(self.next_id):
+            skipped = min(near, trade.trade_id) - max(self.next_id, self._top)
             seconds = (trade.event_time - self.newest_time) / 1e6
             if not self.newest_time or skipped <= NEAR + RATE * seconds:
-                return self._believe([*near, trade])
+                return self._believe([*self.doubts.near(trade.trade_id, NEAR, self.next_id), trade])
         return self._doubt(trade)
 
     def _believe(self, trades: Sequence[Trade]) -> Sequence[Trade]:
@@ -254,20 +331,11 @@ class Sequencer(Ordered):
         self._conflict(trade, "it happened after trades with higher ids")
         return True
 
-    def _until(self, number: int) -> int:
-        """Event time of the lowest trade known to be above `number`, which is not published yet; 0 without one."""
-        if self.hole is not None and number <= self.hole.last_id and self.hole.until:
-            return self.hole.until
-        if number >= self._top:  # nothing held is above: not to be searched for at every trade behind a hole
-            return 0
-        above = self._pending.get(min((one for one in self._pending if one > number), default=-1))
-        return 0 if above is None else above.event_time
-
     def _climbs(self, number: int) -> bool:
         """Whether `number` goes on where ids that began below have come to."""
         assert self.next_id is not None
-        below = [one for one in self.doubts.held if one < number]
-        return len(self.doubts.low(self.next_id)) >= LOW and bool(below) and number - max(below) <= CLOSE
+        below = self.doubts.before(number)
+        return below is not None and self.doubts.lows(self.next_id) >= LOW and number - below <= CLOSE
 
     def _doubt(self, trade: Trade) -> Sequence[Trade]:
         if not self.doubts.add(trade):
@@ -289,3 +357,7 @@ class Sequencer(Ordered):
         out = super()._advance(now_us, found, sure_until, reach)
         self._settle()
         return out
+
+
+def _in_order(one: Trade, other: Trade) -> bool:
+    return (one.trade_id - other.trade_id) * (one.event_time - other.event_time) >= 0

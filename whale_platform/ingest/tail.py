@@ -16,7 +16,8 @@ class Tail:
     """One symbol: the highest id and the holes below it as (first, last), ascending.
 
     `first` is the lowest id the fold can speak of; None for a topic read from its beginning, until a trade is seen.
-    `newest`: the message of the highest id, None where it was not read; `time`: what else tells its event time.
+    `newest`: the message of the highest id, None where it was not read; `time`: what else tells its event time;
+    `latest`: a time after that where neither tells it, 0 where nothing does.
     """
 
     last: int | None = None
@@ -24,6 +25,7 @@ class Tail:
     first: int | None = None
     newest: bytes | None = None
     time: int = 0
+    latest: int = 0
 
     def add(self, trade_id: int, message: bytes | None = None) -> None:
         """The next message of this symbol in the topic."""

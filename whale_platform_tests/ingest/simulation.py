@@ -2,8 +2,9 @@
 
 Frames are lost, late, doubled, swapped and garbled; connections end and overlap; the exchange leaves ids out and begins
 its ids anew; its history lags, lies once and is away; the ingester is killed, also between a row of the ledger and its
-trades, and goes on with or without its positions. In the end every true trade is in the topic once, and every id that
-is not is explained by the ledger. Many of them: `python -m whale_platform_tests.ingest.simulation 100000 [first seed]`.
+trades, and goes on with or without its positions, or with what an earlier version saved. In the end every true trade is
+in the topic once, and every id that is not is explained by the ledger. Many of them:
+`python -m whale_platform_tests.ingest.simulation 100000 [first seed]`.
 """
 
 import json
@@ -11,11 +12,12 @@ import random
 import sys
 import time as real_time
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 from urllib.parse import parse_qs, urlparse
 
 from whale_platform.broker.producer import ProducerStopped, TradeProducer
+from whale_platform.domain.codec import decode
 from whale_platform.domain.ids import EPOCH, epoch_of, exchange_id
 from whale_platform.domain.names import INGEST_GAPS, RAW_TRADES
 from whale_platform.exchanges.binance import Binance
@@ -24,7 +26,7 @@ from whale_platform.ingest.feed import Feed
 from whale_platform.ingest.gaps import Gap, read_gap
 from whale_platform.ingest.meter import Latency
 from whale_platform.ingest.outlet import NextOffsets
-from whale_platform.ingest.positions import Place
+from whale_platform.ingest.positions import CLOCKS_US, Place
 from whale_platform.ingest.rest import Answer, Rest, Unavailable
 from whale_platform.ingest.resume import start
 from whale_platform.ingest.tail import Tail, trade_id_of
@@ -110,12 +112,13 @@ class World:
         self.away = False
         self.faults = True
         self.producer = Mortal()
-        self.saved: tuple[int, dict[str, Place]] | None = None
-        self.begin({}, 0)
+        self.saved: tuple[int, dict[str, Place], dict[str, list[str]], int] | None = None
+        self.upgraded = False
+        self.begin({}, 0, {})
 
     # --- the ingester
 
-    def begin(self, places: dict[str, Place], offset: int) -> None:
+    def begin(self, places: dict[str, Place], offset: int, held: dict[str, list[str]]) -> None:
         """As `learn` does, from the topic, the positions and the ledger."""
         ledger: dict[int, Gap] = {}
         for value in self.producer.sent[INGEST_GAPS]:
@@ -126,6 +129,7 @@ class World:
         for value in self.producer.sent[RAW_TRADES][offset:]:
             tail.add(trade_id_of(value) or 0, value)
         begun = start(tail, place.gaps if place is not None else (), ledger, self.time.us)
+        begun.held = [decode(one.encode()) for one in held.get(NAME, ())]
         self.producer.die_in = -1
         sender, exchange = cast(TradeProducer, self.producer), Binance()
         ends, starts = NextOffsets({0: 0}), {NAME: begun}
@@ -140,16 +144,20 @@ class World:
         self.pipeline.connected([SYMBOL])
 
     def restart(self) -> None:
-        offset, places = self.saved if self.saved is not None and self.chance.random() < 0.6 else (0, {})
-        if not offset:
-            self.saved = None
+        if self.saved is not None and self.chance.random() < 0.6:
+            offset, places, held, saved_us = self.saved
+            if places and self.chance.random() < 0.3:  # what the version before saved, which knew no times
+                self.upgraded = True
+                places = {NAME: replace(places[NAME], last_time=0, latest=saved_us + CLOCKS_US)}
+        else:
+            offset, places, held, self.saved = 0, {}, {}, None
         self.time.us += self.chance.choice([10_000, 2_000_000])
-        self.begin(places, offset)
+        self.begin(places, offset, held)
 
     def save(self) -> None:
         places = self.pipeline.places()
         if places is not None:
-            self.saved = len(self.producer.sent[RAW_TRADES]), places
+            self.saved = len(self.producer.sent[RAW_TRADES]), places, self.pipeline.held(), self.time.us
 
     # --- the exchange
 
@@ -211,8 +219,10 @@ class World:
         alone = len(self.lines) == 1 and fill.number > 20
         next_id = self.pipeline.lines[SYMBOL].sequencer.next_id
         below = fill.number - 300 if next_id is None else min(fill.number, exchange_id(next_id))
-        if alone and self.chance.random() < 0.3 and below > 0:  # just ahead of its turn nobody could tell it
+        if alone and self.chance.random() < 0.3 and below > 0:
             return self.chance.randint(0, below - 1)
+        if alone and self.chance.random() < 0.5:
+            return fill.number + self.chance.choice([self.chance.randint(1, 10_000), self.chance.randint(1, 100)])
         far = fill.number + 10**6, fill.number + 10**9, 2**63 - 1, self.chance.randint(10**10, 10**11)
         return self.chance.choice(far)
 
@@ -258,7 +268,9 @@ class World:
             self.alive(self.step)
         self.faults = self.away = False
         self.lines = self.lines[-1:]
-        for _ in range(6):
+        left = 6
+        while left > 0:
+            left, self.upgraded = (10 if self.upgraded else left - 1), False  # without times it takes minutes more
             self.trade(1)
             for _ in range(len(self.lines)):
                 self.alive(lambda: self.deliver(10**6))

@@ -88,11 +88,11 @@ def test_each_hole_has_its_own_time(bench: Bench) -> None:
 
 
 def test_a_place_is_a_copy_that_stands_still(bench: Bench) -> None:
-    bench.see(6)
+    bench.see(6, 7)
     bench.line.publish(bench.line.sequencer.to_background(1))
     place, chunk = bench.line.place(), bench.line.sequencer.wanted()
     assert place is not None and chunk is not None
-    assert (place.last_id, place.gaps[0].progress_id, place.gaps[0].absent) == (6, 3, [])
+    assert (place.last_id, place.gaps[0].progress_id, place.gaps[0].absent) == (7, 3, [])
     bench.line.publish(bench.line.sequencer.fill(chunk, {}, 2))
     assert (place.gaps[0].progress_id, place.gaps[0].absent) == (3, [])
 

@@ -11,7 +11,8 @@ import pytest
 
 from whale_platform.domain import catalogue
 from whale_platform.domain.catalogue import Catalogue, Pair
-from whale_platform.domain.names import DEAD_LETTERS
+from whale_platform.domain.codec import decode
+from whale_platform.domain.names import DEAD_LETTERS, RAW_TRADES
 from whale_platform.exchanges.binance import Binance
 from whale_platform.exchanges.coinbase import Coinbase
 from whale_platform.exchanges.registry import adapters, assign
@@ -287,10 +288,12 @@ def test_five_hundred_symbols_are_spread_over_connections_and_asked_for_in_messa
             quick.append(one := Feed(exchange, names, pipeline(exchange, names, producer), 60.0, Log()))
             one.start()
         for exchange, producer in zip(exchanges, producers, strict=True):
-            missing = set(symbols[exchange.name])
+            missing, sent, read = set(symbols[exchange.name]), producer.sent[RAW_TRADES], [0]
 
-            def all_there(missing: set[str] = missing, producer: RecordingProducer = producer) -> bool:
-                missing -= {trade.symbol for trade in producer.trades()}
+            def all_there(missing: set[str] = missing, sent: list[bytes] = sent, read: list[int] = read) -> bool:
+                fresh = sent[read[-1] :]  # each once: all of them, again and again, is more and more
+                read.append(read[-1] + len(fresh))
+                missing -= {decode(value).symbol for value in fresh}
                 return not missing
 
             until(all_there, f"a trade of every symbol of {exchange.name}", pause_s=1.0)

@@ -302,6 +302,26 @@ def test_ids_that_begin_anew_go_on_with_all_that_history_has_of_them() -> None:
     ]
 
 
+def test_a_trade_published_under_a_wrong_id_is_no_new_epoch() -> None:
+    """History's newest id is lower, and its trades later: but it has what was before, so that one's id was wrong."""
+    bench = Bench(history(6), A)
+    bench.repairer.step(0.0)
+    line = bench.pipeline.lines[A]
+    for number in (5007, 5008):  # two garbled alike, while history was away
+        row = json.loads(frame(A, number))
+        row["data"] |= {"T": json.loads(frame(A, number - 5000))["data"]["T"]}
+        bench.pipeline.frame(json.dumps(row).encode(), 10**15 * 2)
+    line.publish(line.sequencer.to_background(1))
+    assert bench.producer.ids(A)[-2:] == [5007, 5008]
+    bench.answer = history(12)
+    for number in (9, 10, 11, 12):
+        bench.pipeline.frame(frame(A, number).encode(), 10**15 * 2)
+    assert bench.pipeline.doubtful(frozenset()) == A
+    bench.repairer.step(0.0)
+    assert bench.pipeline.doubtful(frozenset()) is None
+    assert line.sequencer.base == 0 and not any(b'"epoch"' in row for row in bench.producer.sent[INGEST_GAPS])
+
+
 def test_of_a_long_hole_only_the_last_day_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
     now, last = 1_900_000_000_000_000, 1_000_000
     monkeypatch.setattr(time, "time_ns", lambda: now * 1000)
@@ -347,6 +367,7 @@ def test_symbols_with_long_holes_are_served_in_turn() -> None:
     bench = Bench(history(0), A, B)
     for symbol in (A, B):
         line = bench.pipeline.lines[symbol]
+        bench.pipeline.frame(frame(symbol, 7).encode(), 10**15 * 2)
         line.publish(line.sequencer.to_background(1))
     found = [wanted[0] for _ in range(4) if (wanted := bench.pipeline.wanted(frozenset())) is not None]
     assert found in ([A, B, A, B], [B, A, B, A])

@@ -13,7 +13,7 @@ from confluent_kafka import TopicPartition
 from whale_platform.broker import topics
 from whale_platform.broker.edges import TopicEdges
 from whale_platform.broker.producer import TradeProducer
-from whale_platform.domain.codec import encode, key
+from whale_platform.domain.codec import decode, encode, key
 from whale_platform.domain.ids import EPOCH
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.ingest import learn, positions
@@ -192,19 +192,34 @@ def test_a_file_without_times_bounds_them_by_when_it_was_written(tmp_path: Path,
     known = positions.load(path)
     assert known is not None
     begin = start(learn.tail_of(known.places["fake:AAA"]), (), {}, written)
-    assert (begin.next_id, begin.newest_time) == (1001, written)
-    sequencer = Sequencer(begin.next_id, begin.gaps, begin.newest_time, begin.passed, begin.floor, begin.hole)
+    assert (begin.next_id, begin.newest_time, begin.latest) == (1001, 0, written + positions.CLOCKS_US)
+    sequencer = begin.sequencer()
+    ours_was_slow = replace(trade(1000), event_time=written + 5_000_000)
+    assert sequencer.last_trade(ours_was_slow) == () and not sequencer.asks() and not sequencer.unproven
     assert [out for n in range(997, 1001) for out in sequencer.live(trade(n))] == []
-    assert not sequencer.asks() and not sequencer.began_anew(trade(998), None), "a history that lags proves nothing"
-    new = [replace(trade(n), event_time=written + n) for n in range(1, 5)]
+    assert not sequencer.asks() and not sequencer.may_begin_anew(trade(998), None), "a history that lags proves nothing"
+    new = [replace(trade(n), event_time=begin.latest + n) for n in range(1, 5)]
     assert [out for one in new for out in sequencer.live(one)] == []
-    assert sequencer.asks() and sequencer.began_anew(new[-1], None)
+    assert sequencer.asks() and sequencer.may_begin_anew(new[-1], None)
+
+
+def test_what_a_new_symbol_held_at_a_stop_is_held_again(tmp_path: Path) -> None:
+    """Its first trade waited for a second one, and was gone with the process: nothing spoke of it any more."""
+    sequencer = Sequencer()
+    assert sequencer.live(trade(41)) == ()
+    held = {"fake:AAA": [encode(one).decode() for one in sequencer.doubts]}
+    path = positions.positions_path(tmp_path)
+    positions.save(path, Positions("c", "t", {0: 5}, {}, held=held))
+    known = positions.load(path)
+    assert known is not None and known.held == held
+    again = Start(held=[decode(one.encode()) for one in known.held["fake:AAA"]]).sequencer()
+    assert [one.trade_id for one in again.live(trade(42))] == [41, 42]
 
 
 def test_where_only_the_ledger_is_left_its_rows_bound_the_time() -> None:
     rows = ledger(gap(50, 59, state="repaired", closed_time=8))
-    assert start(Tail(), (), rows, 9).newest_time == 8
-    assert start(Tail(), (), ledger(gap(50, 59, until=6)), 9).newest_time == 6
+    assert start(Tail(), (), rows, 9).latest == 8 + positions.CLOCKS_US
+    assert start(Tail(), (), ledger(gap(50, 59, until=6)), 9).latest == 6
 
 
 def test_a_row_of_the_ledger_comes_back() -> None:
@@ -236,7 +251,8 @@ def test_what_has_left_the_topic_since_the_file_is_no_hole(kafka: KafkaServer, t
     ends = TopicEdges(kafka.bootstrap, {RAW_TRADES: range(found.partitions)}).read()[RAW_TRADES]
     part = max(ends, key=lambda one: ends[one][1])
     places = {"fake:AAA": Place(3), "fake:BBB": Place(50)}
-    file = Positions(topics.cluster_id(kafka.bootstrap), found.topic_id, {part: 3}, places)
+    held = {"fake:CCC": [encode(trade(7, "CCC")).decode()]}
+    file = Positions(topics.cluster_id(kafka.bootstrap), found.topic_id, {part: 3}, places, held=held)
     positions.save(positions.positions_path(tmp_path), file)
     admin = topics.admin(kafka.bootstrap)  # one that nothing holds takes its answers along
     for future in admin.delete_records([TopicPartition(RAW_TRADES, part, 5)]).values():
@@ -249,4 +265,6 @@ def test_what_has_left_the_topic_since_the_file_is_no_hole(kafka: KafkaServer, t
     assert {name: (one.next_id, spans(one)) for name, one in learned.starts.items()} == {
         "fake:AAA": (11, []),
         "fake:BBB": (51, []),
+        "fake:CCC": (None, []),
     }
+    assert learned.starts["fake:CCC"].held == [trade(7, "CCC")]

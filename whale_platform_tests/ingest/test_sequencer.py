@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
+
+import pytest
 
 from whale_platform.domain.ids import EPOCH, epoch_of, exchange_id
 from whale_platform.domain.trade import Trade
@@ -141,28 +144,33 @@ def test_the_callers_deadline_sends_only_the_missing_ids_to_the_background() -> 
     assert ids(sequencer.to_background(1)) == [5]
     assert [(gap.first_id, gap.last_id) for gap in sequencer.background] == [(1, 4)]
     assert sequencer.hole is not None and (sequencer.hole.first_id, sequencer.hole.last_id) == (6, 9)
-    assert ids(sequencer.to_background(1)) == [10]
-    assert feed(sequencer, 11) == [11]
+    assert sequencer.to_background(1) == (), "nothing speaks for it"
+    assert feed(sequencer, 11) == []
+    assert ids(sequencer.to_background(1)) == [10, 11]
+    assert feed(sequencer, 12) == [12]
 
 
 def test_a_chunk_asked_for_inline_still_fits_after_the_hole_went_to_the_background() -> None:
     sequencer = Sequencer(next_id=1)
-    feed(sequencer, 4)
+    feed(sequencer, 4, 5)
     chunk = wanted(sequencer)
-    assert ids(sequencer.to_background(1)) == [4]
+    assert ids(sequencer.to_background(1)) == [4, 5]
     assert ids(sequencer.fill(chunk, history(chunk), 1)) == [1, 2, 3]
     assert sequencer.fill(chunk, history(chunk), 1) == ()
     assert sequencer.background == []
 
 
-def test_one_id_with_two_prices_is_a_conflict_and_the_first_stands() -> None:
+def test_one_id_with_two_prices_is_a_conflict_and_of_two_that_wait_history_tells() -> None:
     sequencer = Sequencer(next_id=1)
     feed(sequencer, 1, 3)
     assert sequencer.live(trade(1, price="5")) == ()
     assert sequencer.live(trade(3, price="5")) == []
     conflicts = [event for event in sequencer.events if isinstance(event, Conflict)]
     assert [one.trade.trade_id for one in conflicts] == [1, 3]
-    assert feed(sequencer, 2) == [2, 3]
+    assert feed(sequencer, 2, 4) == [2]
+    found = history(Chunk(3, 4, "inline"))
+    around = {number: one for number, one in found.items() if one is not None}
+    assert ids(sequencer.fill(wanted(sequencer), found, 1, around=around)) == [3, 4]
 
 
 def test_a_quarantined_id_is_no_hole() -> None:
@@ -186,8 +194,8 @@ def test_a_quarantined_id_of_history_closes_the_gap_as_unrepaired() -> None:
 
 def test_a_quarantined_id_of_history_leaves_a_background_gap_unrepaired() -> None:
     sequencer = Sequencer(next_id=1)
-    feed(sequencer, 4)
-    assert ids(sequencer.to_background(1)) == [4]
+    feed(sequencer, 4, 5)
+    assert ids(sequencer.to_background(1)) == [4, 5]
     chunk = wanted(sequencer)
     assert ids(sequencer.fill(chunk, {**history(chunk, 3), 2: None}, 9)) == [1]
     gap = sequencer.events[-1]
@@ -221,7 +229,7 @@ def test_ids_that_begin_again_go_on_in_a_new_epoch() -> None:
     for one in new:
         assert sequencer.live(one) == ()
     assert (sequencer.duplicates, sequencer.asks()) == (0, True)
-    assert sequencer.began_anew(new[-1], None)
+    assert sequencer.may_begin_anew(new[-1], None)
     assert sequencer.begin_epoch(new[0], 5, 9) == []
     jump, hole = (event for event in sequencer.events if isinstance(event, Gap))
     assert (jump.first_id, jump.last_id, jump.cause, jump.state) == (3_000_000_002, EPOCH, "epoch", "exchange_gap")
@@ -239,7 +247,7 @@ def test_low_ids_are_no_new_epoch_while_history_goes_on_above() -> None:
     for number in range(1, 4):
         sequencer.live(restarted(number, 5_001))
     newest, same = trade(5_002), trade(5_001)
-    assert not sequencer.began_anew(newest, same)
+    assert not sequencer.may_begin_anew(newest, same)
     assert sequencer.judge(newest, None, 1) == () and sequencer.asks(), "history said nothing of the id at hand"
     sequencer.judge(newest, same, 1)
     assert (sequencer.unproven, sequencer.asks()) == (3, False)
@@ -279,7 +287,7 @@ def test_an_id_that_history_lacked_is_published_when_it_comes_and_its_row_correc
 
 def test_a_trade_of_a_background_gap_that_comes_live_is_published_and_divides_it() -> None:
     sequencer = Sequencer(1)
-    feed(sequencer, 1, 9)
+    feed(sequencer, 1, 9, 10)
     sequencer.to_background(1)
     assert feed(sequencer, 5, 2) == [5, 2]
     assert [(gap.progress_id, gap.last_id) for gap in sequencer.background] == [(3, 4), (6, 8)]
@@ -291,9 +299,11 @@ def test_a_trade_of_a_background_gap_that_comes_live_is_published_and_divides_it
 def test_a_later_trade_with_an_id_of_a_hole_is_garbled() -> None:
     sequencer = Sequencer(1)
     feed(sequencer, 1, 5)
-    assert sequencer.live(replace(trade(6), trade_id=3)) == ()
+    assert sequencer.live(replace(trade(6), trade_id=3)) == []
+    assert feed(sequencer, 2) == [2], "either may be the wrong one"
+    around = {number: trade(number) for number in (2, 3, 4, 5)}
+    assert ids(sequencer.fill(wanted(sequencer), history(wanted(sequencer)), 1, around=around)) == [3, 4, 5]
     assert sequencer.unproven == 1
-    assert ids(sequencer.fill(wanted(sequencer), history(wanted(sequencer)), 1)) == [2, 3, 4, 5]
 
 
 def test_a_quarantined_id_that_comes_sane_leaves_nothing_behind() -> None:
@@ -306,7 +316,7 @@ def test_a_quarantined_id_that_comes_sane_leaves_nothing_behind() -> None:
 
 def test_what_is_given_up_is_unrepaired_and_the_rest_is_a_gap_of_its_own() -> None:
     sequencer = Sequencer(1)
-    feed(sequencer, 1, 9)
+    feed(sequencer, 1, 9, 10)
     sequencer.to_background(1)
     sequencer.give_up(wanted(sequencer), 5, "too old", 7)
     closed, rest = (event for event in sequencer.events[-2:] if isinstance(event, Gap))
@@ -356,9 +366,9 @@ def test_two_ids_garbled_alike_do_not_stand_against_a_true_first_one() -> None:
 
 def test_a_late_trade_of_a_background_gap_is_told_by_its_time() -> None:
     sequencer = Sequencer(1)
-    feed(sequencer, 1, 9)
+    feed(sequencer, 1, 9, 10)
     sequencer.to_background(1)
-    assert sequencer.live(replace(trade(10), trade_id=5, event_time=trade(9).event_time + 1)) == ()
+    assert sequencer.live(replace(trade(11), trade_id=5)) == ()
     assert feed(sequencer, 5) == [5]
 
 
@@ -373,3 +383,111 @@ def test_a_hole_that_is_half_filled_says_how_far() -> None:
     sequencer = Sequencer(1)
     feed(sequencer, 1, 6, 2, 3)
     assert sequencer.hole is not None and (sequencer.hole.filled, sequencer.hole.progress_id) == (2, 4)
+
+
+def garbled(number: int, shown: int) -> Trade:
+    """Trade `number` under the id `shown`."""
+    return replace(trade(number), trade_id=shown)
+
+
+@pytest.mark.parametrize("ahead", [2, 50, 9_000])
+def test_an_id_garbled_ahead_is_refuted_by_what_comes_in_turn(ahead: int) -> None:
+    """What came in turn was refused for 30 s, then the wrong one published, and what came later taken for an epoch."""
+    sequencer = Sequencer(1)
+    feed(sequencer, 1, 2)
+    assert sequencer.live(garbled(2, 3 + ahead)) == (), "a copy of what is published"
+    assert sequencer.live(garbled(3, 3 + ahead)) == []
+    assert feed(sequencer, 3) == [3], "in turn is in turn"
+    assert feed(sequencer, *range(4, 4 + ahead + 5)) == list(range(4, 4 + ahead + 5))
+    assert (sequencer.unproven, sequencer.hole, sequencer.background) == (2, None, [])
+    row = next(event for event in reversed(sequencer.events) if isinstance(event, Gap))
+    assert (row.state, row.unpublished()) == ("repaired", 0)
+
+
+def test_an_id_garbled_ahead_is_refuted_by_what_waits_for_its_true_one() -> None:
+    sequencer = Sequencer(1)
+    feed(sequencer, 1, 2)
+    assert sequencer.live(garbled(3, 53)) == []
+    assert feed(sequencer, 4, 5) == [] and sequencer.unproven == 1
+    assert wanted(sequencer) == Chunk(3, 4, "inline")
+    assert ids(sequencer.fill(wanted(sequencer), history(wanted(sequencer)), 1)) == [3, 4, 5]
+    assert (sequencer.hole, sequencer.duplicates) == (None, 0)
+
+
+def test_history_refutes_a_trade_that_it_has_under_another_id() -> None:
+    sequencer = Sequencer(1)
+    feed(sequencer, 1, 2)
+    sequencer.live(garbled(3, 53))
+    chunk = wanted(sequencer)
+    assert ids(sequencer.fill(chunk, {3: trade(3)}, 1, around={2: trade(2), 3: trade(3)}, surely=True)) == [3]
+    assert (sequencer.unproven, sequencer.hole) == (1, None)
+    assert feed(sequencer, 4) == [4]
+
+
+def test_one_trade_alone_behind_a_hole_is_not_let_go_without_history() -> None:
+    sequencer = Sequencer(1)
+    feed(sequencer, 1, 2)
+    sequencer.live(garbled(3, 53))
+    assert sequencer.to_background(1) == ()
+    assert feed(sequencer, 3, 4, 5) == [3, 4, 5] and sequencer.hole is None
+    told = Sequencer(1)
+    feed(told, 1, 2)
+    assert told.last_trade(trade(53), surely=True) == []
+    assert ids(told.to_background(1)) == [53], "history has it under that id"
+
+
+def test_an_epoch_takes_more_than_a_trade_published_under_a_wrong_id() -> None:
+    sequencer = Sequencer(1)
+    feed(sequencer, 1, 2)
+    assert sequencer.continues(trade(2)) and sequencer.continues(None) is None
+    assert sequencer.continues(replace(trade(2), price=trade(2).price + 1)) is False
+    later = [replace(one, event_time=one.event_time + 10_000_000) for one in map(trade, range(3))]
+    for one in (later[0], replace(later[1], price=later[0].price), replace(later[2], price=later[0].price)):
+        sequencer.live(one)
+    assert not sequencer.may_begin_anew(replace(trade(9), event_time=trade(99_999).event_time), trade(2))
+
+
+def test_a_quarantined_copy_does_not_kill_the_sane_one() -> None:
+    """It was passed, and the sane one, later than all that was published, had no place."""
+    sequencer = Sequencer(1)
+    feed(sequencer, 1, 2)
+    sequencer.skip(3, 7)
+    sequencer.skip(4, 8)
+    assert feed(sequencer, 3, 4, 5) == [3, 4, 5]
+    assert (sequencer.unproven, sequencer.duplicates, sequencer.doubts.held) == (0, 0, {})
+    row = sequencer.quarantine[-1]
+    assert (row.first_id, row.last_id, row.state, row.kept) == (3, 4, "repaired", [])
+    sequencer.skip(6, 9)
+    assert feed(sequencer, 7) == [7] and feed(sequencer, 6) == [6]
+    sequencer.skip(8, 9)
+    assert feed(sequencer, 8) == [8]
+    sequencer.skip(9, 9)
+    assert (sequencer.quarantine[-1].last_id, sequencer.quarantine[-1].state) == (9, "unrepaired")
+
+
+def test_behind_a_hole_a_trade_costs_no_look_at_all_that_waits() -> None:
+    """It was searched through, and what has no place sorted, at every trade."""
+    sequencer, looked = Sequencer(1), 0
+
+    class Counted(list[int]):
+        def __getitem__(self, place: Any) -> Any:
+            nonlocal looked
+            looked += 1
+            return super().__getitem__(place)
+
+        def __iter__(self) -> Any:
+            raise AssertionError("all are looked at")
+
+    sequencer._pending._ids = Counted()
+    sequencer.doubts._ids = Counted()
+    feed(sequencer, 1, *range(3, 2_003))
+    assert len(sequencer._pending) == 2_000 and looked < 2_000 * 100
+    feed(sequencer, *range(100, 1_100))
+    assert sequencer.duplicates == 1_000 and looked < 3_000 * 100
+    low, looked = Sequencer(1_000_000), 0
+    feed(low, 1_000_000)
+    low.doubts._ids = Counted()
+    for number in range(1, 2_001):
+        low.live(restarted(number, 1_000_000))
+        assert low.asks() == (number >= 3)
+    assert len(low.doubts.held) == 2_000 and looked < 2_000 * 100
