@@ -97,6 +97,10 @@ class Exchange(Protocol):
     def messages_per_second(self) -> float:
         """Messages a second that all connections together may send for good."""
 
+    @property
+    def source(self) -> Source:
+        """What marks the trades of its socket."""
+
     def symbol(self, wanted: str) -> str | None:
         """The exchange's spelling of what an operator wrote (`symbols.py`), as far as its list tells.
 

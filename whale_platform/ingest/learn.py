@@ -8,6 +8,7 @@ what is gone), is not used: then the whole topic is read (some 200,000 trades a 
 symbols and the topic begins after the file, the file holds for the symbols that left nothing else. Of a file that
 names another cluster or topic, as where the broker's disk was made anew, the offsets mean nothing, but the ids are the
 exchange's: they hold, and what the topic has goes on from them. A symbol of which only the ledger speaks goes on there.
+Simulated, replayed and live trades have ids of their own, so a topic that holds another kind is refused.
 """
 
 import threading
@@ -18,15 +19,17 @@ from pathlib import Path
 from typing import Any
 
 from whale_platform.broker import topics
+from whale_platform.broker.naming import prefixed
 from whale_platform.broker.reader import TopicReader
 from whale_platform.domain.codec import decode
 from whale_platform.domain.names import INGEST_GAPS, RAW_TRADES
+from whale_platform.domain.trade import Source
 from whale_platform.ingest import positions as files
 from whale_platform.ingest.gaps import Gap, read_gap
 from whale_platform.ingest.positions import Place, Positions
 from whale_platform.ingest.resume import Start, start
 from whale_platform.ingest.share import WHOLE, Share
-from whale_platform.ingest.tail import Tail, trade_id_of
+from whale_platform.ingest.tail import Tail, source_of, trade_id_of
 from whale_platform.kafka_cluster import KafkaCluster
 
 POLL_S = 0.1
@@ -48,6 +51,7 @@ class _Fold:
     share: Share
     tails: dict[str, Tail] = field(default_factory=dict)
     by_key: dict[bytes | None, Tail | None] = field(default_factory=dict)
+    newest: dict[bytes, bytes] = field(default_factory=dict)
     unreadable: int = 0
 
     def add(self, key: bytes | None, value: bytes | None) -> bool:
@@ -63,17 +67,28 @@ class _Fold:
             self.unreadable += 1
             return False
         tail.add(number, value)
+        if key and value:
+            self.newest[key] = value
         return True
+
+    def kinds(self) -> set[str]:
+        """The sources of each symbol's newest message."""
+        return {source_of(value) for value in self.newest.values()}
 
 
 class Stopped(Exception):
     """The service is to end while it still reads."""
 
 
+class Mixed(Exception):
+    """The topic holds trades of another source; the text says what to do."""
+
+
 def learn(
     bootstrap: KafkaCluster,
     home: Path,
     share: Share,
+    source: Source,
     claim: Callable[[], None],
     silence_s: float,
     stop: threading.Event,
@@ -81,7 +96,7 @@ def learn(
 ) -> Learned | None:
     """None where a topic is missing; `claim`, which makes this process the share's one writer, waits for `silence_s`.
 
-    Raises BrokerError where the broker is away, Stopped when `stop` is set.
+    Raises BrokerError where the broker is away, Stopped when `stop` is set, Mixed where not all is of `source`.
     """
     cluster = topics.cluster_id(bootstrap)
     found = topics.describe(bootstrap, [RAW_TRADES, INGEST_GAPS])
@@ -102,6 +117,12 @@ def learn(
         if not passed:
             fold.tails = {name: tail_of(place) for name, place in noted.items()}
         offsets = _read_to_end(reader, RAW_TRADES, offsets, fold.add, stop, log, silence_s)
+        if others := fold.kinds() - {source, "repair"}:
+            raise Mixed(
+                f"Topic {prefixed(RAW_TRADES)} of this broker holds {' and '.join(sorted(others))} trades, this home's "
+                f"are {source}: their ids would mix. Give this home topics of its own by WHALE_TOPIC_PREFIX, or "
+                "another broker."
+            )
         claim()
         offsets = _read_to_end(reader, RAW_TRADES, offsets, fold.add, stop, log)
         if passed:  # what lay between may be published and gone: the file is asked of those alone that left nothing

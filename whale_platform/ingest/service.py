@@ -19,6 +19,7 @@ from whale_platform.broker.producer import TradeProducer
 from whale_platform.broker.refusals import absence, note
 from whale_platform.broker.topics import BrokerError, alive
 from whale_platform.domain.catalogue import Catalogue
+from whale_platform.domain.trade import Source
 from whale_platform.exchanges.base import Exchange
 from whale_platform.exchanges.registry import adapters, assign
 from whale_platform.ingest import lister
@@ -26,7 +27,7 @@ from whale_platform.ingest.clock import Clocks
 from whale_platform.ingest.feed import Feed
 from whale_platform.ingest.history import History
 from whale_platform.ingest.keeping import Keeper, Saver
-from whale_platform.ingest.learn import Learned, Stopped, learn
+from whale_platform.ingest.learn import Learned, Mixed, Stopped, learn
 from whale_platform.ingest.lister import Lister
 from whale_platform.ingest.meter import Latency
 from whale_platform.ingest.outlet import NextOffsets
@@ -99,7 +100,12 @@ def run(context: ServiceContext, exchanges: Sequence[Exchange], symbols: Mapping
         writer=share.writer,
     )
     ledger = TradeProducer(settings.bootstrap, "whale-ingester-ledger")
-    learned = _learn(context, share, producer, standby)
+    try:
+        learned = _learn(context, share, exchanges[0].source, producer, standby)
+    except Mixed as mixed:
+        producer.close()
+        ledger.close()
+        return context.blocked(str(mixed))
     if learned is None:
         code = codes.RETRY if producer.fatal else codes.CLEAN
         if producer.fatal:
@@ -161,8 +167,10 @@ def _ingest(
     return code
 
 
-def _learn(context: ServiceContext, share: Share, producer: TradeProducer, standby: Standby) -> Learned | None:
-    """How far the topic goes; None when stopped meanwhile, or the producer is broken for good."""
+def _learn(
+    context: ServiceContext, share: Share, source: Source, producer: TradeProducer, standby: Standby
+) -> Learned | None:
+    """How far the topic goes; None when stopped meanwhile, or the producer is broken for good. Raises Mixed."""
     settings = context.settings
     reading = "reading how far the topic goes"
     silence_s = standby.wait_s * random.uniform(1, 1.5)  # two that have fenced each other do not begin in step again
@@ -179,6 +187,7 @@ def _learn(context: ServiceContext, share: Share, producer: TradeProducer, stand
                 settings.bootstrap,
                 settings.home,
                 share,
+                source,
                 partial(_claim, context, share, producer),
                 silence_s,
                 context.stop,

@@ -8,7 +8,7 @@ import json
 from bisect import bisect_right
 from dataclasses import dataclass, field
 
-_MARK, _TIME = b'"trade_id":', b'"event_time":'
+_MARK, _TIME, _SOURCE = b'"trade_id":', b'"event_time":', b'"source":"'
 
 
 @dataclass(slots=True)
@@ -58,6 +58,12 @@ def trade_id_of(value: bytes) -> int | None:
 def time_of(value: bytes) -> int | None:
     """The event time in a message of the topic, microseconds UTC; None where it has none that can be read."""
     return _integer(value, _TIME, "event_time")
+
+
+def source_of(value: bytes) -> str:
+    """How the trade in a message of the topic reached us; empty where it does not say."""
+    _, _, rest = value.rpartition(_SOURCE)
+    return rest.partition(b'"')[0].decode(errors="replace") if rest != value else ""
 
 
 def _integer(value: bytes, mark: bytes, name: str) -> int | None:

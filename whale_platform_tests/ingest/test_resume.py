@@ -258,9 +258,11 @@ def test_what_has_left_the_topic_since_the_file_is_no_hole(kafka: KafkaServer, t
     for future in admin.delete_records([TopicPartition(RAW_TRADES, part, 5)]).values():
         future.result(300)
     claimed: list[str] = []
-    learned = learn.learn(
-        kafka.bootstrap, tmp_path, WHOLE, lambda: claimed.append("once"), 0.0, threading.Event(), structlog.get_logger()
-    )
+    claim, more = lambda: claimed.append("once"), (0.0, threading.Event(), structlog.get_logger())
+    with pytest.raises(learn.Mixed, match=r"raw_crypto_trades of this broker holds live trades.* WHALE_TOPIC_PREFIX"):
+        learn.learn(kafka.bootstrap, tmp_path, WHOLE, "replay", claim, *more)
+    assert not claimed, "whoever writes there goes on"
+    learned = learn.learn(kafka.bootstrap, tmp_path, WHOLE, "live", claim, *more)
     assert learned is not None and claimed == ["once"]
     assert {name: (one.next_id, spans(one)) for name, one in learned.starts.items()} == {
         "fake:AAA": (11, []),
