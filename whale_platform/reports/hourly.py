@@ -10,6 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from math import sqrt
 
+from whale_platform.reports import bases
 from whale_platform.reports.tables import percent, price, table
 from whale_platform.stores.rollups import Rollup
 
@@ -32,7 +33,9 @@ def markdown(rows: Sequence[Rollup]) -> str:
     hours = sorted({row.hour for row in rows})
     span = f"{hours[0]:%Y-%m-%d %H:%M}" + (f" to {hours[-1]:%Y-%m-%d %H:%M}" if len(hours) > 1 else "")
     cut = f"\n\n{len(ordered) - MOST} more symbols are in the table `hourly_rollups`." if len(ordered) > MOST else ""
-    return f"**{span} UTC**, {len(hours)} hour(s), {len(ordered)} symbols\n\n{table(head, lines)}{cut}"
+    text = f"**{span} UTC**, {len(hours)} hour(s), {len(ordered)} symbols\n\n{table(head, lines)}{cut}"
+    by_base = bases.markdown(rows)
+    return f"{text}\n\nBy currency, over exchanges and quotes:\n\n{by_base}" if by_base else text
 
 
 def _line(name: str, quote: str, fold: list[Rollup]) -> tuple[object, ...]:

@@ -36,6 +36,7 @@ class Rollup:
     minutes: int
     quote: str | None = None
     usd_via: str | None = None
+    base: str | None = None
 
 
 _COLUMNS = """exchange, symbol, hour, open, high, low, close, vwap, volume, notional, buy_volume,
@@ -70,7 +71,7 @@ GROUP BY day ORDER BY day
 
 _READ = """
 SELECT exchange, symbol, hour, open, high, low, close, vwap, volume, notional, buy_volume, sell_volume, buy_share,
-    realised_volatility, trade_count, minutes, quote, usd_via
+    realised_volatility, trade_count, minutes, quote, usd_via, base
 FROM hourly_rollups WHERE hour >= %s AND hour < %s ORDER BY hour, exchange, symbol
 """
 

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from html import escape
@@ -6,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from whale_platform.reports import daily, hourly, pictures, tables, whales
+from whale_platform.reports import bases, daily, hourly, pictures, tables, whales
 from whale_platform.stores.rollups import Rollup
 from whale_platform.stores.whale_reports import WhaleReport
 
@@ -57,6 +58,23 @@ def report(symbol: str, buy: int, sell: int, hour: datetime = NOON, **changes: A
 
 def cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_a_currency_is_summed_over_its_symbols_that_have_a_dollar_value() -> None:
+    rows = [
+        rollup(NOON, base="BTC"),
+        rollup(NOON + HOUR, base="BTC", buy_volume=Decimal(0)),
+        replace(rollup(NOON, "BTC-USD", quote="USD", usd_via="USD", base="BTC"), exchange="coinbase"),
+        rollup(NOON, "BTCTRY", notional=Decimal(400_000_000), quote="TRY", usd_via=None, base="BTC"),
+        rollup(NOON, "ETHUSDT", notional=Decimal(9_000_000), base="ETH"),
+        rollup(NOON, "SOLUSDT", base=None),
+    ]
+    lines = bases.markdown(rows).splitlines()
+    assert [cells(line) for line in lines[2:]] == [
+        ["BTC", "2", "6.0000", "$371,026", "61,837.63", "66.7 %", "binance BTCUSDT 66.7 %", "6"]
+    ]
+    assert hourly.markdown(rows).endswith(lines[2])
+    assert "By currency" not in hourly.markdown(rows[:2]), "one symbol says it already"
 
 
 def test_some_hours_of_a_symbol_become_one_line() -> None:
