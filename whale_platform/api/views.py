@@ -117,7 +117,7 @@ def _context(parts: Parts, exchange: str, symbol: str, trade_id: int) -> dict[st
         when = f"{gone['taken_back_time']:%Y-%m-%d %H:%M:%S} UTC"
         raise Refusal(404, f"this whale was taken back at {when} by {gone['taken_back_by']}: {gone['reason']}")
     if whale is None:
-        raise Refusal(404, "there is no such whale: whales are kept for a week, /whales lists them")
+        raise Refusal(404, "there is no such whale: /whales lists them")
     time: datetime = whale["event_time"]
     minute = time.replace(second=0, microsecond=0)
     minutes = views.minutes_around(parts.pool, exchange, symbol, minute)
