@@ -125,6 +125,7 @@ def _context(parts: Parts, exchange: str, symbol: str, trade_id: int) -> dict[st
         "whale": whale,
         "window": next((one for one in minutes if one["window_start"] == minute), None),
         "windows": minutes,
+        "prices": views.prices(parts.pool, exchange, symbol, trade_id),
         "report": views.report(parts.pool, exchange, symbol, minute.replace(minute=0)),
         "run": asdict(run_of(whale["run_id"])),
     }

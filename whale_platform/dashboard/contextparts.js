@@ -18,21 +18,26 @@ function facts(pairs) {
 
 const none = (text) => h("p", { class: "note", text });
 
-export function pricePart({ whale, windows }) {
+export function pricePart({ whale, windows, prices }) {
   const at = Number(whale.price);
   const minute = Math.floor(seconds(whale.event_time) / 60) * 60;
   const closes = new Map(windows.map((row) => [seconds(row.window_start), row.close]));
   const places = digits(whale);
-  const rows = [[-15, "15 min before"], [-5, "5 min before"], [-1, "1 min before"], [0, "the whale"], [1, "1 min after"], [5, "5 min after"], [15, "15 min after"]];
+  const exact = { before: prices?.before, 1: prices?.after_1, 5: prices?.after_5, 15: prices?.after_15 };
+  const rows = [[-15, "15 min before"], [-5, "5 min before"], [-1, "1 min before"], ["before", "the trade before"], [0, "the whale"], [1, "1 min after"], [5, "5 min after"], [15, "15 min after"]];
   const newest = Math.max(...closes.keys());
   const young = Date.now() - Date.parse(whale.received_time) < 20 * 60_000;
   const missing = (shift) => (young && minute + shift * 60 > newest ? "not yet" : "no trade");
-  const cells = rows.map(([shift, name]) => {
-    const value = shift ? closes.get(minute + shift * 60) : whale.price;
-    const change = shift && value ? percent(Number(value) / at - 1, 3) : "";
-    return h("tr", { class: shift ? null : "here" }, h("th", { scope: "row", text: name }), h("td", { class: "num", text: value ? price(value, places) : missing(shift) }), h("td", { class: "num", text: change }));
+  // What is exact is to the microsecond (the lake's); else the close of that minute stands in, and says so.
+  const about = (shift) => (shift === "before" ? undefined : closes.get(minute + shift * 60));
+  const cells = rows.filter(([shift]) => shift !== "before" || exact.before).map(([shift, name]) => {
+    const value = shift === 0 ? whale.price : exact[shift] ?? about(shift);
+    const text = value ? `${shift === 0 || exact[shift] ? "" : "≈ "}${price(value, places)}` : missing(shift);
+    const title = value && shift !== 0 && !exact[shift] ? "The close of that minute" : null;
+    const change = shift !== 0 && value ? percent(Number(value) / at - 1, 3) : "";
+    return h("tr", { class: shift === 0 ? "here" : null }, h("th", { scope: "row", text: name }), h("td", { class: "num", text, title }), h("td", { class: "num", text: change }));
   });
-  const head = h("tr", {}, h("th", { scope: "col", text: "Close" }), h("th", { scope: "col", class: "num", text: "Price" }), h("th", { scope: "col", class: "num", text: "From the whale's" }));
+  const head = h("tr", {}, h("th", { scope: "col", text: "When" }), h("th", { scope: "col", class: "num", text: "Price" }), h("th", { scope: "col", class: "num", text: "From the whale's" }));
   return part("prices", "Price before and after", curve(windows, minute, whale), h("table", { class: "list data" }, h("thead", {}, head), h("tbody", {}, ...cells)));
 }
 

@@ -14,6 +14,7 @@ from whale_platform.defs.store import Store
 from whale_platform.reports import daily, hourly, pictures, whales
 from whale_platform.settings import Settings
 from whale_platform.stores import rollups as rollup_table
+from whale_platform.stores import whale_prices
 from whale_platform.stores import whale_reports as report_table
 
 EPOCH, MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
@@ -65,10 +66,19 @@ def hourly_rollups(context: dg.AssetExecutionContext, store: Store) -> dg.Materi
 def whale_reports(context: dg.AssetExecutionContext, store: Store) -> dg.MaterializeResult[None]:
     """Whales by hour, exchange and symbol: count, dollars, net flow, share, the largest with the prices around them.
 
-    Table `whale_reports`. The prices after a whale come up to 16 minutes later: the repair schedule adds them.
+    Table `whale_reports`, and `whale_prices` of all whales. What is after a whale comes up to 16 minutes later, once
+    the lake has it: the repair schedule adds it.
     """
+    from whale_platform.lake.errors import LakeError  # with DuckDB 90 MB, and every process of Dagster loads this file
+    from whale_platform.repair import prices
+
     hours, dsn = hours_of(context), store.dsn()
-    report_table.make(dsn, hours, store.maker(context))
+    try:
+        around = prices.look(Settings().trades_lake, whale_prices.whales(dsn, hours))
+    except LakeError as error:  # they are looked for again with the next repair of the hour
+        context.log.warning(f"the prices around whales can't be read from the lake: {error}")
+        around = []
+    report_table.make(dsn, hours, store.maker(context), around)
     rows = report_table.read(dsn, hours)
     return dg.MaterializeResult(
         metadata={

@@ -15,11 +15,12 @@ from whale_platform.domain.runs import Held
 from whale_platform.lake import aggregates, census, engine, rewrite
 from whale_platform.lake import table as lake
 from whale_platform.lake.errors import Damaged
+from whale_platform.repair import prices
 from whale_platform.repair.whole import differing, reached, whole
 from whale_platform.settings import Settings
 from whale_platform.sink import parse
 from whale_platform.stores import census as ledger
-from whale_platform.stores import recomputed, thresholds
+from whale_platform.stores import recomputed, thresholds, whale_prices
 from whale_platform.stores.alone import alone
 from whale_platform.stores.assets import HOUR, Hours, Maker
 from whale_platform.stores.census import Counted
@@ -104,7 +105,10 @@ def make(
             before = before.without(hidden)
         # 3. the lake's word counts for what it holds whole
         sure, imported = {key for key in known if key[2] in over}, {key[2].date() for key in held if held[key].alone}
-        stored = recomputed.store(dsn, part, windows, whales, sure, maker, before, imported)
+        near = whale_prices.whales(dsn, Hours(part.start - HOUR, part.end + HOUR))
+        asked = {*near, *((row.exchange, row.symbol, row.trade_id, row.event_time) for row in whales)}
+        around = prices.look(root, asked)
+        stored = recomputed.store(dsn, part, windows, whales, sure, maker, before, imported, around)
         out.hours += there
         out.trades += sum(window.trade_count for window in windows)
         out.windows, out.whales = out.windows + len(windows), out.whales + len(whales)

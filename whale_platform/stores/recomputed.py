@@ -17,12 +17,13 @@ from itertools import groupby
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
-from whale_platform.stores import rollups, upserts, whale_reports
+from whale_platform.stores import rollups, upserts, whale_prices, whale_reports
 from whale_platform.stores.assets import TIMEOUT_S, Hours, Maker, only_maker
 from whale_platform.stores.connection import session
 from whale_platform.stores.news import CHANNEL, changes
 from whale_platform.stores.partitions import ensure_days
 from whale_platform.stores.rows import WhaleRow, WindowRow
+from whale_platform.stores.whale_prices import PriceRow
 
 Key = tuple[str, str, datetime]  # exchange, symbol, hour
 WhaleKey = tuple[str, str, str, int]  # exchange, symbol, kind, trade id
@@ -107,12 +108,14 @@ def store(
     maker: Maker,
     before: Rows,
     imported: Collection[date] = (),
+    prices: Sequence[PriceRow] = (),
 ) -> Stored:
     """Store what the lake has of these hours, in one transaction; repeating it changes nothing.
 
     `whole`: the symbols and hours of which the lake is known to hold every trade. `before`: the rows that may be
     lowered or taken back where they are still so, read before the lake was. `imported`: days (UTC) with trades that the
-    lake has from an import alone; retention lets them be.
+    lake has from an import alone; retention lets them be. `prices`: those around the whales of these hours and of those
+    next to them.
     """
     windows = [row._replace(made_from="lake") for row in windows]
     whales = [row._replace(made_from="lake") for row in whales]
@@ -125,6 +128,7 @@ def store(
         changed, gone = _store_windows(cursor, hours, windows, whole, before)
         new, back = _store_whales(cursor, hours, whales, whole, maker, before)
         made = rollups.write(cursor, hours, maker, whole)
+        whale_prices.write(cursor, prices, maker)
         reported = whale_reports.write(cursor, hours, maker, whole) + whale_reports.follow(cursor, maker, whole)
         if changed or gone or new or back:
             cursor.execute("SELECT pg_notify(%s, %s)", (CHANNEL, changes(changed + gone, new + back, back)))

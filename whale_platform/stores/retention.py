@@ -30,6 +30,11 @@ GROUP BY day ORDER BY day
 """
 
 
+_DELETE_PRICES = """
+DELETE FROM whale_prices USING whale_alerts gone WHERE (gone.event_time AT TIME ZONE 'utc')::date = %s
+    AND (gone.exchange, gone.symbol, gone.trade_id)
+        = (whale_prices.exchange, whale_prices.symbol, whale_prices.trade_id)
+"""
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -103,6 +108,7 @@ def _drop(dsn: str, planned: Day) -> None:
         if _state(cursor, day) != judged:
             raise DayChanged(f"{day} has changed since it was planned: windows were written meanwhile")
         if planned.whales:
+            cursor.execute(_DELETE_PRICES, (day,))
             cursor.execute("DELETE FROM whale_alerts WHERE (event_time AT TIME ZONE 'utc')::date = %s", (day,))
             if cursor.rowcount != planned.whales:
                 raise DayChanged(f"{day} has {cursor.rowcount} whales, {planned.whales} were planned")

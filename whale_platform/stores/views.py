@@ -22,6 +22,10 @@ SELECT exchange, symbol, array_agg(extract(epoch FROM window_start)::bigint ORDE
     array_agg(trim_scale(close)::text ORDER BY window_start)
 FROM trade_windows WHERE window_start >= %s GROUP BY exchange, symbol ORDER BY exchange, symbol
 """
+_PRICES = """
+SELECT trim_scale(before)::text, trim_scale(after_1)::text, trim_scale(after_5)::text, trim_scale(after_15)::text
+FROM whale_prices WHERE (exchange, symbol, trade_id) = (%s, %s, %s)
+"""
 _HOURS = sql.SQL("""
 SELECT date_trunc('hour', event_time, 'UTC') AS hour, count(*),
     coalesce(sum(notional_usd) FILTER (WHERE side = 'buy'), 0),
@@ -79,6 +83,12 @@ def taken_back(pool: Pool, exchange: str, symbol: str, trade_id: int) -> dict[st
         Condition("trade_id", "=", trade_id),
     ]
     return next(iter(_dicts(TAKEN_BACK, page(pool, TAKEN_BACK, keys, None, 1))), None)
+
+
+def prices(pool: Pool, exchange: str, symbol: str, trade_id: int) -> dict[str, Any] | None:
+    """The prices around a whale, as reports have them; None until its hour has been reported."""
+    found = pool.rows(_PRICES, (exchange, symbol, trade_id))
+    return dict(zip(("before", "after_1", "after_5", "after_15"), found[0], strict=True)) if found else None
 
 
 def minutes_around(pool: Pool, exchange: str, symbol: str, time: datetime) -> list[dict[str, Any]]:

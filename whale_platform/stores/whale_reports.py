@@ -1,11 +1,12 @@
-"""Table `whale_reports`: the whales of each hour, made from `whale_alerts` and `trade_windows`.
+"""Table `whale_reports`: the whales of each hour, made from `whale_alerts`, `trade_windows` and `whale_prices`.
 
-A symbol's row looks 16 minutes past its hour for the prices after a whale, so it is stale until the stream has come
-that far, and again whenever those windows change; that retention takes some of them is no change. Raises StoreAway,
+A symbol's row looks 16 minutes past its hour for the prices after a whale, so it is stale until stream and lake have
+come that far (the lake at most two hours after the stream, since what it lost it will never have), and again whenever
+those windows change; that retention takes some of them is no change. Raises StoreAway,
 SchemaMismatch, BadDsn.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -13,7 +14,9 @@ from typing import Any
 
 from psycopg2.extensions import cursor as Cursor
 
+from whale_platform.stores import whale_prices
 from whale_platform.stores.assets import HOUR, Hours, Maker, fetch, gone_from, keys_of, remaking, replacing
+from whale_platform.stores.whale_prices import PriceRow
 
 LARGEST = 10
 
@@ -74,12 +77,10 @@ _NEAR = """WHERE (exchange, symbol, hour) IN (
         SELECT FROM trade_windows WHERE window_start >= hour - interval '1 day' AND window_start < hour))
 """
 
-# The close before: of the newest window in the quarter of an hour up to the alert's own minute. The close after: of
-# the newest window that starts within k minutes after that minute, once its own stream has shown a later one.
 _MAKE = """
 WITH {stream}, alerts AS (
-    SELECT *, date_bin('1 hour', event_time, 'epoch') AS hour, date_bin('1 minute', event_time, 'epoch') AS minute
-    FROM whale_alerts WHERE event_time >= %(start)s AND event_time < %(end)s
+    SELECT *, date_bin('1 hour', event_time, 'epoch') AS hour FROM whale_alerts
+    WHERE event_time >= %(start)s AND event_time < %(end)s
 ), ranked AS (
     SELECT *, row_number() OVER one_hour AS place FROM alerts
     WINDOW one_hour AS (PARTITION BY exchange, symbol, hour ORDER BY notional_usd DESC, trade_id, kind)
@@ -87,11 +88,11 @@ WITH {stream}, alerts AS (
     SELECT a.exchange, a.symbol, a.hour, jsonb_agg(jsonb_build_object(
         'trade_id', a.trade_id, 'kind', a.kind, 'side', a.side, 'event_time', a.event_time,
         'notional_usd', a.notional_usd::text, 'price', a.price::text,
-        'before', (SELECT close::text FROM trade_windows w
-            WHERE (w.exchange, w.symbol) = (a.exchange, a.symbol) AND w.window_start < a.minute
-                AND w.window_start >= a.minute - interval '15 minutes' ORDER BY w.window_start DESC LIMIT 1),
-        'after_1', {after_1}, 'after_5', {after_5}, 'after_15', {after_15}) ORDER BY a.place) AS largest
-    FROM ranked a JOIN edge USING (exchange, symbol) WHERE a.place <= %(largest)s GROUP BY 1, 2, 3
+        'before', trim_scale(p.before)::text, 'after_1', trim_scale(p.after_1)::text,
+        'after_5', trim_scale(p.after_5)::text, 'after_15', trim_scale(p.after_15)::text) ORDER BY a.place)
+            FILTER (WHERE a.place <= %(largest)s) AS largest,
+        bool_and(p.after_15 IS NOT NULL) AS known
+    FROM ranked a LEFT JOIN whale_prices p USING (exchange, symbol, trade_id) GROUP BY 1, 2, 3
 ), totals AS (
     SELECT exchange, symbol, hour, count(*) AS whales, sum(notional_usd) AS usd,
         coalesce(sum(notional_usd) FILTER (WHERE side = 'buy'), 0) AS buy_usd,
@@ -100,17 +101,13 @@ WITH {stream}, alerts AS (
 )
 INSERT INTO whale_reports AS made ({columns})
 SELECT exchange, symbol, hour, coalesce(whales, 0), coalesce(usd, 0), coalesce(buy_usd, 0), coalesce(sell_usd, 0),
-    stream.notional, coalesce(largest, '[]'), complete, stream.trades, stream.newest, %(run)s, %(code)s
+    stream.notional, coalesce(largest, '[]'),
+    complete AND (coalesce(known, true) OR stream.newest < now() - interval '2 hours'),
+    stream.trades, stream.newest, %(run)s, %(code)s
 FROM stream LEFT JOIN totals USING (exchange, symbol, hour) LEFT JOIN priced USING (exchange, symbol, hour)
 {only}
 {replacing}
 """
-
-_AFTER = """CASE WHEN edge.reached > a.minute + interval '{minutes} minutes' THEN (
-            SELECT close::text FROM trade_windows w
-            WHERE (w.exchange, w.symbol) = (a.exchange, a.symbol) AND w.window_start >= a.minute
-                AND w.window_start <= a.minute + interval '{minutes} minutes'
-            ORDER BY w.window_start DESC LIMIT 1) END"""
 
 _READ = """
 SELECT exchange, symbol, hour, whales, notional_usd, buy_usd, sell_usd, net_flow_usd, market_notional, share, largest
@@ -135,9 +132,13 @@ ORDER BY hour
 """
 
 
-def make(dsn: str, hours: Hours, maker: Maker) -> int:
-    """Make these hours anew from the stream tables; returns the rows written. Repeatable."""
+def make(dsn: str, hours: Hours, maker: Maker, prices: Sequence[PriceRow] = ()) -> int:
+    """Make these hours anew from the stream tables; returns the rows written. Repeatable.
+
+    `prices` around whales, as the lake has them now, are stored first.
+    """
     with remaking(dsn, "whale_reports") as cursor:
+        whale_prices.write(cursor, prices, maker)
         return write(cursor, hours, maker, ())
 
 
@@ -163,10 +164,9 @@ def follow(cursor: Cursor, maker: Maker, whole: Collection[tuple[str, str, datet
 
 
 def _make(cursor: Cursor, maker: Maker, values: dict[str, object], only: str, less: str) -> int:
-    after = {f"after_{minutes}": _AFTER.format(minutes=minutes) for minutes in (1, 5, 15)}
     parts = {"stream": _STREAM, "columns": _COLUMNS, "only": only, "replacing": replacing(_COLUMNS, less)}
     made_by = {"run": maker.run_id, "code": maker.code_version, "largest": LARGEST}
-    cursor.execute(_MAKE.format(**parts, **after), values | made_by)
+    cursor.execute(_MAKE.format(**parts), values | made_by)
     return cursor.rowcount
 
 

@@ -11,11 +11,12 @@ from itertools import pairwise
 import pytest
 
 from whale_platform.domain.trade import EXACT
-from whale_platform.stores import rollups, upserts, whale_reports
+from whale_platform.stores import rollups, upserts, whale_prices, whale_reports
 from whale_platform.stores.assets import HOUR, Hours, Maker
 from whale_platform.stores.connection import session
 from whale_platform.stores.partitions import ensure_days
 from whale_platform.stores.rows import WhaleRow, WindowRow
+from whale_platform.stores.whale_prices import PriceRow
 from whale_platform_tests.postgres_server import query
 from whale_platform_tests.stores.samples import START, WHALE, WINDOW
 
@@ -156,6 +157,11 @@ def flat(minute: int, price: str, symbol: str = "BTCUSDT") -> WindowRow:
     )
 
 
+def around(trade_id: int, *prices: str | None) -> PriceRow:
+    """Before, and 1, 5 and 15 minutes after a whale."""
+    return PriceRow("binance", "BTCUSDT", trade_id, *(None if one is None else Decimal(one) for one in prices))
+
+
 def test_a_whale_report_has_flow_share_and_the_prices_around_the_largest(database: str) -> None:
     prices = {-20: "1", -2: "100", 0: "110", 1: "120", 5: "130", 9: "140", 15: "150", 16: "160", 30: "170"}
     windows = [flat(minute, price) for minute, price in prices.items()]
@@ -165,29 +171,38 @@ def test_a_whale_report_has_flow_share_and_the_prices_around_the_largest(databas
         WHALE._replace(trade_id=3, notional_usd="10", event_time=START - timedelta(seconds=1)),
     ]
     store(database, [*windows, flat(3, "7", "ETHUSDT")], whales)
-    whale_reports.make(database, Hours(START, START + HOUR), MAKER)
-    bitcoin, ether = whale_reports.read(database, Hours(START, START + HOUR))
+    hour = Hours(START, START + HOUR)
+    assert [one[2] for one in whale_prices.whales(database, hour)] == [1, 2]
+    known = [around(1, None, "110.5", "130", None), around(2, "120", "130", "140.000", "160")]
+    whale_reports.make(database, hour, MAKER, known)
+    bitcoin, ether = whale_reports.read(database, hour)
     assert (bitcoin.whales, bitcoin.notional_usd, bitcoin.net_flow_usd) == (2, Decimal(150), Decimal(-30))
     assert bitcoin.market_notional == 110 + 120 + 130 + 140 + 150 + 160 + 170
     assert bitcoin.share == (Decimal(150) / 980).quantize(Decimal("1e-9"))
-    around = [[one[name] for name in ("before", "after_1", "after_5", "after_15")] for one in bitcoin.largest]
+    found = [[one[name] for name in ("before", "after_1", "after_5", "after_15")] for one in bitcoin.largest]
     assert [one["trade_id"] for one in bitcoin.largest] == [2, 1]
-    assert around == [["120", "130", "140", "160"], ["100", "120", "130", "150"]]
+    assert found == [["120", "130", "140", "160"], [None, "110.5", "130", None]]
     assert (ether.whales, ether.share, ether.largest) == (0, Decimal(0), [])
+    whale_reports.make(database, hour, MAKER, [around(1, None, "111", None, None)])
+    again = whale_reports.read(database, hour)[0].largest[1]
+    assert (again["after_1"], again["after_5"]) == ("111", "130"), "what the lake no longer has stays as it was"
 
 
 def test_a_report_waits_for_the_prices_after_its_hour(database: str) -> None:
     hour = Hours(START, START + HOUR)
+    now = datetime.now(UTC)
     store(database, [flat(59, "100")], [WHALE._replace(event_time=START + 59 * MINUTE)])
     whale_reports.make(database, hour, MAKER)
-    assert whale_reports.read(database, hour)[0].largest[0]["after_15"] is None
     assert whale_reports.stale(database, DAY) == []
     store(database, [flat(77, "1", "ETHUSDT")])  # others have moved on, but this symbol's feed may be down
     whale_reports.make(database, DAY, MAKER)
-    assert whale_reports.read(database, hour)[0].largest[0]["after_15"] is None
+    assert whale_reports.stale(database, DAY) == []
     store(database, [flat(78, "90")])
     assert START in whale_reports.stale(database, DAY)
+    query(database, "UPDATE trade_windows SET updated_at = %s WHERE window_start = %s", now, START + 59 * MINUTE)
     whale_reports.make(database, DAY, MAKER)
+    assert whale_reports.stale(database, DAY) == [START], "the lake may be behind the stream"
+    whale_reports.make(database, DAY, MAKER, [around(WHALE.trade_id, "99", "100", "100", "100")])
     assert whale_reports.read(database, hour)[0].largest[0]["after_15"] == "100"
     assert whale_reports.stale(database, DAY) == []
     store(database, [], [WHALE._replace(trade_id=99, event_time=START + 2 * MINUTE)])

@@ -1,6 +1,7 @@
 """A recomputation from the lake against what the stream wrote, on a real database: who has the last word, and when."""
 
 import threading
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 
@@ -13,6 +14,7 @@ from whale_platform.stores import census, recomputed, rollups, whale_reports
 from whale_platform.stores.assets import HOUR, Hours, Maker
 from whale_platform.stores.listen import Listener
 from whale_platform.stores.rows import WhaleRow, WindowRow
+from whale_platform.stores.whale_prices import PriceRow
 from whale_platform_tests.postgres_server import query
 from whale_platform_tests.stores.samples import START, WHALE, WINDOW
 from whale_platform_tests.stores.test_assets import MAKER, store
@@ -40,9 +42,10 @@ def overrule(
     whales: list[WhaleRow],
     whole: list[recomputed.Key],
     maker: Maker,
+    prices: Sequence[PriceRow] = (),
 ) -> recomputed.Stored:
     """A recomputation during which nothing else is written."""
-    return recomputed.store(dsn, hours, windows, whales, whole, maker, recomputed.rows(dsn, hours))
+    return recomputed.store(dsn, hours, windows, whales, whole, maker, recomputed.rows(dsn, hours), (), prices)
 
 
 def sinks(dsn: str, *windows: WindowRow) -> None:
@@ -78,20 +81,24 @@ def test_a_window_counted_too_high_is_corrected_and_stays_so(database: str) -> N
 
 
 def test_the_report_of_the_hour_before_has_the_corrected_prices_too(database: str) -> None:
-    near, later = window(61, 3)._replace(close="61840"), window(140, 1)
+    near, later = window(61, 3), window(140, 1)
     whale = WHALE._replace(event_time=START + 50 * MINUTE)
     sinks(database, window(50, 5), near, later)
     store(database, [], [whale])
-    whale_reports.make(database, Hours(START, START + 2 * HOUR), MAKER)
+
+    def prices(after_15: str) -> list[PriceRow]:
+        return [PriceRow(*BITCOIN[:2], whale.trade_id, None, None, None, Decimal(after_15))]
+
+    whale_reports.make(database, Hours(START, START + 2 * HOUR), MAKER, prices("61840"))
     after = "SELECT hour, largest->0->>'after_15' FROM whale_reports ORDER BY hour"
     assert query(database, after)[0] == (START, "61840")
     second = Hours(START + HOUR, START + 2 * HOUR)
     whole = [(*BITCOIN[:2], START + HOUR)]
-    overrule(database, second, [near._replace(trade_count=2, close="61835")], [], whole, MAKER)
+    overrule(database, second, [near._replace(trade_count=2)], [], whole, MAKER, prices("61835"))
     assert query(database, after) == [(START, "61835"), (START + HOUR, None)], "and of an hour without one none is made"
     assert whale_reports.stale(database, Hours(START, START + 2 * HOUR)) == []
     query(database, "DELETE FROM trade_windows WHERE window_start < %s", START + HOUR)
-    overrule(database, second, [near._replace(trade_count=1, close="61837")], [], whole, MAKER)
+    overrule(database, second, [near._replace(trade_count=1)], [], whole, MAKER, prices("61837"))
     assert query(database, after)[0] == (START, "61835"), "what is no longer there can't be made again"
 
 

@@ -115,8 +115,8 @@ class Report(Named):
     share: Annotated[str, Field(pattern=NUMBER, description="notional_usd / market_notional.")]
     complete: bool = Field(description="Whether the prices after the last whales are in it.")
     largest: list[dict[str, Any]] = Field(
-        description="Up to ten: the alert, and the close before its minute and 1, 5 and 15 minutes after; null where "
-        "the stream had not come so far. In CSV: JSON."
+        description="Up to ten: the alert, the price of the trade before it, and of the last one at or before 1, 5 and "
+        "15 minutes after; null where the lake had none, or had not come so far. In CSV: JSON."
     )
     run_id: Run
     materialised_at: Time

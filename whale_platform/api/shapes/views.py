@@ -80,12 +80,22 @@ class RunOf(BaseModel):
     code: str = Field(description="The git commit, or the package's version.")
 
 
+class PricesAround(BaseModel):
+    """What the whale's symbol traded at around it, to the microsecond, as the lake has it."""
+
+    before: Price | None = Field(description="Of the trade before it; null where that is over 15 minutes older.")
+    after_1: Price | None = Field(description="Of the last trade at or before a minute after; null until a later one.")
+    after_5: Price | None
+    after_15: Price | None
+
+
 class WhaleContext(BaseModel):
     """One whale: its minute, those around it, its hour's report, its place in Kafka with its neighbours, its run."""
 
     whale: Whale
     window: Window | None
     windows: list[Window] = Field(description="From a quarter of an hour before to one after, oldest first.")
+    prices: PricesAround | None = Field(description="Null until the hour has been reported.")
     report: Report | None = Field(description="Null until the hour has been reported.")
     trade: Place | None
     trade_missing: str | None = Field(description="Why its place is not known.")
