@@ -135,8 +135,14 @@ def _span(own: list[dict[str, Any]], start: int) -> tuple[Any, ...] | None:
 
 
 def reports(trades: list[dict[str, Any]], threshold: Decimal) -> dict[tuple[str, str, int], tuple[Any, ...]]:
-    """{(exchange, symbol, hour): (whales, bought $, sold $, market's notional, share, ids of the largest)}."""
+    """{(exchange, symbol, hour): (whales, bought $, sold $, market's notional, share, the largest)}.
+
+    Each of the largest: (id, price before, prices 1, 5 and 15 minutes after), None where there is none.
+    """
     found = {}
+    by_symbol: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for fill in sorted(trades, key=lambda fill: (fill["time"], fill["id"])):
+        by_symbol[fill["exchange"], fill["symbol"]].append(fill)
     for key, whole in windows(trades, HOUR_US).items():
         own = [
             fill
@@ -147,8 +153,20 @@ def reports(trades: list[dict[str, Any]], threshold: Decimal) -> dict[tuple[str,
             share = (_bought(own, "buy") + _bought(own, "sell")) / whole[5]
         largest = sorted(own, key=lambda fill: (-fill["notional"], fill["id"]))[:10]
         money = (_bought(own, "buy"), _bought(own, "sell"), whole[5], round(share, 9))
-        found[key] = (len(own), *money, [fill["id"] for fill in largest])
+        found[key] = (len(own), *money, [_around(by_symbol[key[:2]], fill) for fill in largest])
     return found
+
+
+def _around(ours: list[dict[str, Any]], whale: dict[str, Any]) -> tuple[Any, ...]:
+    """`ours`: the symbol's fills by time and id."""
+    place = next(at for at, fill in enumerate(ours) if fill["id"] == whale["id"])
+    before = ours[place - 1] if place else None
+    found = [before["price"] if before and before["time"] >= whale["time"] - 15 * MINUTE_US else None]
+    for minutes in (1, 5, 15):
+        until = whale["time"] + minutes * MINUTE_US
+        last = [fill for fill in ours[place:] if fill["time"] <= until][-1]
+        found.append(last["price"] if ours[-1]["time"] > until else None)
+    return whale["id"], *found
 
 
 def page(trades: list[dict[str, Any]], threshold: Decimal) -> str:

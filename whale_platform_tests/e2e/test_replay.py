@@ -181,14 +181,20 @@ def check_reports(platform: Platform, expected: list[dict[str, Any]]) -> None:
     threshold = Decimal(platform.env["WHALE_THRESHOLD_USD"])
     rows = platform.sql(
         "select exchange, symbol, (extract(epoch from hour) * 1000000)::bigint, whales, buy_usd, sell_usd, "
-        "market_notional, share, (select coalesce(string_agg(one->>'trade_id', ',' order by place), '') from "
-        "jsonb_array_elements(largest) with ordinality as all_of (one, place)) from whale_reports"
+        "market_notional, share, largest from whale_reports"
     )
+
+    def price(text: str | None) -> Decimal | None:
+        return None if text is None else Decimal(text)
+
     found = {
         (row[0], row[1], int(row[2])): (
             int(row[3]),
             *map(Decimal, row[4:8]),
-            [int(one) for one in row[8].split(",") if one],
+            [
+                (one["trade_id"], *(price(one[name]) for name in ("before", "after_1", "after_5", "after_15")))
+                for one in json.loads(row[8])
+            ],
         )
         for row in rows
     }
