@@ -1,6 +1,7 @@
 """An endless loop planted in each service's own process: its beats go on, and its progress does not.
 
-What the supervisor makes of that: supervision/test_supervisor.py. None needs a server: what is away is waited for.
+What the supervisor makes of that: supervision/test_supervisor.py. None needs a server: what is away is waited for. The
+ingester alone has the simulator beside it, which lists the symbols.
 """
 
 import os
@@ -8,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,7 @@ LOOPS = {"api": {"main", "event loop", "workers", "feeder"}, "ingester": {"main"
 
 
 @contextmanager
-def running(service: str, home: Path) -> Iterator["subprocess.Popen[bytes]"]:
+def running(service: str, home: Path, simulator_port: int) -> Iterator["subprocess.Popen[bytes]"]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("WHALE_")}
     env = {
         **clean,
@@ -55,7 +56,7 @@ def running(service: str, home: Path) -> Iterator["subprocess.Popen[bytes]"]:
         "WHALE_KAFKA_BOOTSTRAP": "127.0.0.1:1",
         "WHALE_POSTGRES_DSN": "postgresql://nobody@127.0.0.1:1/nothing",
         "WHALE_API_PORT": str(free_port()),
-        "WHALE_SIMULATOR_PORT": str(free_port()),
+        "WHALE_SIMULATOR_PORT": str(simulator_port),
     }
     argv = [sys.executable, "-c", PLANTED, f"whale_platform.{ROOMS[service]}"]
     with (home / "log").open("ab") as log, subprocess.Popen(argv, env=env, cwd=home, stderr=log) as process:
@@ -87,7 +88,11 @@ def next_beats(home: Path, service: str, count: int) -> None:
 
 @pytest.mark.parametrize("service", ROOMS)
 def test_a_main_loop_that_hangs_makes_no_progress_though_beats_go_on(tmp_path: Path, service: str) -> None:
-    with running(service, tmp_path) as process:
+    port = free_port()
+    with ExitStack() as stack:
+        if service == "ingester":
+            stack.enter_context(running("simulator", tmp_path, port))
+        process = stack.enter_context(running(service, tmp_path, port))
         read = counts(tmp_path, service)
         wanted = LOOPS.get(service, {"main"})
         until(lambda: set(read()) == wanted, 120)
