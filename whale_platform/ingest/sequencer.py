@@ -100,7 +100,7 @@ class Sequencer(Ordered):
     def judge(self, newest: Trade, same_id: Trade | None, now_us: int) -> Sequence[Trade]:
         """Give a place to what is held, by the `newest` trade of history; for `same_id` see `began_anew`."""
         if self.next_id is None:
-            near = self.doubts.near(newest.trade_id, CLOSE)
+            near = [one for one in self.doubts.near(newest.trade_id, CLOSE) if _in_order(one, newest)]
             return self._begin(near) if near else ()
         low = self.doubts.low(self.next_id)
         if len(low) >= LOW:
