@@ -26,6 +26,11 @@ def stretches(hours: Iterable[datetime]) -> list[tuple[str, str]]:
     return [(key_of(times[first]), key_of(times[end - 1])) for first, end in pairwise(edges) if end > first]
 
 
+def range_tags(first: str, last: str, why: str) -> dict[str, str]:
+    """Tags of a run that makes the partitions from `first` to `last`."""
+    return {f"{RANGE}start": first, f"{RANGE}end": last, "whale/why": why}
+
+
 def key_of(hour: datetime) -> str:
     """Partition of an hour, aware: `2024-08-08-23:00`."""
     return HOURS.get_partition_key_for_timestamp(hour.timestamp())

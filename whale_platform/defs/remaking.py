@@ -13,7 +13,7 @@ import dagster as dg
 from whale_platform.defs.external import IMPORTED
 from whale_platform.defs.history import TRADES_OF
 from whale_platform.defs.own import sensor_status
-from whale_platform.defs.partitions import RANGE
+from whale_platform.defs.partitions import range_tags
 from whale_platform.defs.recomputed import windows_from_lake
 
 FILES_A_TICK = 20
@@ -41,7 +41,7 @@ def remake_imported_hours(context: dg.SensorEvaluationContext) -> Iterator[dg.Ru
         for first, last in cast(list[tuple[str, str]], hours.value) if hours is not None else ():
             yield dg.RunRequest(
                 run_key=f"import {record.storage_id} {first}",
-                tags={f"{RANGE}start": first, f"{RANGE}end": last, "whale/why": "imported trades"},
+                tags=range_tags(first, last, "imported trades"),
             )
         context.update_cursor(str(record.storage_id))
     if not records:

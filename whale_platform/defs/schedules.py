@@ -4,19 +4,19 @@ The repair compares what the stream says with what each hour of the last `REPAIR
 exactly the hours that differ: one run for each stretch of neighbouring hours.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
 from whale_platform.defs.assets import daily_market_report, hourly_rollups, page_made, whale_reports
 from whale_platform.defs.own import schedule_status
-from whale_platform.defs.partitions import DAYS, HOURS, RANGE
+from whale_platform.defs.partitions import DAYS, range_tags, stretches
 from whale_platform.defs.report_checks import reports_are_their_whales, rollups_are_their_windows, whales_add_up
 from whale_platform.defs.store import Store
 from whale_platform.stores import rollups
 from whale_platform.stores import whale_reports as reports
-from whale_platform.stores.assets import HOUR, Hours
+from whale_platform.stores.assets import Hours
 from whale_platform.stores.connection import BadDsn, SchemaMismatch, StoreAway
 
 MINUTES_PAST = 3
@@ -74,10 +74,8 @@ def repair_hours(context: dg.ScheduleEvaluationContext, store: Store) -> Iterato
         yield dg.SkipReason(f"every hour of the last {REPAIR_DAYS} days is what the stream says")
     for first, last in stretches(found):
         yield dg.RunRequest(
-            run_key=f"repair {first.isoformat()} {last.isoformat()} at {now.isoformat()}",
-            tags={f"{RANGE}start": HOURS.get_partition_key_for_timestamp(first.timestamp())}
-            | {f"{RANGE}end": HOURS.get_partition_key_for_timestamp(last.timestamp())}
-            | {"whale/why": "stream rows have changed"},
+            run_key=f"repair {first} {last} at {now.isoformat()}",
+            tags=range_tags(first, last, "stream rows have changed"),
         )
 
 
@@ -103,17 +101,6 @@ def repair_days(context: dg.ScheduleEvaluationContext, store: Store) -> Iterator
         key = f"{day:%Y-%m-%d}"
         tags = {"dagster/partition": key, "whale/why": "hours of the day were made again"}
         yield dg.RunRequest(run_key=f"day {key} {made[day].isoformat()}", tags=tags)
-
-
-def stretches(hours: Sequence[datetime]) -> list[tuple[datetime, datetime]]:
-    """Ordered hours as (first, last) of each run of neighbours."""
-    out: list[tuple[datetime, datetime]] = []
-    for hour in hours:
-        if out and hour - out[-1][1] == HOUR:
-            out[-1] = (out[-1][0], hour)
-        else:
-            out.append((hour, hour))
-    return out
 
 
 def _hour(time: datetime) -> datetime:

@@ -10,9 +10,8 @@ from whale_platform.definitions import defs
 from whale_platform.defs import schedules
 from whale_platform.defs.assets import daily_market_report, hourly_rollups, whale_reports
 from whale_platform.defs.external import specs
-from whale_platform.defs.partitions import RANGE
+from whale_platform.defs.partitions import RANGE, key_of, stretches
 from whale_platform.defs.report_checks import page_is_its_rows
-from whale_platform.defs.schedules import stretches
 from whale_platform.defs.store import Store
 from whale_platform.settings import Settings
 from whale_platform.stores import recomputed
@@ -178,7 +177,9 @@ def test_a_database_that_is_away_is_told_and_asked_again(tmp_path: Path, monkeyp
 
 def test_neighbouring_hours_are_one_stretch() -> None:
     hours = [START, START + HOUR, START + 3 * HOUR]
-    assert stretches(hours) == [(START, START + HOUR), (START + 3 * HOUR, START + 3 * HOUR)]
+    alone = key_of(START + 3 * HOUR)
+    assert stretches(hours) == stretches(reversed(hours)) == [(key_of(START), key_of(START + HOUR)), (alone, alone)]
+    assert stretches([]) == []
 
 
 def test_the_lineage_goes_from_the_exchanges_to_the_reports() -> None:
