@@ -191,6 +191,7 @@ class Ordered:
             self._end_hole(now_us)
             return
         self.hole.last_id = above - 1
+        self.hole.until = max(self.hole.until, self._pending.latest_us())  # what is missing now may have happened later
         self.events.append(self.hole)
 
     def _end(self) -> int:

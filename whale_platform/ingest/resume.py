@@ -72,7 +72,8 @@ def start(tail: Tail, noted: Iterable[Gap], ledger: Mapping[int, Gap], now_us: i
         if row.first_id not in ledger or ledger[row.first_id].state == "open":
             _settle(begin, row, tail, tail.last, now_us)
     for gap in begin.gaps:
-        gap.until = gap.until or begin.newest_time or begin.latest
+        # Not the row's alone: the trade that ended it then may have been garbled, and another ends it now.
+        gap.until = max(gap.until, begin.newest_time) or begin.latest
     begin.gaps.sort(key=lambda gap: gap.first_id)
     begin.passed = sorted((row for row in closed if row not in cut_off), key=lambda row: row.first_id)
     begin.changed += begin.gaps

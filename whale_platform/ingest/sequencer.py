@@ -100,7 +100,7 @@ class Sequencer(Ordered):
     def judge(self, newest: Trade, same_id: Trade | None, now_us: int) -> Sequence[Trade]:
         """Give a place to what is held, by the `newest` trade of history; for `same_id` see `began_anew`."""
         if self.next_id is None:
-            near = [one for one in self.doubts.near(newest.trade_id, CLOSE) if _in_order(one, newest)]
+            near = [one for one in self.doubts.near(newest.trade_id, CLOSE) if _agree(one, newest)]
             return self._begin(near) if near else ()
         low = self.doubts.low(self.next_id)
         if len(low) >= LOW:
@@ -357,6 +357,12 @@ class Sequencer(Ordered):
         out = super()._advance(now_us, found, sure_until, reach)
         self._settle()
         return out
+
+
+def _agree(one: Trade, known: Trade) -> bool:
+    """Whether both may be true, `known` being history's: in order, and not the same trade under another id."""
+    moved = one.trade_id != known.trade_id and one.event_time // 1000 == known.event_time // 1000 and same(one, known)
+    return _in_order(one, known) and not moved
 
 
 def _in_order(one: Trade, other: Trade) -> bool:

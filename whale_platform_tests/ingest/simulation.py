@@ -12,6 +12,7 @@ import random
 import sys
 import time as real_time
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 from urllib.parse import parse_qs, urlparse
@@ -341,7 +342,7 @@ def check(world: World) -> None:
     assert not sequencer.doubts, f"still held: {list(sequencer.doubts)}"
 
 
-def simulate(seeds: range) -> None:
+def simulate(seeds: Iterable[int]) -> None:
     """Run them; AssertionError with the seed where one goes wrong."""
     for seed in seeds:
         try:
