@@ -5,9 +5,11 @@ pass fits exactly (domain/limits.py). Their product mostly fits the same type on
 where it doesn't (more than 8 decimals, or ten billion and more), `notional_wide` holds it, so nobody rounds.
 """
 
+import re
 from pathlib import Path
 from typing import NamedTuple
 
+COMMIT = re.compile(r"\d{20}(\.json|\.checkpoint.*\.parquet)")
 WIDE, NARROW = "decimal(38,18)", "decimal(18,8)"
 
 
@@ -57,8 +59,16 @@ PROPERTIES: dict[str, str | None] = {
 
 
 def exists(root: Path) -> bool:
-    """Whether the table is there; costs no library."""
-    return (root / "_delta_log").is_dir()
+    """Whether the table is there; costs no library.
+
+    Its log's folder comes before its first commit: until then nobody reads. Data without a log is a broken table.
+    """
+    return committed(root) or any(root.glob("date=*"))
+
+
+def committed(root: Path) -> bool:
+    """Whether the table's log has a commit, or a checkpoint of many."""
+    return any(COMMIT.fullmatch(path.name) for path in (root / "_delta_log").glob("0*"))
 
 
 def fits_narrow(number: str) -> str:

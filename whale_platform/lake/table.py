@@ -13,7 +13,7 @@ from deltalake.schema import PrimitiveType
 
 from whale_platform.lake import durable
 from whale_platform.lake.errors import Busy, Full, LakeError, NotThere
-from whale_platform.lake.schema import COLUMNS, PARTITION, PROPERTIES, exists
+from whale_platform.lake.schema import COLUMNS, PARTITION, PROPERTIES, committed, exists
 
 HOUR = timedelta(hours=1)
 
@@ -48,12 +48,16 @@ def folder_of(start: datetime) -> str:
 def create(root: Path) -> None:
     """Make the table where there is none, or where making it was cut short: a log without a commit is not one.
 
-    A torn newest commit of one that is there is set aside.
+    A torn newest commit of one that is there is set aside. Raises LakeError where data lie there without a log.
     """
     if exists(root):
         durable.set_aside_torn(root)
-    if any((root / "_delta_log").glob("[0-9]*")):
+    if committed(root):
         return
+    if exists(root):
+        raise LakeError(
+            f"{root} has data but no log: put `_delta_log` back from a copy, or move the folder away to begin anew"
+        )
     fields = [
         Field(column.name, PrimitiveType(column.delta), nullable=True, metadata={"comment": column.comment})
         for column in (*COLUMNS, *PARTITION)

@@ -1,6 +1,7 @@
 """Commits: each message once whatever is tried again, rewrites that exclude each other, the newest hours in step."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -36,8 +37,20 @@ def test_a_lake_that_is_not_there_says_so(root: Path) -> None:
 def test_a_table_whose_making_was_cut_short_is_made(root: Path) -> None:
     (root / "_delta_log").mkdir(parents=True)
     (root / "_delta_log" / "_commit_1b2c.json.tmp").touch()
+    (root / "_delta_log" / f"{0:020d}.json#1").touch()
+    with pytest.raises(NotThere, match="begins with the first trade"):  # a reader beside the one that makes it
+        table.opened(root)
     lay(root, [trade(0)])
     assert table.opened(root).version() == 1
+
+
+def test_data_without_a_log_are_not_taken_for_a_new_table(root: Path) -> None:
+    lay(root, [trade(0)])
+    shutil.rmtree(root / "_delta_log")
+    with pytest.raises(LakeError, match="can't be used"):
+        table.opened(root)
+    with pytest.raises(LakeError, match="has data but no log"):
+        lay(root, [trade(1)])
 
 
 def test_the_table_knows_how_far_each_partition_has_come(root: Path) -> None:
