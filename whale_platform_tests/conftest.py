@@ -17,7 +17,10 @@ settings.load_profile("unhurried")
 loopback.spare()  # whoever runs the tests behind a proxy has servers on this machine all the same
 PLATFORMS = "platforms"
 WHOLE = ("whale_platform_tests/e2e/", "whale_platform_tests/bootstrap/test_fresh_clone.py")
-SLOW = [f"whale_platform_tests/stream/test_{name}.py" for name in ("cluster", "kills", "lake", "service", "damages")]
+SLOW = [
+    f"whale_platform_tests/stream/test_{name}.py"
+    for name in ("cluster", "kills", "lake", "service", "damages", "switching")
+]
 SERVERS = {"kafka_session", "postgres_server", "own_postgres"}
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from whale_platform.bench.platform import PORTS, free_ports
 from whale_platform.cli.app import main
 from whale_platform.homes import open_home
 from whale_platform.supervision import beat, desired
@@ -106,9 +107,9 @@ def test_a_port_in_use_is_named_with_its_setting(tmp_path: Path) -> None:
     tools = _fake_tools(tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        done = whale(
-            tmp_path, "up", "--source", "simulator", WHALE_POSTGRES_PORT=port, WHALE_TOOLS=str(tools), **_free_ports()
-        )
+        ports = {f"WHALE_{name}_PORT": str(number) for name, number in zip(PORTS, free_ports(len(PORTS)), strict=True)}
+        env = {**ports, "WHALE_POSTGRES_PORT": port, "WHALE_DAGSTER": "false", "WHALE_TOOLS": str(tools)}
+        done = whale(tmp_path, "up", "--source", "simulator", **env)
     assert done.returncode == 2
     assert f"port {port} is in use by" in done.stderr
     assert "WHALE_POSTGRES_PORT" in done.stderr
@@ -274,15 +275,6 @@ def test_doctor_names_misspelt_variables_and_each_exchange(tmp_path: Path) -> No
     assert "WHALE_KAFKA_PROT is not a setting" in done.stdout
     assert "did you mean WHALE_KAFKA_PORT?" in done.stdout
     assert "binance: stream Connection refused" in done.stdout
-
-
-def _free_ports() -> dict[str, str]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
-    numbers = [str(one.getsockname()[1]) for one in sockets]
-    for one in sockets:
-        one.close()
-    names = ("WHALE_KAFKA_PORT", "WHALE_KAFKA_CONTROLLER_PORT", "WHALE_SIMULATOR_PORT")
-    return {"WHALE_DAGSTER": "false", **dict(zip(names, numbers, strict=True))}
 
 
 def _fake_tools(folder: Path) -> Path:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import structlog
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
@@ -238,3 +238,12 @@ def cut(kafka: KafkaServer) -> None:
     log = max(logs, key=lambda file: file.stat().st_size)
     os.truncate(log, log.stat().st_size - 3_000)
     kafka.start()
+    wait_for("all partitions' leaders", lambda: answered(kafka.bootstrap))
+
+
+def answered(bootstrap: KafkaCluster) -> bool:
+    """Whether the broker knows all partitions, which it does some time after it accepts connections."""
+    try:
+        return bool(bounds(bootstrap))
+    except KafkaException:
+        return False
