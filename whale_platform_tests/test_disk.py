@@ -11,10 +11,11 @@ from rich.console import Console
 
 from whale_platform import disk
 from whale_platform.api.metrics import _disks
-from whale_platform.cli import screen, state
+from whale_platform.cli import screen
 from whale_platform.defs import disk_checks
 from whale_platform.disk import Room
 from whale_platform.homes import open_home
+from whale_platform.services import state
 
 MB = 1_000_000
 

@@ -1,11 +1,10 @@
 """The whole platform as a user starts it, by its own command line, in a home of its own on free ports.
 
-Benchmarks and end-to-end tests share it. Nothing here reaches into the platform: only `whale` commands, the pids that
-`status` names, and the broker and database at the addresses it names.
+Benchmarks and end-to-end tests share it. Nothing here reaches into the platform: only `whale` commands, its published
+state, and the broker and database at the addresses that this names.
 """
 
 import contextlib
-import json
 import os
 import socket
 import subprocess
@@ -17,7 +16,10 @@ from typing import Any
 
 import psutil
 
-from whale_platform.settings import ROOT
+from whale_platform import homes
+from whale_platform.embedded import postgres
+from whale_platform.services import state
+from whale_platform.settings import ROOT, Settings
 
 PORTS = ("KAFKA", "KAFKA_CONTROLLER", "POSTGRES", "SIMULATOR", "DAGSTER", "API")
 
@@ -59,14 +61,21 @@ class Platform:
         self.whale("down", check=False)
 
     def status(self) -> dict[str, Any]:
-        """`status --json`."""
-        answer: dict[str, Any] = json.loads(self.whale("status", "--json", check=False).stdout)
-        return answer
+        """As `status --json` prints it; read in this process, since a command a poll would take what is measured."""
+        there = homes.current(self.base)
+        if there is None:
+            raise Failed(f"nothing has run in {self.base} yet")
+        return state.snapshot(there)
 
     def sql(self, query: str) -> list[list[str]]:
-        """Rows of a query, as psql prints them."""
-        out = self.whale("psql", "-X", "-At", "-F", "\t", "-c", query).stdout
-        return [line.split("\t") for line in out.splitlines()]
+        """Rows of a query, as psql prints them. Raises Failed where Postgres does not answer."""
+        port = self.env["WHALE_POSTGRES_PORT"]
+        settings = Settings.model_validate({"home": self.status()["home"], "postgres_port": port})
+        argv, env = postgres.psql_command(settings, ["-X", "-At", "-F", "\t", "-c", query])
+        done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise Failed(f"psql: exit {done.returncode}\n{done.stderr}")
+        return [line.split("\t") for line in done.stdout.splitlines()]
 
     def processes(self) -> list[psutil.Process]:
         """Every process that works in this home, other than the caller; Postgres's children hide their environment."""

@@ -154,8 +154,8 @@ def doctor(home: HomeOption = None) -> None:
 
     from whale_platform import homes
     from whale_platform.cli import doctor as command
-    from whale_platform.cli import state
     from whale_platform.cli.context import build_settings, settings_of
+    from whale_platform.services import state
 
     folder = homes.base_folder(home)
     there = homes.current(folder)

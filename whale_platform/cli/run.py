@@ -10,10 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from whale_platform.cli import state
 from whale_platform.cli.errors import UserError
 from whale_platform.cli.waiting import Waiting
 from whale_platform.homes import Home
+from whale_platform.services import state
 from whale_platform.supervision import lease
 from whale_platform.supervision.lease import HANDED, Lease, LeaseRefused
 from whale_platform.supervision.published import SUPERVISOR, parts_at_work

@@ -4,8 +4,8 @@ import argparse
 import json
 from pathlib import Path
 
-from whale_platform.cli import state
 from whale_platform.cli.context import current_home
+from whale_platform.services import state
 
 NAME = "status"
 

@@ -12,10 +12,11 @@ from rich.console import Console
 from rich.live import Live
 
 from whale_platform import homes
-from whale_platform.cli import checks, feed, run, screen, state
+from whale_platform.cli import checks, feed, run, screen
 from whale_platform.cli.errors import UserError
 from whale_platform.cli.logs import tail
 from whale_platform.cli.plan import Options, make_plan
+from whale_platform.services import state
 from whale_platform.supervision.lease import holder
 from whale_platform.supervision.logkeeper import last_line
 from whale_platform.supervision.published import SUPERVISOR, read_state

@@ -8,8 +8,8 @@ import re
 import time
 from typing import Any
 
-from whale_platform.cli import state
 from whale_platform.homes import Home
+from whale_platform.services import state
 from whale_platform.supervision.logkeeper import last_line
 
 STILL_S = 600.0  # twice what the supervisor gives a start that does nothing

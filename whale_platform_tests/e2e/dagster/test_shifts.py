@@ -20,11 +20,9 @@ import psutil
 import psycopg2
 import pytest
 
-from whale_platform import homes
 from whale_platform.bench.platform import Platform, wait_for
 from whale_platform.broker.reader import TopicReader
 from whale_platform.broker.topics import BrokerError
-from whale_platform.cli import state
 from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.supervision import orders
@@ -38,10 +36,7 @@ LONG_S = 900
 
 
 def services(platform: Platform) -> dict[str, dict[str, object]]:
-    """As `status` shows them; read here, since a `whale status` a second would take what is to be measured."""
-    there = homes.current(platform.base)
-    assert there is not None
-    return dict(state.snapshot(there)["services"])
+    return dict(platform.status()["services"])
 
 
 def pids(platform: Platform) -> dict[str, int]:
