@@ -32,7 +32,10 @@ DEFAULT_BASES = ("BTC", "ETH", "SOL", "XRP", "DOGE", "ADA", "AVAX", "LINK", "LTC
 
 
 class Settings(BaseSettings):
-    """Everything an operator can set. Times are seconds, money is US dollars."""
+    """Everything an operator can set. Times are seconds, money is US dollars.
+
+    The comment above or beside a field is its meaning in docs/reference/settings.md.
+    """
 
     model_config = SettingsConfigDict(
         env_prefix="WHALE_",
@@ -43,94 +46,106 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
+    # the folder of the state; `./whale` takes it for the folder above it, which holds one for each source
     home: Path = ROOT / ".whale" / "live"
-    shared: Path | None = None  # checkpoints, thresholds and lake, where Spark's executors see it too; None: the home
+    shared: Path | None = None  # checkpoints, thresholds and lake, where Spark's executors see it too; unset: the home
+    # what no Python package brings: jars, the dashboard's libraries, the log of the set-up
     tools: Path = ROOT / ".whale" / "tools"
-    source: SourceKind = "live"
+    source: SourceKind = "live"  # where the trades come from
+    # the exchanges that are asked for trades
     exchanges: Annotated[tuple[str, ...], NoDecode] = ("binance", "coinbase")
+    # BTC, BTC/EUR, BTCUSDT, BTC-USD or binance:BTCUSDT; what an exchange does not list is left out
     symbols: Annotated[tuple[str, ...], NoDecode] = DEFAULT_BASES
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"  # the least severe lines that are logged
 
-    kafka_port: Port = 19092
-    kafka_controller_port: Port = 19093
-    kafka_bootstrap: str | None = None
+    kafka_port: Port = 19092  # of the embedded broker, on 127.0.0.1
+    kafka_controller_port: Port = 19093  # of the embedded broker's controller, on 127.0.0.1
+    kafka_bootstrap: str | None = None  # HOST:PORT,… of another broker; unset: the embedded one
     kafka_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,100}$")] = ""  # before every topic and group
-    kafka_ca: Path | None = None  # PEM, as the next two; without it the system's authorities count
-    kafka_certificate: Path | None = None
-    kafka_key: Path | None = None
-    kafka_key_password: SecretStr | None = None
-    kafka_sasl: Mechanism = "SCRAM-SHA-512"
-    kafka_user: str | None = None
-    kafka_password: SecretStr | None = None
-    kafka_password_file: Path | None = None
-    kafka_security: Annotated[Security, Field(validate_default=True)] = "plaintext"  # last: its check reads the others
-    topic_partitions: Annotated[int, Field(ge=1, le=256)] = 2
-    topic_replication: Annotated[int, Field(ge=1, le=5)] | None = None  # None: 3 where there are as many brokers
-    topic_min_insync: Annotated[int, Field(ge=1, le=5)] | None = None  # None: the greater half of the copies
-    kafka_bytes: ByteSize | None = None  # of all topics, such as 20GB; 0: no bound; None: by the disk's size
+    kafka_ca: Path | None = None  # PEM file of the authorities; unset: the system's
+    kafka_certificate: Path | None = None  # PEM file of the client's certificate
+    kafka_key: Path | None = None  # PEM file of the certificate's key (PKCS#8)
+    kafka_key_password: SecretStr | None = None  # where the key is encrypted
+    kafka_sasl: Mechanism = "SCRAM-SHA-512"  # the mechanism with sasl_ssl and sasl_plaintext
+    kafka_user: str | None = None  # the user with sasl_ssl and sasl_plaintext
+    kafka_password: SecretStr | None = None  # that user's password
+    kafka_password_file: Path | None = None  # a file that holds it instead
+    # how every client logs in at the broker
+    kafka_security: Annotated[Security, Field(validate_default=True)] = "plaintext"
+    topic_partitions: Annotated[int, Field(ge=1, le=256)] = 2  # of a topic when it is made
+    # copies of a topic when it is made; unset: 3 where there are as many brokers
+    topic_replication: Annotated[int, Field(ge=1, le=5)] | None = None
+    # copies that must have a message before it counts; unset: the greater half
+    topic_min_insync: Annotated[int, Field(ge=1, le=5)] | None = None
+    kafka_bytes: ByteSize | None = None  # of all topics, such as 20GB; 0: no bound; unset: by the disk's size
 
-    postgres_port: Port = 15432
-    postgres_dsn: SecretStr | None = None
+    postgres_port: Port = 15432  # of the embedded server, on 127.0.0.1
+    postgres_dsn: SecretStr | None = None  # postgresql://… of another server's database; unset: the embedded one
     postgres_password_file: Path | None = None  # holds the password of a postgres_dsn without one
     postgres_direct_dsn: SecretStr | None = None  # past the pooler that postgres_dsn names, for what needs a session
-    sink_postgres_dsn: SecretStr | None = None  # each part's own log-in, where it has one
-    stream_postgres_dsn: SecretStr | None = None
-    api_postgres_dsn: SecretStr | None = None  # may be a read replica's
-    dagster_postgres_dsn: SecretStr | None = None  # to the platform's tables; dagster_dsn is Dagster's storage
-    pg_bin: Path | None = None
+    sink_postgres_dsn: SecretStr | None = None  # the sink's own log-in; unset: postgres_dsn
+    stream_postgres_dsn: SecretStr | None = None  # the stream's own log-in; unset: postgres_dsn
+    # the API's own log-in, which may be a read replica's; unset: postgres_dsn
+    api_postgres_dsn: SecretStr | None = None
+    dagster_postgres_dsn: SecretStr | None = None  # Dagster's own log-in to the platform's tables; unset: postgres_dsn
+    pg_bin: Path | None = None  # folder of the programs of another Postgres than the installed one
 
-    lake: Path | None = None
-    lake_trigger_s: Annotated[float, Field(gt=0)] = 20.0
-    lake_files: Annotated[int, Field(ge=1, le=64)] = 1  # a trigger and hour
-    lake_retention_days: Annotated[int, Field(ge=0)] = 0  # 0: all of it, forever
+    lake: Path | None = None  # where the lake lies; unset: `lake` in the shared folder, else in the home
+    lake_trigger_s: Annotated[float, Field(gt=0)] = 20.0  # between the stream's writes to the lake
+    lake_files: Annotated[int, Field(ge=1, le=64)] = 1  # the most that one write makes for an hour
+    lake_retention_days: Annotated[int, Field(ge=0)] = 0  # how long the lake keeps trades; 0: forever
 
+    # what Dagster listens on; the simulator and Spark's driver too, where another host is set for them
     bind: str = "127.0.0.1"
-    retention_days: Annotated[int, Field(ge=1)] = 7
-    alert_retention_days: Annotated[int, Field(ge=0)] = 0  # 0: all of them, forever
-    dagster: bool = True
-    dagster_code_host: str = "127.0.0.1"
-    dagster_port: Port = 13000
+    retention_days: Annotated[int, Field(ge=1)] = 7  # how long Postgres keeps windows
+    alert_retention_days: Annotated[int, Field(ge=0)] = 0  # how long Postgres keeps whales; 0: forever
+    dagster: bool = True  # whether Dagster runs
+    dagster_code_host: str = "127.0.0.1"  # where Dagster's code server is, for its webserver and daemon
+    dagster_port: Port = 13000  # of Dagster's UI
     dagster_hosts: Annotated[tuple[str, ...], NoDecode] = ()  # names its UI is known by beside this machine's own
     dagster_code_port: Port = 13001  # only with a code server on another host (dagster_code_host)
+    # of Dagster's own storage; unset: the database `dagster` on the platform's server
     dagster_dsn: SecretStr | None = None
 
-    api_host: str = "127.0.0.1"
-    api_port: Port = 18000
+    api_host: str = "127.0.0.1"  # address that the API listens on; beyond this machine it needs a key or api_open
+    api_port: Port = 18000  # of the API and the dashboard
     api_open: bool = False  # listen beyond this machine without keys
     api_hosts: Annotated[tuple[str, ...], NoDecode] = ()  # names it is known by while nobody needs a key
     api_proxies: Annotated[tuple[str, ...], NoDecode] = ()  # addresses or networks whose X-Forwarded-For is believed
-    api_cors: Annotated[tuple[str, ...], NoDecode] = ()  # origins such as https://example.org
+    api_cors: Annotated[tuple[str, ...], NoDecode] = ()  # origins whose pages may read it, such as https://example.org
     api_rate: Annotated[float, Field(gt=0)] = 5_000.0  # requests a second of a key or address
 
-    simulator_host: str = "127.0.0.1"
-    simulator_port: Port = 18765
-    binance_ws_url: str = "wss://stream.binance.com:9443"
-    binance_rest_url: str = "https://api.binance.com"
-    coinbase_ws_url: str = "wss://ws-feed.exchange.coinbase.com"
-    coinbase_rest_url: str = "https://api.exchange.coinbase.com"
+    simulator_host: str = "127.0.0.1"  # where the simulator is, for the ingester
+    simulator_port: Port = 18765  # of the simulator
+    binance_ws_url: str = "wss://stream.binance.com:9443"  # of Binance's streams
+    binance_rest_url: str = "https://api.binance.com"  # of Binance's REST side
+    coinbase_ws_url: str = "wss://ws-feed.exchange.coinbase.com"  # of Coinbase's streams
+    coinbase_rest_url: str = "https://api.exchange.coinbase.com"  # of Coinbase's REST side
 
-    ingest_silence_s: Annotated[float, Field(gt=0)] = 60.0
-    ingest_share: str = "1/1"  # the second of three ingesters that share the symbols: 2/3
+    ingest_silence_s: Annotated[float, Field(gt=0)] = 60.0  # after so long without a trade it connects again
+    ingest_share: str = "1/1"  # 2/3: the second of three ingesters that share the symbols
 
+    # from which a trade is a whale, until `./whale threshold set` says otherwise
     threshold_usd: Annotated[Decimal, Field(gt=0)] = Decimal(50_000)
-    stream_mode: StreamMode = "auto"
-    stream_trigger: str = "2 minutes"
-    stream_watermark: str = "10 minutes"
+    stream_mode: StreamMode = "auto"  # of windows; auto: realtime, and microbatch while they fall behind
+    stream_trigger: str = "2 minutes"  # between checkpoints in real time
+    stream_watermark: str = "10 minutes"  # how late a trade may come and still count in its window
     stream_reducers: Annotated[int, Field(ge=1, le=256)] = 1  # of the windows; another number reads the topic again
-    spark_master: str = "local[8]"
-    spark_driver_host: str = "127.0.0.1"
-    spark_driver_memory: Memory = "768m"
-    spark_cores: Annotated[int, Field(ge=1)] | None = None  # the stream's share of a cluster; None: all that it has
-    spark_executor_cores: Annotated[int, Field(ge=1)] | None = None  # None: a worker's cores are one executor
-    spark_executor_memory: Memory = "1g"
-    spark_executor_tools: Path | None = None  # the tools' folder where executors run; None: where it is here
+    spark_master: str = "local[8]"  # Spark's own word for where the stream runs: local[TASKS] or spark://HOST:7077
+    spark_driver_host: str = "127.0.0.1"  # by which executors reach the driver
+    spark_driver_memory: Memory = "768m"  # heap of the stream's JVM
+    spark_cores: Annotated[int, Field(ge=1)] | None = None  # the stream's share of a cluster; unset: all that it has
+    spark_executor_cores: Annotated[int, Field(ge=1)] | None = None  # of one executor; unset: all of a worker
+    spark_executor_memory: Memory = "1g"  # heap of an executor of a cluster
+    spark_executor_tools: Path | None = None  # the tools' folder where executors run; unset: where it is here
     spark_batch_master: str = "local[2]"  # for windows and whales that are computed again from the lake
 
+    # recordings to play; colons between them where a name has a comma
     replay_files: Annotated[tuple[Path, ...], NoDecode] = ()
-    replay_speed: Annotated[float, Field(gt=0)] = 1.0
-    replay_times: Literal["original", "now"] = "now"
-    simulator_rate: Annotated[float, Field(gt=0)] = 50.0
-    simulator_seed: int = 1
+    replay_speed: Annotated[float, Field(gt=0)] = 1.0  # times as fast as recorded
+    replay_times: Literal["original", "now"] = "now"  # the trades' times: as recorded, or moved to now
+    simulator_rate: Annotated[float, Field(gt=0)] = 50.0  # generated trades a second, of all symbols together
+    simulator_seed: int = 1  # the same seed generates the same trades
 
     @field_validator("symbols", "exchanges", "dagster_hosts", "api_hosts", "api_proxies", mode="before")
     @classmethod
@@ -208,6 +223,7 @@ class Settings(BaseSettings):
     @field_validator("kafka_security", mode="after")
     @classmethod
     def _can_log_in(cls, value: Security, info: ValidationInfo) -> Security:
+        """Its check reads Kafka's other fields, so they stand before it."""
         if value != "plaintext" and info.data.get("kafka_bootstrap") is None:
             raise ValueError(
                 "the embedded broker speaks plaintext: name yours with WHALE_KAFKA_BOOTSTRAP, or unset this"

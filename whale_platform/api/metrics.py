@@ -57,6 +57,22 @@ _OF_AN_EXCHANGE = (
     ),
     ("symbols", GaugeMetricFamily, "whale_exchange_symbols", 1, "Symbols it is asked for."),
 )
+_OF_CLIENTS = {  # by the names that `Live.numbers` and `Crowd.numbers` give them
+    "live_clients": "Clients of the live push.",
+    "live_refused_total": "Clients of the live push that were too many.",
+    "live_dropped_total": "Clients of the live push that were too slow.",
+    "live_thinned_total": "Batches merged to the newest state for clients that were behind.",
+    "live_sent_total": "Messages sent to the WebSocket clients that have left.",
+    "live_read_total": "Messages of Kafka read for the live push.",
+    "live_unread_total": "Messages of Kafka that could not be parsed for it.",
+    "live_whales_total": "Whales in its log since the start.",
+    "live_whale_doubles_total": "Whales left out because its log had them.",
+    "live_lag": "Messages of Kafka that it has yet to read.",
+    "api_connections": "Connections to the API.",
+    "api_connections_idle": "Connections without a request.",
+    "api_connections_evicted_total": "Idle connections closed in favour of others.",
+    "api_connections_refused_total": "Connections that were too many.",
+}
 _GAPS = "SELECT state, count(*) FROM ingest_gaps GROUP BY state"
 
 
@@ -121,7 +137,7 @@ class _Platform(Collector):
         for name, value in self._live().items():
             counts = name.endswith("_total")
             kind = CounterMetricFamily if counts else GaugeMetricFamily
-            yield kind(f"whale_{name.removesuffix('_total')}", "Of the live push and the connections.", value)
+            yield kind(f"whale_{name.removesuffix('_total')}", _OF_CLIENTS[name], value)
         newest = self._board.age_s(now)
         if newest is not None:
             yield GaugeMetricFamily("whale_newest_state_age_seconds", "Of the newest window in Postgres.", newest)

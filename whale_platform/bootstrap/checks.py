@@ -1,7 +1,15 @@
-"""`./whale test`: the checks and the tests, everything run even after a failure, pytest's summary printed last."""
+"""`./whale check` and `./whale test`: the static tools side by side, and after them the tests.
 
+Everything runs even after a failure. What a tool prints is held until it ends, so that no two are mixed, and pytest's
+summary is the last thing printed.
+"""
+
+import os
 import subprocess
 import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 CHECKS = (
@@ -10,22 +18,65 @@ CHECKS = (
     ("mypy",),
     ("lint-imports",),
 )
+FIXES = (("ruff", "check", "--fix-only", "."), ("ruff", "format", "."))  # they write files: one after the other
 FAST = ["-m", "not server and not process and not e2e"]
 PARALLEL = ["-n", "2"]  # much of a server test is waiting: two at a time fit two cores
+USAGE = """Usage: whale check [--fix]
+
+  Run ruff, mypy and import-linter, as `whale test` does before the tests. Exit code 1 if one of them fails.
+
+  --fix  Let ruff mend and format the files first."""
 
 
-def run(root: Path, python: Path, args: list[str]) -> int:
-    """Exit code of the first that failed, else 0. `--fast` leaves out the tests that start or kill processes.
+def check(root: Path, python: Path, args: list[str]) -> int:
+    """Run the static tools. Returns 0, 1 where one of them fails, 2 for an unknown argument."""
+    if args == ["--help"]:
+        print(USAGE)
+        return 0
+    if args not in ([], ["--fix"]):
+        print(USAGE, file=sys.stderr)
+        return 2
+    if args:
+        for fix in FIXES:
+            _run(root, python, fix)
+    return _check(root, python)
 
-    Two tests run at a time; with arguments of pytest's own one does, so that `-s` and a debugger work.
+
+def test(root: Path, python: Path, args: list[str]) -> int:
+    """Run the static tools, then pytest. Returns 1 where a tool fails, else pytest's exit code.
+
+    `--fast` leaves out the tests that start or kill processes. Two tests run at a time; with arguments of pytest's own
+    one does, so that `-s` and a debugger work.
     """
     fast = "--fast" in args
     rest = [arg for arg in args if arg != "--fast"] or PARALLEL
-    codes = [_step(root, [str(python.with_name(program)), *options]) for program, *options in CHECKS]
-    codes.append(_step(root, [str(python), "-m", "pytest", *(FAST if fast else []), *rest]))
-    return next((code for code in codes if code), 0)
+    failed = _check(root, python)
+    argv = [str(python), "-m", "pytest", *(FAST if fast else []), *rest]
+    print(f"== {' '.join(argv[2:])}", flush=True)
+    code = subprocess.run(argv, cwd=root).returncode
+    return failed or code
 
 
-def _step(root: Path, argv: list[str]) -> int:
-    print(f"== {Path(argv[0]).name} {' '.join(argv[1:])}", file=sys.stderr, flush=True)
-    return subprocess.run(argv, cwd=root).returncode
+def _check(root: Path, python: Path) -> int:
+    with ThreadPoolExecutor(len(CHECKS)) as threads:
+        codes = list(threads.map(lambda tool: _run(root, python, tool), CHECKS))
+    return 1 if any(codes) else 0
+
+
+def _run(root: Path, python: Path, tool: Sequence[str]) -> int:
+    """Run one tool of the environment; print its line, with its seconds, and what it said where it failed."""
+    program, *options = tool
+    started = time.monotonic()
+    colour = {"FORCE_COLOR": "1"} if sys.stdout.isatty() else {}
+    done = subprocess.run(
+        [python.with_name(program), *options],
+        cwd=root,
+        env={**os.environ, **colour},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    outcome = "failed" if done.returncode else "passed"
+    line = f"{outcome}  {time.monotonic() - started:6.1f} s  {' '.join(tool)}\n"
+    print(line + (done.stdout if done.returncode else ""), end="", flush=True)
+    return done.returncode

@@ -13,23 +13,24 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def main(argv: list[str]) -> int:
-    """Set up where needed (not for `--version`), then run the tests or become the CLI. Returns an exit code."""
+    """Set up where needed (not for `--version`), then run checks or tests, or become the CLI. Returns an exit code."""
     loopback.spare()
     if argv[:1] == ["--version"]:
         print(f"whale {version_text()}")
         return 0
     places = Places.of(ROOT)
-    testing = argv[:1] == ["test"]
-    kind: current.Kind = "dev" if testing else "run"
+    developing = argv[:1] in (["check"], ["test"])
+    kind: current.Kind = "dev" if developing else "run"
     if not (current.environment_current(places, kind) and current.tools_current(places, kind)):
         from whale_platform.bootstrap import environment  # only here: a current set-up shall not pay for it
 
         if code := environment.run(places, kind):
             return code
-    if testing:
+    if developing:
         from whale_platform.bootstrap import checks
 
-        return checks.run(places.root, places.python, argv[1:])
+        command = checks.check if argv[0] == "check" else checks.test
+        return command(places.root, places.python, argv[1:])
     return _become_cli(places, argv or ["--help"])
 
 

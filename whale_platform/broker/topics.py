@@ -36,7 +36,7 @@ WEEK_MS = str(7 * 24 * 3600 * 1000)
 TIMEOUT_S = 15.0
 MOST_COPIES = 3
 
-_CONFIG: dict[str, dict[str, str]] = {
+CONFIG: dict[str, dict[str, str]] = {
     RAW_TRADES: {"retention.ms": WEEK_MS, "compression.type": "producer"},
     TRADE_WINDOWS: {"retention.ms": str(24 * 3600 * 1000), "segment.ms": str(3600 * 1000)},
     WHALE_ALERTS: {"retention.ms": WEEK_MS},
@@ -100,7 +100,7 @@ def ensure(
     least = {"min.insync.replicas": str(min_insync or (copies + 1) // 2), "unclean.leader.election.enable": "false"}
     wanted = [
         NewTopic(prefixed(name), 1 if name in ONE_PARTITION else partitions, copies, config=config | least)
-        for name, config in _CONFIG.items()
+        for name, config in CONFIG.items()
         if prefixed(name) not in present and name not in unused
     ]
     if not wanted:
@@ -149,7 +149,7 @@ def bound(bootstrap: KafkaCluster, total: int, unused: Collection[str] = ()) -> 
 def bounds(name: str, total: int, partitions: int) -> dict[str, str]:
     """The settings of a topic that keep it within its share of `total` bytes (0: any number)."""
     more = {"cleanup.policy": "compact,delete", "retention.ms": "-1"} if name in (INGEST_GAPS, STREAM_LOSSES) else {}
-    more = more | {key: text for key, text in _CONFIG[name].items() if key == "segment.ms"}
+    more = more | {key: text for key, text in CONFIG[name].items() if key == "segment.ms"}
     smallest, largest = SEGMENT_BYTES
     each = int(total * SHARES[name]) // partitions
     if not total:

@@ -76,6 +76,8 @@ def whale(
 
     Every command has --help and --home, given after its name. Exit codes: 0 done; 1 it failed, or found something
     wrong; 2 a mistake in the command, or what it needs is not running; others are in the command's help.
+
+    A checkout has two more: `./whale check` runs the static tools, `./whale test` these and then the tests.
     """
     if home is not None:
         raise UserError(f"--home comes after the command: `whale status --home {home}`")

@@ -25,7 +25,13 @@ ASSUMED_RATE = 50.0  # of ten pairs on two exchanges, where none has been measur
 MEMORY_NEEDED = 1_000_000_000
 MEMORY_WANTED = 2_100_000_000
 OLDEST_PYTHON = (3, 11)
-NOT_SETTINGS = frozenset({"WHALE_LEASE_FD", "WHALE_JAVA", "WHALE_JAVA_HOME", "WHALE_LEASH", "WHALE_SERVICE"})
+# Variables that are no settings: what the set-up reads, which may run before there are any, and marks of processes.
+SET_UP = {
+    "WHALE_JAVA": "`bundled`: the JDK that is installed with the packages, whatever the system has",
+    "WHALE_JAVA_HOME": "folder of the JDK to use",
+    "WHALE_NODE": "`bundled`: the npm that is installed with the packages, whatever the system has",
+}
+MARKS = ("WHALE_LEASE_FD", "WHALE_LEASH", "WHALE_SERVICE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +143,7 @@ def unknown_variables() -> list[Finding]:
 
     from whale_platform.settings import Settings
 
-    known = {f"WHALE_{name.upper()}" for name in Settings.model_fields} | NOT_SETTINGS
+    known = {*(f"WHALE_{name.upper()}" for name in Settings.model_fields), *SET_UP, *MARKS}
     given = {name for name in (*os.environ, *dotenv_values(".env")) if name.upper().startswith("WHALE_")}
     findings = []
     for name in sorted(given):

@@ -120,7 +120,7 @@ def learn(
         if others := fold.kinds() - {source, "repair"}:
             raise Mixed(
                 f"Topic {prefixed(RAW_TRADES)} of this broker holds {' and '.join(sorted(others))} trades, this home's "
-                f"are {source}: their ids would mix. Give this home topics of its own by WHALE_TOPIC_PREFIX, or "
+                f"are {source}: their ids would mix. Give this home topics of its own by WHALE_KAFKA_PREFIX, or "
                 "another broker."
             )
         claim()

@@ -141,21 +141,3 @@ def test_kill_9_in_the_middle_leaves_nothing_running_or_taken_as_good(checkout: 
     done = checkout.whale("up")
     assert done.stdout == "cli ['up']\n"
     assert checkout.calls() == ["venv", "requirements.lock"]
-
-
-def test_tests_run_all_checks_pytest_last_and_return_the_first_failure(checkout: Checkout) -> None:
-    checkout.whale("test")
-    programs = checkout.root / ".venv" / "bin"
-    for name, code in (("ruff", 0), ("mypy", 3), ("lint-imports", 4)):
-        (programs / name).write_text(f"#!/bin/sh\necho {name} $*\nexit {code}\n")
-        (programs / name).chmod(0o755)
-    (programs / "python").write_text("#!/bin/sh\necho python $*\nexit 5\n")
-    done = checkout.whale("test", "--fast", "-k", "x")
-    assert done.returncode == 3
-    assert done.stdout.splitlines() == [
-        "ruff check .",
-        "ruff format --check .",
-        "mypy",
-        "lint-imports",
-        "python -m pytest -m not server and not process and not e2e -k x",
-    ]

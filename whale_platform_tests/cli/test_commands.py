@@ -271,8 +271,10 @@ def test_logs_show_the_end_across_files(tmp_path: Path) -> None:
 
 def test_doctor_names_misspelt_variables_and_each_exchange(tmp_path: Path) -> None:
     closed = "ws://127.0.0.1:9"
-    done = whale(tmp_path, "doctor", WHALE_KAFKA_PROT="1", WHALE_BINANCE_WS_URL=closed, WHALE_EXCHANGES="binance")
+    given = {"WHALE_KAFKA_PROT": "1", "WHALE_NODE": "bundled"}
+    done = whale(tmp_path, "doctor", **given, WHALE_BINANCE_WS_URL=closed, WHALE_EXCHANGES="binance")
     assert "WHALE_KAFKA_PROT is not a setting" in done.stdout
+    assert "WHALE_NODE" not in done.stdout
     assert "did you mean WHALE_KAFKA_PORT?" in done.stdout
     assert "binance: stream Connection refused" in done.stdout
 

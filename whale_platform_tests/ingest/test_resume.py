@@ -259,7 +259,7 @@ def test_what_has_left_the_topic_since_the_file_is_no_hole(kafka: KafkaServer, t
         future.result(300)
     claimed: list[str] = []
     claim, more = lambda: claimed.append("once"), (0.0, threading.Event(), structlog.get_logger())
-    with pytest.raises(learn.Mixed, match=r"raw_crypto_trades of this broker holds live trades.* WHALE_TOPIC_PREFIX"):
+    with pytest.raises(learn.Mixed, match=r"raw_crypto_trades of this broker holds live trades.* WHALE_KAFKA_PREFIX"):
         learn.learn(kafka.bootstrap, tmp_path, WHOLE, "replay", claim, *more)
     assert not claimed, "whoever writes there goes on"
     learned = learn.learn(kafka.bootstrap, tmp_path, WHOLE, "live", claim, *more)

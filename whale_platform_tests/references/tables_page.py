@@ -1,0 +1,30 @@
+"""tables.md: the tables and columns as a migrated Postgres describes them, with the comments of the migrations."""
+
+from whale_platform.stores.columns import columns
+from whale_platform_tests.postgres_server import query
+from whale_platform_tests.references.markdown import code, page, table
+
+ABOUT = """The tables of Postgres after all migrations (`whale_platform/stores/migrations`), with the comments that the
+database itself has, as `./whale psql -c '\\d+ trade_windows'` shows them. Partitions of tables are left out. Where the
+streamed tables come from is in [topics](topics.md)."""
+# A partition is made for its days, so which there are depends on the time.
+_TABLES = """
+SELECT relname, coalesce(obj_description(pg_class.oid, 'pg_class'), ''), coalesce(pg_get_constraintdef(key.oid), '')
+FROM pg_class
+LEFT JOIN pg_constraint AS key ON key.conrelid = pg_class.oid AND key.contype = 'p'
+WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
+ORDER BY relname
+"""
+
+
+def render(dsn: str) -> str:
+    """Return the page, from a migrated database."""
+    return page("Tables", ABOUT, *(_section(dsn, *row) for row in query(dsn, _TABLES)))
+
+
+def _section(dsn: str, name: str, comment: str, key: str) -> str:
+    rows = [(code(one.name), one.kind, "yes" if one.nullable else "", one.comment) for one in columns(dsn, name)]
+    about = ". ".join(part for part in (comment, key) if part)
+    return "\n\n".join(
+        part for part in (f"## {name}", about, table(("column", "type", "null", "meaning"), rows)) if part
+    )
