@@ -45,7 +45,8 @@ def explained(cluster: KafkaCluster, code: int, text: str) -> str | None:
             "WHALE_KAFKA_PASSWORD (or WHALE_KAFKA_PASSWORD_FILE) and WHALE_KAFKA_SASL"
         )
     if code in _DENIED:
-        return f"Kafka at {cluster} refuses WHALE_KAFKA_USER ({text}): give it the rights that docs/deployment.md lists"
+        rights = "give it the rights that docs/guides/deployment.md lists"
+        return f"Kafka at {cluster} refuses WHALE_KAFKA_USER ({text}): {rights}"
     if "certificate verify failed" in text:
         named = f"in {cluster.ca}, set by WHALE_KAFKA_CA" if cluster.ca else "of this system: set WHALE_KAFKA_CA"
         return f"the certificate of Kafka at {cluster} is not for that name, or not signed by an authority {named}"

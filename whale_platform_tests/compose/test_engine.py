@@ -130,7 +130,7 @@ def test_the_documented_commands_work_as_they_stand(tmp_path: Path, heading: str
         pytest.skip("WHALE_TEST_ENGINE names no folder for an engine's data: containers are not tried")
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)
-    text = (ROOT / "docs" / "deployment.md").read_text().partition(f"\n## {heading}\n")[2]
+    text = (ROOT / "docs" / "guides" / "deployment.md").read_text().partition(f"\n## {heading}\n")[2]
     commands = text.partition("```sh\n")[2].partition("```")[0]
     assert commands.count("docker compose") >= 2
     with started(Path(FOLDER).resolve()) as env:

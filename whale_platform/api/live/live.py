@@ -143,7 +143,7 @@ class Live:
         asked: Annotated[OfStream, Query()],
         last_event_id: Annotated[str | None, Header(description="id of the last event received")] = None,
     ) -> Response:
-        """Events `whale`, `gap` and `status`; see the README. Without a cursor it begins now."""
+        """Events `whale`, `gap` and `status`; see docs/guides/api.md. Without a cursor it begins now."""
         try:
             wanted = make_filter(asked.symbol, asked.exchange, asked.min_notional_usd, self._limits.names)
             place = last_event_id or asked.cursor
