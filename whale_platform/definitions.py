@@ -2,27 +2,18 @@
 
 import dagster as dg
 
-from whale_platform.defs import (
-    check_jobs,
-    checkpoint,
-    controls,
-    health,
-    history,
-    housekeeping,
-    lake,
-    lake_retention,
-    recomputed,
-    remaking,
-    retention,
-    schedules,
-    shifts,
-    thresholds,
-    upkeep,
-)
-from whale_platform.defs.assets import ASSETS
-from whale_platform.defs.external import specs
-from whale_platform.defs.spark import Spark
-from whale_platform.defs.store import Store
+from whale_platform.defs import schedules
+from whale_platform.defs.lake_assets import compaction, imported_hours, imports, lake_retention, recompute
+from whale_platform.defs.lineage import sensors
+from whale_platform.defs.lineage.assets import specs
+from whale_platform.defs.maintenance import checkpoint_reset, housekeeping, retention
+from whale_platform.defs.quality import check_jobs
+from whale_platform.defs.reports import thresholds
+from whale_platform.defs.reports.assets import ASSETS
+from whale_platform.defs.services import controls, shifts
+from whale_platform.defs.shared import upkeep
+from whale_platform.defs.shared.spark_resource import Spark
+from whale_platform.defs.shared.store_resource import Store
 from whale_platform.settings import Settings
 
 _settings = Settings()
@@ -30,9 +21,9 @@ defs = dg.Definitions(
     assets=[
         *specs(_settings),
         thresholds.whale_thresholds,
-        history.imported_trades,
-        lake.compacted_trades,
-        recomputed.windows_from_lake,
+        imports.imported_trades,
+        compaction.compacted_trades,
+        recompute.windows_from_lake,
         *ASSETS,
     ],
     asset_checks=check_jobs.CHECKS,
@@ -43,13 +34,13 @@ defs = dg.Definitions(
         schedules.daily_assets,
         check_jobs.stream_checks,
         thresholds.suggest_job,
-        lake.lake_compaction,
-        recomputed.late_trades,
-        remaking.remake_hours,
+        compaction.lake_compaction,
+        recompute.late_trades,
+        imported_hours.remake_hours,
         retention.retention,
         lake_retention.lake_retention,
         lake_retention.lake_vacuum,
-        checkpoint.checkpoint_reset,
+        checkpoint_reset.checkpoint_reset,
         housekeeping.dagster_housekeeping,
     ],
     schedules=[
@@ -59,14 +50,14 @@ defs = dg.Definitions(
         schedules.repair_days,
         check_jobs.every_hour,
         thresholds.every_day,
-        lake.every_hour,
-        recomputed.every_hour,
+        compaction.every_hour,
+        recompute.every_hour,
         retention.schedule(_settings),
         lake_retention.schedule(_settings),
         lake_retention.vacuum_every_night,
         housekeeping.every_night,
     ],
-    sensors=[shifts.sensor, health.stream_health, remaking.remake_imported_hours],
+    sensors=[shifts.sensor, sensors.stream_health, imported_hours.remake_imported_hours],
     resources={"store": Store(), "spark": Spark()},
     executor=upkeep.upkeep_executor,
 )

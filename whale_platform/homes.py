@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from whale_platform.supervision.beat import write_json
-from whale_platform.supervision.mark import MARK
+from whale_platform.home_mark import MARK
+from whale_platform.supervision.runtime.heartbeat import write_json
 from whale_platform.version import ROOT
 
 if TYPE_CHECKING:  # pydantic takes longer to import than `status` may take

@@ -14,12 +14,13 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from whale_platform import __version__
-from whale_platform.api import asking, pages, problems, routes, views
-from whale_platform.api.gate import Gate
-from whale_platform.api.parts import Parts
-from whale_platform.api.problems import Problem, Refusal, busy
-from whale_platform.api.rate import Limiter
-from whale_platform.stores.connection import BadDsn, RowRefused, SchemaMismatch, StoreAway
+from whale_platform.api.endpoints import dashboard, listings, static_files
+from whale_platform.api.endpoints.dependencies import Parts
+from whale_platform.api.http import problems, query_params
+from whale_platform.api.http.problems import Problem, Refusal, busy
+from whale_platform.api.middleware import Gate
+from whale_platform.api.server.rate_limit import Limiter
+from whale_platform.stores.postgres.connection import BadDsn, RowRefused, SchemaMismatch, StoreAway
 
 ABOUT = """Trades, windows and whales as they are in Postgres. Decimals are strings with all their digits, times are RFC
 3339 in UTC; prices and notionals are in quote currency and volumes in base units unless a field says US dollars.
@@ -47,12 +48,12 @@ def build(parts: Parts) -> tuple[ASGIApp, FastAPI]:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        dependencies=[Depends(asking.once)],
+        dependencies=[Depends(query_params.once)],
     )
     app.state.parts = parts
-    app.include_router(routes.router)
-    app.include_router(views.router)
-    app.include_router(pages.router(parts.settings.tools))
+    app.include_router(listings.router)
+    app.include_router(dashboard.router)
+    app.include_router(static_files.router(parts.settings.tools))
     app.include_router(parts.live.router)
     app.add_exception_handler(Refusal, problems.refused)
     app.add_exception_handler(RequestValidationError, _invalid)

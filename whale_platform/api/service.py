@@ -17,26 +17,26 @@ from functools import partial
 
 import uvicorn
 
-from whale_platform import hosts
+from whale_platform import host_headers
 from whale_platform.api import app as apps
-from whale_platform.api.crowd import Crowd, places
-from whale_platform.api.feeder import Feeder
-from whale_platform.api.heads import bounded
-from whale_platform.api.health import silent
-from whale_platform.api.keys import KeyFileError
-from whale_platform.api.live.serving import BACKLOG, OPTIONS, LiveServer, listen
-from whale_platform.api.parts import Parts
-from whale_platform.api.proxies import Forwarded, Proxies
-from whale_platform.api.trail import LibraryLines
+from whale_platform.api.endpoints.dependencies import Parts
+from whale_platform.api.latest_cache.updater import Feeder
+from whale_platform.api.monitoring.health import silent
+from whale_platform.api.server.api_keys import KeyFileError
+from whale_platform.api.server.bounded_protocol import bounded
+from whale_platform.api.server.connection_registry import Crowd, places
+from whale_platform.api.server.push_server import BACKLOG, OPTIONS, LiveServer, listen
+from whale_platform.api.server.refusal_log import LibraryLines
+from whale_platform.api.server.trusted_proxies import Forwarded, Proxies
 from whale_platform.settings import Settings
-from whale_platform.stores.pool import Pool
-from whale_platform.supervision import codes
-from whale_platform.supervision.service import ServiceContext
+from whale_platform.stores.postgres.pool import Pool
+from whale_platform.supervision.runtime import exit_codes
+from whale_platform.supervision.runtime.runner import ServiceContext
 
 CONNECTIONS = 6  # to Postgres, and threads that ask it, two of them for /health and /metrics alone
 PORT_WAIT_S = 5.0  # then it is tried again by whoever keeps the API alive
 FEEDER_S = 120.0  # several questions in a row, each of which Postgres may take 10 s for
-WORKERS_S = 180.0  # as many as may wait (worker.py) may take 4 s each, to connect included
+WORKERS_S = 180.0  # as many as may wait (thread_pool.py) may take 4 s each, to connect included
 STOP_S = 3
 
 
@@ -46,7 +46,7 @@ def main(context: ServiceContext) -> int:
     dsn = partial(settings.dsn, "api")
     pool = Pool(dsn, "whale-api", CONNECTIONS)
     try:
-        alone = hosts.local(settings.api_host)
+        alone = host_headers.local(settings.api_host)
         named = alone and "*" not in settings.api_cors  # with a `*` any page reads all with its user's browser
         without = settings.api_open or named
         parts = Parts(settings, pool, open_without_keys=without, local_only=alone, crowd=Crowd(places()))
@@ -65,7 +65,7 @@ def main(context: ServiceContext) -> int:
     listening = _listen(settings, context.stop)
     if isinstance(listening, str):
         context.tell("degraded", listening)  # whoever has the port may go: the supervisor tries again
-        return codes.RETRY
+        return exit_codes.RETRY
     logging.getLogger().addHandler(LibraryLines())
     sys.setswitchinterval(0.0002)  # a thread that makes a page may hold up the event loop by so much, not by 5 ms
     feeding = Pool(dsn, "whale-api-feeder", 1, statement_timeout_s=10.0)
@@ -95,7 +95,7 @@ def main(context: ServiceContext) -> int:
     http.join(STOP_S + 1)
     pool.close()
     feeding.close()
-    return codes.RETRY if failed else codes.CLEAN
+    return exit_codes.RETRY if failed else exit_codes.CLEAN
 
 
 def _server(parts: Parts, progress: Callable[[], None]) -> uvicorn.Server:

@@ -15,14 +15,14 @@ from typing import Annotated, Any
 import psutil
 import typer
 
-from whale_platform.bench import api as api_case
-from whale_platform.bench import backlog as backlog_case
-from whale_platform.bench import latency as latency_case
-from whale_platform.bench import push as push_case
-from whale_platform.bench import rollup as rollup_case
-from whale_platform.bench import truth as truth_case
-from whale_platform.bench import usage
-from whale_platform.bench.platform import Platform, wait_for
+from whale_platform.bench.harness import process_usage
+from whale_platform.bench.harness.platform import Platform, wait_for
+from whale_platform.bench.serving import api_latency as api_case
+from whale_platform.bench.serving import push_latency as push_case
+from whale_platform.bench.storage import hourly_rollup as rollup_case
+from whale_platform.bench.streaming import backlog as backlog_case
+from whale_platform.bench.streaming import latency as latency_case
+from whale_platform.bench.streaming import reported_lag as truth_case
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.settings import Settings
 from whale_platform.version import code_version
@@ -109,7 +109,7 @@ def cluster(
     home: HomeOption = None,
 ) -> None:
     """A Spark cluster of processes: a backlog, and seconds to recover from a killed worker and driver at a rate."""
-    from whale_platform.bench import cluster as cluster_case
+    from whale_platform.bench.streaming import cluster_recovery as cluster_case
 
     with scratch(home) as made:
         _print("cluster", cluster_case.measure(made, executors, trades, rate, _tell))
@@ -140,7 +140,7 @@ def memory(rate: Rate = 1000, seconds: float = 120, home: HomeOption = None) -> 
     with running(home, rate) as (platform, _):
         _tell(f"running at {rate:g} trades/s for {seconds:g} s")
         time.sleep(seconds)
-        _print("memory", usage.memory(platform))
+        _print("memory", process_usage.memory(platform))
 
 
 @app.command()
@@ -148,8 +148,8 @@ def cost(rate: Rate = 1000, seconds: float = 240, warm: float = 120, home: HomeO
     """CPU and bytes a trade, by program and by store, at a rate; and bytes of a row in Postgres."""
     with running(home, rate, warm) as (platform, _):
         _tell(f"measuring at {rate:g} trades/s for {seconds:g} s")
-        found = usage.cost(platform, seconds)
-        rows = usage.row_bytes(platform, _dsn(platform, Path(platform.status()["home"])))
+        found = process_usage.cost(platform, seconds)
+        rows = process_usage.row_bytes(platform, _dsn(platform, Path(platform.status()["home"])))
         _print("cost", {**found, "row_bytes": rows})
 
 
@@ -183,7 +183,7 @@ def push(
 @app.command()
 def browser(rate: Rate = 1000, seconds: float = 60, home: HomeOption = None) -> None:
     """Frame at the exchange -> whale painted on the dashboard in Chromium; first paint and weight of the page."""
-    from whale_platform.bench import browser as browser_case
+    from whale_platform.bench.serving import page_load as browser_case
 
     with running(home, rate, WARM_S) as (platform, _):
         _tell(f"watching the tape for {seconds:g} s")
@@ -193,10 +193,10 @@ def browser(rate: Rate = 1000, seconds: float = 60, home: HomeOption = None) -> 
 @app.command("import")
 def import_dump(rows: Annotated[int, typer.Option(min=1000)] = 1_000_000, home: HomeOption = None) -> None:
     """A day's dump in the exchange's format, checked and imported into an empty lake."""
-    from whale_platform.bench import dumps
+    from whale_platform.bench.storage import dump_import
 
     with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
-        _print("import", dumps.measure(Path(folder), rows))
+        _print("import", dump_import.measure(Path(folder), rows))
 
 
 @app.command()
@@ -209,7 +209,7 @@ def lake(
     home: HomeOption = None,
 ) -> None:
     """Bytes a trade as CSV, as written and compacted by three means; reads of the newest hour from 1 to 365 days."""
-    from whale_platform.bench import lake_reads, lake_sizes
+    from whale_platform.bench.storage import lake_reads, lake_sizes
 
     with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
         found = lake_sizes.recorded(file) if file else lake_reads.trades(trades)
@@ -228,7 +228,7 @@ def lake(
 @app.command()
 def soak(rate: Rate = 2000, seconds: float = 1800, kills: int = 5, home: HomeOption = None) -> None:
     """Load with the Spark driver killed, the lake compacted and vacuumed every two minutes; then the audit's answer."""
-    from whale_platform.bench import soak as soak_case
+    from whale_platform.bench.streaming import soak as soak_case
 
     with running(home, rate) as (platform, _):
         _print("soak", soak_case.measure(platform, seconds, kills, _tell))

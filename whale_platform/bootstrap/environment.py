@@ -16,9 +16,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from whale_platform.bootstrap import tool
-from whale_platform.bootstrap.current import Kind, digest, environment_current, read_stamp, tools_current
-from whale_platform.bootstrap.places import Places, SetupFailed
+from whale_platform.bootstrap import tool_runner
+from whale_platform.bootstrap.paths import Places, SetupFailed
+from whale_platform.bootstrap.setup_stamps import Kind, digest, environment_current, read_stamp, tools_current
 
 NEEDED_BYTES = 3_200_000_000  # measured: environment 1.4 GB, uv's cache 1.5 GB beside it, jars and uv 0.1 GB
 
@@ -28,10 +28,10 @@ def run(places: Places, kind: Kind) -> int:
     try:
         ensure(places, kind)
     except SetupFailed as failed:
-        tool.say(str(failed))
+        tool_runner.say(str(failed))
         return 1
     except KeyboardInterrupt:
-        tool.say("set-up stopped: run ./whale again, it goes on where it stopped")
+        tool_runner.say("set-up stopped: run ./whale again, it goes on where it stopped")
         return 130
     return 0
 
@@ -58,7 +58,7 @@ def _set_up(places: Places, kind: Kind) -> None:
                 _check_disk(places)
             _make_environment(places, find_uv(places), kind)
         if not tools_current(places, kind):
-            setup = [str(places.python), "-P", "-m", "whale_platform.embedded.setup", kind]
+            setup = [str(places.python), "-P", "-m", "whale_platform.toolchain.setup", kind]
             done = subprocess.run(setup, cwd=places.root, env={**os.environ, "WHALE_TOOLS": str(places.tools)})
             if done.returncode:  # it has said why
                 sys.exit(done.returncode)
@@ -78,7 +78,9 @@ def find_uv(places: Places) -> Path:
             raise SetupFailed("neither uv nor pip is here: install one (as python3-pip) and run ./whale again")
         python = folder / "pip" / "bin" / "python"
     pip_install: list[str | Path] = [python, "-m", "pip", "install", "--disable-pip-version-check"]
-    tool.run(places, "fetching uv", [*pip_install, "--target", folder, "--require-hashes", "-r", places.build_lock])
+    tool_runner.run(
+        places, "fetching uv", [*pip_install, "--target", folder, "--require-hashes", "-r", places.build_lock]
+    )
     return fetched
 
 
@@ -90,7 +92,7 @@ def _make_environment(places: Places, uv: Path, kind: Kind) -> None:
     places.stamp.unlink(missing_ok=True)
     if stamp.get("root") != str(places.root) or not places.python.exists():
         shutil.rmtree(places.venv, ignore_errors=True)
-        tool.run(places, "making .venv", [uv, "venv", "--python", sys.executable, places.venv])
+        tool_runner.run(places, "making .venv", [uv, "venv", "--python", sys.executable, places.venv])
     lock = places.lock_file(kind)
     sync: list[str | Path] = [
         uv,
@@ -103,7 +105,7 @@ def _make_environment(places: Places, uv: Path, kind: Kind) -> None:
         places.build_lock,
         lock,
     ]
-    tool.run(places, f"installing the packages of {lock.name} (some 700 MB)", sync)
+    tool_runner.run(places, f"installing the packages of {lock.name} (some 700 MB)", sync)
     for packages in places.venv.glob("lib/python*/site-packages"):
         (packages / "whale_platform.pth").write_text(f"{places.root}\n")
     fresh = places.stamp.with_suffix(".new")
@@ -134,6 +136,6 @@ def _alone(places: Places) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            tool.say("another ./whale is setting up here: waiting for it")
+            tool_runner.say("another ./whale is setting up here: waiting for it")
             fcntl.flock(file, fcntl.LOCK_EX)
         yield

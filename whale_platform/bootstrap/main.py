@@ -4,9 +4,9 @@ import os
 from pathlib import Path
 from typing import NoReturn
 
-from whale_platform import loopback
-from whale_platform.bootstrap import current
-from whale_platform.bootstrap.places import Places
+from whale_platform import proxy_bypass
+from whale_platform.bootstrap import setup_stamps
+from whale_platform.bootstrap.paths import Places
 from whale_platform.version import version_text
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -14,14 +14,14 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 def main(argv: list[str]) -> int:
     """Set up where needed (not for `--version`), then run checks or tests, or become the CLI. Returns an exit code."""
-    loopback.spare()
+    proxy_bypass.spare()
     if argv[:1] == ["--version"]:
         print(f"whale {version_text()}")
         return 0
     places = Places.of(ROOT)
     developing = argv[:1] in (["check"], ["test"])
-    kind: current.Kind = "dev" if developing else "run"
-    if not (current.environment_current(places, kind) and current.tools_current(places, kind)):
+    kind: setup_stamps.Kind = "dev" if developing else "run"
+    if not (setup_stamps.environment_current(places, kind) and setup_stamps.tools_current(places, kind)):
         from whale_platform.bootstrap import environment  # only here: a current set-up shall not pay for it
 
         if code := environment.run(places, kind):

@@ -12,12 +12,12 @@ import time
 
 from confluent_kafka import KafkaError, KafkaException
 
-from whale_platform import disk
-from whale_platform.broker import refusals, topics
+from whale_platform.broker import connection_errors, topics
 from whale_platform.domain.names import STREAM_POSITIONS
+from whale_platform.files import disk_usage
 from whale_platform.settings import Settings
-from whale_platform.supervision import codes
-from whale_platform.supervision.given import read_settings
+from whale_platform.supervision.runtime import exit_codes
+from whale_platform.supervision.runtime.settings_reader import read_settings
 
 WAIT_S = 3600.0
 SAY_S = 10.0
@@ -39,9 +39,9 @@ def main(wait_s: float = WAIT_S) -> int:
     while not topics.alive(settings.bootstrap):
         if not said and time.monotonic() - begun >= min(wait_s, SAY_S):
             said = True
-            print(f"topics: {refusals.absence(settings.bootstrap)}", file=sys.stderr, flush=True)
+            print(f"topics: {connection_errors.absence(settings.bootstrap)}", file=sys.stderr, flush=True)
         if time.monotonic() - begun >= wait_s:
-            return codes.RETRY
+            return exit_codes.RETRY
         time.sleep(0.1)
     try:
         made = topics.ensure(
@@ -61,15 +61,15 @@ def main(wait_s: float = WAIT_S) -> int:
             f"topics: Kafka at {settings.bootstrap} refuses: {reason.str()}{f' ({advice})' if advice else ''}",
             file=sys.stderr,
         )
-        return codes.BLOCKED if reason.code() in _A_PERSON else codes.RETRY
+        return exit_codes.BLOCKED if reason.code() in _A_PERSON else exit_codes.RETRY
     print(f"topics: {'made ' + ', '.join(made) if made else 'all there'} ({settings.bootstrap})", file=sys.stderr)
-    return codes.CLEAN
+    return exit_codes.CLEAN
 
 
 def _bytes_allowed(settings: Settings) -> int | None:
     if settings.kafka_bytes is not None:
         return int(settings.kafka_bytes)
-    return disk.kafka_bytes(settings.home) if settings.kafka_bootstrap is None else None
+    return disk_usage.kafka_bytes(settings.home) if settings.kafka_bootstrap is None else None
 
 
 if __name__ == "__main__":

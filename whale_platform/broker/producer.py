@@ -21,7 +21,7 @@ from contextlib import suppress
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from whale_platform.broker import refusals
+from whale_platform.broker import connection_errors
 from whale_platform.broker.naming import prefixed
 from whale_platform.kafka_cluster import KafkaCluster
 
@@ -225,7 +225,7 @@ class TradeProducer:
             self._broken(error, f"Kafka refused a message of {message.topic()}")
 
     def _on_error(self, error: KafkaError) -> None:
-        refusals.note(self._bootstrap, error)
+        connection_errors.note(self._bootstrap, error)
         if error.fatal():
             self._broken(error)
 

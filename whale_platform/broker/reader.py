@@ -11,7 +11,7 @@ from functools import partial
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from whale_platform.broker import refusals
+from whale_platform.broker import connection_errors
 from whale_platform.broker.naming import bare, prefixed
 from whale_platform.kafka_cluster import KafkaCluster
 
@@ -52,7 +52,7 @@ def consumer(bootstrap: KafkaCluster, client_id: str, fetch_wait_ms: int) -> Con
             "fetch.queue.backoff.ms": 5,  # the default waits a second whenever that queue is full
             "reconnect.backoff.max.ms": 1_000,
             "log_level": 2,
-            "error_cb": partial(refusals.note, bootstrap),
+            "error_cb": partial(connection_errors.note, bootstrap),
         }
     )
 

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 
-from whale_platform.broker import refusals
+from whale_platform.broker import connection_errors
 from whale_platform.broker.naming import bare, prefixed
 from whale_platform.domain.names import (
     DEAD_LETTERS,
@@ -76,7 +76,7 @@ def admin(bootstrap: KafkaCluster) -> Client:
     """
     config: dict[str, Any] = {**bootstrap.librdkafka(), "socket.timeout.ms": 10_000, "log_level": 2}
     config |= {"reconnect.backoff.ms": 100, "reconnect.backoff.max.ms": 500}
-    return AdminClient({**config, "error_cb": partial(refusals.note, bootstrap)})
+    return AdminClient({**config, "error_cb": partial(connection_errors.note, bootstrap)})
 
 
 def ensure(
@@ -184,7 +184,7 @@ def describe(bootstrap: KafkaCluster, names: list[str]) -> dict[str, TopicInfo]:
 
 
 def alive(bootstrap: KafkaCluster, timeout_s: float = 5.0, client: Client | None = None) -> bool:
-    """Whether a broker answers a metadata request; `refusals.absence` says why not.
+    """Whether a broker answers a metadata request; `connection_errors.absence` says why not.
 
     It is asked by `client`, where there is one that is kept for this.
     """
@@ -192,11 +192,11 @@ def alive(bootstrap: KafkaCluster, timeout_s: float = 5.0, client: Client | None
         client = admin(bootstrap) if client is None else client  # one that sends nothing is false
         client.list_topics(timeout=timeout_s)
     except KafkaException as error:
-        refusals.note(bootstrap, error.args[0])  # of a client that could not even be made
+        connection_errors.note(bootstrap, error.args[0])  # of a client that could not even be made
         if client is not None:
             client.poll(0)  # what went wrong is told there
         return False
-    refusals.answered(bootstrap)
+    connection_errors.answered(bootstrap)
     return True
 
 

@@ -8,24 +8,24 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
-from whale_platform import loopback
-from whale_platform.cli import status as command_status
-from whale_platform.cli.errors import USER_ERROR, UserError
-from whale_platform.embedded.errors import EmbeddedError
+from whale_platform import proxy_bypass
+from whale_platform.cli.common.errors import USER_ERROR, UserError
+from whale_platform.cli.inspection import status as command_status
 from whale_platform.homes import HomeError
+from whale_platform.toolchain.errors import EmbeddedError
 from whale_platform.version import version_text
 
 # Names of sub-commands and where their typer apps are; heavy ones are imported only when called.
 LATER = {
-    "threshold": "whale_platform.cli.thresholds",
-    "api-key": "whale_platform.cli.api_keys",
+    "threshold": "whale_platform.cli.commands.thresholds",
+    "api-key": "whale_platform.cli.commands.api_keys",
     "bench": "whale_platform.bench.app",
-    "checkpoint": "whale_platform.cli.checkpoint",
-    "query": "whale_platform.cli.query",
-    "export": "whale_platform.cli.export",
-    "import": "whale_platform.cli.history",
-    "audit": "whale_platform.cli.audit",
-    "lake": "whale_platform.cli.lake",
+    "checkpoint": "whale_platform.cli.commands.checkpoint",
+    "query": "whale_platform.cli.commands.query",
+    "export": "whale_platform.cli.commands.export",
+    "import": "whale_platform.cli.commands.dump_import",
+    "audit": "whale_platform.cli.commands.audit",
+    "lake": "whale_platform.cli.commands.lake",
 }
 
 HomeOption = Annotated[
@@ -101,8 +101,8 @@ def up(
     ] = False,
 ) -> None:
     """Run everything: real trades from socket to Postgres. Ctrl-C stops it all in order."""
-    from whale_platform.cli import up as command
-    from whale_platform.cli.plan import Options
+    from whale_platform.cli.lifecycle import up as command
+    from whale_platform.cli.lifecycle.start_plan import Options
 
     options = Options(source, tuple(file or ()), speed, times, symbols, rate, home)
     raise typer.Exit(command.up(options, detach))
@@ -111,11 +111,11 @@ def up(
 @app.command()
 def down(home: HomeOption = None) -> None:
     """Stop everything in order."""
-    from whale_platform.cli import run
-    from whale_platform.cli.context import current_home
+    from whale_platform.cli.common.context import current_home
+    from whale_platform.cli.lifecycle import supervisor_process
 
     there = current_home(home)
-    stopped = run.stop(there, lambda text: print(text, file=sys.stderr, flush=True))
+    stopped = supervisor_process.stop(there, lambda text: print(text, file=sys.stderr, flush=True))
     print(f"whale: {'stopped' if stopped else 'nothing was running in'} {there.path}", file=sys.stderr)
 
 
@@ -136,15 +136,15 @@ def restart(
     home: HomeOption = None,
 ) -> None:
     """Stop and start one service; also lifts what it was blocked by. `--all` takes new code after a `git pull`."""
-    from whale_platform.cli import control
-    from whale_platform.cli.context import current_home
+    from whale_platform.cli.common.context import current_home
+    from whale_platform.cli.lifecycle import service_restart
 
     if everything == (service is not None):
         raise UserError("name one service, or --all")
     if service is None:
-        control.restart_all(current_home(home), lambda text: print(text, file=sys.stderr, flush=True))
+        service_restart.restart_all(current_home(home), lambda text: print(text, file=sys.stderr, flush=True))
     else:
-        control.restart(current_home(home), service)
+        service_restart.restart(current_home(home), service)
     print(f"whale: {service or 'everything'} is ready", file=sys.stderr)
 
 
@@ -155,15 +155,15 @@ def doctor(home: HomeOption = None) -> None:
     from rich.markup import escape
 
     from whale_platform import homes
-    from whale_platform.cli import doctor as command
-    from whale_platform.cli.context import build_settings, settings_of
-    from whale_platform.services import state
+    from whale_platform.cli.common.context import build_settings, settings_of
+    from whale_platform.cli.lifecycle import doctor as command
+    from whale_platform.topology import home_state
 
     folder = homes.base_folder(home)
     there = homes.current(folder)
     settings = settings_of(there) if there is not None else build_settings({"home": folder})
     console, bad = Console(soft_wrap=True, highlight=False), False
-    for finding in command.findings(settings, state.snapshot(there) if there is not None else None):
+    for finding in command.findings(settings, home_state.snapshot(there) if there is not None else None):
         bad = bad or finding.level == "bad"
         fix = f"\n     -> {escape(finding.fix)}" if finding.fix else ""
         console.print(f"{command.SIGNS[finding.level]} {finding.what:<9} {escape(finding.found)}{fix}")
@@ -178,8 +178,8 @@ def logs(
     home: HomeOption = None,
 ) -> None:
     """The end of a service's log."""
-    from whale_platform.cli import logs as command
-    from whale_platform.cli.context import current_home
+    from whale_platform.cli.common.context import current_home
+    from whale_platform.cli.inspection import logs as command
 
     path = command.log_file(current_home(home).path, service)
     for line in command.tail(path, lines):
@@ -200,9 +200,9 @@ def psql(context: typer.Context, home: HomeOption = None) -> None:
 
     psql's own help: `whale psql -- --help`.
     """
-    from whale_platform.cli import passing
+    from whale_platform.cli.inspection import pass_through
 
-    passing.psql(home, context.args)
+    pass_through.psql(home, context.args)
 
 
 @app.command(context_settings=PASSING, options_metavar="[--home DIR] [--] ARGS...")
@@ -211,14 +211,14 @@ def dagster(context: typer.Context, home: HomeOption = None) -> None:
 
     Dagster's own help: `whale dagster -- --help`, `whale dagster asset --help`.
     """
-    from whale_platform.cli import passing
+    from whale_platform.cli.inspection import pass_through
 
-    passing.dagster(home, context.args)
+    pass_through.dagster(home, context.args)
 
 
 def main() -> None:
     """Run; what the operator can mend is one line on stderr and exit code 2."""
-    loopback.spare()
+    proxy_bypass.spare()
     try:
         if sys.argv[1:2] == [command_status.NAME]:
             sys.exit(command_status.main(sys.argv[2:]))

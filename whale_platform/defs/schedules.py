@@ -9,15 +9,19 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from whale_platform.defs.assets import daily_market_report, hourly_rollups, page_made, whale_reports
-from whale_platform.defs.own import schedule_status
-from whale_platform.defs.partitions import DAYS, range_tags, stretches
-from whale_platform.defs.report_checks import reports_are_their_whales, rollups_are_their_windows, whales_add_up
-from whale_platform.defs.store import Store
-from whale_platform.stores import rollups
-from whale_platform.stores import whale_reports as reports
-from whale_platform.stores.assets import Hours
-from whale_platform.stores.connection import BadDsn, SchemaMismatch, StoreAway
+from whale_platform.defs.quality.report_checks import (
+    reports_are_their_whales,
+    rollups_are_their_windows,
+    whales_add_up,
+)
+from whale_platform.defs.reports.assets import daily_market_report, hourly_rollups, page_made, whale_reports
+from whale_platform.defs.shared.own_instance import schedule_status
+from whale_platform.defs.shared.partitions import DAYS, range_tags, stretches
+from whale_platform.defs.shared.store_resource import Store
+from whale_platform.stores.asset_tables import rollups
+from whale_platform.stores.asset_tables import whale_reports as reports
+from whale_platform.stores.asset_tables.materialisation import Hours
+from whale_platform.stores.postgres.connection import BadDsn, SchemaMismatch, StoreAway
 
 MINUTES_PAST = 3
 REPAIR_DAYS = 7

@@ -1,6 +1,6 @@
 """What an exchange lists: base, quote and status of each symbol, in its own words; nobody cuts a name to learn them.
 
-A `Catalogue` lives in its adapter and is filled from the exchange's REST side (`ingest/lister.py`) or from the copy in
+A `Catalogue` lives in its adapter and is filled from the exchange's REST side (`ingest/connections/symbol_lister.py`) or from the copy in
 the home, so a start without that REST side knows what the last one knew. A pair that the exchange stops listing stays
 known, as not trading: its old dumps can still be read. A copy that can't be read counts as none.
 """

@@ -17,14 +17,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
-from whale_platform import hosts, loopback
+from whale_platform import host_headers, proxy_bypass
 from whale_platform.embedded import grpc_ping
-from whale_platform.embedded.errors import EmbeddedError
 from whale_platform.settings import ROOT, Settings
-from whale_platform.stores import databases
-from whale_platform.supervision import leash
-from whale_platform.supervision.beat import write_json, write_text
-from whale_platform.supervision.given import read_settings
+from whale_platform.stores.postgres import databases
+from whale_platform.supervision.processes import parent_watch
+from whale_platform.supervision.runtime.heartbeat import write_json, write_text
+from whale_platform.supervision.runtime.settings_reader import read_settings
+from whale_platform.toolchain.errors import EmbeddedError
 
 STOP_SIGNAL = signal.SIGTERM
 LOCATION = "whale_platform"
@@ -70,7 +70,7 @@ def code_socket(settings: Settings) -> Path | None:
 
     None where the code server is on another host than its clients (`WHALE_DAGSTER_CODE_HOST`): it has a port then.
     """
-    if not hosts.local(settings.dagster_code_host):
+    if not host_headers.local(settings.dagster_code_host):
         return None
     path = folder(settings) / "code.sock"
     if len(os.fsencode(path)) <= SOCKET_BYTES:
@@ -95,7 +95,7 @@ def environment(settings: Settings) -> dict[str, str]:
     """The variables of every Dagster process of this home. Holds the storage's password."""
     return {
         **settings.environment(),
-        **loopback.no_proxy(os.environ, settings.dagster_code_host),  # gRPC asks a proxy too
+        **proxy_bypass.no_proxy(os.environ, settings.dagster_code_host),  # gRPC asks a proxy too
         "WHALE_DAGSTER_DSN": settings.dagster_dsn_text(),
         "DAGSTER_HOME": str(folder(settings)),
         INSTANCE: str(folder(settings)),
@@ -133,7 +133,7 @@ def code_server_answers(settings: Settings) -> bool:
 def webserver_answers(settings: Settings) -> bool:
     """Whether the UI answers."""
     try:
-        with loopback.OPENER.open(f"{settings.dagster_url}/server_info", timeout=ANSWER_S) as answer:
+        with proxy_bypass.OPENER.open(f"{settings.dagster_url}/server_info", timeout=ANSWER_S) as answer:
             return bool(answer.status == 200)
     except OSError:
         return False
@@ -158,7 +158,7 @@ def program(settings: Settings, part: str) -> list[str]:
     place = ["-h", settings.bind, "-p", str(settings.dagster_code_port)] if path is None else ["-s", str(path)]
     words = {
         CODE: ["dagster", "api", "grpc", "-m", DEFINITIONS, *place],
-        "dagster-web": ["whale_platform.embedded.dagster_web", workspace],
+        "dagster-web": ["whale_platform.embedded.dagster_webserver", workspace],
         "dagster-daemon": ["dagster._daemon", "run", "-w", workspace],
     }
     return [sys.executable, "-W", "ignore", "-m", *words[part]]
@@ -171,7 +171,7 @@ def become(settings: Settings, argv: list[str]) -> NoReturn:
 
 def main(part: str) -> NoReturn:
     """`python -m whale_platform.embedded.dagster PART`: become that part, ended when the parent ends."""
-    leash.die_with_parent(STOP_SIGNAL)
+    parent_watch.die_with_parent(STOP_SIGNAL)
     settings = read_settings(part)
     become(settings, program(settings, part))
 

@@ -16,10 +16,11 @@ from pathlib import Path
 
 import psutil
 
-from whale_platform.embedded import jars, java, orphans
-from whale_platform.embedded.errors import EmbeddedError, full_disk_named
+from whale_platform.embedded import server_orphans
 from whale_platform.settings import Settings
-from whale_platform.supervision import steps
+from whale_platform.supervision.processes import setup_programs
+from whale_platform.toolchain import jars, java
+from whale_platform.toolchain.errors import EmbeddedError, full_disk_named
 
 STOP_SIGNAL = signal.SIGTERM
 
@@ -69,7 +70,7 @@ def prepare(settings: Settings) -> None:
     folder = _folder(settings)
     with full_disk_named(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        orphans.end(lambda process: _serves(process, folder))
+        server_orphans.end(lambda process: _serves(process, folder))
         shutil.rmtree(folder / "tmp", ignore_errors=True)
         (folder / "tmp").mkdir()
         _configure(settings, folder / "server.properties", folder / "data")
@@ -80,7 +81,7 @@ def prepare(settings: Settings) -> None:
 def command(settings: Settings) -> list[str]:
     """What to run; the broker stays in the foreground, logs warnings to stderr and ends with its parent."""
     folder = _folder(settings)
-    leash = [sys.executable, "-m", "whale_platform.supervision.leash", STOP_SIGNAL.name]
+    leash = [sys.executable, "-m", "whale_platform.supervision.processes.parent_watch", STOP_SIGNAL.name]
     return [*leash, *_java(settings, folder), "kafka.Kafka", str(folder / "server.properties")]
 
 
@@ -105,7 +106,7 @@ def _format(settings: Settings, folder: Path) -> None:
     shutil.rmtree(unfinished, ignore_errors=True)
     _configure(settings, folder / "format.properties", unfinished)
     storage_tool = [*_java(settings, folder), "kafka.tools.StorageTool", "format", "--cluster-id", _cluster_id()]
-    done = steps.run([*storage_tool, "--config", str(folder / "format.properties")])
+    done = setup_programs.run([*storage_tool, "--config", str(folder / "format.properties")])
     if done.returncode:
         said = [line for line in f"{done.stderr}\n{done.stdout}".splitlines() if line.strip()]
         reason = next(

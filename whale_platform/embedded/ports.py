@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import psutil
 
-from whale_platform.embedded.errors import EmbeddedError
+from whale_platform.toolchain.errors import EmbeddedError
 
 _POLL_S = 0.1
 

@@ -13,10 +13,10 @@ import sys
 from pathlib import Path
 from urllib.parse import unquote
 
-from whale_platform.embedded import orphans, postgres_binaries
-from whale_platform.embedded.errors import EmbeddedError, full_disk_named
+from whale_platform.embedded import postgres_binaries, server_orphans
 from whale_platform.settings import Settings
-from whale_platform.supervision import steps
+from whale_platform.supervision.processes import setup_programs
+from whale_platform.toolchain.errors import EmbeddedError, full_disk_named
 
 STOP_SIGNAL = signal.SIGINT  # fast: ends sessions and checkpoints; SIGTERM would wait for the clients to leave
 
@@ -45,7 +45,7 @@ def prepare(settings: Settings) -> None:
     """End orphans; make password and data folder where missing. Raises EmbeddedError with one line where that fails."""
     data, binaries = _data(settings), _binaries(settings)
     data.parent.mkdir(parents=True, exist_ok=True)
-    orphans.end(lambda process: process.name().startswith("postgres") and Path(process.cwd()) == data)
+    server_orphans.end(lambda process: process.name().startswith("postgres") and Path(process.cwd()) == data)
     lost_password, password = not settings.password_file.exists(), secrets.token_urlsafe(24)
     if not data.exists():
         with full_disk_named(data.parent):
@@ -63,7 +63,7 @@ def prepare(settings: Settings) -> None:
 def command(settings: Settings) -> list[str]:
     """What to run; the server stays in the foreground, logs to stderr and ends with its parent."""
     binaries = _binaries(settings)
-    leash = [sys.executable, "-m", "whale_platform.supervision.leash", STOP_SIGNAL.name]
+    leash = [sys.executable, "-m", "whale_platform.supervision.processes.parent_watch", STOP_SIGNAL.name]
     values = {**_CONFIG, "port": str(settings.postgres_port)}
     options = [part for name, value in values.items() for part in ("-c", f"{name}={value}")]
     # The leash stands inside the user namespace: entering one would cut it.
@@ -117,7 +117,7 @@ def _single_user(binaries: Path, data: Path, sql: str) -> None:
 
 
 def _run(program: list[str], said: str = "") -> None:
-    done = steps.run(program, said, postgres_binaries.as_user())
+    done = setup_programs.run(program, said, postgres_binaries.as_user())
     wrong = [line for line in done.stderr.splitlines() if any(word in line for word in ("ERROR", "FATAL", "error:"))]
     if done.returncode or wrong:
         reason = (wrong or done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]

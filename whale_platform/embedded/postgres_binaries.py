@@ -12,7 +12,7 @@ import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 
-from whale_platform.embedded.errors import EmbeddedError
+from whale_platform.toolchain.errors import EmbeddedError
 
 _PROGRAMS = ("postgres", "initdb", "psql")
 _SYSTEM = Path("/usr/lib/postgresql")

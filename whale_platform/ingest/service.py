@@ -15,31 +15,31 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from whale_platform.broker import writers
+from whale_platform.broker.connection_errors import absence, note
 from whale_platform.broker.producer import TradeProducer
-from whale_platform.broker.refusals import absence, note
 from whale_platform.broker.topics import BrokerError, alive
 from whale_platform.domain.catalogue import Catalogue
 from whale_platform.domain.trade import Source
 from whale_platform.exchanges.base import Exchange
 from whale_platform.exchanges.registry import adapters, assign
-from whale_platform.ingest import lister
-from whale_platform.ingest.clock import Clocks
-from whale_platform.ingest.feed import Feed
-from whale_platform.ingest.history import History
-from whale_platform.ingest.keeping import Keeper, Saver
-from whale_platform.ingest.learn import Learned, Mixed, Stopped, learn
-from whale_platform.ingest.lister import Lister
-from whale_platform.ingest.meter import Latency
-from whale_platform.ingest.outlet import NextOffsets
-from whale_platform.ingest.pipeline import Pipeline
-from whale_platform.ingest.positions import positions_path
-from whale_platform.ingest.repair import Repairer
-from whale_platform.ingest.report import Report
-from whale_platform.ingest.rest import Rest, Unavailable
-from whale_platform.ingest.share import Share
-from whale_platform.ingest.standby import Standby
-from whale_platform.supervision import codes
-from whale_platform.supervision.service import ServiceContext
+from whale_platform.ingest.backfill.gap_filler import Repairer
+from whale_platform.ingest.backfill.history_client import History
+from whale_platform.ingest.connections import symbol_lister
+from whale_platform.ingest.connections.connection_manager import Feed
+from whale_platform.ingest.connections.symbol_lister import Lister
+from whale_platform.ingest.heartbeat_report import Report
+from whale_platform.ingest.position_saver import Keeper, Saver
+from whale_platform.ingest.publishing.delivery import NextOffsets
+from whale_platform.ingest.publishing.latency import Latency
+from whale_platform.ingest.publishing.pipeline import Pipeline
+from whale_platform.ingest.recovery.positions_file import positions_path
+from whale_platform.ingest.recovery.share import Share
+from whale_platform.ingest.recovery.standby import Standby
+from whale_platform.ingest.recovery.startup_scan import Learned, Mixed, Stopped, learn
+from whale_platform.ingest.transport.exchange_clock import Clocks
+from whale_platform.ingest.transport.rest_client import Rest, Unavailable
+from whale_platform.supervision.runtime import exit_codes
+from whale_platform.supervision.runtime.runner import ServiceContext
 
 POLL_S = 0.25
 WAIT_S = 0.5
@@ -80,7 +80,7 @@ def _read_lists(context: ServiceContext, exchanges: Sequence[Exchange]) -> None:
         while settings.source != "live" or not known:
             context.progress()
             try:
-                lister.read(exchange, rest, settings.home)
+                symbol_lister.read(exchange, rest, settings.home)
                 break
             except (Unavailable, OSError) as trouble:
                 context.log.warning("the list of symbols is unavailable", reason=str(trouble), kept=len(listed))
@@ -107,7 +107,7 @@ def run(context: ServiceContext, exchanges: Sequence[Exchange], symbols: Mapping
         ledger.close()
         return context.blocked(str(mixed))
     if learned is None:
-        code = codes.RETRY if producer.fatal else codes.CLEAN
+        code = exit_codes.RETRY if producer.fatal else exit_codes.CLEAN
         if producer.fatal:
             log.error("the share can't be claimed", reason=producer.fatal)
         producer.close()
@@ -242,11 +242,11 @@ def _watch(
             broken = "a thread has died; its error stands above"
         if broken is not None:
             context.log.error("starting again to learn the topic's tail", reason=broken)
-            return codes.RETRY
+            return exit_codes.RETRY
         if any(one.outdated for one in listers):
             context.log.warning("starting again: the exchange's list of symbols gives other ones than were begun with")
-            return codes.RETRY
-    return codes.CLEAN
+            return exit_codes.RETRY
+    return exit_codes.CLEAN
 
 
 def _end(

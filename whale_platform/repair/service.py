@@ -21,11 +21,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from whale_platform.lake.schema import exists
-from whale_platform.repair.touched import Touched, closed
-from whale_platform.supervision import codes, overload
-from whale_platform.supervision.beat import State
-from whale_platform.supervision.service import ServiceContext
+from whale_platform.lake.delta.schema import exists
+from whale_platform.repair.changed_hours import Touched, closed
+from whale_platform.supervision.control import overload
+from whale_platform.supervision.runtime import exit_codes
+from whale_platform.supervision.runtime.heartbeat import State
+from whale_platform.supervision.runtime.runner import ServiceContext
 
 LOOK_S = 20.0
 FIRST_S = 120.0  # after a start the others come first
@@ -118,7 +119,7 @@ def run(context: ServiceContext, work: Work, look_s: float = LOOK_S, first_s: fl
         trouble = f"{len(broken)} hours can't be repaired, from {min(broken)} on: see the log" if broken else ""
         _tell(context, trouble)
     context.tell("stopping")
-    return codes.CLEAN
+    return exit_codes.CLEAN
 
 
 def attend(context: ServiceContext, command: Sequence[str], hold: Hold) -> dict[str, Any] | str | None:

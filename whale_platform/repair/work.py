@@ -14,27 +14,28 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from whale_platform.embedded.errors import EmbeddedError
 from whale_platform.lake.errors import LakeError
-from whale_platform.repair import remake
-from whale_platform.repair.touched import closed
+from whale_platform.repair import recompute_hours
+from whale_platform.repair.changed_hours import closed
 from whale_platform.settings import Settings
-from whale_platform.stores.alone import Busy
-from whale_platform.stores.assets import HOUR, Maker
-from whale_platform.stores.connection import BadDsn, RowRefused, SchemaMismatch, StoreAway
-from whale_platform.supervision import leash, logs
-from whale_platform.supervision.given import read_settings
+from whale_platform.stores.asset_tables.materialisation import HOUR, Maker
+from whale_platform.stores.postgres.advisory_lock import Busy
+from whale_platform.stores.postgres.connection import BadDsn, RowRefused, SchemaMismatch, StoreAway
+from whale_platform.supervision.processes import parent_watch
+from whale_platform.supervision.runtime import log_setup
+from whale_platform.supervision.runtime.settings_reader import read_settings
+from whale_platform.toolchain.errors import EmbeddedError
 from whale_platform.version import code_version, new_run_id
 
 if TYPE_CHECKING:
-    from whale_platform.stream.recompute import Session
+    from whale_platform.stream.batch_recompute import Session
 
 
 def main(words: Sequence[str]) -> int:
     """Returns the exit code."""
-    leash.die_with_parent(signal.SIGTERM)
+    parent_watch.die_with_parent(signal.SIGTERM)
     settings = read_settings("repair")
-    logs.configure(settings.log_level)
+    log_setup.configure(settings.log_level)
     log = structlog.get_logger().bind(service="repair")
     try:
         print(json.dumps(work(settings, words, log)))
@@ -50,7 +51,7 @@ def main(words: Sequence[str]) -> int:
 def work(settings: Settings, words: Sequence[str], log: structlog.stdlib.BoundLogger) -> dict[str, Any]:
     """Repair; `words` as on the command line. Returns {what: how many}, and under `failed` the hours that can't be.
 
-    Raises as `remake.repair`, Busy where another recomputation is under way, and OSError.
+    Raises as `recompute_hours.repair`, Busy where another recomputation is under way, and OSError.
     """
     known = closed(settings, datetime.now(UTC))
     hours = [known.start + number * HOUR for number in range(known.count)]
@@ -60,8 +61,8 @@ def work(settings: Settings, words: Sequence[str], log: structlog.stdlib.BoundLo
     maker = Maker(new_run_id("recompute"), code_version())
     failed: dict[datetime, str] = {}
     dsn = settings.dsn("dagster")
-    with remake.only_one(dsn, maker):
-        done = remake.repair(settings, dsn, hours, maker, lambda: _spark(settings), failed)
+    with recompute_hours.only_one(dsn, maker):
+        done = recompute_hours.repair(settings, dsn, hours, maker, lambda: _spark(settings), failed)
     for hour, reason in failed.items():
         log.error("hour can't be repaired", hour=hour.isoformat(), error=reason)
     for hour, made in done.items():
@@ -75,9 +76,11 @@ def work(settings: Settings, words: Sequence[str], log: structlog.stdlib.BoundLo
 
 
 def _spark(settings: Settings) -> "AbstractContextManager[Session]":
-    from whale_platform.stream import recompute  # only where there is something to do: it takes a second and 50 MB
+    from whale_platform.stream import (
+        batch_recompute,  # only where there is something to do: it takes a second and 50 MB
+    )
 
-    return recompute.batch(settings)
+    return batch_recompute.batch(settings)
 
 
 if __name__ == "__main__":

@@ -10,10 +10,10 @@ from html import escape
 
 from markdown_it import MarkdownIt
 
-from whale_platform.reports import hourly, pictures, whales
+from whale_platform.reports import charts, hourly, whales
 from whale_platform.reports.tables import money
-from whale_platform.stores.rollups import Rollup
-from whale_platform.stores.whale_reports import WhaleReport
+from whale_platform.stores.asset_tables.rollups import Rollup
+from whale_platform.stores.asset_tables.whale_reports import WhaleReport
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 1000px; margin: 2rem auto; padding: 0 1rem; color: #1b1f24 }
@@ -42,12 +42,12 @@ def markdown(day: date, rollups: Sequence[Rollup], reports: Sequence[WhaleReport
         "## The market",
     ]
     if notional := hourly.notional_by_hour(rollups):
-        picture = pictures.bars("Notional by hour", "millions of dollars", notional)
-        parts.append(pictures.inline(picture, "notional"))
+        picture = charts.bars("Notional by hour", "millions of dollars", notional)
+        parts.append(charts.inline(picture, "notional"))
     parts += [hourly.markdown(rollups), "## Whales"]
     if whale_usd:
-        flow_picture = pictures.bars("Whale flow by hour", "million dollars", whales.flow_by_hour(reports))
-        parts.append(pictures.inline(flow_picture, "whale flow"))
+        flow_picture = charts.bars("Whale flow by hour", "million dollars", whales.flow_by_hour(reports))
+        parts.append(charts.inline(flow_picture, "whale flow"))
     return "\n\n".join([*parts, whales.markdown(reports)])
 
 

@@ -10,9 +10,9 @@ from datetime import datetime
 from decimal import Decimal
 from math import sqrt
 
-from whale_platform.reports import bases
+from whale_platform.reports import currencies
 from whale_platform.reports.tables import percent, price, table
-from whale_platform.stores.rollups import Rollup
+from whale_platform.stores.asset_tables.rollups import Rollup
 
 MOST = 40  # symbols; a longer table is cut and says so
 DRAWN = 5
@@ -34,7 +34,7 @@ def markdown(rows: Sequence[Rollup]) -> str:
     span = f"{hours[0]:%Y-%m-%d %H:%M}" + (f" to {hours[-1]:%Y-%m-%d %H:%M}" if len(hours) > 1 else "")
     cut = f"\n\n{len(ordered) - MOST} more symbols are in the table `hourly_rollups`." if len(ordered) > MOST else ""
     text = f"**{span} UTC**, {len(hours)} hour(s), {len(ordered)} symbols\n\n{table(head, lines)}{cut}"
-    by_base = bases.markdown(rows)
+    by_base = currencies.markdown(rows)
     return f"{text}\n\nBy currency, over exchanges and quotes:\n\n{by_base}" if by_base else text
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_UP, Decimal
 
-from whale_platform.reports import pictures
+from whale_platform.reports import charts
 from whale_platform.reports.tables import money, percent, table
 
 Market = tuple[str, str]
@@ -62,7 +62,7 @@ def rounded_up(usd: Decimal) -> Decimal:
 def picture(suggested: Sequence[Suggestion]) -> bytes:
     """From each symbol's threshold, a dot, to its largest trade. PNG bytes."""
     spans = {f"{one.exchange} {one.symbol}": (float(one.usd), float(max(one.usd, one.largest))) for one in suggested}
-    return pictures.ranges("suggested threshold and largest trade", "US dollars", spans)
+    return charts.ranges("suggested threshold and largest trade", "US dollars", spans)
 
 
 def markdown(suggested: Sequence[Suggestion], written: Iterable[Market]) -> str:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from whale_platform.reports.tables import money, percent, price, table
-from whale_platform.stores.whale_reports import WhaleReport
+from whale_platform.stores.asset_tables.whale_reports import WhaleReport
 
 MOST = 20
 

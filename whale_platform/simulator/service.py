@@ -11,22 +11,22 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-from whale_platform import hosts
+from whale_platform import host_headers
 from whale_platform.domain.catalogue import Catalogue
 from whale_platform.exchanges.registry import adapters, assign
 from whale_platform.settings import Settings
-from whale_platform.simulator import listing
-from whale_platform.simulator.binance_side import BinanceSide
-from whale_platform.simulator.coinbase_side import CoinbaseSide
-from whale_platform.simulator.faults import Faults, NoFaults
-from whale_platform.simulator.fill import CannotPlay, Play
-from whale_platform.simulator.generated import GeneratedPlay
-from whale_platform.simulator.hub import Hub
-from whale_platform.simulator.recorded import RecordedPlay
-from whale_platform.simulator.server import Side, listen
-from whale_platform.supervision import codes
-from whale_platform.supervision.beat import State, write_json
-from whale_platform.supervision.service import ServiceContext
+from whale_platform.simulator.play import symbol_listing
+from whale_platform.simulator.play.base import CannotPlay, Play
+from whale_platform.simulator.play.generated_play import GeneratedPlay
+from whale_platform.simulator.play.recorded_play import RecordedPlay
+from whale_platform.simulator.serving.binance_simulator import BinanceSide
+from whale_platform.simulator.serving.coinbase_simulator import CoinbaseSide
+from whale_platform.simulator.serving.faults import Faults, NoFaults
+from whale_platform.simulator.serving.server import Side, listen
+from whale_platform.simulator.serving.subscription_hub import Hub
+from whale_platform.supervision.runtime import exit_codes
+from whale_platform.supervision.runtime.heartbeat import State, write_json
+from whale_platform.supervision.runtime.runner import ServiceContext
 
 _LATE_S = 1.0
 
@@ -49,13 +49,13 @@ def build(settings: Settings) -> Play:
             settings.replay_files, settings.replay_speed, settings.replay_times, settings.exchanges, saved
         )
     try:
-        binance = listing.simulated(settings.symbols)
+        binance = symbol_listing.simulated(settings.symbols)
         lists = {"sim_binance": binance}
         symbols = assign(adapters(settings, lambda name: lists.get(name, Catalogue())), settings.symbols)
     except ValueError as wrong:
         raise CannotPlay(str(wrong)) from None
     places = {name.removeprefix("sim_"): found for name, found in symbols.items()}
-    pairs = listing.pairs(places, binance)
+    pairs = symbol_listing.pairs(places, binance)
     return GeneratedPlay(pairs, settings.simulator_rate, settings.simulator_seed, saved)
 
 
@@ -87,11 +87,11 @@ async def serve_play(context: ServiceContext, play: Play, faults: Faults) -> int
     async with AsyncExitStack() as stack:
         try:
             sides: dict[str, Side] = {"binance": binance, "coinbase": coinbase}
-            bind = "127.0.0.1" if hosts.local(context.settings.simulator_host) else context.settings.bind
+            bind = "127.0.0.1" if host_headers.local(context.settings.simulator_host) else context.settings.bind
             await stack.enter_async_context(listen(port, sides, hub, bind))
         except OSError as wrong:
             context.tell("degraded", f"port {port} can't be used ({wrong}): set WHALE_SIMULATOR_PORT to a free one")
-            return codes.RETRY
+            return exit_codes.RETRY
         _tell(context, play, hub, 0.0)
         seconds = asyncio.create_task(each_second())
         playing = asyncio.create_task(play.run(hub, context.stop, save))
@@ -104,7 +104,7 @@ async def serve_play(context: ServiceContext, play: Play, faults: Faults) -> int
             playing.cancel()
             save()
     context.tell("stopping")
-    return codes.CLEAN
+    return exit_codes.CLEAN
 
 
 def _tell(context: ServiceContext, play: Play, hub: Hub, rate: float) -> None:

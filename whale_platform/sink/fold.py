@@ -16,7 +16,7 @@ from operator import itemgetter
 from whale_platform.broker.reader import Record
 from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, STREAM_LOSSES, TRADE_WINDOWS, WHALE_ALERTS
 from whale_platform.sink import parse
-from whale_platform.stores.rows import Batch, DeadLetterRow, Origin, Reject
+from whale_platform.stores.stream_tables.rows import Batch, DeadLetterRow, Origin, Reject
 
 _window_head = re.compile(
     rb'(\{"v":1,"exchange":"[^"\\]*","symbol":"[^"\\]*","window_start":[0-9]{1,18}),"trade_count":([0-9]{1,18}),'

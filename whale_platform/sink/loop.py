@@ -15,13 +15,13 @@ from whale_platform.broker.reader import OffsetExpired, Record
 from whale_platform.broker.topics import BrokerError
 from whale_platform.sink.counters import Counters
 from whale_platform.sink.fold import fold
-from whale_platform.sink.places import Identity, plan
-from whale_platform.sink.watch import KafkaAway, TopicWatch, reason
-from whale_platform.stores.connection import BadDsn, SchemaMismatch, StoreAway
-from whale_platform.stores.rows import Batch, LossRow
-from whale_platform.stores.sinkstore import OffsetConflict, Place
-from whale_platform.supervision import codes
-from whale_platform.supervision.service import ServiceContext
+from whale_platform.sink.resume_offsets import Identity, plan
+from whale_platform.sink.topic_watch import KafkaAway, TopicWatch, reason
+from whale_platform.stores.postgres.connection import BadDsn, SchemaMismatch, StoreAway
+from whale_platform.stores.stream_tables.rows import Batch, LossRow
+from whale_platform.stores.stream_tables.sink_store import OffsetConflict, Place
+from whale_platform.supervision.runtime import exit_codes
+from whale_platform.supervision.runtime.runner import ServiceContext
 
 MOST = 5_000  # messages a batch: some 10 MB as rows
 POLL_S = 0.2  # how long a stop may go unnoticed when nothing comes
@@ -88,13 +88,13 @@ class Sink:
                 self._wait(f"the database's schema does not fit this code ({error}): `whale restart --all` migrates it")
             except OffsetConflict as error:
                 context.tell("degraded", f"{error}; starting again")
-                return codes.RETRY
+                return exit_codes.RETRY
             except BadDsn as error:
                 return context.blocked(str(error))
             finally:
                 self._counters.writing_since = None
         context.tell("stopping")
-        return codes.CLEAN
+        return exit_codes.CLEAN
 
     def _connected(self) -> None:
         store = self._open_store()

@@ -10,8 +10,8 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from whale_platform.domain.limits import EARLIEST_US
-from whale_platform.stores.rows import DeadLetterRow, GapRow, LossRow, WhaleRow, WindowRow
+from whale_platform.domain.plausibility import EARLIEST_US
+from whale_platform.stores.stream_tables.rows import DeadLetterRow, GapRow, LossRow, WhaleRow, WindowRow
 
 VERSION = 1
 MAX_NAME = 200

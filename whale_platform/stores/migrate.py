@@ -22,12 +22,13 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from whale_platform.settings import Settings
-from whale_platform.stores import connection as stores
-from whale_platform.stores import databases, pairs, roles
-from whale_platform.stores.partitions import coming_days, ensure_days
-from whale_platform.stores.thresholds import seed_threshold
-from whale_platform.supervision import codes
-from whale_platform.supervision.given import read_settings
+from whale_platform.stores.asset_tables.thresholds import seed_threshold
+from whale_platform.stores.postgres import connection as stores
+from whale_platform.stores.postgres import databases, roles
+from whale_platform.stores.stream_tables import missing_currencies
+from whale_platform.stores.stream_tables.partitions import coming_days, ensure_days
+from whale_platform.supervision.runtime import exit_codes
+from whale_platform.supervision.runtime.settings_reader import read_settings
 
 WAIT_S = 3600.0  # the server may take long to start on a slow machine; whoever keeps it alive judges that
 SAY_S = 10.0
@@ -54,7 +55,7 @@ def migrate(settings: Settings, wait_s: float = WAIT_S) -> str:
     steps = [f"schema {after}" if before == after else f"schema {before or 'none'} -> {after}"]
     steps += [f"{len(made)} partitions made"] if made else []
     steps += ["default whale threshold set"] if seeded else []
-    if before is not None and (filled := pairs.fill(dsn, settings.home)):
+    if before is not None and (filled := missing_currencies.fill(dsn, settings.home)):
         steps += [f"currencies of {filled} symbols filled"]
     if settings.postgres_dsn is None and settings.dagster_dsn is None:  # commands use it where WHALE_DAGSTER=false too
         own = urlsplit(dsn)._replace(path="/dagster").geturl()
@@ -127,13 +128,13 @@ def main(wait_s: float = WAIT_S) -> int:
     where = settings.public_dsn()
     try:
         print(f"migrate: {migrate(settings, wait_s)} ({where})", file=sys.stderr)
-        return codes.CLEAN
+        return exit_codes.CLEAN
     except (stores.StoreAway, OSError) as error:
         print(f"migrate: the database {where} can't be used: {error}", file=sys.stderr)
-        return codes.RETRY
+        return exit_codes.RETRY
     except (stores.SchemaMismatch, stores.BadDsn, SchemaNewer) as error:
         print(f"migrate: {where}: {error}", file=sys.stderr)
-        return codes.BLOCKED
+        return exit_codes.BLOCKED
 
 
 if __name__ == "__main__":

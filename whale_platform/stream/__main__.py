@@ -6,9 +6,10 @@ Whatever it was doing when its JVM ended fails in its own way; here that becomes
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
-from whale_platform.stream import service, session
-from whale_platform.supervision import codes
-from whale_platform.supervision.service import ServiceContext, run_service
+from whale_platform.stream import service
+from whale_platform.stream.spark import session
+from whale_platform.supervision.runtime import exit_codes
+from whale_platform.supervision.runtime.runner import ServiceContext, run_service
 
 OUT_OF_MEMORY = 3  # the exit code of a JVM with ExitOnOutOfMemoryError
 
@@ -22,7 +23,7 @@ def main(context: ServiceContext) -> int:
             raise
         why = "was out of memory (WHALE_SPARK_DRIVER_MEMORY)" if code == OUT_OF_MEMORY else f"ended with code {code}"
         context.tell("degraded", f"Spark's JVM {why}, starting again")
-        return codes.RETRY
+        return exit_codes.RETRY
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """The stream service: one Spark driver, its queries, and a plain word for each way they can fail.
 
 It waits for broker and topics and ends on a failed query: the supervisor starts it again and Spark resumes from its
-last checkpoint, so the sink sees updates again, never gaps. A checkpoint of no use is made anew (healing.py); one of
-another Kafka cluster alone waits for a person (exit BLOCKED). The lake's query fails alone (lake_keeper.py). What runs
-when is in watch.py.
+last checkpoint, so the sink sees updates again, never gaps. A checkpoint of no use is made anew (recovery.py); one of
+another Kafka cluster alone waits for a person (exit BLOCKED). The lake's query fails alone (supervisor.py). What runs
+when is in main_loop.py.
 """
 
 import threading
@@ -14,21 +14,23 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql.streaming import StreamingQuery
 
-from whale_platform.broker.refusals import absence
+from whale_platform.broker.connection_errors import absence
 from whale_platform.broker.topics import BrokerError, alive
-from whale_platform.embedded.errors import EmbeddedError
-from whale_platform.stream import cluster, queries, session, slots
-from whale_platform.stream.checkpoints import Foreign, Label
-from whale_platform.stream.flow import Flow
-from whale_platform.stream.healing import Healer, to_ledger
-from whale_platform.stream.lake_keeper import LakeKeeper
-from whale_platform.stream.modes import Mode
-from whale_platform.stream.rehearsal import rehearse
-from whale_platform.stream.thresholds import EVERY_S, ThresholdFile
-from whale_platform.stream.watch import START_S, Watch, quietly
-from whale_platform.stream.windows import WindowsQuery
-from whale_platform.supervision import codes
-from whale_platform.supervision.service import ServiceContext
+from whale_platform.stream import slots
+from whale_platform.stream.lake_query.supervisor import LakeKeeper
+from whale_platform.stream.main_loop import START_S, Watch, quietly
+from whale_platform.stream.monitoring.topic_flow import Flow
+from whale_platform.stream.query import queries
+from whale_platform.stream.query.checkpoints import Foreign, Label
+from whale_platform.stream.query.mode_policy import Mode
+from whale_platform.stream.query.recovery import Healer, to_ledger
+from whale_platform.stream.query.threshold_file import EVERY_S, ThresholdFile
+from whale_platform.stream.spark import cluster, session
+from whale_platform.stream.spark.warm_up import rehearse
+from whale_platform.stream.windows_query import WindowsQuery
+from whale_platform.supervision.runtime import exit_codes
+from whale_platform.supervision.runtime.runner import ServiceContext
+from whale_platform.toolchain.errors import EmbeddedError
 from whale_platform.version import new_run_id
 
 POLL_S = 0.5
@@ -41,7 +43,7 @@ def main(context: ServiceContext) -> int:
     context.beat.numbers.update(mode=settings.stream_mode, run=run_id)
     slots.wait_for_master(context)
     if context.stop.is_set():
-        return codes.CLEAN
+        return exit_codes.CLEAN
     context.tell("starting", "starting Spark")
     context.progress(next_within_s=START_S)
     try:
@@ -52,14 +54,14 @@ def main(context: ServiceContext) -> int:
         if cluster.is_local(settings.spark_master):
             raise
         context.tell("degraded", f"the Spark master {settings.spark_master} gave no session, trying again: {error}")
-        return codes.RETRY
+        return exit_codes.RETRY
     try:
         place = _wait_for_topics(context)
         if place is None:
-            return codes.CLEAN
+            return exit_codes.CLEAN
         spark = slots.with_slots(context, spark, len(place.earliest))
         if context.stop.is_set():
-            return codes.CLEAN
+            return exit_codes.CLEAN
         context.progress(next_within_s=START_S)
         file = ThresholdFile(settings, context.log)
         file.refresh()
@@ -89,7 +91,7 @@ def main(context: ServiceContext) -> int:
         return context.blocked(str(foreign))
     except BrokerError as error:
         context.tell("degraded", f"the Kafka broker went away, starting again: {error}")
-        return codes.RETRY
+        return exit_codes.RETRY
     finally:
         quietly(spark.stop)
 

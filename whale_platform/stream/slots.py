@@ -7,9 +7,9 @@ and the lake's query needs one. Workers come late and go; nothing of that is a r
 
 from pyspark.sql import SparkSession
 
-from whale_platform.stream import cluster, session
-from whale_platform.stream.watch import START_S
-from whale_platform.supervision.service import ServiceContext
+from whale_platform.stream.main_loop import START_S
+from whale_platform.stream.spark import cluster, session
+from whale_platform.supervision.runtime.runner import ServiceContext
 
 EVERY_S = 1.0
 PROBE_EVERY_S = 10.0

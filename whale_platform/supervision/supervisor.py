@@ -1,7 +1,7 @@
 """The loop that keeps every service of one home alive, and ends them all in order.
 
 Each turn looks at every service, asks `decide`, acts, and publishes `run/supervisor.json`. Level-triggered: a turn
-that is late or lost costs time, never a decision. What a person has stopped (desired.py) is ended and stays so. If
+that is late or lost costs time, never a decision. What a person has stopped (desired_state.py) is ended and stays so. If
 this process is killed its services end by their leashes, or by the log keeper; what still lives when the next
 supervisor comes is ended first.
 """
@@ -20,16 +20,23 @@ from typing import Any
 
 import structlog
 
-from whale_platform.supervision import beat, desired, leash, leftovers, logs, steps
-from whale_platform.supervision.changes import Changes
-from whale_platform.supervision.decide import WORKS, Shown
+from whale_platform.supervision.control import desired_state
+from whale_platform.supervision.control.desired_state import Desired
+from whale_platform.supervision.control.state_changes import Changes
+from whale_platform.supervision.control.state_files import (
+    SUPERVISOR,
+    forget_requests,
+    state_path,
+    take_restart,
+)
 from whale_platform.supervision.deployment import Deployment, describe_old
-from whale_platform.supervision.desired import Desired
-from whale_platform.supervision.lease import Lease, handed_over
-from whale_platform.supervision.logkeeper import LogKeeper
-from whale_platform.supervision.member import Member
-from whale_platform.supervision.published import SUPERVISOR, forget_requests, state_path, take_restart
-from whale_platform.supervision.spec import Spec
+from whale_platform.supervision.policy.restart_policy import WORKS, Shown
+from whale_platform.supervision.policy.service_spec import Spec
+from whale_platform.supervision.processes import orphans, parent_watch, setup_programs
+from whale_platform.supervision.processes.log_pipes import LogKeeper
+from whale_platform.supervision.runtime import heartbeat, log_setup
+from whale_platform.supervision.runtime.lease import Lease, handed_over
+from whale_platform.supervision.supervised_service import Member
 
 TURN_S = 0.1
 PUBLISH_S = 1.0
@@ -75,12 +82,12 @@ class Supervisor:
         lease.hold_until_exit()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop.set())
-        leash.on_stdin_eof(self._stop.set)
+        parent_watch.on_stdin_eof(self._stop.set)
         part = self._name != SUPERVISOR
         if part:  # a container's pid is the same in each life: the last life's words would count as this one's
             state_path(self._home, self._name).unlink(missing_ok=True)
         only = [spec.name for spec in self._specs] if part else None
-        leftovers.end(self._home, lambda text: self._log.warning("leftovers of an earlier run", doing=text), only=only)
+        orphans.end(self._home, lambda text: self._log.warning("leftovers of an earlier run", doing=text), only=only)
         forget_requests(self._home, [spec.name for spec in self._specs])
         self._keeper = self._make_keeper(self._home, [spec.name for spec in self._specs])
         self._members = {spec.name: Member(spec, self._home, self._keeper) for spec in self._specs}
@@ -110,7 +117,7 @@ class Supervisor:
     def _look_around(self, now: float) -> None:
         if now - self._wanted_at >= WANTED_S:
             self._wanted_at = now
-            self._wanted = {name: desired.read(self._home, name) for name in self._members}
+            self._wanted = {name: desired_state.read(self._home, name) for name in self._members}
         if self._deployment.look():
             self._note_old()
         for member in self._members.values():
@@ -166,7 +173,7 @@ class Supervisor:
     def _stop_all(self) -> None:
         self._stopping = True
         self._publish(force=True)
-        steps.cancel()
+        setup_programs.cancel()
         for member in reversed(self._members.values()):
             self._show(member.spec.name, self._shown.get(member.spec.name, ("stopped", ""))[0], "")
             member.end(self._publish)
@@ -187,7 +194,7 @@ class Supervisor:
         if not force and now - self._published < PUBLISH_S:
             return
         self._published = now
-        logs.turn_over(self._home / "logs" / f"{SUPERVISOR}.log")
+        log_setup.turn_over(self._home / "logs" / f"{SUPERVISOR}.log")
         state = {
             "pid": os.getpid(),
             "life": self._changes.life,
@@ -198,7 +205,7 @@ class Supervisor:
             "services": {name: self._entry(name, member) for name, member in self._members.items()},
         }
         with contextlib.suppress(OSError):
-            beat.write_json(state_path(self._home, self._name), state)
+            heartbeat.write_json(state_path(self._home, self._name), state)
 
     def _entry(self, name: str, member: Member) -> dict[str, Any]:
         more = {"starts": member.starts, "short_lives": member.short_lives, "code": self._deployment.code(name)}

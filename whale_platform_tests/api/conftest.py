@@ -8,12 +8,17 @@ import pytest
 from starlette.testclient import TestClient
 
 from whale_platform.api import app as apps
-from whale_platform.api.feeder import Feeder
-from whale_platform.api.parts import Parts
+from whale_platform.api.endpoints.dependencies import Parts
+from whale_platform.api.latest_cache.updater import Feeder
 from whale_platform.settings import Settings
-from whale_platform.stores.pool import Pool
-from whale_platform_tests.api.samples import Sink
-from whale_platform_tests.postgres_server import database, empty_database, own_postgres, postgres_server
+from whale_platform.stores.postgres.pool import Pool
+from whale_platform_tests.api.builders import Sink
+from whale_platform_tests.support.postgres_server import (
+    database,
+    empty_database,
+    own_postgres,
+    postgres_server,
+)
 
 __all__ = ["database", "empty_database", "own_postgres", "postgres_server"]
 

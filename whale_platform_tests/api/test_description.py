@@ -20,11 +20,11 @@ from schemathesis.specs.openapi.checks import (
 from starlette.testclient import TestClient
 
 from whale_platform.api import app as apps
-from whale_platform.api import routes, views
-from whale_platform.api.parts import Parts
-from whale_platform.supervision import beat
+from whale_platform.api.endpoints import dashboard, listings
+from whale_platform.api.endpoints.dependencies import Parts
+from whale_platform.supervision.runtime import heartbeat
+from whale_platform_tests.api.builders import Sink
 from whale_platform_tests.api.conftest import Make, client_of
-from whale_platform_tests.api.samples import Sink
 
 EXAMPLES = 15
 
@@ -35,7 +35,7 @@ def whole(sink: Sink, make: Make) -> Parts:
     return make(api_rate=1e6)
 
 
-ROUTES = [*routes.router.routes, *views.router.routes]
+ROUTES = [*listings.router.routes, *dashboard.router.routes]
 PATHS = [route.path_format for route in ROUTES if isinstance(route, APIRoute)]
 RIGHT, WRONG = schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE
 WITHOUT_PARAMETERS = ("/health", "/metrics")  # nothing can be wrong with them
@@ -109,8 +109,8 @@ def test_metrics_tell_of_each_exchange_while_the_ingester_beats(sink: Sink, make
         "symbols": 3,
     }
     away = {"exchange": "coinbase", "state": "away", "delay_ms": None, "clock_offset_ms": None}
-    last = beat.Beat("ingester", state="ready", numbers={"trades": 9, "exchanges": [binance, binance | away]})
-    beat.write(tmp_path, last)
+    last = heartbeat.Beat("ingester", state="ready", numbers={"trades": 9, "exchanges": [binance, binance | away]})
+    heartbeat.write(tmp_path, last)
     lines = client.get("/metrics").text.splitlines()
     for name, value in (
         ("connected", "1.0"),
@@ -127,5 +127,5 @@ def test_metrics_tell_of_each_exchange_while_the_ingester_beats(sink: Sink, make
     assert 'whale_exchange_connected{exchange="coinbase"} 0.0' in of_coinbase
     assert not [line for line in of_coinbase if "delay" in line or "offset" in line]
     last.at = time.time() - 60
-    beat.write_json(beat.beat_path(tmp_path, "ingester"), asdict(last))
+    heartbeat.write_json(heartbeat.beat_path(tmp_path, "ingester"), asdict(last))
     assert "whale_exchange" not in client.get("/metrics").text

@@ -4,7 +4,7 @@ from typing import Any, cast
 
 import pytest
 
-from whale_platform.api.health import KEPT_S, Health
+from whale_platform.api.monitoring.health import KEPT_S, Health
 from whale_platform.broker import topics
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.settings import Settings
@@ -32,7 +32,7 @@ def test_kafka_is_asked_by_one_client_that_is_kept(monkeypatch: pytest.MonkeyPat
         return made[-1]
 
     monkeypatch.setattr(topics, "admin", counted)
-    monkeypatch.setattr("whale_platform.api.health.KAFKA_S", 0.05)
+    monkeypatch.setattr("whale_platform.api.monitoring.health.KAFKA_S", 0.05)
     nothing = cast("Any", None)
     health = Health(Settings(kafka_bootstrap="127.0.0.1:1"), nothing, nothing)
     assert [health._kafka()["state"] for _ in range(3)] == ["away"] * 3 and len(made) == 1

@@ -13,17 +13,17 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from whale_platform.api.board import Board
-from whale_platform.api.feeder import Feeder, News
-from whale_platform.api.parts import Parts
-from whale_platform.api.shapes import latest as latest_shapes
+from whale_platform.api.endpoints.dependencies import Parts
+from whale_platform.api.latest_cache.cache import Board
+from whale_platform.api.latest_cache.updater import Feeder, News
+from whale_platform.api.models import latest as latest_shapes
 from whale_platform.settings import Settings
 from whale_platform.stores.migrate import migrate
-from whale_platform.stores.pool import Pool
+from whale_platform.stores.postgres.pool import Pool
+from whale_platform_tests.api.builders import MINUTE, Sink, this_minute, whale, window
 from whale_platform_tests.api.conftest import Make, client_of
-from whale_platform_tests.api.samples import MINUTE, Sink, this_minute, whale, window
-from whale_platform_tests.postgres_server import PostgresServer, settings_for
-from whale_platform_tests.supervision.fakes import until
+from whale_platform_tests.support.fake_services import until
+from whale_platform_tests.support.postgres_server import PostgresServer, settings_for
 
 
 @contextmanager

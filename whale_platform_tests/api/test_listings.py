@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from starlette.testclient import TestClient
 
-from whale_platform.api.shapes import latest as latest_shapes
-from whale_platform.api.shapes import rows
+from whale_platform.api.models import latest as latest_shapes
+from whale_platform.api.models import rows
 from whale_platform.domain.names import is_symbol
-from whale_platform.stores.connection import StoreAway
-from whale_platform.stores.pool import Pool
+from whale_platform.stores.postgres.connection import StoreAway
+from whale_platform.stores.postgres.pool import Pool
+from whale_platform_tests.api.builders import MINUTE, Sink, this_minute, whale, window
 from whale_platform_tests.api.conftest import Make, client_of
-from whale_platform_tests.api.samples import MINUTE, Sink, this_minute, whale, window
 
 LISTINGS: dict[str, type[BaseModel]] = {
     "/windows": rows.Page[rows.Window],
@@ -272,7 +272,7 @@ def test_a_question_that_takes_too_long_is_given_up(make: Make, monkeypatch: pyt
 
 
 def test_the_pool_says_when_it_is_full_and_survives_its_connections(make: Make, database: str) -> None:
-    from whale_platform_tests.postgres_server import query
+    from whale_platform_tests.support.postgres_server import query
 
     pool = Pool(lambda: database, "whale-api-full", 1, wait_s=0.1)
 

@@ -20,16 +20,16 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from whale_platform.api import keys
-from whale_platform.api.live.limits import Limits
+from whale_platform.api.push.fanout.client_limits import Limits
+from whale_platform.api.server import api_keys
 from whale_platform.api.service import main
 from whale_platform.settings import ROOT, Settings
-from whale_platform.supervision import beat, codes
-from whale_platform.supervision.beat import Beat
-from whale_platform.supervision.service import ServiceContext
-from whale_platform_tests.api.samples import Sink, this_minute, window
-from whale_platform_tests.embedded.conftest import answers, free_port
-from whale_platform_tests.supervision.fakes import until
+from whale_platform.supervision.runtime import exit_codes, heartbeat
+from whale_platform.supervision.runtime.heartbeat import Beat
+from whale_platform.supervision.runtime.runner import ServiceContext
+from whale_platform_tests.api.builders import Sink, this_minute, window
+from whale_platform_tests.support.embedded_servers import answers, free_port
+from whale_platform_tests.support.fake_services import until
 
 FLOOD = 1_000  # sockets that ask nothing
 HELD = (
@@ -72,7 +72,7 @@ def test_it_serves_what_is_committed_and_ends_when_told(sink: Sink, database: st
     sink.fill()
     port = free_port()
     with serving(database, tmp_path, port, files=(256, 420)) as process, ThreadPoolExecutor(CONTEXTS) as asking:
-        until(lambda: (found := beat.read(tmp_path, "api")) is not None and found.state == "ready", 150)
+        until(lambda: (found := heartbeat.read(tmp_path, "api")) is not None and found.state == "ready", 150)
         url = f"http://127.0.0.1:{port}"
         assert httpx.get(f"{url}/latest").json()["symbols"][0]["price"] == "61835"
         sink.write(window(this_minute(), close="61838", trade_count=9))
@@ -157,7 +157,7 @@ def test_it_is_open_to_others_only_with_keys_or_where_told(tmp_path: Path, asked
     assert why in found and "whale api-key add NAME" in found
 
 
-def refused(home: Path, asked: Mapping[str, object], code: int = codes.BLOCKED) -> str:
+def refused(home: Path, asked: Mapping[str, object], code: int = exit_codes.BLOCKED) -> str:
     context = ServiceContext(Settings.model_validate({"home": home, **asked}), Beat("api"), structlog.get_logger())
     assert main(context) == code
     return context.beat.detail
@@ -166,7 +166,7 @@ def refused(home: Path, asked: Mapping[str, object], code: int = codes.BLOCKED) 
 @pytest.mark.process
 def test_it_listens_beyond_this_machine_with_keys(database: str, tmp_path: Path) -> None:
     port = free_port()
-    key = keys.add(tmp_path, "one")
+    key = api_keys.add(tmp_path, "one")
     with serving(database, tmp_path, port, WHALE_API_HOST="0.0.0.0"):
         until(lambda: answers(port), 150)
         url = f"http://127.0.0.1:{port}/gaps"
@@ -178,7 +178,7 @@ def test_it_listens_beyond_this_machine_with_keys(database: str, tmp_path: Path)
 def a_browser_s_socket_offers_its_key_and_goes_with_it(home: Path, url: str, key: str) -> None:
     with connect(url, subprotocols=[Subprotocol("whale"), Subprotocol(f"whale.key.{key}")], proxy=None) as socket:
         assert json.loads(socket.recv(5))["type"] == "hello" and socket.subprotocol == "whale"
-        keys.remove(home, "one")
+        api_keys.remove(home, "one")
         with pytest.raises(ConnectionClosed, match="1008"):
             while True:
                 socket.recv(10)
@@ -189,7 +189,7 @@ def a_browser_s_socket_offers_its_key_and_goes_with_it(home: Path, url: str, key
 
 def test_a_port_in_use_is_said(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        assert "Address already in use" in refused(tmp_path, {"api_port": taken.getsockname()[1]}, codes.RETRY)
+        assert "Address already in use" in refused(tmp_path, {"api_port": taken.getsockname()[1]}, exit_codes.RETRY)
 
 
 @pytest.mark.process
@@ -198,7 +198,7 @@ def test_a_flood_of_sockets_is_refused_and_memory_stays_flat(sink: Sink, databas
     sink.fill()
     port = free_port()
     with serving(database, tmp_path, port) as process, ExitStack() as held:
-        until(lambda: (found := beat.read(tmp_path, "api")) is not None and found.state == "ready", 150)
+        until(lambda: (found := heartbeat.read(tmp_path, "api")) is not None and found.state == "ready", 150)
         url = f"http://127.0.0.1:{port}/latest"
         before = psutil.Process(process.pid).memory_info().rss
         for number in range(FLOOD):

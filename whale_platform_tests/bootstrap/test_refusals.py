@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from whale_platform.bootstrap import environment, tool
-from whale_platform.bootstrap.places import Places, SetupFailed
+from whale_platform.bootstrap import environment, tool_runner
+from whale_platform.bootstrap.paths import Places, SetupFailed
 from whale_platform_tests.bootstrap.conftest import ROOT, Checkout
 
 OLD = """
@@ -95,7 +95,7 @@ def test_a_disk_that_is_full_or_read_only(
     ],
 )
 def test_what_a_tool_said_becomes_one_line(places: Places, output: str, line: str) -> None:
-    assert re.match("installing: .*" + line, tool.explain(places, "installing", output, 2))
+    assert re.match("installing: .*" + line, tool_runner.explain(places, "installing", output, 2))
 
 
 def test_without_uv_and_pip_there_is_one_line(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:

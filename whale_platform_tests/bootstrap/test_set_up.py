@@ -8,8 +8,8 @@ import psutil
 import pytest
 
 from whale_platform_tests.bootstrap.conftest import Checkout
-from whale_platform_tests.embedded.conftest import until
-from whale_platform_tests.processes import ended
+from whale_platform_tests.support.embedded_servers import until
+from whale_platform_tests.support.processes import ended
 
 
 def test_the_first_run_sets_up_and_hands_over(checkout: Checkout) -> None:

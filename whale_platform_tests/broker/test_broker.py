@@ -13,7 +13,7 @@ from whale_platform.broker import topics
 from whale_platform.broker.producer import ProducerStopped, TradeProducer
 from whale_platform.broker.reader import OffsetExpired, TopicReader
 from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, RAW_TRADES
-from whale_platform_tests.kafka_server import KafkaServer
+from whale_platform_tests.support.kafka_server import KafkaServer
 
 
 def read_all(kafka: KafkaServer, topic: str) -> list[tuple[bytes | None, bytes | None]]:

@@ -8,13 +8,13 @@ import time
 
 import pytest
 
-from whale_platform.bench.platform import wait_for
-from whale_platform.broker import bulk, producer, recent, writers
-from whale_platform.broker.edges import TopicEdges
+from whale_platform.bench.harness.platform import wait_for
+from whale_platform.broker import bulk_reader, producer, recent_messages, writers
 from whale_platform.broker.producer import ProducerStopped, TradeProducer
 from whale_platform.broker.reader import TopicReader
+from whale_platform.broker.topic_offsets import TopicEdges
 from whale_platform.domain.names import DEAD_LETTERS, RAW_TRADES
-from whale_platform_tests.kafka_server import KafkaServer
+from whale_platform_tests.support.kafka_server import KafkaServer
 
 PART = 0  # of a topic that has no other
 
@@ -26,7 +26,7 @@ def writer(kafka: KafkaServer) -> TradeProducer:
 
 
 def values(kafka: KafkaServer, topic: str = DEAD_LETTERS) -> list[bytes | None]:
-    return [record.value for record in recent.records(kafka.bootstrap, topic, 0)]
+    return [record.value for record in recent_messages.records(kafka.bootstrap, topic, 0)]
 
 
 def end(kafka: KafkaServer) -> int:
@@ -159,8 +159,10 @@ def test_whoever_reads_to_an_end_gets_there_though_it_is_a_marker(kafka: KafkaSe
         assert reader.known_end(RAW_TRADES, part) == 3, "nothing waits: no lag of 1 for ever"
     finally:
         reader.close()
-    span = bulk.look(kafka.bootstrap, RAW_TRADES, 0)
-    assert [value for _, found in bulk.values(kafka.bootstrap, RAW_TRADES, span, lambda *_: 0) for value in found] == [
+    span = bulk_reader.look(kafka.bootstrap, RAW_TRADES, 0)
+    assert [
+        value for _, found in bulk_reader.values(kafka.bootstrap, RAW_TRADES, span, lambda *_: 0) for value in found
+    ] == [
         b"1",
         b"2",
     ]

@@ -9,17 +9,17 @@ from confluent_kafka import KafkaError
 from pydantic import ValidationError
 
 from whale_platform.broker import topics, writers
-from whale_platform.broker.edges import TopicEdges
+from whale_platform.broker.connection_errors import absence, explained
 from whale_platform.broker.producer import TradeProducer
 from whale_platform.broker.reader import TopicReader
-from whale_platform.broker.refusals import absence, explained
+from whale_platform.broker.topic_offsets import TopicEdges
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.settings import ROOT, Settings
-from whale_platform.supervision.given import setting_error
-from whale_platform_tests.certificates import Authority
-from whale_platform_tests.kafka_server import skip_without_jars
-from whale_platform_tests.secure_kafka import KINDS, PASSWORD, SecureKafka
+from whale_platform.supervision.runtime.settings_reader import setting_error
+from whale_platform_tests.support.certificates import Authority
+from whale_platform_tests.support.kafka_server import skip_without_jars
+from whale_platform_tests.support.secure_kafka import KINDS, PASSWORD, SecureKafka
 
 
 def settings(environment: dict[str, str], **more: object) -> Settings:

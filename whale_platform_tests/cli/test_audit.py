@@ -14,32 +14,34 @@ import pytest
 from confluent_kafka import Producer
 from typer.testing import CliRunner, Result
 
+from whale_platform.audit import collect
 from whale_platform.broker import topics
 from whale_platform.cli.app import app
-from whale_platform.cli.errors import UserError
-from whale_platform.defs import audit as checks
-from whale_platform.defs.store import Store
-from whale_platform.domain import codec
+from whale_platform.cli.common.errors import UserError
+from whale_platform.defs.quality import audit_checks as checks
+from whale_platform.defs.shared.store_resource import Store
+from whale_platform.domain import raw_trade
 from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS
 from whale_platform.domain.trade import Trade
+from whale_platform.home_mark import MARK
 from whale_platform.homes import open_home
 from whale_platform.kafka_cluster import KafkaCluster
-from whale_platform.lake import commits, engine, table, writing
-from whale_platform.lake.schema import NAMES
-from whale_platform.lake.table import HOUR
-from whale_platform.reports import gather
+from whale_platform.lake.delta import commits, table
+from whale_platform.lake.delta.schema import NAMES
+from whale_platform.lake.delta.table import HOUR
+from whale_platform.lake.duckdb import engine, parquet_writer
 from whale_platform.settings import Settings
-from whale_platform.stores import audited, rollups
-from whale_platform.stores.assets import Hours
-from whale_platform.supervision import beat
-from whale_platform.supervision.mark import MARK
-from whale_platform_tests.kafka_server import KafkaServer, free_port
-from whale_platform_tests.lake.samples import lay
-from whale_platform_tests.postgres_server import database, empty_database, postgres_server, query
-from whale_platform_tests.stores.samples import GAP, WHALE
-from whale_platform_tests.stores.test_assets import MAKER, store
-from whale_platform_tests.stores.test_checks import note, wide
-from whale_platform_tests.stream.test_checkpoints import stand_at
+from whale_platform.stores.asset_tables import rollups
+from whale_platform.stores.asset_tables.materialisation import Hours
+from whale_platform.stores.quality import audited_hours
+from whale_platform.supervision.runtime import heartbeat
+from whale_platform_tests.lake.builders import lay
+from whale_platform_tests.stores.asset_tables.test_materialisation import MAKER, store
+from whale_platform_tests.stores.builders import GAP, WHALE
+from whale_platform_tests.stores.quality.test_stream_quality import note, wide
+from whale_platform_tests.stream.query.test_checkpoints import stand_at
+from whale_platform_tests.support.kafka_server import KafkaServer, free_port
+from whale_platform_tests.support.postgres_server import database, empty_database, postgres_server, query
 
 __all__ = ["database", "empty_database", "postgres_server"]
 
@@ -49,7 +51,7 @@ IDS = range(1000, 1120)
 
 def last_hour() -> datetime:
     """The start of the last full hour that is settled."""
-    return gather.settled(Settings(), datetime.now(UTC)).replace(minute=0) - HOUR
+    return collect.settled(Settings(), datetime.now(UTC)).replace(minute=0) - HOUR
 
 
 def trades(start: datetime, ids: range) -> list[Trade]:
@@ -95,7 +97,7 @@ class Place:
         producer = Producer({"bootstrap.servers": str(self.bootstrap), "enable.idempotence": True})
         for n in ids:
             sent = int(time.time() * 1000) if late else self.whole[n].event_time // 1000
-            producer.produce(RAW_TRADES, codec.encode(self.whole[n]), b"binance:BTCUSDT", 0, timestamp=sent)
+            producer.produce(RAW_TRADES, raw_trade.encode(self.whole[n]), b"binance:BTCUSDT", 0, timestamp=sent)
         assert producer.flush(300) == 0
 
     def without(self, *ids: int) -> None:
@@ -105,7 +107,7 @@ class Place:
             rows = engine.rows_of(self.lake, [file.path for file in files])
             listed = ", ".join(map(str, ids))
             query = f"SELECT {', '.join(NAMES)} FROM {rows} WHERE trade_id NOT IN ({listed})"
-            file = writing.write(connection, query, self.lake, self.start)
+            file = parquet_writer.write(connection, query, self.lake, self.start)
         commits.rewrite(self.lake, lambda _: ([file], files), {})
 
     def audit(self, *more: str) -> Result:
@@ -203,7 +205,7 @@ def test_what_has_not_arrived_yet_is_not_missing_and_nothing_is_proven(place: Pl
     assert (done.exit_code, "not yet in lake: 5; not yet in Postgres: 10" in done.stdout) == (75, True), done.output
     assert "Messages not read yet: windows 10, whales unknown, lake 5, sink 0" in done.stdout
     assert "missing in" not in done.stdout and "too many" not in done.stdout and "ask again later" in done.stdout
-    assert audited.due(place.dsn, place.start, place.start + HOUR) == place.start, "it keeps its turn"
+    assert audited_hours.due(place.dsn, place.start, place.start + HOUR) == place.start, "it keeps its turn"
     # 2. what a place should have by now is missing all the same
     query(place.dsn, "UPDATE trade_windows SET trade_count = 29 WHERE window_start = %s", place.start + MINUTE)
     done = place.audit()
@@ -240,7 +242,7 @@ def test_the_check_audits_every_hour_since_the_last_and_one_that_was_wrong_again
     monkeypatch.setenv("WHALE_HOME", str(place.lake.parent.parent))
     place.fill()
     end = place.start + HOUR
-    monkeypatch.setattr(gather, "settled", lambda *_: end + MINUTE)  # also where an hour ends meanwhile
+    monkeypatch.setattr(collect, "settled", lambda *_: end + MINUTE)  # also where an hour ends meanwhile
     place.without(1005)
     found = ask()
     ids, values, whales = (found[spec.name] for spec in (checks.IDS, checks.VALUES, checks.WHALES))
@@ -248,7 +250,7 @@ def test_the_check_audits_every_hour_since_the_last_and_one_that_was_wrong_again
     assert "missing in lake: 1" in str(ids.metadata["table"].value)
     assert (values.passed, values.metadata["different"].value, whales.passed) == (False, 1, True)
     with monkeypatch.context() as later:
-        later.setattr(gather, "settled", lambda *_: end + 7 * HOUR)
+        later.setattr(collect, "settled", lambda *_: end + 7 * HOUR)
         ids = ask()[checks.IDS.name]
         assert (ids.passed, ids.metadata["hours"].value) == (False, 7), "Dagster was down for seven hours"
         assert f"whale audit --from {place.start:%Y-%m-%dT%H:%M}" in str(ids.metadata["unresolved"].value)
@@ -261,14 +263,16 @@ def test_the_check_leaves_its_turn_while_the_stream_is_behind(place: Place, monk
     monkeypatch.setenv("WHALE_HOME", str(place.lake.parent.parent))
     place.fill()
     place.without(1005)
-    monkeypatch.setattr(gather, "settled", lambda *_: place.start + HOUR + MINUTE)
-    told = beat.Beat("stream", detail="windows lag", at=time.time() + 600, numbers={"behind_since": time.time() - 60})
-    beat.write_json(beat.beat_path(place.lake.parent.parent, "stream"), asdict(told))
+    monkeypatch.setattr(collect, "settled", lambda *_: place.start + HOUR + MINUTE)
+    told = heartbeat.Beat(
+        "stream", detail="windows lag", at=time.time() + 600, numbers={"behind_since": time.time() - 60}
+    )
+    heartbeat.write_json(heartbeat.beat_path(place.lake.parent.parent, "stream"), asdict(told))
     found = ask()
     assert [one.passed for one in found.values()] == [True, True, True]
     table = str(found[checks.IDS.name].metadata["table"].value)
     assert "No hour was audited: the stream has been behind for" in table and "windows lag" in table, table
-    assert audited.due(place.dsn, place.start, place.start + HOUR) == place.start
+    assert audited_hours.due(place.dsn, place.start, place.start + HOUR) == place.start
 
 
 def test_the_command_begins_with_the_first_hour_that_nobody_audited(place: Place) -> None:
@@ -278,7 +282,7 @@ def test_the_command_begins_with_the_first_hour_that_nobody_audited(place: Place
     home.write_text(json.dumps({**json.loads(home.read_text()), "created": (place.start - 30 * HOUR).timestamp()}))
     value = json.loads(CliRunner().invoke(app, ["audit", "--home", str(place.base), "--json"]).stdout)
     assert (value["passed"], value["start"]) == (True, (place.start - 30 * HOUR).isoformat())
-    assert audited.due(place.dsn, place.start - 30 * HOUR, place.start + HOUR) is None
+    assert audited_hours.due(place.dsn, place.start - 30 * HOUR, place.start + HOUR) is None
 
 
 def test_a_place_that_is_away_is_one_line(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -304,4 +308,4 @@ def test_a_slow_lake_is_waited_for() -> None:
     now = datetime(2026, 11, 21, 13, 30, 40, tzinfo=UTC)
     for trigger, minute in ((20, 27), (300, 18), (3600, 28 - 60 - 60)):
         settings = Settings.model_validate({"lake_trigger_s": trigger})
-        assert gather.settled(settings, now) == now.replace(minute=0, second=0) + minute * MINUTE
+        assert collect.settled(settings, now) == now.replace(minute=0, second=0) + minute * MINUTE

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from whale_platform.bench.platform import PORTS, free_ports
+from whale_platform.bench.harness.platform import PORTS, free_ports
 from whale_platform.cli.app import main
 from whale_platform.homes import open_home
-from whale_platform.supervision import beat, desired
-from whale_platform.supervision.lease import Lease
-from whale_platform.supervision.published import SUPERVISOR, state_path
+from whale_platform.supervision.control import desired_state
+from whale_platform.supervision.control.state_files import SUPERVISOR, state_path
+from whale_platform.supervision.runtime import heartbeat
+from whale_platform.supervision.runtime.lease import Lease
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -127,7 +128,7 @@ def test_a_home_in_use_with_other_settings_is_named_with_its_pid(tmp_path: Path)
     home = open_home(tmp_path / "base", "simulator")
     mine = Lease(home.path, SUPERVISOR)
     mine.acquire()
-    beat.write_json(state_path(home.path), {"pid": os.getpid(), "symbols": ["BTC"], "services": {}})
+    heartbeat.write_json(state_path(home.path), {"pid": os.getpid(), "symbols": ["BTC"], "services": {}})
     done = whale(tmp_path, "up", "--source", "simulator", "--symbols", "ETH")
     mine.release()
     assert done.returncode == 2
@@ -153,7 +154,7 @@ def test_up_waits_for_what_is_about_to_end_and_then_starts(tmp_path: Path) -> No
     mine = Lease(home.path, SUPERVISOR)
     mine.acquire()
     now = {"pid": os.getpid(), "at": time.time(), "stopping": True, "services": {}}
-    beat.write_json(state_path(home.path), now)
+    heartbeat.write_json(state_path(home.path), now)
     waits = start(tmp_path, "up", "--source", "simulator", WHALE_TOOLS=str(tmp_path / "no tools"))
     assert waits.stderr is not None
     assert f"waiting for pid {os.getpid()}, which stops what ran in" in waits.stderr.readline()
@@ -189,8 +190,8 @@ def test_status_of_what_runs(tmp_path: Path, second: str, code: int) -> None:
     mine = Lease(home.path, SUPERVISOR)
     mine.acquire()
     numbers = {"state": "playing", "trades_sent": 12, "kind": "recorded"}
-    beat.write(home.path, beat.Beat("simulator", state="ready", numbers=numbers))
-    beat.write(home.path, beat.Beat("sink", pid=1, state="ready", numbers={"rows": 5}))
+    heartbeat.write(home.path, heartbeat.Beat("simulator", state="ready", numbers=numbers))
+    heartbeat.write(home.path, heartbeat.Beat("sink", pid=1, state="ready", numbers={"rows": 5}))
     entry = {
         "pid": os.getpid(),
         "started": time.time(),
@@ -201,7 +202,7 @@ def test_status_of_what_runs(tmp_path: Path, second: str, code: int) -> None:
     }
     services = {"simulator": entry, "sink": {**entry, "state": second}}
     published = {"pid": os.getpid(), "at": time.time(), "stopping": False, "urls": {"kafka": "k"}, "services": services}
-    beat.write_json(state_path(home.path), published)
+    heartbeat.write_json(state_path(home.path), published)
     done = whale(tmp_path, "status", "--json")
     mine.release()
     assert done.returncode == code
@@ -231,8 +232,8 @@ def test_what_is_stopped_as_wanted_is_all_right_and_old_code_is_named(tmp_path: 
         "api": {**entry, "code": "aaa"},
     }
     told = {"pid": os.getpid(), "at": time.time(), "stopping": False, "checkout": "bbb", "services": services}
-    beat.write_json(state_path(home.path), told)
-    desired.write(home.path, "stream", False, "run x")
+    heartbeat.write_json(state_path(home.path), told)
+    desired_state.write(home.path, "stream", False, "run x")
 
     done = whale(tmp_path, "status", "--json")
     found = json.loads(done.stdout)
@@ -280,7 +281,7 @@ def test_doctor_names_misspelt_variables_and_each_exchange(tmp_path: Path) -> No
 
 
 def _fake_tools(folder: Path) -> Path:
-    from whale_platform.embedded.jars import read_list
+    from whale_platform.toolchain.jars import read_list
 
     for jar in read_list():
         jar.path(folder / "tools").parent.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ import typer.main
 from whale_platform.cli import app as application
 from whale_platform.cli.app import main
 from whale_platform.homes import open_home
-from whale_platform_tests.kafka_server import free_port
+from whale_platform_tests.support.kafka_server import free_port
 
 # What each command needs besides its name, where it needs anything; `up`, `import` and `bench` are tested elsewhere.
 NEEDS = {

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from whale_platform.bench.dumps import generate
+from whale_platform.bench.storage.dump_import import generate
 from whale_platform.homes import open_home
 from whale_platform_tests.cli.test_audit import Place
 from whale_platform_tests.cli.test_audit import place as place
 from whale_platform_tests.cli.test_query import Run, home, lake, run
-from whale_platform_tests.lake.samples import ids, lay, trade
-from whale_platform_tests.postgres_server import database, empty_database, postgres_server
+from whale_platform_tests.lake.builders import ids, lay, trade
+from whale_platform_tests.support.postgres_server import database, empty_database, postgres_server
 
 __all__ = ["database", "empty_database", "home", "postgres_server", "run"]
 

@@ -10,8 +10,8 @@ import pytest
 
 from whale_platform.cli.app import main
 from whale_platform.homes import open_home
-from whale_platform_tests.lake.samples import lay, trade
-from whale_platform_tests.postgres_server import database, empty_database, postgres_server, query
+from whale_platform_tests.lake.builders import lay, trade
+from whale_platform_tests.support.postgres_server import database, empty_database, postgres_server, query
 
 __all__ = ["database", "empty_database", "postgres_server"]
 

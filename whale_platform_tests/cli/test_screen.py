@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from whale_platform.cli import screen
-from whale_platform.cli.feed import Feed
-from whale_platform.stores.readmodels import Whale, Window
+from whale_platform.cli.inspection import screen
+from whale_platform.cli.inspection.recent_rows import Feed
+from whale_platform.stores.queries.recent import Whale, Window
 
 
 def service(state: str, **numbers: Any) -> dict[str, Any]:

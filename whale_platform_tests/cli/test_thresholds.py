@@ -9,10 +9,10 @@ from typer.testing import CliRunner, Result
 
 from whale_platform.cli.app import app
 from whale_platform.homes import open_home
-from whale_platform.stores.thresholds import Limits, by_time, read_history, read_thresholds
-from whale_platform_tests.api.samples import window
-from whale_platform_tests.postgres_server import database, empty_database, postgres_server
-from whale_platform_tests.stores.test_assets import store
+from whale_platform.stores.asset_tables.thresholds import Limits, by_time, read_history, read_thresholds
+from whale_platform_tests.api.builders import window
+from whale_platform_tests.stores.asset_tables.test_materialisation import store
+from whale_platform_tests.support.postgres_server import database, empty_database, postgres_server
 
 __all__ = ["database", "empty_database", "postgres_server"]
 

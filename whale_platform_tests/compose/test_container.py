@@ -12,16 +12,17 @@ from dagster._core.launcher.base import WorkerStatus
 from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._core.test_utils import instance_for_test
 
-from whale_platform.defs import controls
-from whale_platform.embedded import java
+from whale_platform.defs.services import controls
 from whale_platform.settings import ROOT
-from whale_platform.supervision import codes, orders
-from whale_platform_tests.compose.test_files import SERVICES
-from whale_platform_tests.defs.test_shifts import LAUNCHER
-from whale_platform_tests.embedded.conftest import answers, free_port
-from whale_platform_tests.supervision.fakes import until
+from whale_platform.supervision.control import service_commands
+from whale_platform.supervision.runtime import exit_codes
+from whale_platform.toolchain import java
+from whale_platform_tests.compose.test_compose_file import SERVICES
+from whale_platform_tests.defs.services.test_shifts import LAUNCHER
+from whale_platform_tests.support.embedded_servers import answers, free_port
+from whale_platform_tests.support.fake_services import until
 
-CONTAINER = (sys.executable, "-m", "whale_platform.services.container")
+CONTAINER = (sys.executable, "-m", "whale_platform.topology.container")
 
 
 def test_the_code_server_serves_until_it_is_told_to_end(database: str, tmp_path: Path) -> None:
@@ -76,7 +77,7 @@ def test_an_unknown_part_is_refused_with_what_there_is(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    assert done.returncode == codes.BLOCKED
+    assert done.returncode == exit_codes.BLOCKED
     assert "one of " in done.stderr and "sink, stream, ingester, api, repair, dagster-code" in done.stderr
 
 
@@ -134,9 +135,9 @@ def test_a_service_in_a_container_obeys_and_is_seen_as_anywhere(tmp_path: Path) 
             done = volume.whale("restart", "simulator")
             assert done.returncode == 0, done.stderr
             assert volume.entry("simulator")["pid"] != second["pid"]
-            orders.wait(orders.stop(tmp_path, "simulator", "a test"))
+            service_commands.wait(service_commands.stop(tmp_path, "simulator", "a test"))
             assert volume.entry("simulator")["state"] == "stopped" and volume.healthy("simulator"), "as wanted"
-            orders.wait(orders.start(tmp_path, "simulator", "a test"))
+            service_commands.wait(service_commands.start(tmp_path, "simulator", "a test"))
             assert volume.entry("simulator")["state"] == "ready"
 
             for words in (("down",), ("up", "--source", "simulator")):
@@ -144,9 +145,9 @@ def test_a_service_in_a_container_obeys_and_is_seen_as_anywhere(tmp_path: Path) 
                 assert refused.returncode == 2 and "are containers" in refused.stderr, refused
             assert "started" in volume.whale("logs", "simulator").stdout
             wrong = Volume(tmp_path, WHALE_SOURCE="live", **given).run("-m", CONTAINER[2], "sink")
-            assert wrong.returncode == codes.BLOCKED and "holds simulator" in wrong.stderr
+            assert wrong.returncode == exit_codes.BLOCKED and "holds simulator" in wrong.stderr
             by_hand = Volume(tmp_path, WHALE_SOURCE="live", **given).run("-m", "whale_platform.sink")
-            assert by_hand.returncode == codes.BLOCKED
+            assert by_hand.returncode == exit_codes.BLOCKED
         finally:
             container.terminate()
             other.terminate()

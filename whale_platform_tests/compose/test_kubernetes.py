@@ -8,10 +8,10 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from whale_platform.services.specs import specs
 from whale_platform.settings import ROOT, Settings
-from whale_platform.stream import recompute, slots
-from whale_platform.supervision import ending
+from whale_platform.stream import batch_recompute, slots
+from whale_platform.supervision.processes import termination
+from whale_platform.topology.specs import specs
 
 FOLDER = ROOT / "deploy" / "kubernetes"
 Manifest = dict[str, Any]
@@ -71,7 +71,9 @@ def test_every_service_of_the_platform_has_a_pod() -> None:
 def test_a_pod_may_nothing_that_it_does_not_need(pod: Manifest) -> None:
     spec = pod["spec"]
     assert spec["automountServiceAccountToken"] is False
-    assert spec.get("terminationGracePeriodSeconds", 180) > ending.MOST_S, "or it is killed before its supervisor ends"
+    assert spec.get("terminationGracePeriodSeconds", 180) > termination.MOST_S, (
+        "or it is killed before its supervisor ends"
+    )
     rights = spec["securityContext"]
     assert rights["runAsNonRoot"] and rights["runAsUser"] > 0
     assert rights["seccompProfile"] == {"type": "RuntimeDefault"}
@@ -146,7 +148,7 @@ def test_the_workers_have_the_slots_and_the_memory_that_the_settings_ask_for() -
     heaps = memory(option(worker, "--memory")) + memory(daemon)
     assert heaps * 1.5 <= memory(worker["resources"]["limits"]["memory"])
     assert f"spark://spark-master:{option(CONTAINERS['spark-master'], '--port')}" == given.spark_master
-    batch = memory(recompute.configuration(given, ROOT)["spark.driver.memory"])
+    batch = memory(batch_recompute.configuration(given, ROOT)["spark.driver.memory"])
     for name in ("stream", "dagster-code", "repair"):
         heap = memory(given.spark_driver_memory) if name == "stream" else batch
         assert heap * 1.5 <= memory(CONTAINERS[name]["resources"]["limits"]["memory"])

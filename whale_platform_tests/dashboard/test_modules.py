@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from whale_platform.embedded import node
-from whale_platform.embedded.errors import EmbeddedError
 from whale_platform.settings import ROOT
+from whale_platform.toolchain import node
+from whale_platform.toolchain.errors import EmbeddedError
 
 HERE = Path(__file__).parent
 MODULES = ROOT / "whale_platform" / "dashboard"

@@ -6,7 +6,7 @@ import pytest
 
 from whale_platform.embedded import dagster
 from whale_platform.settings import Settings
-from whale_platform_tests.postgres_server import database, empty_database, postgres_server
+from whale_platform_tests.support.postgres_server import database, empty_database, postgres_server
 
 __all__ = ["database", "empty_database", "postgres_server"]
 

@@ -14,16 +14,16 @@ from typing import Any
 
 import pytest
 
-from whale_platform.bench.platform import Failed, Platform, wait_for
+from whale_platform.bench.harness.platform import Failed, Platform, wait_for
 from whale_platform.broker.reader import TopicReader
 from whale_platform.broker.topics import BrokerError
-from whale_platform.domain import codec
+from whale_platform.domain import raw_trade
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.domain.trade import Trade
 from whale_platform.kafka_cluster import KafkaCluster
-from whale_platform_tests.captures import captures_dir
 from whale_platform_tests.e2e import oracle
-from whale_platform_tests.proxies import UPPER_CASE_PROXIES
+from whale_platform_tests.support.captures import captures_dir
+from whale_platform_tests.support.proxies import UPPER_CASE_PROXIES
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 VICTIMS = ("stream", "ingester", "sink", "postgres", "kafka")
@@ -82,7 +82,7 @@ def _raw_trades(platform: Platform) -> list[Trade]:
     reader = TopicReader(KafkaCluster(platform.status()["urls"]["kafka"]), "test")
     try:
         return [
-            codec.decode(record.value)
+            raw_trade.decode(record.value)
             for part in reader.partitions(RAW_TRADES)
             for record in reader.scan(RAW_TRADES, part, *reader.bounds(RAW_TRADES, part))
             if record.value is not None

@@ -15,8 +15,8 @@ from typing import Any
 import psutil
 import pytest
 
-from whale_platform.bench.platform import Platform, wait_for
-from whale_platform_tests.starved import cgroup, free
+from whale_platform.bench.harness.platform import Platform, wait_for
+from whale_platform_tests.support.cpu_limit import cgroup, free
 
 pytestmark = [
     pytest.mark.e2e,

@@ -12,8 +12,8 @@ import grpc
 import pytest
 
 from whale_platform.embedded import dagster
-from whale_platform.embedded.errors import EmbeddedError
 from whale_platform.settings import Settings
+from whale_platform.toolchain.errors import EmbeddedError
 
 
 def made(home: Path) -> Settings:

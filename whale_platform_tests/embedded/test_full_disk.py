@@ -11,12 +11,12 @@ from confluent_kafka import KafkaError, Message, Producer
 from whale_platform.broker import topics
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.embedded import kafka
-from whale_platform.embedded.errors import EmbeddedError
 from whale_platform.settings import Settings
-from whale_platform.stores.connection import StoreAway, connect, translated
-from whale_platform_tests.embedded.conftest import Start, until
+from whale_platform.stores.postgres.connection import StoreAway, connect, translated
+from whale_platform.toolchain.errors import EmbeddedError
 from whale_platform_tests.embedded.test_kafka import QUIET, read_all
 from whale_platform_tests.embedded.test_postgres import ready, up
+from whale_platform_tests.support.embedded_servers import Start, until
 
 pytestmark = [pytest.mark.server, pytest.mark.process]
 LEFT = 6_000_000

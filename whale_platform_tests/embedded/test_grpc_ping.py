@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from whale_platform.embedded import grpc_ping
-from whale_platform_tests.processes import suspend
+from whale_platform_tests.support.processes import suspend
 
 SERVER = """
 import sys

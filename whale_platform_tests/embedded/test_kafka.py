@@ -9,12 +9,12 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from whale_platform.broker import topics
-from whale_platform.embedded import kafka, orphans
-from whale_platform.embedded.errors import EmbeddedError
+from whale_platform.embedded import kafka, server_orphans
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.settings import Settings
-from whale_platform_tests.embedded.conftest import Start, answers, free_port, until
-from whale_platform_tests.processes import ended, suspend
+from whale_platform.toolchain.errors import EmbeddedError
+from whale_platform_tests.support.embedded_servers import Start, answers, free_port, until
+from whale_platform_tests.support.processes import ended, suspend
 
 pytestmark = [pytest.mark.server, pytest.mark.usefixtures("tools")]
 TOPIC = "raw_crypto_trades"
@@ -74,7 +74,7 @@ def test_a_broker_that_hangs_after_its_supervisor_is_ended(
     kafka.prepare(settings)
     hung = start(kafka.command(settings), settings.kafka_port)
     suspend(psutil.Process(hung.pid))
-    monkeypatch.setattr(orphans, "GRACE_S", 0.2)
+    monkeypatch.setattr(server_orphans, "GRACE_S", 0.2)
     kafka.prepare(settings)
     assert hung.wait(300) == -signal.SIGKILL
     start(kafka.command(settings), settings.kafka_port)

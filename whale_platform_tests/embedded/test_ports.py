@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from whale_platform.embedded import ports
-from whale_platform.embedded.errors import EmbeddedError
-from whale_platform_tests.embedded.conftest import free_port
+from whale_platform.toolchain.errors import EmbeddedError
+from whale_platform_tests.support.embedded_servers import free_port
 
 
 @pytest.fixture

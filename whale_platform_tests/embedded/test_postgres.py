@@ -10,11 +10,11 @@ import psycopg2
 import pytest
 from pydantic import SecretStr
 
-from whale_platform.embedded import orphans, postgres, postgres_binaries
-from whale_platform.embedded.errors import EmbeddedError
+from whale_platform.embedded import postgres, postgres_binaries, server_orphans
 from whale_platform.settings import Settings
-from whale_platform_tests.embedded.conftest import Start, answers, until
-from whale_platform_tests.processes import ended
+from whale_platform.toolchain.errors import EmbeddedError
+from whale_platform_tests.support.embedded_servers import Start, answers, until
+from whale_platform_tests.support.processes import ended
 
 pytestmark = pytest.mark.server
 
@@ -64,7 +64,7 @@ def test_backends_that_hang_after_their_postmaster_are_ended(
             child.suspend()
     server.kill()
     server.wait()
-    monkeypatch.setattr(orphans, "GRACE_S", 0.2)
+    monkeypatch.setattr(server_orphans, "GRACE_S", 0.2)
     up(settings, start)
     assert all(ended(child) for child in children)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whale_platform.domain.codec import decode, encode
+from whale_platform.domain.raw_trade import decode, encode
 from whale_platform.domain.trade import Trade
 from whale_platform.exchanges.base import BadFrame, Event, LastTrade
 from whale_platform.exchanges.binance import Binance

@@ -7,7 +7,7 @@ from whale_platform.domain.trade import Trade
 from whale_platform.exchanges.base import BadFrame, Ignored, LastTrade
 from whale_platform.exchanges.binance import Binance
 from whale_platform.exchanges.coinbase import Coinbase
-from whale_platform_tests.captures import binance_frames, coinbase_frames, json_of
+from whale_platform_tests.support.captures import binance_frames, coinbase_frames, json_of
 
 
 def test_binance_capture() -> None:

@@ -13,7 +13,7 @@ from whale_platform.exchanges.base import BadFrame
 from whale_platform.exchanges.binance import Binance
 from whale_platform.exchanges.coinbase import Coinbase
 from whale_platform.exchanges.registry import assign
-from whale_platform.supervision.beat import write_json
+from whale_platform.supervision.runtime.heartbeat import write_json
 
 INFO = [
     *[("BTC", quote) for quote in ("USDT", "USDC", "FDUSD", "TUSD", "BUSD", "USD1", "U", "RLUSD", "EUR", "BRL")],

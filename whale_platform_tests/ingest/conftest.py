@@ -12,10 +12,10 @@ import pytest
 from whale_platform.broker.reader import TopicReader
 from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, RAW_TRADES
 from whale_platform.settings import Settings
-from whale_platform.supervision import beat
-from whale_platform.supervision.beat import Beat
+from whale_platform.supervision.runtime import heartbeat
+from whale_platform.supervision.runtime.heartbeat import Beat
 from whale_platform_tests.ingest.fake_binance import FakeBinance, until
-from whale_platform_tests.kafka_server import KafkaServer, ThreeBrokers, environment
+from whale_platform_tests.support.kafka_server import KafkaServer, ThreeBrokers, environment
 
 SYMBOLS = ("AAAUSDT", "BBBUSDT", "CCCUSDT")
 
@@ -55,7 +55,7 @@ class Ingester:
 
     def beat(self) -> Beat:
         """The last beat of the present process."""
-        found = beat.read(self.home, "ingester")
+        found = heartbeat.read(self.home, "ingester")
         return found if found and self.process and found.pid == self.process.pid else Beat("ingester")
 
     def wait_ready(self) -> None:

@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.sync.server import Server, ServerConnection, serve
 
-from whale_platform_tests.ingest.trades import T0
+from whale_platform_tests.ingest.builders import T0
 
 
 def frame(symbol: str, number: int) -> str:

@@ -18,22 +18,24 @@ from typing import Any, cast
 from urllib.parse import parse_qs, urlparse
 
 from whale_platform.broker.producer import ProducerStopped, TradeProducer
-from whale_platform.domain.codec import decode
-from whale_platform.domain.ids import EPOCH, epoch_of, exchange_id
+from whale_platform.domain.epochs import EPOCH, epoch_of, exchange_id
 from whale_platform.domain.names import INGEST_GAPS, RAW_TRADES
+from whale_platform.domain.raw_trade import decode
 from whale_platform.exchanges.binance import Binance
-from whale_platform.ingest import history, learn, line, pipeline, repair
-from whale_platform.ingest.feed import Feed
-from whale_platform.ingest.gaps import Gap, read_gap
-from whale_platform.ingest.meter import Latency
-from whale_platform.ingest.outlet import NextOffsets
-from whale_platform.ingest.positions import CLOCKS_US, Place
-from whale_platform.ingest.rest import Answer, Rest, Unavailable
-from whale_platform.ingest.resume import start
-from whale_platform.ingest.tail import Tail, trade_id_of
-from whale_platform_tests.ingest.doubles import Log, RecordingProducer
-from whale_platform_tests.ingest.test_repair import Clock as Unwaited
-from whale_platform_tests.ingest.test_repair import Feedless
+from whale_platform.ingest.backfill import gap_filler, history_client
+from whale_platform.ingest.connections.connection_manager import Feed
+from whale_platform.ingest.publishing import pipeline, symbol_publisher
+from whale_platform.ingest.publishing.delivery import NextOffsets
+from whale_platform.ingest.publishing.latency import Latency
+from whale_platform.ingest.recovery import startup_scan
+from whale_platform.ingest.recovery.positions_file import CLOCKS_US, Place
+from whale_platform.ingest.recovery.resume_points import start
+from whale_platform.ingest.recovery.topic_tail import Tail, trade_id_of
+from whale_platform.ingest.sequencing.gap import Gap, read_gap
+from whale_platform.ingest.transport.rest_client import Answer, Rest, Unavailable
+from whale_platform_tests.ingest.backfill.test_gap_filler import Clock as Unwaited
+from whale_platform_tests.ingest.backfill.test_gap_filler import Feedless
+from whale_platform_tests.ingest.fakes import Log, RecordingProducer
 
 SYMBOL, NAME = "AAAUSDT", "binance:AAAUSDT"
 T0 = 1_790_000_000_000_000
@@ -101,7 +103,7 @@ class World:
     def __post_init__(self) -> None:
         self.chance = chance = random.Random(self.seed)
         self.time = Time()
-        for module in (history, line, pipeline, repair):
+        for module in (history_client, symbol_publisher, pipeline, gap_filler):
             cast(Any, module).time = self.time
         self.fills: list[Fill] = []
         self.space, self.next = 0, chance.choice([1, 1000, 3_000_000_000])
@@ -120,13 +122,13 @@ class World:
     # --- the ingester
 
     def begin(self, places: dict[str, Place], offset: int, held: dict[str, list[str]]) -> None:
-        """As `learn` does, from the topic, the positions and the ledger."""
+        """As `startup_scan` does, from the topic, the positions and the ledger."""
         ledger: dict[int, Gap] = {}
         for value in self.producer.sent[INGEST_GAPS]:
             gap = read_gap(value)[1]
             ledger[gap.first_id] = gap
         place = places.get(NAME)
-        tail = Tail() if place is None else learn.tail_of(place)
+        tail = Tail() if place is None else startup_scan.tail_of(place)
         for value in self.producer.sent[RAW_TRADES][offset:]:
             tail.add(trade_id_of(value) or 0, value)
         begun = start(tail, place.gaps if place is not None else (), ledger, self.time.us)
@@ -138,8 +140,8 @@ class World:
         feed = Feedless()
         feed.reconnects = self.reconnects
         rest = Rest("binance", self.rest, self.time.monotonic)
-        past = history.History(exchange, Unwaited(), rest)
-        self.repairer = repair.Repairer(self.pipeline, cast(Feed, feed), past, Unwaited(), Log())
+        past = history_client.History(exchange, Unwaited(), rest)
+        self.repairer = gap_filler.Repairer(self.pipeline, cast(Feed, feed), past, Unwaited(), Log())
         self.feed = feed
         self.lines = [deque()]
         self.pipeline.connected([SYMBOL])

@@ -10,13 +10,13 @@ import pytest
 from confluent_kafka.admin import ConfigResource, ResourceType
 
 from whale_platform.broker import topics
-from whale_platform.broker.edges import TopicEdges
+from whale_platform.broker.topic_offsets import TopicEdges
 from whale_platform.broker.topics import BrokerError
 from whale_platform.domain.names import RAW_TRADES
-from whale_platform.supervision import codes
+from whale_platform.supervision.runtime import exit_codes
 from whale_platform_tests.ingest.conftest import SYMBOLS, Ingester
 from whale_platform_tests.ingest.fake_binance import FakeBinance, Market, until
-from whale_platform_tests.kafka_server import ThreeBrokers, environment
+from whale_platform_tests.support.kafka_server import ThreeBrokers, environment
 
 pytestmark = [pytest.mark.process, pytest.mark.server, pytest.mark.timeout(900)]
 PARTITIONS = 12
@@ -37,11 +37,11 @@ def test_a_broker_of_three_is_killed_under_load_and_ingestion_goes_on_with_each_
     # 1. Two of the three that are named are up: topics of two copies would stay so, hence none are made.
     cluster.start(1, 2)
     code, said = make_topics(ingester)
-    assert code == codes.RETRY and "3 copies of each topic are wanted, and 2 of the brokers are up" in said
+    assert code == exit_codes.RETRY and "3 copies of each topic are wanted, and 2 of the brokers are up" in said
     # 2. With the third they are made as a cluster's should be.
     cluster.start(3)
     code, said = make_topics(ingester)
-    assert code == codes.CLEAN, said
+    assert code == exit_codes.CLEAN, said
     leaders = described(cluster)
     # 3. The leader of a partition that is written to is killed under load.
     market = Market(fake, per_second=300)
@@ -63,7 +63,7 @@ def test_a_broker_of_three_is_killed_under_load_and_ingestion_goes_on_with_each_
     ingester.wait_complete(fake)
     assert ingester.process is not None and ingester.process.poll() is None, "the same process all along"
     ingester.process.terminate()
-    assert ingester.process.wait(300) == codes.CLEAN
+    assert ingester.process.wait(300) == exit_codes.CLEAN
 
 
 def make_topics(ingester: Ingester) -> tuple[int, str]:

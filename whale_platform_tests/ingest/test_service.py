@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from whale_platform.broker.edges import TopicEdges
+from whale_platform.broker.topic_offsets import TopicEdges
 from whale_platform.broker.topics import SHARES
 from whale_platform.domain.names import INGEST_GAPS, RAW_TRADES, STREAM_POSITIONS
-from whale_platform.ingest.positions import load, positions_path
-from whale_platform.supervision import codes
+from whale_platform.ingest.recovery.positions_file import load, positions_path
+from whale_platform.supervision.runtime import exit_codes
 from whale_platform_tests.ingest.conftest import SYMBOLS, Ingester
 from whale_platform_tests.ingest.fake_binance import FakeBinance, Market, frame, until
-from whale_platform_tests.kafka_server import KafkaServer, environment, free_port
+from whale_platform_tests.support.kafka_server import KafkaServer, environment, free_port
 
 pytestmark = pytest.mark.process
 
@@ -43,7 +43,7 @@ def test_kill_9_again_and_again_in_mid_stream_loses_and_doubles_nothing(fake: Fa
     for symbol in SYMBOLS:
         fake.trade(symbol)
     ingester.wait_complete(fake)
-    assert ingester.end(signal.SIGTERM) == codes.CLEAN
+    assert ingester.end(signal.SIGTERM) == exit_codes.CLEAN
     assert all(row["state"] != "open" for row in ingester.gaps().values())
     ends = TopicEdges(ingester.bootstrap, {INGEST_GAPS: [0]}).read()[INGEST_GAPS][0]
     assert ends == (0, len(ingester.messages(INGEST_GAPS))), "compaction would delete what an aborted transaction wrote"
@@ -175,7 +175,7 @@ def test_an_exchange_that_is_not_served_here_is_told_in_plain_words(fake: FakeBi
     until(lambda: "exchanges" in ingester.beat().numbers, "the numbers")
     (told,) = ingester.beat().numbers["exchanges"]
     assert told["state"] == "away" and "WHALE_BINANCE_WS_URL" in told["detail"]
-    assert ingester.end(signal.SIGTERM) == codes.CLEAN
+    assert ingester.end(signal.SIGTERM) == exit_codes.CLEAN
 
 
 def told_of(ingester: Ingester) -> dict[str, Any]:
@@ -211,7 +211,7 @@ def test_of_two_ingesters_of_one_share_the_broker_takes_the_newer_ones_trades_on
     # 1. Both hear these; only the second one's reach the topic, and the first ends and says why.
     fake.trade("AAAUSDT", 3)
     assert ingester.process is not None
-    assert ingester.process.wait(300) == codes.RETRY
+    assert ingester.process.wait(300) == exit_codes.RETRY
     assert "another process has begun as ingester-1-of-1" in ingester.log()
     until(lambda: len(second.published().get("AAAUSDT", ())) == 6, "the trades of the second")
     # 2. It is started again, as its supervisor would, while the other one writes: it lets that one go on.
@@ -227,7 +227,7 @@ def test_of_two_ingesters_of_one_share_the_broker_takes_the_newer_ones_trades_on
     second.process.send_signal(signal.SIGSTOP)
     ingester.wait_ready()
     second.process.send_signal(signal.SIGCONT)
-    assert second.process.wait(300) == codes.RETRY
+    assert second.process.wait(300) == exit_codes.RETRY
     # 4. Killed, the first is back at once, without waiting for a silence that the market does not keep.
     said = len(ingester.log())
     ingester.end(signal.SIGKILL)
@@ -258,7 +258,7 @@ def test_two_platforms_with_prefixes_of_their_own_share_a_broker_and_never_mix(
     other.wait_ready()
     fake.trade("AAAUSDT", 2)
     until(lambda: other.beat().numbers.get("trades") == 2, "the trades of the other, which knows of none before")
-    assert other.end(signal.SIGTERM) == codes.CLEAN
+    assert other.end(signal.SIGTERM) == exit_codes.CLEAN
     consumer = Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": "t", "auto.offset.reset": "earliest"})
     found = {name for name in consumer.list_topics(timeout=10).topics if not name.startswith("__")}
     assert found == {*SHARES, *("team-b." + name for name in SHARES if name != STREAM_POSITIONS)}, (
@@ -275,4 +275,4 @@ def test_waits_for_broker_and_topics_and_ends_on_sigterm(fake: FakeBinance, inge
     ingester.settings = ingester.settings.model_copy(update={"kafka_bootstrap": f"127.0.0.1:{free_port()}"})
     ingester.start()
     until(lambda: "waiting for the Kafka broker" in ingester.beat().detail, "the plain word")
-    assert ingester.end(signal.SIGTERM) == codes.CLEAN
+    assert ingester.end(signal.SIGTERM) == exit_codes.CLEAN

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from whale_platform.ingest.share import Share
+from whale_platform.ingest.recovery.share import Share
 from whale_platform.settings import Settings
-from whale_platform.supervision import codes
+from whale_platform.supervision.runtime import exit_codes
 from whale_platform_tests.ingest.conftest import Ingester
 from whale_platform_tests.ingest.fake_binance import FakeBinance, Market, until
-from whale_platform_tests.kafka_server import KafkaServer
+from whale_platform_tests.support.kafka_server import KafkaServer
 
 SYMBOLS = ("AAAUSDT", "BBBUSDT", "CCCUSDT", "DDDUSDT", "EEEUSDT", "FFFUSDT")
 
@@ -111,11 +111,11 @@ def test_three_share_the_symbols_one_is_killed_and_then_two_and_one_take_over(
     for count in (2, 1):
         for one in shares.all:
             if one.process is not None and one.process.poll() is None:
-                assert one.end(signal.SIGTERM) == codes.CLEAN
+                assert one.end(signal.SIGTERM) == exit_codes.CLEAN
         last = shares.start(count)
     # 3. Two of three begin beside it: the broker refuses it what they write, and what nobody else does.
     ahead = shares.start(3, only=(1, 3))
-    assert last[0].process is not None and last[0].process.wait(300) == codes.RETRY
+    assert last[0].process is not None and last[0].process.wait(300) == exit_codes.RETRY
     assert "another process has begun as ingester-1-of-1" in last[0].log()
     ahead += shares.start(3, only=(2,))
     time.sleep(1)

@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
-from whale_platform.lake import keeping, query, rewrite, table
+from whale_platform.lake.delta import table
+from whale_platform.lake.duckdb import query
+from whale_platform.lake.duckdb.sql_guard import Unanswered
 from whale_platform.lake.errors import Damaged, LakeError, NotThere, Vanished
-from whale_platform.lake.statement import Unanswered
-from whale_platform_tests.lake.samples import START, lay, trade
+from whale_platform.lake.maintenance import retention, rewrite
+from whale_platform_tests.lake.builders import START, lay, trade
 
 
 @pytest.fixture
@@ -155,7 +157,7 @@ def test_a_version_that_vacuum_took_says_so(root: Path) -> None:
     first = lay(root, [trade(0)])
     lay(root, [trade(1)], first_offset=1)
     rewrite.hour(root, START, {})
-    assert keeping.vacuum(root, 0, dry_run=False, sure=True).paths
+    assert retention.vacuum(root, 0, dry_run=False, sure=True).paths
     with pytest.raises(Vanished, match=r"version 1 can't be read any more: vacuum .* the newest is \d"):
         ask(root, "SELECT sum(price) FROM trades", first)
     assert ask(root, "SELECT count(*) FROM trades") == [(2,)]

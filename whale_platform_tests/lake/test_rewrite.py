@@ -11,13 +11,15 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from whale_platform import disk
-from whale_platform.domain import codec
-from whale_platform.domain.bounds import Unconfirmed
-from whale_platform.lake import engine, keeping, messages, rewrite, table
+from whale_platform.domain import raw_trade
+from whale_platform.domain.deletion_limits import Unconfirmed
+from whale_platform.files import disk_usage
+from whale_platform.lake.delta import table
+from whale_platform.lake.delta.schema import COLUMNS, NAMES
+from whale_platform.lake.duckdb import engine
 from whale_platform.lake.errors import Damaged, Full, LakeError, Vanished
-from whale_platform.lake.schema import COLUMNS, NAMES
-from whale_platform_tests.lake.samples import START, captured, ids, lay, trade
+from whale_platform.lake.maintenance import kafka_spool, retention, rewrite
+from whale_platform_tests.lake.builders import START, captured, ids, lay, trade
 
 
 @pytest.fixture
@@ -125,8 +127,8 @@ def test_a_truncated_file_is_named_and_can_be_made_anew(root: Path, tmp_path: Pa
             broken()
     assert table.opened(root).version() == version
     path = tmp_path / "messages.json"
-    messages.keep(path, [(0, number, codec.encode(trade(number))) for number in range(99)], START)
-    done = rewrite.hour(root, START, {}, lambda _: messages.rows(path), without_damaged=True)
+    kafka_spool.keep(path, [(0, number, raw_trade.encode(trade(number))) for number in range(99)], START)
+    done = rewrite.hour(root, START, {}, lambda _: kafka_spool.rows(path), without_damaged=True)
     assert done is not None
     assert ids(root) == [("BTCUSDT", number) for number in range(99)]
 
@@ -167,17 +169,17 @@ def test_vacuum_leaves_what_a_reader_still_needs_for_a_day(root: Path) -> None:
     lay(root, [trade(2)], first_offset=1)
     old = [file.path for file in table.files(table.opened(root))]
     rewrite.hour(root, START, {})
-    assert keeping.vacuum(root).paths == ()
+    assert retention.vacuum(root).paths == ()
     with engine.connect(root) as connection:
         query = f"SELECT count(*) FROM {engine.rows_of(root, old)}"
         assert connection.execute(query).fetchone() == (2,)
-        planned = keeping.vacuum(root, 0)
+        planned = retention.vacuum(root, 0)
         assert sorted(planned.paths) == sorted(old)
         assert planned.size > 0
         with pytest.raises(Unconfirmed, match="hours is 0"):
-            keeping.vacuum(root, 0, dry_run=False)
-        assert keeping.vacuum(root, 0, dry_run=False, sure=True).paths == planned.paths
-        assert keeping.vacuum(root, 0, dry_run=False, sure=True).paths == ()
+            retention.vacuum(root, 0, dry_run=False)
+        assert retention.vacuum(root, 0, dry_run=False, sure=True).paths == planned.paths
+        assert retention.vacuum(root, 0, dry_run=False, sure=True).paths == ()
         with pytest.raises(Vanished, match="read again"), engine.translated():
             connection.execute(query)
     assert ids(root) == [("BTCUSDT", 1), ("BTCUSDT", 2)]
@@ -185,18 +187,18 @@ def test_vacuum_leaves_what_a_reader_still_needs_for_a_day(root: Path) -> None:
 
 def test_retention_lets_whole_days_go_and_says_first_which(root: Path) -> None:
     lay(root, [trade(number, every_s=43_200) for number in range(6)])
-    planned = keeping.plan(root, 1, START.date() + timedelta(days=3))
+    planned = retention.plan(root, 1, START.date() + timedelta(days=3))
     assert [(day.day.day, day.rows) for day in planned] == [(2, 2), (3, 2)]
     assert len(ids(root)) == 6
-    assert keeping.let_go(root, planned, {"why": "test"}) == 4
+    assert retention.let_go(root, planned, {"why": "test"}) == 4
     assert [number for _, number in ids(root)] == [4, 5]
-    assert keeping.let_go(root, planned, {"why": "test"}) == 0
-    today = [keeping.LakeDay(datetime.now(UTC).date(), 1, 1, 1)]
+    assert retention.let_go(root, planned, {"why": "test"}) == 0
+    today = [retention.LakeDay(datetime.now(UTC).date(), 1, 1, 1)]
     with pytest.raises(Unconfirmed, match="one of the last 7 days"):
-        keeping.let_go(root, today, {})
-    assert keeping.let_go(root, today, {}, sure=True) == 0
+        retention.let_go(root, today, {})
+    assert retention.let_go(root, today, {}, sure=True) == 0
     with pytest.raises(ValueError, match="keep at least 1"):
-        keeping.plan(root, 0, START.date())
+        retention.plan(root, 0, START.date())
 
 
 def test_real_trades_take_a_fifteenth_of_their_csv(root: Path) -> None:
@@ -213,7 +215,7 @@ def test_a_rewrite_leaves_room_for_the_trades(small_disk: Path) -> None:
         lay(root, [trade(part * 100 + number) for number in range(100)], first_offset=part * 100)
     version = table.opened(root).version()
     ballast = small_disk / "ballast"
-    ballast.write_bytes(b"x" * (disk.room(small_disk).free - 700_000))
+    ballast.write_bytes(b"x" * (disk_usage.room(small_disk).free - 700_000))
     with pytest.raises(Full, match="stays free for the trades"):
         rewrite.hour(root, START, {})
     with engine.connect(root) as connection:

@@ -15,10 +15,11 @@ from deltalake import DeltaTable
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from whale_platform.lake import commits, durable, newest, rewrite, table
+from whale_platform.lake.delta import commits, durability, newest, table
+from whale_platform.lake.delta.table import HOUR, LakeFile, NewFile
 from whale_platform.lake.errors import Busy, LakeError, NotThere
-from whale_platform.lake.table import HOUR, LakeFile, NewFile
-from whale_platform_tests.lake.samples import START, ids, lay, trade
+from whale_platform.lake.maintenance import rewrite
+from whale_platform_tests.lake.builders import START, ids, lay, trade
 
 
 @pytest.fixture
@@ -154,7 +155,7 @@ def test_a_writer_killed_in_the_middle_leaves_a_whole_table(root: Path) -> None:
     lay(root, [trade(0)])
     words = f"""
 from pathlib import Path
-from whale_platform_tests.lake.samples import lay, trade
+from whale_platform_tests.lake.builders import lay, trade
 from whale_platform.lake import rewrite
 root = Path({str(root)!r})
 for number in range(1, 10_000):
@@ -201,7 +202,7 @@ def test_what_a_commit_names_is_on_the_disk_before_it_is(root: Path, monkeypatch
         assert all(path.exists() for path in found)
         flushed.append(({path.suffix for path in found}, len(list(log.glob("*.json")))))
 
-    monkeypatch.setattr(durable, "flush", flush)
+    monkeypatch.setattr(durability, "flush", flush)
     lay(root, [trade(0)])
     assert flushed == [({".parquet"}, 1), ({".json"}, 2)], "files, then the commit, then the commit is flushed too"
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from whale_platform.stores.migrate import migrate
-from whale_platform_tests.postgres_server import PostgresServer, settings_for
 from whale_platform_tests.references import tables_page
 from whale_platform_tests.references.pages import FOLDER, PAGES, TABLES
+from whale_platform_tests.support.postgres_server import PostgresServer, settings_for
 
 
 def main() -> None:

@@ -7,13 +7,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from whale_platform.api import app
-from whale_platform.api.parts import Parts
+from whale_platform.api.endpoints.dependencies import Parts
 from whale_platform.settings import Settings
-from whale_platform.stores.pool import Pool
+from whale_platform.stores.postgres.pool import Pool
 from whale_platform_tests.references.markdown import code, kind_of, page, table
 
 MORE = """`/openapi.json` is the same for programs. `/stream`, a WebSocket, is not part of it:
-`whale_platform/api/live/schema.py` has its messages as JSON Schema."""
+`whale_platform/api/push/clients/message_schema.py` has its messages as JSON Schema."""
 OFTEN = "Most paths also answer, beside what stands at each:"
 ANSWER = ("status", "answer", "meaning")
 Answer = tuple[str, str, str]

@@ -8,13 +8,13 @@ from typing import Any
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from whale_platform.api.board import Board
-from whale_platform.api.metrics import SERVICES
-from whale_platform.api.parts import Parts
-from whale_platform.disk import STORES
+from whale_platform.api.endpoints.dependencies import Parts
+from whale_platform.api.latest_cache.cache import Board
+from whale_platform.api.monitoring.metrics import SERVICES
+from whale_platform.files.disk_usage import STORES
 from whale_platform.settings import Settings
-from whale_platform.stores.pool import Pool
-from whale_platform.supervision import beat
+from whale_platform.stores.postgres.pool import Pool
+from whale_platform.supervision.runtime import heartbeat
 from whale_platform_tests.references.markdown import code, page, table
 
 ABOUT = """What `/metrics` of the [API](api.md) puts out for Prometheus. A series whose source is unavailable is left
@@ -52,7 +52,7 @@ def exposition(home: Path) -> str:
     """Return what `/metrics` answers in a home whose services all tell everything."""
     exchange = {"exchange": "binance", "state": "connected", **EXCHANGE}
     for name in SERVICES:
-        beat.write(home, beat.Beat(name, state="ready", numbers={**NUMBERS, "exchanges": [exchange]}))
+        heartbeat.write(home, heartbeat.Beat(name, state="ready", numbers={**NUMBERS, "exchanges": [exchange]}))
     (home / "run" / "disk.json").write_text(json.dumps({"lake": str(home), "stores": dict.fromkeys(STORES, 1)}))
     parts = Parts(Settings.model_validate({"home": home}), _Postgres(str, "reference"), _Filled())
     try:

@@ -11,7 +11,7 @@ from pydantic import ByteSize
 from pydantic.fields import FieldInfo
 
 from whale_platform import settings
-from whale_platform.cli.checks import SET_UP
+from whale_platform.cli.lifecycle.machine_checks import SET_UP
 from whale_platform.settings import ROOT, Settings
 from whale_platform_tests.references.markdown import code, kind_of, page, table
 

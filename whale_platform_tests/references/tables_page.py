@@ -1,8 +1,8 @@
 """tables.md: the tables and columns as a migrated Postgres describes them, with the comments of the migrations."""
 
-from whale_platform.stores.columns import columns
-from whale_platform_tests.postgres_server import query
+from whale_platform.stores.queries.columns import columns
 from whale_platform_tests.references.markdown import code, page, table
+from whale_platform_tests.support.postgres_server import query
 
 ABOUT = """The tables of Postgres after all migrations (`whale_platform/stores/migrations`), with the comments that the
 database itself has, as `./whale psql -c '\\d+ trade_windows'` shows them. Partitions of tables are left out. Where the

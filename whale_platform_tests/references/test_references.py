@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from whale_platform import kafka_cluster
-from whale_platform.api import metrics
+from whale_platform.api.monitoring import metrics
 from whale_platform.broker import topics
-from whale_platform.cli.checks import MARKS, SET_UP
+from whale_platform.cli.lifecycle.machine_checks import MARKS, SET_UP
 from whale_platform.embedded import dagster
 from whale_platform.settings import ROOT, Settings
 from whale_platform_tests.references import metrics_page, settings_page, tables_page, topics_page

@@ -8,10 +8,10 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from whale_platform.broker import topics
-from whale_platform.domain import codec, names
+from whale_platform.domain import names, raw_trade
 from whale_platform.domain.trade import Trade
-from whale_platform.ingest.deadletters import letter
-from whale_platform.ingest.gaps import Gap, gap_key, gap_row
+from whale_platform.ingest.publishing.dead_letters import letter
+from whale_platform.ingest.sequencing.gap import Gap, gap_key, gap_row
 from whale_platform_tests.references.markdown import code, page, table
 from whale_platform_tests.sink.messages import MESSAGES, START_US
 
@@ -37,9 +37,9 @@ class Topic(NamedTuple):
     value: dict[str, Any]
 
 
-MARKET = codec.key(TRADE.exchange, TRADE.symbol).decode()
+MARKET = raw_trade.key(TRADE.exchange, TRADE.symbol).decode()
 ALL = (
-    Topic(names.RAW_TRADES, "Every trade once, by the ingester.", MARKET, json.loads(codec.encode(TRADE))),
+    Topic(names.RAW_TRADES, "Every trade once, by the ingester.", MARKET, json.loads(raw_trade.encode(TRADE))),
     Topic(
         names.TRADE_WINDOWS,
         "Each state of each one-minute window, by the stream: the newest of a window counts.",

@@ -13,12 +13,13 @@ from typing import Any
 import structlog
 
 from whale_platform.repair import service
-from whale_platform.repair.touched import Touched
+from whale_platform.repair.changed_hours import Touched
 from whale_platform.settings import Settings
-from whale_platform.supervision import beat, overload
-from whale_platform.supervision.beat import Beat
-from whale_platform.supervision.service import ServiceContext
-from whale_platform_tests.lake.samples import START, lay, trade
+from whale_platform.supervision.control import overload
+from whale_platform.supervision.runtime import heartbeat
+from whale_platform.supervision.runtime.heartbeat import Beat
+from whale_platform.supervision.runtime.runner import ServiceContext
+from whale_platform_tests.lake.builders import START, lay, trade
 
 HOUR = timedelta(hours=1)
 Hours = Iterable[datetime] | None
@@ -125,7 +126,7 @@ def test_while_the_trades_need_the_machine_nothing_is_begun_and_then_all_of_it(t
     lags = iter((overload.SINK_LAG + 1, overload.SINK_LAG + 1, overload.SINK_LAG))
 
     def calm() -> None:
-        beat.write(tmp_path, Beat("sink", state="ready", numbers={"lag": next(lags, 0)}))
+        heartbeat.write(tmp_path, Beat("sink", state="ready", numbers={"lag": next(lags, 0)}))
         details.append(context.beat.detail)
 
     stop, wait = context.stop, context.stop.wait
@@ -145,9 +146,9 @@ def test_a_process_at_work_is_ended_when_the_stream_falls_behind(tmp_path: Path,
     def falls_behind() -> None:
         while not pid.exists():
             time.sleep(0.01)
-        beat.write(tmp_path, Beat("stream", state="degraded", numbers={"behind_since": time.time() - 60}))
+        heartbeat.write(tmp_path, Beat("stream", state="degraded", numbers={"behind_since": time.time() - 60}))
 
-    beat.write(tmp_path, Beat("stream", state="ready"))
+    heartbeat.write(tmp_path, Beat("stream", state="ready"))
     thread = threading.Thread(target=falls_behind)
     thread.start()
     why = service.attend(context, [sys.executable, "-c", script], service.Hold(tmp_path))
@@ -162,7 +163,7 @@ def test_work_is_held_back_for_two_hours_and_then_neither_held_nor_ended(tmp_pat
     hold = service.Hold(tmp_path)
     told = Beat("stream", state="degraded", numbers={"behind_since": time.time()})
     for now[0], held in ((0.0, True), (overload.MOST_S - 1, True), (overload.MOST_S + 1, False)):
-        beat.write(tmp_path, told)
+        heartbeat.write(tmp_path, told)
         assert bool(hold.reason()) == held
     hold.done()
     assert hold.reason(), "the next work waits anew"

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from whale_platform.reports import bases, daily, hourly, pictures, tables, whales
-from whale_platform.stores.rollups import Rollup
-from whale_platform.stores.whale_reports import WhaleReport
+from whale_platform.reports import charts, currencies, daily, hourly, tables, whales
+from whale_platform.stores.asset_tables.rollups import Rollup
+from whale_platform.stores.asset_tables.whale_reports import WhaleReport
 
 NOON = datetime(2024, 8, 8, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -69,7 +69,7 @@ def test_a_currency_is_summed_over_its_symbols_that_have_a_dollar_value() -> Non
         rollup(NOON, "ETHUSDT", notional=Decimal(9_000_000), base="ETH"),
         rollup(NOON, "SOLUSDT", base=None),
     ]
-    lines = bases.markdown(rows).splitlines()
+    lines = currencies.markdown(rows).splitlines()
     assert [cells(line) for line in lines[2:]] == [
         ["BTC", "2", "6.0000", "$371,026", "61,837.63", "66.7 %", "binance BTCUSDT 66.7 %", "6"]
     ]
@@ -135,10 +135,10 @@ def test_many_symbols_are_cut_and_the_reader_is_told() -> None:
 
 
 def test_a_picture_is_a_png_that_travels_in_markdown() -> None:
-    png = pictures.bars("flow", "million dollars", whales.flow_by_hour([report("BTCUSDT", 60_000, 90_000)]))
+    png = charts.bars("flow", "million dollars", whales.flow_by_hour([report("BTCUSDT", 60_000, 90_000)]))
     assert png.startswith(b"\x89PNG")
     assert len(png) < 60_000
-    assert pictures.inline(png, "flow").startswith("![flow](data:image/png;base64,iVBOR")
+    assert charts.inline(png, "flow").startswith("![flow](data:image/png;base64,iVBOR")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whale_platform.reports.recount import Difference, Total, count, differences
+from whale_platform.audit.recount import Difference, Total, count, differences
 from whale_platform.reports.suggestions import markdown, notionals, picture, rounded_up, suggest
 
 BTC = ("binance", "BTCUSDT")

@@ -15,10 +15,10 @@ import structlog
 import websocket
 
 from whale_platform.settings import Settings
-from whale_platform.simulator.faults import Faults, NoFaults
 from whale_platform.simulator.service import build, serve_play
-from whale_platform.supervision.beat import Beat
-from whale_platform.supervision.service import ServiceContext
+from whale_platform.simulator.serving.faults import Faults, NoFaults
+from whale_platform.supervision.runtime.heartbeat import Beat
+from whale_platform.supervision.runtime.runner import ServiceContext
 
 
 def free_port() -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from whale_platform.simulator.service import state_path
-from whale_platform.supervision import beat
+from whale_platform.supervision.runtime import heartbeat
 from whale_platform_tests.simulator.harness import Running, context_of, settings, trades
 
 
@@ -26,7 +26,7 @@ def started(running: Running) -> Iterator[subprocess.Popen[bytes]]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        while (found := beat.read(given.home, "simulator")) is None or (found.pid, found.state) != (
+        while (found := heartbeat.read(given.home, "simulator")) is None or (found.pid, found.state) != (
             process.pid,
             "ready",
         ):

@@ -10,9 +10,9 @@ import pytest
 import websocket
 from websockets.frames import Frame, Opcode
 
-from whale_platform.simulator.hub import framed
 from whale_platform.simulator.service import main
-from whale_platform.supervision import codes
+from whale_platform.simulator.serving.subscription_hub import framed
+from whale_platform.supervision.runtime import exit_codes
 from whale_platform_tests.simulator.harness import context_of, of_type, settings, simulator, trades
 
 
@@ -125,7 +125,7 @@ def test_a_wrong_coinbase_message_gets_an_error_frame(tmp_path: Path, message: s
 
 
 def test_coinbase_closes_who_does_not_subscribe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("whale_platform.simulator.coinbase_side.SUBSCRIBE_WITHIN_S", 0.05)
+    monkeypatch.setattr("whale_platform.simulator.serving.coinbase_simulator.SUBSCRIBE_WITHIN_S", 0.05)
     with simulator(tmp_path) as running, running.connect("/coinbase") as client:
         opcode, payload = client.recv_data()
     assert (opcode, struct.unpack("!H", payload[:2])[0]) == (websocket.ABNF.OPCODE_CLOSE, 1008)
@@ -148,7 +148,7 @@ def test_an_unknown_address_is_no_websocket(tmp_path: Path) -> None:
 def test_a_client_that_does_not_read_loses_the_connection_and_the_others_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("whale_platform.simulator.hub.MAX_UNSENT", 100_000)
+    monkeypatch.setattr("whale_platform.simulator.serving.subscription_hub.MAX_UNSENT", 100_000)
     with simulator(tmp_path, simulator_rate=20_000) as running:
         small = ((socket.SOL_SOCKET, socket.SO_RCVBUF, 4096),)
         address = "/binance/ws/btcusdt@trade"
@@ -181,7 +181,7 @@ def test_the_seam_for_faults(tmp_path: Path) -> None:
 def test_a_taken_port_is_told_and_tried_again(tmp_path: Path) -> None:
     with simulator(tmp_path / "one") as running:
         context = context_of(settings(tmp_path / "two", simulator_port=running.port))
-        assert main(context) == codes.RETRY
+        assert main(context) == exit_codes.RETRY
         assert "set WHALE_SIMULATOR_PORT" in context.beat.detail
 
 

@@ -8,9 +8,14 @@ from confluent_kafka import TopicPartition
 
 from whale_platform.broker import topics
 from whale_platform.kafka_cluster import KafkaCluster
-from whale_platform_tests.kafka_server import KafkaServer
-from whale_platform_tests.postgres_server import database, empty_database, own_postgres, postgres_server
-from whale_platform_tests.sink.stage import Stage, until
+from whale_platform_tests.sink.real_sink import Stage, until
+from whale_platform_tests.support.kafka_server import KafkaServer
+from whale_platform_tests.support.postgres_server import (
+    database,
+    empty_database,
+    own_postgres,
+    postgres_server,
+)
 
 __all__ = ["database", "empty_database", "own_postgres", "postgres_server"]
 

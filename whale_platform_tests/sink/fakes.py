@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable
 from whale_platform.broker.reader import Record
 from whale_platform.broker.topics import TopicInfo
 from whale_platform.domain.names import TRADE_WINDOWS
-from whale_platform.sink.places import Identity
-from whale_platform.stores.rows import Batch, LossRow
-from whale_platform.stores.sinkstore import OffsetConflict, Place
+from whale_platform.sink.resume_offsets import Identity
+from whale_platform.stores.stream_tables.rows import Batch, LossRow
+from whale_platform.stores.stream_tables.sink_store import OffsetConflict, Place
 
 IDENTITY = Identity("cluster", {TRADE_WINDOWS: TopicInfo(TRADE_WINDOWS, "topic-1", 1)})
 

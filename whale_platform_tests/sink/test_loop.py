@@ -8,16 +8,16 @@ from whale_platform.broker.reader import OffsetExpired
 from whale_platform.broker.topics import BrokerError, TopicInfo
 from whale_platform.domain.names import TRADE_WINDOWS
 from whale_platform.settings import Settings
-from whale_platform.sink import loop, watch
+from whale_platform.sink import loop, topic_watch
 from whale_platform.sink.loop import Sink
-from whale_platform.sink.places import Identity
-from whale_platform.sink.watch import KafkaAway
-from whale_platform.stores.connection import BadDsn, SchemaMismatch, StoreAway
-from whale_platform.stores.rows import Batch
-from whale_platform.stores.sinkstore import OffsetConflict, Place
-from whale_platform.supervision import codes
-from whale_platform.supervision.beat import Beat
-from whale_platform.supervision.service import ServiceContext
+from whale_platform.sink.resume_offsets import Identity
+from whale_platform.sink.topic_watch import KafkaAway
+from whale_platform.stores.postgres.connection import BadDsn, SchemaMismatch, StoreAway
+from whale_platform.stores.stream_tables.rows import Batch
+from whale_platform.stores.stream_tables.sink_store import OffsetConflict, Place
+from whale_platform.supervision.runtime import exit_codes
+from whale_platform.supervision.runtime.heartbeat import Beat
+from whale_platform.supervision.runtime.runner import ServiceContext
 from whale_platform_tests.sink.fakes import IDENTITY, Log, MemoryStore
 from whale_platform_tests.sink.messages import growing, record
 
@@ -53,7 +53,7 @@ def run(context: ServiceContext, log: Log, store: MemoryStore) -> int:
 
 def test_everything_is_stored_and_a_stop_is_clean(context: ServiceContext) -> None:
     store = MemoryStore()
-    assert run(context, Log(RECORDS), store) == codes.CLEAN
+    assert run(context, Log(RECORDS), store) == exit_codes.CLEAN
     assert store.counts == WHOLE
     assert store.stored == {PART: Place(10, "topic-1", "cluster")}
     assert context.before_beat is not None
@@ -72,7 +72,7 @@ def test_a_postgres_that_is_away_is_waited_for_without_polling(context: ServiceC
         return store.open()
 
     log.when_empty = context.stop.set
-    assert Sink(context, opening, log.reader, lambda: IDENTITY).run() == codes.CLEAN
+    assert Sink(context, opening, log.reader, lambda: IDENTITY).run() == exit_codes.CLEAN
     assert seen[1:] == [("degraded", "waiting for Postgres: refused", 0)] * 5
     assert store.counts == WHOLE
 
@@ -87,7 +87,7 @@ def test_a_write_that_failed_is_written_again(context: ServiceContext) -> None:
 def test_nothing_stays_open_whatever_fails(context: ServiceContext) -> None:
     store, log = MemoryStore(), Log(RECORDS)
     store.before_write, log.troubles = [StoreAway("gone"), StoreAway("gone")], [OffsetExpired("gone")]
-    assert run(context, log, store) == codes.CLEAN
+    assert run(context, log, store) == exit_codes.CLEAN
     assert (store.opened, store.closed, log.open_readers) == (4, 4, 0)
     watches = [thread for thread in threading.enumerate() if thread.name == "topic-watch"]
     for thread in watches:
@@ -102,7 +102,7 @@ def test_troubles_in_a_row_are_waited_for_ever_longer(context: ServiceContext, m
     monkeypatch.setattr(loop, "CAP_WAIT_S", 0.003)
     store.refuse_open = [StoreAway("refused")] * 4
     store.after_write = [StoreAway("gone")]
-    assert run(context, Log(RECORDS), store) == codes.CLEAN
+    assert run(context, Log(RECORDS), store) == exit_codes.CLEAN
     assert waits == [0.001, 0.002, 0.003, 0.003, 0.003], "a write that failed forgives nothing"
     context.stop.clear()
     waits.clear()
@@ -110,14 +110,14 @@ def test_troubles_in_a_row_are_waited_for_ever_longer(context: ServiceContext, m
     log.troubles_after = [BrokerError(KafkaSays())]
     store = MemoryStore()
     store.refuse_open = [StoreAway("refused")] * 2
-    assert run(context, log, store) == codes.CLEAN
+    assert run(context, log, store) == exit_codes.CLEAN
     assert waits == [0.001, 0.002, 0.001], "one that was stored does"
 
 
 def test_a_commit_whose_answer_was_lost_is_not_written_twice(context: ServiceContext) -> None:
     store = MemoryStore()
     store.after_write = [StoreAway("gone")]
-    assert run(context, Log(RECORDS), store) == codes.CLEAN
+    assert run(context, Log(RECORDS), store) == exit_codes.CLEAN
     assert (store.counts, store.stored[PART].next_offset) == (WHOLE, 10)
 
 
@@ -131,7 +131,7 @@ def test_kafka_troubles_are_waited_out(context: ServiceContext) -> None:
         return store.open()
 
     log.when_empty = context.stop.set
-    assert Sink(context, opening, log.reader, lambda: IDENTITY).run() == codes.CLEAN
+    assert Sink(context, opening, log.reader, lambda: IDENTITY).run() == exit_codes.CLEAN
     assert said[1:] == ["waiting for Kafka: broker down", "offsets are gone: gone", "waiting for Kafka: no answer"]
     assert store.counts == WHOLE
 
@@ -147,7 +147,7 @@ def test_expired_offsets_are_recorded_and_skipped(context: ServiceContext) -> No
 def test_another_sink_ends_this_one(context: ServiceContext) -> None:
     store = MemoryStore()
     store.before_write = [OffsetConflict("another sink moved the offsets")]
-    assert run(context, Log(RECORDS), store) == codes.RETRY
+    assert run(context, Log(RECORDS), store) == exit_codes.RETRY
     assert context.beat.detail == "another sink moved the offsets; starting again"
 
 
@@ -163,12 +163,12 @@ def test_a_schema_that_does_not_fit_is_waited_for_and_a_bad_setting_never(
     assert "degraded the database's schema does not fit this code (no table): `whale restart --all`" in told[0]
     store.refuse_open = [BadDsn("unreadable")]
     context.stop.clear()
-    assert run(context, Log(RECORDS), store) == codes.BLOCKED
+    assert run(context, Log(RECORDS), store) == exit_codes.BLOCKED
     assert context.beat.state == "blocked"
 
 
 def test_a_recreated_topic_is_noticed_while_running(context: ServiceContext, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "INTERVAL_S", 0.001)
+    monkeypatch.setattr(topic_watch, "INTERVAL_S", 0.001)
     store, log = MemoryStore(), Log(RECORDS)
     recreated = Identity("cluster", {TRADE_WINDOWS: TopicInfo(TRADE_WINDOWS, "topic-2", 1)})
     looked = threading.Event()
@@ -184,7 +184,7 @@ def test_a_recreated_topic_is_noticed_while_running(context: ServiceContext, mon
             looked.set()
 
     log.when_empty = drained
-    assert Sink(context, store.open, log.reader, identify).run() == codes.CLEAN
+    assert Sink(context, store.open, log.reader, identify).run() == exit_codes.CLEAN
     assert store.stored == {PART: Place(4, "topic-2", "cluster")}
 
 
@@ -203,7 +203,7 @@ def test_the_beat_tells_how_much_is_still_to_be_read(context: ServiceContext) ->
 
 
 def test_a_silent_broker_is_said_and_so_is_its_return(context: ServiceContext, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "INTERVAL_S", 0.001)
+    monkeypatch.setattr(topic_watch, "INTERVAL_S", 0.001)
     store, log, said = MemoryStore(), Log(RECORDS), list[tuple[str, str]]()
 
     def identify() -> Identity:
@@ -218,7 +218,7 @@ def test_a_silent_broker_is_said_and_so_is_its_return(context: ServiceContext, m
             context.stop.set()
 
     log.when_empty = drained
-    assert Sink(context, store.open, log.reader, identify).run() == codes.CLEAN
+    assert Sink(context, store.open, log.reader, identify).run() == exit_codes.CLEAN
     assert said == [("ready", ""), ("degraded", "waiting for Kafka: no answer"), ("ready", "")]
     assert store.opened == 1, "the reader waits it out itself"
 

@@ -8,12 +8,12 @@ import pytest
 
 from whale_platform.domain.names import TRADE_WINDOWS
 from whale_platform.stores.migrate import migrate
-from whale_platform.supervision import codes
-from whale_platform_tests.kafka_server import KafkaServer
-from whale_platform_tests.postgres_server import PostgresServer, query, settings_for
+from whale_platform.supervision.runtime import exit_codes
 from whale_platform_tests.sink.conftest import delete_before, recreate
 from whale_platform_tests.sink.messages import growing
-from whale_platform_tests.sink.stage import Stage, Story, chunks, rejects, until
+from whale_platform_tests.sink.real_sink import Stage, Story, chunks, rejects, until
+from whale_platform_tests.support.kafka_server import KafkaServer
+from whale_platform_tests.support.postgres_server import PostgresServer, query, settings_for
 
 pytestmark = pytest.mark.process
 
@@ -40,7 +40,7 @@ def test_kill_9_of_the_sink_in_mid_stream(stage: Stage) -> None:
             until(lambda before=before: stage.stored() > before, "some of it stored")  # type: ignore[misc]
             stage.end()
     stage.drained()
-    assert stage.end(signal.SIGTERM) == codes.CLEAN
+    assert stage.end(signal.SIGTERM) == exit_codes.CLEAN
     story.check(stage.dsn)
     assert rejects(stage.dsn) == story.rejects
 

@@ -1,5 +1,10 @@
 """The database fixtures for this folder."""
 
-from whale_platform_tests.postgres_server import database, empty_database, own_postgres, postgres_server
+from whale_platform_tests.support.postgres_server import (
+    database,
+    empty_database,
+    own_postgres,
+    postgres_server,
+)
 
 __all__ = ["database", "empty_database", "own_postgres", "postgres_server"]

@@ -14,22 +14,22 @@ import psycopg2
 import pytest
 from sqlalchemy import create_engine, text
 
-from whale_platform.api.board import Board
-from whale_platform.api.feeder import Feeder
+from whale_platform.api.latest_cache.cache import Board
+from whale_platform.api.latest_cache.updater import Feeder
 from whale_platform.domain.names import TRADE_WINDOWS
 from whale_platform.embedded import postgres, postgres_binaries
 from whale_platform.settings import Settings
-from whale_platform.stores import replica
-from whale_platform.stores.connection import StoreAway, connect
-from whale_platform.stores.listen import Deaf, Listener
 from whale_platform.stores.migrate import migrate
-from whale_platform.stores.pool import Pool
-from whale_platform.stores.sinkstore import Place, SinkStore
-from whale_platform_tests.certificates import Authority
-from whale_platform_tests.kafka_server import free_port
-from whale_platform_tests.postgres_server import PostgresServer, query
-from whale_platform_tests.stores.samples import WINDOW, batch_of
-from whale_platform_tests.supervision.fakes import until
+from whale_platform.stores.postgres import replica_lag
+from whale_platform.stores.postgres.connection import StoreAway, connect
+from whale_platform.stores.postgres.pool import Pool
+from whale_platform.stores.stream_tables.change_listener import Deaf, Listener
+from whale_platform.stores.stream_tables.sink_store import Place, SinkStore
+from whale_platform_tests.stores.builders import WINDOW, batch_of
+from whale_platform_tests.support.certificates import Authority
+from whale_platform_tests.support.fake_services import until
+from whale_platform_tests.support.kafka_server import free_port
+from whale_platform_tests.support.postgres_server import PostgresServer, query
 
 ASKED = (
     "SELECT current_setting('statement_timeout'), current_setting('transaction_read_only'), now()::text LIKE '%%+00'"
@@ -217,10 +217,10 @@ def test_a_replica_serves_the_board_and_says_when_it_is_behind(server: PostgresS
                 store.settle({(TRADE_WINDOWS, 0): Place(0, "topic-1", "cluster-1")}, [])
                 store.write(batch_of(WINDOW))
             until(lambda: board.ready is not None and b"BTCUSDT" in board.ready.body, 120)
-            assert replica.behind(pool) == ""
+            assert replica_lag.behind(pool) == ""
             assert feeder.connects == 1
             server.kill()
-            until(lambda: "receives nothing from its primary" in replica.behind(pool), 120)
+            until(lambda: "receives nothing from its primary" in replica_lag.behind(pool), 120)
             until(lambda: "receives nothing" in ((board.ready and board.ready.reason) or ""), 120)
             assert b"BTCUSDT" in (board.ready.body if board.ready else b""), "what it has is still served"
         finally:

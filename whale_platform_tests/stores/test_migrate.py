@@ -8,14 +8,20 @@ from pydantic import ValidationError
 
 from whale_platform.domain.catalogue import Catalogue, Pair, path
 from whale_platform.stores import migrate as module
-from whale_platform.stores.connection import BadDsn, SchemaMismatch, StoreAway, session
+from whale_platform.stores.asset_tables.thresholds import (
+    applying,
+    by_time,
+    read_history,
+    read_thresholds,
+    set_threshold,
+)
 from whale_platform.stores.migrate import SchemaNewer, migrate
-from whale_platform.stores.partitions import ensure_days
-from whale_platform.stores.thresholds import applying, by_time, read_history, read_thresholds, set_threshold
-from whale_platform.supervision import codes
-from whale_platform.supervision.beat import write_json
-from whale_platform_tests.postgres_server import PostgresServer, query, settings_for
-from whale_platform_tests.stores.samples import START
+from whale_platform.stores.postgres.connection import BadDsn, SchemaMismatch, StoreAway, session
+from whale_platform.stores.stream_tables.partitions import ensure_days
+from whale_platform.supervision.runtime import exit_codes
+from whale_platform.supervision.runtime.heartbeat import write_json
+from whale_platform_tests.stores.builders import START
+from whale_platform_tests.support.postgres_server import PostgresServer, query, settings_for
 
 CLOSED = "postgresql://whale:s3cret@127.0.0.1:1/whale"
 
@@ -111,10 +117,10 @@ def test_the_command_ends_with_one_line(
 ) -> None:
     monkeypatch.setenv("WHALE_HOME", str(tmp_path))
     monkeypatch.setenv("WHALE_POSTGRES_DSN", database)
-    assert module.main() == codes.CLEAN
+    assert module.main() == exit_codes.CLEAN
     assert capsys.readouterr().err.startswith("migrate: schema 0010 (postgresql://whale@127.0.0.1:")
     query(database, "UPDATE whale_schema_version SET version_num = '9999'")
-    assert module.main() == codes.BLOCKED
+    assert module.main() == exit_codes.BLOCKED
     said = capsys.readouterr().err
     assert "update the program" in said
     assert said.count("\n") == 1
@@ -124,7 +130,7 @@ def test_a_database_that_is_away_is_worth_another_try(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("WHALE_POSTGRES_DSN", CLOSED)
-    assert module.main(wait_s=0) == codes.RETRY
+    assert module.main(wait_s=0) == exit_codes.RETRY
     said = capsys.readouterr().err
     assert "Connection refused" in said
     assert "s3cret" not in said
@@ -135,7 +141,7 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     monkeypatch.setenv("WHALE_THRESHOLD_USD", "-5")
     with pytest.raises(SystemExit) as ended:
         module.main(wait_s=0)
-    assert ended.value.code == codes.BLOCKED
+    assert ended.value.code == exit_codes.BLOCKED
     assert capsys.readouterr().err.startswith("migrate: WHALE_THRESHOLD_USD=-5: Input should be greater")
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from whale_platform.broker import naming, topics
 from whale_platform.settings import StreamMode
-from whale_platform_tests.kafka_server import KafkaServer as Kafka
-from whale_platform_tests.stream.running import Stream
+from whale_platform_tests.stream.real_stream import Stream
+from whale_platform_tests.support.kafka_server import KafkaServer as Kafka
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 from whale_platform.settings import Settings
-from whale_platform.stream import queries, session
+from whale_platform.stream.query import queries
+from whale_platform.stream.spark import session
 
 
 def main(home: Path, environments: list[dict[str, str]]) -> None:

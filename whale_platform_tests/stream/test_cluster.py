@@ -16,20 +16,18 @@ from pathlib import Path
 
 import pytest
 
-from whale_platform.bench.platform import wait_for
-from whale_platform.bench.spark_cluster import SparkCluster
+from whale_platform.bench.harness.platform import wait_for
+from whale_platform.bench.harness.spark_cluster import SparkCluster
 from whale_platform.broker import topics
 from whale_platform.broker.producer import TradeProducer
-from whale_platform.domain import codec
+from whale_platform.domain import raw_trade
 from whale_platform.domain.names import RAW_TRADES, WHALE_ALERTS
 from whale_platform.domain.trade import Trade
-from whale_platform.embedded import java
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.settings import ROOT, Settings
-from whale_platform.supervision import beat, codes
-from whale_platform_tests.kafka_server import KafkaServer as Kafka
-from whale_platform_tests.processes import open_to_others
-from whale_platform_tests.stream.running import (
+from whale_platform.supervision.runtime import exit_codes, heartbeat
+from whale_platform.toolchain import java
+from whale_platform_tests.stream.real_stream import (
     START,
     Stream,
     expected,
@@ -39,6 +37,8 @@ from whale_platform_tests.stream.running import (
     totals,
     trade,
 )
+from whale_platform_tests.support.kafka_server import KafkaServer as Kafka
+from whale_platform_tests.support.processes import open_to_others
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(3600)]
 RATE = 500  # trades/s
@@ -89,7 +89,7 @@ class Load:
             while number * len(SYMBOLS) < (time.monotonic() - begin) * RATE:
                 for symbol in SYMBOLS:
                     one = trade_at(symbol, number)
-                    self._producer.send(RAW_TRADES, codec.key(one.exchange, symbol), codec.encode(one))
+                    self._producer.send(RAW_TRADES, raw_trade.key(one.exchange, symbol), raw_trade.encode(one))
                     self.made.append(one)
                 number += 1
 
@@ -129,26 +129,26 @@ def stream(kafka: Kafka, cluster: SparkCluster, tmp_path: Path, monkeypatch: pyt
         made.kill()
 
 
-def wait_until(stream: Stream, what: str, ready: Callable[[beat.Beat], bool]) -> beat.Beat:
+def wait_until(stream: Stream, what: str, ready: Callable[[heartbeat.Beat], bool]) -> heartbeat.Beat:
     """Wait, as its supervisor would, until the service says so, and start it again where it ends to be started."""
 
-    def look() -> beat.Beat | None:
+    def look() -> heartbeat.Beat | None:
         assert stream.process is not None
         if (code := stream.process.poll()) is not None:
-            assert code == codes.RETRY
+            assert code == exit_codes.RETRY
             stream.start()
-        said = beat.read(stream.home, "stream")
+        said = heartbeat.read(stream.home, "stream")
         return said if said is not None and said.pid == stream.process.pid and ready(said) else None
 
-    found: beat.Beat = wait_for(what, look, 900, moves=lambda: (stream.home / "stream.log").stat().st_size)
+    found: heartbeat.Beat = wait_for(what, look, 900, moves=lambda: (stream.home / "stream.log").stat().st_size)
     return found
 
 
-def misses(words: str) -> Callable[[beat.Beat], bool]:
+def misses(words: str) -> Callable[[heartbeat.Beat], bool]:
     return lambda said: said.state == "degraded" and words in said.detail
 
 
-def flows(said: beat.Beat) -> bool:
+def flows(said: heartbeat.Beat) -> bool:
     """Windows come out of this run, however slow the machine is."""
     return said.state in ("ready", "degraded") and (said.numbers.get("rate") or 0) > 0
 
@@ -186,12 +186,12 @@ def test_a_cluster_loses_workers_and_its_driver_and_no_trade(
     wait_for("all of the lake", lambda: lake_rows(lake) == rows_of(made), 600, every=2)
 
     def all_said() -> bool:
-        said = beat.read(stream.home, "stream")
+        said = heartbeat.read(stream.home, "stream")
         assert said is not None
         return (said.state, said.numbers["windows_lag"], said.numbers["whales_lag"]) == ("ready", 0, 0)
 
     wait_for("the service to know that nothing is behind", all_said, 600)
-    assert stream.stop() == codes.CLEAN
+    assert stream.stop() == exit_codes.CLEAN
     assert not (stream.home / "checkpoints").exists() and not (stream.home / "lake").exists()
     assert computed_again(cluster, stream.home / "again") == {key: count for key, (count, _) in expected(made).items()}
 

@@ -17,19 +17,20 @@ from confluent_kafka import KafkaException, TopicPartition
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
-from whale_platform.bench.platform import wait_for
+from whale_platform.bench.harness.platform import wait_for
 from whale_platform.broker import topics
 from whale_platform.broker.reader import TopicReader
 from whale_platform.domain.names import RAW_TRADES, STREAM_LOSSES, TRADE_WINDOWS
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.settings import Settings
-from whale_platform.stream import checkpoints, healing, queries, session, transforms
-from whale_platform.stream.checkpoints import Label
-from whale_platform.stream.healing import Healer, to_ledger
-from whale_platform_tests.jvm import own_jvm
-from whale_platform_tests.kafka_server import KafkaServer
-from whale_platform_tests.stream.damages import DAMAGES, HARMLESS, Damage
-from whale_platform_tests.stream.running import messages, produce, trade
+from whale_platform.stream.query import checkpoints, queries, recovery, transforms
+from whale_platform.stream.query.checkpoints import Label
+from whale_platform.stream.query.recovery import Healer, to_ledger
+from whale_platform.stream.spark import session
+from whale_platform_tests.stream.checkpoint_damages import DAMAGES, HARMLESS, Damage
+from whale_platform_tests.stream.real_stream import messages, produce, trade
+from whale_platform_tests.support.kafka_server import KafkaServer
+from whale_platform_tests.support.spark_jvm import own_jvm
 
 pytestmark = [pytest.mark.timeout(1_800), pytest.mark.process]
 SYMBOLS = ("A", "B", "C", "D", "E", "F", "G", "H")
@@ -105,7 +106,7 @@ class Case:
             self.query.stop()
 
     def lost(self) -> list[tuple[int, int, int | None, str]]:
-        rows = [row for record in healing.history(self.home) for row in record.lost]
+        rows = [row for record in recovery.history(self.home) for row in record.lost]
         return sorted((row["partition"], row["first_offset"], row["last_offset"], row["cause"]) for row in rows)
 
 

@@ -14,14 +14,24 @@ from typing import Any
 import psutil
 import pytest
 
-from whale_platform.bench.platform import wait_for
+from whale_platform.bench.harness.platform import wait_for
 from whale_platform.domain.trade import Trade
-from whale_platform.lake import rewrite, table
-from whale_platform.stream import checkpoints, restore
-from whale_platform.supervision import beat, codes
-from whale_platform_tests.kafka_server import KafkaServer as Kafka
-from whale_platform_tests.processes import open_to_others
-from whale_platform_tests.stream.running import Stream, expected, lake_rows, produce, rows_of, totals, trade
+from whale_platform.lake.delta import table
+from whale_platform.lake.maintenance import rewrite
+from whale_platform.stream.lake_query import restore
+from whale_platform.stream.query import checkpoints
+from whale_platform.supervision.runtime import exit_codes, heartbeat
+from whale_platform_tests.stream.real_stream import (
+    Stream,
+    expected,
+    lake_rows,
+    produce,
+    rows_of,
+    totals,
+    trade,
+)
+from whale_platform_tests.support.kafka_server import KafkaServer as Kafka
+from whale_platform_tests.support.processes import open_to_others
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(3600)]
 patiently = partial(wait_for, seconds=1200)
@@ -47,7 +57,7 @@ class Story:
 
     def numbers(self) -> dict[str, Any]:
         """Of the present process's heartbeat."""
-        said = beat.read(self.running.home, "stream")
+        said = heartbeat.read(self.running.home, "stream")
         mine = said is not None and self.running.process is not None and said.pid == self.running.process.pid
         return said.numbers if said is not None and mine else {}
 
@@ -116,14 +126,14 @@ def test_windows_and_lake_are_exact_through_modes_kills_and_losses(
     patiently("the lake's last", lambda: story.lake_holds(len(story.made)))
     assert story.numbers()["late_dropped"] == 0
     assert open_to_others(story.running.processes()) == []
-    assert story.running.stop() == codes.CLEAN
+    assert story.running.stop() == exit_codes.CLEAN
     assert lake_rows(lake) == rows_of(story.made)
     assert [path.name for path in (tmp_path / "checkpoints" / "windows").iterdir()] == ["v2"]
     _restores(kafka, lake, story.made)
 
 
 def _state(running: Stream) -> str:
-    found = beat.read(running.home, "stream")
+    found = heartbeat.read(running.home, "stream")
     return found.state if found is not None else ""
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from whale_platform.bench.platform import wait_for
-from whale_platform.supervision import beat, codes
-from whale_platform_tests.kafka_server import KafkaServer as Kafka
-from whale_platform_tests.stream.running import Stream, lake_rows, produce, rows_of, totals, trade
-from whale_platform_tests.stream.running import expected as windows_of
+from whale_platform.bench.harness.platform import wait_for
+from whale_platform.supervision.runtime import exit_codes, heartbeat
+from whale_platform_tests.stream.real_stream import Stream, lake_rows, produce, rows_of, totals, trade
+from whale_platform_tests.stream.real_stream import expected as windows_of
+from whale_platform_tests.support.kafka_server import KafkaServer as Kafka
 
 pytestmark = pytest.mark.timeout(1800)
 Begin = Callable[[str], Stream]
@@ -36,7 +36,7 @@ def test_a_full_disk_stops_the_lake_alone_and_loses_nothing(
     produce(kafka.bootstrap, second)
 
     def full() -> bool:
-        said = beat.read(running.home, "stream")  # on a slow machine the windows may be behind as well
+        said = heartbeat.read(running.home, "stream")  # on a slow machine the windows may be behind as well
         return said is not None and said.state == "degraded" and "lake" in said.detail and "No space" in said.detail
 
     wait_for("the service to say so", full)
@@ -68,7 +68,7 @@ def test_windows_are_exact_after_their_checkpoints_disk_was_full(
         assert running.process is not None
         if (code := running.process.poll()) is None:
             return False
-        assert code not in (codes.CLEAN, codes.BLOCKED)
+        assert code not in (exit_codes.CLEAN, exit_codes.BLOCKED)
         running.start()  # as the supervisor does
         return True
 

@@ -13,9 +13,9 @@ from whale_platform.broker.reader import TopicReader
 from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.settings import Settings
-from whale_platform.stream import damage
-from whale_platform_tests.kafka_server import environment, skip_without_jars
-from whale_platform_tests.secure_kafka import SecureKafka
+from whale_platform.stream.query import diagnosis
+from whale_platform_tests.support.kafka_server import environment, skip_without_jars
+from whale_platform_tests.support.secure_kafka import SecureKafka
 
 IN_ONE_JVM = (("ssl", "mutual", "sasl_ssl"), ("sasl_plaintext",))  # a JVM has one log-in
 
@@ -68,5 +68,5 @@ def test_spark_reads_and_writes_by_every_log_in_and_shows_no_secret(tmp_path: Pa
 )
 def test_a_refused_log_in_costs_no_checkpoint(error: str) -> None:
     trace = f"StreamingQueryException: {error}\n at MicroBatchExecution.populateStartOffsets\nSTATE_STORE"
-    assert damage.of_the_world(trace)
-    assert damage.classify(trace) is None
+    assert diagnosis.of_the_world(trace)
+    assert diagnosis.classify(trace) is None

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from whale_platform.bench.platform import wait_for
+from whale_platform.bench.harness.platform import wait_for
 from whale_platform.broker import naming, topics
 from whale_platform.domain.names import RAW_TRADES, STREAM_LOSSES, WHALE_ALERTS
 from whale_platform.kafka_cluster import KafkaCluster
-from whale_platform.stream import checkpoints
-from whale_platform.supervision import beat, codes
-from whale_platform_tests.kafka_server import KafkaServer as Kafka
-from whale_platform_tests.stream.running import Stream, expected, messages, produce, totals, trade
+from whale_platform.stream.query import checkpoints
+from whale_platform.supervision.runtime import exit_codes, heartbeat
+from whale_platform_tests.stream.real_stream import Stream, expected, messages, produce, totals, trade
+from whale_platform_tests.support.kafka_server import KafkaServer as Kafka
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.timeout(1800)
 EXHAUSTIBLE = """
 import signal, threading
 from whale_platform.stream import __main__ as stream, session
-from whale_platform.supervision.service import run_service
+from whale_platform.supervision.runtime.runner import run_service
 build = session.build
 def exhaustible(*args):
     spark = build(*args)
@@ -84,7 +84,7 @@ def test_torn_checkpoints_a_recreated_topic_and_lost_memory_need_no_hand(
     def kept_alive() -> bool:
         assert running.process is not None
         if (code := running.process.poll()) is not None:
-            assert code == codes.RETRY
+            assert code == exit_codes.RETRY
             running.start()
         return totals(kafka.bootstrap) == expected(first + second + third) and whales_of("C") == set(range(50))
 
@@ -109,7 +109,7 @@ def _takes_up_a_new_threshold(kafka: Kafka, running: Stream) -> None:
 
     run = patiently("a whale by the old threshold", whales)[2]["run_id"]
     table = [{"since": 0, "limits": {"*:*": "50000", "binance:D": "10"}}]
-    beat.write_json(running.home / "stream" / "thresholds.json", table)
+    heartbeat.write_json(running.home / "stream" / "thresholds.json", table)
     number = 2
 
     def next_whale() -> list[int]:
@@ -126,13 +126,13 @@ def _takes_up_a_new_threshold(kafka: Kafka, running: Stream) -> None:
 def _ends_out_of_memory(running: Stream) -> None:
     assert running.process is not None
     running.process.send_signal(signal.SIGUSR1)
-    assert running.process.wait(600) == codes.RETRY
-    said = beat.read(running.home, "stream")
+    assert running.process.wait(600) == exit_codes.RETRY
+    said = heartbeat.read(running.home, "stream")
     assert said is not None and "Spark's JVM was out of memory" in said.detail
 
 
-def _ready(home: Path) -> beat.Beat | None:
-    said = beat.read(home, "stream")
+def _ready(home: Path) -> heartbeat.Beat | None:
+    said = heartbeat.read(home, "stream")
     return said if said is not None and said.state == "ready" else None
 
 

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 import structlog
 
-from whale_platform.embedded import shuffle_bind
-from whale_platform.embedded.errors import EmbeddedError
 from whale_platform.settings import Settings
-from whale_platform.stream import cluster, session, slots
+from whale_platform.stream import slots
+from whale_platform.stream.spark import cluster, session
+from whale_platform.toolchain import shuffle_bind
+from whale_platform.toolchain.errors import EmbeddedError
 
 NEEDED = 8  # two for each of three partitions, the reducer's, the lake's
 

@@ -11,22 +11,23 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from whale_platform.bench.platform import wait_for
+from whale_platform.bench.harness.platform import wait_for
 from whale_platform.broker import topics
-from whale_platform.broker.edges import TopicEdges
 from whale_platform.broker.producer import TradeProducer
-from whale_platform.domain import codec
+from whale_platform.broker.topic_offsets import TopicEdges
+from whale_platform.domain import raw_trade
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.domain.trade import Trade
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.settings import Settings
-from whale_platform.stream import checkpoints, queries, session
-from whale_platform.stream.flow import Flow
-from whale_platform.stream.modes import Mode
-from whale_platform.stream.progress import Reports
-from whale_platform_tests.jvm import own_jvm
-from whale_platform_tests.kafka_server import KafkaServer as Kafka
-from whale_platform_tests.stream.running import expected, totals, trade
+from whale_platform.stream.monitoring.progress_reports import Reports
+from whale_platform.stream.monitoring.topic_flow import Flow
+from whale_platform.stream.query import checkpoints, queries
+from whale_platform.stream.query.mode_policy import Mode
+from whale_platform.stream.spark import session
+from whale_platform_tests.stream.real_stream import expected, totals, trade
+from whale_platform_tests.support.kafka_server import KafkaServer as Kafka
+from whale_platform_tests.support.spark_jvm import own_jvm
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(1800)]
 HOUR = 36_000  # numbers of `trade`, a tenth of a second each
@@ -87,7 +88,7 @@ def produce(bootstrap: KafkaCluster, deep: list[Trade], near: list[Trade]) -> No
     producer.claim(300)
     for part, trades in enumerate((deep, near)):
         for number, one in enumerate(trades, 1):
-            producer._producer.produce(RAW_TRADES, codec.encode(one), codec.key(one.exchange, one.symbol), part)
+            producer._producer.produce(RAW_TRADES, raw_trade.encode(one), raw_trade.key(one.exchange, one.symbol), part)
             if number == len(trades) // 2:
                 producer._commit()
     assert producer.close(60) == 0

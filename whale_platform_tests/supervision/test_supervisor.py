@@ -10,12 +10,13 @@ from typing import Any
 import psutil
 import pytest
 
-from whale_platform.supervision import beat, lease, orders
-from whale_platform.supervision.process import _living
-from whale_platform.supervision.published import SUPERVISOR, read_changes, request_restart
-from whale_platform_tests.processes import ended
-from whale_platform_tests.starved import cgroup
-from whale_platform_tests.supervision.fakes import HANGS, Run, all_ready, marked, supervised, until
+from whale_platform.supervision.control import service_commands
+from whale_platform.supervision.control.state_files import SUPERVISOR, read_changes, request_restart
+from whale_platform.supervision.processes.managed_process import _living
+from whale_platform.supervision.runtime import heartbeat, lease
+from whale_platform_tests.support.cpu_limit import cgroup
+from whale_platform_tests.support.fake_services import HANGS, Run, all_ready, marked, supervised, until
+from whale_platform_tests.support.processes import ended
 
 pytestmark = pytest.mark.process
 
@@ -78,8 +79,8 @@ def test_a_healthy_service_that_gets_a_twentieth_of_a_core_lives(tmp_path: Path)
     """Each of its rounds takes longer than it may be silent."""
     with cgroup(0.05) as group, supervised(tmp_path, "hard") as run:
         (tmp_path / "group").write_text(str(group))
-        rounds = until(lambda: (now := beat.read(tmp_path, "hard")) and now.progress.get("main"), 900)
-        until(lambda: (now := beat.read(tmp_path, "hard")) and now.progress["main"] >= rounds + 5, 900)
+        rounds = until(lambda: (now := heartbeat.read(tmp_path, "hard")) and now.progress.get("main"), 900)
+        until(lambda: (now := heartbeat.read(tmp_path, "hard")) and now.progress["main"] >= rounds + 5, 900)
         assert run.services()["hard"]["restarts"] == 0
 
 
@@ -168,16 +169,16 @@ def test_restart_on_request(tmp_path: Path) -> None:
 def test_what_a_person_stopped_stays_stopped_until_it_is_started(tmp_path: Path) -> None:
     with supervised(tmp_path, "one") as run:
         first = run.wait(all_ready)["one"]["pid"]
-        orders.wait(orders.stop(tmp_path, "one", "run x"))
+        service_commands.wait(service_commands.stop(tmp_path, "one", "run x"))
         assert "stop one" in (tmp_path / "order").read_text()
         assert first not in marked(tmp_path)
         run.stop()
         with supervised(tmp_path, "one") as second:
             found = second.wait(lambda now: True)["one"]
             assert (found["state"], found["detail"], found["starts"]) == ("stopped", "by run x", 0)
-            orders.wait(orders.start(tmp_path, "one", "run y"))
+            service_commands.wait(service_commands.start(tmp_path, "one", "run y"))
             before = second.wait(all_ready)["one"]["pid"]
-            orders.wait(orders.restart(tmp_path, "one"))
+            service_commands.wait(service_commands.restart(tmp_path, "one"))
             assert second.services()["one"]["pid"] not in (None, before)
 
 
@@ -201,7 +202,9 @@ def test_new_code_restarts_nothing_and_what_it_needs_is_done_before_a_service_ru
         assert {name: one["code"] for name, one in after.items()} == {"first": "bbb", "base": "bbb", "one": "aaa"}
         assert after["one"]["pid"] == before["one"]["pid"]
         checkout.write_text("ccc")
-        orders.wait(orders.restart(tmp_path, "one"))  # needs nothing, but what runs new code finds the rest done for it
+        service_commands.wait(
+            service_commands.restart(tmp_path, "one")
+        )  # needs nothing, but what runs new code finds the rest done for it
         run.wait(lambda now: all_ready(now) and now["first"]["code"] == "ccc")
         assert run.services()["base"]["starts"] == 2
 

@@ -18,8 +18,9 @@ from typing import IO
 
 import yaml
 
-from whale_platform.embedded import jars, postgres_binaries
+from whale_platform.embedded import postgres_binaries
 from whale_platform.settings import ROOT, Settings
+from whale_platform.toolchain import jars
 
 HERE = Path(__file__).parent
 BASE = "python:3.11-slim-bookworm"

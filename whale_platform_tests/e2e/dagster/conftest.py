@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from whale_platform.bench.platform import Platform
+from whale_platform.bench.harness.platform import Platform
 from whale_platform.settings import Settings
-from whale_platform_tests.proxies import PROXIES
-from whale_platform_tests.stores.samples import WINDOW
-from whale_platform_tests.stores.test_assets import store
+from whale_platform_tests.stores.asset_tables.test_materialisation import store
+from whale_platform_tests.stores.builders import WINDOW
+from whale_platform_tests.support.proxies import PROXIES
 
 HOURS = 6
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")

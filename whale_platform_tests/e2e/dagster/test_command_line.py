@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from whale_platform.bench.platform import Failed, Platform
+from whale_platform.bench.harness.platform import Failed, Platform
 from whale_platform.settings import ROOT
 from whale_platform_tests.e2e.dagster.conftest import HOURS, SYMBOLS, past, settings_of
 from whale_platform_tests.e2e.dagster.webserver import ask, runs

@@ -21,11 +21,11 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
 
-from whale_platform.bench.platform import Platform
+from whale_platform.bench.harness.platform import Platform
 from whale_platform_tests.e2e.browser import launched
 from whale_platform_tests.e2e.dagster.conftest import settings_of
 from whale_platform_tests.e2e.dagster.webserver import launch
-from whale_platform_tests.postgres_server import query
+from whale_platform_tests.support.postgres_server import query
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 HOURS = 4_711

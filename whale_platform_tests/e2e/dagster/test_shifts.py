@@ -20,12 +20,12 @@ import psutil
 import psycopg2
 import pytest
 
-from whale_platform.bench.platform import Platform, wait_for
+from whale_platform.bench.harness.platform import Platform, wait_for
 from whale_platform.broker.reader import TopicReader
 from whale_platform.broker.topics import BrokerError
 from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS
 from whale_platform.kafka_cluster import KafkaCluster
-from whale_platform.supervision import orders
+from whale_platform.supervision.control import service_commands
 from whale_platform_tests.e2e.dagster.conftest import settings_of
 from whale_platform_tests.e2e.dagster.webserver import launch, log, runs, terminate
 
@@ -183,7 +183,7 @@ def test_neither_postgres_nor_dagster_is_needed_for_trades_and_whales(platform: 
         wait_for("the stream", lambda: services(platform).get("stream", {}).get("state") == "ready", LONG_S)
         assert services(platform)["ingester"]["state"] == "stopped", "it stays stopped"
         assert "by run " in str(services(platform)["ingester"]["detail"])
-        orders.wait(orders.start(home, "ingester", "the test"))
+        service_commands.wait(service_commands.start(home, "ingester", "the test"))
         grow(platform)
         assert services(platform)["postgres"]["state"] != "ready"
         assert services(platform)["sink"]["state"] == "waiting"

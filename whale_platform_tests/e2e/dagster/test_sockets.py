@@ -3,8 +3,8 @@
 import psutil
 import pytest
 
-from whale_platform.bench.platform import Platform, wait_for
-from whale_platform_tests.processes import listening, open_to_others
+from whale_platform.bench.harness.platform import Platform, wait_for
+from whale_platform_tests.support.processes import listening, open_to_others
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 SERVED = ("KAFKA", "KAFKA_CONTROLLER", "POSTGRES", "SIMULATOR", "DAGSTER", "API")

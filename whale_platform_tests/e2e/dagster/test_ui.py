@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 from playwright.sync_api import Page, Request, Response, expect
 
-from whale_platform.bench.platform import Platform, wait_for
+from whale_platform.bench.harness.platform import Platform, wait_for
 from whale_platform_tests.e2e.browser import keep, launched
 from whale_platform_tests.e2e.dagster.conftest import HOURS, SYMBOLS, past
 from whale_platform_tests.e2e.dagster.webserver import MATERIALISED, ask, runs

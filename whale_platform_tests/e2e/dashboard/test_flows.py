@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from whale_platform.bench.platform import Platform, wait_for
+from whale_platform.bench.harness.platform import Platform, wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 ROWS = "#tape-body tr"

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from whale_platform.bench.platform import wait_for
-from whale_platform.embedded import web
+from whale_platform.bench.harness.platform import wait_for
 from whale_platform.settings import Settings
+from whale_platform.toolchain import web_assets
 from whale_platform_tests.e2e.browser import keep
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
@@ -34,7 +34,7 @@ def test_the_page_is_light_and_loads_nothing_from_elsewhere(page: Page, url: str
 
 @pytest.mark.parametrize(("theme", "width", "height"), SIGHTS)
 def test_nothing_bars_anybody_from_it(browser: Browser, url: str, theme: Any, width: int, height: int) -> None:
-    axe = web.modules(Settings().tools) / "axe-core" / "axe.min.js"
+    axe = web_assets.modules(Settings().tools) / "axe-core" / "axe.min.js"
     with browser.new_context(
         viewport={"width": width, "height": height}, base_url=url, color_scheme=theme, bypass_csp=True
     ) as context:

@@ -1,0 +1,1 @@
+"""HTTP requests and responses as this API spells them: parameters, pages, problems, their description."""

@@ -1,0 +1,134 @@
+"""What may be asked of the listings: the parameters, their bounds, and the conditions they become.
+
+A parameter that is not known is refused, and so is one that is given twice where it can hold one value only, because a
+filter that is silently ignored gives the wrong rows.
+"""
+
+from collections import Counter
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from fastapi.requests import HTTPConnection
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from whale_platform.api.http.parameter_types import Amount, Exchange, Moment, Symbol, Whole
+from whale_platform.api.http.problems import Refusal
+from whale_platform.stores.queries.listings import Condition, Listing
+
+MOST = 1_000
+MOST_NAMES = 100
+LISTS = frozenset(("exchange", "symbol"))  # the parameters that may be repeated
+
+
+def once(connection: HTTPConnection) -> None:
+    """Raises Refusal where a parameter that holds one value is given twice. Every endpoint depends on it."""
+    if connection.scope["type"] != "http":
+        return  # a socket says what it wants in its first message
+    for name, times in Counter(name for name, _ in connection.query_params.multi_items()).items():
+        if times > 1 and name not in LISTS:
+            raise Refusal(422, f"{name[:40]!a}: it is given {times} times: give it once")
+
+
+class Nothing(BaseModel):
+    """No parameters."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Which(Nothing):
+    """Some exchanges or symbols; empty: all."""
+
+    exchange: list[Exchange] = Field([], max_length=MOST_NAMES, description="Repeat it for rows of several.")
+    symbol: list[Symbol] = Field([], max_length=MOST_NAMES, description="Repeat it for rows of several.")
+
+    def takes(self, exchange: str, symbol: str) -> bool:
+        """Whether both are wanted."""
+        return (not self.exchange or exchange in self.exchange) and (not self.symbol or symbol in self.symbol)
+
+
+class Timed(Which):
+    """Rows of a time."""
+
+    start: Moment | None = Field(
+        None, alias="from", description="Rows of this time (RFC 3339) and later.", examples=["2026-11-21T10:00:00Z"]
+    )
+    end: Moment | None = Field(
+        None, alias="to", description="Rows before this time (RFC 3339).", examples=["2026-11-21T12:00:00Z"]
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Timed":
+        if self.start is not None and self.end is not None and self.start >= self.end:
+            raise ValueError("`from` must lie before `to`")
+        return self
+
+    def conditions(self, listing: Listing) -> list[Condition]:
+        """Of this question on that listing."""
+        found = [
+            Condition("exchange", "in", self.exchange or None),
+            Condition("symbol", "in", self.symbol or None),
+            Condition(listing.time, ">=", self.start),
+            Condition(listing.time, "<", self.end),
+        ]
+        return [one for one in found if one.value is not None]
+
+
+class Page(Timed):
+    """What every listing takes."""
+
+    limit: Annotated[int, Whole] = Field(100, ge=1, le=MOST, description="At most so many rows.")
+    cursor: str | None = Field(
+        None, min_length=1, max_length=400, description="`next` of the page before: goes on after it."
+    )
+    form: Literal["json", "csv"] | None = Field(
+        None, alias="format", description="Over the Accept header: JSON unless that asks for text/csv alone."
+    )
+
+
+class OfWhales(Timed):
+    """Which whales."""
+
+    kind: Literal["single_trade"] | None = Field(None, description="`single_trade`: one fill over the threshold.")
+    side: Literal["buy", "sell"] | None = Field(None, description="The taker's side.")
+    min_notional: Annotated[Decimal | None, Amount] = Field(
+        None, ge=0, max_digits=24, decimal_places=8, description="From so many US dollars on.", examples=["250000"]
+    )
+
+    def conditions(self, listing: Listing) -> list[Condition]:
+        """These too."""
+        found = [
+            Condition("kind", "=", self.kind),
+            Condition("side", "=", self.side),
+            Condition("notional_usd", ">=", self.min_notional),
+        ]
+        return [*super().conditions(listing), *(one for one in found if one.value is not None)]
+
+
+class Whales(OfWhales, Page):
+    """Of /whales."""
+
+
+class Gaps(Page):
+    """Of /gaps."""
+
+    state: Literal["open", "repaired", "exchange_gap", "unrepaired"] | None = Field(
+        None, description="`exchange_gap`: the exchange itself has no such trades; `unrepaired`: given up."
+    )
+
+    def conditions(self, listing: Listing) -> list[Condition]:
+        """The state too."""
+        found = super().conditions(listing)
+        return found if self.state is None else [*found, Condition("state", "=", self.state)]
+
+
+class Minutes(Nothing):
+    """Of /sparklines."""
+
+    minutes: Annotated[int, Whole] = Field(60, ge=1, le=1_440, description="How many.", examples=[60])
+
+
+class OfStream(Which):
+    """Of /whales/stream."""
+
+    min_notional_usd: str | None = Field(None, description="From so many US dollars on.", examples=["100000"])
+    cursor: str | None = Field(None, description="As Last-Event-ID, for clients that can't set headers.")

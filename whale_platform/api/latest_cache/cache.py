@@ -1,0 +1,218 @@
+"""The newest state of every symbol in memory, and the answer of `/latest` made ready from it.
+
+Whoever has news puts it (the feeder from Postgres, a live hub from Kafka); a state that is older than the one there is
+left out, so two feeders do no harm. `render` is called by a feeder, at most every `EVERY_S`; who answers requests only
+takes `ready`, bytes that nobody changes any more. The ETag moves with what is said, not with its age in seconds.
+"""
+
+import gzip
+import secrets
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from whale_platform.api.http.responses import LEVEL, json_bytes, number_text, time_text
+from whale_platform.stores.queries.latest_states import Symbol, WhaleState, WindowState
+from whale_platform.stores.queries.period_totals import Span
+
+EVERY_S = 0.05
+STALE_S = 120.0  # the quietest pairs trade every minute or so
+_BOOT = secrets.token_hex(4)
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """One answer of `/latest`. made: epoch seconds; reason: why all of it is old, None where it is not."""
+
+    body: bytes
+    compressed: bytes
+    etag: str
+    made: float
+    reason: str | None
+
+
+class Board:
+    """May be used by any thread."""
+
+    def __init__(self) -> None:
+        self.ready: Ready | None = None
+        self._lock = threading.Lock()
+        self._windows: dict[Symbol, WindowState] = {}
+        self._whales: dict[Symbol, WhaleState] = {}
+        self._spans: tuple[Mapping[Symbol, Span], Mapping[Symbol, Span]] = ({}, {})
+        self._troubles: dict[str, tuple[str, float]] = {}
+        self._loaded = False
+        self._taken_back = 0
+        self._revision, self._changed = 0, True
+        self._stale: frozenset[Symbol] = frozenset()
+
+    def put(self, windows: Iterable[WindowState] = (), whales: Iterable[WhaleState] = ()) -> None:
+        """Take in what is newer than what is known."""
+        with self._lock:
+            for window in windows:
+                known = self._windows.get((window.exchange, window.symbol))
+                if known is None or _place(window) > _place(known):
+                    self._windows[window.exchange, window.symbol] = window
+                    self._changed = True
+            for whale in whales:
+                last = self._whales.get((whale.exchange, whale.symbol))
+                if last is None or (whale.event_time, whale.trade_id) > (last.event_time, last.trade_id):
+                    self._whales[whale.exchange, whale.symbol] = whale
+                    self._changed = True
+
+    def replace(self, windows: Iterable[WindowState], whales: Iterable[WhaleState]) -> None:
+        """Everything anew, as read from the tables: what is not there any more is forgotten."""
+        with self._lock:
+            self._windows = {(one.exchange, one.symbol): one for one in windows}
+            self._whales = {(one.exchange, one.symbol): one for one in whales}
+            self._loaded = self._changed = True
+
+    def put_spans(self, hour: Mapping[Symbol, Span], day: Mapping[Symbol, Span]) -> None:
+        """The last hour and day by symbol."""
+        with self._lock:
+            self._changed = self._changed or (hour, day) != self._spans
+            self._spans = (hour, day)
+
+    def took_back(self, count: int) -> None:
+        """So many whales were taken back; `taken_back` tells."""
+        with self._lock:
+            self._taken_back += count
+
+    def taken_back(self) -> int:
+        """How many whales were taken back since it was last asked."""
+        with self._lock:
+            count, self._taken_back = self._taken_back, 0
+        return count
+
+    def trouble(self, who: str, reason: str) -> None:
+        """Say why all of it is old, in `who`'s name, and since now unless it was; empty: it no longer is."""
+        with self._lock:
+            before, since = self._troubles.get(who, ("", time.time()))
+            if before != reason:
+                self._changed = True
+                self._troubles.pop(who, None)
+                if reason:
+                    self._troubles[who] = (reason, since)
+
+    def symbols(self) -> list[WindowState]:
+        """The newest window of each, in order."""
+        with self._lock:
+            return [window for _, window in sorted(self._windows.items())]
+
+    def newest_start(self, symbol: Symbol) -> datetime | None:
+        """When the newest window of a symbol begins; None where it has none."""
+        with self._lock:
+            window = self._windows.get(symbol)
+        return None if window is None else window.window_start
+
+    def edge(self) -> datetime | None:
+        """The newest minute of all; None where there is none."""
+        with self._lock:
+            return max((window.window_start for window in self._windows.values()), default=None)
+
+    @property
+    def changed(self) -> bool:
+        """Whether `render` has something to say that `ready` does not."""
+        return self._changed
+
+    def age_s(self, now: float) -> float | None:
+        """Seconds since the newest state of all was emitted; None where there is none."""
+        with self._lock:
+            newest = max((window.updated_at for window in self._windows.values()), default=None)
+        return None if newest is None else max(0.0, now - newest.timestamp())
+
+    def render(self, now: float | None = None) -> None:
+        """Make `ready` anew as of `now` (epoch seconds). Nothing before the first `replace`."""
+        now = time.time() if now is None else now
+        with self._lock:
+            if not self._loaded:
+                return
+            entries = [self._entry(symbol, now) for symbol in sorted(self._windows)]
+            stale = frozenset((entry["exchange"], entry["symbol"]) for entry in entries if entry["stale"])
+            if self._changed or stale != self._stale:
+                self._revision, self._changed, self._stale = self._revision + 1, False, stale
+            etag = f'W/"{_BOOT}-{self._revision}"'
+            reason = self._reason(entries)
+        as_of = time_text(datetime.fromtimestamp(now, UTC))
+        body = json_bytes({"as_of": as_of, "stale": reason is not None, "reason": reason, "symbols": entries})
+        self.ready = Ready(body, gzip.compress(body, LEVEL), etag, now, reason)
+
+    def _reason(self, entries: list[dict[str, Any]]) -> str | None:
+        if self._troubles:
+            return "; ".join(
+                f"{text} (since {time.strftime('%H:%M:%S UTC', time.gmtime(since))})"
+                for _, (text, since) in sorted(self._troubles.items())
+            )
+        if not entries:
+            return "no trade has reached Postgres yet"
+        if all(entry["stale"] for entry in entries):
+            return f"no trade of any symbol has reached Postgres for {_ago(min(entry['age_s'] for entry in entries))}"
+        return None
+
+    def _entry(self, symbol: Symbol, now: float) -> dict[str, Any]:
+        window, whale = self._windows[symbol], self._whales.get(symbol)
+        age = max(0.0, now - window.updated_at.timestamp())
+        old = age > STALE_S
+        return {
+            "exchange": window.exchange,
+            "symbol": window.symbol,
+            "base": window.base,
+            "quote": window.quote,
+            "usd_via": window.usd_via,
+            "price": number_text(window.close),
+            "window": {
+                "start": time_text(window.window_start),
+                **{name: number_text(getattr(window, name)) for name in _NUMBERS},
+                "trades": window.trade_count,
+            },
+            "hour": _span(self._spans[0].get(symbol), window.close),
+            "day": _span(self._spans[1].get(symbol), window.close),
+            "last_whale": None if whale is None else _whale(whale),
+            "last_event_time": time_text(window.last_event_time),
+            "updated_at": time_text(window.updated_at),
+            "age_s": round(age, 3),
+            "stale": old,
+            "reason": f"no trade of it has reached Postgres for {_ago(age)}" if old else None,
+        }
+
+
+_NUMBERS = ("open", "high", "low", "close", "vwap", "volume", "notional", "buy_volume", "sell_volume")
+
+
+def _place(window: WindowState) -> tuple[datetime, int, datetime]:
+    return window.window_start, window.trade_count, window.updated_at
+
+
+def _span(span: Span | None, price: Decimal) -> dict[str, Any] | None:
+    if span is None:
+        return None
+    return {
+        "since": time_text(span.since),
+        "change": number_text(round((price - span.open) / span.open, 6)),
+        "volume": number_text(span.volume),
+        "notional": number_text(span.notional),
+        "trades": span.trades,
+    }
+
+
+def _whale(whale: WhaleState) -> dict[str, Any]:
+    return {
+        "kind": whale.kind,
+        "trade_id": whale.trade_id,
+        "side": whale.side,
+        "price": number_text(whale.price),
+        "quantity": number_text(whale.quantity),
+        "notional_usd": number_text(whale.notional_usd),
+        "event_time": time_text(whale.event_time),
+    }
+
+
+def _ago(seconds: float) -> str:
+    """In words, rounded so that it changes once a minute at most."""
+    if seconds < 3600:
+        return f"{int(seconds // 60)} min"
+    return f"{int(seconds // 3600)} h" if seconds < 172_800 else f"{int(seconds // 86_400)} days"

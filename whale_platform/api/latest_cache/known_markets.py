@@ -1,0 +1,45 @@
+"""Whether the exchanges and symbols of a question have ever had a row: an empty answer would hide a typing error.
+
+A name that the board does not know may have old rows in the table that is asked, or windows that the board has not read
+yet, so the tables are looked at before anything is refused. Before the first trade nothing is known or refused.
+"""
+
+from collections.abc import Callable, Iterable
+
+from whale_platform.api.http.problems import Refusal
+from whale_platform.api.http.query_params import Which
+from whale_platform.api.latest_cache.cache import Board
+from whale_platform.stores.postgres.pool import Pool
+from whale_platform.stores.queries import latest_states
+from whale_platform.stores.queries.latest_states import Symbol
+from whale_platform.stores.queries.listings import Listing
+
+
+def check(asked: Which, board: Board, more: Callable[[], Iterable[Symbol]] = tuple) -> None:
+    """Raises Refusal (422) for the first name that is unknown to the board and to `more`, which is asked only then."""
+    known = {(one.exchange, one.symbol) for one in board.symbols()}
+    if known and _unknown(asked, known) and (field := _unknown(asked, known := known | set(more()))):
+        raise Refusal(422, f"{field}: {_hint(field, asked, known)}")
+
+
+def stored(pool: Pool, listing: Listing) -> Callable[[], Iterable[Symbol]]:
+    """What has a row in the listing, or a window."""
+    return lambda: [*latest_states.symbols(pool), *latest_states.symbols(pool, listing.table)]
+
+
+def _unknown(asked: Which, known: set[Symbol]) -> str:
+    if not {exchange for exchange, _ in known}.issuperset(asked.exchange):
+        return "exchange"
+    return "" if {symbol for _, symbol in known}.issuperset(asked.symbol) else "symbol"
+
+
+def _hint(field: str, asked: Which, known: set[Symbol]) -> str:
+    names = {pair[field == "symbol"] for pair in known}
+    wrong = next(name for name in getattr(asked, field) if name not in names)
+    close = sorted(name for name in names if _folded(name) == _folded(wrong))
+    meant = f"there is none of this name, but {' and '.join(close)}" if close else "nothing of this name has come here"
+    return f"{meant}; /symbols lists what there is, spelled as the exchange does"
+
+
+def _folded(name: str) -> str:
+    return "".join(one for one in name.casefold() if one.isalnum())

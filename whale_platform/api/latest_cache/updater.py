@@ -1,0 +1,196 @@
+"""Keeps the board fresh: reads all once, then only the rows that the one LISTEN connection names.
+
+The connection listens before everything is read, so nothing falls between. A batch that names fewer keys than it has
+rows is answered by reading every symbol's newest row. When Postgres is away the board says since when, and after it is
+back everything is read anew, since what was said meanwhile is gone. A read replica and a connection pooler pass no
+NOTIFY on: there everything is read once a second instead, and a replica that is behind is said to be.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+
+from whale_platform.api.latest_cache.cache import EVERY_S, Board
+from whale_platform.domain.names import TRADE_WINDOWS, WHALE_ALERTS
+from whale_platform.stores.postgres import replica_lag
+from whale_platform.stores.postgres.connection import BadDsn, RowRefused, SchemaMismatch, StoreAway
+from whale_platform.stores.postgres.pool import Pool
+from whale_platform.stores.queries import latest_states, period_totals
+from whale_platform.stores.queries.latest_states import Symbol, WindowKey
+from whale_platform.stores.stream_tables.change_listener import Deaf, Listener
+from whale_platform.stores.stream_tables.change_notice import TAKEN_BACK
+
+SPANS_S = 5.0  # between two readings of the last hour and day
+QUIET_S = 1.0  # a quiet board is rendered so often, for its ages
+ALL_S = 60.0  # new symbols are named by NOTIFY; those that retention took are not
+ASK_S = 1.0
+EVERYTHING = ""  # a payload that names nothing, so that all is read
+RETRY_S = (0.5, 1.0, 2.0, 5.0)
+
+
+class News:
+    """What several payloads say has changed."""
+
+    def __init__(self) -> None:
+        self.windows: set[WindowKey] = set()
+        self.whales: set[Symbol] = set()
+        self.everything = False
+        self.taken_back = 0
+
+    def hear(self, payload: str) -> None:
+        """Take in one payload; one that can't be read means everything."""
+        try:
+            said = json.loads(payload)
+            windows, whales = said.get(TRADE_WINDOWS), said.get(WHALE_ALERTS)
+            self.taken_back += said.get(TAKEN_BACK, {"rows": 0})["rows"]
+            for topic in (windows, whales):
+                self.everything = self.everything or (topic is not None and topic["rows"] > len(topic["keys"]))
+            if windows is not None:
+                self.windows |= {(str(e), str(s), datetime.fromisoformat(start)) for e, s, start in windows["keys"]}
+            if whales is not None:
+                self.whales |= {(str(key[0]), str(key[1])) for key in whales["keys"]}
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+            self.everything = True
+
+
+class Asking:
+    """In a Listener's place where NOTIFY can't be heard: says that anything may have changed, once a second.
+
+    `wait` lasts so long that reading everything takes no more than a twentieth of the time.
+    """
+
+    def __init__(self, stop: threading.Event, took: Callable[[], float] = lambda: 0.0) -> None:
+        self._stop, self._took = stop, took
+        self._next = time.monotonic() + ASK_S
+
+    def wait(self, timeout_s: float) -> list[str]:
+        """As `Listener.wait`."""
+        self._stop.wait(min(timeout_s, max(0.0, self._next - time.monotonic())))
+        if time.monotonic() < self._next:
+            return []
+        self._next = time.monotonic() + max(ASK_S, 20 * self._took())
+        return [EVERYTHING]
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class Feeder:
+    """`run` in a thread of its own until `stop` is set. `told` hears what is wrong, empty: nothing."""
+
+    def __init__(
+        self,
+        board: Board,
+        pool: Pool,
+        dsn: Callable[[], str],
+        told: Callable[[str], None],
+        look: Callable[[], str] = lambda: "",
+    ) -> None:
+        """`look`: why what comes is old (a service is silent), asked once a second; empty where it is not."""
+        self._board, self._pool, self._dsn, self._told, self._look = board, pool, dsn, told, look
+        self._symbols: list[Symbol] = []
+        self._spans_at = self._all_at = self._looked_at = self._rendered_at = 0.0
+        self.connects = self.reads = 0
+        self.read_all_s = 0.0
+        self._log = structlog.get_logger().bind(service="api")
+
+    def run(self, stop: threading.Event) -> None:
+        """Until stopped; what is wrong with Postgres is told, not raised."""
+        tries = 0
+        while not stop.is_set():
+            before = self.connects
+            try:
+                self._follow(stop)
+            except (StoreAway, SchemaMismatch, BadDsn, RowRefused, OSError) as error:
+                tries = 0 if self.connects > before else tries
+                why = f"Postgres can't be read: {error}"
+                self._board.trouble("postgres", why)
+                self._board.render()
+                self._told(why)
+                stop.wait(RETRY_S[min(tries, len(RETRY_S) - 1)])
+                tries += 1
+
+    def _follow(self, stop: threading.Event) -> None:
+        listener: Listener | Asking
+        try:
+            listener = Listener(self._dsn(), "whale-api")
+        except Deaf as why:
+            self._log.warning("everything is read once a second, as no commit is heard of", reason=str(why))
+            listener = Asking(stop, lambda: self.read_all_s)
+        try:
+            self._read_all()
+            self._read_spans()
+            self.connects += 1
+            self._board.trouble("postgres", "")
+            self._told("")
+            self._render()
+            while not stop.is_set():
+                self._turn(listener)
+        finally:
+            listener.close()
+
+    def _turn(self, listener: "Listener | Asking") -> None:
+        said = listener.wait(0.25)
+        rest = self._rendered_at + EVERY_S - time.monotonic()
+        if said and rest > 0:  # more may come until the board may be rendered again
+            time.sleep(rest)
+            said += listener.wait(0)
+        news = News()
+        for payload in said:
+            news.hear(payload)
+        if news.taken_back:
+            self._board.took_back(news.taken_back)
+        self._read(news)
+        now = time.monotonic()
+        if now - self._looked_at >= 1.0:
+            self._looked_at = now
+            self._board.trouble("services", self._look())
+            self._board.trouble("replica", replica_lag.behind(self._pool) if isinstance(listener, Asking) else "")
+        if now - self._spans_at >= SPANS_S:
+            self._read_spans()
+        if self._board.changed or now - self._rendered_at >= QUIET_S:
+            self._render()
+
+    def _read(self, news: News) -> None:
+        if news.everything or time.monotonic() - self._all_at > ALL_S:
+            self._read_all()
+            return
+        known = set(self._symbols)
+        newer = [key for key in news.windows if self._may_be_newest(key)]
+        if not newer and not news.whales:
+            return
+        self.reads += 1
+        self._board.put(
+            latest_states.these_windows(self._pool, newer), latest_states.newest_whales(self._pool, news.whales)
+        )
+        self._symbols += sorted({key[:2] for key in newer} - known)
+
+    def _may_be_newest(self, key: WindowKey) -> bool:
+        start = self._board.newest_start(key[:2])
+        return start is None or key[2] >= start
+
+    def _read_all(self) -> None:
+        begun = time.monotonic()
+        self._symbols = latest_states.symbols(self._pool)
+        self._board.replace(
+            latest_states.newest_windows(self._pool, self._symbols),
+            latest_states.newest_whales(self._pool, self._symbols),
+        )
+        self._all_at = time.monotonic()
+        self.read_all_s = self._all_at - begun
+
+    def _read_spans(self) -> None:
+        begun = time.monotonic()
+        edge = self._board.edge()
+        if edge is not None:
+            self._board.put_spans(*period_totals.spans(self._pool, edge))
+        took = time.monotonic() - begun
+        self._spans_at = time.monotonic() + 20 * took  # never more than a twentieth of the time
+
+    def _render(self) -> None:
+        self._board.render()
+        self._rendered_at = time.monotonic()

@@ -1,0 +1,103 @@
+"""What one view of the dashboard needs: sparklines, whales summed up, a whale with its context."""
+
+from pydantic import BaseModel, Field
+
+from whale_platform.api.models.rows import Report, Whale, Window
+from whale_platform.api.models.units import Base, Named, Price, Quote, Side, Time, TradeId, Usd
+
+
+class Sparkline(Named):
+    """The closes of a symbol's last minutes, oldest first; a minute without trades is left out."""
+
+    times: list[int] = Field(description="Begins of the minutes, epoch seconds.", examples=[[1795255200, 1795255260]])
+    closes: list[Price]
+
+
+class Sparklines(BaseModel):
+    """Of all symbols, by exchange and name."""
+
+    items: list[Sparkline]
+
+
+class HourFlow(BaseModel):
+    """Whales of one hour by event time."""
+
+    hour: Time
+    whales: int
+    buy_usd: Usd
+    sell_usd: Usd
+
+
+class SizeBin(BaseModel):
+    """Whales from `from_usd` on and below `to_usd`; null: without an upper end."""
+
+    from_usd: int
+    to_usd: int | None
+    buys: int
+    sells: int
+
+
+class WhaleSummary(BaseModel):
+    """The whales of a time summed up. `hours` has only those with whales; `top` the largest first."""
+
+    start: Time = Field(alias="from")
+    end: Time = Field(alias="to")
+    whales: int
+    buy_usd: Usd
+    sell_usd: Usd
+    hours: list[HourFlow]
+    sizes: list[SizeBin]
+    top: list[Whale]
+
+
+class Place(BaseModel):
+    """Where a message stands in Kafka."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: Time | None = Field(description="When it was produced; null where Kafka no longer has it.")
+
+
+class TradeBeside(BaseModel):
+    """A trade of the same symbol in topic raw_crypto_trades."""
+
+    trade_id: TradeId
+    side: Side
+    price: Price
+    quantity: Base
+    notional: Quote
+    event_time: Time
+    offset: int
+
+
+class RunOf(BaseModel):
+    """Which run of which code emitted it."""
+
+    id: str
+    service: str
+    started: Time | None
+    code: str = Field(description="The git commit, or the package's version.")
+
+
+class PricesAround(BaseModel):
+    """What the whale's symbol traded at around it, to the microsecond, as the lake has it."""
+
+    before: Price | None = Field(description="Of the trade before it; null where that is over 15 minutes older.")
+    after_1: Price | None = Field(description="Of the last trade at or before a minute after; null until a later one.")
+    after_5: Price | None
+    after_15: Price | None
+
+
+class WhaleContext(BaseModel):
+    """One whale: its minute, those around it, its hour's report, its place in Kafka with its neighbours, its run."""
+
+    whale: Whale
+    window: Window | None
+    windows: list[Window] = Field(description="From a quarter of an hour before to one after, oldest first.")
+    prices: PricesAround | None = Field(description="Null until the hour has been reported.")
+    report: Report | None = Field(description="Null until the hour has been reported.")
+    trade: Place | None
+    trade_missing: str | None = Field(description="Why its place is not known.")
+    around: list[TradeBeside] = Field(description="Up to 20 before and 20 after, oldest first.")
+    run: RunOf

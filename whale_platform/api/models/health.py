@@ -1,0 +1,30 @@
+"""`/health`."""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from whale_platform.api.models.units import Time
+
+
+class Part(BaseModel):
+    """One part of the platform. `state`: ready, degraded, starting, stopping, blocked, silent, stopped, away, none."""
+
+    state: str
+    detail: str
+    age_s: float | None = Field(None, description="Seconds since it last gave a sign of life.")
+    lag: int | None = Field(None, description="Messages it has yet to read; null where it has none or does not know.")
+
+
+class Health(BaseModel):
+    """`status`: ok, degraded (see `stale`), or away: no database, answered 503."""
+
+    status: Literal["ok", "degraded", "away"]
+    checked_at: Time
+    stale: list[str] = Field(description="A sentence for each part that is not as it should be.")
+    postgres: Part
+    kafka: Part
+    lake: Part
+    latest: Part
+    disk: Part
+    services: dict[str, Part]

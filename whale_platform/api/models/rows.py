@@ -1,0 +1,146 @@
+"""The listings: rows of the tables, and a page of them."""
+
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, Field
+
+from whale_platform.api.models.units import (
+    NUMBER,
+    Bar,
+    Base,
+    Currencies,
+    Named,
+    Price,
+    Quote,
+    Run,
+    Share,
+    Side,
+    Source,
+    Time,
+    TradeId,
+    Usd,
+)
+
+Row = TypeVar("Row")
+Code = Annotated[str, Field(description="The git commit, or the package's version.")]
+MadeFrom = Annotated[
+    Literal["stream", "lake"], Field(description="lake: computed again from the lake, which has authority.")
+]
+Partition = Annotated[
+    int | None, Field(description="Of its newest trade in raw_crypto_trades; null: imported, or not known.")
+]
+Offset = Annotated[int | None, Field(description="In that partition.")]
+
+
+class Window(Named, Currencies, Bar):
+    """One minute by event time. It grows until the minute is over and late trades have come."""
+
+    window_start: Time
+    average_price: Price
+    trade_count: int
+    first_trade_id: TradeId
+    last_trade_id: TradeId
+    last_event_time: Time
+    source: Source
+    run_id: Run
+    updated_at: Time = Field(description="When the stream emitted it, or it was computed again.")
+    made_from: MadeFrom
+    topic_partition: Partition
+    topic_offset: Offset
+
+
+class Rollup(Named, Currencies, Bar):
+    """One hour by event time."""
+
+    hour: Time
+    buy_share: Share
+    trade_count: int
+    realised_volatility: float = Field(description="Root of the summed squared log changes of the minutes' closes.")
+    minutes: int = Field(description="Minutes with trades.")
+    first_trade_id: TradeId
+    last_trade_id: TradeId
+    run_id: Run
+    materialised_at: Time
+    code_version: Code
+
+
+class Whale(Named, Currencies):
+    """One trade over the threshold of its symbol."""
+
+    kind: str = Field(examples=["single_trade"])
+    trade_id: TradeId
+    side: Side
+    price: Price
+    quantity: Base
+    notional_usd: Usd
+    threshold_usd: Usd
+    event_time: Time = Field(description="The exchange's trade time, UTC.")
+    received_time: Time = Field(description="When the frame reached this platform, UTC.")
+    detected_time: Time = Field(description="When the stream emitted it, UTC.")
+    source: Source
+    run_id: Run
+    made_from: MadeFrom
+    topic_partition: Partition
+    topic_offset: Offset
+
+
+class TakenBack(Named):
+    """A whale that was deleted, because the hour, computed again from the lake, does not have it."""
+
+    kind: str = Field(examples=["single_trade"])
+    trade_id: TradeId
+    side: Side
+    price: Price
+    quantity: Base
+    notional_usd: Usd
+    threshold_usd: Usd
+    event_time: Time
+    detected_time: Time
+    run_id: Run
+    reason: str
+    taken_back_by: Run
+    taken_back_time: Time
+
+
+class Report(Named):
+    """The whales of one symbol and hour."""
+
+    hour: Time
+    whales: int
+    notional_usd: Usd
+    buy_usd: Usd
+    sell_usd: Usd
+    net_flow_usd: Usd
+    market_notional: Quote
+    share: Annotated[str, Field(pattern=NUMBER, description="notional_usd / market_notional.")]
+    complete: bool = Field(description="Whether the prices after the last whales are in it.")
+    largest: list[dict[str, Any]] = Field(
+        description="Up to ten: the alert, the price of the trade before it, and of the last one at or before 1, 5 and "
+        "15 minutes after; null where the lake had none, or had not come so far. In CSV: JSON."
+    )
+    run_id: Run
+    materialised_at: Time
+    code_version: Code
+
+
+class Gap(Named):
+    """Trade ids first_id to last_id, all missing when it was found."""
+
+    first_id: TradeId
+    last_id: TradeId
+    cause: str = Field(description="restart, reconnect, stream, or epoch where the exchange's ids began anew.")
+    mode: str = Field(description="inline: filled before later trades; background: afterwards.")
+    state: Literal["open", "repaired", "exchange_gap", "unrepaired"]
+    found_time: Time
+    closed_time: Time | None
+    filled: int = Field(description="Trades fetched so far.")
+    progress_id: int | None
+    detail: str
+    updated_at: Time
+
+
+class Page(BaseModel, Generic[Row]):
+    """Newest first. `next`: the cursor of the next page, null at the end."""
+
+    items: list[Row]
+    next: str | None

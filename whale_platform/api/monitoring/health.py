@@ -1,0 +1,141 @@
+"""How each part is, asked of the part itself: Postgres, Kafka, the services' heartbeats, the lake's log, the board.
+
+Nobody's word is taken for another's: a service whose heartbeat is old is silent, whatever it said last. An answer is
+kept for a second, so that many who ask cost no more than one; the questions are short and made in a worker's thread.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from whale_platform.api.http.responses import time_text
+from whale_platform.api.latest_cache.cache import STALE_S, Board
+from whale_platform.broker import connection_errors, topics
+from whale_platform.files import disk_usage
+from whale_platform.lake.delta import newest as lake
+from whale_platform.lake.delta.schema import exists
+from whale_platform.lake.errors import LakeError
+from whale_platform.settings import WORKERS, Settings
+from whale_platform.stores.postgres.connection import BadDsn, SchemaMismatch, StoreAway
+from whale_platform.stores.postgres.pool import Pool
+from whale_platform.supervision.control import desired_state, state_files
+from whale_platform.supervision.runtime import heartbeat
+
+SILENT_S = 10.0
+KEPT_S = 1.0
+KAFKA_S = 3.0
+_WORKS = ("ready", "stopped")
+
+
+def services(settings: Settings, now: float) -> dict[str, dict[str, Any]]:
+    """The services that move the trades, by their heartbeats; see shapes.Part."""
+    names: list[str] = [*WORKERS]
+    kept = (state_files.read_state(settings.home) or {}).get("services", {})
+    if "simulator" in kept or "simulator" in state_files.parts_at_work(settings.home):
+        names.insert(0, "simulator")
+    return {name: _service(settings, name, now) for name in names}
+
+
+def silent(settings: Settings) -> str:
+    """Why what reaches Postgres is old: which services are not at work; empty where all are."""
+    found = services(settings, time.time())
+    return "; ".join(
+        f"{name} is {part['state']}" for name, part in found.items() if part["state"] not in ("ready", "degraded")
+    )
+
+
+class Health:
+    """Used by any thread."""
+
+    def __init__(self, settings: Settings, pool: Pool, board: Board, clock: Callable[[], float] = time.time) -> None:
+        self._settings, self._pool, self._board, self._clock = settings, pool, board, clock
+        self._lock = threading.Lock()
+        self._last: dict[str, Any] | None = None
+        self._at = 0.0
+        self._kafka_client: topics.Client | None = None
+
+    def check(self) -> dict[str, Any]:
+        """What shapes.Health describes; a second old, or as old as a check under way takes."""
+        last = self._last
+        if last is not None and self._lock.locked():
+            return last  # somebody is asking: waiting too would take every worker while Kafka is away
+        with self._lock:
+            now = self._clock()
+            if self._last is None or not 0 <= now - self._at <= KEPT_S:  # the clock may have been set back
+                self._last, self._at = self._check(now), now
+            return self._last
+
+    def _check(self, now: float) -> dict[str, Any]:
+        parts = {
+            "postgres": self._postgres(),
+            "kafka": self._kafka(),
+            "lake": self._lake(),
+            "latest": self._latest(now),
+            "disk": self._disk(),
+        }
+        each = services(self._settings, now)
+        stale = [
+            f"{name}: {part['detail'] or part['state']}"
+            for name, part in {**parts, **each}.items()
+            if part["state"] not in (*_WORKS, "none")
+        ]
+        away = parts["postgres"]["state"] == "away"
+        return {
+            "status": "away" if away else "degraded" if stale else "ok",
+            "checked_at": time_text(datetime.fromtimestamp(now, UTC)),
+            "stale": stale,
+            **parts,
+            "services": each,
+        }
+
+    def _postgres(self) -> dict[str, Any]:
+        try:
+            self._pool.rows("SELECT 1 FROM trade_windows LIMIT 1")
+        except (StoreAway, SchemaMismatch, BadDsn) as error:
+            return _part("away", str(error))
+        return _part("ready", self._settings.public_dsn("api"))
+
+    def _kafka(self) -> dict[str, Any]:
+        if self._kafka_client is None:  # kept: a new one costs 50 ms and three threads
+            self._kafka_client = topics.admin(self._settings.bootstrap)
+        if topics.alive(self._settings.bootstrap, KAFKA_S, self._kafka_client):
+            return _part("ready", str(self._settings.bootstrap))
+        return _part("away", connection_errors.absence(self._settings.bootstrap))
+
+    def _disk(self) -> dict[str, Any]:
+        trouble = disk_usage.trouble(self._settings.home)
+        return _part("degraded" if trouble else "ready", trouble)
+
+    def _lake(self) -> dict[str, Any]:
+        if not exists(self._settings.trades_lake):
+            return _part("none", "there is none yet: it begins with the first trade")
+        try:
+            return _part("ready", f"version {lake.read(self._settings.trades_lake).version}")
+        except LakeError as error:
+            return _part("away", str(error))
+
+    def _latest(self, now: float) -> dict[str, Any]:
+        age = self._board.age_s(now)
+        if age is None:
+            return _part("none", "no trade has reached Postgres yet")
+        state = "silent" if age > STALE_S else "ready"
+        return _part(state, f"the newest state is {age:.0f} s old" if state == "silent" else "", round(age, 1))
+
+
+def _service(settings: Settings, name: str, now: float) -> dict[str, Any]:
+    if not (wanted := desired_state.read(settings.home, name)).running:
+        return _part("stopped", f"by {wanted.by}")
+    last = heartbeat.read(settings.home, name)
+    if last is None:
+        return _part("silent", "it has never beaten in this home")
+    age = max(0.0, now - last.at)
+    lag = last.numbers.get("lag")
+    if age > SILENT_S:
+        return _part("silent", f"its last heartbeat is {age:.0f} s old", round(age, 1))
+    return _part(last.state, last.detail, round(age, 1), lag if isinstance(lag, int) else None)
+
+
+def _part(state: str, detail: str, age_s: float | None = None, lag: int | None = None) -> dict[str, Any]:
+    return {"state": state, "detail": detail, "age_s": age_s, "lag": lag}

@@ -1,0 +1,56 @@
+"""Where blocking work is done: a few threads with a bounded queue before them, so that the event loop never waits.
+
+One more than fits is told to come back instead of waiting in memory. What may take seconds, and what watchdogs ask, has
+each a worker of its own: nobody waits behind a slower kind of question.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+from prometheus_client import Gauge
+
+from whale_platform.api.http.problems import busy
+
+T = TypeVar("T")
+_STOPS = busy("the server stops: ask again in some seconds", 5)
+
+
+class Worker:
+    """`threads` at work on `most` questions, those that wait included; `waiting` shows how many. Used by the loop."""
+
+    def __init__(self, name: str, threads: int, most: int, waiting: Gauge) -> None:
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        self._most = most
+        self._waiting, self._closed = 0, False
+        self._gauge = waiting.labels(name)
+        self._pulse: Future[None] | None = None
+
+    async def do(self, work: Callable[[], T]) -> T:
+        """What `work` returns or raises. Raises Refusal where too many wait or the server stops."""
+        if self._closed:
+            raise _STOPS
+        if self._waiting >= self._most:
+            raise busy("too many questions of this kind at once: ask again in a moment", 1)
+        self._waiting += 1
+        self._gauge.set(self._waiting)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        except asyncio.CancelledError:
+            if self._closed:
+                raise _STOPS from None
+            raise
+        finally:
+            self._waiting -= 1
+            self._gauge.set(self._waiting)
+
+    def pulse(self, beat: Callable[[], None]) -> None:
+        """Let `beat` be called by one of the threads, behind what waits; not twice where the last has not been yet."""
+        if self._pulse is None or self._pulse.done():
+            self._pulse = self._threads.submit(beat)
+
+    def close(self) -> None:
+        """Take no more; who waits is told that the server stops."""
+        self._closed = True
+        self._threads.shutdown(wait=False, cancel_futures=True)

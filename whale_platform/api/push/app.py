@@ -1,0 +1,164 @@
+"""The live push as one thing to own: feed, hub, routes and numbers.
+
+Who may come in is the gate's business, before this. Kafka may be away at the start: clients are told. Serve it by
+`serving.LiveServer`, which starts it in the loop and ends the open streams first: an event stream never ends by itself.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Annotated, Any
+
+import structlog
+from fastapi import APIRouter, Header, Query, Request, WebSocket
+from starlette.responses import Response
+
+from whale_platform.api.http.openapi import REFUSED, WRONG
+from whale_platform.api.http.problems import Refusal
+from whale_platform.api.http.query_params import OfStream
+from whale_platform.api.push.clients.sse import EventStream
+from whale_platform.api.push.clients.websocket import SUBPROTOCOL, Session, origin_allowed
+from whale_platform.api.push.fanout.client_limits import Doors, Limits, Refused, make_filter
+from whale_platform.api.push.fanout.hub import Hub
+from whale_platform.api.push.fanout.whale_cursor import BadCursor, parse
+from whale_platform.api.push.fanout.whale_subscription import Follower
+from whale_platform.api.push.sources.kafka_source import TICK_S, Feed
+from whale_platform.api.push.sources.whale_history import StoredPast
+from whale_platform.kafka_cluster import KafkaCluster
+
+SWEEP_S = 1.0
+KEY_NAME = "whale.key"  # where the gate leaves the name of the key in the scope
+Look = Callable[[], dict[str, Any]]
+
+
+class Live:
+    """dsn: gives the Postgres connection string, None where there is none. origins: those of other pages to let in.
+
+    look: what `status` says beside the state of the feed; asked once a second in a thread. welcome: whether who came
+    with the key of that name (empty: with none) may stay.
+    """
+
+    def __init__(
+        self,
+        bootstrap: KafkaCluster,
+        dsn: Callable[[], str] | None = None,
+        *,
+        origins: frozenset[str] = frozenset(),
+        limits: Limits | None = None,
+        look: Look = dict,
+        welcome: Callable[[str], bool] = lambda key: True,
+        taken_back: Callable[[], int] = lambda: 0,
+        tick_s: float = TICK_S,
+    ) -> None:
+        """`taken_back`: how many whales were taken back since it was last asked; once a second clients are told."""
+        self.hub = Hub()
+        self.log = structlog.get_logger().bind(part="live")
+        self.feed = Feed(bootstrap, self.hub, tick_s)
+        self._limits = limits or Limits()
+        self._past = StoredPast(bootstrap, dsn)
+        self._origins, self._look, self._welcome, self._taken_back = origins, look, welcome, taken_back
+        self._doors = Doors(self._limits)
+        self._sent = 0
+        self._sweeper: asyncio.Task[None] | None = None
+        self.router = APIRouter(tags=["live"])
+        self.router.add_api_websocket_route("/stream", self._stream)
+        self.router.add_api_route(
+            "/whales/stream",
+            self._whales,
+            methods=["GET"],
+            response_class=Response,
+            responses={200: {"content": {"text/event-stream": {}}}, **REFUSED, **WRONG},
+            summary="Whales as they happen (Server-Sent Events), resumed by Last-Event-ID",
+        )
+
+    async def start(self) -> None:
+        """Begin to read Kafka."""
+        self.feed.start(asyncio.get_running_loop())
+        self._sweeper = asyncio.create_task(self._sweep())
+
+    def end(self) -> None:
+        """Send the clients away; they are told to come back."""
+        self.hub.end()
+
+    async def stop(self) -> None:
+        """Send the clients away and stop reading."""
+        self.end()
+        self.feed.stop()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._sweeper
+        await asyncio.to_thread(self.feed.join, 3.0)
+
+    def numbers(self) -> dict[str, int]:
+        """For metrics; all but clients and lag only grow. lag: messages of Kafka not yet read."""
+        hub, tails = self.hub, self.feed.tails
+        return {
+            "live_clients": self._doors.inside,
+            "live_refused_total": self._doors.refused,
+            "live_dropped_total": hub.dropped,
+            "live_thinned_total": hub.thinned,
+            "live_sent_total": self._sent,
+            "live_read_total": sum(tail.messages for tail in tails),
+            "live_unread_total": self.feed.unread,
+            "live_whales_total": hub.log.last,
+            "live_whale_doubles_total": hub.log.doubles,
+            "live_lag": sum(tail.lag for tail in tails),
+        }
+
+    async def _sweep(self) -> None:
+        while True:
+            try:
+                status = await asyncio.to_thread(self._look)
+                self.feed.slow(any(_stream_behind(one) for one in status.get("services", ())))
+                self.hub.status(**status)
+            except Exception:  # the sweeping must go on, or nobody is dropped any more
+                self.log.exception("status")
+            if count := self._taken_back():
+                self.hub.gap("whales", f"{count} whales were taken back: /whales/taken-back lists them")
+            self.hub.sweep(self._limits.send_s, self._welcome)
+            await asyncio.sleep(SWEEP_S)
+
+    async def _stream(self, socket: WebSocket) -> None:
+        if not origin_allowed(socket.headers, self._origins, socket.url.scheme):
+            await socket.close()
+            return
+        address = socket.client.host if socket.client else ""
+        await socket.accept(SUBPROTOCOL if SUBPROTOCOL in socket.scope["subprotocols"] else None)
+        try:
+            self._doors.enter(address)
+        except Refused as error:
+            await socket.close(1013, str(error))
+            return
+        session = Session(socket, self.hub, self._past.of(address), self._limits, socket.scope.get(KEY_NAME, ""))
+        try:
+            await session.run()
+        finally:
+            self._sent += session.sent
+            self._doors.leave(address)
+
+    async def _whales(
+        self,
+        request: Request,
+        asked: Annotated[OfStream, Query()],
+        last_event_id: Annotated[str | None, Header(description="id of the last event received")] = None,
+    ) -> Response:
+        """Events `whale`, `gap` and `status`; see docs/guides/api.md. Without a cursor it begins now."""
+        try:
+            wanted = make_filter(asked.symbol, asked.exchange, asked.min_notional_usd, self._limits.names)
+            place = last_event_id or asked.cursor
+            begin = parse(place) if place else None
+        except (Refused, BadCursor) as error:
+            raise Refusal(422, str(error)) from None
+        address = request.client.host if request.client else ""
+        try:
+            self._doors.enter(address)
+        except Refused as error:
+            raise Refusal(429, str(error), {"Retry-After": "5"}) from None
+        follower = Follower(self.hub.log, self._past.of(address), wanted.whale, begin)
+        key = request.scope.get(KEY_NAME, "")
+        return EventStream(self.hub, follower, wanted, self._limits, key, lambda: self._doors.leave(address))
+
+
+def _stream_behind(service: dict[str, Any]) -> bool:
+    return bool(service["name"] == "stream" and service["state"] == "degraded")

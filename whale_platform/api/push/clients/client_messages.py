@@ -1,0 +1,91 @@
+"""What WebSocket clients may say, read with care: every refusal names the field.
+
+    {"subscribe": {"topics": ["windows", "whales"], "symbols": ["BTCUSDT"], "exchanges": ["binance"],
+                   "min_notional_usd": "100000", "cursor": "…", "since": {"epoch": "…", "seq": 17}}}
+    {"unsubscribe": {"topics": ["windows"]}}
+    {"ping": 7}
+
+One message holds one of the three. A subscription replaces those of its topics; filters left out let all pass.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from whale_platform.api.push.fanout.client_limits import TOPICS, Filter, Refused, make_filter
+from whale_platform.api.push.fanout.whale_cursor import BadCursor, Cursor, parse
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribe:
+    """since: (epoch, seq) of the last message the client had; cursor: its last whale."""
+
+    topics: tuple[str, ...]
+    filter: Filter
+    cursor: Cursor | None
+    since: tuple[str, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unsubscribe:
+    """No more of these."""
+
+    topics: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """Answered by `pong` with the same number."""
+
+    number: int
+
+
+def read(text: str, names: int) -> Subscribe | Unsubscribe | Ping:
+    """One message. names: how many symbols or exchanges may be asked for. Raises Refused."""
+    try:
+        said = json.loads(text)
+    except (ValueError, RecursionError):
+        raise Refused("not JSON") from None
+    if not isinstance(said, dict) or len(said) != 1:
+        raise Refused("say one of subscribe, unsubscribe, ping")
+    verb, value = said.popitem()
+    if verb == "ping" and type(value) is int and abs(value) < 2**53:
+        return Ping(value)
+    if verb == "unsubscribe" and isinstance(value, dict) and value.keys() == {"topics"}:
+        return Unsubscribe(_topics(value["topics"]))
+    if verb == "subscribe" and isinstance(value, dict):
+        return _subscribe(value, names)
+    raise Refused("say one of subscribe, unsubscribe, ping")
+
+
+def _subscribe(value: dict[str, Any], names: int) -> Subscribe:
+    unknown = value.keys() - {"topics", "symbols", "exchanges", "min_notional_usd", "cursor", "since"}
+    if unknown:
+        raise Refused("subscribe has fields that are not known")
+    wanted = make_filter(value.get("symbols"), value.get("exchanges"), value.get("min_notional_usd"), names)
+    return Subscribe(_topics(value.get("topics")), wanted, _cursor(value.get("cursor")), _since(value.get("since")))
+
+
+def _topics(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not 0 < len(value) <= len(TOPICS) or any(name not in TOPICS for name in value):
+        raise Refused(f"topics must be some of {', '.join(TOPICS)}")
+    return tuple(value)
+
+
+def _cursor(value: Any) -> Cursor | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise Refused("cursor must be a text")
+    try:
+        return parse(value)
+    except BadCursor as error:
+        raise Refused(str(error)) from None
+
+
+def _since(value: Any) -> tuple[str, int] | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict) or not isinstance(value.get("epoch"), str) or type(value.get("seq")) is not int:
+        raise Refused("since must have epoch and seq")
+    return value["epoch"], value["seq"]

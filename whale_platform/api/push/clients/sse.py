@@ -1,0 +1,89 @@
+"""`GET /whales/stream`: whales as Server-Sent Events, each with the cursor after it as its `id`.
+
+A browser sends the last id by itself when it connects again; other clients send `Last-Event-ID`, or the query
+parameter `cursor` where they can't set headers. Events: `whale` (data: the whale), `gap` (data: why, since when and
+what to fetch), `status` (data: as on `/stream`, but only when all turns stale or fresh). An id without data moves the
+cursor past whales that the filter left out. A client that does not read for too long is cut off; it resumes where it
+was.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from starlette.responses import StreamingResponse
+from starlette.types import Message, Receive, Scope, Send
+
+from whale_platform.api.push.fanout.client_limits import Filter, Limits
+from whale_platform.api.push.fanout.client_queue import Mailbox
+from whale_platform.api.push.fanout.hub import Hub
+from whale_platform.api.push.fanout.whale_subscription import Follower, Sent
+
+RETRY_MS = 1_000
+HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+class EventStream(StreamingResponse):
+    """One client's response. `left` is called at its end, however it comes."""
+
+    def __init__(
+        self, hub: Hub, follower: Follower, wanted: Filter, limits: Limits, key: str, left: Callable[[], None]
+    ) -> None:
+        self._hub, self._follower, self._limits, self._left = hub, follower, limits, left
+        self._box = Mailbox(key)
+        self._box.topics = {"whales": wanted, "state": Filter()}
+        super().__init__(self._events(), media_type="text/event-stream", headers=HEADERS)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send until the client goes, or has to."""
+
+        async def timed(message: Message) -> None:
+            self._box.sending_since = time.monotonic()
+            await send(message)
+            self._box.sending_since = 0.0
+
+        self._hub.join(self._box)
+        self._box.task = asyncio.ensure_future(_whole(super().__call__(scope, receive, timed)))
+        try:
+            await asyncio.wait((self._box.task,))
+            if not self._box.task.cancelled():
+                self._box.task.result()
+        finally:
+            self._box.task.cancel()
+            self._hub.leave(self._box)
+            self._left()
+
+    async def _events(self) -> AsyncIterator[str]:
+        box, follower, told = self._box, self._follower, ""
+        yield f"retry: {RETRY_MS}\n\n"
+        yield _event("status", self._hub.status_text())
+        while box.end is None:
+            box.wake.clear()
+            for text in box.drain():
+                yield _event("gap" if text.startswith('{"type":"gap"') else "status", text)
+            some = await follower.take()
+            if some:
+                yield "".join(map(self._one, some))
+                continue
+            if follower.cursor != told:
+                told = follower.cursor
+                yield f"id: {told}\n\n"
+            try:
+                async with asyncio.timeout(follower.wait_s(self._limits.heartbeat_s)):
+                    await box.wake.wait()
+            except TimeoutError:
+                yield ": still here\n\n"
+
+    def _one(self, sent: Sent) -> str:
+        if sent.gap:
+            return _event("gap", self._hub.gap_text("whales", sent.gap, sent.since_ms), sent.cursor)
+        return _event("whale", sent.body, sent.cursor)
+
+
+async def _whole(sending: Awaitable[None]) -> None:
+    await sending
+
+
+def _event(name: str, data: str, cursor: str = "") -> str:
+    place = f"id: {cursor}\n" if cursor else ""
+    return f"{place}event: {name}\ndata: {data}\n\n"

@@ -1,0 +1,181 @@
+"""WebSocket `/stream`. What clients say: `client_messages.py`; what they are sent: `message_schema.py`.
+
+Close codes: 1008 nonsense or too many messages, 1009 a message too large, 1012 the server stops, 1013 too many
+clients, 4000 nothing subscribed, 4008 too slow. A client of another origin gets HTTP 403 instead of a socket: a page
+of another site must not read this server with its user's browser. A client that stops
+reading is told nothing, as nothing can be sent to it; its connection ends by the listening socket's time-out
+(`push_server.py`).
+"""
+
+import asyncio
+import time
+from contextlib import suppress
+
+from starlette.datastructures import Headers
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from whale_platform import host_headers
+from whale_platform.api.push.clients.client_messages import Ping, Subscribe, Unsubscribe, read
+from whale_platform.api.push.clients.message_schema import VERSION
+from whale_platform.api.push.fanout import message_text
+from whale_platform.api.push.fanout.client_limits import TOPICS, Bucket, Filter, Limits, Refused
+from whale_platform.api.push.fanout.client_queue import Mailbox
+from whale_platform.api.push.fanout.hub import Hub
+from whale_platform.api.push.fanout.whale_subscription import Follower, Past
+
+SUBPROTOCOL = "whale"  # a browser, which can't send a key in a header, offers it beside this one: see middleware.py
+NOT_SUBSCRIBED = 4000
+GOODBYE_S = 1.0
+STRIKES = 5
+
+
+def origin_allowed(headers: Headers, allowed: frozenset[str], scheme: str = "ws") -> bool:
+    """Whether a browser's page may connect: of this origin or an allowed one. Programs send no Origin.
+
+    Behind a TLS proxy that is trusted (scheme wss) a page that came unencrypted is another origin.
+    """
+    origin = headers.get("origin")
+    if origin is None or origin in allowed or "*" in allowed:
+        return True
+    host = headers.get("host", "")
+    return (
+        bool(host)
+        and host_headers.same_origin(origin, host)
+        and (scheme != "wss" or origin.lower().startswith("https:"))
+    )
+
+
+class Session:
+    """One accepted socket, from `hello` to its end."""
+
+    def __init__(self, socket: WebSocket, hub: Hub, past: Past, limits: Limits, key: str) -> None:
+        self._socket, self._hub, self._past, self._limits = socket, hub, past, limits
+        self._box = Mailbox(key)
+        self._follower: Follower | None = None
+        self.sent = 0
+
+    async def run(self) -> None:
+        """Until either side ends it."""
+        box, hub = self._box, self._hub
+        hello = {"type": "hello", "version": VERSION, "epoch": hub.epoch, "seq": hub.seq}
+        limits = {"message_bytes": self._limits.message_bytes, "messages_per_s": self._limits.messages_per_s}
+        box.notice(message_text.dumps(hello | {"time": _now(), "limits": limits | {"names": self._limits.names}}))
+        hub.join(box)
+        box.task = asyncio.create_task(self._write())
+        reader = asyncio.create_task(self._read())
+        try:
+            await asyncio.wait((box.task, reader), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (box.task, reader):
+                task.cancel()
+            results = await asyncio.gather(box.task, reader, return_exceptions=True)
+            hub.leave(box)
+        if box.end is not None:
+            with suppress(TimeoutError, WebSocketDisconnect, RuntimeError):
+                await asyncio.wait_for(self._socket.close(*box.end), GOODBYE_S)
+        for result in results:
+            if isinstance(result, Exception) and not isinstance(result, WebSocketDisconnect):
+                raise result
+
+    async def _write(self) -> None:
+        box, limits = self._box, self._limits
+        due = time.monotonic() + limits.heartbeat_s  # whatever else wakes it: a heartbeat tells the cursor
+        while box.end is None:
+            box.wake.clear()
+            for text in box.drain():
+                await self._send(text)
+            if self._follower is not None and await self._whales(self._follower):
+                continue
+            follower, now = self._follower, time.monotonic()
+            if now >= due:
+                due = now + limits.heartbeat_s
+                cursor = follower.cursor if follower else ""
+                beat = {"type": "heartbeat", "seq": self._hub.seq, "time": _now(), "cursor": cursor}
+                await self._send(message_text.dumps(beat))
+            wait = due - now if follower is None else min(due - now, follower.wait_s(limits.heartbeat_s))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await box.wake.wait()
+
+    async def _whales(self, follower: Follower) -> bool:
+        some = await follower.take()
+        for sent in some:
+            if follower is not self._follower:
+                break
+            if sent.gap:
+                await self._send(self._hub.gap_text("whales", sent.gap, sent.since_ms))
+            else:
+                await self._send(message_text.whale(self._hub.seq, sent.cursor, sent.body))
+        return bool(some)
+
+    async def _send(self, text: str) -> None:
+        self._box.sending_since = time.monotonic()
+        try:
+            await self._socket.send_text(text)
+        except RuntimeError:  # the server has just closed it (too large a frame, no pong): that is read only after this
+            raise WebSocketDisconnect from None
+        self._box.sending_since = 0.0
+        self.sent += 1
+
+    async def _read(self) -> None:
+        bucket, strikes = Bucket(self._limits.messages_per_s, self._limits.burst), 0
+        while True:
+            idle = None if self._box.topics else self._limits.idle_s
+            try:
+                async with asyncio.timeout(idle):
+                    message = await self._socket.receive()
+            except TimeoutError:
+                return self._box.drop(NOT_SUBSCRIBED, "nothing was subscribed to")
+            if message["type"] == "websocket.disconnect":
+                return None
+            text = message.get("text")
+            if not bucket.take():
+                return self._box.drop(1008, "too many messages")
+            if text is None:
+                return self._box.drop(1008, "only text messages are read")
+            if len(text.encode()) > self._limits.message_bytes:
+                return self._box.drop(1009, "the message is too large")
+            try:
+                self._answer(text)
+            except Refused as error:
+                strikes += 1
+                self._box.notice(message_text.dumps({"type": "error", "message": str(error)}))
+                if strikes >= STRIKES:
+                    return self._box.drop(1008, "too many messages that can't be read")
+
+    def _answer(self, text: str) -> None:
+        said = read(text, self._limits.names)
+        box = self._box
+        if isinstance(said, Ping):
+            return box.notice(message_text.dumps({"type": "pong", "ping": said.number}))
+        if isinstance(said, Unsubscribe):
+            for topic in said.topics:
+                box.topics.pop(topic, None)
+            if "whales" in said.topics:
+                self._follower = None
+        else:
+            self._subscribe(said)
+        topics = [topic for topic in TOPICS if topic in box.topics]
+        cursor = self._follower.cursor if self._follower else ""
+        box.notice(message_text.dumps({"type": "subscribed", "seq": self._hub.seq, "topics": topics, "cursor": cursor}))
+        if isinstance(said, Subscribe):
+            self._backfill(said)
+        return None
+
+    def _subscribe(self, said: Subscribe) -> None:
+        box = self._box
+        box.topics |= dict.fromkeys(said.topics, said.filter)
+        if "whales" in said.topics:
+            wanted: Filter = said.filter
+            self._follower = Follower(self._hub.log, self._past, wanted.whale, said.cursor)
+
+    def _backfill(self, said: Subscribe) -> None:
+        if "status" in said.topics:
+            self._box.notice(self._hub.status_text())
+        if "windows" in said.topics and said.since:
+            for text in self._hub.missed_windows(said.filter, *said.since):
+                self._box.notice(text)
+
+
+def _now() -> str:
+    return message_text.iso_ms(time.time() * 1000)

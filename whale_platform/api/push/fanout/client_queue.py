@@ -1,0 +1,121 @@
+"""What waits for one client: bounded, whatever the client does.
+
+A tick of windows and trades is shared by all clients and written out once per filter. A client that falls `TICKS`
+behind gets them merged to the newest state of each window and one sample per symbol (`thinned` counts). Notices that
+nobody reads end in a drop. Whales do not wait here: see `follow`.
+"""
+
+import asyncio
+import time
+from collections import deque
+from dataclasses import dataclass, field
+
+from whale_platform.api.push.fanout import message_text
+from whale_platform.api.push.fanout.client_limits import Filter
+from whale_platform.api.push.fanout.trade_samples import Sample
+
+TICKS = 8
+NOTICES = 100
+TOO_SLOW = 4008
+WindowKey = tuple[str, str, str]
+
+
+@dataclass(slots=True)
+class Tick:
+    """What changed in a moment. windows: the text by (exchange, symbol, window start)."""
+
+    seq: int
+    windows: dict[WindowKey, str] = field(default_factory=dict)
+    trades: dict[tuple[str, str], Sample] = field(default_factory=dict)
+    _sample_texts: dict[tuple[str, str], str] = field(default_factory=dict)
+    _messages: dict[tuple[str, Filter], str] = field(default_factory=dict)
+
+    def message(self, topic: str, wanted: Filter) -> str:
+        """The message for all clients with this filter; empty where nothing fits it."""
+        text = self._messages.get((topic, wanted))
+        if text is None:
+            texts = self._windows(wanted) if topic == "windows" else self._trades(wanted)
+            text = self._messages[topic, wanted] = message_text.batch(topic, self.seq, texts) if texts else ""
+        return text
+
+    def _windows(self, wanted: Filter) -> list[str]:
+        return [text for key, text in self.windows.items() if wanted.names(key[0], key[1])]
+
+    def _trades(self, wanted: Filter) -> list[str]:
+        out = []
+        for key, sample in self.trades.items():
+            if wanted.names(*key) and sample.largest_usd >= wanted.min_notional_usd:
+                if key not in self._sample_texts:
+                    self._sample_texts[key] = sample.text()
+                out.append(self._sample_texts[key])
+        return out
+
+
+def merged(ticks: deque[Tick]) -> Tick:
+    """All as one, with the last one's number."""
+    out = Tick(ticks[-1].seq)
+    for tick in ticks:
+        out.windows |= tick.windows
+        for key, sample in tick.trades.items():
+            held = out.trades.get(key)
+            out.trades[key] = held.plus(sample) if held else sample
+    return out
+
+
+class Mailbox:
+    """One client. key: the name of its API key, if any. topics: its filter by topic.
+
+    `end`: (close code, reason) once it has to go.
+    """
+
+    def __init__(self, key: str = "") -> None:
+        self.key = key
+        self.topics: dict[str, Filter] = {}
+        self.wake = asyncio.Event()
+        self.end: tuple[int, str] | None = None
+        self.thinned = 0
+        self.sending_since = 0.0
+        self.task: asyncio.Task[None] | None = None
+        self._notices: deque[str] = deque()
+        self._ticks: deque[Tick] = deque()
+
+    def notice(self, text: str) -> None:
+        """A message that must not be lost; too many unread ones drop the client."""
+        self._notices.append(text)
+        if len(self._notices) > NOTICES:
+            self.drop(TOO_SLOW, "too slow: notices are not read")
+        self.wake.set()
+
+    def tick(self, tick: Tick) -> None:
+        """Windows and trades, where it has asked for them."""
+        if "windows" not in self.topics and "trades" not in self.topics:
+            return
+        self._ticks.append(tick)
+        if len(self._ticks) > TICKS:
+            self.thinned += len(self._ticks) - 1
+            self._ticks = deque([merged(self._ticks)])
+        self.wake.set()
+
+    def drain(self) -> list[str]:
+        """What is to be sent now."""
+        out = list(self._notices)
+        self._notices.clear()
+        for tick in self._ticks:
+            for topic in ("windows", "trades"):
+                wanted = self.topics.get(topic)
+                if wanted is not None and (text := tick.message(topic, wanted)):
+                    out.append(text)
+        self._ticks.clear()
+        return out
+
+    def drop(self, code: int, reason: str) -> None:
+        """Let the client go, even in the middle of a send."""
+        if self.end is None:
+            self.end = (code, reason)
+        self.wake.set()
+        if self.task is not None and self.sending_since:
+            self.task.cancel()
+
+    def stuck_s(self) -> float:
+        """How long the present send has taken."""
+        return time.monotonic() - self.sending_since if self.sending_since else 0.0

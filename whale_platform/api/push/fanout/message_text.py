@@ -1,0 +1,51 @@
+"""What clients are sent: JSON text, money as decimal strings, times as ISO 8601 in UTC.
+
+Every window, trade sample and whale is turned into text once, here; messages are put together from those pieces.
+The shapes of whole messages are `SCHEMA` in `message_schema.py`.
+"""
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from whale_platform.api.push.fanout.whale_log import Whale
+from whale_platform.stores.stream_tables.rows import WhaleRow, WindowRow
+
+
+def dumps(value: object) -> str:
+    """Compact JSON."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def iso(time: datetime) -> str:
+    """2024-08-08T12:00:00.005000Z."""
+    return time.isoformat().replace("+00:00", "Z")
+
+
+def iso_ms(time_ms: float) -> str:
+    """The same from milliseconds since the epoch."""
+    return iso(datetime.fromtimestamp(time_ms / 1000, UTC))
+
+
+def window_text(row: WindowRow) -> str:
+    """One state of a window."""
+    times = {name: iso(getattr(row, name)) for name in ("window_start", "last_event_time", "updated_at")}
+    return dumps(row._asdict() | times)
+
+
+def whale_of(row: WhaleRow) -> Whale:
+    """A row of either origin; both give the same text."""
+    times = {name: iso(getattr(row, name)) for name in ("event_time", "received_time", "detected_time")}
+    time_ms = int(row.detected_time.timestamp() * 1000)
+    return Whale(row.key, Decimal(row.notional_usd), time_ms, dumps(row._asdict() | times))
+
+
+def batch(kind: str, seq: int, texts: Iterable[str]) -> str:
+    """A message of type `windows` or `trades`."""
+    return f'{{"type":"{kind}","seq":{seq},"{kind}":[{",".join(texts)}]}}'
+
+
+def whale(seq: int, cursor: str, body: str) -> str:
+    """A message of type `whale`."""
+    return f'{{"type":"whale","seq":{seq},"cursor":"{cursor}","whale":{body}}}'

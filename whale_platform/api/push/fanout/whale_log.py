@@ -1,0 +1,110 @@
+"""The newest whales in the order in which this server heard of them, with where they stand in Kafka.
+
+One log serves all clients: each keeps only the number of the last entry it was sent. A whale that the stream says
+again after a restart is left out here, once for all. What the log has dropped is told by `floor`: an offset below it
+has to be read from Kafka again. Lives in the event loop; not thread-safe.
+"""
+
+from collections import OrderedDict, deque
+from dataclasses import dataclass
+from decimal import Decimal
+
+from whale_platform.api.push.fanout.whale_cursor import Cursor
+
+KEPT = 5_000
+Key = tuple[str, str, str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Whale:
+    """One whale from anywhere. body: its JSON object; time_ms: its Kafka time."""
+
+    key: Key
+    notional_usd: Decimal
+    time_ms: int
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A message of the topic; `whale` is None where it could not be read, which moves the place all the same."""
+
+    partition: int
+    offset: int
+    whale: Whale | None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A whale of the log. `cursor` is the place after it, for whoever has had all before it."""
+
+    number: int
+    partition: int
+    offset: int
+    whale: Whale
+    cursor: Cursor
+    cursor_text: str
+
+
+class WhaleLog:
+    """Holds `kept` whales. `ready` once it has caught up with the topic's end for the first time."""
+
+    def __init__(self, kept: int = KEPT) -> None:
+        self.ready = False
+        self.topic = ""
+        self.places: dict[int, int] = {}
+        self.floor: dict[int, int] = {}
+        self.last = 0
+        self.doubles = 0
+        self._time_ms = 0
+        self._kept = kept
+        self._entries: deque[Entry] = deque()
+        self._keys: OrderedDict[Key, None] = OrderedDict()
+
+    def begin(self, topic: str, places: dict[int, int]) -> None:
+        """Entries come from these offsets on. A new topic id forgets all offsets; a jump moves the floor."""
+        if topic != self.topic:
+            self.topic, self.places, self.floor = topic, {}, {}
+        for partition, place in places.items():
+            if place != self.places.get(partition):
+                self.places[partition] = self.floor[partition] = place
+
+    def add(self, found: list[Found]) -> int:
+        """Append what is new; how many that were."""
+        before = self.last
+        for item in found:
+            if item.offset < self.places.get(item.partition, 0):
+                continue
+            self.places[item.partition] = item.offset + 1
+            if item.whale is None:
+                continue
+            if item.whale.key in self._keys:
+                self.doubles += 1
+                continue
+            self._remember(item.whale.key)
+            self._time_ms = max(self._time_ms, item.whale.time_ms)
+            self.last += 1
+            cursor = self.cursor()
+            self._entries.append(Entry(self.last, item.partition, item.offset, item.whale, cursor, cursor.text()))
+            if len(self._entries) > self._kept:
+                self._drop()
+        return self.last - before
+
+    def cursor(self) -> Cursor:
+        """The place after everything heard so far."""
+        return Cursor(self.topic, self._time_ms, dict(self.places))
+
+    def after(self, number: int, most: int) -> list[Entry]:
+        """Up to `most` entries that follow entry `number`; those already dropped are left out."""
+        behind = min(self.last - number, len(self._entries))
+        return [self._entries[-place] for place in range(behind, max(0, behind - most), -1)]
+
+    def _remember(self, key: Key) -> None:
+        self._keys[key] = None
+        if len(self._keys) > 2 * self._kept:
+            self._keys.popitem(last=False)
+
+    def _drop(self) -> None:
+        gone = self._entries.popleft()
+        if gone.cursor.topic == self.topic:
+            self.floor[gone.partition] = max(gone.offset + 1, self.floor.get(gone.partition, 0))

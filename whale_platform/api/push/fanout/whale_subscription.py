@@ -1,0 +1,202 @@
+"""One client's way through the whales: what it missed, then what comes; each once, whenever it was cut off.
+
+The log answers first. Offsets that the log has dropped are read from Kafka again, and what Kafka has dropped too, or
+what a recreated topic has lost, comes from the tables by time, announced by a `gap`: only after one may a whale come
+a second time (of the last `OVERLAP_MS` before the cut, or where the client is cut off again meanwhile). Where the
+past can't be read now it is tried again later, and nothing newer is sent before it.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from whale_platform.api.push.fanout.whale_cursor import Cursor
+from whale_platform.api.push.fanout.whale_log import Entry, Found, Key, Whale, WhaleLog
+
+OVERLAP_MS = 5_000
+AGAIN_S = 2.0
+CHUNK = 500
+Wanted = Callable[[Whale], bool]
+
+
+class PastAway(Exception):
+    """Kafka or Postgres does not answer now."""
+
+
+class Expired(Exception):
+    """Kafka no longer has the offset; `low` is its earliest."""
+
+    def __init__(self, low: int) -> None:
+        super().__init__(f"the earliest offset is {low}")
+        self.low = low
+
+
+class Past(Protocol):
+    """Whales that the log no longer has."""
+
+    async def kafka(self, partition: int, start: int, end: int, most: int) -> list[Found]:
+        """The messages from `start` on, before `end`. Raises Expired, PastAway."""
+
+    async def tables(self, since_ms: int, most: int) -> list[Whale] | None:
+        """Whales detected since then, oldest first; None: more than `most`. Raises PastAway."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What goes to the client: a whale (`body`) or, where `gap` says why, a notice. cursor: the place after it."""
+
+    cursor: str
+    body: str = ""
+    gap: str = ""
+    since_ms: int = 0
+
+
+class Follower:
+    """Begins after `cursor`, or now."""
+
+    def __init__(self, log: WhaleLog, past: Past, wanted: Wanted, cursor: Cursor | None) -> None:
+        self._log, self._past, self._wanted = log, past, wanted
+        self._at = cursor
+        self._number = 0
+        self._started = self._aligned = False
+        self._seen: set[Key] = set()
+        self._retry_at = 0.0
+        self._told = ""
+        self.trouble = ""
+        if cursor is None and log.ready:
+            self._begin_now()
+
+    def wait_s(self, heartbeat_s: float) -> float:
+        """How long to wait for news before `take` is to be called again."""
+        return min(AGAIN_S, heartbeat_s) if self.trouble else heartbeat_s
+
+    @property
+    def cursor(self) -> str:
+        """The place reached, also past whales that were not wanted; empty where that is not known yet."""
+        return self._at.text() if self._at else ""
+
+    async def take(self, most: int = CHUNK) -> list[Sent]:
+        """What comes next; empty where nothing is there now."""
+        if not self._log.ready or time.monotonic() < self._retry_at:
+            return []
+        try:
+            out = [] if self._started else await self._start()
+            while not out and (missed := await self._missed()) is not None:
+                out = missed
+        except PastAway as error:
+            self.trouble, self._retry_at = str(error), time.monotonic() + AGAIN_S
+            return []
+        self.trouble = ""
+        return out or self._from_log(most)
+
+    async def _start(self) -> list[Sent]:
+        log = self._log
+        if self._at is None:
+            self._begin_now()
+            return []
+        if self._at.topic != log.topic:
+            out = await self._tables("the topic was made anew")
+            self._at = Cursor(log.topic, self._at.time_ms)
+            self._started = True
+            return out
+        self._started = True
+        ours = {p: place for p, place in self._at.places.items() if p in log.places}  # a forged one may name others
+        self._at = replace(self._at, places=ours)
+        ahead = {p: log.places[p] for p, place in self._at.places.items() if place > log.places[p]}
+        if not ahead:
+            return []
+        self._at = replace(self._at, places=self._at.places | ahead)
+        return [self._gap("the topic has lost its newest messages", self._at.time_ms)]
+
+    def _begin_now(self) -> None:
+        self._at, self._number, self._aligned, self._started = self._log.cursor(), self._log.last, True, True
+
+    async def _missed(self) -> list[Sent] | None:
+        """A part of what the log has dropped; None where it has all."""
+        assert self._at is not None
+        if self._at.topic != self._log.topic and not self._log.after(self._number, 1):
+            self._at = Cursor(self._log.topic, self._at.time_ms)
+        if self._at.topic != self._log.topic:
+            return None
+        for partition, floor in self._log.floor.items():
+            place = self._at.places.get(partition, 0)
+            if place >= floor:
+                continue
+            self._aligned = False
+            try:
+                found = await self._past.kafka(partition, place, floor, CHUNK)
+            except Expired as error:
+                out = await self._tables("Kafka no longer has them") if partition in self._at.places else []
+                self._move(partition, max(error.low, place + 1), 0)
+                return out
+            out = [sent for item in found if (sent := self._one(item))]
+            if not found:
+                self._move(partition, floor, 0)
+            return out
+        return None
+
+    def _from_log(self, most: int) -> list[Sent]:
+        out: list[Sent] = []
+        while not out and (entries := self._log.after(self._number, most)):
+            for entry in entries:
+                self._number = entry.number
+                if self._aligned:
+                    self._at = entry.cursor
+                    if self._wanted(entry.whale):
+                        out.append(Sent(entry.cursor_text, entry.whale.body))
+                else:
+                    out += self._resumed(entry)
+        return out
+
+    def _resumed(self, entry: Entry) -> list[Sent]:
+        assert self._at is not None
+        if entry.cursor.topic != self._at.topic:
+            if entry.cursor.topic != self._log.topic:
+                return []
+            self._at = Cursor(entry.cursor.topic, self._at.time_ms)
+        sent = None
+        if entry.offset >= self._at.places.get(entry.partition, 0):
+            sent = self._one(Found(entry.partition, entry.offset, entry.whale))
+        if all(place <= entry.cursor.places.get(p, 0) for p, place in self._at.places.items()):
+            self._aligned = True
+            self._seen.clear()
+            self._told = ""
+        return [sent] if sent else []
+
+    def _one(self, found: Found) -> Sent | None:
+        whale = found.whale
+        self._move(found.partition, found.offset + 1, whale.time_ms if whale else 0)
+        if whale is None or whale.key in self._seen:
+            return None
+        self._seen.add(whale.key)
+        return Sent(self._text(), whale.body) if self._wanted(whale) else None
+
+    async def _tables(self, reason: str) -> list[Sent]:
+        assert self._at is not None
+        since_ms = max(0, self._at.time_ms - OVERLAP_MS)
+        whales = await self._past.tables(since_ms, 10 * CHUNK)
+        reason = reason if whales is not None else f"{reason}, and the tables can't send them"
+        out = [] if reason == self._told else [self._gap(reason, since_ms)]
+        self._told = reason
+        for whale in whales or ():
+            if whale.key in self._seen:
+                continue
+            self._seen.add(whale.key)
+            self._at = replace(self._at, time_ms=max(self._at.time_ms, whale.time_ms))
+            if self._wanted(whale):
+                out.append(Sent(self._text(), whale.body))
+        return out
+
+    def _gap(self, reason: str, since_ms: int) -> Sent:
+        return Sent(self._text(), gap=reason, since_ms=since_ms)
+
+    def _move(self, partition: int, place: int, time_ms: int) -> None:
+        assert self._at is not None
+        self._at = replace(
+            self._at, time_ms=max(time_ms, self._at.time_ms), places=self._at.places | {partition: place}
+        )
+
+    def _text(self) -> str:
+        assert self._at is not None
+        return self._at.text()

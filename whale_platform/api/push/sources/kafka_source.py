@@ -1,0 +1,101 @@
+"""Two tails that feed the hub: whales at once and from some way back, windows and trades once a tick.
+
+They are apart because a whale must not wait for a tick, and a thousand trades a second must not wake anyone a
+thousand times. What they say of Kafka becomes the clients' `status`; what they could not read becomes a `gap`.
+"""
+
+import asyncio
+from typing import Any
+
+from whale_platform.api.push.fanout.hub import Hub
+from whale_platform.api.push.fanout.trade_samples import sample
+from whale_platform.api.push.fanout.whale_log import KEPT
+from whale_platform.api.push.sources.topic_tailer import Ears, Start, Tail
+from whale_platform.api.push.sources.whale_history import found
+from whale_platform.broker.reader import Record
+from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS, WHALE_ALERTS
+from whale_platform.kafka_cluster import KafkaCluster
+from whale_platform.sink.fold import fold
+
+TICK_S = 0.1
+SLOW_TICK_S = 1.0
+_NAMES = {TRADE_WINDOWS: "windows", RAW_TRADES: "trades", WHALE_ALERTS: "whales"}
+
+
+class Feed:
+    """Kafka to `hub`."""
+
+    def __init__(self, bootstrap: KafkaCluster, hub: Hub, tick_s: float = TICK_S) -> None:
+        self._hub, self._tick_s = hub, tick_s
+        self._ends: dict[int, int] = {}
+        self._said = dict.fromkeys(("whales", "bulk"), ("waiting", "starting"))
+        self.unread = 0
+        alerts = Ears(self._begin, lambda records: [found(one) for one in records], self._whales, self._lost, self._w)
+        bulk = Ears(lambda start: None, self._fold, self._bulk, self._lost, self._b)
+        self.tails = (
+            Tail(bootstrap, [WHALE_ALERTS], alerts, back=KEPT),
+            Tail(bootstrap, [TRADE_WINDOWS, RAW_TRADES], bulk, tick_s=tick_s),
+        )
+
+    def slow(self, slowly: bool) -> None:
+        """Sample trades less often, while the stream needs the processors; whales never wait."""
+        self.tails[1].tick_s = max(self._tick_s, SLOW_TICK_S) if slowly else self._tick_s
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin to read."""
+        for tail in self.tails:
+            tail.start(loop)
+
+    def stop(self) -> None:
+        """Read no more."""
+        for tail in self.tails:
+            tail.stop()
+
+    def join(self, timeout_s: float) -> None:
+        """Wait for the threads."""
+        for tail in self.tails:
+            tail.join(timeout_s)
+
+    def _begin(self, start: Start) -> None:
+        log = self._hub.log
+        log.begin(start.ids[WHALE_ALERTS], {partition: place for (_, partition), place in start.places.items()})
+        self._ends = {partition: end for (_, partition), end in start.ends.items()}
+        self._maybe_ready()
+        self._hub.wake_followers()
+
+    def _whales(self, batch: Any) -> None:
+        self.unread += sum(one.whale is None for one in batch)
+        self._hub.whales(batch)
+        self._maybe_ready()
+
+    def _maybe_ready(self) -> None:
+        log = self._hub.log
+        if not log.ready and all(log.places.get(partition, 0) >= end for partition, end in self._ends.items()):
+            log.ready = True
+            self._hub.wake_followers()
+
+    @staticmethod
+    def _fold(records: list[Record]) -> Any:
+        windows = [record for record in records if record.topic == TRADE_WINDOWS]
+        batch = fold(windows, {(record.topic, record.partition): record.offset for record in reversed(windows)})
+        trades, unread = sample(record.value for record in records if record.topic == RAW_TRADES)
+        return [row for row, _ in batch.windows.values()], trades, unread + len(batch.rejects)
+
+    def _bulk(self, batch: Any) -> None:
+        windows, trades, unread = batch
+        self.unread += unread
+        self._hub.bulk(windows, trades)
+
+    def _lost(self, topic: str, why: str) -> None:
+        self._hub.gap(_NAMES[topic], why)
+
+    def _w(self, state: str, detail: str) -> None:
+        self._state("whales", state, detail)
+
+    def _b(self, state: str, detail: str) -> None:
+        self._state("bulk", state, detail)
+
+    def _state(self, part: str, state: str, detail: str) -> None:
+        self._said[part] = (state, detail)
+        troubles = [detail for state, detail in self._said.values() if state != "ready"]
+        self._hub.status(feed="waiting" if troubles else "ready", detail=troubles[0] if troubles else "")

@@ -1,0 +1,189 @@
+"""A thread that tails topics from their ends and hands what it reads to the event loop, one batch a poll.
+
+It keeps its own offsets. A broker that is away is waited for and told (`said`); topics made anew are read from their
+start. An offset that has expired is told by `lost` with the range, then reading goes on at the earliest. While the
+loop has not taken the last batch nothing is polled: what waits, waits in Kafka, not here.
+"""
+
+import asyncio
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+
+from whale_platform.broker import connection_errors, topics
+from whale_platform.broker.reader import OffsetExpired, Record, TopicReader
+from whale_platform.broker.topics import BrokerError
+from whale_platform.kafka_cluster import KafkaCluster
+from whale_platform.sink.resume_offsets import Identity
+from whale_platform.sink.topic_watch import KafkaAway, TopicWatch, reason
+
+MOST = 20_000
+POLL_S = 0.2
+FETCH_WAIT_MS = 100
+CAP_WAIT_S = 2.0
+LAG_EVERY_S = 1.0
+log = structlog.get_logger().bind(part="tail")
+Places = dict[tuple[str, int], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a reading begins. ids: topic ids by name; ends: the topics' ends as they were then."""
+
+    ids: dict[str, str]
+    places: Places
+    ends: Places
+
+
+@dataclass(frozen=True, slots=True)
+class Ears:
+    """What is called in the event loop. `prepare` is called in the thread and makes the `batch` of the records."""
+
+    begin: Callable[[Start], None]
+    prepare: Callable[[list[Record]], object]
+    batch: Callable[[object], None]
+    lost: Callable[[str, str], None]
+    said: Callable[[str, str], None]
+
+
+class Tail:
+    """Tails `names`. back: how many messages before a topic's end it begins; tick_s: least time between polls."""
+
+    def __init__(
+        self, bootstrap: KafkaCluster, names: Sequence[str], ears: Ears, back: int = 0, tick_s: float = 0.0
+    ) -> None:
+        self._bootstrap, self._names, self._ears = bootstrap, list(names), ears
+        self._back, self.tick_s = back, tick_s
+        self._stop = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = threading.Thread(target=self._run, name=f"tail-{names[0]}", daemon=True)
+        self._ids: dict[str, str] = {}
+        self._places: Places = {}
+        self._state = ("starting", "")
+        self.lag = 0
+        self.messages = 0
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin; everything is handed to `loop`."""
+        self._loop = loop
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; does not wait for the thread, which may be in a call to the broker."""
+        self._stop.set()
+
+    def join(self, timeout_s: float) -> None:
+        """Wait for its end."""
+        self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._stop.is_set():
+            try:
+                self._read()
+                failures = 0
+            except (BrokerError, KafkaAway) as error:
+                self._say("waiting", f"waiting for Kafka: {reason(error)}")
+            except OffsetExpired as error:
+                self._say("waiting", f"offsets are gone: {error}")
+            failures += 1
+            self._stop.wait(min(CAP_WAIT_S, 0.1 * 2.0 ** min(failures, 8)) * random.uniform(0.5, 1.0))
+
+    def _identify(self) -> Identity:
+        if not topics.alive(self._bootstrap, 2.0):
+            raise KafkaAway(connection_errors.absence(self._bootstrap))
+        found = topics.describe(self._bootstrap, self._names)
+        if missing := [name for name in self._names if name not in found]:
+            raise KafkaAway(f"there is no topic {', '.join(missing)}")
+        return Identity("", found)
+
+    def _read(self) -> None:
+        known = self._identify()
+        reader = TopicReader(self._bootstrap, "whale-live", FETCH_WAIT_MS)
+        try:
+            start = self._start(known, reader)
+            self._hand(lambda: self._ears.begin(start))
+            reader.assign(start.places)
+            self._say("ready", "")
+            watch = TopicWatch(self._identify, known)
+            try:
+                self._poll(reader, watch)
+            finally:
+                watch.stop()
+        finally:
+            reader.close()
+
+    def _poll(self, reader: TopicReader, watch: TopicWatch) -> None:
+        lag_at = 0.0
+        while not self._stop.is_set() and not watch.changed:
+            began = time.monotonic()
+            records = reader.poll(MOST, POLL_S)
+            if records:
+                self.messages += len(records)
+                self._take(records)
+                for record in records:
+                    self._places[record.topic, record.partition] = record.offset + 1
+            if began >= lag_at:
+                lag_at = began + LAG_EVERY_S
+                ends = {part: reader.known_end(*part) or 0 for part in self._places}
+                self.lag = sum(max(0, ends[part] - place) for part, place in self._places.items())
+                self._say("waiting" if watch.trouble else "ready", watch.trouble)
+            self._stop.wait(max(0.0, self.tick_s - (time.monotonic() - began)))
+
+    def _take(self, records: list[Record]) -> None:
+        try:
+            batch = self._ears.prepare(records)
+        except Exception:  # one message that nobody thought of must not end the push, nor be met again for ever
+            log.exception("messages left out", topics=self._names, count=len(records))
+            for topic in {record.topic for record in records}:
+                self._hand(partial(self._ears.lost, topic, "a message could not be understood"))
+            return
+        self._hand(lambda: self._ears.batch(batch))
+
+    def _start(self, known: Identity, reader: TopicReader) -> Start:
+        first = not self._ids
+        ids = {name: info.topic_id for name, info in known.topics.items()}
+        places, ends, losses = Places(), Places(), list[tuple[str, str]]()
+        for name, info in known.topics.items():
+            for partition in range(info.partitions):
+                low, high = reader.bounds(name, partition)
+                held = self._places.get((name, partition)) if self._ids.get(name) == ids[name] else None
+                place = max(low, high - self._back) if first else low if held is None else held
+                if held is not None and not low <= held <= high:
+                    place = low
+                    losses.append((name, f"offset {held} of partition {partition} is gone: reading on from {low}"))
+                places[name, partition], ends[name, partition] = place, high
+            if not first and self._ids.get(name) != ids[name]:
+                losses.append((name, "the topic was made anew"))
+        self._ids, self._places = ids, dict(places)
+        for name, why in losses:
+            self._hand(partial(self._ears.lost, name, why))
+        return Start(ids, places, ends)
+
+    def _say(self, state: str, detail: str) -> None:
+        if self._state != (state, detail):
+            self._state = (state, detail)
+            self._hand(lambda: self._ears.said(state, detail))
+
+    def _hand(self, work: Callable[[], None]) -> None:
+        """Run `work` in the loop and wait until it has."""
+        assert self._loop is not None
+        taken = threading.Event()
+
+        def run() -> None:
+            try:
+                work()
+            finally:
+                taken.set()
+
+        try:
+            self._loop.call_soon_threadsafe(run)
+        except RuntimeError:  # the loop is closed
+            self._stop.set()
+        while not taken.wait(0.2) and not self._stop.is_set():
+            pass

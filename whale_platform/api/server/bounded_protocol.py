@@ -1,0 +1,162 @@
+"""uvicorn's HTTP protocol with bounds: a request that is too large or too slow ends the connection, and so may a crowd.
+
+httptools sets none, so one client could fill the memory with a header that never ends, or hold a socket by sending
+nothing. 32 kB is four times what browsers' and proxies' requests need; a body is read by nothing here.
+"""
+
+import asyncio
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from whale_platform.api.http import problems
+from whale_platform.api.server.bounded_websocket import BoundedSocket
+from whale_platform.api.server.connection_registry import SHARED, Crowd
+from whale_platform.api.server.refusal_log import Trail
+from whale_platform.api.server.trusted_proxies import Proxies
+
+HEAD_BYTES = 32_768
+BODY_BYTES = 65_536
+REQUEST_S = 10.0
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """431 for a head over `HEAD_BYTES`; a request must be there `REQUEST_S` after its first byte, or the connection's.
+
+    Use it as `bounded` makes it.
+    """
+
+    crowd: Crowd
+    proxies: Proxies
+    trail: Trail
+    address = _peer = ""
+    _head_bytes = _body_bytes = 0
+    _in_line = _in_head = True
+    _late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin to wait for a head, where there is a place."""
+        super().connection_made(transport)
+        self._peer = self.client[0] if self.client else ""
+        self.address = SHARED if self.proxies.trust(self._peer) else self._peer
+        if self.crowd.enter(self):
+            self._wait()
+        else:
+            self._refuse(503, "too many connections of this address or in all: close some, and ask again in a moment")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no more."""
+        self._wait_no_more()
+        self.crowd.leave(self)
+        super().connection_lost(exc)
+
+    def evict(self) -> None:
+        """See `crowd.Member`."""
+        self.transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Count what comes before the head is complete."""
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._late is None:
+                self._wait()
+            data = self._ascii(data)
+        super().data_received(data)
+        if self._in_head and self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
+            self._refuse_head()
+
+    def on_headers_complete(self) -> None:
+        """The head is there; nothing of a request is answered whose head is too large."""
+        if self._head_bytes > HEAD_BYTES and sum(len(n) + len(v) for n, v in self.headers) > HEAD_BYTES:
+            self._refuse_head()
+            return
+        self._in_head = False
+        self.crowd.work(self)
+        client = self.proxies.client(self._peer, self.headers)
+        if self.crowd.count_for(self, client):
+            super().on_headers_complete()
+        else:
+            self._refuse(503, "too many connections of this address: close some, and ask again in a moment", client)
+
+    def on_body(self, body: bytes) -> None:
+        """Of a request that was taken."""
+        self._body_bytes += len(body)
+        if self._body_bytes > BODY_BYTES:
+            self.transport.close()
+        if not self.transport.is_closing():
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The next head may come."""
+        self._wait_no_more()
+        self._in_line = self._in_head = True
+        self._head_bytes = self._body_bytes = 0
+        if not self.transport.is_closing():
+            super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Idle, unless another request came with it."""
+        super().on_response_complete()
+        if not self.transport.is_closing() and self.cycle.response_complete:
+            if self.proxies.trust(self._peer):
+                self.crowd.count_for(self, SHARED)
+            self.crowd.rest(self)
+
+    def handle_websocket_upgrade(self) -> None:
+        """The socket keeps its place in the crowd, at work, until it is lost."""
+        self._wait_no_more()
+        if self.transport.is_closing():  # it was refused, which the parser has not heard
+            return
+        super().handle_websocket_upgrade()
+        socket = self.transport.get_protocol()
+        if isinstance(socket, BoundedSocket):
+            socket.when_lost = partial(self.crowd.leave, self)
+
+    def send_400_response(self, msg: str) -> None:
+        """What can't be read as HTTP, as a problem."""
+        self._refuse(400, "this is no request of HTTP/1.1 that can be read")
+
+    def _ascii(self, data: bytes) -> bytes:
+        """An address may come as it is typed: its bytes beyond ASCII, which httptools refuses, as %XX."""
+        if not self._in_line:
+            return data
+        line, end, rest = data.partition(b"\n")
+        self._in_line = not end
+        if line.isascii():
+            return data
+        return b"".join(b"%%%02X" % byte if byte > 127 else bytes((byte,)) for byte in line) + end + rest
+
+    def _wait(self) -> None:
+        self._late = self.loop.call_later(REQUEST_S, self._too_late)
+
+    def _wait_no_more(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+    def _too_late(self) -> None:
+        self._late = None
+        if not self.transport.is_closing():
+            self.transport.close()
+
+    def _refuse_head(self) -> None:
+        client = self.proxies.client(self._peer, self.headers or ())
+        self._refuse(431, "send headers of less than 32 kB in all, and a shorter address", client)
+
+    def _refuse(self, status: int, detail: str, client: str = "") -> None:
+        """`client`: whose head it is; without one, who counts for the connection, be it a proxy."""
+        self.trail.refused(client or self.address or self._peer, status)
+        body = problems.body(status, detail)
+        head = (
+            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: {problems.MEDIA}\r\n"
+            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
+        self.transport.close()
+
+
+def bounded(crowd: Crowd, trail: Trail, proxies: Proxies) -> type[BoundedProtocol]:
+    """The protocol of one server."""
+    return type("BoundedProtocol", (BoundedProtocol,), {"crowd": crowd, "trail": trail, "proxies": proxies})

@@ -1,0 +1,71 @@
+"""How uvicorn has to be set for live clients.
+
+A listening socket with a time-out for data that a peer never takes: without it, a stalled client's connection stays
+for as long as its machine lives; and a small send buffer, so that it is soon seen to be stalled. Small WebSocket
+frames in, no compression (it would cost each client's processor time and memory), pings. And a server that ends the
+streams before it waits for them.
+"""
+
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import uvicorn
+
+from whale_platform.api.push.app import Live
+from whale_platform.api.server.bounded_websocket import BoundedSocket
+
+USER_TIMEOUT_MS = 20_000
+SEND_BUFFER = 131_072
+BACKLOG = 1_024
+OPTIONS: dict[str, Any] = {
+    "ws": BoundedSocket,
+    "ws_max_size": 65_536,
+    "ws_ping_interval": 20.0,
+    "ws_ping_timeout": 20.0,
+    "ws_per_message_deflate": False,
+}
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket for `LiveServer.serve(sockets=[…])`. Raises OSError where the address is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
+    try:
+        sock.bind((host, port))
+        sock.listen(BACKLOG)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+class LiveServer(uvicorn.Server):
+    """Starts `live` in its loop before it listens, and ends it before it waits for its connections.
+
+    `progress` is called by the event loop, ten times a second.
+    """
+
+    def __init__(self, config: uvicorn.Config, live: Live, progress: Callable[[], None] = lambda: None) -> None:
+        super().__init__(config)
+        self._live, self._progress = live, progress
+
+    async def on_tick(self, counter: int) -> bool:
+        """See uvicorn."""
+        self._progress()
+        return await super().on_tick(counter)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """See uvicorn."""
+        await self._live.start()
+        await super().startup(sockets)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """See uvicorn."""
+        self._live.end()
+        await super().shutdown(sockets)
+        await self._live.stop()

@@ -1,0 +1,213 @@
+"""Values and whales of an hour, the lake against Postgres: what differs, located by symbol, hour and minute or trade.
+
+Minutes are compared with windows field by field, exactly; rollups with the sum of their minutes, or with the lake where
+the minutes are gone; whales trade by trade against the thresholds of their time. What a symbol lacks as a whole in a
+place is counted elsewhere (audit/reconcile.py) and is no difference here. Pure: no place is asked here.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import TypeVar
+
+from whale_platform.audit.reconcile import LAKE, POSTGRES, WHALES, Difference, Key
+from whale_platform.audit.threshold_history import WhaleLimits
+from whale_platform.domain.id_ranges import IdRuns
+from whale_platform.domain.window_sums import Sums, contradicting, differing, fold
+from whale_platform.lake.analysis.hour_values import Large, Minute
+from whale_platform.stores.quality.audit_values import Alert, Window
+
+SHOWN = 3
+WHALE = ("side", "price", "quantity", "notional_usd", "event_time", "received_time", "base", "quote", "usd_via")
+Value = TypeVar("Value")
+
+
+class Differences:
+    """Collects differences by (exchange, symbol, hour) and kind: all are counted, the first are told."""
+
+    def __init__(self) -> None:
+        self._found: dict[Key, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+        self._counts: dict[tuple[Key, str], int] = defaultdict(int)
+        self.not_yet: dict[Key, dict[str, int]] = {}
+
+    def add(self, key: Key, kind: str, what: str) -> None:
+        """One more."""
+        self._counts[key, kind] += 1
+        if len(self._found[key][kind]) < SHOWN:
+            self._found[key][kind].append(what)
+
+    def wait(self, key: Key, place: str) -> None:
+        """One more that has not arrived in that place yet."""
+        by_place = self.not_yet.setdefault(key, {})
+        by_place[place] = by_place.get(place, 0) + 1
+
+    def by_key(self) -> dict[Key, tuple[Difference, ...]]:
+        """Of each key one a kind."""
+        return {
+            key: tuple(Difference(kind, self._counts[key, kind], "; ".join(texts)) for kind, texts in kinds.items())
+            for key, kinds in self._found.items()
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """An hour in both places: minutes by (exchange, symbol, minute), rollups by (exchange, symbol, hour).
+
+    rollups_due: what the stream changed before then its rollup has to show. waiting: ids that a place has not got to
+    yet, by exchange, symbol and hour.
+    """
+
+    start: datetime
+    lake: Mapping[Key, Minute]
+    windows: Mapping[Key, Window]
+    rollups: Mapping[Key, Sums]
+    rollups_due: datetime
+    waiting: Mapping[Key, Mapping[str, IdRuns]]
+
+
+def compare_sums(hour: Hour, found: Differences) -> None:
+    """Add what differs between the lake's minutes, the windows and the rollups of this hour."""
+    minutes, windows = _by_symbol(hour.lake), _by_symbol(hour.windows)
+    for name in sorted({*minutes, *windows}):
+        key, lake, table = (*name, hour.start), minutes.get(name, {}), windows.get(name, {})
+        for at in sorted({*lake, *table}) if lake and table else ():
+            waiting = hour.waiting.get(key, {})
+            _compare_minute(key, at, lake.get(at), table.get(at), waiting, found)
+        if (rollup := hour.rollups.get(key)) is None:
+            continue
+        if table:
+            if max(window.updated_at for window in table.values()) < hour.rollups_due:
+                _compare_rollup(key, rollup, fold([table[at].sums for at in sorted(table)]), "the windows", found)
+        elif lake and not any(one.late for one in lake.values()):
+            _compare_rollup(key, rollup, fold([lake[at].sums for at in sorted(lake)]), "the lake", found)
+
+
+def _by_symbol(found: Mapping[Key, Value]) -> dict[tuple[str, str], dict[datetime, Value]]:
+    by: dict[tuple[str, str], dict[datetime, Value]] = defaultdict(dict)
+    for (exchange, symbol, at), value in found.items():
+        by[exchange, symbol][at] = value
+    return by
+
+
+def _compare_minute(
+    key: Key,
+    at: datetime,
+    lake: Minute | None,
+    row: Window | None,
+    waiting: Mapping[str, IdRuns],
+    found: Differences,
+) -> None:
+    window = row.sums if row else None
+    if lake is not None and (lake.late or (lake.imported and (window is None or window.trades != lake.sums.trades))):
+        return  # still on its way, or an import whose windows nobody has made yet
+    there = lake.sums if lake else None
+    if _awaited(waiting.get(POSTGRES), there, window) or _awaited(waiting.get(LAKE), window, there):
+        return  # told by number of trades: not yet
+    if there is None or window is None:
+        place, only = (LAKE, window) if there is None else (POSTGRES, there)
+        assert only is not None
+        found.add(key, f"minute missing in {place}", f"{at:%H:%M} with {only.trades:,} trades")
+        return
+    assert lake is not None and row is not None
+    sums = [(name, getattr(window, name), getattr(there, name)) for name in differing(there, window)]
+    more = contradicting(row.detail, lake.detail) if window.trades == there.trades else ()
+    for name, here, other in (*sums, *((name, getattr(row.detail, name), getattr(lake.detail, name)) for name in more)):
+        found.add(key, name, f"{at:%H:%M}: {_text(here)} in Postgres, {_text(other)} in the lake")
+
+
+def _awaited(waiting: IdRuns | None, more: Sums | None, less: Sums | None) -> bool:
+    """Whether what one place has more than the other has not arrived there yet."""
+    lacking = (more.trades if more else 0) - (less.trades if less else 0)
+    return bool(waiting and more and 0 < lacking <= waiting.within(more.first_id, more.last_id))
+
+
+def _compare_rollup(key: Key, rollup: Sums, truth: Sums, place: str, found: Differences) -> None:
+    for name in differing(rollup, truth):
+        words = f"{_text(getattr(rollup, name))} in the rollup, {_text(getattr(truth, name))} in {place}"
+        found.add(key, f"rollup {name}", words)
+
+
+def compare_whales(
+    hour: datetime,
+    large: Iterable[Large],
+    alerts: Iterable[Alert],
+    limits: WhaleLimits,
+    windows: Mapping[Key, Window],
+    owed: bool,
+    covered: Callable[[Collection[tuple[str, str, int]]], Collection[tuple[str, str, int]]],
+    waits: Callable[[str, Key, int], bool],
+    found: Differences,
+) -> None:
+    """Add whales too many, too few and wrong; both sides in order of exchange, symbol and id.
+
+    An imported trade's whale is owed once its minute has a window, another's unless the stream that made that window
+    had no dollar value for its currency, or was of a time before that was stored. `owed`: whether Postgres has to have
+    the hour.
+    `covered`: which of these trades the lake has only within an aggregate; it is asked after `large` has ended.
+    `waits(place, key, trade id)`: whether the trade has not arrived there yet.
+    """
+    unknown: list[Alert] = []
+    for (exchange, symbol, trade_id), trade, alert in _joined(large, alerts):
+        key = exchange, symbol, hour
+        if trade is None:
+            assert alert is not None
+            if not waits(LAKE, key, trade_id):
+                unknown.append(alert)
+            continue
+        possible = limits.possible(exchange, symbol, trade.event_time)
+        if alert is None:
+            window = windows.get((exchange, symbol, trade.event_time.replace(second=0, microsecond=0)))
+            valued = window is None or window.detail.usd_via is not None
+            due = owed and not trade.late and (window is not None if trade.imported else valued)
+            if due and possible and trade.notional_usd >= max(possible):
+                if waits(WHALES, key, trade_id):
+                    found.wait(key, WHALES)
+                    continue
+                found.add(key, "whale missing", f"trade {trade_id} of {_text(trade.notional_usd)} USD")
+            continue
+        if trade.notional_usd < min(possible, default=Decimal("inf")):
+            found.add(key, "whale too many", f"trade {trade_id} of {_text(trade.notional_usd)} USD is below threshold")
+        for name in WHALE:
+            one, other = getattr(alert, name), getattr(trade, name)
+            if one != other and one is not None and other is not None:
+                words = f"trade {trade_id}: {_text(one)} in Postgres, {_text(other)} in the lake"
+                found.add(key, f"whale {name}", words)
+        if alert.threshold_usd not in possible:
+            applied = " or ".join(_text(usd) for usd in sorted(possible)) or "none"
+            words = f"trade {trade_id}: {_text(alert.threshold_usd)} where {applied} applied"
+            found.add(key, "whale threshold_usd", words)
+    hidden = covered([one[:3] for one in unknown]) if unknown else ()
+    for one in unknown:
+        if one[:3] not in hidden:
+            words = f"trade {one.trade_id} of {_text(one.notional_usd)} USD is none of the lake's"
+            found.add((one.exchange, one.symbol, hour), "whale too many", words)
+
+
+def _joined(
+    large: Iterable[Large], alerts: Iterable[Alert]
+) -> Iterator[tuple[tuple[str, str, int], Large | None, Alert | None]]:
+    """Both in step by identity: neither is held as a whole."""
+    left, right = iter(large), iter(alerts)
+    trade, alert = next(left, None), next(right, None)
+    while trade is not None or alert is not None:
+        if alert is None or (trade is not None and trade[:3] < alert[:3]):
+            assert trade is not None
+            yield trade[:3], trade, None
+            trade = next(left, None)
+        elif trade is None or alert[:3] < trade[:3]:
+            yield alert[:3], None, alert
+            alert = next(right, None)
+        else:
+            yield trade[:3], trade, alert
+            trade, alert = next(left, None), next(right, None)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if not isinstance(value, Decimal):
+        return str(value)
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,0 +1,115 @@
+"""The ids in topic `raw_crypto_trades`, by symbol and hour, counted as fast as Kafka gives them.
+
+Only the id and the time of a message are read: the text before the id names the exchange and the symbol and is parsed
+once. `"event_time":` with its quotes can't stand inside a JSON string, so the search finds the field itself. Messages
+that don't look as the ingester writes them are parsed as JSON; what is no trade at all is counted, not guessed.
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from whale_platform.domain.id_ranges import Held, IdRuns
+
+Key = tuple[str, str, datetime]
+HOUR_US = 3_600_000_000
+EDGE_US = 600_000_000  # ids and times of trades are not in the same order, but for so long at most
+_ID, _TIME = b',"trade_id":', b'"event_time":'
+
+
+Sent = tuple[bool, tuple[str, ...]]  # whether just now; the places that have not read so far yet
+Waiting = dict[Key, dict[str, IdRuns]]  # the ids that have not arrived yet, by place
+
+
+@dataclass(slots=True)
+class RawIds:
+    """held, waiting: by (exchange, symbol, hour); messages: read; unreadable: those that are no trade.
+
+    beyond: by (exchange, symbol), ids of trades from just before and just after the time that was asked for.
+    """
+
+    held: dict[Key, Held] = field(default_factory=dict)
+    waiting: Waiting = field(default_factory=dict)
+    beyond: dict[tuple[str, str], IdRuns] = field(default_factory=dict)
+    messages: int = 0
+    unreadable: int = 0
+
+
+@dataclass(slots=True)
+class _Symbol:
+    exchange: str
+    symbol: str
+    dense: bool
+    start: int = 0  # of the hour at hand, microseconds
+    held: Held = field(default_factory=Held)
+    beyond: IdRuns = field(default_factory=IdRuns)
+
+    @property
+    def key(self) -> Key:
+        """Of the hour at hand."""
+        return self.exchange, self.symbol, datetime.fromtimestamp(self.start // 1_000_000, UTC)
+
+    def turn(self, time: int, held: dict[Key, Held]) -> None:
+        """Go to the hour of `time`."""
+        self.start = time // HOUR_US * HOUR_US
+        self.held = held.setdefault(self.key, Held(dense=self.dense))
+
+
+def count(
+    batches: Iterable[tuple[Sent, list[bytes]]], start: int, end: int, tell: Callable[[int], None] = lambda _: None
+) -> RawIds:
+    """The ids of trades whose event time is in [start, end), microseconds.
+
+    `batches`: how they were sent, and values; those of just now may be on their way to the other places, so they are
+    `alone`. `tell(messages)` is called after each batch.
+    """
+    found, symbols = RawIds(), dict[bytes, _Symbol]()
+    for (late, places), values in batches:
+        for value in values:
+            at = value.find(_ID)
+            symbol = symbols.get(value[:at])
+            try:
+                if symbol is None:
+                    symbol, trade_id, time = _parsed(value)
+                    symbol.beyond = found.beyond.setdefault((symbol.exchange, symbol.symbol), symbol.beyond)
+                    if at > 0 and _begins(value[:at], symbol):
+                        symbols[value[:at]] = symbol
+                else:
+                    at += len(_ID)
+                    trade_id = int(value[at : value.index(b",", at)])
+                    at = value.rindex(_TIME) + len(_TIME)
+                    time = int(value[at : value.index(b",", at)])
+                if not start <= time < end:
+                    if start - EDGE_US <= time < end + EDGE_US:
+                        symbol.beyond.add(trade_id, trade_id)
+                    continue
+                if not 0 <= time - symbol.start < HOUR_US:
+                    symbol.turn(time, found.held)
+                again = symbol.held.ids.add(trade_id, trade_id)
+            except (ValueError, KeyError, TypeError, OverflowError):
+                found.unreadable += 1
+                continue
+            if again:
+                symbol.held.doubled += 1
+            elif late:
+                symbol.held.alone.add(trade_id, trade_id)
+            for place in () if again else places:
+                found.waiting.setdefault(symbol.key, {}).setdefault(place, IdRuns()).add(trade_id, trade_id)
+        found.messages += len(values)
+        tell(found.messages)
+    return found
+
+
+def _parsed(value: bytes) -> tuple[_Symbol, int, int]:
+    row = json.loads(value)
+    symbol = _Symbol(str(row["exchange"]), str(row["symbol"]), row.get("dense", True) is True)
+    numbers = row["trade_id"], row["event_time"]
+    if not all(isinstance(number, int) for number in numbers):
+        raise ValueError(f"{numbers} are not an id and a time")
+    return symbol, *numbers
+
+
+def _begins(head: bytes, symbol: _Symbol) -> bool:
+    row = json.loads(head + b"}")
+    return (row.get("exchange"), row.get("symbol")) == (symbol.exchange, symbol.symbol)

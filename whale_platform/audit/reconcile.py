@@ -1,0 +1,272 @@
+"""Kafka, Postgres and the lake reconciled by symbol and hour: what is missing, doubled, or explained by the ledger.
+
+Kafka and the lake tell their ids, so what one lacks is found by comparing with what both have; Postgres tells sums, so
+it is compared by number. An id that is nowhere shows as a hole where the symbol's ids are dense. What a place owes
+follows from the home's birth, from retention and from what the other places have, never from what it holds itself: an
+emptied place lacks everything. An hour that a place does not owe and lacks is left out there (None). Pure: no place is
+asked here.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import groupby
+from typing import Literal
+
+from whale_platform.domain.epochs import epoch_of
+from whale_platform.domain.id_ranges import Held, IdRuns
+from whale_platform.stores.quality.audit_counts import Counted, LedgerGap
+
+Key = tuple[str, str, datetime]
+Verdict = Literal["ok", "explained", "not yet", "wrong"]
+VERDICTS: tuple[Verdict, ...] = ("ok", "explained", "not yet", "wrong")
+KAFKA, POSTGRES, LAKE, EXCHANGE_GAP = "Kafka", "Postgres", "lake", "exchange_gap"
+WHALES = "whale_alerts"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Values that differ between places. kind: what; count: how often in the hour; what: where, and both values."""
+
+    kind: str
+    count: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """What was counted of the hours [start, end), by (exchange, symbol, hour).
+
+    A `…_since` is the first hour that retention leaves to the place, by its settings; None: Kafka may have let any go.
+    From there on a place owes every hour since `born`, the home's first, and earlier ones that Kafka or, not by import,
+    the lake has. Before it, Kafka is still compared for a symbol whose ids there begin no later than the lake's.
+    waiting: ids in Kafka that a place has not got to yet; not_yet: what else has not arrived there, as a number.
+    beyond: by (exchange, symbol), ids of trades that are outside of [start, end) by their times.
+    """
+
+    start: datetime
+    end: datetime
+    born: datetime
+    kafka: Mapping[Key, Held]
+    kafka_since: datetime | None
+    postgres: Mapping[Key, Counted]
+    postgres_since: datetime
+    lake: Mapping[Key, Held]
+    lake_since: datetime
+    gaps: Sequence[LedgerGap] = ()
+    differences: Mapping[Key, tuple[Difference, ...]] = field(default_factory=dict)
+    waiting: Mapping[Key, Mapping[str, IdRuns]] = field(default_factory=dict)
+    not_yet: Mapping[Key, Mapping[str, int]] = field(default_factory=dict)
+    beyond: Mapping[tuple[str, str], IdRuns] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Line:
+    """One symbol and hour. Trades as each place counts them, None where it does not reach back so far.
+
+    missing, doubled: trades by place; not_yet: trades that a place lacks since it has not got so far. Of ids that are
+    nowhere: `exchange_gap` (the exchange has none), `open` and `unrepaired` by the ledger, `beside_import` (between an
+    import and the rest), `unexplained`. repaired: ids that were once a hole and are there.
+    """
+
+    exchange: str
+    symbol: str
+    hour: datetime
+    kafka: int | None = None
+    postgres: int | None = None
+    lake: int | None = None
+    origin: str = "none"
+    missing: dict[str, int] = field(default_factory=dict)
+    not_yet: dict[str, int] = field(default_factory=dict)
+    doubled: dict[str, int] = field(default_factory=dict)
+    repaired: int = 0
+    exchange_gap: int = 0
+    beside_import: int = 0
+    open: int = 0
+    unrepaired: int = 0
+    unexplained: int = 0
+    differences: tuple[Difference, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        """wrong: somebody has to look; not yet: ask again when all has arrived.
+
+        explained: holes that are the exchange's own, or were repaired.
+        """
+        if self.missing or self.doubled or self.open or self.unrepaired or self.unexplained or self.differences:
+            return "wrong"
+        if self.not_yet:
+            return "not yet"
+        return "explained" if self.exchange_gap or self.repaired or self.beside_import else "ok"
+
+    @property
+    def trades(self) -> int:
+        """The most that any place has."""
+        return max(self.kafka or 0, self.postgres or 0, self.lake or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """Every line by exchange, symbol and hour; notes: what limits the answer, for people.
+
+    behind: messages that windows, whales, sink and lake have not read yet; None: nobody knows.
+    """
+
+    start: datetime
+    end: datetime
+    lines: tuple[Line, ...]
+    notes: tuple[str, ...] = ()
+    behind: Mapping[str, int | None] = field(default_factory=dict)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of all lines."""
+        return worst(self.lines)
+
+    @property
+    def passed(self) -> bool:
+        """Whether something was compared and all has arrived and is right."""
+        return bool(self.lines) and self.verdict in ("ok", "explained")
+
+
+def worst(lines: Iterable[Line]) -> Verdict:
+    """The worst verdict of these."""
+    return max((line.verdict for line in lines), key=VERDICTS.index, default="ok")
+
+
+def reconcile(places: Places, notes: Sequence[str] = (), behind: Mapping[str, int | None] | None = None) -> Audit:
+    """Compare; a line for every symbol and hour that any place has."""
+    keys = sorted({*places.kafka, *places.postgres, *places.lake, *places.differences})
+    lines = [line for _, some in groupby(keys, lambda key: key[:2]) for line in _symbol(places, list(some))]
+    return Audit(places.start, places.end, tuple(lines), tuple(notes), behind or {})
+
+
+def spans(places: Places) -> dict[tuple[str, str], tuple[int, int]]:
+    """{(exchange, symbol): (first id, last id)} of all places: what to ask the ledger about."""
+    found: dict[tuple[str, str], tuple[int, int]] = {}
+    held = [(key, one.ids.first, one.ids.last) for place in (places.kafka, places.lake) for key, one in place.items()]
+    for key, first, last in [*held, *((key, one.first_id, one.last_id) for key, one in places.postgres.items())]:
+        before = found.get(key[:2], (first, last))
+        found[key[:2]] = min(first, before[0]), max(last, before[1])
+    return found
+
+
+def _symbol(places: Places, keys: list[Key]) -> Iterator[Line]:
+    hours = [_Hour(places, key) for key in keys]
+    kafka, lake = IdRuns(), IdRuns()
+    for hour in hours:
+        for place, known, held in ((KAFKA, kafka, hour.kafka), (LAKE, lake, hour.lake)):
+            _note(hour.line.doubled, place, held.doubled + sum(known.add(*run) for run in held.ids))
+        hour.compare(places, bool(kafka.count and hour.ids.count and kafka.first <= hour.ids.first))
+    ledger = [gap for gap in places.gaps if (gap.exchange, gap.symbol) == keys[0][:2]]
+    left = {gap.first_id: gap.last_id - gap.first_id + 1 - gap.filled for gap in ledger}
+    anywhere = kafka.joined(lake)
+    beyond = places.beyond.get(keys[0][:2], IdRuns())
+    gaps = IdRuns(*((gap.first_id, gap.last_id) for gap in ledger if gap.state == EXCHANGE_GAP))
+    known = anywhere.joined(gaps, beyond)
+    holes = _by_hour(anywhere, hours, beyond) if all(hour.dense for hour in hours) else {}
+    elsewhere = 0  # ids that only Postgres has counted: missing in the other places, but no holes
+    for number, hour in enumerate(hours):
+        elsewhere += hour.only_in_postgres(known)
+        for first, last in holes.get(number, ()):
+            _explain(hour.line, ledger, left, first, last, hours)
+        credit = min(elsewhere, hour.line.unexplained)
+        hour.line.unexplained, elsewhere = hour.line.unexplained - credit, elsewhere - credit
+        hour.line.repaired = sum(hour.ids.within(gap.first_id, gap.last_id) for gap in ledger)
+        yield hour.line
+
+
+class _Hour:
+    """One line in the making, with the ids that it was made from."""
+
+    def __init__(self, places: Places, key: Key) -> None:
+        not_yet = dict(places.not_yet.get(key, {}))
+        self.line = Line(*key, not_yet=not_yet, differences=places.differences.get(key, ()))
+        self.waiting = places.waiting.get(key, {})
+        self.kafka, self.lake = places.kafka.get(key, Held()), places.lake.get(key, Held())
+        self.counted = places.postgres.get(key)
+        self.ids = self.kafka.ids.joined(self.lake.ids)
+        self.dense = self.kafka.dense and self.lake.dense
+
+    def compare(self, places: Places, kafka_begun: bool) -> None:
+        """Set what each place has and lacks of what any has."""
+        line, every = self.line, self.ids.count
+        owed = line.hour >= places.born or any(held.ids.count > held.alone.count for held in (self.kafka, self.lake))
+        kafka_owes = line.hour >= places.born and places.kafka_since is not None and line.hour >= places.kafka_since
+        if kafka_begun or kafka_owes:
+            line.kafka = self.kafka.trades
+            _note(line.missing, KAFKA, every - self.kafka.ids.joined(self.lake.alone).count)
+        if self.lake.trades or (owed and line.hour >= places.lake_since):
+            line.lake = self.lake.trades
+            there = self.lake.ids.joined(self.kafka.alone)
+            self._lacking(LAKE, every - there.count, there.joined(self._waiting(LAKE)).count - there.count)
+        if self.counted is not None or (owed and line.hour >= places.postgres_since):
+            line.postgres = self.counted.trades if self.counted else 0
+            line.origin = self.counted.origin if self.counted else line.origin
+            lacking = every - self.kafka.alone.joined(self.lake.alone).count - line.postgres
+            self._lacking(POSTGRES, lacking, self._waiting(POSTGRES).count)
+
+    def _waiting(self, place: str) -> IdRuns:
+        """Those of all ids that the place has not got to yet."""
+        found = IdRuns()
+        for first, last in self.waiting.get(place, ()):
+            for run in self.ids.runs(first, last):
+                found.add(*run)
+        return found
+
+    def _lacking(self, place: str, count: int, waiting: int) -> None:
+        _note(self.line.not_yet, place, min(count, waiting))
+        _note(self.line.missing, place, count - max(0, min(count, waiting)))
+
+    def only_in_postgres(self, known: IdRuns) -> int:
+        """What Postgres has beyond all ids: trades counted twice, or ids the others lack, where these have holes."""
+        line = self.line
+        over = (line.postgres or 0) - self.ids.count
+        if self.counted is None or over <= 0 or (line.kafka is None and line.lake is None):
+            return 0
+        room = over if line.kafka is None else 0
+        if self.dense:
+            ends = self.ids.joined(IdRuns((self.counted.first_id, self.counted.last_id)))
+            room = ends.last - ends.first + 1 - known.within(ends.first, ends.last)
+        only = min(over, room)
+        _note(line.doubled, POSTGRES, over - only)
+        for place, count in ((KAFKA, line.kafka), (LAKE, line.lake)):
+            if count is not None:
+                _note(line.missing, place, only)
+        return only
+
+
+def _by_hour(ids: IdRuns, hours: list[_Hour], beyond: IdRuns) -> dict[int, list[tuple[int, int]]]:
+    """Every hole between the ids, but for ids `beyond`, by the number of the hour that holds the id after it."""
+    found: dict[int, list[tuple[int, int]]] = {}
+    number = 0
+    for first, last in ids.holes(ids.first, ids.last) if ids.count else ():
+        while not hours[number].ids.within(last + 1, last + 1):
+            number = (number + 1) % len(hours)
+        found.setdefault(number, []).extend(beyond.holes(first, last))
+    return found
+
+
+def _explain(
+    line: Line, ledger: list[LedgerGap], left: dict[int, int], first: int, last: int, hours: list[_Hour]
+) -> None:
+    size = last - first + 1
+    for gap in ledger:
+        both = min(last, gap.last_id) - max(first, gap.first_id) + 1
+        told = min(both, left[gap.first_id])
+        if told > 0 and epoch_of(gap.first_id) != epoch_of(gap.last_id):
+            left[gap.first_id] -= told  # no ids lack where the exchange's began again
+            size -= told
+        elif told > 0 and gap.state in (EXCHANGE_GAP, "open", "unrepaired"):
+            setattr(line, gap.state, getattr(line, gap.state) + told)
+            left[gap.first_id] -= told
+            size -= told
+    if any(hour.lake.alone.within(end, end) for hour in hours for end in (first - 1, last + 1)):
+        line.beside_import += size
+    else:
+        line.unexplained += size
+
+
+def _note(by_place: dict[str, int], place: str, count: int) -> None:
+    if count > 0:
+        by_place[place] = by_place.get(place, 0) + count

@@ -1,0 +1,40 @@
+"""Which whale threshold applied to a symbol at a time: for the audit of whales.
+
+A change takes effect at the stream's next checkpoint: around a change both thresholds may have applied.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from whale_platform.stores.asset_tables.thresholds import Held, applying, by_time
+
+SWAY = timedelta(minutes=10)
+MINUTE = timedelta(minutes=1)
+
+
+class WhaleLimits:
+    """`history`: every threshold that ever held; `default` is that for any symbol, before one was set."""
+
+    def __init__(self, history: Iterable[Held], default: Decimal) -> None:
+        self._periods = by_time(history, default)
+        self._since = [period.since for period in self._periods]
+        self._known: dict[tuple[str, str, datetime], frozenset[Decimal]] = {}
+
+    def possible(self, exchange: str, symbol: str, time: datetime) -> frozenset[Decimal]:
+        """The thresholds that may have applied."""
+        minute = time.replace(second=0, microsecond=0)
+        key = exchange, symbol, minute
+        if key not in self._known:
+            self._known[key] = self._possible(exchange, symbol, minute - SWAY, minute + MINUTE + SWAY)
+        return self._known[key]
+
+    def floor(self, exchange: str, symbol: str, start: datetime, end: datetime) -> Decimal | None:
+        """The lowest that may have applied within [start, end)."""
+        return min(self._possible(exchange, symbol, start - SWAY, end + SWAY), default=None)
+
+    def _possible(self, exchange: str, symbol: str, start: datetime, end: datetime) -> frozenset[Decimal]:
+        periods = self._periods[max(0, bisect_right(self._since, start) - 1) : bisect_right(self._since, end)]
+        found = {applying(period.usd, exchange, symbol) for period in periods}
+        return frozenset(usd for usd in found if usd is not None)

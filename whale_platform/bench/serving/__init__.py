@@ -1,0 +1,1 @@
+"""Benchmarks of what clients see: the API, pushes, the page."""

@@ -1,0 +1,70 @@
+"""The API while trades flow: `/latest` asked by a second process, before and after the tables hold many days.
+
+Raises CalledProcessError where that process fails: a request was refused or the connection broke.
+"""
+
+import json
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psutil
+
+from whale_platform.bench.harness import table_history
+from whale_platform.bench.harness.platform import Platform
+from whale_platform.settings import ROOT
+
+PAGES = (
+    "/windows?limit=1000",
+    "/whales?limit=1000",
+    "/rollups",
+    "/sparklines",
+    "/whales/summary",
+    "/health",
+    "/metrics",
+)
+TRIES = 5
+SETTLE_S = 10.0  # Postgres writes out what was filled in
+
+
+def measure(platform: Platform, dsn: str, rate: float, seconds: float, days: int, tell: Callable[[str], None]) -> Any:
+    """Latencies in ms: of `/latest` at `rate` requests/s, now and with `days` days of 20 symbols; of other pages."""
+    port = int(platform.env["WHALE_API_PORT"])
+    tell(f"asking /latest at {rate:g}/s for {seconds:g} s")
+    found = {"latest": _load(port, rate, seconds)}
+    if days:
+        tell(f"filling the tables with {days} days")
+        now = datetime.now(UTC).replace(second=0, microsecond=0)
+        rows = table_history.fill(dsn, now - timedelta(days=days), days * 1440, whales=True)
+        time.sleep(SETTLE_S)
+        tell(f"asking /latest again, over {rows:,} rows")
+        found[f"latest_with_{days}_days"] = _load(port, rate, seconds) | {"rows": rows}
+    return found | {"pages_ms": {path: _page(port, path) for path in PAGES}, "process_mb": process_mb(platform)}
+
+
+def _load(port: int, rate: float, seconds: float) -> dict[str, Any]:
+    words = ["-m", "whale_platform.bench.serving.steady_requests", str(port), "/latest", str(rate), str(seconds)]
+    done = subprocess.run([sys.executable, "-P", *words], cwd=ROOT, capture_output=True, text=True, check=True)
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def _page(port: int, path: str) -> float:
+    took = []
+    for _ in range(TRIES):
+        begin = time.perf_counter()
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=300) as answer:
+            answer.read()
+        took.append(time.perf_counter() - begin)
+    return round(sorted(took)[TRIES // 2] * 1000, 1)
+
+
+def process_mb(platform: Platform) -> dict[str, float]:
+    """The API's own process: proportional and resident set size, MB."""
+    api = next(one for one in platform.processes() if "whale_platform.api" in " ".join(one.cmdline()))
+    whole = psutil.Process(api.pid).memory_full_info()
+    return {"pss": round(whole.pss / 1e6, 1), "rss": round(whole.rss / 1e6, 1)}

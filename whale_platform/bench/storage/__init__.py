@@ -1,0 +1,1 @@
+"""Benchmarks of what is stored: lake, dumps, rollups."""

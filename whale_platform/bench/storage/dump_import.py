@@ -1,0 +1,117 @@
+"""Dumps exactly as Binance publishes them, made up: for tests, and to measure what an import takes."""
+
+import hashlib
+import random
+import time
+import zipfile
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from whale_platform.domain.catalogue import Catalogue
+from whale_platform.exchanges import symbols
+from whale_platform.lake.imports import dump_file, importer
+
+HOUR_US = 3_600_000_000
+FIRST_ID, FIRST_PRICE = 3_707_000_000, 6_183_763  # of a day in 2024; the price in ticks of 0.01
+
+
+def generate(
+    folder: Path,
+    rows: int,
+    symbol: str = "BTCUSDT",
+    day: date = date(2024, 8, 8),
+    kind: str = "trades",
+    micros: bool = False,
+    header: bool = False,
+    hours: int = 24,
+    seed: int = 1,
+) -> Path:
+    """A day's zip and its CHECKSUM in `folder`, always the same for the same arguments; returns the zip's path.
+
+    `rows`: how many trades; those of one taker at one price and time are one line where `kind` is `aggTrades`. micros:
+    times in microseconds, as from 2025 on, instead of milliseconds. hours: how many have trades, from midnight on.
+    """
+    trades = _trades(rows, day, micros, hours, seed)
+    lines = _aggregates(trades) if kind == "aggTrades" else _fills(trades)
+    path = folder / f"{symbol}-{kind}-{day}.zip"
+    pack(path, [dump_file.COLUMNS[kind], *lines] if header else lines)
+    return path
+
+
+def pack(path: Path, lines: Iterable[str]) -> None:
+    """Make the zip `path` of these lines, the same bytes each time, with the CHECKSUM file beside it."""
+    member = zipfile.ZipInfo(f"{path.stem}.csv")
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(member, "".join(f"{line}\n" for line in lines), zipfile.ZIP_DEFLATED)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    path.with_name(f"{path.name}.CHECKSUM").write_text(f"{digest}  {path.name}\n")
+
+
+def measure(folder: Path, rows: int) -> dict[str, Any]:
+    """Import a day of so many trades into a fresh lake in `folder`, and once more: seconds, rows a second, bytes."""
+    dump = dump_file.named(generate(folder, rows), symbols.known(Catalogue(), ()))
+    root = folder / "lake" / "trades"
+    took = []
+    for _ in range(2):
+        begin = time.monotonic()
+        done = importer.run(root, dump, {"run": "bench"}, lambda what, part, of: None)
+        took.append(time.monotonic() - begin)
+    with zipfile.ZipFile(dump.path) as archive:
+        csv = archive.infolist()[0].file_size
+    return {
+        "rows": done.rows,
+        "hours": len(done.hours),
+        "seconds": round(took[0], 2),
+        "rows_per_s": round(done.rows / took[0]),
+        "again_s": round(took[1], 2),
+        "csv_bytes": csv,
+        "zip_bytes": dump.path.stat().st_size,
+        "lake_bytes": sum(file.stat().st_size for file in root.rglob("*.parquet")),
+    }
+
+
+class _Trade(NamedTuple):
+    """price in ticks of 0.01, quantity in 0.00001, time as written."""
+
+    trade_id: int
+    price: int
+    quantity: int
+    time: int
+    maker: bool
+
+
+def _trades(rows: int, day: date, micros: bool, hours: int, seed: int) -> Iterator[_Trade]:
+    """Each taker takes one to four fills at one moment; the price walks by single ticks."""
+    chance = random.Random(seed)
+    start = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1_000_000
+    price, number, unit = FIRST_PRICE, 0, 1 if micros else 1000
+    while number < rows:
+        at, maker = (start + hours * HOUR_US * number // rows) // unit, chance.random() < 0.5
+        for _ in range(min(chance.choice((1, 1, 1, 2, 4)), rows - number)):
+            price += chance.choice((0, 0, 0, -1 if maker else 1))
+            yield _Trade(FIRST_ID + number, price, int(chance.lognormvariate(6, 2.5)) % 5_000_000 + 1, at, maker)
+            number += 1
+        price += chance.choice((-1, 0, 1))
+
+
+def _fills(trades: Iterable[_Trade]) -> Iterator[str]:
+    for trade_id, price, quantity, at, maker in trades:
+        paid = _number(price * quantity * 10)
+        yield f"{trade_id},{_number(price * 10**6)},{_number(quantity * 10**3)},{paid},{at},{maker},True"
+
+
+def _aggregates(trades: Iterable[_Trade]) -> Iterator[str]:
+    groups = groupby(trades, key=lambda trade: (trade.time, trade.price, trade.maker))
+    for number, ((at, price, maker), found) in enumerate(groups, FIRST_ID // 2):
+        fills = list(found)
+        quantity = sum(trade.quantity for trade in fills)
+        ids = f"{fills[0].trade_id},{fills[-1].trade_id}"
+        yield f"{number},{_number(price * 10**6)},{_number(quantity * 10**3)},{ids},{at},{maker},True"
+
+
+def _number(units: int) -> str:
+    """A count of 1e-8 with 8 decimals, as Binance writes numbers."""
+    return f"{units // 10**8}.{units % 10**8:08d}"

@@ -1,0 +1,27 @@
+"""How long a day's rollup takes in a table of a million windows: seeded by SQL, made as the asset makes it."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from whale_platform.bench.harness.table_history import SYMBOLS, fill
+from whale_platform.stores.asset_tables import rollups
+from whale_platform.stores.asset_tables.materialisation import HOUR, Hours, Maker
+
+ROUNDS = 5
+START = datetime(2025, 1, 1, tzinfo=UTC)
+
+
+def measure(dsn: str, rows: int) -> dict[str, Any]:
+    """Seconds to make 24 hours x SYMBOLS from the middle of `rows` windows, read back included."""
+    minutes = rows // SYMBOLS
+    fill(dsn, START, minutes)
+    middle = (START + timedelta(minutes=minutes // 2)).replace(hour=0, minute=0)
+    hours = Hours(middle, middle + 24 * HOUR)
+    took = []
+    for _ in range(ROUNDS):
+        begin = time.monotonic()
+        written = rollups.make(dsn, hours, Maker("bench", "bench"))
+        rollups.read(dsn, hours)
+        took.append(round(time.monotonic() - begin, 3))
+    return {"windows": minutes * SYMBOLS, "hours": hours.count, "rows": written, "seconds": took}

@@ -1,0 +1,79 @@
+"""How fast a backlog becomes finished windows: the stream is stopped, a million trades are produced, and it is started.
+
+It is stopped as a person stops it, so that whoever keeps it alive knows. The trades are spread over symbols and a
+minute or two. Each round meets a cold JVM, as every real backlog does; the rate counts from the first window on. Done
+is when every trade is in a window in Postgres. CPU seconds tell whose work it is.
+"""
+
+import time
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from whale_platform.bench.harness.platform import Platform, wait_for
+from whale_platform.bench.harness.process_usage import cpu_seconds
+from whale_platform.broker.producer import TradeProducer
+from whale_platform.broker.reader import TopicReader
+from whale_platform.domain import raw_trade
+from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS
+from whale_platform.domain.trade import Trade
+from whale_platform.kafka_cluster import KafkaCluster
+from whale_platform.supervision.control import desired_state
+
+SYMBOLS = 20
+
+
+def measure(platform: Platform, trades: int, rounds: int) -> dict[str, Any]:
+    """Drain times of `trades` backlogged trades, to the first window and to all of them in Postgres, by round."""
+    results = [_drain(platform, f"bench_{number}", trades) for number in range(1, rounds + 1)]
+    return {"trades": trades, "rounds": results, "trades_per_s": results[-1]["trades_per_s"]}
+
+
+def _drain(platform: Platform, exchange: str, trades: int) -> dict[str, Any]:
+    now = platform.status()
+    bootstrap, home = KafkaCluster(now["urls"]["kafka"]), Path(now["home"])
+    reader = TopicReader(bootstrap, "bench")
+
+    def windows() -> int:
+        return sum(reader.bounds(TRADE_WINDOWS, part)[1] for part in reader.partitions(TRADE_WINDOWS))
+
+    def counted() -> int:
+        rows = platform.sql(f"select sum(trade_count) from trade_windows where exchange = '{exchange}'")
+        return int(rows[0][0] or 0)
+
+    desired_state.write(home, "stream", False, "the benchmark")
+    wait_for("the stream to stop", lambda: platform.status()["services"]["stream"]["pid"] is None, 600)
+    before = windows()
+    begin = time.monotonic()
+    try:
+        _produce(bootstrap, exchange, trades)
+    finally:
+        produced = time.monotonic()
+        desired_state.write(home, "stream", True, "the benchmark")
+    wait_for(
+        "the first window", lambda: windows() > before, every=0.1, moves=lambda: sum(cpu_seconds(platform).values())
+    )
+    first, spent = time.monotonic(), cpu_seconds(platform)
+    wait_for("Postgres", lambda: counted() >= trades, 300, 0.2, moves=lambda: (windows(), counted()))
+    drained = time.monotonic()
+    spent = {name: round(cpu - spent.get(name, 0), 1) for name, cpu in cpu_seconds(platform).items()}
+    reader.close()
+    return {
+        "produce_s": round(produced - begin, 2),
+        "to_first_window_s": round(first - produced, 2),
+        "to_postgres_s": round(drained - produced, 2),
+        "trades_per_s": round(trades / (drained - first)),
+        "cpu_s": {name: cpu for name, cpu in spent.items() if cpu >= 0.5},
+    }
+
+
+def _produce(bootstrap: KafkaCluster, exchange: str, trades: int) -> None:
+    producer = TradeProducer(bootstrap, "bench", linger_ms=20)
+    now = int(time.time() * 1e6)
+    price, quantity = Decimal("61837.63"), Decimal("0.02")
+    for number in range(trades):
+        symbol = f"S{number % SYMBOLS}-USD"
+        moment = now - (trades - number) * 60
+        trade = Trade(exchange, symbol, "S", "USD", number // SYMBOLS, price, quantity, "buy", moment, moment)
+        producer.send(RAW_TRADES, raw_trade.key(exchange, symbol), raw_trade.encode(trade))
+    producer.close(60)

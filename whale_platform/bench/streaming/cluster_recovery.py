@@ -1,0 +1,141 @@
+"""The stream on a Spark cluster of processes: a backlog by number of executors, and how it gets over what is killed.
+
+Master, workers, broker and database share this machine, so a second executor shows what it costs as much as what it
+gives. What is killed is killed under a rate that is put straight into the topic: simulator and ingester would take more
+of the machine than Spark. Recovered is when all that was sent until a second after the kill is in Postgres.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable
+from typing import Any
+
+import psutil
+
+from whale_platform.bench.harness.platform import Failed, Platform, wait_for
+from whale_platform.bench.harness.spark_cluster import SparkCluster
+from whale_platform.bench.harness.trade_flood import EXCHANGE, WHALE_EVERY, Flood
+from whale_platform.bench.streaming import backlog
+from whale_platform.kafka_cluster import KafkaCluster
+
+SETTINGS = {"WHALE_DAGSTER": "false", "WHALE_STREAM_REDUCERS": "2", "WHALE_SPARK_EXECUTOR_MEMORY": "768m"}
+CORES = 8  # task slots of a worker: one alone is enough for two partitions and two reducers
+SETTLE_S = 30.0  # of the rate before anything is killed
+OTHERS = 50  # trades/s of the simulator meanwhile
+
+
+def measure(
+    platform: Platform, executors: int, trades: int, rate: float, tell: Callable[[str], None]
+) -> dict[str, Any]:
+    """One number of executors: trades/s of a backlog of `trades`, seconds to recover at `rate` trades/s, and the count.
+
+    `platform` has not been started, and is stopped in the end. With one executor its worker is not killed.
+    """
+    cluster = SparkCluster(CORES)
+    platform.env |= {**SETTINGS, "WHALE_SPARK_MASTER": cluster.master}
+    try:
+        cluster.start()
+        for _ in range(executors):
+            cluster.add()
+        tell(f"starting the platform on {executors} executors")
+        platform.up("--source", "simulator", "--rate", str(OTHERS))
+        found: dict[str, Any] = {"executors": executors}
+        tell(f"draining {trades:,} trades")
+        found["backlog"] = backlog.measure(platform, trades, 2)["rounds"]
+        flood = Flood(KafkaCluster(platform.status()["urls"]["kafka"]), rate)
+        flood.start()
+        tell(f"sending {rate:g} trades/s")
+        _await(platform, int(SETTLE_S * rate))
+        if executors > 1:
+            tell("killing a worker")
+            found["worker_killed_s"] = _recovery(platform, flood, rate, lambda: _replace(cluster))
+        tell("killing the driver")
+        found["driver_killed_s"] = _recovery(platform, flood, rate, lambda: _kill(_pid(platform)))
+        sent = flood.stop()
+        found |= _counted(platform, sent)
+        tell("waiting for the lake")
+        found |= _counted_in_lake(platform, sent)
+        found["late_dropped"] = platform.status()["services"]["stream"].get("late_dropped")
+        tell("auditing")
+        found["audit"] = platform.whale("audit", "--json", check=False, timeout=3600).returncode
+        return found
+    finally:
+        platform.down()
+        cluster.close()
+
+
+def _counted(platform: Platform, sent: int) -> dict[str, int]:
+    """Once all that were sent are in Postgres, or nothing comes any more: how many are lost, and how many too many."""
+    with contextlib.suppress(Failed):
+        _await(platform, sent)
+    found, alerted = _counts(platform)
+    return {
+        "sent": sent,
+        "lost": max(0, sent - found),
+        "doubled": max(0, found - sent),
+        "whales_lost": max(0, _whales(sent) - alerted),
+    }
+
+
+def _counted_in_lake(platform: Platform, sent: int) -> dict[str, int]:
+    """The same of the lake, whose query waits while the stream is behind; the audit would find it behind."""
+    seen = list[tuple[int, int]]()
+
+    def whole() -> bool:
+        seen.append(_rows(platform))
+        return seen[-1][0] >= sent
+
+    with contextlib.suppress(Failed):
+        wait_for("the lake", whole, every=10, moves=lambda: seen[-1:])
+    rows, trades = seen[-1]
+    return {"lake_lost": max(0, sent - trades), "lake_doubled": rows - trades}
+
+
+def _rows(platform: Platform) -> tuple[int, int]:
+    """Rows of the flood in the lake, and trades among them."""
+    sql = f"select count(*), count(distinct (symbol, trade_id)) from trades where exchange = '{EXCHANGE}'"
+    rows, trades = platform.whale("query", "--format", "csv", sql).stdout.splitlines()[-1].split(",")
+    return int(rows), int(trades)
+
+
+def _counts(platform: Platform) -> tuple[int, int]:
+    """Trades and whales of the flood in Postgres."""
+    windows = platform.sql(f"select coalesce(sum(trade_count), 0) from trade_windows where exchange = '{EXCHANGE}'")
+    alerts = platform.sql(f"select count(*) from whale_alerts where exchange = '{EXCHANGE}'")
+    return int(windows[0][0]), int(alerts[0][0])
+
+
+def _whales(trades: int) -> int:
+    return -(-trades // WHALE_EVERY)
+
+
+def _await(platform: Platform, trades: int) -> None:
+    """Wait until so many, and their whales, are in Postgres. Raises Failed where nothing comes any more."""
+
+    def out() -> bool:
+        found, alerted = _counts(platform)
+        return found >= trades and alerted >= _whales(trades)
+
+    wait_for(f"{trades:,} trades", out, moves=lambda: _counts(platform))
+
+
+def _replace(cluster: SparkCluster) -> None:
+    cluster.kill(0)
+    cluster.add()
+
+
+def _kill(pid: int) -> None:
+    driver = psutil.Process(pid)
+    for process in (*driver.children(recursive=True), driver):
+        process.kill()
+
+
+def _recovery(platform: Platform, flood: Flood, rate: float, kill: Callable[[], None]) -> float:
+    begin = time.monotonic()
+    kill()
+    _await(platform, flood.sent + int(rate))
+    return round(time.monotonic() - begin, 1)
+
+
+def _pid(platform: Platform) -> int:
+    return int(platform.status()["services"]["stream"]["pid"])

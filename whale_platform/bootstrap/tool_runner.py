@@ -1,0 +1,66 @@
+"""Running uv and pip: their output to the log, a line of progress to stderr, one clear line where they fail."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from whale_platform.bootstrap.paths import Places, SetupFailed
+
+TELL_EVERY_S = 10.0
+_LEASH = Path(__file__).parent.parent / "supervision" / "leash.py"
+_DISK_FULL = ("no space left", "os error 28", "errno 28", "disk quota exceeded")
+_WRONG_HASH = ("hash mismatch", "do not match the hashes", "doesn't match")
+
+
+def say(line: str) -> None:
+    """Progress, to stderr: stdout belongs to the command's own output."""
+    print(f"whale: {line}", file=sys.stderr, flush=True)
+
+
+def run(places: Places, what: str, argv: Sequence[str | Path]) -> None:
+    """Run one tool. Raises SetupFailed naming `what`, the reason and the log. The tool ends when this process does."""
+    leashed = [sys.executable, str(_LEASH), "SIGKILL", *map(str, argv)]
+    started = time.monotonic()
+    say(f"{what} …")
+    with places.log.open("a+", errors="replace") as log:
+        log.write(f"\n$ {' '.join(map(str, argv))}\n")
+        log.flush()
+        start = log.seek(0, os.SEEK_END)
+        child = subprocess.Popen(leashed, cwd=places.root, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        done = threading.Event()
+        threading.Thread(target=_tell, args=(places.log, start, done, started), daemon=True).start()
+        try:
+            code = child.wait()
+        finally:
+            done.set()
+        if code:
+            log.seek(start)
+            raise SetupFailed(explain(places, what, log.read(), code))
+    say(f"{what}: done in {time.monotonic() - started:.0f} s")
+
+
+def explain(places: Places, what: str, output: str, code: int) -> str:
+    """The one line for a tool that failed with `code` after printing `output`."""
+    low = output.lower()
+    lines = [line.strip(" ×│├╰─▶:→>") for line in output.splitlines() if line.strip()]
+    if any(mark in low for mark in _DISK_FULL):
+        return f"{what}: the disk is full: free some space and run ./whale again, it goes on where it stopped"
+    if any(mark in low for mark in _WRONG_HASH):
+        return f"{what}: a download is not the pinned file (wrong hash): do not trust that source; see {places.log}"
+    reason = next((line for line in reversed(lines) if not line.lower().startswith("hint")), f"exit code {code}")
+    return (
+        f"{what}: failed ({reason[:200]}): check the network and run ./whale again, it goes on where it stopped; "
+        f"details in {places.log}"
+    )
+
+
+def _tell(log: Path, start: int, done: threading.Event, started: float) -> None:
+    while not done.wait(TELL_EVERY_S):
+        with log.open(errors="replace") as file:
+            file.seek(start)
+            last = [line.strip() for line in file if line.strip()][-1:]
+        say(f"  {time.monotonic() - started:.0f} s {last[0][:90] if last else ''}")

@@ -1,0 +1,128 @@
+"""`whale audit`: is every trade in Kafka, Postgres and the lake, once? The answer on stdout, progress on stderr.
+
+Exit code: 0 nothing is wrong, 1 something is missing, doubled or unexplained, 2 nothing was compared, or a place can't
+be asked, 75 nothing is wrong so far, but a place has not got as far yet: ask again later.
+"""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from whale_platform.audit import audited_hours, collect, render
+from whale_platform.audit.reconcile import Audit
+from whale_platform.cli.app import HomeOption
+from whale_platform.cli.common.context import current_home, settings_of
+from whale_platform.cli.common.error_messages import explained
+from whale_platform.cli.common.errors import UserError
+from whale_platform.cli.common.time_input import moment
+from whale_platform.settings import Settings
+from whale_platform.supervision.runtime import exit_codes
+
+app = typer.Typer(add_completion=False, help="Reconcile Kafka, Postgres and the lake by symbol and hour.")
+DAY = timedelta(days=1)
+VERDICT = {"wrong": "something is wrong", "not yet": "not all of them have arrived everywhere yet: ask again later"}
+
+
+@app.command()
+def audit(
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="TIME",
+            help="UTC: 2026-11-21T13:00 or a date (default: a day ago, or the first hour not audited yet).",
+        ),
+    ] = None,
+    end: Annotated[str | None, typer.Option("--to", metavar="TIME", help="UTC (default: three minutes ago).")] = None,
+    home: HomeOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Every line as JSON on stdout.")] = False,
+) -> None:
+    """Is every trade in Kafka, Postgres and the lake, once? Prints what is missing, doubled, repaired or a true gap.
+
+    Whole hours are compared, the newest up to three minutes ago: later trades are still on their way. Exit code: 0
+    nothing is wrong (the exchange's own gaps are not), 1 something is, 2 nothing was compared or a place can't be
+    asked, 75 nothing is wrong so far, but some trades have not arrived everywhere yet.
+    """
+    place, now = current_home(home), datetime.now(UTC)
+    settings, born = settings_of(place), datetime.fromtimestamp(place.created, UTC)
+    with explained():
+        first, last = _range(settings, start, end, now, born)
+        found = _counted(settings, first, last, now, born)
+        if found.lines:
+            audited_hours.record(settings, found)
+    if as_json:
+        print(json.dumps(render.as_json(found), indent=1))
+    elif found.lines:
+        _show(found)
+    if not found.lines:
+        raise UserError(
+            f"no place has a trade from {found.start:%Y-%m-%dT%H:%M} to {found.end:%Y-%m-%dT%H:%M} UTC, so nothing was "
+            "compared: ask for hours with trades, or see `whale status` where there should be some"
+        )
+    raise typer.Exit({"wrong": 1, "not yet": exit_codes.RETRY}.get(found.verdict, 0))
+
+
+def _range(
+    settings: Settings, start: str | None, end: str | None, now: datetime, born: datetime
+) -> tuple[datetime, datetime]:
+    settled = collect.settled(settings, now)
+    last = min(moment(end).replace(second=0, microsecond=0), settled) if end else settled
+    if start is not None:
+        first = moment(start)
+    elif settings.source == "replay" and (lake := collect.whole_lake(settings)) is not None:
+        first, last = lake[0], last if end else min(lake[1], settled)
+    else:
+        first = last - DAY
+        turn = audited_hours.due(settings, born, last.replace(minute=0))
+        first = min(first, turn) if turn else first
+    first = first.replace(minute=0, second=0, microsecond=0)
+    if first >= last:
+        raise UserError(
+            f"no settled hours from {first:%Y-%m-%dT%H:%M} to {last:%Y-%m-%dT%H:%M} UTC: trades of the last three "
+            f"minutes are still on their way, so the newest end is {settled:%Y-%m-%dT%H:%M}"
+        )
+    return first, last
+
+
+def _counted(settings: Settings, first: datetime, last: datetime, now: datetime, born: datetime) -> Audit:
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        tasks = {place: progress.add_task(place, total=None) for place in ("Postgres", "lake", "Kafka")}
+        return collect.audit(
+            settings,
+            first,
+            last,
+            now,
+            born,
+            lambda place, done, whole: progress.update(tasks[place], completed=done, total=whole),
+        )
+
+
+def _show(found: Audit) -> None:
+    console = Console(soft_wrap=True, highlight=False)
+    lines = render.told(found)
+    if lines:
+        console.print(_table(render.HEAD, [render.cells(line) for line in lines]))
+    console.print(_table(render.SUMMARY, render.summary(found)))
+    for note in (*found.notes, render.progress(found)):
+        console.print(note, markup=False)
+    sums = render.totals(found.lines)
+    verdict = VERDICT.get(found.verdict, "nothing is wrong")
+    console.print(
+        f"{found.start:%Y-%m-%d %H:%M} to {found.end:%Y-%m-%d %H:%M} UTC: {sums.trades:,} trades, {verdict}",
+        markup=False,
+    )
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> Table:
+    made = Table(box=None, pad_edge=False)
+    for name in head:
+        aside = "left" if name in ("symbol", "hour (UTC)", "verdict", "what") else "right"
+        made.add_column(name, justify="left" if aside == "left" else "right", no_wrap=name != "what")
+    for row in rows:
+        made.add_row(*row)
+    return made

@@ -1,0 +1,63 @@
+"""`whale checkpoint`: what the stream remembers of its place, and how to make it forget without losing anything."""
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from whale_platform.cli.app import HomeOption
+from whale_platform.cli.common.context import current_home, settings_of
+from whale_platform.cli.common.errors import UserError
+from whale_platform.stream.query import checkpoints
+from whale_platform.supervision.runtime.lease import LeaseRefused
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="The stream's checkpoints: list, archive, reset.")
+Query = Annotated[str, typer.Argument(metavar="windows|whales|lake|all")]
+
+
+@app.command("list")
+def listing(home: HomeOption = None) -> None:
+    """Every checkpoint: query, mode, version, last batch, place in the topic, size, age; archived ones last."""
+    root = settings_of(current_home(home)).stream_home
+    found = checkpoints.listing(root)
+    if not found:
+        print("whale: no checkpoints yet: they appear when the stream has run", file=sys.stderr)
+    for item in found:
+        label = item.label
+        what = (
+            f"{label.query:<8} {label.mode or 'any mode':<10} v{label.version}"
+            if label
+            else f"{'no readable label':<22}"
+        )
+        places = " ".join(f"{part}:{place}" for part, place in sorted(item.offsets.items())) or "-"
+        age = "-" if item.modified is None else f"{(time.time() - item.modified) / 60:.0f} min ago"
+        batch = "-" if item.batch is None else item.batch
+        print(
+            f"{what}  batch {batch}  offsets {places}  {item.size / 1e6:.1f} MB  {age}  {item.path.relative_to(root)}"
+        )
+
+
+@app.command()
+def archive(query: Query, home: HomeOption = None) -> None:
+    """Move a query's checkpoint aside and keep it. The next start reads the topic from its beginning."""
+    for path in _set_aside(home, query):
+        print(f"whale: kept as {path}", file=sys.stderr)
+
+
+@app.command()
+def reset(query: Query, home: HomeOption = None) -> None:
+    """Start a query afresh: archive its checkpoint; the topic is read again and rows are only ever upserted."""
+    moved = _set_aside(home, query)
+    print(f"whale: {len(moved)} checkpoints archived; now `whale restart stream`, or `whale up`", file=sys.stderr)
+
+
+def _set_aside(option: Path | None, query: str) -> list[Path]:
+    home = current_home(option)
+    try:
+        return checkpoints.set_aside(home.path, settings_of(home).stream_home, query)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    except LeaseRefused as refused:
+        raise UserError(f"{refused}: stop it first with `whale down`, then try again") from None

@@ -1,0 +1,98 @@
+"""`whale import`: an exchange's public dumps of past trades into the lake; safe to stop and to run again."""
+
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from whale_platform.cli.app import HomeOption
+from whale_platform.cli.common.context import current_home, settings_of
+from whale_platform.cli.common.errors import UserError
+from whale_platform.domain import catalogue
+from whale_platform.exchanges import symbols
+from whale_platform.lake.errors import LakeError
+from whale_platform.lake.imports import dump_file, importer
+from whale_platform.lake.imports.dump_file import Dump
+from whale_platform.lake.imports.importer import Imported
+from whale_platform.version import code_version
+
+app = typer.Typer(add_completion=False, help="Past trades into the lake, from the files that an exchange publishes.")
+NEXT = (
+    "Their windows and reports: ./whale lake recompute {first:%Y-%m-%dT%H:%M} {last:%Y-%m-%dT%H:%M}, or as a run of "
+    "Dagster: ./whale dagster asset materialize -m whale_platform.definitions --select lake/windows_from_lake "
+    "--partition-range '{first:%Y-%m-%d-%H:%M}...{last:%Y-%m-%d-%H:%M}'"
+)
+
+
+@app.command()
+def run(
+    exchange: Annotated[str, typer.Argument(metavar="binance", help="Whose files these are.")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILES...", help="Daily or monthly zips of spot trades or aggTrades.")
+    ],
+    pair: Annotated[
+        list[str] | None,
+        typer.Option(help="Base and quote of a symbol that the exchange's list has not, such as BTC/U; repeatable."),
+    ] = None,
+    home: HomeOption = None,
+) -> None:
+    """Import public dumps (data.binance.vision); a trade that is there already is not there twice.
+
+    A CHECKSUM file beside the zip is checked. A broken file changes nothing; a killed import goes on where it was.
+    """
+    if exchange != dump_file.EXCHANGE:
+        raise UserError(
+            f"import {exchange!a}: only the dumps of {dump_file.EXCHANGE} are known: `whale import binance …zip`"
+        )
+    there = current_home(home)
+    if there.source == "simulator":
+        raise UserError(
+            f"{there.path} holds simulated trades, which must not mix with real ones: name another --home, "
+            "one that `whale up --source live` has made"
+        )
+    root = settings_of(there).trades_lake
+    try:
+        split = symbols.known(catalogue.load(there.path, dump_file.EXCHANGE), pair or ())
+    except ValueError as wrong:
+        raise UserError(f"--pair: {wrong}") from None
+    hours: list[datetime] = []
+    try:
+        for dump in [dump_file.named(path, split) for path in files]:
+            begin = time.monotonic()
+            done = _import(root, dump)
+            hours += done.hours
+            print(line(dump.path.name, done, time.monotonic() - begin), flush=True)
+    except LakeError as error:
+        raise UserError(str(error)) from None
+    finally:
+        if hours:  # also those of the files before a broken one
+            print(NEXT.format(first=min(hours), last=max(hours)), flush=True)
+
+
+def line(name: str, done: Imported, seconds: float) -> str:
+    """What became of a file."""
+    first, last = (f"{hour:%Y-%m-%d %H:%M}" for hour in (done.hours[0], done.hours[-1]))
+    there = f" ({done.there} were there)" if done.there else ""
+    sums = "checksum right" if done.checked else "no CHECKSUM file"
+    repeated = f" (and {done.repeated:,} lines of them again)" if done.repeated else ""
+    return (
+        f"{name}: {done.rows:,} rows{repeated}, {done.new:,} new; "
+        f"{len(done.hours)} hours{there}, {first} to {last} UTC; "
+        f"{seconds:.1f} s, {done.rows / seconds:,.0f} rows/s; {sums}"
+    )
+
+
+def _import(root: Path, dump: Dump) -> Imported:
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        bar = progress.add_task(dump.path.name)
+
+        def tell(what: str, done: int, of: int) -> None:
+            progress.update(bar, description=f"{dump.path.name}: {what}", completed=done, total=of)
+
+        return importer.run(root, dump, {"run": "import", "code": code_version()}, tell)

@@ -1,0 +1,147 @@
+"""`whale lake`: what it holds, its versions, and an hour made anew; upkeep by itself is Dagster's."""
+
+import sys
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from whale_platform.cli.app import HomeOption
+from whale_platform.cli.common.context import current_home, settings_of
+from whale_platform.cli.common.error_messages import explained
+from whale_platform.cli.common.errors import UserError
+from whale_platform.cli.common.time_input import moment
+from whale_platform.lake.delta import table
+from whale_platform.lake.maintenance import retention, rewrite
+from whale_platform.lake.maintenance.rewrite import Rewritten
+from whale_platform.stores.asset_tables.materialisation import HOUR, Hours, Maker
+from whale_platform.stores.quality import audit_counts
+from whale_platform.stream.lake_query import restore as restoring
+from whale_platform.version import code_version, new_run_id
+
+if TYPE_CHECKING:
+    from whale_platform.settings import Settings
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="The lake of trades: what it holds, its versions, an hour made anew.",
+)
+HourArgument = Annotated[str, typer.Argument(metavar="HOUR", help="Like 2026-11-21T13:00, UTC.")]
+
+
+@app.command()
+def show(home: HomeOption = None) -> None:
+    """Its days: files, trades, bytes; the newest version."""
+    with explained():
+        root = _settings(home).trades_lake
+        days, (newest,) = retention.days(root), retention.versions(root, 1)
+    print(f"{root}\nversion {newest.version}, written {newest.time:%Y-%m-%d %H:%M:%S} UTC\n")
+    print(f"{'day':<10} {'files':>7} {'trades':>15} {'bytes':>15} {'a trade':>8}")
+    for day in days:
+        print(f"{day.day} {day.files:>7,} {day.rows:>15,} {day.size:>15,} {day.size / max(1, day.rows):>8.1f}")
+
+
+@app.command()
+def versions(home: HomeOption = None, limit: Annotated[int, typer.Option("-n", min=1)] = 20) -> None:
+    """The newest versions: when, why and by which run and code; for `--version` of query and export."""
+    with explained():
+        found = retention.versions(_settings(home).trades_lake, limit)
+    for one in found:
+        print(f"{one.version:>8}  {one.time:%Y-%m-%d %H:%M:%S}  {one.why:<22} {one.run:<40} {one.code}".rstrip())
+
+
+@app.command()
+def compact(hour: HourArgument, home: HomeOption = None) -> None:
+    """Make one sorted file of an hour now; Dagster does it for each closed hour."""
+    with explained():
+        done = rewrite.hour(_settings(home).trades_lake, _hour(hour), {"run": new_run_id("cli"), "why": "compaction"})
+    _tell(done, "that hour has no trade, or is one sorted file already")
+
+
+@app.command()
+def restore(
+    hour: HourArgument,
+    accept_fewer: Annotated[
+        bool, typer.Option("--accept-fewer", help="Also if Kafka and the readable files have fewer trades.")
+    ] = False,
+    home: HomeOption = None,
+) -> None:
+    """Make an hour anew from Kafka: damaged files, missing trades. What the lake still has is kept."""
+    settings = _settings(home)
+    with explained():
+        done = restoring.hour(
+            settings.trades_lake,
+            settings.bootstrap,
+            _hour(hour),
+            new_run_id("cli"),
+            whole_topic=settings.source == "replay",
+            accept_fewer=accept_fewer,
+            tell=lambda count: print(f"\rwhale: {count:,} messages read", end="", file=sys.stderr, flush=True),
+        )
+    print(file=sys.stderr)
+    _tell(done, "Kafka has no trade of that hour that the lake lacks, but for those the stream has yet to bring")
+
+
+@app.command()
+def recompute(
+    first: HourArgument,
+    last: Annotated[str | None, typer.Argument(metavar="LAST", help="The last hour; FIRST alone by default.")] = None,
+    lake_is_whole: Annotated[
+        bool, typer.Option("--lake-is-whole", help="You know that it has every trade of them: what it lacks goes.")
+    ] = False,
+    home: HomeOption = None,
+) -> None:
+    """Make windows, whales, rollups and reports of past hours again from the lake, by the thresholds of their time.
+
+    Where the lake holds a symbol's hour whole, its word counts: what was counted twice goes, and whales that are none
+    are taken back.
+    """
+    from whale_platform.repair import (
+        recompute_hours,  # Spark's libraries take a second, which no other command has to wait
+    )
+    from whale_platform.stream import batch_recompute as batch
+
+    settings, start = _settings(home), _hour(first)
+    end = (_hour(last) if last else start) + HOUR
+    if end <= start:
+        raise UserError(f"{last} is before {first}: give the first hour, then the last")
+    if end > datetime.now(UTC):
+        raise UserError(f"the hour from {end - HOUR:%Y-%m-%dT%H:%M} is not over: give hours that are")
+    maker, hours = Maker(new_run_id("recompute"), code_version()), Hours(start, end)
+    with explained():
+        there, dsn = table.files(table.opened(settings.trades_lake), start, end), settings.dsn()
+        audit_counts.counts(dsn, start, end, end)  # Spark starts only where both can be asked
+        if not there:
+            raise UserError("the lake has no trade of these hours: nothing to do")
+        with recompute_hours.only_one(dsn, maker, _wait_for), batch.batch(settings) as session:
+            made = recompute_hours.make(settings, dsn, session, hours, maker, lake_is_whole)
+    counts = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in made.counts().items())
+    print(f"whale: {len(made.hours)} hours made again by {maker.run_id}: {counts}", file=sys.stderr)
+
+
+@cache
+def _wait_for(why: str) -> None:
+    print(f"whale: waiting for its end: {why}", file=sys.stderr, flush=True)
+
+
+def _tell(done: Rewritten | None, otherwise: str) -> None:
+    if done is None:
+        print(f"whale: nothing to do: {otherwise}", file=sys.stderr)
+        return
+    print(
+        f"whale: {done.start:%Y-%m-%d %H:%M}: {done.files_before} files, {done.rows_before:,} trades, "
+        f"{done.bytes_before:,} bytes -> 1 file, {done.rows_after:,} trades, {done.bytes_after:,} bytes"
+        + (f" ({done.saved:.1%} less than CSV)" if done.csv_bytes else ""),
+        file=sys.stderr,
+    )
+
+
+def _hour(text: str) -> datetime:
+    return moment(text).replace(minute=0, second=0, microsecond=0)
+
+
+def _settings(home: Path | None) -> "Settings":
+    return settings_of(current_home(home))

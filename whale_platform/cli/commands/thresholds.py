@@ -1,0 +1,88 @@
+"""`whale threshold`: the table in Postgres, with its errors in the operator's words."""
+
+import sys
+from contextlib import closing
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from whale_platform.cli.app import HomeOption
+from whale_platform.cli.common.context import current_home, settings_of
+from whale_platform.cli.common.error_messages import explained
+from whale_platform.cli.common.errors import UserError
+from whale_platform.cli.common.time_input import moment
+from whale_platform.exchanges import registry
+from whale_platform.stores.asset_tables import thresholds
+from whale_platform.stores.asset_tables.thresholds import ALWAYS, ANY
+from whale_platform.stores.postgres.pool import Pool
+from whale_platform.stores.queries import latest_states
+
+if TYPE_CHECKING:
+    from whale_platform.settings import Settings
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="What counts as a whale, in US dollars; taken up while running."
+)
+
+
+@app.command("list")
+def listed(home: HomeOption = None) -> None:
+    """Every threshold; the most specific one counts, `*` means any."""
+    settings = settings_of(current_home(home))
+    with explained():
+        dsn = settings.dsn()
+        ours = thresholds.suggested(dsn)
+        rows = thresholds.read_thresholds(dsn)
+    for exchange, symbol, usd in rows:
+        origin = "suggested" if (exchange, symbol) in ours else ""
+        print(f"{exchange:<14} {symbol:<14} {usd:>18,f}  {origin}".rstrip())
+
+
+@app.command("set")
+def change(
+    symbol: str,
+    usd: str,
+    exchange: Annotated[str, typer.Option(help="One exchange's name; any by default.")] = ANY,
+    since: Annotated[
+        str | None,
+        typer.Option("--from", help="Time of the trades, UTC, from which it holds, such as 2026-11-21T10:00; now."),
+    ] = None,
+    home: HomeOption = None,
+) -> None:
+    """Set the threshold of SYMBOL (`*` for all) to USD."""
+    amount, settings = _amount(usd), settings_of(current_home(home))
+    # Recorded trades are old from the start: what is set while they are replayed is meant for them.
+    valid_from = moment(since) if since else ALWAYS if settings.source == "replay" else None
+    places = [(exchange, ANY)] if symbol == ANY else _spelled(settings, exchange, symbol)
+    with explained(), closing(Pool(settings.dsn, "whale-thresholds", 1)) as pool:
+        traded = latest_states.symbols(pool)
+        for place in places:
+            thresholds.set_threshold(settings.dsn(), *place, amount, valid_from)
+    for place in places:
+        waits = "" if place[1] == ANY or place in traded else "; no trade of it has come yet"
+        print(f"whale: {place[0]} {place[1]} counts from {amount:,f} USD on{waits}", file=sys.stderr)
+
+
+def _amount(text: str) -> Decimal:
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        raise UserError(f"{text!a} is not an amount: write 100000 or 99999.50") from None
+    if not amount.is_finite() or amount <= 0:
+        raise UserError(f"{amount} can't be a threshold: it must be more than 0")
+    return amount
+
+
+def _spelled(settings: "Settings", exchange: str, symbol: str) -> list[tuple[str, str]]:
+    """(exchange, symbol) for each exchange that has it: `BTC` is one on every exchange."""
+    try:
+        adapters = [one for one in registry.adapters(settings) if exchange in (ANY, one.name)]
+        if not adapters:
+            raise UserError(
+                f"--exchange {exchange}: none of {', '.join(one.name for one in registry.adapters(settings))}"
+            )
+        found = registry.assign(adapters, [symbol])
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    return [(name, spelled) for name, symbols in found.items() for spelled in symbols]

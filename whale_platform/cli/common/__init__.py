@@ -1,0 +1,1 @@
+"""What every command needs: the home it means, its settings, times as typed, errors as one line."""

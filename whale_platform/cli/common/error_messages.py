@@ -1,0 +1,26 @@
+"""The rooms' errors as one line for the operator, with what to do. Imports broker, stores and lake: use it lazily."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from whale_platform.api.server.api_keys import KeyFileError
+from whale_platform.broker.reader import OffsetExpired
+from whale_platform.broker.topics import BrokerError
+from whale_platform.cli.common.errors import UserError
+from whale_platform.lake.errors import LakeError
+from whale_platform.stores.postgres.connection import BadDsn, RowRefused, SchemaMismatch, StoreAway
+
+_DO = "see `whale status`, start it with `whale up`"
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Raises UserError in place of what a server or the lake says; a missing file is Postgres's generated password."""
+    try:
+        yield
+    except (BrokerError, OffsetExpired) as error:
+        raise UserError(f"Kafka can't be asked ({error}): {_DO}") from None
+    except (StoreAway, FileNotFoundError) as error:
+        raise UserError(f"Postgres can't be asked ({error}): {_DO}") from None
+    except (SchemaMismatch, BadDsn, RowRefused, LakeError, KeyFileError, ValueError) as error:
+        raise UserError(str(error)) from None

@@ -1,0 +1,14 @@
+"""Times as an operator writes them, in UTC."""
+
+from datetime import UTC, datetime
+
+from whale_platform.cli.common.errors import UserError
+
+
+def moment(text: str) -> datetime:
+    """`2026-11-21T13:00` or `2026-11-21` as aware UTC; an offset is honoured. Raises UserError."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise UserError(f"{text!r} is not a time: write 2026-11-21T13:00 or 2026-11-21, in UTC") from None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)

@@ -1,0 +1,187 @@
+"""Rendering only: a status snapshot (state.py) and a feed (recent_rows.py) become tables; nothing is fetched here."""
+
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from whale_platform.cli.inspection.recent_rows import Feed
+from whale_platform.supervision.deployment import describe_old
+
+STYLES = {
+    "ready": "green",
+    "degraded": "yellow",
+    "waiting": "dim",
+    "starting": "cyan",
+    "backoff": "magenta",
+    "blocked": "bold red",
+    "stopped": "dim",
+}
+_SOURCES = {
+    "simulator": ("SIMULATED", "generated trades, not real ones"),
+    "replay": ("REPLAY", "recorded trades, played again"),
+}
+
+
+def source_line(state: dict[str, Any]) -> Text:
+    """Where the trades come from; loud unless they are live."""
+    source = state["source"]
+    if source["kind"] not in _SOURCES:
+        return Text("LIVE trades from the exchanges", style="bold green")
+    word, means = _SOURCES[source["kind"]]
+    text = Text(f" {word} ", style="bold black on yellow")
+    return text.append(f" {means}; {source['state']}, {source['trades_sent']:,} sent", style="yellow")
+
+
+def services(state: dict[str, Any]) -> Table:
+    """A row per service."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("service", "state", "pid", "uptime", "beat", "trades/s", "lag", "restarts"):
+        table.add_column(name, justify="left" if name in ("service", "state") else "right", no_wrap=True)
+    for name, service in state["services"].items():
+        table.add_row(
+            name,
+            Text(service["state"], style=STYLES.get(service["state"], "")),
+            _text(service["pid"]),
+            _age(service["uptime_s"]),
+            _age(service["last_beat_s"]),
+            _number(service.get("trades_per_s", service.get("rows_per_s"))),
+            _number(service.get("lag")),
+            _text(service["restarts"] or None),
+        )
+    return table
+
+
+def details(state: dict[str, Any]) -> Text:
+    """What services say of themselves, a line each, and which run other code than is checked out."""
+    said = [f"{name}: {service['detail']}" for name, service in state["services"].items() if service["detail"]]
+    by_code: dict[str, list[str]] = {}
+    for name, service in state["services"].items():
+        by_code.setdefault(service.get("old_code", ""), []).append(name)
+    for code in sorted(by_code.keys() - {""}):
+        said.append(describe_old(", ".join(by_code[code]), code, state["checkout"]))
+    return Text("\n".join(_plain(line) for line in said if not line.endswith(": done")), style="yellow")
+
+
+def windows(feed: Feed) -> Table:
+    """The newest minute per symbol."""
+    table = Table(box=None, pad_edge=False, header_style="dim", title="Newest windows", title_justify="left")
+    for name in ("exchange", "symbol", "minute", "close", "vwap", "notional", "trades"):
+        table.add_column(name, justify="left" if name in ("exchange", "symbol") else "right", no_wrap=True)
+    for row in feed.windows:
+        table.add_row(
+            row.exchange,
+            row.symbol,
+            f"{row.start:%H:%M}",
+            f"{row.close:f}",
+            f"{row.vwap:.8g}",
+            f"{row.notional:,.0f}",
+            f"{row.trades:,}",
+        )
+    return table
+
+
+def whales(feed: Feed) -> Table:
+    """The newest large trades."""
+    table = Table(box=None, pad_edge=False, header_style="dim", title="Newest whales", title_justify="left")
+    for name in ("time (UTC)", "exchange", "symbol", "side", "price", "quantity", "USD"):
+        table.add_column(name, justify="right" if name in ("price", "quantity", "USD") else "left", no_wrap=True)
+    for row in feed.whales:
+        table.add_row(
+            f"{row.time:%H:%M:%S}",
+            row.exchange,
+            row.symbol,
+            Text(row.side, style="green" if row.side == "buy" else "red"),
+            f"{row.price:f}",
+            f"{row.quantity:f}",
+            f"{row.usd:,.0f}",
+        )
+    return table
+
+
+def totals(state: dict[str, Any]) -> Text:
+    """One line: speed, lag, gaps."""
+    ingester, stream = state["services"].get("ingester", {}), state["services"].get("stream", {})
+    parts = [
+        f"{_number(ingester.get('trades_per_s')) or '–'} trades/s",
+        f"stream lag {_number(stream.get('lag')) or '–'}",
+    ]
+    if (latency := ingester.get("exchange_to_receive_p50")) is not None:
+        parts.append(f"exchange to here {latency:.0f} ms")
+    gaps = ingester.get("gaps_open", 0)
+    text = Text("   ".join(parts))
+    return text.append(f"   {gaps} open gaps", style="bold yellow" if gaps else "dim")
+
+
+def whole(state: dict[str, Any], feed: Feed, height: int) -> RenderableType:
+    """The live screen for a terminal of `height` lines: what does not fit is left off at the end of the tables."""
+    room = max(4, height - len(state["services"]) - 12)
+    shown = Feed(feed.windows[: max(2, room - len(feed.whales))], feed.whales, feed.problem)
+    parts: list[RenderableType] = [source_line(state), totals(state), Text(), services(state), details(state), Text()]
+    if feed.problem:
+        parts.append(Text(f"no rows to show: {feed.problem}", style="yellow"))
+    else:
+        parts += [windows(shown), Text(), whales(shown)]
+    left_off = len(feed.windows) - len(shown.windows)
+    parts.append(
+        Text(
+            f"{f'{left_off} more symbols; ' if left_off and not feed.problem else ''}Ctrl-C stops everything",
+            style="dim",
+        )
+    )
+    return Group(*parts)
+
+
+def line(state: dict[str, Any], feed: Feed) -> str:
+    """The same in one plain line, for logs and pipes."""
+    bad = [f"{name} {service['state']}" for name, service in state["services"].items() if service["state"] != "ready"]
+    newest = f"; newest whale {feed.whales[0].symbol} ${feed.whales[0].usd:,.0f}" if feed.whales else ""
+    return f"{source_line(state).plain.strip()}: {totals(state).plain}{newest}{'; ' + ', '.join(bad) if bad else ''}"
+
+
+def disk_lines(disk: dict[str, Any]) -> Text:
+    """Free space and what each store takes of it; loud where too little is left."""
+    free = [f"{one['free'] / 1e9:.1f} of {one['total'] / 1e9:.1f} GB free" for one in disk["disks"].values()]
+    stores = sorted(disk["stores"].items(), key=lambda item: -item[1])
+    parts = [" + ".join(free), *(f"{name} {_bytes(size)}" for name, size in stores if size)]
+    text = Text(f"disk {', '.join(parts)}")
+    return text.append(f"\n{disk['detail']}", style="bold yellow") if disk["detail"] else text
+
+
+def show_status(console: Console, state: dict[str, Any]) -> None:
+    """`whale status` for people."""
+    console.print(source_line(state))
+    console.print(f"home {state['home']}", highlight=False)
+    for name, url in state["urls"].items():
+        console.print(f"{name} {url}", highlight=False)
+    console.print(disk_lines(state["disk"]), highlight=False)
+    if not state["running"]:
+        console.print("[yellow]not running[/]: start it with `whale up`")
+    if state["services"]:
+        console.print(services(state))
+        console.print(details(state))
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def _plain(text: str) -> str:
+    return "".join(char if char.isprintable() else "?" for char in text)
+
+
+def _number(value: Any) -> str:
+    return f"{value:,.0f}" if isinstance(value, int | float) else ""
+
+
+def _bytes(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
+
+
+def _age(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    whole_s = max(0, int(seconds))
+    hours, rest = divmod(whole_s, 3600)
+    return f"{hours}h{rest // 60:02}m" if hours else f"{rest // 60}m{rest % 60:02}s" if rest >= 60 else f"{whole_s}s"

@@ -1,0 +1,86 @@
+"""`whale doctor`: everything that could keep the platform from working here, each with its fix."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from whale_platform.cli.lifecycle import exchange_probe, machine_checks
+from whale_platform.cli.lifecycle.machine_checks import Finding
+
+if TYPE_CHECKING:
+    from whale_platform.settings import Settings
+
+SIGNS = {"ok": "[green]ok  [/]", "warn": "[yellow]warn[/]", "bad": "[red]BAD [/]"}
+
+
+def findings(settings: "Settings", running: dict[str, Any] | None) -> Iterator[Finding]:
+    """All checks; `running` is the status of the home in use, whose own ports are no problem. Takes up to 4 s."""
+    yield machine_checks.python()
+    yield from _java(settings)
+    yield machine_checks.memory()
+    yield machine_checks.disk(settings.home)
+    yield machine_checks.disk_need(settings, _rate(settings, running))
+    yield machine_checks.clock()
+    yield from _ports(settings, running)
+    yield from machine_checks.unknown_variables()
+    yield from _exchanges(settings)
+
+
+def _rate(settings: "Settings", running: dict[str, Any] | None) -> float:
+    """Trades a second: as they come now, else as the simulator is told to make them, else assumed."""
+    now = (running or {"services": {}})["services"].get("ingester", {}).get("trades_per_s")
+    if now:
+        return float(now)
+    return settings.simulator_rate if settings.source == "simulator" else machine_checks.ASSUMED_RATE
+
+
+def _java(settings: "Settings") -> Iterator[Finding]:
+    from whale_platform.toolchain import jars, java, shuffle_bind
+    from whale_platform.toolchain.errors import EmbeddedError
+
+    try:
+        yield Finding("ok", "java", f"Java at {java.java_home(settings.tools)}")
+    except EmbeddedError as error:
+        yield Finding("bad", "java", *_split(str(error)))
+    try:
+        jars.spark_jars(settings.tools)
+        jars.broker_classpath(settings.tools)
+        shuffle_bind.ensure(settings.tools)
+        yield Finding("ok", "jars", "all there")
+    except EmbeddedError as error:
+        yield Finding("bad", "jars", *_split(str(error)))
+
+
+def _ports(settings: "Settings", running: dict[str, Any] | None) -> Iterator[Finding]:
+    from whale_platform.embedded import ports
+    from whale_platform.toolchain.errors import EmbeddedError
+    from whale_platform.topology.specs import ports as ports_of
+
+    own = set(running["ports"].values()) if running and running["running"] else set()
+    for name, port in ports_of(settings.model_copy(update={"source": "simulator"})).items():
+        if port in own:
+            yield Finding("ok", "ports", f"{name} {port} is used by this platform, which runs")
+            continue
+        try:
+            ports.check_free({name: port})
+            yield Finding("ok", "ports", f"{name} {port} is free")
+        except EmbeddedError as error:
+            yield Finding("bad", "ports", *_split(str(error)))
+
+
+def _exchanges(settings: "Settings") -> Iterator[Finding]:
+    for one in exchange_probe.check(settings):
+        found = f"{one.exchange}: stream {one.stream_detail}; history {one.history_detail}"
+        if one.streams and one.history:
+            yield Finding("ok", "exchange", found)
+        elif one.streams:
+            yield Finding("warn", "exchange", found, "trades come, but holes in them can't be repaired")
+        else:
+            fix = "check network, proxy and firewall; without it: WHALE_EXCHANGES, or `whale up --source simulator`"
+            if "451" in f"{one.stream_detail}{one.history_detail}":
+                fix = "use one that serves this country (WHALE_EXCHANGES=…), or `whale up --source simulator`"
+            yield Finding("warn", "exchange", found, fix)
+
+
+def _split(message: str) -> tuple[str, str]:
+    what, _, fix = message.partition(": ")
+    return what, fix

@@ -1,0 +1,1 @@
+"""The lake in Dagster: compaction, retention, imports, and hours recomputed from it."""

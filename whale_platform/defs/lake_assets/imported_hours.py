@@ -1,0 +1,48 @@
+"""Hours made anew from the lake up to their reports, in one run: by hand, as a backfill, or after an import.
+
+The sensor sees each file that was imported, in order and none left out, whatever happened to the run that imported it,
+and asks for exactly the hours that the file has trades of; what the stream tables and reports say of them then comes
+from the lake, by the same definitions as for live hours.
+"""
+
+from collections.abc import Iterator
+from typing import cast
+
+import dagster as dg
+
+from whale_platform.defs.lake_assets.imports import TRADES_OF
+from whale_platform.defs.lake_assets.recompute import windows_from_lake
+from whale_platform.defs.lineage.assets import IMPORTED
+from whale_platform.defs.shared.own_instance import sensor_status
+from whale_platform.defs.shared.partitions import range_tags
+
+FILES_A_TICK = 20
+
+remake_hours = dg.define_asset_job(
+    "remake_hours",
+    selection=[windows_from_lake],
+    description="Makes windows, whales, rollups and reports of the chosen hours anew from the lake.",
+)
+
+
+@dg.sensor(
+    job=remake_hours,
+    name="remake_imported_hours",
+    default_status=sensor_status(),
+    description="Asks for the hours that an import has brought.",
+)
+def remake_imported_hours(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """One run for each stretch of hours of each imported file; the cursor is the last file's event."""
+    after = dg.AssetRecordsFilter(IMPORTED, after_storage_id=int(context.cursor) if context.cursor else None)
+    records = context.instance.fetch_materializations(after, FILES_A_TICK, ascending=True).records
+    for record in records:
+        made = record.asset_materialization
+        hours = made.metadata.get(TRADES_OF) if made is not None else None
+        for first, last in cast(list[tuple[str, str]], hours.value) if hours is not None else ():
+            yield dg.RunRequest(
+                run_key=f"import {record.storage_id} {first}",
+                tags=range_tags(first, last, "imported trades"),
+            )
+        context.update_cursor(str(record.storage_id))
+    if not records:
+        yield dg.SkipReason("nothing was imported since")

@@ -1,0 +1,105 @@
+"""Past trades as an asset: the exchange's public dumps in `HOME/import`, or those named, into the lake.
+
+Importing is idempotent and resumable (lake/imports/importer.py), so making the asset again after a failure does the rest. A
+broken file fails the run with a sentence and changes nothing; the files before it are in. Each file that is through is
+an event of its own, from which its hours are asked for (imported_hours.py), whatever becomes of the files after it.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dagster as dg
+from pydantic import Field
+
+from whale_platform.defs.lineage.assets import OWNERS
+from whale_platform.defs.shared.partitions import stretches
+from whale_platform.domain import catalogue
+from whale_platform.exchanges import symbols
+from whale_platform.reports.tables import table
+from whale_platform.settings import Settings
+from whale_platform.version import code_version
+
+if TYPE_CHECKING:
+    from whale_platform.lake.imports.importer import Imported
+
+
+TRADES_OF = "hours_of_trades"  # in the metadata: [first, last] partition of each stretch
+
+
+class Import(dg.Config):
+    """What the launchpad asks for."""
+
+    files: list[str] = Field([], description="Zips as Binance publishes them; empty: every zip in HOME/import.")
+    pairs: list[str] = Field(
+        [], description="Base and quote of symbols that the exchange's list has not, such as BTC/U."
+    )
+
+
+@dg.asset(key=["lake", "imported_trades"], group_name="lake", kinds={"parquet", "deltalake"}, owners=OWNERS)
+def imported_trades(
+    context: dg.AssetExecutionContext, config: Import
+) -> Iterator[dg.AssetMaterialization | dg.MaterializeResult[None]]:
+    """Binance's daily and monthly dumps of spot trades and aggTrades, each trade once beside those that came live."""
+    from whale_platform.lake.errors import LakeError
+    from whale_platform.lake.imports import dump_file, importer  # 90 MB in processes that never need them
+
+    settings = Settings()
+    if settings.source == "simulator":
+        raise dg.Failure("this home holds simulated trades, which must not mix with real ones", allow_retries=False)
+    root = settings.trades_lake
+    done: dict[str, Imported] = {}
+
+    def tell(what: str, part: int, of: int) -> None:
+        if what == "importing":
+            context.log.info(f"{dump.path.name}: {part} of {of} hours")
+
+    try:
+        split = symbols.known(catalogue.load(settings.home, dump_file.EXCHANGE), config.pairs)
+    except ValueError as wrong:
+        raise dg.Failure(str(wrong), allow_retries=False) from None
+    try:
+        for dump in [dump_file.named(path, split) for path in _files(settings, config)]:
+            about = {"run": context.run.run_id, "code": code_version()}
+            done[dump.path.name] = one = importer.run(root, dump, about, tell)
+            told = {TRADES_OF: dg.MetadataValue.json(stretches(one.hours)), "new_rows": dg.MetadataValue.int(one.new)}
+            yield dg.AssetMaterialization(context.asset_key, dump.path.name, told)  # at once
+    except LakeError as error:
+        raise dg.Failure(str(error), {"files": _markdown(done)} if done else None, allow_retries=False) from None
+    hours = {hour for one in done.values() for hour in one.hours}
+    yield dg.MaterializeResult(
+        metadata={
+            "files": len(done),
+            "rows": sum(one.rows for one in done.values()),
+            "new_rows": sum(one.new for one in done.values()),
+            "hours": len(hours),
+            "first_hour": min(hours).isoformat(),
+            "last_hour": max(hours).isoformat(),
+            "by_file": _markdown(done),
+        }
+    )
+
+
+def _files(settings: Settings, config: Import) -> list[Path]:
+    folder = settings.home.resolve() / "import"
+    found = [Path(name) for name in config.files] or sorted(folder.glob("*.zip"))
+    if not found:
+        raise dg.Failure(f"no file to import: put zips into {folder}, or name them in `files`", allow_retries=False)
+    return found
+
+
+def _markdown(done: "dict[str, Imported]") -> dg.MarkdownMetadataValue:
+    rows = [
+        (
+            name,
+            f"{one.rows:,}",
+            f"{one.repeated:,}",
+            f"{one.new:,}",
+            len(one.hours),
+            f"{one.hours[0]:%Y-%m-%d %H:%M}",
+            f"{one.hours[-1]:%Y-%m-%d %H:%M}",
+            "right" if one.checked else "not there",
+        )
+        for name, one in done.items()
+    ]
+    return dg.MetadataValue.md(table(("file", "rows", "repeated", "new", "hours", "first", "last", "CHECKSUM"), rows))

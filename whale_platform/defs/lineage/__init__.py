@@ -1,0 +1,1 @@
+"""Exchanges, topics and stream tables as assets that the platform makes and Dagster only shows."""

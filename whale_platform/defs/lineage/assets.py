@@ -1,0 +1,123 @@
+"""What Dagster does not make but the platform does: exchanges, topics and stream tables, for the lineage."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import dagster as dg
+
+from whale_platform.defs.lineage import column_schemas
+from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, RAW_TRADES, TRADE_WINDOWS, WHALE_ALERTS
+from whale_platform.embedded.dagster import is_ours
+from whale_platform.exchanges.registry import adapters
+from whale_platform.settings import Settings
+from whale_platform.stores.postgres.connection import BadDsn, SchemaMismatch, StoreAway
+
+OWNERS = ["team:whale-platform"]
+RAW, THRESHOLDS = dg.AssetKey(["topic", RAW_TRADES]), dg.AssetKey(["table", "whale_thresholds"])
+LAKE, IMPORTED = dg.AssetKey(["lake", "trades"]), dg.AssetKey(["lake", "imported_trades"])
+FROM_LAKE = dg.AssetKey(["lake", "windows_from_lake"])
+
+
+# The health sensor tells every five minutes of what has moved; whales and holes may well be rare.
+FRESH = dg.FreshnessPolicy.time_window(fail_window=timedelta(minutes=20), warn_window=timedelta(minutes=11))
+FLOWS = (f"topic/{RAW_TRADES}", f"topic/{TRADE_WINDOWS}", f"table/{TRADE_WINDOWS}", "lake/trades")
+
+
+def _table(settings: Settings, name: str) -> dg.TableSchema | None:
+    """As the database describes it; None where this is not the platform's own Dagster, or the database is away."""
+    if not is_ours():
+        return None
+    try:
+        return column_schemas.of_table(settings.dsn("dagster"), name)
+    except (StoreAway, SchemaMismatch, BadDsn, OSError):
+        return None
+
+
+def _spec(
+    key: str,
+    group: str,
+    kinds: set[str],
+    description: str,
+    deps: Sequence[str] = (),
+    schema: dg.TableSchema | None = None,
+) -> dg.AssetSpec:
+    name = key.rpartition("/")[2]
+    schema = (
+        column_schemas.of_topic(name) if group == "topics" else column_schemas.of_lake() if group == "lake" else schema
+    )
+    return dg.AssetSpec(
+        key.split("/"),
+        deps=[dg.AssetKey(dep.split("/")) for dep in deps],
+        description=description,
+        group_name=group,
+        kinds=kinds,
+        owners=OWNERS,
+        metadata={"dagster/column_schema": schema} if schema is not None else {},
+        freshness_policy=FRESH if key in FLOWS else None,
+    )
+
+
+def specs(settings: Settings) -> list[dg.AssetSpec]:
+    """Every external asset, in the order of the data's way."""
+    exchanges = [f"exchange/{exchange.name}" for exchange in adapters(settings)]
+    return [
+        *(
+            _spec(
+                key, "exchanges", {"websocket"}, f"{key.partition('/')[2]}'s trades over WebSocket, its history by REST"
+            )
+            for key in exchanges
+        ),
+        _spec(
+            f"topic/{RAW_TRADES}",
+            "topics",
+            {"kafka"},
+            "Every trade once, in the order of its ids within a symbol; keyed by exchange and symbol.",
+            exchanges,
+        ),
+        _spec(
+            f"topic/{DEAD_LETTERS}",
+            "topics",
+            {"kafka"},
+            "What could not be parsed or is absurd, with the reason.",
+            exchanges,
+        ),
+        _spec(
+            f"topic/{INGEST_GAPS}", "topics", {"kafka"}, "Each hole in the trade ids, and what became of it.", exchanges
+        ),
+        _spec(
+            f"topic/{TRADE_WINDOWS}",
+            "topics",
+            {"kafka", "spark"},
+            "1-minute tumbling windows, one message an update.",
+            [f"topic/{RAW_TRADES}"],
+        ),
+        _spec(
+            f"topic/{WHALE_ALERTS}",
+            "topics",
+            {"kafka", "spark"},
+            "Trades at or over their symbol's threshold.",
+            [f"topic/{RAW_TRADES}", "table/whale_thresholds"],
+        ),
+        _spec(
+            "lake/trades",
+            "lake",
+            {"spark", "parquet", "deltalake"},
+            "Every trade once, as Parquet by hour of its event time; a Delta table with versions.",
+            [f"topic/{RAW_TRADES}", "lake/imported_trades"],
+        ),
+        *(
+            _spec(
+                f"table/{name}",
+                "stream_tables",
+                {"postgres", "table"},
+                description,
+                [f"topic/{name}", *(["lake/windows_from_lake"] if name != INGEST_GAPS else [])],
+                _table(settings, name),
+            )
+            for name, description in (
+                (TRADE_WINDOWS, "1-minute windows by exchange and symbol; a row grows until its minute is over."),
+                (WHALE_ALERTS, "Every whale once, with the threshold that applied."),
+                (INGEST_GAPS, "The ledger of holes: found, cause, repaired or explained."),
+            )
+        ),
+    ]

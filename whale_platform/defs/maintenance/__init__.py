@@ -1,0 +1,1 @@
+"""Jobs that delete: old days, old runs and events, and checkpoints."""

@@ -1,0 +1,131 @@
+"""Which events of Dagster's storage are old enough to go, while what it knows of assets and partitions stays.
+
+Three kinds grow for ever although no run's deletion reaches them: what the health sensor reports outside of any run
+(kept whole for a day, one an hour for a week, then only the newest); materialisations that a later one of the same
+partition has replaced; and the logs and step events of old runs that made assets. Never deleted are the newest
+materialisation of anything, what was planned, checks, and when a run began and ended: Dagster reads states from those.
+Of old materialisations that stay, pictures and Markdown go (the rows they show are in Postgres), numbers stay.
+Dagster's storage has no call that deletes events by kind, so this uses its tables; other storages than SQL are left
+alone.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+import dagster as dg
+from dagster._core.instance.utils import RUNLESS_RUN_ID
+from dagster._core.storage.event_log.schema import AssetEventTagsTable, SqlEventLogStorageTable
+from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
+from dagster._serdes import deserialize_value
+
+from whale_platform.defs.lineage.assets import specs
+from whale_platform.settings import Settings
+
+FINE, COARSE = timedelta(days=1), timedelta(hours=1)
+BATCH = 500
+MADE = dg.DagsterEventType.ASSET_MATERIALIZATION.value
+STATES = [
+    kind.value
+    for kind in dg.DagsterEventType
+    if kind.value.startswith(("ASSET_", "PIPELINE_", "RUN_"))  # run states are called PIPELINE_… in the storage
+]
+_events = SqlEventLogStorageTable.c
+_READ_BY_PEOPLE = (dg.MarkdownMetadataValue, dg.TableSchemaMetadataValue)
+
+
+class Event(NamedTuple):
+    """A materialisation as far as it matters here; `time` is UTC without a zone, as stored."""
+
+    id: int
+    asset: str
+    partition: str | None
+    time: datetime
+
+
+def old(instance: dg.DagsterInstance, now: datetime, before: datetime, spared: Collection[str]) -> dict[str, list[int]]:
+    """Ids of the events that may go, by what they are; `spared` are runs whose logs stay. Times with a zone."""
+    now, before = (time.replace(tzinfo=None) for time in (now, before))  # naive UTC, as the storage has them
+    reported = [spec.key.to_string() for spec in specs(Settings())]
+    health = _made(instance, (_events.run_id == RUNLESS_RUN_ID) & _events.asset_key.in_(reported))
+    logs = _events.dagster_event_type.is_(None) | _events.dagster_event_type.notin_(STATES)
+    of_runs = (_events.run_id != RUNLESS_RUN_ID) & _events.run_id.notin_(list(spared))
+    return {
+        "reported by the health sensor": thinned(health, now - FINE, before),
+        "materialisations that were replaced": replaced(_made(instance, _events.partition.is_not(None)), before),
+        "logs of old runs": [row[0] for row in _rows(instance, logs & of_runs & (_events.timestamp < before))],
+    }
+
+
+def bulky(instance: dg.DagsterInstance, before: datetime) -> list[int]:
+    """Ids of old materialisations of partitions that still hold a picture."""
+    which = _events.partition.is_not(None) & _events.event.contains("data:image/")
+    return [event.id for event in _made(instance, which) if event.time < before.replace(tzinfo=None)]
+
+
+def strip(instance: dg.DagsterInstance, ids: Iterable[int]) -> None:
+    """Leave the numbers of these materialisations, and nothing that only people read."""
+    storage = instance.event_log_storage
+    assert isinstance(storage, SqlEventLogStorage)
+    for one in ids:
+        with storage.index_connection() as connection:
+            body = SqlEventLogStorageTable.select().with_only_columns(_events.event).where(_events.id == one)
+            found = connection.execute(body).fetchone()
+        entry = deserialize_value(found[0], dg.EventLogEntry) if found else None
+        made, event = (entry.asset_materialization, entry.dagster_event) if entry else (None, None)
+        if entry is None or made is None or event is None:
+            continue
+        left = {name: value for name, value in made.metadata.items() if not isinstance(value, _READ_BY_PEOPLE)}
+        data = event.step_materialization_data._replace(materialization=made.with_metadata(left))
+        storage.update_event_log_record(one, entry._replace(dagster_event=event._replace(event_specific_data=data)))
+
+
+def thinned(events: Iterable[Event], fine: datetime, before: datetime) -> list[int]:
+    """Ids that go: of those older than `fine` all but an hour's first, of those older than `before` all.
+
+    Never the newest of an asset. `events` without partitions, oldest first.
+    """
+    newest: dict[str, int] = {}
+    hours: set[tuple[str, datetime]] = set()
+    going = []
+    for event in events:
+        newest[event.asset] = event.id
+        hour = event.asset, event.time.replace(minute=0, second=0, microsecond=0)
+        if event.time < before or (event.time < fine and hour in hours):
+            going.append(event.id)
+        hours.add(hour)
+    kept = set(newest.values())
+    return [one for one in going if one not in kept]
+
+
+def replaced(events: Iterable[Event], before: datetime) -> list[int]:
+    """Ids of those older than `before` that a later one of the same asset and partition follows; oldest first."""
+    newest = {(event.asset, event.partition): event.id for event in events}
+    kept = set(newest.values())
+    return [event.id for event in events if event.time < before and event.id not in kept]
+
+
+def delete(instance: dg.DagsterInstance, ids: list[int]) -> None:
+    """Delete these events, some hundred at a time, and what tags them."""
+    storage = instance.event_log_storage
+    assert isinstance(storage, SqlEventLogStorage)
+    for start in range(0, len(ids), BATCH):
+        some = ids[start : start + BATCH]
+        with storage.index_connection() as connection:
+            connection.execute(AssetEventTagsTable.delete().where(AssetEventTagsTable.c.event_id.in_(some)))
+            connection.execute(SqlEventLogStorageTable.delete().where(_events.id.in_(some)))
+
+
+def _made(instance: dg.DagsterInstance, which: Any) -> list[Event]:
+    return [Event(*row) for row in _rows(instance, (_events.dagster_event_type == MADE) & which)]
+
+
+def _rows(instance: dg.DagsterInstance, which: Any) -> Iterator[Any]:
+    storage = instance.event_log_storage
+    if not isinstance(storage, SqlEventLogStorage):
+        return
+    columns = (_events.id, _events.asset_key, _events.partition, _events.timestamp)
+    with storage.index_connection() as connection:
+        yield from connection.execute(
+            SqlEventLogStorageTable.select().with_only_columns(*columns).where(which).order_by(_events.id)
+        ).fetchall()

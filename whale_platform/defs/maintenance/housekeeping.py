@@ -1,0 +1,118 @@
+"""Dagster's own storage kept small: old runs of services and of upkeep go; those that made partitions never do.
+
+Deleting a run deletes its events, and with them what Dagster knows of the partitions it made. So only the jobs named
+here are looked at, and of those no run that made one; what else is old goes by event (`events.py`), ticks by
+`retention` in dagster.yaml.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+from pydantic import Field
+
+from whale_platform.defs.lake_assets import compaction, lake_retention, recompute
+from whale_platform.defs.maintenance import checkpoint_reset, events, retention
+from whale_platform.defs.quality import check_jobs
+from whale_platform.defs.reports import thresholds
+from whale_platform.defs.services import controls, shifts
+from whale_platform.defs.shared.confirmation import Deletes, asking, confirmed
+from whale_platform.defs.shared.own_instance import schedule_status
+from whale_platform.domain import deletion_limits
+from whale_platform.reports.tables import table
+
+FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+UNFINISHED = [status for status in dg.DagsterRunStatus if status not in FINISHED]
+BATCH = 100
+NAME = "dagster_housekeeping"
+
+
+class Housekeeping(Deletes):
+    """What the launchpad asks for."""
+
+    days: int = Field(7, ge=1, description="Runs of services and upkeep, and logs of all runs, older than this go.")
+    keep: int = Field(20, ge=1, description="The newest runs of each of those jobs stay, however old.")
+
+
+def jobs() -> list[str]:
+    """Names of the jobs whose old runs may go."""
+    upkeep = (
+        *(check_jobs.stream_checks, retention.retention, lake_retention.lake_retention, lake_retention.lake_vacuum),
+        *(compaction.lake_compaction, recompute.late_trades, thresholds.suggest_job, checkpoint_reset.checkpoint_reset),
+    )
+    return [*shifts.JOBS, *(job.name for job in controls.JOBS), *(job.name for job in upkeep), NAME]
+
+
+def old_runs(instance: dg.DagsterInstance, names: Iterable[str], before: datetime, keep: int) -> dict[str, list[str]]:
+    """Ids of the finished runs created before then, oldest last, without the `keep` newest of each job."""
+    out: dict[str, list[str]] = {}
+    for name in names:
+        newest = newest_runs(instance, [name], keep)
+        old = instance.get_runs(dg.RunsFilter(job_name=name, statuses=FINISHED, created_before=before))
+        out[name] = [
+            run.run_id for run in old if run.run_id not in newest and not made_partitions(instance, run.run_id)
+        ]
+    return out
+
+
+def newest_runs(instance: dg.DagsterInstance, names: Iterable[str], keep: int) -> set[str]:
+    """Ids of the `keep` newest runs of each job."""
+    return {run.run_id for name in names for run in instance.get_runs(dg.RunsFilter(job_name=name), limit=keep)}
+
+
+def made_partitions(instance: dg.DagsterInstance, run_id: str) -> bool:
+    """Whether a run materialised a partition of anything."""
+    made = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION).records
+    return any(one.partition_key is not None for one in made)
+
+
+@dg.op
+def delete_old_runs(context: dg.OpExecutionContext, config: Housekeeping) -> None:
+    """Deletes them one by one, saying how far it is; then old events of the others."""
+    instance, now = context.instance, datetime.now(UTC)
+    if not confirmed(config) and not config.dry_run:
+        with asking():
+            deletion_limits.check_days(config.days)
+    before = now - timedelta(days=config.days)
+    found = old_runs(instance, jobs(), before, config.keep)
+    unfinished = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
+    spared = newest_runs(instance, jobs(), config.keep) | {run.run_id for run in unfinished}
+    going = [run_id for ids in found.values() for run_id in ids]
+    old = events.old(instance, now, before, {*spared, *going})
+    bulky = events.bulky(instance, before)
+    rows = [(f"runs of {name}", len(ids)) for name, ids in found.items() if ids]
+    rows += [(f"events: {name}", len(ids)) for name, ids in old.items() if ids]
+    rows += [("reports and pictures in old events", len(bulky))] if bulky else []
+    text = table(("what", "old"), rows) if rows else "Nothing is old enough to go."
+    context.log.info(text)
+    if not config.dry_run:
+        for number, run_id in enumerate(going, 1):
+            instance.delete_run(run_id)
+            if number % BATCH == 0:
+                context.log.info(f"{number} of {len(going)} runs deleted")
+        for ids in old.values():
+            events.delete(instance, ids)
+        events.strip(instance, bulky)
+    counts = {"runs": len(going), "events": sum(map(len, old.values())), "dry_run": config.dry_run}
+    context.add_output_metadata({"plan": dg.MetadataValue.md(text), **counts})
+
+
+@dg.job(
+    name=NAME,
+    description="Deletes old finished runs of services, checks and upkeep from Dagster's storage, and old logs and "
+    "replaced events of the others; what made a partition last stays. Dry run by default.",
+)
+def dagster_housekeeping() -> None:
+    """One op."""
+    delete_old_runs()
+
+
+every_night = dg.ScheduleDefinition(
+    name="housekeeping_every_night",
+    job=dagster_housekeeping,
+    cron_schedule="37 4 * * *",
+    execution_timezone="UTC",
+    run_config=dg.RunConfig({"delete_old_runs": Housekeeping(days=7, keep=20, dry_run=False)}),
+    default_status=schedule_status(),
+    description="Deletes runs of services, checks and upkeep that are older than a week, and other runs' old logs.",
+)

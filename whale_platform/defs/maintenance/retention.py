@@ -1,0 +1,82 @@
+"""The retention job: what it would do is its default; the same plan is then done with `dry_run: false`."""
+
+from datetime import UTC, datetime
+
+import dagster as dg
+from pydantic import Field
+
+from whale_platform.defs.shared.confirmation import Deletes, asking, confirmed, home_name
+from whale_platform.defs.shared.own_instance import schedule_status
+from whale_platform.defs.shared.store_resource import Store
+from whale_platform.domain import deletion_limits
+from whale_platform.reports.tables import table
+from whale_platform.settings import Settings
+from whale_platform.stores.asset_tables import retention as days_table
+from whale_platform.stores.asset_tables.retention import Day
+
+
+class Retention(Deletes):
+    """What the launchpad asks for."""
+
+    days: int = Field(7, description="Keep the stream rows of this many days (UTC) before today; 1 at least.")
+    whale_days: int = Field(0, description="Keep the whales of this many days before today; 0: all of them, forever.")
+    imported: bool = Field(False, description="Whether days that were imported go as well.")
+
+
+@dg.op
+def let_old_days_go(context: dg.OpExecutionContext, config: Retention, store: Store) -> None:
+    """Drops each old day of trade_windows whose hours are all rolled up, and its whales where they have an age too."""
+    dsn = store.dsn()
+    try:
+        planned = days_table.plan(dsn, config.days, datetime.now(UTC).date(), config.whale_days, config.imported)
+    except ValueError as error:
+        raise dg.Failure(f"retention: {error}", allow_retries=False) from None
+    sure, gone = confirmed(config), 0
+    if not config.dry_run:
+        with asking():
+            if not sure:
+                deletion_limits.check_days(config.days)
+            gone = days_table.apply(dsn, planned, sure)
+    text = markdown(planned, config.dry_run)
+    context.log.info(text)
+    context.add_output_metadata({"plan": dg.MetadataValue.md(text), "days_gone": gone})
+
+
+def markdown(planned: list[Day], dry_run: bool) -> str:
+    """The plan as a table."""
+    if not planned:
+        return "No day is old enough to go."
+    does = ("would go", "would stay") if dry_run else ("gone", "stays")
+    rows = [
+        (day.day.isoformat(), f"{day.windows:,}", f"{day.whales:,}", f"{does[1]}: {day.kept}" if day.kept else does[0])
+        for day in planned
+    ]
+    return table(("day", "windows", "whales", ""), rows)
+
+
+@dg.job(
+    description="Lets old days of the stream tables go, never before their hours are rolled up. Dry run by default."
+)
+def retention() -> None:
+    """One op."""
+    let_old_days_go()
+
+
+def schedule(settings: Settings) -> dg.ScheduleDefinition:
+    """Every night for real; switched off where recorded trades are replayed, which are old from the start."""
+    config = Retention(
+        days=settings.retention_days,
+        whale_days=settings.alert_retention_days,
+        imported=False,
+        dry_run=False,
+        confirm_home=home_name(settings),
+    )
+    return dg.ScheduleDefinition(
+        name="retention_every_night",
+        job=retention,
+        cron_schedule="17 4 * * *",
+        execution_timezone="UTC",
+        run_config=dg.RunConfig({"let_old_days_go": config}),
+        default_status=schedule_status(settings.source != "replay"),
+        description=f"Lets stream rows older than {settings.retention_days} days go, once they are rolled up.",
+    )

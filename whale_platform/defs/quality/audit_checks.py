@@ -1,0 +1,128 @@
+"""The audit as checks: every hour since the last audited one, in Kafka, Postgres and the lake; ids, values and whales.
+
+Hours in which Dagster was down are audited when it is back, and so are hours whose turn comes while the stream is
+behind, or of which not all has arrived everywhere. An hour that was wrong is audited again for six hours, so that a
+repair is noticed; after that its check stays red until `whale audit` has found it right.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from whale_platform.audit import render
+from whale_platform.audit.reconcile import Audit, Line
+from whale_platform.broker.reader import OffsetExpired
+from whale_platform.broker.topics import BrokerError
+from whale_platform.defs.lineage.assets import LAKE
+from whale_platform.defs.reports.assets import ALERTS, WINDOWS
+from whale_platform.defs.shared.store_resource import Store
+from whale_platform.homes import read_home
+from whale_platform.reports.tables import table
+from whale_platform.settings import Settings
+from whale_platform.supervision.control import overload
+
+IDS = dg.AssetCheckSpec(
+    "every_trade_everywhere",
+    asset=LAKE,
+    description="Since the last audited hour each trade is in Kafka, Postgres and the lake, once.",
+)
+VALUES = dg.AssetCheckSpec(
+    "windows_are_the_lakes",
+    asset=WINDOWS,
+    description="Since the last audited hour each window, and each rollup, has the values of the lake's trades.",
+)
+WHALES = dg.AssetCheckSpec(
+    "whales_are_the_lakes",
+    asset=ALERTS,
+    description="Since the last audited hour the whales are the lake's trades over the threshold of their time.",
+)
+
+
+@dg.multi_asset_check(name="audit", specs=[IDS, VALUES, WHALES])
+def audit_checks(store: Store) -> Iterator[dg.AssetCheckResult]:
+    """What `whale audit` says of those hours."""
+    # DuckDB and delta-rs take 90 MB, and every process of Dagster loads this file.
+    from whale_platform.audit import audited_hours, collect
+    from whale_platform.lake.errors import LakeError
+
+    dsn = store.dsn()  # fails with words where there is no database yet
+    settings, now = Settings(), datetime.now(UTC)
+    home = read_home(settings.home)
+    born = datetime.fromtimestamp(home.created, UTC) if home else None
+    end = collect.settled(settings, now).replace(minute=0)
+    left = overload.reason(settings.home)
+    start = audited_hours.due(settings, born, end) if left is None else None
+    found = Audit(end, end, (), (f"No hour was audited: {left}",) if left else ())
+    if start is not None:
+        try:
+            found = collect.audit(settings, start, end, now, born)
+        except (BrokerError, OffsetExpired, LakeError) as error:
+            raise dg.Failure(f"the trades can't be audited: {error}", allow_retries=False) from None
+        audited_hours.record(settings, found)
+    unresolved = audited_hours.failed(dsn, end - audited_hours.WEEK)
+    yield from results(found, [row for row in unresolved if row[0] < found.start])
+
+
+def results(found: Audit, unresolved: list[tuple[datetime, str]]) -> Iterator[dg.AssetCheckResult]:
+    """What the answer means; unresolved: earlier hours that were wrong and have not been found right since."""
+    sums = render.totals(found.lines)
+    hours = (found.end - found.start) // timedelta(hours=1)
+    nothing = hours > 0 and not found.lines and Settings().source != "replay"  # whose trades are of other days
+    ids = [line for line in found.lines if replace(line, differences=()).verdict == "wrong"]
+    yield dg.AssetCheckResult(
+        check_name=IDS.name,
+        asset_key=IDS.asset_key,
+        passed=not (ids or unresolved or nothing or _different(found, ("damaged",))),
+        severity=dg.AssetCheckSeverity.WARN if nothing and not unresolved else dg.AssetCheckSeverity.ERROR,
+        metadata={
+            "hours": hours,
+            "trades": sums.trades,
+            "missing": sums.missing + sums.unexplained,
+            "not_yet": sums.not_yet,
+            "doubled": sums.doubled,
+            "repaired": sums.repaired,
+            "exchange_gap": sums.exchange_gap,
+            "unresolved": dg.MetadataValue.md(_unresolved(unresolved)),
+            "table": dg.MetadataValue.md("No place has a trade." if nothing else render.markdown(found)),
+        },
+    )
+    for spec, kinds in ((VALUES, ()), (WHALES, ("whale",))):
+        lines = _different(found, kinds)
+        rows = [render.cells(line) for line in lines[: render.SHOWN]]
+        yield dg.AssetCheckResult(
+            check_name=spec.name,
+            asset_key=spec.asset_key,
+            passed=not lines,
+            metadata={
+                "hours": hours,
+                "different": sum(one.count for line in lines for one in line.differences),
+                "table": dg.MetadataValue.md(table(render.HEAD, rows)),
+            },
+        )
+
+
+def _different(found: Audit, kinds: tuple[str, ...]) -> list[Line]:
+    """The lines with differences of these kinds, and with those alone; without kinds: of all the others."""
+    lines = []
+    for line in found.lines:
+        some = tuple(
+            one
+            for one in line.differences
+            if (one.kind.startswith(kinds) if kinds else not one.kind.startswith(("whale", "damaged")))
+        )
+        if some:
+            lines.append(replace(line, differences=some))
+    return lines
+
+
+def _unresolved(hours: list[tuple[datetime, str]]) -> str:
+    if not hours:
+        return "none"
+    first, last = (f"{hour:%Y-%m-%dT%H:%M}" for hour in (hours[0][0], hours[-1][0] + timedelta(hours=1)))
+    rows = table(("hour", "what was wrong"), [(f"{hour:%Y-%m-%d %H:%M}", detail) for hour, detail in hours])
+    return f"{rows}\n\nAfter their repair: `whale audit --from {first} --to {last}`."
+
+
+CHECKS = (audit_checks,)

@@ -1,0 +1,1 @@
+"""Services as Dagster runs: shifts that show them, jobs that control them, the launcher of both."""

@@ -1,0 +1,53 @@
+"""Start, stop and restart a service from Dagster: each asks the supervisor, waits for it, and says what came."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import dagster as dg
+
+from whale_platform.settings import WORKERS, Settings
+from whale_platform.supervision.control import service_commands
+
+ACTS: dict[str, tuple[Callable[[Path, str, str], service_commands.Steps], str]] = {
+    "start": (
+        service_commands.start,
+        "Lets the {0} run again after `{0}_stop`, forgets its failures, and waits until it is ready.",
+    ),
+    "stop": (
+        service_commands.stop,
+        "Ends the {0} cleanly and keeps it stopped, also over a restart of everything, until `{0}_start`. Nothing is "
+        "lost: it goes on where it stopped.",
+    ),
+    "restart": (
+        lambda home, service, _by: service_commands.restart(home, service),
+        "Ends the {0}'s process cleanly and starts it anew; also lifts what it was blocked by.",
+    ),
+}
+
+
+def job_of(service: str, act: str) -> dg.JobDefinition:
+    """Such as `stream_stop`."""
+    does, description = ACTS[act]
+
+    @dg.op(name=f"{act}_{service}", out=dg.Out(dg.Nothing))
+    def op(context: dg.OpExecutionContext) -> None:
+        try:
+            took = service_commands.wait(does(Settings().home.resolve(), service, f"run {context.run_id}"))
+        except service_commands.Refused as refused:
+            raise dg.Failure(f"{act} of the {service}: {refused}", allow_retries=False) from None
+        context.log.info(f"{act} of the {service}: done after {took:.1f} s")
+        context.add_output_metadata({"seconds": took})
+
+    @dg.job(
+        name=f"{service}_{act}",
+        executor_def=dg.in_process_executor,
+        tags={"whale/control": service},
+        description=description.format(service),
+    )
+    def job() -> None:
+        op()
+
+    return job
+
+
+JOBS = [job_of(service, act) for service in WORKERS for act in ACTS]

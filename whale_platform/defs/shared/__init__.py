@@ -1,0 +1,1 @@
+"""What every subject's definitions need: partitions, resources, confirmation, and when to hold back."""

@@ -1,0 +1,56 @@
+"""A Spark session for batches over the lake, by dagster-pyspark, in the run that asks for it and only there.
+
+The library is loaded when the session is: in each of the processes that only look at definitions it would cost 18 MB.
+"""
+
+import atexit
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from whale_platform.files.scratch_folder import scratch
+from whale_platform.settings import Settings
+from whale_platform.toolchain import java
+from whale_platform.toolchain.errors import EmbeddedError
+
+if TYPE_CHECKING:
+    from whale_platform.stream.batch_recompute import Session
+
+_until_exit = ExitStack()
+atexit.register(_until_exit.close)
+
+
+class Spark(dg.ConfigurableResource[None]):
+    """Starts a JVM (5 s, about 500 MB) for as long as it is needed."""
+
+    @contextmanager
+    def session(self) -> "Iterator[Session]":
+        """A session, stopped at the end."""
+        from dagster_pyspark import LazyPySparkResource
+
+        from whale_platform.stream import batch_recompute
+
+        settings = Settings()
+        os.environ.update(java.java_environment(settings.tools))
+        work = _work(settings.home.resolve())
+        try:
+            config = batch_recompute.configuration(settings, work)
+        except EmbeddedError as error:
+            raise dg.Failure(str(error)) from None
+        made: Session = LazyPySparkResource(spark_config=config).spark_session
+        made.sparkContext.setLogLevel("ERROR")
+        try:
+            yield made
+        finally:
+            made.stop()
+
+
+@cache
+def _work(home: Path) -> Path:
+    """The process's scratch folder; its JVM outlives a session, and with it the temporary folder it began with."""
+    return _until_exit.enter_context(scratch(home / "recompute", "spark-"))

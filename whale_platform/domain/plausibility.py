@@ -1,0 +1,52 @@
+"""What no real trade looks like; such a trade is quarantined, so that it can't spoil a window or move the watermark.
+
+The bounds follow from the widest decimals that Spark sums exactly (38 digits, 18 of them after the point) and from
+what markets have shown: no coin has traded above a billion dollars, no spot fill above ten billion.
+"""
+
+from decimal import Decimal
+
+from whale_platform.domain.epochs import EPOCH
+from whale_platform.domain.trade import Trade
+
+MIN_PRICE = Decimal("1e-12")
+MAX_PRICE = Decimal("1e9")
+MAX_QUANTITY = Decimal("1e15")
+MAX_NOTIONAL = Decimal("1e12")
+MAX_DECIMALS = 18
+FUTURE_US = 60_000_000
+EARLIEST_US = 1_230_768_000_000_000  # 2009-01-01: before the first bitcoin nothing traded
+_EIGHT = Decimal("1e-8")
+
+
+def decimals(number: Decimal) -> int:
+    """Digits after the point, without trailing zeros."""
+    exponent = number.normalize().as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else MAX_DECIMALS + 1
+
+
+def _few_decimals(price: Decimal, quantity: Decimal) -> bool:
+    """Quick and sure where true: both are written with the 8 decimals of the large exchanges."""
+    return price.same_quantum(_EIGHT) and quantity.same_quantum(_EIGHT)
+
+
+def absurdity(trade: Trade, now_us: int) -> str | None:
+    """Why `trade` can't be real, or None. `now_us`: the best guess of the exchange's clock, microseconds UTC."""
+    price, quantity = trade.price, trade.quantity
+    if not (price.is_finite() and quantity.is_finite()):
+        return f"price {price} or quantity {quantity} is not a number"
+    if not MIN_PRICE <= price <= MAX_PRICE:
+        return f"price {price} outside {MIN_PRICE} to {MAX_PRICE}"
+    if not 0 < quantity <= MAX_QUANTITY:
+        return f"quantity {quantity} outside 0 to {MAX_QUANTITY}"
+    if trade.notional > MAX_NOTIONAL:
+        return f"notional {trade.notional} above {MAX_NOTIONAL}"
+    if not _few_decimals(price, quantity) and decimals(price) + decimals(quantity) > MAX_DECIMALS:
+        return f"price {price} and quantity {quantity} have more than {MAX_DECIMALS} decimals together"
+    if not 0 <= trade.trade_id < EPOCH:
+        return f"trade id {trade.trade_id} outside 0 to {EPOCH}"
+    if trade.event_time < EARLIEST_US:
+        return f"trade time {trade.event_time} before 2009"
+    if trade.event_time > now_us + FUTURE_US:
+        return f"trade time {(trade.event_time - now_us) / 1e6:.1f} s in the future"
+    return None

@@ -1,0 +1,1 @@
+"""What every room does with files: atomic writes, locks, scratch folders, sizes. Standard library only."""

@@ -1,0 +1,1 @@
+"""Missing trades from an exchange's REST history."""

@@ -1,0 +1,271 @@
+"""Fills holes from the exchange's history, and asks about symbols that show nothing. One thread an exchange.
+
+Asked for are, in this order: what a hole holds back; the newest trade of a symbol that holds trades without a place;
+background gaps, symbol by symbol in turn; symbols that show nothing. A symbol that is quiet after a connection began,
+or for much longer than it used to be, is asked for its newest trade: else its next live trade, hours later perhaps,
+would be the first to show the hole. One that has never shown anything may not exist.
+
+It never gives up: a failed request is tried again after a growing wait, per symbol where the symbol is the trouble,
+for all where the exchange is. History may lag behind the live stream, and one of its servers behind another: an id
+that an answer lacks counts as absent only where another answer, `BELIEVE_S` later, lacks it too, or where history has
+a trade above it that is older than `SETTLED_US`. What lies below all that history has, or above, is beyond it. Of a
+long gap only the last day is fetched: older trades come quicker from the exchange's dumps.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from whale_platform.broker.producer import ProducerStopped
+from whale_platform.domain.trade import Trade
+from whale_platform.ingest.backfill.history_client import History
+from whale_platform.ingest.connections.connection_manager import Feed
+from whale_platform.ingest.publishing.pipeline import Pipeline
+from whale_platform.ingest.sequencing.gap_tracker import EVER, Chunk
+from whale_platform.ingest.sequencing.unconfirmed_trades import DISORDER_US
+from whale_platform.ingest.transport.rest_client import Unavailable
+
+FIRST_S = 1.0
+CAP_S = 60.0
+BELIEVE_S = 60.0
+SETTLED_US = 600_000_000
+IDLE_S = 0.5
+PROBE_AFTER_S = 5.0
+PROBE_S, PROBE_CAP_S = 300.0, 3600.0
+BELOW = 999  # ids below a hole among which history has one, unless it begins later; with the one beyond a single page
+LONG = 100_000  # ids: what is shorter takes a minute or less
+DAY_US = 86_400_000_000
+TOO_OLD = "older than a day when it was found: import the exchange's dump"
+CHECK_AFTER_S = 30.0
+NOT_THERE = (400, 404, 410)
+Asked = tuple[str, str]  # symbol, and for what: a mode of Chunk, "doubt" or "probe"; one does not wait for another
+K = TypeVar("K")
+
+
+@dataclass(slots=True)
+class Trial:
+    """What a request waits for. `lacking`: ids that the answer of `since` lacked; `times`: asked in a row in vain."""
+
+    since: float
+    times: int = 0
+    not_before: float = 0.0
+    lacking: frozenset[int] = frozenset()
+
+
+@dataclass(slots=True)
+class Probe:
+    """`life`: of the connection on which a symbol was asked for; not again before `again_at`, monotonic seconds."""
+
+    life: int
+    again_at: float
+    wait_s: float
+
+
+class Repairer:
+    """`start`; ends when `stop` is set. `status` is the trouble with the exchange's REST side, or empty."""
+
+    def __init__(self, pipeline: Pipeline, feed: Feed, history: History, stop: threading.Event, log: Any) -> None:
+        self.status = ""
+        self._pipeline = pipeline
+        self._feed = feed
+        self._history = history
+        self._stop = stop
+        self._log = log.bind(exchange=pipeline.exchange.name)
+        self._trials: dict[Asked, Trial] = {}
+        self._failures = 0
+        self._checked: set[str] = set()
+        self._probed: dict[str, Probe] = {}
+        self._doubts: dict[str, Trial] = {}
+        self._thread = threading.Thread(target=self._run, name=f"repair-{pipeline.exchange.name}", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def join(self, timeout_s: float) -> None:
+        """Wait for the end."""
+        self._thread.join(timeout_s)
+
+    def alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.is_set():
+                if not self.step(time.monotonic()):
+                    self._pipeline.wanting.wait(IDLE_S)
+        except ProducerStopped:
+            return
+
+    def step(self, now: float) -> bool:
+        """Do one thing if there is one to do; returns whether there was."""
+        waiting = _waiting(self._trials, now)
+        wanted = self._pipeline.wanted(waiting)
+        if wanted is None or wanted[1].mode != "inline":
+            doubtful = self._pipeline.doubtful(_waiting(self._doubts, now))
+            if doubtful is not None:
+                return self._ask((doubtful, "doubt"), lambda: self._judge(doubtful, now))
+        if wanted is not None:
+            return self._ask((wanted[0], wanted[1].mode), lambda: self._repair(*wanted, now))
+        silent = self._silent(now, waiting)
+        if silent is not None:
+            return self._ask((silent, "probe"), lambda: self._probe(silent, now))
+        unseen = self._unseen()
+        return unseen is not None and self._ask((unseen, "probe"), lambda: self._check(unseen))
+
+    def _ask(self, asked: Asked, request: Callable[[], None]) -> bool:
+        """Run `request`, or wait as its failure demands."""
+        try:
+            request()
+        except Unavailable as trouble:
+            self._log.warning("history not available", symbol=asked[0], reason=str(trouble))
+            if trouble.status in NOT_THERE:
+                if asked[1] == "doubt":
+                    _postpone(self._doubts, asked[0], time.monotonic())
+                else:
+                    _postpone(self._trials, asked, time.monotonic())
+                return True
+            self._failures += 1
+            self.status = str(trouble)
+            self._stop.wait(trouble.wait_s or min(CAP_S, FIRST_S * 2.0 ** min(self._failures - 1, 16)))
+        else:
+            self._failures = 0
+            self.status = ""
+        return True
+
+    def _repair(self, symbol: str, chunk: Chunk, now: float) -> None:
+        now_us = time.time_ns() // 1000
+        below = Chunk(max(0, chunk.first_id - 1), chunk.last_id, chunk.mode)
+        found = self._history.trades(symbol, below if chunk.mode == "inline" else chunk)
+        surely = chunk.mode == "inline" and self._pipeline.continues(symbol, chunk, found)
+        if chunk.until and not surely:  # later ones are of ids that began anew
+            found = {one: trade for one, trade in found.items() if trade.event_time <= chunk.until + DISORDER_US}
+        if chunk.mode == "background" and chunk.end - chunk.first_id > LONG and self._cut(symbol, chunk, found, now_us):
+            return
+        sure = self._sure_until(symbol, chunk, found, now, now_us)
+        if sure >= chunk.first_id:
+            whole = Chunk(chunk.first_id, sure, chunk.mode, chunk.end)
+            self._pipeline.fill(symbol, whole, found, now_us, self._reach(symbol, whole, found), surely)
+
+    def _cut(self, symbol: str, chunk: Chunk, found: dict[int, Trade], now_us: int) -> bool:
+        """Give up what is older than a day; whether there was any."""
+        if not found or found[min(found)].event_time >= now_us - DAY_US:
+            return False
+        first = self._history.first_since(symbol, chunk.first_id, chunk.end, now_us - DAY_US)
+        if first <= chunk.first_id:
+            return False
+        self._log.warning("a hole is too old to be filled from history", symbol=symbol, ids=first - chunk.first_id)
+        self._pipeline.give_up(symbol, chunk, first - 1, TOO_OLD)
+        return True
+
+    def _sure_until(self, symbol: str, chunk: Chunk, found: dict[int, Trade], now: float, now_us: int) -> int:
+        """Up to which id of `chunk` the answer can be believed."""
+        settled = max((one for one, trade in found.items() if trade.event_time < now_us - SETTLED_US), default=-1)
+        lacking = frozenset(one for one in range(chunk.first_id, chunk.last_id + 1) if one not in found)
+        young = frozenset(one for one in lacking if one > settled)
+        asked = symbol, chunk.mode
+        trial = self._trials.get(asked)
+        asked_twice = trial is not None and now - trial.since >= BELIEVE_S
+        doubtful = young - trial.lacking if trial is not None and asked_twice else young
+        if not doubtful:
+            self._trials.pop(asked, None)
+            return chunk.last_id
+        if trial is None or asked_twice or not trial.lacking & young:
+            trial = self._trials[asked] = Trial(now, lacking=young)
+        _postpone(self._trials, asked, now)
+        return min(doubtful) - 1
+
+    def _reach(self, symbol: str, chunk: Chunk, found: dict[int, Trade]) -> tuple[int, int]:
+        """The first and last id that history can tell of, as far as `chunk` needs it."""
+        first, last = EVER
+        if found and max(found) < chunk.last_id:
+            last = max(found)
+        if chunk.first_id not in found and chunk.first_id > 1 and not any(one < chunk.first_id for one in found):
+            below = Chunk(max(0, chunk.first_id - BELOW), chunk.first_id - 1, chunk.mode)
+            if not any(one < chunk.first_id for one in self._history.trades(symbol, below)):
+                first = min((one for one in found if one > chunk.first_id), default=chunk.last_id + 1)
+            elif not found:
+                last = chunk.first_id - 1
+        return first, last
+
+    def _judge(self, symbol: str, now: float) -> None:
+        """Ask which place the trades have that the symbol holds."""
+        newest = self._history.newest(symbol)
+        if newest is not None:
+            behind, same_id = self._pipeline.behind(symbol), None
+            if behind is not None and newest.trade_id >= behind:
+                same_id = self._history.trades(symbol, Chunk(behind, behind, "inline")).get(behind)
+            since = self._pipeline.judge(newest, same_id)
+            if since is not None:
+                self._begin_epoch(symbol, newest, since)
+        if self._pipeline.doubtful(frozenset(self._pipeline.lines) - {symbol}) is None:
+            self._doubts.pop(symbol, None)
+        else:
+            _postpone(self._doubts, symbol, now)
+
+    def _begin_epoch(self, symbol: str, newest: Trade, since: int) -> None:
+        """Where history has nothing of before `since` its ids began anew; else they go on."""
+        low = self._history.first_since(symbol, 0, newest.trade_id, since + 1)
+        around = self._history.trades(symbol, Chunk(max(0, low - BELOW + 1), low, "inline"))
+        first = around.get(low)
+        if first is None:
+            return
+        if any(one < low for one in around):
+            self._pipeline.goes_on(symbol)
+            return
+        self._log.warning("the exchange's ids began anew; going on in a new epoch", symbol=symbol, first_id=low)
+        self._pipeline.begin_epoch(symbol, first, newest.trade_id)
+
+    def _silent(self, now: float, postponed: frozenset[Asked]) -> str | None:
+        """A symbol whose newest trade is to be asked for."""
+        waiting = {symbol for symbol, _ in postponed}
+        quiet = self._pipeline.quiet(now)
+        self._probed = {symbol: probe for symbol, probe in self._probed.items() if symbol in quiet}
+        for symbol, overdue in quiet.items():
+            probe = self._probed.get(symbol)
+            life = self._feed.reconnects_of(symbol)
+            again = probe is None or probe.life != life or (overdue and now >= probe.again_at)
+            not_now = symbol in waiting or symbol in self._feed.refused or self._feed.up_for_s(symbol) <= PROBE_AFTER_S
+            if again and not not_now:
+                return symbol
+        return None
+
+    def _probe(self, symbol: str, now: float) -> None:
+        """Look whether `symbol` traded while nobody listened."""
+        life, before = self._feed.reconnects_of(symbol), self._probed.get(symbol)
+        newest = self._history.newest(symbol)
+        wait_s = min(PROBE_CAP_S, before.wait_s * 2) if before is not None and before.life == life else PROBE_S
+        self._probed[symbol] = Probe(life, now + wait_s, wait_s)
+        if newest is not None:
+            self._pipeline.newest(newest)
+
+    def _unseen(self) -> str | None:
+        """A symbol that has shown no trade although its connection has been up for a while."""
+        for symbol, line in self._pipeline.lines.items():
+            unseen = not line.outlet.sent and symbol not in self._checked and symbol not in self._feed.refused
+            if unseen and self._feed.up_for_s(symbol) >= CHECK_AFTER_S:
+                return symbol
+        return None
+
+    def _check(self, symbol: str) -> None:
+        self._checked.add(symbol)
+        try:
+            self._history.get(self._pipeline.exchange.check_url(symbol))
+        except Unavailable as trouble:
+            if trouble.status not in NOT_THERE:
+                self._checked.discard(symbol)
+                raise
+            self._feed.refuse(symbol, f"the exchange does not know it (HTTP {trouble.status})")
+
+
+def _waiting(trials: dict[K, Trial], now: float) -> frozenset[K]:
+    return frozenset(asked for asked, trial in trials.items() if trial.not_before > now)
+
+
+def _postpone(trials: dict[K, Trial], asked: K, now: float) -> None:
+    trial = trials.setdefault(asked, Trial(now))
+    trial.times += 1
+    trial.not_before = now + min(CAP_S, FIRST_S * 2.0 ** min(trial.times - 1, 16))

@@ -1,0 +1,215 @@
+"""One life of one socket, on a thread of its own: connect, subscribe, hand every frame on, notice when it is dead.
+
+It ends by itself when the far side closes, when nothing at all has come for `DEAD_S` although a ping was sent (a
+half-open socket), or when no trade has come for `silence_s`, whatever heartbeats and pings may come: a feed can die
+while its connection looks well. Nor is it kept where the exchange no longer answers subscriptions.
+"""
+
+import contextlib
+import socket
+import struct
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from websocket import ABNF, WebSocketBadStatusException, WebSocketException, WebSocketTimeoutException
+
+from whale_platform.broker.producer import ProducerStopped
+from whale_platform.exchanges.base import Event, Exchange, Refused, Subscribed
+from whale_platform.ingest.connections.subscriptions import MISSES, Pace, Subscriptions
+from whale_platform.ingest.publishing.pipeline import Pipeline
+from whale_platform.ingest.transport.http_status import http_words, wait_s
+from whale_platform.ingest.transport.websocket import FrameTooLarge, Socket
+
+PING_S = 20.0
+DEAD_S = 35.0
+TOO_BIG = 1009
+NORMAL = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Why and how a life ended. `wait_s`: told by the exchange; `silent`: by the data watchdog."""
+
+    reason: str
+    wait_s: float | None = None
+    silent: bool = False
+
+
+@dataclass(slots=True)
+class Life:
+    """What is known of a connection; times are of the monotonic clock. Written by its thread, read by the feed.
+
+    `looked`: when it last waited for a frame.
+    """
+
+    opened: float | None = None
+    looked: float = 0.0
+    trades: int = 0
+    last_trade: float = 0.0
+    longest_pause: float = 0.0
+    renew_at: float = float("inf")
+    going_down: bool = False
+    ended: Ended | None = None
+
+
+class Connection:
+    """`start`, watch `life`, `close`. `on_event` gets what is the feed's business; `wake` is set on every change.
+
+    `symbols`: those it began with.
+    """
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        symbols: Sequence[str],
+        pipeline: Pipeline,
+        on_event: Callable[["Connection", Event], None],
+        wake: threading.Event,
+        silence_s: float,
+        pace: Pace,
+    ) -> None:
+        self.life = Life()
+        self.symbols = frozenset(symbols)
+        self._exchange = exchange
+        self._added: deque[Sequence[str]] = deque()
+        self._subscriptions = Subscriptions(symbols, exchange.symbols_per_message, pace)
+        self._pipeline = pipeline
+        self._on_event = on_event
+        self._wake = wake
+        self._silence_s = silence_s
+        self._socket = Socket()
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name=f"socket-{exchange.name}", daemon=True)
+
+    def start(self) -> None:
+        """Begin to connect."""
+        self._thread.start()
+
+    def subscribe(self, symbols: Sequence[str]) -> None:
+        """Ask for these symbols too, from any thread: its own sends the message."""
+        self._added.append(symbols)
+
+    @property
+    def unsubscribed(self) -> tuple[str, ...]:
+        """The symbols that the exchange has not confirmed yet."""
+        return self._subscriptions.left
+
+    def close(self) -> None:
+        """End it from outside; what the far side has still sent is not read."""
+        self._closing = True
+        self._shut(NORMAL)
+
+    def join(self, timeout_s: float) -> None:
+        """Wait for the thread."""
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+
+    def alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
+
+    def _run(self) -> None:
+        ended = Ended("its thread failed, see the log")
+        try:
+            ended = self._live()
+        except WebSocketBadStatusException as refused:
+            status = int(refused.status_code)
+            ended = Ended(http_words(self._exchange.name, status), wait_s(status, _retry_after(refused)))
+        except FrameTooLarge as large:
+            self._pipeline.bad_frame(str(large), large.start, self._socket.received_us)
+            self._shut(TOO_BIG)
+            ended = Ended(str(large))
+        except (WebSocketException, OSError, ValueError) as error:
+            ended = Ended(f"{str(error) or type(error).__name__}")
+        except ProducerStopped as stopped:
+            ended = Ended(str(stopped))
+        finally:
+            self._closing = True
+            self._shut(NORMAL)
+            self._socket.shutdown()
+            self.life.ended = ended
+            self._wake.set()
+
+    def _live(self) -> Ended:
+        life = self.life
+        self._socket.open(self._exchange.connect_url())
+        life.looked = life.opened = life.last_trade = heard = time.monotonic()
+        self._ask(heard)
+        self._wake.set()
+        pinged = 0.0
+        while not self._closing:
+            try:
+                opcode, frame = self._socket.recv_data_frame(True)
+            except WebSocketTimeoutException:
+                now = life.looked = time.monotonic()
+                if now - heard > DEAD_S:
+                    return Ended(f"nothing at all for {DEAD_S:.0f} s, not even an answer to a ping")
+                if now - heard > PING_S and now - pinged > PING_S:
+                    pinged = now
+                    self._socket.ping()
+            else:
+                now = heard = life.looked = time.monotonic()
+                if opcode in (ABNF.OPCODE_TEXT, ABNF.OPCODE_BINARY):
+                    self._take(frame.data, now)
+                elif opcode == ABNF.OPCODE_CLOSE:
+                    return Ended(_closed(frame.data))
+            self._ask(now)
+            if self._subscriptions.useless:
+                return Ended(f"{MISSES} subscription messages in a row were not answered")
+            if now - life.last_trade > self._silence_s:
+                return Ended(f"no trade for {self._silence_s:.0f} s", silent=True)
+        return Ended("closed")
+
+    def _take(self, frame: bytes, now: float) -> None:
+        life = self.life
+        trades, others = self._pipeline.frame(frame, self._socket.received_us)
+        if trades:
+            if not life.trades:
+                self._wake.set()
+            life.trades += trades
+            life.longest_pause = max(life.longest_pause, now - life.last_trade)
+            life.last_trade = time.monotonic()
+        for event in others:
+            if isinstance(event, Subscribed):
+                self._subscriptions.answered(event.number, event.symbols)
+            elif isinstance(event, Refused):
+                symbol = self._subscriptions.refused(event.symbol, event.number)
+                if symbol is not None:
+                    self._on_event(self, Refused(symbol, event.reason))
+            else:
+                self._on_event(self, event)
+
+    def _ask(self, now: float) -> None:
+        while self._added:
+            self._subscriptions.add(self._added.popleft())
+        symbols = self._subscriptions.due(now)
+        if symbols:
+            self._socket.send(self._exchange.subscribe(symbols, self._subscriptions.number))
+        given_up, self._subscriptions.given_up = self._subscriptions.given_up, []
+        for symbol in given_up:
+            self._on_event(self, Refused(symbol, "the exchange does not answer when it is asked for"))
+
+    def _shut(self, code: int) -> None:
+        sock = self._socket.sock
+        if sock is None:
+            return
+        with contextlib.suppress(WebSocketException, OSError):
+            if self._socket.connected:
+                self._socket.send_close(code)
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
+
+
+def _closed(data: bytes) -> str:
+    if len(data) < 2:
+        return "closed by the exchange"
+    reason = "".join(char if char.isprintable() else "?" for char in data[2:].decode(errors="replace"))
+    return f"closed by the exchange, code {struct.unpack('!H', data[:2])[0]}{f': {reason}' if reason else ''}"
+
+
+def _retry_after(refused: WebSocketBadStatusException) -> str | None:
+    headers = refused.resp_headers
+    return headers.get("retry-after") if headers else None

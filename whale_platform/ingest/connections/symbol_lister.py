@@ -1,0 +1,149 @@
+"""Keeps an exchange's list of symbols fresh, and brings refused symbols back. One thread an exchange.
+
+The whole list is asked for once a day, and after a growing wait while it is not known. A refused symbol is asked for
+after `FIRST_S`, then ever rarer up to `CAP_S`; where many are due, the whole list costs the exchange less. What was
+read is kept in the home: it is used where the exchange's REST side is unavailable at the next start.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from whale_platform.domain import catalogue
+from whale_platform.exchanges.base import BadFrame, Exchange
+from whale_platform.ingest.connections.connection_manager import Feed
+from whale_platform.ingest.publishing.pipeline import Pipeline
+from whale_platform.ingest.transport.rest_client import Rest, Unavailable
+from whale_platform.supervision.runtime.heartbeat import write_json
+
+DAY_S = 86_400.0
+FIRST_S = 60.0
+CAP_S = 3600.0
+AGAIN_S = 2.0  # before the second request for a list that is not known at all
+IDLE_S = 1.0
+FEW = 3  # requests for single symbols in a row
+NOT_THERE = (400, 404, 410)
+
+
+@dataclass(slots=True)
+class _Wait:
+    wait_s: float
+    until: float
+
+
+class Lister:
+    """`start`; ends when `stop` is set. `outdated`: the list gives other symbols than the ingester has begun with."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        feed: Feed,
+        rest: Rest,
+        home: Path,
+        fits: Callable[[], bool],
+        stop: threading.Event,
+        log: Any,
+    ) -> None:
+        """`fits`: whether the symbols that the list gives for the settings are those of the feeds."""
+        self.outdated = False
+        self._exchange, self._pipeline, self._feed = pipeline.exchange, pipeline, feed
+        self._rest, self._home, self._fits, self._stop = rest, home, fits, stop
+        self._log = log.bind(exchange=self._exchange.name)
+        self._whole = _Wait(AGAIN_S, 0.0)
+        self._refused: dict[str, _Wait] = {}
+        self._thread = threading.Thread(target=self._run, name=f"lister-{self._exchange.name}", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def join(self, timeout_s: float) -> None:
+        """Wait for the end."""
+        self._thread.join(timeout_s)
+
+    def alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
+
+    def step(self, now: float, clock_s: float) -> None:
+        """Ask what is due; `now` is monotonic, `clock_s` the epoch's, by which the list ages."""
+        due = self._due(now)
+        read_at = self._exchange.listed.read_at
+        if len(due) > FEW or read_at is None or clock_s - read_at > DAY_S:
+            if now >= self._whole.until:
+                self._ask_whole(now, due)
+            return
+        for symbol in due:
+            self._ask_one(symbol, now)
+
+    def _run(self) -> None:
+        while not self._stop.wait(IDLE_S):
+            self.step(time.monotonic(), time.time())
+
+    def _due(self, now: float) -> list[str]:
+        refused = self._feed.refused
+        self._refused = {symbol: self._refused.get(symbol) or _Wait(FIRST_S, now + FIRST_S) for symbol in refused}
+        return [symbol for symbol, wait in self._refused.items() if now >= wait.until]
+
+    def _ask_whole(self, now: float, due: list[str]) -> None:
+        try:
+            read(self._exchange, self._rest, self._home)
+        except (Unavailable, OSError) as trouble:
+            self._log.warning(
+                "the list of symbols is unavailable", reason=str(trouble), kept=len(self._exchange.listed)
+            )
+            told = trouble.wait_s if isinstance(trouble, Unavailable) else None
+            self._later(self._whole, now, told)
+            if self._exchange.listed.read_at is None:  # symbols may wait for it
+                self._whole.wait_s = min(FIRST_S, self._whole.wait_s)
+            return
+        self._whole = _Wait(AGAIN_S, 0.0)
+        for symbol in due:
+            self._later(self._refused[symbol], now)
+        self.outdated = self.outdated or not self._fits()
+        for symbol, line in self._pipeline.lines.items():
+            reason = self._exchange.listed.refusal(symbol)
+            if reason is None:
+                self._feed.accept(symbol)
+            elif not line.outlet.sent and (reason := self._feed.reason(symbol)) is not None:
+                self._feed.refuse(symbol, reason)
+
+    def _ask_one(self, symbol: str, now: float) -> None:
+        self._later(self._refused[symbol], now)
+        listed = self._exchange.listed
+        try:
+            body = self._rest.ask(self._exchange.check_url(symbol)).body
+            for pair in self._exchange.parse_listing(body):
+                listed.add(pair)
+        except BadFrame as bad:
+            self._log.warning("a refused symbol can't be asked for", symbol=symbol, reason=str(bad))
+            return
+        except Unavailable as trouble:
+            if trouble.status not in NOT_THERE:
+                self._log.warning("a refused symbol can't be asked for", symbol=symbol, reason=str(trouble))
+            return
+        if listed.get(symbol) is not None and listed.refusal(symbol) is None:
+            self._feed.accept(symbol)
+
+    def _later(self, wait: _Wait, now: float, told_s: float | None = None) -> None:
+        wait.until = now + max(wait.wait_s, told_s or 0.0)
+        wait.wait_s = min(CAP_S, wait.wait_s * 2)
+
+
+def read(exchange: Exchange, rest: Rest, home: Path) -> None:
+    """Read the exchange's whole list into its catalogue and keep a copy. Raises Unavailable, OSError (no copy).
+
+    An empty list, as the simulator has of an exchange of which nothing is wanted, never replaces one that is known.
+    """
+    body = rest.ask(exchange.listing_url()).body
+    try:
+        pairs = exchange.parse_listing(body)
+    except BadFrame as bad:
+        raise Unavailable(f"{exchange.name}'s list of symbols can't be read: {bad}") from None
+    if not pairs and len(exchange.listed):
+        raise Unavailable(f"{exchange.name}'s list of symbols is empty")
+    exchange.listed.put(pairs, time.time())
+    write_json(catalogue.path(home, exchange.name), exchange.listed.to_save())

@@ -1,0 +1,146 @@
+"""The ingester's housekeeping, on a thread of its own since all of it may have to wait for a full producer.
+
+Every `TICK_S`: holes that hold trades back too long are let go. Every hour: the writer's name is registered again.
+About every `SAVE_S`: the positions file. Its offsets are read before the symbols' places and it is written once all
+that those places say has been delivered: so reading the topic from these offsets on can only repeat what is known,
+never miss anything.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from whale_platform.broker.producer import ProducerStopped
+from whale_platform.broker.topics import BrokerError
+from whale_platform.domain.raw_trade import encode
+from whale_platform.ingest.publishing.delivery import NextOffsets
+from whale_platform.ingest.publishing.pipeline import Pipeline
+from whale_platform.ingest.recovery import positions_file as files
+from whale_platform.ingest.recovery.positions_file import Place, Positions
+from whale_platform.ingest.recovery.share import Share
+from whale_platform.ingest.recovery.startup_scan import Learned
+
+TICK_S = 0.25
+SAVE_S = 2.0
+REGISTER_S = 3600.0
+
+
+@dataclass(slots=True)
+class _Draft:
+    positions: Positions
+    sent: list[list[int]]
+
+
+class Saver:
+    """Writes the positions file. `step` often; it does what is due."""
+
+    def __init__(
+        self, path: Path, share: Share, learned: Learned, pipelines: Sequence[Pipeline], ends: NextOffsets
+    ) -> None:
+        self._path = path
+        self._share = share
+        self._learned = learned
+        self._pipelines = pipelines
+        self._ends = ends
+        self._draft: _Draft | None = None
+        self._next_at = 0.0
+        ours = {f"{one.exchange.name}:{symbol}" for one in pipelines for symbol in one.lines}
+        self._others: Mapping[str, Place] = {
+            name: Place(begin.next_id - 1, begin.gaps, begin.newest_time, begin.latest)
+            for name, begin in learned.starts.items()
+            if name not in ours and begin.next_id is not None
+        }
+        self._others_held = {
+            name: [encode(one).decode() for one in begin.held]
+            for name, begin in learned.starts.items()
+            if name not in ours and begin.next_id is None and begin.held
+        }
+
+    def step(self) -> None:
+        """Draft when it is time, write when the draft has become true. Raises OSError where the disk refuses."""
+        if self._draft is None and time.monotonic() >= self._next_at:
+            self._draft = self._new_draft()
+        if self._draft is not None and self._holds(self._draft):
+            draft, self._draft = self._draft, None
+            self._next_at = time.monotonic() + SAVE_S
+            files.save(self._path, draft.positions)
+
+    def last(self) -> bool:
+        """Write once more, after everything was flushed; False where the file stays as it is."""
+        draft = self._new_draft()
+        if draft is None or not self._holds(draft):
+            return False
+        files.save(self._path, draft.positions)
+        return True
+
+    def _new_draft(self) -> _Draft | None:
+        offsets = dict(self._ends.next_offsets)
+        places, held = dict(self._others), dict(self._others_held)
+        for pipeline in self._pipelines:
+            found = pipeline.places()
+            if found is None:
+                return None
+            places.update(found)
+            held.update(pipeline.held())
+        positions = Positions(self._learned.cluster_id, self._learned.topic_id, offsets, places, str(self._share), held)
+        return _Draft(positions, [pipeline.sent() for pipeline in self._pipelines])
+
+    def _holds(self, draft: _Draft) -> bool:
+        return all(
+            done >= sent
+            for pipeline, wanted in zip(self._pipelines, draft.sent, strict=True)
+            for done, sent in zip(pipeline.delivered(), wanted, strict=True)
+        )
+
+
+class Keeper:
+    """The thread. `start`; ends when `stop` is set or the producer takes nothing more."""
+
+    def __init__(
+        self,
+        pipelines: Sequence[Pipeline],
+        saver: Saver,
+        register: Callable[[], None],
+        stop: threading.Event,
+        log: Any,
+    ) -> None:
+        """`register` may raise BrokerError: it is called again an hour later."""
+        self._pipelines = pipelines
+        self._saver = saver
+        self._register = register
+        self._register_at = time.monotonic() + REGISTER_S
+        self._stop = stop
+        self._log = log
+        self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
+
+    def join(self, timeout_s: float) -> None:
+        """Wait for the end."""
+        self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.wait(TICK_S):
+                for pipeline in self._pipelines:
+                    pipeline.tick(time.time_ns() // 1000)
+                try:
+                    self._saver.step()
+                except OSError as full:
+                    self._log.error("the positions file can't be written; the next start reads more", reason=str(full))
+                if time.monotonic() >= self._register_at:
+                    self._register_at = time.monotonic() + REGISTER_S
+                    with suppress(BrokerError):
+                        self._register()
+        except ProducerStopped:
+            return

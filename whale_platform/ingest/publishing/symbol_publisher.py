@@ -1,0 +1,129 @@
+"""One symbol's way behind the parser: sequencer, ledger, outlet; and what an exchange's lines write beside trades.
+
+Nothing here is locked: the pipeline calls, one thread at a time. The ledger goes before the trades: a hole is on
+record before what comes after it can be seen.
+"""
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from whale_platform.broker.producer import TradeProducer
+from whale_platform.domain.epochs import exchange_id
+from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS
+from whale_platform.domain.raw_trade import encode
+from whale_platform.domain.trade import Trade
+from whale_platform.ingest.publishing.dead_letters import DeadLetters, described
+from whale_platform.ingest.publishing.delivery import Counted, Outlet
+from whale_platform.ingest.publishing.latency import Counts
+from whale_platform.ingest.recovery.positions_file import Place
+from whale_platform.ingest.sequencing.gap import Gap, gap_key, gap_row
+from whale_platform.ingest.sequencing.gap_tracker import Conflict
+from whale_platform.ingest.sequencing.sequencer import Sequencer
+
+HOLD_S = 30.0  # how long a hole may hold trades back; the whale behind it is late by as much
+SILENT_S, SILENT_TIMES = 300.0, 20  # a symbol that trades on the average once a minute is overdue after 20 minutes
+
+
+class Books:
+    """One exchange's books: its ledger of gaps, its dead letters, its counts. `wanting` is set where a gap opens."""
+
+    def __init__(self, exchange: str, producer: TradeProducer) -> None:
+        self.counts = Counts()
+        self.ledger = Counted(producer, INGEST_GAPS)
+        self.wanting = threading.Event()
+        self._exchange = exchange
+        key = exchange.encode()
+        self._letters = DeadLetters(exchange, lambda letter: producer.send(DEAD_LETTERS, key, letter))
+
+    def gap(self, symbol: str, gap: Gap) -> None:
+        """Write the gap as it is now. Raises ProducerStopped, as all here do."""
+        self.ledger.send(gap_key(self._exchange, symbol, gap.first_id), gap_row(self._exchange, symbol, gap))
+
+    def unparseable(self, reason: str, frame: bytes, received_us: int) -> None:
+        """Keep a frame that can't be used."""
+        self.counts.dead_letters += 1
+        self._letters.put("unparseable", reason, frame, received_us)
+
+    def quarantined(self, trade: Trade, reason: str) -> None:
+        """Keep a trade that can't be believed."""
+        self.counts.quarantined += 1
+        self._letters.put("quarantined", reason, described(trade), trade.received_time)
+
+
+class Line:
+    """One symbol: what its `sequencer` lets go is published, what it found is recorded."""
+
+    def __init__(self, symbol: str, sequencer: Sequencer, outlet: Outlet, books: Books) -> None:
+        self.symbol, self.sequencer, self.outlet, self._books = symbol, sequencer, outlet, books
+        self._sent_before = self._sent_heard = 0
+        self._began = self._heard = time.monotonic()
+        self._holding: tuple[int, float] | None = None
+
+    def publish(self, trades: Sequence[Trade]) -> None:
+        """What the sequencer has just answered. Raises ProducerStopped."""
+        if self.sequencer.events:
+            self._take_events()
+        for trade in trades:
+            self.outlet.send(trade)
+        self._books.counts.trades += len(trades)
+
+    def connected(self) -> None:
+        """A connection begins that no other one overlaps."""
+        self.sequencer.connected()
+        self._sent_before = self.outlet.sent
+
+    def silent(self) -> bool:
+        """Whether nothing was sent since the present connection began."""
+        return self.outlet.sent == self._sent_before
+
+    def overdue(self, now_s: float) -> bool:
+        """Whether it has shown nothing for so long, by the monotonic `now_s`, that history should be asked."""
+        mean_s = (self._heard - self._began) / max(1, self._sent_heard)
+        return now_s - self._heard > max(SILENT_S, SILENT_TIMES * mean_s)
+
+    def tick(self, now_s: float, now_us: int) -> None:
+        """Let go of what a hole has held back for `HOLD_S`, by the monotonic `now_s`; write what has gathered."""
+        if self.outlet.sent != self._sent_heard:
+            self._heard, self._sent_heard = now_s, self.outlet.sent
+        hole = self.sequencer.hole
+        if hole is None:
+            self._holding = None
+        elif self._holding is None or self._holding[0] != hole.first_id:
+            self._holding = hole.first_id, now_s
+        elif now_s - self._holding[1] > HOLD_S:
+            self.publish(self.sequencer.to_background(now_us))
+        self.write_quarantine()
+
+    def write_quarantine(self) -> None:
+        """Record the runs of quarantined ids that have gathered: one row a run, not one an id."""
+        runs, self.sequencer.quarantine = self.sequencer.quarantine, []
+        for gap in runs:
+            self._books.gap(self.symbol, gap)
+
+    def place(self) -> Place | None:
+        """Where the symbol is, as a copy; None before its first trade."""
+        if self.sequencer.next_id is None:
+            return None
+        hole = self.sequencer.hole
+        gaps = [gap.copy() for gap in (*self.sequencer.background, *((hole,) if hole is not None else ()))]
+        newest_time = self.sequencer.newest_time
+        return Place(self.sequencer.next_id - 1, gaps, newest_time, 0 if newest_time else self.sequencer.latest)
+
+    def held(self) -> list[str]:
+        """The trades that it holds before it has a place, as the topic would have them."""
+        return [] if self.sequencer.next_id is not None else [encode(one).decode() for one in self.sequencer.doubts]
+
+    def _take_events(self) -> None:
+        events, self.sequencer.events = self.sequencer.events, []
+        for event in events:
+            if isinstance(event, Conflict):
+                said = replace(event.trade, trade_id=exchange_id(event.trade.trade_id))
+                self._books.quarantined(said, event.reason)
+                continue
+            if event.state == "open":
+                self._books.wanting.set()
+            elif event.filled:
+                self._books.counts.gaps_repaired += 1
+            self._books.gap(self.symbol, event)

@@ -1,0 +1,95 @@
+"""The positions file: how far each symbol was published, so that a start reads seconds of the topic and not all of it.
+
+Its offsets are only a shortcut: it names the cluster and the topic it speaks of, everything in it was delivered before
+it was written, and whatever came after it is read from the topic. Its ids are the exchange's, so they outlive a topic
+that was made anew, or whose messages have expired. A missing or torn file costs time while the topic, or the ledger,
+still speaks of the symbol.
+It knows the markets of one share: of another share's markets it says nothing, so a share that it does not cover reads
+the whole topic.
+"""
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from whale_platform.ingest.recovery.share import WHOLE
+from whale_platform.ingest.sequencing.gap import Gap, runs_of
+from whale_platform.supervision.runtime.heartbeat import write_json
+
+CLOCKS_US = 600_000_000  # an exchange's clock is not so far beyond ours: its trades would be quarantined (plausibility_filter.py)
+
+
+@dataclass(slots=True)
+class Place:
+    """One symbol: the highest id published, the background gaps below it and the hole that begins there or before.
+
+    last_time: event time of that id; latest: where that is not known (0), a time after it. Microseconds UTC.
+    """
+
+    last_id: int
+    gaps: list[Gap] = field(default_factory=list)
+    last_time: int = 0
+    latest: int = 0
+
+
+@dataclass(slots=True)
+class Positions:
+    """`offsets`: per partition of the trades' topic, where to read on; `places` by `exchange:symbol`.
+
+    `share`: the one whose markets it knows, as in the settings. `held`: trades, as in the topic, of symbols that have
+    no place yet.
+    """
+
+    cluster_id: str
+    topic_id: str
+    offsets: dict[int, int]
+    places: dict[str, Place]
+    share: str = "1/1"
+    held: dict[str, list[str]] = field(default_factory=dict)
+
+
+def positions_path(home: Path) -> Path:
+    """Where the file lies."""
+    return home / "ingest" / "positions.json"
+
+
+def save(path: Path, positions: Positions) -> None:
+    """Replace the file atomically."""
+    write_json(path, asdict(positions))
+
+
+def load(path: Path) -> Positions | None:
+    """The file, or None where there is none that can be read.
+
+    One of before, without times, says that nothing of it happened `CLOCKS_US` after it was written.
+    """
+    try:
+        with path.open() as file:
+            row = json.load(file)
+            written_us = os.fstat(file.fileno()).st_mtime_ns // 1000
+        return Positions(
+            row["cluster_id"],
+            row["topic_id"],
+            {int(partition): int(offset) for partition, offset in row["offsets"].items()},
+            {
+                name: Place(
+                    int(place["last_id"]),
+                    [_gap(gap) for gap in place["gaps"]],
+                    int(place.get("last_time", 0)),
+                    int(place.get("latest", 0) or (0 if place.get("last_time") else written_us + CLOCKS_US)),
+                )
+                for name, place in row["places"].items()
+            },
+            str(row.get("share", WHOLE)),
+            {name: [str(one) for one in trades] for name, trades in row.get("held", {}).items()},
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _gap(row: dict[str, Any]) -> Gap:
+    row |= {name: runs_of(row.get(name, ())) for name in ("absent", "kept", "beyond")}
+    row.pop("quarantined", None)  # a count, in files of before
+    return Gap(**row)

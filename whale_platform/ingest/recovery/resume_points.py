@@ -1,0 +1,155 @@
+"""From what the topic, the positions file and the gap ledger say to where each symbol goes on. Pure.
+
+The topic decides: a hole in it that no closed ledger row accounts for is open, whatever the ledger says; a ledger row
+that the topic has passed without a hole is repaired. A row is written before the trades that it counts: one that counts
+more than the topic has was cut off from them by a kill, and is open again. Open rows that begin behind the topic's
+end held trades back: they are one hole now, from that end on, as the trades between them were not published either.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from whale_platform.domain.epochs import epoch_of
+from whale_platform.domain.trade import Trade
+from whale_platform.ingest.recovery.positions_file import CLOCKS_US
+from whale_platform.ingest.recovery.topic_tail import Tail
+from whale_platform.ingest.sequencing.gap import Gap
+from whale_platform.ingest.sequencing.sequencer import Sequencer
+
+Span = tuple[int, int]
+
+
+@dataclass(slots=True)
+class Start:
+    """Where a symbol goes on. `changed`: rows of the ledger to write again; the rest as `Sequencer` has it."""
+
+    next_id: int | None = None
+    gaps: list[Gap] = field(default_factory=list)
+    changed: list[Gap] = field(default_factory=list)
+    newest_time: int = 0
+    passed: list[Gap] = field(default_factory=list)
+    floor: int = -1
+    hole: Gap | None = None
+    latest: int = 0
+    held: list[Trade] = field(default_factory=list)
+
+    def sequencer(self) -> Sequencer:
+        """One that goes on there."""
+        held = self.held if self.next_id is None else ()
+        return Sequencer(
+            self.next_id, self.gaps, self.newest_time, self.passed, self.floor, self.hole, self.latest, held
+        )
+
+
+def start(tail: Tail, noted: Iterable[Gap], ledger: Mapping[int, Gap], now_us: int) -> Start:
+    """`noted`: gaps of the positions file; `ledger`: this symbol's rows by first id."""
+    if tail.last is None:
+        tail = _by_ledger(ledger)
+    if tail.last is None:
+        return Start()
+    begin = Start(tail.last + 1, newest_time=tail.newest_time(), floor=-1 if tail.first is None else tail.first)
+    begin.latest = 0 if begin.newest_time else tail.latest
+    owners = {row.first_id: row for row in ledger.values() if row.state == "open"}
+    closed = [row for row in ledger.values() if row.state in ("exchange_gap", "unrepaired")]
+    cut_off = [row for row in closed if _absent(tail, row) > row.last_id - row.first_id + 1 - row.filled]
+    accounted = [(row.first_id, row.last_id) for row in closed if row not in cut_off]
+    for row in cut_off:
+        owners[row.first_id] = replace(row, filled=0, progress_id=row.first_id, absent=[], kept=[], beyond=[])
+    owners.update((gap.first_id, gap) for gap in noted)
+    for hole in tail.holes:
+        for first, last in _without(hole, accounted):
+            owner = _owner(owners, first)
+            gap = (
+                Gap(first, last, "restart", now_us, progress_id=first) if owner is None else _go_on(owner, first, last)
+            )
+            owners.pop(gap.first_id, None)
+            open_gap = replace(gap, mode="background", state="open", closed_time=None)
+            if epoch_of(first) == epoch_of(tail.last):
+                begin.gaps.append(open_gap)
+            else:
+                begin.changed.append(_of_another_epoch(open_gap, now_us))
+    for row in owners.values():
+        if row.first_id not in ledger or ledger[row.first_id].state == "open":
+            _settle(begin, row, tail, tail.last, now_us)
+    for gap in begin.gaps:
+        # Not the row's alone: the trade that ended it then may have been garbled, and another ends it now.
+        gap.until = max(gap.until, begin.newest_time) or begin.latest
+    begin.gaps.sort(key=lambda gap: gap.first_id)
+    begin.passed = sorted((row for row in closed if row not in cut_off), key=lambda row: row.first_id)
+    begin.changed += begin.gaps
+    _ahead(begin, [row for row in ledger.values() if row.state == "open" and row.first_id > tail.last], now_us)
+    return begin
+
+
+def _by_ledger(ledger: Mapping[int, Gap]) -> Tail:
+    """Where nothing else is left: below a hole, and above one that was closed, is what was published."""
+    if not ledger:
+        return Tail()
+    row = ledger[max(ledger)]
+    last = row.first_id - 1 if row.state == "open" else row.last_id
+    return Tail(last, [], -1, latest=row.until or (row.closed_time or row.found_time) + CLOCKS_US)
+
+
+def _absent(tail: Tail, row: Gap) -> int:
+    """How many ids of the row the topic lacks."""
+    return sum(max(0, min(last, row.last_id) - max(first, row.first_id) + 1) for first, last in tail.holes)
+
+
+def _owner(owners: Mapping[int, Gap], trade_id: int) -> Gap | None:
+    return next((gap for gap in owners.values() if gap.first_id <= trade_id <= gap.last_id), None)
+
+
+def _go_on(gap: Gap, progress: int, last: int) -> Gap:
+    """`gap`, of which only `progress` to `last` is still missing."""
+    known = max(gap.progress_id, gap.first_id)
+    return replace(gap, last_id=last, progress_id=progress, filled=gap.filled + max(0, progress - known))
+
+
+def _settle(begin: Start, row: Gap, tail: Tail, last: int, now_us: int) -> None:
+    """A row that is open although the topic has no hole of it."""
+    if row.first_id > last:
+        return
+    if tail.first is not None and row.first_id < tail.first:
+        older = replace(row, mode="background", progress_id=max(row.progress_id, row.first_id))
+        if epoch_of(row.first_id) == epoch_of(last):
+            begin.gaps.append(older)
+        else:
+            begin.changed.append(_of_another_epoch(older, now_us))
+        return
+    ended = replace(row, last_id=min(row.last_id, last))
+    ended.filled = ended.last_id - ended.first_id + 1 - ended.unpublished()
+    ended.close(now_us)
+    begin.changed.append(ended)
+
+
+def _ahead(begin: Start, rows: list[Gap], now_us: int) -> None:
+    """Open rows behind the topic's end."""
+    next_id = begin.next_id or 0
+    same = [row for row in rows if epoch_of(row.last_id) == epoch_of(next_id)]
+    if same:
+        found, last = (choose(same, key=lambda row: row.last_id) for choose in (min, max))
+        begin.hole = Gap(next_id, last.last_id, found.cause, found.found_time, progress_id=next_id, until=last.until)
+        begin.changed.append(begin.hole)
+    for row in rows:
+        if row.first_id != next_id:
+            row = replace(row, filled=row.last_id - row.first_id + 1, note=f"counted in the row of {next_id}")
+            row.close(now_us)
+            begin.changed.append(row)
+
+
+def _of_another_epoch(gap: Gap, now_us: int) -> Gap:
+    """A hole that the exchange can't be asked about any more: its ids mean other trades now, or none."""
+    gap.give_up(gap.progress_id, gap.last_id)
+    gap.note = "the exchange's ids began anew before it was filled"
+    gap.close(now_us)
+    return gap
+
+
+def _without(hole: Span, spans: Iterable[Span]) -> list[Span]:
+    """The parts of `hole` that none of `spans` covers."""
+    parts = [hole]
+    for first, last in spans:
+        parts = [
+            piece for a, b in parts for piece in ((a, min(b, first - 1)), (max(a, last + 1), b)) if piece[0] <= piece[1]
+        ]
+    return parts

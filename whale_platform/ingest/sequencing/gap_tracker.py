@@ -1,0 +1,362 @@
+"""Trades in id order and the holes among them: what the sequencer does with an id whose place is known.
+
+A missing id holds the later trades back (`hole`, mode inline) until history fills it or proves it absent. A hole that
+is long, or holds back too much, goes to the `background`: later trades go on at once and the hole is filled by chunks
+below them, the newest hole first. What was passed without being published stays known by the closed rows, `passed`.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from whale_platform.domain.epochs import EPOCH, epoch_of
+from whale_platform.domain.trade import Trade
+from whale_platform.ingest.sequencing.gap import Cause, Gap, Mode, Run
+from whale_platform.ingest.sequencing.pending_trades import Pending
+from whale_platform.ingest.sequencing.unconfirmed_trades import same
+
+INLINE_MAX = 10_000  # ids: about ten pages of history, fetched in two seconds; longer would hold trades back too long
+PENDING_MAX = 20_000  # trades held back: some 20 MB
+CHUNK = 4_998  # with one id more on either side: five full pages
+RING = 512  # newest trades kept to compare a second copy with: far more than two connections are ever apart
+PASSED = 200  # newest rows with ids that were not published, should one arrive
+Found = Mapping[int, Trade | None]  # a page of history by id; None: the id is there, but quarantined
+NOTHING: Found = {}
+NONE: Mapping[int, Trade] = {}
+EVER: Run = (-1, 1 << 63)
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A trade that contradicts what is known, or has no place; it is kept back."""
+
+    trade: Trade
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Ids wanted from the exchange's history; `end` and `until`: of the hole that they are of."""
+
+    first_id: int
+    last_id: int
+    mode: Mode
+    end: int = field(default=-1, compare=False)
+    until: int = field(default=0, compare=False)
+
+    def moved(self, by: int) -> "Chunk":
+        """The same with ids of another epoch."""
+        return Chunk(self.first_id + by, self.last_id + by, self.mode, self.end + by, self.until)
+
+
+class Ordered:
+    """State of one symbol. Gaps that changed and conflicts gather in `events` until the caller takes them.
+
+    `base`: what the present epoch adds to the exchange's ids; every id here has it. `newest_time`: event time of the
+    trade published last, 0 where unknown; `passed`: closed rows.
+    """
+
+    def __init__(self, next_id: int | None, background: Iterable[Gap], newest_time: int, passed: Iterable[Gap]) -> None:
+        self.next_id = next_id
+        self.base = epoch_of(next_id or 0) * EPOCH
+        self.newest_time = newest_time
+        self.background = list(background)
+        self.hole: Gap | None = None
+        self.events: list[Gap | Conflict] = []
+        self.quarantine: list[Gap] = []
+        self.duplicates = self.unproven = 0
+        self._passed = deque(passed, PASSED)
+        self._pending = Pending()
+        self._vouched = -1
+        self._blank = (-1, -1)
+        self._skipped: dict[int, int] = {}
+        self._top = -1
+        self._ring: list[Trade | None] = [None] * RING
+        self._mark: tuple[int | None, Cause] = (next_id, "restart")
+
+    def skip(self, trade_id: int, now_us: int) -> Sequence[Trade]:
+        """`trade_id` was seen but is quarantined: it counts as seen and is not looked for in history."""
+        if self.next_id is None or trade_id in self._pending:
+            return ()
+        if self.next_id <= trade_id <= max(self.next_id, self._top) + INLINE_MAX and len(self._skipped) < PENDING_MAX:
+            self._skipped[trade_id] = now_us
+            return self._advance(now_us)
+        return ()
+
+    def connected(self) -> None:
+        """Another connection delivers from here on: a hole that begins here is its cause."""
+        if self._mark != (self.next_id, "restart"):
+            self._mark = (self.next_id, "reconnect")
+
+    def wanted(self) -> Chunk | None:
+        """The ids to fetch next: of the hole that holds trades back, else of the newest background gap."""
+        if self.hole is not None and self.next_id is not None:
+            last, until = self.hole.last_id, max(self.hole.until, self._pending.latest_us())
+            return Chunk(self.next_id, min(last, self.next_id + CHUNK - 1), "inline", last, until)
+        if self.background:
+            gap = self.background[-1]
+            last = min(gap.last_id, gap.progress_id + CHUNK - 1)
+            return Chunk(gap.progress_id, last, "background", gap.last_id, gap.until)
+        return None
+
+    def fill(
+        self,
+        chunk: Chunk,
+        found: Found,
+        now_us: int,
+        reach: Run = EVER,
+        around: Mapping[int, Trade] = NONE,
+        surely: bool = False,
+    ) -> Sequence[Trade]:
+        """History's answer for `chunk`: its ids that are not in `found` are absent; outside `reach`, beyond history.
+
+        `around`: all that the answer had, beyond the chunk too; `surely`: see `Pending.refuted_by`.
+        """
+        for gap in self.background:
+            if gap.first_id <= chunk.first_id <= gap.progress_id <= min(gap.last_id, chunk.last_id):
+                return self._fill_below(gap, min(gap.last_id, chunk.last_id), found, now_us, reach)
+        if self.hole is None or self.next_id is None or not self.hole.first_id <= chunk.first_id <= self.next_id:
+            return ()
+        refuted = self._pending.refuted_by(around, surely)
+        if refuted and not self._pending:  # what history has is all there is
+            out = self._advance(now_us, found, min(chunk.last_id, self.hole.last_id, max(around)), reach)
+            self._wrong(refuted, now_us)
+            return out
+        self._wrong(refuted, now_us)
+        sure_until = min(chunk.last_id, self._end())
+        if self._pending or reach[1] >= sure_until:
+            return self._advance(now_us, found, sure_until, reach)
+        out = self._advance(now_us, found, reach[1], reach)  # a row of before a restart, which a wrong id may have made
+        self._end_hole(now_us)
+        return out
+
+    def give_up(self, chunk: Chunk, last_id: int, note: str, now_us: int) -> None:
+        """Leave what a background gap lacks up to `last_id`, for the reason `note`; the rest is a gap of its own."""
+        for place, gap in enumerate(self.background):
+            if gap.progress_id == chunk.first_id and last_id < gap.last_id:
+                rest = gap.above(last_id)
+                gap.last_id = last_id
+                self._abandon(gap, note, now_us)
+                self.background[place] = rest
+                self.events.append(rest)
+                return
+
+    def to_background(self, now_us: int) -> Sequence[Trade]:
+        """Stop waiting for the present hole: what it held back goes on, up to the next hole if there is one.
+
+        As far as it is vouched for: one trade alone behind a hole may have a wrong id, and waits for history or others.
+        What waits below is history's to tell.
+        """
+        if self.hole is None or not self._pending:
+            return ()
+        first = self._pending.lowest().trade_id
+        if first > self._vouched or self._pending.disputed(first):
+            run = self._pending.vouched()
+            if run is None:
+                return ()
+            first, self._vouched = run
+        self._wrong([self._pending.pop(one.trade_id) for one in self._pending if one.trade_id < first], now_us)
+        if self.hole is not None:
+            self._set_aside(self.hole)
+        return self._advance(now_us)
+
+    def _hold(self, trade: Trade) -> None:
+        known = self._pending.get(trade.trade_id)
+        if known is None:
+            self._wrong(self._pending.add(trade), trade.received_time)
+        elif same(known, trade):
+            self.duplicates += 1
+        elif trade.trade_id == self.next_id or self._pending.differ(trade.trade_id):
+            if trade.trade_id in self._pending:
+                self._pending.pop(trade.trade_id)
+            self._wrong([known], trade.received_time)
+            self._wrong(self._pending.add(trade), trade.received_time)
+        else:
+            self._compare(known, trade)
+        self._top = self._pending.highest()
+
+    def _wrong(self, trades: Iterable[Trade], now_us: int) -> None:
+        """These, which no longer wait, have a wrong id: the hole ends where others tell that it does."""
+        for one in trades:
+            self._conflict(one, "its id and its time contradict those of other trades")
+        if not trades or self.hole is None or self.next_id is None:
+            return
+        self._top = self._pending.highest()
+        above = self._pending.above(self.hole.last_id)
+        if self.hole.last_id + 1 in self._pending:
+            return
+        if above is None and self._pending:
+            above = self._top
+        if above is None:
+            self._end_hole(now_us)
+            return
+        self.hole.last_id = above - 1
+        self.hole.until = max(self.hole.until, self._pending.latest_us())  # what is missing now may have happened later
+        self.events.append(self.hole)
+
+    def _end(self) -> int:
+        """The last id of the hole, -1 without one."""
+        return -1 if self.hole is None else self.hole.last_id
+
+    def _end_hole(self, now_us: int) -> None:
+        """Nothing more is missing. A row covers an id at least: the next one, which comes or opens a hole anew."""
+        if self.hole is None or self.next_id is None:
+            return
+        self.hole.last_id = max(self.hole.first_id, self.next_id - 1)
+        if self.next_id == self.hole.first_id:
+            self.hole.filled, self.hole.note = 1, "nothing was missing: the id behind it was wrong"
+        self._close(self.hole, now_us)
+        self.hole = None
+
+    def _compare(self, known: Trade, trade: Trade) -> None:
+        if same(known, trade):
+            self.duplicates += 1
+        else:
+            self._conflict(trade, f"trade {trade.trade_id} came with {known.quantity} at {known.price} before")
+
+    def _conflict(self, trade: Trade, reason: str) -> None:
+        self.unproven += 1
+        self.events.append(Conflict(trade, reason))
+
+    def _advance(self, now_us: int, found: Found = NOTHING, sure_until: int = -1, reach: Run = EVER) -> list[Trade]:
+        """Publish from `next_id` on while ids are known; ids up to `sure_until` are absent where unknown."""
+        assert self.next_id is not None
+        out: list[Trade] = []
+        while True:
+            self._pass_known(out, now_us, found, sure_until, reach)
+            if not self._pending:
+                break
+            if self.hole is None:
+                self._open_hole(now_us)
+            assert self.hole is not None
+            if self.hole.last_id - self.hole.first_id < INLINE_MAX and len(self._pending) <= PENDING_MAX:
+                break
+            self._set_aside(self.hole)
+        return out
+
+    def _pass_known(self, out: list[Trade], now_us: int, found: Found, sure_until: int, reach: Run) -> None:
+        assert self.next_id is not None
+        while True:
+            number, hole = self.next_id, self.hole
+            sure = number <= sure_until
+            trade = self._pending.get(number)
+            disputed = self._pending.disputed(number)
+            if trade is not None and (sure or not disputed):
+                self._pending.pop(number)
+                if disputed:
+                    self._conflict(trade, "history does not have it, and other trades speak against it")
+                    trade = None
+            else:
+                trade = None
+            trade = trade or (found.get(number) if sure else None)
+            if trade is not None:
+                out.append(trade)
+                self._skipped.pop(number, None)
+                self._ring[number % RING] = trade
+                self.newest_time = trade.event_time
+                if hole is not None:
+                    hole.filled += 1
+            elif number in self._skipped or (sure and number in found):
+                self._pass_skipped(number, now_us)
+            elif sure and hole is not None:
+                _lack(hole, number, reach)
+            else:
+                return
+            if trade is None:
+                self._blank = (self._blank[0] if self._blank[1] == number else number, number + 1)
+            self.next_id = number + 1
+            if hole is not None:
+                hole.progress_id = self.next_id
+                if number >= hole.last_id:
+                    self._close(hole, now_us)
+                    self.hole = None
+
+    def _pass_skipped(self, number: int, now_us: int) -> None:
+        seen = self._skipped.pop(number, now_us)
+        if self.hole is not None:
+            self.hole.keep(number)
+        elif self.quarantine and self.quarantine[-1].last_id == number - 1:
+            self.quarantine[-1].last_id = number
+            self.quarantine[-1].keep(number)
+            self.quarantine[-1].close(seen)
+        else:
+            gap = Gap(number, number, "stream", seen)
+            gap.keep(number)
+            gap.close(seen)
+            self._passed.append(gap)
+            self.quarantine.append(gap)
+
+    def _open_hole(self, now_us: int) -> None:
+        assert self.next_id is not None
+        lowest = self._pending.lowest()
+        above = lowest.trade_id if lowest.trade_id > self.next_id else self._pending.above(self.next_id)
+        last = min(self._top + 1 if above is None else above, min(self._skipped, default=self._top + 1)) - 1
+        cause: Cause = self._mark[1] if self._mark[0] == self.next_id else "stream"
+        until = lowest.event_time
+        self.hole = Gap(self.next_id, last, cause, now_us, progress_id=self.next_id, until=until)
+        self.events.append(self.hole)
+
+    def _set_aside(self, hole: Gap) -> None:
+        assert self.next_id is not None
+        known = min(self._pending.lowest().trade_id, min(self._skipped, default=self._top))
+        hole.until = max(hole.until, self._pending.latest_us())
+        hole.last_id = min(hole.last_id, known - 1)
+        hole.mode, hole.progress_id = "background", self.next_id
+        self.next_id = hole.last_id + 1
+        self.hole = None
+        self.background.append(hole)
+        self.events.append(hole)
+
+    def _fill_below(self, gap: Gap, last_id: int, found: Found, now_us: int, reach: Run) -> list[Trade]:
+        out: list[Trade] = []
+        for number in range(gap.progress_id, last_id + 1):
+            trade = found.get(number)
+            if trade is not None:
+                out.append(trade)
+            elif number in found:
+                gap.keep(number)
+            else:
+                _lack(gap, number, reach)
+        gap.filled += len(out)
+        self._go_on(gap, last_id + 1, now_us)
+        return out
+
+    def _go_on(self, gap: Gap, progress_id: int, now_us: int) -> None:
+        """A background gap has been dealt with up to `progress_id`."""
+        gap.progress_id = progress_id
+        if progress_id > gap.last_id:
+            self.background.remove(gap)
+            self._close(gap, now_us)
+        else:
+            self.events.append(gap)
+
+    def _divide(self, gap: Gap, number: int, now_us: int) -> None:
+        """`number` came before the gap was filled up to it: what lies above is a gap of its own."""
+        if number == gap.progress_id:
+            gap.filled += 1
+            self._go_on(gap, number + 1, now_us)
+            return
+        if number < gap.last_id:
+            rest = gap.above(number)
+            self.background.insert(self.background.index(gap) + 1, rest)
+            self.events.append(rest)
+        gap.last_id = number - 1
+        self.events.append(gap)
+
+    def _abandon(self, gap: Gap, note: str, now_us: int) -> None:
+        gap.give_up(gap.progress_id, gap.last_id)
+        gap.note = "; ".join(part for part in (gap.note, note) if part)
+        self._close(gap, now_us)
+
+    def _close(self, gap: Gap, now_us: int) -> None:
+        gap.close(now_us)
+        self.events.append(gap)
+        if gap.state != "repaired":
+            self._passed.append(gap)
+
+
+def _lack(gap: Gap, number: int, reach: Run) -> None:
+    if reach[0] <= number <= reach[1]:
+        gap.miss(number)
+    else:
+        gap.give_up(number, number)

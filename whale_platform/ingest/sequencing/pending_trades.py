@@ -1,0 +1,171 @@
+"""Trades that wait behind a hole, by id, and what speaks against each of them.
+
+Ids and event times ascend together. Where two trades contradict that, or two of one id differ, one of them is garbled:
+both are `disputed` and wait for history's word. The stream itself refutes a trade that `REFUTE` later ones contradict,
+as those that follow a garbled id go on below it. What is not disputed is `vouched` for by another one close above it.
+"""
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterator, Mapping
+
+from whale_platform.domain.trade import Trade
+from whale_platform.ingest.sequencing.unconfirmed_trades import CLOSE, REFUTE, same
+
+MANY = 3  # trades in order that one newcomer contradicts: then it is the one that is wrong
+
+
+class Pending:
+    """One symbol's. Adding costs O(log n) where nothing contradicts."""
+
+    def __init__(self) -> None:
+        self._trades: dict[int, Trade] = {}
+        self._ids: list[int] = []
+        self._rivals: dict[int, set[int]] = {}
+        self._struck: dict[int, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._trades)
+
+    def __contains__(self, trade_id: int) -> bool:
+        return trade_id in self._trades
+
+    def __iter__(self) -> Iterator[Trade]:
+        return iter([self._trades[one] for one in self._ids])
+
+    def get(self, trade_id: int) -> Trade | None:
+        """The trade of that id."""
+        return self._trades.get(trade_id)
+
+    def lowest(self) -> Trade:
+        """The one with the lowest id; there must be one."""
+        return self._trades[self._ids[0]]
+
+    def highest(self) -> int:
+        """The highest id, -1 without one."""
+        return self._ids[-1] if self._ids else -1
+
+    def above(self, trade_id: int) -> int | None:
+        """The lowest id above `trade_id`."""
+        place = bisect_right(self._ids, trade_id)
+        return self._ids[place] if place < len(self._ids) else None
+
+    def disputed(self, trade_id: int) -> bool:
+        """Whether another trade speaks against the one of that id."""
+        return trade_id in self._rivals
+
+    def add(self, trade: Trade) -> list[Trade]:
+        """Hold a trade of an id that is free; returns the refuted, which are gone: those, or one that many refute."""
+        if len(self._earlier(trade)) == MANY:
+            return [trade]
+        refuted = self.contradict(trade, trade.trade_id)
+        place = bisect_left(self._ids, trade.trade_id)
+        below = self._trades[self._ids[place - 1]] if place else None
+        self._trades[trade.trade_id] = trade
+        insort(self._ids, trade.trade_id)
+        for number in self._earlier(trade):
+            self._oppose(trade.trade_id, number)
+        if below is not None and below.event_time > trade.event_time:
+            self._oppose(trade.trade_id, below.trade_id)
+        return refuted
+
+    def contradict(self, trade: Trade, trade_id: int) -> list[Trade]:
+        """A live trade came: those above it that happened before it are struck; returns the refuted, which are gone."""
+        refuted = []
+        for number in self._earlier(trade):
+            self._struck[number] = self._struck.get(number, 0) + 1
+            self._rivals.setdefault(number, set()).add(trade_id)
+            if self._struck[number] >= REFUTE:
+                refuted.append(self.pop(number))
+        return refuted
+
+    def differ(self, trade_id: int) -> bool:
+        """Another trade came under the id of one that waits; whether that is refuted, and gone."""
+        self._struck[trade_id] = self._struck.get(trade_id, 0) + 1
+        self._rivals.setdefault(trade_id, set()).add(-1)
+        if self._struck[trade_id] < REFUTE:
+            return False
+        self.pop(trade_id)
+        return True
+
+    def confirm(self, trade_id: int) -> None:
+        """Nothing speaks against that trade any more."""
+        for rival in self._rivals.pop(trade_id, ()):
+            if rival in self._trades:  # it is the other one that is wrong, and stays disputed
+                self._rivals.setdefault(rival, set()).add(-1)
+        self._struck.pop(trade_id, None)
+
+    def pop(self, trade_id: int) -> Trade:
+        """Take out the trade of that id; it speaks against nobody any more."""
+        trade = self._trades.pop(trade_id)
+        del self._ids[bisect_left(self._ids, trade_id)]
+        self._struck.pop(trade_id, None)
+        for rival in self._rivals.pop(trade_id, ()):
+            others = self._rivals.get(rival)
+            if others is not None:
+                others.discard(trade_id)
+                if not others:
+                    del self._rivals[rival]
+        return trade
+
+    def refuted_by(self, found: Mapping[int, Trade], surely: bool) -> list[Trade]:
+        """What history's trades say of those that wait: returns the refuted, which are gone; the others it confirms.
+
+        `surely`: history is known to speak of these ids, and not of such as began anew. A trade that history has under
+        another id is garbled anyway.
+        """
+        if not found or not self._ids:
+            return []
+        under: dict[tuple[int, object, object], set[int]] = {}
+        latest: list[tuple[int, int]] = []
+        for number in sorted(found):
+            one = found[number]
+            under.setdefault((one.event_time // 1000, one.price, one.quantity), set()).add(number)
+            latest.append((number, max(one.event_time // 1000, latest[-1][1] if latest else 0)))
+        refuted = []
+        for trade in self:
+            number, known = trade.trade_id, found.get(trade.trade_id)
+            if known is not None and same(known, trade):
+                self.confirm(number)
+                continue
+            place = bisect_left(latest, (number, -1))
+            passed = place > 0 and latest[place - 1][1] > trade.event_time // 1000
+            elsewhere = (trade.event_time // 1000, trade.price, trade.quantity) in under
+            if elsewhere or (surely and (known is not None or passed)):
+                refuted.append(self.pop(number))
+        return refuted
+
+    def vouched(self) -> tuple[int, int] | None:
+        """The lowest id that is not disputed and has another such close above it; the last of that run that has.
+
+        The run's end may be garbled: nothing above speaks for it.
+        """
+        first = before = last = -1
+        for number in self._ids:
+            if number in self._rivals:
+                continue
+            if last >= 0 and number - last <= CLOSE:
+                before, last = last, number
+            elif before >= 0:
+                break
+            else:
+                first = last = number
+        return (first, before) if before >= 0 else None
+
+    def latest_us(self) -> int:
+        """Event time of the latest one, 0 without one."""
+        return max((one.event_time for one in self._trades.values()), default=0)
+
+    def _earlier(self, trade: Trade) -> list[int]:
+        """Ids above that of `trade` which happened before it: the first `MANY` that follow each other."""
+        found = []
+        for place in range(bisect_right(self._ids, trade.trade_id), len(self._ids)):
+            if self._trades[self._ids[place]].event_time >= trade.event_time:
+                break
+            found.append(self._ids[place])
+            if len(found) == MANY:
+                break
+        return found
+
+    def _oppose(self, one: int, other: int) -> None:
+        self._rivals.setdefault(one, set()).add(other)
+        self._rivals.setdefault(other, set()).add(one)

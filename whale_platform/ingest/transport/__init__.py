@@ -1,0 +1,1 @@
+"""HTTP and WebSocket towards an exchange: bounded in time and bytes, and what its clock says."""

@@ -1,0 +1,155 @@
+"""How far each exchange's clock is from ours, asked of its REST side once a minute.
+
+A delay from exchange to here compares two machines' clocks: this tells a slow line from a clock that is wrong. The
+exchange looked at its clock somewhere between request and answer, so taking the midpoint errs by half the round trip
+at most, and of a few answers the quickest is believed; the first one of all counts until there are more. One thread
+asks all exchanges, beside the ingester's own work and never in its way: trouble leaves the last offset, which is
+forgotten after `FORGET_S`, and the end of the thread would cost this number alone. Requests are so few and far apart
+that the history's rate leaves room for them.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median_high
+from typing import Any
+
+from whale_platform.exchanges.base import BadFrame, Exchange
+from whale_platform.ingest.transport.rest_client import Answer, Rest, Unavailable
+
+SAMPLES = 4
+SPACING_S = 1.0
+EVERY_S = 60.0
+FORGET_S = 300.0
+SLOWEST_S = 2.0  # slower ones could err by more than `WRONG_MS` all by themselves
+WRONG_MS = 1000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Offset:
+    """`ms`: the exchange's clock minus ours. `at`: when it was measured, monotonic seconds."""
+
+    ms: float
+    round_trip_ms: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """What one measurement showed: how far our clock is behind, microseconds; an equal one later is another object."""
+
+    us: int
+
+
+LEVEL = Lead(0)
+
+
+def offset(answer: Answer, theirs_us: int, at: float) -> Offset:
+    """What one answer shows, `theirs_us` being the time that it tells."""
+    ours_us = answer.sent_us + answer.round_trip_us / 2
+    return Offset((theirs_us - ours_us) / 1000, answer.round_trip_us / 1000, at)
+
+
+class Clocks:
+    """`start`; ends when `stop` is set. The offsets are to be read from any thread."""
+
+    def __init__(
+        self,
+        exchanges: Sequence[tuple[Exchange, Rest]],
+        stop: threading.Event,
+        log: Any,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._exchanges = exchanges
+        self._stop = stop
+        self._log = log
+        self._now = now
+        self._offsets: dict[str, Offset] = {}
+        self._lead: Lead | None = None
+        self._wrong: dict[str, str] = {}
+        self._silent: set[str] = set()
+        self._not_before: dict[str, float] = {}
+        self._thread = threading.Thread(target=self._run, name="clock", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def join(self, timeout_s: float) -> None:
+        """Wait for the end."""
+        self._thread.join(timeout_s)
+
+    def offset_ms(self, name: str) -> float | None:
+        """The exchange's clock minus ours; None where it is not known, or no longer."""
+        found = self._offsets.get(name)
+        return found.ms if found is not None and self._now() - found.at <= FORGET_S else None
+
+    def lead(self) -> Lead | None:
+        """How far our clock is behind the middle one of all exchanges' and ours; None before any was measured.
+
+        So one exchange of several can't move it; of one alone, the REST side has to agree with the feed. What was
+        measured last holds until it is measured again, as a clock drifts slowly.
+        """
+        return self._lead
+
+    def warning(self) -> str:
+        """What to do about a wrong clock, for a person; empty while none is known to be wrong."""
+        return "; ".join(text for name, text in list(self._wrong.items()) if self.offset_ms(name) is not None)
+
+    def measure(self) -> None:
+        """Ask every exchange a few times; one in trouble is left alone until the next round."""
+        best: dict[str, Offset] = {}
+        troubles: dict[str, str] = {}
+        for number in range(SAMPLES):
+            if number and self._stop.wait(SPACING_S):
+                return
+            for exchange, rest in self._exchanges:
+                name = exchange.name
+                if name in troubles or self._now() < self._not_before.get(name, 0.0):
+                    continue
+                try:
+                    answer = rest.ask(exchange.time_url(), SLOWEST_S)
+                    found = offset(answer, exchange.parse_time(answer.body), self._now())
+                except (Unavailable, BadFrame) as trouble:
+                    troubles[name] = str(trouble)
+                    if isinstance(trouble, Unavailable):
+                        self._not_before[name] = self._now() + (trouble.wait_s or 0.0)
+                    continue
+                if found.round_trip_ms <= SLOWEST_S * 1000:
+                    best[name] = min(found, best.get(name, found), key=lambda one: one.round_trip_ms)
+                    if self.offset_ms(name) is None:
+                        self._take(name, found)
+                        self._measured()
+        for exchange, _ in self._exchanges:
+            name = exchange.name
+            if name in best:
+                self._take(name, best[name])
+            elif name not in self._silent:
+                self._silent.add(name)
+                reason = troubles.get(name, f"no answer within {SLOWEST_S:g} s")
+                self._log.info("the exchange does not tell its time", exchange=name, reason=reason)
+        if best:
+            self._measured()
+
+    def _run(self) -> None:
+        self.measure()
+        while not self._stop.wait(EVERY_S):
+            self.measure()
+
+    def _measured(self) -> None:
+        known = (offset for exchange, _ in self._exchanges if (offset := self.offset_ms(exchange.name)) is not None)
+        self._lead = Lead(max(0, round(median_high([0.0, *known]) * 1000)))
+
+    def _take(self, name: str, found: Offset) -> None:
+        self._silent.discard(name)
+        self._offsets[name] = found
+        if abs(found.ms) <= WRONG_MS:
+            self._wrong.pop(name, None)
+        elif name not in self._wrong:
+            way = "behind" if found.ms > 0 else "ahead of"
+            self._wrong[name] = (
+                f"this machine's clock is {abs(found.ms) / 1000:.1f} s {way} {name}'s, so delays are wrong by as much: "
+                "set it by NTP (on Linux: timedatectl set-ntp true)"
+            )
+            self._log.warning(self._wrong[name], exchange=name, clock_offset_ms=round(found.ms, 1))

@@ -1,0 +1,151 @@
+"""One exchange's REST side, shared by the threads that ask it: once it says to wait, none of them asks before that.
+
+An answer carries its round trip, counted from the moment the connection stands. The handshakes before that take
+several round trips of their own, and would move the midpoint, in which `clock` sees the exchange's clock.
+
+The far side is not trusted: it is asked over TLS or on this machine, a redirect is not followed (it could lead to
+servers of this machine, which trust what comes from here), and what has not come whole in time is cut off, however
+slowly it trickles.
+"""
+
+import socket
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from typing import Any
+from urllib.parse import urlsplit
+
+from whale_platform import __version__, host_headers
+from whale_platform.ingest.transport.deadline import Deadline
+from whale_platform.ingest.transport.http_status import http_words, wait_s
+
+TIMEOUT_S = 10.0
+MAX_BYTES = 32 * 1024 * 1024  # an exchange's list of all symbols is the longest answer, several MB
+# Binance tells times in whole milliseconds unless asked; a repaired trade shall carry the live one's microseconds.
+HEADERS = {"User-Agent": f"whale-platform/{__version__}", "X-MBX-TIME-UNIT": "MICROSECOND"}
+
+TOLD = (418, 429, 503)  # what the exchange says of the address; a firewall or a country may refuse one path alone
+
+
+class Unavailable(Exception):
+    """No answer that can be used. `status`: HTTP status or None; `wait_s`: told by the exchange, or None."""
+
+    def __init__(self, reason: str, status: int | None = None, wait_s: float | None = None) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.wait_s = wait_s
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`sent_us`: our clock when the request left, microseconds UTC; `round_trip_us`: from then to the answer's head."""
+
+    body: bytes
+    sent_us: int
+    round_trip_us: int
+
+
+class Rest:
+    """`ask` from any thread."""
+
+    def __init__(
+        self,
+        name: str,
+        fetch: Callable[[str, float], Answer] | None = None,
+        now: Callable[[], float] = time.monotonic,
+        simulated: bool = False,
+    ) -> None:
+        """simulated: whether it is the simulator, which has no TLS and may be another host; others need TLS."""
+        self._fetch = fetch or partial(_fetch, name, simulated)
+        self._now = now
+        self._told = 0.0, ""
+
+    def ask(self, url: str, timeout_s: float = TIMEOUT_S) -> Answer:
+        """Answer of `url`. Raises Unavailable; without asking, while the exchange has told anybody to wait."""
+        until, reason = self._told
+        left = until - self._now()
+        if left > 0:
+            raise Unavailable(reason, None, left)
+        try:
+            return self._fetch(url, timeout_s)
+        except Unavailable as trouble:
+            if trouble.wait_s is not None and trouble.status in TOLD:
+                self._told = self._now() + trouble.wait_s, str(trouble)
+            raise
+
+
+class _Line(threading.local):
+    """When the connection of this thread's present request stood, by our clock and by the monotonic one."""
+
+    clock_us = 0
+    monotonic_ns = 0
+    sock: socket.socket | None = None
+    deadline: Deadline | None = None
+
+
+_line = _Line()
+
+
+class _Http(HTTPConnection):
+    def connect(self) -> None:
+        super().connect()
+        _line.sock = self.sock
+        if _line.deadline is not None and _line.deadline.over:  # before there was anything to end
+            raise TimeoutError
+        _line.clock_us, _line.monotonic_ns = time.time_ns() // 1000, time.monotonic_ns()
+
+
+class _Https(_Http, HTTPSConnection):
+    pass
+
+
+class _Handler(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
+    def http_open(self, request: urllib.request.Request) -> HTTPResponse:
+        return self.do_open(_Http, request)
+
+    def https_open(self, request: urllib.request.Request) -> HTTPResponse:
+        return self.do_open(_Https, request)
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: Any) -> None:
+        """None: a redirect is an answer like any other that is no good."""
+
+
+OPENER = urllib.request.build_opener(_Handler, _Stay)
+
+
+def _fetch(name: str, simulated: bool, url: str, timeout_s: float) -> Answer:
+    asked = urlsplit(url)
+    plain = asked.scheme == "http" and (simulated or host_headers.local(asked.hostname or ""))
+    if asked.scheme != "https" and not plain:
+        raise Unavailable(f"{name}'s REST address must begin with https://, or name this machine: {url}")
+    line = _line.__dict__  # of this thread; the deadline's is another
+    line["sock"] = None
+    _line.deadline = deadline = Deadline(timeout_s, lambda: line["sock"])
+    try:
+        with deadline, OPENER.open(urllib.request.Request(url, headers=HEADERS), timeout=timeout_s) as answer:
+            round_trip_us = (time.monotonic_ns() - _line.monotonic_ns) // 1000
+            body: bytes = answer.read(MAX_BYTES + 1)
+    except urllib.error.HTTPError as refused:
+        with refused:
+            wait = wait_s(refused.code, refused.headers.get("Retry-After"))
+            raise Unavailable(http_words(name, refused.code), refused.code, wait) from None
+    except (OSError, HTTPException, ValueError) as error:
+        if deadline.over:
+            raise Unavailable(_late(name, timeout_s)) from None
+        raise Unavailable(f"{name}'s REST address can't be reached: {getattr(error, 'reason', error)}") from None
+    if deadline.over:
+        raise Unavailable(_late(name, timeout_s))
+    if len(body) > MAX_BYTES:
+        raise Unavailable(f"{name} sent an answer of more than {MAX_BYTES} bytes")
+    return Answer(body, _line.clock_us, round_trip_us)
+
+
+def _late(name: str, timeout_s: float) -> str:
+    return f"{name}'s REST address did not answer whole within {timeout_s:g} s"

@@ -1,0 +1,32 @@
+"""Which trades are held only within an exchange's aggregate: they exist, and nobody can say how large each one was.
+
+A rewrite drops the fills of an aggregate that are not all there and keeps the aggregate, so a trade that the stream saw
+may be found nowhere by its id. Raises LakeError's subclasses.
+"""
+
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+import duckdb
+
+from whale_platform.lake.duckdb import engine
+
+Trade = tuple[str, str, int]  # exchange, symbol, trade id
+
+_COVERED = """
+SELECT exchange, symbol, trade_id FROM (SELECT unnest($exchanges) AS exchange, unnest($symbols) AS symbol,
+    unnest($ids)::BIGINT AS trade_id) AS asked
+WHERE EXISTS (SELECT 1 FROM {rows} AS held WHERE held.fills > 1 AND held.exchange = asked.exchange
+    AND held.symbol = asked.symbol AND asked.trade_id BETWEEN held.trade_id AND held.trade_id + held.fills - 1)
+"""
+
+
+def covered(
+    connection: duckdb.DuckDBPyConnection, root: Path, paths: Iterable[str], trades: Collection[Trade]
+) -> set[Trade]:
+    """Those of `trades` whose id lies within a row of several fills in these files."""
+    if not trades:
+        return set()
+    exchanges, symbols, ids = zip(*trades, strict=True)
+    asked = {"exchanges": list(exchanges), "symbols": list(symbols), "ids": list(ids)}
+    return set(connection.execute(_COVERED.format(rows=engine.rows_of(root, paths)), asked).fetchall())

@@ -1,0 +1,117 @@
+"""The prices around trades, to the microsecond: what a symbol last traded at before each, and so many minutes after.
+
+One definition, for every report and page: the price after k minutes is that of the last trade at or before that moment,
+and is not known before the lake has a later trade of the same symbol; the price before is that of the trade before it,
+if that is not older than a quarter of an hour. Trades of one microsecond come in the order of their ids. Trades are
+asked for hour by hour, so memory stays flat. Raises LakeError's subclasses.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import groupby
+from pathlib import Path
+
+import duckdb
+
+from whale_platform.lake.delta import table
+from whale_platform.lake.delta.table import LakeFile
+from whale_platform.lake.duckdb import engine
+
+AFTER = (1, 5, 15)  # minutes
+BEFORE = timedelta(minutes=15)
+LONGEST = timedelta(minutes=max(AFTER))
+Trade = tuple[str, str, int, datetime]  # exchange, symbol, trade id, event time (aware)
+Symbol = tuple[str, str]
+
+_LEAST, _MOST = 0, 10**16 - 1  # ids have at most 16 digits (domain/epochs.py)
+_PLACE = "epoch_us({time})::HUGEINT * 10000000000000000 + {id}"  # in the order of a symbol's trades
+_AROUND = f"""
+WITH asked AS (
+    SELECT unnest($exchanges) AS exchange, unnest($symbols) AS symbol, unnest($ids)::BIGINT AS trade_id,
+        unnest($times)::TIMESTAMPTZ AS event_time
+), held AS (
+    SELECT exchange, symbol, price, event_time, {_PLACE.format(time="event_time", id="trade_id")} AS place
+    FROM {{rows}} WHERE (exchange, symbol) IN (SELECT (exchange, symbol) FROM asked)
+), wanted AS (
+    SELECT asked.*, minutes, CASE WHEN minutes = 0 THEN {_PLACE.format(time="event_time", id="trade_id - 1")}
+        ELSE {_PLACE.format(time="event_time + to_minutes(minutes)", id=_MOST)} END AS place
+    FROM asked CROSS JOIN (SELECT unnest($minutes) AS minutes) AS marks
+)
+SELECT wanted.exchange, wanted.symbol, wanted.trade_id, minutes, held.price, held.event_time
+FROM wanted ASOF JOIN held ON wanted.exchange = held.exchange AND wanted.symbol = held.symbol
+    AND wanted.place >= held.place
+"""
+_REACHED = """
+SELECT exchange, symbol, max(event_time) FROM {rows}
+WHERE (exchange, symbol) IN (SELECT (unnest($exchanges), unnest($symbols))) GROUP BY ALL
+"""
+
+
+@dataclass(slots=True)
+class Prices:
+    """Of one trade, in quote currency: `before`, and by minutes `after`; None where there is none, or not yet."""
+
+    before: Decimal | None = None
+    after: dict[int, Decimal | None] = field(default_factory=lambda: dict.fromkeys(AFTER))
+
+    @property
+    def complete(self) -> bool:
+        """Whether every price after it is known."""
+        return None not in self.after.values()
+
+
+def around(root: Path, trades: Iterable[Trade]) -> dict[tuple[str, str, int], Prices]:
+    """The prices around each of `trades`, which the lake need not have itself."""
+    asked = sorted(trades, key=lambda one: one[3])
+    found = {trade[:3]: Prices() for trade in asked}
+    files = table.files(table.opened(root)) if asked else []
+    with engine.connect(root) as connection:
+        for _, some in groupby(asked, lambda one: one[3].replace(minute=0, second=0, microsecond=0)):
+            _look(connection, root, files, list(some), found)
+    return found
+
+
+def _look(
+    connection: duckdb.DuckDBPyConnection,
+    root: Path,
+    files: Sequence[LakeFile],
+    asked: list[Trade],
+    found: Mapping[tuple[str, str, int], Prices],
+) -> None:
+    """Of trades of one hour."""
+    first, last = asked[0][3] - BEFORE, asked[-1][3] + LONGEST
+    near = [file.path for file in files if first - table.HOUR < file.start <= last]
+    if not near:
+        return
+    reached = _reached(connection, root, files, {one[:2] for one in asked}, last)
+    exchanges, symbols, ids, times = (list(column) for column in zip(*asked, strict=True))
+    values = {"exchanges": exchanges, "symbols": symbols, "ids": ids, "times": times, "minutes": [0, *AFTER]}
+    at = {one[:3]: one[3] for one in asked}
+    with engine.translated():
+        rows = connection.execute(_AROUND.format(rows=engine.rows_of(root, near)), values).fetchall()
+    for exchange, symbol, trade_id, minutes, price, traded in rows:
+        prices, time = found[exchange, symbol, trade_id], at[exchange, symbol, trade_id]
+        if not minutes:
+            prices.before = price if traded >= time - BEFORE else None
+        elif traded >= time and reached.get((exchange, symbol), time) > time + timedelta(minutes=minutes):
+            prices.after[minutes] = price
+
+
+def _reached(
+    connection: duckdb.DuckDBPyConnection, root: Path, files: Sequence[LakeFile], symbols: set[Symbol], last: datetime
+) -> dict[Symbol, datetime]:
+    """The time of a trade of each symbol after `last`, the first hours that show one; else of its newest."""
+    reached: dict[Symbol, datetime] = {}
+    left = set(symbols)
+    for start, some in groupby(files, lambda file: file.start):
+        if start < (last - LONGEST).astimezone(UTC).replace(minute=0, second=0, microsecond=0) or not left:
+            continue
+        exchanges, names = (list(column) for column in zip(*sorted(left), strict=True))
+        statement = _REACHED.format(rows=engine.rows_of(root, [file.path for file in some]))
+        with engine.translated():
+            rows = connection.execute(statement, {"exchanges": exchanges, "symbols": names}).fetchall()
+        reached |= {(exchange, symbol): until for exchange, symbol, until in rows}
+        left -= {(exchange, symbol) for exchange, symbol, until in rows if until > last}
+    return reached

@@ -1,0 +1,68 @@
+"""What a loss of power may leave of the table: nothing torn that was committed, and a torn newest commit set aside.
+
+A commit names files that must be on the disk before it is, so both are flushed. What is torn all the same, a disk lies,
+is the newest commit or none: it is moved beside the table by the next writer, so that the version before it counts
+again. Its trades come again from Kafka or from the dump, since the table's own positions went back with it. Readers
+refuse such a table with a sentence (table.py), because an empty commit would hide what it had.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import structlog
+
+from whale_platform.lake.delta import newest
+from whale_platform.lake.errors import LakeError
+
+
+def flush(paths: Iterable[Path]) -> None:
+    """Return once these files and their names are on the disk. Raises OSError."""
+    files = list(paths)
+    for path in {*files, *(file.parent for file in files)}:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def commit_file(root: Path, version: int) -> Path:
+    """Where the commit of that version stands."""
+    return root / "_delta_log" / f"{version:020d}.json"
+
+
+def refuse_torn(root: Path, version: int | None = None) -> None:
+    """Raises LakeError where the commit of `version`, else the newest, is torn; its file and the way out are named."""
+    version = newest.last_version(root) if version is None else version
+    if version is not None and _is_torn(root, version):
+        raise LakeError(
+            f"{commit_file(root, version)} is torn, as after a loss of power: the stream sets it aside when it starts "
+            "(`whale up`), and so does an import; the version before it counts then"
+        )
+
+
+def set_aside_torn(root: Path) -> list[Path]:
+    """Move torn newest commits beside the table; returns where they are now. For writers, before they begin."""
+    moved: list[Path] = []
+    with (root.parent / f"{root.name}.mend.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # a commit stands in its own way, so nobody writes another in its place
+        while (version := newest.last_version(root)) is not None and _is_torn(root, version):
+            commit = commit_file(root, version)
+            newest.forget(root)
+            aside = root.parent / f"{root.name}.torn.{commit.name}"
+            commit.replace(aside)
+            moved.append(aside)
+            structlog.get_logger().error(
+                "the lake's newest commit was torn, as after a loss of power, and is set aside: what it brought comes "
+                "again from Kafka; a dump that was being imported is to be imported again",
+                commit=str(commit),
+                moved_to=str(aside),
+            )
+    return moved
+
+
+def _is_torn(root: Path, version: int) -> bool:
+    """Empty, cut off, or blocks that were never written; not what is not there, as after a clean-up of the log."""
+    return commit_file(root, version).exists() and newest.commit(root, version) is None

@@ -1,0 +1,131 @@
+"""Which files hold the newest hours, in the same few milliseconds however large the lake is.
+
+Opening a Delta table reads its checkpoint, which grows with the lake: 3 ms at a day, 30 ms at a year. So every commit
+leaves a small file beside the log: the newest hours' files at some version. A reader takes it and follows the log's
+own commits from there, so it is as exact as the table, also where a committer died before it wrote the file. Where
+the file is missing or the log does not reach back to it, the table is opened after all.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from whale_platform.supervision.runtime.heartbeat import write_json
+
+KEPT = 3  # hours
+Files = dict[str, int]  # {path relative to the table: rows}
+
+
+@dataclass(slots=True)
+class Newest:
+    """At `version` of the table: every file of the hours from `since` on, {hour in epoch seconds: {path: rows}}."""
+
+    version: int
+    since: int = 0
+    hours: dict[int, Files] = field(default_factory=dict)
+
+    def follow(self, actions: Iterator[dict[str, Any]]) -> None:
+        """Apply the actions of the next version's commit."""
+        self.version += 1
+        for action in actions:
+            if (add := action.get("add")) is not None:
+                rows = json.loads(add["stats"])["numRecords"]
+                self.add(hour_of(add["partitionValues"]), add["path"], rows)
+            elif (remove := action.get("remove")) is not None:
+                for files in self.hours.values():
+                    files.pop(remove["path"], None)
+        self.trim()
+
+    def add(self, hour: int, path: str, rows: int) -> None:
+        """A file of `hour`; older ones are not kept."""
+        if hour >= self.since:
+            self.hours.setdefault(hour, {})[path] = rows
+
+    def trim(self) -> None:
+        """Keep the newest hours only."""
+        for hour in sorted(self.hours)[:-KEPT]:
+            del self.hours[hour]
+            self.since = hour + 3600
+
+    def filled(self) -> list[Files]:
+        """Of the hours that have any trades, the oldest first."""
+        return [files for _, files in sorted(self.hours.items()) if files]
+
+    def enough(self) -> bool:
+        """Whether it has all but one of the hours it keeps, or all there are: files of the others may have gone."""
+        return not self.since or len(self.filled()) >= KEPT - 1
+
+    def files(self, hours: int = 1) -> list[str]:
+        """Paths of the newest hours that have any trades; `hours` less than `KEPT`."""
+        return [path for files in self.filled()[-hours:] for path in files]
+
+
+def read(root: Path) -> Newest:
+    """As of the newest commit. Raises LakeError as table.opened does."""
+    newest = _written(root)
+    if newest is None or commit(root, newest.version) is None:  # torn, or never written: the table has not what it had
+        newest = _from_table(root)
+    while (actions := commit(root, newest.version + 1)) is not None:
+        newest.follow(iter(actions))
+    return newest if newest.enough() and newest.filled() else _from_table(root)
+
+
+def advance(root: Path) -> int:
+    """Write the file anew, as of the newest commit; returns that version."""
+    newest = read(root)
+    write_json(_path(root), asdict(newest))
+    return newest.version
+
+
+def forget(root: Path) -> None:
+    """Delete the file: it may tell of a version that is no more."""
+    _path(root).unlink(missing_ok=True)
+
+
+def _path(root: Path) -> Path:
+    return root.parent / f"{root.name}.newest.json"
+
+
+def _written(root: Path) -> Newest | None:
+    try:
+        value = json.loads(_path(root).read_text())
+        hours = {int(hour): dict(files) for hour, files in value["hours"].items()}
+        return Newest(int(value["version"]), int(value["since"]), hours)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _from_table(root: Path) -> Newest:
+    from whale_platform.lake.delta import table  # the library takes longer to load than the newest hour to read
+
+    opened = table.opened(root)
+    newest = Newest(opened.version())
+    for file in table.files(opened):
+        newest.add(int(file.start.timestamp()), file.path, file.rows)
+    newest.trim()
+    return newest
+
+
+def last_version(root: Path) -> int | None:
+    """The newest version whose commit stands in the log; None where there is no table yet."""
+    return max(
+        (int(path.stem) for path in (root / "_delta_log").glob("[0-9]*.json") if path.stem.isdigit()), default=None
+    )
+
+
+def commit(root: Path, version: int) -> list[dict[str, Any]] | None:
+    """The actions of one version's commit; None where the log does not have it (any more), or has it torn."""
+    try:
+        lines = (root / "_delta_log" / f"{version:020d}.json").read_bytes().splitlines()
+        return [json.loads(line) for line in lines if line] or None
+    except (OSError, ValueError):
+        return None
+
+
+def hour_of(values: dict[str, str]) -> int:
+    """The hour of a file's partition values, in epoch seconds."""
+    day = datetime.strptime(values["date"], "%Y-%m-%d").replace(tzinfo=UTC)
+    return int(day.timestamp()) + 3600 * int(values["hour"])

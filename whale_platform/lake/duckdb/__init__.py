@@ -1,0 +1,1 @@
+"""DuckDB over the lake's files: the engine, the Parquet writer, SQL queries and exports."""

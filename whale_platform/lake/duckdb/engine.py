@@ -1,0 +1,98 @@
+"""DuckDB over the lake's files: sorts and sums larger than memory, on two threads, and says plainly what is broken.
+
+It is given lists of files, because its Delta extension can't be assumed to be there. Its memory is bounded; what does
+not fit spills into a folder beside the table, as far as that leaves room for the trades. Raises LakeError's subclasses.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from whale_platform.files import disk_usage
+from whale_platform.lake.delta.schema import COLUMNS, NAMES, NARROW, PARTITION
+from whale_platform.lake.errors import Damaged, Full, LakeError, Vanished
+
+THREADS, MEMORY = 2, "400MB"
+TYPES = "{" + ", ".join(f"'{column.name}': {column.duck}" for column in PARTITION) + "}"
+NOTIONAL = "coalesce(notional_wide, ({} * {})::DECIMAL(38,18))".format(
+    *(f"try_cast({name} AS {NARROW})::DECIMAL(19,8)" for name in ("price", "quantity"))
+)
+EMPTY = ", ".join(f"NULL::{column.duck} AS {column.name}" for column in (*COLUMNS, *PARTITION))
+
+
+@contextmanager
+def connect(root: Path, memory: str = MEMORY) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database in memory for one piece of work; `memory` bounds what it holds before it spills beside `root`."""
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "threads": THREADS,
+        "memory_limit": memory,
+        "temp_directory": str(root.parent / "spill"),
+        "max_temp_directory_size": f"{disk_usage.room(root).spare}B",
+    }
+    with duckdb.connect(config=config) as connection, translated():
+        connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
+        connection.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
+        yield connection
+
+
+def leave_room(root: Path, needed: int, what: str) -> None:
+    """Raises Full where `needed` bytes beside `root` would take what must stay free for the trades."""
+    spare = disk_usage.room(root).spare
+    if needed >= spare:
+        raise Full(
+            f"{what} may need {_size(needed)}, and {_size(spare)} can be had beside the lake (a tenth of the disk, "
+            "2 GB at most, stays free for the trades): free some, then try again"
+        )
+
+
+def rows_of(root: Path, paths: Iterable[str]) -> str:
+    """SQL: the rows of these files (relative to `root`) as they are stored, with `date` and `hour`."""
+    listed = ", ".join(quoted(str(root / path)) for path in paths)
+    if not listed:
+        return f"(SELECT {EMPTY} LIMIT 0)"
+    return f"read_parquet([{listed}], hive_partitioning = true, hive_types = {TYPES})"
+
+
+def trades_of(root: Path, paths: Iterable[str]) -> str:
+    """SQL: the rows of these files as people read them, with `notional` (quote currency, exact)."""
+    names = ", ".join(name for name in NAMES if name != "notional_wide")
+    return f"(SELECT {names}, {NOTIONAL} AS notional, date, hour FROM {rows_of(root, paths)})"
+
+
+def quoted(text: str) -> str:
+    """A string in SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn what DuckDB says of files, space and memory into this room's errors; errors in SQL pass."""
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise LakeError(f"too much for the memory allowed: ask for fewer hours ({_line(error)})") from None
+    except duckdb.Error as error:
+        text = str(error)
+        if "No space left" in text or "max_temp_directory_size" in text:
+            raise Full(f"no space is left beside the lake: free some, nothing was changed ({_line(error)})") from None
+        path = re.search(r"[^\"' ]*date=[^\"']*?\.parquet", text)
+        if path is None:
+            raise
+        if "No such file" in text or "No files found" in text:
+            raise Vanished(
+                f"{path[0]} is gone: vacuum or retention has passed the version that was being read; read again"
+            ) from None
+        raise Damaged(
+            f"{path[0]} can't be read ({_line(error)}): `whale lake restore` makes its hour anew from Kafka"
+        ) from None
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"
+
+
+def _line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:200]

@@ -1,0 +1,97 @@
+"""A range of time as one CSV or Parquet file, streamed from the lake with flat memory; the file appears when whole.
+
+Rows come hour by hour, within an hour as the lake's files hold them (by exchange, symbol and id once compacted). They
+are written beside the file under another name; what ends an export early, an error or Ctrl-C, takes that away again,
+and only a kill -9 leaves it lying. Raises LakeError's subclasses, and OSError for a folder that can't be written.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from whale_platform.lake.delta import table
+from whale_platform.lake.delta.schema import PARTITION
+from whale_platform.lake.duckdb import engine, query
+from whale_platform.lake.duckdb.engine import quoted
+from whale_platform.lake.duckdb.query import SHOWN
+from whale_platform.lake.errors import Full
+
+Format = Literal["csv", "parquet"]
+OPTIONS = {"csv": "FORMAT csv, HEADER", "parquet": "FORMAT parquet, COMPRESSION zstd"}
+WRITTEN = tuple(column for column in SHOWN if column not in PARTITION)
+
+Progress = Callable[[float, int], None]  # hours read, of how many
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Trades of [start, end), aware UTC, of these symbols as the exchange spells them (any where empty)."""
+
+    start: datetime
+    end: datetime
+    symbols: tuple[str, ...] = ()
+    exchange: str | None = None
+    version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written; `size` in bytes."""
+
+    rows: int
+    size: int
+
+
+def export(root: Path, wanted: Wanted, out: Path, kind: Format, progress: Progress) -> Exported:
+    """Write the trades to `out`, over what is there."""
+    opened = table.opened(root, wanted.version)
+    files = table.files(opened, wanted.start, wanted.end)
+    hours = len({file.start for file in files})
+    sql = _select(root, [file.path for file in files], wanted, kind)
+    with _beside(out) as path, query.explained(root, wanted.version), engine.connect(root) as connection:
+        connection.execute("SET enable_progress_bar = true; SET enable_progress_bar_print = false")
+        statement = f"COPY ({sql}) TO {quoted(str(path))} ({OPTIONS[kind]}, USE_TMP_FILE false)"
+        query.watched(connection, statement, lambda share: progress(share * hours, hours))
+        found = connection.fetchone()
+    progress(hours, hours)
+    return Exported(int(found[0]) if found else 0, out.stat().st_size)
+
+
+@contextmanager
+def _beside(out: Path) -> Iterator[Path]:
+    """A name beside `out` that becomes `out` at the end, and is gone where there is none."""
+    path = out.with_name(f".{out.name}.{os.getpid()}.part")
+    path.touch()
+    try:
+        yield path
+        path.replace(out)
+    except Full as error:
+        raise Full(f"no space is left in {out.parent} or beside the lake: nothing was exported") from error
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _select(root: Path, paths: Sequence[str], wanted: Wanted, kind: Format) -> str:
+    columns = ", ".join(_text(column.name, column.duck) if kind == "csv" else column.name for column in WRITTEN)
+    conditions = [f"event_time >= {_moment(wanted.start)}", f"event_time < {_moment(wanted.end)}"]
+    if wanted.symbols:
+        conditions.append(f"symbol IN ({', '.join(quoted(symbol) for symbol in wanted.symbols)})")
+    if wanted.exchange is not None:
+        conditions.append(f"exchange = {quoted(wanted.exchange)}")
+    return f"SELECT {columns} FROM {engine.trades_of(root, paths)} WHERE {' AND '.join(conditions)}"
+
+
+def _text(name: str, kind: str) -> str:
+    if kind.startswith("DECIMAL"):
+        return f"rtrim(rtrim({name}::VARCHAR, '0'), '.') AS {name}"
+    if kind == "TIMESTAMPTZ":
+        return f"strftime({name}, '%Y-%m-%dT%H:%M:%S.%fZ') AS {name}"
+    return name
+
+
+def _moment(time: datetime) -> str:
+    return f"TIMESTAMPTZ {quoted(time.isoformat())}"

@@ -1,0 +1,172 @@
+"""One hour of the lake made anew: all its files, and more rows if there are any, become one sorted file.
+
+Compaction, import and restoring are this one thing. Each trade stays once: of two rows with one identity the one that
+came through Kafka first is kept. An imported aggregate stands for its fills only while they are not all there
+themselves; where they are, it goes, and where only some are, they go and it stays, so every sum is right either way.
+Files that come in meanwhile stay as they are.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from deltalake import DeltaTable
+
+from whale_platform.lake.delta import commits, table
+from whale_platform.lake.delta.schema import IDENTITY, NAMES
+from whale_platform.lake.delta.table import HOUR, LakeFile, NewFile
+from whale_platform.lake.duckdb import engine, parquet_writer
+from whale_platform.lake.errors import Damaged, Vanished
+
+SAMPLE = 100_000
+TEXTS = (
+    {name: f"coalesce({name}::VARCHAR, '')" for name in NAMES}
+    | {name: f"coalesce(rtrim(rtrim({name}::VARCHAR, '0'), '.'), '')" for name in ("price", "quantity")}
+    | {name: f"coalesce(epoch_us({name})::VARCHAR, '')" for name in ("event_time", "received_time")}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """What became of an hour: files, rows and bytes before and after.
+
+    csv_bytes: bytes of the same rows as CSV, by a sample; 0 where more rows came, because nobody asks then.
+    """
+
+    start: datetime
+    files_before: int
+    files_after: int
+    rows_before: int
+    rows_after: int
+    bytes_before: int
+    bytes_after: int
+    csv_bytes: int
+    version: int
+
+    @property
+    def saved(self) -> float:
+        """Share of the CSV's bytes that the file saves."""
+        return 1 - self.bytes_after / self.csv_bytes if self.csv_bytes else 0.0
+
+
+def hour(
+    root: Path,
+    start: datetime,
+    about: Mapping[str, Any],
+    more: Callable[[duckdb.DuckDBPyConnection], str] | None = None,
+    mark: tuple[str, int] | None = None,
+    without_damaged: bool = False,
+    check: Callable[[int], None] = lambda _: None,
+    distinct: bool = False,
+) -> Rewritten | None:
+    """Make the hour from `start` (aware UTC) anew; None where nothing was to be done.
+
+    `more(connection)` gives SQL of further rows (the table's columns) of this hour; `mark` is recorded with the
+    commit. `without_damaged`: leave files out that can't be read, where `more` brings their trades. `check(rows)` may
+    raise to refuse what would be written. `distinct`: each trade is there once in `more`. Raises LakeError.
+    """
+    done: Rewritten | None = None
+
+    def change(opened: DeltaTable) -> tuple[list[NewFile], list[LakeFile]]:
+        nonlocal done
+        done = None
+        found = table.files(opened, start, start + HOUR)
+        if more is None and (not found or [sorted_already(file) for file in found] == [True]):
+            return [], []
+        engine.leave_room(root, sum(file.size for file in found), f"to rewrite the hour of {start:%Y-%m-%d %H:%M}")
+        with engine.connect(root) as connection:
+            good = [file for file in found if not (without_damaged and _broken(connection, root, file))]
+            rows = f"SELECT {', '.join(NAMES)} FROM {engine.rows_of(root, [file.path for file in good])}"
+            if more is not None:
+                rows = f"{rows} UNION ALL BY NAME SELECT {', '.join(NAMES)} FROM ({more(connection)})"
+            alone = distinct and not good
+            new = parquet_writer.write(connection, rows if alone else once(connection, rows), root, start)
+            try:
+                check(new.rows)
+            except BaseException:
+                (root / new.path).unlink()
+                raise
+            done = Rewritten(
+                start,
+                len(found),
+                1,
+                sum(file.rows for file in found),
+                new.rows,
+                sum(file.size for file in found),
+                new.size,
+                csv_bytes(connection, root, new) if more is None else 0,
+                opened.version(),
+            )
+            unchanged = good == found and same(connection, root, found, new)
+        if not new.rows or unchanged:
+            (root / new.path).unlink()
+            done = None
+            return [], []
+        return [new], found
+
+    commits.rewrite(root, change, about, mark)
+    return done
+
+
+def same(connection: duckdb.DuckDBPyConnection, root: Path, found: list[LakeFile], new: NewFile) -> bool:
+    """Whether `new` adds nothing to an hour that was one sorted file before: no row, and no trade in a row."""
+    if not (len(found) == 1 and sorted_already(found[0]) and found[0].rows == new.rows):
+        return False
+    fills = [f"(SELECT sum(fills) FROM {engine.rows_of(root, [file.path])})" for file in (found[0], new)]
+    return connection.execute(f"SELECT {' = '.join(fills)}").fetchone() == (True,)
+
+
+def sorted_already(file: LakeFile) -> bool:
+    """Whether the file is what a rewrite made."""
+    return Path(file.path).name.startswith(parquet_writer.SORTED)
+
+
+def crowded(root: Path, start: datetime | None = None, end: datetime | None = None) -> list[datetime]:
+    """Hours in [start, end), aware UTC, that are not one sorted file."""
+    hours: dict[datetime, list[LakeFile]] = {}
+    for file in table.files(table.opened(root), start, end):
+        hours.setdefault(file.start, []).append(file)
+    return [hour for hour, files in sorted(hours.items()) if len(files) > 1 or not sorted_already(files[0])]
+
+
+def csv_bytes(connection: duckdb.DuckDBPyConnection, root: Path, file: LakeFile) -> int:
+    """Bytes of the file's rows as CSV without quotes: decimals without trailing zeros, times as microseconds."""
+    line = " + ".join(f"strlen({text})" for text in TEXTS.values())
+    sample = f"SELECT * FROM {engine.rows_of(root, [file.path])} USING SAMPLE reservoir({SAMPLE} ROWS) REPEATABLE (1)"
+    found = connection.execute(f"SELECT avg({line}) FROM ({sample})").fetchone()
+    return round(((found or (0,))[0] or 0) * file.rows + len(NAMES) * file.rows)
+
+
+def once(connection: duckdb.DuckDBPyConnection, rows: str) -> str:
+    """SQL: of these rows (SQL; the table's columns) each trade once, see above."""
+    once = f"""SELECT * FROM ({rows}) QUALIFY row_number() OVER (PARTITION BY {", ".join(IDENTITY)}, fills > 1
+        ORDER BY topic_offset NULLS LAST, topic_partition, received_time NULLS LAST) = 1"""
+    most = connection.execute(f"SELECT max(fills) FROM ({rows})").fetchone()
+    if most is None or (most[0] or 1) == 1:
+        return once
+    return f"""
+    WITH once AS ({once}), whole AS (SELECT * FROM once WHERE fills = 1), joined AS (
+        SELECT a.exchange, a.symbol, a.trade_id, a.fills, count(w.trade_id) AS there
+        FROM once a LEFT JOIN whole w ON w.exchange = a.exchange AND w.symbol = a.symbol
+            AND w.trade_id >= a.trade_id AND w.trade_id < a.trade_id + a.fills
+        WHERE a.fills > 1 GROUP BY ALL)
+    SELECT w.* FROM whole w WHERE NOT EXISTS (
+        SELECT 1 FROM joined j WHERE j.there BETWEEN 1 AND j.fills - 1 AND j.exchange = w.exchange
+            AND j.symbol = w.symbol AND w.trade_id >= j.trade_id AND w.trade_id < j.trade_id + j.fills)
+    UNION ALL SELECT a.* FROM once a SEMI JOIN joined j ON a.fills > 1 AND j.there < j.fills AND j.exchange = a.exchange
+        AND j.symbol = a.symbol AND j.trade_id = a.trade_id
+    """
+
+
+def _broken(connection: duckdb.DuckDBPyConnection, root: Path, file: LakeFile) -> bool:
+    try:
+        with engine.translated():
+            connection.execute(
+                f"SELECT {', '.join(f'max({name})' for name in NAMES)} FROM {engine.rows_of(root, [file.path])}"
+            )
+    except (Damaged, Vanished):
+        return True
+    return False

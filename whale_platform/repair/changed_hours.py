@@ -1,0 +1,49 @@
+"""Which hours are looked at, and which of them have new files in the lake: read from its commits, without a library.
+
+Late trades, repaired holes and imports all show so, seconds after they came, whatever their reason was.
+"""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from whale_platform.lake.delta import newest
+from whale_platform.settings import Settings
+from whale_platform.stores.asset_tables.materialisation import Hours
+
+CLOSED = timedelta(minutes=2)  # after its end an hour's last trades have had time to be everywhere
+LOOK_BACK_DAYS = 7
+
+
+def closed(settings: Settings, now: datetime) -> Hours:
+    """The hours that are looked at: over, and young enough for their windows to be there."""
+    end = (now.astimezone(UTC) - CLOSED).replace(minute=0, second=0, microsecond=0)
+    days = min(LOOK_BACK_DAYS, settings.retention_days)  # older windows are gone on purpose
+    return Hours(end.replace(hour=0) - timedelta(days=days), end)
+
+
+class Touched:
+    """Follows the log of the table in `root` from where it is at the first look."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._version: int | None = None
+
+    def look(self) -> set[datetime] | None:
+        """The hours (aware UTC) that have got files since the last look; None where that is not known: any may have."""
+        last = newest.last_version(self._root)
+        if last is None:
+            return set()
+        first, self._version = self._version, last
+        if first is None or last < first:
+            return None
+        hours: set[datetime] = set()
+        for version in range(first + 1, last + 1):
+            actions = newest.commit(self._root, version)
+            if actions is None:
+                return None
+            hours |= {
+                datetime.fromtimestamp(newest.hour_of(action["add"]["partitionValues"]), UTC)
+                for action in actions
+                if "add" in action
+            }
+        return hours

@@ -1,0 +1,55 @@
+"""Of which symbols and hours the lake is known to hold every trade, so that its word counts against the stream's. Pure.
+
+The lake may be behind, or may have lost a file, or may begin in the middle of an hour: then what the stream counted
+must stay. So the proof is by ids: the lake's begin no later and end no earlier than what Postgres has counted, and each
+hole between them is one that nobody can fill, by the ledger. Where ids have holes by design there is no such proof, and
+the lake only has the last word where it has no fewer trades. It has none about a row whose ids it does not reach: a
+whale may be ahead of the windows and of the lake alike.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from whale_platform.domain.id_ranges import Held, IdRuns
+from whale_platform.stores.asset_tables.recomputed_hours import Key, Rows, hour_of
+from whale_platform.stores.quality.audit_counts import Counted, LedgerGap
+
+TRADES_EXIST = frozenset({"open", "repaired"})  # states of holes whose trades are, or may yet be, somewhere
+
+
+def whole(lake: Mapping[Key, Held], postgres: Mapping[Key, Counted], ledger: Iterable[LedgerGap]) -> set[Key]:
+    """The keys of either that the lake holds whole."""
+    nowhere: dict[tuple[str, str], IdRuns] = {}
+    for gap in ledger:
+        if gap.state not in TRADES_EXIST:
+            nowhere.setdefault((gap.exchange, gap.symbol), IdRuns()).add(gap.first_id, gap.last_id)
+    return {
+        key for key in {*lake, *postgres} if _is_whole(lake.get(key), postgres.get(key), nowhere.get(key[:2], IdRuns()))
+    }
+
+
+def reached(rows: Rows, lake: Mapping[Key, Held]) -> Rows:
+    """Those of `rows` whose ids lie between the first and the last that the lake has of their symbol and hour."""
+
+    def within(key: Key, first: int, last: int) -> bool:
+        held = lake.get(key)
+        return held is not None and bool(held.ids.count) and held.ids.first <= first and last <= held.ids.last
+
+    windows = {key: extent for key, extent in rows.windows.items() if within(hour_of(*key), *extent[1:])}
+    whales = {key: at for key, at in rows.whales.items() if within(hour_of(*key[:2], at), key[3], key[3])}
+    return Rows(windows, whales)
+
+
+def differing(lake: Mapping[Key, int], postgres: Mapping[Key, Counted]) -> set[Key]:
+    """The keys whose number of trades is not the same in both."""
+    return {key for key in {*lake, *postgres} if lake.get(key, 0) != (postgres[key].trades if key in postgres else 0)}
+
+
+def _is_whole(held: Held | None, counted: Counted | None, nowhere: IdRuns) -> bool:
+    if held is None or not held.ids.count:
+        return False
+    ids = held.ids
+    if counted is not None and (ids.first > counted.first_id or ids.last < counted.last_id):
+        return False
+    if not held.dense:
+        return counted is None or held.trades >= counted.trades
+    return all(nowhere.within(first, last) == last - first + 1 for first, last in ids.holes(ids.first, ids.last))

@@ -1,0 +1,55 @@
+"""What was traded of each currency over all exchanges and quotes: one line a base, in its units and in dollars.
+
+Only symbols with a dollar value are summed, since prices in other quotes say nothing in dollars; a base of a single
+symbol stands in the table of symbols already.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from decimal import Decimal
+
+from whale_platform.domain.trade import EXACT
+from whale_platform.reports.tables import money, percent, price, table
+from whale_platform.stores.asset_tables.rollups import Rollup
+
+MOST = 40
+_HEAD = ("currency", "symbols", "volume", "dollars", "average price", "buyers", "whose dollars most", "trades")
+
+
+def markdown(rows: Sequence[Rollup]) -> str:
+    """Bases of more than one symbol, most dollars first; empty where there is none."""
+    groups: dict[str, list[Rollup]] = defaultdict(list)
+    for row in rows:
+        if row.base is not None and row.usd_via is not None:
+            groups[row.base].append(row)
+    shared = {base: some for base, some in groups.items() if len(_dollars(some)) > 1}
+    ordered = sorted(shared.items(), key=lambda item: (-sum(_dollars(item[1]).values()), item[0]))
+    if not ordered:
+        return ""
+    cut = f"\n\n{len(ordered) - MOST} more currencies are left out." if len(ordered) > MOST else ""
+    return table(_HEAD, [_line(base, some) for base, some in ordered[:MOST]]) + cut
+
+
+def _dollars(rows: Sequence[Rollup]) -> dict[str, Decimal]:
+    """Dollars by symbol."""
+    found: dict[str, Decimal] = defaultdict(Decimal)
+    for row in rows:
+        found[f"{row.exchange} {row.symbol}"] = EXACT.add(found[f"{row.exchange} {row.symbol}"], row.notional)
+    return found
+
+
+def _line(base: str, rows: Sequence[Rollup]) -> tuple[object, ...]:
+    volume, bought = sum((row.volume for row in rows), Decimal(0)), sum((row.buy_volume for row in rows), Decimal(0))
+    dollars = _dollars(rows)
+    total = sum(dollars.values(), Decimal(0))
+    most = max(dollars, key=lambda name: (dollars[name], name))
+    return (
+        base,
+        len(dollars),
+        f"{volume:,.4f}",
+        money(total),
+        price((total / volume).quantize(Decimal("0.00000001"))),
+        percent(bought / volume),
+        f"{most} {percent(dollars[most] / total)}",
+        f"{sum(row.trade_count for row in rows):,}",
+    )

@@ -1,0 +1,202 @@
+"""Generated play: each symbol trades at its share of the rate from its first subscription on, for good.
+
+Contents follow from seed and trade id alone, so history needs to keep only times: the last 2,000,000 over all
+symbols. Older trades, and those from before a restart, are still served with the same content; their times are then
+reckoned back from the oldest known one at the symbol's mean rate. What a `kill -9` kept from the state file is issued
+again: same ids, same contents, new times.
+"""
+
+import asyncio
+import heapq
+import threading
+import time
+from array import array
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+from typing import Any, Literal
+
+from whale_platform.domain.catalogue import Pair
+from whale_platform.simulator.play.base import Audience, CannotPlay, Fill, Place, PlayState
+from whale_platform.simulator.play.market_profile import MEAN_FILLS, Market, market
+from whale_platform.simulator.play.trade_generator import Print, prints
+
+HISTORY = 2_000_000
+_BATCH = 1_000
+_LONGEST_NAP_S = 0.02
+_RUSH_PAUSE_S = 0.0005
+
+
+class _Feed:
+    """One symbol: its place in the sequence, its pace and its times. Trade id = index + 1."""
+
+    def __init__(self, seed: int, of: Market, rate: float, keep: int, index: int, known_time: int) -> None:
+        self.market, self._seed, self._keep, self._known = of, seed, keep, known_time
+        self.order_pause = MEAN_FILLS / rate
+        self._mean_us = 1e6 / rate
+        self.index = self._first_kept = index
+        self._times = array("q")
+        self._coming = prints(seed, of, index)
+        self._next = next(self._coming)
+        self._last: Fill | None = None
+
+    def order(self, now: int) -> Iterator[Fill]:
+        """The next taker order's fills, all at `now` (µs)."""
+        order = self._next.order
+        while self._next.order == order:
+            self._last = fill(self.market, self._next, now)
+            yield self._last
+            self._times.append(now)
+            self.index += 1
+            self._next = next(self._coming)
+        if len(self._times) > self._keep:
+            cut = len(self._times) // 4
+            self._known = self._times[cut - 1]
+            del self._times[:cut]
+            self._first_kept += cut
+
+    def pause(self) -> float:
+        """Seconds before the next order."""
+        pause = self._next.gap * self.order_pause
+        return min(pause, _RUSH_PAUSE_S) if self._next.rush else pause
+
+    def last(self) -> Fill | None:
+        """The newest fill."""
+        if self._last is None and self.index:
+            self._last = self.page(self.index - 1, 1)[0]
+        return self._last
+
+    def page(self, first: int, limit: int) -> list[Fill]:
+        """Fills from index `first` on."""
+        limit = min(limit, self.index - first)
+        found = islice(prints(self._seed, self.market, first), limit) if limit > 0 else ()
+        return [fill(self.market, one, self.time(one.number)) for one in found]
+
+    def time(self, index: int) -> int:
+        """When trade `index` happened, µs."""
+        if index >= self._first_kept:
+            return self._times[index - self._first_kept]
+        return self._known - int((self._first_kept - 1 - index) * self._mean_us)
+
+    def saved(self) -> list[int]:
+        """Next index, time of the last trade."""
+        return [self.index, self._times[-1] if self._times else self._known]
+
+
+class GeneratedPlay:
+    """Implements `fill.Play`. Raises CannotPlay where the saved state is of another seed."""
+
+    kind: Literal["generated", "recorded"] = "generated"
+
+    def __init__(self, pairs: Mapping[Place, Pair], rate: float, seed: int, saved: dict[str, Any] | None) -> None:
+        if saved is not None and (saved.get("kind"), saved.get("seed")) != (self.kind, seed):
+            raise CannotPlay(
+                f"this home holds {saved.get('kind')} trades of seed {saved.get('seed')}: "
+                "set WHALE_SOURCE and WHALE_SIMULATOR_SEED to that, or take a fresh --home"
+            )
+        self.pairs = pairs
+        self._seed = seed
+        markets = [market(place, pair.base, pair.quote) for place, pair in pairs.items()]
+        if not markets:
+            raise CannotPlay("no symbol to trade: set WHALE_SYMBOLS, for example BTC,ETH")
+        whole = sum(one.share for one in markets)
+        places: dict[str, list[int]] = saved["places"] if saved else {}
+        self._elsewhere = {
+            key: value for key, value in places.items() if not any(key == _key(m.place) for m in markets)
+        }
+        self._feeds: dict[Place, _Feed] = {}
+        for one in markets:
+            index, known = places.get(_key(one.place), (0, 0))
+            share = rate * one.share / whole
+            self._feeds[one.place] = _Feed(seed, one, share, HISTORY // len(markets), index, known)
+        self._due: list[tuple[float, Place]] = []
+        self._asleep = set(self._feeds)
+
+    @property
+    def state(self) -> PlayState:
+        """Waiting until the first symbol has been subscribed, in this home."""
+        return "playing" if len(self._asleep) < len(self._feeds) else "waiting"
+
+    @property
+    def played(self) -> int:
+        """Trades played in this home so far."""
+        return sum(feed.index for feed in self._feeds.values())
+
+    def behind_s(self) -> float:
+        """Seconds by which the next trade is late."""
+        return max(0.0, time.monotonic() - self._due[0][0]) if self._due else 0.0
+
+    def last(self, place: Place) -> Fill | None:
+        """The newest trade."""
+        return self._feeds[place].last()
+
+    def upward(self, place: Place, first_id: int, limit: int) -> list[Fill]:
+        """At most `limit` trades from `first_id` on, ascending."""
+        return self._feeds[place].page(max(0, first_id - 1), limit)
+
+    def downward(self, place: Place, before_id: int | None, limit: int) -> list[Fill]:
+        """At most `limit` trades below `before_id` (None: the newest), descending."""
+        feed = self._feeds[place]
+        end = feed.index if before_id is None else max(0, min(before_id - 1, feed.index))
+        first = max(0, end - limit)
+        return feed.page(first, end - first)[::-1]
+
+    async def run(self, audience: Audience, stop: threading.Event, save: Callable[[], None]) -> None:
+        """Play until `stop`; each order goes out at its due time, in larger batches when late."""
+        while not stop.is_set():
+            self._wake(audience)
+            sent = 0
+            while self._due and sent < _BATCH and self._due[0][0] <= time.monotonic():
+                due, place = self._due[0]
+                feed = self._feeds[place]
+                for one in feed.order(time.time_ns() // 1000):
+                    audience.publish(one)
+                    sent += 1
+                heapq.heapreplace(self._due, (due + feed.pause(), place))
+            audience.flush()
+            until = self._due[0][0] - time.monotonic() if self._due else _LONGEST_NAP_S
+            await asyncio.sleep(min(max(until, 0.0), _LONGEST_NAP_S))
+
+    def to_save(self) -> dict[str, object]:
+        """Seed, and per symbol the next index and the last time."""
+        places = {_key(place): feed.saved() for place, feed in self._feeds.items()}
+        return {"kind": self.kind, "seed": self._seed, "places": self._elsewhere | places}
+
+    def _wake(self, audience: Audience) -> None:
+        """Start the symbols that are subscribed, or have traded before, and do not trade yet."""
+        if not self._asleep:
+            return
+        heard = audience.listening()
+        for place in [place for place in self._asleep if place in heard or self._feeds[place].index]:
+            self._asleep.discard(place)
+            heapq.heappush(self._due, (time.monotonic() + self._feeds[place].pause(), place))
+
+
+def fill(of: Market, one: Print, now: int) -> Fill:
+    """`one` as a trade at `now` (µs)."""
+    price, size = _scaled(one.price, of.price_decimals), _scaled(one.size, of.size_decimals)
+    trade_id = one.number + 1
+    side: Literal["buy", "sell"] = "sell" if one.sold else "buy"
+    if of.place[0] == "binance":
+        return Fill(of.place, trade_id, _padded(price), _padded(size), side, now, now)
+    order = f"00000000-0000-4000-8000-{one.order + 1:012x}"
+    maker = f"00000000-0000-4000-9000-{trade_id:012x}"
+    return Fill(of.place, trade_id, _trimmed(price), _trimmed(size), side, now, now, order, maker, 3 * trade_id)
+
+
+def _scaled(number: int, decimals: int) -> str:
+    if not decimals:
+        return f"{number}.0"
+    whole, part = divmod(number, 10**decimals)
+    return f"{whole}.{part:0{decimals}d}"
+
+
+def _padded(text: str) -> str:
+    return text + "0" * (8 - len(text) + text.index(".") + 1)
+
+
+def _trimmed(text: str) -> str:
+    return text.rstrip("0").rstrip(".")
+
+
+def _key(place: Place) -> str:
+    return ":".join(place)

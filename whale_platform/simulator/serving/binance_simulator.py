@@ -1,0 +1,136 @@
+"""The simulator's Binance: `/stream`, `/ws`, their control messages, and the REST calls of gap repair.
+
+As on the real one, an unknown stream is accepted and stays silent, and times are milliseconds unless microseconds are
+asked for (`timeUnit=MICROSECOND`, in REST the header `X-MBX-TIME-UNIT`).
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from urllib.parse import unquote
+
+from websockets.asyncio.server import ServerConnection
+
+from whale_platform.domain.catalogue import Pair
+from whale_platform.simulator.play.base import Place, Play
+from whale_platform.simulator.serving import wire_format
+from whale_platform.simulator.serving.rest_response import Answer, BadParameter, number, ok, parameters
+from whale_platform.simulator.serving.subscription_hub import Client, Hub
+
+NAME = "binance"
+_ENCODERS = {
+    (False, False): wire_format.raw_ms,
+    (False, True): wire_format.raw_us,
+    (True, False): wire_format.combined_ms,
+    (True, True): wire_format.combined_us,
+}
+
+
+class BinanceSide:
+    """Both doors of the Binance half; paths come without the `/binance` in front."""
+
+    def __init__(self, play: Play, hub: Hub) -> None:
+        self._play, self._hub = play, hub
+        self._calls: dict[str, Callable[[Mapping[str, str], bool], Answer]] = {
+            "/api/v3/ping": lambda *_: ok({}),
+            "/api/v3/time": lambda _, micro: ok({"serverTime": _now(micro)}),
+            "/api/v3/exchangeInfo": self._info,
+            "/api/v3/historicalTrades": self._history,
+        }
+
+    def speaks(self, path: str) -> bool:
+        """Whether `path` is one of the WebSocket addresses."""
+        return path == "/stream" or path == "/ws" or path.startswith("/ws/")
+
+    def rest(self, path: str, query: str, headers: Mapping[str, str]) -> Answer:
+        """Answer one GET."""
+        call = self._calls.get(path)
+        if call is None:
+            return Answer(HTTPStatus.NOT_FOUND, {"code": -1000, "msg": "Unknown path."})
+        try:
+            return call(parameters(query), headers.get("X-MBX-TIME-UNIT", "").upper() == "MICROSECOND")
+        except BadParameter as wrong:
+            return _refusal(-1100, f"Illegal characters found in parameter '{wrong}'.")
+
+    async def converse(self, connection: ServerConnection, path: str, query: str) -> None:
+        """Serve one WebSocket connection until it closes."""
+        given, combined = parameters(query), path == "/stream"
+        names = given.get("streams", "") if combined else unquote(path.removeprefix("/ws"))
+        encode = _ENCODERS[combined, given.get("timeUnit", "").upper() == "MICROSECOND"]
+        client = self._hub.join(NAME, connection, encode)
+        streams = {name: None for name in names.split("/") if name}
+        try:
+            self._hub.subscribe(client, self._places(streams))
+            async for message in connection:
+                self._hub.asked += 1
+                self._hub.say(client, json.dumps(self._control(client, streams, message)))
+        finally:
+            self._hub.leave(client)
+
+    def _control(self, client: Client, streams: dict[str, None], message: str | bytes) -> dict[str, object]:
+        try:
+            asked = json.loads(message)
+        except (ValueError, RecursionError):
+            return {"code": 3, "msg": "Invalid JSON"}
+        if not isinstance(asked, dict):
+            return {"code": 2, "msg": "Invalid request: not an object"}
+        method, names, asked_id = asked.get("method"), asked.get("params", []), asked.get("id")
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            return {"code": 2, "msg": "Invalid request: params must be strings", "id": asked_id}
+        if method == "LIST_SUBSCRIPTIONS":
+            return {"result": list(streams), "id": asked_id}
+        if method == "SUBSCRIBE":
+            streams.update(dict.fromkeys(names))
+            self._hub.subscribe(client, self._places(names))
+        elif method == "UNSUBSCRIBE":
+            for name in names:
+                streams.pop(name, None)
+            self._hub.unsubscribe(client, self._places(names))
+        else:
+            return {"code": 2, "msg": "Invalid request: unknown method", "id": asked_id}
+        return {"result": None, "id": asked_id}
+
+    def _places(self, streams: Mapping[str, None] | list[str]) -> list[Place]:
+        found = (stream.removesuffix("@trade").upper() for stream in streams if stream.endswith("@trade"))
+        return [(NAME, symbol) for symbol in found if self._trades(symbol)]
+
+    def _trades(self, symbol: str) -> bool:
+        pair = self._play.pairs.get((NAME, symbol))
+        return pair is not None and pair.trading
+
+    def _info(self, given: Mapping[str, str], micro: bool) -> Answer:
+        symbol = given.get("symbol")
+        listed = {name: pair for (exchange, name), pair in self._play.pairs.items() if exchange == NAME}
+        if symbol is not None and symbol not in listed:
+            return _refusal(-1121, "Invalid symbol.")
+        shown = [symbol] if symbol is not None else sorted(listed)
+        described = [_described(listed[one]) for one in shown]
+        return ok({"timezone": "UTC", "serverTime": _now(micro), "symbols": described})
+
+    def _history(self, given: Mapping[str, str], micro: bool) -> Answer:
+        symbol = given.get("symbol")
+        if symbol is None:
+            return _refusal(-1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.")
+        if (NAME, symbol) not in self._play.pairs:
+            return _refusal(-1121, "Invalid symbol.")
+        limit = min(number(given, "limit", 500) or 500, 1000)
+        first = number(given, "fromId")
+        place = (NAME, symbol)
+        if first is None:
+            page = self._play.downward(place, None, limit)[::-1]
+        else:
+            page = self._play.upward(place, first, limit)
+        return ok([wire_format.binance_row(fill, micro) for fill in page])
+
+
+def _described(pair: Pair) -> dict[str, str]:
+    return {"symbol": pair.symbol, "status": pair.status, "baseAsset": pair.base, "quoteAsset": pair.quote}
+
+
+def _refusal(code: int, message: str) -> Answer:
+    return Answer(HTTPStatus.BAD_REQUEST, {"code": code, "msg": message})
+
+
+def _now(micro: bool) -> int:
+    return time.time_ns() // (1_000 if micro else 1_000_000)

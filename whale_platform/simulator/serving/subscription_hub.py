@@ -1,0 +1,134 @@
+"""Who is connected and subscribed, and the one way out to them.
+
+A trade's payload is made once per spelling and shared by all who want it. Writing never waits: a client that leaves
+more than `MAX_UNSENT` bytes unread loses its connection, never single frames.
+"""
+
+from collections.abc import Callable, Iterable
+
+from websockets.asyncio.server import ServerConnection
+from websockets.protocol import State
+
+from whale_platform.simulator.play.base import Fill, Place
+from whale_platform.simulator.serving.faults import Faults
+
+MAX_UNSENT = 8 << 20
+_BUSY = 1 << 20
+
+Encode = Callable[[Fill], bytes]
+
+
+class Client:
+    """One WebSocket connection: what it hears (`places`, in `encode`'s spelling) and what waits to be written."""
+
+    def __init__(self, number: int, exchange: str, connection: ServerConnection, encode: Encode) -> None:
+        self.number, self.exchange, self.connection, self.encode = number, exchange, connection, encode
+        self.places: set[Place] = set()
+        self.pending: list[bytes] = []
+
+
+class Hub:
+    """All clients of one simulator. joined: connections so far; asked: their messages."""
+
+    def __init__(self, faults: Faults) -> None:
+        self.faults = faults
+        self.dropped = self.joined = self.asked = 0
+        self._clients: set[Client] = set()
+        self._waiting: set[Client] = set()
+        self._listeners: dict[Place, list[Client]] = {}
+
+    @property
+    def subscribers(self) -> int:
+        """Connections with at least one subscription."""
+        return sum(1 for client in self._clients if client.places)
+
+    def join(self, exchange: str, connection: ServerConnection, encode: Encode) -> Client:
+        """Register a connection."""
+        self.joined += 1
+        client = Client(self.joined, exchange, connection, encode)
+        self._clients.add(client)
+        return client
+
+    def leave(self, client: Client) -> None:
+        """Forget a connection."""
+        self.unsubscribe(client, tuple(client.places))
+        self._clients.discard(client)
+        self._waiting.discard(client)
+
+    def subscribe(self, client: Client, places: Iterable[Place]) -> None:
+        """From the next trade on, `client` hears `places`."""
+        for place in places:
+            if place not in client.places:
+                client.places.add(place)
+                self._listeners.setdefault(place, []).append(client)
+
+    def unsubscribe(self, client: Client, places: Iterable[Place]) -> None:
+        """The opposite."""
+        for place in places:
+            if place in client.places:
+                client.places.discard(place)
+                self._listeners[place].remove(client)
+                if not self._listeners[place]:
+                    del self._listeners[place]
+
+    def listening(self) -> frozenset[Place]:
+        """Places with at least one subscriber."""
+        return frozenset(self._listeners)
+
+    def publish(self, fill: Fill) -> None:
+        """Queue `fill` for its subscribers."""
+        made: dict[Encode, bytes] = {}
+        for client in self._listeners.get(fill.place, ()):
+            payload = made.get(client.encode)
+            if payload is None:
+                payload = made[client.encode] = client.encode(fill)
+            client.pending.append(payload)
+            self._waiting.add(client)
+
+    def say(self, client: Client, text: str) -> None:
+        """Write one message to one client, behind what is queued for it."""
+        client.pending.append(text.encode())
+        self._write(client)
+
+    def flush(self) -> None:
+        """Write everything that is queued."""
+        while self._waiting:
+            self._write(self._waiting.pop())
+
+    def congested(self) -> bool:
+        """Whether some client has a megabyte or more unread."""
+        return any(_unread(client) > _BUSY for client in self._clients)
+
+    def shed(self) -> None:
+        """End the connections that congest."""
+        for client in [client for client in self._clients if _unread(client) > _BUSY]:
+            self._abort(client)
+
+    def _write(self, client: Client) -> None:
+        payloads, client.pending = client.pending, []
+        if client.connection.state is not State.OPEN:
+            return
+        transport = client.connection.transport
+        payloads = self.faults.outgoing(client.exchange, client.number, payloads)
+        transport.write(b"".join(map(framed, payloads)))
+        if _unread(client) > MAX_UNSENT:
+            self._abort(client)
+
+    def _abort(self, client: Client) -> None:
+        self.dropped += 1
+        client.connection.transport.abort()
+        self.unsubscribe(client, tuple(client.places))
+
+
+def _unread(client: Client) -> int:
+    return client.connection.transport.get_write_buffer_size()
+
+
+def framed(payload: bytes) -> bytes:
+    """`payload` as one unmasked WebSocket text frame (the library's own path takes ten times as long)."""
+    length = len(payload)
+    if length < 126:
+        return bytes((0x81, length)) + payload
+    if length < 1 << 16:
+        return b"\x81\x7e" + length.to_bytes(2, "big") + payload
+    return b"\x81\x7f" + length.to_bytes(8, "big") + payload

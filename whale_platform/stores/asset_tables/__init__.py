@@ -1,0 +1,1 @@
+"""The tables that are computed from the stream's, and what the platform decides about days and thresholds."""

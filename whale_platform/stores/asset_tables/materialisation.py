@@ -1,0 +1,98 @@
+"""What the asset tables share: who made a row, over which hours, one maker of a table at a time.
+
+An asset is made by writing its hours again from the stream tables, in one transaction: one hour and five hundred take
+the same path, a reader never sees half of it, and making it again gives the same numbers. Stream tables only ever grow,
+but for retention and for what the lake corrects: a row that was made from more than they hold now stays as it is, since
+it could not be made again, unless the lake is known to hold that symbol's hour whole.
+"""
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from psycopg2.extensions import cursor as Cursor
+
+from whale_platform.stores.postgres.connection import session
+
+HOUR = timedelta(hours=1)
+TIMEOUT_S = 600.0
+WHOLE = "SELECT * FROM unnest(%(exchanges)s::text[], %(symbols)s::text[], %(hours)s::timestamptz[])"
+_GONE = """
+DELETE FROM {table} made WHERE (exchange, symbol, hour) IN ({whole}) AND NOT EXISTS (
+    SELECT FROM trade_windows w WHERE (w.exchange, w.symbol) = (made.exchange, made.symbol)
+        AND w.window_start >= made.hour AND w.window_start < made.hour + interval '1 hour')
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """Who writes: the run and the code, kept in every row."""
+
+    run_id: str
+    code_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """Whole hours [start, end), aware UTC."""
+
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        for time in (self.start, self.end):
+            if time.tzinfo is None or time.astimezone(UTC).replace(minute=0, second=0, microsecond=0) != time:
+                raise ValueError(f"{time.isoformat()} is not a full hour in UTC")
+        if self.start >= self.end:
+            raise ValueError(f"no hours from {self.start.isoformat()} to {self.end.isoformat()}")
+
+    @property
+    def count(self) -> int:
+        """How many."""
+        return (self.end - self.start) // HOUR
+
+
+@contextmanager
+def remaking(dsn: str, table: str) -> Iterator[Cursor]:
+    """A transaction in which nobody else makes rows of `table`. Raises as `session` does."""
+    with session(dsn, "whale-assets", statement_timeout_s=TIMEOUT_S) as conn, conn.cursor() as cursor:
+        only_maker(cursor, table)
+        yield cursor
+
+
+def only_maker(cursor: Cursor, table: str) -> None:
+    """Wait until nobody else makes rows of `table`, and keep others waiting until the transaction's end."""
+    cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (f"make {table}",))
+
+
+def keys_of(whole: Collection[tuple[str, str, datetime]]) -> dict[str, object]:
+    """Values for the placeholders of `WHOLE`."""
+    columns = list(zip(*whole, strict=True)) or [(), (), ()]
+    return dict(zip(("exchanges", "symbols", "hours"), map(list, columns), strict=True))
+
+
+def gone_from(table: str) -> str:
+    """SQL that deletes the rows of `WHOLE` that have no window any more."""
+    return _GONE.format(table=table, whole=WHOLE)
+
+
+def replacing(columns: str, less: str) -> str:
+    """The end of `INSERT INTO … AS made (columns)`: a row that is there is replaced but where `less`.
+
+    Of the symbols and hours in `WHOLE` the stream tables are known to hold all: theirs are replaced in any case.
+    """
+    names = [name.strip() for name in columns.split(",")]
+    values = ", ".join(f"{name} = EXCLUDED.{name}" for name in names)
+    return (
+        f"ON CONFLICT (exchange, symbol, hour) DO UPDATE SET {values}, materialised_at = now() "
+        f"WHERE (made.exchange, made.symbol, made.hour) IN ({WHOLE}) OR NOT ({less})"
+    )
+
+
+def fetch(dsn: str, statement: str, values: tuple[object, ...] | dict[str, object]) -> list[tuple[Any, ...]]:
+    """All rows of one long statement. Raises as `session` does."""
+    with session(dsn, "whale-assets", statement_timeout_s=TIMEOUT_S) as conn, conn.cursor() as cursor:
+        cursor.execute(statement, values)
+        return cursor.fetchall()

@@ -1,0 +1,217 @@
+"""Windows and whales that were computed again from the lake, with authority over what the stream wrote.
+
+Of a symbol and hour that the lake holds whole, what it says is what is true: windows go up and down, windows and whales
+that the lake does not have go, and each whale that goes is kept in `whales_taken_back` with the reason. That is so of
+rows that were read before the lake was and are as they were then: what has come since, the lake could not have. Of any
+other only what has grown is taken, as from the stream. Rollups and reports of the same hours, and reports of the hours
+next to them, follow in the same transaction, so nobody sees half of it, and a run that is killed has changed nothing.
+Rows are written in the order of their keys, as the sink writes them, so that neither waits for what the other holds.
+Raises as `session` does.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from itertools import groupby
+
+from psycopg2.extensions import cursor as Cursor
+from psycopg2.extras import execute_values
+
+from whale_platform.stores.asset_tables import rollups, whale_prices, whale_reports
+from whale_platform.stores.asset_tables.materialisation import TIMEOUT_S, Hours, Maker, only_maker
+from whale_platform.stores.asset_tables.whale_prices import PriceRow
+from whale_platform.stores.postgres.connection import session
+from whale_platform.stores.stream_tables import upserts
+from whale_platform.stores.stream_tables.change_notice import CHANNEL, changes
+from whale_platform.stores.stream_tables.partitions import ensure_days
+from whale_platform.stores.stream_tables.rows import WhaleRow, WindowRow
+
+Key = tuple[str, str, datetime]  # exchange, symbol, hour
+WhaleKey = tuple[str, str, str, int]  # exchange, symbol, kind, trade id
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What Postgres has at one moment: windows as (trades, first id, last id), whales by their event time."""
+
+    windows: Mapping[Key, tuple[int, int, int]]  # by exchange, symbol, minute
+    whales: Mapping[WhaleKey, datetime]
+
+    def without(self, trades: Collection[tuple[str, str, int]]) -> "Rows":
+        """These rows but for the whales of `trades` (exchange, symbol, id)."""
+        whales = {key: at for key, at in self.whales.items() if (key[0], key[1], key[3]) not in trades}
+        return Rows(self.windows, whales)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Rows that were inserted, changed or deleted."""
+
+    windows: int
+    windows_gone: int
+    whales: int
+    whales_taken_back: int
+    rollups: int
+    reports: int
+
+
+_WINDOWS = """
+SELECT exchange, symbol, window_start, trade_count, first_trade_id, last_trade_id
+FROM trade_windows WHERE window_start >= %s AND window_start < %s
+"""
+_WHALES = (
+    "SELECT exchange, symbol, kind, trade_id, event_time FROM whale_alerts WHERE event_time >= %s AND event_time < %s"
+)
+
+_DELETE_WINDOWS = """
+DELETE FROM trade_windows USING (VALUES %s) AS gone (exchange, symbol, window_start, trades)
+WHERE (trade_windows.exchange, trade_windows.symbol, trade_windows.window_start, trade_windows.trade_count)
+    = (gone.exchange, gone.symbol, gone.window_start, gone.trades)
+"""
+
+_TAKE_BACK = """
+WITH gone AS (
+    DELETE FROM whale_alerts USING (VALUES %s) AS asked (exchange, symbol, kind, trade_id)
+    WHERE (whale_alerts.exchange, whale_alerts.symbol, whale_alerts.kind, whale_alerts.trade_id)
+        = (asked.exchange, asked.symbol, asked.kind, asked.trade_id)
+    RETURNING whale_alerts.*
+)
+INSERT INTO whales_taken_back (exchange, symbol, kind, trade_id, side, price, quantity, notional_usd, threshold_usd,
+    event_time, detected_time, run_id, reason, taken_back_by)
+SELECT exchange, symbol, kind, trade_id, side, price, quantity, notional_usd, threshold_usd, event_time, detected_time,
+    run_id, {reason}, {by} FROM gone
+ON CONFLICT (exchange, symbol, kind, trade_id) DO UPDATE SET notional_usd = excluded.notional_usd,
+    threshold_usd = excluded.threshold_usd, reason = excluded.reason, taken_back_by = excluded.taken_back_by,
+    taken_back_time = now()
+"""
+
+_RECOGNISE = """
+DELETE FROM whales_taken_back USING (VALUES %s) AS again (exchange, symbol, kind, trade_id)
+WHERE (whales_taken_back.exchange, whales_taken_back.symbol, whales_taken_back.kind, whales_taken_back.trade_id)
+    = (again.exchange, again.symbol, again.kind, again.trade_id)
+"""
+
+REASON = "computed again from the lake, the hour has no such trade at or over the threshold that held then"
+
+
+def rows(dsn: str, hours: Hours) -> Rows:
+    """The windows and whales of these hours."""
+    with session(dsn, "whale-recompute", statement_timeout_s=TIMEOUT_S) as conn, conn.cursor() as cursor:
+        return Rows(_windows(cursor, hours), _whales(cursor, hours))
+
+
+def store(
+    dsn: str,
+    hours: Hours,
+    windows: Sequence[WindowRow],
+    whales: Sequence[WhaleRow],
+    whole: Collection[Key],
+    maker: Maker,
+    before: Rows,
+    imported: Collection[date] = (),
+    prices: Sequence[PriceRow] = (),
+) -> Stored:
+    """Store what the lake has of these hours, in one transaction; repeating it changes nothing.
+
+    `whole`: the symbols and hours of which the lake is known to hold every trade. `before`: the rows that may be
+    lowered or taken back where they are still so, read before the lake was. `imported`: days (UTC) with trades that the
+    lake has from an import alone; retention lets them be. `prices`: those around the whales of these hours and of those
+    next to them.
+    """
+    windows = [row._replace(made_from="lake") for row in windows]
+    whales = [row._replace(made_from="lake") for row in whales]
+    with session(dsn, "whale-recompute", statement_timeout_s=TIMEOUT_S) as conn, conn.cursor() as cursor:
+        for table in ("trade_windows", "hourly_rollups", "whale_reports"):
+            only_maker(cursor, table)
+        ensure_days(cursor, {row.window_start.date() for row in windows})
+        for day in sorted(imported):
+            cursor.execute("INSERT INTO imported_days (day) VALUES (%s) ON CONFLICT DO NOTHING", (day,))
+        changed, gone = _store_windows(cursor, hours, windows, whole, before)
+        new, back = _store_whales(cursor, hours, whales, whole, maker, before)
+        made = rollups.write(cursor, hours, maker, whole)
+        whale_prices.write(cursor, prices, maker)
+        reported = whale_reports.write(cursor, hours, maker, whole) + whale_reports.follow(cursor, maker, whole)
+        if changed or gone or new or back:
+            cursor.execute("SELECT pg_notify(%s, %s)", (CHANNEL, changes(changed + gone, new + back, back)))
+    return Stored(changed, gone, new, back, made, reported)
+
+
+def _store_windows(
+    cursor: Cursor, hours: Hours, windows: Sequence[WindowRow], whole: Collection[Key], before: Rows
+) -> tuple[int, int]:
+    there = _windows(cursor, hours)
+    new = {row.key: row for row in windows}
+    overruled = {
+        key
+        for key in {*new, *there}
+        if hour_of(*key) in whole and (key not in there or there[key] == before.windows.get(key))
+    }
+    changed = deleted = 0
+
+    def kind(key: Key) -> str:
+        return "part" if key not in overruled else "whole" if key in new else "gone"
+
+    for what, some in groupby(sorted({*new, *overruled}), kind):
+        keys = list(some)
+        if what == "gone":
+            deleted += _in_pages(cursor, _DELETE_WINDOWS, [(*key, there[key][0]) for key in keys])
+        elif what == "whole":
+            changed += upserts.overrule_windows(cursor, [new[key] for key in keys])
+        else:
+            changed += upserts.upsert_windows(cursor, [new[key] for key in keys])
+    return changed, deleted
+
+
+def _store_whales(
+    cursor: Cursor, hours: Hours, whales: Sequence[WhaleRow], whole: Collection[Key], maker: Maker, before: Rows
+) -> tuple[int, int]:
+    rows = {row.key: row for row in whales}
+    gone = {
+        key
+        for key, at in _whales(cursor, hours).items()
+        if key in before.whales and key not in rows and hour_of(key[0], key[1], at) in whole
+    }
+    statement = _TAKE_BACK.format(reason=_quoted(cursor, REASON), by=_quoted(cursor, maker.run_id))
+    new = back = 0
+
+    def kind(key: WhaleKey) -> str:
+        return "gone" if key in gone else "whole" if hour_of(key[0], key[1], rows[key].event_time) in whole else "part"
+
+    for what, some in groupby(sorted({*rows, *gone}), kind):
+        keys = list(some)
+        if what == "gone":
+            back += _in_pages(cursor, statement, keys)
+            continue
+        _in_pages(cursor, _RECOGNISE, keys)
+        if what == "whole":
+            new += upserts.overrule_whales(cursor, [rows[key] for key in keys])
+        else:
+            new += upserts.insert_whales(cursor, [rows[key] for key in keys])
+    return new, back
+
+
+def _windows(cursor: Cursor, hours: Hours) -> dict[Key, tuple[int, int, int]]:
+    cursor.execute(_WINDOWS, (hours.start, hours.end))
+    return {(exchange, symbol, minute): (*extent,) for exchange, symbol, minute, *extent in cursor.fetchall()}
+
+
+def _whales(cursor: Cursor, hours: Hours) -> dict[WhaleKey, datetime]:
+    cursor.execute(_WHALES, (hours.start, hours.end))
+    return {(exchange, symbol, kind, number): at for exchange, symbol, kind, number, at in cursor.fetchall()}
+
+
+def hour_of(exchange: str, symbol: str, time: datetime) -> Key:
+    """The key of the hour that `time` (aware) is in."""
+    return exchange, symbol, time.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def _in_pages(cursor: Cursor, statement: str, keys: Sequence[tuple[object, ...]]) -> int:
+    count = 0
+    for start in range(0, len(keys), upserts.PAGE):
+        execute_values(cursor, statement, keys[start : start + upserts.PAGE], page_size=upserts.PAGE)
+        count += cursor.rowcount
+    return count
+
+
+def _quoted(cursor: Cursor, text: str) -> str:
+    return cursor.mogrify("%s", (text,)).decode().replace("%", "%%")

@@ -1,0 +1,133 @@
+"""What of the stream tables is old enough to go, day by day, and its going.
+
+A day goes whole: its partition of `trade_windows` is dropped, and its `whale_alerts` are deleted where those have an
+age too (they are few, and what the platform is for), in one transaction, and only once every hour of it has been rolled
+up and reported as the stream says now. Rollups and reports stay, and so do imported days until somebody asks for them
+to go. What `plan` returns is what `apply` does: a day that has changed in between is refused, not guessed.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from psycopg2.extensions import cursor as Cursor
+
+from whale_platform.domain import deletion_limits
+from whale_platform.stores.asset_tables import rollups, whale_reports
+from whale_platform.stores.asset_tables.materialisation import TIMEOUT_S, Hours, fetch
+from whale_platform.stores.postgres.connection import session
+from whale_platform.stores.stream_tables.partitions import drop_day, partition_name
+
+_DAYS = """
+SELECT day, sum(windows)::bigint, sum(whales)::bigint FROM (
+    SELECT to_date(right(relname, 8), 'YYYYMMDD') AS day, 0 AS windows, 0 AS whales
+    FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid WHERE inhparent = 'trade_windows'::regclass
+    UNION ALL SELECT (window_start AT TIME ZONE 'utc')::date, count(*), 0 FROM trade_windows
+        WHERE window_start < %(end)s GROUP BY 1
+    UNION ALL SELECT (event_time AT TIME ZONE 'utc')::date, 0, count(*) FROM whale_alerts
+        WHERE event_time < %(whales_end)s GROUP BY 1
+) AS found WHERE day < %(day)s AND (%(imported)s OR day NOT IN (SELECT day FROM imported_days))
+GROUP BY day ORDER BY day
+"""
+
+
+_DELETE_PRICES = """
+DELETE FROM whale_prices USING whale_alerts gone WHERE (gone.event_time AT TIME ZONE 'utc')::date = %s
+    AND (gone.exchange, gone.symbol, gone.trade_id)
+        = (whale_prices.exchange, whale_prices.symbol, whale_prices.trade_id)
+"""
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class DayChanged(Exception):
+    """A day is not as it was planned; plan again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One old day (UTC): its rows that are to go, and why it is kept; `kept` is empty where it goes."""
+
+    day: date
+    windows: int
+    whales: int
+    kept: str = ""
+
+
+def plan(dsn: str, days: int, today: date, whale_days: int = 0, imported: bool = False) -> list[Day]:
+    """Every day of stream rows before the last `days` days, oldest first; of whales before the last `whale_days`.
+
+    whale_days: 0 keeps every whale; less than `days`: as long as the windows around them. imported: whether imported
+    days go too. Raises ValueError for days < 1.
+    """
+    if days < 1:
+        raise ValueError(f"days is {days}: keep at least 1")
+    first = today - timedelta(days=days)
+    values = {
+        "day": first,
+        "end": _midnight(first),
+        "whales_end": _midnight(today - timedelta(days=max(days, whale_days))) if whale_days else _EVER,
+        "imported": imported,
+    }
+    found = fetch(dsn, _DAYS, values)
+    return [Day(day, windows, whales, _why_kept(dsn, day)) for day, windows, whales in found]
+
+
+def apply(dsn: str, days: list[Day], sure: bool = False) -> int:
+    """Let the planned days go, one transaction each; returns how many went.
+
+    Raises DayChanged; Unconfirmed, before any goes, where one is young (`domain/deletion_limits.py`) and nobody is `sure`.
+    """
+    if not sure:
+        deletion_limits.check_old(day.day for day in days if not day.kept)
+    gone = 0
+    for planned in days:
+        if planned.kept:
+            continue
+        _drop(dsn, planned)
+        gone += 1
+    return gone
+
+
+def _why_kept(dsn: str, day: date) -> str:
+    start = _midnight(day)
+    hours = Hours(start, start + timedelta(days=1))
+    stale = sorted({*rollups.stale(dsn, hours), *whale_reports.stale(dsn, hours)})
+    if not stale:
+        return ""
+    return f"{len(stale)} hours are not rolled up, the first {stale[0]:%H:%M}: materialise hourly_assets for that day"
+
+
+def _drop(dsn: str, planned: Day) -> None:
+    day = planned.day
+    with session(dsn, "whale-retention", statement_timeout_s=TIMEOUT_S) as conn, conn.cursor() as cursor:
+        judged = _state(cursor, day)
+    if why := _why_kept(dsn, day):
+        raise DayChanged(f"{day} has changed since it was planned: {why}")
+    with session(dsn, "whale-retention", statement_timeout_s=TIMEOUT_S) as conn, conn.cursor() as cursor:
+        cursor.execute("SET LOCAL lock_timeout = '5s'")
+        cursor.execute("LOCK TABLE ONLY trade_windows IN ACCESS EXCLUSIVE MODE")  # first, as who writes takes it first
+        if _state(cursor, day) != judged:
+            raise DayChanged(f"{day} has changed since it was planned: windows were written meanwhile")
+        if planned.whales:
+            cursor.execute(_DELETE_PRICES, (day,))
+            cursor.execute("DELETE FROM whale_alerts WHERE (event_time AT TIME ZONE 'utc')::date = %s", (day,))
+            if cursor.rowcount != planned.whales:
+                raise DayChanged(f"{day} has {cursor.rowcount} whales, {planned.whales} were planned")
+        drop_day(cursor, day)
+
+
+def _state(cursor: Cursor, day: date) -> object:
+    """Differs once a window of the day has been written or deleted; None where there is no partition of it."""
+    cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (partition_name(day),))
+    if cursor.fetchone() != (True,):
+        return None
+    start = _midnight(day)
+    cursor.execute(
+        "SELECT count(*), sum(trade_count), max(updated_at) FROM trade_windows "
+        "WHERE window_start >= %s AND window_start < %s",
+        (start, start + timedelta(days=1)),
+    )
+    return cursor.fetchone()
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)

@@ -1,0 +1,150 @@
+"""The whale thresholds in Postgres: read by the stream every few seconds, changed while everything runs.
+
+Exchange and symbol `*` mean any; who reads picks the most specific row: (exchange, symbol), (*, symbol),
+(exchange, *), (*, *). Each holds from an event time on (`valid_from`), and the table's trigger keeps what held before,
+so that an old hour is judged by what held then. Short timeouts: a database that is away makes the reader keep what it
+had, not wait.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from whale_platform.stores.postgres.connection import session
+
+ANY = "*"
+ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
+Held = tuple[str, str, datetime, Decimal | None]  # exchange, symbol, valid from, US dollars; None: none any more
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """All thresholds that hold from the event time `since` on: US dollars by (exchange, symbol)."""
+
+    since: datetime
+    usd: Mapping[tuple[str, str], Decimal]
+
+
+def read_thresholds(dsn: str) -> list[tuple[str, str, Decimal]]:
+    """Every (exchange, symbol, US dollars), ordered. Raises StoreAway, SchemaMismatch, BadDsn."""
+    with session(dsn, "whale-thresholds") as conn, conn.cursor() as cursor:
+        cursor.execute("SELECT exchange, symbol, threshold_usd FROM whale_thresholds ORDER BY exchange, symbol")
+        return [(str(exchange), str(symbol), Decimal(usd)) for exchange, symbol, usd in cursor.fetchall()]
+
+
+def read_history(dsn: str) -> list[Held]:
+    """Every threshold that ever held, by time. Raises as `read_thresholds`."""
+    with session(dsn, "whale-thresholds") as conn, conn.cursor() as cursor:
+        cursor.execute(
+            "SELECT exchange, symbol, valid_from, threshold_usd FROM whale_threshold_history ORDER BY valid_from, 1, 2"
+        )
+        return [
+            (str(exchange), str(symbol), since, None if usd is None else Decimal(usd))
+            for exchange, symbol, since, usd in cursor.fetchall()
+        ]
+
+
+def by_time(history: Iterable[Held], default: Decimal) -> list[Limits]:
+    """What held when, oldest first, from ALWAYS on. Where nothing held for all symbols, `default` does."""
+    held: dict[tuple[str, str], Decimal] = {}
+    found = {ALWAYS: {(ANY, ANY): default}}
+    for exchange, symbol, since, usd in sorted(history, key=lambda one: one[2]):
+        if usd is None:
+            held.pop((exchange, symbol), None)
+        else:
+            held[exchange, symbol] = usd
+        found[max(since, ALWAYS)] = {(ANY, ANY): default, **held}
+    return [Limits(since, usd) for since, usd in found.items()]
+
+
+def applying(limits: Mapping[tuple[str, str], Decimal], exchange: str, symbol: str) -> Decimal | None:
+    """Of all thresholds the one that applies to a symbol, as stream/query/transforms.py picks it; None where none does."""
+    places = ((exchange, symbol), (ANY, symbol), (exchange, ANY), (ANY, ANY))
+    return next((limits[place] for place in places if place in limits), None)
+
+
+def suggested(dsn: str) -> set[tuple[str, str]]:
+    """The (exchange, symbol) whose threshold was suggested by the platform; all others were set by a person."""
+    with session(dsn, "whale-thresholds") as conn, conn.cursor() as cursor:
+        cursor.execute("SELECT exchange, symbol FROM whale_thresholds WHERE origin = 'suggested'")
+        return {(str(exchange), str(symbol)) for exchange, symbol in cursor.fetchall()}
+
+
+def set_threshold(dsn: str, exchange: str, symbol: str, usd: Decimal, valid_from: datetime | None = None) -> None:
+    """Insert or change one row, a person's; suggestions that it covers go.
+
+    It holds from the event time `valid_from` on, in place of what held since then; None: from now on.
+    Raises RowRefused unless 0 < usd < infinity, else as `read_thresholds`.
+    """
+    with session(dsn, "whale-thresholds") as conn, conn.cursor() as cursor:
+        cursor.execute(
+            "SELECT set_config('whale.valid_from', coalesce(%s::timestamptz, now())::text, true)", (valid_from,)
+        )
+        cursor.execute(
+            """
+            INSERT INTO whale_thresholds (exchange, symbol, threshold_usd, valid_from)
+            VALUES (%s, %s, trim_scale(%s::numeric), coalesce(%s::timestamptz, now()))
+            ON CONFLICT (exchange, symbol) DO UPDATE SET threshold_usd = excluded.threshold_usd, updated_at = now(),
+                valid_from = excluded.valid_from, origin = 'set'
+            """,
+            (exchange, symbol, str(usd), valid_from),
+        )
+        cursor.execute(
+            """
+            DELETE FROM whale_thresholds
+            WHERE origin = 'suggested' AND %(exchange)s IN (exchange, '*') AND %(symbol)s IN (symbol, '*')
+            """,
+            {"exchange": exchange, "symbol": symbol},
+        )
+
+
+def suggest_thresholds(dsn: str, suggestions: Mapping[tuple[str, str], Decimal]) -> list[tuple[str, str]]:
+    """Replace all suggestions by these, by (exchange, symbol); returns those that stand. An equal one stays as it is.
+
+    What a person has set stays and covers what is under it; only their ('*', '*') gives way. Raises as `set_threshold`.
+    """
+    with session(dsn, "whale-thresholds") as conn, conn.cursor() as cursor:
+        cursor.execute(
+            """
+            DELETE FROM whale_thresholds made WHERE origin = 'suggested' AND NOT EXISTS (
+                SELECT FROM unnest(%s::text[], %s::text[]) AS wanted (exchange, symbol)
+                WHERE (wanted.exchange, wanted.symbol) = (made.exchange, made.symbol))
+            """,
+            ([exchange for exchange, _ in suggestions], [symbol for _, symbol in suggestions]),
+        )
+        for (exchange, symbol), usd in suggestions.items():
+            cursor.execute(
+                """
+                INSERT INTO whale_thresholds (exchange, symbol, threshold_usd, origin)
+                SELECT %(exchange)s, %(symbol)s, trim_scale(%(usd)s::numeric), 'suggested'
+                WHERE NOT EXISTS (
+                    SELECT FROM whale_thresholds WHERE origin = 'set' AND (exchange, symbol) <> ('*', '*')
+                    AND exchange IN ('*', %(exchange)s) AND symbol IN ('*', %(symbol)s))
+                ON CONFLICT (exchange, symbol) DO UPDATE SET threshold_usd = excluded.threshold_usd,
+                    valid_from = now(), updated_at = now()
+                WHERE whale_thresholds.threshold_usd <> excluded.threshold_usd
+                """,
+                {"exchange": exchange, "symbol": symbol, "usd": str(usd)},
+            )
+        cursor.execute("SELECT exchange, symbol FROM whale_thresholds WHERE origin = 'suggested'")
+        standing = set(cursor.fetchall())
+    return [place for place in suggestions if place in standing]
+
+
+def seed_threshold(dsn: str, usd: Decimal) -> bool:
+    """Insert ('*', '*', usd) where no such row stands; returns whether it was inserted. Never changes one.
+
+    The first threshold of a database holds for all times, so that older trades are judged by it too.
+    """
+    with session(dsn, "whale-migrate") as conn, conn.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO whale_thresholds (exchange, symbol, threshold_usd, valid_from)
+            SELECT %s, %s, trim_scale(%s::numeric),
+                CASE WHEN EXISTS (SELECT FROM whale_threshold_history) THEN now() ELSE 'epoch' END
+            ON CONFLICT (exchange, symbol) DO NOTHING
+            """,
+            (ANY, ANY, str(usd)),
+        )
+        return bool(cursor.rowcount)

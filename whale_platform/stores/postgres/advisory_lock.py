@@ -1,0 +1,58 @@
+"""One at a time at something long, on whichever hosts: a lock in the database that the work is about.
+
+It is held by a transaction of its own, so that a pooler leaves it its session, and ends with its holder, however that
+dies; it has no snapshot and keeps no vacuum from its work. Where the server ends meanwhile the lock is lost: what it
+keeps apart must do no harm when done twice, only cost. Raises StoreAway, SchemaMismatch, BadDsn.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from psycopg2.extensions import cursor as Cursor
+
+from whale_platform.stores.postgres.connection import connect, translated
+
+AGAIN_S = 1.0
+IDLE = {"idle_in_transaction_session_timeout": "0"}  # a server may end such a transaction after a while
+_TAKE = "SELECT pg_try_advisory_xact_lock(hashtext(%s))"
+_WHO = """
+SELECT coalesce(max(application_name), 'one that has just ended') FROM pg_locks JOIN pg_stat_activity USING (pid)
+WHERE locktype = 'advisory' AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND objid::bigint = hashtext(%s)::bigint & 4294967295
+"""
+
+
+class Busy(Exception):
+    """Somebody else is at it; the text says who."""
+
+
+@contextmanager
+def alone(dsn: str, what: str, who: str, waits: Callable[[str], None] | None = None) -> Iterator[None]:
+    """Do `what` while nobody else does, as `who` (60 letters).
+
+    Where somebody else does, raises Busy at once; or waits for its end, where `waits` is to hear why, again and again.
+    """
+    conn = connect(dsn, who, more=IDLE)
+    try:
+        while True:
+            with translated(), conn.cursor() as cursor:
+                if (why := _taken(cursor, what)) is None:
+                    break
+                conn.rollback()
+            if waits is None:
+                raise Busy(why)
+            waits(why)
+            time.sleep(AGAIN_S)
+        yield
+    finally:
+        conn.close()
+
+
+def _taken(cursor: Cursor, what: str) -> str | None:
+    """None where the lock is ours now, else who has it."""
+    cursor.execute(_TAKE, (what,))
+    if (cursor.fetchone() or (False,))[0]:
+        return None
+    cursor.execute(_WHO, (what,))
+    return f"{what} is under way: {(cursor.fetchone() or ('',))[0]}"

@@ -1,0 +1,52 @@
+"""Other databases beside the platform's own: Dagster's storage is made here and asked for its daemon's heartbeat."""
+
+from psycopg2 import errors, sql
+from psycopg2.extensions import parse_dsn
+
+from whale_platform.stores.postgres.connection import (
+    BadDsn,
+    RowRefused,
+    SchemaMismatch,
+    StoreAway,
+    connect,
+    session,
+    translated,
+)
+
+ANSWER_S = 20
+_BEATS = "SELECT max(timestamp) > now() AT TIME ZONE 'utc' - interval '45 seconds' FROM daemon_heartbeats"
+
+
+def ensure(dsn: str, wanted: str) -> bool:
+    """Make the database that `wanted` names where it is missing, logged in by `dsn`; whether it was made.
+
+    Raises StoreAway, BadDsn; SchemaMismatch where it is missing and this user may not make it.
+    """
+    try:
+        connect(wanted, "whale-databases", connect_timeout_s=5).close()
+        return False
+    except StoreAway as error:
+        if "does not exist" not in str(error):
+            raise
+    name = parse_dsn(wanted)["dbname"]
+    conn = connect(dsn, "whale-databases", connect_timeout_s=5, own_session=True)
+    try:
+        with translated(), conn.cursor() as cursor:
+            try:
+                cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            except (errors.DuplicateDatabase, errors.UniqueViolation):  # somebody else was quicker, or as quick
+                return False
+        return True
+    finally:
+        conn.close()
+
+
+def daemon_beats(dsn: str) -> bool | None:
+    """Whether Dagster's daemon has beaten within 45 s, which it does every 30; None where Postgres can't be asked."""
+    try:
+        with session(dsn, "whale-ready", ANSWER_S, ANSWER_S) as conn, conn.cursor() as cursor:
+            cursor.execute(_BEATS)
+            row = cursor.fetchone()
+            return bool(row and row[0])
+    except (StoreAway, SchemaMismatch, BadDsn, RowRefused):
+        return None

@@ -1,0 +1,99 @@
+"""What Postgres says of an hour, for the audit of values: its minutes, its rollups, its whales in order.
+
+Whales are read through a cursor on the server, so an hour with very many needs no more memory. Read-only. Raises
+StoreAway, SchemaMismatch, BadDsn.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from whale_platform.domain.names import SINGLE_TRADE
+from whale_platform.domain.window_sums import Detail, Sums
+from whale_platform.stores.asset_tables.materialisation import TIMEOUT_S, fetch
+from whale_platform.stores.postgres.connection import session
+
+Key = tuple[str, str, datetime]
+FETCHED = 10_000
+
+# Of rows from before they had an offset the currencies were filled in by a list that the trades may not agree with.
+_KNOWN = ", ".join(f"CASE WHEN topic_offset IS NOT NULL THEN {name} END" for name in ("base", "quote", "usd_via"))
+_MINUTES = """
+SELECT exchange, symbol, window_start, updated_at, price_sum, last_event_time, {known}, trade_count, volume, notional,
+    buy_volume, open, high, low, close, first_trade_id, last_trade_id
+FROM trade_windows WHERE window_start >= %(start)s AND window_start < %(end)s
+"""
+_ROLLUPS = """
+SELECT exchange, symbol, hour, trade_count, volume, notional, buy_volume, open, high, low, close, first_trade_id,
+    last_trade_id
+FROM hourly_rollups WHERE hour >= %(start)s AND hour < %(end)s
+"""
+_HOURS = """
+SELECT DISTINCT date_bin('1 hour', event_time, 'epoch') FROM whale_alerts
+WHERE event_time >= %(start)s AND event_time < %(end)s AND kind = %(kind)s
+"""
+_ALERTS = """
+SELECT exchange, symbol, trade_id, side, price, quantity, notional_usd, threshold_usd, event_time, received_time,
+    {known} FROM whale_alerts
+WHERE event_time >= %(start)s AND event_time < %(end)s AND kind = %(kind)s
+ORDER BY exchange COLLATE "C", symbol COLLATE "C", trade_id
+"""
+
+
+class Alert(NamedTuple):
+    """A row of `whale_alerts`, of a single trade; its currencies are None where nobody knows."""
+
+    exchange: str
+    symbol: str
+    trade_id: int
+    side: str
+    price: Decimal
+    quantity: Decimal
+    notional_usd: Decimal
+    threshold_usd: Decimal
+    event_time: datetime
+    received_time: datetime
+    base: str | None
+    quote: str | None
+    usd_via: str | None
+
+
+class Window(NamedTuple):
+    """A row of `trade_windows`; updated_at: when the stream last changed it."""
+
+    sums: Sums
+    detail: Detail
+    updated_at: datetime
+
+
+def minutes(dsn: str, start: datetime, end: datetime) -> dict[Key, Window]:
+    """The windows by (exchange, symbol, minute) of [start, end)."""
+    rows = fetch(dsn, _MINUTES.format(known=_KNOWN), {"start": start, "end": end})
+    return {
+        (exchange, symbol, at): Window(Sums(*rest[5:]), Detail(*rest[:5]), updated)
+        for exchange, symbol, at, updated, *rest in rows
+    }
+
+
+def rollups(dsn: str, start: datetime, end: datetime) -> dict[Key, Sums]:
+    """By (exchange, symbol, hour) of [start, end)."""
+    rows = fetch(dsn, _ROLLUPS, {"start": start, "end": end})
+    return {(exchange, symbol, hour): Sums(*sums) for exchange, symbol, hour, *sums in rows}
+
+
+def whale_hours(dsn: str, start: datetime, end: datetime) -> set[datetime]:
+    """The hours of [start, end) that have a whale."""
+    return {hour for (hour,) in fetch(dsn, _HOURS, {"start": start, "end": end, "kind": SINGLE_TRADE})}
+
+
+def alerts(dsn: str, start: datetime, end: datetime) -> Iterator[Alert]:
+    """The whales of [start, end) by exchange, symbol (by code point) and trade id."""
+    with session(dsn, "whale-audit", statement_timeout_s=TIMEOUT_S) as conn:
+        with conn.cursor() as first:
+            first.execute("SELECT 1")  # begins the transaction, with its settings, that the named cursor needs
+        with conn.cursor(name="whales") as cursor:
+            cursor.itersize = FETCHED
+            cursor.execute(_ALERTS.format(known=_KNOWN), {"start": start, "end": end, "kind": SINGLE_TRADE})
+            for row in cursor:
+                yield Alert(*row)

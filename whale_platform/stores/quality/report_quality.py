@@ -1,0 +1,75 @@
+"""Whether rollups, whale reports and alerts say what the rows say that they were made from.
+
+A row whose sources have changed since it was made is stale, not wrong: the repair schedule makes it again, and only
+after that it is judged. Read-only. Raises StoreAway, SchemaMismatch, BadDsn.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from whale_platform.domain.names import SINGLE_TRADE
+from whale_platform.stores.asset_tables.materialisation import Hours, fetch
+
+_ROLLUPS = """
+WITH windows AS (
+    SELECT exchange, symbol, date_bin('1 hour', window_start, 'epoch') AS hour, sum(trade_count) AS trades,
+        sum(volume) AS volume, sum(notional) AS notional, sum(buy_volume) AS buy_volume, max(high) AS high,
+        min(low) AS low, (array_agg(open ORDER BY window_start))[1] AS open,
+        (array_agg(close ORDER BY window_start DESC))[1] AS close, count(*) AS minutes, max(updated_at) AS newest
+    FROM trade_windows WHERE window_start >= %(start)s AND window_start < %(end)s GROUP BY 1, 2, 3
+)
+SELECT exchange, symbol, hour, trade_count, trades, made.notional, windows.notional
+FROM hourly_rollups made JOIN windows USING (exchange, symbol, hour)
+WHERE made.stream_updated_at = newest AND (made.trade_count, made.volume, made.notional, made.buy_volume, made.high,
+        made.low, made.open, made.close, made.minutes)
+    IS DISTINCT FROM (trades, windows.volume, windows.notional, windows.buy_volume, windows.high, windows.low,
+        windows.open, windows.close, windows.minutes)
+ORDER BY hour, exchange, symbol LIMIT 100
+"""
+
+_REPORTS = """
+WITH alerts AS (
+    SELECT exchange, symbol, date_bin('1 hour', event_time, 'epoch') AS hour, count(*) AS whales,
+        sum(notional_usd) AS usd, coalesce(sum(notional_usd) FILTER (WHERE side = 'buy'), 0) AS bought,
+        max(detected_time) AS newest
+    FROM whale_alerts WHERE event_time >= %(start)s AND event_time < %(end)s GROUP BY 1, 2, 3
+), windows AS (
+    SELECT exchange, symbol, date_bin('1 hour', window_start, 'epoch') AS hour, sum(notional) AS notional
+    FROM trade_windows WHERE window_start >= %(start)s AND window_start < %(end)s GROUP BY 1, 2, 3
+)
+SELECT exchange, symbol, hour, made.whales, coalesce(alerts.whales, 0), made.notional_usd, coalesce(usd, 0)
+FROM whale_reports made JOIN windows USING (exchange, symbol, hour) LEFT JOIN alerts USING (exchange, symbol, hour)
+WHERE made.market_notional = windows.notional
+    AND (newest < made.materialised_at - interval '10 minutes' OR made.materialised_at < now() - interval '1 hour'
+        OR made.whales = coalesce(alerts.whales, 0))
+    AND (made.whales, made.notional_usd, made.buy_usd, made.sell_usd)
+    IS DISTINCT FROM (coalesce(alerts.whales, 0), coalesce(usd, 0), coalesce(bought, 0), coalesce(usd - bought, 0))
+ORDER BY hour, exchange, symbol LIMIT 100
+"""
+
+_ALERTS = """
+SELECT exchange, symbol, trade_id, price, quantity, notional_usd, threshold_usd FROM whale_alerts
+WHERE event_time >= %(start)s AND event_time < %(end)s AND kind = %(kind)s
+    AND (notional_usd <> price * quantity OR notional_usd < threshold_usd)
+ORDER BY event_time, exchange, symbol, trade_id LIMIT 100
+"""
+
+Row = tuple[Any, ...]
+
+
+def wrong_rollups(dsn: str, hours: Hours) -> list[Row]:
+    """(exchange, symbol, hour, trades, and in the windows, notional, and in the windows) of 100 rollups at most."""
+    return fetch(dsn, _ROLLUPS, {"start": hours.start, "end": hours.end})
+
+
+def wrong_reports(dsn: str, hours: Hours) -> list[Row]:
+    """(exchange, symbol, hour, whales, and in the alerts, dollars, and in the alerts) of 100 reports at most."""
+    return fetch(dsn, _REPORTS, {"start": hours.start, "end": hours.end})
+
+
+def wrong_alerts(dsn: str, start: datetime, end: datetime) -> list[Row]:
+    """(exchange, symbol, trade id, price, quantity, dollars, threshold) of alerts that can't be, 100 at most.
+
+    Their dollars are not price by quantity, or below the threshold that they name.
+    """
+    return fetch(dsn, _ALERTS, {"start": start, "end": end, "kind": SINGLE_TRADE})

@@ -1,0 +1,1 @@
+"""What the API, the terminal and Dagster read: each function is one bounded statement that changes nothing."""

@@ -1,0 +1,25 @@
+"""What the database says of a table's columns: the one truth, comments included. Read-only."""
+
+from dataclasses import dataclass
+
+from whale_platform.stores.asset_tables.materialisation import fetch
+
+_COLUMNS = """
+SELECT attname, format_type(atttypid, atttypmod), NOT attnotnull, coalesce(col_description(attrelid, attnum), '')
+FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped ORDER BY attnum
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column; `kind` as SQL spells it."""
+
+    name: str
+    kind: str
+    nullable: bool
+    comment: str
+
+
+def columns(dsn: str, table: str) -> list[Column]:
+    """In their order; empty where there is no such table. Raises StoreAway, SchemaMismatch, BadDsn."""
+    return [Column(*row) for row in fetch(dsn, _COLUMNS, (table,))]

@@ -1,0 +1,125 @@
+"""What the dashboard draws beside the listings: closes of every symbol, whales summed up, one whale and its minute.
+
+Sums are made here, in one statement each, because the rows behind them would not fit a page. Raises what `Pool.read`
+raises.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from psycopg2 import sql
+
+from whale_platform.stores.postgres.pool import Pool
+from whale_platform.stores.queries.listings import (
+    REPORTS,
+    TAKEN_BACK,
+    WHALES,
+    WINDOWS,
+    Condition,
+    Listing,
+    page,
+    where,
+)
+
+SIZES_USD = tuple(step * 10**power for power in range(4, 8) for step in (1, 2, 5))  # 10,000 to 50 million
+TOP = 10
+AROUND, MINUTE = timedelta(minutes=15), timedelta(minutes=1)
+_CLOSES = """
+SELECT exchange, symbol, array_agg(extract(epoch FROM window_start)::bigint ORDER BY window_start),
+    array_agg(trim_scale(close)::text ORDER BY window_start)
+FROM trade_windows WHERE window_start >= %s GROUP BY exchange, symbol ORDER BY exchange, symbol
+"""
+_PRICES = """
+SELECT trim_scale(before)::text, trim_scale(after_1)::text, trim_scale(after_5)::text, trim_scale(after_15)::text
+FROM whale_prices WHERE (exchange, symbol, trade_id) = (%s, %s, %s)
+"""
+_HOURS = sql.SQL("""
+SELECT date_trunc('hour', event_time, 'UTC') AS hour, count(*),
+    coalesce(sum(notional_usd) FILTER (WHERE side = 'buy'), 0),
+    coalesce(sum(notional_usd) FILTER (WHERE side = 'sell'), 0)
+FROM whale_alerts {} GROUP BY hour ORDER BY hour
+""")
+_BINS = sql.SQL("""
+SELECT width_bucket(notional_usd, %s::numeric[]) AS bin, count(*) FILTER (WHERE side = 'buy'),
+    count(*) FILTER (WHERE side = 'sell')
+FROM whale_alerts {} GROUP BY bin
+""")
+_TOP = sql.SQL("SELECT {} FROM whale_alerts {} ORDER BY notional_usd DESC, event_time DESC LIMIT %s")
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """hours: (hour, whales, buy $, sell $); sizes: {place in SIZES_USD: (buys, sells)}; top: in WHALES.columns."""
+
+    hours: list[tuple[Any, ...]]
+    sizes: dict[int, tuple[int, int]]
+    top: list[tuple[Any, ...]]
+
+
+def closes(pool: Pool, since: datetime) -> list[tuple[str, str, list[int], list[str]]]:
+    """(exchange, symbol, [epoch seconds of the minutes], [closes]) of every symbol, oldest first."""
+    return [(row[0], row[1], row[2], row[3]) for row in pool.rows(_CLOSES, (since,))]
+
+
+def summary(pool: Pool, conditions: Sequence[Condition]) -> Summary:
+    """Of the whales that fit. `sizes` has only the bins with whales; bin 0 is below all."""
+    text, values = where(WHALES, conditions)
+    columns = sql.SQL(", ").join(map(sql.Identifier, WHALES.columns))
+    return Summary(
+        pool.rows(_HOURS.format(text), values),
+        {row[0]: (row[1], row[2]) for row in pool.rows(_BINS.format(text), (list(SIZES_USD), *values))},
+        pool.rows(_TOP.format(columns, text), (*values, TOP)),
+    )
+
+
+def whale(pool: Pool, exchange: str, symbol: str, trade_id: int) -> dict[str, Any] | None:
+    """The row by column; None where there is no such whale."""
+    keys = [
+        Condition("exchange", "=", exchange),
+        Condition("symbol", "=", symbol),
+        Condition("trade_id", "=", trade_id),
+    ]
+    return next(iter(_dicts(WHALES, page(pool, WHALES, keys, None, 1))), None)
+
+
+def taken_back(pool: Pool, exchange: str, symbol: str, trade_id: int) -> dict[str, Any] | None:
+    """The record of a whale that was taken back; None where there is none."""
+    keys = [
+        Condition("exchange", "=", exchange),
+        Condition("symbol", "=", symbol),
+        Condition("trade_id", "=", trade_id),
+    ]
+    return next(iter(_dicts(TAKEN_BACK, page(pool, TAKEN_BACK, keys, None, 1))), None)
+
+
+def prices(pool: Pool, exchange: str, symbol: str, trade_id: int) -> dict[str, Any] | None:
+    """The prices around a whale, as reports have them; None until its hour has been reported."""
+    found = pool.rows(_PRICES, (exchange, symbol, trade_id))
+    return dict(zip(("before", "after_1", "after_5", "after_15"), found[0], strict=True)) if found else None
+
+
+def minutes_around(pool: Pool, exchange: str, symbol: str, time: datetime) -> list[dict[str, Any]]:
+    """The windows from a quarter of an hour before the minute `time` to one after, both included, oldest first."""
+    found = page(pool, WINDOWS, _of(WINDOWS, exchange, symbol, time - AROUND, time + AROUND + MINUTE), None, 100)
+    return _dicts(WINDOWS, reversed(found))
+
+
+def report(pool: Pool, exchange: str, symbol: str, hour: datetime) -> dict[str, Any] | None:
+    """The row of that hour; None where it is not made yet."""
+    found = page(pool, REPORTS, _of(REPORTS, exchange, symbol, hour, hour + timedelta(hours=1)), None, 1)
+    return next(iter(_dicts(REPORTS, found)), None)
+
+
+def _of(listing: Listing, exchange: str, symbol: str, start: datetime, end: datetime) -> list[Condition]:
+    return [
+        Condition("exchange", "=", exchange),
+        Condition("symbol", "=", symbol),
+        Condition(listing.time, ">=", start),
+        Condition(listing.time, "<", end),
+    ]
+
+
+def _dicts(listing: Listing, rows: Any) -> list[dict[str, Any]]:
+    return [dict(zip(listing.columns, row, strict=True)) for row in rows]

@@ -1,0 +1,123 @@
+"""The newest state of every symbol: with `period_totals.py`, what `/latest` is made of.
+
+Every statement reads as much with fifty days in the tables as with one: symbols are found by jumps along the key, and
+the newest row is the first of its index. Raises what `Pool.read` raises.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from psycopg2 import sql
+
+from whale_platform.stores.postgres.pool import Pool
+
+Symbol = tuple[str, str]  # exchange, symbol
+WindowKey = tuple[str, str, datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class WindowState:
+    """The newest window of a symbol as it is so far. Prices and notional in quote currency, volumes in base units."""
+
+    exchange: str
+    symbol: str
+    window_start: datetime
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    vwap: Decimal
+    volume: Decimal
+    notional: Decimal
+    buy_volume: Decimal
+    sell_volume: Decimal
+    trade_count: int
+    last_event_time: datetime
+    updated_at: datetime
+    base: str | None = None
+    quote: str | None = None
+    usd_via: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WhaleState:
+    """The newest whale of a symbol; US dollars, the taker's side."""
+
+    exchange: str
+    symbol: str
+    kind: str
+    trade_id: int
+    side: str
+    price: Decimal
+    quantity: Decimal
+    notional_usd: Decimal
+    event_time: datetime
+
+
+_SYMBOLS = sql.SQL("""
+WITH RECURSIVE found AS (
+    (SELECT exchange, symbol FROM {0} ORDER BY exchange, symbol LIMIT 1)
+    UNION ALL SELECT after.* FROM found CROSS JOIN LATERAL (
+        SELECT exchange, symbol FROM {0} w WHERE (w.exchange, w.symbol) > (found.exchange, found.symbol)
+        ORDER BY exchange, symbol LIMIT 1) after
+)
+SELECT exchange, symbol FROM found
+""")
+
+_NEWEST_WINDOW = """
+SELECT exchange, symbol, window_start, open, high, low, close, vwap, volume, notional, buy_volume, sell_volume,
+    trade_count, last_event_time, updated_at, base, quote, usd_via
+FROM trade_windows WHERE exchange = %s AND symbol = %s ORDER BY window_start DESC LIMIT 1
+"""
+
+_THESE_WINDOWS = """
+SELECT w.exchange, w.symbol, w.window_start, w.open, w.high, w.low, w.close, w.vwap, w.volume, w.notional,
+    w.buy_volume, w.sell_volume, w.trade_count, w.last_event_time, w.updated_at, w.base, w.quote, w.usd_via
+FROM trade_windows w JOIN unnest(%(exchanges)s::text[], %(symbols)s::text[], %(starts)s::timestamptz[])
+    AS asked (exchange, symbol, window_start) USING (exchange, symbol, window_start)
+WHERE w.window_start >= %(first)s AND w.window_start <= %(last)s
+"""
+
+_NEWEST_WHALE = """
+SELECT exchange, symbol, kind, trade_id, side, price, quantity, notional_usd, event_time
+FROM whale_alerts WHERE exchange = %s AND symbol = %s ORDER BY event_time DESC, trade_id DESC LIMIT 1
+"""
+
+_THRESHOLDS = "SELECT exchange, symbol, threshold_usd FROM whale_thresholds"
+
+
+def symbols(pool: Pool, table: str = "trade_windows") -> list[Symbol]:
+    """Every (exchange, symbol) with a row in `table`, whose key must begin with the two; in order."""
+    return [(str(exchange), str(symbol)) for exchange, symbol in pool.rows(_SYMBOLS.format(sql.Identifier(table)))]
+
+
+def newest_windows(pool: Pool, wanted: Iterable[Symbol]) -> list[WindowState]:
+    """The newest window of each, as far as it has one."""
+    return [WindowState(*row) for one in wanted for row in pool.rows(_NEWEST_WINDOW, one)]
+
+
+def these_windows(pool: Pool, keys: Sequence[WindowKey]) -> list[WindowState]:
+    """These windows as they are now; one that is gone is left out."""
+    if not keys:
+        return []
+    starts = [key[2] for key in keys]
+    asked: dict[str, object] = {
+        "exchanges": [key[0] for key in keys],
+        "symbols": [key[1] for key in keys],
+        "starts": starts,
+        "first": min(starts),
+        "last": max(starts),
+    }
+    return [WindowState(*row) for row in pool.rows(_THESE_WINDOWS, asked)]
+
+
+def newest_whales(pool: Pool, wanted: Iterable[Symbol]) -> list[WhaleState]:
+    """The newest whale of each that ever had one."""
+    return [WhaleState(*row) for one in wanted for row in pool.rows(_NEWEST_WHALE, one)]
+
+
+def thresholds(pool: Pool) -> dict[Symbol, Decimal]:
+    """US dollars by (exchange, symbol), `*` for any."""
+    return {(str(exchange), str(symbol)): usd for exchange, symbol, usd in pool.rows(_THRESHOLDS)}

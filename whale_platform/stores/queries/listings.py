@@ -1,0 +1,146 @@
+"""The tables as pages, newest first, for who reads them from outside: one statement a page, however deep.
+
+A page begins after a key, not at an offset: rows that come in meanwhile shift nothing, so none is seen twice and none
+is left out. Names are this file's own, values are always parameters. Raises what `Pool.read` raises.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from psycopg2 import sql
+
+from whale_platform.stores.postgres.pool import Pool
+
+Operator = Literal["=", ">=", "<", "in"]
+_OPERATORS = {"=": "{} = %s", ">=": "{} >= %s", "<": "{} < %s", "in": "{} = ANY(%s)"}
+
+
+class Condition(NamedTuple):
+    """`column operator value`; the column must be one of the listing's. The value of `in` is a list."""
+
+    column: str
+    operator: Operator
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A table as it is given out. `key`: unique, its first column the time by which the rows are ordered."""
+
+    table: str
+    key: tuple[str, ...]
+    columns: tuple[str, ...]
+
+    @property
+    def time(self) -> str:
+        """The column that `from` and `to` are about."""
+        return self.key[0]
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+WINDOWS = Listing(
+    "trade_windows",
+    ("window_start", "exchange", "symbol"),
+    _words(
+        "exchange symbol window_start open high low close average_price vwap volume notional buy_volume sell_volume "
+        "trade_count first_trade_id last_trade_id last_event_time source run_id updated_at made_from topic_partition "
+        "topic_offset base quote usd_via"
+    ),
+)
+ROLLUPS = Listing(
+    "hourly_rollups",
+    ("hour", "exchange", "symbol"),
+    _words(
+        "exchange symbol hour open high low close vwap volume notional buy_volume sell_volume buy_share "
+        "realised_volatility trade_count minutes first_trade_id last_trade_id run_id materialised_at code_version base "
+        "quote usd_via"
+    ),
+)
+WHALES = Listing(
+    "whale_alerts",
+    ("event_time", "exchange", "symbol", "kind", "trade_id"),
+    _words(
+        "exchange symbol kind trade_id side price quantity notional_usd threshold_usd event_time received_time "
+        "detected_time source run_id made_from topic_partition topic_offset base quote usd_via"
+    ),
+)
+TAKEN_BACK = Listing(
+    "whales_taken_back",
+    ("taken_back_time", "exchange", "symbol", "kind", "trade_id"),
+    _words(
+        "exchange symbol kind trade_id side price quantity notional_usd threshold_usd event_time detected_time run_id "
+        "reason taken_back_by taken_back_time"
+    ),
+)
+REPORTS = Listing(
+    "whale_reports",
+    ("hour", "exchange", "symbol"),
+    _words(
+        "exchange symbol hour whales notional_usd buy_usd sell_usd net_flow_usd market_notional share complete "
+        "largest run_id materialised_at code_version"
+    ),
+)
+GAPS = Listing(
+    "ingest_gaps",
+    ("found_time", "exchange", "symbol", "first_id"),
+    _words(
+        "exchange symbol first_id last_id cause mode state found_time closed_time filled progress_id detail updated_at"
+    ),
+)
+
+
+def page(
+    pool: Pool, listing: Listing, conditions: Sequence[Condition], after: Sequence[object] | None, limit: int
+) -> list[tuple[Any, ...]]:
+    """Up to `limit` rows in `listing.columns`, newest first, that come after the key `after`."""
+    text, values = where(listing, conditions, after)
+    statement = sql.SQL("SELECT {} FROM {} {} ORDER BY {} LIMIT %s").format(
+        _listed(listing.columns),
+        sql.Identifier(listing.table),
+        text,
+        sql.SQL(", ").join(sql.SQL("{} DESC").format(sql.Identifier(name)) for name in listing.key),
+    )
+    return pool.rows(statement, (*values, limit))
+
+
+def where(
+    listing: Listing, conditions: Sequence[Condition], after: Sequence[object] | None = None
+) -> tuple[sql.Composable, tuple[object, ...]]:
+    """(the clause, empty where nothing is asked; its values)."""
+    conditions = [_plainest(one) for one in conditions]
+    wanted = [_condition(listing, one) for one in conditions]
+    values: list[object] = [one.value for one in conditions]
+    if after is not None:
+        # the first column alone as well: partitions are left out by it, and by a row comparison they are not
+        wanted.append(
+            sql.SQL("{} <= %s AND ({}) < ({})").format(
+                sql.Identifier(listing.time),
+                _listed(listing.key),
+                sql.SQL(", ").join(sql.Placeholder() for _ in listing.key),
+            )
+        )
+        values += [after[0], *after]
+    if not wanted:
+        return sql.SQL(""), ()
+    return sql.SQL("WHERE {}").format(sql.SQL(" AND ").join(wanted)), tuple(values)
+
+
+def _plainest(one: Condition) -> Condition:
+    """A list of one as `=`: only by that an index on the column gives the rows in the order of the next one."""
+    if one.operator == "in" and isinstance(one.value, list) and len(one.value) == 1:
+        return Condition(one.column, "=", one.value[0])
+    return one
+
+
+def _condition(listing: Listing, one: Condition) -> sql.Composed:
+    if one.column not in listing.columns:
+        raise ValueError(f"{listing.table} gives out no column {one.column!a}")
+    return sql.SQL(_OPERATORS[one.operator]).format(sql.Identifier(one.column))
+
+
+def _listed(names: Sequence[str]) -> sql.Composed:
+    return sql.SQL(", ").join(sql.Identifier(name) for name in names)

@@ -1,0 +1,96 @@
+"""What each symbol's last hour and day added up to.
+
+A day is 22 rollups and the minutes before and after them, so it costs the same with fifty days in the tables as with
+one; where hours are not rolled up (no Dagster) their minutes are summed instead. The last full hour is taken by its
+minutes too: its rollup may be from before the last of them came. Raises what `Pool.read` raises.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from whale_platform.stores.postgres.pool import Pool
+from whale_platform.stores.queries.latest_states import Symbol
+
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Trades of a symbol from `since` on, a minute or a rolled up hour: first price, base units, quote, how many."""
+
+    since: datetime
+    open: Decimal
+    volume: Decimal
+    notional: Decimal
+    trades: int
+
+    def __add__(self, other: "Span") -> "Span":
+        first = min(self, other, key=lambda span: span.since)
+        return Span(
+            first.since,
+            first.open,
+            self.volume + other.volume,
+            self.notional + other.notional,
+            self.trades + other.trades,
+        )
+
+
+_MINUTES = """
+SELECT exchange, symbol, min(window_start), (array_agg(open ORDER BY window_start))[1], sum(volume), sum(notional),
+    sum(trade_count)::bigint
+FROM trade_windows WHERE window_start >= %s AND window_start < %s GROUP BY 1, 2
+"""
+
+_HOURS = """
+SELECT exchange, symbol, hour, open, volume, notional, trade_count FROM hourly_rollups
+WHERE hour >= %s AND hour < %s
+"""
+
+
+# A symbol's hours without a rollup: all before the first is made, one where its trades came late.
+_NOT_MADE = """
+SELECT exchange, symbol, min(window_start), (array_agg(open ORDER BY window_start))[1], sum(volume), sum(notional),
+    sum(trade_count)::bigint
+FROM trade_windows w WHERE window_start >= %s AND window_start < %s AND NOT EXISTS (
+    SELECT FROM hourly_rollups made WHERE (made.exchange, made.symbol) = (w.exchange, w.symbol)
+        AND made.hour = date_bin('1 hour', w.window_start, 'epoch'))
+GROUP BY 1, 2
+"""
+
+
+def spans(pool: Pool, edge: datetime) -> tuple[dict[Symbol, Span], dict[Symbol, Span]]:
+    """(the 60 minutes, the 24 hours) that end with the minute that begins at `edge`, by symbol; whole minutes."""
+    end = edge + MINUTE
+    day = _minutes(pool, end - 24 * HOUR, _hour_from(end - 24 * HOUR))
+    first, last = _hour_from(end - 24 * HOUR), _hour_of(end) - HOUR
+    for exchange, symbol, hour, *rest in pool.rows(_HOURS, (first, last)):
+        _add(day, (exchange, symbol), Span(hour, *rest))
+    for exchange, symbol, *rest in pool.rows(_NOT_MADE, (first, last)):
+        _add(day, (exchange, symbol), Span(*rest))
+    _merge(day, _minutes(pool, last, end))
+    return _minutes(pool, end - HOUR, end), day
+
+
+def _minutes(pool: Pool, start: datetime, end: datetime) -> dict[Symbol, Span]:
+    if start >= end:
+        return {}
+    return {(exchange, symbol): Span(*rest) for exchange, symbol, *rest in pool.rows(_MINUTES, (start, end))}
+
+
+def _merge(into: dict[Symbol, Span], more: dict[Symbol, Span]) -> None:
+    for symbol, span in more.items():
+        _add(into, symbol, span)
+
+
+def _add(into: dict[Symbol, Span], symbol: Symbol, span: Span) -> None:
+    into[symbol] = into[symbol] + span if symbol in into else span
+
+
+def _hour_of(time: datetime) -> datetime:
+    return time.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def _hour_from(time: datetime) -> datetime:
+    hour = _hour_of(time)
+    return hour if hour == time else hour + HOUR

@@ -1,0 +1,56 @@
+"""What the live screen shows: each symbol's newest window and the newest whales.
+
+Each is one quick statement with a timeout of two seconds, for a screen that asks every second; empty tables give empty
+lists. Money is exact Decimal, times are aware UTC. Raises StoreAway, SchemaMismatch (not migrated) and BadDsn.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from whale_platform.stores.postgres.connection import session
+
+_WINDOWS = """
+SELECT DISTINCT ON (exchange, symbol) exchange, symbol, window_start, close, vwap, notional, trade_count
+FROM trade_windows WHERE window_start > (SELECT max(window_start) FROM trade_windows) - interval '10 minutes'
+ORDER BY exchange, symbol, window_start DESC
+"""
+_WHALES = """
+SELECT event_time, exchange, symbol, side, price, quantity, notional_usd
+FROM whale_alerts ORDER BY event_time DESC, exchange, symbol, trade_id DESC LIMIT %s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A symbol's newest minute; money in the quote currency."""
+
+    exchange: str
+    symbol: str
+    start: datetime
+    close: Decimal
+    vwap: Decimal
+    notional: Decimal
+    trades: int
+
+
+@dataclass(frozen=True, slots=True)
+class Whale:
+    """One large trade; `usd` is its notional."""
+
+    time: datetime
+    exchange: str
+    symbol: str
+    side: str
+    price: Decimal
+    quantity: Decimal
+    usd: Decimal
+
+
+def newest(dsn: str, whales: int) -> tuple[list[Window], list[Whale]]:
+    """The newest window of each symbol that traded lately, and up to `whales` whales, newest first."""
+    with session(dsn, "whale-screen", connect_timeout_s=2, statement_timeout_s=2.0) as conn, conn.cursor() as cursor:
+        cursor.execute(_WINDOWS)
+        windows = [Window(*row) for row in cursor.fetchall()]
+        cursor.execute(_WHALES, (whales,))
+        return windows, [Whale(*row) for row in cursor.fetchall()]

@@ -1,0 +1,23 @@
+"""Whales in the order of their detection, for clients that were away longer than Kafka remembers.
+
+Raises StoreAway, SchemaMismatch (not migrated) and BadDsn.
+"""
+
+from datetime import datetime
+
+from whale_platform.stores.postgres.connection import session
+from whale_platform.stores.stream_tables.rows import WhaleRow
+
+_SINCE = """
+SELECT exchange, symbol, kind, trade_id, side, trim_scale(price)::text, trim_scale(quantity)::text,
+    trim_scale(notional_usd)::text, trim_scale(threshold_usd)::text, event_time, received_time, detected_time, source,
+    run_id, made_from, topic_partition, topic_offset, base, quote, usd_via
+FROM whale_alerts WHERE detected_time >= %s ORDER BY detected_time, exchange, symbol, kind, trade_id LIMIT %s
+"""
+
+
+def detected_since(dsn: str, since: datetime, limit: int) -> list[WhaleRow]:
+    """Up to `limit` whales detected at `since` (aware) or later, oldest first."""
+    with session(dsn, "whale-live", connect_timeout_s=2, statement_timeout_s=2.0) as conn, conn.cursor() as cursor:
+        cursor.execute(_SINCE, (since, limit))
+        return [WhaleRow(*row) for row in cursor.fetchall()]

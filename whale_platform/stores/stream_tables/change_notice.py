@@ -1,0 +1,37 @@
+"""The one NOTIFY of a batch: what has changed, so that a listener need not poll. Postgres allows 8,000 bytes.
+
+Payload: {"trade_windows": {"rows": 12, "keys": [["binance", "BTCUSDT", "2024-08-08T12:00:00+00:00"], …]}, …}; only
+topics with changes; keys are all of the batch, or none where there are too many. Delivered at commit.
+"""
+
+import json
+from collections.abc import Sequence
+
+from whale_platform.domain.names import INGEST_GAPS, TRADE_WINDOWS, WHALE_ALERTS
+from whale_platform.stores.stream_tables.rows import Batch
+
+CHANNEL = "whale_stream"
+TAKEN_BACK = "whales_taken_back"
+MAX_BYTES = 7_999
+MAX_KEYS = 20
+
+
+def news(batch: Batch, changed: dict[str, int]) -> str:
+    """The payload for `changed`: rows by topic. Which of the keys have changed is not known, so some would mislead."""
+    keys: dict[str, Sequence[tuple[object, ...]]] = {
+        TRADE_WINDOWS: [(key[0], key[1], key[2].isoformat()) for key in batch.windows],
+        WHALE_ALERTS: list(batch.whales),
+        INGEST_GAPS: list(batch.gaps),
+    }
+    text = _payload(changed, {topic: found for topic, found in keys.items() if len(found) <= MAX_KEYS})
+    return text if len(text) <= MAX_BYTES else _payload(changed, {})
+
+
+def _payload(changed: dict[str, int], keys: dict[str, Sequence[tuple[object, ...]]]) -> str:
+    said = {topic: {"rows": rows, "keys": keys.get(topic, [])} for topic, rows in changed.items() if rows}
+    return json.dumps(said, separators=(",", ":"))
+
+
+def changes(windows: int, whales: int, taken_back: int) -> str:
+    """The payload for rows that a recomputation changed, of any time: no keys, so a listener looks at all again."""
+    return _payload({TRADE_WINDOWS: windows, WHALE_ALERTS: whales, TAKEN_BACK: taken_back}, {})

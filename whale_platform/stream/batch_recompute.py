@@ -1,0 +1,104 @@
+"""Windows and whales of past hours, made again from the lake by the transforms that the running queries use.
+
+A batch over Parquet files instead of a stream over Kafka: the same definition, so the same numbers where nothing came
+late, and the right ones where something did. Yields what the topics would carry, for the sink's own parser.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from whale_platform.files.scratch_folder import scratch
+from whale_platform.settings import Settings
+from whale_platform.stores.asset_tables.thresholds import Limits
+from whale_platform.stream.lake_query import writer
+from whale_platform.stream.query import transforms
+from whale_platform.stream.query.threshold_file import copy_of
+from whale_platform.stream.spark import cluster, jvm_options
+from whale_platform.toolchain import java
+from whale_platform.toolchain.errors import EmbeddedError
+
+Session = SparkSession
+JVM_OPTIONS = ("-XX:+UseSerialGC", *jvm_options.OPTIONS)
+CORES = 2  # of a cluster, beside the stream
+NO_WATERMARK = "0 seconds"  # a batch has none
+
+
+def windows(session: SparkSession, root: Path, paths: Sequence[str], run_id: str) -> Iterator[bytes]:
+    """The values of `trade_windows` messages, one for each final window of these files of the lake."""
+    rows = transforms.windows(_trades(session, root, paths), NO_WATERMARK, run_id, aggregates=True)
+    return (row.value.encode() for row in rows.toLocalIterator())
+
+
+def whales(
+    session: SparkSession, root: Path, paths: Sequence[str], thresholds: Sequence[Limits], run_id: str
+) -> Iterator[bytes]:
+    """The values of `whale_alerts` messages. `thresholds`: what held when, oldest first (`stores.thresholds.by_time`).
+
+    A row of several fills (an exchange's aggregate) is not one trade, and none of them is known to be a whale.
+    """
+    known = F.from_json(F.lit(json.dumps(copy_of(thresholds))), transforms.LIMITS)
+    rows = transforms.alerts(_trades(session, root, paths).where("fills = 1"), known, run_id)
+    return (row.value.encode() for row in rows.toLocalIterator())
+
+
+@contextmanager
+def batch(settings: Settings) -> Iterator[SparkSession]:
+    """A session for batches, stopped at the end; its JVM (5 s, about 500 MB) ends with the process.
+
+    Raises EmbeddedError as `configuration`, OSError where the home can't be written.
+    """
+    os.environ.update(java.java_environment(settings.tools))
+    with scratch(settings.home.resolve() / "recompute", "spark-") as work:
+        builder = SparkSession.builder
+        for name, value in configuration(settings, work).items():
+            builder = builder.config(name, value)
+        session: SparkSession = builder.getOrCreate()
+        session.sparkContext.setLogLevel("ERROR")
+        try:
+            yield session
+        finally:
+            session.stop()
+
+
+def configuration(settings: Settings, work: Path) -> dict[str, str]:
+    """The Spark settings of a batch, by WHALE_SPARK_BATCH_MASTER on this machine or on a cluster.
+
+    `work`, a folder of its own, takes all scratch files of the driver. Raises EmbeddedError where no executor could
+    reach it, or the cluster's master is unavailable.
+    """
+    master, executors = settings.spark_batch_master, dict[str, str]()
+    bind, host = "127.0.0.1", "127.0.0.1"
+    if not cluster.is_local(master):
+        bind, host = cluster.bind_address(settings), settings.spark_driver_host
+        if not cluster.master_answers(master):
+            raise EmbeddedError(f"the Spark master {master} is unavailable: start it, or see WHALE_SPARK_BATCH_MASTER")
+        executors = cluster.executor_conf(settings, ()) | {
+            "spark.cores.max": str(CORES),
+            "spark.executor.cores": str(CORES),  # an executor of more would never come
+        }
+    return {
+        "spark.app.name": "whale-recompute",
+        "spark.master": master,
+        "spark.driver.memory": "512m",
+        "spark.driver.bindAddress": bind,
+        "spark.driver.host": host,
+        "spark.driver.extraJavaOptions": " ".join((*JVM_OPTIONS, f'-Djava.io.tmpdir="{work}"')),
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.local.dir": str(work),
+        "spark.sql.warehouse.dir": str(work / "warehouse"),
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.shuffle.partitions": str(CORES),
+        "spark.sql.ansi.enabled": "true",
+        **executors,
+    }
+
+
+def _trades(session: SparkSession, root: Path, paths: Sequence[str]) -> DataFrame:
+    return writer.read(session.read.parquet(*[str(root / path) for path in paths]))

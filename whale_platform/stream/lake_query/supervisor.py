@@ -1,0 +1,174 @@
+"""Keeps the lake's query running beside the real-time queries, which do not depend on it.
+
+It begins once they are ready, so a start is no slower for it. When it fails (a full disk, a damaged log) the service
+says so as `degraded` and starts it again, later after each failure; Kafka keeps the trades meanwhile. A checkpoint of
+no use is made anew (recovery.py): the table itself knows what it has, so reading the topic anew doubles nothing.
+"""
+
+import re
+import time
+from functools import partial
+
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+from pyspark.sql.streaming import StreamingQuery
+
+from whale_platform.broker.naming import prefixed
+from whale_platform.broker.topics import BrokerError
+from whale_platform.domain.names import RAW_TRADES
+from whale_platform.lake.delta import commits, table
+from whale_platform.lake.errors import LakeError
+from whale_platform.stream.lake_query.writer import LakeWriter
+from whale_platform.stream.query import checkpoints, queries
+from whale_platform.stream.query.checkpoints import LAKE, Foreign, Label
+from whale_platform.stream.query.mode_policy import Mode
+from whale_platform.stream.query.recovery import Healer
+from whale_platform.stream.spark.session import trace
+from whale_platform.supervision.policy.backoff import Backoff, Run
+from whale_platform.supervision.runtime.runner import ServiceContext
+from whale_platform.version import code_version
+
+MODE: Mode = "microbatch"
+VERSION = 1
+SLOWER = 6  # times its usual trigger, while the stream is behind
+RETRIES = Backoff(first_s=2.0, cap_s=60.0, healthy_after_s=60.0)
+
+
+class LakeKeeper:
+    """Call `look` again and again; `trouble` is what is wrong now, or empty.
+
+    `outdated`: the topic is another one now, which the whole service has to begin with anew.
+    """
+
+    def __init__(
+        self, context: ServiceContext, session: SparkSession, place: queries.Place, run_id: str, healer: Healer
+    ) -> None:
+        settings = context.settings
+        self._context, self._session, self._place, self._healer = context, session, place, healer
+        self._label = Label(LAKE, MODE, VERSION, place.cluster_id, prefixed(RAW_TRADES), place.topic_id)
+        self._folder = checkpoints.folder(settings.stream_home, LAKE, MODE, VERSION)
+        self._writer = LakeWriter(
+            settings.trades_lake,
+            place.topic_id,
+            settings.lake_files,
+            partial(checkpoints.batch_ends, self._folder),
+            {"run": run_id, "code": code_version()},
+        )
+        self._query: StreamingQuery | None = None
+        self._started = 0.0
+        self._runs: list[Run] = []
+        self._slow = False
+        self.trouble = ""
+        self.outdated = False
+
+    def look(self, behind: bool = False) -> None:
+        """Start the query where it is due; see whether it runs. While the stream is `behind` its trigger is longer."""
+        now = time.monotonic()
+        if behind != self._slow and self._query is not None and self._query.isActive:
+            self._query.stop()
+            self._query = None
+        self._slow = behind
+        if self._query is None:
+            if not self._runs or now >= self._runs[-1].ended + RETRIES.delay(self._runs):
+                self._start(now)
+        elif not self._query.isActive:
+            self._failed(now, str(self._query.exception()), trace(self._query))
+        elif self._writer.numbers:
+            self.trouble = ""
+            self._healer.runs(LAKE)
+            self._context.beat.numbers.update(self._writer.numbers)
+
+    def stop(self) -> None:
+        """End the query; a batch under way is done again by the next."""
+        if self._query is not None:
+            self._query.stop()
+
+    def _start(self, now: float) -> None:
+        self._started = now
+        self._writer.numbers.clear()
+        try:
+            table.create(self._writer.root)
+            self._query = self._begin()
+        except PySparkException as error:
+            self._failed(now, str(error), str(error))
+        except (LakeError, BrokerError, OSError) as error:
+            self._failed(now, str(error))
+        except Foreign as foreign:  # the other queries' are not: this one was left behind by a change of the cluster
+            self._healer.begin_anew(self._label, self._place, str(foreign))
+
+    def _begin(self) -> StreamingQuery:
+        settings, place = self._context.settings, self._healer.locate()
+        if place is None or place.topic_id != self._place.topic_id:
+            self.outdated = True
+            raise LakeError(f"topic {self._label.topic} is not the one that the stream began with")
+        self._place = place
+        self._healer.prepare([self._label], place)
+        if lacking := self._lacking():
+            self._healer.begin_anew(self._label, place, lacking, self._has())
+            self._healer.prepare([self._label], place)
+        self._go_back()
+        kafka = queries.source(self._session, settings, LAKE, MODE)
+        return (
+            kafka.load()
+            .writeStream.queryName(LAKE)
+            .foreachBatch(self._writer)
+            .option("checkpointLocation", str(self._folder.absolute()))
+            .trigger(processingTime=f"{self._trigger_s() * 1000:.0f} milliseconds")
+            .start()
+        )
+
+    def _trigger_s(self) -> float:
+        return self._context.settings.lake_trigger_s * (SLOWER if self._slow else 1)
+
+    def _lacking(self) -> str:
+        """What the checkpoint takes for done and the table does not have: it is another table, or an older one."""
+        done = checkpoints.inspect(self._folder).batch
+        if done is None:
+            return ""
+        try:
+            ends = sorted(self._writer.ends(done).items())
+        except (OSError, ValueError, IndexError):  # as after a loss of power
+            return f"the offsets of batch {done}, the last that was done, can't be read"
+        has = self._has()
+        for part, end in ends:
+            if has.get(part, 0) < end:
+                return (
+                    f"the lake lacks offsets {has.get(part, 0)} to {end - 1} of partition {part}, "
+                    "which the checkpoint has done"
+                )
+        return ""
+
+    def _has(self) -> dict[int, int]:
+        """{partition: next offset} as the table itself says, of this topic."""
+        opened = table.opened(self._writer.root)
+        return {part: table.position(opened, self._place.topic_id, part) for part in self._place.earliest}
+
+    def _go_back(self) -> None:
+        """Where the broker has lost the end of its log, let the table's position be that end.
+
+        The offsets beyond are used again, for trades that the lake may not have. Those that it has come twice, until
+        compaction leaves one of each.
+        """
+        ends = self._place.ends
+        lost = {part: has for part, has in self._has().items() if has > ends[part]}
+        if lost:
+            back = {part: ends[part] for part in lost}
+            self._context.log.error("the topic has lost its end, which the lake has", had=lost, ends=back)
+            about = {"topic_lost_its_end": {str(part): has for part, has in lost.items()}}
+            commits.append(self._writer.root, [], self._place.topic_id, back, {**self._writer.about, **about})
+
+    def _failed(self, now: float, error: str, java: str = "") -> None:
+        self._query = None
+        self._runs = [*self._runs[-20:], Run(self._started, now, None)]
+        self.trouble = f"the lake's query failed, trying again: {_told(error)}"
+        self._context.log.error("lake query failed", error=error)
+        if java and not re.search(r"lake\.errors\.", java):  # else it is the table that failed, not the checkpoint
+            self._healer.failed(self._label, java)
+
+
+def _told(error: str) -> str:
+    """The line of a Java and Python traceback that a person can use."""
+    if "No space left" in error:
+        return "No space left where the lake lies: free some; Kafka keeps the trades meanwhile"
+    ours = re.findall(r"lake\.errors\.\w+: (.*)", error)
+    return (ours or error.strip().splitlines() or ["unknown"])[0][:300]

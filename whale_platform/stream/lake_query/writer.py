@@ -1,0 +1,105 @@
+"""The third query: raw trades into the lake, in micro-batches beside the real-time queries.
+
+Executors write Parquet files into a folder of their own; the driver moves them to their hours and commits them. What a
+batch brings again (a killed driver, a checkpoint reset or lost) is below the offsets that the table itself has, and is
+left out, so every message is in the table once, whatever the batches were. If the lake can't be written, this query
+ends, says why and is tried again (supervisor.py); the real-time queries go on.
+"""
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from whale_platform.lake.delta import commits, table
+from whale_platform.lake.delta.schema import IDENTITY, NAMES, NARROW, WIDE, fits_narrow
+from whale_platform.stream.lake_query import parquet_footers
+from whale_platform.stream.query import transforms
+
+FIELDS = ", dense boolean, taker_order_id string"
+OPTIONS = {
+    "compression": "zstd",
+    "parquet.writer.version": "v2",
+    # A dictionary of nearly distinct values keeps Parquet from storing differences.
+    **{f"parquet.enable.dictionary#{name}": "false" for name in ("event_time", "received_time", "topic_offset")},
+}
+
+
+@dataclass(slots=True)
+class LakeWriter:
+    """What `foreachBatch` calls. `ends(batch)` -> {partition: next offset}; `numbers` of the last commit, to tell."""
+
+    root: Path
+    topic_id: str
+    files: int
+    ends: Callable[[int], dict[int, int]]
+    about: Mapping[str, Any]
+    numbers: dict[str, Any] = field(default_factory=dict)
+
+    def __call__(self, batch: DataFrame, batch_id: int) -> None:
+        """Write and commit one batch; what the table has already is left out. Raises LakeError."""
+        opened, ends = table.opened(self.root), self.ends(batch_id)
+        known = {part: table.position(opened, self.topic_id, part) for part in ends}
+        staging = self.root / "_staging"
+        shutil.rmtree(staging, ignore_errors=True)
+        self._write(batch, known, staging)
+        files = sorted(staging.glob("date=*/hour=*/*.parquet"))
+        moved = {part: end for part, end in ends.items() if end > known[part]}  # never back: a reset reads again
+        if files or moved:
+            added = [parquet_footers.described(batch.sparkSession, self.root, path) for path in files]
+            for path, file in zip(files, added, strict=True):
+                (self.root / file.path).parent.mkdir(parents=True, exist_ok=True)
+                path.rename(self.root / file.path)
+            version = commits.append(self.root, added, self.topic_id, moved, {**self.about, "batch": batch_id})
+            written = sum(file.rows for file in added)
+            self.numbers |= {"lake_version": version, "lake_rows": written, "lake_files": len(added)}
+        shutil.rmtree(staging, ignore_errors=True)
+
+    def _write(self, batch: DataFrame, known: Mapping[int, int], folder: Path) -> None:
+        here, offset = F.col("topic_partition"), F.col("topic_offset")
+        old = reduce(or_, [(here == part) & (offset < place) for part, place in known.items()], F.lit(False))
+        fresh = rows(batch).where(~old).coalesce(self.files)
+        writer = fresh.sortWithinPartitions("date", "hour", *IDENTITY).write
+        writer.partitionBy("date", "hour").options(**OPTIONS).parquet(str(folder))
+
+
+def rows(kafka: DataFrame) -> DataFrame:
+    """Kafka rows -> good trades in the lake's columns, with `date` and `hour`; the others become dead letters."""
+    good = transforms.trades(transforms.placed(kafka), FIELDS, transforms.PLACE).where("good")
+    narrow = F.expr(f"{fits_narrow('price_exact')} AND {fits_narrow('quantity_exact')}")
+    columns: dict[str, Column] = {name: F.col(name) for name in NAMES if name in good.columns} | {
+        "fills": F.lit(1),
+        "price": F.col("price_exact"),
+        "quantity": F.col("quantity_exact"),
+        "notional_wide": F.when(~narrow, F.col("notional_exact")),
+        "event_time": F.col("ts"),
+        "received_time": F.timestamp_micros("received_time"),
+    }
+    dated = {"date": F.to_date("ts"), "hour": F.hour("ts")}
+    return good.select(*[columns[name].alias(name) for name in NAMES], *[c.alias(n) for n, c in dated.items()])
+
+
+def read(files: DataFrame) -> DataFrame:
+    """The lake's rows as `transforms.trades` gives them, with their `fills`; `received_time` is never null."""
+    exact = F.expr(f"try_cast(price AS {NARROW}) * try_cast(quantity AS {NARROW})").cast(WIDE)
+    event = F.unix_micros("event_time")
+    columns = {
+        "ts": F.col("event_time"),
+        "event_time": event,
+        "received_time": F.coalesce(F.unix_micros("received_time"), event),
+        "price_exact": F.col("price"),
+        "quantity_exact": F.col("quantity"),
+        "notional_exact": F.coalesce("notional_wide", exact),
+        "usd_via": transforms.usd_via(F.col("quote")),
+        "good": F.lit(True),
+        "value": F.lit(""),
+    }
+    names = ("exchange", "symbol", "trade_id", "fills", "side", "source", "price", "quantity", "base", "quote")
+    kept = [F.col(name) for name in (*names, *transforms.PLACE)]
+    return files.select(*kept, *[column.alias(name) for name, column in columns.items()])

@@ -1,0 +1,268 @@
+"""Checkpoints as folders with a label: which query, mode and version they belong to, and which topic of which cluster.
+
+Layout: `HOME/checkpoints/<query>/[<mode>-]v<version>/` holds Spark's own files and `whale.json`, the label. One
+that no longer fits its topic raises `Unfit` before Spark starts, with what happened; Spark itself would only show a
+stack trace, or silently read another topic's offsets. recovery.py then archives it. Archiving moves the folder; of each
+query the newest `KEPT` archives stay.
+"""
+
+import itertools
+import json
+import os
+import shutil
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from whale_platform.stream.query import diagnosis
+from whale_platform.supervision.runtime.heartbeat import write_json
+from whale_platform.supervision.runtime.lease import Lease
+
+LABEL = "whale.json"
+LAKE = "lake"
+QUERIES = ("windows", "whales", LAKE)
+KEPT = 5
+
+
+class Unfit(Exception):
+    """The checkpoint can't be used; the message says why."""
+
+
+class Foreign(Unfit):
+    """The checkpoint belongs to another Kafka cluster; the message says what a person can do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What a checkpoint belongs to; `mode` is empty where both modes go on from it. `reducers`: parts of its state."""
+
+    query: str
+    mode: str
+    version: int
+    cluster_id: str
+    topic: str
+    topic_id: str
+    reducers: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """One folder as `whale checkpoint list` shows it. `offsets`: {partition: next offset} of the last batch.
+
+    `size`: bytes of its files; `modified`: when the newest was written, seconds since 1970, None where there is none.
+    """
+
+    path: Path
+    label: Label | None
+    batch: int | None
+    offsets: dict[int, int]
+    size: int
+    modified: float | None
+
+
+def folder(home: Path, query: str, mode: str, version: int) -> Path:
+    """Where the checkpoint of a query lies; one that both modes share has none in its name."""
+    return home / "checkpoints" / query / "-".join(part for part in (mode, f"v{version}") if part)
+
+
+def prepare(home: Path, label: Label, earliest: dict[int, int], ends: dict[int, int]) -> Path:
+    """The folder to hand to Spark, new or fit.
+
+    `earliest`: {partition: first offset still in the topic}, `ends`: {partition: next offset to be written}. Raises
+    Unfit where a file is torn, the topic is another one, or the position is not in it; Foreign as `refuse_foreign`.
+    """
+    path = folder(home, label.query, label.mode, label.version)
+    path.mkdir(parents=True, exist_ok=True)
+    _sweep(path)
+    if not (path / LABEL).exists() and not (path / "metadata").exists():
+        write_json(path / LABEL, asdict(label))
+    refuse_foreign(home, label)
+    if problem := misfit(inspect(path), label, earliest, ends) or diagnosis.torn(path):
+        raise Unfit(problem)
+    return path
+
+
+def refuse_foreign(home: Path, label: Label) -> None:
+    """Raise Foreign where the checkpoint of `label` is known to belong to another Kafka cluster."""
+    found = _label(folder(home, label.query, label.mode, label.version) / LABEL)
+    if found is not None and found.cluster_id != label.cluster_id:
+        raise Foreign(
+            f"The checkpoint of query {label.query} belongs to Kafka cluster {found.cluster_id}, but the broker is "
+            f"cluster {label.cluster_id}: point WHALE_KAFKA_BOOTSTRAP back to the old one, or give it up: "
+            "`whale checkpoint reset all`, then the new cluster's topic is read from its start."
+        )
+
+
+def _sweep(path: Path) -> None:
+    """Delete what a kill in the middle of writing has left: Spark takes it for another query's and would not begin."""
+    for log in ("offsets", "commits"):
+        for file in (path / log).glob(".*.tmp*"):
+            file.unlink(missing_ok=True)  # a driver that is just being ended may still rename it
+    begun = {file.name for file in (path / "offsets").glob("[0-9]*")}
+    if begun <= {"0"} and not any((path / "commits").glob("[0-9]*")):
+        shutil.rmtree(path / "state", ignore_errors=True)  # of a first batch that did not come to its end
+
+
+def misfit(found: Checkpoint, label: Label, earliest: dict[int, int], ends: dict[int, int]) -> str | None:
+    """Why `found` can't be gone on with as `label` on the same cluster, in one sentence; None where it can."""
+    if found.label is None:
+        return f"The checkpoint of query {label.query} has no readable label: nobody can say which topic it belongs to."
+    if found.label.topic != label.topic:
+        return f"The checkpoint of query {label.query} belongs to topic {found.label.topic}, not to {label.topic}."
+    if found.label.topic_id != label.topic_id:
+        return (
+            f"Topic {label.topic} was deleted and made again since the checkpoint of query {label.query}: its offsets "
+            "mean other trades now."
+        )
+    if found.label.reducers != label.reducers:
+        return (
+            f"The state of query {label.query} is in {found.label.reducers} parts, but WHALE_STREAM_REDUCERS is "
+            f"{label.reducers} now."
+        )
+    lost = [
+        f"partition {part} offsets {place} to {earliest[part] - 1}"
+        for part, place in sorted(found.offsets.items())
+        if place < earliest.get(part, 0)
+    ]
+    if lost:
+        return f"Retention deleted trades of {label.topic} that query {label.query} had not read: {', '.join(lost)}."
+    gone = sorted(set(found.offsets) - set(earliest))
+    if gone:
+        return f"Topic {label.topic} has lost partitions {gone} that query {label.query} had read."
+    beyond = [
+        f"partition {part} ends at offset {ends[part]}, not at {place}"
+        for part, place in sorted(found.offsets.items())
+        if place > ends[part]
+    ]
+    if beyond:
+        return f"Topic {label.topic} has lost its end, which query {label.query} had read: {', '.join(beyond)}."
+    return None
+
+
+def inspect(path: Path) -> Checkpoint:
+    """Read one checkpoint folder, also while Spark writes in it; what can't be read is None or empty."""
+    files = _files(path)
+    return Checkpoint(
+        path=path,
+        label=_label(path / LABEL),
+        batch=_newest(path / "commits"),
+        offsets=_offsets(path),
+        size=sum(file.st_size for file in files),
+        modified=max((file.st_mtime for file in files), default=None),
+    )
+
+
+def listing(home: Path, query: str | None = None) -> list[Checkpoint]:
+    """All checkpoints of a home (of one query, if named), archived ones last."""
+    root = home / "checkpoints"
+    live = [path for path in sorted(root.glob("*/*")) if path.is_dir() and path.parent.name != "archive"]
+    kept = [path for path in sorted((root / "archive").glob("*")) if path.is_dir()]
+    found = [inspect(path) for path in live + kept]
+    return [item for item in found if query is None or (item.label is not None and item.label.query == query)]
+
+
+def live(home: Path, query: str) -> list[Path]:
+    """The folders in use by `query`, or by `all`: what `archive` moves. Raises ValueError for another name."""
+    if query not in (*QUERIES, "all"):
+        raise ValueError(f"there is no query {query!a}: one of {', '.join(QUERIES)} or all")
+    return [
+        path for name in QUERIES if query in (name, "all") for path in sorted((home / "checkpoints" / name).glob("*"))
+    ]
+
+
+def archive(home: Path, query: str) -> list[Path]:
+    """Move every live checkpoint of `query`, or of `all`, aside; returns the new places.
+
+    The next start reads the topic anew.
+    """
+    return [move_aside(home, path) for path in live(home, query)]
+
+
+def move_aside(home: Path, path: Path) -> Path:
+    """Move one checkpoint to the archive, of which the oldest of the same query go; returns the new place."""
+    root, query = home / "checkpoints" / "archive", path.parent.name
+    root.mkdir(parents=True, exist_ok=True)
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    names = (f"{query}-{path.name}-{stamp}{f'-{count}' if count else ''}" for count in itertools.count())
+    target = next(root / name for name in names if not (root / name).exists())
+    path.rename(target)
+    os.utime(target)
+    kept = sorted(root.glob(f"{query}-*"), key=lambda folder: folder.stat().st_mtime_ns)
+    for old in kept[:-KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
+    return target
+
+
+def set_aside(home: Path, root: Path, query: str) -> list[Path]:
+    """Archive the checkpoints of `query`, or of `all`, in `root`, holding the lease of `home`; returns the new places.
+
+    No running query loses its checkpoint, and none can start meanwhile. Raises LeaseRefused, ValueError.
+    """
+    lease = Lease(home, "stream")
+    lease.acquire()
+    try:
+        return archive(root, query)
+    finally:
+        lease.release()
+
+
+def _label(file: Path) -> Label | None:
+    try:
+        return Label(**json.loads(file.read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _files(path: Path) -> list[os.stat_result]:
+    """Of every file in it; Spark writes each under another name first, so any may be gone before it is looked at."""
+    found = []
+    for folder, _, names in os.walk(path):
+        for name in names:
+            with suppress(FileNotFoundError):
+                found.append(Path(folder, name).stat())
+    return found
+
+
+def _newest(folder: Path) -> int | None:
+    try:
+        return max((int(file.name) for file in folder.iterdir() if file.name.isdigit()), default=None)
+    except FileNotFoundError:
+        return None
+
+
+def last_batch(path: Path) -> int | None:
+    """The number of the last batch that was finished; None before the first."""
+    return _newest(path / "commits")
+
+
+def batch_ends(path: Path, batch: int) -> dict[int, int]:
+    """{partition: next offset} at the end of a batch, as Spark has written it down before the batch began.
+
+    Raises OSError, ValueError, IndexError where that file can't be read.
+    """
+    last: Any = json.loads((path / "offsets" / str(batch)).read_text().splitlines()[-1])
+    if not isinstance(last, dict) or not all(isinstance(places, dict) for places in last.values()):
+        raise ValueError(f"the file of batch {batch} ends before its offsets")
+    return {int(part): place for places in last.values() for part, place in places.items()}
+
+
+def position(path: Path) -> dict[int, int]:
+    """{partition: next offset} that the query had surely read, by the newest file that can be read; {} by none.
+
+    Of what came after its last commit nobody can say whether it was read.
+    """
+    done = _newest(path / "commits")
+    for batch in range(done, max(-1, done - 100), -1) if done is not None else ():
+        with suppress(OSError, ValueError, LookupError, AttributeError):
+            return batch_ends(path, batch)
+    return {}
+
+
+def _offsets(path: Path) -> dict[int, int]:
+    newest = _newest(path / "offsets")
+    try:
+        return {} if newest is None else batch_ends(path, newest)
+    except (OSError, ValueError, IndexError):
+        return {}

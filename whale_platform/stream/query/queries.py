@@ -1,0 +1,163 @@
+"""The two queries that answer people: where they read, write and checkpoint, in either mode.
+
+Real-time mode answers in milliseconds and takes a checkpoint each `stream_trigger`; micro-batches run the same
+transforms where real-time mode can't keep up or is refused. The windows' query changes between them (windows_query.py) over
+one checkpoint, whose state both can read (format 2, session.py); whales stay in one mode, whose checkpoint is theirs. A
+change of a transform that old state can't carry raises that query's version here, which starts a fresh checkpoint
+beside the old one and reads the topic again.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.streaming import DataStreamReader, StreamingQuery
+
+from whale_platform.broker import topics
+from whale_platform.broker.naming import prefixed
+from whale_platform.broker.reader import TopicReader
+from whale_platform.domain.names import RAW_TRADES, STREAM_POSITIONS, TRADE_WINDOWS
+from whale_platform.settings import Settings
+from whale_platform.stream.query import transforms
+from whale_platform.stream.query.checkpoints import Label
+from whale_platform.stream.query.mode_policy import Mode
+from whale_platform.stream.query.threshold_file import ThresholdFile
+from whale_platform.stream.spark import cluster
+
+VERSIONS = {"windows": 2, "whales": 1}
+MICROBATCH_S = 1.0
+AT_ONCE = "500000"  # messages a micro-batch at most, so that a backlog does not fill the heap
+MOST_SPREAD_S = 7 * 24 * 3600  # what the topic keeps
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What identifies the source topic, and what is in it: {partition: first offset}, {partition: next to come}."""
+
+    cluster_id: str
+    topic_id: str
+    earliest: dict[int, int]
+    ends: dict[int, int]
+
+
+def locate(settings: Settings) -> Place | None:
+    """Where the raw trades are now; None while the topic does not exist. Raises KafkaException with the broker away."""
+    names = [RAW_TRADES, TRADE_WINDOWS, *([] if cluster.is_local(settings.spark_master) else [STREAM_POSITIONS])]
+    found = topics.describe(settings.bootstrap, names)
+    if len(found) < len(names):
+        return None
+    reader = TopicReader(settings.bootstrap, "stream-locate")
+    try:
+        bounds = {part: reader.bounds(RAW_TRADES, part) for part in reader.partitions(RAW_TRADES)}
+    finally:
+        reader.close()
+    earliest, ends = ({part: both[side] for part, both in bounds.items()} for side in (0, 1))
+    return Place(topics.cluster_id(settings.bootstrap), found[RAW_TRADES].topic_id, earliest, ends)
+
+
+def labels(settings: Settings, place: Place) -> dict[str, Label]:
+    """What the checkpoint of each query has to belong to; the windows' one is the same in both modes."""
+    modes = {"windows": "", "whales": whales_mode(settings)}
+    reducers = {"windows": settings.stream_reducers, "whales": 1}
+    return {
+        query: Label(
+            query, modes[query], version, place.cluster_id, prefixed(RAW_TRADES), place.topic_id, reducers[query]
+        )
+        for query, version in VERSIONS.items()
+    }
+
+
+def whales_mode(settings: Settings) -> Mode:
+    """The mode of the whales' query, which never changes while it runs."""
+    return "microbatch" if settings.stream_mode == "microbatch" else "realtime"
+
+
+def start_whales(
+    session: SparkSession, settings: Settings, folder: Path, file: ThresholdFile, run_id: str
+) -> StreamingQuery:
+    """Start the query of whales and dead letters; its rows name their topics."""
+    mode = whales_mode(settings)
+    kafka = source(session, settings, "whales", mode).load()
+    rows = _alerts(settings, kafka, thresholds(session, file), run_id)
+    return _started(rows, settings, "whales", mode, folder)
+
+
+def start_windows(
+    session: SparkSession, settings: Settings, folder: Path, run_id: str, mode: Mode, spread_s: float
+) -> StreamingQuery:
+    """Start the windows' query. The watermark waits `spread_s` seconds longer than it is set to.
+
+    That is how far the trades that wait lie apart: with less, the partition that is read first would move the
+    watermark past what the others still hold. A switch changes nothing else: both modes go on from one checkpoint.
+    """
+    kafka = source(session, settings, "windows", mode).load()
+    watermark = f"{settings.stream_watermark} {ceil(min(spread_s, MOST_SPREAD_S))} seconds"
+    rows = transforms.windows(transforms.trades(transforms.placed(kafka), kept=transforms.PLACE), watermark, run_id)
+    return _started(rows, settings, "windows", mode, folder)
+
+
+def _started(rows: DataFrame, settings: Settings, query: str, mode: Mode, folder: Path) -> StreamingQuery:
+    writer = (
+        rows.writeStream.format("kafka")
+        .queryName(query)
+        .outputMode("update")
+        .options(**settings.bootstrap.spark())
+        .option("kafka.acks", "all")
+        .option("kafka.enable.idempotence", "true")
+        .option("kafka.compression.type", "lz4")
+        .option("kafka.linger.ms", "1")
+        .option("kafka.batch.size", "262144")
+        .option("checkpointLocation", str(folder.absolute()))
+    )
+    if query == "windows":
+        writer = writer.option("topic", prefixed(TRADE_WINDOWS))
+    if mode == "realtime":
+        return writer.trigger(realTime=settings.stream_trigger).start()
+    return writer.trigger(processingTime=f"{MICROBATCH_S:g} seconds").start()
+
+
+def rehearsals(
+    session: SparkSession, settings: Settings, file: ThresholdFile, run_id: str
+) -> list[Callable[[], DataFrame]]:
+    """What plans like the running queries but reads a small file: for warm_up.py."""
+
+    def read() -> DataFrame:
+        place = [F.lit(0).alias("partition"), F.lit(0).cast("bigint").alias("offset")]
+        return session.read.text(str(file.path.absolute())).select("value", *place)
+
+    def windows() -> DataFrame:
+        trades = transforms.trades(transforms.placed(read()), kept=transforms.PLACE)
+        return transforms.windows(trades, settings.stream_watermark, run_id)
+
+    return [lambda: _alerts(settings, read(), thresholds(session, file), run_id), windows]
+
+
+def _alerts(settings: Settings, kafka: DataFrame, thresholds: Column, run_id: str) -> DataFrame:
+    trades = transforms.trades(transforms.placed(kafka), kept=transforms.PLACE)
+    return transforms.alerts(trades, thresholds, run_id, positions=not cluster.is_local(settings.spark_master))
+
+
+def thresholds(session: SparkSession, file: ThresholdFile) -> Column:
+    """The thresholds and what held before them as a scalar subquery: read again at each batch."""
+    table = session.read.text(str(file.path.absolute()), wholetext=True)
+    return table.select(F.from_json("value", transforms.LIMITS)).scalar()
+
+
+def source(session: SparkSession, settings: Settings, query: str, mode: Mode) -> DataStreamReader:
+    """The raw trades, from the topic's start or the query's checkpoint; never on over trades that are gone.
+
+    A micro-batch takes AT_ONCE of them at most, of each partition its share of the backlog.
+    """
+    kafka = (
+        session.readStream.format("kafka")
+        .options(**settings.bootstrap.spark())
+        .option("subscribe", prefixed(RAW_TRADES))
+        .option("startingOffsets", "earliest")
+        .option("failOnDataLoss", "true")
+        .option("kafka.fetch.max.wait.ms", "250")
+        .option("groupIdPrefix", prefixed(query))
+    )
+    return kafka if mode == "realtime" else kafka.option("maxOffsetsPerTrigger", AT_ONCE)

@@ -1,0 +1,265 @@
+"""A query whose checkpoint is of no use begins anew by itself; what it lost with it stands in the ledger.
+
+The steps: the record of what happened is written into the checkpoint's folder, the folder is moved to the archive, the
+record is published to the topic `stream_losses` (the sink stores it in the table of that name), and only then marked
+as published. A kill between any two of them is made good at the next start, under the same key. The query then reads
+the topic from its start, which is harmless: windows only grow, whales are stored once, the lake knows its offsets.
+
+An error that comes back soon after is a fault that no fresh checkpoint mends: the next archive then waits, longer each
+time, while the other queries run on. The archived records are the memory of that. A checkpoint of another Kafka
+cluster is never touched: `Foreign` says that WHALE_KAFKA_BOOTSTRAP is wrong.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from whale_platform.broker import topics
+from whale_platform.broker.connection_errors import absence
+from whale_platform.broker.producer import ProducerStopped, TradeProducer
+from whale_platform.broker.topics import BrokerError
+from whale_platform.domain.names import RAW_TRADES, STREAM_LOSSES
+from whale_platform.settings import Settings
+from whale_platform.stream.query import checkpoints, diagnosis
+from whale_platform.stream.query.checkpoints import Label, Unfit
+from whale_platform.stream.query.queries import Place
+from whale_platform.supervision.policy.backoff import Backoff, Run
+from whale_platform.supervision.runtime.heartbeat import write_json
+
+RECORD = "healed.json"
+RETRIES = Backoff(first_s=30.0, cap_s=600.0, healthy_after_s=1_800.0)
+STUCK = 5  # failures in a row of one kind that nothing else explains, without a batch between them
+SHOWN_S = 3_600.0
+PUBLISH_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One time that a query began anew. `at`: microseconds since 1970; `lost`: rows for the ledger."""
+
+    query: str
+    at: int
+    reason: str
+    lost: list[dict[str, Any]]
+    published: bool = False
+
+    @property
+    def sentence(self) -> str:
+        """For people: what happened and what it cost."""
+        when = datetime.fromtimestamp(self.at / 1e6, UTC)
+        gone = [row["detail"] for row in self.lost if row["cause"] != "none"]
+        cost = "; ".join(gone) if gone else "nothing was lost"
+        return f"query {self.query} began anew at {when:%Y-%m-%d %H:%M:%S} UTC: {self.reason.rstrip('.')}; {cost}"
+
+
+class Healer:
+    """For all queries of one stream service. Not thread-safe. `locate` asks the broker, as queries.locate does."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        log: Any,
+        locate: Callable[[], Place | None],
+        send: Callable[[Settings, Iterable[dict[str, Any]]], None],
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """`send(settings, rows)` is `to_ledger`."""
+        self._settings, self._log, self.locate, self._send, self._now = settings, log, locate, send, now
+        self._trouble: dict[str, str] = {}
+        self._reasons: dict[str, str] = {}
+        self._history = history(settings.stream_home)
+
+    @property
+    def trouble(self) -> str:
+        """What stands still now and when it is tried again; empty where nothing does."""
+        return "; ".join(self._trouble.values())
+
+    def stands(self, query: str) -> bool:
+        """Whether that query is left as it failed."""
+        return query in self._trouble
+
+    def runs(self, query: str) -> None:
+        """That query runs again, whatever was the matter."""
+        self._trouble.pop(query, None)
+        self._reasons.pop(query, None)
+
+    @property
+    def note(self) -> str:
+        """What began anew within the last hour, the newest of each query, for `whale status`; empty where nothing."""
+        since = (self._now() - SHOWN_S) * 1e6
+        newest = {record.query: record for record in self._history if record.at >= since}
+        return "; ".join(record.sentence for record in newest.values())
+
+    def prepare(self, labels: Iterable[Label], place: Place) -> dict[str, Path]:
+        """{query: folder to hand to Spark}, each fit or made anew.
+
+        Raises Foreign, before anything is changed, where one belongs to another Kafka cluster.
+        """
+        wanted = list(labels)
+        for label in wanted:
+            checkpoints.refuse_foreign(self._settings.stream_home, label)
+        folders = {label.query: self._prepared(label, place) for label in wanted}
+        for path in folders.values():
+            (path / RECORD).unlink(missing_ok=True)  # a kill came before the archive, and now it fits
+        self.publish()
+        return folders
+
+    def _prepared(self, label: Label, place: Place) -> Path:
+        try:
+            return checkpoints.prepare(self._settings.stream_home, label, place.earliest, place.ends)
+        except Unfit as unfit:
+            self.begin_anew(label, place, str(unfit))
+        return checkpoints.prepare(self._settings.stream_home, label, place.earliest, place.ends)
+
+    def failed(self, label: Label, error: str) -> bool:
+        """Judge a query's end by its error's whole trace; whether it may be started again now.
+
+        A damaged checkpoint is archived, unless that was done a moment ago: then `trouble` says until when it is
+        left as it is, and False is returned. Ask again until it is True.
+        """
+        reason = self._reasons.pop(label.query, None) or diagnosis.classify(error) or self._stuck(label, error)
+        if reason is None:
+            return True
+        if (left := self._left(label.query)) > 0:
+            again = datetime.fromtimestamp(self._now() + left, UTC)
+            self._trouble[label.query] = (
+                f"query {label.query} failed again right after it had begun anew: {reason}; "
+                f"it is tried again at {again:%H:%M:%S} UTC, the other queries run on"
+            )
+            self._reasons[label.query] = reason  # asked again, this is the same failure and not another
+            return False
+        self._trouble.pop(label.query, None)
+        try:
+            place = self.locate()
+        except BrokerError:
+            place = None
+        if place is None:
+            return True  # what is lost can't be told now; the next start fails in the same way and asks again
+        if place.cluster_id == label.cluster_id:
+            try:
+                self.begin_anew(label, place, f"{reason[0].upper()}{reason[1:]}.")
+                self.publish()
+            except OSError as full:
+                self._log.error("the checkpoint can't be archived, it is tried again", error=str(full))
+        return True
+
+    def begin_anew(self, label: Label, place: Place, reason: str, position: Mapping[int, int] | None = None) -> None:
+        """Archive the checkpoint of `label` with the record of what is lost. Raises OSError on a full disk.
+
+        `position`: {partition: next offset} it had come to, where the checkpoint is not who knows that best.
+        """
+        home = self._settings.stream_home
+        path = checkpoints.folder(home, label.query, label.mode, label.version)
+        if not path.exists():
+            return
+        old = checkpoints.inspect(path).label
+        topic_id = old.topic_id if old is not None else label.topic_id
+        known = checkpoints.position(path) if position is None else position
+        lost = diagnosis.losses(known, topic_id == place.topic_id, place.earliest, place.ends)
+        at = int(self._now() * 1e6)
+        # 1. What happened, into the folder itself, so that it can't be archived without.
+        record = Record(label.query, at, reason, [_row(label.query, topic_id, at, reason, one) for one in lost])
+        write_json(path / RECORD, asdict(record))
+        # 2. Out of Spark's way.
+        kept = checkpoints.move_aside(home, path)
+        self._history = history(home)
+        self._log.error("the query begins anew", query=label.query, reason=reason, kept=str(kept), lost=_said(lost))
+
+    def publish(self) -> None:
+        """Send what the ledger has not been told yet; with the broker away it stays for the next time."""
+        found = [(path, record) for path, record in _records(self._settings.stream_home) if not record.published]
+        if not found:
+            return
+        # 3. To the ledger, under keys that are the same when it is sent twice.
+        try:
+            self._send(self._settings, [row for _, record in found for row in record.lost])
+        except (BrokerError, ProducerStopped) as error:
+            self._log.warning("the ledger can't be told yet what was lost", error=str(error))
+            return
+        # 4. Done; sent again where a kill comes before this.
+        for path, record in found:
+            _mark_published(path, record)
+
+    def _left(self, query: str) -> float:
+        """Seconds until the next archive of `query` is due."""
+        times = [record.at / 1e6 for record in self._history if record.query == query]
+        now = self._now()
+        lives = [Run(start, end, None) for start, end in pairwise([0.0, *times, now])]
+        return times[-1] + RETRIES.delay(lives) - now if RETRIES.short_lives(lives) else 0.0
+
+    def _stuck(self, label: Label, error: str) -> str | None:
+        """Count the failures that nothing explains; the reason once there are too many without a batch between."""
+        if diagnosis.of_the_world(error):
+            return None
+        path = self._settings.stream_home / "stream" / "failures.json"
+        batch = checkpoints.inspect(
+            checkpoints.folder(self._settings.stream_home, label.query, label.mode, label.version)
+        ).batch
+        try:
+            before = json.loads(path.read_text())
+            same = before[label.query]["batch"] == batch
+            count = before[label.query]["count"] + 1 if same else 1
+        except (OSError, ValueError, LookupError, TypeError):
+            before, count = {}, 1
+        with suppress(OSError):
+            write_json(path, {**before, label.query: {"batch": batch, "count": count % STUCK}})
+        return f"it failed {count} times at the same batch" if count >= STUCK else None
+
+
+def to_ledger(settings: Settings, rows: Iterable[dict[str, Any]]) -> None:
+    """Publish rows of the ledger, each once under its key. Raises BrokerError, ProducerStopped."""
+    topics.ensure(settings.bootstrap, settings.topic_partitions, settings.topic_replication, settings.topic_min_insync)
+    producer = TradeProducer(settings.bootstrap, "whale-healing")
+    try:
+        for row in rows:
+            producer.send(STREAM_LOSSES, _key(row), json.dumps(row).encode())
+    finally:
+        left = producer.close(PUBLISH_S)
+    if left or producer.fatal:
+        raise ProducerStopped(producer.fatal or absence(settings.bootstrap))
+
+
+def history(home: Path) -> list[Record]:
+    """Every time that a query of this home began anew, as far as its archive goes, the oldest first."""
+    return sorted((record for _, record in _records(home)), key=lambda record: record.at)
+
+
+def _records(home: Path) -> list[tuple[Path, Record]]:
+    found = []
+    for path in (home / "checkpoints" / "archive").glob(f"*/{RECORD}"):
+        with suppress(OSError, ValueError, TypeError):
+            found.append((path, Record(**json.loads(path.read_text()))))
+    return found
+
+
+def _mark_published(path: Path, record: Record) -> None:
+    write_json(path, {**asdict(record), "published": True})
+
+
+def _row(query: str, topic_id: str, at: int, reason: str, lost: diagnosis.Lost) -> dict[str, Any]:
+    return {
+        "v": 1,
+        "reader": query,
+        "topic": RAW_TRADES,
+        "partition": lost.partition,
+        "topic_id": topic_id,
+        "first_offset": lost.first,
+        "last_offset": lost.last,
+        "cause": lost.cause,
+        "detail": f"{lost}. {reason}",
+        "found_at": at,
+    }
+
+
+def _key(row: dict[str, Any]) -> bytes:
+    return f"{row['reader']}:{row['topic_id']}:{row['partition']}:{row['found_at']}".encode()
+
+
+def _said(lost: Iterable[diagnosis.Lost]) -> str:
+    return "; ".join(map(str, lost))

@@ -1,0 +1,75 @@
+"""Whale thresholds on their way from the Postgres table to the running query, without a restart.
+
+A thread copies the table into one small JSON file when it has changed; Spark reads that file again at each batch (in
+real-time mode: each checkpoint interval), as a scalar subquery. While the table can't be read (Postgres away, not yet
+migrated, being restored) or the copy can't be written, the last copy stays in force; with no copy yet, the configured
+default does. The copy has what held before as well, so that trades that are read again late, after a checkpoint was
+begun anew, are judged by what held at their time.
+"""
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from whale_platform.domain.raw_trade import plain
+from whale_platform.settings import Settings
+from whale_platform.stores.asset_tables.thresholds import Limits, by_time, read_history
+from whale_platform.stores.postgres.connection import BadDsn, RowRefused, SchemaMismatch, StoreAway
+from whale_platform.supervision.runtime.heartbeat import write_json
+
+EVERY_S = 2.0
+MOST = 500  # changes that are kept in the copy: what is older is judged by the oldest of them
+Copy = list[dict[str, Any]]  # [{"since": microseconds UTC, "limits": {"exchange:symbol": "USD"}}], oldest first
+UNREADABLE = (StoreAway, SchemaMismatch, BadDsn, RowRefused)
+
+
+class ThresholdFile:
+    """`path` holds a Copy; `refresh` copies the table's history into it."""
+
+    def __init__(self, settings: Settings, log: Any) -> None:
+        self.path: Path = settings.stream_home / "stream" / "thresholds.json"
+        self._settings = settings
+        self._log = log
+        self._trouble = ""
+        try:
+            found = json.loads(self.path.read_text())
+        except (OSError, ValueError):
+            found = {"*:*": plain(settings.threshold_usd)}
+        if isinstance(found, dict):  # of a version that knew no history, or none yet
+            self._write([{"since": 0, "limits": found}])
+        else:
+            self._current: Copy = found
+
+    def refresh(self) -> None:
+        """Copy the history if it can be read and differs; one without a catch-all row gets the default as one.
+
+        Otherwise the last copy stays in force, and the reason is logged, once.
+        """
+        try:
+            table = copy_of(by_time(read_history(self._settings.dsn("stream")), self._settings.threshold_usd)[-MOST:])
+            if table != self._current:
+                self._write(table)
+                known = len(table[-1]["limits"])
+                self._log.info("thresholds changed; in force from the next batch", thresholds=known)
+        except (*UNREADABLE, OSError) as error:
+            if str(error) != self._trouble:
+                self._log.warning("thresholds can't be copied, the last ones stay in force", error=str(error))
+            self._trouble = str(error)
+        else:
+            self._trouble = ""
+
+    def _write(self, table: Copy) -> None:
+        write_json(self.path, table)
+        self._current = table
+
+
+def copy_of(limits: Iterable[Limits]) -> Copy:
+    """What held when, as JSON can hold it; the first holds since ever."""
+    epoch, found = datetime(1970, 1, 1, tzinfo=UTC), []
+    for number, one in enumerate(limits):
+        since = (one.since - epoch) // timedelta(microseconds=1) if number else 0
+        usd = {f"{exchange}:{symbol}": plain(amount) for (exchange, symbol), amount in one.usd.items()}
+        found.append({"since": since, "limits": usd})
+    return found

@@ -1,0 +1,120 @@
+"""The Spark session: the levers that make real-time mode fast on a small machine, each with its reason.
+
+One place, so that a production cluster differs by settings only (`WHALE_SPARK_MASTER`). The connector's jars are an
+unsupported pairing with this Spark (see toolchain/jars), held by the tests of this room.
+"""
+
+import contextlib
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from pyspark import SparkConf, SparkContext
+from pyspark.sql import SparkSession
+from pyspark.sql.streaming import StreamingQuery
+
+from whale_platform.settings import Settings
+from whale_platform.stream.spark import cluster, jvm_options
+from whale_platform.toolchain import jars, java, shuffle_bind
+
+ENDS_WITHIN_S = 10.0  # its sockets close before it is gone
+JVM_OPTIONS = (
+    "-XX:+UseParallelGC",
+    *jvm_options.OPTIONS,
+    "-XX:CICompilerCount=2",
+    "-Djava.net.preferIPv4Stack=true",
+    # positions.py asks the Kafka consumers through JMX, whose server class no module exports.
+    "--add-exports=java.management/com.sun.jmx.mbeanserver=ALL-UNNAMED",
+)
+
+
+def build(settings: Settings, master: str | None = None) -> SparkSession:
+    """Start the driver's JVM. Takes some seconds; deletes what an earlier one left, so hold the stream's lease.
+
+    `master`: another one than the settings name. Raises PySparkRuntimeError where Java does not start, EmbeddedError
+    where jars are missing or not the pinned ones.
+    """
+    secrets = settings.bootstrap.java_secrets()
+    os.environ.update({**java.java_environment(settings.tools), **secrets})
+    paths = jars.spark_jars(settings.tools)
+    bare = next(path for path in paths if path.name.startswith("hadoop-bare-naked-local-fs"))
+    shuffle = shuffle_bind.ensure(settings.tools).absolute()
+    bind = cluster.bind_address(settings)
+    work, temporary = _emptied(settings.home, "spark"), _emptied(settings.home, "tmp")
+    own = (f'-Djava.io.tmpdir="{temporary}"', f"-D{shuffle_bind.PROPERTY}={bind}")
+    conf = {
+        "spark.app.name": "whale-stream",
+        "spark.jars": ",".join(map(str, paths)),
+        "spark.driver.memory": settings.spark_driver_memory,
+        "spark.driver.bindAddress": bind,
+        "spark.driver.host": settings.spark_driver_host,
+        "spark.driver.extraJavaOptions": " ".join((*JVM_OPTIONS, *own)),
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.local.dir": str(work),
+        "spark.sql.warehouse.dir": str(work / "warehouse"),
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+        "spark.sql.shuffle.partitions": str(settings.stream_reducers),
+        # The default of 100 ms would add 20 ms to every update at low rates.
+        "spark.shuffle.streaming.networkBufferMaxWaitTimeMs": "5",
+        # Without libhadoop every checkpoint file costs a forked chmod; this file system does not fork.
+        "spark.driver.extraClassPath": f"{shuffle}{os.pathsep}{bare}",
+        "spark.hadoop.fs.file.impl": "com.globalmentor.apache.hadoop.fs.BareLocalFileSystem",
+        "spark.sql.streaming.checkpointFileManagerClass": (
+            "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"
+        ),
+        "spark.sql.streaming.stateStore.providerClass": (
+            "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"
+        ),
+        # Both modes read this state, so that the windows' query can change between them.
+        "spark.sql.streaming.stateStore.checkpointFormatVersion": "2",
+        "spark.sql.streaming.stateStore.rocksdb.changelogCheckpointing.enabled": "true",
+        "spark.sql.streaming.stateStore.rocksdb.boundedMemoryUsage": "true",
+        "spark.sql.streaming.stateStore.rocksdb.maxMemoryUsageMB": "64",
+        "spark.sql.streaming.minBatchesToRetain": "20",
+        "spark.sql.streaming.noDataMicroBatches.enabled": "false",
+        "spark.sql.streaming.numRecentProgressUpdates": "5",
+    }
+    if not cluster.is_local(master or settings.spark_master):
+        conf |= cluster.executor_conf(settings, (shuffle, bare))
+    if secrets and not cluster.is_local(master or settings.spark_master):
+        # What is set before the JVM runs stands on its command line, for every user of this machine to see.
+        named = {**conf, "spark.master": master or settings.spark_master}
+        SparkContext._ensure_initialized(conf=SparkConf(loadDefaults=False).setAll(list(named.items())))
+        conf |= {f"spark.executorEnv.{name}": text for name, text in secrets.items()}
+    builder = SparkSession.builder.master(master or settings.spark_master)
+    for name, value in conf.items():
+        builder = builder.config(name, value)
+    session: SparkSession = builder.getOrCreate()
+    session.sparkContext.setLogLevel("WARN")
+    return session
+
+
+def _emptied(home: Path, name: str) -> Path:
+    """A folder that a JVM empties at its end unless it is killed; as it is where this process has its JVM already."""
+    folder = home.absolute() / "stream" / name
+    if SparkContext._gateway is None:
+        shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def ended_with() -> int | None:
+    """The exit code of this process's JVM, which may be about to end; None where it lives on or none was started."""
+    gateway = SparkContext._gateway
+    if gateway is None:
+        return None
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        gateway.proc.wait(ENDS_WITHIN_S)
+    code: int | None = gateway.proc.poll()
+    return code
+
+
+def trace(query: StreamingQuery) -> str:
+    """The whole Java trace, causes included, of what ended a query; empty where nothing did."""
+    found, context = query._jsq.exception(), SparkContext._active_spark_context
+    if context is None or context._jvm is None or not found.isDefined():
+        return ""
+    return str(context._jvm.org.apache.spark.util.Utils.exceptionString(found.get()))

@@ -1,0 +1,78 @@
+"""The windows' query through its changes of mode: one checkpoint, at any time one query or none.
+
+A switch ends the query and begins it in the other mode; the batch under way is done again, which the sink does not
+mind. Ending may take long on a busy machine, so it is done in a thread and looked after.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
+from pyspark.sql.streaming import StreamingQuery
+
+from whale_platform.settings import StreamMode
+from whale_platform.stream.monitoring.lag import Behind
+from whale_platform.stream.query.mode_policy import Mode, ModePolicy, Seen, at_start
+
+Start = Callable[[Mode], StreamingQuery]
+
+
+class WindowsQuery:
+    """`start(mode)` begins the query; `wanted` is the setting. `query` is None before the start and while it ends."""
+
+    def __init__(self, start: Start, wanted: StreamMode, log: Any) -> None:
+        self._start, self._wanted, self._log = start, wanted, log
+        self._policy: ModePolicy | None = None
+        self._ending: threading.Thread | None = None
+        self._next: Mode = "realtime"
+        self.query: StreamingQuery | None = None
+        self.mode: Mode | None = None
+
+    def begin(self, behind: Behind) -> None:
+        """Start it in the mode that is wanted, or that fits what it is behind."""
+        mode = at_start(behind.trades) if self._wanted == "auto" else self._wanted
+        self._policy = ModePolicy(mode, time.monotonic())
+        self._begin(mode)
+
+    def look(self, behind: Behind, busy: float | None, out: int | None = None) -> bool:
+        """Change the mode where that is due; whether the query has just begun anew. `busy`, `out`: see modes.Seen."""
+        policy = self._policy
+        if policy is None:
+            return False
+        if self._ending is not None:
+            if self._ending.is_alive():
+                return False
+            self._ending = None
+            self._begin(self._next)
+            policy.switched(self._next, time.monotonic())
+            return True
+        if self._wanted != "auto" or self.query is None:
+            return False
+        mode = policy.look(Seen(time.monotonic(), behind.trades, behind.seconds, busy, out))
+        if mode != self.mode:
+            self._log.warning(
+                "the windows' query changes its mode", mode=mode, behind=behind.trades, behind_s=behind.seconds
+            )
+            query, self.query, self._next = self.query, None, mode
+            self._ending = threading.Thread(target=_end, args=(query,), name="switch", daemon=True)
+            self._ending.start()
+        return False
+
+    def stop(self) -> None:
+        """End it; a batch under way is done again by the next run."""
+        if self._ending is not None:
+            self._ending.join()
+        if self.query is not None:
+            self.query.stop()
+
+    def _begin(self, mode: Mode) -> None:
+        self.query, self.mode = self._start(mode), mode
+
+
+def _end(query: StreamingQuery) -> None:
+    with suppress(PySparkException, Py4JError):  # its last batch may fail by being ended: it is done again
+        query.stop()

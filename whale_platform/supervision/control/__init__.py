@@ -1,0 +1,1 @@
+"""What a supervisor publishes and obeys, as files: states, requests, commands, shifts."""

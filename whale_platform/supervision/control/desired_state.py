@@ -1,0 +1,37 @@
+"""Whether a person wants a service to run: one small file a service, kept over every restart.
+
+Nothing said, or a file that can't be read, means: running.
+"""
+
+import json
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from whale_platform.supervision.runtime.heartbeat import write_json
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """`since`: epoch seconds, 0 where nobody has said anything; `by`: who, such as a Dagster run."""
+
+    running: bool = True
+    since: float = 0.0
+    by: str = ""
+
+
+def _path(home: Path, service: str) -> Path:
+    return home / "run" / f"{service}.desired.json"
+
+
+def read(home: Path, service: str) -> Desired:
+    """What was last said."""
+    try:
+        return Desired(**json.loads(_path(home, service).read_text()))
+    except (OSError, ValueError, TypeError):
+        return Desired()
+
+
+def write(home: Path, service: str, running: bool, by: str) -> None:
+    """Say it now."""
+    write_json(_path(home, service), asdict(Desired(running, time.time(), by)))

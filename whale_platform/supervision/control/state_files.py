@@ -1,0 +1,107 @@
+"""The supervisors' files, for everyone else: published states, their history, requests. Cheap to import.
+
+One supervisor keeps all services of a home; where each service is a container of its own, each has a supervisor of
+its own (a part), named after it, and all share the home.
+"""
+
+import contextlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from whale_platform.supervision.runtime import lease
+
+SUPERVISOR = "supervisor"
+
+
+def part_of(service: str) -> str:
+    """The name of the supervisor that keeps `service` alone."""
+    return f"{SUPERVISOR}-{service}"
+
+
+def state_path(home: Path, supervisor: str = SUPERVISOR) -> Path:
+    """The file that says how every service is: {pid, at, stopping, services: {name: …}, and what the caller adds}."""
+    return home / "run" / f"{supervisor}.json"
+
+
+def read_state(home: Path, supervisor: str = SUPERVISOR) -> dict[str, Any] | None:
+    """The last published state, or None. The supervisor may have ended since: see `read_living`."""
+    return _read(state_path(home, supervisor))
+
+
+def read_living(home: Path, service: str = "") -> dict[str, Any] | None:
+    """What the supervisor at work publishes, of all services or of `service` alone; None where none is at work, or it
+    has only just begun."""
+    for supervisor in (SUPERVISOR, *([part_of(service)] if service else ())):
+        state = read_state(home, supervisor)
+        if state is not None and state.get("pid") == lease.holder(home, supervisor):
+            return state
+    return None
+
+
+def parts(home: Path) -> list[str]:
+    """The services that have, or had, a supervisor of their own in this home, in order of name."""
+    prefix = part_of("")
+    return sorted(path.stem.removeprefix(prefix) for path in (home / "run").glob(f"{prefix}*.json"))
+
+
+def parts_at_work(home: Path) -> list[str]:
+    """The services of `parts` whose supervisor is at work."""
+    return [name for name in parts(home) if lease.holder(home, part_of(name)) is not None]
+
+
+def changes_path(home: Path, supervisor: str = SUPERVISOR) -> Path:
+    """The file with the last changes of every service: see `changes.Changes`."""
+    return home / "run" / f"changes{supervisor.removeprefix(SUPERVISOR)}.json"
+
+
+def read_changes(home: Path, service: str = "") -> dict[str, Any] | None:
+    """The last changes of state as the supervisor at work writes them, or None; see `read_living`."""
+    own = service and _read_living_part(home, service)
+    return _read(changes_path(home, part_of(service) if own else SUPERVISOR))
+
+
+def _read_living_part(home: Path, service: str) -> bool:
+    return lease.holder(home, SUPERVISOR) is None and lease.holder(home, part_of(service)) is not None
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        value = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def requests_folder(home: Path) -> Path:
+    """Where `request_restart` leaves its files."""
+    return home / "run" / "requests"
+
+
+def request_restart(home: Path, service: str) -> None:
+    """Ask the supervisor to stop and start `service`, forgiving what it was blocked by."""
+    path = requests_folder(home) / service
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+
+
+def restart_requested(home: Path, service: str) -> bool:
+    """Whether such a request still waits to be taken."""
+    return (requests_folder(home) / service).exists()
+
+
+def take_restart(home: Path, service: str) -> bool:
+    """Whether a restart of `service` was asked for; taken once."""
+    try:
+        (requests_folder(home) / service).unlink()
+    except OSError:
+        return False
+    return True
+
+
+def forget_requests(home: Path, services: Iterable[str]) -> None:
+    """Drop what was asked of an earlier supervisor of these services."""
+    for service in services:
+        with contextlib.suppress(OSError):
+            (requests_folder(home) / service).unlink()

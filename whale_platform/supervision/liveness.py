@@ -1,0 +1,175 @@
+"""Signs of life of one service: the loops that its beats say get on, or the answers of the server it is.
+
+Counted on the monotonic clock, at the moment a *new* count or a true check was seen: a wall clock that is set back or
+forward neither kills a service nor hides a dead one. What its processes do is looked at during its start, and once it
+has been silent for a while.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from whale_platform.supervision.policy.restart_policy import Shown, Silence, deadly, deadly_start
+from whale_platform.supervision.policy.service_spec import Spec
+from whale_platform.supervision.processes.managed_process import ManagedProcess
+from whale_platform.supervision.processes.process_activity import WINDOW_S, Effort, Meter, Movement
+from whale_platform.supervision.runtime import heartbeat as beats
+
+UNANSWERED_S = 30.0  # more than a probe may take, and the pause after it
+PROBE_S = (0.2, 2.0)
+_STATES: dict[str, Shown] = {"ready": "ready", "degraded": "degraded", "blocked": "blocked", "stopping": "stopped"}
+
+
+class Signs:
+    """What is seen of one process, from its start; make a new one for each life. Only `_probe` runs in a thread."""
+
+    def __init__(self, spec: Spec, home: Path, clock: Callable[[], float]) -> None:
+        self._spec, self._home, self._clock = spec, home, clock
+        self._answered: float | None = None
+        self._process: ManagedProcess | None = None
+        self._start: Movement | None = None
+        self._progress_at = clock()
+        self._started_at: float | None = None
+        self._loops: dict[str, _Loop] = {}
+        self.beat: beats.Beat | None = None
+
+    def watch(self, process: ManagedProcess) -> None:
+        """Look at `process` from now on."""
+        self._process = process
+        window_s = min(WINDOW_S, self._spec.still_after_s / 10)
+        self._start = Movement((process.pid,), self._said, window_s, self._clock)
+        if self._spec.ready is not None:
+            threading.Thread(
+                target=self._probe, args=(self._spec.ready,), name=f"probe-{self._spec.name}", daemon=True
+            ).start()
+
+    def forget(self) -> None:
+        """The process has ended."""
+        self._process = None
+
+    def look(self) -> None:
+        """Take in a new beat or answer, and what the processes do where that is asked."""
+        if self._process is None:
+            return
+        beat = beats.read(self._home, self._spec.name) if self._spec.beats else None
+        if beat is not None and beat.pid == self._process.pid:
+            self.beat = beat
+            for name, count in beat.progress.items():
+                self._loop(name).came(count, self._clock(), beat.patience.get(name, 0.0))
+        if self._answered is not None:
+            self._loop("").came(self._answered, self._answered)
+        if self._started_at is None and self.says()[0] != "starting":
+            self._started_at = self._clock()
+        if self._started_at is None:
+            if self._start is not None:
+                self._start.look()
+            return
+        if not self._loops:
+            self._loop("main")
+        for loop in self._loops.values():
+            loop.measure(self._process.pid, self._silent_s(loop), self._spec.silent_after_s)
+
+    def hangs(self) -> str:
+        """Why the process must be ended, in words; empty where it need not be."""
+        if self._process is None or self._start is None:
+            return ""
+        if self._started_at is None:
+            progress_s = self._clock() - max([self._progress_at, *(loop.at for loop in self._loops.values())])
+            return deadly_start(self._start.effort, self._start.still_s(), progress_s, self._start.unsaid_cpu_s(),
+                                self._spec.still_after_s)  # fmt: skip
+        silences = (
+            Silence(
+                f"its loop {name!r}" if name else "it",
+                self._silent_s(loop),
+                self._spec.silent_after_s,
+                loop.patience_s,
+                self._spec.loops_after_cpu_s,
+                loop.effort,
+            )
+            for name, loop in self._loops.items()
+        )
+        return next(filter(None, map(deadly, silences)), "")
+
+    @property
+    def started_at(self) -> float | None:
+        """When it was first seen to have started, on the clock's seconds; a life is counted from then."""
+        return self._started_at
+
+    def still_s(self) -> float | None:
+        """For how long its start has not moved, seconds; None once it has started."""
+        if self._process is None or self._start is None or self._started_at is not None:
+            return None
+        return self._start.still_s()
+
+    def excuse_silence(self) -> None:
+        """The watcher itself was away: silence until now proves nothing."""
+        now = self._clock()
+        self._progress_at = now
+        for loop in self._loops.values():
+            loop.excuse(now)
+        if self._start is not None:
+            self._start.excuse()
+
+    def says(self) -> tuple[Shown, str]:
+        """The state the service gives itself, or is given by its answers."""
+        if self._spec.beats:
+            return (
+                ("starting", "") if self.beat is None else (_STATES.get(self.beat.state, "starting"), self.beat.detail)
+            )
+        if self._answered is None:
+            return "starting", ""
+        quiet = self._clock() - self._answered
+        return ("ready", "") if quiet < UNANSWERED_S else ("degraded", f"has not answered for {quiet:.0f} s")
+
+    def _loop(self, name: str) -> "_Loop":
+        return self._loops.setdefault(name, _Loop(self._clock))
+
+    def _silent_s(self, loop: "_Loop") -> float:
+        return self._clock() - max(loop.at, self._started_at or 0.0)
+
+    def _said(self) -> object:
+        try:
+            size = (self._home / "logs" / f"{self._spec.name}.log").stat().st_size
+        except OSError:
+            size = 0
+        return size, self.beat and (self.beat.state, self.beat.detail)
+
+    def _probe(self, ready: Callable[[], bool | None]) -> None:
+        while self._process is not None:
+            answered = ready()  # None: it could not be asked, which proves nothing
+            if (answered or (answered is None and self._answered is not None)) and self._process is not None:
+                self._answered = self._clock()
+            time.sleep(PROBE_S[bool(answered)])
+
+
+class _Loop:
+    """One loop of a service: when it last came round, and what the processes have done since it should have."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.at = clock()
+        self._clock = clock
+        self.patience_s = 0.0
+        self.effort = Effort()
+        self._count: float | None = None
+        self._meter: Meter | None = None
+        self._read_at = 0.0
+
+    def came(self, count: float, at: float, patience_s: float = 0.0) -> None:
+        """It stands at `count`, by a beat seen at `at`."""
+        if count != self._count:
+            self._count, self.at, self.patience_s = count, at, patience_s
+            self._meter, self.effort = None, Effort()
+
+    def excuse(self, now: float) -> None:
+        """Nothing is known of the time until now."""
+        self.at, self._meter, self.effort = now, None, Effort()
+
+    def measure(self, pid: int, silent_s: float, allowed_s: float) -> None:
+        """Look at the processes where the silence has lasted for a third of what is allowed."""
+        if silent_s < allowed_s / 3:
+            return
+        if self._meter is None:
+            self._meter = Meter((pid,), self._clock)
+        elif self._clock() - self._read_at >= min(1.0, allowed_s / 12):
+            self.effort, self._read_at = self._meter.read(), self._clock()

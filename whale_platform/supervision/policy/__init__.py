@@ -1,0 +1,1 @@
+"""What a service needs and when to start or end it again: data and pure functions."""

@@ -1,0 +1,127 @@
+"""The supervisor's mind: from what is seen of one service to what to do about it. Pure, no clock, no process.
+
+Level-triggered: the same view always gives the same answer, so a missed event can't be missed for good. Nothing is
+killed for being slow: silence alone proves nothing, what the processes did meanwhile does.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from whale_platform.supervision.processes.process_activity import NOTHING, STARVED_FROM, Effort
+
+Shown = Literal["waiting", "starting", "ready", "degraded", "blocked", "backoff", "stopped"]
+WORKS: frozenset[str] = frozenset({"ready", "degraded"})
+START_STOPPED_S = 30.0
+START_CPU_S = 600.0  # without a line in the log, a word or a step: ten times the dearest start known
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """For how long `who` (a loop of the service) has not got on, and what its processes did meanwhile. Seconds.
+
+    `allowed_s`: what is usual; `patience_s`: what the loop asked for, since it waits for somebody else.
+    """
+
+    who: str = ""
+    for_s: float = 0.0
+    allowed_s: float = 30.0
+    patience_s: float = 0.0
+    most_cpu_s: float = 10.0
+    effort: Effort = NOTHING
+
+
+def deadly(silence: Silence) -> str:
+    """Why the service hangs, in words; empty where it does not, or where that can't be told yet.
+
+    It is stopped, or runs in circles, or is blocked. A starved process is none of these: it waits for the processor, so
+    it is given all the time it takes to use `most_cpu_s`.
+    """
+    effort = silence.effort
+    if silence.for_s < silence.allowed_s:
+        return ""
+    since = f"{silence.who or 'it'} has not got on for {silence.for_s:.0f} s"
+    if effort.stopped_s >= silence.allowed_s / 2:
+        return f"no sign of life: {since}, one of its processes is stopped"
+    if silence.for_s < silence.patience_s or effort.for_s < silence.allowed_s / 2:
+        return ""
+    if effort.cpu_s >= silence.most_cpu_s:
+        return f"no sign of life: {since}, in which {effort.cpu_s:.0f} s of CPU were used"
+    if effort.waited_s >= STARVED_FROM * effort.for_s:
+        return ""
+    return f"no sign of life: {since}, and does not wait for the CPU"
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """All that is known of a service. Times: monotonic seconds.
+
+    `says` is the state the living process gives itself (from its beat, or `ready` from its check); `hangs` is why its
+    silence is deadly, empty while it is not; `done` a one-shot's success; `blocked` what a person must do; `missing`
+    the needs that are not ready; `retry_at` the end of the back-off; `reason` why the last run ended.
+    """
+
+    now: float
+    alive: bool = False
+    says: Shown = "starting"
+    detail: str = ""
+    hangs: str = ""
+    preparing: bool = False
+    done: bool = False
+    blocked: str | None = None
+    missing: tuple[str, ...] = ()
+    retry_at: float = 0.0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Start it now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Leave it; `state` and `detail` are what to show."""
+
+    state: Shown
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """End it with its whole process group."""
+
+    reason: str
+
+
+def deadly_start(effort: Effort, still_s: float, progress_s: float, unsaid_cpu_s: float, still_after_s: float) -> str:
+    """Why a start is to be ended, in words; empty where it is not.
+
+    `still_s`: since it last used the CPU, waited for it or said anything; `progress_s`: since a loop of it came round;
+    `unsaid_cpu_s`: CPU used since it last said anything.
+    """
+    if effort.stopped_s >= min(START_STOPPED_S, still_after_s):
+        return f"its start stands still: one of its processes has been stopped for {effort.stopped_s:.0f} s"
+    if min(still_s, progress_s) >= still_after_s:
+        return f"its start stands still: no CPU used and nothing said for {still_s:.0f} s"
+    if unsaid_cpu_s >= START_CPU_S and progress_s >= still_after_s:
+        return f"its start goes nowhere: {unsaid_cpu_s:.0f} s of CPU used without a word"
+    return ""
+
+
+def decide(view: View) -> Start | Wait | Kill:
+    """What to do about one service now."""
+    if view.alive:
+        if view.hangs:
+            return Kill(view.hangs)
+        return Wait(view.says, view.detail)
+    if view.preparing:
+        return Wait("starting", "preparing")
+    if view.done:
+        return Wait("ready", "done")
+    if view.blocked is not None:
+        return Wait("blocked", view.blocked)
+    if view.missing:
+        return Wait("waiting", f"for {', '.join(view.missing)}")
+    if view.now < view.retry_at:
+        return Wait("backoff", f"{view.reason}; again in {view.retry_at - view.now:.1f} s")
+    return Start()

@@ -1,0 +1,64 @@
+"""What is remembered of a service's lives: how the last one ended, and whether and when another is worth a start.
+
+A process that says it is blocked (exit_codes.py), and a start that raised Blocked, wait for a person; every other end waits
+for the back-off.
+"""
+
+import signal
+from dataclasses import dataclass, field
+
+from whale_platform.supervision.policy.backoff import Backoff, Run
+from whale_platform.supervision.policy.service_spec import Blocked
+from whale_platform.supervision.runtime import exit_codes
+
+REMEMBERED = 20
+
+
+@dataclass(slots=True)
+class Past:
+    """`reason`: why the last life ended. `blocked`: what a person must do. `done`: a one-shot's success."""
+
+    backoff: Backoff
+    reason: str = ""
+    blocked: str | None = None
+    done: bool = False
+    _runs: list[Run] = field(default_factory=list)
+
+    @property
+    def short_lives(self) -> int:
+        """How many of the last lives in a row were short."""
+        return self.backoff.short_lives(self._runs)
+
+    @property
+    def retry_at(self) -> float:
+        """When the next start is due, in monotonic seconds; 0 where nothing has ended."""
+        return self._runs[-1].ended + self.backoff.delay(self._runs) if self._runs else 0.0
+
+    def failed(self, run: Run, error: Exception) -> None:
+        """It never became a process."""
+        self._remember(run, str(error) or type(error).__name__)
+        self.blocked = self.reason if isinstance(error, Blocked) else None
+
+    def ended(self, run: Run, said: str, why: str = "") -> None:
+        """A process ended; `said`: its last words; `why`: for what it was killed, where it was."""
+        self._remember(run, why or f"{exit_text(run.code)}{': ' if said else ''}{said}")
+        if run.code == exit_codes.BLOCKED:
+            self.blocked = said or "needs a person; see its log"
+
+    def forgive(self) -> None:
+        """Forget failures, and success: the next decision is to start."""
+        self._runs.clear()
+        self.blocked, self.done = None, False
+
+    def _remember(self, run: Run, reason: str) -> None:
+        self._runs = [*self._runs[1 - REMEMBERED :], run]
+        self.reason = reason
+
+
+def exit_text(code: int | None) -> str:
+    """`ended with code 1`, `ended by SIGKILL`, …"""
+    if code == exit_codes.LEASE_REFUSED:
+        return "another process already is this service"
+    if code is not None and code < 0:
+        return f"ended by {signal.Signals(-code).name}"
+    return f"ended with code {code}"

@@ -1,0 +1,47 @@
+"""What a service is to its supervisor: how it starts, when it is ready, how it stops. Data only.
+
+The supervisor needs nothing else to know a service.
+"""
+
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from whale_platform.supervision.policy.backoff import Backoff
+
+
+class Blocked(Exception):
+    """Raised by `prepare`: starting again can't help; the message says what a person must do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """One service. Times in seconds.
+
+    `command`: argv, asked for at each start, after `prepare`. `env` is laid over the supervisor's own environment.
+    `needs`: names that must be ready before this one starts. `prepare` runs in a thread before each start; what it
+    raises counts as a failed start. `ready`: True once the service answers, None where another's fault keeps it from
+    being asked; must not raise; needed exactly where `beats` is false and the service is not `one_shot`. Once it is
+    ready it must get on (every loop that its beat names, or `ready`) at least every `silent_after_s`, or
+    `decide.deadly` says why
+    not: it runs in circles where it uses `loops_after_cpu_s` of CPU meanwhile. A start may take as long as it likes
+    while it works, writes to its log or says something new: it is ended after `still_after_s` of nothing at all. What
+    was told to stop is killed once it has not moved for `stop_grace_s`. `nice`: its priority once it has started; a
+    start at a low one would take for ever where the processor is short.
+    """
+
+    name: str
+    command: Callable[[], tuple[str, ...]]
+    env: Mapping[str, str] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+    prepare: Callable[[], None] | None = None
+    ready: Callable[[], bool | None] | None = None
+    stop_signal: signal.Signals = signal.SIGTERM
+    stop_grace_s: float = 5.0
+    one_shot: bool = False
+    beats: bool = True
+    nice: int = 0
+    silent_after_s: float = 30.0
+    loops_after_cpu_s: float = 10.0
+    still_after_s: float = 300.0
+    backoff: Backoff = field(default_factory=Backoff)

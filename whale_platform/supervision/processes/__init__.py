@@ -1,0 +1,1 @@
+"""Processes of this machine: started, watched, ranked and ended, with their logs; nothing of services."""

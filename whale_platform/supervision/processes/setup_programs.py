@@ -1,0 +1,116 @@
+"""Programs that must run before a service can start (initdb, a format): each takes as long as it works, and no longer.
+
+They end with this process, however it dies, and by `cancel` when it is about to end: none goes on in a home that
+somebody else may start meanwhile.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from whale_platform.supervision.processes import parent_watch
+from whale_platform.supervision.processes.process_activity import WINDOW_S, Movement
+
+STILL_S = 300.0
+_LOOK_S = 0.2
+_cancelled = threading.Event()
+_running: set[int] = set()
+_lock = threading.Lock()
+
+
+class StepFailed(Exception):
+    """The program was ended before its time; the message says why."""
+
+
+def run(
+    argv: Sequence[str], given: str = "", prefix: Sequence[str] = (), still_s: float = STILL_S
+) -> "subprocess.CompletedProcess[str]":
+    """Run `argv` to its end, with `given` on its stdin; `prefix`: what becomes another user first.
+
+    Raises StepFailed where it does nothing for `still_s` seconds, or is cancelled.
+    """
+    pipe = subprocess.PIPE
+    with _started(argv, prefix, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        moves, unsaid = _moves(process, lambda: None, still_s), given or None
+        while True:
+            try:
+                out, errors = process.communicate(unsaid, timeout=_LOOK_S)
+                break
+            except subprocess.TimeoutExpired:
+                unsaid = None
+                _check(moves, argv, still_s)
+        if _cancelled.is_set() and process.returncode:
+            raise StepFailed(f"{Path(argv[0]).name} was ended, since the platform is about to stop")
+        return subprocess.CompletedProcess(argv, process.returncode, out, errors)
+
+
+def fetch(argv: Sequence[str], log: IO[str], folder: Path, still_s: float = STILL_S, **more: Any) -> int:
+    """Run a program that fetches files into `folder`, its output in `log`; its exit code. `more`: see Popen.
+
+    Raises StepFailed where it does nothing and nothing comes for `still_s` seconds.
+    """
+    with _started(argv, (), stdin=subprocess.DEVNULL, stdout=log, stderr=log, **more) as process:
+        moves = _moves(process, lambda: _size(folder), still_s)
+        while True:
+            try:
+                return process.wait(_LOOK_S)
+            except subprocess.TimeoutExpired:
+                _check(moves, argv, still_s)
+
+
+@contextmanager
+def _started(argv: Sequence[str], prefix: Sequence[str], **more: Any) -> "Iterator[subprocess.Popen[str]]":
+    name = Path(argv[0]).name
+    with _lock:
+        if _cancelled.is_set():
+            raise StepFailed(f"{name} was not begun, since the platform is about to stop")
+        more.setdefault("env", {**os.environ, "WHALE_SERVICE": name})  # the mark by which orphans.py finds it
+        leashed = [*prefix, sys.executable, parent_watch.__file__, "SIGKILL", *argv]
+        process = subprocess.Popen(leashed, text=True, start_new_session=True, **more)
+        _running.add(process.pid)
+    try:
+        yield process
+    finally:
+        with _lock:
+            _running.discard(process.pid)
+        if process.returncode is None:
+            _kill(process.pid)
+            process.communicate()
+
+
+def _moves(process: "subprocess.Popen[str]", token: Callable[[], object], still_s: float) -> Movement:
+    return Movement((process.pid,), token, min(WINDOW_S, still_s / 10))
+
+
+def _check(moves: Movement, argv: Sequence[str], still_s: float) -> None:
+    moves.look()
+    if moves.still_s() >= still_s:
+        raise StepFailed(f"{Path(argv[0]).name} stood still for {still_s:.0f} s and was ended")
+
+
+def _size(folder: Path) -> int:
+    size = 0
+    for file in folder.rglob("*"):
+        with contextlib.suppress(OSError):
+            size += file.lstat().st_size
+    return size
+
+
+def cancel() -> None:
+    """End what runs, and let nothing begin any more in this process."""
+    with _lock:
+        _cancelled.set()
+        for pid in _running:
+            _kill(pid)
+
+
+def _kill(group: int) -> None:
+    with contextlib.suppress(OSError):
+        os.killpg(group, signal.SIGKILL)

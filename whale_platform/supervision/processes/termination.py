@@ -1,0 +1,77 @@
+"""Waiting for processes that are about to end: as long as they get on with it, and no longer.
+
+A server that writes its last checkpoint on a slow machine may take minutes, and a hung one takes for ever. What tells
+them apart is not the time but whether anything moves: CPU used or waited for, processes ended, lines in the log.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+import psutil
+
+from whale_platform.supervision.processes.process_activity import Movement
+
+MOST_S = 120.0
+KILLED_S = 60.0  # a killed process goes at once, unless it waits for a disk or for the processor
+LOOK_S = 0.1
+
+
+class Ending:
+    """`roots` (pids) have been told to end, now. `grace_s`: for how long nothing need move."""
+
+    def __init__(
+        self,
+        roots: Iterable[int],
+        grace_s: float,
+        token: Callable[[], object] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
+        most_s: float = MOST_S,
+    ) -> None:
+        self._grace_s, self._most_s, self._clock, self._begun = grace_s, most_s, clock, clock()
+        self._movement = Movement(roots, token, grace_s / 4, clock)
+
+    def hopeless(self) -> str:
+        """Why to wait no longer, in words; empty while there is hope."""
+        self._movement.look()
+        if self._movement.still_s() >= self._grace_s:
+            return f"did not end, nor do anything for {self._movement.still_s():.0f} s"
+        if self._clock() - self._begun >= self._most_s:
+            return f"did not end within {self._most_s:.0f} s"
+        return ""
+
+
+def wait(processes: Sequence[psutil.Process], grace_s: float, say: Callable[[str], None] = lambda text: None) -> None:
+    """Wait until all have ended, or do nothing about it any more; then kill those. `say` gets a line where it takes."""
+    ending, said = Ending([one.pid for one in processes], grace_s), False
+    begun = time.monotonic()
+    while alive := [one for one in processes if living(one)]:
+        if why := ending.hopeless():
+            for one in alive:
+                say(f"killing {name_of(one)}, which {why}")
+                with contextlib.suppress(psutil.Error):
+                    one.kill()
+            break
+        if not said and time.monotonic() - begun > 1.0:
+            said = True
+            say(f"waiting for {', '.join(map(name_of, alive))} of an earlier run to end")
+        time.sleep(LOOK_S)
+    until = time.monotonic() + KILLED_S
+    while any(map(living, processes)) and time.monotonic() < until:
+        time.sleep(LOOK_S)
+
+
+def living(process: psutil.Process) -> bool:
+    """Whether it lives. A zombie holds nothing, and in a container may never be reaped."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def name_of(process: psutil.Process) -> str:
+    """`java (pid 4711)`."""
+    try:
+        return f"{process.name()} (pid {process.pid})"
+    except psutil.Error:
+        return f"pid {process.pid}"

@@ -1,0 +1,206 @@
+"""One service under supervision: the acts on it. What is seen of it: liveness.py; what is remembered: run_history.py."""
+
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from whale_platform.supervision.liveness import Signs
+from whale_platform.supervision.policy.backoff import Run
+from whale_platform.supervision.policy.restart_policy import WORKS, Kill, Shown, Start, View, Wait, decide
+from whale_platform.supervision.policy.run_history import Past
+from whale_platform.supervision.policy.service_spec import Blocked, Spec
+from whale_platform.supervision.preparation import Preparation
+from whale_platform.supervision.processes import priority
+from whale_platform.supervision.processes.log_pipes import LogKeeper, last_line
+from whale_platform.supervision.processes.managed_process import ManagedProcess
+from whale_platform.supervision.processes.termination import Ending
+from whale_platform.supervision.runtime import exit_codes
+
+
+class Member:
+    """State and acts of one service. All in the supervisor's main thread, but for `spec.prepare`."""
+
+    def __init__(self, spec: Spec, home: Path, keeper: LogKeeper, clock: Callable[[], float] = time.monotonic) -> None:
+        self.spec = spec
+        self.process: ManagedProcess | None = None
+        self.starts = 0
+        self.last_exit: int | None = None
+        self._home, self._keeper, self._clock = home, keeper, clock
+        self._past = Past(spec.backoff)
+        self._prepared: Preparation | None = None
+        self._signs = Signs(spec, home, clock)
+        self._restarting: Ending | None = None
+        self._stepped_back = False
+
+    @property
+    def short_lives(self) -> int:
+        """How many of the last lives in a row were short."""
+        return self._past.short_lives
+
+    def look(self) -> None:
+        """Take in what has happened since the last look: an exit, a beat, an answer."""
+        process = self.process
+        if process is None:
+            return
+        self._signs.look()
+        if self.spec.nice and not self._stepped_back and self._signs.says()[0] in WORKS:
+            self._stepped_back = True
+            priority.step_group_back(process.pid, self.spec.nice)
+        code = process.poll()
+        if code is not None:
+            self._ended(code)
+
+    def view(self, missing: tuple[str, ...]) -> View:
+        """What `decide` is to see, given which needs are not ready."""
+        says, detail = self._signs.says()
+        return View(
+            now=self._clock(),
+            alive=self.process is not None,
+            says=says,
+            detail=detail,
+            hangs=self._signs.hangs(),
+            preparing=self._prepared is not None,
+            done=self._past.done,
+            blocked=self._past.blocked,
+            missing=missing,
+            retry_at=self._past.retry_at,
+            reason=self._past.reason,
+        )
+
+    def begin(self) -> None:
+        """Start it, or start preparing it; `go_on` does the rest."""
+        self._prepared = Preparation(self.spec)
+        self.go_on()
+
+    def go_on(self) -> None:
+        """From prepared to started."""
+        prepared = self._prepared
+        if prepared is None or not prepared.done:
+            return
+        self._prepared = None
+        failure = prepared.error
+        if failure is None:
+            try:
+                self._spawn()
+            except (OSError, Blocked) as error:
+                failure = error
+        if failure is not None:
+            now = self._clock()
+            self._past.failed(Run(now, now, None), failure)
+
+    def kill(self, reason: str) -> None:
+        """End the process now, and its group; it counts as a run that ended."""
+        if self.process is not None:
+            self.process.end_group()
+            self._ended(self.process.poll(), reason)
+
+    def turn(self, missing: tuple[str, ...] = ()) -> tuple[Shown, str]:
+        """Decide and act once; returns what to show of it and why."""
+        if self._restarting is not None:
+            return self._go_on_restarting(self._restarting)
+        self.go_on()
+        match decide(self.view(missing)):
+            case Start():
+                self.begin()
+                return "starting", ""
+            case Kill(reason):
+                self.kill(reason)
+                return "backoff", reason
+            case Wait(state, detail):
+                return state, detail
+
+    def restart(self) -> None:
+        """Stop it and start it anew, forgiving what it failed or was blocked by; `turn` does the rest."""
+        self._restarting = self._ending()
+        self.stop()
+
+    def stop(self) -> None:
+        """Ask it to end; `look` sees when it has."""
+        if self.process is not None:
+            self.process.signal(self.spec.stop_signal)
+            self.process.signal(signal.SIGCONT)
+
+    def rest(self) -> bool:
+        """Instead of `turn`, as long as it is not wanted: stop it; whether it has ended. Its failures are forgiven."""
+        if self.process is not None and self._restarting is None:
+            self.restart()
+        if self._restarting is not None:
+            self._go_on_restarting(self._restarting)
+        elif self.process is None:
+            self._past.forgive()
+        return self.process is None
+
+    def end(self, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """Stop it for good; killed after its grace. `meanwhile` is called often."""
+        self.stop()
+        ending = self._ending()
+        while self.process is not None:
+            if why := ending.hopeless():
+                self.kill(why)
+                break
+            self._wait(meanwhile)
+
+    def excuse_silence(self) -> None:
+        """The watcher itself was away: silence until now proves nothing."""
+        self._signs.excuse_silence()
+
+    def published(self, state: Shown, detail: str) -> dict[str, Any]:
+        """Its entry in supervisor.json. `started`: epoch seconds, null while not running; `still_s`: for how long its
+        start has done nothing, null while it is not starting."""
+        process = self.process
+        return {
+            "state": state,
+            "pid": process.pid if process else None,
+            "started": process.started if process else None,
+            "restarts": max(self.starts - 1, 0),
+            "last_exit": self.last_exit,
+            "detail": detail,
+            "still_s": self._signs.still_s(),
+        }
+
+    def _wait(self, meanwhile: Callable[[], None]) -> None:
+        time.sleep(0.02)
+        self.look()
+        meanwhile()
+
+    def _ending(self) -> Ending:
+        roots = () if self.process is None else (self.process.pid,)
+        log = self._keeper.path(self.spec.name)
+        return Ending(roots, self.spec.stop_grace_s, lambda: log.exists() and log.stat().st_size, self._clock)
+
+    def _go_on_restarting(self, ending: Ending) -> tuple[Shown, str]:
+        if self.process is None:
+            self._restarting = None
+            self._past.forgive()
+        elif why := ending.hopeless():
+            self.kill(why)
+        return "starting", "restarting"
+
+    def _spawn(self) -> None:
+        self.starts += 1
+        self._stepped_back = False
+        self._signs = Signs(self.spec, self._home, self._clock)
+        process = ManagedProcess(
+            self.spec.name, self.spec.command(), self.spec.env, self._home, self._keeper.output(self.spec.name)
+        )
+        self.process = process
+        self._keeper.guard(process.pid)
+        self._signs.watch(process)
+
+    def _ended(self, code: int | None, reason: str = "") -> None:
+        process, self.process = self.process, None
+        assert process is not None
+        self._signs.forget()
+        process.end_group()
+        self._keeper.release(process.pid)
+        self.last_exit = code
+        if self.spec.one_shot and code == exit_codes.CLEAN:
+            self._past.done = True
+            return
+        beat = self._signs.beat
+        said = beat.detail if beat is not None and code in (exit_codes.BLOCKED, exit_codes.RETRY) else ""
+        said = said or last_line(self._keeper.path(self.spec.name))
+        now, ready_at = self._clock(), self._signs.started_at
+        self._past.ended(Run(now if ready_at is None else ready_at, now, code), said, reason)

@@ -1,0 +1,48 @@
+"""`python -m whale_platform.toolchain.setup [dev|image]`: the part of the set-up that needs the environment.
+
+Java, the jars and the browser's files; with `dev`, also those that only tests load; with `image`, for a container,
+whose broker is another one, no broker's jars. Run by `./whale` and the Dockerfile. Each stamp is written last, so a
+set-up that was killed is gone through again.
+"""
+
+import errno
+import sys
+
+from whale_platform.settings import Settings
+from whale_platform.toolchain import jars, java, shuffle_bind, web_assets
+from whale_platform.toolchain.errors import EmbeddedError
+
+
+def main(argv: list[str]) -> int:
+    """0 when all of it is there; 1 with one line on stderr otherwise."""
+    tools = Settings().tools
+    try:
+        tools.mkdir(parents=True, exist_ok=True)
+        home = java.java_home(tools)
+        _report(f"Java: {home}{' (bundled)' if home == tools / 'java' else ''}")
+        shuffle_bind.ensure(tools)
+        if argv == ["image"]:
+            jars.ensure(tools, _report, ("spark",))
+        else:
+            jars.ensure(tools, _report)
+            stamp = tools / "jars" / "stamp"
+            stamp.with_suffix(".new").write_text(jars.sha256(jars.LIST) or "")
+            stamp.with_suffix(".new").replace(stamp)
+        web_assets.ensure(tools, "dev" if argv == ["dev"] else "run", _report)
+    except EmbeddedError as error:
+        print(f"whale: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        print(f"whale: the disk under {tools} is full: free some space and run ./whale again", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _report(line: str) -> None:
+    print(f"whale: {line}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

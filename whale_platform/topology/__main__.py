@@ -1,0 +1,36 @@
+"""`python -m whale_platform.topology`: the supervisor of one home, by the settings in its environment.
+
+Ends with one line on stderr and code 76 where the home is already supervised, 78 where the settings can't work.
+"""
+
+import os
+import sys
+
+from whale_platform import proxy_bypass
+from whale_platform.files import disk_usage
+from whale_platform.supervision.runtime import exit_codes, log_setup
+from whale_platform.supervision.runtime.lease import LeaseRefused
+from whale_platform.supervision.runtime.settings_reader import read_settings
+from whale_platform.supervision.supervisor import Supervisor
+from whale_platform.topology.specs import about, specs
+
+
+def main() -> int:
+    """Supervise until told to stop; returns the exit code."""
+    proxy_bypass.spare()
+    settings = read_settings("services")
+    settings = settings.model_copy(update={"home": settings.home.resolve()})
+    log_setup.configure(settings.log_level)
+    if settings.lake is None and settings.shared is None:  # what lies elsewhere may be there for others to read
+        os.umask(0o077)
+    disk_usage.watch(settings.home, settings.trades_lake.parent, settings.stream_home)
+    try:
+        Supervisor(settings.home, specs(settings), about(settings)).run()
+    except LeaseRefused as refused:
+        print(refused, file=sys.stderr)
+        return exit_codes.LEASE_REFUSED
+    return exit_codes.CLEAN
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,127 @@
+"""How a home is right now, from its files alone: the supervisor's state, its lease, the services' beats.
+
+Nothing here talks to a server or imports one's client, so `status` answers at once even where all hang.
+"""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from whale_platform.files import disk_usage
+from whale_platform.homes import Home
+from whale_platform.supervision.control.service_commands import ALL
+from whale_platform.supervision.control.state_files import SUPERVISOR, part_of, parts, read_state
+from whale_platform.supervision.runtime import heartbeat, lease
+
+ALL_READY, NOT_RUNNING, NOT_READY = 0, 3, 4
+HUNG_S = 30.0
+WORKS = frozenset({"ready", "degraded"})
+AS_WANTED = WORKS | {"stopped"}
+
+
+def snapshot(home: Home) -> dict[str, Any]:
+    """{home, running, stopping, supervisor, source, checkout, urls, ports, disk, services}; seconds and bytes.
+
+    A service's entry: state, pid, uptime_s, last_beat_s (null without a heartbeat), restarts, last_exit, detail,
+    old_code (what it runs where that is not the `checkout`, else empty), still_s (for how long its start has done
+    nothing, null while it does not start), short_lives (how many in a row ended before or soon after it was ready), and
+    the numbers of its beat. `source.kind` is live, simulator or replay; `source.state` live, playing, …
+    `disk_usage`: {state: ok or degraded, detail, disks: {home: {free, total}}, stores: {kafka: bytes, …}}.
+    """
+    now = time.time()
+    pid, published = _published(home.path, SUPERVISOR)
+    states = {SUPERVISOR: (pid, published)}
+    if pid is None:
+        states |= {name: _published(home.path, name) for name in map(part_of, parts(home.path))}
+    at_work = [state for holder, state in states.values() if holder is not None]
+    published = max(at_work, key=lambda state: float(state.get("at", 0)), default=published)
+    checkout = published.get("checkout", "")
+    services = {
+        name: _service(home, name, {**entry, "old_code": _old_code(name, entry, checkout)}, now, holder is not None)
+        for holder, state in states.values()
+        if not at_work or holder is not None
+        for name, entry in state.get("services", {}).items()
+    }
+    silent = max((now - float(state.get("at", now)) for state in at_work), default=None)
+    return {
+        "home": str(home.path),
+        "running": bool(at_work),
+        "stopping": any(state.get("stopping") for state in at_work),
+        "supervisor": {"pid": pid, "silent_s": None if silent is None else round(silent, 1)},
+        "source": _source(home, services),
+        "checkout": checkout,
+        "urls": published.get("urls", {}),
+        "ports": published.get("ports", {}),
+        "disk": _disk(home.path),
+        "services": services,
+    }
+
+
+def _published(home: Path, supervisor: str) -> tuple[int | None, dict[str, Any]]:
+    """The pid of a supervisor, None where it is not at work, and what it publishes, nothing where it only starts."""
+    pid = lease.holder(home, supervisor)
+    published = read_state(home, supervisor) or {}
+    return pid, published if pid in (None, published.get("pid")) else {}
+
+
+def _disk(home: Path) -> dict[str, Any]:
+    trouble = disk_usage.trouble(home)
+    return {
+        "state": "degraded" if trouble else "ok",
+        "detail": trouble,
+        "disks": {name: {"free": one.free, "total": one.total} for name, one in disk_usage.rooms(home).items()},
+        "stores": disk_usage.sizes(home),
+    }
+
+
+def exit_code(state: dict[str, Any]) -> int:
+    """0 all ready or stopped as wanted, 3 not running, 4 something is not ready."""
+    if not state["running"]:
+        return NOT_RUNNING
+    hung = state["supervisor"]["silent_s"] > HUNG_S
+    ready = state["services"] and all(service["state"] in AS_WANTED for service in state["services"].values())
+    return ALL_READY if ready and not hung and not state["stopping"] else NOT_READY
+
+
+def _old_code(name: str, entry: dict[str, Any], checkout: str) -> str:
+    code = str(entry.get("code", ""))
+    return code if name in ALL and entry["pid"] is not None and code != checkout else ""
+
+
+def _service(home: Home, name: str, entry: dict[str, Any], now: float, running: bool) -> dict[str, Any]:
+    if not running:
+        entry = {**entry, "state": "stopped", "pid": None, "started": None, "detail": ""}
+    last = heartbeat.read(home.path, name) if entry["pid"] is not None else None
+    if last is not None and last.pid != entry["pid"]:
+        last = None
+    started = entry["started"]
+    return {
+        "state": entry["state"],
+        "pid": entry["pid"],
+        "uptime_s": round(now - started, 1) if started is not None else None,
+        "last_beat_s": round(now - last.at, 1) if last is not None else None,
+        "restarts": entry["restarts"],
+        "last_exit": entry["last_exit"],
+        "detail": entry["detail"],
+        "old_code": entry["old_code"] if running else "",
+        "still_s": entry.get("still_s"),
+        "short_lives": entry.get("short_lives", 0),
+        **(
+            {("says" if key == "state" else key): value for key, value in last.numbers.items()}
+            if last is not None
+            else {}
+        ),
+    }
+
+
+def _source(home: Home, services: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    if home.source == "live":
+        return {"kind": "live", "state": "live", "trades_sent": None}
+    simulator = services.get("simulator", {})
+    more = {"files": list(home.files), "times": home.times} if home.source == "replay" else {}
+    return {
+        "kind": home.source,
+        "state": simulator.get("says", "waiting"),
+        "trades_sent": simulator.get("trades_sent", 0),
+        **more,
+    }

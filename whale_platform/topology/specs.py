@@ -1,0 +1,154 @@
+"""From settings to specs: what runs in a home, in start order (stopped in reverse: readers before servers).
+
+Few services need another to be ready: most wait inside for what they use, so that everything starts at once. What
+moves the trades needs neither Dagster nor, but for the sink, Postgres.
+"""
+
+import sys
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from whale_platform.embedded import dagster as embedded_dagster
+from whale_platform.embedded import kafka as embedded_kafka
+from whale_platform.embedded import postgres as embedded_postgres
+from whale_platform.settings import Settings
+from whale_platform.supervision.policy.service_spec import Spec
+from whale_platform.toolchain import java
+from whale_platform.topology import readiness
+
+SIMULATED = frozenset({"simulator", "replay"})
+DAEMON_SILENT_S = 12.0  # its beats are rare, and have been missing for a while when it is said not to beat
+REPAIR_NICE = 5
+DAGSTER_NICE = 5  # people and upkeep can wait, trades can't
+MIGRATION_S = 3600.0  # a one-shot does nothing itself while the server changes a large table
+
+
+def about(settings: Settings) -> dict[str, Any]:
+    """What the supervisor publishes beside the services: addresses without secrets, ports, the source."""
+    simulated = settings.source in SIMULATED
+    return {
+        "home": str(settings.home),
+        "source": settings.source,
+        "files": [str(path) for path in settings.replay_files] if settings.source == "replay" else [],
+        "exchanges": list(settings.exchanges),
+        "symbols": list(settings.symbols),
+        "urls": {
+            "kafka": str(settings.bootstrap),
+            "postgres": settings.public_dsn(),
+            "dashboard": settings.api_url,
+            "api": f"{settings.api_url}/openapi.json",
+            **({"dagster": settings.dagster_url} if settings.dagster else {}),
+            **({"exchange": f"ws://{settings.simulator_host}:{settings.simulator_port}"} if simulated else {}),
+        },
+        "ports": ports(settings),
+    }
+
+
+def ports(settings: Settings) -> dict[str, int]:
+    """The ports this home's own servers listen on, by the setting that moves each."""
+    used: dict[str, int] = {"WHALE_API_PORT": settings.api_port}
+    if settings.kafka_bootstrap is None:
+        used |= {"WHALE_KAFKA_PORT": settings.kafka_port, "WHALE_KAFKA_CONTROLLER_PORT": settings.kafka_controller_port}
+    if settings.postgres_dsn is None:
+        used["WHALE_POSTGRES_PORT"] = settings.postgres_port
+    if settings.dagster:
+        used["WHALE_DAGSTER_PORT"] = settings.dagster_port
+        if embedded_dagster.code_socket(settings) is None:
+            used["WHALE_DAGSTER_CODE_PORT"] = settings.dagster_code_port
+    if settings.source in SIMULATED:
+        used["WHALE_SIMULATOR_PORT"] = settings.simulator_port
+    return used
+
+
+def specs(settings: Settings) -> list[Spec]:
+    """Every service of these settings. Raises what `java_environment` raises where there is no Java."""
+    env = settings.environment()
+    with_java = {**env, **java.java_environment(settings.tools)}
+    out: list[Spec] = []
+    if settings.postgres_dsn is None:
+        out.append(
+            Spec(
+                "postgres",
+                lambda: tuple(embedded_postgres.command(settings)),
+                env,
+                prepare=partial(embedded_postgres.prepare, settings),
+                ready=partial(readiness.postgres, settings),
+                stop_signal=embedded_postgres.STOP_SIGNAL,
+                stop_grace_s=8,
+                beats=False,
+            )
+        )
+    if settings.kafka_bootstrap is None:
+        out.append(
+            Spec(
+                "kafka",
+                lambda: tuple(embedded_kafka.command(settings)),
+                with_java,
+                prepare=partial(embedded_kafka.prepare, settings),
+                ready=partial(readiness.kafka, settings),
+                stop_signal=embedded_kafka.STOP_SIGNAL,
+                stop_grace_s=10,
+                beats=False,
+            )
+        )
+    out += [
+        _python("topics", "broker", env, one_shot=True),
+        _python("migrate", "stores.migrate", env, one_shot=True),
+    ]
+    if settings.source in SIMULATED:
+        out.append(_python("simulator", "simulator", env))
+    fed_by = ("topics", "simulator") if settings.source in SIMULATED else ("topics",)
+    out += [
+        _python("sink", "sink", env, needs=("topics", "migrate")),
+        _python("stream", "stream", with_java, grace_s=10),
+        _python("ingester", "ingest", env, needs=fed_by, grace_s=6),
+        _python("api", "api", env, needs=("migrate",)),
+        _python("repair", "repair", with_java, needs=("migrate",), nice=REPAIR_NICE),
+    ]
+    return out + (_dagster(settings) if settings.dagster else [])
+
+
+def _dagster(settings: Settings) -> list[Spec]:
+    """One after the other, so that they take no more than one core from the services that start beside them."""
+    out: list[Spec] = []
+    for name, answers in embedded_dagster.PARTS.items():
+        out.append(
+            Spec(
+                name,
+                partial(embedded_dagster.command, name),
+                settings.environment(),
+                needs=(out[-1].name,) if out else ("migrate",),
+                prepare=partial(embedded_dagster.prepare, settings),
+                ready=partial(answers, settings),
+                stop_signal=embedded_dagster.STOP_SIGNAL,
+                stop_grace_s=8,
+                beats=False,
+                silent_after_s=DAEMON_SILENT_S if answers is embedded_dagster.daemon_beats else 30.0,
+                nice=DAGSTER_NICE,
+            )
+        )
+    return out
+
+
+def _python(
+    name: str,
+    room: str,
+    env: Mapping[str, str],
+    needs: tuple[str, ...] = (),
+    one_shot: bool = False,
+    grace_s: float = 5,
+    nice: int = 0,
+) -> Spec:
+    argv = (sys.executable, "-m", f"whale_platform.{room}")
+    return Spec(
+        name,
+        lambda: argv,
+        env,
+        needs,
+        one_shot=one_shot,
+        beats=not one_shot,
+        stop_grace_s=grace_s,
+        still_after_s=MIGRATION_S if one_shot else 300.0,
+        nice=nice,
+    )

@@ -1,0 +1,79 @@
+"""Whales, messages and a past, made for tests."""
+
+import json
+from decimal import Decimal
+
+from whale_platform.api.push.fanout.whale_log import Found, Whale
+from whale_platform.api.push.fanout.whale_subscription import Expired, PastAway
+from whale_platform.domain.names import WHALE_ALERTS
+from whale_platform_tests.sink.messages import message
+
+
+def whale(number: int, usd: int = 100_000, symbol: str = "BTCUSDT") -> Whale:
+    """Whale `number`, heard at that millisecond."""
+    return Whale(("binance", symbol, "single_trade", number), Decimal(usd), number, str(number))
+
+
+def alert(number: int, **changes: object) -> bytes:
+    """A message of `whale_alerts`."""
+    return message(WHALE_ALERTS, trade_id=number, **changes)
+
+
+def trade(number: int, symbol: str = "BTCUSDT", **changes: object) -> bytes:
+    """A message of `raw_crypto_trades`, fields in the order of the codec."""
+    row = {
+        "v": 1,
+        "exchange": "binance",
+        "symbol": symbol,
+        "trade_id": number,
+        "dense": True,
+        "base": "BTC",
+        "quote": "USDT",
+        "price": "2.5",
+        "quantity": "4",
+        "notional": "10",
+        "notional_usd": "10",
+        "usd_via": "peg:USDT",
+        "side": "buy",
+        "event_time": 1_723_118_400_000_000,
+        "received_time": 1_723_118_400_000_000,
+        "source": "live",
+        "taker_order_id": None,
+    }
+    return json.dumps(row | changes, separators=(",", ":")).encode()
+
+
+class Topic:
+    """A Kafka topic and tables of the same whales, in memory. low: the earliest offset by partition."""
+
+    def __init__(self) -> None:
+        self.partitions: dict[int, list[Found]] = {0: [], 1: []}
+        self.low = {0: 0, 1: 0}
+        self.away = 0
+        self.asked = 0
+
+    def add(self, partition: int, one: Whale | None) -> Found:
+        """Append a message."""
+        found = Found(partition, len(self.partitions[partition]), one)
+        self.partitions[partition].append(found)
+        return found
+
+    async def kafka(self, partition: int, start: int, end: int, most: int) -> list[Found]:
+        """See `follow.Past`; gives three at most."""
+        self.asked += 1
+        self._maybe_away()
+        if start < self.low[partition]:
+            raise Expired(self.low[partition])
+        return self.partitions[partition][start : min(end, start + 3)]
+
+    async def tables(self, since_ms: int, most: int) -> list[Whale] | None:
+        """See `follow.Past`."""
+        self._maybe_away()
+        stored = {one.whale.key: one.whale for part in self.partitions.values() for one in part if one.whale}
+        out = sorted((one for one in stored.values() if one.time_ms >= since_ms), key=lambda one: one.time_ms)
+        return None if len(out) > most else out
+
+    def _maybe_away(self) -> None:
+        if self.away:
+            self.away -= 1
+            raise PastAway("away")

@@ -1,0 +1,29 @@
+"""What the feeder says of a Postgres that it can't listen to."""
+
+import threading
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from whale_platform.api.latest_cache import updater
+from whale_platform.api.latest_cache.cache import Board
+from whale_platform.stores.postgres.connection import StoreAway
+from whale_platform.stores.stream_tables.change_listener import Deaf
+
+
+class Away:
+    def __getattr__(self, name: str) -> Any:
+        raise StoreAway("nobody answers")
+
+
+def test_that_it_asks_again_and_again_is_logged_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    def deaf(*_: str) -> None:
+        raise Deaf("a pooler")
+
+    monkeypatch.setattr(updater, "Listener", deaf)
+    stop = threading.Event()
+    pool: Any = Away()
+    with capture_logs() as said:
+        updater.Feeder(Board(), pool, lambda: "", lambda _: stop.set()).run(stop)
+    assert [(line["log_level"], line["reason"]) for line in said] == [("warning", "a pooler")]

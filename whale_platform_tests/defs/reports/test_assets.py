@@ -1,0 +1,196 @@
+"""The assets through Dagster itself, on a real database: one hour, a range in one run, and the repair."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from whale_platform.definitions import defs
+from whale_platform.defs import schedules
+from whale_platform.defs.lineage.assets import specs
+from whale_platform.defs.quality.report_checks import page_is_its_rows
+from whale_platform.defs.reports.assets import daily_market_report, hourly_rollups, whale_reports
+from whale_platform.defs.shared.partitions import RANGE, key_of, stretches
+from whale_platform.defs.shared.store_resource import Store
+from whale_platform.settings import Settings
+from whale_platform.stores.asset_tables import recomputed_hours
+from whale_platform.stores.asset_tables.materialisation import Hours, Maker
+from whale_platform_tests.stores.asset_tables.test_materialisation import some_windows, store
+from whale_platform_tests.stores.builders import START, WHALE
+from whale_platform_tests.support.postgres_server import query
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def stream(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Three hours of windows and one whale; the environment points there."""
+    monkeypatch.setenv("WHALE_POSTGRES_DSN", database)
+    monkeypatch.setenv("WHALE_HOME", str(tmp_path))
+    windows = [row._replace(base=row.symbol[:3], quote="USDT", usd_via="peg:USDT") for row in some_windows(3)]
+    store(database, windows, [WHALE._replace(symbol="ETHUSDT", event_time=START + timedelta(minutes=90))])
+    return database
+
+
+def run(first: str, last: str) -> dg.ExecuteInProcessResult:
+    """One run over the hours from `first` to `last`."""
+    return dg.materialize(
+        [hourly_rollups, whale_reports],
+        tags={f"{RANGE}start": first, f"{RANGE}end": last},
+        resources={"store": Store()},
+        partition_key=None,
+    )
+
+
+def test_one_hour_is_made_with_a_report_a_picture_and_its_run(stream: str) -> None:
+    done = dg.materialize(
+        [hourly_rollups, whale_reports], partition_key="2024-08-08-13:00", resources={"store": Store()}
+    )
+    assert query(stream, "SELECT DISTINCT hour, run_id FROM hourly_rollups") == [(START + HOUR, done.run_id)]
+    assert query(stream, "SELECT symbol, whales FROM whale_reports ORDER BY 1") == [("BTCUSDT", 0), ("ETHUSDT", 1)]
+    told = {
+        key.to_user_string(): done.asset_materializations_for_node(key.to_user_string())[0].metadata
+        for key in (hourly_rollups.key, whale_reports.key)
+    }
+    assert told["hourly_rollups"]["dagster/row_count"].value == 2
+    assert "binance BTCUSDT" in str(told["hourly_rollups"]["report"].value)
+    assert "data:image/png" in str(told["whale_reports"]["picture"].value)
+
+
+def test_a_range_is_one_run_and_making_it_twice_changes_nothing(stream: str) -> None:
+    numbers = "SELECT exchange, symbol, hour, open, high, low, close, vwap, volume, trade_count FROM hourly_rollups"
+    assert run("2024-08-08-12:00", "2024-08-10-11:00").success
+    before = sorted(query(stream, numbers))
+    assert len(before) == 6
+    assert run("2024-08-08-12:00", "2024-08-10-11:00").success
+    assert sorted(query(stream, numbers)) == before
+
+
+def test_a_days_report_is_one_page_that_needs_nothing_else(stream: str, tmp_path: Path) -> None:
+    run("2024-08-08-12:00", "2024-08-08-14:00")
+    dg.materialize([daily_market_report], partition_key="2024-08-08", resources={"store": Store()})
+    page = (tmp_path / "reports" / "market-2024-08-08.html").read_text()
+    assert "in 3 of 24 hours. 1 whales moved $123,675; they bought $123,675 more" in page
+    assert page.count('<img src="data:image/png;base64,') == 2
+    assert ">binance BTCUSDT</td>" in page
+    assert not any(word in page for word in ("http://", "https://", "<script", "<link"))
+
+
+def made(job: str, key: str) -> dg.ExecuteInProcessResult:
+    """One run of the job for one partition."""
+    return defs.resolve_job_def(job).execute_in_process(partition_key=key, raise_on_error=False)
+
+
+def page_passes() -> bool:
+    """Whether the newest page is found to say what its rows say."""
+    only = dg.AssetSelection.checks(page_is_its_rows)
+    done = dg.materialize([page_is_its_rows], resources={"store": Store()}, selection=only)
+    return done.get_asset_check_evaluations()[0].passed
+
+
+def test_no_page_is_made_of_rows_that_are_wrong(stream: str, tmp_path: Path) -> None:
+    page = tmp_path / "reports" / "market-2024-08-08.html"
+    for wrong in (
+        "UPDATE hourly_rollups SET notional = notional + 1e-8 WHERE symbol = 'BTCUSDT'",
+        "UPDATE whale_reports SET buy_usd = buy_usd + 1 WHERE whales = 1",
+        "UPDATE whale_reports SET whales = 0, notional_usd = 0, buy_usd = 0",
+    ):
+        run("2024-08-08-12:00", "2024-08-08-14:00")
+        query(stream, wrong)
+        assert not made("daily_assets", "2024-08-08").success
+        assert not page.exists()
+    run("2024-08-08-12:00", "2024-08-08-14:00")
+    assert made("daily_assets", "2024-08-08").success
+    assert page.exists()
+    assert page_passes()
+    query(stream, "UPDATE hourly_rollups SET trade_count = trade_count + 1")
+    assert not page_passes()
+
+
+def test_no_whale_report_is_made_of_whales_that_can_not_be(stream: str) -> None:
+    query(stream, "UPDATE whale_alerts SET price = price * 2")
+    assert not made("hourly_assets", "2024-08-08-13:00").success
+    rows = "SELECT (SELECT count(*) FROM whale_reports), (SELECT count(*) FROM hourly_rollups)"
+    assert query(stream, rows) == [(0, 2)]
+    query(stream, "UPDATE whale_alerts SET price = price / 2")
+    assert made("hourly_assets", "2024-08-08-13:00").success
+    assert query(stream, rows) == [(2, 2)]
+
+
+def repairs() -> list[tuple[str, str]]:
+    """The ranges that the repair schedule asks for, a day after the trades."""
+    context = dg.build_schedule_context(
+        scheduled_execution_time=datetime(2024, 8, 9, 12, 23, tzinfo=UTC), resources={"store": Store()}
+    )
+    tick = schedules.repair_hours.evaluate_tick(context)
+    return [(request.tags[f"{RANGE}start"], request.tags[f"{RANGE}end"]) for request in tick.run_requests or ()]
+
+
+def test_the_repair_asks_for_exactly_the_hours_that_changed(stream: str) -> None:
+    assert repairs() == [("2024-08-08-12:00", "2024-08-08-14:00")], "nothing was made yet"
+    run("2024-08-08-12:00", "2024-08-08-14:00")
+    assert repairs() == []
+    late = next(row for row in some_windows(3) if row.window_start >= START + HOUR + timedelta(minutes=20))
+    store(stream, [late._replace(trade_count=3, volume="99999999")])
+    assert repairs() == [("2024-08-08-13:00", "2024-08-08-13:00")]
+    run(*repairs()[0])
+    assert repairs() == []
+
+
+def stale_days() -> list[str]:
+    """The days whose pages the schedule asks for, a day after the trades."""
+    context = dg.build_schedule_context(
+        scheduled_execution_time=datetime(2024, 8, 10, 12, 28, tzinfo=UTC), resources={"store": Store()}
+    )
+    tick = schedules.repair_days.evaluate_tick(context)
+    return [request.tags["dagster/partition"] for request in tick.run_requests or ()]
+
+
+def test_a_days_page_follows_the_repair_of_its_hours(stream: str, tmp_path: Path) -> None:
+    assert stale_days() == [], "nothing was made yet"
+    run("2024-08-08-12:00", "2024-08-08-14:00")
+    assert stale_days() == ["2024-08-08"], "a day that was over before anything was made of it, as after an import"
+    dg.materialize([daily_market_report], partition_key="2024-08-08", resources={"store": Store()})
+    assert stale_days() == []
+    lake = [row._replace(trade_count=1, source="import") for row in some_windows(1)]
+    keys = [("binance", symbol, START) for symbol in ("BTCUSDT", "ETHUSDT")]
+    hour = Hours(START, START + HOUR)
+    recomputed_hours.store(
+        stream, hour, lake, [], keys, Maker("recompute-1", "abc"), recomputed_hours.rows(stream, hour)
+    )
+    assert stale_days() == ["2024-08-08"]
+    before = (tmp_path / "reports" / "market-2024-08-08.md").read_text()
+    dg.materialize([daily_market_report], partition_key="2024-08-08", resources={"store": Store()})
+    assert (tmp_path / "reports" / "market-2024-08-08.md").read_text() != before
+    assert stale_days() == []
+
+
+def test_a_database_that_is_away_is_told_and_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WHALE_POSTGRES_DSN", "postgresql://nobody:secret@127.0.0.1:1/none")
+    context = dg.build_schedule_context(
+        scheduled_execution_time=datetime(2024, 8, 9, 12, 23, tzinfo=UTC), resources={"store": Store()}
+    )
+    tick = schedules.repair_hours.evaluate_tick(context)
+    assert not tick.run_requests
+    assert "the database can't be asked" in str(tick.skip_message)
+    assert "secret" not in str(tick.skip_message)
+
+
+def test_neighbouring_hours_are_one_stretch() -> None:
+    hours = [START, START + HOUR, START + 3 * HOUR]
+    alone = key_of(START + 3 * HOUR)
+    assert stretches(hours) == stretches(reversed(hours)) == [(key_of(START), key_of(START + HOUR)), (alone, alone)]
+    assert stretches([]) == []
+
+
+def test_the_lineage_goes_from_the_exchanges_to_the_reports() -> None:
+    graph = defs.resolve_asset_graph()
+    found = {key.to_user_string() for key in graph.get_ancestor_asset_keys(whale_reports.key)}
+    assert {"exchange/binance", "topic/raw_crypto_trades", "topic/whale_alerts", "table/trade_windows"} <= found
+    assert all(graph.get(key).owners and graph.get(key).group_name != "default" for key in graph.get_all_asset_keys())
+
+
+def test_generated_trades_have_their_own_exchanges_in_the_lineage() -> None:
+    names = [spec.key.to_user_string() for spec in specs(Settings.model_validate({"source": "simulator"}))]
+    assert names[:2] == ["exchange/sim_binance", "exchange/sim_coinbase"]

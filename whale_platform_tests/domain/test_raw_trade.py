@@ -1,0 +1,79 @@
+"""The hand-written encoder equals json.dumps for every trade, and decode is its inverse."""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from whale_platform.domain.raw_trade import VERSION, decode, encode, plain
+from whale_platform.domain.trade import Trade
+
+NUMBERS = st.decimals(min_value=Decimal("1e-18"), max_value=Decimal("1e15"), allow_nan=False, places=18) | st.decimals(
+    min_value=0, max_value=10**9, allow_nan=False
+)
+TRADES = st.builds(
+    Trade,
+    exchange=st.text(max_size=8),
+    symbol=st.text(max_size=12),
+    base=st.text(max_size=4),
+    quote=st.sampled_from(["USD", "USDT", "EUR", 'a"b\\']) | st.text(max_size=4),
+    trade_id=st.integers(0, 2**63),
+    price=NUMBERS,
+    quantity=NUMBERS,
+    side=st.sampled_from(["buy", "sell"]),
+    event_time=st.integers(0, 2**60),
+    received_time=st.integers(0, 2**60),
+    source=st.sampled_from(["live", "repair", "import", "replay", "simulated"]),
+    dense=st.booleans(),
+    taker_order_id=st.none() | st.text(max_size=40),
+)
+
+
+def encode_plainly(trade: Trade) -> bytes:
+    """The message as json.dumps writes it."""
+    usd = trade.notional_usd
+    row: dict[str, Any] = {
+        "v": VERSION,
+        "exchange": trade.exchange,
+        "symbol": trade.symbol,
+        "trade_id": trade.trade_id,
+        "dense": trade.dense,
+        "base": trade.base,
+        "quote": trade.quote,
+        "price": plain(trade.price),
+        "quantity": plain(trade.quantity),
+        "notional": plain(trade.notional),
+        "notional_usd": None if usd is None else plain(usd),
+        "usd_via": trade.usd_via,
+        "side": trade.side,
+        "event_time": trade.event_time,
+        "received_time": trade.received_time,
+        "source": trade.source,
+        "taker_order_id": trade.taker_order_id,
+    }
+    return json.dumps(row, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+@given(TRADES)
+def test_encode_equals_json_dumps(trade: Trade) -> None:
+    assert encode(trade) == encode_plainly(trade)
+
+
+@given(TRADES)
+def test_decode_inverts_encode(trade: Trade) -> None:
+    assert decode(encode(trade)) == trade
+
+
+@pytest.mark.parametrize("text", ["1E+3", "0.50", "0", "-0.0", "1e-18", "61837.63000000", "1E+15"])
+def test_plain_is_exact_and_without_exponent(text: str) -> None:
+    assert Decimal(plain(Decimal(text))) == Decimal(text)
+    assert "E" not in plain(Decimal(text)) and not plain(Decimal(text)).endswith(".0")
+
+
+@pytest.mark.parametrize("value", [b"{}", b'{"v":2}', b'{"v":1,"exchange":"x"}', b"not json"])
+def test_decode_refuses_what_is_not_version_1(value: bytes) -> None:
+    with pytest.raises(ValueError):
+        decode(value)

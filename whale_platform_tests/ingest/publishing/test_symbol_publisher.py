@@ -1,0 +1,114 @@
+"""What a symbol's line records and publishes, and in which order."""
+
+from typing import cast
+
+import pytest
+
+from whale_platform.broker.producer import TradeProducer
+from whale_platform.domain.names import INGEST_GAPS, RAW_TRADES
+from whale_platform.ingest.publishing.delivery import NextOffsets, Outlet
+from whale_platform.ingest.publishing.latency import Latency
+from whale_platform.ingest.publishing.symbol_publisher import HOLD_S, Books, Line
+from whale_platform.ingest.sequencing.gap import read_gap
+from whale_platform.ingest.sequencing.sequencer import Sequencer
+from whale_platform_tests.ingest.builders import trade
+from whale_platform_tests.ingest.fakes import RecordingProducer
+
+
+class Ordered(RecordingProducer):
+    """Also remembers which topic came when."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.topics: list[str] = []
+
+    def send(self, topic: str, key: bytes, value: bytes) -> None:
+        self.topics.append(topic)
+        super().send(topic, key, value)
+
+
+class Bench:
+    """A line that has published ids 1 and 2."""
+
+    def __init__(self) -> None:
+        self.producer = Ordered()
+        producer = cast(TradeProducer, self.producer)
+        self.books = Books("binance", producer)
+        outlet = Outlet(producer, RAW_TRADES, b"binance:BTCUSDT", NextOffsets({0: 0}), Latency())
+        self.line = Line("BTCUSDT", Sequencer(1), outlet, self.books)
+        self.see(1, 2)
+
+    def see(self, *numbers: int) -> None:
+        for number in numbers:
+            self.line.publish(self.line.sequencer.live(trade(number)))
+
+    def states(self) -> list[str]:
+        return [read_gap(row)[1].state for row in self.producer.sent[INGEST_GAPS]]
+
+    def ids(self) -> list[int]:
+        return [one.trade_id for one in self.producer.trades()]
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def test_a_hole_is_on_record_and_called_out_before_anything_after_it_is_published(bench: Bench) -> None:
+    bench.see(5)
+    assert (bench.ids(), bench.states(), bench.books.wanting.is_set()) == ([1, 2], ["open"], True)
+    bench.producer.topics.clear()
+    bench.see(3, 4)
+    assert (bench.ids(), bench.states()) == ([1, 2, 3, 4, 5], ["open", "repaired"])
+    assert bench.producer.topics == [RAW_TRADES, INGEST_GAPS, RAW_TRADES, RAW_TRADES]
+    assert bench.books.counts.gaps_repaired == 1 and bench.books.counts.trades == 5
+
+
+def test_a_hole_holds_trades_back_for_so_long_and_no_longer(bench: Bench) -> None:
+    bench.see(4, 5)
+    bench.line.tick(1000.0, 1)
+    bench.line.tick(1000.0 + HOLD_S, 1)
+    assert bench.ids() == [1, 2]
+    bench.line.tick(1000.1 + HOLD_S, 1)
+    assert bench.ids() == [1, 2, 4, 5]
+    told = [read_gap(row)[1] for row in bench.producer.sent[INGEST_GAPS]]
+    assert [(gap.first_id, gap.last_id, gap.mode) for gap in told] == [(3, 3, "inline"), (3, 3, "background")]
+    chunk = bench.line.sequencer.wanted()
+    assert chunk is not None
+    bench.line.publish(bench.line.sequencer.fill(chunk, {3: trade(3, source="repair")}, 1))
+    assert (bench.ids()[-1], bench.states()) == (3, ["open", "open", "repaired"])
+
+
+def test_each_hole_has_its_own_time(bench: Bench) -> None:
+    bench.see(4)
+    bench.line.tick(1000.0, 1)
+    bench.see(3, 6)
+    bench.line.tick(1000.1 + HOLD_S, 1)
+    assert bench.ids() == [1, 2, 3, 4], "the second hole has only begun"
+
+
+def test_a_place_is_a_copy_that_stands_still(bench: Bench) -> None:
+    bench.see(6, 7)
+    bench.line.publish(bench.line.sequencer.to_background(1))
+    place, chunk = bench.line.place(), bench.line.sequencer.wanted()
+    assert place is not None and chunk is not None
+    assert (place.last_id, place.gaps[0].progress_id, place.gaps[0].absent) == (7, 3, [])
+    bench.line.publish(bench.line.sequencer.fill(chunk, {}, 2))
+    assert (place.gaps[0].progress_id, place.gaps[0].absent) == (3, [])
+
+
+def test_silent_until_it_publishes_on_the_present_connection(bench: Bench) -> None:
+    bench.line.connected()
+    assert bench.line.silent()
+    bench.see(3)
+    assert not bench.line.silent()
+
+
+def test_a_run_of_quarantined_ids_is_one_row(bench: Bench) -> None:
+    for number in (3, 4, 5):
+        bench.line.publish(bench.line.sequencer.skip(number, 9))
+    assert bench.states() == []
+    bench.line.tick(0.0, 9)
+    bench.line.tick(1.0, 9)
+    rows = [read_gap(row)[1] for row in bench.producer.sent[INGEST_GAPS]]
+    assert [(row.first_id, row.last_id, row.state) for row in rows] == [(3, 5, "unrepaired")]

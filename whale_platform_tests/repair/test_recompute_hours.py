@@ -1,0 +1,218 @@
+"""What may be taken back when hours are made again: on a real lake and database, with the batch's answers given.
+
+Spark is left out: what it computes is given by each test, as it is the same transforms that other tests hold.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import structlog
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from whale_platform.lake.delta import table
+from whale_platform.repair import recompute_hours, work
+from whale_platform.settings import Settings
+from whale_platform.stores.asset_tables.materialisation import HOUR, Hours
+from whale_platform.stores.postgres.advisory_lock import Busy
+from whale_platform.stores.stream_tables.rows import WhaleRow, WindowRow
+from whale_platform.stream import batch_recompute
+from whale_platform_tests.lake.builders import START, ids, lay, swallow, trade
+from whale_platform_tests.stores.asset_tables.test_materialisation import MAKER, store
+from whale_platform_tests.stores.builders import WHALE, WINDOW
+from whale_platform_tests.support.postgres_server import database, empty_database, postgres_server, query
+
+__all__ = ["database", "empty_database", "postgres_server"]
+
+ONE = Hours(START, START + HOUR)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+NO_SESSION = cast(batch_recompute.Session, None)
+
+
+def window(first: int, count: int, minute: int = 0, start: datetime = START) -> WindowRow:
+    """A window of `count` trades with the ids from `first` on."""
+    at = start + timedelta(minutes=minute)
+    return WINDOW._replace(
+        window_start=at,
+        trade_count=count,
+        first_trade_id=first,
+        last_trade_id=first + count - 1,
+        last_event_time=at + timedelta(seconds=1),
+    )
+
+
+def whale(number: int, start: datetime = START) -> WhaleRow:
+    return WHALE._replace(trade_id=number, event_time=start + timedelta(seconds=number))
+
+
+def message(row: WindowRow) -> bytes:
+    """As the batch yields it."""
+    names = ["exchange", "symbol", "open", "high", "low", "close", "price_sum", "volume", "notional", "buy_volume"]
+    names += ["trade_count", "first_trade_id", "last_trade_id", "source", "run_id"]
+    times = {
+        name: int((getattr(row, name) - EPOCH).total_seconds() * 1e6) for name in ("window_start", "last_event_time")
+    }
+    return json.dumps({"v": 1, **{name: getattr(row, name) for name in names}, **times}).encode()
+
+
+def whales(dsn: str) -> list[int]:
+    return [number for (number,) in query(dsn, "SELECT trade_id FROM whale_alerts ORDER BY 1")]
+
+
+class Place:
+    """A lake and a database; `make` makes an hour again, `counts` being the windows that the batch finds."""
+
+    def __init__(self, home: Path, dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.settings, self.dsn = Settings.model_validate({"home": home}), dsn
+        self.root, self._patch = self.settings.trades_lake, monkeypatch
+        self.failed: dict[datetime, str] = {}
+
+    def make(
+        self,
+        *counts: WindowRow,
+        hours: Hours = ONE,
+        meanwhile: Callable[[], object] = lambda: None,
+        lake_is_whole: bool = False,
+    ) -> recompute_hours.Made:
+        self.batch(*counts, meanwhile=meanwhile)
+        return recompute_hours.make(self.settings, self.dsn, NO_SESSION, hours, MAKER, lake_is_whole)
+
+    def batch(self, *counts: WindowRow, meanwhile: Callable[[], object] = lambda: None) -> None:
+        """What Spark finds from now on, of the hours whose files it is given."""
+
+        def windows(session: Any, root: Path, paths: Sequence[str], run: str) -> Iterator[bytes]:
+            meanwhile()
+            folders = {Path(path).parent.as_posix() for path in paths}
+            yield from (message(row) for row in counts if table.folder_of(row.window_start) in folders)
+
+        self._patch.setattr(batch_recompute, "windows", windows)
+        self._patch.setattr(batch_recompute, "whales", lambda *_: iter(()))
+
+    def wrong(self, hours: Iterable[datetime] = (START,)) -> dict[datetime, Any]:
+        return dict(recompute_hours.wrong(self.settings, self.dsn, hours, self.failed))
+
+
+@pytest.fixture
+def place(tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch) -> Place:
+    return Place(tmp_path, database, monkeypatch)
+
+
+def test_what_comes_while_an_hour_is_made_again_stays(place: Place) -> None:
+    lay(place.root, [trade(number) for number in range(5)])
+    store(place.dsn, [window(0, 4), window(7, 1, 7)], [whale(3)])
+
+    def sink() -> None:
+        lay(place.root, [trade(5, every_s=13)], first_offset=5)
+        store(place.dsn, [window(0, 7), window(5, 1, 1)], [whale(65)])
+
+    query(place.dsn, "UPDATE trade_windows SET last_trade_id = 4, first_trade_id = 4 WHERE first_trade_id = 7")
+    made = place.make(window(0, 5), meanwhile=sink)
+    assert whales(place.dsn) == [65], "3 is none, by a lake that has it; of 65 the lake could know nothing"
+    assert (made.whales_taken_back, made.windows_gone) == (1, 1)
+    found = query(place.dsn, "SELECT trade_count, made_from FROM trade_windows ORDER BY window_start")
+    assert found == [(7, "stream"), (1, "stream")], "a window that grew meanwhile is not lowered"
+
+
+def test_of_an_hour_that_is_not_over_nothing_is_taken_back(place: Place) -> None:
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    ahead = int((hour - START).total_seconds())
+    lay(place.root, [trade(ahead), trade(ahead + 1)])
+    store(place.dsn, [window(ahead, 2, 0, hour)], [whale(ahead)])
+    made = place.make(window(ahead, 1, 0, hour), hours=Hours(hour, hour + HOUR), lake_is_whole=True)
+    assert (made.whales_taken_back, made.windows_changed, whales(place.dsn)) == (0, 0, [ahead])
+
+
+def test_whales_ahead_of_windows_and_lake_stay(place: Place) -> None:
+    lay(place.root, [trade(number) for number in range(5)])
+    store(place.dsn, [window(0, 3)], [whale(2), whale(9)])
+    assert place.wrong()
+    place.make(window(0, 5))
+    assert whales(place.dsn) == [9], "the lake has 2, and does not reach 9"
+    query(place.dsn, "DELETE FROM trade_windows")
+    place.make(window(0, 5))
+    assert whales(place.dsn) == [9], "nor where no window is there yet"
+    place.make(window(0, 5), lake_is_whole=True)
+    assert whales(place.dsn) == [], "unless somebody knows that the lake has every trade"
+
+
+def test_trades_that_are_doubled_in_both_are_found_and_counted_once(place: Place) -> None:
+    for offset in (0, 5):
+        lay(place.root, [trade(number) for number in range(5)], first_offset=offset)
+    store(place.dsn, [window(0, 10)._replace(last_trade_id=4)], [])
+    key = ("binance", "BTCUSDT", START)
+    assert place.wrong() == {START: {key: (5, 10)}}
+    place.make(window(0, 5))
+    assert query(place.dsn, "SELECT trade_count FROM trade_windows") == [(5,)]
+    assert place.wrong() == {}
+
+
+def test_an_imported_symbol_that_the_lake_lost_stays(place: Place) -> None:
+    lay(place.root, [trade(number, "ETHUSDT") for number in range(5)])
+    eth = window(0, 5)._replace(symbol="ETHUSDT")
+    store(place.dsn, [window(0, 5)._replace(source="import"), eth], [whale(3)])
+    assert place.wrong() == {}
+    place.make(eth)
+    assert (query(place.dsn, "SELECT count(*) FROM trade_windows"), whales(place.dsn)) == ([(2,)], [3])
+
+
+def test_a_whale_that_an_aggregate_covers_stays(place: Place) -> None:
+    """Trade 2 was missed; the import's aggregate of 2 and 3 takes the place of 3, and has no fill of a size."""
+    lay(place.root, [trade(number) for number in (0, 1, 3, 4)])
+    swallow(place.root, START, like=3, first=2)
+    assert ids(place.root) == [("BTCUSDT", number) for number in (0, 1, 2, 4)]
+    store(place.dsn, [window(0, 2), window(3, 2, 1)], [whale(1), whale(3)])
+    assert place.wrong()
+    made = place.make(window(0, 5))
+    assert (made.whales_taken_back, whales(place.dsn)) == (1, [3])
+
+
+def test_a_damaged_hour_and_one_whose_rows_are_refused_keep_no_other_waiting(place: Place) -> None:
+    hours = [START + number * HOUR for number in range(4)]
+    lay(place.root, [trade(number, every_s=3600) for number in range(4)])
+    paths = {file.start: place.root / file.path for file in table.files(table.opened(place.root))}
+    paths[hours[0]].write_bytes(bytes(100))
+    assert set(place.wrong(hours)) == set(hours[1:]) and set(place.failed) == {hours[0]}
+    right = [window(number, 1, 0, hours[number]) for number in range(1, 4)]
+    place.batch(right[0]._replace(high="NaN"), *right[1:])
+    done = recompute_hours.repair(
+        place.settings, place.dsn, hours, MAKER, lambda: nullcontext(NO_SESSION), place.failed
+    )
+    assert (set(done), set(place.failed)) == (set(hours[2:]), set(hours[:2]))
+
+
+HOURLY = st.dictionaries(st.integers(0, 99), st.lists(st.integers(1, 90_000), min_size=1, max_size=4))
+
+
+@given(HOURLY)
+def test_hours_are_made_in_parts_that_fit_in_memory(hourly: dict[int, list[int]]) -> None:
+    hours = Hours(START, START + 100 * HOUR)
+    files = [
+        table.LakeFile(f"{hour}-{rows}", START + hour * HOUR, rows, 0)
+        for hour, several in hourly.items()
+        for rows in several
+    ]
+    found = list(recompute_hours.parts(hours, files))
+    covered = [[hour for hour in hourly if part.start <= START + hour * HOUR < part.end] for part in found]
+    assert sorted(hour for some in covered for hour in some) == sorted(hourly), "each once"
+    for part, some in zip(found, covered, strict=True):
+        assert (
+            part.start >= hours.start and part.end <= hours.end and part.count <= recompute_hours.HOURS_AT_ONCE and some
+        )
+        assert len(some) == 1 or sum(sum(hourly[hour]) for hour in some) <= recompute_hours.TRADES_AT_ONCE
+    joined = [sum(sum(hourly[hour]) for hour in [*one, min(two)]) for one, two in pairwise(covered)]
+    near = [two.start - one.start < recompute_hours.HOURS_AT_ONCE * HOUR for one, two in pairwise(found)]
+    assert all(trades > recompute_hours.TRADES_AT_ONCE for trades, close in zip(joined, near, strict=True) if close)
+
+
+def test_while_another_recomputes_nothing_is_compared_and_it_is_said(place: Place) -> None:
+    lay(place.root, [trade(0)])
+    settings = place.settings.model_copy(update={"postgres_dsn": SecretStr(place.dsn)})
+    with recompute_hours.only_one(place.dsn, MAKER), pytest.raises(Busy, match=f"under way: {MAKER.run_id}"):
+        work.work(settings, ["all"], structlog.get_logger())

@@ -1,0 +1,77 @@
+"""The copy of the thresholds that Spark reads: what it outlives."""
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+from whale_platform.settings import Settings
+from whale_platform.stores.asset_tables.thresholds import ALWAYS, Held
+from whale_platform.stores.postgres.connection import SchemaMismatch, StoreAway
+from whale_platform.stream.query import threshold_file
+from whale_platform.stream.query.threshold_file import ThresholdFile
+
+Rows = list[Held]
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> list[Rows | Exception]:
+    """What the table answers, one after the other; the last one stays."""
+    found: list[Rows | Exception] = []
+
+    def read(_: str) -> Rows:
+        answer = found.pop(0) if len(found) > 1 else found[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(threshold_file, "read_history", read)
+    return found
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> ThresholdFile:
+    dsn = "postgresql://nobody@127.0.0.1:1/none"
+    made = Settings.model_validate({"home": tmp_path, "postgres_dsn": dsn, "threshold_usd": "50000"})
+    return ThresholdFile(made, structlog.get_logger())
+
+
+def test_a_table_that_can_not_be_read_changes_nothing_and_is_logged_once(
+    file: ThresholdFile, answers: list[Rows | Exception]
+) -> None:
+    """A database that is being restored answers, and has no tables."""
+    bitcoin: Rows = [("*", "BTC", NOON, Decimal(9))]
+    answers += [SchemaMismatch("no table"), SchemaMismatch("no table"), StoreAway("away"), bitcoin]
+    with capture_logs() as said:
+        for _ in range(3):
+            file.refresh()
+        first = {"since": 0, "limits": {"*:*": "50000"}}
+        assert json.loads(file.path.read_text()) == [first]
+        file.refresh()
+    later = {"since": NOON.timestamp() * 1e6, "limits": {"*:*": "50000", "*:BTC": "9"}}
+    assert json.loads(file.path.read_text()) == [first, later]
+    assert [line.get("error") for line in said] == ["no table", "away", None]
+
+
+def test_a_copy_that_could_not_be_written_is_written_later(
+    file: ThresholdFile, answers: list[Rows | Exception]
+) -> None:
+    answers.append([("*", "*", ALWAYS, Decimal(7))])
+    kept = file.path.parent.rename(file.path.parent.with_name("away"))
+    file.path.parent.write_text("in the way")
+    file.refresh()
+    file.path.parent.unlink()
+    kept.rename(file.path.parent)
+    file.refresh()
+    assert json.loads(file.path.read_text()) == [{"since": 0, "limits": {"*:*": "7"}}]
+
+
+def test_the_copy_of_an_earlier_version_is_taken_over(file: ThresholdFile) -> None:
+    file.path.write_text('{"*:*": "50000", "*:BTC": "9"}')
+    ThresholdFile(file._settings, structlog.get_logger())
+    assert json.loads(file.path.read_text()) == [{"since": 0, "limits": {"*:*": "50000", "*:BTC": "9"}}]

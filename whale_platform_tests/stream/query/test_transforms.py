@@ -1,0 +1,275 @@
+"""The one definition of window and whale, held against a plain Python fold of the same trades, to the last digit."""
+
+import json
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from whale_platform.domain import raw_trade
+from whale_platform.domain.plausibility import absurdity
+from whale_platform.domain.trade import EXACT, Trade
+from whale_platform.lake.delta import table
+from whale_platform.settings import Settings
+from whale_platform.stores.asset_tables.thresholds import by_time
+from whale_platform.stream import batch_recompute
+from whale_platform.stream.query import transforms
+from whale_platform.stream.query.threshold_file import copy_of
+from whale_platform.stream.spark import session
+from whale_platform_tests.lake.builders import lay
+from whale_platform_tests.support.spark_jvm import own_jvm
+
+pytestmark = pytest.mark.server
+MINUTE = 60_000_000
+START = 1_723_161_254_000_000
+
+
+@pytest.fixture(scope="module")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    with own_jvm():
+        built = session.build(
+            Settings(home=tmp_path_factory.mktemp("home"), spark_master="local[2]", spark_driver_memory="512m")
+        )
+        yield built
+        built.stop()
+
+
+def some_trades(count: int) -> list[Trade]:
+    """Seeded trades over several symbols and minutes, with the widest and narrowest numbers that pass the limits."""
+    dice = random.Random(7)
+    prices = ["0.000000000001", "1000000000", "123675.26", "61837.63", "0.00001305", "99999.99999999", "1"]
+    sizes = ["0.00000001", "123456789.12345678", "985", "0.5", "0.00001"]
+    ids: dict[str, int] = defaultdict(lambda: 3_735_683_259)
+    out: list[Trade] = []
+    while len(out) < count:
+        symbol = dice.choice(["BTCUSDT", "ETHUSDT", "SKL-BTC"])
+        trade = Trade(
+            exchange=dice.choice(["binance", "coinbase"]),
+            symbol=symbol,
+            base="SKL" if symbol == "SKL-BTC" else symbol[:3],
+            quote="BTC" if symbol == "SKL-BTC" else "USDT",
+            trade_id=ids[symbol],
+            price=Decimal(dice.choice(prices)),
+            quantity=Decimal(dice.choice(sizes)),
+            side=dice.choice(["buy", "sell"]),
+            event_time=START + dice.randrange(5 * MINUTE),
+            received_time=START + dice.randrange(5 * MINUTE),
+        )
+        if absurdity(trade, START + 10 * MINUTE) is None:
+            ids[symbol] += 1
+            out.append(trade)
+    return out
+
+
+def total(numbers: Iterable[Decimal]) -> Decimal:
+    """An exact sum: the default context would round beyond 28 digits."""
+    return reduce(EXACT.add, numbers, Decimal(0))
+
+
+def test_a_window_says_where_the_newest_of_its_trades_lies(spark: SparkSession) -> None:
+    made = [(raw_trade.encode(trade).decode(), 1, offset) for offset, trade in enumerate(some_trades(100))]
+    kafka = spark.createDataFrame(made, "value string, partition int, offset bigint")
+    frame = transforms.trades(transforms.placed(kafka), kept=transforms.PLACE)
+    bodies = [json.loads(row.value) for row in transforms.windows(frame, "10 minutes", "run-1").collect()]
+    assert list(bodies[0])[-3:] == ["partition", "offset", "run_id"], "positions.py relies on it"
+    assert {body["partition"] for body in bodies} == {1}
+    assert max(body["offset"] for body in bodies) == 99
+    assert sum(body["trade_count"] for body in bodies) == 100
+
+
+def parsed(spark: SparkSession, values: list[bytes]) -> DataFrame:
+    return transforms.trades(spark.createDataFrame([(value.decode(),) for value in values], "value string"))
+
+
+def test_windows_equal_a_plain_fold_to_the_last_digit(spark: SparkSession) -> None:
+    trades = some_trades(2_000)
+    groups: dict[tuple[str, str, int], list[Trade]] = defaultdict(list)
+    for trade in trades:
+        groups[trade.exchange, trade.symbol, trade.event_time // MINUTE * MINUTE].append(trade)
+
+    rows = transforms.windows(
+        parsed(spark, [raw_trade.encode(trade) for trade in trades]), "10 minutes", "run-1"
+    ).collect()
+
+    assert len(rows) == len(groups)
+    for row in rows:
+        body = json.loads(row.value)
+        assert list(body)[:5] == ["v", "exchange", "symbol", "window_start", "trade_count"]  # sink/fold.py relies on it
+        fills = sorted(groups[body["exchange"], body["symbol"], body["window_start"]], key=lambda trade: trade.trade_id)
+        assert row.key == f"{body['exchange']}:{body['symbol']}"
+        expected: dict[str, Any] = {
+            "open": fills[0].price,
+            "close": fills[-1].price,
+            "high": max(fill.price for fill in fills),
+            "low": min(fill.price for fill in fills),
+            "price_sum": total(fill.price for fill in fills),
+            "volume": total(fill.quantity for fill in fills),
+            "notional": total(fill.notional for fill in fills),
+            "buy_volume": total(fill.quantity for fill in fills if fill.side == "buy"),
+        }
+        assert {name: Decimal(body[name]) for name in expected} == expected
+        assert body["trade_count"] == len(fills)
+        assert (body["first_trade_id"], body["last_trade_id"]) == (fills[0].trade_id, fills[-1].trade_id)
+        assert body["last_event_time"] == max(fill.event_time for fill in fills)
+        assert (body["v"], body["source"], body["run_id"]) == (1, "live", "run-1")
+        told = (fills[0].base, fills[0].quote, fills[0].usd_via)
+        assert (body["base"], body["quote"], body["usd_via"]) == told
+
+
+def thresholds(spark: SparkSession, folder: Path, table: dict[str, str]) -> Any:
+    file = folder / "thresholds.json"
+    file.write_text(json.dumps([{"since": 0, "limits": table}]))
+    return spark.read.text(str(file), wholetext=True).select(F.from_json("value", transforms.LIMITS)).scalar()
+
+
+def test_whales_are_the_fills_at_or_over_the_most_specific_threshold(spark: SparkSession, tmp_path: Path) -> None:
+    table = {"*:*": "100000", "*:ETHUSDT": "50000", "coinbase:*": "70000", "binance:ETHUSDT": "61837.63"}
+    trades = some_trades(2_000)
+
+    def threshold(trade: Trade) -> Decimal:
+        names = (f"{trade.exchange}:{trade.symbol}", f"*:{trade.symbol}", f"{trade.exchange}:*", "*:*")
+        return Decimal(next(table[name] for name in names if name in table))
+
+    expected = {
+        (trade.exchange, trade.symbol, trade.trade_id): (trade.notional_usd, threshold(trade))
+        for trade in trades
+        if trade.notional_usd is not None and trade.notional_usd >= threshold(trade)
+    }
+    assert any(usd == limit for usd, limit in expected.values()), "the case of exactly the threshold must occur"
+
+    rows = transforms.alerts(
+        parsed(spark, [raw_trade.encode(trade) for trade in trades]), thresholds(spark, tmp_path, table), "run-1"
+    ).collect()
+
+    bodies = [json.loads(row.value) for row in rows]
+    assert {row.topic for row in rows} == {"whale_alerts"}
+    assert all(body["kind"] == "single_trade" for body in bodies)
+    found = {
+        (body["exchange"], body["symbol"], body["trade_id"]): (
+            Decimal(body["notional_usd"]),
+            Decimal(body["threshold_usd"]),
+        )
+        for body in bodies
+    }
+    assert len(bodies) == len(found)
+    assert found == expected
+
+
+def test_a_whale_is_judged_by_the_threshold_of_its_time(spark: SparkSession, tmp_path: Path) -> None:
+    trades = [one for one in some_trades(2_000) if one.notional_usd is not None]
+    times = sorted({one.event_time for one in trades})
+    held: list[dict[str, Any]] = [
+        {"since": 0, "limits": {"*:*": "60000"}},
+        {"since": times[len(times) // 3], "limits": {"*:*": "99999999", "binance:ETHUSDT": "20000"}},
+        {"since": times[2 * len(times) // 3], "limits": {"*:*": "20000"}},
+    ]
+
+    def limit(trade: Trade) -> Decimal:
+        now = [one["limits"] for one in held if one["since"] <= trade.event_time][-1]
+        return Decimal(now.get(f"{trade.exchange}:{trade.symbol}", now["*:*"]))
+
+    file = tmp_path / "thresholds.json"
+    file.write_text(json.dumps(held))
+    known = spark.read.text(str(file), wholetext=True).select(F.from_json("value", transforms.LIMITS)).scalar()
+    values = [(1, number, raw_trade.encode(one)) for number, one in enumerate(trades)]
+    kafka = spark.createDataFrame(values, "partition int, offset bigint, value binary")
+    rows = transforms.alerts(
+        transforms.trades(transforms.placed(kafka), kept=transforms.PLACE), known, "run-1"
+    ).collect()
+    found = {(body["partition"], body["offset"]) for body in (json.loads(row.value) for row in rows)}
+    assert found == {
+        (1, number) for number, one in enumerate(trades) if one.notional_usd and one.notional_usd >= limit(one)
+    }
+    assert 0 < len(found) < len(trades)
+
+
+def test_positions_come_beside_the_alerts_whatever_they_are(spark: SparkSession, tmp_path: Path) -> None:
+    """Where executors are elsewhere, the query says how far it has read; its alerts are the same."""
+    values = [b"{" if number % 30 == 0 else raw_trade.encode(one) for number, one in enumerate(some_trades(200))]
+    rows = [(2, number, value) for number, value in enumerate(values)]
+    kafka = spark.createDataFrame(rows, "partition int, offset bigint, value binary")
+    trades = transforms.trades(transforms.placed(kafka), kept=transforms.PLACE)
+    limit = thresholds(spark, tmp_path, {"*:*": "100000"})
+    plain = [tuple(row) for row in transforms.alerts(trades, limit, "run-1").collect()]
+    found = [tuple(row) for row in transforms.alerts(trades, limit, "run-1", positions=True).collect()]
+    assert {row[0] for row in plain} == {"whale_alerts", "trade_dead_letters"}
+    assert [row for row in found if row[0] != "stream_positions"] == plain
+    assert [row[2] for row in found if row[0] == "stream_positions"] == [
+        f'{{"partition":2,"offset":{offset},"run_id":"run-1"}}'
+        for offset in range(0, len(values), transforms.POSITION_EVERY)
+    ]
+
+
+def test_a_raw_message_that_does_not_parse_becomes_a_dead_letter(spark: SparkSession, tmp_path: Path) -> None:
+    good = some_trades(1)[0]
+    row = json.loads(raw_trade.encode(good))
+    odd: list[dict[str, Any]] = [
+        {"v": 2},
+        {"exchange": None},
+        {"symbol": 'a"b'},
+        {"source": "a\\b"},
+        {"side": "BUY"},
+        {"trade_id": "1"},
+        {"event_time": None},
+        {"price": "0"},
+        {"quantity": "-1"},
+        {"notional": "NaN"},
+        {"price": '1","low":"0'},
+        {"notional": "1e30"},
+    ]
+    values = [b"{", b"null", b"[]", *[json.dumps(row | change).encode() for change in odd], raw_trade.encode(good)]
+
+    frame = parsed(spark, values)
+    letters = transforms.alerts(frame, thresholds(spark, tmp_path, {"*:*": "1e30"}), "run-1").collect()
+
+    assert {row.topic for row in letters} == {"trade_dead_letters"}
+    assert {json.loads(row.value)["frame"] for row in letters} == {value.decode() for value in values[:-1]}
+    assert [json.loads(row.value)["trade_count"] for row in transforms.windows(frame, "10 minutes", "r").collect()] == [
+        1
+    ]
+
+
+def test_the_lake_gives_the_windows_and_whales_of_the_stream(spark: SparkSession, tmp_path: Path) -> None:
+    root, trades = tmp_path / "trades", some_trades(2_000)
+    lay(root, trades)
+    laid = [(0, number, raw_trade.encode(trade)) for number, trade in enumerate(trades)]
+    frame = spark.createDataFrame(laid, "partition int, offset bigint, value binary")
+    kafka = transforms.trades(transforms.placed(frame), kept=transforms.PLACE)
+    streamed = {row.value for row in transforms.windows(kafka, "10 minutes", "run").collect()}
+    paths = [file.path for file in table.files(table.opened(root))]
+    again = {_plain(value) for value in batch_recompute.windows(spark, root, paths, "run")}
+    assert again == {_plain(value.encode()) for value in streamed}
+    usd = by_time([], Decimal("1000"))
+    thresholds = F.from_json(F.lit(json.dumps(copy_of(usd))), transforms.LIMITS)
+    alerts = {row.value for row in transforms.alerts(kafka, thresholds, "run").collect()}
+    assert len(alerts) > 100
+    assert {_plain(value) for value in batch_recompute.whales(spark, root, paths, usd, "run")} == {
+        _plain(value.encode()) for value in alerts
+    }
+
+
+def test_an_aggregate_of_several_fills_is_no_whale(spark: SparkSession, tmp_path: Path) -> None:
+    root, trades = tmp_path / "trades", some_trades(200)
+    lay(root, trades)
+    files = [str(root / file.path) for file in table.files(table.opened(root))]
+    fills = F.when(F.col("trade_id") % 2 == 0, 2).otherwise(1)
+    spark.read.parquet(*files).withColumn("fills", fills).write.parquet(str(tmp_path / "imported"))
+    found = list(batch_recompute.whales(spark, tmp_path, ["imported"], by_time([], Decimal("0.01")), "run"))
+    assert found and {json.loads(value)["trade_id"] % 2 for value in found} == {1}
+
+
+def _plain(value: bytes) -> str:
+    """The message with decimals as the sink reads them: without trailing zeros."""
+    row = json.loads(value)
+    return json.dumps({name: _number(one) if isinstance(one, str) else one for name, one in row.items()})
+
+
+def _number(text: str) -> str:
+    return text.rstrip("0").rstrip(".") if text.replace(".", "", 1).isdigit() and "." in text else text
