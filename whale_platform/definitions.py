@@ -5,21 +5,21 @@ import dagster as dg
 from whale_platform.defs import schedules
 from whale_platform.defs.lake_assets import compaction, imported_hours, imports, lake_retention, recompute
 from whale_platform.defs.lineage import sensors
-from whale_platform.defs.lineage.assets import specs
+from whale_platform.defs.lineage.assets import build_specs
 from whale_platform.defs.maintenance import checkpoint_reset, housekeeping, retention
 from whale_platform.defs.quality import check_jobs
 from whale_platform.defs.reports import thresholds
 from whale_platform.defs.reports.assets import ASSETS
 from whale_platform.defs.services import controls, shifts
 from whale_platform.defs.shared import upkeep
-from whale_platform.defs.shared.spark_resource import Spark
-from whale_platform.defs.shared.store_resource import Store
+from whale_platform.defs.shared.spark_resource import SparkResource
+from whale_platform.defs.shared.store_resource import StoreResource
 from whale_platform.settings import Settings
 
 _settings = Settings()
 defs = dg.Definitions(
     assets=[
-        *specs(_settings),
+        *build_specs(_settings),
         thresholds.whale_thresholds,
         imports.imported_trades,
         compaction.compacted_trades,
@@ -44,20 +44,20 @@ defs = dg.Definitions(
         housekeeping.dagster_housekeeping,
     ],
     schedules=[
-        schedules.every_hour,
-        schedules.every_day,
+        schedules.rollups_hourly,
+        schedules.reports_daily,
         schedules.repair_hours,
         schedules.repair_days,
-        check_jobs.every_hour,
-        thresholds.every_day,
-        compaction.every_hour,
-        recompute.every_hour,
-        retention.schedule(_settings),
-        lake_retention.schedule(_settings),
-        lake_retention.vacuum_every_night,
-        housekeeping.every_night,
+        check_jobs.checks_hourly,
+        thresholds.thresholds_daily,
+        compaction.compaction_hourly,
+        recompute.late_trades_hourly,
+        retention.build_schedule(_settings),
+        lake_retention.build_schedule(_settings),
+        lake_retention.vacuum_nightly,
+        housekeeping.housekeeping_nightly,
     ],
-    sensors=[shifts.sensor, sensors.stream_health, imported_hours.remake_imported_hours],
-    resources={"store": Store(), "spark": Spark()},
+    sensors=[shifts.shifts_sensor, sensors.stream_health, imported_hours.remake_imported_hours],
+    resources={"store": StoreResource(), "spark": SparkResource()},
     executor=upkeep.upkeep_executor,
 )

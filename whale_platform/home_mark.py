@@ -6,13 +6,13 @@
 import json
 from pathlib import Path
 
-MARK = "home.json"
+HOME_MARK = "home.json"
 
 
-def foreign(home: Path, source: str) -> str:
+def explain_wrong_source(home: Path, source: str) -> str:
     """Why a service of `source` must not run in `home`; empty where it may, also where nothing marks the home."""
     try:
-        made_for = json.loads((home / MARK).read_text())["source"]
+        made_for = json.loads((home / HOME_MARK).read_text())["source"]
     except (OSError, ValueError, TypeError, KeyError):
         return ""
     if made_for == source:

@@ -1,8 +1,8 @@
 """Where the state of each source lives, so that real, simulated and recorded trades can never mix.
 
 A base folder holds one home per source (`live`, `simulator`, `replay-<8 hex>`), each with a `home.json` that says what
-it was made for; `current` names the last one used. A home refuses every other source, and only its owner may look
-into it.
+it was made for; `current` names the last one used. A home refuses every other source, and only its owner may
+look into it.
 """
 
 import contextlib
@@ -15,16 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from whale_platform.home_mark import MARK
-from whale_platform.supervision.runtime.heartbeat import write_json
+from whale_platform.files.atomic_files import write_json
+from whale_platform.home_mark import HOME_MARK
 from whale_platform.version import ROOT
 
 if TYPE_CHECKING:  # pydantic takes longer to import than `status` may take
     from whale_platform.settings import SourceKind
 
 DEFAULT_BASE = ROOT / ".whale"
-CURRENT = "current"
-PRIVATE = 0o700
+CURRENT_FILE = "current"
+PRIVATE_MODE = 0o700
 
 
 class HomeError(Exception):
@@ -42,7 +42,7 @@ class Home:
     created: float = 0.0
 
 
-def home_name(source: "SourceKind", files: Sequence[Path] = (), times: str = "now") -> str:
+def choose_home_name(source: "SourceKind", files: Sequence[Path] = (), times: str = "now") -> str:
     """The folder name within a base; a replay's depends on its files (order too) and times."""
     if source != "replay":
         return source
@@ -52,7 +52,7 @@ def home_name(source: "SourceKind", files: Sequence[Path] = (), times: str = "no
 
 def read_home(path: Path) -> Home | None:
     """The home at exactly `path`, or None where there is none. Raises HomeError where its mark can't be read."""
-    mark = path / MARK
+    mark = path / HOME_MARK
     try:
         value = json.loads(mark.read_text())
         return Home(path, value["source"], tuple(value.get("files", ())), value.get("times"), float(value["created"]))
@@ -69,28 +69,29 @@ def read_home(path: Path) -> Home | None:
 def open_home(folder: Path, source: "SourceKind", files: Sequence[Path] = (), times: str = "now") -> Home:
     """The home for this source under base `folder`, or `folder` itself where it is a home; made where it is missing.
 
-    Becomes the base's `current`. Raises HomeError where `folder` is a home of another source or can't be written.
+    Becomes the base's `current`. Raises HomeError where `folder` is a home of another source or can't be
+    written.
     """
     folder = folder.expanduser().resolve()
     named = read_home(folder)
-    path = folder / home_name(source, files, times) if named is None else folder
+    path = folder / choose_home_name(source, files, times) if named is None else folder
     there = named or read_home(path)
     whole = [file.resolve() for file in files]
     if there is not None:
-        check(there, source, whole, times)
+        check_home(there, source, whole, times)
     else:
         there = Home(path, source, tuple(map(str, whole)), times if source == "replay" else None, time.time())
         try:
-            path.mkdir(PRIVATE, parents=True, exist_ok=True)
+            path.mkdir(PRIVATE_MODE, parents=True, exist_ok=True)
             _mark(there)
         except OSError as error:
             raise HomeError(f"{path} can't be made ({error.strerror}): name another folder with --home") from None
     _keep_private(path)
-    set_current(there)
+    set_current_home(there)
     return there
 
 
-def claim(path: Path, source: "SourceKind", files: Sequence[Path] = (), times: str = "now") -> Home:
+def claim_home(path: Path, source: "SourceKind", files: Sequence[Path] = (), times: str = "now") -> Home:
     """Mark `path` itself as the home of this source where it has no mark: for containers, whose home is a volume.
 
     Raises HomeError where it is another source's, or can't be written.
@@ -100,16 +101,16 @@ def claim(path: Path, source: "SourceKind", files: Sequence[Path] = (), times: s
     there = read_home(path)
     if there is None:
         try:
-            path.mkdir(PRIVATE, parents=True, exist_ok=True)
+            path.mkdir(PRIVATE_MODE, parents=True, exist_ok=True)
             _mark(wanted)
         except OSError as error:
             raise HomeError(f"{path} can't be written ({error.strerror}): is the volume this user's?") from None
         return wanted
-    check(there, source, files, times)
+    check_home(there, source, files, times)
     return there
 
 
-def check(home: Home, source: "SourceKind", files: Sequence[Path] = (), times: str = "now") -> None:
+def check_home(home: Home, source: "SourceKind", files: Sequence[Path] = (), times: str = "now") -> None:
     """Raises HomeError where `home` was made for another source, other recordings or other times."""
     made = home.source, home.files, home.times
     if made != (source, tuple(map(str, files)), times if source == "replay" else None):
@@ -119,20 +120,20 @@ def check(home: Home, source: "SourceKind", files: Sequence[Path] = (), times: s
 
 def _mark(home: Home) -> None:
     value = {"source": home.source, "files": list(home.files), "times": home.times, "created": home.created}
-    write_json(home.path / MARK, value)
+    write_json(home.path / HOME_MARK, value)
 
 
 def _keep_private(path: Path) -> None:
     """Let nobody but its owner into the home, also one that was made open; left so where the disk has no modes."""
     with contextlib.suppress(OSError):
         if path.stat().st_mode & 0o077:
-            path.chmod(PRIVATE)
+            path.chmod(PRIVATE_MODE)
 
 
-def set_current(home: Home) -> None:
+def set_current_home(home: Home) -> None:
     """Remember this home as its base's last used."""
-    mark = home.path.parent / CURRENT
-    fresh = mark.with_name(f"{CURRENT}.{os.getpid()}.new")
+    mark = home.path.parent / CURRENT_FILE
+    fresh = mark.with_name(f"{CURRENT_FILE}.{os.getpid()}.new")
     try:
         fresh.write_text(home.path.name + "\n")
         fresh.replace(mark)
@@ -140,19 +141,19 @@ def set_current(home: Home) -> None:
         raise HomeError(f"{mark} can't be written ({error.strerror}): name another folder with --home") from None
 
 
-def current(folder: Path) -> Home | None:
+def find_current_home(folder: Path) -> Home | None:
     """`folder` itself where it is a home, else its last used one; None where nothing has run. Raises HomeError."""
     folder = folder.expanduser().resolve()
     if (named := read_home(folder)) is not None:
         return named
     try:
-        name = (folder / CURRENT).read_text().strip()
+        name = (folder / CURRENT_FILE).read_text().strip()
     except OSError:
         return None
     return read_home(folder / name) if name and Path(name).name == name else None
 
 
-def base_folder(option: Path | None) -> Path:
+def choose_base_folder(option: Path | None) -> Path:
     """`--home`, else `WHALE_HOME` of the environment or `.env`, else `.whale` beside the package."""
     if option is not None:
         return option

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 _HOST = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[^\[\]:/@\s]+))(?::[0-9]{1,5})?").fullmatch
 
 
-def local(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     """Whether a name or address is that of this machine alone."""
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -20,19 +20,19 @@ def local(host: str) -> bool:
         return host == "localhost"
 
 
-def hostname(host: str) -> str:
+def strip_port(host: str) -> str:
     """A Host header without its port: `[::1]:18000` is `::1`; empty for what is no name and port."""
     found = _HOST(host)
     return (found["v6"] or found["name"]).lower() if found else ""
 
 
-def known(host: str, names: Iterable[str]) -> bool:
+def is_known_host(host: str, names: Iterable[str]) -> bool:
     """Whether a Host header names this machine: by a loopback name, or by one of `names`."""
-    name = hostname(host)
-    return local(name) or name in map(str.lower, names)
+    name = strip_port(host)
+    return is_loopback(name) or name in map(str.lower, names)
 
 
-def same_origin(origin: str, host: str) -> bool:
+def is_same_origin(origin: str, host: str) -> bool:
     """Whether an Origin header is that of the server that was asked by this Host header; `null` never is."""
     try:
         asked = urlsplit(origin)

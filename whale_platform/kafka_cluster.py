@@ -10,9 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-Security = Literal["plaintext", "ssl", "sasl_ssl", "sasl_plaintext"]
-Mechanism = Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"]
-JAAS, KEY, KEY_PASSWORD = "WHALE_KAFKA_SECRET_JAAS", "WHALE_KAFKA_SECRET_KEY", "WHALE_KAFKA_SECRET_KEY_PASSWORD"
+SecurityProtocol = Literal["plaintext", "ssl", "sasl_ssl", "sasl_plaintext"]
+SaslMechanism = Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"]
+JAAS_VARIABLE, KEY_VARIABLE, KEY_PASSWORD_VARIABLE = (
+    "WHALE_KAFKA_SECRET_JAAS",
+    "WHALE_KAFKA_SECRET_KEY",
+    "WHALE_KAFKA_SECRET_KEY_PASSWORD",
+)
 _MODULES = {
     "PLAIN": "org.apache.kafka.common.security.plain.PlainLoginModule",
     "SCRAM-SHA-256": "org.apache.kafka.common.security.scram.ScramLoginModule",
@@ -30,12 +34,12 @@ class KafkaCluster:
     """
 
     servers: str
-    security: Security = "plaintext"
+    security: SecurityProtocol = "plaintext"
     ca: Path | None = None
     certificate: Path | None = None
     key: Path | None = None
     key_password: str | None = field(default=None, repr=False)
-    mechanism: Mechanism = "SCRAM-SHA-512"
+    mechanism: SaslMechanism = "SCRAM-SHA-512"
     user: str | None = None
     password: str | None = field(default=None, repr=False)
 
@@ -76,14 +80,14 @@ class KafkaCluster:
         if self.encrypted and self.ca is not None:
             out |= {"ssl.truststore.type": "PEM", "ssl.truststore.certificates": _blocks(self.ca, "CERTIFICATE")}
         if self.encrypted and self.certificate is not None:
-            out |= {"ssl.keystore.type": "PEM", "ssl.keystore.key": f"${{env:{KEY}}}"}
+            out |= {"ssl.keystore.type": "PEM", "ssl.keystore.key": f"${{env:{KEY_VARIABLE}}}"}
             out["ssl.keystore.certificate.chain"] = _blocks(self.certificate, "CERTIFICATE")
-            out |= {} if self.key_password is None else {"ssl.key.password": f"${{env:{KEY_PASSWORD}}}"}
+            out |= {} if self.key_password is None else {"ssl.key.password": f"${{env:{KEY_PASSWORD_VARIABLE}}}"}
         if self.sasl:
-            out |= {"sasl.mechanism": self.mechanism, "sasl.jaas.config": f"${{env:{JAAS}}}"}
+            out |= {"sasl.mechanism": self.mechanism, "sasl.jaas.config": f"${{env:{JAAS_VARIABLE}}}"}
         if any("${env:" in value for value in out.values()):
             provider = "org.apache.kafka.common.config.provider.EnvVarConfigProvider"
-            allowed = f"{JAAS}|{KEY}|{KEY_PASSWORD}"
+            allowed = f"{JAAS_VARIABLE}|{KEY_VARIABLE}|{KEY_PASSWORD_VARIABLE}"
             out |= {"config.providers": "env", "config.providers.env.class": provider}
             out["config.providers.env.param.allowlist.pattern"] = allowed
         return {f"kafka.{name}": value for name, value in out.items()}
@@ -96,10 +100,10 @@ class KafkaCluster:
         out: dict[str, str] = {}
         if self.sasl:
             login = f"username={_quoted(self.user or '')} password={_quoted(self.password or '')}"
-            out[JAAS] = f"{_MODULES[self.mechanism]} required {login};"
+            out[JAAS_VARIABLE] = f"{_MODULES[self.mechanism]} required {login};"
         if self.encrypted and self.key is not None:
-            out[KEY] = _blocks(self.key, "PRIVATE KEY", "ENCRYPTED PRIVATE KEY")
-            out |= {} if self.key_password is None else {KEY_PASSWORD: self.key_password}
+            out[KEY_VARIABLE] = _blocks(self.key, "PRIVATE KEY", "ENCRYPTED PRIVATE KEY")
+            out |= {} if self.key_password is None else {KEY_PASSWORD_VARIABLE: self.key_password}
         return out
 
     def check(self) -> None:

@@ -2,30 +2,31 @@
 
 HTTP clients differ in what they read: urllib, requests and gRPC take the lower-case variable first, others the
 upper-case one, and gRPC prefers `no_grpc_proxy` where it is set. Without this, a machine with `http_proxy` set and no
-`no_proxy` asks the proxy for 127.0.0.1, and nothing here ever answers. Standard library only: the set-up uses it too.
+`no_proxy` asks the proxy for 127.0.0.1, and nothing here ever answers. Standard library only: the set-up uses it
+too.
 """
 
 import os
 import urllib.request
 from collections.abc import Mapping, MutableMapping
 
-NAMES = ("localhost", "127.0.0.1", "::1")
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 _GRPC = "no_grpc_proxy"
-OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # for what is on this machine by design
+DIRECT_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # for what is on this machine by design
 
 
-def no_proxy(environ: Mapping[str, str], *more: str) -> dict[str, str]:
+def build_no_proxy(environ: Mapping[str, str], *more: str) -> dict[str, str]:
     """The variables that except loopback, and the hosts `more`, from every proxy; what `environ` excepts stays so."""
     merged = _with(",".join(environ.get(name, "") for name in ("no_proxy", "NO_PROXY")), more)
     grpc = {_GRPC: _with(environ[_GRPC], more)} if environ.get(_GRPC) else {}
     return {"no_proxy": merged, "NO_PROXY": merged, **grpc}
 
 
-def spare(environ: MutableMapping[str, str] = os.environ) -> None:
+def bypass_proxies(environ: MutableMapping[str, str] = os.environ) -> None:
     """Do so for this process and its children; called first by every entry point."""
-    environ.update(no_proxy(environ))
+    environ.update(build_no_proxy(environ))
 
 
 def _with(given: str, more: tuple[str, ...]) -> str:
     named = [name.strip() for name in given.split(",") if name.strip()]
-    return ",".join(dict.fromkeys([*named, *NAMES, *more]))
+    return ",".join(dict.fromkeys([*named, *LOOPBACK_NAMES, *more]))

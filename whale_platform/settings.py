@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import ByteSize, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from whale_platform.kafka_cluster import KafkaCluster, Mechanism, Security
+from whale_platform.kafka_cluster import KafkaCluster, SaslMechanism, SecurityProtocol
 from whale_platform.postgres_login import ROLES, PostgresLogin, Role
 
 SourceKind = Literal["live", "simulator", "replay"]
@@ -66,12 +66,12 @@ class Settings(BaseSettings):
     kafka_certificate: Path | None = None  # PEM file of the client's certificate
     kafka_key: Path | None = None  # PEM file of the certificate's key (PKCS#8)
     kafka_key_password: SecretStr | None = None  # where the key is encrypted
-    kafka_sasl: Mechanism = "SCRAM-SHA-512"  # the mechanism with sasl_ssl and sasl_plaintext
+    kafka_sasl: SaslMechanism = "SCRAM-SHA-512"  # the mechanism with sasl_ssl and sasl_plaintext
     kafka_user: str | None = None  # the user with sasl_ssl and sasl_plaintext
     kafka_password: SecretStr | None = None  # that user's password
     kafka_password_file: Path | None = None  # a file that holds it instead
     # how every client logs in at the broker
-    kafka_security: Annotated[Security, Field(validate_default=True)] = "plaintext"
+    kafka_security: Annotated[SecurityProtocol, Field(validate_default=True)] = "plaintext"
     topic_partitions: Annotated[int, Field(ge=1, le=256)] = 2  # of a topic when it is made
     # copies of a topic when it is made; unset: 3 where there are as many brokers
     topic_replication: Annotated[int, Field(ge=1, le=5)] | None = None
@@ -222,7 +222,7 @@ class Settings(BaseSettings):
 
     @field_validator("kafka_security", mode="after")
     @classmethod
-    def _can_log_in(cls, value: Security, info: ValidationInfo) -> Security:
+    def _can_log_in(cls, value: SecurityProtocol, info: ValidationInfo) -> SecurityProtocol:
         """Its check reads Kafka's other fields, so they stand before it."""
         if value != "plaintext" and info.data.get("kafka_bootstrap") is None:
             raise ValueError(

@@ -14,7 +14,7 @@ from whale_platform import __version__
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = Path(__file__).resolve().parent.name
-BUILT_OF = Path(__file__).resolve().parent / "COMMIT"
+COMMIT_FILE = Path(__file__).resolve().parent / "COMMIT"
 
 
 @cache
@@ -40,7 +40,7 @@ def deployed_code() -> str:
 def _built_of() -> str:
     """The commit that an image was built of; empty in a checkout."""
     try:
-        return BUILT_OF.read_text().strip()
+        return COMMIT_FILE.read_text().strip()
     except OSError:
         return ""
 
@@ -59,7 +59,7 @@ def new_run_id(service: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class RunInfo:
     """What a run id says; `started` is None where it is not of this platform's form."""
 
     id: str
@@ -68,11 +68,11 @@ class Run:
     code: str
 
 
-def run_of(run_id: str) -> Run:
+def parse_run_id(run_id: str) -> RunInfo:
     """The inverse of `new_run_id`."""
     service, _, rest = run_id.partition("-")
     time_text, _, code = rest.partition("-")
     try:
-        return Run(run_id, service, datetime.strptime(time_text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC), code)
+        return RunInfo(run_id, service, datetime.strptime(time_text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC), code)
     except ValueError:
-        return Run(run_id, service, None, "")
+        return RunInfo(run_id, service, None, "")

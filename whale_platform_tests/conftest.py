@@ -14,7 +14,7 @@ from whale_platform_tests.support.kafka_server import KafkaServer, start_kafka
 
 settings.register_profile("unhurried", deadline=None)  # properties are judged by what they find, not by how fast
 settings.load_profile("unhurried")
-proxy_bypass.spare()  # whoever runs the tests behind a proxy has servers on this machine all the same
+proxy_bypass.bypass_proxies()  # whoever runs the tests behind a proxy has servers on this machine all the same
 PLATFORMS = "platforms"
 WHOLE = ("whale_platform_tests/e2e/", "whale_platform_tests/bootstrap/test_fresh_clone.py")
 SLOW = [

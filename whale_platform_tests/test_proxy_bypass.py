@@ -19,7 +19,7 @@ from websockets.sync.server import serve
 from whale_platform import proxy_bypass
 from whale_platform.embedded import dagster
 from whale_platform.ingest.transport import rest_client
-from whale_platform.ingest.transport.websocket import Socket
+from whale_platform.ingest.transport.websocket import BufferedWebSocket
 from whale_platform.settings import Settings
 from whale_platform.supervision.processes.managed_process import child_environment
 from whale_platform_tests.support.proxies import PROXIES, UPPER_CASE_PROXIES
@@ -78,7 +78,7 @@ def behind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(
         rest_client, "OPENER", urllib.request.build_opener(rest_client._Handler)
     )  # as a process made here has it
-    proxy_bypass.spare()
+    proxy_bypass.bypass_proxies()
 
 
 @pytest.mark.usefixtures("behind")
@@ -86,10 +86,10 @@ def test_every_client_reaches_this_machine_directly(web: int, feed: int, code_se
     url = f"http://127.0.0.1:{web}/"
     with urllib.request.urlopen(url, timeout=300) as answer:
         assert answer.status == 200
-    assert rest_client.Rest("binance").ask(url, 60).body == b"{}"
+    assert rest_client.RestClient("binance").ask(url, 60).body == b"{}"
     assert requests.get(url, timeout=300).status_code == 200
-    assert dagster.webserver_answers(Settings(dagster_port=web))
-    ours = Socket()
+    assert dagster.webserver_responds(Settings(dagster_port=web))
+    ours = BufferedWebSocket()
     ours.open(f"ws://127.0.0.1:{feed}")
     ours.close()
     with connect(f"ws://127.0.0.1:{feed}", open_timeout=300):
@@ -107,7 +107,7 @@ def test_what_is_elsewhere_still_goes_by_the_proxy() -> None:
 def test_our_own_page_is_asked_for_directly_whatever_the_environment(web: int, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in PROXIES.items():
         monkeypatch.setenv(name, value)
-    assert dagster.webserver_answers(Settings(dagster_port=web))
+    assert dagster.webserver_responds(Settings(dagster_port=web))
 
 
 def test_children_get_it_and_dagsters_code_server_elsewhere_too(
@@ -116,7 +116,7 @@ def test_children_get_it_and_dagsters_code_server_elsewhere_too(
     monkeypatch.setenv("no_proxy", "example.org")
     assert child_environment("sink", tmp_path, {})["NO_PROXY"] == "example.org,localhost,127.0.0.1,::1"
     settings = Settings(home=tmp_path, dagster_code_host="dagster-code", dagster_dsn="postgresql://h/d")  # type: ignore[arg-type]
-    assert dagster.environment(settings)["no_proxy"].split(",")[-1] == "dagster-code"
+    assert dagster.dagster_environment(settings)["no_proxy"].split(",")[-1] == "dagster-code"
 
 
 names, values = st.sampled_from(["no_proxy", "NO_PROXY", "no_grpc_proxy"]), st.sampled_from(["", "a", "a, b", "*"])
@@ -124,8 +124,8 @@ names, values = st.sampled_from(["no_proxy", "NO_PROXY", "no_grpc_proxy"]), st.s
 
 @given(st.dictionaries(names, values))
 def test_no_exception_is_lost_and_twice_is_once(environ: dict[str, str]) -> None:
-    once = proxy_bypass.no_proxy(environ)
-    assert proxy_bypass.no_proxy({**environ, **once}) == once
+    once = proxy_bypass.build_no_proxy(environ)
+    assert proxy_bypass.build_no_proxy({**environ, **once}) == once
     given_names = {name.strip() for value in environ.values() for name in value.split(",")} - {""}
     assert given_names <= set(",".join(once.values()).split(","))
-    assert set(proxy_bypass.NAMES) <= set(once["no_proxy"].split(","))
+    assert set(proxy_bypass.LOOPBACK_NAMES) <= set(once["no_proxy"].split(","))

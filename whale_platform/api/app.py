@@ -1,7 +1,7 @@
 """The app: endpoints, their OpenAPI description, and every error as a problem.
 
-Built from parts that the caller made (`Parts`), so tests put in their own. Nothing runs at import. The interactive
-pages that FastAPI brings are left out: they load their scripts from elsewhere.
+Built from parts that the caller made (`AppDependencies`), so tests put in their own. Nothing runs at import. The
+interactive pages that FastAPI brings are left out: they load their scripts from elsewhere.
 """
 
 from typing import Any
@@ -15,12 +15,17 @@ from starlette.types import ASGIApp
 
 from whale_platform import __version__
 from whale_platform.api.endpoints import dashboard, listings, static_files
-from whale_platform.api.endpoints.dependencies import Parts
+from whale_platform.api.endpoints.dependencies import AppDependencies
 from whale_platform.api.http import problems, query_params
-from whale_platform.api.http.problems import Problem, Refusal, busy
-from whale_platform.api.middleware import Gate
-from whale_platform.api.server.rate_limit import Limiter
-from whale_platform.stores.postgres.connection import BadDsn, RowRefused, SchemaMismatch, StoreAway
+from whale_platform.api.http.problems import ApiProblemError, Problem, build_unavailable
+from whale_platform.api.middleware import EdgeMiddleware
+from whale_platform.api.server.rate_limit import RequestRateLimiter
+from whale_platform.stores.postgres.connection import (
+    InvalidDsnError,
+    RowRejectedError,
+    SchemaMismatchError,
+    StoreUnavailableError,
+)
 
 ABOUT = """Trades, windows and whales as they are in Postgres. Decimals are strings with all their digits, times are RFC
 3339 in UTC; prices and notionals are in quote currency and volumes in base units unless a field says US dollars.
@@ -39,7 +44,7 @@ class _App(FastAPI):
         return self.openapi_schema
 
 
-def build(parts: Parts) -> tuple[ASGIApp, FastAPI]:
+def build_app(parts: AppDependencies) -> tuple[ASGIApp, FastAPI]:
     """(what is served, the FastAPI app inside it)."""
     app = _App(
         title="Whale Platform",
@@ -48,22 +53,22 @@ def build(parts: Parts) -> tuple[ASGIApp, FastAPI]:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        dependencies=[Depends(query_params.once)],
+        dependencies=[Depends(query_params.reject_repeated_params)],
     )
     app.state.parts = parts
     app.include_router(listings.router)
     app.include_router(dashboard.router)
-    app.include_router(static_files.router(parts.settings.tools))
+    app.include_router(static_files.build_router(parts.settings.tools))
     app.include_router(parts.live.router)
-    app.add_exception_handler(Refusal, problems.refused)
+    app.add_exception_handler(ApiProblemError, problems.handle_problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    for kind in (StoreAway, SchemaMismatch, BadDsn):
+    for kind in (StoreUnavailableError, SchemaMismatchError, InvalidDsnError):
         app.add_exception_handler(kind, _away)
-    app.add_exception_handler(RowRefused, _out_of_range)
+    app.add_exception_handler(RowRejectedError, _out_of_range)
     app.add_exception_handler(Exception, _crash)
-    limiter = Limiter(parts.settings.api_rate)
-    served: ASGIApp = Gate(app, parts, limiter)
+    limiter = RequestRateLimiter(parts.settings.api_rate)
+    served: ASGIApp = EdgeMiddleware(app, parts, limiter)
     if parts.settings.api_cors:
         served = CORSMiddleware(
             served,
@@ -86,7 +91,7 @@ async def _invalid(_: Request, error: Exception) -> Response:
         else:
             text = str(one["msg"]).removeprefix("Value error, ")
             told.append(f"{name}: {text}" if name else text)
-    return problems.response(Refusal(422, "; ".join(told[:5])))
+    return problems.build_problem_response(ApiProblemError(422, "; ".join(told[:5])))
 
 
 async def _http(_: Request, error: Exception) -> Response:
@@ -96,18 +101,26 @@ async def _http(_: Request, error: Exception) -> Response:
         405: "only GET is served here",
     }
     text = texts.get(error.status_code, str(error.detail))
-    return problems.response(Refusal(error.status_code, text, error.headers))
+    return problems.build_problem_response(ApiProblemError(error.status_code, text, error.headers))
 
 
 async def _away(_: Request, error: Exception) -> Response:
     if "statement timeout" in str(error):
-        return problems.response(busy("this takes longer than 2 s: ask for less, such as a shorter time"))
-    return problems.response(busy("the database can't be asked now: ask again in some seconds, see /health", 5))
+        return problems.build_problem_response(
+            build_unavailable("this takes longer than 2 s: ask for less, such as a shorter time")
+        )
+    return problems.build_problem_response(
+        build_unavailable("the database can't be asked now: ask again in some seconds, see /health", 5)
+    )
 
 
 async def _out_of_range(_: Request, __: Exception) -> Response:
-    return problems.response(Refusal(422, "a value is out of the range of its column: ask for a smaller one"))
+    return problems.build_problem_response(
+        ApiProblemError(422, "a value is out of the range of its column: ask for a smaller one")
+    )
 
 
 async def _crash(_: Request, __: Exception) -> Response:
-    return problems.response(Refusal(500, "this is a fault of the server; its log has the reason: `whale logs api`"))
+    return problems.build_problem_response(
+        ApiProblemError(500, "this is a fault of the server; its log has the reason: `whale logs api`")
+    )

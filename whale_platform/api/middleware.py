@@ -12,15 +12,15 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from whale_platform import host_headers
-from whale_platform.api.endpoints.dependencies import Parts
-from whale_platform.api.endpoints.static_files import is_page
+from whale_platform.api.endpoints.dependencies import AppDependencies
+from whale_platform.api.endpoints.static_files import is_dashboard_path
 from whale_platform.api.http import problems
-from whale_platform.api.http.problems import Refusal
+from whale_platform.api.http.problems import ApiProblemError
 from whale_platform.api.latest_cache import response
 from whale_platform.api.push.app import KEY_NAME
-from whale_platform.api.server.rate_limit import Limiter
+from whale_platform.api.server.rate_limit import RequestRateLimiter
 
-REFUSALS = (401, 403, 421, 429, 1008, 1013)  # HTTP statuses and close codes that leave a trail
+LOGGED_STATUSES = (401, 403, 421, 429, 1008, 1013)  # HTTP statuses and close codes that leave a trail
 STREAMED = "/whales/stream"  # goes on for hours: no request to be timed
 KEY_OFFER = "whale.key."  # a browser's WebSocket can send no header, but offer a subprotocol
 SECURITY = [
@@ -32,10 +32,10 @@ SECURITY = [
 ]
 
 
-class Gate:
+class EdgeMiddleware:
     """Before `app`, with what `parts` say of keys."""
 
-    def __init__(self, app: ASGIApp, parts: Parts, limiter: Limiter) -> None:
+    def __init__(self, app: ASGIApp, parts: AppDependencies, limiter: RequestRateLimiter) -> None:
         self._app, self._parts, self._limiter = app, parts, limiter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -47,26 +47,26 @@ class Gate:
         else:
             await self._app(scope, receive, send)
 
-    def refusal(self, scope: Scope) -> Refusal | None:
+    def refusal(self, scope: Scope) -> ApiProblemError | None:
         """Why this client may not ask now: 401, 421 or 429."""
         headers = Headers(scope=scope)
         name = (self._parts.keys.name(_key(headers)) or "") if self._parts.keys.any else ""
         scope[KEY_NAME] = name
-        page = is_page(scope["path"])
+        page = is_dashboard_path(scope["path"])
         wait = self._limiter.wait_s(f"key {name}" if name else _address(scope))
         if wait > 0:
             text = f"too many requests: ask again in {ceil(wait)} s, or have WHALE_API_RATE raised"
-            return Refusal(429, text, {"Retry-After": str(ceil(wait))})
+            return ApiProblemError(429, text, {"Retry-After": str(ceil(wait))})
         if not page and not self._parts.welcome(name):
             text = (
                 "a key is needed: send `Authorization: Bearer KEY` or `X-API-Key: KEY`; `whale api-key add` makes one"
             )
-            return Refusal(401, text, {"WWW-Authenticate": "Bearer"})
+            return ApiProblemError(401, text, {"WWW-Authenticate": "Bearer"})
         names = self._parts.settings.api_hosts
         if not name and not page and (names or self._parts.local_only) and not _known(headers.get("host", ""), names):
             # a page elsewhere may give its own name this machine's address, and would read all with its user's browser
             text = "open this by 127.0.0.1 or localhost, name the host in WHALE_API_HOSTS, or make a key: "
-            return Refusal(421, text + "`whale api-key add NAME`")
+            return ApiProblemError(421, text + "`whale api-key add NAME`")
         return None
 
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -84,7 +84,7 @@ class Gate:
         try:
             refusal = self.refusal(scope)
             if refusal is not None:
-                await problems.response(refusal)(scope, receive, watched)
+                await problems.build_problem_response(refusal)(scope, receive, watched)
             elif path == "/latest" and method in ("GET", "HEAD") and not scope["query_string"]:
                 await self._latest(scope, watched)
             else:
@@ -92,14 +92,14 @@ class Gate:
                     scope = {**scope, "method": "GET"}  # the server leaves the body out by the request's own method
                 await self._app(scope, receive, watched)
         finally:
-            if status in REFUSALS:
+            if status in LOGGED_STATUSES:
                 self._parts.trail.refused(_address(scope), status, path)
             if path != STREAMED:
                 self._parts.metrics.observe(path, status, time.perf_counter() - begun)
 
     async def _latest(self, scope: Scope, send: Send) -> None:
         headers = Headers(scope=scope)
-        status, body, out = response.answer(self._parts.board, headers.get)
+        status, body, out = response.render_response(self._parts.board, headers.get)
         await send({"type": "http.response.start", "status": status, "headers": out})
         await send({"type": "http.response.body", "body": body})
 
@@ -111,7 +111,7 @@ class Gate:
             accepted = accepted or message["type"] == "websocket.accept"
             if message["type"] == "websocket.close":
                 code = message.get("code", 1000) if accepted else 403
-                if code in REFUSALS:
+                if code in LOGGED_STATUSES:
                     self._parts.trail.refused(_address(scope), code, scope["path"])
             await send(message)
 
@@ -129,7 +129,7 @@ def _address(scope: Scope) -> str:
 
 @lru_cache(256)
 def _known(host: str, names: tuple[str, ...]) -> bool:
-    return host_headers.known(host, names)
+    return host_headers.is_known_host(host, names)
 
 
 def _key(headers: Headers) -> str:

@@ -19,17 +19,17 @@ import uvicorn
 
 from whale_platform import host_headers
 from whale_platform.api import app as apps
-from whale_platform.api.endpoints.dependencies import Parts
-from whale_platform.api.latest_cache.updater import Feeder
-from whale_platform.api.monitoring.health import silent
+from whale_platform.api.endpoints.dependencies import AppDependencies
+from whale_platform.api.latest_cache.updater import CacheUpdater
+from whale_platform.api.monitoring.health import describe_silent_services
 from whale_platform.api.server.api_keys import KeyFileError
-from whale_platform.api.server.bounded_protocol import bounded
-from whale_platform.api.server.connection_registry import Crowd, places
-from whale_platform.api.server.push_server import BACKLOG, OPTIONS, LiveServer, listen
-from whale_platform.api.server.refusal_log import LibraryLines
-from whale_platform.api.server.trusted_proxies import Forwarded, Proxies
+from whale_platform.api.server.bounded_protocol import bind_protocol
+from whale_platform.api.server.connection_registry import ConnectionRegistry, reserve_sockets
+from whale_platform.api.server.push_server import BACKLOG, UVICORN_OPTIONS, PushServer, open_listening_socket
+from whale_platform.api.server.refusal_log import LibraryLogHandler
+from whale_platform.api.server.trusted_proxies import ForwardedMiddleware, TrustedProxies
 from whale_platform.settings import Settings
-from whale_platform.stores.postgres.pool import Pool
+from whale_platform.stores.postgres.pool import ConnectionPool
 from whale_platform.supervision.runtime import exit_codes
 from whale_platform.supervision.runtime.runner import ServiceContext
 
@@ -44,12 +44,14 @@ def main(context: ServiceContext) -> int:
     """Serve until stopped; returns the exit code."""
     settings = context.settings
     dsn = partial(settings.dsn, "api")
-    pool = Pool(dsn, "whale-api", CONNECTIONS)
+    pool = ConnectionPool(dsn, "whale-api", CONNECTIONS)
     try:
-        alone = host_headers.local(settings.api_host)
+        alone = host_headers.is_loopback(settings.api_host)
         named = alone and "*" not in settings.api_cors  # with a `*` any page reads all with its user's browser
         without = settings.api_open or named
-        parts = Parts(settings, pool, open_without_keys=without, local_only=alone, crowd=Crowd(places()))
+        parts = AppDependencies(
+            settings, pool, open_without_keys=without, local_only=alone, crowd=ConnectionRegistry(reserve_sockets())
+        )
     except KeyFileError as error:
         return context.blocked(str(error))
     if not parts.open_without_keys and not parts.keys.any:
@@ -66,9 +68,9 @@ def main(context: ServiceContext) -> int:
     if isinstance(listening, str):
         context.tell("degraded", listening)  # whoever has the port may go: the supervisor tries again
         return exit_codes.RETRY
-    logging.getLogger().addHandler(LibraryLines())
+    logging.getLogger().addHandler(LibraryLogHandler())
     sys.setswitchinterval(0.0002)  # a thread that makes a page may hold up the event loop by so much, not by 5 ms
-    feeding = Pool(dsn, "whale-api-feeder", 1, statement_timeout_s=10.0)
+    feeding = ConnectionPool(dsn, "whale-api-feeder", 1, statement_timeout_s=10.0)
 
     def told(trouble: str) -> None:
         context.progress("feeder", FEEDER_S)
@@ -76,9 +78,9 @@ def main(context: ServiceContext) -> int:
 
     def look() -> str:
         context.progress("feeder", FEEDER_S)
-        return silent(settings)
+        return describe_silent_services(settings)
 
-    feeder = Feeder(parts.board, feeding, partial(dsn, direct=True), told, look)
+    feeder = CacheUpdater(parts.board, feeding, partial(dsn, direct=True), told, look)
     threading.Thread(target=feeder.run, args=(context.stop,), name="feeder", daemon=True).start()
     server = _server(parts, lambda: context.progress("event loop"))
     gc.collect()
@@ -98,12 +100,12 @@ def main(context: ServiceContext) -> int:
     return exit_codes.RETRY if failed else exit_codes.CLEAN
 
 
-def _server(parts: Parts, progress: Callable[[], None]) -> uvicorn.Server:
-    served, _ = apps.build(parts)
-    proxies = Proxies(parts.settings.api_proxies)
+def _server(parts: AppDependencies, progress: Callable[[], None]) -> uvicorn.Server:
+    served, _ = apps.build_app(parts)
+    proxies = TrustedProxies(parts.settings.api_proxies)
     config = uvicorn.Config(
-        Forwarded(served, proxies),
-        http=bounded(parts.crowd, parts.trail, proxies),
+        ForwardedMiddleware(served, proxies),
+        http=bind_protocol(parts.crowd, parts.trail, proxies),
         loop="uvloop",
         lifespan="off",
         log_config=None,
@@ -113,9 +115,9 @@ def _server(parts: Parts, progress: Callable[[], None]) -> uvicorn.Server:
         backlog=BACKLOG,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=STOP_S,
-        **OPTIONS,
+        **UVICORN_OPTIONS,
     )
-    return LiveServer(config, parts.live, progress)
+    return PushServer(config, parts.live, progress)
 
 
 def _listen(settings: Settings, stop: threading.Event) -> socket.socket | str:
@@ -123,7 +125,7 @@ def _listen(settings: Settings, stop: threading.Event) -> socket.socket | str:
     deadline = time.monotonic() + PORT_WAIT_S
     while True:
         try:
-            return listen(settings.api_host, settings.api_port)
+            return open_listening_socket(settings.api_host, settings.api_port)
         except OSError as error:
             if time.monotonic() > deadline or stop.wait(0.2):
                 return f"WHALE_API_HOST={settings.api_host} WHALE_API_PORT={settings.api_port}: {error.strerror}"

@@ -3,7 +3,8 @@
 The checkpoints of the stream's queries say which raw trades were surely put out, the lake's table which it has, and the
 sink's offsets which windows and whales are stored. Of a query without a checkpoint on this topic nobody knows, and
 nothing is taken to be on its way to it. Ask before the places are asked: what arrives meanwhile may then count as not
-yet arrived and be there all the same. Raises BrokerError, StoreAway, SchemaMismatch, BadDsn, LakeError's subclasses.
+yet arrived and be there all the same. Raises BrokerError, StoreUnavailableError, SchemaMismatchError, InvalidDsnError,
+LakeError's subclasses.
 """
 
 import json
@@ -11,38 +12,38 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from whale_platform.audit.kafka_ids import HOUR_US, Key, Sent, Waiting
+from whale_platform.audit.kafka_ids import HOUR_US, MarketHour, SendState, WaitingIds
 from whale_platform.audit.reconcile import LAKE, POSTGRES, WHALES
 from whale_platform.broker import bulk_reader, topics
-from whale_platform.domain.id_ranges import IdRuns
+from whale_platform.domain.id_ranges import IdRanges
 from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS, WHALE_ALERTS
 from whale_platform.lake.delta import table
-from whale_platform.lake.errors import NotThere
+from whale_platform.lake.errors import LakeNotFoundError
 from whale_platform.settings import Settings
 from whale_platform.stores.quality import audit_counts
 from whale_platform.stream.query import checkpoints
 
-QUERIES = {POSTGRES: "windows", WHALES: "whales", LAKE: "lake"}
-Places = dict[int, int]  # {partition: next offset}
+QUERY_OF = {POSTGRES: "windows", WHALES: "whales", LAKE: "lake"}
+PartitionOffsets = dict[int, int]  # {partition: next offset}
 
 
 @dataclass(frozen=True, slots=True)
-class Reached:
+class ReachedOffsets:
     """read: the raw offsets up to which each place is known to have the trades; stored: what the sink has not yet.
 
     behind: messages that each part has not read yet, None where nobody knows.
     """
 
-    read: dict[str, Places]
-    stored: dict[str, bulk_reader.Span]
+    read: dict[str, PartitionOffsets]
+    stored: dict[str, bulk_reader.TopicSpan]
     behind: dict[str, int | None]
 
-    def sent(self, settled_ms: int) -> Callable[[int, int, int], Sent]:
+    def sent(self, settled_ms: int) -> Callable[[int, int, int], SendState]:
         """A function of a raw trade's partition, offset and time that says how it was sent; millions are asked."""
         read = [*self.read.items()]
         least = {part: min(at.get(part, 0) for _, at in read) for _, places in read for part in places}
 
-        def found(partition: int, offset: int, sent_ms: int) -> Sent:
+        def found(partition: int, offset: int, sent_ms: int) -> SendState:
             if offset < least.get(partition, 0):
                 return sent_ms > settled_ms, ()
             return sent_ms > settled_ms, tuple(place for place, at in read if offset >= at.get(partition, 0))
@@ -50,15 +51,16 @@ class Reached:
         return found
 
 
-def look(settings: Settings) -> Reached:
+def read_arrivals(settings: Settings) -> ReachedOffsets:
     """As it is now."""
-    offsets = audit_counts.stored(settings.dsn("dagster"))
+    offsets = audit_counts.read_sink_offsets(settings.dsn("dagster"))
     spans = {
-        topic: bulk_reader.look(settings.bootstrap, topic, 0) for topic in (RAW_TRADES, TRADE_WINDOWS, WHALE_ALERTS)
+        topic: bulk_reader.measure_span(settings.bootstrap, topic, 0)
+        for topic in (RAW_TRADES, TRADE_WINDOWS, WHALE_ALERTS)
     }
-    ids = {topic: found.topic_id for topic, found in topics.describe(settings.bootstrap, [*spans]).items()}
-    raw, read, behind = spans.pop(RAW_TRADES), dict[str, Places](), dict[str, int | None]()
-    for place, query in QUERIES.items():
+    ids = {topic: found.topic_id for topic, found in topics.describe_topics(settings.bootstrap, [*spans]).items()}
+    raw, read, behind = spans.pop(RAW_TRADES), dict[str, PartitionOffsets](), dict[str, int | None]()
+    for place, query in QUERY_OF.items():
         known = _query(settings, query, ids[RAW_TRADES], [*raw.places])
         behind[query] = None if known is None else sum(end - start for start, end in _left(raw, known).values())
         if known is not None:
@@ -67,37 +69,37 @@ def look(settings: Settings) -> Reached:
         known = {part: place for (name, part), (place, of) in offsets.items() if (name, of) == (topic, ids[topic])}
         spans[topic] = replace(span, places=_left(span, known))
     behind["sink"] = sum(end - start for span in spans.values() for start, end in span.places.values())
-    return Reached(read, spans, behind)
+    return ReachedOffsets(read, spans, behind)
 
 
-def add_stored(settings: Settings, reached: Reached, waiting: Waiting) -> None:
+def add_stored(settings: Settings, reached: ReachedOffsets, waiting: WaitingIds) -> None:
     """Add the trades of those windows and whales that the sink has not stored yet."""
     for topic, span in reached.stored.items():
-        for _, values in bulk_reader.values(settings.bootstrap, topic, span, lambda *_: 0):
+        for _, values in bulk_reader.read_values(settings.bootstrap, topic, span, lambda *_: 0):
             for value in values:
                 for key, place, first, last in _row(topic, value):
-                    waiting.setdefault(key, {}).setdefault(place, IdRuns()).add(first, last)
+                    waiting.setdefault(key, {}).setdefault(place, IdRanges()).add(first, last)
 
 
-def _left(span: bulk_reader.Span, known: Places) -> dict[int, tuple[int, int]]:
+def _left(span: bulk_reader.TopicSpan, known: PartitionOffsets) -> dict[int, tuple[int, int]]:
     """{partition: (first offset that was not read, end)}; `known`: next offsets."""
     return {part: (min(max(low, known.get(part, 0)), end), end) for part, (low, end) in span.places.items()}
 
 
-def _query(settings: Settings, query: str, topic_id: str, parts: list[int]) -> Places | None:
-    if query == checkpoints.LAKE:
+def _query(settings: Settings, query: str, topic_id: str, parts: list[int]) -> PartitionOffsets | None:
+    if query == checkpoints.LAKE_QUERY:
         try:
-            opened = table.opened(settings.trades_lake)
-        except NotThere:
+            opened = table.open_table(settings.trades_lake)
+        except LakeNotFoundError:
             return None
-        return {part: table.position(opened, topic_id, part) for part in parts}
-    found = map(checkpoints.inspect, checkpoints.live(settings.stream_home, query))
+        return {part: table.read_position(opened, topic_id, part) for part in parts}
+    found = map(checkpoints.inspect_checkpoint, checkpoints.list_live_folders(settings.stream_home, query))
     fit = [one for one in found if one.label is not None and one.label.topic_id == topic_id]
     newest = max(fit, key=lambda one: one.modified or 0.0, default=None)
-    return None if newest is None else checkpoints.position(newest.path)
+    return None if newest is None else checkpoints.read_position(newest.path)
 
 
-def _row(topic: str, value: bytes) -> Iterator[tuple[Key, str, int, int]]:
+def _row(topic: str, value: bytes) -> Iterator[tuple[MarketHour, str, int, int]]:
     """Nothing of a message that the sink will reject."""
     try:
         row = json.loads(value)

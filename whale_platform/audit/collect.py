@@ -4,8 +4,8 @@ How far each place has come is asked before all: what lies beyond that has not a
 
 A trade counts once it has had time to be everywhere: the range ends three minutes before now (two for the stream's
 windows, one for the lake's trigger of 20 s and its commit), and what was sent since then may still lack elsewhere. A
-slower `WHALE_LAKE_TRIGGER_S` is waited for as long as it says. Raises BrokerError, StoreAway, SchemaMismatch, BadDsn
-and LakeError's subclasses; a lake that is not there is an empty one.
+slower `WHALE_LAKE_TRIGGER_S` is waited for as long as it says. Raises BrokerError, StoreUnavailableError,
+SchemaMismatchError, InvalidDsnError and LakeError's subclasses; a lake that is not there is an empty one.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,13 +14,21 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from whale_platform.audit import arrivals, kafka_ids
-from whale_platform.audit.collect_values import compare
-from whale_platform.audit.reconcile import KAFKA, LAKE, POSTGRES, Audit, Places, reconcile, spans
+from whale_platform.audit.collect_values import compare_hours
+from whale_platform.audit.reconcile import (
+    KAFKA,
+    LAKE,
+    POSTGRES,
+    AuditResult,
+    SystemCounts,
+    list_id_spans,
+    reconcile_hours,
+)
 from whale_platform.broker import bulk_reader
 from whale_platform.broker.topics import WEEK_MS
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.lake.analysis import id_counts
-from whale_platform.lake.errors import Damaged, NotThere
+from whale_platform.lake.errors import DamagedFileError, LakeNotFoundError
 from whale_platform.settings import Settings
 from whale_platform.stores.quality import audit_counts as counts
 from whale_platform.stores.quality import stream_quality
@@ -28,32 +36,32 @@ from whale_platform.stores.quality import stream_quality
 WINDOWS_SETTLE, LAKE_SETTLES = timedelta(minutes=2), timedelta(minutes=1)
 EVER, WEEK = datetime.min.replace(tzinfo=UTC), timedelta(milliseconds=int(WEEK_MS))
 CLOCKS = timedelta(minutes=10)  # how much earlier than its own time a trade may seem to have been sent
-Tell = Callable[[str, int, int], None]
+AuditProgress = Callable[[str, int, int], None]
 
 
-def settled(settings: Settings, now: datetime) -> datetime:
+def find_settled_end(settings: Settings, now: datetime) -> datetime:
     """The full minute up to which every trade has had time to be everywhere."""
     trigger = timedelta(seconds=settings.lake_trigger_s)
     return (now - WINDOWS_SETTLE - max(LAKE_SETTLES, 2 * trigger)).replace(second=0, microsecond=0)
 
 
-def whole_lake(settings: Settings) -> tuple[datetime, datetime] | None:
+def find_lake_span(settings: Settings) -> tuple[datetime, datetime] | None:
     """From the first hour of the lake to the end of its last; None where it has none."""
     try:
-        return id_counts.begun(settings.trades_lake)
-    except NotThere:
+        return id_counts.find_time_span(settings.trades_lake)
+    except LakeNotFoundError:
         return None
 
 
-def audit(
+def run_audit(
     settings: Settings,
     start: datetime,
     end: datetime,
     now: datetime,
     born: datetime | None,
-    tell: Tell = lambda *_: None,
-) -> Audit:
-    """Reconcile [start, end): `start` a full hour, `end` a full minute, aware UTC, no later than `settled`.
+    tell: AuditProgress = lambda *_: None,
+) -> AuditResult:
+    """Reconcile [start, end): `start` a full hour, `end` a full minute, aware UTC, no later than `find_settled_end`.
 
     `born`: when the home was made; None: nobody knows, every hour is owed. `tell(place, done, all)` is called as the
     counting goes on.
@@ -62,24 +70,26 @@ def audit(
     kept = (
         EVER if replay else _day(now) - timedelta(days=settings.retention_days)
     )  # as stores/asset_tables/retention.py lets go
-    reached = arrivals.look(settings)
-    postgres = counts.counts(dsn, start, end, kept)
+    reached = arrivals.read_arrivals(settings)
+    postgres = counts.count_trades(dsn, start, end, kept)
     tell("Postgres", 1, 1)
-    lake, damaged = {}, dict[datetime, Damaged]()
-    if there := whole_lake(settings):
-        lake = id_counts.count(settings.trades_lake, start, end, partial(tell, "lake"), damaged)
+    lake, damaged = {}, dict[datetime, DamagedFileError]()
+    if there := find_lake_span(settings):
+        lake = id_counts.count_ids(settings.trades_lake, start, end, partial(tell, "lake"), damaged)
     from_ms = 0 if replay else _ms(start - CLOCKS)
-    span = bulk_reader.look(settings.bootstrap, RAW_TRADES, from_ms)
-    kafka = kafka_ids.count(
-        bulk_reader.values(settings.bootstrap, RAW_TRADES, span, reached.sent(_ms(settled(settings, now)))),
+    span = bulk_reader.measure_span(settings.bootstrap, RAW_TRADES, from_ms)
+    kafka = kafka_ids.count_kafka_ids(
+        bulk_reader.read_values(
+            settings.bootstrap, RAW_TRADES, span, reached.sent(_ms(find_settled_end(settings, now)))
+        ),
         _ms(start) * 1000,
         _ms(end) * 1000,
         lambda messages: tell("Kafka", messages, span.messages),
     )
     arrivals.add_stored(settings, reached, kafka.waiting)
-    losses = stream_quality.losses(dsn, now - WEEK)
+    losses = stream_quality.read_losses(dsn, now - WEEK)
     days = 0 if replay else settings.lake_retention_days
-    places = Places(
+    places = SystemCounts(
         start,
         end,
         EVER if replay or born is None else _hour(born),
@@ -93,12 +103,14 @@ def audit(
         beyond=kafka.beyond,
     )
     notes = [*_notes(places, kafka.unreadable), *_lost([one for one in losses if one.found_at >= start])]
-    places = compare(settings, places, settled(settings, now), now, damaged) if there else places
-    return reconcile(replace(places, gaps=counts.gaps(dsn, spans(places))), notes, reached.behind)
+    places = compare_hours(settings, places, find_settled_end(settings, now), now, damaged) if there else places
+    return reconcile_hours(
+        replace(places, gaps=counts.read_ledger_gaps(dsn, list_id_spans(places))), notes, reached.behind
+    )
 
 
 def _kafka_since(
-    span: bulk_reader.Span, replay: bool, now: datetime, losses: Sequence[stream_quality.Loss]
+    span: bulk_reader.TopicSpan, replay: bool, now: datetime, losses: Sequence[stream_quality.ReaderLoss]
 ) -> datetime | None:
     """Kafka keeps a week, less where its bytes were full, and nothing from before its topic was made again."""
     if replay:
@@ -108,7 +120,7 @@ def _kafka_since(
     return max([now - WEEK, *anew, *oldest])
 
 
-def _notes(places: Places, unreadable: int) -> list[str]:
+def _notes(places: SystemCounts, unreadable: int) -> list[str]:
     said = [f"{unreadable:,} messages in Kafka are no trades"] if unreadable else []
     for place, since in ((KAFKA, places.kafka_since), (POSTGRES, places.postgres_since), (LAKE, places.lake_since)):
         if since is None:
@@ -118,7 +130,7 @@ def _notes(places: Places, unreadable: int) -> list[str]:
     return said
 
 
-def _lost(found: Sequence[stream_quality.Loss]) -> list[str]:
+def _lost(found: Sequence[stream_quality.ReaderLoss]) -> list[str]:
     return [
         f"{one.reader} on {one.topic}, {one.found_at:%Y-%m-%d %H:%M} UTC: {one.detail}"
         for one in found

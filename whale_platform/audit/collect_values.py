@@ -1,6 +1,6 @@
 """Asks the lake and Postgres, hour by hour, for the audit of values and whales; one hour is in memory at a time.
 
-Raises StoreAway, SchemaMismatch, BadDsn and LakeError's subclasses.
+Raises StoreUnavailableError, SchemaMismatchError, InvalidDsnError and LakeError's subclasses.
 """
 
 from collections.abc import Mapping
@@ -8,29 +8,38 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from whale_platform.audit.compare_values import Differences, Hour, compare_sums, compare_whales
-from whale_platform.audit.reconcile import Key, Places
-from whale_platform.audit.threshold_history import WhaleLimits
+from whale_platform.audit.compare_values import (
+    ComparedHour,
+    DifferenceCollector,
+    compare_sums,
+    compare_whales,
+)
+from whale_platform.audit.reconcile import MarketHour, SystemCounts
+from whale_platform.audit.threshold_history import ThresholdHistory
 from whale_platform.lake.analysis import hour_values
-from whale_platform.lake.analysis.hour_values import Values
-from whale_platform.lake.errors import Damaged
+from whale_platform.lake.analysis.hour_values import HourValues
+from whale_platform.lake.errors import DamagedFileError
 from whale_platform.settings import Settings
-from whale_platform.stores.asset_tables.thresholds import read_history
+from whale_platform.stores.asset_tables.thresholds import read_threshold_history
 from whale_platform.stores.quality import audit_values as tables
 
 HOUR = timedelta(hours=1)
-REMADE = timedelta(hours=1)  # Dagster looks twice an hour for rollups whose minutes have changed
+REMADE_AFTER = timedelta(hours=1)  # Dagster looks twice an hour for rollups whose minutes have changed
 
 
-def compare(
-    settings: Settings, places: Places, settled: datetime, now: datetime, damaged: Mapping[datetime, Damaged]
-) -> Places:
+def compare_hours(
+    settings: Settings,
+    places: SystemCounts,
+    settled: datetime,
+    now: datetime,
+    damaged: Mapping[datetime, DamagedFileError],
+) -> SystemCounts:
     """`places` with what differs in their hours, and what has not arrived yet.
 
     An hour with a `damaged` file is told under each symbol that another place has there; where none has, it is raised.
     """
-    dsn, found = settings.dsn("dagster"), Differences()
-    limits = WhaleLimits(read_history(dsn), settings.threshold_usd)
+    dsn, found = settings.dsn("dagster"), DifferenceCollector()
+    limits = ThresholdHistory(read_threshold_history(dsn), settings.threshold_usd)
     for hour, error in damaged.items():
         keys = [key for key in {*places.kafka, *places.postgres} if key[2] == hour]
         if not keys:
@@ -39,8 +48,8 @@ def compare(
             found.add(key, "damaged file in lake", str(error))
     doubled = {hour for (*_, hour), held in places.lake.items() if held.doubled}
     hours = {hour for *_, hour in (*places.lake, *places.postgres)}
-    hours |= tables.whale_hours(dsn, places.start, places.end)
-    with hour_values.opened(settings.trades_lake, places.start, places.end, settled) as lake:
+    hours |= tables.find_whale_hours(dsn, places.start, places.end)
+    with hour_values.open_hours(settings.trades_lake, places.start, places.end, settled) as lake:
         for hour in sorted(hours - {*damaged}):
             _compare_hour(dsn, lake, hour, places, hour not in doubled, now, limits, found)
     return replace(places, differences=found.by_key(), not_yet=found.not_yet)
@@ -48,25 +57,25 @@ def compare(
 
 def _compare_hour(
     dsn: str,
-    lake: Values,
+    lake: HourValues,
     hour: datetime,
-    places: Places,
+    places: SystemCounts,
     once: bool,
     now: datetime,
-    limits: WhaleLimits,
-    found: Differences,
+    limits: ThresholdHistory,
+    found: DifferenceCollector,
 ) -> None:
     end = min(hour + HOUR, places.end)
-    minutes, windows = lake.minutes(hour, end, once), tables.minutes(dsn, hour, end)
-    rollups = tables.rollups(dsn, hour, end) if end == hour + HOUR else {}
-    compare_sums(Hour(hour, minutes, windows, rollups, now - REMADE, places.waiting), found)
+    minutes, windows = lake.minutes(hour, end, once), tables.read_window_sums(dsn, hour, end)
+    rollups = tables.read_rollup_sums(dsn, hour, end) if end == hour + HOUR else {}
+    compare_sums(ComparedHour(hour, minutes, windows, rollups, now - REMADE_AFTER, places.waiting), found)
     symbols = {(exchange, symbol) for exchange, symbol, _ in minutes}
     floors = {name: low for name in symbols if (low := limits.floor(*name, hour, end)) is not None}
     begun = hour >= places.lake_since and hour >= places.born
     compare_whales(
         hour,
         lake.large(hour, end, floors) if floors else (),
-        (alert for alert in tables.alerts(dsn, hour, end) if begun or alert[:2] in symbols),
+        (alert for alert in tables.stream_alerts(dsn, hour, end) if begun or alert[:2] in symbols),
         limits,
         windows,
         hour >= places.postgres_since,
@@ -76,7 +85,7 @@ def _compare_hour(
     )
 
 
-def _waits(places: Places, place: str, key: Key, trade_id: int) -> bool:
+def _waits(places: SystemCounts, place: str, key: MarketHour, trade_id: int) -> bool:
     """Whether that trade has not arrived in the place yet, by how far it has come or because it was sent just now."""
     held, waiting = places.kafka.get(key), places.waiting.get(key, {}).get(place)
     runs = [waiting] if waiting else []

@@ -12,47 +12,59 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TypeVar
 
-from whale_platform.audit.reconcile import LAKE, POSTGRES, WHALES, Difference, Key
-from whale_platform.audit.threshold_history import WhaleLimits
-from whale_platform.domain.id_ranges import IdRuns
-from whale_platform.domain.window_sums import Sums, contradicting, differing, fold
-from whale_platform.lake.analysis.hour_values import Large, Minute
-from whale_platform.stores.quality.audit_values import Alert, Window
+from whale_platform.audit.reconcile import LAKE, POSTGRES, WHALES, MarketHour, ValueDifference
+from whale_platform.audit.threshold_history import ThresholdHistory
+from whale_platform.domain.id_ranges import IdRanges
+from whale_platform.domain.window_sums import WindowSums, find_contradictions, find_differences, merge_sums
+from whale_platform.lake.analysis.hour_values import LakeMinute, LargeTrade
+from whale_platform.stores.quality.audit_values import StoredAlert, StoredWindow
 
-SHOWN = 3
-WHALE = ("side", "price", "quantity", "notional_usd", "event_time", "received_time", "base", "quote", "usd_via")
+MAX_TOLD = 3
+COMPARED_FIELDS = (
+    "side",
+    "price",
+    "quantity",
+    "notional_usd",
+    "event_time",
+    "received_time",
+    "base",
+    "quote",
+    "usd_via",
+)
 Value = TypeVar("Value")
 
 
-class Differences:
+class DifferenceCollector:
     """Collects differences by (exchange, symbol, hour) and kind: all are counted, the first are told."""
 
     def __init__(self) -> None:
-        self._found: dict[Key, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-        self._counts: dict[tuple[Key, str], int] = defaultdict(int)
-        self.not_yet: dict[Key, dict[str, int]] = {}
+        self._found: dict[MarketHour, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+        self._counts: dict[tuple[MarketHour, str], int] = defaultdict(int)
+        self.not_yet: dict[MarketHour, dict[str, int]] = {}
 
-    def add(self, key: Key, kind: str, what: str) -> None:
+    def add(self, key: MarketHour, kind: str, what: str) -> None:
         """One more."""
         self._counts[key, kind] += 1
-        if len(self._found[key][kind]) < SHOWN:
+        if len(self._found[key][kind]) < MAX_TOLD:
             self._found[key][kind].append(what)
 
-    def wait(self, key: Key, place: str) -> None:
+    def wait(self, key: MarketHour, place: str) -> None:
         """One more that has not arrived in that place yet."""
         by_place = self.not_yet.setdefault(key, {})
         by_place[place] = by_place.get(place, 0) + 1
 
-    def by_key(self) -> dict[Key, tuple[Difference, ...]]:
+    def by_key(self) -> dict[MarketHour, tuple[ValueDifference, ...]]:
         """Of each key one a kind."""
         return {
-            key: tuple(Difference(kind, self._counts[key, kind], "; ".join(texts)) for kind, texts in kinds.items())
+            key: tuple(
+                ValueDifference(kind, self._counts[key, kind], "; ".join(texts)) for kind, texts in kinds.items()
+            )
             for key, kinds in self._found.items()
         }
 
 
 @dataclass(frozen=True, slots=True)
-class Hour:
+class ComparedHour:
     """An hour in both places: minutes by (exchange, symbol, minute), rollups by (exchange, symbol, hour).
 
     rollups_due: what the stream changed before then its rollup has to show. waiting: ids that a place has not got to
@@ -60,14 +72,14 @@ class Hour:
     """
 
     start: datetime
-    lake: Mapping[Key, Minute]
-    windows: Mapping[Key, Window]
-    rollups: Mapping[Key, Sums]
+    lake: Mapping[MarketHour, LakeMinute]
+    windows: Mapping[MarketHour, StoredWindow]
+    rollups: Mapping[MarketHour, WindowSums]
     rollups_due: datetime
-    waiting: Mapping[Key, Mapping[str, IdRuns]]
+    waiting: Mapping[MarketHour, Mapping[str, IdRanges]]
 
 
-def compare_sums(hour: Hour, found: Differences) -> None:
+def compare_sums(hour: ComparedHour, found: DifferenceCollector) -> None:
     """Add what differs between the lake's minutes, the windows and the rollups of this hour."""
     minutes, windows = _by_symbol(hour.lake), _by_symbol(hour.windows)
     for name in sorted({*minutes, *windows}):
@@ -79,12 +91,12 @@ def compare_sums(hour: Hour, found: Differences) -> None:
             continue
         if table:
             if max(window.updated_at for window in table.values()) < hour.rollups_due:
-                _compare_rollup(key, rollup, fold([table[at].sums for at in sorted(table)]), "the windows", found)
+                _compare_rollup(key, rollup, merge_sums([table[at].sums for at in sorted(table)]), "the windows", found)
         elif lake and not any(one.late for one in lake.values()):
-            _compare_rollup(key, rollup, fold([lake[at].sums for at in sorted(lake)]), "the lake", found)
+            _compare_rollup(key, rollup, merge_sums([lake[at].sums for at in sorted(lake)]), "the lake", found)
 
 
-def _by_symbol(found: Mapping[Key, Value]) -> dict[tuple[str, str], dict[datetime, Value]]:
+def _by_symbol(found: Mapping[MarketHour, Value]) -> dict[tuple[str, str], dict[datetime, Value]]:
     by: dict[tuple[str, str], dict[datetime, Value]] = defaultdict(dict)
     for (exchange, symbol, at), value in found.items():
         by[exchange, symbol][at] = value
@@ -92,12 +104,12 @@ def _by_symbol(found: Mapping[Key, Value]) -> dict[tuple[str, str], dict[datetim
 
 
 def _compare_minute(
-    key: Key,
+    key: MarketHour,
     at: datetime,
-    lake: Minute | None,
-    row: Window | None,
-    waiting: Mapping[str, IdRuns],
-    found: Differences,
+    lake: LakeMinute | None,
+    row: StoredWindow | None,
+    waiting: Mapping[str, IdRanges],
+    found: DifferenceCollector,
 ) -> None:
     window = row.sums if row else None
     if lake is not None and (lake.late or (lake.imported and (window is None or window.trades != lake.sums.trades))):
@@ -111,34 +123,36 @@ def _compare_minute(
         found.add(key, f"minute missing in {place}", f"{at:%H:%M} with {only.trades:,} trades")
         return
     assert lake is not None and row is not None
-    sums = [(name, getattr(window, name), getattr(there, name)) for name in differing(there, window)]
-    more = contradicting(row.detail, lake.detail) if window.trades == there.trades else ()
+    sums = [(name, getattr(window, name), getattr(there, name)) for name in find_differences(there, window)]
+    more = find_contradictions(row.detail, lake.detail) if window.trades == there.trades else ()
     for name, here, other in (*sums, *((name, getattr(row.detail, name), getattr(lake.detail, name)) for name in more)):
         found.add(key, name, f"{at:%H:%M}: {_text(here)} in Postgres, {_text(other)} in the lake")
 
 
-def _awaited(waiting: IdRuns | None, more: Sums | None, less: Sums | None) -> bool:
+def _awaited(waiting: IdRanges | None, more: WindowSums | None, less: WindowSums | None) -> bool:
     """Whether what one place has more than the other has not arrived there yet."""
     lacking = (more.trades if more else 0) - (less.trades if less else 0)
     return bool(waiting and more and 0 < lacking <= waiting.within(more.first_id, more.last_id))
 
 
-def _compare_rollup(key: Key, rollup: Sums, truth: Sums, place: str, found: Differences) -> None:
-    for name in differing(rollup, truth):
+def _compare_rollup(
+    key: MarketHour, rollup: WindowSums, truth: WindowSums, place: str, found: DifferenceCollector
+) -> None:
+    for name in find_differences(rollup, truth):
         words = f"{_text(getattr(rollup, name))} in the rollup, {_text(getattr(truth, name))} in {place}"
         found.add(key, f"rollup {name}", words)
 
 
 def compare_whales(
     hour: datetime,
-    large: Iterable[Large],
-    alerts: Iterable[Alert],
-    limits: WhaleLimits,
-    windows: Mapping[Key, Window],
+    large: Iterable[LargeTrade],
+    alerts: Iterable[StoredAlert],
+    limits: ThresholdHistory,
+    windows: Mapping[MarketHour, StoredWindow],
     owed: bool,
     covered: Callable[[Collection[tuple[str, str, int]]], Collection[tuple[str, str, int]]],
-    waits: Callable[[str, Key, int], bool],
-    found: Differences,
+    waits: Callable[[str, MarketHour, int], bool],
+    found: DifferenceCollector,
 ) -> None:
     """Add whales too many, too few and wrong; both sides in order of exchange, symbol and id.
 
@@ -148,7 +162,7 @@ def compare_whales(
     `covered`: which of these trades the lake has only within an aggregate; it is asked after `large` has ended.
     `waits(place, key, trade id)`: whether the trade has not arrived there yet.
     """
-    unknown: list[Alert] = []
+    unknown: list[StoredAlert] = []
     for (exchange, symbol, trade_id), trade, alert in _joined(large, alerts):
         key = exchange, symbol, hour
         if trade is None:
@@ -169,7 +183,7 @@ def compare_whales(
             continue
         if trade.notional_usd < min(possible, default=Decimal("inf")):
             found.add(key, "whale too many", f"trade {trade_id} of {_text(trade.notional_usd)} USD is below threshold")
-        for name in WHALE:
+        for name in COMPARED_FIELDS:
             one, other = getattr(alert, name), getattr(trade, name)
             if one != other and one is not None and other is not None:
                 words = f"trade {trade_id}: {_text(one)} in Postgres, {_text(other)} in the lake"
@@ -186,8 +200,8 @@ def compare_whales(
 
 
 def _joined(
-    large: Iterable[Large], alerts: Iterable[Alert]
-) -> Iterator[tuple[tuple[str, str, int], Large | None, Alert | None]]:
+    large: Iterable[LargeTrade], alerts: Iterable[StoredAlert]
+) -> Iterator[tuple[tuple[str, str, int], LargeTrade | None, StoredAlert | None]]:
     """Both in step by identity: neither is held as a whole."""
     left, right = iter(large), iter(alerts)
     trade, alert = next(left, None), next(right, None)

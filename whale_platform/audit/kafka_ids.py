@@ -10,28 +10,28 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from whale_platform.domain.id_ranges import Held, IdRuns
+from whale_platform.domain.id_ranges import HeldIds, IdRanges
 
-Key = tuple[str, str, datetime]
+MarketHour = tuple[str, str, datetime]
 HOUR_US = 3_600_000_000
 EDGE_US = 600_000_000  # ids and times of trades are not in the same order, but for so long at most
 _ID, _TIME = b',"trade_id":', b'"event_time":'
 
 
-Sent = tuple[bool, tuple[str, ...]]  # whether just now; the places that have not read so far yet
-Waiting = dict[Key, dict[str, IdRuns]]  # the ids that have not arrived yet, by place
+SendState = tuple[bool, tuple[str, ...]]  # whether just now; the places that have not read so far yet
+WaitingIds = dict[MarketHour, dict[str, IdRanges]]  # the ids that have not arrived yet, by place
 
 
 @dataclass(slots=True)
-class RawIds:
+class KafkaIds:
     """held, waiting: by (exchange, symbol, hour); messages: read; unreadable: those that are no trade.
 
     beyond: by (exchange, symbol), ids of trades from just before and just after the time that was asked for.
     """
 
-    held: dict[Key, Held] = field(default_factory=dict)
-    waiting: Waiting = field(default_factory=dict)
-    beyond: dict[tuple[str, str], IdRuns] = field(default_factory=dict)
+    held: dict[MarketHour, HeldIds] = field(default_factory=dict)
+    waiting: WaitingIds = field(default_factory=dict)
+    beyond: dict[tuple[str, str], IdRanges] = field(default_factory=dict)
     messages: int = 0
     unreadable: int = 0
 
@@ -42,29 +42,29 @@ class _Symbol:
     symbol: str
     dense: bool
     start: int = 0  # of the hour at hand, microseconds
-    held: Held = field(default_factory=Held)
-    beyond: IdRuns = field(default_factory=IdRuns)
+    held: HeldIds = field(default_factory=HeldIds)
+    beyond: IdRanges = field(default_factory=IdRanges)
 
     @property
-    def key(self) -> Key:
+    def key(self) -> MarketHour:
         """Of the hour at hand."""
         return self.exchange, self.symbol, datetime.fromtimestamp(self.start // 1_000_000, UTC)
 
-    def turn(self, time: int, held: dict[Key, Held]) -> None:
+    def turn(self, time: int, held: dict[MarketHour, HeldIds]) -> None:
         """Go to the hour of `time`."""
         self.start = time // HOUR_US * HOUR_US
-        self.held = held.setdefault(self.key, Held(dense=self.dense))
+        self.held = held.setdefault(self.key, HeldIds(dense=self.dense))
 
 
-def count(
-    batches: Iterable[tuple[Sent, list[bytes]]], start: int, end: int, tell: Callable[[int], None] = lambda _: None
-) -> RawIds:
+def count_kafka_ids(
+    batches: Iterable[tuple[SendState, list[bytes]]], start: int, end: int, tell: Callable[[int], None] = lambda _: None
+) -> KafkaIds:
     """The ids of trades whose event time is in [start, end), microseconds.
 
     `batches`: how they were sent, and values; those of just now may be on their way to the other places, so they are
     `alone`. `tell(messages)` is called after each batch.
     """
-    found, symbols = RawIds(), dict[bytes, _Symbol]()
+    found, symbols = KafkaIds(), dict[bytes, _Symbol]()
     for (late, places), values in batches:
         for value in values:
             at = value.find(_ID)
@@ -95,7 +95,7 @@ def count(
             elif late:
                 symbol.held.alone.add(trade_id, trade_id)
             for place in () if again else places:
-                found.waiting.setdefault(symbol.key, {}).setdefault(place, IdRuns()).add(trade_id, trade_id)
+                found.waiting.setdefault(symbol.key, {}).setdefault(place, IdRanges()).add(trade_id, trade_id)
         found.messages += len(values)
         tell(found.messages)
     return found

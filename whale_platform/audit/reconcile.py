@@ -14,10 +14,10 @@ from itertools import groupby
 from typing import Literal
 
 from whale_platform.domain.epochs import epoch_of
-from whale_platform.domain.id_ranges import Held, IdRuns
-from whale_platform.stores.quality.audit_counts import Counted, LedgerGap
+from whale_platform.domain.id_ranges import HeldIds, IdRanges
+from whale_platform.stores.quality.audit_counts import HourlyTradeCount, LedgerGap
 
-Key = tuple[str, str, datetime]
+MarketHour = tuple[str, str, datetime]
 Verdict = Literal["ok", "explained", "not yet", "wrong"]
 VERDICTS: tuple[Verdict, ...] = ("ok", "explained", "not yet", "wrong")
 KAFKA, POSTGRES, LAKE, EXCHANGE_GAP = "Kafka", "Postgres", "lake", "exchange_gap"
@@ -25,7 +25,7 @@ WHALES = "whale_alerts"
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class ValueDifference:
     """Values that differ between places. kind: what; count: how often in the hour; what: where, and both values."""
 
     kind: str
@@ -34,7 +34,7 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class SystemCounts:
     """What was counted of the hours [start, end), by (exchange, symbol, hour).
 
     A `…_since` is the first hour that retention leaves to the place, by its settings; None: Kafka may have let any go.
@@ -47,21 +47,21 @@ class Places:
     start: datetime
     end: datetime
     born: datetime
-    kafka: Mapping[Key, Held]
+    kafka: Mapping[MarketHour, HeldIds]
     kafka_since: datetime | None
-    postgres: Mapping[Key, Counted]
+    postgres: Mapping[MarketHour, HourlyTradeCount]
     postgres_since: datetime
-    lake: Mapping[Key, Held]
+    lake: Mapping[MarketHour, HeldIds]
     lake_since: datetime
     gaps: Sequence[LedgerGap] = ()
-    differences: Mapping[Key, tuple[Difference, ...]] = field(default_factory=dict)
-    waiting: Mapping[Key, Mapping[str, IdRuns]] = field(default_factory=dict)
-    not_yet: Mapping[Key, Mapping[str, int]] = field(default_factory=dict)
-    beyond: Mapping[tuple[str, str], IdRuns] = field(default_factory=dict)
+    differences: Mapping[MarketHour, tuple[ValueDifference, ...]] = field(default_factory=dict)
+    waiting: Mapping[MarketHour, Mapping[str, IdRanges]] = field(default_factory=dict)
+    not_yet: Mapping[MarketHour, Mapping[str, int]] = field(default_factory=dict)
+    beyond: Mapping[tuple[str, str], IdRanges] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
-class Line:
+class AuditLine:
     """One symbol and hour. Trades as each place counts them, None where it does not reach back so far.
 
     missing, doubled: trades by place; not_yet: trades that a place lacks since it has not got so far. Of ids that are
@@ -85,7 +85,7 @@ class Line:
     open: int = 0
     unrepaired: int = 0
     unexplained: int = 0
-    differences: tuple[Difference, ...] = ()
+    differences: tuple[ValueDifference, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -106,7 +106,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Audit:
+class AuditResult:
     """Every line by exchange, symbol and hour; notes: what limits the answer, for people.
 
     behind: messages that windows, whales, sink and lake have not read yet; None: nobody knows.
@@ -114,14 +114,14 @@ class Audit:
 
     start: datetime
     end: datetime
-    lines: tuple[Line, ...]
+    lines: tuple[AuditLine, ...]
     notes: tuple[str, ...] = ()
     behind: Mapping[str, int | None] = field(default_factory=dict)
 
     @property
     def verdict(self) -> Verdict:
         """The worst of all lines."""
-        return worst(self.lines)
+        return worst_verdict(self.lines)
 
     @property
     def passed(self) -> bool:
@@ -129,19 +129,21 @@ class Audit:
         return bool(self.lines) and self.verdict in ("ok", "explained")
 
 
-def worst(lines: Iterable[Line]) -> Verdict:
+def worst_verdict(lines: Iterable[AuditLine]) -> Verdict:
     """The worst verdict of these."""
     return max((line.verdict for line in lines), key=VERDICTS.index, default="ok")
 
 
-def reconcile(places: Places, notes: Sequence[str] = (), behind: Mapping[str, int | None] | None = None) -> Audit:
+def reconcile_hours(
+    places: SystemCounts, notes: Sequence[str] = (), behind: Mapping[str, int | None] | None = None
+) -> AuditResult:
     """Compare; a line for every symbol and hour that any place has."""
     keys = sorted({*places.kafka, *places.postgres, *places.lake, *places.differences})
     lines = [line for _, some in groupby(keys, lambda key: key[:2]) for line in _symbol(places, list(some))]
-    return Audit(places.start, places.end, tuple(lines), tuple(notes), behind or {})
+    return AuditResult(places.start, places.end, tuple(lines), tuple(notes), behind or {})
 
 
-def spans(places: Places) -> dict[tuple[str, str], tuple[int, int]]:
+def list_id_spans(places: SystemCounts) -> dict[tuple[str, str], tuple[int, int]]:
     """{(exchange, symbol): (first id, last id)} of all places: what to ask the ledger about."""
     found: dict[tuple[str, str], tuple[int, int]] = {}
     held = [(key, one.ids.first, one.ids.last) for place in (places.kafka, places.lake) for key, one in place.items()]
@@ -151,9 +153,9 @@ def spans(places: Places) -> dict[tuple[str, str], tuple[int, int]]:
     return found
 
 
-def _symbol(places: Places, keys: list[Key]) -> Iterator[Line]:
+def _symbol(places: SystemCounts, keys: list[MarketHour]) -> Iterator[AuditLine]:
     hours = [_Hour(places, key) for key in keys]
-    kafka, lake = IdRuns(), IdRuns()
+    kafka, lake = IdRanges(), IdRanges()
     for hour in hours:
         for place, known, held in ((KAFKA, kafka, hour.kafka), (LAKE, lake, hour.lake)):
             _note(hour.line.doubled, place, held.doubled + sum(known.add(*run) for run in held.ids))
@@ -161,8 +163,8 @@ def _symbol(places: Places, keys: list[Key]) -> Iterator[Line]:
     ledger = [gap for gap in places.gaps if (gap.exchange, gap.symbol) == keys[0][:2]]
     left = {gap.first_id: gap.last_id - gap.first_id + 1 - gap.filled for gap in ledger}
     anywhere = kafka.joined(lake)
-    beyond = places.beyond.get(keys[0][:2], IdRuns())
-    gaps = IdRuns(*((gap.first_id, gap.last_id) for gap in ledger if gap.state == EXCHANGE_GAP))
+    beyond = places.beyond.get(keys[0][:2], IdRanges())
+    gaps = IdRanges(*((gap.first_id, gap.last_id) for gap in ledger if gap.state == EXCHANGE_GAP))
     known = anywhere.joined(gaps, beyond)
     holes = _by_hour(anywhere, hours, beyond) if all(hour.dense for hour in hours) else {}
     elsewhere = 0  # ids that only Postgres has counted: missing in the other places, but no holes
@@ -179,16 +181,16 @@ def _symbol(places: Places, keys: list[Key]) -> Iterator[Line]:
 class _Hour:
     """One line in the making, with the ids that it was made from."""
 
-    def __init__(self, places: Places, key: Key) -> None:
+    def __init__(self, places: SystemCounts, key: MarketHour) -> None:
         not_yet = dict(places.not_yet.get(key, {}))
-        self.line = Line(*key, not_yet=not_yet, differences=places.differences.get(key, ()))
+        self.line = AuditLine(*key, not_yet=not_yet, differences=places.differences.get(key, ()))
         self.waiting = places.waiting.get(key, {})
-        self.kafka, self.lake = places.kafka.get(key, Held()), places.lake.get(key, Held())
+        self.kafka, self.lake = places.kafka.get(key, HeldIds()), places.lake.get(key, HeldIds())
         self.counted = places.postgres.get(key)
         self.ids = self.kafka.ids.joined(self.lake.ids)
         self.dense = self.kafka.dense and self.lake.dense
 
-    def compare(self, places: Places, kafka_begun: bool) -> None:
+    def compare(self, places: SystemCounts, kafka_begun: bool) -> None:
         """Set what each place has and lacks of what any has."""
         line, every = self.line, self.ids.count
         owed = line.hour >= places.born or any(held.ids.count > held.alone.count for held in (self.kafka, self.lake))
@@ -206,9 +208,9 @@ class _Hour:
             lacking = every - self.kafka.alone.joined(self.lake.alone).count - line.postgres
             self._lacking(POSTGRES, lacking, self._waiting(POSTGRES).count)
 
-    def _waiting(self, place: str) -> IdRuns:
+    def _waiting(self, place: str) -> IdRanges:
         """Those of all ids that the place has not got to yet."""
-        found = IdRuns()
+        found = IdRanges()
         for first, last in self.waiting.get(place, ()):
             for run in self.ids.runs(first, last):
                 found.add(*run)
@@ -218,7 +220,7 @@ class _Hour:
         _note(self.line.not_yet, place, min(count, waiting))
         _note(self.line.missing, place, count - max(0, min(count, waiting)))
 
-    def only_in_postgres(self, known: IdRuns) -> int:
+    def only_in_postgres(self, known: IdRanges) -> int:
         """What Postgres has beyond all ids: trades counted twice, or ids the others lack, where these have holes."""
         line = self.line
         over = (line.postgres or 0) - self.ids.count
@@ -226,7 +228,7 @@ class _Hour:
             return 0
         room = over if line.kafka is None else 0
         if self.dense:
-            ends = self.ids.joined(IdRuns((self.counted.first_id, self.counted.last_id)))
+            ends = self.ids.joined(IdRanges((self.counted.first_id, self.counted.last_id)))
             room = ends.last - ends.first + 1 - known.within(ends.first, ends.last)
         only = min(over, room)
         _note(line.doubled, POSTGRES, over - only)
@@ -236,7 +238,7 @@ class _Hour:
         return only
 
 
-def _by_hour(ids: IdRuns, hours: list[_Hour], beyond: IdRuns) -> dict[int, list[tuple[int, int]]]:
+def _by_hour(ids: IdRanges, hours: list[_Hour], beyond: IdRanges) -> dict[int, list[tuple[int, int]]]:
     """Every hole between the ids, but for ids `beyond`, by the number of the hour that holds the id after it."""
     found: dict[int, list[tuple[int, int]]] = {}
     number = 0
@@ -248,7 +250,7 @@ def _by_hour(ids: IdRuns, hours: list[_Hour], beyond: IdRuns) -> dict[int, list[
 
 
 def _explain(
-    line: Line, ledger: list[LedgerGap], left: dict[int, int], first: int, last: int, hours: list[_Hour]
+    line: AuditLine, ledger: list[LedgerGap], left: dict[int, int], first: int, last: int, hours: list[_Hour]
 ) -> None:
     size = last - first + 1
     for gap in ledger:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 MINUTE_US = 60_000_000
-Minute = tuple[str, str, int]
+MinuteKey = tuple[str, str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Total:
+class MinuteTotal:
     """Trades of one minute and symbol, and their quantity in base units."""
 
     trades: int
@@ -18,32 +18,34 @@ class Total:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class MinuteDifference:
     """A minute (microseconds since the epoch) in which raw topic and table do not agree; None: not there at all."""
 
     exchange: str
     symbol: str
     minute: int
-    raw: Total | None
-    table: Total | None
+    raw: MinuteTotal | None
+    table: MinuteTotal | None
 
 
-def count(messages: Iterable[bytes], start: int, end: int) -> dict[Minute, Total]:
+def count_minutes(messages: Iterable[bytes], start: int, end: int) -> dict[MinuteKey, MinuteTotal]:
     """Totals of the minutes in [start, end), microseconds, by (exchange, symbol, minute); each id once."""
-    seen: dict[Minute, dict[int, Decimal]] = {}
+    seen: dict[MinuteKey, dict[int, Decimal]] = {}
     for message in messages:
         trade = json.loads(message)
         if start <= trade["event_time"] < end:
             minute = trade["event_time"] // MINUTE_US * MINUTE_US
             place = seen.setdefault((trade["exchange"], trade["symbol"], minute), {})
             place[trade["trade_id"]] = Decimal(trade["quantity"])
-    return {minute: Total(len(found), sum(found.values(), Decimal(0))) for minute, found in seen.items()}
+    return {minute: MinuteTotal(len(found), sum(found.values(), Decimal(0))) for minute, found in seen.items()}
 
 
-def differences(raw: Mapping[Minute, Total], table: Mapping[Minute, Total]) -> list[Difference]:
+def find_differences(
+    raw: Mapping[MinuteKey, MinuteTotal], table: Mapping[MinuteKey, MinuteTotal]
+) -> list[MinuteDifference]:
     """Every minute that is not the same in both, in order."""
     return [
-        Difference(*minute, raw.get(minute), table.get(minute))
+        MinuteDifference(*minute, raw.get(minute), table.get(minute))
         for minute in sorted(raw.keys() | table.keys())
         if raw.get(minute) != table.get(minute)
     ]

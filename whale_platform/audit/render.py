@@ -5,11 +5,11 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any
 
-from whale_platform.audit.reconcile import VERDICTS, Audit, Line, worst
-from whale_platform.reports.tables import table
+from whale_platform.audit.reconcile import VERDICTS, AuditLine, AuditResult, worst_verdict
+from whale_platform.reports.tables import render_table
 
-HEAD = ("symbol", "hour (UTC)", "Kafka", "Postgres", "lake", "verdict", "what")
-SUMMARY = (
+LINE_HEAD = ("symbol", "hour (UTC)", "Kafka", "Postgres", "lake", "verdict", "what")
+SUMMARY_HEAD = (
     "symbol",
     "hours",
     "trades",
@@ -22,11 +22,11 @@ SUMMARY = (
     "different",
     "verdict",
 )
-SHOWN = 200
+MAX_LINES = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Totals:
+class AuditTotals:
     """Sums over lines. missing: trades that a place lacks, and ids that the ledger knows to be missing still.
 
     not_yet: trades that have not arrived in a place; different: values that differ between places.
@@ -44,10 +44,10 @@ class Totals:
     verdict: str
 
 
-def totals(lines: Iterable[Line]) -> Totals:
+def sum_lines(lines: Iterable[AuditLine]) -> AuditTotals:
     """Of these lines."""
     some = list(lines)
-    return Totals(
+    return AuditTotals(
         len(some),
         sum(line.trades for line in some),
         sum(sum(line.missing.values()) + line.open + line.unrepaired for line in some),
@@ -57,24 +57,24 @@ def totals(lines: Iterable[Line]) -> Totals:
         sum(line.exchange_gap for line in some),
         sum(line.unexplained for line in some),
         sum(one.count for line in some for one in line.differences),
-        worst(some),
+        worst_verdict(some),
     )
 
 
-def by_symbol(audit: Audit) -> list[tuple[str, Totals]]:
+def sum_by_symbol(audit: AuditResult) -> list[tuple[str, AuditTotals]]:
     """(`exchange symbol`, its sums), in order."""
     found = groupby(audit.lines, lambda line: f"{line.exchange} {line.symbol}")
-    return [(name, totals(lines)) for name, lines in found]
+    return [(name, sum_lines(lines)) for name, lines in found]
 
 
-def cells(line: Line) -> tuple[str, ...]:
-    """The line under HEAD; a dash where a place does not reach back so far, `r` where a rollup told."""
+def render_cells(line: AuditLine) -> tuple[str, ...]:
+    """The line under LINE_HEAD; a dash where a place does not reach back so far, `r` where a rollup told."""
     counts = ["–" if count is None else f"{count:,}" for count in (line.kafka, line.postgres, line.lake)]
     counts[1] += " r" if line.origin == "rollup" else ""
-    return f"{line.exchange} {line.symbol}", f"{line.hour:%Y-%m-%d %H:%M}", *counts, line.verdict, words(line)
+    return f"{line.exchange} {line.symbol}", f"{line.hour:%Y-%m-%d %H:%M}", *counts, line.verdict, describe_line(line)
 
 
-def words(line: Line) -> str:
+def describe_line(line: AuditLine) -> str:
     """`missing in lake: 3; repaired: 10`."""
     said = {
         **{f"missing in {place}": count for place, count in line.missing.items()},
@@ -91,39 +91,43 @@ def words(line: Line) -> str:
     return "; ".join([*counted, *(f"{one.kind}: {one.count:,} ({one.what})" for one in line.differences)])
 
 
-def told(audit: Audit) -> list[Line]:
+def select_notable(audit: AuditResult) -> list[AuditLine]:
     """The lines that are not plain ok, the worst first."""
     return sorted(
         (line for line in audit.lines if line.verdict != "ok"), key=lambda line: -VERDICTS.index(line.verdict)
     )
 
 
-def progress(audit: Audit) -> str:
+def describe_progress(audit: AuditResult) -> str:
     """How far the parts have come: `Messages not read yet: windows 0, whales unknown, lake 12, sink 0`."""
     counts = (f"{part} {'unknown' if count is None else f'{count:,}'}" for part, count in audit.behind.items())
     return f"Messages not read yet: {', '.join(counts)}"
 
 
-def summary(audit: Audit) -> list[tuple[str, ...]]:
-    """Rows under SUMMARY."""
+def summarise(audit: AuditResult) -> list[tuple[str, ...]]:
+    """Rows under SUMMARY_HEAD."""
     return [
         (name, *(value if isinstance(value, str) else f"{value:,}" for value in asdict(sums).values()))
-        for name, sums in by_symbol(audit)
+        for name, sums in sum_by_symbol(audit)
     ]
 
 
-def markdown(audit: Audit) -> str:
+def render_markdown(audit: AuditResult) -> str:
     """Both tables and the notes; of long ones the first lines."""
-    lines = told(audit)
-    parts = [table(SUMMARY, summary(audit)), *audit.notes, *([progress(audit)] if audit.behind else [])]
+    lines = select_notable(audit)
+    parts = [
+        render_table(SUMMARY_HEAD, summarise(audit)),
+        *audit.notes,
+        *([describe_progress(audit)] if audit.behind else []),
+    ]
     if lines:
-        parts.insert(1, table(HEAD, [cells(line) for line in lines[:SHOWN]]))
-    if len(lines) > SHOWN:
-        parts.insert(2, f"and {len(lines) - SHOWN} more")
+        parts.insert(1, render_table(LINE_HEAD, [render_cells(line) for line in lines[:MAX_LINES]]))
+    if len(lines) > MAX_LINES:
+        parts.insert(2, f"and {len(lines) - MAX_LINES} more")
     return "\n\n".join(parts)
 
 
-def as_json(audit: Audit) -> dict[str, Any]:
+def render_json(audit: AuditResult) -> dict[str, Any]:
     """Every line with its figures; times ISO, UTC."""
     return {
         "start": audit.start.isoformat(),
@@ -131,10 +135,10 @@ def as_json(audit: Audit) -> dict[str, Any]:
         "passed": audit.passed,
         "verdict": audit.verdict,
         "behind": dict(audit.behind),
-        "totals": asdict(totals(audit.lines)),
+        "totals": asdict(sum_lines(audit.lines)),
         "notes": list(audit.notes),
         "lines": [
-            {**asdict(line), "hour": line.hour.isoformat(), "verdict": line.verdict, "what": words(line)}
+            {**asdict(line), "hour": line.hour.isoformat(), "verdict": line.verdict, "what": describe_line(line)}
             for line in audit.lines
         ],
     }

@@ -8,17 +8,21 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from whale_platform.stores.asset_tables.thresholds import Held, applying, by_time
+from whale_platform.stores.asset_tables.thresholds import (
+    ThresholdChange,
+    build_threshold_periods,
+    find_threshold,
+)
 
 SWAY = timedelta(minutes=10)
 MINUTE = timedelta(minutes=1)
 
 
-class WhaleLimits:
+class ThresholdHistory:
     """`history`: every threshold that ever held; `default` is that for any symbol, before one was set."""
 
-    def __init__(self, history: Iterable[Held], default: Decimal) -> None:
-        self._periods = by_time(history, default)
+    def __init__(self, history: Iterable[ThresholdChange], default: Decimal) -> None:
+        self._periods = build_threshold_periods(history, default)
         self._since = [period.since for period in self._periods]
         self._known: dict[tuple[str, str, datetime], frozenset[Decimal]] = {}
 
@@ -36,5 +40,5 @@ class WhaleLimits:
 
     def _possible(self, exchange: str, symbol: str, start: datetime, end: datetime) -> frozenset[Decimal]:
         periods = self._periods[max(0, bisect_right(self._since, start) - 1) : bisect_right(self._since, end)]
-        found = {applying(period.usd, exchange, symbol) for period in periods}
+        found = {find_threshold(period.usd, exchange, symbol) for period in periods}
         return frozenset(usd for usd in found if usd is not None)

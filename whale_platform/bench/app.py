@@ -37,11 +37,11 @@ HomeOption = Annotated[
         "--home", metavar="DIR", help="Folder in which the scratch home is made (default: the temporary one)."
     ),
 ]
-Rate = Annotated[float, typer.Option(min=1, help="Trades a second, over all symbols and exchanges.")]
+RateOption = Annotated[float, typer.Option(min=1, help="Trades a second, over all symbols and exchanges.")]
 
 
 @contextmanager
-def scratch(home: Path | None) -> Iterator[Platform]:
+def scratch_platform(home: Path | None) -> Iterator[Platform]:
     """A platform that has not been started, in a folder under `home` (None: the temporary one), deleted afterwards.
 
     So too where the benchmark is ended by SIGTERM.
@@ -53,13 +53,13 @@ def scratch(home: Path | None) -> Iterator[Platform]:
 
 
 @contextmanager
-def running(home: Path | None, rate: float, warm_s: float = 0.0) -> Iterator[tuple[Platform, float]]:
+def running_platform(home: Path | None, rate: float, warm_s: float = 0.0) -> Iterator[tuple[Platform, float]]:
     """The platform with the simulator at `rate`, `warm_s` after its `up`, and how long that took.
 
     It lives in a folder under `home` (None: the temporary one), deleted afterwards. What else the environment sets
     (`WHALE_DAGSTER=false`) applies to it, other than home and ports.
     """
-    with scratch(home) as made:
+    with scratch_platform(home) as made:
         begin = time.monotonic()
         _tell("starting the platform")
         try:
@@ -73,23 +73,23 @@ def running(home: Path | None, rate: float, warm_s: float = 0.0) -> Iterator[tup
 
 
 @app.command()
-def latency(rate: Rate = 1000, seconds: float = 180, warm: float = 60, home: HomeOption = None) -> None:
+def latency(rate: RateOption = 1000, seconds: float = 180, warm: float = 60, home: HomeOption = None) -> None:
     """Frame leaving the simulator -> message in both topics -> row visible in Postgres."""
-    with running(home, rate) as (platform, _):
+    with running_platform(home, rate) as (platform, _):
         _tell(f"measuring {rate:g} trades/s for {warm:g} + {seconds:g} s")
         now = platform.status()
         there, bootstrap = Path(now["home"]), KafkaCluster(now["urls"]["kafka"])
-        _print("latency", latency_case.measure(there, bootstrap, _dsn(platform, there), rate, seconds, warm))
+        _print("latency", latency_case.measure_latency(there, bootstrap, _dsn(platform, there), rate, seconds, warm))
 
 
 @app.command()
 def truth(
-    rate: Rate = 1000, calm: float = 130, overload: float = 3000, seconds: float = 120, home: HomeOption = None
+    rate: RateOption = 1000, calm: float = 130, overload: float = 3000, seconds: float = 120, home: HomeOption = None
 ) -> None:
     """What the stream says of itself against the topics: over a start, a checkpoint and an overload, then exactness."""
-    with scratch(home) as made:
+    with scratch_platform(home) as made:
         try:
-            _print("truth", truth_case.measure(made, rate, calm, overload, seconds))
+            _print("truth", truth_case.measure_reported_lag(made, rate, calm, overload, seconds))
         finally:
             made.down()
 
@@ -97,37 +97,37 @@ def truth(
 @app.command()
 def backlog(trades: int = 1_000_000, rounds: Annotated[int, typer.Option(min=1)] = 3, home: HomeOption = None) -> None:
     """A backlog of raw trades -> finished windows, in rounds."""
-    with running(home, 1) as (platform, _):
-        _print("backlog", backlog_case.measure(platform, trades, rounds))
+    with running_platform(home, 1) as (platform, _):
+        _print("backlog", backlog_case.measure_backlog(platform, trades, rounds))
 
 
 @app.command()
 def cluster(
     executors: Annotated[int, typer.Option(min=1)] = 2,
     trades: int = 300_000,
-    rate: Rate = 3000,
+    rate: RateOption = 3000,
     home: HomeOption = None,
 ) -> None:
     """A Spark cluster of processes: a backlog, and seconds to recover from a killed worker and driver at a rate."""
     from whale_platform.bench.streaming import cluster_recovery as cluster_case
 
-    with scratch(home) as made:
-        _print("cluster", cluster_case.measure(made, executors, trades, rate, _tell))
+    with scratch_platform(home) as made:
+        _print("cluster", cluster_case.measure_recovery(made, executors, trades, rate, _tell))
 
 
 @app.command()
 def rollup(rows: Annotated[int, typer.Option(min=60_000)] = 1_000_000, home: HomeOption = None) -> None:
     """24 hours x 20 symbols of `hourly_rollups` from a table of so many windows."""
-    with running(home, 1) as (platform, _):
+    with running_platform(home, 1) as (platform, _):
         _tell(f"making {rows:,} windows")
         there = Path(platform.status()["home"])
-        _print("rollup", rollup_case.measure(_dsn(platform, there), rows))
+        _print("rollup", rollup_case.measure_rollup(_dsn(platform, there), rows))
 
 
 @app.command()
-def cold(rate: Rate = 100, home: HomeOption = None) -> None:
+def cold(rate: RateOption = 100, home: HomeOption = None) -> None:
     """`up` -> all ready -> first window row in Postgres (set-up already done)."""
-    with running(home, rate) as (platform, ready):
+    with running_platform(home, rate) as (platform, ready):
         begin = time.monotonic()
         wait_for("the first window row", lambda: platform.sql("select 1 from trade_windows limit 1"), 1800, 0.1)
         first = ready + time.monotonic() - begin
@@ -135,59 +135,59 @@ def cold(rate: Rate = 100, home: HomeOption = None) -> None:
 
 
 @app.command()
-def memory(rate: Rate = 1000, seconds: float = 120, home: HomeOption = None) -> None:
+def memory(rate: RateOption = 1000, seconds: float = 120, home: HomeOption = None) -> None:
     """Proportional set size of every process together, after some minutes at a rate."""
-    with running(home, rate) as (platform, _):
+    with running_platform(home, rate) as (platform, _):
         _tell(f"running at {rate:g} trades/s for {seconds:g} s")
         time.sleep(seconds)
-        _print("memory", process_usage.memory(platform))
+        _print("memory", process_usage.measure_memory(platform))
 
 
 @app.command()
-def cost(rate: Rate = 1000, seconds: float = 240, warm: float = 120, home: HomeOption = None) -> None:
+def cost(rate: RateOption = 1000, seconds: float = 240, warm: float = 120, home: HomeOption = None) -> None:
     """CPU and bytes a trade, by program and by store, at a rate; and bytes of a row in Postgres."""
-    with running(home, rate, warm) as (platform, _):
+    with running_platform(home, rate, warm) as (platform, _):
         _tell(f"measuring at {rate:g} trades/s for {seconds:g} s")
-        found = process_usage.cost(platform, seconds)
-        rows = process_usage.row_bytes(platform, _dsn(platform, Path(platform.status()["home"])))
+        found = process_usage.measure_trade_cost(platform, seconds)
+        rows = process_usage.measure_row_bytes(platform, _dsn(platform, Path(platform.status()["home"])))
         _print("cost", {**found, "row_bytes": rows})
 
 
 @app.command()
 def api(
     rate: Annotated[float, typer.Option(min=1, help="Requests a second.")] = 1000,
-    trades: Rate = 1000,
+    trades: RateOption = 1000,
     seconds: float = 60,
     days: Annotated[int, typer.Option(min=0, help="Days to fill the tables with for the second run.")] = 50,
     home: HomeOption = None,
 ) -> None:
     """`/latest` asked by a second process while trades flow, also with many days in the tables; other pages once."""
-    with running(home, trades, WARM_S) as (platform, _):
+    with running_platform(home, trades, WARM_S) as (platform, _):
         there = Path(platform.status()["home"])
-        _print("api", api_case.measure(platform, _dsn(platform, there), rate, seconds, days, _tell))
+        _print("api", api_case.measure_api(platform, _dsn(platform, there), rate, seconds, days, _tell))
 
 
 @app.command()
 def push(
     clients: int = 200,
     stalled: Annotated[int, typer.Option(help="Of them so many that never read.")] = 10,
-    rate: Rate = 1000,
+    rate: RateOption = 1000,
     seconds: float = 60,
     home: HomeOption = None,
 ) -> None:
     """Frame at the exchange -> whale on every one of many WebSocket clients, some of which never read."""
-    with running(home, rate, WARM_S) as (platform, _):
-        _print("push", push_case.measure(platform, clients, stalled, seconds, _tell))
+    with running_platform(home, rate, WARM_S) as (platform, _):
+        _print("push", push_case.measure_push(platform, clients, stalled, seconds, _tell))
 
 
 @app.command()
-def browser(rate: Rate = 1000, seconds: float = 60, home: HomeOption = None) -> None:
+def browser(rate: RateOption = 1000, seconds: float = 60, home: HomeOption = None) -> None:
     """Frame at the exchange -> whale painted on the dashboard in Chromium; first paint and weight of the page."""
     from whale_platform.bench.serving import page_load as browser_case
 
-    with running(home, rate, WARM_S) as (platform, _):
+    with running_platform(home, rate, WARM_S) as (platform, _):
         _tell(f"watching the tape for {seconds:g} s")
-        _print("browser", browser_case.measure(platform.status()["urls"]["dashboard"], seconds))
+        _print("browser", browser_case.measure_page(platform.status()["urls"]["dashboard"], seconds))
 
 
 @app.command("import")
@@ -196,7 +196,7 @@ def import_dump(rows: Annotated[int, typer.Option(min=1000)] = 1_000_000, home: 
     from whale_platform.bench.storage import dump_import
 
     with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
-        _print("import", dump_import.measure(Path(folder), rows))
+        _print("import", dump_import.measure_import(Path(folder), rows))
 
 
 @app.command()
@@ -212,26 +212,26 @@ def lake(
     from whale_platform.bench.storage import lake_reads, lake_sizes
 
     with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
-        found = lake_sizes.recorded(file) if file else lake_reads.trades(trades)
+        found = lake_sizes.read_recorded_trades(file) if file else lake_reads.generate_trades(trades)
         _tell(f"writing and compacting {len(found):,} trades")
-        sizes = lake_sizes.measure(Settings(home=Path(folder) / "sizes"), found, batch)
+        sizes = lake_sizes.measure_sizes(Settings(home=Path(folder) / "sizes"), found, batch)
         if file:
             _print("lake", {"sizes": sizes})
             return
         _tell("growing a lake to a year")
-        reads = lake_reads.measure(Path(folder) / "reads" / "trades", per_hour, (1, 7, 30, 90, 180, 365))
+        reads = lake_reads.measure_reads(Path(folder) / "reads" / "trades", per_hour, (1, 7, 30, 90, 180, 365))
     if plot is not None:
-        lake_reads.plot(reads, plot)
+        lake_reads.plot_reads(reads, plot)
     _print("lake", {"sizes": sizes, "reads": reads})
 
 
 @app.command()
-def soak(rate: Rate = 2000, seconds: float = 1800, kills: int = 5, home: HomeOption = None) -> None:
+def soak(rate: RateOption = 2000, seconds: float = 1800, kills: int = 5, home: HomeOption = None) -> None:
     """Load with the Spark driver killed, the lake compacted and vacuumed every two minutes; then the audit's answer."""
     from whale_platform.bench.streaming import soak as soak_case
 
-    with running(home, rate) as (platform, _):
-        _print("soak", soak_case.measure(platform, seconds, kills, _tell))
+    with running_platform(home, rate) as (platform, _):
+        _print("soak", soak_case.measure_soak(platform, seconds, kills, _tell))
 
 
 def _dsn(platform: Platform, home: Path) -> str:

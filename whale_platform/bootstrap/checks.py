@@ -19,8 +19,8 @@ CHECKS = (
     ("lint-imports",),
 )
 FIXES = (("ruff", "check", "--fix-only", "."), ("ruff", "format", "."))  # they write files: one after the other
-FAST = ["-m", "not server and not process and not e2e"]
-PARALLEL = ["-n", "2"]  # much of a server test is waiting: two at a time fit two cores
+FAST_OPTIONS = ["-m", "not server and not process and not e2e"]
+PARALLEL_OPTIONS = ["-n", "2"]  # much of a server test is waiting: two at a time fit two cores
 USAGE = """Usage: whale check [--fix]
 
   Run ruff, mypy and import-linter, as `whale test` does before the tests. Exit code 1 if one of them fails.
@@ -49,9 +49,9 @@ def test(root: Path, python: Path, args: list[str]) -> int:
     one does, so that `-s` and a debugger work.
     """
     fast = "--fast" in args
-    rest = [arg for arg in args if arg != "--fast"] or PARALLEL
+    rest = [arg for arg in args if arg != "--fast"] or PARALLEL_OPTIONS
     failed = _check(root, python)
-    argv = [str(python), "-m", "pytest", *(FAST if fast else []), *rest]
+    argv = [str(python), "-m", "pytest", *(FAST_OPTIONS if fast else []), *rest]
     print(f"== {' '.join(argv[2:])}", flush=True)
     code = subprocess.run(argv, cwd=root).returncode
     return failed or code

@@ -17,55 +17,61 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from whale_platform.bootstrap import tool_runner
-from whale_platform.bootstrap.paths import Places, SetupFailed
-from whale_platform.bootstrap.setup_stamps import Kind, digest, environment_current, read_stamp, tools_current
+from whale_platform.bootstrap.paths import CheckoutPaths, SetupError
+from whale_platform.bootstrap.setup_stamps import (
+    SetupKind,
+    are_tools_current,
+    file_digest,
+    is_environment_current,
+    read_stamp,
+)
 
 NEEDED_BYTES = 3_200_000_000  # measured: environment 1.4 GB, uv's cache 1.5 GB beside it, jars and uv 0.1 GB
 
 
-def run(places: Places, kind: Kind) -> int:
+def run_setup(places: CheckoutPaths, kind: SetupKind) -> int:
     """Set up what is missing, as a command: an exit code, and one line on stderr where it failed."""
     try:
-        ensure(places, kind)
-    except SetupFailed as failed:
-        tool_runner.say(str(failed))
+        ensure_setup(places, kind)
+    except SetupError as failed:
+        tool_runner.report_line(str(failed))
         return 1
     except KeyboardInterrupt:
-        tool_runner.say("set-up stopped: run ./whale again, it goes on where it stopped")
+        tool_runner.report_line("set-up stopped: run ./whale again, it goes on where it stopped")
         return 130
     return 0
 
 
-def ensure(places: Places, kind: Kind) -> None:
-    """Set up what is missing. Raises SetupFailed with one line."""
+def ensure_setup(places: CheckoutPaths, kind: SetupKind) -> None:
+    """Set up what is missing. Raises SetupError with one line."""
     try:
         _set_up(places, kind)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise SetupFailed("the disk is full: free some space and run ./whale again") from error
+            raise SetupError("the disk is full: free some space and run ./whale again") from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             place = error.filename or places.root
-            raise SetupFailed(f"can't write {place}: be the checkout's owner, or clone where you may write") from error
+            raise SetupError(f"can't write {place}: be the checkout's owner, or clone where you may write") from error
         raise
 
 
-def _set_up(places: Places, kind: Kind) -> None:
+def _set_up(places: CheckoutPaths, kind: SetupKind) -> None:
     for folder in (places.tools, places.state):
         folder.mkdir(parents=True, exist_ok=True)
     with _alone(places):
-        if not environment_current(places, kind):
+        if not is_environment_current(places, kind):
             if not places.venv.exists():  # going on with a half-made one needs less, by an amount nobody knows
                 _check_disk(places)
             _make_environment(places, find_uv(places), kind)
-        if not tools_current(places, kind):
+        if not are_tools_current(places, kind):
             setup = [str(places.python), "-P", "-m", "whale_platform.toolchain.setup", kind]
             done = subprocess.run(setup, cwd=places.root, env={**os.environ, "WHALE_TOOLS": str(places.tools)})
             if done.returncode:  # it has said why
                 sys.exit(done.returncode)
 
 
-def find_uv(places: Places) -> Path:
-    """uv on the path, or in `.tools`, fetched there with pip where needed. Raises SetupFailed."""
+def find_uv(places: CheckoutPaths) -> Path:
+    """uv on the path, or in `.tools`, fetched there with pip where needed. Raises SetupError."""
     fetched = places.root / ".tools" / "bin" / "uv"
     for candidate in (shutil.which("uv"), fetched):
         if candidate is not None and _works(candidate, "--version"):
@@ -75,24 +81,24 @@ def find_uv(places: Places) -> Path:
     python = Path(sys.executable)
     if not _works(python, "-m", "pip", "--version"):
         if not _works(python, "-m", "venv", folder / "pip"):
-            raise SetupFailed("neither uv nor pip is here: install one (as python3-pip) and run ./whale again")
+            raise SetupError("neither uv nor pip is here: install one (as python3-pip) and run ./whale again")
         python = folder / "pip" / "bin" / "python"
     pip_install: list[str | Path] = [python, "-m", "pip", "install", "--disable-pip-version-check"]
-    tool_runner.run(
+    tool_runner.run_tool(
         places, "fetching uv", [*pip_install, "--target", folder, "--require-hashes", "-r", places.build_lock]
     )
     return fetched
 
 
-def _make_environment(places: Places, uv: Path, kind: Kind) -> None:
+def _make_environment(places: CheckoutPaths, uv: Path, kind: SetupKind) -> None:
     stamp = read_stamp(places)
     kind = "dev" if "dev" in (kind, stamp.get("kind")) else "run"
     if places.venv.is_symlink() and stamp.get("root") != str(places.root):
-        raise SetupFailed(".venv is a link to another checkout's environment: remove the link and run ./whale again")
+        raise SetupError(".venv is a link to another checkout's environment: remove the link and run ./whale again")
     places.stamp.unlink(missing_ok=True)
     if stamp.get("root") != str(places.root) or not places.python.exists():
         shutil.rmtree(places.venv, ignore_errors=True)
-        tool_runner.run(places, "making .venv", [uv, "venv", "--python", sys.executable, places.venv])
+        tool_runner.run_tool(places, "making .venv", [uv, "venv", "--python", sys.executable, places.venv])
     lock = places.lock_file(kind)
     sync: list[str | Path] = [
         uv,
@@ -105,19 +111,19 @@ def _make_environment(places: Places, uv: Path, kind: Kind) -> None:
         places.build_lock,
         lock,
     ]
-    tool_runner.run(places, f"installing the packages of {lock.name} (some 700 MB)", sync)
+    tool_runner.run_tool(places, f"installing the packages of {lock.name} (some 700 MB)", sync)
     for packages in places.venv.glob("lib/python*/site-packages"):
         (packages / "whale_platform.pth").write_text(f"{places.root}\n")
     fresh = places.stamp.with_suffix(".new")
-    fresh.write_text(json.dumps({"kind": kind, "root": str(places.root), "lock": digest(lock)}))
+    fresh.write_text(json.dumps({"kind": kind, "root": str(places.root), "lock": file_digest(lock)}))
     fresh.replace(places.stamp)
 
 
-def _check_disk(places: Places) -> None:
+def _check_disk(places: CheckoutPaths) -> None:
     free = shutil.disk_usage(places.root).free
     if free < NEEDED_BYTES:
         need = f"{NEEDED_BYTES / 1e9:.1f} GB"
-        raise SetupFailed(f"the set-up needs {need} of disk, {places.root} has {free / 1e9:.1f} GB free: make room")
+        raise SetupError(f"the set-up needs {need} of disk, {places.root} has {free / 1e9:.1f} GB free: make room")
 
 
 def _works(*argv: str | Path) -> bool:
@@ -128,7 +134,7 @@ def _works(*argv: str | Path) -> bool:
 
 
 @contextmanager
-def _alone(places: Places) -> Iterator[None]:
+def _alone(places: CheckoutPaths) -> Iterator[None]:
     place = places.state / "setup.lock"
     with os.fdopen(os.open(place, os.O_RDWR | os.O_CREAT, 0o600), "r+") as file:
         with suppress(OSError):
@@ -136,6 +142,6 @@ def _alone(places: Places) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            tool_runner.say("another ./whale is setting up here: waiting for it")
+            tool_runner.report_line("another ./whale is setting up here: waiting for it")
             fcntl.flock(file, fcntl.LOCK_EX)
         yield

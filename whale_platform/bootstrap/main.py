@@ -6,7 +6,7 @@ from typing import NoReturn
 
 from whale_platform import proxy_bypass
 from whale_platform.bootstrap import setup_stamps
-from whale_platform.bootstrap.paths import Places
+from whale_platform.bootstrap.paths import CheckoutPaths
 from whale_platform.version import version_text
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -14,17 +14,17 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 def main(argv: list[str]) -> int:
     """Set up where needed (not for `--version`), then run checks or tests, or become the CLI. Returns an exit code."""
-    proxy_bypass.spare()
+    proxy_bypass.bypass_proxies()
     if argv[:1] == ["--version"]:
         print(f"whale {version_text()}")
         return 0
-    places = Places.of(ROOT)
+    places = CheckoutPaths.of(ROOT)
     developing = argv[:1] in (["check"], ["test"])
-    kind: setup_stamps.Kind = "dev" if developing else "run"
-    if not (setup_stamps.environment_current(places, kind) and setup_stamps.tools_current(places, kind)):
+    kind: setup_stamps.SetupKind = "dev" if developing else "run"
+    if not (setup_stamps.is_environment_current(places, kind) and setup_stamps.are_tools_current(places, kind)):
         from whale_platform.bootstrap import environment  # only here: a current set-up shall not pay for it
 
-        if code := environment.run(places, kind):
+        if code := environment.run_setup(places, kind):
             return code
     if developing:
         from whale_platform.bootstrap import checks
@@ -34,6 +34,6 @@ def main(argv: list[str]) -> int:
     return _become_cli(places, argv or ["--help"])
 
 
-def _become_cli(places: Places, argv: list[str]) -> NoReturn:
+def _become_cli(places: CheckoutPaths, argv: list[str]) -> NoReturn:
     os.environ["WHALE_TOOLS"] = str(places.tools)
     os.execv(places.python, [str(places.python), "-P", "-m", "whale_platform.cli", *argv])

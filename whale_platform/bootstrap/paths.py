@@ -4,11 +4,11 @@ import os
 from pathlib import Path
 
 
-class SetupFailed(Exception):
+class SetupError(Exception):
     """The set-up can't go on; the message is one clear line that says what to do."""
 
 
-class Places:
+class CheckoutPaths:
     """A checkout's folders and files; `root` is absolute, `tools` holds what no wheel brings, and the log."""
 
     def __init__(self, root: Path, tools: Path) -> None:
@@ -16,7 +16,7 @@ class Places:
         self.tools = tools
 
     @classmethod
-    def of(cls, root: Path) -> "Places":
+    def of(cls, root: Path) -> "CheckoutPaths":
         """Those of a checkout; WHALE_TOOLS moves the tools."""
         return cls(root, Path(os.environ.get("WHALE_TOOLS") or root / ".whale" / "tools").absolute())
 
@@ -42,17 +42,17 @@ class Places:
 
     @property
     def jar_stamp(self) -> Path:
-        """Written by embedded.setup when Java and every jar are there."""
+        """Written by toolchain.setup when Java and every jar are there."""
         return self.tools / "jars" / "stamp"
 
     @property
     def jar_list(self) -> Path:
         """The list whose hash stands in the jar stamp."""
-        return self.root / "whale_platform" / "embedded" / "jars.toml"
+        return self.root / "whale_platform" / "toolchain" / "jars.toml"
 
     @property
     def web_stamp(self) -> Path:
-        """Written by embedded.web when the browser's files are there; it lies among them, so it goes with them."""
+        """Written by toolchain.web_assets when the browser's files are there; it is deleted with them."""
         return self.tools / "web" / "node_modules" / ".whale.json"
 
     @property

@@ -5,33 +5,33 @@ import json
 from pathlib import Path
 from typing import Literal
 
-from whale_platform.bootstrap.paths import Places
+from whale_platform.bootstrap.paths import CheckoutPaths
 
-Kind = Literal["run", "dev"]
+SetupKind = Literal["run", "dev"]
 
 
-def environment_current(places: Places, kind: Kind) -> bool:
+def is_environment_current(places: CheckoutPaths, kind: SetupKind) -> bool:
     """Whether `.venv` is whole, made from today's lock of `kind` (or of dev, which holds run's) and at this place."""
     stamp = read_stamp(places)
     return (
         stamp.get("kind") in (kind, "dev")
         and stamp.get("root") == str(places.root)
-        and stamp.get("lock") == digest(places.lock_file(stamp["kind"]))
+        and stamp.get("lock") == file_digest(places.lock_file(stamp["kind"]))
         and places.python.exists()
     )
 
 
-def tools_current(places: Places, kind: Kind) -> bool:
+def are_tools_current(places: CheckoutPaths, kind: SetupKind) -> bool:
     """Whether Java and the jars were set up for today's list, and the browser's files of `kind` for today's lock."""
     web = _read(places.web_stamp)
     try:
-        jars = places.jar_stamp.read_text() == digest(places.jar_list)
-        return jars and web.get("kind") in (kind, "dev") and web.get("lock") == digest(places.web_lock)
+        jars = places.jar_stamp.read_text() == file_digest(places.jar_list)
+        return jars and web.get("kind") in (kind, "dev") and web.get("lock") == file_digest(places.web_lock)
     except OSError:
         return False
 
 
-def read_stamp(places: Places) -> dict[str, str]:
+def read_stamp(places: CheckoutPaths) -> dict[str, str]:
     """The environment's stamp; empty where there is none that can be read."""
     return _read(places.stamp)
 
@@ -44,6 +44,6 @@ def _read(path: Path) -> dict[str, str]:
     return stamp if isinstance(stamp, dict) else {}
 
 
-def digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
     """SHA-256 of a file, in hex."""
     return hashlib.sha256(path.read_bytes()).hexdigest()

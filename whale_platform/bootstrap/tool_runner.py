@@ -8,29 +8,29 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from whale_platform.bootstrap.paths import Places, SetupFailed
+from whale_platform.bootstrap.paths import CheckoutPaths, SetupError
 
-TELL_EVERY_S = 10.0
-_LEASH = Path(__file__).parent.parent / "supervision" / "leash.py"
+REPORT_EVERY_S = 10.0
+_PARENT_WATCH = Path(__file__).parent.parent / "supervision" / "processes" / "parent_watch.py"
 _DISK_FULL = ("no space left", "os error 28", "errno 28", "disk quota exceeded")
 _WRONG_HASH = ("hash mismatch", "do not match the hashes", "doesn't match")
 
 
-def say(line: str) -> None:
+def report_line(line: str) -> None:
     """Progress, to stderr: stdout belongs to the command's own output."""
     print(f"whale: {line}", file=sys.stderr, flush=True)
 
 
-def run(places: Places, what: str, argv: Sequence[str | Path]) -> None:
-    """Run one tool. Raises SetupFailed naming `what`, the reason and the log. The tool ends when this process does."""
-    leashed = [sys.executable, str(_LEASH), "SIGKILL", *map(str, argv)]
+def run_tool(places: CheckoutPaths, what: str, argv: Sequence[str | Path]) -> None:
+    """Run one tool. Raises SetupError naming `what`, the reason and the log. The tool ends when this process does."""
+    watched = [sys.executable, str(_PARENT_WATCH), "SIGKILL", *map(str, argv)]
     started = time.monotonic()
-    say(f"{what} …")
+    report_line(f"{what} …")
     with places.log.open("a+", errors="replace") as log:
         log.write(f"\n$ {' '.join(map(str, argv))}\n")
         log.flush()
         start = log.seek(0, os.SEEK_END)
-        child = subprocess.Popen(leashed, cwd=places.root, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        child = subprocess.Popen(watched, cwd=places.root, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         done = threading.Event()
         threading.Thread(target=_tell, args=(places.log, start, done, started), daemon=True).start()
         try:
@@ -39,11 +39,11 @@ def run(places: Places, what: str, argv: Sequence[str | Path]) -> None:
             done.set()
         if code:
             log.seek(start)
-            raise SetupFailed(explain(places, what, log.read(), code))
-    say(f"{what}: done in {time.monotonic() - started:.0f} s")
+            raise SetupError(explain_failure(places, what, log.read(), code))
+    report_line(f"{what}: done in {time.monotonic() - started:.0f} s")
 
 
-def explain(places: Places, what: str, output: str, code: int) -> str:
+def explain_failure(places: CheckoutPaths, what: str, output: str, code: int) -> str:
     """The one line for a tool that failed with `code` after printing `output`."""
     low = output.lower()
     lines = [line.strip(" ×│├╰─▶:→>") for line in output.splitlines() if line.strip()]
@@ -59,8 +59,8 @@ def explain(places: Places, what: str, output: str, code: int) -> str:
 
 
 def _tell(log: Path, start: int, done: threading.Event, started: float) -> None:
-    while not done.wait(TELL_EVERY_S):
+    while not done.wait(REPORT_EVERY_S):
         with log.open(errors="replace") as file:
             file.seek(start)
             last = [line.strip() for line in file if line.strip()][-1:]
-        say(f"  {time.monotonic() - started:.0f} s {last[0][:90] if last else ''}")
+        report_line(f"  {time.monotonic() - started:.0f} s {last[0][:90] if last else ''}")

@@ -36,15 +36,15 @@ def main(wait_s: float = WAIT_S) -> int:
     settings = read_settings("topics")
     unused = (STREAM_POSITIONS,) if settings.spark_master.startswith("local") else ()
     begun, said = time.monotonic(), False
-    while not topics.alive(settings.bootstrap):
+    while not topics.is_reachable(settings.bootstrap):
         if not said and time.monotonic() - begun >= min(wait_s, SAY_S):
             said = True
-            print(f"topics: {connection_errors.absence(settings.bootstrap)}", file=sys.stderr, flush=True)
+            print(f"topics: {connection_errors.explain_unavailable(settings.bootstrap)}", file=sys.stderr, flush=True)
         if time.monotonic() - begun >= wait_s:
             return exit_codes.RETRY
         time.sleep(0.1)
     try:
-        made = topics.ensure(
+        made = topics.create_topics(
             settings.bootstrap,
             settings.topic_partitions,
             settings.topic_replication,
@@ -52,7 +52,7 @@ def main(wait_s: float = WAIT_S) -> int:
             unused,
         )
         bytes_allowed = _bytes_allowed(settings)
-        if bytes_allowed is not None and (changed := topics.bound(settings.bootstrap, bytes_allowed, unused)):
+        if bytes_allowed is not None and (changed := topics.limit_bytes(settings.bootstrap, bytes_allowed, unused)):
             print(f"topics: {bytes_allowed / 1e9:.1f} GB in all: set for {', '.join(changed)}", file=sys.stderr)
     except KafkaException as error:
         reason: KafkaError = error.args[0]
@@ -69,7 +69,7 @@ def main(wait_s: float = WAIT_S) -> int:
 def _bytes_allowed(settings: Settings) -> int | None:
     if settings.kafka_bytes is not None:
         return int(settings.kafka_bytes)
-    return disk_usage.kafka_bytes(settings.home) if settings.kafka_bootstrap is None else None
+    return disk_usage.choose_kafka_bytes(settings.home) if settings.kafka_bootstrap is None else None
 
 
 if __name__ == "__main__":

@@ -13,18 +13,18 @@ from typing import TypeVar
 
 from confluent_kafka import KafkaError, TopicPartition
 
-from whale_platform.broker.connection_errors import absence
-from whale_platform.broker.naming import prefixed
-from whale_platform.broker.reader import SILENT_S, TIMEOUT_S, TopicReader, consumer
-from whale_platform.broker.topics import BrokerError, alive
+from whale_platform.broker.connection_errors import explain_unavailable
+from whale_platform.broker.naming import add_prefix
+from whale_platform.broker.reader import SILENT_S, TIMEOUT_S, TopicReader, create_consumer
+from whale_platform.broker.topics import BrokerError, is_reachable
 from whale_platform.kafka_cluster import KafkaCluster
 
-BATCH = 10_000
+BATCH_MESSAGES = 10_000
 Kind = TypeVar("Kind")
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TopicSpan:
     """A topic as it is now.
 
     since_ms: the oldest message's time in that partition which reaches back least, None for a topic without messages;
@@ -38,10 +38,10 @@ class Span:
     places: dict[int, tuple[int, int]]
 
 
-def look(bootstrap: KafkaCluster, topic: str, from_ms: int) -> Span:
+def measure_span(bootstrap: KafkaCluster, topic: str, from_ms: int) -> TopicSpan:
     """The span of `topic`; `places`: {partition: (first offset from `from_ms` on, end)}, 0 ms: all. BrokerError."""
-    if not alive(bootstrap, TIMEOUT_S):
-        raise BrokerError(absence(bootstrap))
+    if not is_reachable(bootstrap, TIMEOUT_S):
+        raise BrokerError(explain_unavailable(bootstrap))
     reader = TopicReader(bootstrap, "whale-bulk")
     begun, whole, places = list[int](), True, dict[int, tuple[int, int]]()
     try:
@@ -53,21 +53,23 @@ def look(bootstrap: KafkaCluster, topic: str, from_ms: int) -> Span:
                 begun += [first.timestamp_ms for first in islice(reader.scan(topic, partition, low, high), 1)]
     finally:
         reader.close()
-    return Span(max(begun, default=None), whole, sum(end - start for start, end in places.values()), places)
+    return TopicSpan(max(begun, default=None), whole, sum(end - start for start, end in places.values()), places)
 
 
-def values(
-    bootstrap: KafkaCluster, topic: str, span: Span, kind: Callable[[int, int, int], Kind]
+def read_values(
+    bootstrap: KafkaCluster, topic: str, span: TopicSpan, kind: Callable[[int, int, int], Kind]
 ) -> Iterator[tuple[Kind, list[bytes]]]:
     """The messages of `span.places` in batches: (`kind(partition, offset, ms when sent)`, values). BrokerError."""
-    reading = consumer(bootstrap, "whale-bulk", 100)
+    reading = create_consumer(bootstrap, "whale-bulk", 100)
     try:
         for partition, (place, end) in span.places.items():
-            reading.assign([TopicPartition(prefixed(topic), partition, place)])
+            reading.assign([TopicPartition(add_prefix(topic), partition, place)])
             heard = time.monotonic()
             while place < end:
                 messages = []
-                for message in reading.consume(min(BATCH, end - place), 0.5):  # waits for that many, or that long
+                for message in reading.consume(
+                    min(BATCH_MESSAGES, end - place), 0.5
+                ):  # waits for that many, or that long
                     heard = time.monotonic()
                     if (error := message.error()) is None:
                         messages.append(message)

@@ -1,7 +1,7 @@
 """Why a cluster does not answer: librdkafka only says so to `error_cb`, while the call itself times out.
 
-Every client notes its errors here by cluster; whoever finds nobody there says `absence`. The newest reason stands until
-the cluster answers again.
+Every client notes its errors here by cluster; `explain_unavailable` returns the newest one, which is kept until the
+cluster responds again.
 """
 
 from confluent_kafka import KafkaError
@@ -18,25 +18,25 @@ _DENIED = (
 _refused: dict[KafkaCluster, str] = {}
 
 
-def note(cluster: KafkaCluster, error: KafkaError) -> None:
+def note_error(cluster: KafkaCluster, error: KafkaError) -> None:
     """Keep the reason where it is one that a person must see to; a broker that is just away puts an end to it."""
-    if (why := explained(cluster, error.code(), error.str())) is not None:
+    if (why := explain_error(cluster, error.code(), error.str())) is not None:
         _refused[cluster] = why
     elif error.code() == KafkaError._TRANSPORT:
         _refused.pop(cluster, None)
 
 
-def answered(cluster: KafkaCluster) -> None:
+def forget_error(cluster: KafkaCluster) -> None:
     """Forget the reason."""
     _refused.pop(cluster, None)
 
 
-def absence(cluster: KafkaCluster) -> str:
+def explain_unavailable(cluster: KafkaCluster) -> str:
     """Why the cluster did not answer, in one sentence without secrets that says what to set."""
     return _refused.get(cluster) or f"no answer from Kafka at {cluster}"
 
 
-def explained(cluster: KafkaCluster, code: int, text: str) -> str | None:
+def explain_error(cluster: KafkaCluster, code: int, text: str) -> str | None:
     """What an error of a client says about the settings; None where the broker is just away."""
     if code == KafkaError._AUTHENTICATION:
         offered = f" (it offers {text.partition(_OFFERED)[2].partition(' (')[0]})" if _OFFERED in text else ""

@@ -22,7 +22,7 @@ from contextlib import suppress
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from whale_platform.broker import connection_errors
-from whale_platform.broker.naming import prefixed
+from whale_platform.broker.naming import add_prefix
 from whale_platform.kafka_cluster import KafkaCluster
 
 MAX_MESSAGES = 200_000
@@ -32,10 +32,10 @@ TIMEOUT_MS = 600_000  # of 900,000 that a broker allows by default
 POLL_S, SLICE_S = 0.1, 0.5
 DRAIN_S, DRAIN_MOST_S = 0.5, 5.0  # without a delivery before a commit is put off: longer, the longer it is overdue
 CLAIM_S = 10.0
-Delivered = Callable[[int, int], None]
+DeliveryCallback = Callable[[int, int], None]
 
 
-class ProducerStopped(Exception):
+class ProducerStoppedError(Exception):
     """Nothing can be sent any more: the producer was closed, or is broken for good (the message says why)."""
 
 
@@ -59,7 +59,7 @@ class TradeProducer:
         """
         self._bootstrap = bootstrap
         self._writer = writer
-        one_writer = {"transactional.id": prefixed(writer), "transaction.timeout.ms": TIMEOUT_MS} if writer else {}
+        one_writer = {"transactional.id": add_prefix(writer), "transaction.timeout.ms": TIMEOUT_MS} if writer else {}
         self._producer = Producer(
             {
                 **bootstrap.librdkafka(),
@@ -100,17 +100,17 @@ class TradeProducer:
             self._begin()
         except KafkaException as error:
             if not error.args[0].retriable():
-                self._broken(error, f"Kafka refuses the transactional id {prefixed(self._writer or '')}")
+                self._broken(error, f"Kafka refuses the transactional id {add_prefix(self._writer or '')}")
             raise
 
     def send(self, topic: str, key: bytes, value: bytes) -> None:
-        """Queue one message; blocks while the queue is full. Raises ProducerStopped."""
-        self._send(prefixed(topic), key, value, self._on_delivery)
+        """Queue one message; blocks while the queue is full. Raises ProducerStoppedError."""
+        self._send(add_prefix(topic), key, value, self._on_delivery)
 
-    def channel(self, topic: str, key: bytes, delivered: Delivered) -> Callable[[bytes], None]:
+    def channel(self, topic: str, key: bytes, delivered: DeliveryCallback) -> Callable[[bytes], None]:
         """A `send` for one key; `delivered(partition, offset)` is called in sending order, from another thread."""
 
-        name = prefixed(topic)
+        name = add_prefix(topic)
 
         def on_delivery(error: KafkaError | None, message: Message) -> None:
             if error is not None:
@@ -136,7 +136,7 @@ class TradeProducer:
             return self.depth()
 
     def refuse(self) -> None:
-        """Take nothing more: whoever waits for room in the queue gets ProducerStopped."""
+        """Take nothing more: whoever waits for room in the queue gets ProducerStoppedError."""
         self._refusing = True
 
     def close(self, timeout_s: float = 5.0) -> int:
@@ -199,7 +199,7 @@ class TradeProducer:
             try:
                 with self._gate:
                     if self.fatal or self._refusing:
-                        raise ProducerStopped(self.fatal or "the producer is closed")
+                        raise ProducerStoppedError(self.fatal or "the producer is closed")
                     self._producer.produce(topic, value, key, on_delivery=on_delivery)
                 self.full = False
                 return
@@ -225,7 +225,7 @@ class TradeProducer:
             self._broken(error, f"Kafka refused a message of {message.topic()}")
 
     def _on_error(self, error: KafkaError) -> None:
-        connection_errors.note(self._bootstrap, error)
+        connection_errors.note_error(self._bootstrap, error)
         if error.fatal():
             self._broken(error)
 

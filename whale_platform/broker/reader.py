@@ -1,7 +1,7 @@
 """Reading topics by explicit offsets, without consumer groups: whoever reads keeps its own place.
 
 The sink keeps it in Postgres beside the rows, the ingester in its positions file. An offset that has expired raises
-`OffsetExpired` with the exact range that is gone: nothing is skipped silently.
+`OffsetExpiredError` with the exact range that is gone: nothing is skipped silently.
 """
 
 import time
@@ -12,19 +12,19 @@ from functools import partial
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from whale_platform.broker import connection_errors
-from whale_platform.broker.naming import bare, prefixed
+from whale_platform.broker.naming import add_prefix, strip_prefix
 from whale_platform.kafka_cluster import KafkaCluster
 
 TIMEOUT_S = 15.0
 SILENT_S = 30.0  # for those who read up to an end, and so know that there is more
 
 
-class OffsetExpired(Exception):
+class OffsetExpiredError(Exception):
     """The asked offset is no longer (or not yet) in the topic; the message names topic, partition and range."""
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class KafkaRecord:
     """One message; `timestamp_ms` is the producer's."""
 
     topic: str
@@ -35,13 +35,13 @@ class Record:
     value: bytes | None
 
 
-def consumer(bootstrap: KafkaCluster, client_id: str, fetch_wait_ms: int) -> Consumer:
+def create_consumer(bootstrap: KafkaCluster, client_id: str, fetch_wait_ms: int) -> Consumer:
     """A consumer that is told where to read, and commits nothing."""
     return Consumer(
         {
             **bootstrap.librdkafka(),
             "client.id": client_id,
-            "group.id": prefixed(f"unused-{client_id}"),
+            "group.id": add_prefix(f"unused-{client_id}"),
             "enable.auto.commit": False,
             "auto.offset.reset": "error",
             "enable.partition.eof": True,  # an end may be the marker of a transaction, which no message shows
@@ -52,7 +52,7 @@ def consumer(bootstrap: KafkaCluster, client_id: str, fetch_wait_ms: int) -> Con
             "fetch.queue.backoff.ms": 5,  # the default waits a second whenever that queue is full
             "reconnect.backoff.max.ms": 1_000,
             "log_level": 2,
-            "error_cb": partial(connection_errors.note, bootstrap),
+            "error_cb": partial(connection_errors.note_error, bootstrap),
         }
     )
 
@@ -65,14 +65,14 @@ class TopicReader:
     ) -> None:
         """timeout_s: how long a question to the broker may take; reading waits as long as `poll` says."""
         self._timeout_s = timeout_s
-        self._consumer = consumer(bootstrap, client_id, fetch_wait_ms)
+        self._consumer = create_consumer(bootstrap, client_id, fetch_wait_ms)
         self._next: dict[tuple[str, int], int] = {}
         self._read_ends: dict[tuple[str, int], int] = {}
 
     def bounds(self, topic: str, partition: int) -> tuple[int, int]:
         """(earliest offset, next offset to be written). Raises BrokerError where the broker is away."""
         low, high = self._consumer.get_watermark_offsets(
-            TopicPartition(prefixed(topic), partition), timeout=self._timeout_s
+            TopicPartition(add_prefix(topic), partition), timeout=self._timeout_s
         )
         return int(low), int(high)
 
@@ -81,13 +81,13 @@ class TopicReader:
 
         Raises BrokerError where the broker is away.
         """
-        asked = TopicPartition(prefixed(topic), partition, timestamp_ms)
+        asked = TopicPartition(add_prefix(topic), partition, timestamp_ms)
         found = int(self._consumer.offsets_for_times([asked], timeout=self._timeout_s)[0].offset)
         return found if found >= 0 else self.bounds(topic, partition)[1]
 
     def partitions(self, topic: str) -> list[int]:
         """Partition numbers of `topic`. Raises BrokerError where the topic is missing or the broker away."""
-        name = prefixed(topic)
+        name = add_prefix(topic)
         meta = self._consumer.list_topics(name, timeout=self._timeout_s).topics[name]
         if meta.error is not None:
             raise KafkaException(meta.error)
@@ -97,24 +97,24 @@ class TopicReader:
         """Start at `places`: {(topic, partition): offset}."""
         self._next, self._read_ends = dict(places), {}
         self._consumer.assign(
-            [TopicPartition(prefixed(topic), part, offset) for (topic, part), offset in places.items()]
+            [TopicPartition(add_prefix(topic), part, offset) for (topic, part), offset in places.items()]
         )
 
-    def poll(self, most: int, timeout_s: float) -> list[Record]:
+    def poll(self, most: int, timeout_s: float) -> list[KafkaRecord]:
         """Up to `most` messages: waits up to `timeout_s` for the first, then takes what is there already.
 
-        Broker outages are waited out inside. Raises OffsetExpired where an assigned offset is gone, BrokerError for
-        other errors of the topic.
+        It waits for a broker that is unavailable. Raises OffsetExpiredError where an assigned offset has expired, and
+        BrokerError for other errors of the topic.
         """
         first = self._consumer.poll(timeout_s)
         if first is None:
             return []
-        out: list[Record] = []
+        out: list[KafkaRecord] = []
         for message in (first, *(self._consumer.consume(most - 1, 0) if most > 1 else ())):
             error = message.error()
             if error is None:
-                record = Record(
-                    bare(message.topic()),
+                record = KafkaRecord(
+                    strip_prefix(message.topic()),
                     message.partition(),
                     message.offset(),
                     message.timestamp()[1],
@@ -124,9 +124,9 @@ class TopicReader:
                 self._next[record.topic, record.partition] = record.offset + 1
                 out.append(record)
             elif error.code() == KafkaError._PARTITION_EOF:
-                self._read_ends[bare(message.topic()), message.partition()] = message.offset()
+                self._read_ends[strip_prefix(message.topic()), message.partition()] = message.offset()
             elif error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
-                raise OffsetExpired(error.str())
+                raise OffsetExpiredError(error.str())
             elif not error.retriable() and error.code() not in _OUTAGE:
                 raise KafkaException(error)
         return out
@@ -141,12 +141,12 @@ class TopicReader:
 
         Where `poll` has given everything it is the offset after the last message: no marker counts as one that waits.
         """
-        high = int(self._consumer.get_watermark_offsets(TopicPartition(prefixed(topic), partition), cached=True)[1])
+        high = int(self._consumer.get_watermark_offsets(TopicPartition(add_prefix(topic), partition), cached=True)[1])
         if 0 <= high <= self._read_ends.get((topic, partition), -1):
             return self._next[topic, partition]
         return high if high >= 0 else None
 
-    def scan(self, topic: str, partition: int, start: int, end: int) -> Iterator[Record]:
+    def scan(self, topic: str, partition: int, start: int, end: int) -> Iterator[KafkaRecord]:
         """Every message of one partition with start <= offset < end; the reader's assignment is replaced.
 
         Raises BrokerError after `SILENT_S` without any: the broker went away and has not come back.

@@ -5,25 +5,27 @@ A message counts by the time it was produced. Reads up to the end as it was when
 
 from collections.abc import Iterator
 
-from whale_platform.broker.connection_errors import absence
-from whale_platform.broker.reader import Record, TopicReader
-from whale_platform.broker.topics import BrokerError, alive
+from whale_platform.broker.connection_errors import explain_unavailable
+from whale_platform.broker.reader import KafkaRecord, TopicReader
+from whale_platform.broker.topics import BrokerError, is_reachable
 from whale_platform.kafka_cluster import KafkaCluster
 
 
-def values(bootstrap: KafkaCluster, topic: str, since_ms: int, most: int) -> Iterator[bytes]:
+def read_recent_values(bootstrap: KafkaCluster, topic: str, since_ms: int, most: int) -> Iterator[bytes]:
     """The messages of `topic` since then, of each partition the newest `most` at most. Raises BrokerError."""
-    return (record.value for record in records(bootstrap, topic, since_ms, most) if record.value)
+    return (record.value for record in read_recent_records(bootstrap, topic, since_ms, most) if record.value)
 
 
-def records(bootstrap: KafkaCluster, topic: str, since_ms: int, most: int | None = None) -> Iterator[Record]:
+def read_recent_records(
+    bootstrap: KafkaCluster, topic: str, since_ms: int, most: int | None = None
+) -> Iterator[KafkaRecord]:
     """The same with where they stand; 0 ms: from the topic's start. Raises BrokerError."""
-    if not alive(bootstrap, 3.0):
-        raise BrokerError(absence(bootstrap))
+    if not is_reachable(bootstrap, 3.0):
+        raise BrokerError(explain_unavailable(bootstrap))
     return _read(bootstrap, topic, since_ms, most)
 
 
-def _read(bootstrap: KafkaCluster, topic: str, since_ms: int, most: int | None) -> Iterator[Record]:
+def _read(bootstrap: KafkaCluster, topic: str, since_ms: int, most: int | None) -> Iterator[KafkaRecord]:
     reader = TopicReader(bootstrap, "whale-recent", fetch_wait_ms=50)
     try:
         for partition in reader.partitions(topic):

@@ -12,38 +12,38 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
 from whale_platform.broker import topics
-from whale_platform.broker.naming import prefixed
+from whale_platform.broker.naming import add_prefix
 from whale_platform.kafka_cluster import KafkaCluster
 
 TIMEOUT_S = 5.0
-Edges = dict[int, tuple[int, int]]
+OffsetRanges = dict[int, tuple[int, int]]
 
 
-class TopicEdges:
+class TopicOffsets:
     """The partitions are those of the start; the platform never adds any. Used by one thread."""
 
     def __init__(self, bootstrap: KafkaCluster, partitions: Mapping[str, Sequence[int]]) -> None:
         """partitions: {topic: its partition numbers}."""
-        self._bootstrap, self._client = bootstrap, topics.admin(bootstrap)
+        self._bootstrap, self._client = bootstrap, topics.create_admin(bootstrap)
         self._asked = [(topic, part) for topic, parts in partitions.items() for part in parts]
 
-    def read(self) -> dict[str, Edges]:
+    def read(self) -> dict[str, OffsetRanges]:
         """{topic: {partition: (earliest offset, next offset to be written)}}. Raises BrokerError without an answer.
 
         The next read is then made by a new client: this one would go by the leaders of before for ever.
         """
         starts, ends = self._ask(OffsetSpec.earliest()), self._ask(OffsetSpec.latest())
-        found: dict[str, Edges] = {}
+        found: dict[str, OffsetRanges] = {}
         try:
             for (topic, part), start, end in zip(self._asked, starts, ends, strict=True):
                 found.setdefault(topic, {})[part] = (_offset(start), _offset(end))
         except KafkaException:
-            self._client = topics.admin(self._bootstrap)
+            self._client = topics.create_admin(self._bootstrap)
             raise
         return found
 
     def _ask(self, spec: OffsetSpec) -> "list[Future[Any]]":
-        asked = {TopicPartition(prefixed(topic), part): spec for topic, part in self._asked}
+        asked = {TopicPartition(add_prefix(topic), part): spec for topic, part in self._asked}
         answers = self._client.list_offsets(asked, request_timeout=TIMEOUT_S)
         return [answers[place] for place in asked]
 

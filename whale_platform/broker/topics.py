@@ -1,8 +1,8 @@
 """The topics, how they are made and what identifies them.
 
-`ensure` is safe to run at every start. It never changes the partition count of an existing topic: that would break
-the order within a symbol, so it is left to a person. Ids tell a recreated topic from the old one of the same name.
-`bound` keeps all of them together under a number of bytes: age alone bounds nothing when trades are many.
+`create_topics` is safe to run at every start. It never changes the partition count of an existing topic: that would
+break the order within a symbol, so it is left to a person. Ids tell a recreated topic from the old one of the same
+name. `limit_bytes` keeps all of them together under a number of bytes: age alone bounds nothing when trades are many.
 """
 
 import time
@@ -17,7 +17,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 
 from whale_platform.broker import connection_errors
-from whale_platform.broker.naming import bare, prefixed
+from whale_platform.broker.naming import add_prefix, strip_prefix
 from whale_platform.domain.names import (
     DEAD_LETTERS,
     INGEST_GAPS,
@@ -29,12 +29,12 @@ from whale_platform.domain.names import (
 )
 from whale_platform.kafka_cluster import KafkaCluster
 
-Client: TypeAlias = AdminClient
+KafkaAdmin: TypeAlias = AdminClient
 BrokerError = KafkaException  # the broker is away or refuses; other rooms catch it by this name
 
 WEEK_MS = str(7 * 24 * 3600 * 1000)
 TIMEOUT_S = 15.0
-MOST_COPIES = 3
+MAX_COPIES = 3
 
 CONFIG: dict[str, dict[str, str]] = {
     RAW_TRADES: {"retention.ms": WEEK_MS, "compression.type": "producer"},
@@ -46,7 +46,7 @@ CONFIG: dict[str, dict[str, str]] = {
     STREAM_POSITIONS: {"retention.ms": str(3600 * 1000), "segment.ms": str(3600 * 1000)},
 }
 # Of the bytes that all topics may take together. The ledgers are compacted; old lines go only beyond their share.
-SHARES = {
+BYTE_SHARES = {
     RAW_TRADES: 0.6,
     TRADE_WINDOWS: 0.25,
     WHALE_ALERTS: 0.05,
@@ -69,17 +69,17 @@ class TopicInfo:
     partitions: int
 
 
-def admin(bootstrap: KafkaCluster) -> Client:
+def create_admin(bootstrap: KafkaCluster) -> KafkaAdmin:
     """An admin client; connecting happens at the first call. The library's own log is kept quiet while it retries.
 
     One that is kept finds a broker that is back within half a second.
     """
     config: dict[str, Any] = {**bootstrap.librdkafka(), "socket.timeout.ms": 10_000, "log_level": 2}
     config |= {"reconnect.backoff.ms": 100, "reconnect.backoff.max.ms": 500}
-    return AdminClient({**config, "error_cb": partial(connection_errors.note, bootstrap)})
+    return AdminClient({**config, "error_cb": partial(connection_errors.note_error, bootstrap)})
 
 
-def ensure(
+def create_topics(
     bootstrap: KafkaCluster,
     partitions: int,
     replication: int | None = None,
@@ -93,15 +93,15 @@ def ensure(
     one broker alone. Raises KafkaException where the broker is unavailable or refuses, or where too few brokers are up
     yet.
     """
-    client = admin(bootstrap)
+    client = create_admin(bootstrap)
     cluster = client.list_topics(timeout=TIMEOUT_S)
     present, brokers = cluster.topics, len(cluster.brokers)
-    copies = replication or min(MOST_COPIES, max(brokers, len(bootstrap.servers.split(","))))
+    copies = replication or min(MAX_COPIES, max(brokers, len(bootstrap.servers.split(","))))
     least = {"min.insync.replicas": str(min_insync or (copies + 1) // 2), "unclean.leader.election.enable": "false"}
     wanted = [
-        NewTopic(prefixed(name), 1 if name in ONE_PARTITION else partitions, copies, config=config | least)
+        NewTopic(add_prefix(name), 1 if name in ONE_PARTITION else partitions, copies, config=config | least)
         for name, config in CONFIG.items()
-        if prefixed(name) not in present and name not in unused
+        if add_prefix(name) not in present and name not in unused
     ]
     if not wanted:
         return []
@@ -115,26 +115,26 @@ def ensure(
     return [name for name, future in futures.items() if _created(future)]
 
 
-def bound(bootstrap: KafkaCluster, total: int, unused: Collection[str] = ()) -> list[str]:
+def limit_bytes(bootstrap: KafkaCluster, total: int, unused: Collection[str] = ()) -> list[str]:
     """Let all topics but `unused` take `total` bytes together at most (0: any number); the names of those changed.
 
     Kafka looks twice a minute and deletes whole segments, so it can be more by what came meanwhile.
     Raises KafkaException where the broker is away or refuses.
     """
-    names = [name for name in SHARES if name not in unused]
-    client, present = admin(bootstrap), describe(bootstrap, names)
+    names = [name for name in BYTE_SHARES if name not in unused]
+    client, present = create_admin(bootstrap), describe_topics(bootstrap, names)
     deadline = time.monotonic() + TIMEOUT_S
     while len(present) < len(names):  # a broker may know of a topic only a while after it has made it
         if time.monotonic() >= deadline:
             raise KafkaException(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART))
         time.sleep(0.1)
-        present = describe(bootstrap, names)
-    wanted = {name: bounds(name, total, found.partitions) for name, found in present.items()}
-    resources = [ConfigResource(ResourceType.TOPIC, prefixed(name)) for name in wanted]
+        present = describe_topics(bootstrap, names)
+    wanted = {name: compute_limits(name, total, found.partitions) for name, found in present.items()}
+    resources = [ConfigResource(ResourceType.TOPIC, add_prefix(name)) for name in wanted]
     changes = []
     for resource, future in client.describe_configs(resources, request_timeout=TIMEOUT_S).items():
         now = _answer(future)
-        differs = {key: text for key, text in wanted[bare(resource.name)].items() if now[key].value != text}
+        differs = {key: text for key, text in wanted[strip_prefix(resource.name)].items() if now[key].value != text}
         if differs:
             entries = [
                 ConfigEntry(key, text, incremental_operation=AlterConfigOpType.SET) for key, text in differs.items()
@@ -146,12 +146,12 @@ def bound(bootstrap: KafkaCluster, total: int, unused: Collection[str] = ()) -> 
     return [change.name for change in changes]
 
 
-def bounds(name: str, total: int, partitions: int) -> dict[str, str]:
+def compute_limits(name: str, total: int, partitions: int) -> dict[str, str]:
     """The settings of a topic that keep it within its share of `total` bytes (0: any number)."""
     more = {"cleanup.policy": "compact,delete", "retention.ms": "-1"} if name in (INGEST_GAPS, STREAM_LOSSES) else {}
     more = more | {key: text for key, text in CONFIG[name].items() if key == "segment.ms"}
     smallest, largest = SEGMENT_BYTES
-    each = int(total * SHARES[name]) // partitions
+    each = int(total * BYTE_SHARES[name]) // partitions
     if not total:
         return {**more, "retention.bytes": "-1", "segment.bytes": str(largest)}
     return {
@@ -161,16 +161,16 @@ def bounds(name: str, total: int, partitions: int) -> dict[str, str]:
     }
 
 
-def cluster_id(bootstrap: KafkaCluster) -> str:
+def fetch_cluster_id(bootstrap: KafkaCluster) -> str:
     """The Kafka cluster's id. Raises KafkaException where the broker is away."""
-    client = admin(bootstrap)  # held until the answer is here: a collected client cancels its requests
+    client = create_admin(bootstrap)  # held until the answer is here: a collected client cancels its requests
     return str(_answer(client.describe_cluster(request_timeout=TIMEOUT_S)).cluster_id)
 
 
-def describe(bootstrap: KafkaCluster, names: list[str]) -> dict[str, TopicInfo]:
+def describe_topics(bootstrap: KafkaCluster, names: list[str]) -> dict[str, TopicInfo]:
     """Id and partition count of each of `names` that exists; a missing topic is left out."""
-    client = admin(bootstrap)
-    futures = client.describe_topics(TopicCollection([prefixed(name) for name in names]), request_timeout=TIMEOUT_S)
+    client = create_admin(bootstrap)
+    futures = client.describe_topics(TopicCollection([add_prefix(name) for name in names]), request_timeout=TIMEOUT_S)
     found: dict[str, TopicInfo] = {}
     for name, future in futures.items():
         try:
@@ -179,24 +179,24 @@ def describe(bootstrap: KafkaCluster, names: list[str]) -> dict[str, TopicInfo]:
             if error.args[0].name() == "UNKNOWN_TOPIC_OR_PART":
                 continue
             raise
-        found[bare(name)] = TopicInfo(bare(name), str(topic.topic_id), len(topic.partitions))
+        found[strip_prefix(name)] = TopicInfo(strip_prefix(name), str(topic.topic_id), len(topic.partitions))
     return found
 
 
-def alive(bootstrap: KafkaCluster, timeout_s: float = 5.0, client: Client | None = None) -> bool:
+def is_reachable(bootstrap: KafkaCluster, timeout_s: float = 5.0, client: KafkaAdmin | None = None) -> bool:
     """Whether a broker answers a metadata request; `connection_errors.absence` says why not.
 
     It is asked by `client`, where there is one that is kept for this.
     """
     try:
-        client = admin(bootstrap) if client is None else client  # one that sends nothing is false
+        client = create_admin(bootstrap) if client is None else client  # one that sends nothing is false
         client.list_topics(timeout=timeout_s)
     except KafkaException as error:
-        connection_errors.note(bootstrap, error.args[0])  # of a client that could not even be made
+        connection_errors.note_error(bootstrap, error.args[0])  # of a client that could not even be made
         if client is not None:
             client.poll(0)  # what went wrong is told there
         return False
-    connection_errors.answered(bootstrap)
+    connection_errors.forget_error(bootstrap)
     return True
 
 

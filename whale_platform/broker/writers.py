@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, Producer, TopicPartition
 
 from whale_platform.broker import topics
-from whale_platform.broker.naming import bare, prefix, prefixed
+from whale_platform.broker.naming import add_prefix, read_prefix, strip_prefix
 from whale_platform.domain.names import INGEST_GAPS
 from whale_platform.kafka_cluster import KafkaCluster
 
@@ -31,13 +31,13 @@ _NOT_YET = (
 T = TypeVar("T")
 
 
-def register(bootstrap: KafkaCluster, name: str) -> None:
-    """Let `names` list this writer for a week from now on. Raises BrokerError."""
-    client = topics.admin(bootstrap)
+def register_writer(bootstrap: KafkaCluster, name: str) -> None:
+    """Let `list_writers` list this writer for a week from now on. Raises BrokerError."""
+    client = topics.create_admin(bootstrap)
 
     def ask() -> None:
-        place = TopicPartition(prefixed(INGEST_GAPS), 0, 0)
-        group = ConsumerGroupTopicPartitions(prefixed(name), [place])
+        place = TopicPartition(add_prefix(INGEST_GAPS), 0, 0)
+        group = ConsumerGroupTopicPartitions(add_prefix(name), [place])
         for future in client.alter_consumer_group_offsets([group], request_timeout=TIMEOUT_S).values():
             for done in _answer(future).topic_partitions:
                 if done.error is not None:
@@ -46,22 +46,27 @@ def register(bootstrap: KafkaCluster, name: str) -> None:
     _patiently(ask)
 
 
-def names(bootstrap: KafkaCluster) -> list[str]:
+def list_writers(bootstrap: KafkaCluster) -> list[str]:
     """The groups of this platform, writers among them. Raises BrokerError, also where one broker did not answer."""
-    client = topics.admin(bootstrap)
+    client = topics.create_admin(bootstrap)
 
     def ask() -> list[str]:
         found = _answer(client.list_consumer_groups(request_timeout=TIMEOUT_S))
         if found.errors:
             raise found.errors[0]
-        return sorted(bare(one.group_id) for one in found.valid if one.group_id.startswith(prefix()))
+        return sorted(strip_prefix(one.group_id) for one in found.valid if one.group_id.startswith(read_prefix()))
 
     return _patiently(ask)
 
 
-def fence(bootstrap: KafkaCluster, name: str) -> None:
+def fence_writer(bootstrap: KafkaCluster, name: str) -> None:
     """Make the broker refuse whatever the present writer of that name still sends. Raises BrokerError."""
-    config = {**bootstrap.librdkafka(), "client.id": "whale-fence", "transactional.id": prefixed(name), "log_level": 2}
+    config = {
+        **bootstrap.librdkafka(),
+        "client.id": "whale-fence",
+        "transactional.id": add_prefix(name),
+        "log_level": 2,
+    }
     Producer(config).init_transactions(TIMEOUT_S)
 
 

@@ -10,13 +10,14 @@ import typer.core
 
 from whale_platform import proxy_bypass
 from whale_platform.cli.common.errors import USER_ERROR, UserError
+from whale_platform.cli.common.options import HomeOption
 from whale_platform.cli.inspection import status as command_status
 from whale_platform.homes import HomeError
-from whale_platform.toolchain.errors import EmbeddedError
+from whale_platform.toolchain.errors import ToolchainError
 from whale_platform.version import version_text
 
 # Names of sub-commands and where their typer apps are; heavy ones are imported only when called.
-LATER = {
+LAZY_COMMANDS = {
     "threshold": "whale_platform.cli.commands.thresholds",
     "api-key": "whale_platform.cli.commands.api_keys",
     "bench": "whale_platform.bench.app",
@@ -28,22 +29,17 @@ LATER = {
     "lake": "whale_platform.cli.commands.lake",
 }
 
-HomeOption = Annotated[
-    Path | None,
-    typer.Option("--home", metavar="DIR", help="Folder of the platform's state (default: .whale here, or WHALE_HOME)."),
-]
 
-
-class Commands(typer.core.TyperGroup):
+class LazyCommandGroup(typer.core.TyperGroup):
     """Adds the sub-commands of LATER that this installation has."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         """All names, also those not imported yet."""
-        return [*super().list_commands(ctx), *(name for name, module in LATER.items() if _there(module))]
+        return [*super().list_commands(ctx), *(name for name, module in LAZY_COMMANDS.items() if _there(module))]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Imports the sub-command where it is one of LATER."""
-        module = LATER.get(cmd_name)
+        module = LAZY_COMMANDS.get(cmd_name)
         if module is None or not _there(module):
             return super().get_command(ctx, cmd_name)
         command = typer.main.get_command(importlib.import_module(module).app)
@@ -52,7 +48,7 @@ class Commands(typer.core.TyperGroup):
 
 
 app = typer.Typer(
-    cls=Commands,
+    cls=LazyCommandGroup,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -102,10 +98,10 @@ def up(
 ) -> None:
     """Run everything: real trades from socket to Postgres. Ctrl-C stops it all in order."""
     from whale_platform.cli.lifecycle import up as command
-    from whale_platform.cli.lifecycle.start_plan import Options
+    from whale_platform.cli.lifecycle.start_plan import StartOptions
 
-    options = Options(source, tuple(file or ()), speed, times, symbols, rate, home)
-    raise typer.Exit(command.up(options, detach))
+    options = StartOptions(source, tuple(file or ()), speed, times, symbols, rate, home)
+    raise typer.Exit(command.run_up(options, detach))
 
 
 @app.command()
@@ -115,7 +111,7 @@ def down(home: HomeOption = None) -> None:
     from whale_platform.cli.lifecycle import supervisor_process
 
     there = current_home(home)
-    stopped = supervisor_process.stop(there, lambda text: print(text, file=sys.stderr, flush=True))
+    stopped = supervisor_process.stop_supervisor(there, lambda text: print(text, file=sys.stderr, flush=True))
     print(f"whale: {'stopped' if stopped else 'nothing was running in'} {there.path}", file=sys.stderr)
 
 
@@ -124,7 +120,7 @@ def status(
     home: HomeOption = None, as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False
 ) -> None:
     """How everything is. Exit code: 0 all ready, 3 not running, 4 something is not ready."""
-    raise typer.Exit(command_status.show(home, as_json))
+    raise typer.Exit(command_status.show_status(home, as_json))
 
 
 @app.command()
@@ -144,7 +140,7 @@ def restart(
     if service is None:
         service_restart.restart_all(current_home(home), lambda text: print(text, file=sys.stderr, flush=True))
     else:
-        service_restart.restart(current_home(home), service)
+        service_restart.restart_service(current_home(home), service)
     print(f"whale: {service or 'everything'} is ready", file=sys.stderr)
 
 
@@ -155,15 +151,15 @@ def doctor(home: HomeOption = None) -> None:
     from rich.markup import escape
 
     from whale_platform import homes
-    from whale_platform.cli.common.context import build_settings, settings_of
+    from whale_platform.cli.common.context import build_settings, load_home_settings
     from whale_platform.cli.lifecycle import doctor as command
     from whale_platform.topology import home_state
 
-    folder = homes.base_folder(home)
-    there = homes.current(folder)
-    settings = settings_of(there) if there is not None else build_settings({"home": folder})
+    folder = homes.choose_base_folder(home)
+    there = homes.find_current_home(folder)
+    settings = load_home_settings(there) if there is not None else build_settings({"home": folder})
     console, bad = Console(soft_wrap=True, highlight=False), False
-    for finding in command.findings(settings, home_state.snapshot(there) if there is not None else None):
+    for finding in command.check_machine(settings, home_state.take_snapshot(there) if there is not None else None):
         bad = bad or finding.level == "bad"
         fix = f"\n     -> {escape(finding.fix)}" if finding.fix else ""
         console.print(f"{command.SIGNS[finding.level]} {finding.what:<9} {escape(finding.found)}{fix}")
@@ -181,20 +177,20 @@ def logs(
     from whale_platform.cli.common.context import current_home
     from whale_platform.cli.inspection import logs as command
 
-    path = command.log_file(current_home(home).path, service)
-    for line in command.tail(path, lines):
+    path = command.find_log(current_home(home).path, service)
+    for line in command.read_last_lines(path, lines):
         print(line)
     if follow:
         sys.stdout.flush()
-        for line in command.follow(path):
+        for line in command.follow_log(path):
             print(line, flush=True)
 
 
 # Options before the first argument that is no option are ours, all the rest is the other program's.
-PASSING = {"ignore_unknown_options": True, "allow_extra_args": True, "allow_interspersed_args": False}
+PASS_THROUGH = {"ignore_unknown_options": True, "allow_extra_args": True, "allow_interspersed_args": False}
 
 
-@app.command(context_settings=PASSING, options_metavar="[--home DIR] [--] ARGS...")
+@app.command(context_settings=PASS_THROUGH, options_metavar="[--home DIR] [--] ARGS...")
 def psql(context: typer.Context, home: HomeOption = None) -> None:
     """Postgres's own shell on the platform's database; all other arguments are psql's, as is its exit code.
 
@@ -202,10 +198,10 @@ def psql(context: typer.Context, home: HomeOption = None) -> None:
     """
     from whale_platform.cli.inspection import pass_through
 
-    pass_through.psql(home, context.args)
+    pass_through.become_psql(home, context.args)
 
 
-@app.command(context_settings=PASSING, options_metavar="[--home DIR] [--] ARGS...")
+@app.command(context_settings=PASS_THROUGH, options_metavar="[--home DIR] [--] ARGS...")
 def dagster(context: typer.Context, home: HomeOption = None) -> None:
     """Dagster's own command line on this home's instance; all other arguments are dagster's, as is its exit code.
 
@@ -213,17 +209,17 @@ def dagster(context: typer.Context, home: HomeOption = None) -> None:
     """
     from whale_platform.cli.inspection import pass_through
 
-    pass_through.dagster(home, context.args)
+    pass_through.become_dagster(home, context.args)
 
 
 def main() -> None:
     """Run; what the operator can mend is one line on stderr and exit code 2."""
-    proxy_bypass.spare()
+    proxy_bypass.bypass_proxies()
     try:
-        if sys.argv[1:2] == [command_status.NAME]:
+        if sys.argv[1:2] == [command_status.COMMAND_NAME]:
             sys.exit(command_status.main(sys.argv[2:]))
         app(prog_name="whale")
-    except (UserError, HomeError, EmbeddedError) as error:
+    except (UserError, HomeError, ToolchainError) as error:
         print(f"whale: {error}", file=sys.stderr)
         sys.exit(USER_ERROR)
 

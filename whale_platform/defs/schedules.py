@@ -14,14 +14,23 @@ from whale_platform.defs.quality.report_checks import (
     rollups_are_their_windows,
     whales_add_up,
 )
-from whale_platform.defs.reports.assets import daily_market_report, hourly_rollups, page_made, whale_reports
+from whale_platform.defs.reports.assets import (
+    daily_market_report,
+    hourly_rollups,
+    read_page_time,
+    whale_reports,
+)
 from whale_platform.defs.shared.own_instance import schedule_status
-from whale_platform.defs.shared.partitions import DAYS, range_tags, stretches
-from whale_platform.defs.shared.store_resource import Store
+from whale_platform.defs.shared.partitions import DAYS, group_consecutive, range_tags
+from whale_platform.defs.shared.store_resource import StoreResource
 from whale_platform.stores.asset_tables import rollups
 from whale_platform.stores.asset_tables import whale_reports as reports
-from whale_platform.stores.asset_tables.materialisation import Hours
-from whale_platform.stores.postgres.connection import BadDsn, SchemaMismatch, StoreAway
+from whale_platform.stores.asset_tables.materialisation import HourRange
+from whale_platform.stores.postgres.connection import (
+    InvalidDsnError,
+    SchemaMismatchError,
+    StoreUnavailableError,
+)
 
 MINUTES_PAST = 3
 REPAIR_DAYS = 7
@@ -34,7 +43,7 @@ hourly_assets = dg.define_asset_job(
     description="Makes the rollups and whale reports of the chosen hours; making them again changes nothing.",
 )
 
-every_hour = dg.build_schedule_from_partitioned_job(
+rollups_hourly = dg.build_schedule_from_partitioned_job(
     hourly_assets,
     name="every_hour",
     minute_of_hour=MINUTES_PAST,
@@ -49,7 +58,7 @@ daily_assets = dg.define_asset_job(
     description="Makes the market report of the chosen days, from rollups and whale reports that are right.",
 )
 
-every_day = dg.build_schedule_from_partitioned_job(
+reports_daily = dg.build_schedule_from_partitioned_job(
     daily_assets,
     name="every_day",
     hour_of_day=0,
@@ -65,18 +74,22 @@ every_day = dg.build_schedule_from_partitioned_job(
     execution_timezone="UTC",
     default_status=schedule_status(),
 )
-def repair_hours(context: dg.ScheduleEvaluationContext, store: Store) -> Iterator[dg.RunRequest | dg.SkipReason]:
+def repair_hours(
+    context: dg.ScheduleEvaluationContext, store: StoreResource
+) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Makes the hours again whose stream rows are not those they were made from: late, repaired or imported trades."""
     now = context.scheduled_execution_time.astimezone(UTC)
-    past = Hours(_hour(now) - timedelta(days=REPAIR_DAYS), _hour(now))
+    past = HourRange(_hour(now) - timedelta(days=REPAIR_DAYS), _hour(now))
     try:
-        found = sorted({*rollups.stale(store.dsn(), past), *reports.stale(store.dsn(), past)})
-    except (StoreAway, SchemaMismatch, BadDsn) as error:
+        found = sorted(
+            {*rollups.find_stale_rollup_hours(store.dsn(), past), *reports.find_stale_report_hours(store.dsn(), past)}
+        )
+    except (StoreUnavailableError, SchemaMismatchError, InvalidDsnError) as error:
         yield dg.SkipReason(f"the database can't be asked: {error}")
         return
     if not found:
         yield dg.SkipReason(f"every hour of the last {REPAIR_DAYS} days is what the stream says")
-    for first, last in stretches(found):
+    for first, last in group_consecutive(found):
         yield dg.RunRequest(
             run_key=f"repair {first} {last} at {now.isoformat()}",
             tags=range_tags(first, last, "stream rows have changed"),
@@ -89,15 +102,15 @@ def repair_hours(context: dg.ScheduleEvaluationContext, store: Store) -> Iterato
     execution_timezone="UTC",
     default_status=schedule_status(),
 )
-def repair_days(context: dg.ScheduleEvaluationContext, store: Store) -> Iterator[dg.RunRequest | dg.SkipReason]:
+def repair_days(context: dg.ScheduleEvaluationContext, store: StoreResource) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Makes the report of each day that is over again where an hour of it was made since: repaired, late, imported."""
     now = context.scheduled_execution_time.astimezone(UTC)
     try:
-        made = rollups.days_made(store.dsn(), now.replace(hour=0, minute=0, second=0, microsecond=0))
-    except (StoreAway, SchemaMismatch, BadDsn) as error:
+        made = rollups.read_materialised_days(store.dsn(), now.replace(hour=0, minute=0, second=0, microsecond=0))
+    except (StoreUnavailableError, SchemaMismatchError, InvalidDsnError) as error:
         yield dg.SkipReason(f"the database can't be asked: {error}")
         return
-    known = {day: page_made(f"{day:%Y-%m-%d}") for day in made if day >= DAYS.start}
+    known = {day: read_page_time(f"{day:%Y-%m-%d}") for day in made if day >= DAYS.start}
     old = [day for day, page in known.items() if page is None or page < made[day]][-DAYS_AT_ONCE:]
     if not old:
         yield dg.SkipReason("the report of every day is newer than its hours")

@@ -11,24 +11,26 @@ LEAST_DAYS = 7
 LEAST_HOURS = 24
 
 
-class Unconfirmed(Exception):
+class UnconfirmedDeletionError(Exception):
     """Something young would be deleted; the message says what, and that it has to be confirmed."""
 
 
 def check_days(days: int) -> None:
-    """Raise Unconfirmed where fewer than `LEAST_DAYS` would be kept."""
+    """Raise UnconfirmedDeletionError where fewer than `LEAST_DAYS` would be kept."""
     if days < LEAST_DAYS:
-        raise Unconfirmed(f"days is {days}: keeping fewer than {LEAST_DAYS} has to be confirmed")
+        raise UnconfirmedDeletionError(f"days is {days}: keeping fewer than {LEAST_DAYS} has to be confirmed")
 
 
 def check_hours(hours: int) -> None:
-    """Raise Unconfirmed where fewer than `LEAST_HOURS` would be kept."""
+    """Raise UnconfirmedDeletionError where fewer than `LEAST_HOURS` would be kept."""
     if hours < LEAST_HOURS:
-        raise Unconfirmed(f"hours is {hours}: keeping fewer than {LEAST_HOURS} has to be confirmed")
+        raise UnconfirmedDeletionError(f"hours is {hours}: keeping fewer than {LEAST_HOURS} has to be confirmed")
 
 
 def check_old(going: Iterable[date]) -> None:
-    """Raise Unconfirmed where a day (UTC) that would go is one of the last `LEAST_DAYS` or of the future."""
+    """Raise UnconfirmedDeletionError where a day (UTC) to delete is one of the last `LEAST_DAYS` or in the future."""
     young = sorted(day for day in going if day >= datetime.now(UTC).date() - timedelta(days=LEAST_DAYS))
     if young:
-        raise Unconfirmed(f"{young[0]} is one of the last {LEAST_DAYS} days: deleting it has to be confirmed")
+        raise UnconfirmedDeletionError(
+            f"{young[0]} is one of the last {LEAST_DAYS} days: deleting it has to be confirmed"
+        )

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 
-class IdRuns:
+class IdRanges:
     """A set of ids as sorted, disjoint runs that do not touch: 16 bytes a run. Not thread-safe."""
 
     __slots__ = ("_count", "_firsts", "_lasts")
@@ -81,9 +81,9 @@ class IdRuns:
         if first <= last:
             yield first, last
 
-    def joined(self, *others: "IdRuns") -> "IdRuns":
+    def joined(self, *others: "IdRanges") -> "IdRanges":
         """A new set: these ids and those of all others."""
-        joined = IdRuns()
+        joined = IdRanges()
         joined._firsts, joined._lasts, joined._count = self._firsts[:], self._lasts[:], self._count
         for other in others:
             for run in other:
@@ -92,17 +92,17 @@ class IdRuns:
 
 
 @dataclass(slots=True)
-class Held:
+class HeldIds:
     """What one place holds of one symbol in one hour.
 
     doubled: how many trades are there once more than their ids; dense: whether the symbol's ids have no holes by
     design; alone: those of `ids` that other places need not have (imported into the lake, or on the way).
     """
 
-    ids: IdRuns = field(default_factory=IdRuns)
+    ids: IdRanges = field(default_factory=IdRanges)
     doubled: int = 0
     dense: bool = True
-    alone: IdRuns = field(default_factory=IdRuns)
+    alone: IdRanges = field(default_factory=IdRanges)
 
     @property
     def trades(self) -> int:

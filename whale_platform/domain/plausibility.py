@@ -1,4 +1,4 @@
-"""What no real trade looks like; such a trade is quarantined, so that it can't spoil a window or move the watermark.
+"""Plausibility bounds: a trade outside them is quarantined, so that it can't spoil a window or move the watermark.
 
 The bounds follow from the widest decimals that Spark sums exactly (38 digits, 18 of them after the point) and from
 what markets have shown: no coin has traded above a billion dollars, no spot fill above ten billion.
@@ -19,7 +19,7 @@ EARLIEST_US = 1_230_768_000_000_000  # 2009-01-01: before the first bitcoin noth
 _EIGHT = Decimal("1e-8")
 
 
-def decimals(number: Decimal) -> int:
+def count_decimals(number: Decimal) -> int:
     """Digits after the point, without trailing zeros."""
     exponent = number.normalize().as_tuple().exponent
     return max(0, -exponent) if isinstance(exponent, int) else MAX_DECIMALS + 1
@@ -30,7 +30,7 @@ def _few_decimals(price: Decimal, quantity: Decimal) -> bool:
     return price.same_quantum(_EIGHT) and quantity.same_quantum(_EIGHT)
 
 
-def absurdity(trade: Trade, now_us: int) -> str | None:
+def explain_implausible(trade: Trade, now_us: int) -> str | None:
     """Why `trade` can't be real, or None. `now_us`: the best guess of the exchange's clock, microseconds UTC."""
     price, quantity = trade.price, trade.quantity
     if not (price.is_finite() and quantity.is_finite()):
@@ -41,7 +41,7 @@ def absurdity(trade: Trade, now_us: int) -> str | None:
         return f"quantity {quantity} outside 0 to {MAX_QUANTITY}"
     if trade.notional > MAX_NOTIONAL:
         return f"notional {trade.notional} above {MAX_NOTIONAL}"
-    if not _few_decimals(price, quantity) and decimals(price) + decimals(quantity) > MAX_DECIMALS:
+    if not _few_decimals(price, quantity) and count_decimals(price) + count_decimals(quantity) > MAX_DECIMALS:
         return f"price {price} and quantity {quantity} have more than {MAX_DECIMALS} decimals together"
     if not 0 <= trade.trade_id < EPOCH:
         return f"trade id {trade.trade_id} outside 0 to {EPOCH}"

@@ -1,7 +1,7 @@
 """Trades as the JSON objects of topic `raw_crypto_trades` (schema version 1), and back.
 
 Decimals travel as plain strings without exponent or trailing zeros, so no reader can turn them into floats by
-accident; times are integer microseconds UTC. `decode` raises ValueError on anything that is not version 1.
+accident; times are integer microseconds UTC. `decode_trade` raises ValueError on anything that is not version 1.
 """
 
 import json
@@ -15,7 +15,7 @@ VERSION = 1
 _quoted = partial(json.dumps, ensure_ascii=False)
 
 
-def plain(number: Decimal) -> str:
+def format_decimal(number: Decimal) -> str:
     """`number` exactly, without exponent and trailing zeros: Decimal('1E+3') -> '1000', Decimal('0.50') -> '0.5'."""
     text = format(number, "f")
     if "." in text:
@@ -23,23 +23,24 @@ def plain(number: Decimal) -> str:
     return text if text not in ("", "-", "-0") else "0"
 
 
-def key(exchange: str, symbol: str) -> bytes:
+def encode_key(exchange: str, symbol: str) -> bytes:
     """Kafka key: one symbol of one exchange stays in one partition, so its order is kept."""
     return f"{exchange}:{symbol}".encode()
 
 
-def encode(trade: Trade) -> bytes:
+def encode_trade(trade: Trade) -> bytes:
     """One JSON object, UTF-8, without escapes (stream/query/transforms.py relies on it); field order is stable.
 
     Written out by hand because json.dumps takes three times as long; `encode_plainly` in the tests is the proof.
     """
-    notional = plain(EXACT.multiply(trade.price, trade.quantity))
+    notional = format_decimal(EXACT.multiply(trade.price, trade.quantity))
     head, pair, via = _fixed(trade.exchange, trade.symbol, trade.base, trade.quote)
     usd = f'"{notional}"' if via != "null" else "null"
     order = "null" if trade.taker_order_id is None else _quoted(trade.taker_order_id)
+    price, quantity = format_decimal(trade.price), format_decimal(trade.quantity)
     return (
-        f'{head}{trade.trade_id},"dense":{"true" if trade.dense else "false"},{pair},"price":"{plain(trade.price)}",'
-        f'"quantity":"{plain(trade.quantity)}","notional":"{notional}","notional_usd":{usd},"usd_via":{via},'
+        f'{head}{trade.trade_id},"dense":{"true" if trade.dense else "false"},{pair},"price":"{price}",'
+        f'"quantity":"{quantity}","notional":"{notional}","notional_usd":{usd},"usd_via":{via},'
         f'"side":"{trade.side}","event_time":{trade.event_time},"received_time":{trade.received_time},'
         f'"source":"{trade.source}","taker_order_id":{order}}}'
     ).encode()
@@ -54,8 +55,8 @@ def _fixed(exchange: str, symbol: str, base: str, quote: str) -> tuple[str, str,
     )
 
 
-def decode(value: bytes) -> Trade:
-    """The inverse of `encode`; notional is derived again, never trusted.
+def decode_trade(value: bytes) -> Trade:
+    """The inverse of `encode_trade`; notional is derived again, never trusted.
 
     Raises ValueError for another version, missing fields or what is not JSON.
     """

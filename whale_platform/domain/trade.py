@@ -2,7 +2,7 @@
 
 Identity is (exchange, symbol, trade_id): Kafka key material, the order within a symbol and every primary key follow
 from it. Construction checks nothing, because parse functions build tens of thousands a second; what is absurd is
-told by `limits.absurdity`.
+told by `plausibility.explain_implausible`.
 """
 
 from dataclasses import dataclass
@@ -75,6 +75,6 @@ def usd_via(quote: str) -> str | None:
     return f"peg:{quote}" if quote in PEGGED else None
 
 
-def whaleless(quote: str) -> str | None:
+def explain_whaleless(quote: str) -> str | None:
     """Why no trade in `quote` can be found to be a whale, for a person; None where it can."""
     return None if usd_via(quote) else f"amounts in {quote} have no dollar value here, so no whale can be found"

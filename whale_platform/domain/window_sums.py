@@ -9,7 +9,7 @@ from typing import NamedTuple
 from whale_platform.domain.trade import EXACT
 
 
-class Sums(NamedTuple):
+class WindowSums(NamedTuple):
     """Trades; volume and buy_volume in base units, notional and prices in quote currency; ids of first and last."""
 
     trades: int
@@ -24,7 +24,7 @@ class Sums(NamedTuple):
     last_id: int
 
 
-class Detail(NamedTuple):
+class WindowDetail(NamedTuple):
     """What a minute has beside its sums; price_sum in quote currency. None: nobody knows, or it had no dollar value."""
 
     price_sum: Decimal
@@ -34,13 +34,13 @@ class Detail(NamedTuple):
     usd_via: str | None
 
 
-def fold(parts: Sequence[Sums]) -> Sums:
+def merge_sums(parts: Sequence[WindowSums]) -> WindowSums:
     """The sums over `parts`, at least one, in order of time."""
 
     def total(name: str) -> Decimal:
         return reduce(EXACT.add, (getattr(part, name) for part in parts), Decimal(0))
 
-    return Sums(
+    return WindowSums(
         sum(part.trades for part in parts),
         total("volume"),
         total("notional"),
@@ -54,14 +54,14 @@ def fold(parts: Sequence[Sums]) -> Sums:
     )
 
 
-def differing(one: Sums, other: Sums) -> list[str]:
+def find_differences(one: WindowSums, other: WindowSums) -> list[str]:
     """Names of the fields that differ; of sums over different numbers of trades `trades` alone, which explains all."""
     if one.trades != other.trades:
         return ["trades"]
-    return [name for name in Sums._fields if getattr(one, name) != getattr(other, name)]
+    return [name for name in WindowSums._fields if getattr(one, name) != getattr(other, name)]
 
 
-def contradicting(one: Detail, other: Detail) -> list[str]:
+def find_contradictions(one: WindowDetail, other: WindowDetail) -> list[str]:
     """Names of the fields that are known of both and differ."""
-    found = zip(Detail._fields, one, other, strict=True)
+    found = zip(WindowDetail._fields, one, other, strict=True)
     return [name for name, here, there in found if here is not None and there is not None and here != there]

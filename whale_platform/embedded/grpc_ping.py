@@ -8,14 +8,14 @@ import struct
 import sys
 import time
 
-PING = "/api.DagsterApi/Ping"
-ANSWER_S = 20.0
+PING_PATH = "/api.DagsterApi/Ping"
+RESPONSE_S = 20.0
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _DATA, _HEADERS, _RESET, _SETTINGS, _GOAWAY = 0, 1, 3, 4, 7
 _END_STREAM, _END_HEADERS = 1, 4
 
 
-def answers(sock: socket.socket, within_s: float, path: str = PING) -> bool:
+def server_responds(sock: socket.socket, within_s: float, path: str = PING_PATH) -> bool:
     """Whether the server at the other end answers an empty call of `path`, be it with an error; `sock` is connected."""
     until = time.monotonic() + within_s
     headers = {":method": "POST", ":scheme": "http", ":path": path, ":authority": "localhost", "te": "trailers"}
@@ -43,8 +43,8 @@ def main(address: str) -> int:
     """`python -m whale_platform.embedded.grpc_ping HOST:PORT`: a cheap health check; returns the exit code."""
     host, _, port = address.rpartition(":")
     try:
-        with socket.create_connection((host, int(port)), ANSWER_S) as sock:
-            return 0 if answers(sock, ANSWER_S) else 1
+        with socket.create_connection((host, int(port)), RESPONSE_S) as sock:
+            return 0 if server_responds(sock, RESPONSE_S) else 1
     except OSError:
         return 1
 

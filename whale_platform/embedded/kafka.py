@@ -20,7 +20,7 @@ from whale_platform.embedded import server_orphans
 from whale_platform.settings import Settings
 from whale_platform.supervision.processes import setup_programs
 from whale_platform.toolchain import jars, java
-from whale_platform.toolchain.errors import EmbeddedError, full_disk_named
+from whale_platform.toolchain.errors import ToolchainError, explain_full_disk
 
 STOP_SIGNAL = signal.SIGTERM
 
@@ -65,12 +65,12 @@ log.cleaner.dedupe.buffer.size=16777216
 """
 
 
-def prepare(settings: Settings) -> None:
-    """Write the configuration; end orphans; format once. Raises EmbeddedError with one line where that fails."""
+def prepare_broker(settings: Settings) -> None:
+    """Write the configuration; end orphans; format once. Raises ToolchainError with one line where that fails."""
     folder = _folder(settings)
-    with full_disk_named(folder):
+    with explain_full_disk(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        server_orphans.end(lambda process: _serves(process, folder))
+        server_orphans.end_server_orphans(lambda process: _serves(process, folder))
         shutil.rmtree(folder / "tmp", ignore_errors=True)
         (folder / "tmp").mkdir()
         _configure(settings, folder / "server.properties", folder / "data")
@@ -78,7 +78,7 @@ def prepare(settings: Settings) -> None:
             _format(settings, folder)
 
 
-def command(settings: Settings) -> list[str]:
+def broker_command(settings: Settings) -> list[str]:
     """What to run; the broker stays in the foreground, logs warnings to stderr and ends with its parent."""
     folder = _folder(settings)
     leash = [sys.executable, "-m", "whale_platform.supervision.processes.parent_watch", STOP_SIGNAL.name]
@@ -90,7 +90,7 @@ def _folder(settings: Settings) -> Path:
 
 
 def _java(settings: Settings, folder: Path) -> list[str]:
-    binary, classpath = java.java_binary(settings.tools), jars.broker_classpath(settings.tools)
+    binary, classpath = java.find_java(settings.tools), jars.build_broker_classpath(settings.tools)
     return [str(binary), *_JVM, f"-Djava.io.tmpdir={folder / 'tmp'}", "-cp", classpath]
 
 
@@ -106,13 +106,13 @@ def _format(settings: Settings, folder: Path) -> None:
     shutil.rmtree(unfinished, ignore_errors=True)
     _configure(settings, folder / "format.properties", unfinished)
     storage_tool = [*_java(settings, folder), "kafka.tools.StorageTool", "format", "--cluster-id", _cluster_id()]
-    done = setup_programs.run([*storage_tool, "--config", str(folder / "format.properties")])
+    done = setup_programs.run_program([*storage_tool, "--config", str(folder / "format.properties")])
     if done.returncode:
         said = [line for line in f"{done.stderr}\n{done.stdout}".splitlines() if line.strip()]
         reason = next(
             (line for line in said if "xception" in line), said[0] if said else f"exit code {done.returncode}"
         )
-        raise EmbeddedError(f"Kafka's storage could not be formatted in {folder}: {reason}")
+        raise ToolchainError(f"Kafka's storage could not be formatted in {folder}: {reason}")
     unfinished.rename(folder / "data")
 
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 
 import psutil
 
-from whale_platform.toolchain.errors import EmbeddedError
+from whale_platform.toolchain.errors import ToolchainError
 
 _POLL_S = 0.1
 
 
-def holder(port: int) -> str | None:
+def find_port_holder(port: int) -> str | None:
     """Who listens on the TCP port, such as `java (pid 4711)`; None where nobody does or the system does not tell."""
     try:
         connections = psutil.net_connections("tcp")
@@ -27,8 +27,8 @@ def holder(port: int) -> str | None:
     return None
 
 
-def check_free(wanted: Mapping[str, int], wait_s: float = 0.0) -> None:
-    """Raise EmbeddedError for the first port of `wanted` (setting such as WHALE_KAFKA_PORT -> port) that is not free.
+def check_ports_free(wanted: Mapping[str, int], wait_s: float = 0.0) -> None:
+    """Raise ToolchainError for the first port of `wanted` (setting such as WHALE_KAFKA_PORT -> port) that is not free.
 
     Waits up to `wait_s` seconds in all for ports in use: a server that was just told to stop may need a moment.
     """
@@ -36,15 +36,15 @@ def check_free(wanted: Mapping[str, int], wait_s: float = 0.0) -> None:
     deadline = time.monotonic() + wait_s
     for setting, port in wanted.items():
         if port in seen:
-            raise EmbeddedError(f"{seen[port]} and {setting} are both {port}: give each its own port")
+            raise ToolchainError(f"{seen[port]} and {setting} are both {port}: give each its own port")
         seen[port] = setting
         while (problem := _problem(port)) == errno.EADDRINUSE and time.monotonic() < deadline:
             time.sleep(_POLL_S)
         if problem == errno.EADDRINUSE:
-            who = holder(port) or "another program"
-            raise EmbeddedError(f"port {port} is in use by {who}: end it, or set {setting} to another port")
+            who = find_port_holder(port) or "another program"
+            raise ToolchainError(f"port {port} is in use by {who}: end it, or set {setting} to another port")
         if problem:
-            raise EmbeddedError(f"port {port} may not be used by this user: set {setting} to one above 1023")
+            raise ToolchainError(f"port {port} may not be used by this user: set {setting} to one above 1023")
 
 
 def _problem(port: int) -> int:

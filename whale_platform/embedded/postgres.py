@@ -2,7 +2,7 @@
 
 The data folder is made under another name and renamed when the database stands in it, so a kill in the middle leaves
 nothing that is taken as good. Recovery after `kill -9` is Postgres's own; what it can't do itself, wait for orphaned
-backends and drop a stale postmaster.pid, `prepare` does. The password never stands on a command line.
+backends and drop a stale postmaster.pid, `prepare_postgres` does. The password never stands on a command line.
 """
 
 import os
@@ -16,7 +16,7 @@ from urllib.parse import unquote
 from whale_platform.embedded import postgres_binaries, server_orphans
 from whale_platform.settings import Settings
 from whale_platform.supervision.processes import setup_programs
-from whale_platform.toolchain.errors import EmbeddedError, full_disk_named
+from whale_platform.toolchain.errors import ToolchainError, explain_full_disk
 
 STOP_SIGNAL = signal.SIGINT  # fast: ends sessions and checkpoints; SIGTERM would wait for the clients to leave
 
@@ -41,14 +41,17 @@ _CONFIG = {
 }
 
 
-def prepare(settings: Settings) -> None:
-    """End orphans; make password and data folder where missing. Raises EmbeddedError with one line where that fails."""
+def prepare_postgres(settings: Settings) -> None:
+    """End orphans; make password and data folder where missing. Raises ToolchainError with one line where that
+    fails."""
     data, binaries = _data(settings), _binaries(settings)
     data.parent.mkdir(parents=True, exist_ok=True)
-    server_orphans.end(lambda process: process.name().startswith("postgres") and Path(process.cwd()) == data)
+    server_orphans.end_server_orphans(
+        lambda process: process.name().startswith("postgres") and Path(process.cwd()) == data
+    )
     lost_password, password = not settings.password_file.exists(), secrets.token_urlsafe(24)
     if not data.exists():
-        with full_disk_named(data.parent):
+        with explain_full_disk(data.parent):
             if lost_password:
                 _write_secret(settings.password_file, password)
             _initialise(data, binaries, settings.password_file)
@@ -60,14 +63,21 @@ def prepare(settings: Settings) -> None:
         _write_secret(settings.password_file, password)
 
 
-def command(settings: Settings) -> list[str]:
+def postgres_command(settings: Settings) -> list[str]:
     """What to run; the server stays in the foreground, logs to stderr and ends with its parent."""
     binaries = _binaries(settings)
     leash = [sys.executable, "-m", "whale_platform.supervision.processes.parent_watch", STOP_SIGNAL.name]
     values = {**_CONFIG, "port": str(settings.postgres_port)}
     options = [part for name, value in values.items() for part in ("-c", f"{name}={value}")]
     # The leash stands inside the user namespace: entering one would cut it.
-    return [*postgres_binaries.as_user(), *leash, str(binaries / "postgres"), "-D", str(_data(settings)), *options]
+    return [
+        *postgres_binaries.unprivileged_prefix(),
+        *leash,
+        str(binaries / "postgres"),
+        "-D",
+        str(_data(settings)),
+        *options,
+    ]
 
 
 def psql_command(settings: Settings, args: list[str]) -> tuple[list[str], dict[str, str]]:
@@ -86,7 +96,7 @@ def _data(settings: Settings) -> Path:
 
 def _binaries(settings: Settings) -> Path:
     version = _data(settings) / "PG_VERSION"
-    return postgres_binaries.find(settings.pg_bin, version.read_text().strip() if version.exists() else None)
+    return postgres_binaries.find_binaries(settings.pg_bin, version.read_text().strip() if version.exists() else None)
 
 
 def _write_secret(path: Path, text: str) -> None:
@@ -109,7 +119,7 @@ def _initialise(data: Path, binaries: Path, password_file: Path) -> None:
 def _cheap_logins(binaries: Path) -> list[str]:
     """Thousands of hash rounds guard passwords that people choose; ours has 192 random bits, and Dagster logs in 30
     times a second. The setting is there from Postgres 16 on."""
-    return ["-c", "scram_iterations=1"] if int(postgres_binaries.major(binaries)) >= 16 else []
+    return ["-c", "scram_iterations=1"] if int(postgres_binaries.read_major_version(binaries)) >= 16 else []
 
 
 def _single_user(binaries: Path, data: Path, sql: str) -> None:
@@ -117,18 +127,18 @@ def _single_user(binaries: Path, data: Path, sql: str) -> None:
 
 
 def _run(program: list[str], said: str = "") -> None:
-    done = setup_programs.run(program, said, postgres_binaries.as_user())
+    done = setup_programs.run_program(program, said, postgres_binaries.unprivileged_prefix())
     wrong = [line for line in done.stderr.splitlines() if any(word in line for word in ("ERROR", "FATAL", "error:"))]
     if done.returncode or wrong:
         reason = (wrong or done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        raise EmbeddedError(f"Postgres could not be set up ({Path(program[0]).name}): {reason}")
+        raise ToolchainError(f"Postgres could not be set up ({Path(program[0]).name}): {reason}")
 
 
 def _check_version(data: Path, binaries: Path) -> None:
     made_by = (data / "PG_VERSION").read_text().strip()
-    here = postgres_binaries.major(binaries)
+    here = postgres_binaries.read_major_version(binaries)
     if made_by != here:
-        raise EmbeddedError(
+        raise ToolchainError(
             f"{data} was made by Postgres {made_by}, but {binaries} is Postgres {here}: "
             f"set WHALE_PG_BIN to a Postgres {made_by} bin folder, or start with another --home"
         )

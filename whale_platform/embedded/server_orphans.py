@@ -9,20 +9,20 @@ from collections.abc import Callable
 import psutil
 
 from whale_platform.supervision.processes import termination
-from whale_platform.toolchain.errors import EmbeddedError
+from whale_platform.toolchain.errors import ToolchainError
 
 GRACE_S = 8.0  # of nothing at all; a clean stop of either server takes under 1 s, a checkpoint on a slow disk some more
 
 
-def end(belongs: Callable[[psutil.Process], bool]) -> list[int]:
+def end_server_orphans(belongs: Callable[[psutil.Process], bool]) -> list[int]:
     """Wait for the processes that belong to stop, and kill those that do nothing any more; their pids.
 
-    Raises EmbeddedError if one stays.
+    Raises ToolchainError if one stays.
     """
     found = [process for process in psutil.process_iter() if _asks(belongs, process)]
-    termination.wait(found, GRACE_S)
-    if alive := [process for process in found if termination.living(process)]:
-        raise EmbeddedError(f"process {alive[0].pid} of an earlier run can't be ended: end it, then start again")
+    termination.wait_for_exit(found, GRACE_S)
+    if alive := [process for process in found if termination.is_alive(process)]:
+        raise ToolchainError(f"process {alive[0].pid} of an earlier run can't be ended: end it, then start again")
     return [process.pid for process in found]
 
 

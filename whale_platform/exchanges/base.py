@@ -1,18 +1,18 @@
 """What the ingester needs of an exchange: pure functions from bytes to events, and addresses.
 
-An adapter never does I/O, so recorded frames test all of it. What can't be understood raises `BadFrame`, which sends
-the frame to the dead letters; what is understood but not a trade becomes one of the small events below.
+An adapter never does I/O, so recorded frames test all of it. What can't be understood raises `InvalidFrameError`, which
+sends the frame to the dead letters; what is understood but not a trade becomes one of the small events below.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from whale_platform.domain.catalogue import Catalogue, Pair
+from whale_platform.domain.catalogue import ListedPair, SymbolCatalogue
 from whale_platform.domain.trade import Source, Trade
 
 
-class BadFrame(Exception):
+class InvalidFrameError(Exception):
     """The frame can't be parsed; the message is the reason, written for a person."""
 
 
@@ -24,7 +24,7 @@ class LastTrade:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class SymbolRejected:
     """The exchange refuses `symbol` (delisted, unknown); the other symbols must go on without it.
 
     Empty: it refuses one of those asked for last, and does not say which. `number`: of the message, where it says so.
@@ -36,7 +36,7 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Subscribed:
+class SubscriptionConfirmed:
     """The exchange has confirmed message `number`, or that all of `symbols` are subscribed, as far as it says."""
 
     number: int | None = None
@@ -44,18 +44,18 @@ class Subscribed:
 
 
 @dataclass(frozen=True, slots=True)
-class GoingDown:
+class ServerShutdown:
     """The exchange is about to close this connection: open the replacement now."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ignored:
+class IgnoredMessage:
     """Understood and of no interest (heartbeats, other channels); `kind` is counted."""
 
     kind: str
 
 
-Event = Trade | LastTrade | Refused | Subscribed | GoingDown | Ignored
+Event = Trade | LastTrade | SymbolRejected | SubscriptionConfirmed | ServerShutdown | IgnoredMessage
 
 
 class Exchange(Protocol):
@@ -82,7 +82,7 @@ class Exchange(Protocol):
         """History requests a second that the exchange tolerates for good."""
 
     @property
-    def listed(self) -> Catalogue:
+    def listed(self) -> SymbolCatalogue:
         """What the exchange lists, as far as it is known."""
 
     @property
@@ -117,7 +117,7 @@ class Exchange(Protocol):
         """The message that asks for these symbols; its answer tells `number`, where the exchange can."""
 
     def parse(self, frame: str | bytes, received_time: int) -> list[Event]:
-        """Events of one frame. Raises BadFrame."""
+        """Events of one frame. Raises InvalidFrameError."""
 
     def history_url(self, symbol: str, first_id: int, last_id: int) -> str:
         """REST address of one page of trades that helps to fill [first_id, last_id]."""
@@ -129,13 +129,13 @@ class Exchange(Protocol):
         """REST address of one page of history that holds the newest trade of `symbol`."""
 
     def parse_history(self, symbol: str, body: bytes, received_time: int, source: Source = "repair") -> list[Trade]:
-        """Trades of one page, any order. Raises BadFrame."""
+        """Trades of one page, any order. Raises InvalidFrameError."""
 
     def time_url(self) -> str:
         """REST address that tells the exchange's clock."""
 
     def parse_time(self, body: bytes) -> int:
-        """The clock in its answer, microseconds UTC. Raises BadFrame."""
+        """The clock in its answer, microseconds UTC. Raises InvalidFrameError."""
 
     def check_url(self, symbol: str) -> str:
         """REST address that answers 200 for a listed symbol, in a form `parse_listing` reads, and 4xx for others."""
@@ -143,5 +143,5 @@ class Exchange(Protocol):
     def listing_url(self) -> str:
         """REST address of all that it lists."""
 
-    def parse_listing(self, body: bytes) -> list[Pair]:
-        """The pairs in its answer. Raises BadFrame."""
+    def parse_listing(self, body: bytes) -> list[ListedPair]:
+        """The pairs in its answer. Raises InvalidFrameError."""

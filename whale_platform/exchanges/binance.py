@@ -13,10 +13,17 @@ from typing import Any
 from urllib.parse import urlencode
 
 from whale_platform.domain import catalogue
-from whale_platform.domain.catalogue import Catalogue, Pair
+from whale_platform.domain.catalogue import ListedPair, SymbolCatalogue
 from whale_platform.domain.trade import Source, Trade
 from whale_platform.exchanges import frames, symbols
-from whale_platform.exchanges.base import BadFrame, Event, GoingDown, Ignored, Refused, Subscribed
+from whale_platform.exchanges.base import (
+    Event,
+    IgnoredMessage,
+    InvalidFrameError,
+    ServerShutdown,
+    SubscriptionConfirmed,
+    SymbolRejected,
+)
 
 _MICROSECONDS_FROM = 10**14  # in µs the year 1973, in ms the year 5138
 _NAMED_STREAM = re.compile(r"(\w+)@trade\b")
@@ -37,11 +44,11 @@ class Binance:
     symbols_per_connection: int = 200  # 1,024 streams are allowed; a lost connection shall cost few
     symbols_per_message: int = 100
     messages_per_second: float = 3.0  # 5 are allowed, pings and pongs among them
-    listed: Catalogue = field(default_factory=Catalogue, compare=False, repr=False)
+    listed: SymbolCatalogue = field(default_factory=SymbolCatalogue, compare=False, repr=False)
 
     def symbol(self, wanted: str) -> str | None:
         """`BTC` and `BTC/USDT` -> `BTCUSDT`; a name that is in the list is that symbol."""
-        asked = symbols.read(wanted, ("binance", self.name))
+        asked = symbols.parse_request(wanted, ("binance", self.name))
         if asked is None or ("-" in asked.text and not asked.ours):
             return None
         if "-" in asked.text:
@@ -53,12 +60,12 @@ class Binance:
         found = self.listed.find(*given)
         if found is not None:
             return found.symbol
-        return asked.text if catalogue.in_tether(asked.text) else "".join(given)
+        return asked.text if catalogue.is_tether_pair(asked.text) else "".join(given)
 
     def unreadable(self, symbol: str) -> str | None:
         """A joined symbol's base and quote are known from the list alone, but for those in USDT."""
         try:
-            catalogue.currencies(self.listed, symbol)
+            catalogue.find_currencies(self.listed, symbol)
         except ValueError as unknown:
             return str(unknown)
         return None
@@ -73,7 +80,7 @@ class Binance:
         return json.dumps({"method": "SUBSCRIBE", "params": streams, "id": number})
 
     def parse(self, frame: str | bytes, received_time: int) -> list[Event]:
-        """Events of a combined or raw frame. Raises BadFrame."""
+        """Events of a combined or raw frame. Raises InvalidFrameError."""
         outer = frames.load_object(frame)
         stream = outer.get("stream")
         inner = outer if stream is None else outer.get("data")
@@ -82,9 +89,9 @@ class Binance:
         if event == "trade":
             return [self._trade(data, received_time)]
         if event == "serverShutdown" or stream == "!serverShutdown":
-            return [GoingDown()]
+            return [ServerShutdown()]
         if event is not None:
-            return [Ignored(frames.kind(event))]
+            return [IgnoredMessage(frames.name_kind(event))]
         if stream is not None:
             return [_other_stream(stream)]
         return [_answer(outer)]
@@ -107,10 +114,10 @@ class Binance:
         return f"{self.rest_url}/api/v3/historicalTrades?{urlencode({'symbol': symbol, 'limit': 1})}"
 
     def parse_history(self, symbol: str, body: bytes, received_time: int, source: Source = "repair") -> list[Trade]:
-        """Trades of one page. Raises BadFrame, also for an error answer."""
-        rows = frames.load(body, frames.MAX_PAGE)
+        """Trades of one page. Raises InvalidFrameError, also for an error answer."""
+        rows = frames.load_json(body, frames.MAX_PAGE)
         if type(rows) is not list:
-            raise BadFrame(f"history of {symbol} is {frames.shown(rows)}, not a list")
+            raise InvalidFrameError(f"history of {symbol} is {frames.show_value(rows)}, not a list")
         return [self._past(symbol, row, received_time, source) for row in rows]
 
     def time_url(self) -> str:
@@ -118,8 +125,8 @@ class Binance:
         return f"{self.rest_url}/api/v3/time"
 
     def parse_time(self, body: bytes) -> int:
-        """Field `serverTime`. Raises BadFrame."""
-        return _microseconds(frames.integer(frames.load_object(body), "serverTime"))
+        """Field `serverTime`. Raises InvalidFrameError."""
+        return _microseconds(frames.read_integer(frames.load_object(body), "serverTime"))
 
     def check_url(self, symbol: str) -> str:
         """`exchangeInfo` of the symbol: 400 for an unknown one."""
@@ -129,62 +136,64 @@ class Binance:
         """`exchangeInfo`, without the permissions, which are most of its bytes."""
         return f"{self.rest_url}/api/v3/exchangeInfo?showPermissionSets=false"
 
-    def parse_listing(self, body: bytes) -> list[Pair]:
-        """Field `symbols`; an entry without names is left out. Raises BadFrame."""
-        whole = frames.load(body, frames.MAX_LISTING)
+    def parse_listing(self, body: bytes) -> list[ListedPair]:
+        """Field `symbols`; an entry without names is left out. Raises InvalidFrameError."""
+        whole = frames.load_json(body, frames.MAX_LISTING)
         rows = whole.get("symbols") if isinstance(whole, dict) else None
         if type(rows) is not list:
-            raise BadFrame(f"the list of symbols is {frames.shown(whole)}, not an object with symbols")
+            raise InvalidFrameError(f"the list of symbols is {frames.show_value(whole)}, not an object with symbols")
         found = [_pair(row) for row in rows if isinstance(row, dict)]
         return [pair for pair in found if pair is not None]
 
     def _currencies(self, symbol: str) -> tuple[str, str]:
         try:
-            return catalogue.currencies(self.listed, symbol)
+            return catalogue.find_currencies(self.listed, symbol)
         except ValueError as unknown:
-            raise BadFrame(f"field s: {unknown}") from None
+            raise InvalidFrameError(f"field s: {unknown}") from None
 
     def _trade(self, data: dict[str, Any], received_time: int) -> Trade:
         if "X" in data:
-            raise BadFrame(f"field X is {frames.shown(data['X'])}: a futures fill, not a spot trade")
-        symbol = frames.text(data, "s")
+            raise InvalidFrameError(f"field X is {frames.show_value(data['X'])}: a futures fill, not a spot trade")
+        symbol = frames.read_text(data, "s")
         base, quoted = self._currencies(symbol)
         return Trade(
             self.name,
             symbol,
             base,
             quoted,
-            frames.integer(data, "t"),
-            frames.decimal(data, "p"),
-            frames.decimal(data, "q"),
-            "sell" if frames.flag(data, "m") else "buy",
-            _microseconds(frames.integer(data, "T")),
+            frames.read_integer(data, "t"),
+            frames.read_decimal(data, "p"),
+            frames.read_decimal(data, "q"),
+            "sell" if frames.read_flag(data, "m") else "buy",
+            _microseconds(frames.read_integer(data, "T")),
             received_time,
             self.source,
         )
 
     def _past(self, symbol: str, row: object, received_time: int, source: Source) -> Trade:
         if not isinstance(row, dict):
-            raise BadFrame(f"a history row is {frames.shown(row)}, not an object")
+            raise InvalidFrameError(f"a history row is {frames.show_value(row)}, not an object")
         base, quoted = self._currencies(symbol)
         return Trade(
             self.name,
             symbol,
             base,
             quoted,
-            frames.integer(row, "id"),
-            frames.decimal(row, "price"),
-            frames.decimal(row, "qty"),
-            "sell" if frames.flag(row, "isBuyerMaker") else "buy",
-            _microseconds(frames.integer(row, "time")),
+            frames.read_integer(row, "id"),
+            frames.read_decimal(row, "price"),
+            frames.read_decimal(row, "qty"),
+            "sell" if frames.read_flag(row, "isBuyerMaker") else "buy",
+            _microseconds(frames.read_integer(row, "time")),
             received_time,
             source,
         )
 
 
-def _pair(row: dict[str, Any]) -> Pair | None:
+def _pair(row: dict[str, Any]) -> ListedPair | None:
     status = row.get("status")
-    return catalogue.named(row.get("symbol"), row.get("baseAsset"), row.get("quoteAsset"), status, status == "TRADING")
+    return catalogue.build_pair(
+        row.get("symbol"), row.get("baseAsset"), row.get("quoteAsset"), status, status == "TRADING"
+    )
 
 
 def _microseconds(time: int) -> int:
@@ -194,11 +203,11 @@ def _microseconds(time: int) -> int:
 def _other_stream(stream: object) -> Event:
     """An event without `e`: some streams have none, trades always do."""
     if not isinstance(stream, str):
-        raise BadFrame(f"field stream is {frames.shown(stream)}, not text")
+        raise InvalidFrameError(f"field stream is {frames.show_value(stream)}, not text")
     channel = stream.partition("@")[2]
     if channel in ("", "trade"):
-        raise BadFrame("field e is missing")
-    return Ignored(frames.kind(channel))
+        raise InvalidFrameError("field e is missing")
+    return IgnoredMessage(frames.name_kind(channel))
 
 
 def _answer(outer: dict[str, Any]) -> Event:
@@ -209,8 +218,8 @@ def _answer(outer: dict[str, Any]) -> Event:
     if message is not None:
         named = _NAMED_STREAM.search(message) if isinstance(message, str) else None
         if named:
-            return Refused(named[1].upper(), frames.shown(message), number)
-        raise BadFrame(f"the exchange reports an error: {frames.shown(message)}")
+            return SymbolRejected(named[1].upper(), frames.show_value(message), number)
+        raise InvalidFrameError(f"the exchange reports an error: {frames.show_value(message)}")
     if "result" in outer:
-        return Subscribed(number)
-    raise BadFrame("field e is missing")
+        return SubscriptionConfirmed(number)
+    raise InvalidFrameError("field e is missing")

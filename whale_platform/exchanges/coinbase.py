@@ -14,10 +14,17 @@ from typing import Any
 from urllib.parse import quote
 
 from whale_platform.domain import catalogue
-from whale_platform.domain.catalogue import Catalogue, Pair
+from whale_platform.domain.catalogue import ListedPair, SymbolCatalogue
 from whale_platform.domain.trade import Side, Source, Trade
 from whale_platform.exchanges import frames, symbols
-from whale_platform.exchanges.base import BadFrame, Event, Ignored, LastTrade, Refused, Subscribed
+from whale_platform.exchanges.base import (
+    Event,
+    IgnoredMessage,
+    InvalidFrameError,
+    LastTrade,
+    SubscriptionConfirmed,
+    SymbolRejected,
+)
 
 _TAKER: dict[object, Side] = {"sell": "buy", "buy": "sell"}
 _TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{0,9}))?(?:Z|\+00:00)").fullmatch
@@ -39,14 +46,14 @@ class Coinbase:
     symbols_per_connection: int = 100
     symbols_per_message: int = 50
     messages_per_second: float = 6.0  # 8 are allowed, of all connections of an address
-    listed: Catalogue = field(default_factory=Catalogue, compare=False, repr=False)
+    listed: SymbolCatalogue = field(default_factory=SymbolCatalogue, compare=False, repr=False)
 
     def symbol(self, wanted: str) -> str | None:
         """`BTC` and `BTC/USD` -> `BTC-USD`.
 
         `BTC-USDC` becomes `BTC-USD`: the two products show the same trades; `coinbase:BTC-USDC` insists.
         """
-        asked = symbols.read(wanted, ("coinbase", self.name))
+        asked = symbols.parse_request(wanted, ("coinbase", self.name))
         if asked is None:
             return None
         symbol = asked.text.replace("/", "-") if "-" in asked.text or asked.currencies else f"{asked.text}-USD"
@@ -70,7 +77,7 @@ class Coinbase:
         return json.dumps({"type": "subscribe", "product_ids": list(wanted), "channels": channels})
 
     def parse(self, frame: str | bytes, received_time: int) -> list[Event]:
-        """Events of one frame. Raises BadFrame."""
+        """Events of one frame. Raises InvalidFrameError."""
         fields = frames.load_object(frame)
         event = fields.get("type")
         if event == "match":
@@ -80,10 +87,10 @@ class Coinbase:
         if event == "error":
             return _errors(fields)
         if event == "subscriptions":
-            return [Subscribed(symbols=_subscribed(fields.get("channels")))]
+            return [SubscriptionConfirmed(symbols=_subscribed(fields.get("channels")))]
         if event is None:
-            raise BadFrame("field type is missing")
-        return [Ignored(frames.kind(event))]
+            raise InvalidFrameError("field type is missing")
+        return [IgnoredMessage(frames.name_kind(event))]
 
     def history_url(self, symbol: str, first_id: int, last_id: int) -> str:
         """Trades from `last_id` down; no more than are wanted."""
@@ -102,13 +109,13 @@ class Coinbase:
         return f"{self.rest_url}/products/{quote(symbol, safe='')}/trades?limit=1"
 
     def parse_history(self, symbol: str, body: bytes, received_time: int, source: Source = "repair") -> list[Trade]:
-        """Trades of one page. Raises BadFrame, also for an error answer."""
-        rows = frames.load(body, frames.MAX_PAGE)
+        """Trades of one page. Raises InvalidFrameError, also for an error answer."""
+        rows = frames.load_json(body, frames.MAX_PAGE)
         if type(rows) is not list:
-            raise BadFrame(f"history of {symbol} is {frames.shown(rows)}, not a list")
+            raise InvalidFrameError(f"history of {symbol} is {frames.show_value(rows)}, not a list")
         for row in rows:
             if not isinstance(row, dict):
-                raise BadFrame(f"a history row is {frames.shown(row)}, not an object")
+                raise InvalidFrameError(f"a history row is {frames.show_value(row)}, not an object")
         return [self._fill(symbol, row, received_time, source) for row in rows]
 
     def time_url(self) -> str:
@@ -116,7 +123,7 @@ class Coinbase:
         return f"{self.rest_url}/time"
 
     def parse_time(self, body: bytes) -> int:
-        """Field `iso`, which has no float's rounding as `epoch` beside it has. Raises BadFrame."""
+        """Field `iso`, which has no float's rounding as `epoch` beside it has. Raises InvalidFrameError."""
         return _microseconds(frames.load_object(body), "iso")
 
     def check_url(self, symbol: str) -> str:
@@ -127,18 +134,18 @@ class Coinbase:
         """`products`."""
         return f"{self.rest_url}/products"
 
-    def parse_listing(self, body: bytes) -> list[Pair]:
-        """Of a list of products, or of one; a product without names is left out. Raises BadFrame."""
-        whole = frames.load(body, frames.MAX_LISTING)
+    def parse_listing(self, body: bytes) -> list[ListedPair]:
+        """Of a list of products, or of one; a product without names is left out. Raises InvalidFrameError."""
+        whole = frames.load_json(body, frames.MAX_LISTING)
         rows = [whole] if isinstance(whole, dict) and "id" in whole else whole
         if type(rows) is not list:
-            raise BadFrame(f"the list of products is {frames.shown(whole)}, not a list")
+            raise InvalidFrameError(f"the list of products is {frames.show_value(whole)}, not a list")
         found = [_pair(row) for row in rows if isinstance(row, dict)]
         return [pair for pair in found if pair is not None]
 
     def _trade(self, fields: dict[str, Any], received_time: int) -> Trade:
-        order = frames.text(fields, "taker_order_id") if fields.get("taker_order_id") is not None else None
-        return self._fill(frames.text(fields, "product_id"), fields, received_time, self.source, order)
+        order = frames.read_text(fields, "taker_order_id") if fields.get("taker_order_id") is not None else None
+        return self._fill(frames.read_text(fields, "product_id"), fields, received_time, self.source, order)
 
     def _fill(
         self, symbol: str, fields: dict[str, Any], received_time: int, source: Source, order: str | None = None
@@ -147,15 +154,15 @@ class Coinbase:
         try:
             base, quoted = catalogue.split_dashed(symbol) if pair is None else (pair.base, pair.quote)
         except ValueError as wrong:
-            raise BadFrame(f"field product_id: {wrong}") from None
+            raise InvalidFrameError(f"field product_id: {wrong}") from None
         return Trade(
             self.name,
             symbol,
             base,
             quoted,
-            frames.integer(fields, "trade_id"),
-            frames.decimal(fields, "price"),
-            frames.decimal(fields, "size"),
+            frames.read_integer(fields, "trade_id"),
+            frames.read_decimal(fields, "price"),
+            frames.read_decimal(fields, "size"),
             _taker_side(fields),
             _microseconds(fields),
             received_time,
@@ -165,10 +172,10 @@ class Coinbase:
         )
 
 
-def _pair(row: dict[str, Any]) -> Pair | None:
+def _pair(row: dict[str, Any]) -> ListedPair | None:
     status, trading = row.get("status"), row.get("status") == "online" and row.get("trading_disabled") is not True
     status = "trading disabled" if status == "online" and not trading else status
-    return catalogue.named(row.get("id"), row.get("base_currency"), row.get("quote_currency"), status, trading)
+    return catalogue.build_pair(row.get("id"), row.get("base_currency"), row.get("quote_currency"), status, trading)
 
 
 def _subscribed(channels: object) -> frozenset[str]:
@@ -178,20 +185,20 @@ def _subscribed(channels: object) -> frozenset[str]:
 
 
 def _taker_side(fields: dict[str, Any]) -> Side:
-    side = _TAKER.get(frames.text(fields, "side"))
+    side = _TAKER.get(frames.read_text(fields, "side"))
     if side is None:
-        raise BadFrame(f"field side is {frames.shown(fields['side'])}, not buy or sell")
+        raise InvalidFrameError(f"field side is {frames.show_value(fields['side'])}, not buy or sell")
     return side
 
 
 def _microseconds(fields: dict[str, Any], name: str = "time") -> int:
-    parts = _TIME(frames.text(fields, name))
+    parts = _TIME(frames.read_text(fields, name))
     if parts is None:
-        raise BadFrame(f"field {name} is {frames.shown(fields[name])}, not an ISO time in UTC")
+        raise InvalidFrameError(f"field {name} is {frames.show_value(fields[name])}, not an ISO time in UTC")
     try:
         seconds = _seconds(parts[1])
     except ValueError:
-        raise BadFrame(f"field {name} is {frames.shown(fields[name])}, which no clock shows") from None
+        raise InvalidFrameError(f"field {name} is {frames.show_value(fields[name])}, which no clock shows") from None
     return seconds * 1_000_000 + int((parts[2] or "").ljust(6, "0")[:6])
 
 
@@ -207,5 +214,5 @@ def _errors(fields: dict[str, Any]) -> list[Event]:
     if not products and "not a valid product" in said:
         products = [""]
     if not products:
-        raise BadFrame(f"the exchange reports an error: {frames.shown(said)}")
-    return [Refused(product, frames.shown(said)) for product in products]
+        raise InvalidFrameError(f"the exchange reports an error: {frames.show_value(said)}")
+    return [SymbolRejected(product, frames.show_value(said)) for product in products]

@@ -1,7 +1,7 @@
 """From bytes to checked fields: the only way in for anything an exchange says.
 
-Whatever arrives, the only exception that leaves here is `BadFrame`, and its message names the field. Numbers that
-matter travel as strings in both protocols, so a JSON number, `NaN` or a boolean in their place is refused, not
+Whatever arrives, the only exception that leaves here is `InvalidFrameError`, and its message names the field. Numbers
+that matter travel as strings in both protocols, so a JSON number, `NaN` or a boolean in their place is refused, not
 converted.
 """
 
@@ -10,7 +10,7 @@ import re
 from decimal import Decimal
 from typing import Any, NoReturn
 
-from whale_platform.exchanges.base import BadFrame
+from whale_platform.exchanges.base import InvalidFrameError
 
 MAX_FRAME = 1 << 20
 MAX_PAGE = 1 << 24
@@ -24,62 +24,62 @@ _NUMBER = re.compile(r"[0-9]{1,25}(?:\.[0-9]{1,25})?(?:[eE][+-]?[0-9]{1,2})?").f
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise BadFrame(f"{name} is not JSON")
+    raise InvalidFrameError(f"{name} is not JSON")
 
 
 _decode = json.JSONDecoder(parse_constant=_no_constant).decode
 
 
-def load(frame: str | bytes, limit: int = MAX_FRAME) -> Any:
-    """The JSON value of `frame`, at most `limit` long. Raises BadFrame."""
+def load_json(frame: str | bytes, limit: int = MAX_FRAME) -> Any:
+    """The JSON value of `frame`, at most `limit` long. Raises InvalidFrameError."""
     if len(frame) > limit:
-        raise BadFrame(f"{len(frame)} bytes in one frame; at most {limit} are read")
+        raise InvalidFrameError(f"{len(frame)} bytes in one frame; at most {limit} are read")
     try:
         return _decode(frame if isinstance(frame, str) else frame.decode())
     except UnicodeDecodeError as wrong:
-        raise BadFrame(f"not UTF-8 at byte {wrong.start}") from None
+        raise InvalidFrameError(f"not UTF-8 at byte {wrong.start}") from None
     except RecursionError:
-        raise BadFrame("JSON nested too deeply") from None
+        raise InvalidFrameError("JSON nested too deeply") from None
     except ValueError as wrong:
-        raise BadFrame(f"not JSON: {str(wrong)[:100]}") from None
+        raise InvalidFrameError(f"not JSON: {str(wrong)[:100]}") from None
 
 
 def load_object(frame: str | bytes) -> dict[str, Any]:
-    """The JSON object of one WebSocket frame. Raises BadFrame."""
-    value = load(frame)
+    """The JSON object of one WebSocket frame. Raises InvalidFrameError."""
+    value = load_json(frame)
     if type(value) is not dict:
-        raise BadFrame(f"a JSON {type(value).__name__} where an object belongs")
+        raise InvalidFrameError(f"a JSON {type(value).__name__} where an object belongs")
     return value
 
 
-def decimal(fields: dict[str, Any], name: str) -> Decimal:
-    """A non-negative finite number, sent as a string; exact. Raises BadFrame."""
+def read_decimal(fields: dict[str, Any], name: str) -> Decimal:
+    """A non-negative finite number, sent as a string; exact. Raises InvalidFrameError."""
     value = fields.get(name)
     if type(value) is str and _NUMBER(value):
         return Decimal(value)
     raise _bad(fields, name, "a non-negative decimal string")
 
 
-def integer(fields: dict[str, Any], name: str) -> int:
-    """A non-negative integer of 63 bits. Raises BadFrame."""
+def read_integer(fields: dict[str, Any], name: str) -> int:
+    """A non-negative integer of 63 bits. Raises InvalidFrameError."""
     value = fields.get(name)
     if type(value) is int and 0 <= value <= MAX_INTEGER:
         return value
     raise _bad(fields, name, "a non-negative 64-bit integer")
 
 
-def flag(fields: dict[str, Any], name: str) -> bool:
-    """A JSON boolean. Raises BadFrame."""
+def read_flag(fields: dict[str, Any], name: str) -> bool:
+    """A JSON boolean. Raises InvalidFrameError."""
     value = fields.get(name)
     if type(value) is bool:
         return value
     raise _bad(fields, name, "true or false")
 
 
-def text(fields: dict[str, Any], name: str) -> str:
+def read_text(fields: dict[str, Any], name: str) -> str:
     """Printable text without blanks, quotes or backslashes (topics hold no escapes), 1 to 64 characters.
 
-    Raises BadFrame.
+    Raises InvalidFrameError.
     """
     value = fields.get(name)
     if type(value) is str and 0 < len(value) <= MAX_TEXT and value.isprintable() and not _ESCAPED.intersection(value):
@@ -87,12 +87,12 @@ def text(fields: dict[str, Any], name: str) -> str:
     raise _bad(fields, name, f"1 to {MAX_TEXT} printable characters without blanks, quotes or backslashes")
 
 
-def kind(value: object) -> str:
+def name_kind(value: object) -> str:
     """`value` as the kind of an ignored event: short and printable, whatever was sent."""
     return value if isinstance(value, str) and 0 < len(value) <= 40 and value.isprintable() else "unnamed"
 
 
-def shown(value: object) -> str:
+def show_value(value: object) -> str:
     """`value` for an error message: one short line that any encoding can carry."""
     try:
         return ascii(value)[:100]
@@ -100,7 +100,7 @@ def shown(value: object) -> str:
         return "something nested too deeply"
 
 
-def _bad(fields: dict[str, Any], name: str, wanted: str) -> BadFrame:
+def _bad(fields: dict[str, Any], name: str, wanted: str) -> InvalidFrameError:
     if name not in fields:
-        return BadFrame(f"field {name} is missing")
-    return BadFrame(f"field {name} is {shown(fields[name])}, not {wanted}")
+        return InvalidFrameError(f"field {name} is missing")
+    return InvalidFrameError(f"field {name} is {show_value(fields[name])}, not {wanted}")

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 from whale_platform.domain import catalogue
-from whale_platform.domain.catalogue import Catalogue
+from whale_platform.domain.catalogue import SymbolCatalogue
 from whale_platform.domain.trade import Source
 from whale_platform.exchanges.base import Exchange
 from whale_platform.exchanges.binance import Binance
@@ -20,13 +20,13 @@ _MARKS: dict[SourceKind, tuple[str, Source]] = {
 _KINDS: dict[str, Callable[[str, str, str, Source], Binance | Coinbase]] = {"binance": Binance, "coinbase": Coinbase}
 
 
-def adapters(settings: Settings, listed: Callable[[str], Catalogue] | None = None) -> list[Exchange]:
+def build_adapters(settings: Settings, listed: Callable[[str], SymbolCatalogue] | None = None) -> list[Exchange]:
     """The adapters of `settings.exchanges`, in that order. Raises ValueError for an unknown name.
 
     `listed(name)` gives what an exchange lists; by default it is the copy that the home keeps.
     """
     prefix, source = _MARKS[settings.source]
-    listed = listed or partial(catalogue.load, settings.home)
+    listed = listed or partial(catalogue.load_catalogue, settings.home)
     found: list[Exchange] = []
     for kind in dict.fromkeys(settings.exchanges):
         if kind not in _KINDS:
@@ -36,7 +36,7 @@ def adapters(settings: Settings, listed: Callable[[str], Catalogue] | None = Non
     return found
 
 
-def assign(exchanges: Sequence[Exchange], wanted: Sequence[str]) -> dict[str, list[str]]:
+def assign_symbols(exchanges: Sequence[Exchange], wanted: Sequence[str]) -> dict[str, list[str]]:
     """Each exchange's symbols, in the order wanted and without repeats; every exchange has an entry.
 
     A symbol that no exchange lists is still assigned: it may be listed one day. Raises ValueError for nonsense, and for

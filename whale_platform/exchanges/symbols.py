@@ -9,13 +9,13 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from whale_platform.domain.catalogue import Catalogue, currencies
+from whale_platform.domain.catalogue import SymbolCatalogue, find_currencies
 
 _WANTED = re.compile(r"[^\W_]{1,20}(?:[-/][^\W_]{1,10})?")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RequestedSymbol:
     """`text` in capitals, without the exchange before it; `ours`: whether this exchange was named."""
 
     text: str
@@ -28,7 +28,7 @@ class Wanted:
         return (base, quote) if slash else None
 
 
-def read(wanted: str, names: tuple[str, ...] = ()) -> Wanted | None:
+def parse_request(wanted: str, names: tuple[str, ...] = ()) -> RequestedSymbol | None:
     """What an operator wrote; None where it names an exchange that is none of `names`. Raises ValueError."""
     exchange, colon, symbol = wanted.strip().rpartition(":")
     if colon and exchange.lower() not in names:
@@ -36,17 +36,17 @@ def read(wanted: str, names: tuple[str, ...] = ()) -> Wanted | None:
     symbol = symbol.upper()
     if not _WANTED.fullmatch(symbol):
         raise ValueError(f"symbol {wanted!a}: write BTC, BTC/EUR, BTCUSDT, BTC-USD or binance:BTCUSDT")
-    return Wanted(symbol, bool(colon))
+    return RequestedSymbol(symbol, bool(colon))
 
 
-def known(listed: Catalogue, given: Sequence[str]) -> Callable[[str], tuple[str, str]]:
+def build_splitter(listed: SymbolCatalogue, given: Sequence[str]) -> Callable[[str], tuple[str, str]]:
     """What gives a joined symbol's base and quote: `given` (`BTC/USDT`, …) first, then the exchange's list.
 
-    Raises ValueError for what is given in another form; what it returns raises it for a symbol that is not known.
+    Raises ValueError for what is given in another form; what it returns raises it for an unknown symbol.
     """
     pairs: dict[str, tuple[str, str]] = {}
     for one in given:
-        asked = read(one)
+        asked = parse_request(one)
         if asked is None or asked.currencies is None:
             raise ValueError(f"pair {one!a}: write BASE/QUOTE, such as BTC/USDT")
         pairs["".join(asked.currencies)] = asked.currencies
@@ -55,7 +55,7 @@ def known(listed: Catalogue, given: Sequence[str]) -> Callable[[str], tuple[str,
         if symbol in pairs:
             return pairs[symbol]
         try:
-            return currencies(listed, symbol)
+            return find_currencies(listed, symbol)
         except ValueError as unknown:
             raise ValueError(
                 f"{unknown}: give them as a pair (--pair BASE/QUOTE, in Dagster `pairs`), or let the ingester run on "

@@ -16,15 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-EVERY_S = 60.0
-LOW = 0.1
+MEASURE_EVERY_S = 60.0
+LOW_SHARE = 0.1
 RESERVE_BYTES = 2_000_000_000
 STORES = ("kafka", "postgres", "lake", "checkpoints", "dagster", "logs")
 OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class DiskSpace:
     """One disk, in bytes."""
 
     path: Path
@@ -34,55 +34,55 @@ class Room:
     @property
     def low(self) -> bool:
         """Whether less than a tenth is free."""
-        return self.free < LOW * self.total
+        return self.free < LOW_SHARE * self.total
 
     @property
     def spare(self) -> int:
         """What may be taken by what can wait (imports, compaction, sorts): a tenth, 2 GB at most, stays free."""
-        return max(0, self.free - min(int(LOW * self.total), RESERVE_BYTES))
+        return max(0, self.free - min(int(LOW_SHARE * self.total), RESERVE_BYTES))
 
 
-def room(path: Path) -> Room:
+def read_disk_space(path: Path) -> DiskSpace:
     """The disk on which `path` lies, or will lie."""
     there = next(one for one in (path, *path.parents) if one.exists())
     usage = shutil.disk_usage(there)
-    return Room(path, usage.free, usage.total)
+    return DiskSpace(path, usage.free, usage.total)
 
 
-def rooms(home: Path) -> dict[str, Room]:
+def read_disk_spaces(home: Path) -> dict[str, DiskSpace]:
     """The disks of a home: `home`, and `lake` where that lies on another one."""
-    found = {"home": room(home)}
+    found = {"home": read_disk_space(home)}
     lake = _published(home).get("lake")
     with contextlib.suppress(OSError):
         if lake is not None and Path(lake).stat().st_dev != home.stat().st_dev:
-            found["lake"] = room(Path(lake))
+            found["lake"] = read_disk_space(Path(lake))
     return found
 
 
-def sizes(home: Path) -> dict[str, int]:
+def read_store_sizes(home: Path) -> dict[str, int]:
     """Bytes of each of STORES and of the rest, as last measured; empty where nothing has."""
     found: dict[str, int] = _published(home).get("stores", {})
     return found
 
 
-def trouble(home: Path) -> str:
+def describe_low_disks(home: Path) -> str:
     """What is wrong with the disks, for a person; empty where a tenth of each is free."""
     return "; ".join(
         f"the disk of {one.path} is nearly full: {one.free / 1e9:.1f} of {one.total / 1e9:.1f} GB are free. "
         "Free some, or bound what grows: WHALE_KAFKA_BYTES, WHALE_RETENTION_DAYS, WHALE_LAKE_RETENTION_DAYS"
-        for one in rooms(home).values()
+        for one in read_disk_spaces(home).values()
         if one.low
     )
 
 
-def kafka_bytes(home: Path) -> int:
+def choose_kafka_bytes(home: Path) -> int:
     """What the embedded broker's topics may take together: 30 % of the disk, at most half of what is there for them."""
-    disk = room(home)
-    exact = min(0.3 * disk.total, 0.5 * (disk.free + size(home / "kafka")))
+    disk = read_disk_space(home)
+    exact = min(0.3 * disk.total, 0.5 * (disk.free + measure_folder(home / "kafka")))
     return int(float(f"{exact:.0e}"))  # one digit, so that the broker's settings don't change at each start
 
 
-def size(folder: Path) -> int:
+def measure_folder(folder: Path) -> int:
     """Bytes that a folder takes on its disk; what vanishes meanwhile counts as nothing, links are not followed."""
     total, left = 0, [folder]
     while left:
@@ -96,7 +96,7 @@ def size(folder: Path) -> int:
     return total
 
 
-def measure(home: Path, lake: Path, stream: Path) -> dict[str, Any]:
+def measure_stores(home: Path, lake: Path, stream: Path) -> dict[str, Any]:
     """{at, lake, stores: {name: bytes}}: one walk through the home, and through what lies elsewhere.
 
     `lake` is its folder, `stream` that of the checkpoints' folder.
@@ -105,15 +105,15 @@ def measure(home: Path, lake: Path, stream: Path) -> dict[str, Any]:
     for part in home.iterdir():
         name = part.name if part.name in STORES else OTHER
         with contextlib.suppress(OSError):
-            stores[name] += size(part) if part.is_dir() else part.lstat().st_blocks * 512
+            stores[name] += measure_folder(part) if part.is_dir() else part.lstat().st_blocks * 512
     if not lake.is_relative_to(home):
-        stores["lake"] = size(lake)
+        stores["lake"] = measure_folder(lake)
     if not stream.is_relative_to(home):
-        stores["checkpoints"] = size(stream / "checkpoints")
+        stores["checkpoints"] = measure_folder(stream / "checkpoints")
     return {"at": time.time(), "lake": str(lake), "stores": stores}
 
 
-def watch(home: Path, lake: Path, stream: Path, every_s: float = EVERY_S) -> None:
+def start_measuring(home: Path, lake: Path, stream: Path, every_s: float = MEASURE_EVERY_S) -> None:
     """Measure at once and again every `every_s` seconds, on a thread that lives as long as this process."""
     threading.Thread(target=_watch, args=(home, lake, stream, every_s), name="disk", daemon=True).start()
 
@@ -123,7 +123,7 @@ def _watch(home: Path, lake: Path, stream: Path, every_s: float) -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
     while True:
         with contextlib.suppress(OSError):
-            _publish(home, measure(home, lake, stream))
+            _publish(home, measure_stores(home, lake, stream))
         time.sleep(every_s)
 
 

@@ -1,4 +1,4 @@
-"""One process at a time at something short; the others wait. For what lasts as long as a process: lease.py."""
+"""Run something short in one process at a time; the others wait. For a process's whole life: runtime/lease.py."""
 
 import fcntl
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 @contextmanager
-def locked(file: Path) -> Iterator[None]:
+def hold_lock(file: Path) -> Iterator[None]:
     """Hold the lock of that name, made where it is missing; waits while another does. A dead holder holds nothing."""
     file.parent.mkdir(parents=True, exist_ok=True)
     opened = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 @contextmanager
-def scratch(parent: Path, prefix: str) -> Iterator[Path]:
+def open_scratch_folder(parent: Path, prefix: str) -> Iterator[Path]:
     """A new folder `parent/PREFIX…`, deleted at the end; those of dead processes with that prefix are deleted first.
 
     Raises OSError where `parent` can't be written.

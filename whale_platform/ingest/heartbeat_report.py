@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from whale_platform.broker.producer import TradeProducer
-from whale_platform.ingest.backfill.gap_filler import Repairer
-from whale_platform.ingest.connections.connection_manager import Feed
-from whale_platform.ingest.publishing.latency import Latency, Rate, percentiles
+from whale_platform.ingest.backfill.gap_filler import GapFiller
+from whale_platform.ingest.connections.connection_manager import ConnectionManager
+from whale_platform.ingest.publishing.latency import EventRate, LatencySamples, compute_percentiles
 from whale_platform.ingest.publishing.pipeline import Pipeline
-from whale_platform.ingest.transport.exchange_clock import Clocks
-from whale_platform.supervision.runtime.heartbeat import State
+from whale_platform.ingest.transport.exchange_clock import ExchangeClocks
+from whale_platform.supervision.runtime.heartbeat import ServiceState
 
 GRACE_S = 2.0  # a reconnect that is over so soon is no trouble
 ALARM, ALARM_S = 10, 60.0  # trades that can't be placed within so many seconds: one garbled id now and then is none
 
 
-class Recent:
+class RecentGrowth:
     """By how much a count has grown in the last `ALARM_S`."""
 
     def __init__(self) -> None:
@@ -31,17 +31,17 @@ class Recent:
         return count - self._seen[0][1]
 
 
-class Report:
+class HeartbeatReport:
     """Reads everything, changes nothing but the sampling rate."""
 
     def __init__(
         self,
         pipelines: Sequence[Pipeline],
-        feeds: Sequence[Feed],
-        repairers: Sequence[Repairer],
+        feeds: Sequence[ConnectionManager],
+        repairers: Sequence[GapFiller],
         producers: Sequence[TradeProducer],
-        receive_to_produced: Latency,
-        clocks: Clocks,
+        receive_to_produced: LatencySamples,
+        clocks: ExchangeClocks,
     ) -> None:
         self._pipelines = pipelines
         self._feeds = feeds
@@ -49,12 +49,12 @@ class Report:
         self._producers = producers
         self._receive_to_produced = receive_to_produced
         self._clocks = clocks
-        self._rate = Rate()
-        self._rates = [Rate() for _ in pipelines]
+        self._rate = EventRate()
+        self._rates = [EventRate() for _ in pipelines]
         self._up_at: dict[str, float] = {}
         self._told = ""
-        self._unproven = {one.exchange.name: Recent() for one in pipelines}
-        self._future = {one.exchange.name: Recent() for one in pipelines}
+        self._unproven = {one.exchange.name: RecentGrowth() for one in pipelines}
+        self._future = {one.exchange.name: RecentGrowth() for one in pipelines}
 
     def numbers(self) -> dict[str, Any]:
         """Counters since the start, rates and latencies (milliseconds, last ten seconds)."""
@@ -88,12 +88,12 @@ class Report:
             ("exchange_to_receive", [pipeline.delay for pipeline in self._pipelines]),
             ("receive_to_produced", [self._receive_to_produced]),
         ):
-            both = percentiles(*latencies)
+            both = compute_percentiles(*latencies)
             if both is not None:
                 found[f"{name}_p50"], found[f"{name}_p99"] = (round(value, 2) for value in both)
         return found
 
-    def state(self) -> tuple[State, str]:
+    def state(self) -> tuple[ServiceState, str]:
         """What to tell: ready once every exchange was tried, degraded with the reasons while one is away."""
         now = time.monotonic()
         if not all(feed.attempted or not feed.wanted() for feed in self._feeds):
@@ -139,11 +139,11 @@ class Report:
         parts += [f"{held[symbol]} of {symbol} are held until its history tells their place" for symbol in waiting[:3]]
         return f"{pipeline.exchange.name}: {'; '.join(parts if refused >= ALARM else parts[1:])}"
 
-    def _exchange(self, pipeline: Pipeline, feed: Feed, rate: Rate) -> dict[str, Any]:
+    def _exchange(self, pipeline: Pipeline, feed: ConnectionManager, rate: EventRate) -> dict[str, Any]:
         name = pipeline.exchange.name
         per_second = rate.read(pipeline.counts.trades)
         pipeline.delay.tune(per_second)
-        delay, offset_ms = percentiles(pipeline.delay), self._clocks.offset_ms(name)
+        delay, offset_ms = compute_percentiles(pipeline.delay), self._clocks.offset_ms(name)
         return {
             "exchange": name,
             "state": self._connection(feed),
@@ -157,7 +157,7 @@ class Report:
             "symbols": len(feed.wanted()),
         }
 
-    def _connection(self, feed: Feed) -> str:
+    def _connection(self, feed: ConnectionManager) -> str:
         if feed.up():
             return "connected"
         tried = feed.attempted or not feed.wanted()

@@ -14,15 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from whale_platform.broker.producer import ProducerStopped
+from whale_platform.broker.producer import ProducerStoppedError
 from whale_platform.broker.topics import BrokerError
-from whale_platform.domain.raw_trade import encode
+from whale_platform.domain.raw_trade import encode_trade
 from whale_platform.ingest.publishing.delivery import NextOffsets
 from whale_platform.ingest.publishing.pipeline import Pipeline
 from whale_platform.ingest.recovery import positions_file as files
-from whale_platform.ingest.recovery.positions_file import Place, Positions
+from whale_platform.ingest.recovery.positions_file import Positions, SymbolPosition
 from whale_platform.ingest.recovery.share import Share
-from whale_platform.ingest.recovery.startup_scan import Learned
+from whale_platform.ingest.recovery.startup_scan import StartupState
 
 TICK_S = 0.25
 SAVE_S = 2.0
@@ -35,11 +35,11 @@ class _Draft:
     sent: list[list[int]]
 
 
-class Saver:
+class PositionSaver:
     """Writes the positions file. `step` often; it does what is due."""
 
     def __init__(
-        self, path: Path, share: Share, learned: Learned, pipelines: Sequence[Pipeline], ends: NextOffsets
+        self, path: Path, share: Share, learned: StartupState, pipelines: Sequence[Pipeline], ends: NextOffsets
     ) -> None:
         self._path = path
         self._share = share
@@ -49,13 +49,13 @@ class Saver:
         self._draft: _Draft | None = None
         self._next_at = 0.0
         ours = {f"{one.exchange.name}:{symbol}" for one in pipelines for symbol in one.lines}
-        self._others: Mapping[str, Place] = {
-            name: Place(begin.next_id - 1, begin.gaps, begin.newest_time, begin.latest)
+        self._others: Mapping[str, SymbolPosition] = {
+            name: SymbolPosition(begin.next_id - 1, begin.gaps, begin.newest_time, begin.latest)
             for name, begin in learned.starts.items()
             if name not in ours and begin.next_id is not None
         }
         self._others_held = {
-            name: [encode(one).decode() for one in begin.held]
+            name: [encode_trade(one).decode() for one in begin.held]
             for name, begin in learned.starts.items()
             if name not in ours and begin.next_id is None and begin.held
         }
@@ -67,14 +67,14 @@ class Saver:
         if self._draft is not None and self._holds(self._draft):
             draft, self._draft = self._draft, None
             self._next_at = time.monotonic() + SAVE_S
-            files.save(self._path, draft.positions)
+            files.save_positions(self._path, draft.positions)
 
     def last(self) -> bool:
         """Write once more, after everything was flushed; False where the file stays as it is."""
         draft = self._new_draft()
         if draft is None or not self._holds(draft):
             return False
-        files.save(self._path, draft.positions)
+        files.save_positions(self._path, draft.positions)
         return True
 
     def _new_draft(self) -> _Draft | None:
@@ -97,13 +97,13 @@ class Saver:
         )
 
 
-class Keeper:
+class Housekeeper:
     """The thread. `start`; ends when `stop` is set or the producer takes nothing more."""
 
     def __init__(
         self,
         pipelines: Sequence[Pipeline],
-        saver: Saver,
+        saver: PositionSaver,
         register: Callable[[], None],
         stop: threading.Event,
         log: Any,
@@ -142,5 +142,5 @@ class Keeper:
                     self._register_at = time.monotonic() + REGISTER_S
                     with suppress(BrokerError):
                         self._register()
-        except ProducerStopped:
+        except ProducerStoppedError:
             return

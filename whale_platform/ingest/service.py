@@ -15,29 +15,34 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from whale_platform.broker import writers
-from whale_platform.broker.connection_errors import absence, note
+from whale_platform.broker.connection_errors import explain_unavailable, note_error
 from whale_platform.broker.producer import TradeProducer
-from whale_platform.broker.topics import BrokerError, alive
-from whale_platform.domain.catalogue import Catalogue
+from whale_platform.broker.topics import BrokerError, is_reachable
+from whale_platform.domain.catalogue import SymbolCatalogue
 from whale_platform.domain.trade import Source
 from whale_platform.exchanges.base import Exchange
-from whale_platform.exchanges.registry import adapters, assign
-from whale_platform.ingest.backfill.gap_filler import Repairer
-from whale_platform.ingest.backfill.history_client import History
+from whale_platform.exchanges.registry import assign_symbols, build_adapters
+from whale_platform.ingest.backfill.gap_filler import GapFiller
+from whale_platform.ingest.backfill.history_client import HistoryClient
 from whale_platform.ingest.connections import symbol_lister
-from whale_platform.ingest.connections.connection_manager import Feed
-from whale_platform.ingest.connections.symbol_lister import Lister
-from whale_platform.ingest.heartbeat_report import Report
-from whale_platform.ingest.position_saver import Keeper, Saver
+from whale_platform.ingest.connections.connection_manager import ConnectionManager
+from whale_platform.ingest.connections.symbol_lister import SymbolLister
+from whale_platform.ingest.heartbeat_report import HeartbeatReport
+from whale_platform.ingest.position_saver import Housekeeper, PositionSaver
 from whale_platform.ingest.publishing.delivery import NextOffsets
-from whale_platform.ingest.publishing.latency import Latency
+from whale_platform.ingest.publishing.latency import LatencySamples
 from whale_platform.ingest.publishing.pipeline import Pipeline
 from whale_platform.ingest.recovery.positions_file import positions_path
 from whale_platform.ingest.recovery.share import Share
 from whale_platform.ingest.recovery.standby import Standby
-from whale_platform.ingest.recovery.startup_scan import Learned, Mixed, Stopped, learn
-from whale_platform.ingest.transport.exchange_clock import Clocks
-from whale_platform.ingest.transport.rest_client import Rest, Unavailable
+from whale_platform.ingest.recovery.startup_scan import (
+    MixedSourcesError,
+    ScanStoppedError,
+    StartupState,
+    scan_topic,
+)
+from whale_platform.ingest.transport.exchange_clock import ExchangeClocks
+from whale_platform.ingest.transport.rest_client import HttpUnavailableError, RestClient
 from whale_platform.supervision.runtime import exit_codes
 from whale_platform.supervision.runtime.runner import ServiceContext
 
@@ -53,10 +58,10 @@ def main(context: ServiceContext) -> int:
     settings = context.settings
     try:
         # The simulator's list is another one with other settings, so no copy of it is of use.
-        exchanges = adapters(settings, None if settings.source == "live" else lambda _: Catalogue())
-        assign(exchanges, settings.symbols)
+        exchanges = build_adapters(settings, None if settings.source == "live" else lambda _: SymbolCatalogue())
+        assign_symbols(exchanges, settings.symbols)
         _read_lists(context, exchanges)
-        symbols = assign(exchanges, settings.symbols)
+        symbols = assign_symbols(exchanges, settings.symbols)
     except ValueError as wrong:
         return context.blocked(str(wrong))
     share = Share.read(settings.ingest_share)
@@ -66,30 +71,30 @@ def main(context: ServiceContext) -> int:
         return context.blocked(
             f"None of the {all_of_them} markets falls to share {share} (WHALE_INGEST_SHARE): run fewer ingesters."
         )
-    return run(context, exchanges, mine)
+    return run_ingester(context, exchanges, mine)
 
 
 def _read_lists(context: ServiceContext, exchanges: Sequence[Exchange]) -> None:
     """What the exchanges list, where the copies in the home don't do. An exchange that is away is not waited for."""
     settings = context.settings
-    symbols = assign(exchanges, settings.symbols)
+    symbols = assign_symbols(exchanges, settings.symbols)
     for exchange in exchanges:
-        listed, rest = exchange.listed, Rest(exchange.name, simulated=settings.source != "live")
+        listed, rest = exchange.listed, RestClient(exchange.name, simulated=settings.source != "live")
         known = listed.read_at is not None and not any(map(listed.refusal, symbols[exchange.name]))
         context.tell("starting", f"reading the list of symbols of {exchange.name}")
         while settings.source != "live" or not known:
             context.progress()
             try:
-                symbol_lister.read(exchange, rest, settings.home)
+                symbol_lister.read_symbol_list(exchange, rest, settings.home)
                 break
-            except (Unavailable, OSError) as trouble:
+            except (HttpUnavailableError, OSError) as trouble:
                 context.log.warning("the list of symbols is unavailable", reason=str(trouble), kept=len(listed))
                 if settings.source == "live" or context.stop.wait(WAIT_S):
                     break
                 context.tell("starting", f"waiting for the list of symbols: {trouble}")
 
 
-def run(context: ServiceContext, exchanges: Sequence[Exchange], symbols: Mapping[str, Sequence[str]]) -> int:
+def run_ingester(context: ServiceContext, exchanges: Sequence[Exchange], symbols: Mapping[str, Sequence[str]]) -> int:
     """The same with the exchanges given: `symbols` by exchange name."""
     settings, log = context.settings, context.log
     share, standby = Share.read(settings.ingest_share), Standby(settings.home)
@@ -102,7 +107,7 @@ def run(context: ServiceContext, exchanges: Sequence[Exchange], symbols: Mapping
     ledger = TradeProducer(settings.bootstrap, "whale-ingester-ledger")
     try:
         learned = _learn(context, share, exchanges[0].source, producer, standby)
-    except Mixed as mixed:
+    except MixedSourcesError as mixed:
         producer.close()
         ledger.close()
         return context.blocked(str(mixed))
@@ -127,40 +132,42 @@ def _ingest(
     exchanges: Sequence[Exchange],
     symbols: Mapping[str, Sequence[str]],
     share: Share,
-    learned: Learned,
+    learned: StartupState,
     producer: TradeProducer,
     ledger: TradeProducer,
 ) -> int:
     """Everything after the start; returns the exit code."""
     settings, log = context.settings, context.log
     ends = NextOffsets(learned.offsets)
-    receive_to_produced = Latency()
+    receive_to_produced = LatencySamples()
     stop = threading.Event()
     used = [exchange for exchange in exchanges if symbols[exchange.name]]
-    rests = [Rest(exchange.name, simulated=settings.source != "live") for exchange in used]
-    clocks = Clocks(list(zip(used, rests, strict=True)), stop, log)
+    rests = [RestClient(exchange.name, simulated=settings.source != "live") for exchange in used]
+    clocks = ExchangeClocks(list(zip(used, rests, strict=True)), stop, log)
     more = learned.starts, receive_to_produced, clocks.lead
     pipelines = [Pipeline(one, symbols[one.name], producer, ledger, ends, *more) for one in used]
-    feeds = [Feed(one.exchange, list(one.lines), one, settings.ingest_silence_s, log) for one in pipelines]
+    feeds = [ConnectionManager(one.exchange, list(one.lines), one, settings.ingest_silence_s, log) for one in pipelines]
     repairers = [
-        Repairer(pipeline, feed, History(pipeline.exchange, stop, rest), stop, log)
+        GapFiller(pipeline, feed, HistoryClient(pipeline.exchange, stop, rest), stop, log)
         for pipeline, feed, rest in zip(pipelines, feeds, rests, strict=True)
     ]
 
     def fits() -> bool:
-        return share.of(assign(exchanges, settings.symbols)) == symbols
+        return share.of(assign_symbols(exchanges, settings.symbols)) == symbols
 
     listers = [
-        Lister(pipeline, feed, rest, settings.home, fits, stop, log)
+        SymbolLister(pipeline, feed, rest, settings.home, fits, stop, log)
         for pipeline, feed, rest in zip(pipelines, feeds, rests, strict=True)
     ]
-    saver = Saver(positions_path(settings.home), share, learned, pipelines, ends)
-    keeper = Keeper(pipelines, saver, partial(writers.register, settings.bootstrap, share.writer), stop, log)
-    threads: list[Feed | Repairer | Keeper | Lister] = [*feeds, *repairers, keeper, *listers]
+    saver = PositionSaver(positions_path(settings.home), share, learned, pipelines, ends)
+    keeper = Housekeeper(
+        pipelines, saver, partial(writers.register_writer, settings.bootstrap, share.writer), stop, log
+    )
+    threads: list[ConnectionManager | GapFiller | Housekeeper | SymbolLister] = [*feeds, *repairers, keeper, *listers]
     for thread in (clocks, *threads):  # the first look at the clocks is at once: till then nobody knows if ours is slow
         thread.start()
     producers = (producer, ledger)
-    report = Report(pipelines, feeds, repairers, producers, receive_to_produced, clocks)
+    report = HeartbeatReport(pipelines, feeds, repairers, producers, receive_to_produced, clocks)
     context.before_beat = lambda: context.beat.numbers.update(report.numbers())
     code = _watch(context, report, producers, feeds, listers, threads)
     _end(context, feeds, [*repairers, keeper, clocks, *listers], stop, producers, saver)
@@ -169,8 +176,8 @@ def _ingest(
 
 def _learn(
     context: ServiceContext, share: Share, source: Source, producer: TradeProducer, standby: Standby
-) -> Learned | None:
-    """How far the topic goes; None when stopped meanwhile, or the producer is broken for good. Raises Mixed."""
+) -> StartupState | None:
+    """How far the topic goes; None when stopped meanwhile, or when the producer failed. Raises MixedSourcesError."""
     settings = context.settings
     reading = "reading how far the topic goes"
     silence_s = standby.wait_s * random.uniform(1, 1.5)  # two that have fenced each other do not begin in step again
@@ -178,12 +185,12 @@ def _learn(
         reading += f", waiting for {silence_s:.0f} s without its trades: another process began as {share.writer}"
     while producer.fatal is None and not context.stop.wait(WAIT_S if context.beat.detail else 0):
         context.progress()
-        if not alive(settings.bootstrap):
-            context.tell("starting", f"waiting for the Kafka broker: {absence(settings.bootstrap)}")
+        if not is_reachable(settings.bootstrap):
+            context.tell("starting", f"waiting for the Kafka broker: {explain_unavailable(settings.bootstrap)}")
             continue
         try:
             context.tell("starting", reading)
-            learned = learn(
+            learned = scan_topic(
                 settings.bootstrap,
                 settings.home,
                 share,
@@ -198,11 +205,11 @@ def _learn(
                 return learned
             context.tell("starting", "waiting for the topics, which `up` makes")
         except BrokerError as error:
-            note(settings.bootstrap, error.args[0])
-            context.tell("starting", f"waiting for the Kafka broker: {absence(settings.bootstrap)}")
+            note_error(settings.bootstrap, error.args[0])
+            context.tell("starting", f"waiting for the Kafka broker: {explain_unavailable(settings.bootstrap)}")
         except OSError as full:
             context.tell("starting", f"the home can't be written: {full}")
-        except Stopped:
+        except ScanStoppedError:
             break
     return None
 
@@ -214,19 +221,19 @@ def _claim(context: ServiceContext, share: Share, producer: TradeProducer) -> No
     producer.claim()
     # 2. Those of another number of shares. One that begins meanwhile either registered first and is found here, or
     #    finds this one.
-    writers.register(bootstrap, share.writer)
-    for name in share.overlapping(writers.names(bootstrap)):
-        writers.fence(bootstrap, name)
+    writers.register_writer(bootstrap, share.writer)
+    for name in share.overlapping(writers.list_writers(bootstrap)):
+        writers.fence_writer(bootstrap, name)
         context.log.info("fenced a writer of another number of shares", writer=name)
 
 
 def _watch(
     context: ServiceContext,
-    report: Report,
+    report: HeartbeatReport,
     producers: Sequence[TradeProducer],
-    feeds: Sequence[Feed],
-    listers: Sequence[Lister],
-    threads: Sequence[Feed | Repairer | Keeper | Lister],
+    feeds: Sequence[ConnectionManager],
+    listers: Sequence[SymbolLister],
+    threads: Sequence[ConnectionManager | GapFiller | Housekeeper | SymbolLister],
 ) -> int:
     """Tell how it goes until there is a reason to end; returns the exit code."""
     while not context.stop.wait(POLL_S):
@@ -251,11 +258,11 @@ def _watch(
 
 def _end(
     context: ServiceContext,
-    feeds: Sequence[Feed],
-    others: Sequence[Repairer | Keeper | Clocks | Lister],
+    feeds: Sequence[ConnectionManager],
+    others: Sequence[GapFiller | Housekeeper | ExchangeClocks | SymbolLister],
     stop: threading.Event,
     producers: Sequence[TradeProducer],
-    saver: Saver,
+    saver: PositionSaver,
 ) -> None:
     context.tell("stopping")
     stop.set()

@@ -8,20 +8,20 @@ from pathlib import Path
 
 from whale_platform.lake.delta import newest
 from whale_platform.settings import Settings
-from whale_platform.stores.asset_tables.materialisation import Hours
+from whale_platform.stores.asset_tables.materialisation import HourRange
 
-CLOSED = timedelta(minutes=2)  # after its end an hour's last trades have had time to be everywhere
+CLOSED_AFTER = timedelta(minutes=2)  # after its end an hour's last trades have had time to be everywhere
 LOOK_BACK_DAYS = 7
 
 
-def closed(settings: Settings, now: datetime) -> Hours:
+def list_closed_hours(settings: Settings, now: datetime) -> HourRange:
     """The hours that are looked at: over, and young enough for their windows to be there."""
-    end = (now.astimezone(UTC) - CLOSED).replace(minute=0, second=0, microsecond=0)
+    end = (now.astimezone(UTC) - CLOSED_AFTER).replace(minute=0, second=0, microsecond=0)
     days = min(LOOK_BACK_DAYS, settings.retention_days)  # older windows are gone on purpose
-    return Hours(end.replace(hour=0) - timedelta(days=days), end)
+    return HourRange(end.replace(hour=0) - timedelta(days=days), end)
 
 
-class Touched:
+class ChangedHours:
     """Follows the log of the table in `root` from where it is at the first look."""
 
     def __init__(self, root: Path) -> None:
@@ -30,7 +30,7 @@ class Touched:
 
     def look(self) -> set[datetime] | None:
         """The hours (aware UTC) that have got files since the last look; None where that is not known: any may have."""
-        last = newest.last_version(self._root)
+        last = newest.find_last_version(self._root)
         if last is None:
             return set()
         first, self._version = self._version, last
@@ -38,11 +38,11 @@ class Touched:
             return None
         hours: set[datetime] = set()
         for version in range(first + 1, last + 1):
-            actions = newest.commit(self._root, version)
+            actions = newest.read_commit(self._root, version)
             if actions is None:
                 return None
             hours |= {
-                datetime.fromtimestamp(newest.hour_of(action["add"]["partitionValues"]), UTC)
+                datetime.fromtimestamp(newest.parse_hour(action["add"]["partitionValues"]), UTC)
                 for action in actions
                 if "add" in action
             }

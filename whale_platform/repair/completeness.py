@@ -9,42 +9,46 @@ whale may be ahead of the windows and of the lake alike.
 
 from collections.abc import Iterable, Mapping
 
-from whale_platform.domain.id_ranges import Held, IdRuns
-from whale_platform.stores.asset_tables.recomputed_hours import Key, Rows, hour_of
-from whale_platform.stores.quality.audit_counts import Counted, LedgerGap
+from whale_platform.domain.id_ranges import HeldIds, IdRanges
+from whale_platform.stores.asset_tables.recomputed_hours import MarketHour, StreamRowSnapshot, to_market_hour
+from whale_platform.stores.quality.audit_counts import HourlyTradeCount, LedgerGap
 
 TRADES_EXIST = frozenset({"open", "repaired"})  # states of holes whose trades are, or may yet be, somewhere
 
 
-def whole(lake: Mapping[Key, Held], postgres: Mapping[Key, Counted], ledger: Iterable[LedgerGap]) -> set[Key]:
+def find_complete(
+    lake: Mapping[MarketHour, HeldIds], postgres: Mapping[MarketHour, HourlyTradeCount], ledger: Iterable[LedgerGap]
+) -> set[MarketHour]:
     """The keys of either that the lake holds whole."""
-    nowhere: dict[tuple[str, str], IdRuns] = {}
+    nowhere: dict[tuple[str, str], IdRanges] = {}
     for gap in ledger:
         if gap.state not in TRADES_EXIST:
-            nowhere.setdefault((gap.exchange, gap.symbol), IdRuns()).add(gap.first_id, gap.last_id)
+            nowhere.setdefault((gap.exchange, gap.symbol), IdRanges()).add(gap.first_id, gap.last_id)
     return {
-        key for key in {*lake, *postgres} if _is_whole(lake.get(key), postgres.get(key), nowhere.get(key[:2], IdRuns()))
+        key
+        for key in {*lake, *postgres}
+        if _is_whole(lake.get(key), postgres.get(key), nowhere.get(key[:2], IdRanges()))
     }
 
 
-def reached(rows: Rows, lake: Mapping[Key, Held]) -> Rows:
+def select_within(rows: StreamRowSnapshot, lake: Mapping[MarketHour, HeldIds]) -> StreamRowSnapshot:
     """Those of `rows` whose ids lie between the first and the last that the lake has of their symbol and hour."""
 
-    def within(key: Key, first: int, last: int) -> bool:
+    def within(key: MarketHour, first: int, last: int) -> bool:
         held = lake.get(key)
         return held is not None and bool(held.ids.count) and held.ids.first <= first and last <= held.ids.last
 
-    windows = {key: extent for key, extent in rows.windows.items() if within(hour_of(*key), *extent[1:])}
-    whales = {key: at for key, at in rows.whales.items() if within(hour_of(*key[:2], at), key[3], key[3])}
-    return Rows(windows, whales)
+    windows = {key: extent for key, extent in rows.windows.items() if within(to_market_hour(*key), *extent[1:])}
+    whales = {key: at for key, at in rows.whales.items() if within(to_market_hour(*key[:2], at), key[3], key[3])}
+    return StreamRowSnapshot(windows, whales)
 
 
-def differing(lake: Mapping[Key, int], postgres: Mapping[Key, Counted]) -> set[Key]:
+def find_differing(lake: Mapping[MarketHour, int], postgres: Mapping[MarketHour, HourlyTradeCount]) -> set[MarketHour]:
     """The keys whose number of trades is not the same in both."""
     return {key for key in {*lake, *postgres} if lake.get(key, 0) != (postgres[key].trades if key in postgres else 0)}
 
 
-def _is_whole(held: Held | None, counted: Counted | None, nowhere: IdRuns) -> bool:
+def _is_whole(held: HeldIds | None, counted: HourlyTradeCount | None, nowhere: IdRanges) -> bool:
     if held is None or not held.ids.count:
         return False
     ids = held.ids

@@ -7,16 +7,16 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from whale_platform.lake.analysis import trade_prices
-from whale_platform.lake.delta.schema import exists
-from whale_platform.stores.asset_tables.whale_prices import PriceRow, Whale
+from whale_platform.lake.delta.schema import table_exists
+from whale_platform.stores.asset_tables.whale_prices import WhalePriceRow, WhaleRef
 
 
-def look(root: Path, whales: Iterable[Whale]) -> list[PriceRow]:
+def find_whale_prices(root: Path, whales: Iterable[WhaleRef]) -> list[WhalePriceRow]:
     """A row for each of `whales`."""
-    if not exists(root):
+    if not table_exists(root):
         return []
-    found = trade_prices.around(root, whales)
+    found = trade_prices.find_prices(root, whales)
     return [
-        PriceRow(*key, one.before, *(one.after[minutes] for minutes in trade_prices.AFTER))
+        WhalePriceRow(*key, one.before, *(one.after[minutes] for minutes in trade_prices.MINUTES_AFTER))
         for key, one in found.items()
     ]

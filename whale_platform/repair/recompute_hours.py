@@ -1,8 +1,8 @@
 """Closed hours found that differ between lake and Postgres, and made again from the lake, up to their reports.
 
 The same work whoever asks for it: the repair service, Dagster, or a person, one of them at a time. An hour is compacted
-first, so that a trade that came twice is counted once. Raises LakeError, StoreAway, SchemaMismatch, BadDsn and what
-Spark raises; what was stored until then stays, and is right.
+first, so that a trade that came twice is counted once. Raises LakeError, StoreUnavailableError, SchemaMismatchError,
+InvalidDsnError and what Spark raises; what was stored until then stays, and is right.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -11,33 +11,33 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from whale_platform.domain.id_ranges import Held
+from whale_platform.domain.id_ranges import HeldIds
 from whale_platform.lake.analysis import aggregate_fills, id_counts
 from whale_platform.lake.delta import table as lake
 from whale_platform.lake.duckdb import engine
-from whale_platform.lake.errors import Damaged
+from whale_platform.lake.errors import DamagedFileError
 from whale_platform.lake.maintenance import rewrite
 from whale_platform.repair import price_rows
-from whale_platform.repair.completeness import differing, reached, whole
+from whale_platform.repair.completeness import find_complete, find_differing, select_within
 from whale_platform.settings import Settings
 from whale_platform.sink import parse
 from whale_platform.stores.asset_tables import recomputed_hours, thresholds, whale_prices
-from whale_platform.stores.asset_tables.materialisation import HOUR, Hours, Maker
-from whale_platform.stores.asset_tables.recomputed_hours import Key
-from whale_platform.stores.postgres.advisory_lock import alone
-from whale_platform.stores.postgres.connection import RowRefused
+from whale_platform.stores.asset_tables.materialisation import HOUR, HourRange, Provenance
+from whale_platform.stores.asset_tables.recomputed_hours import MarketHour
+from whale_platform.stores.postgres.advisory_lock import hold_advisory_lock
+from whale_platform.stores.postgres.connection import RowRejectedError
 from whale_platform.stores.quality import audit_counts as ledger
-from whale_platform.stores.quality.audit_counts import Counted
+from whale_platform.stores.quality.audit_counts import HourlyTradeCount
 
 if TYPE_CHECKING:
-    from whale_platform.stream.batch_recompute import Session
+    from whale_platform.stream.batch_recompute import BatchSession
 
 # A transaction's, so that their windows fit in memory: no more windows than trades, and Postgres may have more of them.
 TRADES_AT_ONCE, HOURS_AT_ONCE = 200_000, 24
 
 
 @dataclass(slots=True)
-class Made:
+class RecomputeCounts:
     """What was read and changed."""
 
     hours: list[datetime] = field(default_factory=list)
@@ -54,67 +54,73 @@ class Made:
         return {name: getattr(self, name) for name in self.__slots__ if name != "hours"}
 
 
-def wrong(
+def find_wrong_hours(
     settings: Settings, dsn: str, hours: Iterable[datetime], failed: dict[datetime, str]
-) -> dict[datetime, dict[Key, tuple[int, int]]]:
+) -> dict[datetime, dict[MarketHour, tuple[int, int]]]:
     """Of these hours those that a recomputation would change: {hour: {key: (trades in the lake, in Postgres)}}.
 
     A symbol's hour is compared by itself and by its trades, not by rows. Where the lake has fewer it must hold the hour
     whole, else nothing would change. An hour with a damaged file is put into `failed`, with the reason.
     """
-    found: dict[datetime, dict[Key, tuple[int, int]]] = {}
+    found: dict[datetime, dict[MarketHour, tuple[int, int]]] = {}
     for hour in hours:
-        with apart(hour, failed):
+        with collect_failure(hour, failed):
             if differs := _differs(settings, dsn, hour):
                 found[hour] = differs
     return found
 
 
-def make(
+def recompute_hours(
     settings: Settings,
     dsn: str,
-    session: "Session",
-    hours: Hours,
-    maker: Maker,
+    session: "BatchSession",
+    hours: HourRange,
+    maker: Provenance,
     lake_is_whole: bool = False,
     tell: Callable[[datetime], None] = lambda hour: None,
-) -> Made:
+) -> RecomputeCounts:
     """Make these hours again. `lake_is_whole`: somebody knows that it holds all of them; `tell` hears of each hour."""
     from whale_platform.stream import (
         batch_recompute,  # Spark's libraries cost much where there turns out to be nothing to do
     )
 
-    root, out = settings.trades_lake, Made()
-    limits = thresholds.by_time(thresholds.read_history(dsn), settings.threshold_usd)
-    for hour in rewrite.crowded(root, hours.start, hours.end):
-        rewrite.hour(root, hour, {"run": maker.run_id, "why": "recompute"})
+    root, out = settings.trades_lake, RecomputeCounts()
+    limits = thresholds.build_threshold_periods(thresholds.read_threshold_history(dsn), settings.threshold_usd)
+    for hour in rewrite.hours_to_compact(root, hours.start, hours.end):
+        rewrite.rewrite_hour(root, hour, {"run": maker.run_id, "why": "recompute"})
         tell(hour)
-    for part in parts(hours, lake.files(lake.opened(root), hours.start, hours.end)):
+    for part in split_hours(hours, lake.list_files(lake.open_table(root), hours.start, hours.end)):
         # 1. what Postgres has, before the lake is read: what comes later can't be judged by it
-        counted, before = _counted(dsn, part), recomputed_hours.rows(dsn, part)
+        counted, before = _counted(dsn, part), recomputed_hours.read_row_snapshot(dsn, part)
         # 2. what the lake has, at one version
-        files = lake.files(lake.opened(root), part.start, part.end)
+        files = lake.list_files(lake.open_table(root), part.start, part.end)
         paths, now = [file.path for file in files], int(datetime.now(UTC).timestamp() * 1000)
         there = sorted({file.start for file in files})
-        held = id_counts.count(root, part.start, part.end, files=files)
+        held = id_counts.count_ids(root, part.start, part.end, files=files)
         known = {*held, *counted} if lake_is_whole else _whole(dsn, held, counted)
-        before = before if lake_is_whole else reached(before, held)
+        before = before if lake_is_whole else select_within(before, held)
         over = {hour for hour in there if hour + HOUR <= datetime.now(UTC)}
-        windows = [parse.window(value, now) for value in batch_recompute.windows(session, root, paths, maker.run_id)]
+        windows = [
+            parse.parse_window(value, now)
+            for value in batch_recompute.recompute_windows(session, root, paths, maker.run_id)
+        ]
         whales = [
-            parse.whale(value, now) for value in batch_recompute.whales(session, root, paths, limits, maker.run_id)
+            parse.parse_whale(value, now)
+            for value in batch_recompute.recompute_whales(session, root, paths, limits, maker.run_id)
         ]
         if before.whales:
             with engine.connect(root) as connection:
-                alone = {key for key in before.whales if key not in {row.key for row in whales}}
-                hidden = aggregate_fills.covered(connection, root, paths, {(key[0], key[1], key[3]) for key in alone})
+                absent = {key for key in before.whales if key not in {row.key for row in whales}}
+                hidden = aggregate_fills.find_covered(
+                    connection, root, paths, {(key[0], key[1], key[3]) for key in absent}
+                )
             before = before.without(hidden)
         # 3. the lake's word counts for what it holds whole
         sure, imported = {key for key in known if key[2] in over}, {key[2].date() for key in held if held[key].alone}
-        near = whale_prices.whales(dsn, Hours(part.start - HOUR, part.end + HOUR))
+        near = whale_prices.read_whale_refs(dsn, HourRange(part.start - HOUR, part.end + HOUR))
         asked = {*near, *((row.exchange, row.symbol, row.trade_id, row.event_time) for row in whales)}
-        around = price_rows.look(root, asked)
-        stored = recomputed_hours.store(dsn, part, windows, whales, sure, maker, before, imported, around)
+        around = price_rows.find_whale_prices(root, asked)
+        stored = recomputed_hours.store_recomputed(dsn, part, windows, whales, sure, maker, before, imported, around)
         out.hours += there
         out.trades += sum(window.trade_count for window in windows)
         out.windows, out.whales = out.windows + len(windows), out.whales + len(whales)
@@ -126,7 +132,7 @@ def make(
     return out
 
 
-def parts(hours: Hours, files: Iterable[lake.LakeFile]) -> Iterator[Hours]:
+def split_hours(hours: HourRange, files: Iterable[lake.LakeFile]) -> Iterator[HourRange]:
     """Those of `hours` that have trades, in order, as stretches of at most so many trades, or of a single hour."""
     trades: dict[datetime, int] = {}
     for file in files:
@@ -135,75 +141,75 @@ def parts(hours: Hours, files: Iterable[lake.LakeFile]) -> Iterator[Hours]:
     count = 0
     for hour in sorted(trades):
         if begun is not None and (count + trades[hour] > TRADES_AT_ONCE or hour >= begun + HOURS_AT_ONCE * HOUR):
-            yield Hours(begun, min(hour, begun + HOURS_AT_ONCE * HOUR))
+            yield HourRange(begun, min(hour, begun + HOURS_AT_ONCE * HOUR))
             begun, count = None, 0
         begun, count = begun or hour, count + trades[hour]
     if begun is not None:
-        yield Hours(begun, min(hours.end, begun + HOURS_AT_ONCE * HOUR))
+        yield HourRange(begun, min(hours.end, begun + HOURS_AT_ONCE * HOUR))
 
 
-def repair(
+def repair_hours(
     settings: Settings,
     dsn: str,
     hours: Sequence[datetime],
-    maker: Maker,
-    spark: Callable[[], AbstractContextManager["Session"]],
+    maker: Provenance,
+    spark: Callable[[], AbstractContextManager["BatchSession"]],
     failed: dict[datetime, str],
     tell: Callable[[datetime], None] = lambda hour: None,
-) -> dict[datetime, Made]:
+) -> dict[datetime, RecomputeCounts]:
     """Make those of `hours` again that are wrong; Spark is started only where there are some.
 
     An hour that is damaged or whose rows are refused is put into `failed`, with the reason, and keeps no other waiting.
     """
-    found = wrong(settings, dsn, hours, failed)
-    done: dict[datetime, Made] = {}
+    found = find_wrong_hours(settings, dsn, hours, failed)
+    done: dict[datetime, RecomputeCounts] = {}
     if found:
         with spark() as session:
             for hour in found:
-                with apart(hour, failed):
-                    done[hour] = make(settings, dsn, session, Hours(hour, hour + HOUR), maker, tell=tell)
+                with collect_failure(hour, failed):
+                    done[hour] = recompute_hours(settings, dsn, session, HourRange(hour, hour + HOUR), maker, tell=tell)
     return done
 
 
-def only_one(dsn: str, maker: Maker, waits: Callable[[str], None] | None = None) -> AbstractContextManager[None]:
+def lock_batch(dsn: str, maker: Provenance, waits: Callable[[str], None] | None = None) -> AbstractContextManager[None]:
     """Held around Spark's start and all that follows: a second batch would need its memory too, to do the same work.
 
     Raises Busy where another is under way, or waits for its end, where `waits` is to hear why, again and again.
     """
-    return alone(dsn, "another recomputation from the lake", maker.run_id, waits)
+    return hold_advisory_lock(dsn, "another recomputation from the lake", maker.run_id, waits)
 
 
 @contextmanager
-def apart(hour: datetime, failed: dict[datetime, str]) -> Iterator[None]:
+def collect_failure(hour: datetime, failed: dict[datetime, str]) -> Iterator[None]:
     """What is wrong with the data of this one hour goes into `failed`, so that the others go on."""
     try:
         yield
-    except (Damaged, RowRefused, parse.Unreadable) as error:
+    except (DamagedFileError, RowRejectedError, parse.MessageFormatError) as error:
         failed[hour] = str(error)
 
 
-def _differs(settings: Settings, dsn: str, hour: datetime) -> dict[Key, tuple[int, int]]:
-    asked = Hours(hour, hour + HOUR)
+def _differs(settings: Settings, dsn: str, hour: datetime) -> dict[MarketHour, tuple[int, int]]:
+    asked = HourRange(hour, hour + HOUR)
     counted = _counted(dsn, asked)
-    fills = id_counts.sums(settings.trades_lake, hour)
-    keys = differing(fills, counted) if fills else set()
+    fills = id_counts.count_trades(settings.trades_lake, hour)
+    keys = find_differing(fills, counted) if fills else set()
     if any(fills.get(key, 0) < counted[key].trades for key in keys if key in counted):
-        known = _whole(dsn, id_counts.count(settings.trades_lake, hour, asked.end), counted)
+        known = _whole(dsn, id_counts.count_ids(settings.trades_lake, hour, asked.end), counted)
         keys = {key for key in keys if key in known or fills.get(key, 0) > _trades(counted, key)}
     return {key: (fills.get(key, 0), _trades(counted, key)) for key in sorted(keys)}
 
 
-def _whole(dsn: str, there: dict[Key, Held], counted: dict[Key, Counted]) -> set[Key]:
+def _whole(dsn: str, there: dict[MarketHour, HeldIds], counted: dict[MarketHour, HourlyTradeCount]) -> set[MarketHour]:
     spans: dict[tuple[str, str], tuple[int, int]] = {}
     for key, held in there.items():
         first, last = spans.get(key[:2], (held.ids.first, held.ids.last))
         spans[key[:2]] = min(first, held.ids.first), max(last, held.ids.last)
-    return whole(there, counted, ledger.gaps(dsn, spans))
+    return find_complete(there, counted, ledger.read_ledger_gaps(dsn, spans))
 
 
-def _counted(dsn: str, hours: Hours) -> dict[Key, Counted]:
-    return ledger.counts(dsn, hours.start, hours.end, hours.end)
+def _counted(dsn: str, hours: HourRange) -> dict[MarketHour, HourlyTradeCount]:
+    return ledger.count_trades(dsn, hours.start, hours.end, hours.end)
 
 
-def _trades(counted: dict[Key, Counted], key: Key) -> int:
+def _trades(counted: dict[MarketHour, HourlyTradeCount], key: MarketHour) -> int:
     return counted[key].trades if key in counted else 0

@@ -21,11 +21,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from whale_platform.lake.delta.schema import exists
-from whale_platform.repair.changed_hours import Touched, closed
+from whale_platform.lake.delta.schema import table_exists
+from whale_platform.repair.changed_hours import ChangedHours, list_closed_hours
 from whale_platform.supervision.control import overload
 from whale_platform.supervision.runtime import exit_codes
-from whale_platform.supervision.runtime.heartbeat import State
+from whale_platform.supervision.runtime.heartbeat import ServiceState
 from whale_platform.supervision.runtime.runner import ServiceContext
 
 LOOK_S = 20.0
@@ -38,7 +38,7 @@ END_AFTER_S = 30.0  # a JVM's start alone may put the stream behind for a moment
 ASK_S, POLL_S = 5.0, 0.5
 
 
-class Hold:
+class WorkHold:
     """What keeps due work waiting: for `overload.MOST_S` at most from the first time that it did."""
 
     def __init__(self, home: Path) -> None:
@@ -47,31 +47,31 @@ class Hold:
 
     def reason(self) -> str | None:
         """Why work is to wait now; None where it need not, or has waited long enough."""
-        why, now = overload.pressure(self._home), time.monotonic()
+        why, now = overload.explain_pressure(self._home), time.monotonic()
         if why is not None and self._since is None:
             self._since = now
-        return None if self._since is not None and now - self._since > overload.MOST_S else why
+        return None if self._since is not None and now - self._since > overload.LONGEST_WAIT_S else why
 
     def done(self) -> None:
         """The work has been done: the next may be kept waiting anew."""
         self._since = None
 
 
-Work = Callable[[ServiceContext, Iterable[datetime] | None, Hold], dict[str, Any] | str | None]
+Work = Callable[[ServiceContext, Iterable[datetime] | None, WorkHold], dict[str, Any] | str | None]
 
 
 def main(context: ServiceContext) -> int:
     """Run until `context.stop`; returns the exit code."""
-    return run(context, _work)
+    return run_loop(context, _work)
 
 
-def run(context: ServiceContext, work: Work, look_s: float = LOOK_S, first_s: float = FIRST_S) -> int:
+def run_loop(context: ServiceContext, work: Work, look_s: float = LOOK_S, first_s: float = FIRST_S) -> int:
     """`work(context, hours, hold)` compares and repairs these hours, all where None.
 
     It returns {what: how many}; why it has to wait, in words; or None where it failed.
     """
     root = context.settings.trades_lake
-    log, hold = Touched(root), Hold(context.settings.home)
+    log, hold = ChangedHours(root), WorkHold(context.settings.home)
     waiting: set[datetime] = set()
     sums: dict[str, int] = {}
     broken: set[datetime] = set()
@@ -81,14 +81,17 @@ def run(context: ServiceContext, work: Work, look_s: float = LOOK_S, first_s: fl
     while not context.stop.wait(look_s):
         context.progress()
         # 1. which hours have new files, or may have
-        news = log.look() if exists(root) else set()
+        news = log.look() if table_exists(root) else set()
         if news is None:
             all_at = min(all_at, not_before)
         waiting |= news or set()
         # 2. those of them that are over, or all where that is due
-        known = closed(context.settings, datetime.now(UTC))
+        known = list_closed_hours(context.settings, datetime.now(UTC))
         waiting = {hour for hour in waiting if hour >= known.start}  # an import or a replay brings older ones
-        due, everything = {hour for hour in waiting if hour < known.end}, exists(root) and time.monotonic() >= all_at
+        due, everything = (
+            {hour for hour in waiting if hour < known.end},
+            table_exists(root) and time.monotonic() >= all_at,
+        )
         if time.monotonic() < not_before or not (due or everything):
             continue
         # 3. the trades go first
@@ -122,7 +125,7 @@ def run(context: ServiceContext, work: Work, look_s: float = LOOK_S, first_s: fl
     return exit_codes.CLEAN
 
 
-def attend(context: ServiceContext, command: Sequence[str], hold: Hold) -> dict[str, Any] | str | None:
+def run_command(context: ServiceContext, command: Sequence[str], hold: WorkHold) -> dict[str, Any] | str | None:
     """Run `command` to its end, or end it where the trades need its processors; returns as `Work` does."""
     began = time.monotonic()
     asked_at = pressed_since = began
@@ -148,14 +151,14 @@ def attend(context: ServiceContext, command: Sequence[str], hold: Hold) -> dict[
     return waits or found
 
 
-def _work(context: ServiceContext, hours: Iterable[datetime] | None, hold: Hold) -> dict[str, Any] | str | None:
+def _work(context: ServiceContext, hours: Iterable[datetime] | None, hold: WorkHold) -> dict[str, Any] | str | None:
     named = ["all"] if hours is None else [hour.astimezone(UTC).isoformat() for hour in sorted(hours)]
-    return attend(context, [sys.executable, "-m", "whale_platform.repair.work", *named], hold)
+    return run_command(context, [sys.executable, "-m", "whale_platform.repair.work", *named], hold)
 
 
 def _tell(context: ServiceContext, trouble: str, why: str = "") -> None:
     """What is in the way; a detail whose numbers alone change is no news for the log."""
-    state: State = "degraded" if trouble else "ready"
+    state: ServiceState = "degraded" if trouble else "ready"
     detail = "; ".join(filter(None, (trouble, why)))
     if (state, bool(detail)) == (context.beat.state, bool(context.beat.detail)):
         context.beat.detail = detail

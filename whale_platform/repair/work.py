@@ -16,53 +16,66 @@ import structlog
 
 from whale_platform.lake.errors import LakeError
 from whale_platform.repair import recompute_hours
-from whale_platform.repair.changed_hours import closed
+from whale_platform.repair.changed_hours import list_closed_hours
 from whale_platform.settings import Settings
-from whale_platform.stores.asset_tables.materialisation import HOUR, Maker
-from whale_platform.stores.postgres.advisory_lock import Busy
-from whale_platform.stores.postgres.connection import BadDsn, RowRefused, SchemaMismatch, StoreAway
+from whale_platform.stores.asset_tables.materialisation import HOUR, Provenance
+from whale_platform.stores.postgres.advisory_lock import AdvisoryLockHeldError
+from whale_platform.stores.postgres.connection import (
+    InvalidDsnError,
+    RowRejectedError,
+    SchemaMismatchError,
+    StoreUnavailableError,
+)
 from whale_platform.supervision.processes import parent_watch
 from whale_platform.supervision.runtime import log_setup
 from whale_platform.supervision.runtime.settings_reader import read_settings
-from whale_platform.toolchain.errors import EmbeddedError
+from whale_platform.toolchain.errors import ToolchainError
 from whale_platform.version import code_version, new_run_id
 
 if TYPE_CHECKING:
-    from whale_platform.stream.batch_recompute import Session
+    from whale_platform.stream.batch_recompute import BatchSession
 
 
 def main(words: Sequence[str]) -> int:
     """Returns the exit code."""
     parent_watch.die_with_parent(signal.SIGTERM)
     settings = read_settings("repair")
-    log_setup.configure(settings.log_level)
+    log_setup.configure_logging(settings.log_level)
     log = structlog.get_logger().bind(service="repair")
     try:
-        print(json.dumps(work(settings, words, log)))
-    except Busy as busy:
+        print(json.dumps(repair_named(settings, words, log)))
+    except AdvisoryLockHeldError as busy:
         log.info("nothing is compared now", reason=str(busy))
         print(json.dumps({"waits": str(busy)}))
-    except (LakeError, StoreAway, SchemaMismatch, BadDsn, RowRefused, EmbeddedError, OSError) as error:
+    except (
+        LakeError,
+        StoreUnavailableError,
+        SchemaMismatchError,
+        InvalidDsnError,
+        RowRejectedError,
+        ToolchainError,
+        OSError,
+    ) as error:
         log.error("hours can't be repaired", error=str(error))
         return 1
     return 0
 
 
-def work(settings: Settings, words: Sequence[str], log: structlog.stdlib.BoundLogger) -> dict[str, Any]:
+def repair_named(settings: Settings, words: Sequence[str], log: structlog.stdlib.BoundLogger) -> dict[str, Any]:
     """Repair; `words` as on the command line. Returns {what: how many}, and under `failed` the hours that can't be.
 
-    Raises as `recompute_hours.repair`, Busy where another recomputation is under way, and OSError.
+    Raises as `recompute_hours.repair_hours`, Busy where another recomputation is under way, and OSError.
     """
-    known = closed(settings, datetime.now(UTC))
+    known = list_closed_hours(settings, datetime.now(UTC))
     hours = [known.start + number * HOUR for number in range(known.count)]
     if list(words) != ["all"]:
         asked = {datetime.fromisoformat(word) for word in words}
         hours = [hour for hour in hours if hour in asked]
-    maker = Maker(new_run_id("recompute"), code_version())
+    maker = Provenance(new_run_id("recompute"), code_version())
     failed: dict[datetime, str] = {}
     dsn = settings.dsn("dagster")
-    with recompute_hours.only_one(dsn, maker):
-        done = recompute_hours.repair(settings, dsn, hours, maker, lambda: _spark(settings), failed)
+    with recompute_hours.lock_batch(dsn, maker):
+        done = recompute_hours.repair_hours(settings, dsn, hours, maker, lambda: _spark(settings), failed)
     for hour, reason in failed.items():
         log.error("hour can't be repaired", hour=hour.isoformat(), error=reason)
     for hour, made in done.items():
@@ -75,12 +88,12 @@ def work(settings: Settings, words: Sequence[str], log: structlog.stdlib.BoundLo
     }
 
 
-def _spark(settings: Settings) -> "AbstractContextManager[Session]":
+def _spark(settings: Settings) -> "AbstractContextManager[BatchSession]":
     from whale_platform.stream import (
         batch_recompute,  # only where there is something to do: it takes a second and 50 MB
     )
 
-    return batch_recompute.batch(settings)
+    return batch_recompute.open_batch_session(settings)
 
 
 if __name__ == "__main__":

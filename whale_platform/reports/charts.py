@@ -8,12 +8,12 @@ import io
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-Series = Mapping[str, Sequence[tuple[datetime, float]]]
+HourlySeries = Mapping[str, Sequence[tuple[datetime, float]]]
 BAR_DAYS = 0.8 / 24
 COLOURS = {"bought": "#2da44e", "sold": "#cf222e"}  # others take the library's own
 
 
-def bars(title: str, unit: str, series: Series) -> bytes:
+def draw_bars(title: str, unit: str, series: HourlySeries) -> bytes:
     """Bars by hour (UTC), series on top of each other; negative ones below the axis. PNG bytes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
@@ -44,7 +44,7 @@ def bars(title: str, unit: str, series: Series) -> bytes:
     return out.getvalue()
 
 
-def ranges(title: str, unit: str, found: Mapping[str, tuple[float, float]]) -> bytes:
+def draw_ranges(title: str, unit: str, found: Mapping[str, tuple[float, float]]) -> bytes:
     """A line by name from its first to its second number, which must be positive; logarithmic. PNG bytes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -69,6 +69,6 @@ def ranges(title: str, unit: str, found: Mapping[str, tuple[float, float]]) -> b
     return out.getvalue()
 
 
-def inline(png: bytes, alt: str) -> str:
+def embed_png(png: bytes, alt: str) -> str:
     """Markdown that shows the picture without a file."""
     return f"![{alt}](data:image/png;base64,{base64.b64encode(png).decode()})"

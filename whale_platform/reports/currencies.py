@@ -9,16 +9,16 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from whale_platform.domain.trade import EXACT
-from whale_platform.reports.tables import money, percent, price, table
-from whale_platform.stores.asset_tables.rollups import Rollup
+from whale_platform.reports.tables import format_money, format_percent, format_price, render_table
+from whale_platform.stores.asset_tables.rollups import HourlyRollup
 
-MOST = 40
+MAX_CURRENCIES = 40
 _HEAD = ("currency", "symbols", "volume", "dollars", "average price", "buyers", "whose dollars most", "trades")
 
 
-def markdown(rows: Sequence[Rollup]) -> str:
+def render_currencies(rows: Sequence[HourlyRollup]) -> str:
     """Bases of more than one symbol, most dollars first; empty where there is none."""
-    groups: dict[str, list[Rollup]] = defaultdict(list)
+    groups: dict[str, list[HourlyRollup]] = defaultdict(list)
     for row in rows:
         if row.base is not None and row.usd_via is not None:
             groups[row.base].append(row)
@@ -26,11 +26,11 @@ def markdown(rows: Sequence[Rollup]) -> str:
     ordered = sorted(shared.items(), key=lambda item: (-sum(_dollars(item[1]).values()), item[0]))
     if not ordered:
         return ""
-    cut = f"\n\n{len(ordered) - MOST} more currencies are left out." if len(ordered) > MOST else ""
-    return table(_HEAD, [_line(base, some) for base, some in ordered[:MOST]]) + cut
+    cut = f"\n\n{len(ordered) - MAX_CURRENCIES} more currencies are left out." if len(ordered) > MAX_CURRENCIES else ""
+    return render_table(_HEAD, [_line(base, some) for base, some in ordered[:MAX_CURRENCIES]]) + cut
 
 
-def _dollars(rows: Sequence[Rollup]) -> dict[str, Decimal]:
+def _dollars(rows: Sequence[HourlyRollup]) -> dict[str, Decimal]:
     """Dollars by symbol."""
     found: dict[str, Decimal] = defaultdict(Decimal)
     for row in rows:
@@ -38,7 +38,7 @@ def _dollars(rows: Sequence[Rollup]) -> dict[str, Decimal]:
     return found
 
 
-def _line(base: str, rows: Sequence[Rollup]) -> tuple[object, ...]:
+def _line(base: str, rows: Sequence[HourlyRollup]) -> tuple[object, ...]:
     volume, bought = sum((row.volume for row in rows), Decimal(0)), sum((row.buy_volume for row in rows), Decimal(0))
     dollars = _dollars(rows)
     total = sum(dollars.values(), Decimal(0))
@@ -47,9 +47,9 @@ def _line(base: str, rows: Sequence[Rollup]) -> tuple[object, ...]:
         base,
         len(dollars),
         f"{volume:,.4f}",
-        money(total),
-        price((total / volume).quantize(Decimal("0.00000001"))),
-        percent(bought / volume),
-        f"{most} {percent(dollars[most] / total)}",
+        format_money(total),
+        format_price((total / volume).quantize(Decimal("0.00000001"))),
+        format_percent(bought / volume),
+        f"{most} {format_percent(dollars[most] / total)}",
         f"{sum(row.trade_count for row in rows):,}",
     )

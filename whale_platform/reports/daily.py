@@ -11,8 +11,8 @@ from html import escape
 from markdown_it import MarkdownIt
 
 from whale_platform.reports import charts, hourly, whales
-from whale_platform.reports.tables import money
-from whale_platform.stores.asset_tables.rollups import Rollup
+from whale_platform.reports.tables import format_money
+from whale_platform.stores.asset_tables.rollups import HourlyRollup
 from whale_platform.stores.asset_tables.whale_reports import WhaleReport
 
 _STYLE = """
@@ -26,7 +26,7 @@ img { max-width: 100% }
 """
 
 
-def markdown(day: date, rollups: Sequence[Rollup], reports: Sequence[WhaleReport]) -> str:
+def render_daily(day: date, rollups: Sequence[HourlyRollup], reports: Sequence[WhaleReport]) -> str:
     """The report of one day (UTC) from its hours' rows."""
     if not rollups:
         return f"# Market report {day}\n\nNo trades on this day."
@@ -37,21 +37,21 @@ def markdown(day: date, rollups: Sequence[Rollup], reports: Sequence[WhaleReport
         f"# Market report {day}",
         f"{sum(row.trade_count for row in rollups):,} trades of {traded} symbols in "
         f"{len({row.hour for row in rollups})} of 24 hours. {sum(row.whales for row in reports):,} whales moved "
-        f"{money(whale_usd)}; they {'bought' if flow >= 0 else 'sold'} {money(abs(flow))} more than they "
+        f"{format_money(whale_usd)}; they {'bought' if flow >= 0 else 'sold'} {format_money(abs(flow))} more than they "
         f"{'sold' if flow >= 0 else 'bought'}.",
         "## The market",
     ]
     if notional := hourly.notional_by_hour(rollups):
-        picture = charts.bars("Notional by hour", "millions of dollars", notional)
-        parts.append(charts.inline(picture, "notional"))
-    parts += [hourly.markdown(rollups), "## Whales"]
+        picture = charts.draw_bars("Notional by hour", "millions of dollars", notional)
+        parts.append(charts.embed_png(picture, "notional"))
+    parts += [hourly.render_hourly(rollups), "## Whales"]
     if whale_usd:
-        flow_picture = charts.bars("Whale flow by hour", "million dollars", whales.flow_by_hour(reports))
-        parts.append(charts.inline(flow_picture, "whale flow"))
-    return "\n\n".join([*parts, whales.markdown(reports)])
+        flow_picture = charts.draw_bars("Whale flow by hour", "million dollars", whales.flow_by_hour(reports))
+        parts.append(charts.embed_png(flow_picture, "whale flow"))
+    return "\n\n".join([*parts, whales.render_whales(reports)])
 
 
-def html(title: str, text: str) -> str:
+def render_html(title: str, text: str) -> str:
     """`text` (Markdown) as one page."""
     body = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
     return (

@@ -11,50 +11,56 @@ from decimal import Decimal
 from math import sqrt
 
 from whale_platform.reports import currencies
-from whale_platform.reports.tables import percent, price, table
-from whale_platform.stores.asset_tables.rollups import Rollup
+from whale_platform.reports.tables import format_percent, format_price, render_table
+from whale_platform.stores.asset_tables.rollups import HourlyRollup
 
-MOST = 40  # symbols; a longer table is cut and says so
-DRAWN = 5
+MAX_SYMBOLS = 40  # symbols; a longer table is cut and says so
+DRAWN_SYMBOLS = 5
 
 
-def markdown(rows: Sequence[Rollup]) -> str:
+def render_hourly(rows: Sequence[HourlyRollup]) -> str:
     """OHLC, volume, buyers' share and volatility by symbol over the hours in `rows`, most dollars first."""
     if not rows:
         return "No trades in these hours."
-    groups: dict[tuple[str, str], list[Rollup]] = defaultdict(list)
+    groups: dict[tuple[str, str], list[HourlyRollup]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: row.hour):
         groups[row.exchange, row.symbol].append(row)
     ordered = sorted(
         groups.items(), key=lambda item: (item[1][-1].usd_via is None, -sum(row.notional for row in item[1]))
     )
     head = ("symbol", "open", "high", "low", "close", "volume", "notional", "buyers", "volatility", "trades")
-    lines = [_line(f"{exchange} {symbol}", fold[-1].quote or "", fold) for (exchange, symbol), fold in ordered[:MOST]]
+    lines = [
+        _line(f"{exchange} {symbol}", fold[-1].quote or "", fold) for (exchange, symbol), fold in ordered[:MAX_SYMBOLS]
+    ]
     hours = sorted({row.hour for row in rows})
     span = f"{hours[0]:%Y-%m-%d %H:%M}" + (f" to {hours[-1]:%Y-%m-%d %H:%M}" if len(hours) > 1 else "")
-    cut = f"\n\n{len(ordered) - MOST} more symbols are in the table `hourly_rollups`." if len(ordered) > MOST else ""
-    text = f"**{span} UTC**, {len(hours)} hour(s), {len(ordered)} symbols\n\n{table(head, lines)}{cut}"
-    by_base = currencies.markdown(rows)
+    cut = (
+        f"\n\n{len(ordered) - MAX_SYMBOLS} more symbols are in the table `hourly_rollups`."
+        if len(ordered) > MAX_SYMBOLS
+        else ""
+    )
+    text = f"**{span} UTC**, {len(hours)} hour(s), {len(ordered)} symbols\n\n{render_table(head, lines)}{cut}"
+    by_base = currencies.render_currencies(rows)
     return f"{text}\n\nBy currency, over exchanges and quotes:\n\n{by_base}" if by_base else text
 
 
-def _line(name: str, quote: str, fold: list[Rollup]) -> tuple[object, ...]:
+def _line(name: str, quote: str, fold: list[HourlyRollup]) -> tuple[object, ...]:
     volume = sum((row.volume for row in fold), Decimal(0))
     return (
         name,
-        price(fold[0].open),
-        price(max(row.high for row in fold)),
-        price(min(row.low for row in fold)),
-        price(fold[-1].close),
+        format_price(fold[0].open),
+        format_price(max(row.high for row in fold)),
+        format_price(min(row.low for row in fold)),
+        format_price(fold[-1].close),
         f"{volume:,.4f}",
         f"{sum(row.notional for row in fold):,.0f} {quote}".rstrip(),
-        percent(sum((row.buy_volume for row in fold), Decimal(0)) / volume),
-        percent(sqrt(sum(row.realised_volatility**2 for row in fold)), 2),
+        format_percent(sum((row.buy_volume for row in fold), Decimal(0)) / volume),
+        format_percent(sqrt(sum(row.realised_volatility**2 for row in fold)), 2),
         f"{sum(row.trade_count for row in fold):,}",
     )
 
 
-def notional_by_hour(rows: Sequence[Rollup]) -> dict[str, list[tuple[datetime, float]]]:
+def notional_by_hour(rows: Sequence[HourlyRollup]) -> dict[str, list[tuple[datetime, float]]]:
     """Series for a picture: millions of dollars by hour, for the five symbols with most of them and all others."""
     totals: dict[str, float] = defaultdict(float)
     series: dict[str, list[tuple[datetime, float]]] = defaultdict(list)
@@ -63,11 +69,11 @@ def notional_by_hour(rows: Sequence[Rollup]) -> dict[str, list[tuple[datetime, f
         totals[name] += float(row.notional)
         series[name].append((row.hour, float(row.notional) / 1e6))
     ordered = sorted(totals, key=lambda name: -totals[name])
-    shown = {name: series[name] for name in ordered[:DRAWN]}
-    if len(ordered) > DRAWN:
+    shown = {name: series[name] for name in ordered[:DRAWN_SYMBOLS]}
+    if len(ordered) > DRAWN_SYMBOLS:
         rest: dict[datetime, float] = defaultdict(float)
-        for name in ordered[DRAWN:]:
+        for name in ordered[DRAWN_SYMBOLS:]:
             for hour, millions in series[name]:
                 rest[hour] += millions
-        shown[f"{len(ordered) - DRAWN} others"] = sorted(rest.items())
+        shown[f"{len(ordered) - DRAWN_SYMBOLS} others"] = sorted(rest.items())
     return shown

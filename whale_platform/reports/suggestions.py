@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from decimal import ROUND_UP, Decimal
 
 from whale_platform.reports import charts
-from whale_platform.reports.tables import money, percent, table
+from whale_platform.reports.tables import format_money, format_percent, render_table
 
 Market = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Suggestion:
+class ThresholdSuggestion:
     """One symbol: its trades looked at, those at or over `usd`, and the largest. Dollars."""
 
     exchange: str
@@ -23,7 +23,7 @@ class Suggestion:
     largest: Decimal
 
 
-def notionals(messages: Iterable[bytes]) -> dict[Market, list[Decimal]]:
+def collect_notionals(messages: Iterable[bytes]) -> dict[Market, list[Decimal]]:
     """US dollar notionals by (exchange, symbol) of raw trades; those without a dollar value are left out."""
     out: dict[Market, list[Decimal]] = {}
     for message in messages:
@@ -33,7 +33,9 @@ def notionals(messages: Iterable[bytes]) -> dict[Market, list[Decimal]]:
     return out
 
 
-def suggest(found: Mapping[Market, Sequence[Decimal]], share: Decimal, least_trades: int) -> list[Suggestion]:
+def suggest_thresholds(
+    found: Mapping[Market, Sequence[Decimal]], share: Decimal, least_trades: int
+) -> list[ThresholdSuggestion]:
     """For each symbol with enough trades: the notional that `share` of them (0..1) stay under, two digits, rounded up.
 
     Raises ValueError unless 0 < share < 1 and least_trades >= 1.
@@ -45,27 +47,27 @@ def suggest(found: Mapping[Market, Sequence[Decimal]], share: Decimal, least_tra
     out = []
     for (exchange, symbol), values in sorted(found.items()):
         ordered = sorted(values)
-        usd = rounded_up(ordered[min(int(len(ordered) * share), len(ordered) - 1)])
+        usd = round_up(ordered[min(int(len(ordered) * share), len(ordered) - 1)])
         if len(ordered) >= least_trades and usd > 0:
             whales = sum(1 for value in ordered if value >= usd)
-            out.append(Suggestion(exchange, symbol, len(ordered), usd, whales, ordered[-1]))
+            out.append(ThresholdSuggestion(exchange, symbol, len(ordered), usd, whales, ordered[-1]))
     return out
 
 
-def rounded_up(usd: Decimal) -> Decimal:
+def round_up(usd: Decimal) -> Decimal:
     """To two significant digits: 12,345 -> 13,000. Zero stays zero."""
     if not usd:
         return usd
     return usd.quantize(Decimal(1).scaleb(usd.adjusted() - 1), ROUND_UP).normalize()
 
 
-def picture(suggested: Sequence[Suggestion]) -> bytes:
+def draw_suggestions(suggested: Sequence[ThresholdSuggestion]) -> bytes:
     """From each symbol's threshold, a dot, to its largest trade. PNG bytes."""
     spans = {f"{one.exchange} {one.symbol}": (float(one.usd), float(max(one.usd, one.largest))) for one in suggested}
-    return charts.ranges("suggested threshold and largest trade", "US dollars", spans)
+    return charts.draw_ranges("suggested threshold and largest trade", "US dollars", spans)
 
 
-def markdown(suggested: Sequence[Suggestion], written: Iterable[Market]) -> str:
+def render_suggestions(suggested: Sequence[ThresholdSuggestion], written: Iterable[Market]) -> str:
     """A table; what a person has set is marked as kept."""
     if not suggested:
         return "No symbol has enough trades to learn from."
@@ -74,11 +76,11 @@ def markdown(suggested: Sequence[Suggestion], written: Iterable[Market]) -> str:
         (
             f"{one.exchange} {one.symbol}",
             f"{one.trades:,}",
-            money(one.usd),
-            f"{one.whales:,} ({percent(one.whales / one.trades, 2)})",
-            money(one.largest),
+            format_money(one.usd),
+            f"{one.whales:,} ({format_percent(one.whales / one.trades, 2)})",
+            format_money(one.largest),
             "suggested" if (one.exchange, one.symbol) in new else "kept: set by a person",
         )
         for one in suggested
     ]
-    return table(("symbol", "trades", "threshold", "at or over it", "largest", ""), rows)
+    return render_table(("symbol", "trades", "threshold", "at or over it", "largest", ""), rows)

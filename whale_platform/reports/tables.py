@@ -10,7 +10,7 @@ from decimal import Decimal
 _ACTIVE = re.compile(r"[\\`|\[\]<>]")
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def render_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A Markdown table; every column but the first is aligned right."""
     lines = [_line(head), _line([":---", *["---:"] * (len(head) - 1)])]
     return "\n".join([*lines, *(_line([str(cell) for cell in row]) for row in rows)])
@@ -24,16 +24,16 @@ def _cell(text: str) -> str:
     return _ACTIVE.sub(r"\\\g<0>", "".join(char if char.isprintable() else " " for char in text))
 
 
-def money(usd: Decimal) -> str:
+def format_money(usd: Decimal) -> str:
     """`$1,234,567`; a minus in front."""
     return f"{'-' if usd < 0 else ''}${abs(usd):,.0f}"
 
 
-def price(value: Decimal | str | None) -> str:
+def format_price(value: Decimal | str | None) -> str:
     """Every digit the exchange gave, thousands apart; a dash where there is none."""
     return "–" if value is None else f"{Decimal(value).normalize():,f}"
 
 
-def percent(part: Decimal | float, digits: int = 1) -> str:
+def format_percent(part: Decimal | float, digits: int = 1) -> str:
     """0.123 -> `12.3 %`."""
     return f"{float(part) * 100:.{digits}f} %"

@@ -9,13 +9,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from whale_platform.reports.tables import money, percent, price, table
+from whale_platform.reports.tables import format_money, format_percent, format_price, render_table
 from whale_platform.stores.asset_tables.whale_reports import WhaleReport
 
-MOST = 20
+MAX_ALERTS = 20
 
 
-def markdown(rows: Sequence[WhaleReport]) -> str:
+def render_whales(rows: Sequence[WhaleReport]) -> str:
     """Whales by symbol with the total over all exchanges first, then the largest alerts."""
     with_whales = [row for row in rows if row.whales]
     if not with_whales:
@@ -27,8 +27,12 @@ def markdown(rows: Sequence[WhaleReport]) -> str:
     ordered = sorted(found, key=lambda item: -sum(row.notional_usd for row in item[1]))
     head = ("symbol", "whales", "notional", "bought", "sold", "net flow", "share of notional")
     lines = [_line("**all exchanges**", with_whales, share=False), *(_line(name, fold) for name, fold in ordered)]
-    cut = f"\n\n{len(ordered) - MOST} more symbols are in the table `whale_reports`." if len(ordered) > MOST else ""
-    return f"{table(head, lines[: MOST + 1])}{cut}\n\n**Largest**\n\n{_largest(with_whales)}"
+    cut = (
+        f"\n\n{len(ordered) - MAX_ALERTS} more symbols are in the table `whale_reports`."
+        if len(ordered) > MAX_ALERTS
+        else ""
+    )
+    return f"{render_table(head, lines[: MAX_ALERTS + 1])}{cut}\n\n**Largest**\n\n{_largest(with_whales)}"
 
 
 def _line(name: str, fold: Sequence[WhaleReport], share: bool = True) -> tuple[object, ...]:
@@ -36,11 +40,11 @@ def _line(name: str, fold: Sequence[WhaleReport], share: bool = True) -> tuple[o
     return (
         name,
         f"{sum(row.whales for row in fold):,}",
-        money(notional),
-        money(sum((row.buy_usd for row in fold), Decimal(0))),
-        money(sum((row.sell_usd for row in fold), Decimal(0))),
-        money(sum((row.net_flow_usd for row in fold), Decimal(0))),
-        percent(notional / sum((row.market_notional for row in fold), Decimal(0))) if share else "",
+        format_money(notional),
+        format_money(sum((row.buy_usd for row in fold), Decimal(0))),
+        format_money(sum((row.sell_usd for row in fold), Decimal(0))),
+        format_money(sum((row.net_flow_usd for row in fold), Decimal(0))),
+        format_percent(notional / sum((row.market_notional for row in fold), Decimal(0))) if share else "",
     )
 
 
@@ -48,15 +52,15 @@ def _largest(rows: Sequence[WhaleReport]) -> str:
     alerts: list[tuple[WhaleReport, dict[str, Any]]] = [(row, alert) for row in rows for alert in row.largest]
     alerts.sort(key=lambda pair: -Decimal(pair[1]["notional_usd"]))
     head = ("trade", "side", "notional", "price", "before", "+1 min", "+5 min", "+15 min")
-    return table(
+    return render_table(
         head,
         [
             (
                 f"{row.exchange} {row.symbol} {alert['trade_id']}, {alert['event_time'][:19].replace('T', ' ')}",
                 alert["side"],
-                money(Decimal(alert["notional_usd"])),
-                price(alert["price"]),
-                *(price(alert[name]) for name in ("before", "after_1", "after_5", "after_15")),
+                format_money(Decimal(alert["notional_usd"])),
+                format_price(alert["price"]),
+                *(format_price(alert[name]) for name in ("before", "after_1", "after_5", "after_15")),
             )
             for row, alert in alerts[:10]
         ],

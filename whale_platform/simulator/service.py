@@ -12,20 +12,21 @@ from pathlib import Path
 from typing import Any
 
 from whale_platform import host_headers
-from whale_platform.domain.catalogue import Catalogue
-from whale_platform.exchanges.registry import adapters, assign
+from whale_platform.domain.catalogue import SymbolCatalogue
+from whale_platform.exchanges.registry import assign_symbols, build_adapters
+from whale_platform.files.atomic_files import write_json
 from whale_platform.settings import Settings
 from whale_platform.simulator.play import symbol_listing
-from whale_platform.simulator.play.base import CannotPlay, Play
+from whale_platform.simulator.play.base import Play, PlaySetupError
 from whale_platform.simulator.play.generated_play import GeneratedPlay
 from whale_platform.simulator.play.recorded_play import RecordedPlay
-from whale_platform.simulator.serving.binance_simulator import BinanceSide
-from whale_platform.simulator.serving.coinbase_simulator import CoinbaseSide
+from whale_platform.simulator.serving.binance_simulator import BinanceSimulator
+from whale_platform.simulator.serving.coinbase_simulator import CoinbaseSimulator
 from whale_platform.simulator.serving.faults import Faults, NoFaults
-from whale_platform.simulator.serving.server import Side, listen
-from whale_platform.simulator.serving.subscription_hub import Hub
+from whale_platform.simulator.serving.server import ExchangeSimulator, serve_exchanges
+from whale_platform.simulator.serving.subscription_hub import SubscriptionHub
 from whale_platform.supervision.runtime import exit_codes
-from whale_platform.supervision.runtime.heartbeat import State, write_json
+from whale_platform.supervision.runtime.heartbeat import ServiceState
 from whale_platform.supervision.runtime.runner import ServiceContext
 
 _LATE_S = 1.0
@@ -34,28 +35,30 @@ _LATE_S = 1.0
 def main(context: ServiceContext) -> int:
     """Run until `context.stop`."""
     try:
-        return asyncio.run(serve_play(context, build(context.settings), NoFaults()))
-    except CannotPlay as wrong:
+        return asyncio.run(serve_play(context, build_play(context.settings), NoFaults()))
+    except PlaySetupError as wrong:
         return context.blocked(str(wrong))
 
 
-def build(settings: Settings) -> Play:
-    """The play that the settings ask for, taken up where this home's last one stopped. Raises CannotPlay."""
+def build_play(settings: Settings) -> Play:
+    """The play that the settings ask for, taken up where this home's last one stopped. Raises PlaySetupError."""
     saved = _saved(state_path(settings.home))
     if settings.source == "replay":
         if not settings.replay_files:
-            raise CannotPlay("nothing to replay: give captured files with --file")
+            raise PlaySetupError("nothing to replay: give captured files with --file")
         return RecordedPlay(
             settings.replay_files, settings.replay_speed, settings.replay_times, settings.exchanges, saved
         )
     try:
-        binance = symbol_listing.simulated(settings.symbols)
+        binance = symbol_listing.list_simulated(settings.symbols)
         lists = {"sim_binance": binance}
-        symbols = assign(adapters(settings, lambda name: lists.get(name, Catalogue())), settings.symbols)
+        symbols = assign_symbols(
+            build_adapters(settings, lambda name: lists.get(name, SymbolCatalogue())), settings.symbols
+        )
     except ValueError as wrong:
-        raise CannotPlay(str(wrong)) from None
+        raise PlaySetupError(str(wrong)) from None
     places = {name.removeprefix("sim_"): found for name, found in symbols.items()}
-    pairs = symbol_listing.pairs(places, binance)
+    pairs = symbol_listing.find_pairs(places, binance)
     return GeneratedPlay(pairs, settings.simulator_rate, settings.simulator_seed, saved)
 
 
@@ -66,8 +69,8 @@ def state_path(home: Path) -> Path:
 
 async def serve_play(context: ServiceContext, play: Play, faults: Faults) -> int:
     """Serve `play` on the configured port until `context.stop`; exit code."""
-    hub = Hub(faults)
-    binance, coinbase = BinanceSide(play, hub), CoinbaseSide(play, hub)
+    hub = SubscriptionHub(faults)
+    binance, coinbase = BinanceSimulator(play, hub), CoinbaseSimulator(play, hub)
     port = context.settings.simulator_port
 
     def save() -> None:
@@ -86,9 +89,9 @@ async def serve_play(context: ServiceContext, play: Play, faults: Faults) -> int
 
     async with AsyncExitStack() as stack:
         try:
-            sides: dict[str, Side] = {"binance": binance, "coinbase": coinbase}
-            bind = "127.0.0.1" if host_headers.local(context.settings.simulator_host) else context.settings.bind
-            await stack.enter_async_context(listen(port, sides, hub, bind))
+            sides: dict[str, ExchangeSimulator] = {"binance": binance, "coinbase": coinbase}
+            bind = "127.0.0.1" if host_headers.is_loopback(context.settings.simulator_host) else context.settings.bind
+            await stack.enter_async_context(serve_exchanges(port, sides, hub, bind))
         except OSError as wrong:
             context.tell("degraded", f"port {port} can't be used ({wrong}): set WHALE_SIMULATOR_PORT to a free one")
             return exit_codes.RETRY
@@ -107,7 +110,7 @@ async def serve_play(context: ServiceContext, play: Play, faults: Faults) -> int
     return exit_codes.CLEAN
 
 
-def _tell(context: ServiceContext, play: Play, hub: Hub, rate: float) -> None:
+def _tell(context: ServiceContext, play: Play, hub: SubscriptionHub, rate: float) -> None:
     late = play.behind_s()
     context.beat.numbers = {
         "state": play.state,
@@ -120,7 +123,7 @@ def _tell(context: ServiceContext, play: Play, hub: Hub, rate: float) -> None:
         "connections": hub.joined,
         "messages": hub.asked,
     }
-    state: State = "degraded" if late > _LATE_S else "ready"
+    state: ServiceState = "degraded" if late > _LATE_S else "ready"
     detail = f"{late:.0f} s behind: {rate:,.0f} trades/s is all it can send" if late > _LATE_S else ""
     if (state, detail) != (context.beat.state, context.beat.detail):
         context.tell(state, detail)
@@ -132,5 +135,5 @@ def _saved(path: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as wrong:
-        raise CannotPlay(f"{path} can't be read ({wrong}): take a fresh --home") from None
+        raise PlaySetupError(f"{path} can't be read ({wrong}): take a fresh --home") from None
     return found

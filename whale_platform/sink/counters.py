@@ -6,7 +6,7 @@ from collections.abc import Callable
 from whale_platform.domain.names import TRADE_WINDOWS, WHALE_ALERTS
 
 
-class Counters:
+class SinkCounters:
     """Counts since the start of the process; `lag` in messages; `rows_per_s` between two heartbeats."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

@@ -1,4 +1,4 @@
-"""Many messages -> one `Batch`: per key only what the table would show after all of them, in order.
+"""Many messages -> one `SinkBatch`: per key only what the table would show after all of them, in order.
 
 Windows: the highest trade count, of equals the later. Whales: the first. Gaps and losses: the later. Dead letters:
 their count.
@@ -13,22 +13,22 @@ import re
 from collections.abc import Iterable
 from operator import itemgetter
 
-from whale_platform.broker.reader import Record
+from whale_platform.broker.reader import KafkaRecord
 from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, STREAM_LOSSES, TRADE_WINDOWS, WHALE_ALERTS
 from whale_platform.sink import parse
-from whale_platform.stores.stream_tables.rows import Batch, DeadLetterRow, Origin, Reject
+from whale_platform.stores.stream_tables.rows import DeadLetterRow, MessageRef, RejectedMessage, SinkBatch
 
 _window_head = re.compile(
     rb'(\{"v":1,"exchange":"[^"\\]*","symbol":"[^"\\]*","window_start":[0-9]{1,18}),"trade_count":([0-9]{1,18}),'
 ).match
 _count_of = itemgetter(0)
-TOPICS = (TRADE_WINDOWS, WHALE_ALERTS, INGEST_GAPS, STREAM_LOSSES, DEAD_LETTERS)
+SINK_TOPICS = (TRADE_WINDOWS, WHALE_ALERTS, INGEST_GAPS, STREAM_LOSSES, DEAD_LETTERS)
 
 
-def fold(records: Iterable[Record], places: dict[tuple[str, int], int]) -> Batch:
+def fold_records(records: Iterable[KafkaRecord], places: dict[tuple[str, int], int]) -> SinkBatch:
     """`records` in the order of their offsets within each partition; `places`: next offset by (topic, partition)."""
-    batch = Batch()
-    states: dict[bytes, list[tuple[int, Record]]] = {}
+    batch = SinkBatch()
+    states: dict[bytes, list[tuple[int, KafkaRecord]]] = {}
     for record in records:
         part = (record.topic, record.partition)
         expected, _ = batch.moves.get(part, (places[part], 0))
@@ -45,40 +45,40 @@ def fold(records: Iterable[Record], places: dict[tuple[str, int], int]) -> Batch
     return batch
 
 
-def _add(batch: Batch, record: Record) -> bool:
+def _add(batch: SinkBatch, record: KafkaRecord) -> bool:
     """Add one message, or its reject; whether it could be read."""
-    origin = Origin(record.topic, record.partition, record.offset)
+    origin = MessageRef(record.topic, record.partition, record.offset)
     try:
         _parse(batch, record, origin)
-    except parse.Unreadable as reason:
-        batch.rejects.append(Reject(origin, str(reason)))
+    except parse.MessageFormatError as reason:
+        batch.rejects.append(RejectedMessage(origin, str(reason)))
         return False
     return True
 
 
-def _parse(batch: Batch, record: Record, origin: Origin) -> None:
+def _parse(batch: SinkBatch, record: KafkaRecord, origin: MessageRef) -> None:
     value, stamp = record.value, record.timestamp_ms
     if record.topic == TRADE_WINDOWS:
-        window = parse.window(value, stamp)
+        window = parse.parse_window(value, stamp)
         held = batch.windows.get(window.key)
         if held is None or window.trade_count >= held[0].trade_count:
             batch.windows[window.key] = (window, origin)
     elif record.topic == WHALE_ALERTS:
-        whale = parse.whale(value, stamp)
+        whale = parse.parse_whale(value, stamp)
         batch.whales.setdefault(whale.key, (whale, origin))
     elif record.topic == INGEST_GAPS:
         if record.value is not None:  # a tombstone of the compacted topic says nothing about the ledger
-            gap = parse.gap(value, stamp)
+            gap = parse.parse_gap(value, stamp)
             batch.gaps[gap.key] = (gap, origin)
     elif record.topic == STREAM_LOSSES:
         if record.value is not None:
-            loss = parse.loss(value, stamp)
+            loss = parse.parse_loss(value, stamp)
             batch.losses[loss.key] = (loss, origin)
     else:
-        _count(batch, parse.dead_letter(value, stamp, record.offset))
+        _count(batch, parse.parse_dead_letter(value, stamp, record.offset))
 
 
-def _count(batch: Batch, letter: DeadLetterRow) -> None:
+def _count(batch: SinkBatch, letter: DeadLetterRow) -> None:
     key = (letter.exchange, letter.kind, letter.day)
     held = batch.dead_letters.get(key)
     if held is not None:

@@ -11,61 +11,65 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
-from whale_platform.broker.reader import OffsetExpired, Record
+from whale_platform.broker.reader import KafkaRecord, OffsetExpiredError
 from whale_platform.broker.topics import BrokerError
-from whale_platform.sink.counters import Counters
-from whale_platform.sink.fold import fold
-from whale_platform.sink.resume_offsets import Identity, plan
-from whale_platform.sink.topic_watch import KafkaAway, TopicWatch, reason
-from whale_platform.stores.postgres.connection import BadDsn, SchemaMismatch, StoreAway
-from whale_platform.stores.stream_tables.rows import Batch, LossRow
-from whale_platform.stores.stream_tables.sink_store import OffsetConflict, Place
+from whale_platform.sink.counters import SinkCounters
+from whale_platform.sink.fold import fold_records
+from whale_platform.sink.resume_offsets import TopicIdentity, plan_resume
+from whale_platform.sink.topic_watch import BrokerUnavailableError, TopicWatch, describe_broker_error
+from whale_platform.stores.postgres.connection import (
+    InvalidDsnError,
+    SchemaMismatchError,
+    StoreUnavailableError,
+)
+from whale_platform.stores.stream_tables.rows import LossRow, SinkBatch
+from whale_platform.stores.stream_tables.sink_store import OffsetConflictError, StoredOffset
 from whale_platform.supervision.runtime import exit_codes
 from whale_platform.supervision.runtime.runner import ServiceContext
 
-MOST = 5_000  # messages a batch: some 10 MB as rows
+MAX_RECORDS = 5_000  # messages a batch: some 10 MB as rows
 POLL_S = 0.2  # how long a stop may go unnoticed when nothing comes
 FIRST_WAIT_S = 0.1
 CAP_WAIT_S = 5.0
 STUCK_S = 3.0
 LAG_EVERY_S = 1.0
-PATIENCE_S = 120.0  # Postgres and Kafka end or refuse what takes long; where they hang, they are seen to first
+HANG_S = 120.0  # Postgres and Kafka end or refuse what takes long; where they hang, they are seen to first
 
 
-class Reader(Protocol):
+class RecordReader(Protocol):
     """What the sink needs of `broker.reader.TopicReader`."""
 
     def bounds(self, topic: str, partition: int) -> tuple[int, int]: ...
     def assign(self, places: dict[tuple[str, int], int]) -> None: ...
-    def poll(self, most: int, timeout_s: float) -> list[Record]: ...
+    def poll(self, most: int, timeout_s: float) -> list[KafkaRecord]: ...
     def known_end(self, topic: str, partition: int) -> int | None: ...
     def close(self) -> None: ...
 
 
-class Store(Protocol):
-    """What the sink needs of `stores.sinkstore.SinkStore`."""
+class BatchStore(Protocol):
+    """What the sink needs of `SinkStore`."""
 
-    def places(self) -> dict[tuple[str, int], Place]: ...
-    def settle(self, places: dict[tuple[str, int], Place], losses: list[LossRow]) -> None: ...
-    def write(self, batch: Batch) -> dict[str, int]: ...
+    def places(self) -> dict[tuple[str, int], StoredOffset]: ...
+    def settle(self, places: dict[tuple[str, int], StoredOffset], losses: list[LossRow]) -> None: ...
+    def write(self, batch: SinkBatch) -> dict[str, int]: ...
     def close(self) -> None: ...
 
 
-class Sink:
+class SinkLoop:
     """One run of the service. `identify` asks the broker for its topics; the two `open`s connect."""
 
     def __init__(
         self,
         context: ServiceContext,
-        open_store: Callable[[], Store],
-        open_reader: Callable[[], Reader],
-        identify: Callable[[], Identity],
+        open_store: Callable[[], BatchStore],
+        open_reader: Callable[[], RecordReader],
+        identify: Callable[[], TopicIdentity],
     ) -> None:
         self._context = context
         self._open_store = open_store
         self._open_reader = open_reader
         self._identify = identify
-        self._counters = Counters()
+        self._counters = SinkCounters()
         self._failures = 0
         context.beat.numbers = dict(self._counters.numbers())
         context.before_beat = self._before_beat
@@ -74,22 +78,22 @@ class Sink:
         """Until `stop`; returns the exit code."""
         context = self._context
         while not context.stop.is_set():
-            context.progress(next_within_s=PATIENCE_S)
+            context.progress(next_within_s=HANG_S)
             try:
                 self._connected()
-            except StoreAway as error:
+            except StoreUnavailableError as error:
                 self._counters.postgres = "away"
                 self._wait(f"waiting for Postgres: {error}")
-            except (BrokerError, KafkaAway) as error:
-                self._wait(f"waiting for Kafka: {reason(error)}")
-            except OffsetExpired as error:
+            except (BrokerError, BrokerUnavailableError) as error:
+                self._wait(f"waiting for Kafka: {describe_broker_error(error)}")
+            except OffsetExpiredError as error:
                 self._wait(f"offsets are gone: {error}")
-            except SchemaMismatch as error:
+            except SchemaMismatchError as error:
                 self._wait(f"the database's schema does not fit this code ({error}): `whale restart --all` migrates it")
-            except OffsetConflict as error:
+            except OffsetConflictError as error:
                 context.tell("degraded", f"{error}; starting again")
                 return exit_codes.RETRY
-            except BadDsn as error:
+            except InvalidDsnError as error:
                 return context.blocked(str(error))
             finally:
                 self._counters.writing_since = None
@@ -108,9 +112,9 @@ class Sink:
         finally:
             store.close()
 
-    def _stream(self, store: Store, reader: Reader) -> None:
+    def _stream(self, store: BatchStore, reader: RecordReader) -> None:
         known = self._identify()
-        todo = plan(store.places(), known, reader.bounds, datetime.now(UTC))
+        todo = plan_resume(store.places(), known, reader.bounds, datetime.now(UTC))
         for note in todo.notes:
             self._context.log.warning("place", note=note)
         store.settle(todo.changed, todo.losses)
@@ -122,7 +126,7 @@ class Sink:
         try:
             while not self._context.stop.is_set() and not watch.changed:
                 self._context.progress()
-                records = reader.poll(MOST, POLL_S)
+                records = reader.poll(MAX_RECORDS, POLL_S)
                 if records:
                     self._write(store, records, places)
                 if time.monotonic() >= lag_at:
@@ -135,9 +139,9 @@ class Sink:
         if watch.changed:
             self._context.log.warning("the topics have changed: looking at them again")
 
-    def _write(self, store: Store, records: list[Record], places: dict[tuple[str, int], int]) -> None:
-        batch = fold(records, places)
-        self._context.progress(next_within_s=PATIENCE_S)
+    def _write(self, store: BatchStore, records: list[KafkaRecord], places: dict[tuple[str, int], int]) -> None:
+        batch = fold_records(records, places)
+        self._context.progress(next_within_s=HANG_S)
         self._counters.writing_since = time.monotonic()
         changed = store.write(batch)
         self._counters.writing_since = None

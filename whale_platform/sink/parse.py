@@ -1,4 +1,4 @@
-"""One Kafka message -> one row, or `Unreadable` with one of few reasons. Pure functions.
+"""One Kafka message -> one row, or `MessageFormatError` with one of few reasons. Pure functions.
 
 Everything is checked that would otherwise end inside Postgres or its client in an error about the whole batch: types,
 decimals as plain digits (no float, NaN or exponent), printable names, times within reason. Reasons name the field,
@@ -21,11 +21,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _digits = re.compile(r"[0-9]{1,60}(?:\.[0-9]{1,60})?").fullmatch
 
 
-class Unreadable(Exception):
+class MessageFormatError(Exception):
     """The message can't become a row; the text is the reason."""
 
 
-class Message:
+class MessageFields:
     """The fields of one version-1 JSON object, each read with its check. `stamp_ms`: the Kafka timestamp."""
 
     __slots__ = ("_latest_us", "_row", "stamp")
@@ -34,11 +34,11 @@ class Message:
         try:
             row = json.loads(value or b"")
         except (ValueError, RecursionError):
-            raise Unreadable("not JSON") from None
+            raise MessageFormatError("not JSON") from None
         if type(row) is not dict:
-            raise Unreadable("not a JSON object")
+            raise MessageFormatError("not a JSON object")
         if row.get("v") != VERSION:
-            raise Unreadable(f"not schema version {VERSION}")
+            raise MessageFormatError(f"not schema version {VERSION}")
         self._row: dict[str, Any] = row
         self._latest_us = stamp_ms * 1000 + AHEAD_US
         self.stamp = _EPOCH + timedelta(milliseconds=max(stamp_ms, 0))
@@ -47,14 +47,14 @@ class Message:
         """A short printable text."""
         value = self._row.get(field)
         if type(value) is not str or not 0 < len(value) <= MAX_NAME or not value.isprintable():
-            raise Unreadable(f"{field} is not a name")
+            raise MessageFormatError(f"{field} is not a name")
         return value
 
     def prose(self, field: str) -> str:
         """Any text, shortened, with what can't be stored or printed replaced."""
         value = self._row.get(field)
         if type(value) is not str:
-            raise Unreadable(f"{field} is not a text")
+            raise MessageFormatError(f"{field} is not a text")
         value = value[:MAX_PROSE]
         return value if value.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in value)
 
@@ -62,21 +62,21 @@ class Message:
         """A non-negative decimal string, without trailing zeros."""
         value = self._row.get(field)
         if type(value) is not str or not _digits(value):
-            raise Unreadable(f"{field} is not a decimal string")
+            raise MessageFormatError(f"{field} is not a decimal string")
         return value.rstrip("0").rstrip(".") if "." in value else value
 
     def integer(self, field: str) -> int:
         """A whole number; not a bool."""
         value = self._row.get(field)
         if type(value) is not int:
-            raise Unreadable(f"{field} is not an integer")
+            raise MessageFormatError(f"{field} is not an integer")
         return value
 
     def time(self, field: str) -> datetime:
         """Microseconds since the epoch as UTC datetime, between 2009 and a day after the Kafka timestamp."""
         value = self.integer(field)
         if not EARLIEST_US <= value <= self._latest_us:
-            raise Unreadable(f"{field} is not a time of our days")
+            raise MessageFormatError(f"{field} is not a time of our days")
         return _EPOCH + timedelta(microseconds=value)
 
     def name_or_none(self, field: str) -> str | None:
@@ -88,9 +88,9 @@ class Message:
         return self._row.get(field) is not None
 
 
-def window(value: bytes | None, stamp_ms: int) -> WindowRow:
-    """A message of `trade_windows`. Raises Unreadable."""
-    m = Message(value, stamp_ms)
+def parse_window(value: bytes | None, stamp_ms: int) -> WindowRow:
+    """A message of `trade_windows`. Raises MessageFormatError."""
+    m = MessageFields(value, stamp_ms)
     return WindowRow(
         exchange=m.name("exchange"),
         symbol=m.name("symbol"),
@@ -118,9 +118,9 @@ def window(value: bytes | None, stamp_ms: int) -> WindowRow:
     )
 
 
-def whale(value: bytes | None, stamp_ms: int) -> WhaleRow:
-    """A message of `whale_alerts`. Raises Unreadable."""
-    m = Message(value, stamp_ms)
+def parse_whale(value: bytes | None, stamp_ms: int) -> WhaleRow:
+    """A message of `whale_alerts`. Raises MessageFormatError."""
+    m = MessageFields(value, stamp_ms)
     return WhaleRow(
         exchange=m.name("exchange"),
         symbol=m.name("symbol"),
@@ -144,9 +144,9 @@ def whale(value: bytes | None, stamp_ms: int) -> WhaleRow:
     )
 
 
-def gap(value: bytes | None, stamp_ms: int) -> GapRow:
-    """A message of `ingest_gaps`. Raises Unreadable."""
-    m = Message(value, stamp_ms)
+def parse_gap(value: bytes | None, stamp_ms: int) -> GapRow:
+    """A message of `ingest_gaps`. Raises MessageFormatError."""
+    m = MessageFields(value, stamp_ms)
     return GapRow(
         exchange=m.name("exchange"),
         symbol=m.name("symbol"),
@@ -164,9 +164,9 @@ def gap(value: bytes | None, stamp_ms: int) -> GapRow:
     )
 
 
-def loss(value: bytes | None, stamp_ms: int) -> LossRow:
-    """A message of `stream_losses`. Raises Unreadable."""
-    m = Message(value, stamp_ms)
+def parse_loss(value: bytes | None, stamp_ms: int) -> LossRow:
+    """A message of `stream_losses`. Raises MessageFormatError."""
+    m = MessageFields(value, stamp_ms)
     return LossRow(
         reader=m.name("reader"),
         topic=m.name("topic"),
@@ -180,9 +180,9 @@ def loss(value: bytes | None, stamp_ms: int) -> LossRow:
     )
 
 
-def dead_letter(value: bytes | None, stamp_ms: int, offset: int) -> DeadLetterRow:
-    """A message of `trade_dead_letters`, as a count of one. Raises Unreadable."""
-    m = Message(value, stamp_ms)
+def parse_dead_letter(value: bytes | None, stamp_ms: int, offset: int) -> DeadLetterRow:
+    """A message of `trade_dead_letters`, as a count of one. Raises MessageFormatError."""
+    m = MessageFields(value, stamp_ms)
     received = m.time("received_time") if m.integer("received_time") else m.stamp  # 0: the stream's, which has none
     return DeadLetterRow(
         exchange=m.name("exchange"),

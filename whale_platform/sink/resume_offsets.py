@@ -11,11 +11,11 @@ from datetime import datetime
 
 from whale_platform.broker.topics import TopicInfo
 from whale_platform.stores.stream_tables.rows import LossRow
-from whale_platform.stores.stream_tables.sink_store import Place
+from whale_platform.stores.stream_tables.sink_store import StoredOffset
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class TopicIdentity:
     """The cluster's id and its topics, by which a recreated one is known."""
 
     cluster_id: str
@@ -23,28 +23,28 @@ class Identity:
 
 
 @dataclass(slots=True)
-class Plan:
+class ResumePlan:
     """places: first offset to read, by (topic, partition). changed: what must be stored first. notes: for the log."""
 
     places: dict[tuple[str, int], int] = field(default_factory=dict)
-    changed: dict[tuple[str, int], Place] = field(default_factory=dict)
+    changed: dict[tuple[str, int], StoredOffset] = field(default_factory=dict)
     losses: list[LossRow] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
-def plan(
-    stored: dict[tuple[str, int], Place],
-    now: Identity,
+def plan_resume(
+    stored: dict[tuple[str, int], StoredOffset],
+    now: TopicIdentity,
     bounds: Callable[[str, int], tuple[int, int]],
     found_at: datetime,
-) -> Plan:
+) -> ResumePlan:
     """`bounds(topic, partition)` gives (earliest offset, next offset to be written); `found_at`: now, aware UTC."""
-    out = Plan()
+    out = ResumePlan()
     for topic, info in now.topics.items():
         for partition in range(info.partitions):
             low, high = bounds(topic, partition)
             start = _start(out, stored.get((topic, partition)), info, partition, (low, high), found_at)
-            place = Place(start, info.topic_id, now.cluster_id)
+            place = StoredOffset(start, info.topic_id, now.cluster_id)
             out.places[topic, partition] = start
             if place != stored.get((topic, partition)):
                 out.changed[topic, partition] = place
@@ -52,7 +52,12 @@ def plan(
 
 
 def _start(
-    out: Plan, place: Place | None, info: TopicInfo, partition: int, bounds: tuple[int, int], found_at: datetime
+    out: ResumePlan,
+    place: StoredOffset | None,
+    info: TopicInfo,
+    partition: int,
+    bounds: tuple[int, int],
+    found_at: datetime,
 ) -> int:
     where, (low, high) = f"{info.name}[{partition}]", bounds
     if place is None:

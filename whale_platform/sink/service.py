@@ -3,11 +3,11 @@
 from whale_platform.broker import connection_errors, topics
 from whale_platform.broker.reader import TopicReader
 from whale_platform.settings import Settings
-from whale_platform.sink.fold import TOPICS
-from whale_platform.sink.loop import Sink
-from whale_platform.sink.resume_offsets import Identity
-from whale_platform.sink.topic_watch import KafkaAway
-from whale_platform.stores.postgres.connection import StoreAway
+from whale_platform.sink.fold import SINK_TOPICS
+from whale_platform.sink.loop import SinkLoop
+from whale_platform.sink.resume_offsets import TopicIdentity
+from whale_platform.sink.topic_watch import BrokerUnavailableError
+from whale_platform.stores.postgres.connection import StoreUnavailableError
 from whale_platform.stores.stream_tables.sink_store import SinkStore
 from whale_platform.supervision.runtime.runner import ServiceContext
 
@@ -18,30 +18,33 @@ ALIVE_S = 5.0  # asked first, since the other questions wait much longer for a b
 def main(context: ServiceContext) -> int:
     """Run the sink until it is stopped; returns the exit code."""
     settings = context.settings
-    return Sink(
+    return SinkLoop(
         context,
         open_store=lambda: _store(settings),
         open_reader=lambda: TopicReader(settings.bootstrap, "whale-sink", FETCH_WAIT_MS),
-        identify=lambda: identify(settings),
+        identify=lambda: identify_topics(settings),
     ).run()
 
 
-def identify(settings: Settings) -> Identity:
-    """The sink's topics as the broker has them; what is missing is created. Raises BrokerError, KafkaAway."""
-    if not topics.alive(settings.bootstrap, ALIVE_S):
-        raise KafkaAway(connection_errors.absence(settings.bootstrap))
-    names = list(TOPICS)
-    found = topics.describe(settings.bootstrap, names)
+def identify_topics(settings: Settings) -> TopicIdentity:
+    """The sink's topics as the broker has them; what is missing is created. Raises BrokerError,
+    BrokerUnavailableError."""
+    if not topics.is_reachable(settings.bootstrap, ALIVE_S):
+        raise BrokerUnavailableError(connection_errors.explain_unavailable(settings.bootstrap))
+    names = list(SINK_TOPICS)
+    found = topics.describe_topics(settings.bootstrap, names)
     if len(found) < len(names):
-        topics.ensure(
+        topics.create_topics(
             settings.bootstrap, settings.topic_partitions, settings.topic_replication, settings.topic_min_insync
         )
-        found = topics.describe(settings.bootstrap, names)
-    return Identity(topics.cluster_id(settings.bootstrap), {name: found[name] for name in names if name in found})
+        found = topics.describe_topics(settings.bootstrap, names)
+    return TopicIdentity(
+        topics.fetch_cluster_id(settings.bootstrap), {name: found[name] for name in names if name in found}
+    )
 
 
 def _store(settings: Settings) -> SinkStore:
     try:
         return SinkStore(settings.dsn("sink"))
     except OSError as error:
-        raise StoreAway(f"no password file: {error}") from None
+        raise StoreUnavailableError(f"no password file: {error}") from None

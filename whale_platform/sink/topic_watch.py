@@ -8,19 +8,19 @@ import threading
 from collections.abc import Callable
 
 from whale_platform.broker.topics import BrokerError
-from whale_platform.sink.resume_offsets import Identity
+from whale_platform.sink.resume_offsets import TopicIdentity
 
 INTERVAL_S = 5.0
 
 
-class KafkaAway(Exception):
+class BrokerUnavailableError(Exception):
     """The broker did not answer in the short time it was given."""
 
 
 class TopicWatch:
     """`identify` asks the broker. Starts at once; ends with `stop`."""
 
-    def __init__(self, identify: Callable[[], Identity], known: Identity) -> None:
+    def __init__(self, identify: Callable[[], TopicIdentity], known: TopicIdentity) -> None:
         self.changed = False
         self.trouble = ""
         self._identify = identify
@@ -37,10 +37,10 @@ class TopicWatch:
             try:
                 self.changed = self._identify() != self._known
                 self.trouble = ""
-            except (BrokerError, KafkaAway) as error:
-                self.trouble = f"waiting for Kafka: {reason(error)}"
+            except (BrokerError, BrokerUnavailableError) as error:
+                self.trouble = f"waiting for Kafka: {describe_broker_error(error)}"
 
 
-def reason(error: Exception) -> str:
-    """What a BrokerError or KafkaAway says, for people."""
-    return str(error) if isinstance(error, KafkaAway) else str(error.args[0].str())
+def describe_broker_error(error: Exception) -> str:
+    """What a BrokerError or BrokerUnavailableError says, for people."""
+    return str(error) if isinstance(error, BrokerUnavailableError) else str(error.args[0].str())

@@ -31,41 +31,41 @@ from whale_platform.supervision.runtime import exit_codes
 from whale_platform.supervision.runtime.settings_reader import read_settings
 
 WAIT_S = 3600.0  # the server may take long to start on a slow machine; whoever keeps it alive judges that
-SAY_S = 10.0
+LOG_AFTER_S = 10.0
 RETRY_S = 0.25
 VERSION_TABLE = "whale_schema_version"  # not Alembic's default, which Dagster's storage uses in a shared database
 _LOCK = 0x77686C6D  # "whlm"
 
 
-class SchemaNewer(Exception):
+class SchemaNewerError(Exception):
     """The database was migrated by a newer version of this program."""
 
 
 def migrate(settings: Settings, wait_s: float = WAIT_S) -> str:
     """Do all of it; returns what was done in one line.
 
-    Raises StoreAway, SchemaMismatch, BadDsn, SchemaNewer, OSError (no password file).
+    Raises StoreUnavailableError, SchemaMismatchError, InvalidDsnError, SchemaNewerError, OSError (no password file).
     """
     dsn = _reachable(settings, wait_s)
-    before, after = upgrade(dsn)
-    roles.ensure(settings)
+    before, after = upgrade_schema(dsn)
+    roles.ensure_roles(settings)
     seeded = seed_threshold(dsn, settings.threshold_usd)
-    with stores.session(dsn, "whale-migrate", statement_timeout_s=60.0) as conn, conn.cursor() as cursor:
+    with stores.open_transaction(dsn, "whale-migrate", statement_timeout_s=60.0) as conn, conn.cursor() as cursor:
         made = ensure_days(cursor, coming_days())
     steps = [f"schema {after}" if before == after else f"schema {before or 'none'} -> {after}"]
     steps += [f"{len(made)} partitions made"] if made else []
     steps += ["default whale threshold set"] if seeded else []
-    if before is not None and (filled := missing_currencies.fill(dsn, settings.home)):
+    if before is not None and (filled := missing_currencies.fill_currencies(dsn, settings.home)):
         steps += [f"currencies of {filled} symbols filled"]
     if settings.postgres_dsn is None and settings.dagster_dsn is None:  # commands use it where WHALE_DAGSTER=false too
         own = urlsplit(dsn)._replace(path="/dagster").geturl()
-        databases.ensure(dsn, own)
-        moved = roles.hand_over(own, "dagster")
+        databases.ensure_database(dsn, own)
+        moved = roles.transfer_ownership(own, "dagster")
         steps += [f"{moved} tables of Dagster's storage handed over"] if moved else []
     return ", ".join(steps)
 
 
-def upgrade(dsn: str, wanted: str = "head") -> tuple[str | None, str]:
+def upgrade_schema(dsn: str, wanted: str = "head") -> tuple[str | None, str]:
     """Upgrade to the newest schema, or the one `wanted`; returns (version before, version after)."""
     engine = create_engine(
         "postgresql+psycopg2://",
@@ -78,7 +78,7 @@ def upgrade(dsn: str, wanted: str = "head") -> tuple[str | None, str]:
             conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
             return _upgrade(conn, wanted)
     except DBAPIError as error:
-        raise stores.translate(error.orig) if isinstance(error.orig, psycopg2.Error) else error from None
+        raise stores.to_store_error(error.orig) if isinstance(error.orig, psycopg2.Error) else error from None
 
 
 def _connect(dsn: str) -> Any:
@@ -95,7 +95,7 @@ def _upgrade(conn: Connection, wanted: str) -> tuple[str | None, str]:
     head = scripts.get_current_head()
     before = MigrationContext.configure(conn, opts={"version_table": VERSION_TABLE}).get_current_revision()
     if before is not None and before not in {script.revision for script in scripts.walk_revisions()}:
-        raise SchemaNewer(
+        raise SchemaNewerError(
             f"the database has schema {before}, this program knows up to {head}: "
             "update the program, or use another home or database"
         )
@@ -112,11 +112,11 @@ def _reachable(settings: Settings, wait_s: float) -> str:
             dsn = settings.dsn(direct=True)
             stores.connect(dsn, "whale-migrate", connect_timeout_s=5).close()
             return dsn
-        except (stores.StoreAway, OSError) as error:
+        except (stores.StoreUnavailableError, OSError) as error:
             waited = time.monotonic() - begun
             if waited > wait_s:
                 raise
-            if str(error) != said and waited >= SAY_S:
+            if str(error) != said and waited >= LOG_AFTER_S:
                 said = str(error)
                 print(f"migrate: waiting for the database: {said}", file=sys.stderr, flush=True)
         time.sleep(RETRY_S)
@@ -129,10 +129,10 @@ def main(wait_s: float = WAIT_S) -> int:
     try:
         print(f"migrate: {migrate(settings, wait_s)} ({where})", file=sys.stderr)
         return exit_codes.CLEAN
-    except (stores.StoreAway, OSError) as error:
+    except (stores.StoreUnavailableError, OSError) as error:
         print(f"migrate: the database {where} can't be used: {error}", file=sys.stderr)
         return exit_codes.RETRY
-    except (stores.SchemaMismatch, stores.BadDsn, SchemaNewer) as error:
+    except (stores.SchemaMismatchError, stores.InvalidDsnError, SchemaNewerError) as error:
         print(f"migrate: {where}: {error}", file=sys.stderr)
         return exit_codes.BLOCKED
 

@@ -19,7 +19,7 @@ def main(context: ServiceContext) -> int:
     try:
         return service.main(context)
     except (Py4JError, PySparkException, OSError):
-        if (code := session.ended_with()) is None:
+        if (code := session.read_jvm_exit_code()) is None:
             raise
         why = "was out of memory (WHALE_SPARK_DRIVER_MEMORY)" if code == OUT_OF_MEMORY else f"ended with code {code}"
         context.tell("degraded", f"Spark's JVM {why}, starting again")

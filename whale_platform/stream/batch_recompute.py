@@ -13,50 +13,50 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from whale_platform.files.scratch_folder import scratch
+from whale_platform.files.scratch_folder import open_scratch_folder
 from whale_platform.settings import Settings
-from whale_platform.stores.asset_tables.thresholds import Limits
+from whale_platform.stores.asset_tables.thresholds import ThresholdPeriod
 from whale_platform.stream.lake_query import writer
 from whale_platform.stream.query import transforms
-from whale_platform.stream.query.threshold_file import copy_of
+from whale_platform.stream.query.threshold_file import encode_history
 from whale_platform.stream.spark import cluster, jvm_options
 from whale_platform.toolchain import java
-from whale_platform.toolchain.errors import EmbeddedError
+from whale_platform.toolchain.errors import ToolchainError
 
-Session = SparkSession
-JVM_OPTIONS = ("-XX:+UseSerialGC", *jvm_options.OPTIONS)
+BatchSession = SparkSession
+JVM_OPTIONS = ("-XX:+UseSerialGC", *jvm_options.COMMON_JVM_OPTIONS)
 CORES = 2  # of a cluster, beside the stream
 NO_WATERMARK = "0 seconds"  # a batch has none
 
 
-def windows(session: SparkSession, root: Path, paths: Sequence[str], run_id: str) -> Iterator[bytes]:
+def recompute_windows(session: SparkSession, root: Path, paths: Sequence[str], run_id: str) -> Iterator[bytes]:
     """The values of `trade_windows` messages, one for each final window of these files of the lake."""
-    rows = transforms.windows(_trades(session, root, paths), NO_WATERMARK, run_id, aggregates=True)
+    rows = transforms.compute_windows(_trades(session, root, paths), NO_WATERMARK, run_id, aggregates=True)
     return (row.value.encode() for row in rows.toLocalIterator())
 
 
-def whales(
-    session: SparkSession, root: Path, paths: Sequence[str], thresholds: Sequence[Limits], run_id: str
+def recompute_whales(
+    session: SparkSession, root: Path, paths: Sequence[str], thresholds: Sequence[ThresholdPeriod], run_id: str
 ) -> Iterator[bytes]:
     """The values of `whale_alerts` messages. `thresholds`: what held when, oldest first (`stores.thresholds.by_time`).
 
     A row of several fills (an exchange's aggregate) is not one trade, and none of them is known to be a whale.
     """
-    known = F.from_json(F.lit(json.dumps(copy_of(thresholds))), transforms.LIMITS)
-    rows = transforms.alerts(_trades(session, root, paths).where("fills = 1"), known, run_id)
+    known = F.from_json(F.lit(json.dumps(encode_history(thresholds))), transforms.THRESHOLDS_TYPE)
+    rows = transforms.compute_alerts(_trades(session, root, paths).where("fills = 1"), known, run_id)
     return (row.value.encode() for row in rows.toLocalIterator())
 
 
 @contextmanager
-def batch(settings: Settings) -> Iterator[SparkSession]:
+def open_batch_session(settings: Settings) -> Iterator[SparkSession]:
     """A session for batches, stopped at the end; its JVM (5 s, about 500 MB) ends with the process.
 
-    Raises EmbeddedError as `configuration`, OSError where the home can't be written.
+    Raises ToolchainError as `configure_batch`, OSError where the home can't be written.
     """
-    os.environ.update(java.java_environment(settings.tools))
-    with scratch(settings.home.resolve() / "recompute", "spark-") as work:
+    os.environ.update(java.build_java_environment(settings.tools))
+    with open_scratch_folder(settings.home.resolve() / "recompute", "spark-") as work:
         builder = SparkSession.builder
-        for name, value in configuration(settings, work).items():
+        for name, value in configure_batch(settings, work).items():
             builder = builder.config(name, value)
         session: SparkSession = builder.getOrCreate()
         session.sparkContext.setLogLevel("ERROR")
@@ -66,19 +66,19 @@ def batch(settings: Settings) -> Iterator[SparkSession]:
             session.stop()
 
 
-def configuration(settings: Settings, work: Path) -> dict[str, str]:
+def configure_batch(settings: Settings, work: Path) -> dict[str, str]:
     """The Spark settings of a batch, by WHALE_SPARK_BATCH_MASTER on this machine or on a cluster.
 
-    `work`, a folder of its own, takes all scratch files of the driver. Raises EmbeddedError where no executor could
+    `work`, a folder of its own, takes all scratch files of the driver. Raises ToolchainError where no executor could
     reach it, or the cluster's master is unavailable.
     """
     master, executors = settings.spark_batch_master, dict[str, str]()
     bind, host = "127.0.0.1", "127.0.0.1"
     if not cluster.is_local(master):
         bind, host = cluster.bind_address(settings), settings.spark_driver_host
-        if not cluster.master_answers(master):
-            raise EmbeddedError(f"the Spark master {master} is unavailable: start it, or see WHALE_SPARK_BATCH_MASTER")
-        executors = cluster.executor_conf(settings, ()) | {
+        if not cluster.is_master_reachable(master):
+            raise ToolchainError(f"the Spark master {master} is unavailable: start it, or see WHALE_SPARK_BATCH_MASTER")
+        executors = cluster.executor_settings(settings, ()) | {
             "spark.cores.max": str(CORES),
             "spark.executor.cores": str(CORES),  # an executor of more would never come
         }
@@ -101,4 +101,4 @@ def configuration(settings: Settings, work: Path) -> dict[str, str]:
 
 
 def _trades(session: SparkSession, root: Path, paths: Sequence[str]) -> DataFrame:
-    return writer.read(session.read.parquet(*[str(root / path) for path in paths]))
+    return writer.read_trades(session.read.parquet(*[str(root / path) for path in paths]))

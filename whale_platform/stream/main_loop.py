@@ -13,14 +13,14 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql.streaming import StreamingQuery
 
-from whale_platform.stream.lake_query.supervisor import LakeKeeper
-from whale_platform.stream.monitoring.condition import Condition
-from whale_platform.stream.monitoring.lag import UNKNOWN, Behind, slowest
-from whale_platform.stream.monitoring.progress_reports import Reports
-from whale_platform.stream.monitoring.topic_flow import Flow
+from whale_platform.stream.lake_query.supervisor import LakeQuerySupervisor
+from whale_platform.stream.monitoring.condition import StreamCondition
+from whale_platform.stream.monitoring.lag import UNKNOWN_LAG, QueryLag, find_largest_lag
+from whale_platform.stream.monitoring.progress_reports import ProgressReports
+from whale_platform.stream.monitoring.topic_flow import TopicFlow
 from whale_platform.stream.query import queries
 from whale_platform.stream.query.mode_policy import Mode
-from whale_platform.stream.query.recovery import Healer
+from whale_platform.stream.query.recovery import QueryRecovery
 from whale_platform.stream.windows_query import WindowsQuery
 from whale_platform.supervision.runtime import exit_codes
 from whale_platform.supervision.runtime.runner import ServiceContext
@@ -31,7 +31,7 @@ LOG_S = 60.0  # between reports of micro-batches
 START_S = 300.0  # to start or end a query, where the machine is slow
 
 
-class Watch:
+class MainLoop:
     """Runs in the main thread.
 
     `failed(name, query)` judges a query that has ended: whether the service begins anew, or goes on without it for now.
@@ -42,11 +42,11 @@ class Watch:
     def __init__(
         self,
         context: ServiceContext,
-        flow: Flow,
+        flow: TopicFlow,
         whales: StreamingQuery,
         windows: WindowsQuery,
-        lake: LakeKeeper,
-        healer: Healer,
+        lake: LakeQuerySupervisor,
+        healer: QueryRecovery,
         failed: Callable[[str, StreamingQuery], bool],
         rehearse: Callable[[Callable[[], bool]], Any],
         shortage: Callable[[], str],
@@ -54,8 +54,8 @@ class Watch:
         self._context, self._flow, self._whales, self._windows = context, flow, whales, windows
         self._lake, self._healer, self._failed, self._rehearse = lake, healer, failed, rehearse
         self._shortage = shortage
-        self._whales_mode: Mode = queries.whales_mode(context.settings)
-        self._condition, self._reports = Condition(), Reports()
+        self._whales_mode: Mode = queries.choose_whales_mode(context.settings)
+        self._condition, self._reports = StreamCondition(), ProgressReports()
         self._step, self._logged, self._looked = 1, 0.0, time.monotonic()
 
     def run(self) -> int:
@@ -80,7 +80,7 @@ class Watch:
         self._context.progress(next_within_s=START_S)
         self._context.tell("stopping")
         for stop in (self._lake.stop, self._windows.stop, self._whales.stop):
-            quietly(stop)
+            stop_quietly(stop)
         self._flow.close()
         return exit_codes.CLEAN
 
@@ -151,7 +151,7 @@ class Watch:
             windows_mode=self._windows.mode,
             rate=None if flow.rate is None else round(flow.rate, 1),
             behind_since=None if since is None else round(time.time() - (time.monotonic() - since), 1),
-            **_lags(slowest(behind), behind["windows"], behind["whales"]),
+            **_lags(find_largest_lag(behind), behind["windows"], behind["whales"]),
         )
         self._looked = began
         self._forget()
@@ -167,7 +167,7 @@ class Watch:
         What counts is the age of the look that was published, not of the one under way.
         """
         if time.monotonic() - self._looked > STALE_S:
-            self._context.beat.numbers.update(_lags(UNKNOWN, UNKNOWN, UNKNOWN))
+            self._context.beat.numbers.update(_lags(UNKNOWN_LAG, UNKNOWN_LAG, UNKNOWN_LAG))
 
     def _log(self) -> None:
         if self._windows.mode == "realtime" or time.monotonic() - self._logged >= LOG_S:
@@ -175,7 +175,7 @@ class Watch:
             self._context.log.info("batch", **self._reports.numbers)
 
 
-def quietly(stop: Callable[[], None]) -> None:
+def stop_quietly(stop: Callable[[], None]) -> None:
     """Stop something in a JVM that may be gone already."""
     with contextlib.suppress(PySparkException, Py4JError, OSError):
         stop()
@@ -185,7 +185,7 @@ def _works(query: StreamingQuery) -> bool:
     return bool(query.status["isTriggerActive"] or query.lastProgress is not None)
 
 
-def _lags(*behind: Behind) -> dict[str, float | int | None]:
+def _lags(*behind: QueryLag) -> dict[str, float | int | None]:
     """Of the slowest, of the windows and of the whales."""
     found: dict[str, float | int | None] = {}
     for prefix, one in zip(("", "windows_", "whales_"), behind, strict=True):

@@ -2,8 +2,8 @@
 
 It waits for broker and topics and ends on a failed query: the supervisor starts it again and Spark resumes from its
 last checkpoint, so the sink sees updates again, never gaps. A checkpoint of no use is made anew (recovery.py); one of
-another Kafka cluster alone waits for a person (exit BLOCKED). The lake's query fails alone (supervisor.py). What runs
-when is in main_loop.py.
+another Kafka cluster alone waits for a person (exit BLOCKED). The lake's query fails alone
+(lake_query/supervisor.py). What runs when is in main_loop.py.
 """
 
 import threading
@@ -14,23 +14,23 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql.streaming import StreamingQuery
 
-from whale_platform.broker.connection_errors import absence
-from whale_platform.broker.topics import BrokerError, alive
+from whale_platform.broker.connection_errors import explain_unavailable
+from whale_platform.broker.topics import BrokerError, is_reachable
 from whale_platform.stream import slots
-from whale_platform.stream.lake_query.supervisor import LakeKeeper
-from whale_platform.stream.main_loop import START_S, Watch, quietly
-from whale_platform.stream.monitoring.topic_flow import Flow
+from whale_platform.stream.lake_query.supervisor import LakeQuerySupervisor
+from whale_platform.stream.main_loop import START_S, MainLoop, stop_quietly
+from whale_platform.stream.monitoring.topic_flow import TopicFlow
 from whale_platform.stream.query import queries
-from whale_platform.stream.query.checkpoints import Foreign, Label
+from whale_platform.stream.query.checkpoints import CheckpointLabel, ForeignCheckpointError
 from whale_platform.stream.query.mode_policy import Mode
-from whale_platform.stream.query.recovery import Healer, to_ledger
+from whale_platform.stream.query.recovery import QueryRecovery, publish_losses
 from whale_platform.stream.query.threshold_file import EVERY_S, ThresholdFile
 from whale_platform.stream.spark import cluster, session
-from whale_platform.stream.spark.warm_up import rehearse
+from whale_platform.stream.spark.warm_up import start_warm_up
 from whale_platform.stream.windows_query import WindowsQuery
 from whale_platform.supervision.runtime import exit_codes
 from whale_platform.supervision.runtime.runner import ServiceContext
-from whale_platform.toolchain.errors import EmbeddedError
+from whale_platform.toolchain.errors import ToolchainError
 from whale_platform.version import new_run_id
 
 POLL_S = 0.5
@@ -47,8 +47,8 @@ def main(context: ServiceContext) -> int:
     context.tell("starting", "starting Spark")
     context.progress(next_within_s=START_S)
     try:
-        spark = session.build(settings)
-    except EmbeddedError as error:
+        spark = session.build_session(settings)
+    except ToolchainError as error:
         return context.blocked(str(error))
     except (PySparkException, Py4JError) as error:
         if cluster.is_local(settings.spark_master):
@@ -59,51 +59,53 @@ def main(context: ServiceContext) -> int:
         place = _wait_for_topics(context)
         if place is None:
             return exit_codes.CLEAN
-        spark = slots.with_slots(context, spark, len(place.earliest))
+        spark = slots.ensure_slots(context, spark, len(place.earliest))
         if context.stop.is_set():
             return exit_codes.CLEAN
         context.progress(next_within_s=START_S)
         file = ThresholdFile(settings, context.log)
         file.refresh()
-        healer = Healer(settings, context.log, partial(queries.locate, settings), to_ledger)
-        labels = queries.labels(settings, place)
+        healer = QueryRecovery(settings, context.log, partial(queries.inspect_source, settings), publish_losses)
+        labels = queries.build_labels(settings, place)
         folders = healer.prepare(labels.values(), place)
-        flow = Flow(settings, spark, sorted(place.earliest), folders, run_id)
+        flow = TopicFlow(settings, spark, sorted(place.earliest), folders, run_id)
         threading.Thread(target=_refresh, args=(context, file), name="thresholds", daemon=True).start()
 
         def start_windows(mode: Mode) -> StreamingQuery:
             spread_s = flow.spread_s("windows")
             return queries.start_windows(spark, settings, folders["windows"], run_id, mode, spread_s)
 
-        watch = Watch(
+        watch = MainLoop(
             context,
             flow,
             queries.start_whales(spark, settings, folders["whales"], file, run_id),
             WindowsQuery(start_windows, settings.stream_mode, context.log),
-            LakeKeeper(context, spark, place, run_id, healer),
+            LakeQuerySupervisor(context, spark, place, run_id, healer),
             healer,
             partial(_failed, context, healer, labels),
-            partial(rehearse, queries.rehearsals(spark, settings, file, run_id), context.stop),
-            partial(slots.shortage, spark, slots.needed(len(place.earliest), settings.stream_reducers)),
+            partial(start_warm_up, queries.build_warm_ups(spark, settings, file, run_id), context.stop),
+            partial(
+                slots.explain_shortage, spark, slots.count_needed_slots(len(place.earliest), settings.stream_reducers)
+            ),
         )
         return watch.run()
-    except Foreign as foreign:
+    except ForeignCheckpointError as foreign:
         return context.blocked(str(foreign))
     except BrokerError as error:
         context.tell("degraded", f"the Kafka broker went away, starting again: {error}")
         return exit_codes.RETRY
     finally:
-        quietly(spark.stop)
+        stop_quietly(spark.stop)
 
 
-def _wait_for_topics(context: ServiceContext) -> queries.Place | None:
+def _wait_for_topics(context: ServiceContext) -> queries.SourceTopic | None:
     while not context.stop.is_set():
         context.progress(next_within_s=START_S)
         try:
-            place = queries.locate(context.settings)
+            place = queries.inspect_source(context.settings)
         except BrokerError:
-            alive(context.settings.bootstrap)  # learns why
-            context.tell("starting", f"waiting for the Kafka broker: {absence(context.settings.bootstrap)}")
+            is_reachable(context.settings.bootstrap)  # learns why
+            context.tell("starting", f"waiting for the Kafka broker: {explain_unavailable(context.settings.bootstrap)}")
         else:
             if place is not None:
                 return place
@@ -113,13 +115,17 @@ def _wait_for_topics(context: ServiceContext) -> queries.Place | None:
 
 
 def _failed(
-    context: ServiceContext, healer: Healer, labels: Mapping[str, Label], name: str, query: StreamingQuery
+    context: ServiceContext,
+    healer: QueryRecovery,
+    labels: Mapping[str, CheckpointLabel],
+    name: str,
+    query: StreamingQuery,
 ) -> bool:
     """Whether the service begins anew for a query that has ended; False while the others run on without it."""
     error = str(query.exception())
     if not healer.trouble:
         context.log.error("query failed", query=name, error=error)
-    if not healer.failed(labels[name], session.trace(query)):
+    if not healer.failed(labels[name], session.read_java_trace(query)):
         return False
     context.tell("degraded", f"query {name} failed, starting again: {error.splitlines()[0][:300]}")
     return True

@@ -15,7 +15,7 @@ EVERY_S = 1.0
 PROBE_EVERY_S = 10.0
 
 
-def needed(topic_partitions: int, reducers: int) -> int:
+def count_needed_slots(topic_partitions: int, reducers: int) -> int:
     """How many task slots the three queries need."""
     return 2 * topic_partitions + reducers + 1
 
@@ -23,38 +23,38 @@ def needed(topic_partitions: int, reducers: int) -> int:
 def wait_for_master(context: ServiceContext) -> None:
     """Return once the cluster's master takes connections, or `context.stop` is set."""
     master = context.settings.spark_master
-    while not cluster.master_answers(master) and not context.stop.is_set():
+    while not cluster.is_master_reachable(master) and not context.stop.is_set():
         context.progress(next_within_s=START_S)
         context.tell("degraded", f"the Spark master {master} is unavailable, connecting again")
         context.stop.wait(EVERY_S)
 
 
-def with_slots(context: ServiceContext, spark: SparkSession, topic_partitions: int) -> SparkSession:
+def ensure_slots(context: ServiceContext, spark: SparkSession, topic_partitions: int) -> SparkSession:
     """The session, or a new one in its place, once it has the slots and its executors see the driver's folders.
 
     On this machine slots are threads, and as many are made as needed. Returns early where `context.stop` is set.
     """
     settings = context.settings
-    wanted = needed(topic_partitions, settings.stream_reducers)
+    wanted = count_needed_slots(topic_partitions, settings.stream_reducers)
     if cluster.is_local(settings.spark_master):
         if spark.sparkContext.defaultParallelism >= wanted:
             return spark
         context.log.warning("more task slots than WHALE_SPARK_MASTER says", master=settings.spark_master, slots=wanted)
         spark.stop()
-        return session.build(settings, f"local[{wanted}]")
-    while (lacking := shortage(spark, wanted)) and not context.stop.is_set():
+        return session.build_session(settings, f"local[{wanted}]")
+    while (lacking := explain_shortage(spark, wanted)) and not context.stop.is_set():
         context.progress(next_within_s=START_S)
         context.tell("degraded", f"{lacking}; waiting")
         context.stop.wait(EVERY_S)
     for folder in (settings.stream_home, settings.trades_lake.parent):
-        while not context.stop.is_set() and (problem := cluster.unshared(spark, folder, wanted)):
+        while not context.stop.is_set() and (problem := cluster.explain_unshared(spark, folder, wanted)):
             context.progress(next_within_s=START_S)
             context.tell("degraded", problem)
             context.stop.wait(PROBE_EVERY_S)
     return spark
 
 
-def shortage(spark: SparkSession, wanted: int) -> str:
+def explain_shortage(spark: SparkSession, wanted: int) -> str:
     """What lacks of `wanted` task slots, in one sentence; empty where they are there."""
     slots = spark.sparkContext.defaultParallelism
     if slots >= wanted:

@@ -15,16 +15,16 @@ from pyspark.errors import PySparkException
 from pyspark.sql.streaming import StreamingQuery
 
 from whale_platform.settings import StreamMode
-from whale_platform.stream.monitoring.lag import Behind
-from whale_platform.stream.query.mode_policy import Mode, ModePolicy, Seen, at_start
+from whale_platform.stream.monitoring.lag import QueryLag
+from whale_platform.stream.query.mode_policy import Mode, ModePolicy, ModeSample, choose_start_mode
 
-Start = Callable[[Mode], StreamingQuery]
+StartQuery = Callable[[Mode], StreamingQuery]
 
 
 class WindowsQuery:
     """`start(mode)` begins the query; `wanted` is the setting. `query` is None before the start and while it ends."""
 
-    def __init__(self, start: Start, wanted: StreamMode, log: Any) -> None:
+    def __init__(self, start: StartQuery, wanted: StreamMode, log: Any) -> None:
         self._start, self._wanted, self._log = start, wanted, log
         self._policy: ModePolicy | None = None
         self._ending: threading.Thread | None = None
@@ -32,14 +32,14 @@ class WindowsQuery:
         self.query: StreamingQuery | None = None
         self.mode: Mode | None = None
 
-    def begin(self, behind: Behind) -> None:
+    def begin(self, behind: QueryLag) -> None:
         """Start it in the mode that is wanted, or that fits what it is behind."""
-        mode = at_start(behind.trades) if self._wanted == "auto" else self._wanted
+        mode = choose_start_mode(behind.trades) if self._wanted == "auto" else self._wanted
         self._policy = ModePolicy(mode, time.monotonic())
         self._begin(mode)
 
-    def look(self, behind: Behind, busy: float | None, out: int | None = None) -> bool:
-        """Change the mode where that is due; whether the query has just begun anew. `busy`, `out`: see modes.Seen."""
+    def look(self, behind: QueryLag, busy: float | None, out: int | None = None) -> bool:
+        """Change the mode where that is due; whether the query has just begun anew. `busy`, `out`: see `ModeSample`."""
         policy = self._policy
         if policy is None:
             return False
@@ -52,7 +52,7 @@ class WindowsQuery:
             return True
         if self._wanted != "auto" or self.query is None:
             return False
-        mode = policy.look(Seen(time.monotonic(), behind.trades, behind.seconds, busy, out))
+        mode = policy.look(ModeSample(time.monotonic(), behind.trades, behind.seconds, busy, out))
         if mode != self.mode:
             self._log.warning(
                 "the windows' query changes its mode", mode=mode, behind=behind.trades, behind_s=behind.seconds

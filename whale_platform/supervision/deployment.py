@@ -9,13 +9,13 @@ from collections.abc import Callable
 
 from whale_platform.version import deployed_code
 
-LOOK_EVERY_S = 30.0
+CHECK_EVERY_S = 30.0
 
 
 class Deployment:
     """`checkout`: the code that is checked out. Asking for it is a git command of some milliseconds."""
 
-    def __init__(self, ask: Callable[[], str] = deployed_code, every_s: float = LOOK_EVERY_S) -> None:
+    def __init__(self, ask: Callable[[], str] = deployed_code, every_s: float = CHECK_EVERY_S) -> None:
         self._ask, self._every_s = ask, every_s
         self._codes: dict[str, str] = {}
         self.checkout = ask()
@@ -51,6 +51,6 @@ class Deployment:
         return before != self.checkout
 
 
-def describe_old(services: str, code: str, checkout: str) -> str:
+def describe_outdated(services: str, code: str, checkout: str) -> str:
     """The sentence for a person."""
     return f"{services}: running code {code}, the checkout is {checkout}; `whale restart --all` takes it"

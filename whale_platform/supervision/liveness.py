@@ -10,35 +10,45 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from whale_platform.supervision.policy.restart_policy import Shown, Silence, deadly, deadly_start
-from whale_platform.supervision.policy.service_spec import Spec
+from whale_platform.supervision.policy.restart_policy import (
+    LoopSilence,
+    ShownState,
+    explain_hang,
+    explain_stuck_start,
+)
+from whale_platform.supervision.policy.service_spec import ServiceSpec
 from whale_platform.supervision.processes.managed_process import ManagedProcess
-from whale_platform.supervision.processes.process_activity import WINDOW_S, Effort, Meter, Movement
+from whale_platform.supervision.processes.process_activity import (
+    SAMPLE_WINDOW_S,
+    ActivityMeter,
+    ActivityTracker,
+    ProcessActivity,
+)
 from whale_platform.supervision.runtime import heartbeat as beats
 
-UNANSWERED_S = 30.0  # more than a probe may take, and the pause after it
+UNRESPONSIVE_S = 30.0  # more than a probe may take, and the pause after it
 PROBE_S = (0.2, 2.0)
-_STATES: dict[str, Shown] = {"ready": "ready", "degraded": "degraded", "blocked": "blocked", "stopping": "stopped"}
+_STATES: dict[str, ShownState] = {"ready": "ready", "degraded": "degraded", "blocked": "blocked", "stopping": "stopped"}
 
 
-class Signs:
+class ServiceLiveness:
     """What is seen of one process, from its start; make a new one for each life. Only `_probe` runs in a thread."""
 
-    def __init__(self, spec: Spec, home: Path, clock: Callable[[], float]) -> None:
+    def __init__(self, spec: ServiceSpec, home: Path, clock: Callable[[], float]) -> None:
         self._spec, self._home, self._clock = spec, home, clock
         self._answered: float | None = None
         self._process: ManagedProcess | None = None
-        self._start: Movement | None = None
+        self._start: ActivityTracker | None = None
         self._progress_at = clock()
         self._started_at: float | None = None
         self._loops: dict[str, _Loop] = {}
-        self.beat: beats.Beat | None = None
+        self.beat: beats.Heartbeat | None = None
 
     def watch(self, process: ManagedProcess) -> None:
         """Look at `process` from now on."""
         self._process = process
-        window_s = min(WINDOW_S, self._spec.still_after_s / 10)
-        self._start = Movement((process.pid,), self._said, window_s, self._clock)
+        window_s = min(SAMPLE_WINDOW_S, self._spec.still_after_s / 10)
+        self._start = ActivityTracker((process.pid,), self._said, window_s, self._clock)
         if self._spec.ready is not None:
             threading.Thread(
                 target=self._probe, args=(self._spec.ready,), name=f"probe-{self._spec.name}", daemon=True
@@ -52,7 +62,7 @@ class Signs:
         """Take in a new beat or answer, and what the processes do where that is asked."""
         if self._process is None:
             return
-        beat = beats.read(self._home, self._spec.name) if self._spec.beats else None
+        beat = beats.read_heartbeat(self._home, self._spec.name) if self._spec.beats else None
         if beat is not None and beat.pid == self._process.pid:
             self.beat = beat
             for name, count in beat.progress.items():
@@ -76,10 +86,15 @@ class Signs:
             return ""
         if self._started_at is None:
             progress_s = self._clock() - max([self._progress_at, *(loop.at for loop in self._loops.values())])
-            return deadly_start(self._start.effort, self._start.still_s(), progress_s, self._start.unsaid_cpu_s(),
-                                self._spec.still_after_s)  # fmt: skip
+            return explain_stuck_start(
+                self._start.effort,
+                self._start.still_s(),
+                progress_s,
+                self._start.unsaid_cpu_s(),
+                self._spec.still_after_s,
+            )
         silences = (
-            Silence(
+            LoopSilence(
                 f"its loop {name!r}" if name else "it",
                 self._silent_s(loop),
                 self._spec.silent_after_s,
@@ -89,7 +104,7 @@ class Signs:
             )
             for name, loop in self._loops.items()
         )
-        return next(filter(None, map(deadly, silences)), "")
+        return next(filter(None, map(explain_hang, silences)), "")
 
     @property
     def started_at(self) -> float | None:
@@ -111,7 +126,7 @@ class Signs:
         if self._start is not None:
             self._start.excuse()
 
-    def says(self) -> tuple[Shown, str]:
+    def says(self) -> tuple[ShownState, str]:
         """The state the service gives itself, or is given by its answers."""
         if self._spec.beats:
             return (
@@ -120,7 +135,7 @@ class Signs:
         if self._answered is None:
             return "starting", ""
         quiet = self._clock() - self._answered
-        return ("ready", "") if quiet < UNANSWERED_S else ("degraded", f"has not answered for {quiet:.0f} s")
+        return ("ready", "") if quiet < UNRESPONSIVE_S else ("degraded", f"has not answered for {quiet:.0f} s")
 
     def _loop(self, name: str) -> "_Loop":
         return self._loops.setdefault(name, _Loop(self._clock))
@@ -150,26 +165,26 @@ class _Loop:
         self.at = clock()
         self._clock = clock
         self.patience_s = 0.0
-        self.effort = Effort()
+        self.effort = ProcessActivity()
         self._count: float | None = None
-        self._meter: Meter | None = None
+        self._meter: ActivityMeter | None = None
         self._read_at = 0.0
 
     def came(self, count: float, at: float, patience_s: float = 0.0) -> None:
         """It stands at `count`, by a beat seen at `at`."""
         if count != self._count:
             self._count, self.at, self.patience_s = count, at, patience_s
-            self._meter, self.effort = None, Effort()
+            self._meter, self.effort = None, ProcessActivity()
 
     def excuse(self, now: float) -> None:
         """Nothing is known of the time until now."""
-        self.at, self._meter, self.effort = now, None, Effort()
+        self.at, self._meter, self.effort = now, None, ProcessActivity()
 
     def measure(self, pid: int, silent_s: float, allowed_s: float) -> None:
         """Look at the processes where the silence has lasted for a third of what is allowed."""
         if silent_s < allowed_s / 3:
             return
         if self._meter is None:
-            self._meter = Meter((pid,), self._clock)
+            self._meter = ActivityMeter((pid,), self._clock)
         elif self._clock() - self._read_at >= min(1.0, allowed_s / 12):
             self.effort, self._read_at = self._meter.read(), self._clock()

@@ -3,13 +3,13 @@
 import threading
 from collections.abc import Callable
 
-from whale_platform.supervision.policy.service_spec import Spec
+from whale_platform.supervision.policy.service_spec import ServiceSpec
 
 
-class Preparation:
+class ServicePreparation:
     """`spec.prepare`, begun. `done`: it has come to its end; `error`: what it raised, set before `done`."""
 
-    def __init__(self, spec: Spec) -> None:
+    def __init__(self, spec: ServiceSpec) -> None:
         self.error: Exception | None = None
         self.done = spec.prepare is None
         if spec.prepare is not None:

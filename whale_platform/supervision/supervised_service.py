@@ -1,4 +1,4 @@
-"""One service under supervision: the acts on it. What is seen of it: liveness.py; what is remembered: run_history.py."""
+"""One service under supervision: the acts on it. Its signs of life: liveness.py; its past lives: run_history.py."""
 
 import signal
 import time
@@ -6,32 +6,42 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from whale_platform.supervision.liveness import Signs
-from whale_platform.supervision.policy.backoff import Run
-from whale_platform.supervision.policy.restart_policy import WORKS, Kill, Shown, Start, View, Wait, decide
-from whale_platform.supervision.policy.run_history import Past
-from whale_platform.supervision.policy.service_spec import Blocked, Spec
-from whale_platform.supervision.preparation import Preparation
+from whale_platform.supervision.liveness import ServiceLiveness
+from whale_platform.supervision.policy.backoff import ServiceLifetime
+from whale_platform.supervision.policy.restart_policy import (
+    WORKING_STATES,
+    KeepState,
+    KillService,
+    ServiceView,
+    ShownState,
+    StartService,
+    decide_restart,
+)
+from whale_platform.supervision.policy.run_history import RunHistory
+from whale_platform.supervision.policy.service_spec import ServiceBlockedError, ServiceSpec
+from whale_platform.supervision.preparation import ServicePreparation
 from whale_platform.supervision.processes import priority
-from whale_platform.supervision.processes.log_pipes import LogKeeper, last_line
+from whale_platform.supervision.processes.log_pipes import LogPipes, read_last_line
 from whale_platform.supervision.processes.managed_process import ManagedProcess
-from whale_platform.supervision.processes.termination import Ending
+from whale_platform.supervision.processes.termination import TerminationWait
 from whale_platform.supervision.runtime import exit_codes
 
 
-class Member:
+class SupervisedService:
     """State and acts of one service. All in the supervisor's main thread, but for `spec.prepare`."""
 
-    def __init__(self, spec: Spec, home: Path, keeper: LogKeeper, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, spec: ServiceSpec, home: Path, keeper: LogPipes, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.spec = spec
         self.process: ManagedProcess | None = None
         self.starts = 0
         self.last_exit: int | None = None
         self._home, self._keeper, self._clock = home, keeper, clock
-        self._past = Past(spec.backoff)
-        self._prepared: Preparation | None = None
-        self._signs = Signs(spec, home, clock)
-        self._restarting: Ending | None = None
+        self._past = RunHistory(spec.backoff)
+        self._prepared: ServicePreparation | None = None
+        self._signs = ServiceLiveness(spec, home, clock)
+        self._restarting: TerminationWait | None = None
         self._stepped_back = False
 
     @property
@@ -45,17 +55,17 @@ class Member:
         if process is None:
             return
         self._signs.look()
-        if self.spec.nice and not self._stepped_back and self._signs.says()[0] in WORKS:
+        if self.spec.nice and not self._stepped_back and self._signs.says()[0] in WORKING_STATES:
             self._stepped_back = True
-            priority.step_group_back(process.pid, self.spec.nice)
+            priority.lower_group_priority(process.pid, self.spec.nice)
         code = process.poll()
         if code is not None:
             self._ended(code)
 
-    def view(self, missing: tuple[str, ...]) -> View:
-        """What `decide` is to see, given which needs are not ready."""
+    def view(self, missing: tuple[str, ...]) -> ServiceView:
+        """What `decide_restart` is to see, given which needs are not ready."""
         says, detail = self._signs.says()
-        return View(
+        return ServiceView(
             now=self._clock(),
             alive=self.process is not None,
             says=says,
@@ -71,7 +81,7 @@ class Member:
 
     def begin(self) -> None:
         """Start it, or start preparing it; `go_on` does the rest."""
-        self._prepared = Preparation(self.spec)
+        self._prepared = ServicePreparation(self.spec)
         self.go_on()
 
     def go_on(self) -> None:
@@ -84,11 +94,11 @@ class Member:
         if failure is None:
             try:
                 self._spawn()
-            except (OSError, Blocked) as error:
+            except (OSError, ServiceBlockedError) as error:
                 failure = error
         if failure is not None:
             now = self._clock()
-            self._past.failed(Run(now, now, None), failure)
+            self._past.failed(ServiceLifetime(now, now, None), failure)
 
     def kill(self, reason: str) -> None:
         """End the process now, and its group; it counts as a run that ended."""
@@ -96,19 +106,19 @@ class Member:
             self.process.end_group()
             self._ended(self.process.poll(), reason)
 
-    def turn(self, missing: tuple[str, ...] = ()) -> tuple[Shown, str]:
+    def turn(self, missing: tuple[str, ...] = ()) -> tuple[ShownState, str]:
         """Decide and act once; returns what to show of it and why."""
         if self._restarting is not None:
             return self._go_on_restarting(self._restarting)
         self.go_on()
-        match decide(self.view(missing)):
-            case Start():
+        match decide_restart(self.view(missing)):
+            case StartService():
                 self.begin()
                 return "starting", ""
-            case Kill(reason):
+            case KillService(reason):
                 self.kill(reason)
                 return "backoff", reason
-            case Wait(state, detail):
+            case KeepState(state, detail):
                 return state, detail
 
     def restart(self) -> None:
@@ -146,7 +156,7 @@ class Member:
         """The watcher itself was away: silence until now proves nothing."""
         self._signs.excuse_silence()
 
-    def published(self, state: Shown, detail: str) -> dict[str, Any]:
+    def published(self, state: ShownState, detail: str) -> dict[str, Any]:
         """Its entry in supervisor.json. `started`: epoch seconds, null while not running; `still_s`: for how long its
         start has done nothing, null while it is not starting."""
         process = self.process
@@ -165,12 +175,12 @@ class Member:
         self.look()
         meanwhile()
 
-    def _ending(self) -> Ending:
+    def _ending(self) -> TerminationWait:
         roots = () if self.process is None else (self.process.pid,)
         log = self._keeper.path(self.spec.name)
-        return Ending(roots, self.spec.stop_grace_s, lambda: log.exists() and log.stat().st_size, self._clock)
+        return TerminationWait(roots, self.spec.stop_grace_s, lambda: log.exists() and log.stat().st_size, self._clock)
 
-    def _go_on_restarting(self, ending: Ending) -> tuple[Shown, str]:
+    def _go_on_restarting(self, ending: TerminationWait) -> tuple[ShownState, str]:
         if self.process is None:
             self._restarting = None
             self._past.forgive()
@@ -181,7 +191,7 @@ class Member:
     def _spawn(self) -> None:
         self.starts += 1
         self._stepped_back = False
-        self._signs = Signs(self.spec, self._home, self._clock)
+        self._signs = ServiceLiveness(self.spec, self._home, self._clock)
         process = ManagedProcess(
             self.spec.name, self.spec.command(), self.spec.env, self._home, self._keeper.output(self.spec.name)
         )
@@ -201,6 +211,6 @@ class Member:
             return
         beat = self._signs.beat
         said = beat.detail if beat is not None and code in (exit_codes.BLOCKED, exit_codes.RETRY) else ""
-        said = said or last_line(self._keeper.path(self.spec.name))
+        said = said or read_last_line(self._keeper.path(self.spec.name))
         now, ready_at = self._clock(), self._signs.started_at
-        self._past.ended(Run(now if ready_at is None else ready_at, now, code), said, reason)
+        self._past.ended(ServiceLifetime(now if ready_at is None else ready_at, now, code), said, reason)

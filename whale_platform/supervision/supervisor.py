@@ -1,9 +1,9 @@
 """The loop that keeps every service of one home alive, and ends them all in order.
 
-Each turn looks at every service, asks `decide`, acts, and publishes `run/supervisor.json`. Level-triggered: a turn
-that is late or lost costs time, never a decision. What a person has stopped (desired_state.py) is ended and stays so. If
-this process is killed its services end by their leashes, or by the log keeper; what still lives when the next
-supervisor comes is ended first.
+Each turn refreshes every service, calls `decide_restart`, acts, and publishes `run/supervisor.json`. Level-triggered:
+a turn that is late or lost costs time, never a decision. What a person has stopped (desired_state.py) is ended and
+stays so. If this process is killed its services end by their parent watches, or by the log collector; what still
+lives when the next supervisor starts is ended first.
 """
 
 import contextlib
@@ -20,28 +20,29 @@ from typing import Any
 
 import structlog
 
+from whale_platform.files.atomic_files import write_json
 from whale_platform.supervision.control import desired_state
-from whale_platform.supervision.control.desired_state import Desired
-from whale_platform.supervision.control.state_changes import Changes
+from whale_platform.supervision.control.desired_state import DesiredState
+from whale_platform.supervision.control.state_changes import StateChanges
 from whale_platform.supervision.control.state_files import (
     SUPERVISOR,
     forget_requests,
     state_path,
     take_restart,
 )
-from whale_platform.supervision.deployment import Deployment, describe_old
-from whale_platform.supervision.policy.restart_policy import WORKS, Shown
-from whale_platform.supervision.policy.service_spec import Spec
+from whale_platform.supervision.deployment import Deployment, describe_outdated
+from whale_platform.supervision.policy.restart_policy import WORKING_STATES, ShownState
+from whale_platform.supervision.policy.service_spec import ServiceSpec
 from whale_platform.supervision.processes import orphans, parent_watch, setup_programs
-from whale_platform.supervision.processes.log_pipes import LogKeeper
-from whale_platform.supervision.runtime import heartbeat, log_setup
-from whale_platform.supervision.runtime.lease import Lease, handed_over
-from whale_platform.supervision.supervised_service import Member
+from whale_platform.supervision.processes.log_pipes import LogPipes
+from whale_platform.supervision.runtime import log_setup
+from whale_platform.supervision.runtime.lease import Lease, take_handed_lease
+from whale_platform.supervision.supervised_service import SupervisedService
 
 TURN_S = 0.1
 PUBLISH_S = 1.0
-WANTED_S = 0.5
-AWAY_S = 5.0
+DESIRED_EVERY_S = 0.5
+ABSENCE_S = 5.0
 
 
 class Supervisor:
@@ -54,9 +55,9 @@ class Supervisor:
     def __init__(
         self,
         home: Path,
-        specs: Iterable[Spec],
+        specs: Iterable[ServiceSpec],
         about: Mapping[str, Any],
-        keeper: Callable[..., LogKeeper] = LogKeeper,
+        keeper: Callable[..., LogPipes] = LogPipes,
         deployment: Deployment | None = None,
         name: str = SUPERVISOR,
     ) -> None:
@@ -64,21 +65,21 @@ class Supervisor:
         self._specs = tuple(replace(spec, command=partial(self._command, spec)) for spec in specs)
         _check_order(self._specs)
         self._deployment = deployment or Deployment()
-        self._changes = Changes(self._home, f"{os.getpid()}-{time.time():.0f}", name)
-        self._wanted: dict[str, Desired] = {}
+        self._changes = StateChanges(self._home, f"{os.getpid()}-{time.time():.0f}", name)
+        self._wanted: dict[str, DesiredState] = {}
         self._wanted_at = 0.0
         self._about = dict(about)
         self._make_keeper = keeper
         self._log = structlog.get_logger().bind(service=name)
         self._stop = threading.Event()
         self._stopping = False
-        self._shown: dict[str, tuple[Shown, str]] = {}
+        self._shown: dict[str, tuple[ShownState, str]] = {}
         self._published = 0.0
 
     def run(self) -> None:
         """Until SIGTERM, SIGINT or the leash; then stop everything. Raises LeaseRefused where one is at work."""
         lease = Lease(self._home, self._name)
-        lease.acquire(handed_over())
+        lease.acquire(take_handed_lease())
         lease.hold_until_exit()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop.set())
@@ -87,10 +88,12 @@ class Supervisor:
         if part:  # a container's pid is the same in each life: the last life's words would count as this one's
             state_path(self._home, self._name).unlink(missing_ok=True)
         only = [spec.name for spec in self._specs] if part else None
-        orphans.end(self._home, lambda text: self._log.warning("leftovers of an earlier run", doing=text), only=only)
+        orphans.end_orphans(
+            self._home, lambda text: self._log.warning("leftovers of an earlier run", doing=text), only=only
+        )
         forget_requests(self._home, [spec.name for spec in self._specs])
         self._keeper = self._make_keeper(self._home, [spec.name for spec in self._specs])
-        self._members = {spec.name: Member(spec, self._home, self._keeper) for spec in self._specs}
+        self._members = {spec.name: SupervisedService(spec, self._home, self._keeper) for spec in self._specs}
         self._log.info("started", pid=os.getpid(), home=str(self._home))
         try:
             self._loop()
@@ -103,7 +106,7 @@ class Supervisor:
         last = time.monotonic()
         while not self._stop.wait(TURN_S):
             now = time.monotonic()
-            away, last = now - last > AWAY_S, now
+            away, last = now - last > ABSENCE_S, now
             self._keeper.ensure()
             self._take_requests()
             self._look_around(now)
@@ -115,9 +118,9 @@ class Supervisor:
             self._publish()
 
     def _look_around(self, now: float) -> None:
-        if now - self._wanted_at >= WANTED_S:
+        if now - self._wanted_at >= DESIRED_EVERY_S:
             self._wanted_at = now
-            self._wanted = {name: desired_state.read(self._home, name) for name in self._members}
+            self._wanted = {name: desired_state.read_desired_state(self._home, name) for name in self._members}
         if self._deployment.look():
             self._note_old()
         for member in self._members.values():
@@ -125,8 +128,8 @@ class Supervisor:
                 self._log.info("done again for new code", target=member.spec.name, code=self._deployment.checkout)
                 member.restart()
 
-    def _turn(self, member: Member) -> None:
-        name, wanted = member.spec.name, self._wanted.get(member.spec.name, Desired())
+    def _turn(self, member: SupervisedService) -> None:
+        name, wanted = member.spec.name, self._wanted.get(member.spec.name, DesiredState())
         if not wanted.running:
             self._show(name, "stopped", f"by {wanted.by}" if member.rest() else f"by {wanted.by}, ending")
             return
@@ -134,7 +137,7 @@ class Supervisor:
         self._show(name, *member.turn(missing))
 
     def _serves(self, name: str) -> bool:
-        if self._shown.get(name, ("waiting", ""))[0] not in WORKS:
+        if self._shown.get(name, ("waiting", ""))[0] not in WORKING_STATES:
             return False
         return not (self._members[name].spec.one_shot and self._deployment.is_old(name))
 
@@ -149,7 +152,7 @@ class Supervisor:
             if not other.spec.one_shot
         )
 
-    def _command(self, spec: Spec) -> tuple[str, ...]:
+    def _command(self, spec: ServiceSpec) -> tuple[str, ...]:
         """What to start, noting with which code: where it is Python it is this package's."""
         argv = spec.command()
         if argv[0] == sys.executable and self._deployment.started(spec.name):
@@ -161,7 +164,7 @@ class Supervisor:
         self._log.info("the checkout has changed; nothing is restarted for it", code=checkout)
         for name in self._members:
             if self._deployment.is_old(name):
-                text = describe_old(name, self._deployment.code(name), checkout)
+                text = describe_outdated(name, self._deployment.code(name), checkout)
                 self._changes.add(name, self._shown[name][0], text)
 
     def _take_requests(self) -> None:
@@ -173,14 +176,14 @@ class Supervisor:
     def _stop_all(self) -> None:
         self._stopping = True
         self._publish(force=True)
-        setup_programs.cancel()
+        setup_programs.cancel_programs()
         for member in reversed(self._members.values()):
             self._show(member.spec.name, self._shown.get(member.spec.name, ("stopped", ""))[0], "")
             member.end(self._publish)
             self._show(member.spec.name, "stopped", "")
         self._publish(force=True)
 
-    def _show(self, name: str, state: Shown, detail: str) -> None:
+    def _show(self, name: str, state: ShownState, detail: str) -> None:
         before = self._shown.get(name)
         self._shown[name] = (state, detail)
         if before is None or before[0] != state:
@@ -194,7 +197,7 @@ class Supervisor:
         if not force and now - self._published < PUBLISH_S:
             return
         self._published = now
-        log_setup.turn_over(self._home / "logs" / f"{SUPERVISOR}.log")
+        log_setup.rotate_log(self._home / "logs" / f"{SUPERVISOR}.log")
         state = {
             "pid": os.getpid(),
             "life": self._changes.life,
@@ -205,14 +208,14 @@ class Supervisor:
             "services": {name: self._entry(name, member) for name, member in self._members.items()},
         }
         with contextlib.suppress(OSError):
-            heartbeat.write_json(state_path(self._home, self._name), state)
+            write_json(state_path(self._home, self._name), state)
 
-    def _entry(self, name: str, member: Member) -> dict[str, Any]:
+    def _entry(self, name: str, member: SupervisedService) -> dict[str, Any]:
         more = {"starts": member.starts, "short_lives": member.short_lives, "code": self._deployment.code(name)}
         return member.published(*self._shown.get(name, ("waiting", ""))) | more
 
 
-def _check_order(specs: Sequence[Spec]) -> None:
+def _check_order(specs: Sequence[ServiceSpec]) -> None:
     seen: set[str] = set()
     for spec in specs:
         if unknown := set(spec.needs) - seen:

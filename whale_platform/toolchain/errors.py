@@ -6,16 +6,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
-class EmbeddedError(Exception):
+class ToolchainError(Exception):
     """An embedded server or its parts can't be had; the message is one clear line with the way out."""
 
 
 @contextmanager
-def full_disk_named(folder: Path) -> Iterator[None]:
-    """Raises EmbeddedError in place of the bare "no space left on device", which names neither disk nor remedy."""
+def explain_full_disk(folder: Path) -> Iterator[None]:
+    """Raises ToolchainError in place of the bare "no space left on device", which names neither disk nor remedy."""
     try:
         yield
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        raise EmbeddedError(f"the disk of {folder} is full: free some space, then it starts by itself") from None
+        raise ToolchainError(f"the disk of {folder} is full: free some space, then it starts by itself") from None

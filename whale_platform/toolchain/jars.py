@@ -15,15 +15,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-from whale_platform.files.file_lock import locked
+from whale_platform.files.file_lock import hold_lock
 from whale_platform.supervision.processes import setup_programs
 from whale_platform.toolchain import java, truststore
-from whale_platform.toolchain.errors import EmbeddedError
+from whale_platform.toolchain.errors import ToolchainError
 
-Section = Literal["spark", "broker"]
-SECTIONS: tuple[Section, ...] = ("spark", "broker")
-LIST = Path(__file__).with_name("jars.toml")
-LANES = 3  # fetches side by side: a jar costs round trips, not bandwidth, and each lane is a 60 MB JVM
+JarSection = Literal["spark", "broker"]
+JAR_SECTIONS: tuple[JarSection, ...] = ("spark", "broker")
+JAR_LIST = Path(__file__).with_name("jars.toml")
+FETCH_LANES = 3  # fetches side by side: a jar costs round trips, not bandwidth, and each lane is a 60 MB JVM
 
 # Poms and Ivy's SHA-1 files are not asked for: the list is complete and carries better hashes (5 s instead of 40).
 _SETTINGS = """<ivysettings><settings defaultResolver="public"/><resolvers>
@@ -35,10 +35,10 @@ _DEPENDENCY = """<dependency org="{group}" name="{name}" rev="{version}" transit
 
 
 @dataclass(frozen=True, slots=True)
-class Jar:
+class PinnedJar:
     """One pinned jar; `section` is the folder it lies in."""
 
-    section: Section
+    section: JarSection
     group: str
     name: str
     version: str
@@ -54,42 +54,42 @@ class Jar:
         return tools / "jars" / ("kafka" if self.section == "broker" else self.section) / self.file
 
 
-def read_list(path: Path = LIST) -> list[Jar]:
+def read_jar_list(path: Path = JAR_LIST) -> list[PinnedJar]:
     """Every jar of the list, in its order."""
     sections = tomllib.loads(path.read_text())
     jars = []
-    for section in SECTIONS:
+    for section in JAR_SECTIONS:
         for coordinate, sha256 in sections[section].items():
             group, name, version = coordinate.split(":")
-            jars.append(Jar(section, group, name, version, sha256))
+            jars.append(PinnedJar(section, group, name, version, sha256))
     return jars
 
 
-def spark_jars(tools: Path) -> list[Path]:
-    """The jars to hand to Spark. Raises EmbeddedError where one is missing."""
+def find_spark_jars(tools: Path) -> list[Path]:
+    """The jars to hand to Spark. Raises ToolchainError where one is missing."""
     return _present(tools, "spark")
 
 
-def broker_classpath(tools: Path) -> str:
-    """The broker's class path. Raises EmbeddedError where a jar is missing."""
+def build_broker_classpath(tools: Path) -> str:
+    """The broker's class path. Raises ToolchainError where a jar is missing."""
     return os.pathsep.join(map(str, _present(tools, "broker")))
 
 
-def ensure(tools: Path, report: Callable[[str], None], sections: Collection[str] = SECTIONS) -> None:
+def ensure_jars(tools: Path, report: Callable[[str], None], sections: Collection[str] = JAR_SECTIONS) -> None:
     """Make every jar of the list's `sections` stand in `tools`, intact; one is damaged: it is fetched again.
 
-    Raises EmbeddedError: a jar can't be fetched, or is not what the list says.
+    Raises ToolchainError: a jar can't be fetched, or is not what the list says.
     """
-    with locked(tools / "jars" / "lock"):
-        wanted = [jar for jar in read_list() if jar.section in sections]
+    with hold_lock(tools / "jars" / "lock"):
+        wanted = [jar for jar in read_jar_list() if jar.section in sections]
         missing = [jar for jar in wanted if sha256(jar.path(tools)) != jar.sha256]
         if not missing:
             return
         report(f"fetching {len(missing)} jars (Spark's Kafka connector, the Kafka broker)")
         fetched = tools / "jars" / "fetch"
-        lanes = [lane for number in range(LANES) for section in SECTIONS
-                 if (lane := [jar for jar in missing if jar.section == section][number::LANES])]  # fmt: skip
-        with ThreadPoolExecutor(LANES) as pool:
+        lanes = [lane for number in range(FETCH_LANES) for section in JAR_SECTIONS
+                 if (lane := [jar for jar in missing if jar.section == section][number::FETCH_LANES])]  # fmt: skip
+        with ThreadPoolExecutor(FETCH_LANES) as pool:
             problems = list(pool.map(lambda lane: _fetch(tools, fetched, lane), lanes))
         for jar in missing:
             _accept(jar, fetched / jar.section / jar.file, jar.path(tools), tools, next(filter(None, problems), ""))
@@ -107,16 +107,16 @@ def sha256(path: Path) -> str | None:
         return None
 
 
-def _accept(jar: Jar, fetched: Path, place: Path, tools: Path, problem: str) -> None:
+def _accept(jar: PinnedJar, fetched: Path, place: Path, tools: Path, problem: str) -> None:
     found = sha256(fetched)
     if found is None:
-        raise EmbeddedError(
+        raise ToolchainError(
             f"could not fetch {jar.file}{problem and f' ({problem})'}: check the network and run ./whale again, "
             f"it goes on where it stopped; details in {tools / 'setup.log'}"
         )
     if found != jar.sha256:
         shutil.rmtree(tools / "jars" / "fetch")
-        raise EmbeddedError(
+        raise ToolchainError(
             f"{jar.file} is not the pinned file (SHA-256 {found}, jars.toml says {jar.sha256}): it was removed; "
             "run ./whale again, and if it stays so do not trust that source"
         )
@@ -124,7 +124,7 @@ def _accept(jar: Jar, fetched: Path, place: Path, tools: Path, problem: str) -> 
     fetched.replace(place)
 
 
-def _fetch(tools: Path, fetched: Path, lane: list[Jar]) -> str:
+def _fetch(tools: Path, fetched: Path, lane: list[PinnedJar]) -> str:
     """Fetch the jars of one lane; what went wrong in a few words, or nothing."""
     name = f"{lane[0].section}-{lane[0].name}"
     work = fetched / name
@@ -133,8 +133,8 @@ def _fetch(tools: Path, fetched: Path, lane: list[Jar]) -> str:
     (work / "ivy.xml").write_text(_MODULE.format(lane=name, dependencies=dependencies))
     (work / "settings.xml").write_text(_SETTINGS)
     command = [
-        *(str(java.java_binary(tools)), "-Xmx96m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"),
-        *truststore.options(work),
+        *(str(java.find_java(tools)), "-Xmx96m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"),
+        *truststore.truststore_options(work),
         *("-jar", str(_ivy()), "-settings", str(work / "settings.xml"), "-cache", str(work / "cache")),
         *("-ivy", str(work / "ivy.xml"), "-confs", "default"),
         *("-retrieve", str(fetched / lane[0].section / "[artifact]-[revision].[ext]")),
@@ -142,8 +142,8 @@ def _fetch(tools: Path, fetched: Path, lane: list[Jar]) -> str:
     with (tools / "setup.log").open("a+") as log:
         start = log.seek(0, os.SEEK_END)
         try:
-            code = setup_programs.fetch(command, log, fetched)
-        except setup_programs.StepFailed as failed:
+            code = setup_programs.run_fetcher(command, log, fetched)
+        except setup_programs.SetupProgramError as failed:
             return str(failed)
         log.seek(start)
         said = [line.strip() for line in log if "error" in line.lower() and "ERRORS" not in line]
@@ -153,12 +153,12 @@ def _fetch(tools: Path, fetched: Path, lane: list[Jar]) -> str:
 def _ivy() -> Path:
     pyspark = find_spec("pyspark")
     if pyspark is None or pyspark.origin is None:
-        raise EmbeddedError("pyspark is not installed: run ./whale, which sets it up")
+        raise ToolchainError("pyspark is not installed: run ./whale, which sets it up")
     return next((Path(pyspark.origin).parent / "jars").glob("ivy-*.jar"))
 
 
-def _present(tools: Path, section: Section) -> list[Path]:
-    paths = [jar.path(tools) for jar in read_list() if jar.section == section]
+def _present(tools: Path, section: JarSection) -> list[Path]:
+    paths = [jar.path(tools) for jar in read_jar_list() if jar.section == section]
     if absent := [path.name for path in paths if not path.is_file()]:
-        raise EmbeddedError(f"{len(absent)} jars are missing from {tools / 'jars'} ({absent[0]} …): run ./whale again")
+        raise ToolchainError(f"{len(absent)} jars are missing from {tools / 'jars'} ({absent[0]} …): run ./whale again")
     return paths

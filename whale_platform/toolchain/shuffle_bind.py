@@ -16,12 +16,12 @@ import zipfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from whale_platform.toolchain.errors import EmbeddedError
+from whale_platform.toolchain.errors import ToolchainError
 
 PROPERTY = "whale.shuffle.bind"
 LOOPBACK = "127.0.0.1"
 CLASS = "org/apache/spark/network/TransportContext.class"
-KNOWN = "b4cc1e580651f29816b960dfccd658d717a89a6708a1ac514b7308e8435ecb90"  # SHA-256, pyspark 4.3.0
+KNOWN_SHA256 = "b4cc1e580651f29816b960dfccd658d717a89a6708a1ac514b7308e8435ecb90"  # SHA-256, pyspark 4.3.0
 
 # Where the constant pool ends: access flags, this class, super class, number of interfaces.
 _AFTER_POOL = bytes.fromhex("0021 0002 0008 0001")
@@ -32,14 +32,14 @@ _LDC_W, _INVOKESTATIC = 0x13, 0xB8
 _STRING = "Ljava/lang/String;"
 
 
-def ensure(tools: Path) -> Path:
+def ensure_patched_class(tools: Path) -> Path:
     """The folder to put first on Spark's class path, with the patched class in it, written where it is not yet right.
 
-    Raises EmbeddedError where pyspark or the known class is missing, OSError where `tools` can't be written.
+    Raises ToolchainError where pyspark or the known class is missing, OSError where `tools` can't be written.
     """
     folder = tools / "spark-classes"
     place = folder / CLASS
-    content = patched(_original())
+    content = patch_class(_original())
     if not place.is_file() or place.read_bytes() != content:
         place.parent.mkdir(parents=True, exist_ok=True)
         fresh = place.with_name(f"{place.stem}.{os.getpid()}.new")
@@ -48,10 +48,10 @@ def ensure(tools: Path) -> Path:
     return folder
 
 
-def patched(original: bytes) -> bytes:
-    """The class file with `System.getProperty(PROPERTY, LOOPBACK)` for `null`. Raises EmbeddedError on others."""
-    if (found := hashlib.sha256(original).hexdigest()) != KNOWN:
-        raise EmbeddedError(
+def patch_class(original: bytes) -> bytes:
+    """The class file with `System.getProperty(PROPERTY, LOOPBACK)` for `null`. Raises ToolchainError on others."""
+    if (found := hashlib.sha256(original).hexdigest()) != KNOWN_SHA256:
+        raise ToolchainError(
             f"{CLASS} in pyspark is not the one of Spark 4.3.0 (SHA-256 {found}): Spark's streaming shuffle would "
             "listen on every interface, so nothing is started; run ./whale, which installs the pinned pyspark"
         )
@@ -85,8 +85,8 @@ def patched(original: bytes) -> bytes:
 def _original() -> bytes:
     pyspark = find_spec("pyspark")
     if pyspark is None or pyspark.origin is None:
-        raise EmbeddedError("pyspark is not installed: run ./whale, which sets it up")
+        raise ToolchainError("pyspark is not installed: run ./whale, which sets it up")
     for jar in (Path(pyspark.origin).parent / "jars").glob("spark-network-common_*.jar"):
         with zipfile.ZipFile(jar) as opened:
             return opened.read(CLASS)
-    raise EmbeddedError("pyspark lacks its jar spark-network-common: remove .venv and run ./whale, which sets it up")
+    raise ToolchainError("pyspark lacks its jar spark-network-common: remove .venv and run ./whale, which sets it up")

@@ -13,25 +13,25 @@ _PASSWORD = "changeit"
 _PEM = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 
 
-def options(folder: Path) -> list[str]:
+def truststore_options(folder: Path) -> list[str]:
     """JVM options that trust the certificates of `SSL_CERT_FILE`; none where it is unset or no file."""
     bundle = Path(os.environ.get("SSL_CERT_FILE") or os.devnull)
     if not bundle.is_file():
         return []
     store = folder / "truststore.jks"
     folder.mkdir(parents=True, exist_ok=True)
-    store.write_bytes(jks(certificates(bundle.read_text(errors="replace"))))
+    store.write_bytes(build_keystore(split_certificates(bundle.read_text(errors="replace"))))
     return [f"-Djavax.net.ssl.trustStore={store}", "-Djavax.net.ssl.trustStoreType=JKS"]
 
 
-def certificates(pem: str) -> list[bytes]:
+def split_certificates(pem: str) -> list[bytes]:
     """The DER bytes of every certificate in `pem`, in order; text between them is passed over."""
     begin, end = _PEM
     blocks = (part.partition(end)[0] for part in pem.split(begin)[1:])
     return [ssl.PEM_cert_to_DER_cert(f"{begin}\n{block.strip()}\n{end}") for block in blocks]
 
 
-def jks(certs: list[bytes]) -> bytes:
+def build_keystore(certs: list[bytes]) -> bytes:
     """`certs` (DER) as trusted entries of a JKS keystore with Java's usual password."""
     parts = [struct.pack(">III", 0xFEEDFEED, 2, len(certs))]
     for number, cert in enumerate(certs):

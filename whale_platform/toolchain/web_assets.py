@@ -13,15 +13,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from whale_platform.files.file_lock import locked
+from whale_platform.files.file_lock import hold_lock
 from whale_platform.settings import ROOT
 from whale_platform.supervision.processes import setup_programs
 from whale_platform.toolchain import node
-from whale_platform.toolchain.errors import EmbeddedError
+from whale_platform.toolchain.errors import ToolchainError
 from whale_platform.toolchain.jars import sha256
 
-Kind = Literal["run", "dev"]
-LISTS = ("package.json", "package-lock.json", ".npmrc")
+WebAssetsKind = Literal["run", "dev"]
+PACKAGE_FILES = ("package.json", "package-lock.json", ".npmrc")
 _STILL_S = 300.0
 _NO_ROOM = re.compile(r"\b(ENOSPC|EDQUOT)\b")
 _CUT_SHORT = "TAR_ENTRY_ERROR"
@@ -29,18 +29,18 @@ _CODE = re.compile(r"^npm (?:error|ERR!) code (\S+)", re.MULTILINE)
 _REASON = re.compile(r"^npm (?:error|ERR!) (?!code |syscall |errno |path |dest )(.+)", re.MULTILINE)
 
 
-def modules(tools: Path) -> Path:
+def node_modules_path(tools: Path) -> Path:
     """Where the packages lie once they are there."""
     return tools / "web" / "node_modules"
 
 
-def ensure(tools: Path, kind: Kind, report: Callable[[str], None], root: Path = ROOT) -> None:
+def ensure_web_assets(tools: Path, kind: WebAssetsKind, report: Callable[[str], None], root: Path = ROOT) -> None:
     """Make the packages of `root`'s lock stand in `tools`; `dev` adds what tests load, and is then kept up.
 
-    Raises EmbeddedError: npm is missing, or can't fetch, check or write them.
+    Raises ToolchainError: npm is missing, or can't fetch, check or write them.
     """
-    with locked(tools / "web" / "lock"):
-        stamp = modules(tools) / ".whale.json"
+    with hold_lock(tools / "web" / "lock"):
+        stamp = node_modules_path(tools) / ".whale.json"
         had = _read(stamp)
         if had.get("kind") == "dev":
             kind = "dev"
@@ -49,18 +49,18 @@ def ensure(tools: Path, kind: Kind, report: Callable[[str], None], root: Path = 
             return
         report("fetching the browser's files (charts)")
         stamp.unlink(missing_ok=True)
-        for name in LISTS:
+        for name in PACKAGE_FILES:
             shutil.copyfile(root / name, tools / "web" / name)
         _install(tools, kind)
         fresh = stamp.with_suffix(".new")
         fresh.write_text(json.dumps(wanted))
         fresh.replace(stamp)
-        size = sum(path.stat().st_size for path in modules(tools).rglob("*") if path.is_file())
+        size = sum(path.stat().st_size for path in node_modules_path(tools).rglob("*") if path.is_file())
         report(f"the browser's files: {size / 1e6:.1f} MB, hashes right")
 
 
-def _install(tools: Path, kind: Kind) -> None:
-    command = [*node.npm(), "ci", "--ignore-scripts", "--loglevel=warn"]
+def _install(tools: Path, kind: WebAssetsKind) -> None:
+    command = [*node.find_npm(), "ci", "--ignore-scripts", "--loglevel=warn"]
     command.append("--include=dev" if kind == "dev" else "--omit=dev")
     bundle = os.environ.get("SSL_CERT_FILE")  # node shall trust what Python and uv trust (a company's proxy)
     env = {**({"NODE_EXTRA_CA_CERTS": bundle} if bundle else {}), **os.environ}
@@ -69,8 +69,8 @@ def _install(tools: Path, kind: Kind) -> None:
         log.flush()
         start = log.seek(0, os.SEEK_END)
         try:
-            code = setup_programs.fetch(command, log, tools / "web", _STILL_S, cwd=tools / "web", env=env)
-        except setup_programs.StepFailed as failed:
+            code = setup_programs.run_fetcher(command, log, tools / "web", _STILL_S, cwd=tools / "web", env=env)
+        except setup_programs.SetupProgramError as failed:
             raise _failed(tools, str(failed)) from None
         log.seek(start)
         said = log.read()
@@ -78,22 +78,22 @@ def _install(tools: Path, kind: Kind) -> None:
         raise _explained(tools, said, code)
 
 
-def _explained(tools: Path, said: str, exit_code: int) -> EmbeddedError:
+def _explained(tools: Path, said: str, exit_code: int) -> ToolchainError:
     code = found[1] if (found := _CODE.search(said)) else ""
     if _NO_ROOM.search(said):
-        return EmbeddedError(f"the disk under {tools} or npm's cache is full: free some space and run ./whale again")
+        return ToolchainError(f"the disk under {tools} or npm's cache is full: free some space and run ./whale again")
     if code == "EINTEGRITY":
-        return EmbeddedError(
+        return ToolchainError(
             "a package is not the one that package-lock.json pins (wrong SHA-512): run ./whale again, and if it stays "
             f"so do not trust that source; details in {tools / 'setup.log'}"
         )
     if code == "EUSAGE":
-        return EmbeddedError("package.json and package-lock.json differ: run `npm install --package-lock-only`")
+        return ToolchainError("package.json and package-lock.json differ: run `npm install --package-lock-only`")
     return _failed(tools, found[1][:200] if (found := _REASON.search(said)) else f"exit code {exit_code}")
 
 
-def _failed(tools: Path, reason: str) -> EmbeddedError:
-    return EmbeddedError(
+def _failed(tools: Path, reason: str) -> ToolchainError:
+    return ToolchainError(
         f"could not install the browser's files ({reason}): check the network and run ./whale again; "
         f"details in {tools / 'setup.log'}"
     )

@@ -9,24 +9,24 @@ import sys
 from whale_platform import proxy_bypass
 from whale_platform.files import disk_usage
 from whale_platform.supervision.runtime import exit_codes, log_setup
-from whale_platform.supervision.runtime.lease import LeaseRefused
+from whale_platform.supervision.runtime.lease import LeaseRefusedError
 from whale_platform.supervision.runtime.settings_reader import read_settings
 from whale_platform.supervision.supervisor import Supervisor
-from whale_platform.topology.specs import about, specs
+from whale_platform.topology.specs import build_specs, describe_home
 
 
 def main() -> int:
     """Supervise until told to stop; returns the exit code."""
-    proxy_bypass.spare()
+    proxy_bypass.bypass_proxies()
     settings = read_settings("services")
     settings = settings.model_copy(update={"home": settings.home.resolve()})
-    log_setup.configure(settings.log_level)
+    log_setup.configure_logging(settings.log_level)
     if settings.lake is None and settings.shared is None:  # what lies elsewhere may be there for others to read
         os.umask(0o077)
-    disk_usage.watch(settings.home, settings.trades_lake.parent, settings.stream_home)
+    disk_usage.start_measuring(settings.home, settings.trades_lake.parent, settings.stream_home)
     try:
-        Supervisor(settings.home, specs(settings), about(settings)).run()
-    except LeaseRefused as refused:
+        Supervisor(settings.home, build_specs(settings), describe_home(settings)).run()
+    except LeaseRefusedError as refused:
         print(refused, file=sys.stderr)
         return exit_codes.LEASE_REFUSED
     return exit_codes.CLEAN

@@ -14,38 +14,40 @@ from functools import partial
 from whale_platform import homes, proxy_bypass
 from whale_platform.files import disk_usage
 from whale_platform.homes import HomeError
-from whale_platform.supervision.control.state_files import part_of
-from whale_platform.supervision.processes.log_pipes import LogKeeper
+from whale_platform.supervision.control.state_files import own_supervisor_name
+from whale_platform.supervision.processes.log_pipes import LogPipes
 from whale_platform.supervision.runtime import exit_codes, log_setup
-from whale_platform.supervision.runtime.lease import LeaseRefused
+from whale_platform.supervision.runtime.lease import LeaseRefusedError
 from whale_platform.supervision.runtime.settings_reader import read_settings
 from whale_platform.supervision.supervisor import Supervisor
-from whale_platform.topology.specs import about, specs
+from whale_platform.topology.specs import build_specs, describe_home
 
 MEASURES_DISK = "stream"  # it writes the lake, the largest of what lies in the volume
 
 
 def main(service: str) -> int:
     """Keep `service` until told to end; returns the exit code."""
-    proxy_bypass.spare()
+    proxy_bypass.bypass_proxies()
     settings = read_settings(service)
-    log_setup.configure(settings.log_level)
+    log_setup.configure_logging(settings.log_level)
     os.umask(0o077)
     try:
-        homes.claim(settings.home, settings.source, settings.replay_files, settings.replay_times)
+        homes.claim_home(settings.home, settings.source, settings.replay_files, settings.replay_times)
     except HomeError as error:
         print(f"{service}: {error}", file=sys.stderr)
         return exit_codes.BLOCKED
-    own = {spec.name: replace(spec, needs=()) for spec in specs(settings) if not spec.one_shot}
+    own = {spec.name: replace(spec, needs=()) for spec in build_specs(settings) if not spec.one_shot}
     if service not in own:
         print(f"there is no service {service!a} here: one of {', '.join(own)}", file=sys.stderr)
         return exit_codes.BLOCKED
     if service == MEASURES_DISK:
-        disk_usage.watch(settings.home, settings.trades_lake.parent, settings.stream_home)
+        disk_usage.start_measuring(settings.home, settings.trades_lake.parent, settings.stream_home)
     try:
-        keeper = partial(LogKeeper, echo=True)
-        Supervisor(settings.home, [own[service]], about(settings), keeper, name=part_of(service)).run()
-    except LeaseRefused as refused:
+        keeper = partial(LogPipes, echo=True)
+        Supervisor(
+            settings.home, [own[service]], describe_home(settings), keeper, name=own_supervisor_name(service)
+        ).run()
+    except LeaseRefusedError as refused:
         print(refused, file=sys.stderr)
         return exit_codes.LEASE_REFUSED
     return exit_codes.CLEAN

@@ -9,8 +9,13 @@ from typing import Any
 
 from whale_platform.files import disk_usage
 from whale_platform.homes import Home
-from whale_platform.supervision.control.service_commands import ALL
-from whale_platform.supervision.control.state_files import SUPERVISOR, part_of, parts, read_state
+from whale_platform.supervision.control.service_commands import RESTART_ORDER
+from whale_platform.supervision.control.state_files import (
+    SUPERVISOR,
+    list_parts,
+    own_supervisor_name,
+    read_state,
+)
 from whale_platform.supervision.runtime import heartbeat, lease
 
 ALL_READY, NOT_RUNNING, NOT_READY = 0, 3, 4
@@ -19,20 +24,20 @@ WORKS = frozenset({"ready", "degraded"})
 AS_WANTED = WORKS | {"stopped"}
 
 
-def snapshot(home: Home) -> dict[str, Any]:
+def take_snapshot(home: Home) -> dict[str, Any]:
     """{home, running, stopping, supervisor, source, checkout, urls, ports, disk, services}; seconds and bytes.
 
     A service's entry: state, pid, uptime_s, last_beat_s (null without a heartbeat), restarts, last_exit, detail,
     old_code (what it runs where that is not the `checkout`, else empty), still_s (for how long its start has done
     nothing, null while it does not start), short_lives (how many in a row ended before or soon after it was ready), and
     the numbers of its beat. `source.kind` is live, simulator or replay; `source.state` live, playing, …
-    `disk_usage`: {state: ok or degraded, detail, disks: {home: {free, total}}, stores: {kafka: bytes, …}}.
+    `disk`: {state: ok or degraded, detail, disks: {home: {free, total}}, stores: {kafka: bytes, …}}.
     """
     now = time.time()
     pid, published = _published(home.path, SUPERVISOR)
     states = {SUPERVISOR: (pid, published)}
     if pid is None:
-        states |= {name: _published(home.path, name) for name in map(part_of, parts(home.path))}
+        states |= {name: _published(home.path, name) for name in map(own_supervisor_name, list_parts(home.path))}
     at_work = [state for holder, state in states.values() if holder is not None]
     published = max(at_work, key=lambda state: float(state.get("at", 0)), default=published)
     checkout = published.get("checkout", "")
@@ -59,22 +64,24 @@ def snapshot(home: Home) -> dict[str, Any]:
 
 def _published(home: Path, supervisor: str) -> tuple[int | None, dict[str, Any]]:
     """The pid of a supervisor, None where it is not at work, and what it publishes, nothing where it only starts."""
-    pid = lease.holder(home, supervisor)
+    pid = lease.find_lease_holder(home, supervisor)
     published = read_state(home, supervisor) or {}
     return pid, published if pid in (None, published.get("pid")) else {}
 
 
 def _disk(home: Path) -> dict[str, Any]:
-    trouble = disk_usage.trouble(home)
+    trouble = disk_usage.describe_low_disks(home)
     return {
         "state": "degraded" if trouble else "ok",
         "detail": trouble,
-        "disks": {name: {"free": one.free, "total": one.total} for name, one in disk_usage.rooms(home).items()},
-        "stores": disk_usage.sizes(home),
+        "disks": {
+            name: {"free": one.free, "total": one.total} for name, one in disk_usage.read_disk_spaces(home).items()
+        },
+        "stores": disk_usage.read_store_sizes(home),
     }
 
 
-def exit_code(state: dict[str, Any]) -> int:
+def status_exit_code(state: dict[str, Any]) -> int:
     """0 all ready or stopped as wanted, 3 not running, 4 something is not ready."""
     if not state["running"]:
         return NOT_RUNNING
@@ -85,13 +92,13 @@ def exit_code(state: dict[str, Any]) -> int:
 
 def _old_code(name: str, entry: dict[str, Any], checkout: str) -> str:
     code = str(entry.get("code", ""))
-    return code if name in ALL and entry["pid"] is not None and code != checkout else ""
+    return code if name in RESTART_ORDER and entry["pid"] is not None and code != checkout else ""
 
 
 def _service(home: Home, name: str, entry: dict[str, Any], now: float, running: bool) -> dict[str, Any]:
     if not running:
         entry = {**entry, "state": "stopped", "pid": None, "started": None, "detail": ""}
-    last = heartbeat.read(home.path, name) if entry["pid"] is not None else None
+    last = heartbeat.read_heartbeat(home.path, name) if entry["pid"] is not None else None
     if last is not None and last.pid != entry["pid"]:
         last = None
     started = entry["started"]

@@ -7,18 +7,18 @@ from whale_platform.broker import topics
 from whale_platform.settings import Settings
 from whale_platform.stores.postgres import connection
 
-ANSWER_S = 20
+RESPONSE_S = 20
 
 
-def kafka(settings: Settings) -> bool:
+def kafka_responds(settings: Settings) -> bool:
     """Whether the broker answers a metadata request."""
-    return topics.alive(settings.bootstrap, ANSWER_S)
+    return topics.is_reachable(settings.bootstrap, RESPONSE_S)
 
 
-def postgres(settings: Settings) -> bool:
+def postgres_responds(settings: Settings) -> bool:
     """Whether one can log in and ask something."""
     try:
-        connection.connect(settings.dsn(), "whale-ready", ANSWER_S, ANSWER_S).close()
-    except (connection.StoreAway, connection.SchemaMismatch, connection.BadDsn, OSError):
+        connection.connect(settings.dsn(), "whale-ready", RESPONSE_S, RESPONSE_S).close()
+    except (connection.StoreUnavailableError, connection.SchemaMismatchError, connection.InvalidDsnError, OSError):
         return False
     return True

@@ -13,20 +13,20 @@ from whale_platform.embedded import dagster as embedded_dagster
 from whale_platform.embedded import kafka as embedded_kafka
 from whale_platform.embedded import postgres as embedded_postgres
 from whale_platform.settings import Settings
-from whale_platform.supervision.policy.service_spec import Spec
+from whale_platform.supervision.policy.service_spec import ServiceSpec
 from whale_platform.toolchain import java
 from whale_platform.topology import readiness
 
-SIMULATED = frozenset({"simulator", "replay"})
+SIMULATED_SOURCES = frozenset({"simulator", "replay"})
 DAEMON_SILENT_S = 12.0  # its beats are rare, and have been missing for a while when it is said not to beat
 REPAIR_NICE = 5
 DAGSTER_NICE = 5  # people and upkeep can wait, trades can't
 MIGRATION_S = 3600.0  # a one-shot does nothing itself while the server changes a large table
 
 
-def about(settings: Settings) -> dict[str, Any]:
+def describe_home(settings: Settings) -> dict[str, Any]:
     """What the supervisor publishes beside the services: addresses without secrets, ports, the source."""
-    simulated = settings.source in SIMULATED
+    simulated = settings.source in SIMULATED_SOURCES
     return {
         "home": str(settings.home),
         "source": settings.source,
@@ -41,11 +41,11 @@ def about(settings: Settings) -> dict[str, Any]:
             **({"dagster": settings.dagster_url} if settings.dagster else {}),
             **({"exchange": f"ws://{settings.simulator_host}:{settings.simulator_port}"} if simulated else {}),
         },
-        "ports": ports(settings),
+        "ports": list_ports(settings),
     }
 
 
-def ports(settings: Settings) -> dict[str, int]:
+def list_ports(settings: Settings) -> dict[str, int]:
     """The ports this home's own servers listen on, by the setting that moves each."""
     used: dict[str, int] = {"WHALE_API_PORT": settings.api_port}
     if settings.kafka_bootstrap is None:
@@ -56,24 +56,24 @@ def ports(settings: Settings) -> dict[str, int]:
         used["WHALE_DAGSTER_PORT"] = settings.dagster_port
         if embedded_dagster.code_socket(settings) is None:
             used["WHALE_DAGSTER_CODE_PORT"] = settings.dagster_code_port
-    if settings.source in SIMULATED:
+    if settings.source in SIMULATED_SOURCES:
         used["WHALE_SIMULATOR_PORT"] = settings.simulator_port
     return used
 
 
-def specs(settings: Settings) -> list[Spec]:
+def build_specs(settings: Settings) -> list[ServiceSpec]:
     """Every service of these settings. Raises what `java_environment` raises where there is no Java."""
     env = settings.environment()
-    with_java = {**env, **java.java_environment(settings.tools)}
-    out: list[Spec] = []
+    with_java = {**env, **java.build_java_environment(settings.tools)}
+    out: list[ServiceSpec] = []
     if settings.postgres_dsn is None:
         out.append(
-            Spec(
+            ServiceSpec(
                 "postgres",
-                lambda: tuple(embedded_postgres.command(settings)),
+                lambda: tuple(embedded_postgres.postgres_command(settings)),
                 env,
-                prepare=partial(embedded_postgres.prepare, settings),
-                ready=partial(readiness.postgres, settings),
+                prepare=partial(embedded_postgres.prepare_postgres, settings),
+                ready=partial(readiness.postgres_responds, settings),
                 stop_signal=embedded_postgres.STOP_SIGNAL,
                 stop_grace_s=8,
                 beats=False,
@@ -81,12 +81,12 @@ def specs(settings: Settings) -> list[Spec]:
         )
     if settings.kafka_bootstrap is None:
         out.append(
-            Spec(
+            ServiceSpec(
                 "kafka",
-                lambda: tuple(embedded_kafka.command(settings)),
+                lambda: tuple(embedded_kafka.broker_command(settings)),
                 with_java,
-                prepare=partial(embedded_kafka.prepare, settings),
-                ready=partial(readiness.kafka, settings),
+                prepare=partial(embedded_kafka.prepare_broker, settings),
+                ready=partial(readiness.kafka_responds, settings),
                 stop_signal=embedded_kafka.STOP_SIGNAL,
                 stop_grace_s=10,
                 beats=False,
@@ -96,9 +96,9 @@ def specs(settings: Settings) -> list[Spec]:
         _python("topics", "broker", env, one_shot=True),
         _python("migrate", "stores.migrate", env, one_shot=True),
     ]
-    if settings.source in SIMULATED:
+    if settings.source in SIMULATED_SOURCES:
         out.append(_python("simulator", "simulator", env))
-    fed_by = ("topics", "simulator") if settings.source in SIMULATED else ("topics",)
+    fed_by = ("topics", "simulator") if settings.source in SIMULATED_SOURCES else ("topics",)
     out += [
         _python("sink", "sink", env, needs=("topics", "migrate")),
         _python("stream", "stream", with_java, grace_s=10),
@@ -109,22 +109,22 @@ def specs(settings: Settings) -> list[Spec]:
     return out + (_dagster(settings) if settings.dagster else [])
 
 
-def _dagster(settings: Settings) -> list[Spec]:
+def _dagster(settings: Settings) -> list[ServiceSpec]:
     """One after the other, so that they take no more than one core from the services that start beside them."""
-    out: list[Spec] = []
+    out: list[ServiceSpec] = []
     for name, answers in embedded_dagster.PARTS.items():
         out.append(
-            Spec(
+            ServiceSpec(
                 name,
-                partial(embedded_dagster.command, name),
+                partial(embedded_dagster.part_command, name),
                 settings.environment(),
                 needs=(out[-1].name,) if out else ("migrate",),
-                prepare=partial(embedded_dagster.prepare, settings),
+                prepare=partial(embedded_dagster.prepare_dagster, settings),
                 ready=partial(answers, settings),
                 stop_signal=embedded_dagster.STOP_SIGNAL,
                 stop_grace_s=8,
                 beats=False,
-                silent_after_s=DAEMON_SILENT_S if answers is embedded_dagster.daemon_beats else 30.0,
+                silent_after_s=DAEMON_SILENT_S if answers is embedded_dagster.daemon_is_alive else 30.0,
                 nice=DAGSTER_NICE,
             )
         )
@@ -139,9 +139,9 @@ def _python(
     one_shot: bool = False,
     grace_s: float = 5,
     nice: int = 0,
-) -> Spec:
+) -> ServiceSpec:
     argv = (sys.executable, "-m", f"whale_platform.{room}")
-    return Spec(
+    return ServiceSpec(
         name,
         lambda: argv,
         env,

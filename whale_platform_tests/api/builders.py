@@ -5,9 +5,9 @@ from typing import Any
 
 from whale_platform.domain.names import INGEST_GAPS, TRADE_WINDOWS, WHALE_ALERTS
 from whale_platform.stores.asset_tables import rollups, whale_reports
-from whale_platform.stores.asset_tables.materialisation import Hours, Maker
-from whale_platform.stores.stream_tables.rows import Batch, GapRow, Origin, WhaleRow, WindowRow
-from whale_platform.stores.stream_tables.sink_store import Place, SinkStore
+from whale_platform.stores.asset_tables.materialisation import HourRange, Provenance
+from whale_platform.stores.stream_tables.rows import GapRow, MessageRef, SinkBatch, WhaleRow, WindowRow
+from whale_platform.stores.stream_tables.sink_store import SinkStore, StoredOffset
 from whale_platform_tests.stores.builders import GAP, WHALE, WINDOW
 
 MINUTE = timedelta(minutes=1)
@@ -32,21 +32,21 @@ class Sink:
 
     def __init__(self, dsn: str) -> None:
         self.dsn, self._store, self._offset = dsn, SinkStore(dsn), 0
-        self._store.settle({(TRADE_WINDOWS, 0): Place(0, "t", "c")}, [])
+        self._store.settle({(TRADE_WINDOWS, 0): StoredOffset(0, "t", "c")}, [])
 
     def close(self) -> None:
         self._store.close()
 
     def write(self, *rows: WindowRow | WhaleRow | GapRow) -> None:
-        batch = Batch(moves={(TRADE_WINDOWS, 0): (self._offset, self._offset + 1)})
+        batch = SinkBatch(moves={(TRADE_WINDOWS, 0): (self._offset, self._offset + 1)})
         for row in rows:
             match row:
                 case WindowRow():
-                    batch.windows[row.key] = (row, Origin(TRADE_WINDOWS, 0, self._offset))
+                    batch.windows[row.key] = (row, MessageRef(TRADE_WINDOWS, 0, self._offset))
                 case WhaleRow():
-                    batch.whales[row.key] = (row, Origin(WHALE_ALERTS, 0, self._offset))
+                    batch.whales[row.key] = (row, MessageRef(WHALE_ALERTS, 0, self._offset))
                 case GapRow():
-                    batch.gaps[row.key] = (row, Origin(INGEST_GAPS, 0, self._offset))
+                    batch.gaps[row.key] = (row, MessageRef(INGEST_GAPS, 0, self._offset))
         self._store.write(batch)
         self._offset += 1
 
@@ -63,6 +63,6 @@ class Sink:
         )
         self.write(GAP, GAP._replace(first_id=40, last_id=41, state="repaired", filled=2, closed_time=now))
         hour = now.replace(minute=0)
-        hours = Hours(hour - timedelta(hours=2), hour)
-        rollups.make(self.dsn, hours, Maker("run", "code"))
-        whale_reports.make(self.dsn, hours, Maker("run", "code"))
+        hours = HourRange(hour - timedelta(hours=2), hour)
+        rollups.materialise_rollups(self.dsn, hours, Provenance("run", "code"))
+        whale_reports.materialise_reports(self.dsn, hours, Provenance("run", "code"))

@@ -8,10 +8,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from whale_platform.api import app as apps
-from whale_platform.api.endpoints.dependencies import Parts
-from whale_platform.api.latest_cache.updater import Feeder
+from whale_platform.api.endpoints.dependencies import AppDependencies
+from whale_platform.api.latest_cache.updater import CacheUpdater
 from whale_platform.settings import Settings
-from whale_platform.stores.postgres.pool import Pool
+from whale_platform.stores.postgres.pool import ConnectionPool
 from whale_platform_tests.api.builders import Sink
 from whale_platform_tests.support.postgres_server import (
     database,
@@ -22,7 +22,7 @@ from whale_platform_tests.support.postgres_server import (
 
 __all__ = ["database", "empty_database", "own_postgres", "postgres_server"]
 
-Make = Callable[..., Parts]
+Make = Callable[..., AppDependencies]
 
 
 @pytest.fixture
@@ -36,14 +36,14 @@ def sink(database: str) -> Iterator[Sink]:
 @pytest.fixture
 def make(database: str, tmp_path: Path) -> Iterator[Make]:
     """Parts by settings, such as make(api_rate=5); their board is fed once."""
-    pools: list[Pool] = []
+    pools: list[ConnectionPool] = []
 
-    def made(open_without_keys: bool = True, fed: bool = True, **more: object) -> Parts:
+    def made(open_without_keys: bool = True, fed: bool = True, **more: object) -> AppDependencies:
         given = {"home": tmp_path, "postgres_dsn": database, "kafka_bootstrap": "127.0.0.1:1", **more}
         settings = Settings.model_validate(given)
-        pool = Pool(settings.dsn, "whale-api", 4)
+        pool = ConnectionPool(settings.dsn, "whale-api", 4)
         pools.append(pool)
-        parts = Parts(settings, pool, open_without_keys=open_without_keys)
+        parts = AppDependencies(settings, pool, open_without_keys=open_without_keys)
         if fed:
             feed_once(parts)
         return parts
@@ -53,15 +53,15 @@ def make(database: str, tmp_path: Path) -> Iterator[Make]:
         pool.close()
 
 
-def feed_once(parts: Parts) -> None:
+def feed_once(parts: AppDependencies) -> None:
     """Read everything, as at the start."""
     stop = threading.Event()
-    Feeder(parts.board, parts.pool, parts.settings.dsn, lambda _: stop.set()).run(stop)
+    CacheUpdater(parts.board, parts.pool, parts.settings.dsn, lambda _: stop.set()).run(stop)
 
 
-def client_of(parts: Parts, **more: str) -> TestClient:
+def client_of(parts: AppDependencies, **more: str) -> TestClient:
     """Of the whole, gate included."""
-    return TestClient(apps.build(parts)[0], headers=more)
+    return TestClient(apps.build_app(parts)[0], headers=more)
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from whale_platform.api.server.bounded_protocol import HEAD_BYTES, bounded
-from whale_platform.api.server.bounded_websocket import BoundedSocket
-from whale_platform.api.server.connection_registry import OF_ADDRESS, Crowd
-from whale_platform.api.server.refusal_log import Trail
-from whale_platform.api.server.trusted_proxies import Proxies
+from whale_platform.api.server.bounded_protocol import HEAD_BYTES, bind_protocol
+from whale_platform.api.server.bounded_websocket import BoundedWebSocket
+from whale_platform.api.server.connection_registry import MAX_PER_ADDRESS, ConnectionRegistry
+from whale_platform.api.server.refusal_log import RefusalLog
+from whale_platform.api.server.trusted_proxies import TrustedProxies
 
 CLIENT = "198.51.100.7"
 UPGRADE = (
@@ -23,7 +23,7 @@ UPGRADE = (
 ).encode()
 
 
-class Seen(Trail):
+class Seen(RefusalLog):
     def __init__(self) -> None:
         super().__init__()
         self.refusals: list[tuple[str, int]] = []
@@ -45,9 +45,9 @@ async def accept(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @contextmanager
-def served(crowd: Crowd, trail: Trail, *proxies: str) -> Iterator[int]:
-    http = bounded(crowd, trail, Proxies(proxies))
-    config = uvicorn.Config(accept, http=http, ws=BoundedSocket, loop="uvloop", lifespan="off", log_config=None)
+def served(crowd: ConnectionRegistry, trail: RefusalLog, *proxies: str) -> Iterator[int]:
+    http = bind_protocol(crowd, trail, TrustedProxies(proxies))
+    config = uvicorn.Config(accept, http=http, ws=BoundedWebSocket, loop="uvloop", lifespan="off", log_config=None)
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=server.run, args=([listening],))
@@ -67,8 +67,8 @@ def answered(port: int, *parts: bytes) -> bytes:
         return client.makefile("rb").readline()
 
 
-def full(crowd: Crowd) -> None:
-    for one in [Busy() for _ in range(OF_ADDRESS)]:
+def full(crowd: ConnectionRegistry) -> None:
+    for one in [Busy() for _ in range(MAX_PER_ADDRESS)]:
         assert crowd.enter(one)
         crowd.work(one)
 
@@ -78,7 +78,7 @@ def test_an_upgrade_with_too_large_a_head_is_refused_and_no_error(
     proxies: tuple[str, ...], address: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     trail = Seen()
-    with served(Crowd(), trail, *proxies) as port:
+    with served(ConnectionRegistry(), trail, *proxies) as port:
         first = UPGRADE + b"X-A: " + b"a" * (HEAD_BYTES - len(UPGRADE) - 100)  # the limit falls into the last part
         assert answered(port, first, b"a" * 2_000 + b"\r\n\r\n").startswith(b"HTTP/1.1 431")
         assert answered(port, UPGRADE, b"\r\n").startswith(b"HTTP/1.1 101"), "others become one"
@@ -89,7 +89,7 @@ def test_an_upgrade_with_too_large_a_head_is_refused_and_no_error(
 def test_an_upgrade_of_a_client_with_too_many_connections_is_refused_by_its_own_address(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    crowd, trail = Crowd(), Seen()
+    crowd, trail = ConnectionRegistry(), Seen()
     full(crowd)
     with served(crowd, trail, "127.0.0.1") as port:
         assert answered(port, UPGRADE, b"\r\n").startswith(b"HTTP/1.1 503")

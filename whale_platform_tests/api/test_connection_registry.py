@@ -8,8 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whale_platform.api.server.connection_registry import IDLE_OF_ADDRESS, OF_ADDRESS, Crowd
-from whale_platform.api.server.refusal_log import EVERY_S, KEPT, LINES, Sparse
+from whale_platform.api.server.connection_registry import (
+    MAX_IDLE_PER_ADDRESS,
+    MAX_PER_ADDRESS,
+    ConnectionRegistry,
+)
+from whale_platform.api.server.refusal_log import EVERY_S, KEPT, LINES, LogThrottle
 
 
 @dataclass(eq=False)
@@ -21,22 +25,24 @@ class Socket:
         self.evicted.append(True)
 
 
-def numbers(crowd: Crowd) -> list[int]:
+def numbers(crowd: ConnectionRegistry) -> list[int]:
     return list(crowd.numbers().values())
 
 
 def test_a_thousand_idle_ones_of_one_address_leave_the_others_and_the_newest_alone() -> None:
-    crowd, other = Crowd(), Socket("b")
+    crowd, other = ConnectionRegistry(), Socket("b")
     assert crowd.enter(other)
     many = [Socket("a") for _ in range(1_000)]
     assert all(crowd.enter(one) for one in many)
-    assert [bool(one.evicted) for one in many] == [True] * (1_000 - IDLE_OF_ADDRESS) + [False] * IDLE_OF_ADDRESS
-    assert not other.evicted and numbers(crowd) == [IDLE_OF_ADDRESS + 1, IDLE_OF_ADDRESS + 1, 800, 0]
+    assert [bool(one.evicted) for one in many] == [True] * (1_000 - MAX_IDLE_PER_ADDRESS) + [
+        False
+    ] * MAX_IDLE_PER_ADDRESS
+    assert not other.evicted and numbers(crowd) == [MAX_IDLE_PER_ADDRESS + 1, MAX_IDLE_PER_ADDRESS + 1, 800, 0]
 
 
 def test_what_is_at_work_stays_and_one_address_fills_no_more_than_its_share() -> None:
-    crowd = Crowd()
-    busy = [Socket("a") for _ in range(OF_ADDRESS)]
+    crowd = ConnectionRegistry()
+    busy = [Socket("a") for _ in range(MAX_PER_ADDRESS)]
     for one in busy:
         assert crowd.enter(one)
         crowd.work(one)
@@ -45,7 +51,7 @@ def test_what_is_at_work_stays_and_one_address_fills_no_more_than_its_share() ->
     assert crowd.enter(Socket("a")) and busy[7].evicted
     crowd.leave(busy[8])
     crowd.leave(busy[8])
-    assert crowd.enter(Socket("a")) and numbers(crowd)[0] == OF_ADDRESS + 1
+    assert crowd.enter(Socket("a")) and numbers(crowd)[0] == MAX_PER_ADDRESS + 1
 
 
 steps = st.lists(st.tuples(st.sampled_from(["enter", "rest", "work", "leave"]), st.integers(0, 30)), max_size=200)
@@ -55,7 +61,7 @@ steps = st.lists(st.tuples(st.sampled_from(["enter", "rest", "work", "leave"]), 
 def test_the_places_are_never_more_than_there_are_and_idle_ones_go_first(
     script: list[tuple[str, int]], most: int
 ) -> None:
-    crowd, known, inside, idle = Crowd(most), dict[int, Socket](), set[int](), list[int]()
+    crowd, known, inside, idle = ConnectionRegistry(most), dict[int, Socket](), set[int](), list[int]()
 
     def settle() -> None:
         for number in [number for number in inside if known[number].evicted]:
@@ -89,7 +95,8 @@ def test_the_places_are_never_more_than_there_are_and_idle_ones_go_first(
 def test_sockets_leave_files_for_everything_else(files: tuple[int, int], places: int, soft: int) -> None:
     code = (
         f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, {files}); "
-        "from whale_platform.api.server.connection_registry import places; print(places(), resource.getrlimit(resource.RLIMIT_NOFILE)[0])"
+        "from whale_platform.api.server.connection_registry import reserve_sockets; "
+        "print(reserve_sockets(), resource.getrlimit(resource.RLIMIT_NOFILE)[0])"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert found.split() == [str(places), str(soft)]
@@ -97,7 +104,7 @@ def test_sockets_leave_files_for_everything_else(files: tuple[int, int], places:
 
 def test_who_is_refused_again_and_again_costs_a_line_a_minute_and_bounded_memory() -> None:
     now = 0.0
-    sparse = Sparse(lambda: now)
+    sparse = LogThrottle(lambda: now)
     assert [sparse.due("10.0.0.1 401") for _ in range(1_000)] == [1, *[0] * 999]
     assert sparse.due("10.0.0.1 421") == 1
     now = EVERY_S

@@ -6,22 +6,22 @@ from decimal import Decimal
 from starlette.testclient import TestClient
 
 from whale_platform.api.endpoints import kafka_lookup
-from whale_platform.api.http.responses import time_text
-from whale_platform.api.models import dashboard as views_shapes
+from whale_platform.api.http.responses import format_time
+from whale_platform.api.models import dashboard as dashboard_models
 from whale_platform.api.models import rows
 from whale_platform.broker.producer import TradeProducer
 from whale_platform.domain import raw_trade
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.domain.trade import Trade
 from whale_platform.stores.asset_tables import recomputed_hours
-from whale_platform.stores.asset_tables.materialisation import HOUR, Hours, Maker
+from whale_platform.stores.asset_tables.materialisation import HOUR, HourRange, Provenance
 from whale_platform_tests.api.builders import MINUTE, Sink, this_minute, whale
 from whale_platform_tests.api.conftest import Make, client_of
 from whale_platform_tests.support.kafka_server import KafkaServer
 
 
 def test_sparklines_end_with_the_newest_minute(client: TestClient) -> None:
-    found = views_shapes.Sparklines.model_validate(client.get("/sparklines?minutes=60").json())
+    found = dashboard_models.Sparklines.model_validate(client.get("/sparklines?minutes=60").json())
     assert [(one.symbol, len(one.times), len(one.closes)) for one in found.items] == [
         ("BTCUSDT", 60, 60),
         ("ETH-USD", 1, 1),
@@ -42,7 +42,7 @@ def test_whales_are_summed_up_by_hour_and_size(sink: Sink, make: Make) -> None:
     client = client_of(make())
     start = (now - timedelta(hours=3)).isoformat()
     whole = client.get("/whales/summary", params={"from": start, "symbol": "BTCUSDT"}).json()
-    views_shapes.WhaleSummary.model_validate(whole)
+    dashboard_models.WhaleSummary.model_validate(whole)
     assert (whole["whales"], whole["buy_usd"], whole["sell_usd"]) == (5, "79000.5", "70019999.99")
     sizes = {(one["from_usd"], one["to_usd"]): (one["buys"], one["sells"]) for one in whole["sizes"]}
     assert list(sizes)[:3] == [(0, 10_000), (10_000, 20_000), (20_000, 50_000)]
@@ -63,7 +63,7 @@ def test_whales_are_summed_up_by_hour_and_size(sink: Sink, make: Make) -> None:
 
 def test_a_whale_has_its_context(client: TestClient, sink: Sink) -> None:
     whole = client.get("/whales/binance/BTCUSDT/2").json()
-    views_shapes.WhaleContext.model_validate(whole)
+    dashboard_models.WhaleContext.model_validate(whole)
     assert whole["whale"]["notional_usd"] == "300000.5"
     assert whole["window"]["window_start"] == whole["whale"]["event_time"]
     starts = [one["window_start"] for one in whole["windows"]]
@@ -71,15 +71,17 @@ def test_a_whale_has_its_context(client: TestClient, sink: Sink) -> None:
     old = this_minute() - 30 * MINUTE
     sink.write(whale(5, old))
     starts = [one["window_start"] for one in client.get("/whales/binance/BTCUSDT/5").json()["windows"]]
-    assert [starts[0], starts[-1]] == [time_text(old - 15 * MINUTE), time_text(old + 15 * MINUTE)]
+    assert [starts[0], starts[-1]] == [format_time(old - 15 * MINUTE), format_time(old + 15 * MINUTE)]
     assert whole["trade"] is None and "no answer from Kafka" in whole["trade_missing"] and whole["around"] == []
     assert whole["run"]["id"] == whole["whale"]["run_id"]
     unknown = client.get("/whales/binance/BTCUSDT/77")
     assert unknown.status_code == 404 and "/whales lists them" in unknown.json()["detail"]
-    taken = Hours(old.replace(minute=0), old.replace(minute=0) + HOUR)
+    taken = HourRange(old.replace(minute=0), old.replace(minute=0) + HOUR)
     keys = [("binance", "BTCUSDT", taken.start)]
-    maker = Maker("recompute-20261121T101500Z-1a2b3c4d", "1a2b3c4d")
-    recomputed_hours.store(sink.dsn, taken, [], [], keys, maker, recomputed_hours.rows(sink.dsn, taken))
+    maker = Provenance("recompute-20261121T101500Z-1a2b3c4d", "1a2b3c4d")
+    recomputed_hours.store_recomputed(
+        sink.dsn, taken, [], [], keys, maker, recomputed_hours.read_row_snapshot(sink.dsn, taken)
+    )
     gone = client.get("/whales/binance/BTCUSDT/5")
     assert gone.status_code == 404 and "was taken back at" in gone.json()["detail"]
     listed = client.get("/whales/taken-back?symbol=BTCUSDT").json()["items"]
@@ -95,23 +97,23 @@ def test_a_trade_is_found_among_its_neighbours(kafka: KafkaServer) -> None:
     for number in range(200):
         for symbol in ("BTCUSDT", "ETHUSDT"):
             sent = Trade("binance", symbol, symbol[:3], "USDT", number, Decimal("61837.63"), Decimal(2), "buy", 1, 2)
-            producer.send(RAW_TRADES, raw_trade.key("binance", symbol), raw_trade.encode(sent))
+            producer.send(RAW_TRADES, raw_trade.encode_key("binance", symbol), raw_trade.encode_trade(sent))
     assert producer.close() == 0
     now = datetime.now(UTC)
-    found = kafka_lookup.find(kafka.bootstrap, "binance", "BTCUSDT", 100, now)
+    found = kafka_lookup.find_trade(kafka.bootstrap, "binance", "BTCUSDT", 100, now)
     assert found.missing is None and found.place is not None
     assert [one["trade_id"] for one in found.around] == list(range(80, 121))
     assert found.around[20]["offset"] == found.place["offset"]
     assert [
-        one["trade_id"] for one in kafka_lookup.find(kafka.bootstrap, "binance", "BTCUSDT", 199, now).around
+        one["trade_id"] for one in kafka_lookup.find_trade(kafka.bootstrap, "binance", "BTCUSDT", 199, now).around
     ] == list(range(179, 200))
     long_ago = now - timedelta(days=30)
     place = (found.place["partition"], found.place["offset"])
-    known = kafka_lookup.find(kafka.bootstrap, "binance", "BTCUSDT", 100, long_ago, place)
+    known = kafka_lookup.find_trade(kafka.bootstrap, "binance", "BTCUSDT", 100, long_ago, place)
     assert (known.place, known.around) == (found.place, found.around), "by its offset, whenever it was received"
-    expired = kafka_lookup.find(kafka.bootstrap, "binance", "BTCUSDT", 999, long_ago, (0, 4711))
+    expired = kafka_lookup.find_trade(kafka.bootstrap, "binance", "BTCUSDT", 999, long_ago, (0, 4711))
     assert expired.place == {"topic": RAW_TRADES, "partition": 0, "offset": 4711, "timestamp": None}
     assert "no longer has" in str(expired.missing)
-    gone = kafka_lookup.find(kafka.bootstrap, "binance", "BTCUSDT", 999, now)
+    gone = kafka_lookup.find_trade(kafka.bootstrap, "binance", "BTCUSDT", 999, now)
     assert gone.place is None and "no longer has" in str(gone.missing)
-    assert kafka_lookup.find(kafka.bootstrap, "binance", "BTCUSDT", 100, now - timedelta(hours=1)).place is None
+    assert kafka_lookup.find_trade(kafka.bootstrap, "binance", "BTCUSDT", 100, now - timedelta(hours=1)).place is None

@@ -21,7 +21,8 @@ from starlette.testclient import TestClient
 
 from whale_platform.api import app as apps
 from whale_platform.api.endpoints import dashboard, listings
-from whale_platform.api.endpoints.dependencies import Parts
+from whale_platform.api.endpoints.dependencies import AppDependencies
+from whale_platform.files.atomic_files import write_json
 from whale_platform.supervision.runtime import heartbeat
 from whale_platform_tests.api.builders import Sink
 from whale_platform_tests.api.conftest import Make, client_of
@@ -30,7 +31,7 @@ EXAMPLES = 15
 
 
 @pytest.fixture
-def whole(sink: Sink, make: Make) -> Parts:
+def whole(sink: Sink, make: Make) -> AppDependencies:
     sink.fill()
     return make(api_rate=1e6)
 
@@ -45,8 +46,8 @@ WITHOUT_PARAMETERS = ("/health", "/metrics")  # nothing can be wrong with them
     ("path", "mode"),
     [*((path, RIGHT) for path in PATHS), *((path, WRONG) for path in PATHS if path not in WITHOUT_PARAMETERS)],
 )
-def test_nothing_that_is_asked_breaks_it(whole: Parts, path: str, mode: schemathesis.GenerationMode) -> None:
-    served, app = apps.build(whole)
+def test_nothing_that_is_asked_breaks_it(whole: AppDependencies, path: str, mode: schemathesis.GenerationMode) -> None:
+    served, app = apps.build_app(whole)
     schema = schemathesis.openapi.from_dict(app.openapi())
     client = TestClient(served)
 
@@ -109,8 +110,8 @@ def test_metrics_tell_of_each_exchange_while_the_ingester_beats(sink: Sink, make
         "symbols": 3,
     }
     away = {"exchange": "coinbase", "state": "away", "delay_ms": None, "clock_offset_ms": None}
-    last = heartbeat.Beat("ingester", state="ready", numbers={"trades": 9, "exchanges": [binance, binance | away]})
-    heartbeat.write(tmp_path, last)
+    last = heartbeat.Heartbeat("ingester", state="ready", numbers={"trades": 9, "exchanges": [binance, binance | away]})
+    heartbeat.write_heartbeat(tmp_path, last)
     lines = client.get("/metrics").text.splitlines()
     for name, value in (
         ("connected", "1.0"),
@@ -127,5 +128,5 @@ def test_metrics_tell_of_each_exchange_while_the_ingester_beats(sink: Sink, make
     assert 'whale_exchange_connected{exchange="coinbase"} 0.0' in of_coinbase
     assert not [line for line in of_coinbase if "delay" in line or "offset" in line]
     last.at = time.time() - 60
-    heartbeat.write_json(heartbeat.beat_path(tmp_path, "ingester"), asdict(last))
+    write_json(heartbeat.heartbeat_path(tmp_path, "ingester"), asdict(last))
     assert "whale_exchange" not in client.get("/metrics").text

@@ -13,23 +13,23 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from whale_platform.api.endpoints.dependencies import Parts
-from whale_platform.api.latest_cache.cache import Board
-from whale_platform.api.latest_cache.updater import Feeder, News
-from whale_platform.api.models import latest as latest_shapes
+from whale_platform.api.endpoints.dependencies import AppDependencies
+from whale_platform.api.latest_cache.cache import LatestCache
+from whale_platform.api.latest_cache.updater import CacheUpdater, ChangeSet
+from whale_platform.api.models import latest as latest_models
 from whale_platform.settings import Settings
 from whale_platform.stores.migrate import migrate
-from whale_platform.stores.postgres.pool import Pool
+from whale_platform.stores.postgres.pool import ConnectionPool
 from whale_platform_tests.api.builders import MINUTE, Sink, this_minute, whale, window
 from whale_platform_tests.api.conftest import Make, client_of
-from whale_platform_tests.support.fake_services import until
+from whale_platform_tests.support.fake_services import wait_for_result
 from whale_platform_tests.support.postgres_server import PostgresServer, settings_for
 
 
 @contextmanager
-def feeding(parts: Parts) -> Iterator[Feeder]:
+def feeding(parts: AppDependencies) -> Iterator[CacheUpdater]:
     stop = threading.Event()
-    feeder = Feeder(parts.board, parts.pool, parts.settings.dsn, lambda _: None)
+    feeder = CacheUpdater(parts.board, parts.pool, parts.settings.dsn, lambda _: None)
     thread = threading.Thread(target=feeder.run, args=(stop,))
     thread.start()
     try:
@@ -39,7 +39,7 @@ def feeding(parts: Parts) -> Iterator[Feeder]:
         thread.join(300)
 
 
-def entry(board: Board, symbol: str) -> dict[str, Any]:
+def entry(board: LatestCache, symbol: str) -> dict[str, Any]:
     assert board.ready is not None
     found = [one for one in json.loads(board.ready.body)["symbols"] if one["symbol"] == symbol]
     return dict(found[0]) if found else {}
@@ -47,7 +47,7 @@ def entry(board: Board, symbol: str) -> dict[str, Any]:
 
 def test_it_tells_the_newest_state_of_each_symbol(client: TestClient) -> None:
     answer = client.get("/latest")
-    whole = latest_shapes.Board.model_validate(answer.json())
+    whole = latest_models.Board.model_validate(answer.json())
     assert [(one.exchange, one.symbol) for one in whole.symbols] == [("binance", "BTCUSDT"), ("coinbase", "ETH-USD")]
     btc = answer.json()["symbols"][0]
     assert (btc["price"], btc["window"]["trades"], btc["window"]["volume"]) == ("61835", 3, "3.25")
@@ -82,15 +82,15 @@ def test_a_commit_is_told_to_the_board_and_only_its_rows_are_read(sink: Sink, ma
     sink.fill()
     parts = make(fed=False)
     with feeding(parts) as feeder:
-        until(lambda: parts.board.ready is not None, 5)
+        wait_for_result(lambda: parts.board.ready is not None, 5)
         now, etag = this_minute(), parts.board.ready and parts.board.ready.etag
         sink.write(window(now + MINUTE, close="61839"), whale(9, now, notional_usd="99000"))
-        until(lambda: entry(parts.board, "BTCUSDT")["price"] == "61839", 5)  # read without news: once in 60 s
+        wait_for_result(lambda: entry(parts.board, "BTCUSDT")["price"] == "61839", 5)  # read without news: once in 60 s
         assert entry(parts.board, "BTCUSDT")["last_whale"]["trade_id"] == 9
         assert feeder.reads >= 1 and parts.board.ready is not None and parts.board.ready.etag != etag
         sink.write(window(now - 30 * MINUTE, close="61831", trade_count=7))
         sink.write(window(now, exchange="binance", symbol="NEWUSDT"))
-        until(lambda: entry(parts.board, "NEWUSDT") != {}, 5)
+        wait_for_result(lambda: entry(parts.board, "NEWUSDT") != {}, 5)
         assert entry(parts.board, "BTCUSDT")["price"] == "61839", "an older window moves nothing"
 
 
@@ -105,7 +105,7 @@ def test_a_commit_is_told_to_the_board_and_only_its_rows_are_read(sink: Sink, ma
     ],
 )
 def test_more_changes_than_are_named_mean_everything(everything: bool, payload: str) -> None:
-    news = News()
+    news = ChangeSet()
     news.hear(payload)
     assert news.everything == everything
 
@@ -136,20 +136,20 @@ def test_postgres_away_and_back(own_postgres: PostgresServer, tmp_path: Path) ->
     migrate(settings_for(dsn, tmp_path), wait_s=300)
     Sink(dsn).fill()
     settings = Settings.model_validate({"home": tmp_path, "postgres_dsn": dsn, "kafka_bootstrap": "127.0.0.1:1"})
-    parts = Parts(settings, Pool(settings.dsn, "whale-api", 4))
+    parts = AppDependencies(settings, ConnectionPool(settings.dsn, "whale-api", 4))
     client = client_of(parts)
     with feeding(parts):
-        until(lambda: parts.board.ready is not None, 60)
+        wait_for_result(lambda: parts.board.ready is not None, 60)
         assert client.get("/windows").status_code == 200
         own_postgres.kill()
-        until(lambda: client.get("/latest").json()["stale"], 60)
+        wait_for_result(lambda: client.get("/latest").json()["stale"], 60)
         assert "Postgres can't be read" in client.get("/latest").json()["reason"]
         assert len(client.get("/latest").json()["symbols"]) == 2, "the last state stays"
         away = client.get("/windows")
         assert (away.status_code, away.headers["retry-after"]) == (503, "5")
-        until(lambda: client.get("/health").status_code == 503, 60)
+        wait_for_result(lambda: client.get("/health").status_code == 503, 60)
         own_postgres.start()
-        until(lambda: not client.get("/latest").json()["stale"], 60)
-        until(lambda: client.get("/health").status_code == 200, 60)
+        wait_for_result(lambda: not client.get("/latest").json()["stale"], 60)
+        wait_for_result(lambda: client.get("/health").status_code == 200, 60)
         assert client.get("/windows").status_code == 200
     parts.pool.close()

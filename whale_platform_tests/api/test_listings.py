@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from starlette.testclient import TestClient
 
-from whale_platform.api.models import latest as latest_shapes
+from whale_platform.api.models import latest as latest_models
 from whale_platform.api.models import rows
 from whale_platform.domain.names import is_symbol
-from whale_platform.stores.postgres.connection import StoreAway
-from whale_platform.stores.postgres.pool import Pool
+from whale_platform.stores.postgres.connection import StoreUnavailableError
+from whale_platform.stores.postgres.pool import ConnectionPool
 from whale_platform_tests.api.builders import MINUTE, Sink, this_minute, whale, window
 from whale_platform_tests.api.conftest import Make, client_of
 
@@ -76,7 +76,7 @@ def test_whales_by_everything(client: TestClient) -> None:
 
 def test_symbols_tell_their_thresholds(client: TestClient) -> None:
     items = client.get("/symbols").json()["items"]
-    latest_shapes.Symbols.model_validate({"items": items})
+    latest_models.Symbols.model_validate({"items": items})
     assert [(one["symbol"], one["threshold_usd"]) for one in items] == [("BTCUSDT", "50000"), ("ETH-USD", "50000")]
 
 
@@ -256,14 +256,14 @@ def test_large_answers_are_compressed(client: TestClient) -> None:
 
 def test_a_question_that_takes_too_long_is_given_up(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     parts = make()
-    slow = Pool(parts.settings.dsn, "whale-api", 1, statement_timeout_s=0.1)
-    with pytest.raises(StoreAway, match="statement timeout"):
+    slow = ConnectionPool(parts.settings.dsn, "whale-api", 1, statement_timeout_s=0.1)
+    with pytest.raises(StoreUnavailableError, match="statement timeout"):
         slow.rows("SELECT pg_sleep(5)")
     assert slow.rows("SELECT 1") == [(1,)], "the connection is still good"
     slow.close()
 
     def timed_out(*_: object) -> Any:
-        raise StoreAway("canceling statement due to statement timeout")
+        raise StoreUnavailableError("canceling statement due to statement timeout")
 
     monkeypatch.setattr(parts.pool, "rows", timed_out)
     answer = client_of(parts).get("/windows")
@@ -274,15 +274,15 @@ def test_a_question_that_takes_too_long_is_given_up(make: Make, monkeypatch: pyt
 def test_the_pool_says_when_it_is_full_and_survives_its_connections(make: Make, database: str) -> None:
     from whale_platform_tests.support.postgres_server import query
 
-    pool = Pool(lambda: database, "whale-api-full", 1, wait_s=0.1)
+    pool = ConnectionPool(lambda: database, "whale-api-full", 1, wait_s=0.1)
 
     def nested(_: object) -> None:
-        with pytest.raises(StoreAway, match="all 1 connections"):
+        with pytest.raises(StoreUnavailableError, match="all 1 connections"):
             pool.rows("SELECT 1")
 
     pool.read(nested)
     query(database, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'whale-api-full'")
     assert pool.rows("SELECT 2") == [(2,)]
-    with pytest.raises(StoreAway, match="cannot execute"):
+    with pytest.raises(StoreUnavailableError, match="cannot execute"):
         pool.rows("DELETE FROM whale_alerts RETURNING 1")
     pool.close()

@@ -20,16 +20,16 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from whale_platform.api.push.fanout.client_limits import Limits
+from whale_platform.api.push.fanout.client_limits import ClientLimits
 from whale_platform.api.server import api_keys
 from whale_platform.api.service import main
 from whale_platform.settings import ROOT, Settings
 from whale_platform.supervision.runtime import exit_codes, heartbeat
-from whale_platform.supervision.runtime.heartbeat import Beat
+from whale_platform.supervision.runtime.heartbeat import Heartbeat
 from whale_platform.supervision.runtime.runner import ServiceContext
 from whale_platform_tests.api.builders import Sink, this_minute, window
-from whale_platform_tests.support.embedded_servers import answers, free_port
-from whale_platform_tests.support.fake_services import until
+from whale_platform_tests.support.embedded_servers import free_port, port_answers
+from whale_platform_tests.support.fake_services import wait_for_result
 
 FLOOD = 1_000  # sockets that ask nothing
 HELD = (
@@ -72,11 +72,13 @@ def test_it_serves_what_is_committed_and_ends_when_told(sink: Sink, database: st
     sink.fill()
     port = free_port()
     with serving(database, tmp_path, port, files=(256, 420)) as process, ThreadPoolExecutor(CONTEXTS) as asking:
-        until(lambda: (found := heartbeat.read(tmp_path, "api")) is not None and found.state == "ready", 150)
+        wait_for_result(
+            lambda: (found := heartbeat.read_heartbeat(tmp_path, "api")) is not None and found.state == "ready", 150
+        )
         url = f"http://127.0.0.1:{port}"
         assert httpx.get(f"{url}/latest").json()["symbols"][0]["price"] == "61835"
         sink.write(window(this_minute(), close="61838", trade_count=9))
-        until(lambda: httpx.get(f"{url}/latest").json()["symbols"][0]["price"] == "61838", 5)
+        wait_for_result(lambda: httpx.get(f"{url}/latest").json()["symbols"][0]["price"] == "61838", 5)
         assert httpx.get(f"{url}/whales?limit=1").json()["next"]
         health = httpx.get(f"{url}/health").json()
         assert (health["status"], health["postgres"]["state"], health["kafka"]["state"]) == (
@@ -91,7 +93,7 @@ def test_it_serves_what_is_committed_and_ends_when_told(sink: Sink, database: st
         slow_questions_keep_nobody_waiting(asking, url)
         process.send_signal(signal.SIGTERM)
         assert process.wait(300) == 0
-    assert not answers(port)
+    assert not port_answers(port)
     log = (tmp_path / "api.log").read_text()
     assert "Traceback" not in log and "GET /" not in log
     lines = [line for line in log.splitlines() if "refused" in line or "Invalid" in line]
@@ -128,7 +130,7 @@ def slow_questions_keep_nobody_waiting(asking: ThreadPoolExecutor, url: str) -> 
         return answer.status_code, answer.headers.get("retry-after", "")
 
     contexts = [asking.submit(context, number) for number in range(CONTEXTS)]
-    until(lambda: sum(one.done() for one in contexts) >= CONTEXTS - 9, 60)
+    wait_for_result(lambda: sum(one.done() for one in contexts) >= CONTEXTS - 9, 60)
     found = [one.result() for one in contexts if one.done()]
     assert found.count((503, "1")) >= CONTEXTS - 10 and {status for status, _ in found} <= {200, 503}
     with httpx.Client(timeout=300) as client:
@@ -158,7 +160,7 @@ def test_it_is_open_to_others_only_with_keys_or_where_told(tmp_path: Path, asked
 
 
 def refused(home: Path, asked: Mapping[str, object], code: int = exit_codes.BLOCKED) -> str:
-    context = ServiceContext(Settings.model_validate({"home": home, **asked}), Beat("api"), structlog.get_logger())
+    context = ServiceContext(Settings.model_validate({"home": home, **asked}), Heartbeat("api"), structlog.get_logger())
     assert main(context) == code
     return context.beat.detail
 
@@ -166,9 +168,9 @@ def refused(home: Path, asked: Mapping[str, object], code: int = exit_codes.BLOC
 @pytest.mark.process
 def test_it_listens_beyond_this_machine_with_keys(database: str, tmp_path: Path) -> None:
     port = free_port()
-    key = api_keys.add(tmp_path, "one")
+    key = api_keys.add_key(tmp_path, "one")
     with serving(database, tmp_path, port, WHALE_API_HOST="0.0.0.0"):
-        until(lambda: answers(port), 150)
+        wait_for_result(lambda: port_answers(port), 150)
         url = f"http://127.0.0.1:{port}/gaps"
         assert httpx.get(url).status_code == 401
         assert httpx.get(url, headers={"X-API-Key": key}).status_code == 200
@@ -178,7 +180,7 @@ def test_it_listens_beyond_this_machine_with_keys(database: str, tmp_path: Path)
 def a_browser_s_socket_offers_its_key_and_goes_with_it(home: Path, url: str, key: str) -> None:
     with connect(url, subprotocols=[Subprotocol("whale"), Subprotocol(f"whale.key.{key}")], proxy=None) as socket:
         assert json.loads(socket.recv(5))["type"] == "hello" and socket.subprotocol == "whale"
-        api_keys.remove(home, "one")
+        api_keys.remove_key(home, "one")
         with pytest.raises(ConnectionClosed, match="1008"):
             while True:
                 socket.recv(10)
@@ -198,7 +200,9 @@ def test_a_flood_of_sockets_is_refused_and_memory_stays_flat(sink: Sink, databas
     sink.fill()
     port = free_port()
     with serving(database, tmp_path, port) as process, ExitStack() as held:
-        until(lambda: (found := heartbeat.read(tmp_path, "api")) is not None and found.state == "ready", 150)
+        wait_for_result(
+            lambda: (found := heartbeat.read_heartbeat(tmp_path, "api")) is not None and found.state == "ready", 150
+        )
         url = f"http://127.0.0.1:{port}/latest"
         before = psutil.Process(process.pid).memory_info().rss
         for number in range(FLOOD):
@@ -206,18 +210,21 @@ def test_a_flood_of_sockets_is_refused_and_memory_stays_flat(sink: Sink, databas
             client.sendall(HELD[number % len(HELD)])
         assert asked_from("127.0.0.2", port) == 200 and asked_from("127.0.0.1", port) == 200
         closed = 0
-        for number in range(Limits().per_address + 50):
+        for number in range(ClientLimits().per_address + 50):
             live = held.enter_context(connect(f"ws://127.0.0.1:{port}/stream", proxy=None, compression=None))
             try:
                 assert json.loads(live.recv(10))["type"] == "hello"
             except ConnectionClosed as error:
-                assert error.rcvd is not None and (error.rcvd.code, number >= Limits().per_address) == (1013, True)
+                assert error.rcvd is not None and (error.rcvd.code, number >= ClientLimits().per_address) == (
+                    1013,
+                    True,
+                )
                 closed += 1
         assert closed == 50
         assert httpx.get(url).status_code == 200 and asked_from("127.0.0.2", port) == 200
         assert psutil.Process(process.pid).memory_info().rss - before < 60_000_000
         held.close()
-        until(lambda: httpx.get(url).status_code == 200, 10)
+        wait_for_result(lambda: httpx.get(url).status_code == 200, 10)
         with connect(f"ws://127.0.0.1:{port}/stream", proxy=None) as again:
             assert json.loads(again.recv(10))["type"] == "hello"
     assert "Traceback" not in (tmp_path / "api.log").read_text()

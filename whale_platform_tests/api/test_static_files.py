@@ -44,7 +44,7 @@ def dashboard(tmp_path: Path) -> Path:
 def tools(tmp_path: Path) -> Path:
     """With stand-ins for what npm installs."""
     for name in (*static_files.VENDOR.values(), "uplot/package.js"):
-        file = web_assets.modules(tmp_path) / name
+        file = web_assets.node_modules_path(tmp_path) / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(b"vendor " * 200)
     return tmp_path
@@ -57,7 +57,7 @@ def client(dashboard: Path, tools: Path) -> TestClient:
 
 def client_of(dashboard: Path, tools: Path) -> TestClient:
     app = FastAPI(redirect_slashes=False)
-    app.include_router(static_files.router(tools, dashboard))
+    app.include_router(static_files.build_router(tools, dashboard))
     assert app.openapi()["paths"] == {}
     return TestClient(app)
 
@@ -81,7 +81,7 @@ def test_every_file_has_its_address_media_type_and_policy(client: TestClient, pa
     assert answer.headers["content-type"] == media
     assert answer.headers["content-security-policy"] == static_files.CSP
     assert answer.headers["cache-control"] == "no-cache"
-    assert static_files.is_page(path)
+    assert static_files.is_dashboard_path(path)
 
 
 def test_the_policy_lets_nothing_in_from_elsewhere_and_nothing_inline() -> None:
@@ -96,7 +96,7 @@ def test_files_from_others(client: TestClient, path: str) -> None:
     answer = client.get(path)
     assert answer.status_code == 200 and answer.content.startswith(b"vendor")
     assert answer.headers["content-type"].startswith("text/css" if path.endswith("css") else "text/javascript")
-    assert static_files.is_page(path)
+    assert static_files.is_dashboard_path(path)
 
 
 ESCAPES = [
@@ -189,7 +189,7 @@ def test_head_is_answered_and_other_methods_are_not(client: TestClient) -> None:
 
 
 def test_without_the_files_from_others_the_page_says_what_to_run(dashboard: Path, tools: Path) -> None:
-    shutil.rmtree(web_assets.modules(tools))
+    shutil.rmtree(web_assets.node_modules_path(tools))
     client = client_of(dashboard, tools)
     page = client.get("/")
     assert page.status_code == 503 and page.headers["content-type"] == "text/html; charset=utf-8"
@@ -200,8 +200,8 @@ def test_without_the_files_from_others_the_page_says_what_to_run(dashboard: Path
         assert "run `./whale`" in answer.json()["detail"]
     assert client.get("/dashboard/main.js").status_code == 200
     for name in static_files.VENDOR.values():
-        (web_assets.modules(tools) / name).parent.mkdir(parents=True, exist_ok=True)
-        (web_assets.modules(tools) / name).write_bytes(b"vendor")
+        (web_assets.node_modules_path(tools) / name).parent.mkdir(parents=True, exist_ok=True)
+        (web_assets.node_modules_path(tools) / name).write_bytes(b"vendor")
     assert client.get("/").status_code == 200, "without a restart"
 
 
@@ -218,7 +218,7 @@ def test_only_the_dashboard_s_own_addresses_need_no_key() -> None:
         "//",
         "/index.html",
     ):
-        assert not static_files.is_page(path)
+        assert not static_files.is_dashboard_path(path)
 
 
 @pytest.mark.server

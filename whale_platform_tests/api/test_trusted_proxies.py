@@ -17,16 +17,16 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
-from whale_platform.api.server.connection_registry import OF_ADDRESS, SHARED, Crowd
-from whale_platform.api.server.trusted_proxies import Forwarded, Proxies
+from whale_platform.api.server.connection_registry import MAX_PER_ADDRESS, SHARED_ADDRESS, ConnectionRegistry
+from whale_platform.api.server.trusted_proxies import ForwardedMiddleware, TrustedProxies
 from whale_platform.settings import Settings
 from whale_platform.supervision.runtime import heartbeat
 from whale_platform_tests.api.test_service import serving
 from whale_platform_tests.support.certificates import Authority
 from whale_platform_tests.support.embedded_servers import free_port
-from whale_platform_tests.support.fake_services import until
+from whale_platform_tests.support.fake_services import wait_for_result
 
-PROXY = Proxies(("10.0.0.0/8", "127.0.0.1", "2001:db8::/32"))
+PROXY = TrustedProxies(("10.0.0.0/8", "127.0.0.1", "2001:db8::/32"))
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_the_scheme_is_what_a_trusted_proxy_says(kind: str, peer: str, told: byt
     plain = "ws" if kind == "websocket" else "http"
     scope = {"type": kind, "client": (peer, 1), "scheme": plain, "headers": [(b"x-forwarded-proto", told)]}
     unused: Any = None
-    asyncio.run(Forwarded(app, PROXY)(scope, unused, unused))
+    asyncio.run(ForwardedMiddleware(app, PROXY)(scope, unused, unused))
     assert seen[0]["scheme"] == scheme
 
 
@@ -92,16 +92,16 @@ class One:
 
 
 def test_a_proxy_may_have_many_connections_and_each_of_its_clients_may_not() -> None:
-    crowd = Crowd()
-    ours = [One(SHARED) for _ in range(OF_ADDRESS + 50)]
+    crowd = ConnectionRegistry()
+    ours = [One(SHARED_ADDRESS) for _ in range(MAX_PER_ADDRESS + 50)]
     assert all(crowd.enter(one) for one in ours), "the proxy's own are bounded by all places alone"
     for one in ours:
         crowd.work(one)
     greedy = [crowd.count_for(one, "198.51.100.7") for one in ours]
-    assert greedy == [True] * OF_ADDRESS + [False] * 50
+    assert greedy == [True] * MAX_PER_ADDRESS + [False] * 50
     assert crowd.count_for(ours[-1], "198.51.100.8"), "another client is let in"
     for one in ours:
-        crowd.count_for(one, SHARED)
+        crowd.count_for(one, SHARED_ADDRESS)
         crowd.rest(one)
     assert not any(one.evicted for one in ours)
     for one in ours:
@@ -180,7 +180,9 @@ def test_behind_a_tls_proxy_each_client_has_its_own_limits_and_its_own_origin(da
     tls = ssl.create_default_context(cafile=str(proxy.authority.ca))
     more: dict[str, str] = {"WHALE_API_PROXIES": "127.0.0.1", "WHALE_API_RATE": "0.001", "WHALE_API_HOSTS": "localhost"}
     with serving(database, tmp_path, port, None, **more), proxy.running():
-        until(lambda: (found := heartbeat.read(tmp_path, "api")) is not None and found.state == "ready", 300)
+        wait_for_result(
+            lambda: (found := heartbeat.read_heartbeat(tmp_path, "api")) is not None and found.state == "ready", 300
+        )
         first = [asked(proxy.port, "127.0.0.3", tls) for _ in range(3)]
         assert first[0] == 200 and first[-1] == 429, "the limit is the client's"
         assert asked(proxy.port, "127.0.0.4", tls) == 200, "and not the proxy's"

@@ -7,23 +7,23 @@ import pytest
 from structlog.testing import capture_logs
 
 from whale_platform.api.latest_cache import updater
-from whale_platform.api.latest_cache.cache import Board
-from whale_platform.stores.postgres.connection import StoreAway
-from whale_platform.stores.stream_tables.change_listener import Deaf
+from whale_platform.api.latest_cache.cache import LatestCache
+from whale_platform.stores.postgres.connection import StoreUnavailableError
+from whale_platform.stores.stream_tables.change_listener import NotifyUnavailableError
 
 
 class Away:
     def __getattr__(self, name: str) -> Any:
-        raise StoreAway("nobody answers")
+        raise StoreUnavailableError("nobody answers")
 
 
 def test_that_it_asks_again_and_again_is_logged_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     def deaf(*_: str) -> None:
-        raise Deaf("a pooler")
+        raise NotifyUnavailableError("a pooler")
 
-    monkeypatch.setattr(updater, "Listener", deaf)
+    monkeypatch.setattr(updater, "ChangeListener", deaf)
     stop = threading.Event()
     pool: Any = Away()
     with capture_logs() as said:
-        updater.Feeder(Board(), pool, lambda: "", lambda _: stop.set()).run(stop)
+        updater.CacheUpdater(LatestCache(), pool, lambda: "", lambda _: stop.set()).run(stop)
     assert [(line["log_level"], line["reason"]) for line in said] == [("warning", "a pooler")]

@@ -5,8 +5,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from whale_platform.audit.kafka_ids import count
-from whale_platform.domain.raw_trade import encode
+from whale_platform.audit.kafka_ids import count_kafka_ids
+from whale_platform.domain.raw_trade import encode_trade
 from whale_platform.domain.trade import Trade
 
 HOUR = datetime(2026, 11, 21, 10, tzinfo=UTC)
@@ -18,13 +18,15 @@ READ = (False, ())
 
 
 def at(trade_id: int, time: int = US) -> bytes:
-    return encode(replace(TRADE, trade_id=trade_id, event_time=time))
+    return encode_trade(replace(TRADE, trade_id=trade_id, event_time=time))
 
 
 def test_ids_by_symbol_and_hour_with_doubles() -> None:
-    other = encode(replace(TRADE, symbol='ODD"SYM\\é', trade_id=3, dense=False))
+    other = encode_trade(replace(TRADE, symbol='ODD"SYM\\é', trade_id=3, dense=False))
     later = US + 3_600_000_000
-    found = count([(READ, [at(1), at(2), at(2), other, at(3, later - 1), at(4, later), at(5, later - 1)])], *ALL)
+    found = count_kafka_ids(
+        [(READ, [at(1), at(2), at(2), other, at(3, later - 1), at(4, later), at(5, later - 1)])], *ALL
+    )
     assert (found.messages, found.unreadable) == (7, 0)
     assert {key: (list(held.ids), held.doubled, held.dense) for key, held in found.held.items()} == {
         KEY: ([(1, 3), (5, 5)], 1, True),
@@ -34,7 +36,7 @@ def test_ids_by_symbol_and_hour_with_doubles() -> None:
 
 
 def test_only_the_times_asked_for_count() -> None:
-    found = count([(READ, [at(1, US - 1), at(2), at(3, US + 10), at(4, US + 11)])], US, US + 11)
+    found = count_kafka_ids([(READ, [at(1, US - 1), at(2), at(3, US + 10), at(4, US + 11)])], US, US + 11)
     assert list(found.held[KEY].ids) == [(2, 3)]
     assert list(found.beyond["binance", "BTCUSDT"]) == [(1, 1), (4, 4)], "they are no hole"
 
@@ -46,14 +48,14 @@ def test_what_a_place_has_not_read_yet_waits_for_it_alone() -> None:
         ((False, ("lake",)), [at(2)]),
         ((False, ("lake", "Postgres")), [at(1), at(3), at(4, later)]),
     ]
-    found = count(batches, *ALL)
+    found = count_kafka_ids(batches, *ALL)
     assert {place: list(ids) for place, ids in found.waiting[KEY].items()} == {"lake": [(2, 3)], "Postgres": [(3, 3)]}
     assert list(found.waiting["binance", "BTCUSDT", HOUR.replace(hour=11)]["lake"]) == [(4, 4)]
 
 
 def test_what_was_sent_just_now_is_alone_unless_it_was_there_before() -> None:
     told: list[int] = []
-    found = count([(READ, [at(1), at(2)]), ((True, ()), [at(2), at(3)])], *ALL, told.append)
+    found = count_kafka_ids([(READ, [at(1), at(2)]), ((True, ()), [at(2), at(3)])], *ALL, told.append)
     assert (list(found.held[KEY].alone), found.held[KEY].doubled, told) == ([(3, 3)], 1, [2, 4])
 
 
@@ -61,8 +63,8 @@ def test_other_spellings_of_the_same_trade_are_read_alike() -> None:
     row = json.loads(at(9))
     spaced = json.dumps(row).encode()
     turned = json.dumps(dict(reversed(row.items())), separators=(",", ":")).encode()
-    tricky = encode(replace(TRADE, trade_id=10, taker_order_id='"event_time":1,"trade_id":5,'))
-    found = count([(READ, [at(8), spaced, turned, tricky, turned.replace(b":9,", b":11,")])], *ALL)
+    tricky = encode_trade(replace(TRADE, trade_id=10, taker_order_id='"event_time":1,"trade_id":5,'))
+    found = count_kafka_ids([(READ, [at(8), spaced, turned, tricky, turned.replace(b":9,", b":11,")])], *ALL)
     assert (list(found.held[KEY].ids), found.held[KEY].doubled, found.unreadable) == ([(8, 11)], 1, 0)
 
 
@@ -76,6 +78,6 @@ def test_what_is_no_trade_is_counted() -> None:
         at(1).replace(b'"trade_id":1', b'"x":1'),
     ]
     huge = at(1).replace(b'"trade_id":1', b'"trade_id":99999999999999999999')
-    assert count([(READ, [*broken, huge])], *ALL).unreadable == len(broken) + 1
-    found = count([(READ, [at(1), huge, at(1).replace(b'"trade_id":1', b'"trade_id":x'), at(2)])], *ALL)
+    assert count_kafka_ids([(READ, [*broken, huge])], *ALL).unreadable == len(broken) + 1
+    found = count_kafka_ids([(READ, [at(1), huge, at(1).replace(b'"trade_id":1', b'"trade_id":x'), at(2)])], *ALL)
     assert (found.unreadable, list(found.held[KEY].ids)) == (2, [(1, 2)])

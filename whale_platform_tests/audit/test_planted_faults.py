@@ -15,12 +15,12 @@ from whale_platform.broker import topics
 from whale_platform.domain import raw_trade
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.domain.trade import EXACT, Side, Trade
-from whale_platform.domain.window_sums import Sums, fold
+from whale_platform.domain.window_sums import WindowSums, merge_sums
 from whale_platform.lake.delta import commits, table
 from whale_platform.lake.delta.table import HOUR
 from whale_platform.settings import Settings
 from whale_platform.stores.asset_tables import rollups
-from whale_platform.stores.asset_tables.materialisation import Hours
+from whale_platform.stores.asset_tables.materialisation import HourRange
 from whale_platform_tests.lake.builders import lay, swallow
 from whale_platform_tests.stores.asset_tables.test_materialisation import MAKER, store
 from whale_platform_tests.stores.builders import WHALE, WINDOW
@@ -46,7 +46,7 @@ class Place:
         self.kafka, self.dsn, self.now = kafka, dsn, datetime.now(UTC)
         given = {"home": home, "postgres_dsn": dsn, "kafka_bootstrap": str(kafka.bootstrap), "source": "simulator"}
         self.settings = Settings.model_validate(given)
-        self.start = collect.settled(self.settings, self.now).replace(minute=0) - (HOURS + 1) * HOUR
+        self.start = collect.find_settled_end(self.settings, self.now).replace(minute=0) - (HOURS + 1) * HOUR
         self.lake = self.settings.trades_lake
         self.trades = {(one.symbol, one.trade_id): one for symbol in (BTC, ETH) for one in self._trades(symbol)}
         query(dsn, "UPDATE whale_thresholds SET updated_at = %s", self.start - HOUR)
@@ -71,14 +71,16 @@ class Place:
     def send(self, trades: Iterable[Trade]) -> None:
         producer = Producer({"bootstrap.servers": str(self.kafka.bootstrap), "enable.idempotence": True})
         for one in trades:
-            producer.produce(RAW_TRADES, raw_trade.encode(one), one.symbol, 0, timestamp=one.event_time // 1000)
+            producer.produce(RAW_TRADES, raw_trade.encode_trade(one), one.symbol, 0, timestamp=one.event_time // 1000)
         assert producer.flush(300) == 0
 
     def fill_lake(self, trades: Iterable[Trade]) -> None:
         shutil.rmtree(self.lake.parent, ignore_errors=True)
-        topic = topics.describe(self.kafka.bootstrap, [RAW_TRADES])[RAW_TRADES]
+        topic = topics.describe_topics(self.kafka.bootstrap, [RAW_TRADES])[RAW_TRADES]
         lay(self.lake, trades, topic_id=topic.topic_id)
-        commits.append(self.lake, [], topic.topic_id, {0: len(self.trades)}, {})  # it has read all, whatever it has
+        commits.append_files(
+            self.lake, [], topic.topic_id, {0: len(self.trades)}, {}
+        )  # it has read all, whatever it has
 
     def fill_postgres(self, trades: Iterable[Trade]) -> None:
         """Windows and whales as they follow from the trades, by exact sums of this file's own; rollups from them."""
@@ -88,7 +90,7 @@ class Place:
             minutes[one.symbol, _time(one).replace(second=0)].append(one)
         windows = []
         for (symbol, at), some in minutes.items():
-            sums = fold([_sums(one) for one in some])
+            sums = merge_sums([_sums(one) for one in some])
             windows.append(
                 WINDOW._replace(
                     exchange="sim_binance",
@@ -137,7 +139,7 @@ class Place:
         ]
         assert len(whales) == 2 * HOURS * EACH // 40
         store(self.dsn, windows, whales)
-        rollups.make(self.dsn, Hours(self.start, self.start + HOURS * HOUR), MAKER)
+        rollups.materialise_rollups(self.dsn, HourRange(self.start, self.start + HOURS * HOUR), MAKER)
 
     def fill(self) -> None:
         self.fill_kafka(self.trades.values())
@@ -145,21 +147,23 @@ class Place:
         self.fill_postgres(list(self.trades.values()))
 
     def verdict(self) -> str:
-        return collect.audit(self.settings, self.start, self.start + HOURS * HOUR, self.now, self.start - HOUR).verdict
+        return collect.run_audit(
+            self.settings, self.start, self.start + HOURS * HOUR, self.now, self.start - HOUR
+        ).verdict
 
     def stop_whales(self) -> None:
         """The whales' query stops before the whale of BTC's second hour."""
         query(self.dsn, *_whale(self))
-        topic_id = topics.describe(self.kafka.bootstrap, [RAW_TRADES])[RAW_TRADES].topic_id
+        topic_id = topics.describe_topics(self.kafka.bootstrap, [RAW_TRADES])[RAW_TRADES].topic_id
         place = [*self.trades].index((BTC, self.one(BTC, 1).trade_id))
         stand_at(self.settings.stream_home, "whales", topic_id, {0: place})
 
     def audit(self) -> dict[tuple[str, int], str]:
         """What is wrong, in words, by symbol and number of the hour."""
-        found = collect.audit(self.settings, self.start, self.start + HOURS * HOUR, self.now, self.start - HOUR)
+        found = collect.run_audit(self.settings, self.start, self.start + HOURS * HOUR, self.now, self.start - HOUR)
         assert {line.symbol for line in found.lines} >= {BTC}
         wrong = [line for line in found.lines if line.verdict == "wrong"]
-        return {(line.symbol, (line.hour - self.start) // HOUR): render.words(line) for line in wrong}
+        return {(line.symbol, (line.hour - self.start) // HOUR): render.describe_line(line) for line in wrong}
 
     def without(self, *gone: Trade) -> list[Trade]:
         return [one for one in self.trades.values() if one not in gone]
@@ -180,12 +184,12 @@ class Place:
 
     def tear(self) -> None:
         hour = self.start + HOUR
-        for path in (self.lake / table.folder_of(hour)).glob("*.parquet"):
+        for path in (self.lake / table.hour_folder(hour)).glob("*.parquet"):
             path.write_bytes(path.read_bytes()[:-200] + bytes(200))
 
     def lose_hour(self) -> None:
-        gone = table.files(table.opened(self.lake), self.start + HOUR, self.start + 2 * HOUR)
-        commits.rewrite(self.lake, lambda _: ([], gone), {})
+        gone = table.list_files(table.open_table(self.lake), self.start + HOUR, self.start + 2 * HOUR)
+        commits.replace_files(self.lake, lambda _: ([], gone), {})
 
     def shift(self) -> None:
         """A trade is counted in the minute after its own."""
@@ -214,11 +218,11 @@ def _time(one: Trade) -> datetime:
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=one.event_time)
 
 
-def _sums(one: Trade) -> Sums:
+def _sums(one: Trade) -> WindowSums:
     bought = one.quantity if one.side == "buy" else Decimal(0)
     notional = EXACT.multiply(one.price, one.quantity)
     price = one.price
-    return Sums(1, one.quantity, notional, bought, price, price, price, price, one.trade_id, one.trade_id)
+    return WindowSums(1, one.quantity, notional, bought, price, price, price, price, one.trade_id, one.trade_id)
 
 
 def test_every_planted_fault_is_found_where_it_is_and_nothing_else(

@@ -11,17 +11,17 @@ from whale_platform.audit.reconcile import (
     LAKE,
     POSTGRES,
     WHALES,
-    Audit,
-    Difference,
-    Key,
-    Line,
-    Places,
-    reconcile,
-    spans,
+    AuditLine,
+    AuditResult,
+    MarketHour,
+    SystemCounts,
+    ValueDifference,
+    list_id_spans,
+    reconcile_hours,
 )
 from whale_platform.domain.epochs import EPOCH
-from whale_platform.domain.id_ranges import Held, IdRuns
-from whale_platform.stores.quality.audit_counts import Counted, LedgerGap
+from whale_platform.domain.id_ranges import HeldIds, IdRanges
+from whale_platform.stores.quality.audit_counts import HourlyTradeCount, LedgerGap
 
 START = datetime(2026, 11, 21, 10, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -29,43 +29,43 @@ BTC = ("binance", "BTCUSDT")
 GAP = LedgerGap(*BTC, 40, 49, "exchange_gap", 0)
 
 
-def key(hour: int) -> Key:
+def key(hour: int) -> MarketHour:
     return (*BTC, START + hour * HOUR)
 
 
-def held(*runs: tuple[int, int], doubled: int = 0, dense: bool = True, alone: IdRuns | None = None) -> Held:
-    return Held(IdRuns(*runs), doubled, dense, alone or IdRuns())
+def held(*runs: tuple[int, int], doubled: int = 0, dense: bool = True, alone: IdRanges | None = None) -> HeldIds:
+    return HeldIds(IdRanges(*runs), doubled, dense, alone or IdRanges())
 
 
-def sums(*spans: tuple[int, int, int]) -> dict[Key, Counted]:
-    return {key(number): Counted(*span, "windows") for number, span in enumerate(spans)}
+def sums(*spans: tuple[int, int, int]) -> dict[MarketHour, HourlyTradeCount]:
+    return {key(number): HourlyTradeCount(*span, "windows") for number, span in enumerate(spans)}
 
 
-def both(*hours: Held) -> dict[Key, Held]:
+def both(*hours: HeldIds) -> dict[MarketHour, HeldIds]:
     return {key(number): one for number, one in enumerate(hours)}
 
 
 # Three hours of ids 0-99, 100-199, 200-299, everywhere.
 WHOLE = both(held((0, 99)), held((100, 199)), held((200, 299)))
 SUMS = sums((100, 0, 99), (100, 100, 199), (100, 200, 299))
-SOUND = Places(START, START + 3 * HOUR, START, WHOLE, START, SUMS, START, WHOLE, START)
+SOUND = SystemCounts(START, START + 3 * HOUR, START, WHOLE, START, SUMS, START, WHOLE, START)
 
 
-def lines(places: Places) -> list[Line]:
-    return list(reconcile(places).lines)
+def lines(places: SystemCounts) -> list[AuditLine]:
+    return list(reconcile_hours(places).lines)
 
 
-def told(places: Places) -> list[str]:
+def told(places: SystemCounts) -> list[str]:
     """Words of each line."""
-    return [render.words(line) for line in lines(places)]
+    return [render.describe_line(line) for line in lines(places)]
 
 
-def but(whole: Mapping[Key, Held], hour: int, one: Held) -> dict[Key, Held]:
+def but(whole: Mapping[MarketHour, HeldIds], hour: int, one: HeldIds) -> dict[MarketHour, HeldIds]:
     return {**whole, key(hour): one}
 
 
 def test_three_places_that_agree_are_ok() -> None:
-    found = reconcile(SOUND)
+    found = reconcile_hours(SOUND)
     assert found.passed
     assert [(line.kafka, line.postgres, line.lake, line.verdict) for line in found.lines] == [(100, 100, 100, "ok")] * 3
     assert told(SOUND) == ["", "", ""]
@@ -93,10 +93,14 @@ def test_what_is_there_twice_is_doubled() -> None:
 
 
 def test_a_missing_and_a_doubled_id_do_not_make_up_for_each_other() -> None:
-    both_wrong = {**SUMS, key(0): Counted(99, 0, 99, "windows"), key(2): Counted(101, 200, 299, "windows")}
-    found = reconcile(replace(SOUND, postgres=both_wrong))
+    both_wrong = {
+        **SUMS,
+        key(0): HourlyTradeCount(99, 0, 99, "windows"),
+        key(2): HourlyTradeCount(101, 200, 299, "windows"),
+    }
+    found = reconcile_hours(replace(SOUND, postgres=both_wrong))
     assert told(replace(SOUND, postgres=both_wrong)) == ["missing in Postgres: 1", "", "doubled in Postgres: 1"]
-    assert (render.totals(found.lines).missing, render.totals(found.lines).doubled) == (1, 1)
+    assert (render.sum_lines(found.lines).missing, render.sum_lines(found.lines).doubled) == (1, 1)
 
 
 def test_an_id_in_two_hours_is_doubled_in_the_later() -> None:
@@ -107,7 +111,7 @@ def test_an_id_in_two_hours_is_doubled_in_the_later() -> None:
 
 def test_a_hole_is_explained_by_the_ledger_or_not_at_all() -> None:
     holed = but(WHOLE, 0, held((0, 39), (50, 99)))
-    places = replace(SOUND, kafka=holed, lake=holed, postgres={**SUMS, key(0): Counted(90, 0, 99, "windows")})
+    places = replace(SOUND, kafka=holed, lake=holed, postgres={**SUMS, key(0): HourlyTradeCount(90, 0, 99, "windows")})
     assert told(places)[0] == "missing everywhere, unexplained: 10"
     for state, words, verdict in (
         ("exchange_gap", "the exchange's own gap: 10", "explained"),
@@ -116,7 +120,7 @@ def test_a_hole_is_explained_by_the_ledger_or_not_at_all() -> None:
         ("repaired", "missing everywhere, unexplained: 10", "wrong"),
     ):
         line = lines(replace(places, gaps=[replace(GAP, state=state)]))[0]
-        assert (render.words(line), line.verdict) == (words, verdict)
+        assert (render.describe_line(line), line.verdict) == (words, verdict)
     part = lines(replace(places, gaps=[replace(GAP, first_id=38, last_id=47)]))[0]
     assert (part.exchange_gap, part.unexplained, part.repaired) == (8, 2, 2)
     other = replace(places, gaps=[replace(GAP, symbol="ETHUSDT")])
@@ -125,20 +129,20 @@ def test_a_hole_is_explained_by_the_ledger_or_not_at_all() -> None:
 
 def test_what_the_ledger_says_was_filled_is_no_exchange_gap_any_more() -> None:
     holed = but(WHOLE, 0, held((0, 39), (50, 99)))
-    places = replace(SOUND, kafka=holed, lake=holed, postgres={**SUMS, key(0): Counted(90, 0, 99, "windows")})
+    places = replace(SOUND, kafka=holed, lake=holed, postgres={**SUMS, key(0): HourlyTradeCount(90, 0, 99, "windows")})
     line = lines(replace(places, gaps=[replace(GAP, filled=4)]))[0]
     assert (line.exchange_gap, line.unexplained) == (6, 4)
 
 
 def test_a_hole_at_the_turn_of_the_hour_is_the_next_hours() -> None:
     holed = but(but(WHOLE, 0, held((0, 95))), 1, held((103, 199)))
-    counts = {**SUMS, key(0): Counted(96, 0, 95, "windows"), key(1): Counted(97, 103, 199, "windows")}
+    counts = {**SUMS, key(0): HourlyTradeCount(96, 0, 95, "windows"), key(1): HourlyTradeCount(97, 103, 199, "windows")}
     places = replace(SOUND, kafka=holed, lake=holed, postgres=counts)
     assert told(places) == ["", "missing everywhere, unexplained: 7", ""]
 
 
 def test_a_repaired_hole_is_told_and_fine() -> None:
-    found = reconcile(replace(SOUND, gaps=[replace(GAP, first_id=95, last_id=104, state="repaired", filled=10)]))
+    found = reconcile_hours(replace(SOUND, gaps=[replace(GAP, first_id=95, last_id=104, state="repaired", filled=10)]))
     assert [(line.repaired, line.verdict) for line in found.lines] == [(5, "explained"), (5, "explained"), (0, "ok")]
     assert found.passed
 
@@ -146,7 +150,7 @@ def test_a_repaired_hole_is_told_and_fine() -> None:
 def test_where_the_exchanges_ids_began_anew_none_are_missing() -> None:
     new = EPOCH + 1
     anew = but(WHOLE, 2, held((new, new + 99)))
-    counts = {**SUMS, key(2): Counted(100, new, new + 99, "windows")}
+    counts = {**SUMS, key(2): HourlyTradeCount(100, new, new + 99, "windows")}
     jump = replace(GAP, first_id=200, last_id=EPOCH)
     places = replace(SOUND, kafka=anew, lake=anew, postgres=counts)
     assert told(replace(places, gaps=[jump])) == ["", "", ""]
@@ -212,75 +216,81 @@ def test_what_only_postgres_counted_is_missing_in_the_lake() -> None:
 
 def test_an_exchange_gap_is_no_room_for_what_postgres_counted_twice() -> None:
     holed = but(WHOLE, 0, held((0, 39), (50, 99)))
-    counts = {**SUMS, key(0): Counted(92, 0, 99, "windows")}
+    counts = {**SUMS, key(0): HourlyTradeCount(92, 0, 99, "windows")}
     places = replace(SOUND, kafka=holed, lake=holed, postgres=counts, gaps=[GAP])
     assert told(places)[0] == "doubled in Postgres: 2; the exchange's own gap: 10"
 
 
 def test_an_import_is_only_in_the_lake_and_no_hole_begins_beside_it() -> None:
-    imported = held((0, 49), alone=IdRuns((0, 49)))
+    imported = held((0, 49), alone=IdRanges((0, 49)))
     places = replace(SOUND, lake=but(WHOLE, 0, imported), kafka={at: WHOLE[at] for at in (key(1), key(2))})
     places = replace(places, postgres={at: SUMS[at] for at in (key(1), key(2))}, kafka_since=None)
     assert told(places) == ["", "between an import and the rest: 50", ""]
-    assert reconcile(places).passed
+    assert reconcile_hours(places).passed
 
 
 def test_what_was_sent_just_now_may_still_lack_elsewhere() -> None:
-    fresh = but(WHOLE, 0, held((0, 99), alone=IdRuns((40, 49))))
+    fresh = but(WHOLE, 0, held((0, 99), alone=IdRanges((40, 49))))
     late = replace(SOUND, kafka=fresh, lake=but(WHOLE, 0, held((0, 39), (50, 99))))
     assert told(late) == ["", "", ""]
-    assert told(replace(late, postgres={**SUMS, key(0): Counted(90, 0, 99, "windows")})) == ["", "", ""]
-    assert told(replace(late, postgres={**SUMS, key(0): Counted(89, 0, 99, "windows")}))[0] == "missing in Postgres: 1"
+    assert told(replace(late, postgres={**SUMS, key(0): HourlyTradeCount(90, 0, 99, "windows")})) == ["", "", ""]
+    assert (
+        told(replace(late, postgres={**SUMS, key(0): HourlyTradeCount(89, 0, 99, "windows")}))[0]
+        == "missing in Postgres: 1"
+    )
 
 
 def test_what_a_place_has_not_got_to_is_not_missing_but_nothing_is_proven() -> None:
     short = but(WHOLE, 2, held((200, 279)))
-    waiting = {key(2): {LAKE: IdRuns((280, 299)), POSTGRES: IdRuns((250, 320))}}
+    waiting = {key(2): {LAKE: IdRanges((280, 299)), POSTGRES: IdRanges((250, 320))}}
     behind = replace(SOUND, lake=short, waiting=waiting)
-    found = reconcile(behind)
-    assert [(render.words(line), line.verdict) for line in found.lines] == [
+    found = reconcile_hours(behind)
+    assert [(render.describe_line(line), line.verdict) for line in found.lines] == [
         ("", "ok"),
         ("", "ok"),
         ("not yet in lake: 20", "not yet"),
     ]
-    assert (found.passed, found.verdict, render.totals(found.lines).not_yet) == (False, "not yet", 20)
+    assert (found.passed, found.verdict, render.sum_lines(found.lines).not_yet) == (False, "not yet", 20)
     assert told(replace(behind, lake=but(WHOLE, 2, held((200, 269)))))[2] == "missing in lake: 10; not yet in lake: 20"
-    less = {**SUMS, key(2): Counted(60, 200, 259, "windows")}
+    less = {**SUMS, key(2): HourlyTradeCount(60, 200, 259, "windows")}
     assert told(replace(behind, lake=WHOLE, postgres=less))[2] == "not yet in Postgres: 40"
-    less = {**SUMS, key(2): Counted(45, 200, 244, "windows")}
+    less = {**SUMS, key(2): HourlyTradeCount(45, 200, 244, "windows")}
     assert told(replace(behind, lake=WHOLE, postgres=less))[2] == "missing in Postgres: 5; not yet in Postgres: 50"
     assert lines(replace(SOUND, not_yet={key(1): {WHALES: 2}}))[1].verdict == "not yet"
-    assert reconcile(replace(behind, lake=but(short, 0, held((0, 98))))).verdict == "wrong"
+    assert reconcile_hours(replace(behind, lake=but(short, 0, held((0, 98))))).verdict == "wrong"
 
 
 def test_an_id_that_is_outside_by_its_time_is_no_hole_at_the_edge() -> None:
     """Times and ids are not in the same order: 299 came just before the end, 298 just after it."""
     edge = but(but(WHOLE, 2, held((200, 297), (299, 299))), 0, held((0, 0), (2, 99)))
-    counts = {**SUMS, key(2): Counted(99, 200, 299, "windows"), key(0): Counted(99, 0, 99, "windows")}
+    counts = {**SUMS, key(2): HourlyTradeCount(99, 200, 299, "windows"), key(0): HourlyTradeCount(99, 0, 99, "windows")}
     places = replace(SOUND, kafka=edge, lake=edge, postgres=counts)
-    assert told(replace(places, beyond={BTC: IdRuns((1, 1), (298, 298))})) == ["", "", ""]
+    assert told(replace(places, beyond={BTC: IdRanges((1, 1), (298, 298))})) == ["", "", ""]
     assert told(places)[2] == "missing everywhere, unexplained: 1"
 
 
 def test_spans_are_what_any_place_has() -> None:
-    wider = {key(2): Counted(100, 190, 310, "rollup")}
-    assert spans(replace(SOUND, kafka={}, postgres=wider)) == {BTC: (0, 310)}
+    wider = {key(2): HourlyTradeCount(100, 190, 310, "rollup")}
+    assert list_id_spans(replace(SOUND, kafka={}, postgres=wider)) == {BTC: (0, 310)}
 
 
 @pytest.fixture
-def mixed() -> Audit:
+def mixed() -> AuditResult:
     """One line wrong, one explained, one ok; another symbol is ok."""
     short = but(WHOLE, 0, held((0, 89)))
-    eth: dict[Key, Held] = {("binance", "ETHUSDT", START): held((1, 5))}
-    counts = {**SUMS, ("binance", "ETHUSDT", START): Counted(5, 1, 5, "rollup")}
+    eth: dict[MarketHour, HeldIds] = {("binance", "ETHUSDT", START): held((1, 5))}
+    counts = {**SUMS, ("binance", "ETHUSDT", START): HourlyTradeCount(5, 1, 5, "rollup")}
     gaps = [replace(GAP, first_id=105, last_id=109, state="repaired", filled=5)]
     places = replace(SOUND, lake={**short, **eth}, kafka={**WHOLE, **eth}, postgres=counts, gaps=gaps)
-    return reconcile(places, ["Kafka reaches back far"])
+    return reconcile_hours(places, ["Kafka reaches back far"])
 
 
-def test_the_tables_show_what_is_not_plain_the_wrong_first(mixed: Audit) -> None:
-    assert [(line.hour.hour, line.verdict) for line in render.told(mixed)] == [(10, "wrong"), (11, "explained")]
-    assert render.cells(mixed.lines[0])[1:] == (
+def test_the_tables_show_what_is_not_plain_the_wrong_first(mixed: AuditResult) -> None:
+    assert [(line.hour.hour, line.verdict) for line in render.select_notable(mixed)] == [
+        (10, "wrong"),
+        (11, "explained"),
+    ]
+    assert render.render_cells(mixed.lines[0])[1:] == (
         "2026-11-21 10:00",
         "100",
         "100",
@@ -288,33 +298,33 @@ def test_the_tables_show_what_is_not_plain_the_wrong_first(mixed: Audit) -> None
         "wrong",
         "missing in lake: 10",
     )
-    assert render.cells(mixed.lines[-1])[3] == "5 r"
-    assert render.summary(mixed) == [
+    assert render.render_cells(mixed.lines[-1])[3] == "5 r"
+    assert render.summarise(mixed) == [
         ("binance BTCUSDT", "3", "300", "10", "0", "0", "5", "0", "0", "0", "wrong"),
         ("binance ETHUSDT", "1", "5", "0", "0", "0", "0", "0", "0", "0", "ok"),
     ]
-    text = render.markdown(mixed)
+    text = render.render_markdown(mixed)
     assert "missing in lake: 10" in text and text.endswith("Kafka reaches back far")
 
 
-def test_json_says_the_same(mixed: Audit) -> None:
-    value = render.as_json(mixed)
+def test_json_says_the_same(mixed: AuditResult) -> None:
+    value = render.render_json(mixed)
     assert (value["passed"], value["totals"]["missing"], len(value["lines"])) == (False, 10, 4)
     assert value["lines"][0]["missing"] == {"lake": 10}
     assert value["lines"][0]["hour"] == "2026-11-21T10:00:00+00:00"
 
 
 def test_values_that_differ_are_wrong_where_they_are_also_in_an_hour_that_nothing_counts() -> None:
-    different = {key(1): (Difference("volume", 4, "10:05: 1 in Postgres, 2 in the lake"),)}
-    found = reconcile(replace(SOUND, differences=different))
+    different = {key(1): (ValueDifference("volume", 4, "10:05: 1 in Postgres, 2 in the lake"),)}
+    found = reconcile_hours(replace(SOUND, differences=different))
     assert told(replace(SOUND, differences=different)) == ["", "volume: 4 (10:05: 1 in Postgres, 2 in the lake)", ""]
-    assert (found.passed, render.totals(found.lines).different) == (False, 4)
-    assert render.as_json(found)["lines"][1]["differences"][0]["count"] == 4
-    lone: Key = ("binance", "ANYUSDT", START)
+    assert (found.passed, render.sum_lines(found.lines).different) == (False, 4)
+    assert render.render_json(found)["lines"][1]["differences"][0]["count"] == 4
+    lone: MarketHour = ("binance", "ANYUSDT", START)
     assert lines(replace(SOUND, differences={lone: different[key(1)]}))[0].symbol == "ANYUSDT"
 
 
 def test_nothing_at_all_was_not_found_right() -> None:
-    empty = reconcile(replace(SOUND, kafka={}, postgres={}, lake={}))
+    empty = reconcile_hours(replace(SOUND, kafka={}, postgres={}, lake={}))
     assert (empty.lines, empty.passed) == ((), False)
-    assert render.totals(empty.lines).verdict == "ok"
+    assert render.sum_lines(empty.lines).verdict == "ok"

@@ -3,18 +3,18 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from whale_platform.audit.threshold_history import WhaleLimits
-from whale_platform.stores.asset_tables.thresholds import Held
+from whale_platform.audit.threshold_history import ThresholdHistory
+from whale_platform.stores.asset_tables.thresholds import ThresholdChange
 
 START = datetime(2026, 11, 21, 10, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 BTC = ("binance", "BTCUSDT")
-ANY: Held = ("*", "*", START - 24 * HOUR, Decimal(50_000))
+ANY: ThresholdChange = ("*", "*", START - 24 * HOUR, Decimal(50_000))
 DEFAULT = Decimal(70_000)
 
 
 def test_the_most_specific_of_its_time_applies_and_both_around_a_change() -> None:
-    limits = WhaleLimits([ANY, (*BTC, START, Decimal(10_000)), (*BTC, START + 5 * HOUR, None)], DEFAULT)
+    limits = ThresholdHistory([ANY, (*BTC, START, Decimal(10_000)), (*BTC, START + 5 * HOUR, None)], DEFAULT)
     assert limits.possible(*BTC, START - HOUR) == {Decimal(50_000)}
     assert limits.possible(*BTC, START + timedelta(minutes=3)) == {Decimal(50_000), Decimal(10_000)}
     assert limits.possible(*BTC, START + HOUR) == {Decimal(10_000)}
@@ -25,5 +25,5 @@ def test_the_most_specific_of_its_time_applies_and_both_around_a_change() -> Non
 
 
 def test_the_default_holds_before_any_was_set() -> None:
-    assert WhaleLimits([ANY], DEFAULT).possible(*BTC, START - 1000 * HOUR) == {DEFAULT}
-    assert WhaleLimits([], DEFAULT).possible(*BTC, START) == {DEFAULT}
+    assert ThresholdHistory([ANY], DEFAULT).possible(*BTC, START - 1000 * HOUR) == {DEFAULT}
+    assert ThresholdHistory([], DEFAULT).possible(*BTC, START) == {DEFAULT}

@@ -50,18 +50,18 @@ class Checkout:
         self.bin = bin_folder
         self.calls_file = bin_folder / "calls"
         package = root / "whale_platform"
-        for folder in ("embedded", "cli"):
+        for folder in ("toolchain", "cli"):
             (package / folder).mkdir(parents=True)
             (package / folder / "__init__.py").touch()
         shutil.copy(ROOT / "whale", root / "whale")
-        for module in ("__init__.py", "loopback.py", "version.py"):
+        for module in ("__init__.py", "proxy_bypass.py", "version.py"):
             shutil.copy(ROOT / "whale_platform" / module, package)
         for folder in ("bootstrap", "supervision"):
             shutil.copytree(ROOT / "whale_platform" / folder, package / folder)
         for name in ("requirements.lock", "requirements-dev.lock", "requirements-build.lock", "package-lock.json"):
             (root / name).write_text("nothing==1\n")
-        (package / "embedded" / "setup.py").write_text(SETUP)
-        (package / "embedded" / "jars.toml").write_text("[spark]\n")
+        (package / "toolchain" / "setup.py").write_text(SETUP)
+        (package / "toolchain" / "jars.toml").write_text("[spark]\n")
         (package / "cli" / "__main__.py").write_text("import sys; print('cli', sys.argv[1:])\n")
         self.install_uv()
 

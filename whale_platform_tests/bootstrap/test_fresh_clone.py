@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from whale_platform.api.endpoints import static_files
-from whale_platform.bench.harness.platform import PORTS, free_ports, wait_for
+from whale_platform.bench.harness.platform import PORT_NAMES, find_free_ports, wait_for
 from whale_platform.toolchain import web_assets
 from whale_platform_tests.bootstrap.conftest import ROOT
 from whale_platform_tests.support import newcomer_machine
@@ -34,8 +34,8 @@ class Clone:
         self.root = folder / "clone"
         subprocess.run(["git", "clone", "-q", str(ROOT), str(self.root)], check=True)
         self.python = shutil.which("python3", path=os.defpath) or sys.executable
-        ports = zip(PORTS, free_ports(len(PORTS)), strict=True)
-        self.environment = newcomer_machine.environment(folder / "bin")
+        ports = zip(PORT_NAMES, find_free_ports(len(PORT_NAMES)), strict=True)
+        self.environment = newcomer_machine.newcomer_environment(folder / "bin")
         self.environment |= {f"WHALE_{name}_PORT": str(port) for name, port in ports}
         self.begun = time.monotonic()
         self.seen: dict[str, float] = {}
@@ -97,8 +97,8 @@ def test_a_fresh_clone_without_java_or_node_comes_to_whales_and_ends(clone: Clon
     assert not [process.cmdline() for process in _processes(clone.root)]
 
     assert (tools / "java" / "bin" / "java").exists()
-    assert all((web_assets.modules(tools) / file).stat().st_size for file in static_files.VENDOR.values())
-    assert not (web_assets.modules(tools) / "axe-core").exists(), "only tests load it"
+    assert all((web_assets.node_modules_path(tools) / file).stat().st_size for file in static_files.VENDOR.values())
+    assert not (web_assets.node_modules_path(tools) / "axe-core").exists(), "only tests load it"
     again = clone.whale("--help")
     assert (again.returncode, again.stderr) == (0, "")
     status = subprocess.run(

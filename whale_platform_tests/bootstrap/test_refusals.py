@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from whale_platform.bootstrap import environment, tool_runner
-from whale_platform.bootstrap.paths import Places, SetupFailed
+from whale_platform.bootstrap.paths import CheckoutPaths, SetupError
 from whale_platform_tests.bootstrap.conftest import ROOT, Checkout
 
 OLD = """
@@ -53,15 +53,15 @@ def test_the_script_parses_on_old_pythons() -> None:
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> Places:
-    return Places(tmp_path, tmp_path / "tools")
+def places(tmp_path: Path) -> CheckoutPaths:
+    return CheckoutPaths(tmp_path, tmp_path / "tools")
 
 
-def test_too_small_a_disk(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_small_a_disk(places: CheckoutPaths, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**11, 10**11 - 10**9, 10**9))
-    with pytest.raises(SetupFailed, match=r"needs 3\.2 GB of disk, .* has 1\.0 GB free"):
-        environment.ensure(places, "run")
+    with pytest.raises(SetupError, match=r"needs 3\.2 GB of disk, .* has 1\.0 GB free"):
+        environment.ensure_setup(places, "run")
     assert not places.venv.exists()
 
 
@@ -70,13 +70,13 @@ def test_too_small_a_disk(places: Places, monkeypatch: pytest.MonkeyPatch) -> No
     [(errno.ENOSPC, "the disk is full"), (errno.EROFS, "can't write"), (errno.EACCES, "can't write")],
 )
 def test_a_disk_that_is_full_or_read_only(
-    places: Places, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int, line: str
+    places: CheckoutPaths, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int, line: str
 ) -> None:
     def refuse(path: Path, **_: object) -> None:
         raise OSError(number, os.strerror(number), str(path))
 
     monkeypatch.setattr(Path, "mkdir", refuse)
-    assert environment.run(places, "run") == 1
+    assert environment.run_setup(places, "run") == 1
     said = capsys.readouterr().err
     assert said.startswith(f"whale: {line}")
     assert said.count("\n") == 1
@@ -94,13 +94,13 @@ def test_a_disk_that_is_full_or_read_only(
         ("", r"failed \(exit code 2\)"),
     ],
 )
-def test_what_a_tool_said_becomes_one_line(places: Places, output: str, line: str) -> None:
-    assert re.match("installing: .*" + line, tool_runner.explain(places, "installing", output, 2))
+def test_what_a_tool_said_becomes_one_line(places: CheckoutPaths, output: str, line: str) -> None:
+    assert re.match("installing: .*" + line, tool_runner.explain_failure(places, "installing", output, 2))
 
 
-def test_without_uv_and_pip_there_is_one_line(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_uv_and_pip_there_is_one_line(places: CheckoutPaths, monkeypatch: pytest.MonkeyPatch) -> None:
     places.tools.mkdir()
     monkeypatch.setenv("PATH", str(places.root))
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    with pytest.raises(SetupFailed, match="neither uv nor pip is here"):
+    with pytest.raises(SetupError, match="neither uv nor pip is here"):
         environment.find_uv(places)

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from whale_platform_tests.bootstrap.conftest import Checkout
-from whale_platform_tests.support.embedded_servers import until
+from whale_platform_tests.support.embedded_servers import wait_until
 from whale_platform_tests.support.processes import ended
 
 
@@ -49,7 +49,7 @@ def test_a_new_lock_or_jar_list_is_followed_in_place(checkout: Checkout) -> None
     checkout.calls()
     assert checkout.whale("up").returncode == 0
     assert checkout.calls() == ["requirements.lock"]
-    (checkout.root / "whale_platform" / "embedded" / "jars.toml").write_text("[broker]\n")
+    (checkout.root / "whale_platform" / "toolchain" / "jars.toml").write_text("[broker]\n")
     stamp = checkout.root / ".whale" / "tools" / "jars" / "stamp"
     before = stamp.read_text()
     assert checkout.whale("up").returncode == 0
@@ -133,10 +133,10 @@ def test_kill_9_in_the_middle_leaves_nothing_running_or_taken_as_good(checkout: 
     command = [sys.executable, str(checkout.root / "whale"), "up"]
     noted = checkout.root / "uv.pid"
     with subprocess.Popen(command, env=checkout.environment(UV_FAKE="hang"), stderr=subprocess.DEVNULL) as whale:
-        until(lambda: noted.exists() and noted.read_text().endswith("\n"), "uv")
+        wait_until(lambda: noted.exists() and noted.read_text().endswith("\n"), "uv")
         uv = psutil.Process(int(noted.read_text()))
         os.kill(whale.pid, signal.SIGKILL)
-    until(lambda: ended(uv), "uv's end")
+    wait_until(lambda: ended(uv), "uv's end")
     checkout.calls()
     done = checkout.whale("up")
     assert done.stdout == "cli ['up']\n"

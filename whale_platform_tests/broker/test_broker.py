@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from whale_platform.broker import reader as reader_module
 from whale_platform.broker import topics
-from whale_platform.broker.producer import ProducerStopped, TradeProducer
-from whale_platform.broker.reader import OffsetExpired, TopicReader
+from whale_platform.broker.producer import ProducerStoppedError, TradeProducer
+from whale_platform.broker.reader import OffsetExpiredError, TopicReader
 from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, RAW_TRADES
 from whale_platform_tests.support.kafka_server import KafkaServer
 
@@ -43,25 +43,25 @@ def test_messages_of_one_key_stay_in_order_and_their_offsets_are_reported(kafka:
 def test_a_closed_producer_takes_nothing(kafka: KafkaServer) -> None:
     producer = TradeProducer(kafka.bootstrap, "test")
     producer.close()
-    with pytest.raises(ProducerStopped):
+    with pytest.raises(ProducerStoppedError):
         producer.send(RAW_TRADES, b"k", b"v")
 
 
 def test_a_message_the_broker_can_never_take_is_fatal(kafka: KafkaServer) -> None:
     producer = TradeProducer(kafka.bootstrap, "test")
-    with pytest.raises(ProducerStopped, match="too large"):
+    with pytest.raises(ProducerStoppedError, match="too large"):
         producer.send(RAW_TRADES, b"k", b"v" * 2_000_000)
     assert producer.fatal is not None
     producer.close()
 
 
 def test_ensure_makes_what_is_missing_once_and_ids_tell_a_recreated_topic(kafka: KafkaServer) -> None:
-    assert topics.ensure(kafka.bootstrap, partitions=2) == []
-    before = topics.describe(kafka.bootstrap, [RAW_TRADES, "no-such-topic"])
+    assert topics.create_topics(kafka.bootstrap, partitions=2) == []
+    before = topics.describe_topics(kafka.bootstrap, [RAW_TRADES, "no-such-topic"])
     assert list(before) == [RAW_TRADES]
     assert before[RAW_TRADES].partitions == 2
     kafka.fresh_topics()
-    assert topics.describe(kafka.bootstrap, [RAW_TRADES])[RAW_TRADES].topic_id != before[RAW_TRADES].topic_id
+    assert topics.describe_topics(kafka.bootstrap, [RAW_TRADES])[RAW_TRADES].topic_id != before[RAW_TRADES].topic_id
 
 
 def test_several_may_make_the_topics_at_once(kafka: KafkaServer) -> None:
@@ -71,18 +71,18 @@ def test_several_may_make_the_topics_at_once(kafka: KafkaServer) -> None:
 
     def make(_: int) -> list[str]:
         start.wait()
-        return topics.ensure(kafka.bootstrap, partitions=2)
+        return topics.create_topics(kafka.bootstrap, partitions=2)
 
     with ThreadPoolExecutor(8) as pool:
         made = list(pool.map(make, range(8)))
-    assert sorted(name for names in made for name in names) == sorted(topics.SHARES), "each by one of them"
+    assert sorted(name for names in made for name in names) == sorted(topics.BYTE_SHARES), "each by one of them"
 
 
 def test_an_offset_that_is_not_there_is_told_and_not_skipped(kafka: KafkaServer) -> None:
     reader = TopicReader(kafka.bootstrap, "test")
     reader.assign({(INGEST_GAPS, 0): 17})
     deadline = time.monotonic() + 30
-    with pytest.raises(OffsetExpired):
+    with pytest.raises(OffsetExpiredError):
         while time.monotonic() < deadline:
             reader.poll(10, 0.5)
     reader.close()
@@ -105,19 +105,19 @@ def test_a_scan_that_hears_nothing_more_says_so(kafka: KafkaServer, monkeypatch:
 
 
 def test_bytes_are_bounded_also_of_topics_that_are_there(kafka: KafkaServer) -> None:
-    assert set(topics.bound(kafka.bootstrap, 1_000_000_000)) == set(topics.SHARES)
-    assert topics.bound(kafka.bootstrap, 1_000_000_000) == [], "it is so already"
+    assert set(topics.limit_bytes(kafka.bootstrap, 1_000_000_000)) == set(topics.BYTE_SHARES)
+    assert topics.limit_bytes(kafka.bootstrap, 1_000_000_000) == [], "it is so already"
     producer = TradeProducer(kafka.bootstrap, "test")
     producer.send(INGEST_GAPS, b"k", b"v")
     assert producer.close() == 0
     assert read_all(kafka, INGEST_GAPS) == [(b"k", b"v")]
-    assert topics.bound(kafka.bootstrap, 0) != []
+    assert topics.limit_bytes(kafka.bootstrap, 0) != []
 
 
 @given(st.integers(1, 10**13), st.integers(1, 256))
 def test_all_topics_full_are_within_the_bound(total: int, partitions: int) -> None:
-    parts = {name: 1 if name in (DEAD_LETTERS, INGEST_GAPS) else partitions for name in topics.SHARES}
-    found = {name: topics.bounds(name, total, count) for name, count in parts.items()}
+    parts = {name: 1 if name in (DEAD_LETTERS, INGEST_GAPS) else partitions for name in topics.BYTE_SHARES}
+    found = {name: topics.compute_limits(name, total, count) for name, count in parts.items()}
     assert sum(int(found[name]["retention.bytes"]) * count for name, count in parts.items()) <= total
     for settings in found.values():
         segment, kept = int(settings["segment.bytes"]), int(settings["retention.bytes"])

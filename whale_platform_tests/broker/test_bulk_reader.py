@@ -11,7 +11,7 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import NewTopic
 
 from whale_platform.broker import bulk_reader
-from whale_platform.broker.topics import BrokerError, admin
+from whale_platform.broker.topics import BrokerError, create_admin
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform_tests.support.kafka_server import KafkaServer, free_port
 
@@ -27,19 +27,19 @@ def send(bootstrap: KafkaCluster, partition: int, *millis: int) -> None:
     assert producer.flush(300) == 0
 
 
-def read(bootstrap: KafkaCluster, span: bulk_reader.Span, sent_by: int) -> list[tuple[bool, list[bytes]]]:
-    return list(bulk_reader.values(bootstrap, TOPIC, span, lambda part, offset, sent: sent > T + sent_by))
+def read(bootstrap: KafkaCluster, span: bulk_reader.TopicSpan, sent_by: int) -> list[tuple[bool, list[bytes]]]:
+    return list(bulk_reader.read_values(bootstrap, TOPIC, span, lambda part, offset, sent: sent > T + sent_by))
 
 
 def test_all_up_to_the_end_as_it_was(kafka: KafkaServer) -> None:
-    client = admin(kafka.bootstrap)
+    client = create_admin(kafka.bootstrap)
     client.create_topics([NewTopic(TOPIC, 2, 1)])[TOPIC].result(120)
     send(kafka.bootstrap, 0, *range(25_000))
     send(kafka.bootstrap, 1, 500, 900)
-    nothing = bulk_reader.look(kafka.bootstrap, TOPIC, T + 30_000)
+    nothing = bulk_reader.measure_span(kafka.bootstrap, TOPIC, T + 30_000)
     assert (nothing.messages, read(kafka.bootstrap, nothing, 0)) == (0, [])
-    span = bulk_reader.look(kafka.bootstrap, TOPIC, T + 800)
-    assert span == bulk_reader.Span(T + 500, True, 24_201, {0: (800, 25_000), 1: (1, 2)})
+    span = bulk_reader.measure_span(kafka.bootstrap, TOPIC, T + 800)
+    assert span == bulk_reader.TopicSpan(T + 500, True, 24_201, {0: (800, 25_000), 1: (1, 2)})
     send(kafka.bootstrap, 0, 77)
     found = read(kafka.bootstrap, span, 20_000)
     assert [int(value) for _, values in found for value in values] == [*range(800, 25_000), 900]
@@ -48,4 +48,4 @@ def test_all_up_to_the_end_as_it_was(kafka: KafkaServer) -> None:
 
 def test_a_broker_that_is_away_is_said() -> None:
     with pytest.raises(BrokerError, match="no answer from Kafka"):
-        bulk_reader.look(KafkaCluster(f"127.0.0.1:{free_port()}"), TOPIC, 0)
+        bulk_reader.measure_span(KafkaCluster(f"127.0.0.1:{free_port()}"), TOPIC, 0)

@@ -19,14 +19,14 @@ CLIENTS = re.compile(r'(?:\bTopicPartition\(|\bNewTopic\(|ResourceType\.TOPIC,|"
 
 def test_a_name_goes_to_kafka_with_its_prefix_and_comes_back_without(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WHALE_KAFKA_PREFIX", "team.")
-    naming.prefix.cache_clear()
+    naming.read_prefix.cache_clear()
     try:
-        assert naming.prefixed(RAW_TRADES) == f"team.{RAW_TRADES}"
-        assert naming.bare(naming.prefixed(RAW_TRADES)) == RAW_TRADES
+        assert naming.add_prefix(RAW_TRADES) == f"team.{RAW_TRADES}"
+        assert naming.strip_prefix(naming.add_prefix(RAW_TRADES)) == RAW_TRADES
     finally:
         monkeypatch.undo()
-        naming.prefix.cache_clear()
-    assert naming.prefixed(RAW_TRADES) == RAW_TRADES == naming.bare(RAW_TRADES)
+        naming.read_prefix.cache_clear()
+    assert naming.add_prefix(RAW_TRADES) == RAW_TRADES == naming.strip_prefix(RAW_TRADES)
 
 
 @pytest.mark.parametrize("bad", ["team/", "te am.", "käse.", "a" * 101])
@@ -37,7 +37,7 @@ def test_a_prefix_that_no_topic_may_have_is_refused(bad: str) -> None:
 
 def test_only_one_module_spells_out_the_topics() -> None:
     """Those that no table is called after; and the broker's own configuration is by these names too."""
-    assert {RAW_TRADES, DEAD_LETTERS} <= set(topics.SHARES)
+    assert {RAW_TRADES, DEAD_LETTERS} <= set(topics.BYTE_SHARES)
     spelt = {
         path.relative_to(PACKAGE).as_posix()
         for path in sorted(PACKAGE.rglob("*.py"))
@@ -47,12 +47,12 @@ def test_only_one_module_spells_out_the_topics() -> None:
     assert spelt == {"domain/names.py"}
 
 
-def test_every_client_of_kafka_asks_for_the_prefixed_name() -> None:
-    sources = {path: path.read_text() for room in ("broker", "stream") for path in (PACKAGE / room).glob("*.py")}
+def test_every_client_of_kafka_uses_the_prefixed_name() -> None:
+    sources = {path: path.read_text() for room in ("broker", "stream") for path in (PACKAGE / room).rglob("*.py")}
     asked = [(path.name, found[1]) for path, text in sources.items() for found in CLIENTS.finditer(text)]
     asked += [(path.name, found[1]) for path, text in sources.items() for found in OPTIONS.finditer(text)]
     assert len(asked) >= 10
-    assert {name for _, name in asked} == {"prefixed", "resource.name"}, "the latter is what describe_configs got"
+    assert {name for _, name in asked} == {"add_prefix", "resource.name"}, "the latter is what describe_configs got"
 
 
 def _strings(path: Path) -> Iterator[str]:

@@ -10,9 +10,9 @@ import pytest
 
 from whale_platform.bench.harness.platform import wait_for
 from whale_platform.broker import bulk_reader, producer, recent_messages, writers
-from whale_platform.broker.producer import ProducerStopped, TradeProducer
+from whale_platform.broker.producer import ProducerStoppedError, TradeProducer
 from whale_platform.broker.reader import TopicReader
-from whale_platform.broker.topic_offsets import TopicEdges
+from whale_platform.broker.topic_offsets import TopicOffsets
 from whale_platform.domain.names import DEAD_LETTERS, RAW_TRADES
 from whale_platform_tests.support.kafka_server import KafkaServer
 
@@ -26,11 +26,11 @@ def writer(kafka: KafkaServer) -> TradeProducer:
 
 
 def values(kafka: KafkaServer, topic: str = DEAD_LETTERS) -> list[bytes | None]:
-    return [record.value for record in recent_messages.records(kafka.bootstrap, topic, 0)]
+    return [record.value for record in recent_messages.read_recent_records(kafka.bootstrap, topic, 0)]
 
 
 def end(kafka: KafkaServer) -> int:
-    return TopicEdges(kafka.bootstrap, {DEAD_LETTERS: [PART]}).read()[DEAD_LETTERS][PART][1]
+    return TopicOffsets(kafka.bootstrap, {DEAD_LETTERS: [PART]}).read()[DEAD_LETTERS][PART][1]
 
 
 def test_a_predecessors_messages_are_refused_and_what_it_delivered_stays(kafka: KafkaServer) -> None:
@@ -41,7 +41,7 @@ def test_a_predecessors_messages_are_refused_and_what_it_delivered_stays(kafka: 
     first.send(DEAD_LETTERS, b"k", b"late")
     first.close()
     assert first.fenced and first.fatal is not None and "another process has begun as test-writer" in first.fatal
-    with pytest.raises(ProducerStopped, match="another process"):
+    with pytest.raises(ProducerStoppedError, match="another process"):
         first.send(DEAD_LETTERS, b"k", b"later")
     second.send(DEAD_LETTERS, b"k", b"second")
     assert second.close() == 0 and second.fatal is None
@@ -82,9 +82,9 @@ def test_what_a_stopped_predecessor_had_queued_is_refused_when_it_goes_on(kafka:
 
 def test_a_writer_finds_the_others_and_may_fence_them(kafka: KafkaServer) -> None:
     old = writer(kafka)
-    writers.register(kafka.bootstrap, "test-writer")
-    assert "test-writer" in writers.names(kafka.bootstrap)
-    writers.fence(kafka.bootstrap, "test-writer")
+    writers.register_writer(kafka.bootstrap, "test-writer")
+    assert "test-writer" in writers.list_writers(kafka.bootstrap)
+    writers.fence_writer(kafka.bootstrap, "test-writer")
     old.send(DEAD_LETTERS, b"k", b"late")
     old.close(60)
     assert old.fenced and values(kafka) == []
@@ -146,7 +146,7 @@ def test_whoever_reads_to_an_end_gets_there_though_it_is_a_marker(kafka: KafkaSe
         made.send(RAW_TRADES, b"k", str(number).encode())
         assert made.close() == 0
     (part,) = (
-        p for p, (_, last) in TopicEdges(kafka.bootstrap, {RAW_TRADES: [0, 1]}).read()[RAW_TRADES].items() if last
+        p for p, (_, last) in TopicOffsets(kafka.bootstrap, {RAW_TRADES: [0, 1]}).read()[RAW_TRADES].items() if last
     )
     reader = TopicReader(kafka.bootstrap, "test")
     try:
@@ -159,9 +159,11 @@ def test_whoever_reads_to_an_end_gets_there_though_it_is_a_marker(kafka: KafkaSe
         assert reader.known_end(RAW_TRADES, part) == 3, "nothing waits: no lag of 1 for ever"
     finally:
         reader.close()
-    span = bulk_reader.look(kafka.bootstrap, RAW_TRADES, 0)
+    span = bulk_reader.measure_span(kafka.bootstrap, RAW_TRADES, 0)
     assert [
-        value for _, found in bulk_reader.values(kafka.bootstrap, RAW_TRADES, span, lambda *_: 0) for value in found
+        value
+        for _, found in bulk_reader.read_values(kafka.bootstrap, RAW_TRADES, span, lambda *_: 0)
+        for value in found
     ] == [
         b"1",
         b"2",

@@ -9,14 +9,14 @@ from confluent_kafka import KafkaError
 from pydantic import ValidationError
 
 from whale_platform.broker import topics, writers
-from whale_platform.broker.connection_errors import absence, explained
+from whale_platform.broker.connection_errors import explain_error, explain_unavailable
 from whale_platform.broker.producer import TradeProducer
 from whale_platform.broker.reader import TopicReader
-from whale_platform.broker.topic_offsets import TopicEdges
+from whale_platform.broker.topic_offsets import TopicOffsets
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.settings import ROOT, Settings
-from whale_platform.supervision.runtime.settings_reader import setting_error
+from whale_platform.supervision.runtime.settings_reader import describe_setting_error
 from whale_platform_tests.support.certificates import Authority
 from whale_platform_tests.support.kafka_server import skip_without_jars
 from whale_platform_tests.support.secure_kafka import KINDS, PASSWORD, SecureKafka
@@ -42,14 +42,14 @@ def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureKafka]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_client_logs_in(secure: SecureKafka, kind: str) -> None:
     cluster = settings(secure.environment(kind)).bootstrap
-    topics.ensure(cluster, 2)
+    topics.create_topics(cluster, 2)
     producer = TradeProducer(cluster, "test", writer=kind)
     producer.claim(300)
     producer.send(RAW_TRADES, b"k", kind.encode())
     assert producer.close(30) == 0
-    writers.register(cluster, kind)
-    assert kind in writers.names(cluster)
-    writers.fence(cluster, kind)
+    writers.register_writer(cluster, kind)
+    assert kind in writers.list_writers(cluster)
+    writers.fence_writer(cluster, kind)
     reader = TopicReader(cluster, "test")
     try:
         values = [
@@ -60,14 +60,14 @@ def test_every_client_logs_in(secure: SecureKafka, kind: str) -> None:
     finally:
         reader.close()
     assert kind.encode() in values
-    edges = TopicEdges(cluster, {RAW_TRADES: [0, 1]}).read()[RAW_TRADES]
+    edges = TopicOffsets(cluster, {RAW_TRADES: [0, 1]}).read()[RAW_TRADES]
     assert sum(end for _, end in edges.values()) == 2 * len(values), "a marker each"
-    assert topics.cluster_id(cluster) == topics.cluster_id(secure.bootstrap)
+    assert topics.fetch_cluster_id(cluster) == topics.fetch_cluster_id(secure.bootstrap)
 
 
 def test_a_right_that_is_lacking_is_said() -> None:
     cluster = KafkaCluster("kafka:9093", user="whale")
-    said = explained(cluster, KafkaError.GROUP_AUTHORIZATION_FAILED, "Broker: Group authorization failed")
+    said = explain_error(cluster, KafkaError.GROUP_AUTHORIZATION_FAILED, "Broker: Group authorization failed")
     assert said is not None and "(Broker: Group authorization failed): give it the rights" in said
 
 
@@ -107,10 +107,10 @@ def test_a_refusal_says_what_to_set(secure: SecureKafka, tmp_path: Path) -> None
     ]
     for environment, expected in cases:
         cluster = settings({name: value for name, value in environment.items() if value}).bootstrap
-        assert not topics.alive(cluster, 3.0)
-        assert expected in absence(cluster)
-        assert PASSWORD not in absence(cluster) + repr(cluster)
-        assert "wrong" not in absence(cluster) + repr(cluster)
+        assert not topics.is_reachable(cluster, 3.0)
+        assert expected in explain_unavailable(cluster)
+        assert PASSWORD not in explain_unavailable(cluster) + repr(cluster)
+        assert "wrong" not in explain_unavailable(cluster) + repr(cluster)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_settings_that_can_not_log_in_are_refused(environment: dict[str, str | N
     given = {"kafka_bootstrap": "kafka:9093"} | {f"kafka_{name.lower()}": text for name, text in environment.items()}
     with pytest.raises(ValidationError) as refused:
         Settings.model_validate(given)
-    line = setting_error(refused.value)
+    line = describe_setting_error(refused.value)
     assert line.startswith("WHALE_KAFKA_SECURITY=")
     assert expected in line
     assert "hush" not in line

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from whale_platform.homes import claim
+from whale_platform.homes import claim_home
 from whale_platform.settings import ROOT
 
 
@@ -18,7 +18,7 @@ def whale(home: Path, *words: str) -> "subprocess.CompletedProcess[str]":
 def test_add_list_and_remove(tmp_path: Path) -> None:
     nowhere = whale(tmp_path, "list")
     assert (nowhere.returncode, nowhere.stderr.startswith("whale: nothing has run in")) == (2, True)
-    claim(tmp_path, "live")
+    claim_home(tmp_path, "live")
     made = whale(tmp_path, "add", "grafana")
     assert made.returncode == 0 and made.stdout.startswith("whale_")
     listed = whale(tmp_path, "list")

@@ -19,20 +19,21 @@ from whale_platform.broker import topics
 from whale_platform.cli.app import app
 from whale_platform.cli.common.errors import UserError
 from whale_platform.defs.quality import audit_checks as checks
-from whale_platform.defs.shared.store_resource import Store
+from whale_platform.defs.shared.store_resource import StoreResource
 from whale_platform.domain import raw_trade
 from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS
 from whale_platform.domain.trade import Trade
-from whale_platform.home_mark import MARK
+from whale_platform.files.atomic_files import write_json
+from whale_platform.home_mark import HOME_MARK
 from whale_platform.homes import open_home
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.lake.delta import commits, table
-from whale_platform.lake.delta.schema import NAMES
+from whale_platform.lake.delta.schema import COLUMN_NAMES
 from whale_platform.lake.delta.table import HOUR
 from whale_platform.lake.duckdb import engine, parquet_writer
 from whale_platform.settings import Settings
 from whale_platform.stores.asset_tables import rollups
-from whale_platform.stores.asset_tables.materialisation import Hours
+from whale_platform.stores.asset_tables.materialisation import HourRange
 from whale_platform.stores.quality import audited_hours
 from whale_platform.supervision.runtime import heartbeat
 from whale_platform_tests.lake.builders import lay
@@ -51,7 +52,7 @@ IDS = range(1000, 1120)
 
 def last_hour() -> datetime:
     """The start of the last full hour that is settled."""
-    return collect.settled(Settings(), datetime.now(UTC)).replace(minute=0) - HOUR
+    return collect.find_settled_end(Settings(), datetime.now(UTC)).replace(minute=0) - HOUR
 
 
 def trades(start: datetime, ids: range) -> list[Trade]:
@@ -68,15 +69,15 @@ class Place:
     def __init__(self, base: Path, bootstrap: KafkaCluster, dsn: str) -> None:
         self.base, self.bootstrap, self.dsn, self.start = base, bootstrap, dsn, last_hour()
         home = open_home(base, "simulator").path
-        mark = {**json.loads((home / MARK).read_text()), "created": (self.start - HOUR).timestamp()}
-        (home / MARK).write_text(json.dumps(mark))
+        mark = {**json.loads((home / HOME_MARK).read_text()), "created": (self.start - HOUR).timestamp()}
+        (home / HOME_MARK).write_text(json.dumps(mark))
         self.lake = home / "lake" / "trades"
         self.whole = {one.trade_id: one for one in trades(self.start, IDS)}
 
     def fill(self, lacking: Iterable[int] = ()) -> None:
         ids = [n for n in IDS if n not in set(lacking)]
         self.send(*ids)
-        topic = topics.describe(self.bootstrap, [RAW_TRADES])[RAW_TRADES]
+        topic = topics.describe_topics(self.bootstrap, [RAW_TRADES])[RAW_TRADES]
         lay(self.lake, [self.whole[n] for n in ids], topic_id=topic.topic_id)
         for minute in range(4):
             first = IDS[0] + 30 * minute
@@ -97,18 +98,18 @@ class Place:
         producer = Producer({"bootstrap.servers": str(self.bootstrap), "enable.idempotence": True})
         for n in ids:
             sent = int(time.time() * 1000) if late else self.whole[n].event_time // 1000
-            producer.produce(RAW_TRADES, raw_trade.encode(self.whole[n]), b"binance:BTCUSDT", 0, timestamp=sent)
+            producer.produce(RAW_TRADES, raw_trade.encode_trade(self.whole[n]), b"binance:BTCUSDT", 0, timestamp=sent)
         assert producer.flush(300) == 0
 
     def without(self, *ids: int) -> None:
         """Rewrite the lake's hour without these ids."""
         with engine.connect(self.lake) as connection:
-            files = table.files(table.opened(self.lake))
-            rows = engine.rows_of(self.lake, [file.path for file in files])
+            files = table.list_files(table.open_table(self.lake))
+            rows = engine.select_rows(self.lake, [file.path for file in files])
             listed = ", ".join(map(str, ids))
-            query = f"SELECT {', '.join(NAMES)} FROM {rows} WHERE trade_id NOT IN ({listed})"
-            file = parquet_writer.write(connection, query, self.lake, self.start)
-        commits.rewrite(self.lake, lambda _: ([file], files), {})
+            query = f"SELECT {', '.join(COLUMN_NAMES)} FROM {rows} WHERE trade_id NOT IN ({listed})"
+            file = parquet_writer.write_sorted(connection, query, self.lake, self.start)
+        commits.replace_files(self.lake, lambda _: ([file], files), {})
 
     def audit(self, *more: str) -> Result:
         hour = ("--from", f"{self.start:%Y-%m-%dT%H:%M}", "--to", f"{self.start + HOUR:%Y-%m-%dT%H:%M}")
@@ -149,7 +150,7 @@ def test_a_place_that_lost_everything_is_wrong(place: Place) -> None:
 
 def test_no_rollup_hides_minutes_that_are_lost(place: Place) -> None:
     place.fill()
-    rollups.make(place.dsn, Hours(place.start, place.start + HOUR), MAKER)
+    rollups.materialise_rollups(place.dsn, HourRange(place.start, place.start + HOUR), MAKER)
     query(place.dsn, "DELETE FROM trade_windows WHERE window_start = %s", place.start + MINUTE)
     assert "missing in Postgres: 30" in place.audit().stdout
     query(place.dsn, "TRUNCATE trade_windows")
@@ -191,7 +192,7 @@ def test_what_was_sent_just_now_is_waited_for(place: Place) -> None:
 
 def test_what_has_not_arrived_yet_is_not_missing_and_nothing_is_proven(place: Place) -> None:
     place.send(*IDS)
-    topic_id = topics.describe(place.bootstrap, [RAW_TRADES])[RAW_TRADES].topic_id
+    topic_id = topics.describe_topics(place.bootstrap, [RAW_TRADES])[RAW_TRADES].topic_id
     home = place.lake.parent.parent
     # 1. the lake has read 115 of 120 messages, the windows 110; a whale is ahead of the lake
     lay(place.lake, [place.whole[n] for n in IDS[:115]], topic_id=topic_id)
@@ -205,7 +206,7 @@ def test_what_has_not_arrived_yet_is_not_missing_and_nothing_is_proven(place: Pl
     assert (done.exit_code, "not yet in lake: 5; not yet in Postgres: 10" in done.stdout) == (75, True), done.output
     assert "Messages not read yet: windows 10, whales unknown, lake 5, sink 0" in done.stdout
     assert "missing in" not in done.stdout and "too many" not in done.stdout and "ask again later" in done.stdout
-    assert audited_hours.due(place.dsn, place.start, place.start + HOUR) == place.start, "it keeps its turn"
+    assert audited_hours.find_due_hour(place.dsn, place.start, place.start + HOUR) == place.start, "it keeps its turn"
     # 2. what a place should have by now is missing all the same
     query(place.dsn, "UPDATE trade_windows SET trade_count = 29 WHERE window_start = %s", place.start + MINUTE)
     done = place.audit()
@@ -232,7 +233,7 @@ def test_what_has_not_arrived_yet_is_not_missing_and_nothing_is_proven(place: Pl
 def ask() -> dict[str, dg.AssetCheckEvaluation]:
     """Each check's answer by its name."""
     selected = dg.AssetSelection.checks(checks.audit_checks)
-    done = dg.materialize([checks.audit_checks], resources={"store": Store()}, selection=selected)
+    done = dg.materialize([checks.audit_checks], resources={"store": StoreResource()}, selection=selected)
     return {one.check_name: one for one in done.get_asset_check_evaluations()}
 
 
@@ -242,47 +243,47 @@ def test_the_check_audits_every_hour_since_the_last_and_one_that_was_wrong_again
     monkeypatch.setenv("WHALE_HOME", str(place.lake.parent.parent))
     place.fill()
     end = place.start + HOUR
-    monkeypatch.setattr(collect, "settled", lambda *_: end + MINUTE)  # also where an hour ends meanwhile
+    monkeypatch.setattr(collect, "find_settled_end", lambda *_: end + MINUTE)  # also where an hour ends meanwhile
     place.without(1005)
     found = ask()
-    ids, values, whales = (found[spec.name] for spec in (checks.IDS, checks.VALUES, checks.WHALES))
+    ids, values, whales = (found[spec.name] for spec in (checks.IDS_SPEC, checks.VALUES_SPEC, checks.WHALES_SPEC))
     assert (ids.passed, ids.metadata["hours"].value, ids.metadata["missing"].value) == (False, 2, 1)
     assert "missing in lake: 1" in str(ids.metadata["table"].value)
     assert (values.passed, values.metadata["different"].value, whales.passed) == (False, 1, True)
     with monkeypatch.context() as later:
-        later.setattr(collect, "settled", lambda *_: end + 7 * HOUR)
-        ids = ask()[checks.IDS.name]
+        later.setattr(collect, "find_settled_end", lambda *_: end + 7 * HOUR)
+        ids = ask()[checks.IDS_SPEC.name]
         assert (ids.passed, ids.metadata["hours"].value) == (False, 7), "Dagster was down for seven hours"
         assert f"whale audit --from {place.start:%Y-%m-%dT%H:%M}" in str(ids.metadata["unresolved"].value)
     lay(place.lake, [place.whole[1005]], 10_000)
     assert [one.passed for one in ask().values()] == [True, True, True]
-    assert ask()[checks.IDS.name].metadata["hours"].value == 0, "all of them have been audited"
+    assert ask()[checks.IDS_SPEC.name].metadata["hours"].value == 0, "all of them have been audited"
 
 
 def test_the_check_leaves_its_turn_while_the_stream_is_behind(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WHALE_HOME", str(place.lake.parent.parent))
     place.fill()
     place.without(1005)
-    monkeypatch.setattr(collect, "settled", lambda *_: place.start + HOUR + MINUTE)
-    told = heartbeat.Beat(
+    monkeypatch.setattr(collect, "find_settled_end", lambda *_: place.start + HOUR + MINUTE)
+    told = heartbeat.Heartbeat(
         "stream", detail="windows lag", at=time.time() + 600, numbers={"behind_since": time.time() - 60}
     )
-    heartbeat.write_json(heartbeat.beat_path(place.lake.parent.parent, "stream"), asdict(told))
+    write_json(heartbeat.heartbeat_path(place.lake.parent.parent, "stream"), asdict(told))
     found = ask()
     assert [one.passed for one in found.values()] == [True, True, True]
-    table = str(found[checks.IDS.name].metadata["table"].value)
+    table = str(found[checks.IDS_SPEC.name].metadata["table"].value)
     assert "No hour was audited: the stream has been behind for" in table and "windows lag" in table, table
-    assert audited_hours.due(place.dsn, place.start, place.start + HOUR) == place.start
+    assert audited_hours.find_due_hour(place.dsn, place.start, place.start + HOUR) == place.start
 
 
 def test_the_command_begins_with_the_first_hour_that_nobody_audited(place: Place) -> None:
     place.fill()
     query(place.dsn, "INSERT INTO audited_hours VALUES (%s, true, 1, '', '')", place.start - 40 * HOUR)
-    home = place.lake.parent.parent / MARK
+    home = place.lake.parent.parent / HOME_MARK
     home.write_text(json.dumps({**json.loads(home.read_text()), "created": (place.start - 30 * HOUR).timestamp()}))
     value = json.loads(CliRunner().invoke(app, ["audit", "--home", str(place.base), "--json"]).stdout)
     assert (value["passed"], value["start"]) == (True, (place.start - 30 * HOUR).isoformat())
-    assert audited_hours.due(place.dsn, place.start - 30 * HOUR, place.start + HOUR) is None
+    assert audited_hours.find_due_hour(place.dsn, place.start - 30 * HOUR, place.start + HOUR) is None
 
 
 def test_a_place_that_is_away_is_one_line(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -308,4 +309,4 @@ def test_a_slow_lake_is_waited_for() -> None:
     now = datetime(2026, 11, 21, 13, 30, 40, tzinfo=UTC)
     for trigger, minute in ((20, 27), (300, 18), (3600, 28 - 60 - 60)):
         settings = Settings.model_validate({"lake_trigger_s": trigger})
-        assert collect.settled(settings, now) == now.replace(minute=0, second=0) + minute * MINUTE
+        assert collect.find_settled_end(settings, now) == now.replace(minute=0, second=0) + minute * MINUTE

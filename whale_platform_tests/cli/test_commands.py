@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from whale_platform.bench.harness.platform import PORTS, free_ports
+from whale_platform.bench.harness.platform import PORT_NAMES, find_free_ports
 from whale_platform.cli.app import main
+from whale_platform.files.atomic_files import write_json
 from whale_platform.homes import open_home
 from whale_platform.supervision.control import desired_state
 from whale_platform.supervision.control.state_files import SUPERVISOR, state_path
@@ -108,7 +109,10 @@ def test_a_port_in_use_is_named_with_its_setting(tmp_path: Path) -> None:
     tools = _fake_tools(tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        ports = {f"WHALE_{name}_PORT": str(number) for name, number in zip(PORTS, free_ports(len(PORTS)), strict=True)}
+        ports = {
+            f"WHALE_{name}_PORT": str(number)
+            for name, number in zip(PORT_NAMES, find_free_ports(len(PORT_NAMES)), strict=True)
+        }
         env = {**ports, "WHALE_POSTGRES_PORT": port, "WHALE_DAGSTER": "false", "WHALE_TOOLS": str(tools)}
         done = whale(tmp_path, "up", "--source", "simulator", **env)
     assert done.returncode == 2
@@ -128,7 +132,7 @@ def test_a_home_in_use_with_other_settings_is_named_with_its_pid(tmp_path: Path)
     home = open_home(tmp_path / "base", "simulator")
     mine = Lease(home.path, SUPERVISOR)
     mine.acquire()
-    heartbeat.write_json(state_path(home.path), {"pid": os.getpid(), "symbols": ["BTC"], "services": {}})
+    write_json(state_path(home.path), {"pid": os.getpid(), "symbols": ["BTC"], "services": {}})
     done = whale(tmp_path, "up", "--source", "simulator", "--symbols", "ETH")
     mine.release()
     assert done.returncode == 2
@@ -154,7 +158,7 @@ def test_up_waits_for_what_is_about_to_end_and_then_starts(tmp_path: Path) -> No
     mine = Lease(home.path, SUPERVISOR)
     mine.acquire()
     now = {"pid": os.getpid(), "at": time.time(), "stopping": True, "services": {}}
-    heartbeat.write_json(state_path(home.path), now)
+    write_json(state_path(home.path), now)
     waits = start(tmp_path, "up", "--source", "simulator", WHALE_TOOLS=str(tmp_path / "no tools"))
     assert waits.stderr is not None
     assert f"waiting for pid {os.getpid()}, which stops what ran in" in waits.stderr.readline()
@@ -190,8 +194,8 @@ def test_status_of_what_runs(tmp_path: Path, second: str, code: int) -> None:
     mine = Lease(home.path, SUPERVISOR)
     mine.acquire()
     numbers = {"state": "playing", "trades_sent": 12, "kind": "recorded"}
-    heartbeat.write(home.path, heartbeat.Beat("simulator", state="ready", numbers=numbers))
-    heartbeat.write(home.path, heartbeat.Beat("sink", pid=1, state="ready", numbers={"rows": 5}))
+    heartbeat.write_heartbeat(home.path, heartbeat.Heartbeat("simulator", state="ready", numbers=numbers))
+    heartbeat.write_heartbeat(home.path, heartbeat.Heartbeat("sink", pid=1, state="ready", numbers={"rows": 5}))
     entry = {
         "pid": os.getpid(),
         "started": time.time(),
@@ -202,7 +206,7 @@ def test_status_of_what_runs(tmp_path: Path, second: str, code: int) -> None:
     }
     services = {"simulator": entry, "sink": {**entry, "state": second}}
     published = {"pid": os.getpid(), "at": time.time(), "stopping": False, "urls": {"kafka": "k"}, "services": services}
-    heartbeat.write_json(state_path(home.path), published)
+    write_json(state_path(home.path), published)
     done = whale(tmp_path, "status", "--json")
     mine.release()
     assert done.returncode == code
@@ -232,8 +236,8 @@ def test_what_is_stopped_as_wanted_is_all_right_and_old_code_is_named(tmp_path: 
         "api": {**entry, "code": "aaa"},
     }
     told = {"pid": os.getpid(), "at": time.time(), "stopping": False, "checkout": "bbb", "services": services}
-    heartbeat.write_json(state_path(home.path), told)
-    desired_state.write(home.path, "stream", False, "run x")
+    write_json(state_path(home.path), told)
+    desired_state.write_desired_state(home.path, "stream", False, "run x")
 
     done = whale(tmp_path, "status", "--json")
     found = json.loads(done.stdout)
@@ -281,9 +285,9 @@ def test_doctor_names_misspelt_variables_and_each_exchange(tmp_path: Path) -> No
 
 
 def _fake_tools(folder: Path) -> Path:
-    from whale_platform.toolchain.jars import read_list
+    from whale_platform.toolchain.jars import read_jar_list
 
-    for jar in read_list():
+    for jar in read_jar_list():
         jar.path(folder / "tools").parent.mkdir(parents=True, exist_ok=True)
         jar.path(folder / "tools").touch()
     return folder / "tools"

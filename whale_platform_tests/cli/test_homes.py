@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whale_platform.homes import Home, HomeError, current, home_name, open_home, read_home
+from whale_platform.homes import Home, HomeError, choose_home_name, find_current_home, open_home, read_home
 
 
 @pytest.fixture
@@ -19,19 +19,19 @@ def files(tmp_path: Path) -> list[Path]:
 
 def test_each_source_has_its_own_and_current_names_the_last(tmp_path: Path, files: list[Path]) -> None:
     base = tmp_path / "base"
-    assert current(base) is None
+    assert find_current_home(base) is None
     live = open_home(base, "live")
     replay = open_home(base, "replay", files, "original")
     assert live.path == base / "live"
-    assert current(base) == replay
-    assert open_home(base, "live") == live == current(base)
+    assert find_current_home(base) == replay
+    assert open_home(base, "live") == live == find_current_home(base)
     assert read_home(replay.path) == replay
 
 
 def test_a_home_may_be_named_directly_and_refuses_another_source(tmp_path: Path, files: list[Path]) -> None:
     replay = open_home(tmp_path / "base", "replay", files, "original")
     assert open_home(replay.path, "replay", files, "original") == replay
-    assert current(replay.path) == replay
+    assert find_current_home(replay.path) == replay
     with pytest.raises(HomeError, match=r"holds replay of .*must not mix"):
         open_home(replay.path, "live")
     with pytest.raises(HomeError, match="must not mix"):
@@ -57,7 +57,7 @@ def test_a_damaged_current_is_no_home(tmp_path: Path, name: str) -> None:
     base = tmp_path / "base"
     base.mkdir()
     (base / "current").write_text(name)
-    assert current(base) is None
+    assert find_current_home(base) is None
 
 
 paths = st.lists(st.sampled_from([Path(f"/data/{letter}") for letter in "abcdef"]), min_size=1, max_size=4)
@@ -67,6 +67,6 @@ paths = st.lists(st.sampled_from([Path(f"/data/{letter}") for letter in "abcdef"
 def test_replays_share_a_home_only_with_the_same_files_and_times(
     one: list[Path], other: list[Path], times: str, other_times: str
 ) -> None:
-    same = home_name("replay", one, times) == home_name("replay", other, other_times)
+    same = choose_home_name("replay", one, times) == choose_home_name("replay", other, other_times)
     assert same == ((one, times) == (other, other_times))
-    assert Home(Path(home_name("replay", one, times)), "replay").path.name.startswith("replay-")
+    assert Home(Path(choose_home_name("replay", one, times)), "replay").path.name.startswith("replay-")

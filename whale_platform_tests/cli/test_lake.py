@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from whale_platform.bench.storage.dump_import import generate
+from whale_platform.bench.storage.dump_import import generate_dump
 from whale_platform.homes import open_home
 from whale_platform_tests.cli.test_audit import Place
 from whale_platform_tests.cli.test_audit import place as place
@@ -47,7 +47,7 @@ def test_restoring_without_a_broker_says_what_to_do(home: Path, run: Run, monkey
 
 
 def test_a_dump_is_imported_once_and_names_what_comes_next(home: Path, run: Run, tmp_path: Path) -> None:
-    path = generate(tmp_path, 2_400, hours=2)
+    path = generate_dump(tmp_path, 2_400, hours=2)
     code, _, err = run("import", "binance", str(path))
     assert (code, "simulated" in err) == (2, True), err
     real = open_home(home.parent, "live").path

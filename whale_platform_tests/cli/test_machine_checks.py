@@ -6,7 +6,7 @@ import pytest
 
 from whale_platform.cli.lifecycle import machine_checks
 from whale_platform.files import disk_usage
-from whale_platform.files.disk_usage import Room
+from whale_platform.files.disk_usage import DiskSpace
 from whale_platform.settings import Settings
 
 
@@ -32,7 +32,7 @@ def test_the_need_is_computed(
     level: str,
     says: str,
 ) -> None:
-    monkeypatch.setattr(disk_usage, "room", lambda path: Room(path, free_gb * 10**9, total_gb * 10**9))
-    found = machine_checks.disk_need(Settings.model_validate({"home": tmp_path, **more}), rate)
+    monkeypatch.setattr(disk_usage, "read_disk_space", lambda path: DiskSpace(path, free_gb * 10**9, total_gb * 10**9))
+    found = machine_checks.check_disk_need(Settings.model_validate({"home": tmp_path, **more}), rate)
     assert found.level == level
     assert says in f"{found.found} {found.fix}"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from whale_platform.cli.lifecycle import progress_watch
-from whale_platform.cli.lifecycle.progress_watch import Waiting
+from whale_platform.cli.lifecycle.progress_watch import ProgressWatch
 from whale_platform.homes import Home
 
 
@@ -35,7 +35,7 @@ def snapshot(silent_s: float = 0.1, **services: dict[str, Any]) -> dict[str, Any
 
 
 def test_it_waits_for_ever_while_a_start_works_and_not_for_one_that_does_nothing(tmp_path: Path, clock: Clock) -> None:
-    waits = Waiting(Home(tmp_path, "simulator"))
+    waits = ProgressWatch(Home(tmp_path, "simulator"))
     for _ in range(50):
         assert waits.vain(snapshot(stream={"still_s": 4.0}, api={"state": "ready"})) == ""
         clock.now += 300
@@ -51,7 +51,7 @@ def test_it_waits_for_ever_while_a_start_works_and_not_for_one_that_does_nothing
 
 
 def test_a_service_that_does_not_stay_up_is_not_waited_for(tmp_path: Path, clock: Clock) -> None:
-    waits = Waiting(Home(tmp_path, "simulator"))
+    waits = ProgressWatch(Home(tmp_path, "simulator"))
     assert waits.vain(snapshot(sink={"state": "backoff", "restarts": 50})) == "", "restarts of before do not count"
     assert waits.vain(snapshot(sink={"state": "ready", "restarts": 58})) == ""
     failing = snapshot(sink={"state": "backoff", "restarts": 58, "detail": "ended with code 1"})
@@ -63,7 +63,7 @@ def test_a_service_that_does_not_stay_up_is_not_waited_for(tmp_path: Path, clock
 
 
 def test_each_line_says_what_is_waited_for_since_when_and_what_it_did_last(tmp_path: Path, clock: Clock) -> None:
-    waits = Waiting(Home(tmp_path, "simulator"))
+    waits = ProgressWatch(Home(tmp_path, "simulator"))
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "stream.log").write_text("one\n\x1b[32mlast\x1b[0m words\n")
     now = snapshot(

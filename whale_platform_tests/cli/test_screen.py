@@ -9,8 +9,8 @@ import pytest
 from rich.console import Console
 
 from whale_platform.cli.inspection import screen
-from whale_platform.cli.inspection.recent_rows import Feed
-from whale_platform.stores.queries.recent import Whale, Window
+from whale_platform.cli.inspection.recent_rows import RecentRows
+from whale_platform.stores.queries.recent import RecentWhale, RecentWindow
 
 
 def service(state: str, **numbers: Any) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def sample(kind: str) -> dict[str, Any]:
 
 
 WINDOWS = [
-    Window(
+    RecentWindow(
         "binance",
         f"S{number}USDT",
         datetime(2024, 8, 8, 3, 4, tzinfo=UTC),
@@ -43,10 +43,10 @@ WINDOWS = [
     )
     for number in range(40)
 ]
-FEED = Feed(
+FEED = RecentRows(
     WINDOWS,
     [
-        Whale(
+        RecentWhale(
             datetime(2024, 8, 8, 3, 4, 5, tzinfo=UTC),
             "binance",
             "BTCUSDT",
@@ -67,13 +67,13 @@ def rendered(what: Any, width: int = 130) -> str:
 
 @pytest.mark.parametrize(("kind", "word"), [("live", "LIVE"), ("simulator", "SIMULATED"), ("replay", "REPLAY")])
 def test_the_source_is_marked(kind: str, word: str) -> None:
-    text = rendered(screen.whole(sample(kind), FEED, 50))
+    text = rendered(screen.render_screen(sample(kind), FEED, 50))
     assert text.lstrip().startswith(word)
     assert ("34,419 sent" in text) == (kind != "live")
 
 
 def test_everything_is_on_one_screen() -> None:
-    text = rendered(screen.whole(sample("live"), FEED, 30))
+    text = rendered(screen.render_screen(sample("live"), FEED, 30))
     assert len(text.rstrip().splitlines()) <= 30
     for part in (
         "1,234 trades/s",
@@ -92,19 +92,19 @@ def test_everything_is_on_one_screen() -> None:
 
 def test_a_database_that_is_away_is_said() -> None:
     assert "no rows to show: connection refused" in rendered(
-        screen.whole(sample("live"), Feed(problem="connection refused"), 40)
+        screen.render_screen(sample("live"), RecentRows(problem="connection refused"), 40)
     )
 
 
 def test_details_cannot_play_with_the_terminal_or_with_markup() -> None:
     state = sample("live")
     state["services"]["stream"]["detail"] = "\x1b[2J[bold]x[/nothing]"
-    text = rendered(screen.whole(state, FEED, 50))
+    text = rendered(screen.render_screen(state, FEED, 50))
     assert "?[2J[bold]x[/nothing]" in text
 
 
 def test_the_plain_line() -> None:
-    line = screen.line(sample("replay"), FEED)
+    line = screen.render_line(sample("replay"), FEED)
     assert line.startswith("REPLAY")
     assert "1,234 trades/s" in line
     assert "newest whale BTCUSDT $154,306; stream blocked" in line

@@ -9,7 +9,12 @@ from typer.testing import CliRunner, Result
 
 from whale_platform.cli.app import app
 from whale_platform.homes import open_home
-from whale_platform.stores.asset_tables.thresholds import Limits, by_time, read_history, read_thresholds
+from whale_platform.stores.asset_tables.thresholds import (
+    ThresholdPeriod,
+    build_threshold_periods,
+    read_threshold_history,
+    read_thresholds,
+)
 from whale_platform_tests.api.builders import window
 from whale_platform_tests.stores.asset_tables.test_materialisation import store
 from whale_platform_tests.support.postgres_server import database, empty_database, postgres_server
@@ -40,8 +45,8 @@ def test_what_is_set_is_told_and_a_symbol_without_trades_is_said(
         ("coinbase", "BTC-USD", Decimal("99999.5")),
     ]
     threshold("set", "*", "7", "--from", "2024-01-01")
-    assert by_time(read_history(database), Decimal(1))[1:2] == [
-        Limits(datetime(2024, 1, 1, tzinfo=UTC), {("*", "*"): Decimal(7)})
+    assert build_threshold_periods(read_threshold_history(database), Decimal(1))[1:2] == [
+        ThresholdPeriod(datetime(2024, 1, 1, tzinfo=UTC), {("*", "*"): Decimal(7)})
     ]
     assert [line.split()[:3] for line in threshold("list").stdout.splitlines()] == [
         ["*", "*", "7"],

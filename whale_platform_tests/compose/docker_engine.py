@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from whale_platform_tests.support.fake_services import until
+from whale_platform_tests.support.fake_services import wait_for_result
 
 NEEDED = ("dockerd", "docker", "docker-compose", "iptables", "debootstrap", "git")
 API = "http://127.0.0.1:18000"
@@ -22,7 +22,7 @@ LONG_S = 3600.0  # no machine is too slow for it
 
 
 @contextmanager
-def started(folder: Path) -> Iterator[dict[str, str]]:
+def start_engine(folder: Path) -> Iterator[dict[str, str]]:
     """An engine with its data in `folder` and all else private; yields the environment of its clients.
 
     Skips the test, saying so, where an engine can't be started.
@@ -45,7 +45,7 @@ def started(folder: Path) -> Iterator[dict[str, str]]:
     with (place / "log").open("ab") as log:
         engine = subprocess.Popen(["dockerd", *map(str, words), "-H", env["DOCKER_HOST"]], stdout=log, stderr=log)
     try:
-        until(lambda: engine.poll() is not None or docker(env, "info", check=False).returncode == 0, LONG_S)
+        wait_for_result(lambda: engine.poll() is not None or docker(env, "info", check=False).returncode == 0, LONG_S)
         if engine.poll() is not None:
             pytest.skip(f"the engine does not start here: {(place / 'log').read_text()[-500:]}")
         yield env
@@ -76,7 +76,7 @@ class Composed:
     def up(self) -> None:
         """Until every container that has a health check is healthy."""
         self.compose("up", "-d", "--no-build")
-        until(lambda: set(self.states().values()) == {"healthy"}, LONG_S)
+        wait_for_result(lambda: set(self.states().values()) == {"healthy"}, LONG_S)
 
     def states(self) -> dict[str, str]:
         """The health of each container that is to stay."""
@@ -123,10 +123,10 @@ def kill(composed: Composed, service: str) -> None:
         now = json.loads(docker(composed.env, "inspect", one["Id"]).stdout)[0]
         return bool(now["RestartCount"] > one["RestartCount"] and composed.states()[service] == "healthy")
 
-    until(back, LONG_S)
+    wait_for_result(back, LONG_S)
 
 
-def asked(path: str) -> Any:
+def fetch_json(path: str) -> Any:
     """The API's JSON; None where it does not answer."""
     try:
         with urllib.request.urlopen(f"{API}{path}", timeout=20) as answer:

@@ -22,7 +22,7 @@ from whale_platform.settings import ROOT, Settings
 from whale_platform.stream import batch_recompute
 from whale_platform.supervision.processes import termination
 from whale_platform.toolchain import web_assets
-from whale_platform.topology.specs import specs
+from whale_platform.topology.specs import build_specs
 
 COMPOSE = shutil.which("docker-compose")
 WHOLE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -147,7 +147,7 @@ def test_what_is_called_simulated_or_recorded_can_only_come_from_the_simulator(s
     }
     host = WHOLE["x-settings"]["WHALE_SIMULATOR_HOST"]
     settings = Settings.model_validate({"source": source, "simulator_host": host, **real})
-    for exchange in registry.adapters(settings):
+    for exchange in registry.build_adapters(settings):
         for address in (exchange.connect_url(), exchange.check_url("X")):
             assert urlsplit(address).netloc == f"{host}:{settings.simulator_port}"
     assert host in SERVICES and host in SERVICES["replay"]["networks"]["default"]["aliases"]
@@ -171,7 +171,7 @@ def test_the_image_sets_up_all_that_its_parts_use() -> None:
     ignored = (ROOT / ".dockerignore").read_text().split()
     image = (ROOT / "Dockerfile").read_text()
     copied = [name for line in COPIED.findall(image.replace("\\\n", " ")) for name in line.split()[:-1]]
-    assert {"requirements.lock", "requirements-build.lock", *web_assets.LISTS, "dagster.yaml"} <= set(copied)
+    assert {"requirements.lock", "requirements-build.lock", *web_assets.PACKAGE_FILES, "dagster.yaml"} <= set(copied)
     assert not [name for name in copied for pattern in ignored if fnmatch.fnmatch(name, pattern)]
     assert all((ROOT / name).exists() for name in copied)
     code = [line for line in image.splitlines() if line == "COPY --chown=whale whale_platform whale_platform"]
@@ -198,7 +198,7 @@ def test_every_service_of_the_platform_is_a_container(tmp_path: Path) -> None:
     outside = {"kafka_bootstrap": "redpanda:9092", "postgres_dsn": "postgresql://whale@postgres/whale"}
     for source in ("simulator", "live"):
         settings = Settings.model_validate({"home": tmp_path, "source": source, **outside})
-        assert not {spec.name for spec in specs(settings)} - SERVICES.keys()
+        assert not {spec.name for spec in build_specs(settings)} - SERVICES.keys()
 
 
 def test_every_container_is_bounded_checked_and_without_rights() -> None:
@@ -210,7 +210,9 @@ def test_every_container_is_bounded_checked_and_without_rights() -> None:
         assert ("healthcheck" in one) != (name in once), name
         assert one.get("healthcheck", {"start_period": "3600s"})["start_period"] == "3600s", name
         if "whale_platform.topology.container" in one.get("command", []):
-            assert int(one["stop_grace_period"].removesuffix("s")) > termination.MOST_S, "or the engine kills it first"
+            assert int(one["stop_grace_period"].removesuffix("s")) > termination.LONGEST_WAIT_S, (
+                "or the engine kills it first"
+            )
     running = [
         one for name, one in SERVICES.items() if name not in once and {*one["profiles"]} & {"platform", "simulator"}
     ]
@@ -235,7 +237,7 @@ def test_the_heaps_of_the_jvms_fit_their_containers() -> None:
     heaps = {name: mebibytes(text) for name, text in daemons.items()}
     heaps["spark-worker"] += mebibytes(offered)
     heaps["stream"] = mebibytes(settings.spark_driver_memory)
-    heaps["dagster-code"] = mebibytes(batch_recompute.configuration(settings, ROOT)["spark.driver.memory"])
+    heaps["dagster-code"] = mebibytes(batch_recompute.configure_batch(settings, ROOT)["spark.driver.memory"])
     heaps["repair"] = heaps["dagster-code"]
     assert not {name: heap for name, heap in heaps.items() if heap * 1.5 > limit(SERVICES[name])}
     python = {name: limit(SERVICES[name]) - heaps[name] * 1.5 for name in ("dagster-code", "repair")}

@@ -19,8 +19,8 @@ from whale_platform.supervision.runtime import exit_codes
 from whale_platform.toolchain import java
 from whale_platform_tests.compose.test_compose_file import SERVICES
 from whale_platform_tests.defs.services.test_shifts import LAUNCHER
-from whale_platform_tests.support.embedded_servers import answers, free_port
-from whale_platform_tests.support.fake_services import until
+from whale_platform_tests.support.embedded_servers import free_port, port_answers
+from whale_platform_tests.support.fake_services import wait_for_result
 
 CONTAINER = (sys.executable, "-m", "whale_platform.topology.container")
 
@@ -37,7 +37,7 @@ def test_the_code_server_serves_until_it_is_told_to_end(database: str, tmp_path:
     }
     with subprocess.Popen([*CONTAINER, "dagster-code"], env=env, cwd=tmp_path) as container:
         try:
-            until(lambda: answers(port), 300)
+            wait_for_result(lambda: port_answers(port), 300)
             workspace = (tmp_path / "dagster" / "workspace.yaml").read_text()
             assert '"host": "dagster-code"' in workspace
             with instance_for_test(overrides={"run_launcher": LAUNCHER}) as instance:
@@ -49,7 +49,7 @@ def test_the_code_server_serves_until_it_is_told_to_end(database: str, tmp_path:
             assert container.wait(300) == 0
         finally:
             container.kill()
-    assert not answers(port)
+    assert not port_answers(port)
 
 
 def test_spark_starts_with_what_the_image_has(tools: Path, tmp_path: Path) -> None:
@@ -57,10 +57,15 @@ def test_spark_starts_with_what_the_image_has(tools: Path, tmp_path: Path) -> No
     command = [port if word == "7077" else word for word in SERVICES["spark-master"]["command"]]
     argv = ["127.0.0.1" if word == "spark-master" else str(word) for word in command]
     path = os.pathsep.join((str(Path(sys.executable).parent), "/usr/bin", "/bin"))
-    env = {**java.java_environment(tools), "PATH": path, "SPARK_MASTER_WEBUI_PORT": "0", "SPARK_LOCAL_IP": "127.0.0.1"}
+    env = {
+        **java.build_java_environment(tools),
+        "PATH": path,
+        "SPARK_MASTER_WEBUI_PORT": "0",
+        "SPARK_LOCAL_IP": "127.0.0.1",
+    }
     with subprocess.Popen(argv, env=env, cwd=tmp_path, stderr=subprocess.DEVNULL) as master:
         try:
-            until(lambda: answers(port) or master.poll() is not None, 3600)  # no machine is too slow
+            wait_for_result(lambda: port_answers(port) or master.poll() is not None, 3600)  # no machine is too slow
             assert master.poll() is None
         finally:
             master.kill()
@@ -121,23 +126,23 @@ def test_a_service_in_a_container_obeys_and_is_seen_as_anywhere(tmp_path: Path) 
     volume = Volume(tmp_path, WHALE_SOURCE="simulator", WHALE_SIMULATOR_PORT=port, **given)
     with volume.container("simulator") as container, volume.container("ingester") as other:
         try:
-            until(lambda: volume.healthy("simulator"), 300)
+            wait_for_result(lambda: volume.healthy("simulator"), 300)
             assert json.loads((tmp_path / "home.json").read_text())["source"] == "simulator"
-            until(lambda: volume.entry("ingester")["state"] == "starting", 300)
+            wait_for_result(lambda: volume.entry("ingester")["state"] == "starting", 300)
             assert not volume.healthy("ingester"), "it waits for Kafka"
             first = volume.entry("simulator")
             assert first["state"] == "ready"
 
             os.kill(first["pid"], signal.SIGKILL)
-            until(lambda: volume.entry("simulator")["pid"] not in (None, first["pid"]), 300)
-            until(lambda: volume.healthy("simulator"), 300)
+            wait_for_result(lambda: volume.entry("simulator")["pid"] not in (None, first["pid"]), 300)
+            wait_for_result(lambda: volume.healthy("simulator"), 300)
             second = volume.entry("simulator")
             done = volume.whale("restart", "simulator")
             assert done.returncode == 0, done.stderr
             assert volume.entry("simulator")["pid"] != second["pid"]
-            service_commands.wait(service_commands.stop(tmp_path, "simulator", "a test"))
+            service_commands.complete_command(service_commands.stop_service(tmp_path, "simulator", "a test"))
             assert volume.entry("simulator")["state"] == "stopped" and volume.healthy("simulator"), "as wanted"
-            service_commands.wait(service_commands.start(tmp_path, "simulator", "a test"))
+            service_commands.complete_command(service_commands.start_service(tmp_path, "simulator", "a test"))
             assert volume.entry("simulator")["state"] == "ready"
 
             for words in (("down",), ("up", "--source", "simulator")):

@@ -16,10 +16,18 @@ import pytest
 from playwright.sync_api import expect
 
 from whale_platform.settings import ROOT
-from whale_platform_tests.compose.docker_engine import API, LONG_S, Composed, asked, docker, kill, started
+from whale_platform_tests.compose.docker_engine import (
+    API,
+    LONG_S,
+    Composed,
+    docker,
+    fetch_json,
+    kill,
+    start_engine,
+)
 from whale_platform_tests.compose.stand_ins import make
 from whale_platform_tests.e2e.browser import keep, launched
-from whale_platform_tests.support.fake_services import until
+from whale_platform_tests.support.fake_services import wait_for_result
 
 pytestmark = [pytest.mark.e2e, pytest.mark.process, pytest.mark.timeout(3 * 3600)]
 FOLDER = os.environ.get("WHALE_TEST_ENGINE")
@@ -41,7 +49,7 @@ def composed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Compos
     password = clone / "secrets" / "postgres_password"
     password.write_text(secrets.token_hex(24))
     password.chmod(0o644)
-    with started(folder) as env:
+    with start_engine(folder) as env:
         monkeypatch.setenv("DOCKER_HOST", env["DOCKER_HOST"])
         begun = time.monotonic()
         have = docker(env, "images", "--format", "{{.Repository}}:{{.Tag}}").stdout.split()
@@ -62,7 +70,7 @@ def test_from_a_clean_clone_to_a_whale_and_through_every_kill(composed: Composed
     begun = time.monotonic()
     composed.up()
     composed.timed("up, all healthy", begun)
-    until(lambda: (asked("/whales?limit=1") or {}).get("items"), LONG_S)
+    wait_for_result(lambda: (fetch_json("/whales?limit=1") or {}).get("items"), LONG_S)
     composed.timed("up, a whale from the API", begun)
     with launched() as browser:
         page = browser.new_page()
@@ -80,19 +88,19 @@ def test_from_a_clean_clone_to_a_whale_and_through_every_kill(composed: Composed
         begun = time.monotonic()
         kill(composed, service)
         composed.timed(f"killed: {service}", begun)
-    until(lambda: set(composed.states().values()) == {"healthy"}, LONG_S)
+    wait_for_result(lambda: set(composed.states().values()) == {"healthy"}, LONG_S)
     exact(composed)
 
     begun = time.monotonic()
     composed.compose("down")
     composed.timed("down", begun)
     begun = time.monotonic()
-    assert asked("/health") is None, "everything has ended"
+    assert fetch_json("/health") is None, "everything has ended"
     composed.up()
     composed.timed("up again, all healthy", begun)
     composed.whale("restart", "stream")
     exact(composed)
-    until(lambda: audited(composed), LONG_S)
+    wait_for_result(lambda: audited(composed), LONG_S)
     text = json.dumps(composed.figures, indent=1)
     print(text)
     if folder := os.environ.get("WHALE_ARTEFACTS"):
@@ -102,8 +110,8 @@ def test_from_a_clean_clone_to_a_whale_and_through_every_kill(composed: Composed
 def exact(composed: Composed) -> None:
     """More trades come, and with them Postgres has each trade once."""
     first = total(composed)
-    until(lambda: total(composed) > first, LONG_S)
-    until(lambda: all(count == span for _, _, count, span in composed.rows(EXACT)), LONG_S)
+    wait_for_result(lambda: total(composed) > first, LONG_S)
+    wait_for_result(lambda: all(count == span for _, _, count, span in composed.rows(EXACT)), LONG_S)
 
 
 def total(composed: Composed) -> int:
@@ -133,7 +141,7 @@ def test_the_documented_commands_work_as_they_stand(tmp_path: Path, heading: str
     text = (ROOT / "docs" / "guides" / "deployment.md").read_text().partition(f"\n## {heading}\n")[2]
     commands = text.partition("```sh\n")[2].partition("```")[0]
     assert commands.count("docker compose") >= 2
-    with started(Path(FOLDER).resolve()) as env:
+    with start_engine(Path(FOLDER).resolve()) as env:
         mine = {name: value for name, value in env.items() if not name.startswith("WHALE_")}
         begins = 'docker() { shift; docker-compose "$@" || [ $? = 4 ]; }'  # by `whale status`, while something starts
         script = f"{begins}\nset -eux\n{commands}"

@@ -11,7 +11,7 @@ import yaml
 from whale_platform.settings import ROOT, Settings
 from whale_platform.stream import batch_recompute, slots
 from whale_platform.supervision.processes import termination
-from whale_platform.topology.specs import specs
+from whale_platform.topology.specs import build_specs
 
 FOLDER = ROOT / "deploy" / "kubernetes"
 Manifest = dict[str, Any]
@@ -64,14 +64,14 @@ def test_the_api_of_kubernetes_would_take_it(kind: str, name: str, manifest: Man
 
 
 def test_every_service_of_the_platform_has_a_pod() -> None:
-    assert {spec.name for spec in specs(settings())} <= {name for _, name in PODS}
+    assert {spec.name for spec in build_specs(settings())} <= {name for _, name in PODS}
 
 
 @each_pod
 def test_a_pod_may_nothing_that_it_does_not_need(pod: Manifest) -> None:
     spec = pod["spec"]
     assert spec["automountServiceAccountToken"] is False
-    assert spec.get("terminationGracePeriodSeconds", 180) > termination.MOST_S, (
+    assert spec.get("terminationGracePeriodSeconds", 180) > termination.LONGEST_WAIT_S, (
         "or it is killed before its supervisor ends"
     )
     rights = spec["securityContext"]
@@ -142,13 +142,13 @@ def test_the_workers_have_the_slots_and_the_memory_that_the_settings_ask_for() -
     given, worker = settings(), CONTAINERS["spark-worker"]
     cores = named("Deployment", "spark-worker")["spec"]["replicas"] * int(option(worker, "--cores"))
     assert given.spark_cores is not None
-    assert slots.needed(given.topic_partitions, given.stream_reducers) <= given.spark_cores <= cores
+    assert slots.count_needed_slots(given.topic_partitions, given.stream_reducers) <= given.spark_cores <= cores
     assert memory(given.spark_executor_memory) <= memory(option(worker, "--memory"))
     daemon = next(one["value"] for one in worker["env"] if one["name"] == "SPARK_DAEMON_MEMORY")
     heaps = memory(option(worker, "--memory")) + memory(daemon)
     assert heaps * 1.5 <= memory(worker["resources"]["limits"]["memory"])
     assert f"spark://spark-master:{option(CONTAINERS['spark-master'], '--port')}" == given.spark_master
-    batch = memory(batch_recompute.configuration(given, ROOT)["spark.driver.memory"])
+    batch = memory(batch_recompute.configure_batch(given, ROOT)["spark.driver.memory"])
     for name in ("stream", "dagster-code", "repair"):
         heap = memory(given.spark_driver_memory) if name == "stream" else batch
         assert heap * 1.5 <= memory(CONTAINERS[name]["resources"]["limits"]["memory"])

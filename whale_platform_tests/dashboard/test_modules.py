@@ -8,7 +8,7 @@ import pytest
 
 from whale_platform.settings import ROOT
 from whale_platform.toolchain import node
-from whale_platform.toolchain.errors import EmbeddedError
+from whale_platform.toolchain.errors import ToolchainError
 
 HERE = Path(__file__).parent
 MODULES = ROOT / "whale_platform" / "dashboard"
@@ -19,8 +19,8 @@ TESTS = sorted(path.name for path in HERE.glob("*.test.mjs"))
 def program() -> str:
     """The Node.js beside the npm that installs the browser's files."""
     try:
-        words = node.npm()
-    except EmbeddedError as error:
+        words = node.find_npm()
+    except ToolchainError as error:
         pytest.skip(f"no Node.js: {error}")
     found = shutil.which("node") if len(words) == 1 else words[0]
     if found is None:

@@ -15,6 +15,6 @@ __all__ = ["database", "empty_database", "postgres_server"]
 def ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a process of the platform's own Dagster."""
     given = {"home": tmp_path, "postgres_dsn": "postgresql://nobody@127.0.0.1:1/whale"}
-    env = dagster.environment(Settings.model_validate(given))
-    for name in ("DAGSTER_HOME", dagster.INSTANCE):
+    env = dagster.dagster_environment(Settings.model_validate(given))
+    for name in ("DAGSTER_HOME", dagster.INSTANCE_VARIABLE):
         monkeypatch.setenv(name, env[name])

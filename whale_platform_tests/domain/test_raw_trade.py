@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whale_platform.domain.raw_trade import VERSION, decode, encode, plain
+from whale_platform.domain.raw_trade import VERSION, decode_trade, encode_trade, format_decimal
 from whale_platform.domain.trade import Trade
 
 NUMBERS = st.decimals(min_value=Decimal("1e-18"), max_value=Decimal("1e15"), allow_nan=False, places=18) | st.decimals(
@@ -43,10 +43,10 @@ def encode_plainly(trade: Trade) -> bytes:
         "dense": trade.dense,
         "base": trade.base,
         "quote": trade.quote,
-        "price": plain(trade.price),
-        "quantity": plain(trade.quantity),
-        "notional": plain(trade.notional),
-        "notional_usd": None if usd is None else plain(usd),
+        "price": format_decimal(trade.price),
+        "quantity": format_decimal(trade.quantity),
+        "notional": format_decimal(trade.notional),
+        "notional_usd": None if usd is None else format_decimal(usd),
         "usd_via": trade.usd_via,
         "side": trade.side,
         "event_time": trade.event_time,
@@ -59,21 +59,21 @@ def encode_plainly(trade: Trade) -> bytes:
 
 @given(TRADES)
 def test_encode_equals_json_dumps(trade: Trade) -> None:
-    assert encode(trade) == encode_plainly(trade)
+    assert encode_trade(trade) == encode_plainly(trade)
 
 
 @given(TRADES)
 def test_decode_inverts_encode(trade: Trade) -> None:
-    assert decode(encode(trade)) == trade
+    assert decode_trade(encode_trade(trade)) == trade
 
 
 @pytest.mark.parametrize("text", ["1E+3", "0.50", "0", "-0.0", "1e-18", "61837.63000000", "1E+15"])
 def test_plain_is_exact_and_without_exponent(text: str) -> None:
-    assert Decimal(plain(Decimal(text))) == Decimal(text)
-    assert "E" not in plain(Decimal(text)) and not plain(Decimal(text)).endswith(".0")
+    assert Decimal(format_decimal(Decimal(text))) == Decimal(text)
+    assert "E" not in format_decimal(Decimal(text)) and not format_decimal(Decimal(text)).endswith(".0")
 
 
 @pytest.mark.parametrize("value", [b"{}", b'{"v":2}', b'{"v":1,"exchange":"x"}', b"not json"])
 def test_decode_refuses_what_is_not_version_1(value: bytes) -> None:
     with pytest.raises(ValueError):
-        decode(value)
+        decode_trade(value)

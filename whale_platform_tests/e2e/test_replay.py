@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from whale_platform.bench.harness.platform import Failed, Platform, wait_for
+from whale_platform.bench.harness.platform import Platform, PlatformError, wait_for
 from whale_platform.broker.reader import TopicReader
 from whale_platform.broker.topics import BrokerError
 from whale_platform.domain import raw_trade
@@ -55,7 +55,7 @@ def finished(platform: Platform, trades: int) -> None:
     wait_for("the replay to finish", lambda: platform.status()["source"]["state"] == "finished", moves=sent)
     try:
         wait_for("the windows to fill", lambda: counted() >= trades, moves=counted)
-    except Failed:
+    except PlatformError:
         print(platform.whale("status", check=False).stdout, platform.sql("select * from ingest_gaps"))
 
 
@@ -82,7 +82,7 @@ def _raw_trades(platform: Platform) -> list[Trade]:
     reader = TopicReader(KafkaCluster(platform.status()["urls"]["kafka"]), "test")
     try:
         return [
-            raw_trade.decode(record.value)
+            raw_trade.decode_trade(record.value)
             for part in reader.partitions(RAW_TRADES)
             for record in reader.scan(RAW_TRADES, part, *reader.bounds(RAW_TRADES, part))
             if record.value is not None
@@ -137,7 +137,7 @@ def check_api(platform: Platform, expected: list[dict[str, Any]]) -> None:
         return {(one["exchange"], one["symbol"]): latest_of(one) for one in get("/latest")["symbols"]}
 
     due = oracle.latest(expected, threshold)
-    with contextlib.suppress(Failed):
+    with contextlib.suppress(PlatformError):
         wait_for("/latest to follow", lambda: told() == due, 300)
     assert told() == due
     found = get("/whales/summary")

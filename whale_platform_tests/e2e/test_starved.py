@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from whale_platform.bench.harness.platform import Platform, wait_for
-from whale_platform_tests.support.cpu_limit import cgroup, free
+from whale_platform_tests.support.cpu_limit import lift_limit, limit_cpu
 
 pytestmark = [
     pytest.mark.e2e,
@@ -31,7 +31,7 @@ ENTER = "import os, sys; open(sys.argv[1], 'w').write(str(os.getpid())); os.exec
 
 @pytest.fixture
 def group() -> Iterator[Path]:
-    with cgroup(CORES) as made:
+    with limit_cpu(CORES) as made:
         yield made
 
 
@@ -39,7 +39,7 @@ def group() -> Iterator[Path]:
 def platform(tmp_path: Path, group: Path) -> Iterator[Platform]:
     made = Platform(tmp_path)
     yield made
-    free(group)
+    lift_limit(group)
     made.down()
     wait_for("everything to end", lambda: not made.processes(), 300)
 
@@ -90,7 +90,7 @@ def test_a_starved_machine_gets_ready_without_a_restart_and_what_hangs_is_notice
     ready = services(platform)
     assert {name: entry["restarts"] for name, entry in ready.items()} == dict.fromkeys(ready, 0)
 
-    free(group)
+    lift_limit(group)
     all_hang(platform)
 
 

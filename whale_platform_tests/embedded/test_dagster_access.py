@@ -9,20 +9,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whale_platform import host_headers
-from whale_platform.embedded.dagster_access import HEADERS, Gate, Receive, Scope, Send, only_queries, refusal
+from whale_platform.embedded.dagster_access import (
+    SECURITY_HEADERS,
+    AsgiReceive,
+    AsgiScope,
+    AsgiSend,
+    DagsterAccessCheck,
+    find_refusal,
+    has_only_queries,
+)
 
 HOST = "127.0.0.1:13000"
 JSON = ("content-type", "application/json")
 
 
-def scope(*headers: tuple[str, str], method: str = "GET", path: str = "/", kind: str = "http") -> Scope:
+def scope(*headers: tuple[str, str], method: str = "GET", path: str = "/", kind: str = "http") -> AsgiScope:
     given_host = [] if any(name == "host" for name, _ in headers) else [("host", HOST)]
     pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in [*given_host, *headers]]
     return {"type": kind, "headers": pairs, "path": path, **({"method": method} if kind == "http" else {})}
 
 
 def status(*headers: tuple[str, str], names: tuple[str, ...] = (), **more: str) -> int | None:
-    found = refusal(scope(*headers, **more), names)
+    found = find_refusal(scope(*headers, **more), names)
     return found[0] if found else None
 
 
@@ -60,8 +68,10 @@ def test_a_foreign_origin_is_refused_on_every_way(origin: str) -> None:
 
 
 def test_a_standard_port_may_be_left_out() -> None:
-    assert host_headers.same_origin("https://desk", "desk:443") and host_headers.same_origin("http://desk:80", "desk")
-    assert not host_headers.same_origin("http://desk:8080", "desk") and not host_headers.same_origin(
+    assert host_headers.is_same_origin("https://desk", "desk:443") and host_headers.is_same_origin(
+        "http://desk:80", "desk"
+    )
+    assert not host_headers.is_same_origin("http://desk:8080", "desk") and not host_headers.is_same_origin(
         "http://desk:x", "desk:x"
     )
 
@@ -107,18 +117,18 @@ def test_whatever_the_headers_hold_there_is_an_answer(headers: list[tuple[str, s
     ],
 )
 def test_what_a_get_may_execute(text: str, allowed: bool) -> None:
-    assert only_queries(text) is allowed
+    assert has_only_queries(text) is allowed
 
 
 def test_every_answer_forbids_frames_and_a_refused_one_is_not_passed_on() -> None:
     asked: list[str] = []
 
-    async def app(scope: Scope, _receive: Receive, send: Send) -> None:
+    async def app(scope: AsgiScope, _receive: AsgiReceive, send: AsgiSend) -> None:
         asked.append(scope["type"])
         if scope["type"] == "http":
             await send({"type": "http.response.start", "status": 200, "headers": [(b"x", b"y")]})
 
-    def sent(one: Scope) -> list[MutableMapping[str, Any]]:
+    def sent(one: AsgiScope) -> list[MutableMapping[str, Any]]:
         out: list[MutableMapping[str, Any]] = []
 
         async def send(message: MutableMapping[str, Any]) -> None:
@@ -127,13 +137,13 @@ def test_every_answer_forbids_frames_and_a_refused_one_is_not_passed_on() -> Non
         async def receive() -> MutableMapping[str, Any]:
             raise AssertionError
 
-        asyncio.run(Gate(app, ())(one, receive, send))
+        asyncio.run(DagsterAccessCheck(app, ())(one, receive, send))
         return out
 
     assert sent({"type": "lifespan"}) == []
-    assert sent(scope())[0]["headers"] == [(b"x", b"y"), *HEADERS]
+    assert sent(scope())[0]["headers"] == [(b"x", b"y"), *SECURITY_HEADERS]
     refused = sent(scope(("host", "evil.example")))
-    assert refused[0]["status"] == 421 and set(HEADERS) <= set(refused[0]["headers"])
+    assert refused[0]["status"] == 421 and set(SECURITY_HEADERS) <= set(refused[0]["headers"])
     assert b"WHALE_DAGSTER_HOSTS" in refused[1]["body"]
     closed = sent(scope(("origin", "null"), kind="websocket"))
     assert [one["type"] for one in closed] == ["websocket.close"]

@@ -12,11 +12,11 @@ from whale_platform.broker import topics
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.embedded import kafka
 from whale_platform.settings import Settings
-from whale_platform.stores.postgres.connection import StoreAway, connect, translated
-from whale_platform.toolchain.errors import EmbeddedError
+from whale_platform.stores.postgres.connection import StoreUnavailableError, connect, translate_errors
+from whale_platform.toolchain.errors import ToolchainError
 from whale_platform_tests.embedded.test_kafka import QUIET, read_all
 from whale_platform_tests.embedded.test_postgres import ready, up
-from whale_platform_tests.support.embedded_servers import Start, until
+from whale_platform_tests.support.embedded_servers import StartServer, wait_until
 
 pytestmark = [pytest.mark.server, pytest.mark.process]
 LEFT = 6_000_000
@@ -39,10 +39,10 @@ def fill(place: Path, leave: int) -> Path:
 
 @pytest.mark.usefixtures("tools")
 @pytest.mark.parametrize("small_disk", [64], indirect=True)
-def test_kafka_ends_and_keeps_what_it_acknowledged(settings: Settings, small_disk: Path, start: Start) -> None:
-    kafka.prepare(settings)
-    broker = start(kafka.command(settings), settings.kafka_port)
-    topics.ensure(settings.bootstrap, partitions=1)
+def test_kafka_ends_and_keeps_what_it_acknowledged(settings: Settings, small_disk: Path, start: StartServer) -> None:
+    kafka.prepare_broker(settings)
+    broker = start(kafka.broker_command(settings), settings.kafka_port)
+    topics.create_topics(settings.bootstrap, partitions=1)
     filler = fill(small_disk, LEFT)
     patient = {"enable.idempotence": True, "message.timeout.ms": 0}  # as the ingester is
     producer = Producer({"bootstrap.servers": str(settings.bootstrap), **patient, **QUIET})
@@ -60,32 +60,35 @@ def test_kafka_ends_and_keeps_what_it_acknowledged(settings: Settings, small_dis
         producer.poll(0 if len(producer) < HELD else 0.1)
     assert broker.returncode == 1
     assert acknowledged
-    with pytest.raises(EmbeddedError, match=r"the disk of .* is full: free some space"):
-        kafka.prepare(settings)
+    with pytest.raises(ToolchainError, match=r"the disk of .* is full: free some space"):
+        kafka.prepare_broker(settings)
 
     filler.unlink()
-    kafka.prepare(settings)
-    start(kafka.command(settings), settings.kafka_port)
+    kafka.prepare_broker(settings)
+    start(kafka.broker_command(settings), settings.kafka_port)
     assert producer.flush(200) == 0, "what was held back"
     assert acknowledged == list(range(number))
     assert read_all(settings.bootstrap, number) == acknowledged
 
 
 @pytest.mark.parametrize("small_disk", [128], indirect=True)
-def test_postgres_refuses_and_keeps_what_it_committed(settings: Settings, small_disk: Path, start: Start) -> None:
+def test_postgres_refuses_and_keeps_what_it_committed(settings: Settings, small_disk: Path, start: StartServer) -> None:
     server = up(settings, start)
     with contextlib.closing(connect(settings.dsn(), "test")) as connection, connection.cursor() as cursor:
         connection.autocommit = True
         cursor.execute("CREATE TABLE t (n int PRIMARY KEY, filling text)")
         filler = fill(small_disk, LEFT)
         committed = 0
-        with pytest.raises(StoreAway), translated():  # which the sink and all others wait for and try again
+        with (
+            pytest.raises(StoreUnavailableError),
+            translate_errors(),
+        ):  # which the sink and all others wait for and try again
             while True:
                 cursor.execute("INSERT INTO t VALUES (%s, repeat('x', 2000))", [committed])
                 committed += 1
     assert committed
     filler.unlink()
-    until(lambda: ready(settings) or server.poll() is not None, "Postgres")
+    wait_until(lambda: ready(settings) or server.poll() is not None, "Postgres")
     if server.poll() is not None:  # it went down altogether: its supervisor starts it again
         up(settings, start)
     with contextlib.closing(connect(settings.dsn(), "test")) as connection, connection.cursor() as cursor:

@@ -39,9 +39,9 @@ def server() -> Iterator[tuple[int, int]]:
             process.kill()
 
 
-def ask(port: int, within_s: float, path: str = grpc_ping.PING) -> bool:
+def ask(port: int, within_s: float, path: str = grpc_ping.PING_PATH) -> bool:
     with socket.create_connection(("127.0.0.1", port)) as sock:
-        return grpc_ping.answers(sock, within_s, path)
+        return grpc_ping.server_responds(sock, within_s, path)
 
 
 @pytest.mark.process
@@ -59,4 +59,4 @@ def test_what_hangs_up_has_not_answered() -> None:
     ours, theirs = socket.socketpair()
     theirs.close()
     with ours:
-        assert not grpc_ping.answers(ours, 60)
+        assert not grpc_ping.server_responds(ours, 60)

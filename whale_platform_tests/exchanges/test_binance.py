@@ -5,7 +5,14 @@ from typing import Any
 import pytest
 
 from whale_platform.domain.trade import Trade
-from whale_platform.exchanges.base import BadFrame, Event, GoingDown, Ignored, Refused, Subscribed
+from whale_platform.exchanges.base import (
+    Event,
+    IgnoredMessage,
+    InvalidFrameError,
+    ServerShutdown,
+    SubscriptionConfirmed,
+    SymbolRejected,
+)
 from whale_platform.exchanges.binance import Binance
 
 BINANCE = Binance()
@@ -71,7 +78,7 @@ def test_new_fields_are_ignored() -> None:
 
 @pytest.mark.parametrize("name", ["s", "t", "p", "q", "T", "m"])
 def test_a_missing_field_is_named(name: str) -> None:
-    with pytest.raises(BadFrame, match=f"field {name} is missing"):
+    with pytest.raises(InvalidFrameError, match=f"field {name} is missing"):
         parse({key: value for key, value in DATA.items() if key != name})
 
 
@@ -91,7 +98,7 @@ def test_a_missing_field_is_named(name: str) -> None:
 )
 def test_a_wrong_value_is_named(name: str, values: list[Any]) -> None:
     for value in values:
-        with pytest.raises(BadFrame, match=f"field {name}\\b") as refused:
+        with pytest.raises(InvalidFrameError, match=f"field {name}\\b") as refused:
             parse(changed(**{name: value}))
         assert len(str(refused.value)) < 250
         str(refused.value).encode()
@@ -132,42 +139,42 @@ def test_extreme_but_finite_numbers_stay_exact(text: str) -> None:
     ],
 )
 def test_what_is_no_frame_is_a_bad_frame(frame: str | bytes) -> None:
-    with pytest.raises(BadFrame):
+    with pytest.raises(InvalidFrameError):
         BINANCE.parse(frame, 7)
 
 
 @pytest.mark.parametrize("marker", ["INSURANCE_FUND", "ADL", "MARKET", None])
 def test_a_futures_fill_never_becomes_a_trade(marker: object) -> None:
-    with pytest.raises(BadFrame, match="field X"):
+    with pytest.raises(InvalidFrameError, match="field X"):
         parse(changed(X=marker))
 
 
 @pytest.mark.parametrize("kind", ["aggTrade", "blockTrade", "bookTicker", "tomorrow"])
 def test_other_events_are_ignored_by_kind(kind: str) -> None:
-    assert parse(changed(e=kind)) == [Ignored(kind)]
-    assert parse({"stream": f"btcusdt@{kind}", "data": {"u": 1}}) == [Ignored(kind)]
+    assert parse(changed(e=kind)) == [IgnoredMessage(kind)]
+    assert parse({"stream": f"btcusdt@{kind}", "data": {"u": 1}}) == [IgnoredMessage(kind)]
 
 
 def test_a_kind_is_short_and_printable() -> None:
     kinds: list[object] = ["x" * 1000, "\ud800", 5, {}, ""]
     for kind in kinds:
-        assert parse({"e": kind}) == [Ignored("unnamed")]
+        assert parse({"e": kind}) == [IgnoredMessage("unnamed")]
 
 
 def test_the_shutdown_notice_in_both_forms() -> None:
     notice = {"e": "serverShutdown", "E": 1770123456789}
-    assert parse(notice) == [GoingDown()]
-    assert parse({"stream": "!serverShutdown", "data": notice}) == [GoingDown()]
+    assert parse(notice) == [ServerShutdown()]
+    assert parse({"stream": "!serverShutdown", "data": notice}) == [ServerShutdown()]
 
 
 def test_answers_to_control_messages() -> None:
-    assert parse({"result": None, "id": 7}) == [Subscribed(7)]
-    assert parse({"result": None, "id": "7"}) == [Subscribed()]
+    assert parse({"result": None, "id": 7}) == [SubscriptionConfirmed(7)]
+    assert parse({"result": None, "id": "7"}) == [SubscriptionConfirmed()]
     (refused,) = parse({"code": 2, "msg": "Invalid request: unknown stream foobtc@trade", "id": 8})
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, SymbolRejected)
     assert (refused.symbol, refused.number) == ("FOOBTC", 8)
     for error in ({"code": 2, "msg": "Invalid request"}, {"error": {"code": 3, "msg": "Invalid JSON"}, "id": 1}):
-        with pytest.raises(BadFrame, match="Invalid"):
+        with pytest.raises(InvalidFrameError, match="Invalid"):
             parse(error)
 
 
@@ -195,7 +202,7 @@ def test_history_rows_are_trades() -> None:
 
 @pytest.mark.parametrize("body", [b'{"code":-1121,"msg":"Invalid symbol."}', b"[5]", b'[{"id":1}]', b"<html>", b"\xff"])
 def test_a_history_that_is_none_is_a_bad_frame(body: bytes) -> None:
-    with pytest.raises(BadFrame):
+    with pytest.raises(InvalidFrameError):
         BINANCE.parse_history("BTCUSDT", body, 9)
 
 
@@ -204,5 +211,5 @@ def test_its_clock_is_read_in_either_unit() -> None:
     assert BINANCE.parse_time(b'{"serverTime":1499827319559}') == 1499827319559000
     assert BINANCE.parse_time(b'{"serverTime":1499827319559123}') == 1499827319559123
     for body in (b'{"serverTime":"1499827319559"}', b'{"serverTime":1.5}', b"{}", b"[]", b"<html>", b"\xff"):
-        with pytest.raises(BadFrame):
+        with pytest.raises(InvalidFrameError):
             BINANCE.parse_time(body)

@@ -5,7 +5,14 @@ from typing import Any
 import pytest
 
 from whale_platform.domain.trade import Trade
-from whale_platform.exchanges.base import BadFrame, Event, Ignored, LastTrade, Refused, Subscribed
+from whale_platform.exchanges.base import (
+    Event,
+    IgnoredMessage,
+    InvalidFrameError,
+    LastTrade,
+    SubscriptionConfirmed,
+    SymbolRejected,
+)
 from whale_platform.exchanges.coinbase import Coinbase
 
 COINBASE = Coinbase()
@@ -78,7 +85,7 @@ def test_times_are_exact_to_the_microsecond(time: str, micros: int) -> None:
 
 @pytest.mark.parametrize("name", ["trade_id", "price", "size", "side", "product_id", "time"])
 def test_a_missing_field_is_named(name: str) -> None:
-    with pytest.raises(BadFrame, match=f"field {name} is missing"):
+    with pytest.raises(InvalidFrameError, match=f"field {name} is missing"):
         parse({key: value for key, value in DATA.items() if key != name})
 
 
@@ -97,7 +104,7 @@ def test_a_missing_field_is_named(name: str) -> None:
 )
 def test_a_wrong_value_is_named(name: str, values: list[Any]) -> None:
     for value in values:
-        with pytest.raises(BadFrame, match=f"field {name}\\b"):
+        with pytest.raises(InvalidFrameError, match=f"field {name}\\b"):
             parse(changed(**{name: value}))
 
 
@@ -108,25 +115,25 @@ def test_the_taker_order_may_be_absent() -> None:
 
 
 def test_other_types_are_ignored_by_kind() -> None:
-    assert parse({"type": "heartbeat", "last_trade_id": 0}) == [Ignored("heartbeat")]
-    assert parse({"type": "tomorrow"}) == [Ignored("tomorrow")]
-    assert parse({"type": "subscriptions", "channels": []}) == [Subscribed(symbols=frozenset())]
+    assert parse({"type": "heartbeat", "last_trade_id": 0}) == [IgnoredMessage("heartbeat")]
+    assert parse({"type": "tomorrow"}) == [IgnoredMessage("tomorrow")]
+    assert parse({"type": "subscriptions", "channels": []}) == [SubscriptionConfirmed(symbols=frozenset())]
     rows = [{"name": "heartbeat", "product_ids": ["A-USD"]}, 5, {"name": "matches", "product_ids": ["B-USD", 5]}]
-    assert parse({"type": "subscriptions", "channels": rows}) == [Subscribed(symbols=frozenset({"B-USD"}))]
-    with pytest.raises(BadFrame, match="field type is missing"):
+    assert parse({"type": "subscriptions", "channels": rows}) == [SubscriptionConfirmed(symbols=frozenset({"B-USD"}))]
+    with pytest.raises(InvalidFrameError, match="field type is missing"):
         parse({"trade_id": 1})
 
 
 def test_an_error_names_the_products_that_are_refused() -> None:
     events = parse({"type": "error", "message": "Failed to subscribe", "reason": "FOO-USD is not a valid product"})
-    assert events == [Refused("FOO-USD", "'Failed to subscribe FOO-USD is not a valid product'")]
+    assert events == [SymbolRejected("FOO-USD", "'Failed to subscribe FOO-USD is not a valid product'")]
     nameless = parse({"type": "error", "message": "Failed to subscribe", "reason": " is not a valid product"})
-    assert [one.symbol for one in nameless if isinstance(one, Refused)] == [""]
+    assert [one.symbol for one in nameless if isinstance(one, SymbolRejected)] == [""]
     other = parse({"type": "error", "message": "Failed to subscribe", "reason": "币安人生-USD is not a valid product"})
-    assert [one.symbol for one in other if isinstance(one, Refused)] == ["币安人生-USD"]
-    with pytest.raises(BadFrame, match="Malformed"):
+    assert [one.symbol for one in other if isinstance(one, SymbolRejected)] == ["币安人生-USD"]
+    with pytest.raises(InvalidFrameError, match="Malformed"):
         parse({"type": "error", "message": "Malformed JSON"})
-    with pytest.raises(BadFrame):
+    with pytest.raises(InvalidFrameError):
         parse({"type": "error", "message": 5})
 
 
@@ -150,7 +157,7 @@ def test_history_rows_are_trades_with_the_makers_side() -> None:
 
 @pytest.mark.parametrize("body", [b'{"message":"NotFound"}', b"[5]", b'[{"trade_id":1}]', b"<html>"])
 def test_a_history_that_is_none_is_a_bad_frame(body: bytes) -> None:
-    with pytest.raises(BadFrame):
+    with pytest.raises(InvalidFrameError):
         COINBASE.parse_history("BTC-USD", body, 9)
 
 
@@ -159,5 +166,5 @@ def test_its_clock_is_read() -> None:
     assert COINBASE.parse_time(b'{"iso":"2020-05-12T08:00:51.504Z","epoch":1589270451.504}') == 1589270451504000
     assert COINBASE.parse_time(b'{"iso":"2020-05-12T08:00:51.504321Z"}') == 1589270451504321
     for body in (b'{"epoch":1589270451.504}', b'{"iso":"noon"}', b'{"iso":"2020-13-12T08:00:51Z"}', b"[]", b"<html>"):
-        with pytest.raises(BadFrame):
+        with pytest.raises(InvalidFrameError):
             COINBASE.parse_time(body)

@@ -1,4 +1,4 @@
-"""Whatever arrives: events or BadFrame, and never a trade that later stages could not carry."""
+"""Whatever arrives: events or InvalidFrameError, and never a trade that later stages could not carry."""
 
 import json
 from typing import Any
@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whale_platform.domain.raw_trade import decode, encode
+from whale_platform.domain.raw_trade import decode_trade, encode_trade
 from whale_platform.domain.trade import Trade
-from whale_platform.exchanges.base import BadFrame, Event, LastTrade
+from whale_platform.exchanges.base import Event, InvalidFrameError, LastTrade
 from whale_platform.exchanges.binance import Binance
 from whale_platform.exchanges.coinbase import Coinbase
 from whale_platform_tests.exchanges import test_binance, test_coinbase
@@ -32,7 +32,7 @@ def parse_all(frame: str | bytes) -> None:
     for adapter in ADAPTERS:
         try:
             events = adapter.parse(frame, 1)
-        except BadFrame as refused:
+        except InvalidFrameError as refused:
             str(refused).encode()
             continue
         for event in events:
@@ -43,7 +43,7 @@ def check(event: Event) -> None:
     trade = event.trade if isinstance(event, LastTrade) else event
     if isinstance(trade, Trade):
         assert trade.price.is_finite() and trade.price >= 0 and trade.quantity.is_finite() and trade.quantity >= 0
-        assert decode(encode(trade)) == trade
+        assert decode_trade(encode_trade(trade)) == trade
 
 
 @given(st.binary())
@@ -57,7 +57,7 @@ def test_any_answer_about_the_clock(value: Any, other: Any) -> None:
         for answer in (value, {"serverTime": value, "iso": other}):
             try:
                 assert adapter.parse_time(json.dumps(answer).encode()) >= 0
-            except BadFrame as refused:
+            except InvalidFrameError as refused:
                 str(refused).encode()
 
 
@@ -70,7 +70,7 @@ def test_any_text(frame: str) -> None:
 def test_any_json(value: Any) -> None:
     parse_all(json.dumps(value))
     for adapter in ADAPTERS:
-        with pytest.raises(BadFrame):
+        with pytest.raises(InvalidFrameError):
             adapter.parse_history("BTC-USD", json.dumps([value]).encode(), 1)
 
 

@@ -4,10 +4,10 @@ from collections import Counter, defaultdict
 from decimal import Decimal
 
 from whale_platform.domain.trade import Trade
-from whale_platform.exchanges.base import BadFrame, Ignored, LastTrade
+from whale_platform.exchanges.base import IgnoredMessage, InvalidFrameError, LastTrade
 from whale_platform.exchanges.binance import Binance
 from whale_platform.exchanges.coinbase import Coinbase
-from whale_platform_tests.support.captures import binance_frames, coinbase_frames, json_of
+from whale_platform_tests.support.captures import binance_frames, coinbase_frames, decode_frame
 
 
 def test_binance_capture() -> None:
@@ -18,14 +18,14 @@ def test_binance_capture() -> None:
         frames += 1
         try:
             (event,) = Binance().parse(frame, 0)
-        except BadFrame:
+        except InvalidFrameError:
             bad += 1
             assert frame.startswith('{"lastUpdateId"')
             continue
         if isinstance(event, Trade):
             trades[event.symbol].append(event)
         else:
-            assert isinstance(event, Ignored)
+            assert isinstance(event, IgnoredMessage)
             ignored[event.kind] += 1
     assert (frames, bad, set(ignored)) == (179_318, 2, {"depthUpdate", "bookTicker"})
     assert {symbol: len(found) for symbol, found in trades.items()} == {"BTCUSDT": 19_904, "ETHUSDT": 14_515}
@@ -67,7 +67,7 @@ def test_coinbase_taker_sides_are_those_of_the_ticker() -> None:
     """The ticker channel tells the taker's side of the same trades: all 97 must agree."""
     tickers, sides = {}, {}
     for frame in coinbase_frames():
-        fields = json_of(frame)
+        fields = decode_frame(frame)
         if fields["type"] == "ticker":
             tickers[fields["product_id"], fields["trade_id"]] = fields["side"]
         for event in Coinbase().parse(frame, 0):

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from whale_platform.exchanges.registry import adapters, assign
+from whale_platform.exchanges.registry import assign_symbols, build_adapters
 from whale_platform.settings import Settings
 
 
@@ -19,28 +19,28 @@ def settings(**given: object) -> Settings:
     ],
 )
 def test_names_and_marks_follow_the_source(source: str, names: list[str], mark: str) -> None:
-    found = adapters(settings(source=source))
+    found = build_adapters(settings(source=source))
     assert [exchange.name for exchange in found] == names
     assert [getattr(exchange, "source", None) for exchange in found] == [mark, mark]
 
 
 def test_selection_addresses_and_unknown_names() -> None:
-    (only,) = adapters(settings(exchanges=("coinbase",), coinbase_ws_url="ws://127.0.0.1:1/coinbase/"))
+    (only,) = build_adapters(settings(exchanges=("coinbase",), coinbase_ws_url="ws://127.0.0.1:1/coinbase/"))
     assert only.connect_url() == "ws://127.0.0.1:1/coinbase"
     with pytest.raises(ValueError, match="unknown exchange 'kraken'"):
-        adapters(settings(exchanges=("binance", "kraken")))
+        build_adapters(settings(exchanges=("binance", "kraken")))
 
 
 def test_symbols_are_assigned_once_and_in_order() -> None:
-    found = assign(
-        adapters(settings(source="simulator")), ["ETH", "BTCUSDT", "binance:BTC", "BTC-USDC", "sim_binance:SOL"]
+    found = assign_symbols(
+        build_adapters(settings(source="simulator")), ["ETH", "BTCUSDT", "binance:BTC", "BTC-USDC", "sim_binance:SOL"]
     )
     assert found == {"sim_binance": ["ETHUSDT", "BTCUSDT", "SOLUSDT"], "sim_coinbase": ["ETH-USD", "BTC-USD"]}
 
 
 def test_a_symbol_that_nobody_takes_is_an_error() -> None:
     with pytest.raises(ValueError, match="'kraken:BTC' belongs to none of the exchanges binance, coinbase"):
-        assign(adapters(settings()), ["BTC", "kraken:BTC"])
+        assign_symbols(build_adapters(settings()), ["BTC", "kraken:BTC"])
 
 
 def test_what_an_operator_writes_comes_to_the_services_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,7 +50,7 @@ def test_what_an_operator_writes_comes_to_the_services_as_it_was(monkeypatch: py
         monkeypatch.setenv(name, value)
     again = Settings(_env_file=None)  # type: ignore[call-arg]
     assert again.symbols == wanted.symbols
-    assert assign(adapters(again), again.symbols) == {
+    assert assign_symbols(build_adapters(again), again.symbols) == {
         "binance": ["BTCUSDT", "币安人生USDT", "币安币USDT"],
         "coinbase": ["BTC-USD", "币安人生-USD", "SOL-USD"],
     }

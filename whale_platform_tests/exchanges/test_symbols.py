@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from whale_platform.domain import catalogue
-from whale_platform.domain.catalogue import Catalogue, Pair
-from whale_platform.domain.trade import Trade, usd_via, whaleless
+from whale_platform.domain.catalogue import ListedPair, SymbolCatalogue
+from whale_platform.domain.trade import Trade, explain_whaleless, usd_via
 from whale_platform.exchanges import symbols
-from whale_platform.exchanges.base import BadFrame
+from whale_platform.exchanges.base import InvalidFrameError
 from whale_platform.exchanges.binance import Binance
 from whale_platform.exchanges.coinbase import Coinbase
-from whale_platform.exchanges.registry import assign
-from whale_platform.supervision.runtime.heartbeat import write_json
+from whale_platform.exchanges.registry import assign_symbols
+from whale_platform.files.atomic_files import write_json
 
 INFO = [
     *[("BTC", quote) for quote in ("USDT", "USDC", "FDUSD", "TUSD", "BUSD", "USD1", "U", "RLUSD", "EUR", "BRL")],
@@ -66,7 +66,7 @@ def coinbase(pairs: list[tuple[str, str]] = PRODUCTS) -> Coinbase:
     ],
 )
 def test_what_is_written_is_what_the_exchange_lists(wanted: str, ours: list[str], theirs: list[str]) -> None:
-    assert assign([binance(), coinbase()], [wanted]) == {"binance": ours, "coinbase": theirs}
+    assert assign_symbols([binance(), coinbase()], [wanted]) == {"binance": ours, "coinbase": theirs}
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_what_is_written_is_what_the_exchange_lists(wanted: str, ours: list[str]
     ],
 )
 def test_without_any_list_dollars_and_pairs_can_be_had(wanted: str, ours: list[str], theirs: list[str]) -> None:
-    assert assign([Binance(), Coinbase()], [wanted]) == {"binance": ours, "coinbase": theirs}
+    assert assign_symbols([Binance(), Coinbase()], [wanted]) == {"binance": ours, "coinbase": theirs}
 
 
 @pytest.mark.parametrize(
@@ -110,21 +110,21 @@ def test_a_trade_has_the_currencies_that_the_exchange_states(base: str, quote: s
 
 def test_a_symbol_that_is_not_listed_is_never_cut() -> None:
     for symbol in ("XRPRLUSD", "BTCBUSD", "BTCEUR"):
-        with pytest.raises(BadFrame, match="base and quote are not known"):
+        with pytest.raises(InvalidFrameError, match="base and quote are not known"):
             Binance().parse(frame(symbol), 1)
 
 
 def test_dollar_coins_have_their_value_and_what_has_none_says_so() -> None:
     for quote in ("USDT", "USD1", "U", "RLUSD", "USDS", "USDE"):
-        assert usd_via(quote) == f"peg:{quote}" and whaleless(quote) is None
+        assert usd_via(quote) == f"peg:{quote}" and explain_whaleless(quote) is None
     assert usd_via("USD") == "USD"
-    assert whaleless("BTC") == "amounts in BTC have no dollar value here, so no whale can be found"
+    assert explain_whaleless("BTC") == "amounts in BTC have no dollar value here, so no whale can be found"
 
 
 def test_what_is_no_list_is_refused_and_what_is_no_pair_left_out() -> None:
     for exchange in (Binance(), Coinbase()):
         for body in (b"5", b'{"symbols": 5}', b"[[[", b'"x"'):
-            with pytest.raises(BadFrame):
+            with pytest.raises(InvalidFrameError):
                 exchange.parse_listing(body)
     rows = [5, {}, {"symbol": "A B", "baseAsset": "A", "quoteAsset": "B", "status": "TRADING"}]
     assert Binance().parse_listing(json.dumps({"symbols": rows}).encode()) == []
@@ -133,39 +133,41 @@ def test_what_is_no_list_is_refused_and_what_is_no_pair_left_out() -> None:
 
 def test_a_halted_product_does_not_trade_and_a_single_one_is_read_like_a_list() -> None:
     row = {"id": "A-USD", "base_currency": "A", "quote_currency": "USD", "status": "online", "trading_disabled": True}
-    assert Coinbase().parse_listing(json.dumps(row).encode()) == [Pair("A-USD", "A", "USD", "trading disabled", False)]
+    assert Coinbase().parse_listing(json.dumps(row).encode()) == [
+        ListedPair("A-USD", "A", "USD", "trading disabled", False)
+    ]
     listed = binance([("A", "U")], "BREAK").listed
     assert listed.refusal("AU") == "it does not trade: its status is BREAK"
     assert listed.refusal("BU") == "the exchange does not list it"
-    assert Catalogue().refusal("BU") is None
+    assert SymbolCatalogue().refusal("BU") is None
 
 
 def test_the_copy_in_the_home_knows_also_what_is_no_longer_listed(tmp_path: Path) -> None:
     one = binance([("BTC", "U"), ("OLD", "PAIR")])
-    one.listed.put([Pair("BTCU", "BTC", "U", "TRADING", True)], 5.0)
-    write_json(catalogue.path(tmp_path, "binance"), one.listed.to_save())
-    found = catalogue.load(tmp_path, "binance")
+    one.listed.put([ListedPair("BTCU", "BTC", "U", "TRADING", True)], 5.0)
+    write_json(catalogue.catalogue_path(tmp_path, "binance"), one.listed.to_save())
+    found = catalogue.load_catalogue(tmp_path, "binance")
     assert found.read_at == 5.0 and found.refusal("BTCU") is None and found.find("BTC", "U") == found.get("BTCU")
-    assert catalogue.currencies(found, "OLDPAIR") == ("OLD", "PAIR")
+    assert catalogue.find_currencies(found, "OLDPAIR") == ("OLD", "PAIR")
     assert found.refusal("OLDPAIR") == "it does not trade: its status is not listed any more"
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"v": 9}', '{"v": 1, "read_at": 1, "pairs": {"A": [1]}}', "\xff"])
 def test_a_copy_that_cannot_be_read_counts_as_none(tmp_path: Path, text: str) -> None:
-    catalogue.path(tmp_path, "binance").write_bytes(text.encode("latin-1"))
-    found = catalogue.load(tmp_path, "binance")
+    catalogue.catalogue_path(tmp_path, "binance").write_bytes(text.encode("latin-1"))
+    found = catalogue.load_catalogue(tmp_path, "binance")
     assert len(found) == 0 and found.read_at is None
 
 
 def test_pairs_that_are_given_come_before_the_list(tmp_path: Path) -> None:
-    split = symbols.known(binance().listed, ["VEN/BNB"])
+    split = symbols.build_splitter(binance().listed, ["VEN/BNB"])
     assert (
         split("VENBNB") == ("VEN", "BNB") and split("XRPRLUSD") == ("XRP", "RLUSD") and split("XUSDT") == ("X", "USDT")
     )
     with pytest.raises(ValueError, match="give them as a pair"):
         split("VENBTC")
     with pytest.raises(ValueError, match="write BASE/QUOTE"):
-        symbols.known(Catalogue(), ["VENBNB"])
+        symbols.build_splitter(SymbolCatalogue(), ["VENBNB"])
 
 
 @pytest.mark.parametrize("symbol", ["BTCUSD", "-USD", "BTC-", "A-B-C"])

@@ -13,7 +13,7 @@ from whale_platform.api.monitoring.metrics import _disks
 from whale_platform.cli.inspection import screen
 from whale_platform.defs.quality import disk_checks
 from whale_platform.files import disk_usage
-from whale_platform.files.disk_usage import Room
+from whale_platform.files.disk_usage import DiskSpace
 from whale_platform.homes import open_home
 from whale_platform.topology import home_state
 
@@ -36,7 +36,7 @@ def test_each_store_is_measured_by_the_blocks_it_takes(tmp_path: Path) -> None:
     with (home / "kafka" / "sparse.index").open("wb") as file:
         file.truncate(50 * MB)
     (home / "logs").symlink_to(home / "gone")
-    found = disk_usage.measure(home, lake, shared)["stores"]
+    found = disk_usage.measure_stores(home, lake, shared)["stores"]
     assert {name: round(size / MB) for name, size in found.items() if size >= MB / 2} == {
         "kafka": 3,
         "postgres": 1,
@@ -47,15 +47,15 @@ def test_each_store_is_measured_by_the_blocks_it_takes(tmp_path: Path) -> None:
 
 
 def test_the_last_walk_is_there_for_everybody_and_a_torn_one_is_none(tmp_path: Path) -> None:
-    assert disk_usage.sizes(tmp_path) == {}
+    assert disk_usage.read_store_sizes(tmp_path) == {}
     fill(tmp_path / "lake" / "a", MB)
-    disk_usage.watch(tmp_path, tmp_path / "lake", tmp_path, 0.05)
+    disk_usage.start_measuring(tmp_path, tmp_path / "lake", tmp_path, 0.05)
     fill(tmp_path / "kafka" / "b", 2 * MB)
     deadline = time.monotonic() + 60
-    while disk_usage.sizes(tmp_path).get("kafka", 0) < 2 * MB:
+    while disk_usage.read_store_sizes(tmp_path).get("kafka", 0) < 2 * MB:
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    assert disk_usage.sizes(tmp_path)["lake"] >= MB
+    assert disk_usage.read_store_sizes(tmp_path)["lake"] >= MB
     (tmp_path / "run" / "disk.json").write_text("{")
 
 
@@ -70,7 +70,7 @@ def test_the_last_walk_is_there_for_everybody_and_a_torn_one_is_none(tmp_path: P
     ],
 )
 def test_a_tenth_is_low_and_two_gigabytes_stay(free: int, total: int, low: bool, spare: int) -> None:
-    room = Room(Path("/"), free, total)
+    room = DiskSpace(Path("/"), free, total)
     assert (room.low, room.spare) == (low, spare)
 
 
@@ -79,17 +79,17 @@ def test_a_disk_that_is_nearly_full_is_said_by_status_metrics_and_check(
 ) -> None:
     home = open_home(small_disk, "live")
     fill(home.path / "kafka" / "x", MB)
-    disk_usage._publish(home.path, disk_usage.measure(home.path, home.path / "lake", home.path))
+    disk_usage._publish(home.path, disk_usage.measure_stores(home.path, home.path / "lake", home.path))
     monkeypatch.setenv("WHALE_HOME", str(home.path))
     for expected in ("ok", "degraded"):
-        now = home_state.snapshot(home)["disk"]
+        now = home_state.take_snapshot(home)["disk"]
         assert now["state"] == expected
         assert json.loads(json.dumps(now)) == now
         checked = dg.materialize([disk_checks.enough_disk], selection=dg.AssetSelection.checks(disk_checks.enough_disk))
         evaluation = checked.get_asset_check_evaluations()[0]
         assert evaluation.passed == (expected == "ok")
         out = io.StringIO()
-        Console(file=out, width=400).print(screen.disk_lines(now))
+        Console(file=out, width=400).print(screen.render_disk(now))
         assert ("nearly full" in out.getvalue()) == (expected == "degraded")
         assert "kafka 1.0 MB" in out.getvalue()
         samples = {
@@ -102,5 +102,7 @@ def test_a_disk_that_is_nearly_full_is_said_by_status_metrics_and_check(
 
 def test_the_broker_gets_a_share_of_what_is_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for free, total, expected in ((60, 100, 30), (10, 100, 5), (1, 10, 0.5)):
-        monkeypatch.setattr(disk_usage, "room", lambda path, f=free, t=total: Room(path, f * 10**9, t * 10**9))
-        assert disk_usage.kafka_bytes(tmp_path) == expected * 10**9
+        monkeypatch.setattr(
+            disk_usage, "read_disk_space", lambda path, f=free, t=total: DiskSpace(path, f * 10**9, t * 10**9)
+        )
+        assert disk_usage.choose_kafka_bytes(tmp_path) == expected * 10**9

@@ -4,13 +4,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from whale_platform.files.scratch_folder import scratch
+from whale_platform.files.scratch_folder import open_scratch_folder
 
 USER = """
 import sys
 from pathlib import Path
-from whale_platform.files.scratch_folder import scratch
-with scratch(Path(sys.argv[1]), "job-") as folder:
+from whale_platform.files.scratch_folder import open_scratch_folder
+with open_scratch_folder(Path(sys.argv[1]), "job-") as folder:
     (folder / "litter").write_bytes(b"x" * 1000)
     print(folder, flush=True)
     sys.stdin.readline()
@@ -37,7 +37,7 @@ def test_what_the_dead_left_goes_and_what_the_living_use_stays(tmp_path: Path) -
         os.kill(killed.pid, signal.SIGKILL)
         killed.wait()
         assert left.exists()
-        with scratch(parent, "job-") as mine:
+        with open_scratch_folder(parent, "job-") as mine:
             assert sorted(parent.iterdir()) == sorted([used, mine, parent / "others"])
         assert (used / "litter").exists()
         assert not mine.exists()

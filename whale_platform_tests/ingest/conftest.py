@@ -13,7 +13,7 @@ from whale_platform.broker.reader import TopicReader
 from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, RAW_TRADES
 from whale_platform.settings import Settings
 from whale_platform.supervision.runtime import heartbeat
-from whale_platform.supervision.runtime.heartbeat import Beat
+from whale_platform.supervision.runtime.heartbeat import Heartbeat
 from whale_platform_tests.ingest.fake_binance import FakeBinance, until
 from whale_platform_tests.support.kafka_server import KafkaServer, ThreeBrokers, environment
 
@@ -53,10 +53,10 @@ class Ingester:
         self.process.send_signal(number)
         return self.process.wait(300)
 
-    def beat(self) -> Beat:
+    def beat(self) -> Heartbeat:
         """The last beat of the present process."""
-        found = heartbeat.read(self.home, "ingester")
-        return found if found and self.process and found.pid == self.process.pid else Beat("ingester")
+        found = heartbeat.read_heartbeat(self.home, "ingester")
+        return found if found and self.process and found.pid == self.process.pid else Heartbeat("ingester")
 
     def wait_ready(self) -> None:
         """Wait for state ready."""

@@ -4,15 +4,15 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from whale_platform.broker.producer import Delivered, ProducerStopped, TradeProducer
+from whale_platform.broker.producer import DeliveryCallback, ProducerStoppedError, TradeProducer
 from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, RAW_TRADES
-from whale_platform.domain.raw_trade import decode
+from whale_platform.domain.raw_trade import decode_trade
 from whale_platform.domain.trade import Trade
 from whale_platform.exchanges.base import Exchange
 from whale_platform.ingest.publishing.delivery import NextOffsets
-from whale_platform.ingest.publishing.latency import Latency
+from whale_platform.ingest.publishing.latency import LatencySamples
 from whale_platform.ingest.publishing.pipeline import Pipeline
-from whale_platform.ingest.transport.exchange_clock import LEVEL, Lead
+from whale_platform.ingest.transport.exchange_clock import NO_LEAD, ClockLead
 
 
 class RecordingProducer:
@@ -30,12 +30,12 @@ class RecordingProducer:
         while not self.room.wait(0.01):
             self.waited.set()
             if self.refusing:
-                raise ProducerStopped("closed")
+                raise ProducerStoppedError("closed")
         if self.refusing:
-            raise ProducerStopped("closed")
+            raise ProducerStoppedError("closed")
         self.sent[topic].append(value)
 
-    def channel(self, topic: str, key: bytes, delivered: Delivered) -> Callable[[bytes], None]:
+    def channel(self, topic: str, key: bytes, delivered: DeliveryCallback) -> Callable[[bytes], None]:
         def send(value: bytes) -> None:
             self.send(topic, key, value)
             delivered(0, len(self.sent[topic]) - 1)
@@ -43,7 +43,7 @@ class RecordingProducer:
         return send
 
     def trades(self) -> list[Trade]:
-        return [decode(value) for value in self.sent[RAW_TRADES]]
+        return [decode_trade(value) for value in self.sent[RAW_TRADES]]
 
     def ids(self, symbol: str) -> list[int]:
         return [trade.trade_id for trade in self.trades() if trade.symbol == symbol]
@@ -65,8 +65,8 @@ def pipeline(
     exchange: Exchange,
     symbols: Sequence[str],
     producer: RecordingProducer,
-    lead: Callable[[], Lead | None] = lambda: LEVEL,
+    lead: Callable[[], ClockLead | None] = lambda: NO_LEAD,
 ) -> Pipeline:
     """A pipeline that has seen nothing yet."""
     sender = cast(TradeProducer, producer)
-    return Pipeline(exchange, symbols, sender, sender, NextOffsets({0: 0}), {}, Latency(), lead)
+    return Pipeline(exchange, symbols, sender, sender, NextOffsets({0: 0}), {}, LatencySamples(), lead)

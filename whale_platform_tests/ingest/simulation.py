@@ -17,22 +17,22 @@ from dataclasses import dataclass, field, replace
 from typing import Any, cast
 from urllib.parse import parse_qs, urlparse
 
-from whale_platform.broker.producer import ProducerStopped, TradeProducer
+from whale_platform.broker.producer import ProducerStoppedError, TradeProducer
 from whale_platform.domain.epochs import EPOCH, epoch_of, exchange_id
 from whale_platform.domain.names import INGEST_GAPS, RAW_TRADES
-from whale_platform.domain.raw_trade import decode
+from whale_platform.domain.raw_trade import decode_trade
 from whale_platform.exchanges.binance import Binance
 from whale_platform.ingest.backfill import gap_filler, history_client
-from whale_platform.ingest.connections.connection_manager import Feed
+from whale_platform.ingest.connections.connection_manager import ConnectionManager
 from whale_platform.ingest.publishing import pipeline, symbol_publisher
 from whale_platform.ingest.publishing.delivery import NextOffsets
-from whale_platform.ingest.publishing.latency import Latency
+from whale_platform.ingest.publishing.latency import LatencySamples
 from whale_platform.ingest.recovery import startup_scan
-from whale_platform.ingest.recovery.positions_file import CLOCKS_US, Place
-from whale_platform.ingest.recovery.resume_points import start
-from whale_platform.ingest.recovery.topic_tail import Tail, trade_id_of
-from whale_platform.ingest.sequencing.gap import Gap, read_gap
-from whale_platform.ingest.transport.rest_client import Answer, Rest, Unavailable
+from whale_platform.ingest.recovery.positions_file import CLOCK_TOLERANCE_US, SymbolPosition
+from whale_platform.ingest.recovery.resume_points import find_resume_point
+from whale_platform.ingest.recovery.topic_tail import SymbolTail, parse_trade_id
+from whale_platform.ingest.sequencing.gap import SequenceGap, decode_gap
+from whale_platform.ingest.transport.rest_client import HttpUnavailableError, RestClient, TimedResponse
 from whale_platform_tests.ingest.backfill.test_gap_filler import Clock as Unwaited
 from whale_platform_tests.ingest.backfill.test_gap_filler import Feedless
 from whale_platform_tests.ingest.fakes import Log, RecordingProducer
@@ -88,7 +88,7 @@ class Mortal(RecordingProducer):
 
     def send(self, topic: str, key: bytes, value: bytes) -> None:
         if self.die_in == 0:
-            raise ProducerStopped("killed")
+            raise ProducerStoppedError("killed")
         self.die_in -= 1
         self.sent[topic].append(value)
 
@@ -115,33 +115,33 @@ class World:
         self.away = False
         self.faults = True
         self.producer = Mortal()
-        self.saved: tuple[int, dict[str, Place], dict[str, list[str]], int] | None = None
+        self.saved: tuple[int, dict[str, SymbolPosition], dict[str, list[str]], int] | None = None
         self.upgraded = False
         self.begin({}, 0, {})
 
     # --- the ingester
 
-    def begin(self, places: dict[str, Place], offset: int, held: dict[str, list[str]]) -> None:
+    def begin(self, places: dict[str, SymbolPosition], offset: int, held: dict[str, list[str]]) -> None:
         """As `startup_scan` does, from the topic, the positions and the ledger."""
-        ledger: dict[int, Gap] = {}
+        ledger: dict[int, SequenceGap] = {}
         for value in self.producer.sent[INGEST_GAPS]:
-            gap = read_gap(value)[1]
+            gap = decode_gap(value)[1]
             ledger[gap.first_id] = gap
         place = places.get(NAME)
-        tail = Tail() if place is None else startup_scan.tail_of(place)
+        tail = SymbolTail() if place is None else startup_scan.build_tail(place)
         for value in self.producer.sent[RAW_TRADES][offset:]:
-            tail.add(trade_id_of(value) or 0, value)
-        begun = start(tail, place.gaps if place is not None else (), ledger, self.time.us)
-        begun.held = [decode(one.encode()) for one in held.get(NAME, ())]
+            tail.add(parse_trade_id(value) or 0, value)
+        begun = find_resume_point(tail, place.gaps if place is not None else (), ledger, self.time.us)
+        begun.held = [decode_trade(one.encode()) for one in held.get(NAME, ())]
         self.producer.die_in = -1
         sender, exchange = cast(TradeProducer, self.producer), Binance()
         ends, starts = NextOffsets({0: 0}), {NAME: begun}
-        self.pipeline = pipeline.Pipeline(exchange, [SYMBOL], sender, sender, ends, starts, Latency())
+        self.pipeline = pipeline.Pipeline(exchange, [SYMBOL], sender, sender, ends, starts, LatencySamples())
         feed = Feedless()
         feed.reconnects = self.reconnects
-        rest = Rest("binance", self.rest, self.time.monotonic)
-        past = history_client.History(exchange, Unwaited(), rest)
-        self.repairer = gap_filler.Repairer(self.pipeline, cast(Feed, feed), past, Unwaited(), Log())
+        rest = RestClient("binance", self.rest, self.time.monotonic)
+        past = history_client.HistoryClient(exchange, Unwaited(), rest)
+        self.repairer = gap_filler.GapFiller(self.pipeline, cast(ConnectionManager, feed), past, Unwaited(), Log())
         self.feed = feed
         self.lines = [deque()]
         self.pipeline.connected([SYMBOL])
@@ -151,7 +151,7 @@ class World:
             offset, places, held, saved_us = self.saved
             if places and self.chance.random() < 0.3:  # what the version before saved, which knew no times
                 self.upgraded = True
-                places = {NAME: replace(places[NAME], last_time=0, latest=saved_us + CLOCKS_US)}
+                places = {NAME: replace(places[NAME], last_time=0, latest=saved_us + CLOCK_TOLERANCE_US)}
         else:
             offset, places, held, self.saved = 0, {}, {}, None
         self.time.us += self.chance.choice([10_000, 2_000_000])
@@ -177,16 +177,16 @@ class World:
 
     def anew(self) -> None:
         """The ids begin again, far below the present ones, once these have been seen."""
-        start = self.chance.choice([0, 1, 1, 50, 100_000])
-        if any(self.fills[serial].space == self.space for serial in self.published()) and start < self.next - 500:
-            self.space, self.next = self.space + 1, start
+        first_id = self.chance.choice([0, 1, 1, 50, 100_000])
+        if any(self.fills[serial].space == self.space for serial in self.published()) and first_id < self.next - 500:
+            self.space, self.next = self.space + 1, first_id
             self.time.us += 2_000_000
 
-    def rest(self, url: str, _timeout_s: float) -> Answer:
+    def rest(self, url: str, _timeout_s: float) -> TimedResponse:
         if self.away or (self.faults and self.chance.random() < 0.05):
-            raise Unavailable("HTTP 500", 500)
+            raise HttpUnavailableError("HTTP 500", 500)
         if "exchangeInfo" in url:
-            return Answer(b"{}", 0, 0)
+            return TimedResponse(b"{}", 0, 0)
         query = parse_qs(urlparse(url).query)
         limit, first = int(query["limit"][0]), query.get("fromId", [None])[0]
         seen = [one for one in self.fills if one.space == self.space and one.time <= self.time.us - self.lag_us]
@@ -196,7 +196,7 @@ class World:
                 self.lied.add(one)
                 seen.remove(one)
         page = seen[-limit:] if first is None else [one for one in seen if one.number >= int(first)][:limit]
-        return Answer(json.dumps([one.row() for one in page]).encode(), 0, 0)
+        return TimedResponse(json.dumps([one.row() for one in page]).encode(), 0, 0)
 
     # --- the way between
 
@@ -294,7 +294,7 @@ class World:
     def alive(self, act: Any) -> None:
         try:
             act()
-        except ProducerStopped:
+        except ProducerStoppedError:
             self.restart()
 
     def published(self) -> list[int]:
@@ -305,7 +305,7 @@ class World:
 def check(world: World) -> None:
     """Every true trade once, under its own id; every hole explained; nothing waits."""
     rows = [json.loads(value) for value in world.producer.sent[RAW_TRADES]]
-    ledger = {gap.first_id: gap for gap in (read_gap(value)[1] for value in world.producer.sent[INGEST_GAPS])}
+    ledger = {gap.first_id: gap for gap in (decode_gap(value)[1] for value in world.producer.sent[INGEST_GAPS])}
     ids: dict[int, int] = {}
     for row in rows:
         serial = int(row["price"].partition(".")[0]) - 1

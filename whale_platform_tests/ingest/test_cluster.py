@@ -10,7 +10,7 @@ import pytest
 from confluent_kafka.admin import ConfigResource, ResourceType
 
 from whale_platform.broker import topics
-from whale_platform.broker.topic_offsets import TopicEdges
+from whale_platform.broker.topic_offsets import TopicOffsets
 from whale_platform.broker.topics import BrokerError
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.supervision.runtime import exit_codes
@@ -75,7 +75,7 @@ def make_topics(ingester: Ingester) -> tuple[int, str]:
 
 def described(cluster: ThreeBrokers) -> dict[int, int]:
     """{partition: its leader} of the raw topic, once its copies and settings are seen to be right."""
-    client = topics.admin(cluster.bootstrap)
+    client = topics.create_admin(cluster.bootstrap)
     parts = client.list_topics(RAW_TRADES, timeout=30).topics[RAW_TRADES].partitions
     assert len(parts) == PARTITIONS and {len(part.replicas) for part in parts.values()} == {3}
     asked = ConfigResource(ResourceType.TOPIC, RAW_TRADES)
@@ -89,7 +89,7 @@ def edges(cluster: ThreeBrokers) -> dict[int, tuple[int, int]]:
     """The raw topic's edges, asked until the cluster answers."""
     while True:
         try:
-            return TopicEdges(cluster.bootstrap, {RAW_TRADES: range(PARTITIONS)}).read()[RAW_TRADES]
+            return TopicOffsets(cluster.bootstrap, {RAW_TRADES: range(PARTITIONS)}).read()[RAW_TRADES]
         except BrokerError:
             time.sleep(0.2)
 

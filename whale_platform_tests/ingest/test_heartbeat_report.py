@@ -8,10 +8,10 @@ from whale_platform.broker.producer import TradeProducer
 from whale_platform.exchanges.base import Exchange
 from whale_platform.exchanges.binance import Binance
 from whale_platform.exchanges.coinbase import Coinbase
-from whale_platform.ingest.connections.connection_manager import Feed
-from whale_platform.ingest.heartbeat_report import ALARM, ALARM_S, GRACE_S, Report
-from whale_platform.ingest.publishing.latency import Latency
-from whale_platform.ingest.transport.exchange_clock import Clocks
+from whale_platform.ingest.connections.connection_manager import ConnectionManager
+from whale_platform.ingest.heartbeat_report import ALARM, ALARM_S, GRACE_S, HeartbeatReport
+from whale_platform.ingest.publishing.latency import LatencySamples
+from whale_platform.ingest.transport.exchange_clock import ExchangeClocks
 from whale_platform_tests.ingest.builders import T0, trade
 from whale_platform_tests.ingest.fake_binance import frame
 from whale_platform_tests.ingest.fakes import RecordingProducer, pipeline
@@ -76,13 +76,13 @@ class Bench:
         ]
         self.feeds = [FeedAs(exchange) for exchange in exchanges]
         self.clocks = ClocksAs()
-        self.report = Report(
+        self.report = HeartbeatReport(
             self.pipelines,
-            cast(list[Feed], self.feeds),
+            cast(list[ConnectionManager], self.feeds),
             [],
             [cast(TradeProducer, producer)],
-            Latency(),
-            cast(Clocks, self.clocks),
+            LatencySamples(),
+            cast(ExchangeClocks, self.clocks),
         )
 
 

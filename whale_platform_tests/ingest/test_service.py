@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from whale_platform.broker.topic_offsets import TopicEdges
-from whale_platform.broker.topics import SHARES
+from whale_platform.broker.topic_offsets import TopicOffsets
+from whale_platform.broker.topics import BYTE_SHARES
 from whale_platform.domain.names import INGEST_GAPS, RAW_TRADES, STREAM_POSITIONS
-from whale_platform.ingest.recovery.positions_file import load, positions_path
+from whale_platform.ingest.recovery.positions_file import load_positions, positions_path
 from whale_platform.supervision.runtime import exit_codes
 from whale_platform_tests.ingest.conftest import SYMBOLS, Ingester
 from whale_platform_tests.ingest.fake_binance import FakeBinance, Market, frame, until
@@ -45,9 +45,9 @@ def test_kill_9_again_and_again_in_mid_stream_loses_and_doubles_nothing(fake: Fa
     ingester.wait_complete(fake)
     assert ingester.end(signal.SIGTERM) == exit_codes.CLEAN
     assert all(row["state"] != "open" for row in ingester.gaps().values())
-    ends = TopicEdges(ingester.bootstrap, {INGEST_GAPS: [0]}).read()[INGEST_GAPS][0]
+    ends = TopicOffsets(ingester.bootstrap, {INGEST_GAPS: [0]}).read()[INGEST_GAPS][0]
     assert ends == (0, len(ingester.messages(INGEST_GAPS))), "compaction would delete what an aborted transaction wrote"
-    known = load(positions_path(ingester.home))
+    known = load_positions(positions_path(ingester.home))
     assert known is not None
     assert {name: place.last_id for name, place in known.places.items()} == {
         f"binance:{symbol}": fake.last[symbol] for symbol in SYMBOLS
@@ -261,7 +261,7 @@ def test_two_platforms_with_prefixes_of_their_own_share_a_broker_and_never_mix(
     assert other.end(signal.SIGTERM) == exit_codes.CLEAN
     consumer = Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": "t", "auto.offset.reset": "earliest"})
     found = {name for name in consumer.list_topics(timeout=10).topics if not name.startswith("__")}
-    assert found == {*SHARES, *("team-b." + name for name in SHARES if name != STREAM_POSITIONS)}, (
+    assert found == {*BYTE_SHARES, *("team-b." + name for name in BYTE_SHARES if name != STREAM_POSITIONS)}, (
         "unused without a cluster"
     )
     consumer.assign([TopicPartition("team-b." + RAW_TRADES, part, 0) for part in (0, 1)])

@@ -12,7 +12,7 @@ from whale_platform.lake.delta import commits, table
 from whale_platform.lake.delta.table import HOUR
 from whale_platform.lake.duckdb import engine, parquet_writer
 from whale_platform.lake.maintenance import kafka_spool, rewrite
-from whale_platform_tests.support.captures import binance_files, json_of
+from whale_platform_tests.support.captures import binance_files, decode_frame
 
 START = datetime(2026, 1, 2, 10, tzinfo=UTC)
 
@@ -38,33 +38,35 @@ def trade(
 
 def lay(root: Path, trades: Iterable[Trade], first_offset: int = 0, topic_id: str = "topic") -> int:
     """Append the trades as one commit, as messages from `first_offset` on in partition 0; returns the version."""
-    table.create(root)
-    numbered = [(0, first_offset + n, raw_trade.encode(one)) for n, one in enumerate(trades)]
+    table.create_table(root)
+    numbered = [(0, first_offset + n, raw_trade.encode_trade(one)) for n, one in enumerate(trades)]
     hours: dict[datetime, list[tuple[int, int, bytes]]] = {}
     for message in numbered:
-        at = datetime.fromtimestamp(raw_trade.decode(message[2]).event_time / 1e6, UTC)
+        at = datetime.fromtimestamp(raw_trade.decode_trade(message[2]).event_time / 1e6, UTC)
         hours.setdefault(at.replace(minute=0, second=0, microsecond=0), []).append(message)
     path, added = root.parent / "laid.json", []
     for start, found in sorted(hours.items()):
-        assert kafka_spool.keep(path, found, start) == len(found)
+        assert kafka_spool.spool_messages(path, found, start) == len(found)
         with engine.connect(root) as connection:
-            file = parquet_writer.write(connection, kafka_spool.rows(path), root, start)
+            file = parquet_writer.write_sorted(connection, kafka_spool.select_spooled(path), root, start)
         written = root / file.path
-        name = file.path.replace(parquet_writer.SORTED, "part-")
+        name = file.path.replace(parquet_writer.SORTED_PREFIX, "part-")
         written.rename(root / name)
         added.append(table.NewFile(name, file.start, file.rows, file.size, file.stats))
-    return commits.append(root, added, topic_id, {0: first_offset + len(numbered)}, {"test": True})
+    return commits.append_files(root, added, topic_id, {0: first_offset + len(numbered)}, {"test": True})
 
 
 def swallow(root: Path, hour: datetime, like: int, first: int, fills: int = 2, symbol: str = "BTCUSDT") -> None:
     """An import brings the aggregate of `fills` trades from id `first` on; else it is as the trade `like`."""
-    there = engine.rows_of(root, [file.path for file in table.files(table.opened(root), hour, hour + HOUR)])
+    there = engine.select_rows(
+        root, [file.path for file in table.list_files(table.open_table(root), hour, hour + HOUR)]
+    )
     aggregate = (
         f"SELECT * EXCLUDE (date, hour) REPLACE ('import' AS source, {first}::BIGINT AS trade_id, {fills} AS fills, "
         "NULL::TIMESTAMPTZ AS received_time, NULL::INTEGER AS topic_partition, NULL::BIGINT AS topic_offset) "
         f"FROM {there} WHERE trade_id = {like} AND symbol = '{symbol}'"
     )
-    rewrite.hour(root, hour, {"run": "import"}, lambda _: aggregate, ("import/aggregate", 1), distinct=True)
+    rewrite.rewrite_hour(root, hour, {"run": "import"}, lambda _: aggregate, ("import/aggregate", 1), distinct=True)
 
 
 def captured() -> Iterator[Trade]:
@@ -73,7 +75,7 @@ def captured() -> Iterator[Trade]:
         with gzip.open(path, "rt") as file:
             for line in file:
                 received, frame = line.split(" ", 1)
-                found = json_of(frame)
+                found = decode_frame(frame)
                 one = found.get("data", found)
                 if one.get("e") == "trade":
                     yield Trade(
@@ -93,7 +95,7 @@ def captured() -> Iterator[Trade]:
 def ids(root: Path, start: datetime | None = None, hours: int = 1) -> list[tuple[str, int]]:
     """(symbol, trade_id) of every row, sorted; doubled ones twice."""
     end = None if start is None else start + hours * HOUR
-    paths = [file.path for file in table.files(table.opened(root), start, end)]
+    paths = [file.path for file in table.list_files(table.open_table(root), start, end)]
     with engine.connect(root) as connection:
-        rows = connection.execute(f"SELECT symbol, trade_id FROM {engine.trades_of(root, paths)} ORDER BY ALL")
+        rows = connection.execute(f"SELECT symbol, trade_id FROM {engine.select_trades(root, paths)} ORDER BY ALL")
         return [(str(symbol), int(number)) for symbol, number in rows.fetchall()]

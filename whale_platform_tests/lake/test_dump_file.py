@@ -9,13 +9,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from whale_platform.bench.storage.dump_import import generate, pack
-from whale_platform.domain.catalogue import Catalogue, Pair
+from whale_platform.bench.storage.dump_import import generate_dump, pack_dump
+from whale_platform.domain.catalogue import ListedPair, SymbolCatalogue
 from whale_platform.exchanges import symbols
 from whale_platform.lake.errors import LakeError
 from whale_platform.lake.imports import dump_file, dump_loader
-from whale_platform.lake.imports.dump_file import COLUMNS, BadDump
-from whale_platform.lake.imports.dump_loader import Loaded
+from whale_platform.lake.imports.dump_file import DUMP_COLUMNS, InvalidDumpError
+from whale_platform.lake.imports.dump_loader import LoadedDump
 
 DAY = datetime(2024, 8, 8, tzinfo=UTC)
 MS = int(DAY.timestamp()) * 1000
@@ -23,14 +23,18 @@ NAME = "BTCUSDT-trades-2024-08-08.zip"
 GOOD = [f"{n},61837.63000000,0.00200000,123.67526000,{MS + n},True,True" for n in range(3)]
 
 
-def load(path: Path) -> Loaded:
+def load(path: Path) -> LoadedDump:
     folder = path.parent / "work"
     folder.mkdir(exist_ok=True)
-    return dump_loader.load(dump_file.named(path, symbols.known(Catalogue(), ())), folder, lambda what, done, of: None)
+    return dump_loader.load_dump(
+        dump_file.parse_dump_name(path, symbols.build_splitter(SymbolCatalogue(), ())),
+        folder,
+        lambda what, done, of: None,
+    )
 
 
 def made(folder: Path, lines: list[str], name: str = NAME) -> Path:
-    pack(folder / name, lines)
+    pack_dump(folder / name, lines)
     return folder / name
 
 
@@ -38,7 +42,7 @@ def made(folder: Path, lines: list[str], name: str = NAME) -> Path:
 @pytest.mark.parametrize("micros", [False, True])
 @pytest.mark.parametrize("header", [False, True])
 def test_both_kinds_both_eras_header_or_not(tmp_path: Path, kind: str, micros: bool, header: bool) -> None:
-    found = load(generate(tmp_path, 500, kind=kind, micros=micros, header=header))
+    found = load(generate_dump(tmp_path, 500, kind=kind, micros=micros, header=header))
     assert found.checked
     assert found.unit == (1 if micros else 1000)
     assert [hour.hour for hour, _ in found.hours] == list(range(24))
@@ -48,7 +52,7 @@ def test_both_kinds_both_eras_header_or_not(tmp_path: Path, kind: str, micros: b
 
 def test_a_name_says_what_is_in_the_file(tmp_path: Path) -> None:
     path = made(tmp_path, GOOD, "ETHFDUSD-aggTrades-2024-02.zip")
-    found = dump_file.named(path, symbols.known(Catalogue(), ("ETH/FDUSD",)))
+    found = dump_file.parse_dump_name(path, symbols.build_splitter(SymbolCatalogue(), ("ETH/FDUSD",)))
     assert (found.base, found.quote, found.kind) == ("ETH", "FDUSD", "aggTrades")
     assert (found.start, found.end) == (datetime(2024, 2, 1, tzinfo=UTC), datetime(2024, 3, 1, tzinfo=UTC))
 
@@ -63,13 +67,13 @@ def test_a_name_says_what_is_in_the_file(tmp_path: Path) -> None:
     ],
 )
 def test_another_name_is_refused(tmp_path: Path, name: str, why: str) -> None:
-    with pytest.raises(BadDump, match=why):
-        dump_file.named(made(tmp_path, GOOD, name), symbols.known(Catalogue(), ()))
+    with pytest.raises(InvalidDumpError, match=why):
+        dump_file.parse_dump_name(made(tmp_path, GOOD, name), symbols.build_splitter(SymbolCatalogue(), ()))
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadDump, match="is not there: give the path"):
-        dump_file.named(tmp_path / NAME, symbols.known(Catalogue(), ()))
+    with pytest.raises(InvalidDumpError, match="is not there: give the path"):
+        dump_file.parse_dump_name(tmp_path / NAME, symbols.build_splitter(SymbolCatalogue(), ()))
 
 
 def test_the_checksum_is_checked_where_there_is_one(tmp_path: Path) -> None:
@@ -80,11 +84,11 @@ def test_the_checksum_is_checked_where_there_is_one(tmp_path: Path) -> None:
     beside.unlink()
     assert not load(path).checked
     beside.write_text(f"{'0' * 64}  {path.name}\n")
-    with pytest.raises(BadDump, match="is not what its CHECKSUM file says: download both again; nothing"):
+    with pytest.raises(InvalidDumpError, match="is not what its CHECKSUM file says: download both again; nothing"):
         load(path)
     for wrong in ("", "hello", right.replace("BTC", "ETH")):
         beside.write_text(wrong)
-        with pytest.raises(BadDump, match="has a CHECKSUM file that is not"):
+        with pytest.raises(InvalidDumpError, match="has a CHECKSUM file that is not"):
             load(path)
 
 
@@ -114,10 +118,10 @@ def nothing(path: Path) -> None:
 
 @pytest.mark.parametrize("harm", [cut, flip, other_member, second_member, nothing])
 def test_a_broken_zip_is_refused(tmp_path: Path, harm: Callable[[Path], None]) -> None:
-    path = generate(tmp_path, 2000)
+    path = generate_dump(tmp_path, 2000)
     harm(path)
     path.with_name(f"{path.name}.CHECKSUM").unlink()
-    with pytest.raises(BadDump, match=r"broken zip|must hold"):
+    with pytest.raises(InvalidDumpError, match=r"broken zip|must hold"):
         load(path)
 
 
@@ -149,18 +153,18 @@ def test_a_broken_zip_is_refused(tmp_path: Path, harm: Callable[[Path], None]) -
 )
 def test_one_bad_line_spoils_the_file_and_is_named(tmp_path: Path, line: str, why: str) -> None:
     path = made(tmp_path, [*GOOD, line, f"9,1.0,1.0,1.0,{MS},True,True"])
-    with pytest.raises(BadDump, match=f"{NAME}, {why}.*nothing of it was imported"):
+    with pytest.raises(InvalidDumpError, match=f"{NAME}, {why}.*nothing of it was imported"):
         load(path)
 
 
 def test_a_bad_line_deep_in_a_file_is_named(tmp_path: Path) -> None:
-    lines = [COLUMNS["trades"]]
+    lines = [DUMP_COLUMNS["trades"]]
     lines += [f"{n},61837.63000000,0.00200000,123.67526000,{MS + n // 10},True,True" for n in range(300_000)]
     lines[234_567] = lines[234_567].replace("61837", "6l837")
-    with pytest.raises(BadDump, match=r"line 234,568 is not id,price.*6l837"):
+    with pytest.raises(InvalidDumpError, match=r"line 234,568 is not id,price.*6l837"):
         load(made(tmp_path, lines))
     lines[234_567] = "1,2"
-    with pytest.raises(BadDump, match="line 234,568 is not id,price"):
+    with pytest.raises(InvalidDumpError, match="line 234,568 is not id,price"):
         load(made(tmp_path, lines))
 
 
@@ -169,17 +173,17 @@ def test_a_bad_line_deep_in_a_file_is_named(tmp_path: Path) -> None:
     [
         ("id,price,qty,quote_qty,time,is_buyer_maker", "other columns than spot trades"),
         ("a,b,c,d,e,f,g", "neither a trade nor the names"),
-        (COLUMNS["aggTrades"], "other columns than spot trades"),
+        (DUMP_COLUMNS["aggTrades"], "other columns than spot trades"),
     ],
 )
 def test_futures_and_other_columns_are_refused(tmp_path: Path, first: str, why: str) -> None:
-    with pytest.raises(BadDump, match=f"line 1 has {why}|line 1 is {why}"):
+    with pytest.raises(InvalidDumpError, match=f"line 1 has {why}|line 1 is {why}"):
         load(made(tmp_path, [first, *GOOD]))
 
 
-@pytest.mark.parametrize("lines", [[], [COLUMNS["trades"]]])
+@pytest.mark.parametrize("lines", [[], [DUMP_COLUMNS["trades"]]])
 def test_a_file_without_trades_is_refused(tmp_path: Path, lines: list[str]) -> None:
-    with pytest.raises(BadDump, match="holds no trades"):
+    with pytest.raises(InvalidDumpError, match="holds no trades"):
         load(made(tmp_path, lines))
 
 
@@ -218,7 +222,7 @@ def test_ids_in_another_order_are_fine(tmp_path: Path) -> None:
     ],
 )
 def test_aggregates_must_not_share_trades(tmp_path: Path, second: str, why: str) -> None:
-    with pytest.raises(BadDump, match=why):
+    with pytest.raises(InvalidDumpError, match=why):
         load(made(tmp_path, [f"1,1.0,1.0,10,12,{MS},True,True", second], NAME.replace("trades", "aggTrades")))
 
 
@@ -244,17 +248,17 @@ def test_usual_numbers_need_no_wide_product(tmp_path: Path) -> None:
 
 
 def test_a_refusal_is_an_error_of_the_lake() -> None:
-    assert issubclass(BadDump, LakeError)
+    assert issubclass(InvalidDumpError, LakeError)
 
 
 def test_currencies_come_from_the_exchange_s_list_or_are_given(tmp_path: Path) -> None:
     path = tmp_path / "XRPRLUSD-trades-2026-02-01.zip"
     path.touch()
     with pytest.raises(
-        BadDump, match=r"not in the exchange's list of symbols.*--pair BASE/QUOTE.*let the ingester run"
+        InvalidDumpError, match=r"not in the exchange's list of symbols.*--pair BASE/QUOTE.*let the ingester run"
     ):
-        dump_file.named(path, symbols.known(Catalogue(), ()))
-    listed = Catalogue([Pair("XRPRLUSD", "XRP", "RLUSD", "TRADING", True)], 1.0)
-    for split in (symbols.known(listed, ()), symbols.known(Catalogue(), ("xrp/rlusd",))):
-        found = dump_file.named(path, split)
+        dump_file.parse_dump_name(path, symbols.build_splitter(SymbolCatalogue(), ()))
+    listed = SymbolCatalogue([ListedPair("XRPRLUSD", "XRP", "RLUSD", "TRADING", True)], 1.0)
+    for split in (symbols.build_splitter(listed, ()), symbols.build_splitter(SymbolCatalogue(), ("xrp/rlusd",))):
+        found = dump_file.parse_dump_name(path, split)
         assert (found.base, found.quote) == ("XRP", "RLUSD")

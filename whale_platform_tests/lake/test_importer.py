@@ -14,17 +14,17 @@ from typing import Any
 
 import pytest
 
-from whale_platform.bench.storage.dump_import import generate, measure, pack
-from whale_platform.domain.catalogue import Catalogue
+from whale_platform.bench.storage.dump_import import generate_dump, measure_import, pack_dump
+from whale_platform.domain.catalogue import SymbolCatalogue
 from whale_platform.domain.trade import Trade
 from whale_platform.exchanges import symbols
 from whale_platform.files import disk_usage
 from whale_platform.lake.delta import schema, table
 from whale_platform.lake.duckdb import engine
-from whale_platform.lake.errors import Busy, Full
+from whale_platform.lake.errors import ConcurrentCommitError, DiskFullError
 from whale_platform.lake.imports import dump_file, importer
-from whale_platform.lake.imports.dump_file import BadDump
-from whale_platform.lake.imports.importer import Imported
+from whale_platform.lake.imports.dump_file import InvalidDumpError
+from whale_platform.lake.imports.importer import ImportResult
 from whale_platform.lake.maintenance import retention, rewrite
 from whale_platform_tests.lake.builders import lay
 
@@ -35,10 +35,10 @@ CHILD = """
 import sys, time
 from pathlib import Path
 from whale_platform.exchanges import symbols
-from whale_platform.domain.catalogue import Catalogue
-from whale_platform.lake import dumps, history
-dump = dumps.named(Path(sys.argv[2]), symbols.known(Catalogue(), ()))
-history.run(Path(sys.argv[1]), dump, {}, lambda what, done, of: time.sleep(0.2 if what == "importing" else 0))
+from whale_platform.domain.catalogue import SymbolCatalogue
+from whale_platform.lake.imports import dump_file, importer
+dump = dump_file.parse_dump_name(Path(sys.argv[2]), symbols.build_splitter(SymbolCatalogue(), ()))
+importer.import_dump(Path(sys.argv[1]), dump, {}, lambda what, done, of: time.sleep(0.2 if what == "importing" else 0))
 """
 
 
@@ -47,14 +47,17 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "lake" / "trades"
 
 
-def run(root: Path, path: Path) -> Imported:
-    return importer.run(
-        root, dump_file.named(path, symbols.known(Catalogue(), ())), {"run": "test"}, lambda what, done, of: None
+def run(root: Path, path: Path) -> ImportResult:
+    return importer.import_dump(
+        root,
+        dump_file.parse_dump_name(path, symbols.build_splitter(SymbolCatalogue(), ())),
+        {"run": "test"},
+        lambda what, done, of: None,
     )
 
 
 def rows(root: Path) -> str:
-    return engine.trades_of(root, [file.path for file in table.files(table.opened(root))])
+    return engine.select_trades(root, [file.path for file in table.list_files(table.open_table(root))])
 
 
 def ask(root: Path, what: str, tail: str = "") -> list[tuple[Any, ...]]:
@@ -94,7 +97,7 @@ def live(path: Path, wanted: Callable[[int], bool]) -> list[Trade]:
 
 
 def test_rows_are_as_the_dump_has_them(root: Path, tmp_path: Path) -> None:
-    path = generate(tmp_path, ROWS, hours=HOURS)
+    path = generate_dump(tmp_path, ROWS, hours=HOURS)
     done = run(root, path)
     assert (done.rows, done.new, done.there, done.checked) == (ROWS, ROWS, 0, True)
     assert (done.hours[0], done.hours[-1], len(done.hours)) == (DAY, DAY + timedelta(hours=HOURS - 1), HOURS)
@@ -108,53 +111,53 @@ def test_rows_are_as_the_dump_has_them(root: Path, tmp_path: Path) -> None:
         ("binance", "BTCUSDT", "BTC", "USDT", 1, True, None, "import", None, None)
     ]
     assert ask(root, "count(*)", "WHERE date <> event_time::DATE OR hour <> hour(event_time)") == [(0,)]
-    assert not (root.parent / importer.WORK).exists()
+    assert not (root.parent / importer.WORK_FOLDER).exists()
 
 
 def test_milliseconds_and_microseconds_are_the_same_moments(root: Path, tmp_path: Path) -> None:
     other = tmp_path / "micros"
     other.mkdir()
-    run(root, generate(tmp_path, 24, hours=1))
-    run(other / "trades", generate(other, 24, micros=True, hours=1))
+    run(root, generate_dump(tmp_path, 24, hours=1))
+    run(other / "trades", generate_dump(other, 24, micros=True, hours=1))
     assert ask(root, "event_time", "ORDER BY 1") == ask(other / "trades", "event_time", "ORDER BY 1")
 
 
 def test_again_changes_nothing(root: Path, tmp_path: Path) -> None:
-    path = generate(tmp_path, ROWS, hours=HOURS)
+    path = generate_dump(tmp_path, ROWS, hours=HOURS)
     run(root, path)
-    version = table.opened(root).version()
+    version = table.open_table(root).version()
     done = run(root, path)
-    assert (done.new, done.there, table.opened(root).version()) == (0, HOURS, version)
+    assert (done.new, done.there, table.open_table(root).version()) == (0, HOURS, version)
 
 
 def test_a_file_packed_anew_adds_no_row(root: Path, tmp_path: Path) -> None:
-    run(root, generate(tmp_path, ROWS, hours=HOURS))
-    before = table.files(table.opened(root))
-    assert run(root, generate(tmp_path, ROWS, hours=HOURS, header=True)).new == 0
-    assert table.files(table.opened(root)) == before
+    run(root, generate_dump(tmp_path, ROWS, hours=HOURS))
+    before = table.list_files(table.open_table(root))
+    assert run(root, generate_dump(tmp_path, ROWS, hours=HOURS, header=True)).new == 0
+    assert table.list_files(table.open_table(root)) == before
 
 
 def test_a_broken_file_changes_nothing(root: Path, tmp_path: Path) -> None:
     path = tmp_path / "BTCUSDT-trades-2024-08-08.zip"
-    pack(path, ["1,1.0,1.0,1.0,1723075200000,True,True", "1,1.0,1.0"])
-    with pytest.raises(BadDump, match="line 2"):
+    pack_dump(path, ["1,1.0,1.0,1.0,1723075200000,True,True", "1,1.0,1.0"])
+    with pytest.raises(InvalidDumpError, match="line 2"):
         run(root, path)
-    assert not schema.exists(root)
-    assert not (root.parent / importer.WORK).exists()
-    run(root, generate(tmp_path, ROWS, hours=HOURS))
-    version = table.opened(root).version()
-    pack(path, ["1,1.0,1.0,1.0,1723075200000,True,True", "1,1.0,1.0"])
-    with pytest.raises(BadDump, match="line 2"):
+    assert not schema.table_exists(root)
+    assert not (root.parent / importer.WORK_FOLDER).exists()
+    run(root, generate_dump(tmp_path, ROWS, hours=HOURS))
+    version = table.open_table(root).version()
+    pack_dump(path, ["1,1.0,1.0,1.0,1723075200000,True,True", "1,1.0,1.0"])
+    with pytest.raises(InvalidDumpError, match="line 2"):
         run(root, path)
-    assert table.opened(root).version() == version
+    assert table.open_table(root).version() == version
 
 
 @pytest.mark.parametrize("kinds", [("aggTrades", "trades"), ("trades", "aggTrades")])
 def test_aggregates_and_their_trades_are_never_both_there(root: Path, tmp_path: Path, kinds: tuple[str, str]) -> None:
     alone = tmp_path / "alone" / "trades"
-    run(alone, generate(tmp_path, ROWS, hours=HOURS))
+    run(alone, generate_dump(tmp_path, ROWS, hours=HOURS))
     for kind in kinds:
-        run(root, generate(tmp_path, ROWS, hours=HOURS, kind=kind))
+        run(root, generate_dump(tmp_path, ROWS, hours=HOURS, kind=kind))
         assert ask(root, SUMS) == ask(alone, SUMS)
     assert differences(root, alone) == 0, "the trades themselves win"
 
@@ -166,38 +169,38 @@ def test_what_came_live_is_there_once(
     root: Path, tmp_path: Path, kind: str, wanted: Callable[[int], bool], compacted: bool
 ) -> None:
     alone = tmp_path / "alone" / "trades"
-    path = generate(tmp_path, ROWS, hours=HOURS)
+    path = generate_dump(tmp_path, ROWS, hours=HOURS)
     run(alone, path)
     came = live(path, wanted)
     lay(root, came)
     if compacted:
-        for hour in {file.start for file in table.files(table.opened(root))}:
-            rewrite.hour(root, hour, {})
-    run(root, generate(tmp_path, ROWS, hours=HOURS, kind=kind))
+        for hour in {file.start for file in table.list_files(table.open_table(root))}:
+            rewrite.rewrite_hour(root, hour, {})
+    run(root, generate_dump(tmp_path, ROWS, hours=HOURS, kind=kind))
     assert ask(root, SUMS) == ask(alone, SUMS)
     if kind == "trades":
         assert ask(root, "count(*)", "WHERE source = 'live'") == [(len(came),)]
     else:
-        again = table.opened(root).version()
-        assert run(root, generate(tmp_path, ROWS, hours=HOURS, kind=kind)).there == HOURS
-        assert table.opened(root).version() == again
+        again = table.open_table(root).version()
+        assert run(root, generate_dump(tmp_path, ROWS, hours=HOURS, kind=kind)).there == HOURS
+        assert table.open_table(root).version() == again
 
 
 def test_fills_of_which_one_came_live_give_way_to_their_aggregate(root: Path, tmp_path: Path) -> None:
     """The hour has one row before and one after, and still is another."""
     ms = int(DAY.timestamp()) * 1000
     single, both = tmp_path / "BTCUSDT-trades-2024-08-08.zip", tmp_path / "BTCUSDT-aggTrades-2024-08-08.zip"
-    pack(single, [f"8,10.0,1.0,10.0,{ms},True,True"])
-    pack(both, [f"1,10.0,3.0,7,8,{ms},True,True"])
+    pack_dump(single, [f"8,10.0,1.0,10.0,{ms},True,True"])
+    pack_dump(both, [f"1,10.0,3.0,7,8,{ms},True,True"])
     run(root, single)
     run(root, both)
     assert ask(root, "trade_id, fills, quantity") == [(7, 2, Decimal(3))]
 
 
 def test_other_symbols_and_days_stay(root: Path, tmp_path: Path) -> None:
-    run(root, generate(tmp_path, 240, hours=1, symbol="ETHUSDT"))
-    run(root, generate(tmp_path, 240, hours=1))
-    run(root, generate(tmp_path, 240, hours=1, day=date(2024, 8, 9)))
+    run(root, generate_dump(tmp_path, 240, hours=1, symbol="ETHUSDT"))
+    run(root, generate_dump(tmp_path, 240, hours=1))
+    run(root, generate_dump(tmp_path, 240, hours=1, day=date(2024, 8, 9)))
     found = ask(root, "symbol, date, count(*)", "GROUP BY ALL ORDER BY ALL")
     assert found == [
         ("BTCUSDT", date(2024, 8, 8), 240),
@@ -207,9 +210,9 @@ def test_other_symbols_and_days_stay(root: Path, tmp_path: Path) -> None:
 
 
 def test_what_retention_let_go_is_imported_again(root: Path, tmp_path: Path) -> None:
-    path = generate(tmp_path, ROWS, hours=HOURS)
+    path = generate_dump(tmp_path, ROWS, hours=HOURS)
     run(root, path)
-    retention.let_go(root, retention.days(root), {})
+    retention.drop_days(root, retention.list_days(root), {})
     done = run(root, path)
     assert (done.new, done.there) == (ROWS, 0)
     assert run(root, path).there == HOURS
@@ -219,32 +222,34 @@ def test_huge_and_tiny_numbers_are_exact(root: Path, tmp_path: Path) -> None:
     ms = int(DAY.timestamp()) * 1000
     numbers = [("0.000000000012", "12345678901.5"), ("0.00001234567891", "98765432109.25"), ("61837.63", "0.5")]
     path = tmp_path / "SHIBUSDT-trades-2024-08-08.zip"
-    pack(path, [f"{n},{price},{quantity},1,{ms},True,True" for n, (price, quantity) in enumerate(numbers)])
+    pack_dump(path, [f"{n},{price},{quantity},1,{ms},True,True" for n, (price, quantity) in enumerate(numbers)])
     run(root, path)
     exact = [(Decimal(p), Decimal(q), Decimal(p) * Decimal(q)) for p, q in numbers]
     assert ask(root, "price, quantity, notional", "ORDER BY trade_id") == exact
 
 
 def test_one_import_at_a_time(root: Path, tmp_path: Path) -> None:
-    path = generate(tmp_path, 24, hours=1)
-    dump = dump_file.named(path, symbols.known(Catalogue(), ()))
+    path = generate_dump(tmp_path, 24, hours=1)
+    dump = dump_file.parse_dump_name(path, symbols.build_splitter(SymbolCatalogue(), ()))
 
     def second(what: str, done: int, of: int) -> None:
-        with pytest.raises(Busy, match="another import"):
+        with pytest.raises(ConcurrentCommitError, match="another import"):
             run(root, path)
 
-    assert importer.run(root, dump, {}, second).new == 24
+    assert importer.import_dump(root, dump, {}, second).new == 24
 
 
 @pytest.mark.process
 def test_killed_half_way_and_run_again_is_the_same_table(root: Path, tmp_path: Path) -> None:
-    path, alone = generate(tmp_path, 240, hours=10), tmp_path / "alone" / "trades"
+    path, alone = generate_dump(tmp_path, 240, hours=10), tmp_path / "alone" / "trades"
     run(alone, path)
     sha256 = path.with_name(f"{path.name}.CHECKSUM").read_text().split()[0]
     child = subprocess.Popen([sys.executable, "-P", "-c", CHILD, str(root), str(path)])
     try:
         until = time.monotonic() + 60
-        while not (schema.exists(root) and (table.marked(table.opened(root), f"import/{sha256}") or 0) >= 3):
+        while not (
+            schema.table_exists(root) and (table.last_marker(table.open_table(root), f"import/{sha256}") or 0) >= 3
+        ):
             assert child.poll() is None
             assert time.monotonic() < until
             time.sleep(0.02)
@@ -255,22 +260,22 @@ def test_killed_half_way_and_run_again_is_the_same_table(root: Path, tmp_path: P
     assert 3 <= done.there < 24
     assert 0 < done.new < 2400
     assert differences(root, alone) == 0
-    assert not (root.parent / importer.WORK).exists()
+    assert not (root.parent / importer.WORK_FOLDER).exists()
 
 
 def test_the_bench_measures_an_import(tmp_path: Path) -> None:
-    found = measure(tmp_path, ROWS)
+    found = measure_import(tmp_path, ROWS)
     assert (found["rows"], found["hours"]) == (ROWS, 24)
     assert found["rows_per_s"] > 0 < found["lake_bytes"]
 
 
 def test_an_import_leaves_room_for_the_trades_and_goes_on_once_there_is_more(small_disk: Path, tmp_path: Path) -> None:
-    path, root = generate(tmp_path, 20_000, hours=HOURS), small_disk / "trades"
+    path, root = generate_dump(tmp_path, 20_000, hours=HOURS), small_disk / "trades"
     with zipfile.ZipFile(path) as archive:
         size = archive.getinfo(f"{path.stem}.csv").file_size
     ballast = small_disk / "ballast"
-    ballast.write_bytes(b"x" * (disk_usage.room(small_disk).free - size - 600_000))
-    with pytest.raises(Full, match="stays free for the trades"):
+    ballast.write_bytes(b"x" * (disk_usage.read_disk_space(small_disk).free - size - 600_000))
+    with pytest.raises(DiskFullError, match="stays free for the trades"):
         run(root, path)
     assert [one.name for one in small_disk.iterdir() if one.is_dir()] == []
     ballast.unlink()

@@ -13,8 +13,8 @@ import pytest
 
 from whale_platform.lake.delta import table
 from whale_platform.lake.duckdb import query
-from whale_platform.lake.duckdb.sql_guard import Unanswered
-from whale_platform.lake.errors import Damaged, LakeError, NotThere, Vanished
+from whale_platform.lake.duckdb.sql_guard import InvalidStatementError
+from whale_platform.lake.errors import DamagedFileError, FileMissingError, LakeError, LakeNotFoundError
 from whale_platform.lake.maintenance import retention, rewrite
 from whale_platform_tests.lake.builders import START, lay, trade
 
@@ -32,8 +32,8 @@ def fails(name: str, path: Path) -> Sequence[tuple[str, str]]:
     raise AssertionError(f"Postgres was asked for {name}")
 
 
-def ask(root: Path, sql: str, version: int | None = None, copy: query.Copy = fails) -> list[tuple[Any, ...]]:
-    with query.run(root, sql, version, copy) as answer:
+def ask(root: Path, sql: str, version: int | None = None, copy: query.CopyTable = fails) -> list[tuple[Any, ...]]:
+    with query.run_query(root, sql, version, copy) as answer:
         return list(answer.rows)
 
 
@@ -69,7 +69,7 @@ def test_only_what_is_named_is_opened(root: Path) -> None:
     assert ask(root, "WITH trades AS (SELECT 7) FROM trades") == [(7,)]
     assert ask(root, "WITH RECURSIVE n AS (SELECT 1 a UNION ALL SELECT a + 1 FROM n WHERE a < 3) FROM n SELECT max(a)")
     assert ask(root, "WITH trade_windows AS (FROM trade_windows LIMIT 1) FROM trade_windows SELECT 1", copy=windows)
-    with pytest.raises(NotThere, match="begins with the first trade"):
+    with pytest.raises(LakeNotFoundError, match="begins with the first trade"):
         ask(root, "FROM trades")
 
 
@@ -121,9 +121,9 @@ def test_other_statements_that_read(root: Path, sql: str) -> None:
 def test_what_writes_or_strays_is_refused(root: Path, tmp_path: Path, sql: str) -> None:
     python_value = [1]
     lay(root, [trade(0)])
-    file = root / table.files(table.opened(root))[0].path
+    file = root / table.list_files(table.open_table(root))[0].path
     before, out = file.read_bytes(), tmp_path / "out"
-    with pytest.raises(Unanswered) as said:
+    with pytest.raises(InvalidStatementError) as said:
         ask(root, sql.format(out=out, file=file, log=root / "_delta_log" / f"{0:020d}.json"), copy=none)
     assert "\n" not in str(said.value)
     assert file.read_bytes() == before
@@ -133,32 +133,32 @@ def test_what_writes_or_strays_is_refused(root: Path, tmp_path: Path, sql: str) 
 
 def test_mistakes_keep_duckdbs_hint(root: Path) -> None:
     lay(root, [trade(0)])
-    with pytest.raises(Unanswered, match=r'"prize" not found .* "price".*`whale query` without a statement'):
+    with pytest.raises(InvalidStatementError, match=r'"prize" not found .* "price".*`whale query` without a statement'):
         ask(root, "SELECT prize FROM trades")
-    with pytest.raises(Unanswered, match="trade_window does not exist"):
+    with pytest.raises(InvalidStatementError, match="trade_window does not exist"):
         ask(root, "FROM trade_window", copy=none)
-    with pytest.raises(Unanswered, match="Conversion Error"):
+    with pytest.raises(InvalidStatementError, match="Conversion Error"):
         ask(root, "SELECT side::INTEGER FROM trades")
 
 
 def test_a_version_stays_as_it_was(root: Path) -> None:
     first = lay(root, [trade(0)])
     second = lay(root, [trade(1)], first_offset=1)
-    rewrite.hour(root, START, {})
+    rewrite.rewrite_hour(root, START, {})
     count = "SELECT count(*) FROM trades"
     assert [ask(root, count, version) for version in (0, first, second, None)] == [[(0,)], [(1,)], [(2,)], [(2,)]]
-    with pytest.raises(NotThere, match="version 99 of the lake is not there: the newest is 3"):
+    with pytest.raises(LakeNotFoundError, match="version 99 of the lake is not there: the newest is 3"):
         ask(root, count, 99)
-    with pytest.raises(Unanswered, match="does not name `trades`"):
+    with pytest.raises(InvalidStatementError, match="does not name `trades`"):
         ask(root, "SELECT 1", 1)
 
 
 def test_a_version_that_vacuum_took_says_so(root: Path) -> None:
     first = lay(root, [trade(0)])
     lay(root, [trade(1)], first_offset=1)
-    rewrite.hour(root, START, {})
+    rewrite.rewrite_hour(root, START, {})
     assert retention.vacuum(root, 0, dry_run=False, sure=True).paths
-    with pytest.raises(Vanished, match=r"version 1 can't be read any more: vacuum .* the newest is \d"):
+    with pytest.raises(FileMissingError, match=r"version 1 can't be read any more: vacuum .* the newest is \d"):
         ask(root, "SELECT sum(price) FROM trades", first)
     assert ask(root, "SELECT count(*) FROM trades") == [(2,)]
 
@@ -166,27 +166,27 @@ def test_a_version_that_vacuum_took_says_so(root: Path) -> None:
 @pytest.mark.parametrize("keep", [0, 40, -30])
 def test_a_cut_file_is_named(root: Path, keep: int) -> None:
     lay(root, [trade(0)])
-    file = root / table.files(table.opened(root))[0].path
+    file = root / table.list_files(table.open_table(root))[0].path
     file.write_bytes(file.read_bytes()[:keep])
-    with pytest.raises(Damaged, match=r"date=2026-01-02/hour=10/part-.*whale lake restore"):
+    with pytest.raises(DamagedFileError, match=r"date=2026-01-02/hour=10/part-.*whale lake restore"):
         ask(root, "SELECT sum(price) FROM trades")
 
 
 def test_the_newest_hour_is_read_without_opening_the_table(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lay(root, [trade(number, every_s=1800) for number in range(5)])
-    newest = table.files(table.opened(root))[-1]
+    newest = table.list_files(table.open_table(root))[-1]
 
     def opened(*_: object) -> None:
         raise AssertionError("the table was opened")
 
-    monkeypatch.setattr(table, "opened", opened)
+    monkeypatch.setattr(table, "open_table", opened)
     assert ask(root, "SELECT min(trade_id), hour FROM newest_trades GROUP BY hour") == [(4, newest.start.hour)]
 
 
 def test_days_are_pruned_by_folder(root: Path) -> None:
     """The damaged file of another day is not even opened; the first of all is, for its columns."""
     lay(root, [trade(0), trade(1, every_s=86_400), trade(2, every_s=86_400)])
-    last = root / table.files(table.opened(root))[-1].path
+    last = root / table.list_files(table.open_table(root))[-1].path
     last.write_bytes(b"")
     assert ask(root, "SELECT count(price) FROM trades WHERE date = '2026-01-03'") == [(1,)]
     with pytest.raises(LakeError):

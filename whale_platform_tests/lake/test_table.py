@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from whale_platform.lake.delta import commits, durability, newest, table
 from whale_platform.lake.delta.table import HOUR, LakeFile, NewFile
-from whale_platform.lake.errors import Busy, LakeError, NotThere
+from whale_platform.lake.errors import ConcurrentCommitError, LakeError, LakeNotFoundError
 from whale_platform.lake.maintenance import rewrite
 from whale_platform_tests.lake.builders import START, ids, lay, trade
 
@@ -28,46 +28,46 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_a_lake_that_is_not_there_says_so(root: Path) -> None:
-    with pytest.raises(NotThere, match="begins with the first trade"):
-        table.opened(root)
+    with pytest.raises(LakeNotFoundError, match="begins with the first trade"):
+        table.open_table(root)
     lay(root, [trade(0)])
-    with pytest.raises(NotThere, match="newest is 1"):
-        table.opened(root, 7)
+    with pytest.raises(LakeNotFoundError, match="newest is 1"):
+        table.open_table(root, 7)
 
 
 def test_a_table_whose_making_was_cut_short_is_made(root: Path) -> None:
     (root / "_delta_log").mkdir(parents=True)
     (root / "_delta_log" / "_commit_1b2c.json.tmp").touch()
     (root / "_delta_log" / f"{0:020d}.json#1").touch()
-    with pytest.raises(NotThere, match="begins with the first trade"):  # a reader beside the one that makes it
-        table.opened(root)
+    with pytest.raises(LakeNotFoundError, match="begins with the first trade"):  # a reader beside the one that makes it
+        table.open_table(root)
     lay(root, [trade(0)])
-    assert table.opened(root).version() == 1
+    assert table.open_table(root).version() == 1
 
 
 def test_data_without_a_log_are_not_taken_for_a_new_table(root: Path) -> None:
     lay(root, [trade(0)])
     shutil.rmtree(root / "_delta_log")
     with pytest.raises(LakeError, match="can't be used"):
-        table.opened(root)
+        table.open_table(root)
     with pytest.raises(LakeError, match="has data but no log"):
         lay(root, [trade(1)])
 
 
 def test_the_table_knows_how_far_each_partition_has_come(root: Path) -> None:
     lay(root, [trade(number) for number in range(10)], first_offset=100)
-    opened = table.opened(root)
-    assert table.position(opened, "topic", 0) == 110
-    assert table.position(opened, "topic", 1) == 0
-    assert table.position(opened, "another topic", 0) == 0
+    opened = table.open_table(root)
+    assert table.read_position(opened, "topic", 0) == 110
+    assert table.read_position(opened, "topic", 1) == 0
+    assert table.read_position(opened, "another topic", 0) == 0
 
 
 def test_files_are_told_by_hour_with_their_rows(root: Path) -> None:
     lay(root, [trade(number, every_s=600) for number in range(9)])
-    found = table.files(table.opened(root))
+    found = table.list_files(table.open_table(root))
     assert [(file.start, file.rows) for file in found] == [(START, 6), (START + HOUR, 3)]
-    assert [file.start for file in table.files(table.opened(root), START + HOUR)] == [START + HOUR]
-    assert [file.start for file in table.files(table.opened(root), None, START + HOUR)] == [START]
+    assert [file.start for file in table.list_files(table.open_table(root), START + HOUR)] == [START + HOUR]
+    assert [file.start for file in table.list_files(table.open_table(root), None, START + HOUR)] == [START]
 
 
 def test_of_two_rewrites_of_the_same_files_one_is_done_again(root: Path) -> None:
@@ -78,10 +78,10 @@ def test_of_two_rewrites_of_the_same_files_one_is_done_again(root: Path) -> None
     def change(opened: DeltaTable) -> tuple[list[NewFile], list[LakeFile]]:
         asked.append(opened.version())
         if len(asked) == 1:
-            rewrite.hour(root, START, {})  # another process, meanwhile
-        return [], [file for file in table.files(opened) if not rewrite.sorted_already(file)]
+            rewrite.rewrite_hour(root, START, {})  # another process, meanwhile
+        return [], [file for file in table.list_files(opened) if not rewrite.is_sorted(file)]
 
-    commits.rewrite(root, change, {})
+    commits.replace_files(root, change, {})
     assert len(asked) == 2
     assert ids(root) == [("BTCUSDT", number) for number in range(9)]
 
@@ -90,12 +90,12 @@ def test_a_rewrite_that_never_gets_through_gives_up_in_words(root: Path) -> None
     lay(root, [trade(0)])
 
     def change(opened: DeltaTable) -> tuple[list[NewFile], list[LakeFile]]:
-        commits.rewrite(root, lambda other: ([], table.files(other)), {})
+        commits.replace_files(root, lambda other: ([], table.list_files(other)), {})
         lay(root, [trade(0)])
-        return [], table.files(opened)
+        return [], table.list_files(opened)
 
-    with pytest.raises(Busy, match="try again"):
-        commits.rewrite(root, change, {})
+    with pytest.raises(ConcurrentCommitError, match="try again"):
+        commits.replace_files(root, change, {})
 
 
 def test_appends_and_rewrites_beside_each_other_lose_nothing(root: Path) -> None:
@@ -106,7 +106,7 @@ def test_appends_and_rewrites_beside_each_other_lose_nothing(root: Path) -> None
     def compact() -> None:
         while not done.is_set():
             try:
-                rewrite.hour(root, START, {})
+                rewrite.rewrite_hour(root, START, {})
             except LakeError as error:
                 failed.append(error)
 
@@ -119,7 +119,7 @@ def test_appends_and_rewrites_beside_each_other_lose_nothing(root: Path) -> None
     for thread in threads:
         thread.join()
     assert ids(root) == [("BTCUSDT", number) for number in range(30)]
-    assert all(isinstance(error, Busy) for error in failed)
+    assert all(isinstance(error, ConcurrentCommitError) for error in failed)
 
 
 @settings(max_examples=15, deadline=None)
@@ -135,19 +135,19 @@ def test_the_newest_hours_are_those_of_the_table(tmp_path_factory: pytest.TempPa
         if step.startswith("lay"):
             lay(root, [trade(number)], first_offset=number)
         elif step == "compact":
-            for hour in rewrite.crowded(root):
-                rewrite.hour(root, hour, {})
+            for hour in rewrite.hours_to_compact(root):
+                rewrite.rewrite_hour(root, hour, {})
         elif step == "go":
-            commits.rewrite(root, lambda opened: ([], table.files(opened)[-1:]), {})
+            commits.replace_files(root, lambda opened: ([], table.list_files(opened)[-1:]), {})
         elif step == "lose the file":
             mark.unlink(missing_ok=True)
         elif kept:
             mark.write_text(kept)
         kept = kept or (mark.read_text() if mark.exists() else "")
-        files = table.files(table.opened(root))
+        files = table.list_files(table.open_table(root))
         hours = sorted({file.start for file in files})
         wanted = {file.path for file in files if file.start in hours[-2:]}
-        assert set(newest.read(root).files(2)) == wanted, step
+        assert set(newest.read_index(root).files(2)) == wanted, step
 
 
 @pytest.mark.process
@@ -156,24 +156,24 @@ def test_a_writer_killed_in_the_middle_leaves_a_whole_table(root: Path) -> None:
     words = f"""
 from pathlib import Path
 from whale_platform_tests.lake.builders import lay, trade
-from whale_platform.lake import rewrite
+from whale_platform.lake.maintenance import rewrite
 root = Path({str(root)!r})
 for number in range(1, 10_000):
     lay(root, [trade(number, every_s=0.1)], first_offset=number)
     if number % 5 == 0:
-        for hour in rewrite.crowded(root):
-            rewrite.hour(root, hour, {{}})
+        for hour in rewrite.hours_to_compact(root):
+            rewrite.rewrite_hour(root, hour, {{}})
 """
     for wait in (1.5, 1.9, 2.3):
         child = subprocess.Popen([sys.executable, "-c", words])
         time.sleep(wait)
         os.kill(child.pid, signal.SIGKILL)
         child.wait()
-        opened = table.opened(root)
+        opened = table.open_table(root)
         rows = {number for _, number in ids(root)}
-        assert sum(file.rows for file in table.files(opened)) == len(ids(root))
-        assert rows >= set(range(table.position(opened, "topic", 0)))
-        assert newest.read(root).version == opened.version()
+        assert sum(file.rows for file in table.list_files(opened)) == len(ids(root))
+        assert rows >= set(range(table.read_position(opened, "topic", 0)))
+        assert newest.read_index(root).version == opened.version()
 
 
 @pytest.mark.parametrize("left", [b"", b"\0" * 900, b'{"commitInfo":{"timestamp":17'])
@@ -183,12 +183,16 @@ def test_a_torn_newest_commit_is_named_and_the_next_writer_sets_it_aside(root: P
     lay(root, [trade(3)], first_offset=3)
     for version in (2, 3):  # the file of the newest hours tells of version 3
         (root / "_delta_log" / f"{version:020d}.json").write_bytes(left)
-    for ask in (lambda: ids(root), lambda: newest.read(root), lambda: commits.append(root, [], "topic", {0: 9}, {})):
+    for ask in (
+        lambda: ids(root),
+        lambda: newest.read_index(root),
+        lambda: commits.append_files(root, [], "topic", {0: 9}, {}),
+    ):
         with pytest.raises(LakeError, match=r"00003.json is torn, as after a loss of power: .*whale up"):
             ask()
-    table.create(root)
-    assert (table.opened(root).version(), table.position(table.opened(root), "topic", 0)) == (1, 2)
-    assert [len(files) for files in newest.read(root).filled()] == [1], "as the table itself"
+    table.create_table(root)
+    assert (table.open_table(root).version(), table.read_position(table.open_table(root), "topic", 0)) == (1, 2)
+    assert [len(files) for files in newest.read_index(root).filled()] == [1], "as the table itself"
     assert len(list(root.parent.glob("trades.torn.*"))) == 2, "nothing is deleted"
     lay(root, [trade(2), trade(3)], first_offset=2)
     assert ids(root) == [("BTCUSDT", number) for number in range(4)]
@@ -202,7 +206,7 @@ def test_what_a_commit_names_is_on_the_disk_before_it_is(root: Path, monkeypatch
         assert all(path.exists() for path in found)
         flushed.append(({path.suffix for path in found}, len(list(log.glob("*.json")))))
 
-    monkeypatch.setattr(durability, "flush", flush)
+    monkeypatch.setattr(durability, "sync_files", flush)
     lay(root, [trade(0)])
     assert flushed == [({".parquet"}, 1), ({".json"}, 2)], "files, then the commit, then the commit is flushed too"
 
@@ -210,7 +214,9 @@ def test_what_a_commit_names_is_on_the_disk_before_it_is(root: Path, monkeypatch
 def test_versions_can_be_read_again(root: Path) -> None:
     first = lay(root, [trade(0)])
     second = lay(root, [trade(1)], first_offset=1)
-    assert [sum(file.rows for file in table.files(table.opened(root, version))) for version in (first, second)] == [
+    assert [
+        sum(file.rows for file in table.list_files(table.open_table(root, version))) for version in (first, second)
+    ] == [
         1,
         2,
     ]

@@ -18,7 +18,7 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "lake" / "trades"
 
 
-def at(one: Trade) -> trade_prices.Trade:
+def at(one: Trade) -> trade_prices.TimedTradeKey:
     return (
         one.exchange,
         one.symbol,
@@ -27,13 +27,13 @@ def at(one: Trade) -> trade_prices.Trade:
     )
 
 
-def plainly(trades: list[Trade], whale: Trade) -> trade_prices.Prices:
+def plainly(trades: list[Trade], whale: Trade) -> trade_prices.SurroundingPrices:
     ours = sorted((one.event_time, one.trade_id, one.price) for one in trades if one.symbol == whale.symbol)
-    found = trade_prices.Prices()
+    found = trade_prices.SurroundingPrices()
     earlier = [one for one in ours if one[:2] < (whale.event_time, whale.trade_id)]
     if earlier and earlier[-1][0] >= whale.event_time - 900_000_000:
         found.before = earlier[-1][2]
-    for minutes in trade_prices.AFTER:
+    for minutes in trade_prices.MINUTES_AFTER:
         until = whale.event_time + minutes * 60_000_000
         if ours[-1][0] > until:
             found.after[minutes] = [one for one in ours if one[0] <= until][-1][2]
@@ -52,7 +52,7 @@ def test_prices_are_those_of_a_plain_walk(root: Path, seed: int) -> None:
         trades.append(replace(one, event_time=event, received_time=event))
     lay(root, trades)
     whales = chance.sample(trades, 60)
-    found = trade_prices.around(root, map(at, whales))
+    found = trade_prices.find_prices(root, map(at, whales))
     assert found == {at(one)[:3]: plainly(trades, one) for one in whales}
     assert {one.complete for one in found.values()} == {True, False}, "the last ones are not known yet"
 
@@ -61,17 +61,17 @@ def test_a_silent_symbol_has_come_so_far_once_it_trades_again(root: Path) -> Non
     whale, later = trade(0, price="100"), replace(trade(1, price="130"), event_time=trade(0, every_s=0).event_time)
     whale = replace(whale, event_time=later.event_time)
     lay(root, [whale, *(trade(number, "ETHUSDT", every_s=600) for number in range(40))])
-    assert trade_prices.around(root, [at(whale)])[at(whale)[:3]] == trade_prices.Prices(), (
+    assert trade_prices.find_prices(root, [at(whale)])[at(whale)[:3]] == trade_prices.SurroundingPrices(), (
         "another symbol's trades say nothing"
     )
     lay(root, [replace(later, event_time=whale.event_time + 5 * 3_600_000_000)], first_offset=99)
-    assert trade_prices.around(root, [at(whale)])[at(whale)[:3]].after == dict.fromkeys(
-        trade_prices.AFTER, Decimal(100)
+    assert trade_prices.find_prices(root, [at(whale)])[at(whale)[:3]].after == dict.fromkeys(
+        trade_prices.MINUTES_AFTER, Decimal(100)
     )
 
 
 def test_nothing_is_asked_of_a_lake_that_lacks_the_hours(root: Path) -> None:
     lay(root, [trade(0)])
     whale = "binance", "BTCUSDT", 7, START - timedelta(days=3)
-    assert trade_prices.around(root, [whale]) == {whale[:3]: trade_prices.Prices()}
-    assert trade_prices.around(root, []) == {}
+    assert trade_prices.find_prices(root, [whale]) == {whale[:3]: trade_prices.SurroundingPrices()}
+    assert trade_prices.find_prices(root, []) == {}

@@ -7,9 +7,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from whale_platform.api import app
-from whale_platform.api.endpoints.dependencies import Parts
+from whale_platform.api.endpoints.dependencies import AppDependencies
 from whale_platform.settings import Settings
-from whale_platform.stores.postgres.pool import Pool
+from whale_platform.stores.postgres.pool import ConnectionPool
 from whale_platform_tests.references.markdown import code, kind_of, page, table
 
 MORE = """`/openapi.json` is the same for programs. `/stream`, a WebSocket, is not part of it:
@@ -39,9 +39,9 @@ def render() -> str:
 def document() -> dict[str, Any]:
     """Return the OpenAPI document; no database is asked for it."""
     with TemporaryDirectory() as home:
-        parts = Parts(Settings.model_validate({"home": Path(home)}), Pool(str, "reference"))
+        parts = AppDependencies(Settings.model_validate({"home": Path(home)}), ConnectionPool(str, "reference"))
         try:
-            return app.build(parts)[1].openapi()
+            return app.build_app(parts)[1].openapi()
         finally:
             parts.close()
 

@@ -8,12 +8,12 @@ from typing import Any
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from whale_platform.api.endpoints.dependencies import Parts
-from whale_platform.api.latest_cache.cache import Board
+from whale_platform.api.endpoints.dependencies import AppDependencies
+from whale_platform.api.latest_cache.cache import LatestCache
 from whale_platform.api.monitoring.metrics import SERVICES
 from whale_platform.files.disk_usage import STORES
 from whale_platform.settings import Settings
-from whale_platform.stores.postgres.pool import Pool
+from whale_platform.stores.postgres.pool import ConnectionPool
 from whale_platform.supervision.runtime import heartbeat
 from whale_platform_tests.references.markdown import code, page, table
 
@@ -25,12 +25,12 @@ EXCHANGE = dict.fromkeys(
 NUMBERS = {"lag": 1, "lag_s": 1.0, "trades": 1, "dead_letters": 1, "trades_per_s": 1.0}
 
 
-class _Postgres(Pool):
+class _Postgres(ConnectionPool):
     def rows(self, statement: Any, values: Any = ()) -> list[tuple[Any, ...]]:
         return [("open", 1)]
 
 
-class _Filled(Board):
+class _Filled(LatestCache):
     def age_s(self, now: float) -> float | None:
         return 1.0
 
@@ -52,9 +52,11 @@ def exposition(home: Path) -> str:
     """Return what `/metrics` answers in a home whose services all tell everything."""
     exchange = {"exchange": "binance", "state": "connected", **EXCHANGE}
     for name in SERVICES:
-        heartbeat.write(home, heartbeat.Beat(name, state="ready", numbers={**NUMBERS, "exchanges": [exchange]}))
+        heartbeat.write_heartbeat(
+            home, heartbeat.Heartbeat(name, state="ready", numbers={**NUMBERS, "exchanges": [exchange]})
+        )
     (home / "run" / "disk.json").write_text(json.dumps({"lake": str(home), "stores": dict.fromkeys(STORES, 1)}))
-    parts = Parts(Settings.model_validate({"home": home}), _Postgres(str, "reference"), _Filled())
+    parts = AppDependencies(Settings.model_validate({"home": home}), _Postgres(str, "reference"), _Filled())
     try:
         parts.metrics.observe("/latest", 200, 0.001)
         return parts.metrics.text().decode()

@@ -1,6 +1,6 @@
 """tables.md: the tables and columns as a migrated Postgres describes them, with the comments of the migrations."""
 
-from whale_platform.stores.queries.columns import columns
+from whale_platform.stores.queries.columns import read_columns
 from whale_platform_tests.references.markdown import code, page, table
 from whale_platform_tests.support.postgres_server import query
 
@@ -23,7 +23,7 @@ def render(dsn: str) -> str:
 
 
 def _section(dsn: str, name: str, comment: str, key: str) -> str:
-    rows = [(code(one.name), one.kind, "yes" if one.nullable else "", one.comment) for one in columns(dsn, name)]
+    rows = [(code(one.name), one.kind, "yes" if one.nullable else "", one.comment) for one in read_columns(dsn, name)]
     about = ". ".join(part for part in (comment, key) if part)
     return "\n\n".join(
         part for part in (f"## {name}", about, table(("column", "type", "null", "meaning"), rows)) if part

@@ -20,7 +20,12 @@ NAMING = ("README.md", "docs/**/*.md", "docker-compose.yml", "Dockerfile", "depl
 OTHERS = {
     *("WHALE_ARTEFACTS", "WHALE_STARVED", "WHALE_TEST_ENGINE"),  # the tests'
     *("WHALE_COMMIT", "WHALE_POSTGRES_PASSWORD_PATH", "WHALE_RECORDINGS"),  # the image's and Compose's
-    *(dagster.INSTANCE, kafka_cluster.JAAS, kafka_cluster.KEY, kafka_cluster.KEY_PASSWORD),  # for child processes alone
+    *(
+        dagster.INSTANCE_VARIABLE,
+        kafka_cluster.JAAS_VARIABLE,
+        kafka_cluster.KEY_VARIABLE,
+        kafka_cluster.KEY_PASSWORD_VARIABLE,
+    ),  # for child processes alone
     *("WHALE_ALERTS", "WHALE_EVERY"),  # names of Python
 }
 

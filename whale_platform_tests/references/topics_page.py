@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from whale_platform.broker import topics
 from whale_platform.domain import names, raw_trade
 from whale_platform.domain.trade import Trade
-from whale_platform.ingest.publishing.dead_letters import letter
-from whale_platform.ingest.sequencing.gap import Gap, gap_key, gap_row
+from whale_platform.ingest.publishing.dead_letters import encode_dead_letter
+from whale_platform.ingest.sequencing.gap import SequenceGap, encode_gap, encode_gap_key
 from whale_platform_tests.references.markdown import code, page, table
 from whale_platform_tests.sink.messages import MESSAGES, START_US
 
@@ -23,7 +23,7 @@ TRADE = Trade(
     "binance", "BTCUSDT", "BTC", "USDT", 10, Decimal("61837.63"), Decimal(2), "buy", START_US, START_US + 5_000,
     taker_order_id="4711",
 )  # fmt: skip
-GAP = Gap(
+GAP = SequenceGap(
     12, 20, "reconnect", START_US, "inline", "exchange_gap", START_US + 1, 8, 21, absent=[(15, 15)], until=START_US
 )
 
@@ -37,9 +37,9 @@ class Topic(NamedTuple):
     value: dict[str, Any]
 
 
-MARKET = raw_trade.key(TRADE.exchange, TRADE.symbol).decode()
+MARKET = raw_trade.encode_key(TRADE.exchange, TRADE.symbol).decode()
 ALL = (
-    Topic(names.RAW_TRADES, "Every trade once, by the ingester.", MARKET, json.loads(raw_trade.encode(TRADE))),
+    Topic(names.RAW_TRADES, "Every trade once, by the ingester.", MARKET, json.loads(raw_trade.encode_trade(TRADE))),
     Topic(
         names.TRADE_WINDOWS,
         "Each state of each one-minute window, by the stream: the newest of a window counts.",
@@ -52,13 +52,13 @@ ALL = (
         "What could not be parsed or believed, by the ingester and the stream; the stream's have the exchange "
         "`unknown` and the time 0. A frame that is no text is `frame_base64` instead of `frame`.",
         TRADE.exchange,
-        json.loads(letter(TRADE.exchange, "unparseable", "not JSON", b"{", START_US)),
+        json.loads(encode_dead_letter(TRADE.exchange, "unparseable", "not JSON", b"{", START_US)),
     ),
     Topic(
         names.INGEST_GAPS,
         "Each hole in a symbol's trade ids, by the ingester, again under its key whenever it changes.",
-        gap_key(TRADE.exchange, TRADE.symbol, GAP.first_id).decode(),
-        json.loads(gap_row(TRADE.exchange, TRADE.symbol, GAP)),
+        encode_gap_key(TRADE.exchange, TRADE.symbol, GAP.first_id).decode(),
+        json.loads(encode_gap(TRADE.exchange, TRADE.symbol, GAP)),
     ),
     Topic(
         names.STREAM_LOSSES,
@@ -90,7 +90,7 @@ def _section(topic: Topic) -> str:
 def _settings(topic: Topic) -> str:
     partitions = "1" if topic.name in topics.ONE_PARTITION else "`WHALE_TOPIC_PARTITIONS`"
     kept = _time(int(topics.CONFIG[topic.name].get("retention.ms", 0)) // 3_600_000)
-    share = f"{100 * topics.SHARES[topic.name]:.0f} % of `WHALE_KAFKA_BYTES`"
+    share = f"{100 * topics.BYTE_SHARES[topic.name]:.0f} % of `WHALE_KAFKA_BYTES`"
     return f"Key: such as `{topic.key}`. Partitions: {partitions}. Kept: {kept}; at most {share}."
 
 

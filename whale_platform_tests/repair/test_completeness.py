@@ -5,17 +5,17 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whale_platform.domain.id_ranges import Held, IdRuns
-from whale_platform.repair.completeness import differing, reached, whole
-from whale_platform.stores.asset_tables.recomputed_hours import Rows
-from whale_platform.stores.quality.audit_counts import Counted, LedgerGap
+from whale_platform.domain.id_ranges import HeldIds, IdRanges
+from whale_platform.repair.completeness import find_complete, find_differing, select_within
+from whale_platform.stores.asset_tables.recomputed_hours import StreamRowSnapshot
+from whale_platform.stores.quality.audit_counts import HourlyTradeCount, LedgerGap
 
 KEY = ("binance", "BTCUSDT", datetime(2026, 1, 2, 10, tzinfo=UTC))
 IDS = st.sets(st.integers(100, 130), min_size=1)
 
 
-def held(ids: set[int]) -> Held:
-    found = Held()
+def held(ids: set[int]) -> HeldIds:
+    found = HeldIds()
     for number in sorted(ids):
         found.ids.add(number, number)
     return found
@@ -25,8 +25,8 @@ def gap(first: int, last: int, state: str) -> LedgerGap:
     return LedgerGap("binance", "BTCUSDT", first, last, state, 0)
 
 
-def is_whole(lake: set[int], counted: Counted | None, *gaps: LedgerGap) -> bool:
-    return whole({KEY: held(lake)} if lake else {}, {KEY: counted} if counted else {}, gaps) == {KEY}
+def is_whole(lake: set[int], counted: HourlyTradeCount | None, *gaps: LedgerGap) -> bool:
+    return find_complete({KEY: held(lake)} if lake else {}, {KEY: counted} if counted else {}, gaps) == {KEY}
 
 
 @given(exist=IDS, lost=st.sets(st.integers(100, 130)), doubled=st.integers(0, 5), told=st.booleans())
@@ -34,15 +34,15 @@ def test_what_lost_a_trade_that_the_stream_counted_is_not_whole(
     exist: set[int], lost: set[int], doubled: int, told: bool
 ) -> None:
     lake = exist - lost
-    counted = Counted(len(exist) + doubled, min(exist), max(exist), "windows")
-    holes = IdRuns(*((one, one) for one in exist)).holes(min(exist), max(exist))
+    counted = HourlyTradeCount(len(exist) + doubled, min(exist), max(exist), "windows")
+    holes = IdRanges(*((one, one) for one in exist)).holes(min(exist), max(exist))
     gaps = [gap(first, last, "exchange_gap") for first, last in holes if told]
     whole_ids = not lost & exist and (told or len(exist) == max(exist) - min(exist) + 1)
     assert is_whole(lake, counted, *gaps) == (bool(lake) and whole_ids)
 
 
 def test_a_hole_that_may_be_filled_yet_is_no_proof() -> None:
-    counted = Counted(9, 100, 109, "windows")
+    counted = HourlyTradeCount(9, 100, 109, "windows")
     lake = set(range(100, 110)) - {104}
     assert not is_whole(lake, counted)
     assert not is_whole(lake, counted, gap(104, 104, "open"))
@@ -52,7 +52,7 @@ def test_a_hole_that_may_be_filled_yet_is_no_proof() -> None:
 
 
 def test_nothing_in_the_lake_is_no_proof() -> None:
-    assert not is_whole(set(), Counted(5, 1, 5, "windows")), "it may have lost the file, an imported one too"
+    assert not is_whole(set(), HourlyTradeCount(5, 1, 5, "windows")), "it may have lost the file, an imported one too"
     assert is_whole({7}, None)
     assert not is_whole({7, 9}, None), "a hole is one, also where nothing is counted yet"
 
@@ -60,23 +60,25 @@ def test_nothing_in_the_lake_is_no_proof() -> None:
 @given(lake=IDS, first=st.integers(90, 140), size=st.integers(0, 9))
 def test_only_rows_within_the_ids_of_the_lake_are_reached(lake: set[int], first: int, size: int) -> None:
     minute = KEY[2].replace(minute=7)
-    rows = Rows({(*KEY[:2], minute): (1, first, first + size)}, {(*KEY[:2], "single_trade", first): minute})
-    found = reached(rows, {KEY: held(lake)})
+    rows = StreamRowSnapshot(
+        {(*KEY[:2], minute): (1, first, first + size)}, {(*KEY[:2], "single_trade", first): minute}
+    )
+    found = select_within(rows, {KEY: held(lake)})
     assert bool(found.windows) == (min(lake) <= first and first + size <= max(lake))
     assert bool(found.whales) == (min(lake) <= first <= max(lake))
-    assert reached(rows, {}) == Rows({}, {})
+    assert select_within(rows, {}) == StreamRowSnapshot({}, {})
 
 
 def test_ids_with_holes_by_design_prove_nothing() -> None:
     lake = held({100, 105})
     lake.dense = False
-    assert whole({KEY: lake}, {KEY: Counted(2, 100, 105, "windows")}, []) == {KEY}
-    assert whole({KEY: lake}, {KEY: Counted(3, 100, 105, "windows")}, []) == set()
+    assert find_complete({KEY: lake}, {KEY: HourlyTradeCount(2, 100, 105, "windows")}, []) == {KEY}
+    assert find_complete({KEY: lake}, {KEY: HourlyTradeCount(3, 100, 105, "windows")}, []) == set()
 
 
 def test_each_symbol_is_compared_by_itself() -> None:
     other = ("binance", "ETHUSDT", KEY[2])
-    postgres = {KEY: Counted(12, 1, 10, "windows"), other: Counted(8, 1, 10, "windows")}
-    assert differing({KEY: 10, other: 10}, postgres) == {KEY, other}, "the sums are the same"
-    assert differing({KEY: 12, other: 8}, postgres) == set()
-    assert differing({KEY: 12}, postgres) == {other}
+    postgres = {KEY: HourlyTradeCount(12, 1, 10, "windows"), other: HourlyTradeCount(8, 1, 10, "windows")}
+    assert find_differing({KEY: 10, other: 10}, postgres) == {KEY, other}, "the sums are the same"
+    assert find_differing({KEY: 12, other: 8}, postgres) == set()
+    assert find_differing({KEY: 12}, postgres) == {other}

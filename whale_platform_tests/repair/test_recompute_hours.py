@@ -20,8 +20,8 @@ from pydantic import SecretStr
 from whale_platform.lake.delta import table
 from whale_platform.repair import recompute_hours, work
 from whale_platform.settings import Settings
-from whale_platform.stores.asset_tables.materialisation import HOUR, Hours
-from whale_platform.stores.postgres.advisory_lock import Busy
+from whale_platform.stores.asset_tables.materialisation import HOUR, HourRange
+from whale_platform.stores.postgres.advisory_lock import AdvisoryLockHeldError
 from whale_platform.stores.stream_tables.rows import WhaleRow, WindowRow
 from whale_platform.stream import batch_recompute
 from whale_platform_tests.lake.builders import START, ids, lay, swallow, trade
@@ -31,9 +31,9 @@ from whale_platform_tests.support.postgres_server import database, empty_databas
 
 __all__ = ["database", "empty_database", "postgres_server"]
 
-ONE = Hours(START, START + HOUR)
+ONE = HourRange(START, START + HOUR)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-NO_SESSION = cast(batch_recompute.Session, None)
+NO_SESSION = cast(batch_recompute.BatchSession, None)
 
 
 def window(first: int, count: int, minute: int = 0, start: datetime = START) -> WindowRow:
@@ -77,12 +77,12 @@ class Place:
     def make(
         self,
         *counts: WindowRow,
-        hours: Hours = ONE,
+        hours: HourRange = ONE,
         meanwhile: Callable[[], object] = lambda: None,
         lake_is_whole: bool = False,
-    ) -> recompute_hours.Made:
+    ) -> recompute_hours.RecomputeCounts:
         self.batch(*counts, meanwhile=meanwhile)
-        return recompute_hours.make(self.settings, self.dsn, NO_SESSION, hours, MAKER, lake_is_whole)
+        return recompute_hours.recompute_hours(self.settings, self.dsn, NO_SESSION, hours, MAKER, lake_is_whole)
 
     def batch(self, *counts: WindowRow, meanwhile: Callable[[], object] = lambda: None) -> None:
         """What Spark finds from now on, of the hours whose files it is given."""
@@ -90,13 +90,13 @@ class Place:
         def windows(session: Any, root: Path, paths: Sequence[str], run: str) -> Iterator[bytes]:
             meanwhile()
             folders = {Path(path).parent.as_posix() for path in paths}
-            yield from (message(row) for row in counts if table.folder_of(row.window_start) in folders)
+            yield from (message(row) for row in counts if table.hour_folder(row.window_start) in folders)
 
-        self._patch.setattr(batch_recompute, "windows", windows)
-        self._patch.setattr(batch_recompute, "whales", lambda *_: iter(()))
+        self._patch.setattr(batch_recompute, "recompute_windows", windows)
+        self._patch.setattr(batch_recompute, "recompute_whales", lambda *_: iter(()))
 
     def wrong(self, hours: Iterable[datetime] = (START,)) -> dict[datetime, Any]:
-        return dict(recompute_hours.wrong(self.settings, self.dsn, hours, self.failed))
+        return dict(recompute_hours.find_wrong_hours(self.settings, self.dsn, hours, self.failed))
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_of_an_hour_that_is_not_over_nothing_is_taken_back(place: Place) -> None
     ahead = int((hour - START).total_seconds())
     lay(place.root, [trade(ahead), trade(ahead + 1)])
     store(place.dsn, [window(ahead, 2, 0, hour)], [whale(ahead)])
-    made = place.make(window(ahead, 1, 0, hour), hours=Hours(hour, hour + HOUR), lake_is_whole=True)
+    made = place.make(window(ahead, 1, 0, hour), hours=HourRange(hour, hour + HOUR), lake_is_whole=True)
     assert (made.whales_taken_back, made.windows_changed, whales(place.dsn)) == (0, 0, [ahead])
 
 
@@ -176,12 +176,12 @@ def test_a_whale_that_an_aggregate_covers_stays(place: Place) -> None:
 def test_a_damaged_hour_and_one_whose_rows_are_refused_keep_no_other_waiting(place: Place) -> None:
     hours = [START + number * HOUR for number in range(4)]
     lay(place.root, [trade(number, every_s=3600) for number in range(4)])
-    paths = {file.start: place.root / file.path for file in table.files(table.opened(place.root))}
+    paths = {file.start: place.root / file.path for file in table.list_files(table.open_table(place.root))}
     paths[hours[0]].write_bytes(bytes(100))
     assert set(place.wrong(hours)) == set(hours[1:]) and set(place.failed) == {hours[0]}
     right = [window(number, 1, 0, hours[number]) for number in range(1, 4)]
     place.batch(right[0]._replace(high="NaN"), *right[1:])
-    done = recompute_hours.repair(
+    done = recompute_hours.repair_hours(
         place.settings, place.dsn, hours, MAKER, lambda: nullcontext(NO_SESSION), place.failed
     )
     assert (set(done), set(place.failed)) == (set(hours[2:]), set(hours[:2]))
@@ -192,13 +192,13 @@ HOURLY = st.dictionaries(st.integers(0, 99), st.lists(st.integers(1, 90_000), mi
 
 @given(HOURLY)
 def test_hours_are_made_in_parts_that_fit_in_memory(hourly: dict[int, list[int]]) -> None:
-    hours = Hours(START, START + 100 * HOUR)
+    hours = HourRange(START, START + 100 * HOUR)
     files = [
         table.LakeFile(f"{hour}-{rows}", START + hour * HOUR, rows, 0)
         for hour, several in hourly.items()
         for rows in several
     ]
-    found = list(recompute_hours.parts(hours, files))
+    found = list(recompute_hours.split_hours(hours, files))
     covered = [[hour for hour in hourly if part.start <= START + hour * HOUR < part.end] for part in found]
     assert sorted(hour for some in covered for hour in some) == sorted(hourly), "each once"
     for part, some in zip(found, covered, strict=True):
@@ -214,5 +214,8 @@ def test_hours_are_made_in_parts_that_fit_in_memory(hourly: dict[int, list[int]]
 def test_while_another_recomputes_nothing_is_compared_and_it_is_said(place: Place) -> None:
     lay(place.root, [trade(0)])
     settings = place.settings.model_copy(update={"postgres_dsn": SecretStr(place.dsn)})
-    with recompute_hours.only_one(place.dsn, MAKER), pytest.raises(Busy, match=f"under way: {MAKER.run_id}"):
-        work.work(settings, ["all"], structlog.get_logger())
+    with (
+        recompute_hours.lock_batch(place.dsn, MAKER),
+        pytest.raises(AdvisoryLockHeldError, match=f"under way: {MAKER.run_id}"),
+    ):
+        work.repair_named(settings, ["all"], structlog.get_logger())

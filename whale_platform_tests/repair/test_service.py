@@ -13,11 +13,11 @@ from typing import Any
 import structlog
 
 from whale_platform.repair import service
-from whale_platform.repair.changed_hours import Touched
+from whale_platform.repair.changed_hours import ChangedHours
 from whale_platform.settings import Settings
 from whale_platform.supervision.control import overload
 from whale_platform.supervision.runtime import heartbeat
-from whale_platform.supervision.runtime.heartbeat import Beat
+from whale_platform.supervision.runtime.heartbeat import Heartbeat
 from whale_platform.supervision.runtime.runner import ServiceContext
 from whale_platform_tests.lake.builders import START, lay, trade
 
@@ -27,7 +27,7 @@ Hours = Iterable[datetime] | None
 
 def test_an_hour_that_gets_a_file_is_touched_once(tmp_path: Path) -> None:
     root = tmp_path / "trades"
-    log = Touched(root)
+    log = ChangedHours(root)
     assert log.look() == set(), "there is no lake yet"
     lay(root, [trade(1)])
     assert log.look() is None, "what came before the first look may be in any hour"
@@ -43,7 +43,7 @@ def test_an_hour_that_gets_a_file_is_touched_once(tmp_path: Path) -> None:
 
 def made(home: Path) -> ServiceContext:
     settings = Settings.model_validate({"home": home})
-    return ServiceContext(settings, Beat("repair"), structlog.get_logger(), threading.Event())
+    return ServiceContext(settings, Heartbeat("repair"), structlog.get_logger(), threading.Event())
 
 
 class Worked:
@@ -53,7 +53,7 @@ class Worked:
         self.asked: list[set[datetime] | None] = []
         self._context, self._answers = context, list(answers)
 
-    def __call__(self, context: ServiceContext, hours: Hours, hold: service.Hold) -> dict[str, Any] | str | None:
+    def __call__(self, context: ServiceContext, hours: Hours, hold: service.WorkHold) -> dict[str, Any] | str | None:
         self.asked.append(None if hours is None else set(hours))
         answer = self._answers.pop(0)
         if not self._answers:
@@ -72,12 +72,14 @@ def test_closed_hours_with_new_files_are_asked_for_and_what_fails_again(tmp_path
     work = Worked(context, {"hours_repaired": 1}, None, {"hours_repaired": 2})
 
     class Late(Worked):
-        def __call__(self, context: ServiceContext, hours: Hours, hold: service.Hold) -> dict[str, Any] | str | None:
+        def __call__(
+            self, context: ServiceContext, hours: Hours, hold: service.WorkHold
+        ) -> dict[str, Any] | str | None:
             if not work.asked:
                 lay(root, [trade(2), trade(late), trade(ahead)], first_offset=1)
             return work(context, hours, hold)
 
-    assert service.run(context, Late(context), look_s=0.01, first_s=0.0) == 0
+    assert service.run_loop(context, Late(context), look_s=0.01, first_s=0.0) == 0
     wanted = {hour - 3 * HOUR}
     assert work.asked == [None, wanted, wanted], "all once, then what is new, over and not too old; what failed again"
 
@@ -91,12 +93,12 @@ def test_an_hour_that_fails_by_itself_is_told_and_keeps_no_other_waiting(tmp_pat
     work = Worked(context, {"failed": [hour.isoformat()]}, {"hours_repaired": 1}, {"hours_repaired": 1})
     states: list[str] = []
 
-    def look(context: ServiceContext, hours: Hours, hold: service.Hold) -> dict[str, Any] | str | None:
+    def look(context: ServiceContext, hours: Hours, hold: service.WorkHold) -> dict[str, Any] | str | None:
         states.append(context.beat.state)
         lay(settings.trades_lake, [late[len(states) - 1]], first_offset=len(states))
         return work(context, hours, hold)
 
-    assert service.run(context, look, look_s=0.01, first_s=0.0) == 0
+    assert service.run_loop(context, look, look_s=0.01, first_s=0.0) == 0
     assert work.asked == [None, {hour}, {hour}], "at once when it gets another file, as by `lake restore`"
     assert states == ["ready", "degraded", "ready"]
 
@@ -109,11 +111,11 @@ def test_what_fails_as_a_whole_is_tried_again_after_twice_as_long(tmp_path: Path
     monkeypatch.setattr(service, "time", SimpleNamespace(monotonic=lambda: float(next(clock))))
     work = Worked(context, *[None] * 8)
 
-    def failing(context: ServiceContext, hours: Hours, hold: service.Hold) -> dict[str, Any] | str | None:
+    def failing(context: ServiceContext, hours: Hours, hold: service.WorkHold) -> dict[str, Any] | str | None:
         at.append(float(next(clock)))
         return work(context, hours, hold)
 
-    service.run(context, failing, look_s=0.0, first_s=0.0)
+    service.run_loop(context, failing, look_s=0.0, first_s=0.0)
     waits = [later - before for before, later in pairwise(at)]
     wanted = [120, 240, 480, 960, 1920, 3600, 3600]
     assert all(abs(wait - right) < 10 for wait, right in zip(waits, wanted, strict=True)), waits
@@ -126,12 +128,12 @@ def test_while_the_trades_need_the_machine_nothing_is_begun_and_then_all_of_it(t
     lags = iter((overload.SINK_LAG + 1, overload.SINK_LAG + 1, overload.SINK_LAG))
 
     def calm() -> None:
-        heartbeat.write(tmp_path, Beat("sink", state="ready", numbers={"lag": next(lags, 0)}))
+        heartbeat.write_heartbeat(tmp_path, Heartbeat("sink", state="ready", numbers={"lag": next(lags, 0)}))
         details.append(context.beat.detail)
 
     stop, wait = context.stop, context.stop.wait
     stop.wait = lambda timeout=None: calm() or wait(timeout)  # type: ignore[method-assign,func-returns-value]
-    assert service.run(context, work, look_s=0.01, first_s=0.0) == 0
+    assert service.run_loop(context, work, look_s=0.01, first_s=0.0) == 0
     assert (work.asked, len(details)) == ([None], 3), "twice it waited, all is still due"
     assert details[1] == "the repair waits: sink is 10,001 messages behind"
 
@@ -146,12 +148,14 @@ def test_a_process_at_work_is_ended_when_the_stream_falls_behind(tmp_path: Path,
     def falls_behind() -> None:
         while not pid.exists():
             time.sleep(0.01)
-        heartbeat.write(tmp_path, Beat("stream", state="degraded", numbers={"behind_since": time.time() - 60}))
+        heartbeat.write_heartbeat(
+            tmp_path, Heartbeat("stream", state="degraded", numbers={"behind_since": time.time() - 60})
+        )
 
-    heartbeat.write(tmp_path, Beat("stream", state="ready"))
+    heartbeat.write_heartbeat(tmp_path, Heartbeat("stream", state="ready"))
     thread = threading.Thread(target=falls_behind)
     thread.start()
-    why = service.attend(context, [sys.executable, "-c", script], service.Hold(tmp_path))
+    why = service.run_command(context, [sys.executable, "-c", script], service.WorkHold(tmp_path))
     thread.join()
     assert isinstance(why, str) and why.startswith("stream has been behind for 6")
     assert not Path(f"/proc/{pid.read_text()}").exists(), "it was waited for"
@@ -160,10 +164,10 @@ def test_a_process_at_work_is_ended_when_the_stream_falls_behind(tmp_path: Path,
 def test_work_is_held_back_for_two_hours_and_then_neither_held_nor_ended(tmp_path: Path, monkeypatch: Any) -> None:
     now = [0.0]
     monkeypatch.setattr(service, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    hold = service.Hold(tmp_path)
-    told = Beat("stream", state="degraded", numbers={"behind_since": time.time()})
-    for now[0], held in ((0.0, True), (overload.MOST_S - 1, True), (overload.MOST_S + 1, False)):
-        heartbeat.write(tmp_path, told)
+    hold = service.WorkHold(tmp_path)
+    told = Heartbeat("stream", state="degraded", numbers={"behind_since": time.time()})
+    for now[0], held in ((0.0, True), (overload.LONGEST_WAIT_S - 1, True), (overload.LONGEST_WAIT_S + 1, False)):
+        heartbeat.write_heartbeat(tmp_path, told)
         assert bool(hold.reason()) == held
     hold.done()
     assert hold.reason(), "the next work waits anew"
@@ -174,5 +178,5 @@ def test_what_another_recomputation_keeps_waiting_is_asked_for_again(tmp_path: P
     monkeypatch.setattr(service, "AGAIN_S", 0.0)
     lay(context.settings.trades_lake, [trade(1)])
     work = Worked(context, "another recomputation runs", {"hours_repaired": 1})
-    service.run(context, work, look_s=0.01, first_s=0.0)
+    service.run_loop(context, work, look_s=0.01, first_s=0.0)
     assert work.asked == [None, None]

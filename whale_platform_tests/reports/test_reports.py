@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from whale_platform.reports import charts, currencies, daily, hourly, tables, whales
-from whale_platform.stores.asset_tables.rollups import Rollup
+from whale_platform.stores.asset_tables.rollups import HourlyRollup
 from whale_platform.stores.asset_tables.whale_reports import WhaleReport
 
 NOON = datetime(2024, 8, 8, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
-def rollup(hour: datetime, symbol: str = "BTCUSDT", **changes: Any) -> Rollup:
+def rollup(hour: datetime, symbol: str = "BTCUSDT", **changes: Any) -> HourlyRollup:
     row: dict[str, Any] = {
         **dict.fromkeys(("open", "high", "low", "close", "vwap"), Decimal("61837.63")),
         **dict.fromkeys(("volume", "buy_volume"), Decimal(2)),
@@ -28,7 +28,7 @@ def rollup(hour: datetime, symbol: str = "BTCUSDT", **changes: Any) -> Rollup:
         "quote": "USDT",
         "usd_via": "peg:USDT",
     }
-    return Rollup("binance", symbol, hour, **(row | changes))
+    return HourlyRollup("binance", symbol, hour, **(row | changes))
 
 
 def report(symbol: str, buy: int, sell: int, hour: datetime = NOON, **changes: Any) -> WhaleReport:
@@ -69,12 +69,12 @@ def test_a_currency_is_summed_over_its_symbols_that_have_a_dollar_value() -> Non
         rollup(NOON, "ETHUSDT", notional=Decimal(9_000_000), base="ETH"),
         rollup(NOON, "SOLUSDT", base=None),
     ]
-    lines = currencies.markdown(rows).splitlines()
+    lines = currencies.render_currencies(rows).splitlines()
     assert [cells(line) for line in lines[2:]] == [
         ["BTC", "2", "6.0000", "$371,026", "61,837.63", "66.7 %", "binance BTCUSDT 66.7 %", "6"]
     ]
-    assert hourly.markdown(rows).endswith(lines[2])
-    assert "By currency" not in hourly.markdown(rows[:2]), "one symbol says it already"
+    assert hourly.render_hourly(rows).endswith(lines[2])
+    assert "By currency" not in hourly.render_hourly(rows[:2]), "one symbol says it already"
 
 
 def test_some_hours_of_a_symbol_become_one_line() -> None:
@@ -84,7 +84,7 @@ def test_some_hours_of_a_symbol_become_one_line() -> None:
         rollup(NOON, "ETHUSDT", notional=Decimal(9_000_000)),
         rollup(NOON, "BTCTRY", notional=Decimal(400_000_000), quote="TRY", usd_via=None),
     ]
-    text = hourly.markdown(rows)
+    text = hourly.render_hourly(rows)
     assert text.startswith("**2024-08-08 12:00 to 2024-08-08 13:00 UTC**, 2 hour(s), 3 symbols")
     lines = text.splitlines()
     assert cells(lines[4])[0] == "binance ETHUSDT", "the most dollars come first"
@@ -98,7 +98,7 @@ def test_some_hours_of_a_symbol_become_one_line() -> None:
 
 def test_whales_by_symbol_over_all_exchanges_and_the_largest() -> None:
     rows = [report("BTCUSDT", 60_000, 90_000), report("ETHUSDT", 0, 0), report("SOLUSDT", 50_000, 0, NOON + HOUR)]
-    lines = whales.markdown(rows).splitlines()
+    lines = whales.render_whales(rows).splitlines()
     assert cells(lines[2])[:6] == ["**all exchanges**", "4", "$200,000", "$110,000", "$90,000", "$20,000"]
     assert cells(lines[3]) == ["binance BTCUSDT", "2", "$150,000", "$60,000", "$90,000", "-$30,000", "15.0 %"]
     assert cells(lines[-2])[0] == "binance BTCUSDT 7, 2024-08-08 12:00:59"
@@ -111,7 +111,7 @@ def test_whales_by_symbol_over_all_exchanges_and_the_largest() -> None:
 
 def test_a_share_is_of_all_hours_also_of_those_without_a_whale() -> None:
     quiet = [report("BTCUSDT", 0, 0, NOON + hour * HOUR) for hour in range(1, 10)]
-    line = cells(whales.markdown([report("BTCUSDT", 60_000, 90_000), *quiet]).splitlines()[3])
+    line = cells(whales.render_whales([report("BTCUSDT", 60_000, 90_000), *quiet]).splitlines()[3])
     assert line[:3] == ["binance BTCUSDT", "2", "$150,000"]
     assert line[-1] == "1.5 %", "an hour's notional is a million"
 
@@ -125,43 +125,43 @@ def test_the_picture_of_all_draws_all() -> None:
 
 
 def test_hours_without_anything_say_so() -> None:
-    assert hourly.markdown([]) == "No trades in these hours."
-    assert whales.markdown([report("BTCUSDT", 0, 0)]) == "No whales among 1 symbols that traded."
+    assert hourly.render_hourly([]) == "No trades in these hours."
+    assert whales.render_whales([report("BTCUSDT", 0, 0)]) == "No whales among 1 symbols that traded."
 
 
 def test_many_symbols_are_cut_and_the_reader_is_told() -> None:
-    text = hourly.markdown([rollup(NOON, f"S{number}") for number in range(hourly.MOST + 2)])
+    text = hourly.render_hourly([rollup(NOON, f"S{number}") for number in range(hourly.MAX_SYMBOLS + 2)])
     assert text.endswith("2 more symbols are in the table `hourly_rollups`.")
 
 
 def test_a_picture_is_a_png_that_travels_in_markdown() -> None:
-    png = charts.bars("flow", "million dollars", whales.flow_by_hour([report("BTCUSDT", 60_000, 90_000)]))
+    png = charts.draw_bars("flow", "million dollars", whales.flow_by_hour([report("BTCUSDT", 60_000, 90_000)]))
     assert png.startswith(b"\x89PNG")
     assert len(png) < 60_000
-    assert charts.inline(png, "flow").startswith("![flow](data:image/png;base64,iVBOR")
+    assert charts.embed_png(png, "flow").startswith("![flow](data:image/png;base64,iVBOR")
 
 
 @pytest.mark.parametrize(
     ("value", "text"), [("61837.6300", "61,837.63"), ("1E+3", "1,000"), ("0.00001305", "0.00001305"), (None, "–")]
 )
 def test_prices_keep_their_digits(value: str | None, text: str) -> None:
-    assert tables.price(value) == text
+    assert tables.format_price(value) == text
 
 
 def test_a_bar_in_a_name_does_not_break_the_table() -> None:
-    assert tables.table(["a|b"], [["c"]]).splitlines()[0] == r"| a\|b |"
+    assert tables.render_table(["a|b"], [["c"]]).splitlines()[0] == r"| a\|b |"
 
 
 @pytest.mark.parametrize("name", ["![x](http://a/b.png)", "[x](http://a)", "<img src=x>", "`a", "a\\", "a|b\n| c"])
 def test_a_name_stays_text_in_a_table(name: str) -> None:
-    page = daily.html("x", tables.table(["symbol", "n"], [[name, 1]]))
+    page = daily.render_html("x", tables.render_table(["symbol", "n"], [[name, 1]]))
     assert not re.search("<(img|a|code)", page)
     assert page.count("<td") == 2
     assert escape(name.replace("\n", " "), quote=False) in page.replace("&quot;", '"')
 
 
 def test_a_day_without_trades_says_so_and_a_page_escapes() -> None:
-    assert daily.markdown(NOON.date(), [], []) == "# Market report 2024-08-08\n\nNo trades on this day."
-    page = daily.html("a<b", "# x\n\n<script>alert(1)</script>")
+    assert daily.render_daily(NOON.date(), [], []) == "# Market report 2024-08-08\n\nNo trades on this day."
+    page = daily.render_html("a<b", "# x\n\n<script>alert(1)</script>")
     assert "<title>a&lt;b</title>" in page
     assert "<script>" not in page

@@ -7,8 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whale_platform.audit.recount import Difference, Total, count, differences
-from whale_platform.reports.suggestions import markdown, notionals, picture, rounded_up, suggest
+from whale_platform.audit.recount import MinuteDifference, MinuteTotal, count_minutes, find_differences
+from whale_platform.reports.suggestions import (
+    collect_notionals,
+    draw_suggestions,
+    render_suggestions,
+    round_up,
+    suggest_thresholds,
+)
 
 BTC = ("binance", "BTCUSDT")
 
@@ -19,37 +25,39 @@ def raw(trade_id: int, usd: str | None = "1", time: int = 0, quantity: str = "1"
 
 
 def test_the_share_asked_for_stays_under_the_suggestion() -> None:
-    found = notionals(raw(n, str(n)) for n in range(1, 1001))
-    one = suggest(found, Decimal("0.99"), 1000)[0]
+    found = collect_notionals(raw(n, str(n)) for n in range(1, 1001))
+    one = suggest_thresholds(found, Decimal("0.99"), 1000)[0]
     assert (one.usd, one.trades, one.whales, one.largest) == (Decimal(1000), 1000, 1, Decimal(1000))
-    assert suggest(found, Decimal("0.9"), 1000)[0].usd == Decimal(910)
-    assert suggest(found, Decimal("0.99"), 1001) == []
+    assert suggest_thresholds(found, Decimal("0.9"), 1000)[0].usd == Decimal(910)
+    assert suggest_thresholds(found, Decimal("0.99"), 1001) == []
 
 
 def test_trades_without_a_dollar_value_teach_nothing() -> None:
-    assert notionals([raw(1, None), raw(2, "5")]) == {BTC: [Decimal(5)]}
+    assert collect_notionals([raw(1, None), raw(2, "5")]) == {BTC: [Decimal(5)]}
 
 
 @pytest.mark.parametrize(("share", "least"), [("0", 1), ("1", 1), ("0.5", 0)])
 def test_what_makes_no_sense_is_refused(share: str, least: int) -> None:
     with pytest.raises(ValueError, match=r"between 0 and 1|not enough to learn from"):
-        suggest({}, Decimal(share), least)
+        suggest_thresholds({}, Decimal(share), least)
 
 
 @given(st.decimals(min_value="0.00000001", max_value="1e12", allow_nan=False, allow_infinity=False))
 def test_rounding_goes_up_by_less_than_a_tenth(usd: Decimal) -> None:
-    rounded = rounded_up(usd)
+    rounded = round_up(usd)
     assert usd <= rounded <= usd * Decimal("1.1")
     assert len(rounded.as_tuple().digits) <= 2
 
 
 def test_what_a_person_set_is_marked() -> None:
-    made = suggest({BTC: [Decimal(n) for n in range(10)], ("binance", "ETHUSDT"): [Decimal(7)] * 9}, Decimal("0.5"), 1)
-    text = markdown(made, [BTC])
+    made = suggest_thresholds(
+        {BTC: [Decimal(n) for n in range(10)], ("binance", "ETHUSDT"): [Decimal(7)] * 9}, Decimal("0.5"), 1
+    )
+    text = render_suggestions(made, [BTC])
     assert "binance BTCUSDT | 10 | $5 | 5 (50.00 %) | $9 | suggested" in text
     assert "kept: set by a person" in text.splitlines()[-1]
-    assert picture(made).startswith(b"\x89PNG")
-    assert markdown([], []) == "No symbol has enough trades to learn from."
+    assert draw_suggestions(made).startswith(b"\x89PNG")
+    assert render_suggestions([], []) == "No symbol has enough trades to learn from."
 
 
 def test_minutes_are_counted_again_each_id_once_and_only_those_asked_for() -> None:
@@ -58,19 +66,19 @@ def test_minutes_are_counted_again_each_id_once_and_only_those_asked_for() -> No
         raw(2, time=60_000_000, quantity="0.1"),
         raw(2, time=60_000_000, quantity="0.1"),
     ]
-    assert count(
+    assert count_minutes(
         [*messages, raw(3, time=119_999_999, quantity="0.2"), raw(4, time=120_000_000)], 60_000_000, 120_000_000
-    ) == {(*BTC, 60_000_000): Total(2, Decimal("0.3"))}
+    ) == {(*BTC, 60_000_000): MinuteTotal(2, Decimal("0.3"))}
 
 
 def test_every_kind_of_difference_is_found() -> None:
-    minutes = {(*BTC, n): Total(n, Decimal(n)) for n in (1, 2, 3)}
-    table = {**minutes, (*BTC, 2): Total(2, Decimal("2.1")), (*BTC, 4): Total(1, Decimal(1))}
+    minutes = {(*BTC, n): MinuteTotal(n, Decimal(n)) for n in (1, 2, 3)}
+    table = {**minutes, (*BTC, 2): MinuteTotal(2, Decimal("2.1")), (*BTC, 4): MinuteTotal(1, Decimal(1))}
     del table[*BTC, 1]
-    assert differences(minutes, minutes) == []
-    assert [(one.minute, one.raw is None, one.table is None) for one in differences(minutes, table)] == [
+    assert find_differences(minutes, minutes) == []
+    assert [(one.minute, one.raw is None, one.table is None) for one in find_differences(minutes, table)] == [
         (1, False, True),
         (2, False, False),
         (4, True, False),
     ]
-    assert isinstance(differences(minutes, table)[0], Difference)
+    assert isinstance(find_differences(minutes, table)[0], MinuteDifference)

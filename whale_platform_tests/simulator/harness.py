@@ -15,9 +15,9 @@ import structlog
 import websocket
 
 from whale_platform.settings import Settings
-from whale_platform.simulator.service import build, serve_play
+from whale_platform.simulator.service import build_play, serve_play
 from whale_platform.simulator.serving.faults import Faults, NoFaults
-from whale_platform.supervision.runtime.heartbeat import Beat
+from whale_platform.supervision.runtime.heartbeat import Heartbeat
 from whale_platform.supervision.runtime.runner import ServiceContext
 
 
@@ -42,7 +42,7 @@ def settings(home: Path, **given: Any) -> Settings:
 
 def context_of(given: Settings) -> ServiceContext:
     """What a service is given."""
-    return ServiceContext(given, Beat("simulator"), structlog.get_logger())
+    return ServiceContext(given, Heartbeat("simulator"), structlog.get_logger())
 
 
 class Running:
@@ -83,7 +83,7 @@ class Running:
 def simulator(home: Path, faults: Faults | None = None, **given: Any) -> Iterator[Running]:
     """Run a simulator until the block ends."""
     context = context_of(settings(home, **given))
-    play = build(context.settings)
+    play = build_play(context.settings)
     codes: list[int] = []
     thread = threading.Thread(target=lambda: codes.append(asyncio.run(serve_play(context, play, faults or NoFaults()))))
     thread.start()

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from whale_platform.domain.catalogue import Pair
+from whale_platform.domain.catalogue import ListedPair
 from whale_platform.domain.trade import Trade
 from whale_platform.exchanges.base import LastTrade
 from whale_platform.exchanges.binance import Binance
 from whale_platform.exchanges.coinbase import Coinbase
-from whale_platform.simulator.play.base import CannotPlay
-from whale_platform.simulator.play.generated_play import HISTORY, GeneratedPlay, fill
-from whale_platform.simulator.play.market_profile import market
-from whale_platform.simulator.play.trade_generator import prints
-from whale_platform.simulator.service import build, state_path
+from whale_platform.simulator.play.base import PlaySetupError
+from whale_platform.simulator.play.generated_play import HISTORY_TRADES, GeneratedPlay, build_fill
+from whale_platform.simulator.play.market_profile import build_profile
+from whale_platform.simulator.play.trade_generator import generate_prints
+from whale_platform.simulator.service import build_play, state_path
 from whale_platform_tests.simulator.harness import of_type, settings, simulator, trades
 
 STREAMS = "/binance/stream?streams=btcusdt@trade/ethusdt@trade&timeUnit=MICROSECOND"
@@ -27,8 +27,8 @@ BTC = ("binance", "BTCUSDT")
 
 
 def expected(count: int, seed: int = 1) -> list[tuple[int, str, str, bool]]:
-    of = market(BTC, "BTC", "USDT")
-    found = (fill(of, one, 0) for one in islice(prints(seed, of, 0), count))
+    of = build_profile(BTC, "BTC", "USDT")
+    found = (build_fill(of, one, 0) for one in islice(generate_prints(seed, of, 0), count))
     return [(one.trade_id, one.price, one.size, one.side == "sell") for one in found]
 
 
@@ -145,32 +145,34 @@ def test_the_rate_is_shared_and_counted(tmp_path: Path) -> None:
 
 
 def test_another_seed_or_another_play_in_the_same_home_is_refused(tmp_path: Path) -> None:
-    play = build(settings(tmp_path))
+    play = build_play(settings(tmp_path))
     for saved in (play.to_save() | {"seed": 2}, {"kind": "recorded"}):
         state_path(tmp_path).write_text(json.dumps(saved))
-        with pytest.raises(CannotPlay, match="fresh --home"):
-            build(settings(tmp_path))
+        with pytest.raises(PlaySetupError, match="fresh --home"):
+            build_play(settings(tmp_path))
     state_path(tmp_path).write_text("{")
-    with pytest.raises(CannotPlay, match="fresh --home"):
-        build(settings(tmp_path))
+    with pytest.raises(PlaySetupError, match="fresh --home"):
+        build_play(settings(tmp_path))
 
 
 def test_wrong_symbols_are_refused(tmp_path: Path) -> None:
     for symbols in (("B C",), ("kraken:BTC",), ()):
-        with pytest.raises(CannotPlay):
-            build(settings(tmp_path, symbols=symbols))
+        with pytest.raises(PlaySetupError):
+            build_play(settings(tmp_path, symbols=symbols))
 
 
 def test_kept_times_are_bounded_and_older_ones_reckoned(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("whale_platform.simulator.play.generated_play.HISTORY", 1000)
-    play = GeneratedPlay({("binance", "BTCUSDT"): Pair("BTCUSDT", "BTC", "USDT", "TRADING", True)}, 100.0, 1, None)
+    monkeypatch.setattr("whale_platform.simulator.play.generated_play.HISTORY_TRADES", 1000)
+    play = GeneratedPlay(
+        {("binance", "BTCUSDT"): ListedPair("BTCUSDT", "BTC", "USDT", "TRADING", True)}, 100.0, 1, None
+    )
     feed = play._feeds[BTC]
     now = 1_700_000_000_000_000
     while feed.index < 5000:
         now += 30_000
         for _ in feed.order(now):
             pass
-    assert HISTORY == 2_000_000
+    assert HISTORY_TRADES == 2_000_000
     assert len(feed._times) <= 1000 + 735
     page = play.upward(BTC, 1, 10_000)
     assert [one.trade_id for one in page] == list(range(1, feed.index + 1))

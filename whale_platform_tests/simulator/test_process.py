@@ -26,7 +26,7 @@ def started(running: Running) -> Iterator[subprocess.Popen[bytes]]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        while (found := heartbeat.read(given.home, "simulator")) is None or (found.pid, found.state) != (
+        while (found := heartbeat.read_heartbeat(given.home, "simulator")) is None or (found.pid, found.state) != (
             process.pid,
             "ready",
         ):

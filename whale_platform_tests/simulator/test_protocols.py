@@ -11,7 +11,7 @@ import websocket
 from websockets.frames import Frame, Opcode
 
 from whale_platform.simulator.service import main
-from whale_platform.simulator.serving.subscription_hub import framed
+from whale_platform.simulator.serving.subscription_hub import frame_text
 from whale_platform.supervision.runtime import exit_codes
 from whale_platform_tests.simulator.harness import context_of, of_type, settings, simulator, trades
 
@@ -188,4 +188,4 @@ def test_a_taken_port_is_told_and_tried_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 65_535, 65_536])
 def test_frames_are_as_the_library_makes_them(size: int) -> None:
     payload = b"x" * size
-    assert framed(payload) == Frame(Opcode.TEXT, payload).serialize(mask=False)
+    assert frame_text(payload) == Frame(Opcode.TEXT, payload).serialize(mask=False)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from whale_platform.simulator.play.base import CannotPlay
-from whale_platform.simulator.service import build, main, state_path
+from whale_platform.simulator.play.base import PlaySetupError
+from whale_platform.simulator.service import build_play, main, state_path
 from whale_platform.supervision.runtime import exit_codes
 from whale_platform_tests.simulator.harness import Running, context_of, of_type, settings, simulator, trades
 from whale_platform_tests.simulator.test_capture_files import line
@@ -151,10 +151,10 @@ def test_what_cannot_be_played_blocks_with_one_line(tmp_path: Path) -> None:
 
 def test_a_home_keeps_one_replay(tmp_path: Path) -> None:
     path = recording(tmp_path, 3)
-    play = build(settings(tmp_path, source="replay", replay_files=(path,)))
+    play = build_play(settings(tmp_path, source="replay", replay_files=(path,)))
     state_path(tmp_path).write_text(json.dumps(play.to_save()))
-    with pytest.raises(CannotPlay, match="another replay"):
-        build(settings(tmp_path, source="replay", replay_files=(path,), replay_times="original"))
+    with pytest.raises(PlaySetupError, match="another replay"):
+        build_play(settings(tmp_path, source="replay", replay_files=(path,), replay_times="original"))
 
 
 def test_it_waits_for_each_exchange_in_the_files(tmp_path: Path) -> None:

@@ -22,19 +22,19 @@ __all__ = ["database", "empty_database", "own_postgres", "postgres_server"]
 
 def recreate(broker: KafkaCluster, names: list[str]) -> None:
     """Delete these topics where they are, and make them again, with other ids."""
-    old = topics.describe(broker, names)
+    old = topics.describe_topics(broker, names)
     if old:
-        client = topics.admin(broker)
+        client = topics.create_admin(broker)
         for future in client.delete_topics(list(old)).values():
             future.result(300)
-        until(lambda: not topics.describe(broker, names), "the topics' end")
-    topics.ensure(broker, 2)
-    until(lambda: len(topics.describe(broker, names)) == len(names), "the topics")
+        until(lambda: not topics.describe_topics(broker, names), "the topics' end")
+    topics.create_topics(broker, 2)
+    until(lambda: len(topics.describe_topics(broker, names)) == len(names), "the topics")
 
 
 def delete_before(broker: KafkaCluster, topic: str, partition: int, offset: int) -> None:
     """Let the messages before `offset` expire now."""
-    client = topics.admin(broker)
+    client = topics.create_admin(broker)
     for future in client.delete_records([TopicPartition(topic, partition, offset)]).values():
         future.result(300)
 

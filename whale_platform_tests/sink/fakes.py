@@ -2,20 +2,20 @@
 
 from collections.abc import Callable, Iterable
 
-from whale_platform.broker.reader import Record
+from whale_platform.broker.reader import KafkaRecord
 from whale_platform.broker.topics import TopicInfo
 from whale_platform.domain.names import TRADE_WINDOWS
-from whale_platform.sink.resume_offsets import Identity
-from whale_platform.stores.stream_tables.rows import Batch, LossRow
-from whale_platform.stores.stream_tables.sink_store import OffsetConflict, Place
+from whale_platform.sink.resume_offsets import TopicIdentity
+from whale_platform.stores.stream_tables.rows import LossRow, SinkBatch
+from whale_platform.stores.stream_tables.sink_store import OffsetConflictError, StoredOffset
 
-IDENTITY = Identity("cluster", {TRADE_WINDOWS: TopicInfo(TRADE_WINDOWS, "topic-1", 1)})
+IDENTITY = TopicIdentity("cluster", {TRADE_WINDOWS: TopicInfo(TRADE_WINDOWS, "topic-1", 1)})
 
 
 class Log:
     """The messages of partition 0 of `trade_windows`, as the broker holds them; outlives its readers."""
 
-    def __init__(self, records: Iterable[Record], low: int = 0) -> None:
+    def __init__(self, records: Iterable[KafkaRecord], low: int = 0) -> None:
         self.records = list(records)
         self.low = low
         self.polled = 0
@@ -44,7 +44,7 @@ class LogReader:
     def assign(self, places: dict[tuple[str, int], int]) -> None:
         self._place = places[TRADE_WINDOWS, 0]
 
-    def poll(self, most: int, timeout_s: float) -> list[Record]:
+    def poll(self, most: int, timeout_s: float) -> list[KafkaRecord]:
         assert not self.closed
         self._log.polled += 1
         if self._log.troubles:
@@ -69,7 +69,7 @@ class MemoryStore:
     """Keeps what was written; raises the next of `troubles`, before or (like a commit whose answer was lost) after."""
 
     def __init__(self) -> None:
-        self.stored: dict[tuple[str, int], Place] = {}
+        self.stored: dict[tuple[str, int], StoredOffset] = {}
         self.losses: list[LossRow] = []
         self.counts: dict[str, int] = {}
         self.rejects = 0
@@ -85,20 +85,20 @@ class MemoryStore:
         self.opened += 1
         return self
 
-    def places(self) -> dict[tuple[str, int], Place]:
+    def places(self) -> dict[tuple[str, int], StoredOffset]:
         return dict(self.stored)
 
-    def settle(self, places: dict[tuple[str, int], Place], losses: list[LossRow]) -> None:
+    def settle(self, places: dict[tuple[str, int], StoredOffset], losses: list[LossRow]) -> None:
         self.stored.update(places)
         self.losses.extend(losses)
 
-    def write(self, batch: Batch) -> dict[str, int]:
+    def write(self, batch: SinkBatch) -> dict[str, int]:
         if self.before_write:
             raise self.before_write.pop(0)
         for part, (expected, place) in batch.moves.items():
             if self.stored[part].next_offset != expected:
-                raise OffsetConflict("another sink moved the offsets")
-            self.stored[part] = Place(place, self.stored[part].topic_id, self.stored[part].cluster_id)
+                raise OffsetConflictError("another sink moved the offsets")
+            self.stored[part] = StoredOffset(place, self.stored[part].topic_id, self.stored[part].cluster_id)
         for row, _ in batch.windows.values():
             self.counts[row.symbol] = max(self.counts.get(row.symbol, 0), row.trade_count)
         self.rejects += len(batch.rejects)

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from whale_platform.broker.reader import Record
+from whale_platform.broker.reader import KafkaRecord
 from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, STREAM_LOSSES, TRADE_WINDOWS, WHALE_ALERTS
 
 START_US = 1_723_118_400_000_000  # 2024-08-08 12:00 UTC
@@ -120,6 +120,6 @@ def growing(symbol: str, count: int, minute: int = 0) -> bytes:
     )
 
 
-def record(topic: str, offset: int, value: bytes | None = None, partition: int = 0) -> Record:
+def record(topic: str, offset: int, value: bytes | None = None, partition: int = 0) -> KafkaRecord:
     """The sample message of `topic`, or `value`, at `offset`."""
-    return Record(topic, partition, offset, STAMP_MS, b"key", message(topic) if value is None else value)
+    return KafkaRecord(topic, partition, offset, STAMP_MS, b"key", message(topic) if value is None else value)

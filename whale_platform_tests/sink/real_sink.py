@@ -14,7 +14,7 @@ from whale_platform.broker.producer import TradeProducer
 from whale_platform.broker.reader import TopicReader
 from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, STREAM_LOSSES, TRADE_WINDOWS, WHALE_ALERTS
 from whale_platform.kafka_cluster import KafkaCluster
-from whale_platform.sink.fold import TOPICS
+from whale_platform.sink.fold import SINK_TOPICS
 from whale_platform.supervision.runtime import heartbeat as beats
 from whale_platform_tests.sink.messages import START_US, growing, message
 from whale_platform_tests.support.postgres_server import query
@@ -65,10 +65,10 @@ class Stage:
         """Whether the sink's process runs."""
         return self._process is not None and self._process.poll() is None
 
-    def beat(self) -> beats.Beat:
+    def beat(self) -> beats.Heartbeat:
         """The sink's last beat."""
-        found = beats.read(self._home, "sink")
-        return found or beats.Beat("sink", pid=0)
+        found = beats.read_heartbeat(self._home, "sink")
+        return found or beats.Heartbeat("sink", pid=0)
 
     def log(self) -> str:
         """What the sink has logged."""
@@ -82,7 +82,9 @@ class Stage:
     def drained(self) -> None:
         """Wait until the stored offsets are the topics' ends, each for itself."""
         reader = TopicReader(self.bootstrap, "test")
-        ends = {(topic, part): reader.bounds(topic, part)[1] for topic in TOPICS for part in reader.partitions(topic)}
+        ends = {
+            (topic, part): reader.bounds(topic, part)[1] for topic in SINK_TOPICS for part in reader.partitions(topic)
+        }
         reader.close()
 
         def there() -> bool:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from whale_platform.domain.names import TRADE_WINDOWS
-from whale_platform.stores.stream_tables.rows import Batch, GapRow, Origin, WhaleRow, WindowRow
+from whale_platform.stores.stream_tables.rows import GapRow, MessageRef, SinkBatch, WhaleRow, WindowRow
 
 START = datetime(2024, 8, 8, 12, 0, tzinfo=UTC)
 
@@ -62,9 +62,9 @@ GAP = GapRow(
 )
 
 
-def batch_of(*windows: WindowRow, expected: int = 0) -> Batch:
+def batch_of(*windows: WindowRow, expected: int = 0) -> SinkBatch:
     """A batch of these windows, as if they were the messages from offset `expected` on of partition 0."""
-    batch = Batch(moves={(TRADE_WINDOWS, 0): (expected, expected + len(windows))})
+    batch = SinkBatch(moves={(TRADE_WINDOWS, 0): (expected, expected + len(windows))})
     for number, row in enumerate(windows):
-        batch.windows[row.key] = (row, Origin(TRADE_WINDOWS, 0, expected + number))
+        batch.windows[row.key] = (row, MessageRef(TRADE_WINDOWS, 0, expected + number))
     return batch

@@ -14,20 +14,20 @@ import psycopg2
 import pytest
 from sqlalchemy import create_engine, text
 
-from whale_platform.api.latest_cache.cache import Board
-from whale_platform.api.latest_cache.updater import Feeder
+from whale_platform.api.latest_cache.cache import LatestCache
+from whale_platform.api.latest_cache.updater import CacheUpdater
 from whale_platform.domain.names import TRADE_WINDOWS
 from whale_platform.embedded import postgres, postgres_binaries
 from whale_platform.settings import Settings
 from whale_platform.stores.migrate import migrate
 from whale_platform.stores.postgres import replica_lag
-from whale_platform.stores.postgres.connection import StoreAway, connect
-from whale_platform.stores.postgres.pool import Pool
-from whale_platform.stores.stream_tables.change_listener import Deaf, Listener
-from whale_platform.stores.stream_tables.sink_store import Place, SinkStore
+from whale_platform.stores.postgres.connection import StoreUnavailableError, connect
+from whale_platform.stores.postgres.pool import ConnectionPool
+from whale_platform.stores.stream_tables.change_listener import ChangeListener, NotifyUnavailableError
+from whale_platform.stores.stream_tables.sink_store import SinkStore, StoredOffset
 from whale_platform_tests.stores.builders import WINDOW, batch_of
 from whale_platform_tests.support.certificates import Authority
-from whale_platform_tests.support.fake_services import until
+from whale_platform_tests.support.fake_services import wait_for_result
 from whale_platform_tests.support.kafka_server import free_port
 from whale_platform_tests.support.postgres_server import PostgresServer, query
 
@@ -101,9 +101,9 @@ def test_tls_is_asked_for_in_the_dsn_and_a_refusal_says_what_to_set(
     settings = Settings.model_validate({"home": tmp_path, "postgres_dsn": dsn, "pg_bin": with_tls()})
     assert migrate(settings, 60).startswith("schema none -> ")
     encrypted = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
-    with closing(Pool(lambda: settings.dsn("api"), "test")) as pool:
+    with closing(ConnectionPool(lambda: settings.dsn("api"), "test")) as pool:
         assert pool.rows(encrypted) == [(True,)]
-    Listener(settings.dsn("api", direct=True), "test").close()
+    ChangeListener(settings.dsn("api", direct=True), "test").close()
     assert settings.dagster_dsn_text().endswith(f"/dagster?sslmode=verify-full&sslrootcert={authority.ca}")
     engine = create_engine(dsn)  # as Dagster's storage does
     with engine.connect() as conn:
@@ -119,7 +119,7 @@ def test_tls_is_asked_for_in_the_dsn_and_a_refusal_says_what_to_set(
         "sslmode=verify-full&sslrootcert=/none.pem": "add sslrootcert=FILE to the DSN, or sslrootcert=system",
     }
     for options, expected in cases.items():
-        with pytest.raises(StoreAway, match=expected):
+        with pytest.raises(StoreUnavailableError, match=expected):
             connect(f"{plain}?{options}", "test")
 
 
@@ -141,8 +141,8 @@ def pgbouncer(server: PostgresServer, folder: Path) -> Iterator[str]:
     ]
     (folder / "ini").write_text("\n".join(lines) + "\n")
     dsn = f"postgresql://whale:{password}@127.0.0.1:{port}/whale"
-    with running([*postgres_binaries.as_user(), program, str(folder / "ini")], folder / "log"):
-        until(lambda: answers(dsn), 120)
+    with running([*postgres_binaries.unprivileged_prefix(), program, str(folder / "ini")], folder / "log"):
+        wait_for_result(lambda: answers(dsn), 120)
         yield dsn
 
 
@@ -154,18 +154,20 @@ def test_behind_pgbouncer_settings_stay_with_whom_they_are_for(server: PostgresS
             {"home": tmp_path, "postgres_dsn": pooled, "postgres_direct_dsn": server.dsn("whale")}
         )
         migrate(settings, 60)
-        quick = Pool(lambda: settings.dsn("api"), "quick", statement_timeout_s=7)
-        patient = Pool(lambda: settings.dsn("api"), "patient", statement_timeout_s=70)
+        quick = ConnectionPool(lambda: settings.dsn("api"), "quick", statement_timeout_s=7)
+        patient = ConnectionPool(lambda: settings.dsn("api"), "patient", statement_timeout_s=70)
         store, deaf = SinkStore(settings.dsn("sink")), settings.dsn("api")
-        listener = Listener(settings.dsn("api", direct=True), "test")
+        listener = ChangeListener(settings.dsn("api", direct=True), "test")
         try:
-            with pytest.raises(Deaf, match="give WHALE_API_POSTGRES_DSN, or WHALE_POSTGRES_DIRECT_DSN"):
-                Listener(deaf, "test")
+            with pytest.raises(
+                NotifyUnavailableError, match="give WHALE_API_POSTGRES_DSN, or WHALE_POSTGRES_DIRECT_DSN"
+            ):
+                ChangeListener(deaf, "test")
             for _ in range(3):
                 assert quick.rows(ASKED) == [("7s", "on", True)]
                 assert patient.rows(ASKED) == [("70s", "on", True)]
                 assert query(pooled, "SELECT current_setting('statement_timeout')") == [("33s",)]
-            store.settle({(TRADE_WINDOWS, 0): Place(0, "topic-1", "cluster-1")}, [])
+            store.settle({(TRADE_WINDOWS, 0): StoredOffset(0, "topic-1", "cluster-1")}, [])
             assert store.write(batch_of(WINDOW))[TRADE_WINDOWS] == 1
             assert any("BTCUSDT" in payload for payload in listener.wait(30))
         finally:
@@ -177,7 +179,7 @@ def test_behind_pgbouncer_settings_stay_with_whom_they_are_for(server: PostgresS
 def standby(server: PostgresServer, folder: Path) -> Iterator[str]:
     """The DSN of a streaming replica."""
     settings, port = server.settings, free_port()
-    binaries = postgres_binaries.find(settings.pg_bin)
+    binaries = postgres_binaries.find_binaries(settings.pg_bin)
     if not (binaries / "pg_basebackup").exists():
         pytest.skip(f"no pg_basebackup in {binaries}")
     copy = [
@@ -192,36 +194,36 @@ def standby(server: PostgresServer, folder: Path) -> Iterator[str]:
         "-c",
         "fast",
     ]
-    subprocess.run([*postgres_binaries.as_user(), *copy], check=True, capture_output=True)
+    subprocess.run([*postgres_binaries.unprivileged_prefix(), *copy], check=True, capture_output=True)
     options = [part for option in (f"port={port}", "ssl=off", "unix_socket_directories=") for part in ("-c", option)]
-    argv = [*postgres_binaries.as_user(), str(binaries / "postgres"), "-D", str(folder), *options]
+    argv = [*postgres_binaries.unprivileged_prefix(), str(binaries / "postgres"), "-D", str(folder), *options]
     dsn = settings.dsn().replace(f":{settings.postgres_port}/", f":{port}/")
     with running(argv, folder.with_suffix(".log")):
-        until(lambda: answers(dsn), 120)
+        wait_for_result(lambda: answers(dsn), 120)
         yield dsn
 
 
 @pytest.mark.server
 def test_a_replica_serves_the_board_and_says_when_it_is_behind(server: PostgresServer, tmp_path: Path) -> None:
     migrate(Settings.model_validate({"home": tmp_path, "postgres_dsn": server.dsn("whale")}), 60)
-    with standby(server, tmp_path / "standby") as dsn, closing(Pool(lambda: dsn, "test")) as pool:
-        with pytest.raises(Deaf, match="a read replica hears no NOTIFY"):
-            Listener(dsn, "test")
-        board, stop = Board(), threading.Event()
-        feeder = Feeder(board, pool, lambda: dsn, lambda _: None)
+    with standby(server, tmp_path / "standby") as dsn, closing(ConnectionPool(lambda: dsn, "test")) as pool:
+        with pytest.raises(NotifyUnavailableError, match="a read replica hears no NOTIFY"):
+            ChangeListener(dsn, "test")
+        board, stop = LatestCache(), threading.Event()
+        feeder = CacheUpdater(board, pool, lambda: dsn, lambda _: None)
         thread = threading.Thread(target=feeder.run, args=(stop,))
         thread.start()
         try:
-            until(lambda: board.ready is not None, 120)
+            wait_for_result(lambda: board.ready is not None, 120)
             with closing(SinkStore(server.dsn("whale"))) as store:
-                store.settle({(TRADE_WINDOWS, 0): Place(0, "topic-1", "cluster-1")}, [])
+                store.settle({(TRADE_WINDOWS, 0): StoredOffset(0, "topic-1", "cluster-1")}, [])
                 store.write(batch_of(WINDOW))
-            until(lambda: board.ready is not None and b"BTCUSDT" in board.ready.body, 120)
-            assert replica_lag.behind(pool) == ""
+            wait_for_result(lambda: board.ready is not None and b"BTCUSDT" in board.ready.body, 120)
+            assert replica_lag.describe_replica_lag(pool) == ""
             assert feeder.connects == 1
             server.kill()
-            until(lambda: "receives nothing from its primary" in replica_lag.behind(pool), 120)
-            until(lambda: "receives nothing" in ((board.ready and board.ready.reason) or ""), 120)
+            wait_for_result(lambda: "receives nothing from its primary" in replica_lag.describe_replica_lag(pool), 120)
+            wait_for_result(lambda: "receives nothing" in ((board.ready and board.ready.reason) or ""), 120)
             assert b"BTCUSDT" in (board.ready.body if board.ready else b""), "what it has is still served"
         finally:
             stop.set()

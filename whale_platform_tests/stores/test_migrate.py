@@ -6,20 +6,25 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from whale_platform.domain.catalogue import Catalogue, Pair, path
+from whale_platform.domain.catalogue import ListedPair, SymbolCatalogue, catalogue_path
+from whale_platform.files.atomic_files import write_json
 from whale_platform.stores import migrate as module
 from whale_platform.stores.asset_tables.thresholds import (
-    applying,
-    by_time,
-    read_history,
+    build_threshold_periods,
+    find_threshold,
+    read_threshold_history,
     read_thresholds,
     set_threshold,
 )
-from whale_platform.stores.migrate import SchemaNewer, migrate
-from whale_platform.stores.postgres.connection import BadDsn, SchemaMismatch, StoreAway, session
+from whale_platform.stores.migrate import SchemaNewerError, migrate
+from whale_platform.stores.postgres.connection import (
+    InvalidDsnError,
+    SchemaMismatchError,
+    StoreUnavailableError,
+    open_transaction,
+)
 from whale_platform.stores.stream_tables.partitions import ensure_days
 from whale_platform.supervision.runtime import exit_codes
-from whale_platform.supervision.runtime.heartbeat import write_json
 from whale_platform_tests.stores.builders import START
 from whale_platform_tests.support.postgres_server import PostgresServer, query, settings_for
 
@@ -37,10 +42,10 @@ def test_a_second_run_changes_nothing(empty_database: str, tmp_path: Path) -> No
 def test_rows_from_before_get_the_currencies_that_are_known(empty_database: str, tmp_path: Path) -> None:
     """By the lists that the home keeps at this `up`, or at a later one; what no list has stays unknown."""
     settings = settings_for(empty_database, tmp_path)
-    module.upgrade(empty_database, "0005")
+    module.upgrade_schema(empty_database, "0005")
     names = ("BTCUSDT", "XRPRLUSD", "NEWBTC", "GONEXYZ")
     places = [*(("binance", name) for name in names), ("coinbase", "SKL-BTC")]
-    with session(empty_database, "test") as conn, conn.cursor() as cursor:
+    with open_transaction(empty_database, "test") as conn, conn.cursor() as cursor:
         ensure_days(cursor, [START.date()])
         for exchange, symbol in places:
             numbers = "1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1"
@@ -50,8 +55,8 @@ def test_rows_from_before_get_the_currencies_that_are_known(empty_database: str,
                 f" updated_at) VALUES (%s, %s, %s, {numbers}, %s, 'live', 'r', %s)",
                 (exchange, symbol, START, START, START),
             )
-    kept = Catalogue([Pair("XRPRLUSD", "XRP", "RLUSD", "TRADING", True)], 1.0)
-    write_json(path(tmp_path, "binance"), kept.to_save())
+    kept = SymbolCatalogue([ListedPair("XRPRLUSD", "XRP", "RLUSD", "TRADING", True)], 1.0)
+    write_json(catalogue_path(tmp_path, "binance"), kept.to_save())
     assert "currencies of 3 symbols filled" in migrate(settings)
     wanted = "SELECT symbol, base, quote, usd_via FROM trade_windows ORDER BY symbol"
     assert query(empty_database, wanted) == [
@@ -61,8 +66,8 @@ def test_rows_from_before_get_the_currencies_that_are_known(empty_database: str,
         ("SKL-BTC", "SKL", "BTC", None),
         ("XRPRLUSD", "XRP", "RLUSD", "peg:RLUSD"),
     ]
-    kept.add(Pair("NEWBTC", "NEW", "BTC", "TRADING", True))
-    write_json(path(tmp_path, "binance"), kept.to_save())
+    kept.add(ListedPair("NEWBTC", "NEW", "BTC", "TRADING", True))
+    write_json(catalogue_path(tmp_path, "binance"), kept.to_save())
     assert "currencies of 1 symbols filled" in migrate(settings)
     assert "filled" not in migrate(settings)
     assert query(empty_database, wanted)[2] == ("NEWBTC", "NEW", "BTC", None)
@@ -84,14 +89,14 @@ def test_two_at_once_take_turns(empty_database: str, tmp_path: Path) -> None:
 
 def test_a_newer_schema_is_refused_and_left_alone(database: str, tmp_path: Path) -> None:
     query(database, "UPDATE whale_schema_version SET version_num = '9999'")
-    with pytest.raises(SchemaNewer, match=r"schema 9999, this program knows up to 0010: update the program"):
+    with pytest.raises(SchemaNewerError, match=r"schema 9999, this program knows up to 0010: update the program"):
         migrate(settings_for(database, tmp_path))
     assert query(database, "SELECT version_num FROM whale_schema_version") == [("9999",)]
 
 
 def test_a_failed_upgrade_leaves_nothing_behind(empty_database: str, tmp_path: Path) -> None:
     query(empty_database, "CREATE TABLE stream_losses (in_the_way int)")
-    with pytest.raises(SchemaMismatch, match="already exists"):
+    with pytest.raises(SchemaMismatchError, match="already exists"):
         migrate(settings_for(empty_database, tmp_path))
     assert query(empty_database, "SELECT to_regclass('trade_windows'), to_regclass('whale_schema_version')") == [
         (None, None)
@@ -146,7 +151,7 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytes
 
 
 def test_a_dsn_nobody_can_read_blocks_without_being_shown(tmp_path: Path) -> None:
-    with pytest.raises(BadDsn) as caught:
+    with pytest.raises(InvalidDsnError) as caught:
         migrate(settings_for("postgresql://x/whale?s3cret", tmp_path), wait_s=0)
     assert "s3cret" not in str(caught.value)
 
@@ -159,7 +164,7 @@ def test_a_dsn_that_is_no_uri_is_refused_without_being_shown(tmp_path: Path) -> 
 
 
 def test_a_piece_of_an_unescaped_password_is_not_shown(tmp_path: Path) -> None:
-    with pytest.raises(StoreAway) as caught:
+    with pytest.raises(StoreUnavailableError) as caught:
         migrate(settings_for("postgresql://whale:pa@s3cret@127.0.0.1:1/whale", tmp_path), wait_s=0)
     assert "s3cret" not in str(caught.value)
 
@@ -167,8 +172,8 @@ def test_a_piece_of_an_unescaped_password_is_not_shown(tmp_path: Path) -> None:
 def test_what_it_waits_for_is_said_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(module, "SAY_S", 0.0)
-    with pytest.raises(StoreAway):
+    monkeypatch.setattr(module, "LOG_AFTER_S", 0.0)
+    with pytest.raises(StoreUnavailableError):
         migrate(settings_for("postgresql://whale@127.0.0.1:1/whale", tmp_path), wait_s=1)
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1 and lines[0].startswith("migrate: waiting for the database: connection to server at")
@@ -189,7 +194,7 @@ def test_what_held_before_the_history_began_is_told_by_the_whales(empty_database
 
     Nor was a trade a whale that was not found: where the time of a change is unknown, the higher threshold holds.
     """
-    module.upgrade(empty_database, "0006")
+    module.upgrade_schema(empty_database, "0006")
     change = START + timedelta(hours=5)
     raised = "INSERT INTO whale_thresholds (exchange, symbol, threshold_usd, updated_at) VALUES (%s, %s, %s, %s)"
     for place, usd in ((("*", "*"), 500_000), (("binance", "ETHUSDT"), 90_000)):
@@ -197,7 +202,7 @@ def test_what_held_before_the_history_began_is_told_by_the_whales(empty_database
     suggested = raised.replace("updated_at)", "updated_at, origin)").replace("%s)", "%s, 'suggested')")
     for symbol, usd in (("XRPUSDT", 80_000), ("ADAUSDT", 30_000)):
         query(empty_database, suggested, "binance", symbol, usd, change)
-    with session(empty_database, "test") as conn, conn.cursor() as cursor:
+    with open_transaction(empty_database, "test") as conn, conn.cursor() as cursor:
         ensure_days(cursor, [START.date()])
         cursor.execute(
             "INSERT INTO trade_windows (exchange, symbol, window_start, open, high, low, close, price_sum, volume, "
@@ -221,11 +226,11 @@ def test_what_held_before_the_history_began_is_told_by_the_whales(empty_database
             *(symbol, number, usd, *[START + timedelta(hours=hour)] * 3),
         )
     migrate(settings_for(empty_database, tmp_path))
-    limits = by_time(read_history(empty_database), Decimal(7))
+    limits = build_threshold_periods(read_threshold_history(empty_database), Decimal(7))
 
     def held(symbol: str, hour: float) -> Decimal | None:
         at = START + timedelta(hours=hour)
-        return applying([one for one in limits if one.since <= at][-1].usd, "binance", symbol)
+        return find_threshold([one for one in limits if one.since <= at][-1].usd, "binance", symbol)
 
     assert {(symbol, hour): held(symbol, hour) for symbol, hour, _ in found} == {
         (symbol, hour): usd for symbol, hour, usd in found

@@ -59,7 +59,7 @@ DAMAGES: dict[str, Damage] = {
     },
     **{f"commits {how}": change(in_log("commits"), how) for how in ("empty", "junk", "version bare")},
     **{f"metadata {how}": change(lambda path: path / "metadata", how) for how in ("empty", "gone")},
-    "label empty": change(lambda path: path / checkpoints.LABEL, "empty"),
+    "label empty": change(lambda path: path / checkpoints.LABEL_FILE, "empty"),
     "all offsets gone": lambda path: shutil.rmtree(path / "offsets"),
     "state gone": lambda path: shutil.rmtree(path / "state"),
     **{f"changelog {how}": change(state("*.changelog"), how) for how in ("empty", "half", "bits", "bits bare", "gone")},

@@ -15,8 +15,8 @@ from whale_platform_tests.support.kafka_server import KafkaServer as Kafka
 def stream(kafka: Kafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[StreamMode], Stream]]:
     """On a broker that it shares with others, so under a prefix; the topics without one are there too."""
     monkeypatch.setenv("WHALE_KAFKA_PREFIX", "team.")
-    naming.prefix.cache_clear()
-    topics.ensure(kafka.bootstrap, 2)
+    naming.read_prefix.cache_clear()
+    topics.create_topics(kafka.bootstrap, 2)
     made: list[Stream] = []
 
     def make(mode: StreamMode, *program: str) -> Stream:
@@ -29,4 +29,4 @@ def stream(kafka: Kafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
         if item.process is not None and item.process.poll() is None:
             item.kill()
     monkeypatch.undo()
-    naming.prefix.cache_clear()
+    naming.read_prefix.cache_clear()

@@ -10,11 +10,11 @@ import structlog
 from py4j.protocol import Py4JError
 
 from whale_platform.settings import Settings
-from whale_platform.stream.main_loop import Watch
-from whale_platform.stream.monitoring.lag import UNKNOWN
+from whale_platform.stream.main_loop import MainLoop
+from whale_platform.stream.monitoring.lag import UNKNOWN_LAG
 from whale_platform.stream.query.mode_policy import Mode
 from whale_platform.stream.windows_query import WindowsQuery
-from whale_platform.supervision.runtime.heartbeat import Beat
+from whale_platform.supervision.runtime.heartbeat import Heartbeat
 from whale_platform.supervision.runtime.runner import ServiceContext
 
 
@@ -41,8 +41,8 @@ class Stage:
         self.said: list[str] = []
         self.acts: list[Callable[[], object]] = []
         settings = Settings.model_validate({"home": home, "stream_mode": wanted})
-        self.context = ServiceContext(settings, Beat("stream"), structlog.get_logger())
-        self.behind = {"windows": UNKNOWN, "whales": UNKNOWN}
+        self.context = ServiceContext(settings, Heartbeat("stream"), structlog.get_logger())
+        self.behind = {"windows": UNKNOWN_LAG, "whales": UNKNOWN_LAG}
         self.rate, self.windows_out, self.reads = 10.0, None, set[str]()
         nothing = SimpleNamespace(batch=None)
         self.committed, self.trouble = {"windows": nothing, "whales": nothing}, ""
@@ -54,7 +54,7 @@ class Stage:
         flow, whales = cast("Any", self), cast("Any", self.whales)
         self.healer = SimpleNamespace(trouble="", note="", stands=self._stands)
         healer = cast("Any", self.healer)
-        self.watch = Watch(
+        self.watch = MainLoop(
             self.context,
             flow,
             whales,

@@ -24,14 +24,14 @@ def main(home: Path, environments: list[dict[str, str]]) -> None:
         chosen.append(settings)
         secrets |= settings.bootstrap.java_secrets()
     os.environ.update(secrets)
-    spark = session.build(chosen[-1])
+    spark = session.build_session(chosen[-1])
     passwords = [
         text for one in chosen for text in (one.bootstrap.password, *one.bootstrap.java_secrets().values()) if text
     ]
     jvm = Path(f"/proc/{spark.sparkContext._gateway.proc.pid}/cmdline").read_text()
     said = jvm + str(spark.sparkContext.getConf().getAll())
     for number, settings in enumerate(chosen):
-        rows = queries.source(spark, settings, "windows", "microbatch").load()
+        rows = queries.read_source(spark, settings, "windows", "microbatch").load()
         folder = home / f"checkpoint-{number}"
         query = queries._started(rows.select("key", "value"), settings, "windows", "microbatch", folder)
         query.processAllAvailable()

@@ -81,7 +81,7 @@ def produce(bootstrap: KafkaCluster, trades: list[Trade]) -> None:
     producer = TradeProducer(bootstrap, "test", writer="ingester-1-of-1")
     producer.claim(300)
     for number, item in enumerate(trades, 1):
-        producer.send(RAW_TRADES, raw_trade.key(item.exchange, item.symbol), raw_trade.encode(item))
+        producer.send(RAW_TRADES, raw_trade.encode_key(item.exchange, item.symbol), raw_trade.encode_trade(item))
         if number in (len(trades) // 3, len(trades) * 2 // 3):
             producer._commit()
     assert producer.close(30) == 0
@@ -119,9 +119,9 @@ def expected(trades: list[Trade]) -> dict[tuple[str, int], tuple[int, Decimal]]:
 def lake_rows(root: Path) -> list[tuple[str, int, Decimal]]:
     """(symbol, id, price x quantity) of every row in the lake, sorted."""
     try:
-        paths = [file.path for file in table.files(table.opened(root))]
+        paths = [file.path for file in table.list_files(table.open_table(root))]
         with engine.connect(root) as connection:
-            query = f"SELECT symbol, trade_id, notional FROM {engine.trades_of(root, paths)} ORDER BY ALL"
+            query = f"SELECT symbol, trade_id, notional FROM {engine.select_trades(root, paths)} ORDER BY ALL"
             return connection.execute(query).fetchall()
     except LakeError:
         return []

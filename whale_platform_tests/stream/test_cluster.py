@@ -38,7 +38,7 @@ from whale_platform_tests.stream.real_stream import (
     trade,
 )
 from whale_platform_tests.support.kafka_server import KafkaServer as Kafka
-from whale_platform_tests.support.processes import open_to_others
+from whale_platform_tests.support.processes import find_open_ports
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(3600)]
 RATE = 500  # trades/s
@@ -49,15 +49,15 @@ AGAIN = """
 import sys
 from pathlib import Path
 from pyspark.sql import SparkSession
-from whale_platform.lake import table
+from whale_platform.lake.delta import table
 from whale_platform.settings import Settings
-from whale_platform.stream import recompute
+from whale_platform.stream import batch_recompute
 settings, builder = Settings(), SparkSession.builder
-for name, value in recompute.configuration(settings, Path(sys.argv[1])).items():
+for name, value in batch_recompute.configure_batch(settings, Path(sys.argv[1])).items():
     builder = builder.config(name, value)
 root = settings.trades_lake
-paths = [file.path for file in table.files(table.opened(root))]
-for value in recompute.windows(builder.getOrCreate(), root, paths, "again"):
+paths = [file.path for file in table.list_files(table.open_table(root))]
+for value in batch_recompute.recompute_windows(builder.getOrCreate(), root, paths, "again"):
     print(value.decode())
 """
 
@@ -89,7 +89,9 @@ class Load:
             while number * len(SYMBOLS) < (time.monotonic() - begin) * RATE:
                 for symbol in SYMBOLS:
                     one = trade_at(symbol, number)
-                    self._producer.send(RAW_TRADES, raw_trade.key(one.exchange, symbol), raw_trade.encode(one))
+                    self._producer.send(
+                        RAW_TRADES, raw_trade.encode_key(one.exchange, symbol), raw_trade.encode_trade(one)
+                    )
                     self.made.append(one)
                 number += 1
 
@@ -112,7 +114,7 @@ def cluster() -> Iterator[SparkCluster]:
 
 @pytest.fixture
 def stream(kafka: Kafka, cluster: SparkCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stream]:
-    topics.ensure(kafka.bootstrap, 2)
+    topics.create_topics(kafka.bootstrap, 2)
     for name, value in {
         "SPARK_MASTER": cluster.master,
         "SPARK_EXECUTOR_MEMORY": "512m",
@@ -129,26 +131,26 @@ def stream(kafka: Kafka, cluster: SparkCluster, tmp_path: Path, monkeypatch: pyt
         made.kill()
 
 
-def wait_until(stream: Stream, what: str, ready: Callable[[heartbeat.Beat], bool]) -> heartbeat.Beat:
+def wait_until(stream: Stream, what: str, ready: Callable[[heartbeat.Heartbeat], bool]) -> heartbeat.Heartbeat:
     """Wait, as its supervisor would, until the service says so, and start it again where it ends to be started."""
 
-    def look() -> heartbeat.Beat | None:
+    def look() -> heartbeat.Heartbeat | None:
         assert stream.process is not None
         if (code := stream.process.poll()) is not None:
             assert code == exit_codes.RETRY
             stream.start()
-        said = heartbeat.read(stream.home, "stream")
+        said = heartbeat.read_heartbeat(stream.home, "stream")
         return said if said is not None and said.pid == stream.process.pid and ready(said) else None
 
-    found: heartbeat.Beat = wait_for(what, look, 900, moves=lambda: (stream.home / "stream.log").stat().st_size)
+    found: heartbeat.Heartbeat = wait_for(what, look, 900, moves=lambda: (stream.home / "stream.log").stat().st_size)
     return found
 
 
-def misses(words: str) -> Callable[[heartbeat.Beat], bool]:
+def misses(words: str) -> Callable[[heartbeat.Heartbeat], bool]:
     return lambda said: said.state == "degraded" and words in said.detail
 
 
-def flows(said: heartbeat.Beat) -> bool:
+def flows(said: heartbeat.Heartbeat) -> bool:
     """Windows come out of this run, however slow the machine is."""
     return said.state in ("ready", "degraded") and (said.numbers.get("rate") or 0) > 0
 
@@ -166,7 +168,7 @@ def test_a_cluster_loses_workers_and_its_driver_and_no_trade(
         numbers = wait_until(stream, "two workers", flows).numbers
         assert None not in (numbers["windows_lag"], numbers["windows_lag_s"])
         assert None not in (numbers["whales_lag"], numbers["whales_lag_s"])
-        assert open_to_others([*cluster.processes(), *stream.processes()]) == []
+        assert find_open_ports([*cluster.processes(), *stream.processes()]) == []
 
         cluster.kill(0)
         wait_until(stream, "the killed worker to be missed", misses(f"{CORES} of the {NEEDED} task slots"))
@@ -186,7 +188,7 @@ def test_a_cluster_loses_workers_and_its_driver_and_no_trade(
     wait_for("all of the lake", lambda: lake_rows(lake) == rows_of(made), 600, every=2)
 
     def all_said() -> bool:
-        said = heartbeat.read(stream.home, "stream")
+        said = heartbeat.read_heartbeat(stream.home, "stream")
         assert said is not None
         return (said.state, said.numbers["windows_lag"], said.numbers["whales_lag"]) == ("ready", 0, 0)
 
@@ -198,7 +200,7 @@ def test_a_cluster_loses_workers_and_its_driver_and_no_trade(
 
 def computed_again(cluster: SparkCluster, work: Path) -> dict[tuple[str, int], int]:
     """{(symbol, window): trades} by a batch over the lake, on the cluster's executors."""
-    env = {**os.environ, **java.java_environment(Settings().tools), "WHALE_SPARK_BATCH_MASTER": cluster.master}
+    env = {**os.environ, **java.build_java_environment(Settings().tools), "WHALE_SPARK_BATCH_MASTER": cluster.master}
     done = subprocess.run(
         [sys.executable, "-c", AGAIN, str(work)], env=env, cwd=ROOT, check=True, stdout=subprocess.PIPE
     )

@@ -24,13 +24,13 @@ from whale_platform.domain.names import RAW_TRADES, STREAM_LOSSES, TRADE_WINDOWS
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.settings import Settings
 from whale_platform.stream.query import checkpoints, queries, recovery, transforms
-from whale_platform.stream.query.checkpoints import Label
-from whale_platform.stream.query.recovery import Healer, to_ledger
+from whale_platform.stream.query.checkpoints import CheckpointLabel
+from whale_platform.stream.query.recovery import QueryRecovery, publish_losses
 from whale_platform.stream.spark import session
 from whale_platform_tests.stream.checkpoint_damages import DAMAGES, HARMLESS, Damage
 from whale_platform_tests.stream.real_stream import messages, produce, trade
 from whale_platform_tests.support.kafka_server import KafkaServer
-from whale_platform_tests.support.spark_jvm import own_jvm
+from whale_platform_tests.support.spark_jvm import end_own_jvm
 
 pytestmark = [pytest.mark.timeout(1_800), pytest.mark.process]
 SYMBOLS = ("A", "B", "C", "D", "E", "F", "G", "H")
@@ -39,8 +39,10 @@ Totals = dict[tuple[str, int], int]
 
 @pytest.fixture(scope="module")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    with own_jvm():
-        built: SparkSession = session.build(Settings(home=tmp_path_factory.mktemp("home"), spark_master="local[4]"))
+    with end_own_jvm():
+        built: SparkSession = session.build_session(
+            Settings(home=tmp_path_factory.mktemp("home"), spark_master="local[4]")
+        )
         built.conf.set("spark.sql.streaming.stateStore.checkpointFormatVersion", "2")  # as real-time mode has it
         yield built
         built.stop()
@@ -59,29 +61,29 @@ class Case:
 
     def __post_init__(self) -> None:
         self.settings = Settings.model_validate({"home": self.home, "kafka_bootstrap": str(self.bootstrap)})
-        locate = partial(queries.locate, self.settings)
-        self.healer = Healer(self.settings, structlog.get_logger(), locate, to_ledger)
+        locate = partial(queries.inspect_source, self.settings)
+        self.healer = QueryRecovery(self.settings, structlog.get_logger(), locate, publish_losses)
 
     @property
-    def label(self) -> Label:
-        place = queries.locate(self.settings)
+    def label(self) -> CheckpointLabel:
+        place = queries.inspect_source(self.settings)
         assert place is not None
-        return Label("windows", "microbatch", 1, place.cluster_id, RAW_TRADES, place.topic_id)
+        return CheckpointLabel("windows", "microbatch", 1, place.cluster_id, RAW_TRADES, place.topic_id)
 
     @property
     def folder(self) -> Path:
-        return checkpoints.folder(self.home, "windows", "microbatch", 1)
+        return checkpoints.checkpoint_folder(self.home, "windows", "microbatch", 1)
 
     def look(self) -> None:
         """Start it, or judge its end and start it again."""
         if self.query is not None and self.query.isActive:
             return
         if self.query is not None:
-            error = session.trace(self.query)
+            error = session.read_java_trace(self.query)
             self.ends.append(error)
             assert len(self.ends) < 4, f"{self.name}: {error}"
             assert self.healer.failed(self.label, error), self.healer.trouble
-        place = queries.locate(self.settings)
+        place = queries.inspect_source(self.settings)
         assert place is not None
         path = self.healer.prepare([self.label], place)["windows"]
         kafka = (
@@ -91,7 +93,7 @@ class Case:
             .option("startingOffsets", "earliest")
             .option("failOnDataLoss", "true")
         )
-        rows = transforms.windows(transforms.trades(kafka.load()), "10 minutes", self.name)
+        rows = transforms.compute_windows(transforms.parse_trades(kafka.load()), "10 minutes", self.name)
         self.query = (
             rows.writeStream.format("kafka")
             .outputMode("update")
@@ -106,7 +108,7 @@ class Case:
             self.query.stop()
 
     def lost(self) -> list[tuple[int, int, int | None, str]]:
-        rows = [row for record in recovery.history(self.home) for row in record.lost]
+        rows = [row for record in recovery.list_recoveries(self.home) for row in record.lost]
         return sorted((row["partition"], row["first_offset"], row["last_offset"], row["cause"]) for row in rows)
 
 
@@ -141,7 +143,7 @@ def feed(bootstrap: KafkaCluster, start: int, end: int) -> None:
 def copied(source: Path, to: Path) -> Path:
     """A copy that Spark takes for another query, so that many can run at once; returns its checkpoint's folder."""
     shutil.copytree(source, to, dirs_exist_ok=True)
-    path = checkpoints.folder(to, "windows", "microbatch", 1)
+    path = checkpoints.checkpoint_folder(to, "windows", "microbatch", 1)
     (path / "metadata").write_text(json.dumps({"id": str(uuid.uuid4())}))
     (path / ".metadata.crc").unlink()
     return path
@@ -164,7 +166,7 @@ def all_exact(cases: list[Case], before: str, bootstrap: KafkaCluster) -> bool:
 
 
 def test_every_damage_heals_by_itself(kafka: KafkaServer, spark: SparkSession, tmp_path: Path) -> None:
-    topics.ensure(kafka.bootstrap, 2)
+    topics.create_topics(kafka.bootstrap, 2)
     old, base = tmp_path / "old", tmp_path / "base"
     first = Case(spark, kafka.bootstrap, base, "base")
     for part in range(3):
@@ -175,7 +177,7 @@ def test_every_damage_heals_by_itself(kafka: KafkaServer, spark: SparkSession, t
             shutil.copytree(base, old)
             first.query = None
     first.stop()
-    position = checkpoints.position(first.folder)
+    position = checkpoints.read_position(first.folder)
     feed(kafka.bootstrap, 300, 400)
 
     # 1. Files: all at once, since each query plans and runs in a second.
@@ -197,7 +199,7 @@ def test_every_damage_heals_by_itself(kafka: KafkaServer, spark: SparkSession, t
     # 2. Retention passes the position.
     lows = {part: place + 7 for part, place in position.items()}
     asked = [TopicPartition(RAW_TRADES, part, low) for part, low in lows.items()]
-    admin = topics.admin(kafka.bootstrap)  # one that nothing holds takes its answers along
+    admin = topics.create_admin(kafka.bootstrap)  # one that nothing holds takes its answers along
     for future in admin.delete_records(asked).values():
         future.result(120)
     expired = Case(spark, kafka.bootstrap, tmp_path / "expired", "expired")
@@ -215,7 +217,7 @@ def test_every_damage_heals_by_itself(kafka: KafkaServer, spark: SparkSession, t
     wait_for("a query that has read it all", lambda: all_exact([ahead], "none", kafka.bootstrap), every=1)
     ahead.stop()
     ahead.query = None
-    had = checkpoints.position(ahead.folder)
+    had = checkpoints.read_position(ahead.folder)
     cut(kafka)
     ends = {part: high for part, (_, high) in bounds(kafka.bootstrap).items()}
     assert any(ends[part] < had[part] for part in had), "the log was cut"

@@ -31,7 +31,7 @@ from whale_platform_tests.stream.real_stream import (
     trade,
 )
 from whale_platform_tests.support.kafka_server import KafkaServer as Kafka
-from whale_platform_tests.support.processes import open_to_others
+from whale_platform_tests.support.processes import find_open_ports
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(3600)]
 patiently = partial(wait_for, seconds=1200)
@@ -57,7 +57,7 @@ class Story:
 
     def numbers(self) -> dict[str, Any]:
         """Of the present process's heartbeat."""
-        said = heartbeat.read(self.running.home, "stream")
+        said = heartbeat.read_heartbeat(self.running.home, "stream")
         mine = said is not None and self.running.process is not None and said.pid == self.running.process.pid
         return said.numbers if said is not None and mine else {}
 
@@ -74,7 +74,7 @@ class Story:
         assert _natives(self.running) == {self.running.home / "stream" / "tmp"}
         self.running.kill()
         assert _lives(self.running.home / "stream") == 1, "each deletes what a killed one has left"
-        for folder in checkpoints.live(self.running.home, "all"):
+        for folder in checkpoints.list_live_folders(self.running.home, "all"):
             for log in ("offsets", "commits"):
                 (folder / log).mkdir(exist_ok=True)
                 (folder / log / ".0.6cc8bd16-8e31-4ec0-9050-313a6714d295.tmp").touch()
@@ -125,7 +125,7 @@ def test_windows_and_lake_are_exact_through_modes_kills_and_losses(
     patiently("the last", story.windows_out)
     patiently("the lake's last", lambda: story.lake_holds(len(story.made)))
     assert story.numbers()["late_dropped"] == 0
-    assert open_to_others(story.running.processes()) == []
+    assert find_open_ports(story.running.processes()) == []
     assert story.running.stop() == exit_codes.CLEAN
     assert lake_rows(lake) == rows_of(story.made)
     assert [path.name for path in (tmp_path / "checkpoints" / "windows").iterdir()] == ["v2"]
@@ -133,7 +133,7 @@ def test_windows_and_lake_are_exact_through_modes_kills_and_losses(
 
 
 def _state(running: Stream) -> str:
-    found = heartbeat.read(running.home, "stream")
+    found = heartbeat.read_heartbeat(running.home, "stream")
     return found.state if found is not None else ""
 
 
@@ -155,11 +155,11 @@ def _lives(folder: Path) -> int:
 
 def _restores(kafka: Kafka, root: Path, trades: list[Trade]) -> None:
     """Files that are damaged or gone are made anew from Kafka, and nothing else changes."""
-    for hour in rewrite.crowded(root):
-        files = [root / file.path for file in table.files(table.opened(root), hour, hour + table.HOUR)]
+    for hour in rewrite.hours_to_compact(root):
+        files = [root / file.path for file in table.list_files(table.open_table(root), hour, hour + table.HOUR)]
         files[0].write_bytes(files[0].read_bytes()[:100])
         files[-1].unlink(missing_ok=True)
-        done = restore.hour(root, kafka.bootstrap, hour, "test", whole_topic=True)
+        done = restore.restore_hour(root, kafka.bootstrap, hour, "test", whole_topic=True)
         assert done is not None
         assert done.files_after == 1
     assert lake_rows(root) == rows_of(trades)

@@ -36,7 +36,7 @@ def test_a_full_disk_stops_the_lake_alone_and_loses_nothing(
     produce(kafka.bootstrap, second)
 
     def full() -> bool:
-        said = heartbeat.read(running.home, "stream")  # on a slow machine the windows may be behind as well
+        said = heartbeat.read_heartbeat(running.home, "stream")  # on a slow machine the windows may be behind as well
         return said is not None and said.state == "degraded" and "lake" in said.detail and "No space" in said.detail
 
     wait_for("the service to say so", full)

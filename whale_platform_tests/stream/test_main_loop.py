@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from whale_platform.stream import main_loop
-from whale_platform.stream.monitoring.lag import Behind
+from whale_platform.stream.monitoring.lag import QueryLag
 from whale_platform.stream.query import mode_policy
 from whale_platform.supervision.runtime import exit_codes, heartbeat
 from whale_platform_tests.stream.fakes import Stage
@@ -23,12 +23,12 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_whales_come_first_then_windows_and_the_lake_when_trades_flow(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
-    stage.behind["windows"] = Behind(3, 0.1)
+    stage.behind["windows"] = QueryLag(3, 0.1)
     states: list[tuple[str, str]] = []
 
     def flows() -> None:
         stage.reads.add("windows")
-        stage.behind |= {"windows": Behind(3, 0.1), "whales": Behind(0, 0.0)}
+        stage.behind |= {"windows": QueryLag(3, 0.1), "whales": QueryLag(0, 0.0)}
 
     code = stage.run(
         lambda: None,
@@ -61,7 +61,7 @@ def test_a_backlog_begins_in_micro_batches_unless_the_mode_is_set(tmp_path: Path
     for wanted, mode in (("auto", "microbatch"), ("realtime", "realtime"), ("microbatch", "microbatch")):
         stage = Stage(tmp_path, wanted)
         stage.reads.add("whales")
-        stage.behind["windows"] = Behind(mode_policy.BACKLOG + 1, 60.0)
+        stage.behind["windows"] = QueryLag(mode_policy.BACKLOG + 1, 60.0)
         stage.run(lambda: None, lambda: None)
         assert f"start {mode}" in stage.said
 
@@ -69,7 +69,7 @@ def test_a_backlog_begins_in_micro_batches_unless_the_mode_is_set(tmp_path: Path
 def test_who_is_far_behind_switches_and_goes_round_while_the_old_query_ends(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     stage.reads |= {"whales", "windows"}
-    calm, late = Behind(0, 0.0), Behind(mode_policy.BACKLOG + 1, mode_policy.FAR_S)
+    calm, late = QueryLag(0, 0.0), QueryLag(mode_policy.BACKLOG + 1, mode_policy.FAR_S)
     turns = threading.Event()
 
     def fall_behind() -> None:
@@ -101,9 +101,9 @@ def test_what_a_look_has_found_is_published_at_once(tmp_path: Path) -> None:
 
     def look(trades: int) -> Callable[[], None]:
         def act() -> None:
-            said = heartbeat.read(tmp_path, "stream")
+            said = heartbeat.read_heartbeat(tmp_path, "stream")
             lags.append(said and said.numbers["lag"])
-            stage.behind = {"windows": Behind(trades, 0.5), "whales": Behind(0, 0.0)}
+            stage.behind = {"windows": QueryLag(trades, 0.5), "whales": QueryLag(0, 0.0)}
 
         return act
 
@@ -120,7 +120,7 @@ def test_a_query_that_fails_ends_the_service(tmp_path: Path) -> None:
 def test_a_query_that_is_left_as_it_failed_keeps_the_others_running(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     stage.reads |= {"whales", "windows"}
-    stage.behind = {"windows": Behind(0, 0.0), "whales": Behind(0, 0.0)}
+    stage.behind = {"windows": QueryLag(0, 0.0), "whales": QueryLag(0, 0.0)}
     states: list[tuple[str, str]] = []
 
     def fail() -> None:
@@ -135,7 +135,7 @@ def test_a_query_that_is_left_as_it_failed_keeps_the_others_running(tmp_path: Pa
 def test_a_worker_that_is_gone_is_said_while_it_is(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     stage.reads |= {"whales", "windows"}
-    stage.behind = {"windows": Behind(0, 0.0), "whales": Behind(0, 0.0)}
+    stage.behind = {"windows": QueryLag(0, 0.0), "whales": QueryLag(0, 0.0)}
     states: list[tuple[str, str]] = []
 
     def look(then: str) -> Callable[[], None]:
@@ -158,7 +158,7 @@ def test_while_the_broker_has_not_answered_nothing_begins(tmp_path: Path) -> Non
 
 def test_whales_that_are_left_as_they_failed_keep_no_window_waiting(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
-    stage.behind = {"windows": Behind(0, 0.0), "whales": Behind(0, 0.0)}
+    stage.behind = {"windows": QueryLag(0, 0.0), "whales": QueryLag(0, 0.0)}
     details: list[str] = []
 
     def fail() -> None:
@@ -199,7 +199,7 @@ def test_how_far_behind_is_unknown_while_a_query_takes_long_to_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage = Stage(tmp_path)
-    stage.behind = {"windows": Behind(7, 0.5), "whales": Behind(0, 0.0)}
+    stage.behind = {"windows": QueryLag(7, 0.5), "whales": QueryLag(0, 0.0)}
     beats: list[Any] = []
 
     def heartbeat() -> None:

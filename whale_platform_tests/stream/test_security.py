@@ -35,7 +35,7 @@ def test_spark_reads_and_writes_by_every_log_in_and_shows_no_secret(tmp_path: Pa
     server = SecureKafka(tmp_path / "secure")
     try:
         server.start()
-        topics.ensure(server.bootstrap, 2)
+        topics.create_topics(server.bootstrap, 2)
         producer = TradeProducer(server.bootstrap, "test")
         for number in range(100):
             producer.send(RAW_TRADES, str(number).encode(), b"{}")
@@ -68,5 +68,5 @@ def test_spark_reads_and_writes_by_every_log_in_and_shows_no_secret(tmp_path: Pa
 )
 def test_a_refused_log_in_costs_no_checkpoint(error: str) -> None:
     trace = f"StreamingQueryException: {error}\n at MicroBatchExecution.populateStartOffsets\nSTATE_STORE"
-    assert diagnosis.of_the_world(trace)
-    assert diagnosis.classify(trace) is None
+    assert diagnosis.is_environmental(trace)
+    assert diagnosis.classify_failure(trace) is None

@@ -12,6 +12,7 @@ import pytest
 from whale_platform.bench.harness.platform import wait_for
 from whale_platform.broker import naming, topics
 from whale_platform.domain.names import RAW_TRADES, STREAM_LOSSES, WHALE_ALERTS
+from whale_platform.files.atomic_files import write_json
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.stream.query import checkpoints
 from whale_platform.supervision.runtime import exit_codes, heartbeat
@@ -23,15 +24,16 @@ pytestmark = pytest.mark.timeout(1800)
 
 EXHAUSTIBLE = """
 import signal, threading
-from whale_platform.stream import __main__ as stream, session
+from whale_platform.stream import __main__ as stream
+from whale_platform.stream.spark import session
 from whale_platform.supervision.runtime.runner import run_service
-build = session.build
+build = session.build_session
 def exhaustible(*args):
     spark = build(*args)
     fill = threading.Thread(target=lambda: spark._sc._gateway.new_array(spark._jvm.long, 2**30), daemon=True)
     signal.signal(signal.SIGUSR1, lambda *_: fill.start())
     return spark
-session.build = exhaustible
+session.build_session = exhaustible
 run_service("stream", stream.main)
 """
 
@@ -49,7 +51,7 @@ def test_torn_checkpoints_a_recreated_topic_and_lost_memory_need_no_hand(
     produce(kafka.bootstrap, first)
 
     def folders() -> list[Path]:
-        return [path for query in ("windows", "whales") for path in checkpoints.live(running.home, query)]
+        return [path for query in ("windows", "whales") for path in checkpoints.list_live_folders(running.home, query)]
 
     def newest(log: str) -> list[Path]:
         return [max((path / log).glob("[0-9]*"), key=lambda file: int(file.name), default=path) for path in folders()]
@@ -72,9 +74,9 @@ def test_torn_checkpoints_a_recreated_topic_and_lost_memory_need_no_hand(
     assert "query windows began anew" in said.detail and "query whales began anew" in said.detail
     assert "nothing was lost" in said.detail
 
-    client = topics.admin(kafka.bootstrap)
-    old = topics.describe(kafka.bootstrap, [RAW_TRADES])[RAW_TRADES].topic_id
-    gone = naming.prefixed(RAW_TRADES)
+    client = topics.create_admin(kafka.bootstrap)
+    old = topics.describe_topics(kafka.bootstrap, [RAW_TRADES])[RAW_TRADES].topic_id
+    gone = naming.add_prefix(RAW_TRADES)
     client.delete_topics([gone])[gone].result(300)
     time.sleep(1)
     patiently("the topic to be made again", lambda: _made_again(kafka.bootstrap, old))
@@ -109,7 +111,7 @@ def _takes_up_a_new_threshold(kafka: Kafka, running: Stream) -> None:
 
     run = patiently("a whale by the old threshold", whales)[2]["run_id"]
     table = [{"since": 0, "limits": {"*:*": "50000", "binance:D": "10"}}]
-    heartbeat.write_json(running.home / "stream" / "thresholds.json", table)
+    write_json(running.home / "stream" / "thresholds.json", table)
     number = 2
 
     def next_whale() -> list[int]:
@@ -127,18 +129,18 @@ def _ends_out_of_memory(running: Stream) -> None:
     assert running.process is not None
     running.process.send_signal(signal.SIGUSR1)
     assert running.process.wait(600) == exit_codes.RETRY
-    said = heartbeat.read(running.home, "stream")
+    said = heartbeat.read_heartbeat(running.home, "stream")
     assert said is not None and "Spark's JVM was out of memory" in said.detail
 
 
-def _ready(home: Path) -> heartbeat.Beat | None:
-    said = heartbeat.read(home, "stream")
+def _ready(home: Path) -> heartbeat.Heartbeat | None:
+    said = heartbeat.read_heartbeat(home, "stream")
     return said if said is not None and said.state == "ready" else None
 
 
 def _made_again(bootstrap: KafkaCluster, old: str) -> bool:
     try:
-        topics.ensure(bootstrap, 2)
-        return topics.describe(bootstrap, [RAW_TRADES])[RAW_TRADES].topic_id != old
+        topics.create_topics(bootstrap, 2)
+        return topics.describe_topics(bootstrap, [RAW_TRADES])[RAW_TRADES].topic_id != old
     except (topics.BrokerError, KeyError):
         return False

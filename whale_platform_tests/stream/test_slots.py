@@ -13,7 +13,7 @@ from whale_platform.settings import Settings
 from whale_platform.stream import slots
 from whale_platform.stream.spark import cluster, session
 from whale_platform.toolchain import shuffle_bind
-from whale_platform.toolchain.errors import EmbeddedError
+from whale_platform.toolchain.errors import ToolchainError
 
 NEEDED = 8  # two for each of three partitions, the reducer's, the lake's
 
@@ -48,7 +48,7 @@ class Context:
 
 
 def with_slots(context: Any, spark: Any) -> Any:
-    return slots.with_slots(context, spark, 3)
+    return slots.ensure_slots(context, spark, 3)
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +67,7 @@ def test_workers_that_come_late_are_waited_for_and_then_have_to_see_the_folders(
         asked.append(folder)
         return answers.pop(0)
 
-    monkeypatch.setattr(cluster, "unshared", unshared)
+    monkeypatch.setattr(cluster, "explain_unshared", unshared)
     spark, context = Spark(2, 4, NEEDED), Context("spark://master:7077")
     assert with_slots(context, spark) is spark
     assert [(state, detail.partition(":")[0]) for state, detail in context.told] == [
@@ -91,12 +91,12 @@ def test_each_wait_ends_with_the_service() -> None:
 def test_a_master_that_is_away_is_named_until_any_of_them_answers() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        assert cluster.master_answers(f"spark://127.0.0.1:1,127.0.0.1:{port}")
+        assert cluster.is_master_reachable(f"spark://127.0.0.1:1,127.0.0.1:{port}")
     context: Any = Context(f"spark://127.0.0.1:{port}")
     context.tell = lambda *said: (context.told.append(said), context.stop.set())
     slots.wait_for_master(context)
     assert context.told == [("degraded", f"the Spark master spark://127.0.0.1:{port} is unavailable, connecting again")]
-    assert cluster.master_answers("k8s://https://127.0.0.1:1"), "only a standalone master is asked"
+    assert cluster.is_master_reachable("k8s://https://127.0.0.1:1"), "only a standalone master is asked"
 
 
 @pytest.mark.parametrize("master", ["local[2]", "local", "local[*]", "local[7,4]"])
@@ -108,7 +108,7 @@ def test_on_one_machine_as_many_as_needed_are_made(monkeypatch: pytest.MonkeyPat
         built.append(master)
         return made
 
-    monkeypatch.setattr(session, "build", build)
+    monkeypatch.setattr(session, "build_session", build)
     few, enough = Spark(NEEDED - 1), Spark(NEEDED)
     assert with_slots(Context(master), few) is made
     assert (built, few.stopped) == (["local[8]"], True)
@@ -118,7 +118,7 @@ def test_on_one_machine_as_many_as_needed_are_made(monkeypatch: pytest.MonkeyPat
 
 def conf(**given: Any) -> dict[str, str]:
     settings = Settings.model_validate({"spark_master": "spark://master:7077", "tools": "/here/tools", **given})
-    return cluster.executor_conf(settings, [Path("/here/tools/classes"), Path("/here/tools/jars/a.jar")])
+    return cluster.executor_settings(settings, [Path("/here/tools/classes"), Path("/here/tools/jars/a.jar")])
 
 
 def test_executors_are_what_the_settings_say() -> None:
@@ -145,7 +145,7 @@ def test_executors_are_what_the_settings_say() -> None:
 
 
 def test_a_driver_that_executors_could_not_reach_is_refused() -> None:
-    with pytest.raises(EmbeddedError, match="WHALE_BIND"):
+    with pytest.raises(ToolchainError, match="WHALE_BIND"):
         cluster.bind_address(Settings(spark_driver_host="stream"))
 
 

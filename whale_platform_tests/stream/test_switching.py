@@ -14,20 +14,20 @@ from pyspark.sql import SparkSession
 from whale_platform.bench.harness.platform import wait_for
 from whale_platform.broker import topics
 from whale_platform.broker.producer import TradeProducer
-from whale_platform.broker.topic_offsets import TopicEdges
+from whale_platform.broker.topic_offsets import TopicOffsets
 from whale_platform.domain import raw_trade
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.domain.trade import Trade
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.settings import Settings
-from whale_platform.stream.monitoring.progress_reports import Reports
-from whale_platform.stream.monitoring.topic_flow import Flow
+from whale_platform.stream.monitoring.progress_reports import ProgressReports
+from whale_platform.stream.monitoring.topic_flow import TopicFlow
 from whale_platform.stream.query import checkpoints, queries
 from whale_platform.stream.query.mode_policy import Mode
 from whale_platform.stream.spark import session
 from whale_platform_tests.stream.real_stream import expected, totals, trade
 from whale_platform_tests.support.kafka_server import KafkaServer as Kafka
-from whale_platform_tests.support.spark_jvm import own_jvm
+from whale_platform_tests.support.spark_jvm import end_own_jvm
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(1800)]
 HOUR = 36_000  # numbers of `trade`, a tenth of a second each
@@ -38,15 +38,15 @@ class Switched:
     """The query on one checkpoint, begun anew in a mode again and again, and what it is behind."""
 
     def __init__(self, spark: SparkSession, settings: Settings) -> None:
-        place = queries.locate(settings)
+        place = queries.inspect_source(settings)
         assert place is not None
         self._spark, self._settings = spark, settings
         self._folders = {
-            query: checkpoints.prepare(settings.home, label, place.earliest, place.ends)
-            for query, label in queries.labels(settings, place).items()
+            query: checkpoints.prepare_folder(settings.home, label, place.earliest, place.ends)
+            for query, label in queries.build_labels(settings, place).items()
         }
-        self.flow = Flow(settings, spark, sorted(place.earliest), self._folders, "run")
-        self._reports = Reports()
+        self.flow = TopicFlow(settings, spark, sorted(place.earliest), self._folders, "run")
+        self._reports = ProgressReports()
 
     def drain(self, mode: Mode, wait_longer: bool = True) -> int:
         """Run in `mode` until nothing is left, then stop; rows that came too late."""
@@ -68,7 +68,7 @@ class Switched:
 
 @pytest.fixture
 def settings(kafka: Kafka, tmp_path: Path) -> Settings:
-    topics.ensure(kafka.bootstrap, 2)
+    topics.create_topics(kafka.bootstrap, 2)
     return Settings.model_validate(
         {"home": tmp_path, "kafka_bootstrap": str(kafka.bootstrap), "stream_trigger": "5 seconds"}
     )
@@ -76,8 +76,8 @@ def settings(kafka: Kafka, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def spark(settings: Settings) -> Iterator[SparkSession]:
-    with own_jvm():
-        built = session.build(settings)
+    with end_own_jvm():
+        built = session.build_session(settings)
         yield built
         built.stop()
 
@@ -88,7 +88,9 @@ def produce(bootstrap: KafkaCluster, deep: list[Trade], near: list[Trade]) -> No
     producer.claim(300)
     for part, trades in enumerate((deep, near)):
         for number, one in enumerate(trades, 1):
-            producer._producer.produce(RAW_TRADES, raw_trade.encode(one), raw_trade.key(one.exchange, one.symbol), part)
+            producer._producer.produce(
+                RAW_TRADES, raw_trade.encode_trade(one), raw_trade.encode_key(one.exchange, one.symbol), part
+            )
             if number == len(trades) // 2:
                 producer._commit()
     assert producer.close(60) == 0
@@ -97,7 +99,7 @@ def produce(bootstrap: KafkaCluster, deep: list[Trade], near: list[Trade]) -> No
 def test_nothing_is_lost_or_doubled_whatever_the_modes_are(
     kafka: Kafka, spark: SparkSession, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queries, "AT_ONCE", "1000")
+    monkeypatch.setattr(queries, "MAX_BATCH_MESSAGES", "1000")
     switched = Switched(spark, settings)
     made: list[Trade] = []
     modes: tuple[Mode, ...] = ("microbatch", "realtime", "microbatch", "realtime")
@@ -109,6 +111,6 @@ def test_nothing_is_lost_or_doubled_whatever_the_modes_are(
         made += [*deep, *near]
         late = switched.drain(mode)
         assert totals(kafka.bootstrap) == expected(made), mode
-        edges = TopicEdges(kafka.bootstrap, {RAW_TRADES: (0, 1)}).read()[RAW_TRADES]
+        edges = TopicOffsets(kafka.bootstrap, {RAW_TRADES: (0, 1)}).read()[RAW_TRADES]
         assert sum(end for _, end in edges.values()) > len(made), "the ends are markers, which are no trades"
         assert late == 0, mode

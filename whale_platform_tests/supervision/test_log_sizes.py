@@ -9,17 +9,17 @@ import pytest
 
 from whale_platform.settings import ROOT
 from whale_platform.supervision.processes import log_collector
-from whale_platform.supervision.processes.log_pipes import LogKeeper
+from whale_platform.supervision.processes.log_pipes import LogPipes
 from whale_platform.supervision.runtime import lease
 from whale_platform.supervision.runtime.lease import Lease
 
 SCRIPT = """
 import os, sys
 from pathlib import Path
-from whale_platform.supervision import logs
+from whale_platform.supervision.runtime import log_setup
 for number in range(30):
     print(f"line {number:02}", file=sys.stderr, flush=True)
-    logs.turn_over(Path(sys.argv[1]), 100)
+    log_setup.rotate_log(Path(sys.argv[1]), 100)
 """
 
 
@@ -45,7 +45,7 @@ def test_the_log_of_leases_turns_over(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_colours_are_left_out_of_logs(tmp_path: Path) -> None:
-    own = LogKeeper(tmp_path, ["daemon"])
+    own = LogPipes(tmp_path, ["daemon"])
     said = "\x1b[32m2026-11-28 10:00:00\x1b[0m - dagster - \x1b[1;34mINFO\x1b[0m - sk\u00e6v [1] 5m\n"
     subprocess.run(["printf", "%s", said], stdout=own.output("daemon"), check=True)
     own.close()
@@ -68,7 +68,7 @@ def test_an_older_supervisor_may_start_the_keeper(tmp_path: Path) -> None:
 def test_nobody_has_to_read_the_echo(tmp_path: Path) -> None:
     """The engine stops reading: the service goes on, and its log has everything."""
     control, pipe, engine = os.pipe(), os.pipe(), os.pipe()
-    words = [str(tmp_path), str(control[0]), "100000000", "0", f"sink:{pipe[0]}", log_collector.ECHO]
+    words = [str(tmp_path), str(control[0]), "100000000", "0", f"sink:{pipe[0]}", log_collector.ECHO_OPTION]
     argv, lines = [sys.executable, "-I", "-S", log_collector.__file__, *words], b"0123456789\n" * 100_000
     with subprocess.Popen(argv, pass_fds=(control[0], pipe[0]), stdout=engine[1]) as process:
         for fd in (control[0], pipe[0], engine[1]):
@@ -85,7 +85,8 @@ def test_nobody_has_to_read_the_echo(tmp_path: Path) -> None:
 
 def test_what_a_terminal_would_obey_is_escaped() -> None:
     script = (
-        "import structlog; from whale_platform.supervision import logs; logs.configure('INFO');"
+        "import structlog; from whale_platform.supervision.runtime.log_setup import configure_logging\n"
+        "configure_logging('INFO');"
         r"structlog.get_logger().info('closed', reason='bye \x1b]0;title\x07 \u202e')"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from whale_platform.homes import HomeError, current, open_home
+from whale_platform.homes import HomeError, find_current_home, open_home
 from whale_platform.supervision.runtime import lease
-from whale_platform.supervision.runtime.lease import Lease, LeaseRefused
+from whale_platform.supervision.runtime.lease import Lease, LeaseRefusedError
 
 NOBODY = 65534
 
@@ -43,7 +43,7 @@ def test_nobody_else_can_hold_a_lease(base: Path) -> None:
     assert refused.returncode != 0
     assert "Permission denied" in refused.stderr
     one.acquire()
-    assert lease.holder(base, "stream") == os.getpid()
+    assert lease.find_lease_holder(base, "stream") == os.getpid()
     one.release()
 
 
@@ -66,7 +66,7 @@ def test_whose_home_it_is_is_said(base: Path, monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(Path, "read_text", refuse)
     with pytest.raises(HomeError, match="belongs to another user"):
-        current(base / "live")
+        find_current_home(base / "live")
 
 
 def test_a_lease_can_be_taken_on_a_full_disk(small_disk: Path) -> None:
@@ -75,10 +75,10 @@ def test_a_lease_can_be_taken_on_a_full_disk(small_disk: Path) -> None:
     with pytest.raises(OSError, match="No space left"):
         (small_disk / "filler").write_bytes(b"x" * 9_000_000)
     one.acquire()
-    with pytest.raises(LeaseRefused):
+    with pytest.raises(LeaseRefusedError):
         other.acquire()
     one.release()
     (small_disk / "filler").unlink()
     other.acquire()
-    assert lease.holder(small_disk, "stream") == os.getpid()
+    assert lease.find_lease_holder(small_disk, "stream") == os.getpid()
     other.release()

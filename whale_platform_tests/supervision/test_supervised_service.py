@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from whale_platform.supervision.control.state_files import read_state, request_restart, requests_folder
-from whale_platform.supervision.policy.service_spec import Spec
-from whale_platform.supervision.processes.log_pipes import LogKeeper, last_line
+from whale_platform.supervision.policy.service_spec import ServiceSpec
+from whale_platform.supervision.processes.log_pipes import LogPipes, read_last_line
 from whale_platform.supervision.runtime import heartbeat, lease
-from whale_platform.supervision.supervised_service import Member
+from whale_platform.supervision.supervised_service import SupervisedService
 from whale_platform.supervision.supervisor import Supervisor
-from whale_platform_tests.support.fake_services import until
+from whale_platform_tests.support.fake_services import wait_for_result
 
 
 @dataclass
@@ -27,18 +27,18 @@ class Clock:
 
 
 @pytest.fixture
-def keeper(tmp_path: Path) -> Iterator[LogKeeper]:
-    made = LogKeeper(tmp_path, ["sleeper"], grace_s=1.0)
+def keeper(tmp_path: Path) -> Iterator[LogPipes]:
+    made = LogPipes(tmp_path, ["sleeper"], grace_s=1.0)
     yield made
     made.close()
 
 
-def sleeper(tmp_path: Path, keeper: LogKeeper, clock: Clock) -> Member:
+def sleeper(tmp_path: Path, keeper: LogPipes, clock: Clock) -> SupervisedService:
     argv = (sys.executable, "-c", "import time; print('here', flush=True); time.sleep(600)")
-    return Member(Spec("sleeper", lambda: argv), tmp_path, keeper, clock)
+    return SupervisedService(ServiceSpec("sleeper", lambda: argv), tmp_path, keeper, clock)
 
 
-def hangs_at(member: Member, clock: Clock, now: float) -> str:
+def hangs_at(member: SupervisedService, clock: Clock, now: float) -> str:
     """What is said at `now`, after a look every five seconds on the way there."""
     while clock.now < now:
         clock.now = min(now, clock.now + 5)
@@ -47,19 +47,21 @@ def hangs_at(member: Member, clock: Clock, now: float) -> str:
 
 
 @pytest.mark.process
-def test_progress_counts_by_being_new_and_beats_alone_count_for_nothing(tmp_path: Path, keeper: LogKeeper) -> None:
+def test_progress_counts_by_being_new_and_beats_alone_count_for_nothing(tmp_path: Path, keeper: LogPipes) -> None:
     clock = Clock()
     member = sleeper(tmp_path, keeper, clock)
     member.begin()
     try:
         assert member.process is not None
-        until(lambda: last_line(tmp_path / "logs" / "sleeper.log") == "here")  # its own start uses the CPU
-        mine = heartbeat.Beat("sleeper", pid=member.process.pid, state="ready", progress={"main": 1, "feed": 1})
+        wait_for_result(
+            lambda: read_last_line(tmp_path / "logs" / "sleeper.log") == "here"
+        )  # its own start uses the CPU
+        mine = heartbeat.Heartbeat("sleeper", pid=member.process.pid, state="ready", progress={"main": 1, "feed": 1})
 
         def came_round(*loops: str) -> None:
             for loop in loops:
                 mine.progress[loop] += 1
-            heartbeat.write(tmp_path, mine)
+            heartbeat.write_heartbeat(tmp_path, mine)
             member.look()
 
         came_round("main", "feed")
@@ -92,18 +94,18 @@ def test_progress_counts_by_being_new_and_beats_alone_count_for_nothing(tmp_path
 
 @pytest.mark.process
 def test_a_start_may_take_for_ever_while_it_says_something_and_not_while_it_does_nothing(
-    tmp_path: Path, keeper: LogKeeper
+    tmp_path: Path, keeper: LogPipes
 ) -> None:
     clock = Clock()
     member = sleeper(tmp_path, keeper, clock)
     member.begin()
     try:
         assert member.process is not None
-        until(lambda: last_line(tmp_path / "logs" / "sleeper.log") == "here")
-        mine = heartbeat.Beat("sleeper", pid=member.process.pid)
+        wait_for_result(lambda: read_last_line(tmp_path / "logs" / "sleeper.log") == "here")
+        mine = heartbeat.Heartbeat("sleeper", pid=member.process.pid)
         for number in range(10):
             mine.detail = f"step {number}"
-            heartbeat.write(tmp_path, mine)
+            heartbeat.write_heartbeat(tmp_path, mine)
             member.look()
             assert hangs_at(member, clock, clock.now + 290) == ""
         with (tmp_path / "logs" / "sleeper.log").open("a") as log:
@@ -112,26 +114,26 @@ def test_a_start_may_take_for_ever_while_it_says_something_and_not_while_it_does
         assert member.published("starting", "")["still_s"] == pytest.approx(285, abs=6)
         assert "nothing said for 3" in hangs_at(member, clock, clock.now + 15)
         mine.progress["main"] = 1  # as of one that asks for its broker, again and again
-        heartbeat.write(tmp_path, mine)
+        heartbeat.write_heartbeat(tmp_path, mine)
         assert hangs_at(member, clock, clock.now + 290) == ""
     finally:
         member.kill("the test is over")
 
 
 @pytest.mark.process
-def test_a_beat_of_another_process_counts_for_nothing(tmp_path: Path, keeper: LogKeeper) -> None:
+def test_a_beat_of_another_process_counts_for_nothing(tmp_path: Path, keeper: LogPipes) -> None:
     member = sleeper(tmp_path, keeper, Clock())
     member.begin()
     try:
-        heartbeat.write(tmp_path, heartbeat.Beat("sleeper", pid=os.getpid(), state="ready"))
+        heartbeat.write_heartbeat(tmp_path, heartbeat.Heartbeat("sleeper", pid=os.getpid(), state="ready"))
         member.look()
         assert member.view(()).says == "starting"
     finally:
         member.kill("the test is over")
 
 
-def test_a_program_that_is_not_there_is_a_failed_start(tmp_path: Path, keeper: LogKeeper) -> None:
-    member = Member(Spec("sleeper", lambda: (str(tmp_path / "nothing"),)), tmp_path, keeper, Clock())
+def test_a_program_that_is_not_there_is_a_failed_start(tmp_path: Path, keeper: LogPipes) -> None:
+    member = SupervisedService(ServiceSpec("sleeper", lambda: (str(tmp_path / "nothing"),)), tmp_path, keeper, Clock())
     member.begin()
     view = member.view(())
     assert not view.alive
@@ -141,14 +143,14 @@ def test_a_program_that_is_not_there_is_a_failed_start(tmp_path: Path, keeper: L
 
 def test_a_need_must_be_named_before_its_user(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="sleeper needs"):
-        Supervisor(tmp_path, [Spec("sleeper", lambda: ("true",), needs=("kafka",))], {})
+        Supervisor(tmp_path, [ServiceSpec("sleeper", lambda: ("true",), needs=("kafka",))], {})
 
 
 def test_the_last_line_of_a_log(tmp_path: Path) -> None:
     log = tmp_path / "x.log"
-    assert last_line(log) == ""
+    assert read_last_line(log) == ""
     log.write_text("first\nlast\n\n")
-    assert last_line(log) == "last"
+    assert read_last_line(log) == "last"
 
 
 def test_published_state_that_is_torn_reads_as_none(tmp_path: Path) -> None:
@@ -165,28 +167,28 @@ def test_a_request_is_a_file(tmp_path: Path) -> None:
 
 
 def test_who_holds_a_lease(tmp_path: Path) -> None:
-    assert lease.holder(tmp_path, "sink") is None
+    assert lease.find_lease_holder(tmp_path, "sink") is None
     (tmp_path / "run" / "sink2.lease.log").mkdir(parents=True)
     unlogged = lease.Lease(tmp_path, "sink2")  # its log can't be written
     unlogged.acquire()
     unlogged.release()
     mine = lease.Lease(tmp_path, "sink")
     mine.acquire()
-    assert lease.holder(tmp_path, "sink") == os.getpid()
-    with pytest.raises(lease.LeaseRefused, match=f"pid {os.getpid()}"):
+    assert lease.find_lease_holder(tmp_path, "sink") == os.getpid()
+    with pytest.raises(lease.LeaseRefusedError, match=f"pid {os.getpid()}"):
         lease.Lease(tmp_path, "sink").acquire()
     (tmp_path / "run" / "sink.lock").write_text("")  # as for a moment after it is taken
-    assert lease.holder(tmp_path, "sink") is None, "a signal to process 0 would reach one's own group"
+    assert lease.find_lease_holder(tmp_path, "sink") is None, "a signal to process 0 would reach one's own group"
     mine.release()
-    assert lease.holder(tmp_path, "sink") is None
+    assert lease.find_lease_holder(tmp_path, "sink") is None
     assert "refused" in (tmp_path / "run" / "sink.lease.log").read_text()
 
 
 @pytest.mark.process
-def test_a_start_that_dies_late_is_a_short_life_and_a_stop_forgives_it(tmp_path: Path, keeper: LogKeeper) -> None:
+def test_a_start_that_dies_late_is_a_short_life_and_a_stop_forgives_it(tmp_path: Path, keeper: LogPipes) -> None:
     clock = Clock()
     argv = (sys.executable, "-c", "raise SystemExit(1)")
-    member = Member(Spec("sleeper", lambda: argv), tmp_path, keeper, clock)
+    member = SupervisedService(ServiceSpec("sleeper", lambda: argv), tmp_path, keeper, clock)
 
     def ended() -> bool:
         member.look()
@@ -195,7 +197,7 @@ def test_a_start_that_dies_late_is_a_short_life_and_a_stop_forgives_it(tmp_path:
     for lives in (1, 2):
         member.begin()
         clock.now += 60  # as a JVM takes on a slow machine until it fails
-        until(ended)
+        wait_for_result(ended)
         assert member.short_lives == lives
     assert member.view(()).retry_at > clock.now
     assert member.rest() and member.short_lives == 0, "who stops it and starts it again has seen to it"

@@ -14,7 +14,7 @@ COINBASE = "coinbase_exchange_2021/coinbase_exchange_20210417.ws.txt.gz"
 
 def captures_dir() -> Path:
     """The folder of real captures, beside the project."""
-    found = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
+    found = Path(__file__).resolve().parents[3] / "shared" / "data"
     if not found.is_dir():
         pytest.skip("the real captures (../shared/data) are absent")
     return found
@@ -47,7 +47,7 @@ def coinbase_frames() -> Iterator[str]:
                 yield frame
 
 
-def json_of(frame: str) -> dict[str, Any]:
+def decode_frame(frame: str) -> dict[str, Any]:
     """`frame` as an object."""
     value = json.loads(frame)
     assert isinstance(value, dict)

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path("/sys/fs/cgroup")
+CGROUP_ROOT = Path("/sys/fs/cgroup")
 PERIOD_US = 100_000
 
 
 @contextmanager
-def cgroup(cores: float) -> Iterator[Path]:
+def limit_cpu(cores: float) -> Iterator[Path]:
     """The folder of a control group that gets so much of a core; skips where none can be made. Its processes must end
     before it does."""
-    second = (ROOT / "cgroup.controllers").exists()
-    made = (ROOT if second else ROOT / "cpu") / f"whale-test-{os.getpid()}-{time.time_ns()}"
+    second = (CGROUP_ROOT / "cgroup.controllers").exists()
+    made = (CGROUP_ROOT if second else CGROUP_ROOT / "cpu") / f"whale-test-{os.getpid()}-{time.time_ns()}"
     quota = int(cores * PERIOD_US)
     try:
         made.mkdir()
@@ -37,12 +37,12 @@ def cgroup(cores: float) -> Iterator[Path]:
         _remove(made)
 
 
-def enter(group: Path) -> None:
+def enter_group(group: Path) -> None:
     """Put this process, and what it will start, into `group`."""
     (group / "cgroup.procs").write_text(str(os.getpid()))
 
 
-def free(group: Path) -> None:
+def lift_limit(group: Path) -> None:
     """Let what is in `group` have all of the machine."""
     if (limit := group / "cpu.max").exists():
         limit.write_text(f"max {PERIOD_US}")

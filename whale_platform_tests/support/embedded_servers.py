@@ -1,4 +1,7 @@
-"""Fixtures of the embedded room: a home of its own on random ports, and servers that are ended by their pid."""
+"""Fixtures of embedded servers and tools, to import into a folder's conftest.
+
+A home of its own on random ports, and servers that are ended by their pid.
+"""
 
 import os
 import re
@@ -12,11 +15,11 @@ import pytest
 
 from whale_platform.settings import Settings
 from whale_platform.toolchain import jars, web_assets
-from whale_platform.toolchain.errors import EmbeddedError
+from whale_platform.toolchain.errors import ToolchainError
 
 START_S = 300.0
 
-Start = Callable[[list[str], int], "subprocess.Popen[bytes]"]
+StartServer = Callable[[list[str], int], "subprocess.Popen[bytes]"]
 
 
 def free_port() -> int:
@@ -26,7 +29,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def answers(port: int) -> bool:
+def port_answers(port: int) -> bool:
     """Whether something accepts connections on the port."""
     try:
         socket.create_connection(("127.0.0.1", port), 0.5).close()
@@ -35,7 +38,7 @@ def answers(port: int) -> bool:
     return True
 
 
-def until(condition: Callable[[], bool], what: str) -> None:
+def wait_until(condition: Callable[[], bool], what: str) -> None:
     """Wait for `condition`; a test that waits in vain fails with `what`."""
     deadline = time.monotonic() + START_S
     while not condition():
@@ -47,7 +50,7 @@ def until(condition: Callable[[], bool], what: str) -> None:
 def tools() -> Path:
     """The checkout's tools, with every jar."""
     folder = Settings().tools
-    jars.ensure(folder, print)
+    jars.ensure_jars(folder, print)
     return folder
 
 
@@ -59,11 +62,11 @@ def browser_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def fetch_or_skip(folder: Path, kind: web_assets.Kind) -> None:
+def fetch_or_skip(folder: Path, kind: web_assets.WebAssetsKind) -> None:
     """The real web.ensure."""
     try:
-        web_assets.ensure(folder, kind, print)
-    except EmbeddedError as error:
+        web_assets.ensure_web_assets(folder, kind, print)
+    except ToolchainError as error:
         if re.search("ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH", str(error)):
             pytest.skip(f"npm's registry can't be reached here: {error}")
         raise
@@ -77,14 +80,14 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def start() -> Iterator[Start]:
+def start() -> Iterator[StartServer]:
     """Start a server and wait for its port; it is killed by its pid at the test's end."""
     running: list[subprocess.Popen[bytes]] = []
 
     def begin(command: list[str], port: int) -> "subprocess.Popen[bytes]":
         server = subprocess.Popen(command, stdin=subprocess.DEVNULL, env=os.environ)
         running.append(server)
-        until(lambda: answers(port) or server.poll() is not None, f"{command[0]} on port {port}")
+        wait_until(lambda: port_answers(port) or server.poll() is not None, f"{command[0]} on port {port}")
         assert server.poll() is None
         return server
 

@@ -19,14 +19,14 @@ import psutil
 
 from whale_platform.supervision.control.state_files import read_state
 from whale_platform.supervision.deployment import Deployment
-from whale_platform.supervision.policy.backoff import Backoff
-from whale_platform.supervision.policy.service_spec import Blocked, Spec
+from whale_platform.supervision.policy.backoff import RestartBackoff
+from whale_platform.supervision.policy.service_spec import ServiceBlockedError, ServiceSpec
 from whale_platform.supervision.processes import setup_programs
-from whale_platform.supervision.processes.log_pipes import LogKeeper
+from whale_platform.supervision.processes.log_pipes import LogPipes
 from whale_platform.supervision.runtime import exit_codes, heartbeat, log_setup
-from whale_platform.supervision.runtime.lease import LeaseRefused
+from whale_platform.supervision.runtime.lease import LeaseRefusedError
 from whale_platform.supervision.supervisor import Supervisor
-from whale_platform_tests.support.cpu_limit import enter
+from whale_platform_tests.support.cpu_limit import enter_group
 
 ME = Path(__file__).resolve()
 ROOT = ME.parents[2]
@@ -36,63 +36,72 @@ SILENT_S = 2.0  # for those that fall silent; the others only on a machine that 
 HANGS = ("sleeps", "loops", "family", "child")
 
 
-def fake(name: str, kind: str, **more: Any) -> Spec:
+def fake_spec(name: str, kind: str, **more: Any) -> ServiceSpec:
     """A spec whose process runs `serve(kind)` below."""
     more.setdefault("silent_after_s", 60)
     more.setdefault("loops_after_cpu_s", more["silent_after_s"] / 3)
-    more.setdefault("backoff", Backoff(0.05, 0.4, 1.0))
-    return Spec(name, lambda: (sys.executable, str(ME), "--service", name, kind), **more)
+    more.setdefault("backoff", RestartBackoff(0.05, 0.4, 1.0))
+    return ServiceSpec(name, lambda: (sys.executable, str(ME), "--service", name, kind), **more)
 
 
 def blocked_prepare() -> None:
-    raise Blocked("install the thing")
+    raise ServiceBlockedError("install the thing")
 
 
 def takes_long(mark: Path) -> None:
     """A step with a child, that writes its pid to `mark`."""
     program = "import os, sys, time; open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(600)"
-    setup_programs.run(("sh", "-c", 'sleep 600 & exec "$@"', "sh", sys.executable, "-c", program, str(mark)))
+    setup_programs.run_program(("sh", "-c", 'sleep 600 & exec "$@"', "sh", sys.executable, "-c", program, str(mark)))
 
 
-def scenario(name: str, home: Path) -> list[Spec]:
+def scenario(name: str, home: Path) -> list[ServiceSpec]:
     """The specs of each scenario, in start order."""
-    good = fake("one", "good")
+    good = fake_spec("one", "good")
     if name == "chain":
         return [
-            fake("first", "flaky", beats=False, one_shot=True),
-            fake("base", "good", needs=("first",)),
-            fake("top", "good", needs=("base",)),
+            fake_spec("first", "flaky", beats=False, one_shot=True),
+            fake_spec("base", "good", needs=("first",)),
+            fake_spec("top", "good", needs=("base",)),
         ]
     if name == "upgrade":
-        return [fake("first", "flaky", beats=False, one_shot=True), fake("base", "good", needs=("first",)), good]
+        return [
+            fake_spec("first", "flaky", beats=False, one_shot=True),
+            fake_spec("base", "good", needs=("first",)),
+            good,
+        ]
     if name == "whole":
-        topics = fake("topics", "flaky", beats=False, one_shot=True)
-        return [topics, fake("simulator", "good"), fake("stream", "good"), fake("sink", "good", needs=("topics",))]
+        topics = fake_spec("topics", "flaky", beats=False, one_shot=True)
+        return [
+            topics,
+            fake_spec("simulator", "good"),
+            fake_spec("stream", "good"),
+            fake_spec("sink", "good", needs=("topics",)),
+        ]
     if name == "family":
-        return [fake("parent", "family", silent_after_s=SILENT_S), good]
+        return [fake_spec("parent", "family", silent_after_s=SILENT_S), good]
     if name == "hangs":
-        return [*(fake(kind, kind, silent_after_s=SILENT_S) for kind in HANGS), good]
+        return [*(fake_spec(kind, kind, silent_after_s=SILENT_S) for kind in HANGS), good]
     if name == "hard":
-        return [fake("hard", "hard", silent_after_s=SILENT_S, loops_after_cpu_s=10)]
+        return [fake_spec("hard", "hard", silent_after_s=SILENT_S, loops_after_cpu_s=10)]
     if name == "prepares":
-        return [fake("one", "good", prepare=lambda: takes_long(home / "step"))]
+        return [fake_spec("one", "good", prepare=lambda: takes_long(home / "step"))]
     if name == "slow":
-        return [fake("slow", "slow", silent_after_s=SILENT_S, still_after_s=SILENT_S)]
+        return [fake_spec("slow", "slow", silent_after_s=SILENT_S, still_after_s=SILENT_S)]
     if name == "still":
-        return [fake("still", "still", still_after_s=SILENT_S)]
+        return [fake_spec("still", "still", still_after_s=SILENT_S)]
     if name == "frozen-family":
-        return [fake("parent", "deaf")]
+        return [fake_spec("parent", "deaf")]
     if name == "blocked":
-        return [fake("stuck", "blocked"), good]
+        return [fake_spec("stuck", "blocked"), good]
     if name == "blocked-prepare":
-        return [fake("stuck", "good", prepare=blocked_prepare), good]
+        return [fake_spec("stuck", "good", prepare=blocked_prepare), good]
     if name == "server":
         ready = home / "answers"
-        return [fake("server", "silent", beats=False, ready=ready.exists, silent_after_s=SILENT_S)]
+        return [fake_spec("server", "silent", beats=False, ready=ready.exists, silent_after_s=SILENT_S)]
     if name == "talker":
-        return [fake("talker", "talker")]
+        return [fake_spec("talker", "talker")]
     if name == "stubborn":
-        return [fake("stubborn", "deaf", stop_grace_s=0.5)]
+        return [fake_spec("stubborn", "deaf", stop_grace_s=0.5)]
     return [good]
 
 
@@ -102,8 +111,8 @@ def serve(name: str, kind: str) -> None:
     with (home / "order").open("a") as log:
         log.write(f"start {name}\n")
     if kind == "hard":
-        enter(Path((home / "group").read_text()))
-    me = heartbeat.Beat(name, state="starting" if kind == "still" else "ready")
+        enter_group(Path((home / "group").read_text()))
+    me = heartbeat.Heartbeat(name, state="starting" if kind == "still" else "ready")
     stopped: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN if kind == "deaf" else lambda *_: stopped.append(1))
@@ -114,7 +123,7 @@ def serve(name: str, kind: str) -> None:
         sys.exit(0 if len(tries.read_text()) >= 3 else exit_codes.RETRY)
     if kind == "blocked" and not (home / "unblock").exists():
         me.state, me.detail = "blocked", "turn the key"
-        heartbeat.write(home, me)
+        heartbeat.write_heartbeat(home, me)
         sys.exit(exit_codes.BLOCKED)
     if kind == "slow":
         work(3 * SILENT_S)
@@ -127,7 +136,7 @@ def serve(name: str, kind: str) -> None:
     count = 0
     while not stopped:
         if kind in ("silent", "still"):
-            heartbeat.write(home, me)  # a beat alone is not progress
+            heartbeat.write_heartbeat(home, me)  # a beat alone is not progress
             time.sleep(0.2)
             continue
         if (home / f"hang-{name}").exists():
@@ -137,7 +146,7 @@ def serve(name: str, kind: str) -> None:
         if kind == "hard":
             work(0.15)
         me.progress["main"] = me.progress.get("main", 0) + 1
-        heartbeat.write(home, me)
+        heartbeat.write_heartbeat(home, me)
         for _ in range(2000 if kind == "talker" else 0):
             print(f"line {count} {'x' * 40}", flush=False)
             count += 1
@@ -158,20 +167,20 @@ def work(cpu_s: float) -> None:
         pass
 
 
-def beat_for_ever(home: Path, me: heartbeat.Beat) -> None:
+def beat_for_ever(home: Path, me: heartbeat.Heartbeat) -> None:
     """As the thread of a service's frame does, whatever its main loop does."""
     while True:
-        heartbeat.write(home, me)
+        heartbeat.write_heartbeat(home, me)
         time.sleep(0.5)
 
 
 def supervise(home: Path, name: str) -> None:
     """What a test starts as its own process."""
-    log_setup.configure("INFO")
+    log_setup.configure_logging("INFO")
     home.mkdir(parents=True, exist_ok=True)
 
-    def keeper(where: Path, names: list[str]) -> LogKeeper:
-        return LogKeeper(where, names, limit=200_000, grace_s=1.0)
+    def keeper(where: Path, names: list[str]) -> LogPipes:
+        return LogPipes(where, names, limit=200_000, grace_s=1.0)
 
     def checkout() -> str:
         return (home / "checkout").read_text() if (home / "checkout").exists() else ""
@@ -179,11 +188,11 @@ def supervise(home: Path, name: str) -> None:
     about = {"home": str(home), "source": "simulator"}
     try:
         Supervisor(home, scenario(name, home), about, keeper, Deployment(checkout, 0.2)).run()
-    except LeaseRefused as refused:
+    except LeaseRefusedError as refused:
         sys.exit(str(refused))
 
 
-class Run:
+class SupervisorRun:
     """A supervisor process under test."""
 
     def __init__(self, home: Path, name: str) -> None:
@@ -203,7 +212,7 @@ class Run:
 
     def wait(self, what: Callable[[dict[str, dict[str, Any]]], bool], most_s: float = 300) -> dict[str, dict[str, Any]]:
         """Until `what` holds for the published services."""
-        until(lambda: (now := self.services()) and what(now), most_s)
+        wait_for_result(lambda: (now := self.services()) and what(now), most_s)
         return self.services()
 
     def stop(self) -> None:
@@ -211,7 +220,7 @@ class Run:
         self.process.wait(150)
 
 
-def until(what: Callable[[], Any], most_s: float = 300) -> Any:
+def wait_for_result(what: Callable[[], Any], most_s: float = 300) -> Any:
     """The first true answer; fails the test where none comes."""
     deadline = time.monotonic() + most_s
     while time.monotonic() < deadline:
@@ -225,7 +234,7 @@ def all_ready(services: dict[str, dict[str, Any]]) -> bool:
     return all(service["state"] == "ready" for service in services.values())
 
 
-def marked(home: Path) -> list[int]:
+def find_marked(home: Path) -> list[int]:
     """Pids of living processes with this home's mark, grandchildren included."""
     out = []
     for process in psutil.process_iter():
@@ -238,8 +247,8 @@ def marked(home: Path) -> list[int]:
 
 
 @contextmanager
-def supervised(home: Path, name: str) -> Iterator[Run]:
-    run = Run(home, name)
+def run_supervisor(home: Path, name: str) -> Iterator[SupervisorRun]:
+    run = SupervisorRun(home, name)
     try:
         yield run
     finally:
@@ -247,7 +256,7 @@ def supervised(home: Path, name: str) -> Iterator[Run]:
             run.stop()
         if run.process.stderr is not None:
             run.process.stderr.close()
-        for pid in marked(home):
+        for pid in find_marked(home):
             with contextlib.suppress(psutil.NoSuchProcess):
                 psutil.Process(pid).kill()
 

@@ -62,14 +62,14 @@ class KafkaServer:
 
     def start(self) -> None:
         """Start, and wait until it answers."""
-        kafka.prepare(self._settings)
+        kafka.prepare_broker(self._settings)
         with (self.folder / "kafka" / "server.properties").open("a") as file:
             file.write(self.more)
         log = self.folder / "broker.log"
         with log.open("ab") as out:
-            self._process = subprocess.Popen(kafka.command(self._settings), stdout=out, stderr=out)
+            self._process = subprocess.Popen(kafka.broker_command(self._settings), stdout=out, stderr=out)
         deadline = time.monotonic() + 600
-        while not topics.alive(self.bootstrap):
+        while not topics.is_reachable(self.bootstrap):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"Kafka did not start:\n{log.read_text()[-2000:]}")
 
@@ -97,20 +97,20 @@ class KafkaServer:
     def fresh_topics(self) -> None:
         """Delete and make again all topics, so that each test begins with empty ones."""
         self.delete_topics()
-        topics.ensure(self.bootstrap, partitions=2)
+        topics.create_topics(self.bootstrap, partitions=2)
         deadline = time.monotonic() + 300
-        while len(topics.describe(self.bootstrap, list(topics.SHARES))) < len(topics.SHARES):
+        while len(topics.describe_topics(self.bootstrap, list(topics.BYTE_SHARES))) < len(topics.BYTE_SHARES):
             assert time.monotonic() < deadline, "the broker does not know the topics that it has made"
             time.sleep(0.05)
 
     def delete_topics(self) -> None:
         """Delete all topics, and wait until the broker knows none."""
-        client = topics.admin(self.bootstrap)
+        client = topics.create_admin(self.bootstrap)
         present = [name for name in client.list_topics(timeout=120).topics if not name.startswith("__")]
         for future in client.delete_topics(present).values() if present else ():
             future.result(120)
         deadline = time.monotonic() + 300
-        while present and topics.describe(self.bootstrap, present) and time.monotonic() < deadline:
+        while present and topics.describe_topics(self.bootstrap, present) and time.monotonic() < deadline:
             time.sleep(0.05)
 
 
@@ -129,13 +129,13 @@ class ThreeBrokers:
         ]
         self.bootstrap = KafkaCluster(",".join(one.bootstrap.servers for one in self._settings))
         self.nodes: dict[int, subprocess.Popen[bytes]] = {}
-        kafka.prepare(self._settings[0])
+        kafka.prepare_broker(self._settings[0])
         voters = ",".join(f"{n}@127.0.0.1:{one.kafka_controller_port}" for n, one in enumerate(self._settings, 1))
         for node, one in enumerate(self._settings, 1):
             folder = one.home / "kafka"
             if node > 1:
                 shutil.copytree(self._settings[0].home / "kafka" / "data", folder / "data")
-                kafka.prepare(one)
+                kafka.prepare_broker(one)
             marks = folder / "data" / "meta.properties"
             kept = [line for line in marks.read_text().splitlines() if not line.startswith(("node.id", "directory.id"))]
             marks.write_text("\n".join([*kept, f"node.id={node}", f"directory.id={_uuid()}", ""]))
@@ -146,7 +146,9 @@ class ThreeBrokers:
         """Start these and wait until as many brokers as run are known."""
         for node in nodes:
             with (self.folder / f"{node}.log").open("ab") as out:
-                self.nodes[node] = subprocess.Popen(kafka.command(self._settings[node - 1]), stdout=out, stderr=out)
+                self.nodes[node] = subprocess.Popen(
+                    kafka.broker_command(self._settings[node - 1]), stdout=out, stderr=out
+                )
         deadline = time.monotonic() + 300
         while not self._all_known():
             assert time.monotonic() < deadline, "the brokers did not find each other"
@@ -166,7 +168,7 @@ class ThreeBrokers:
 
     def _all_known(self) -> bool:
         try:
-            return len(topics.admin(self.bootstrap).list_topics(timeout=5).brokers) == len(self.nodes)
+            return len(topics.create_admin(self.bootstrap).list_topics(timeout=5).brokers) == len(self.nodes)
         except topics.BrokerError:
             return False
 
@@ -178,7 +180,7 @@ def _uuid() -> str:
 def skip_without_jars() -> None:
     """Skip the test where the broker's jars are missing."""
     tools = Settings().tools
-    if not all(jar.path(tools).exists() for jar in jars.read_list() if jar.section == "broker"):
+    if not all(jar.path(tools).exists() for jar in jars.read_jar_list() if jar.section == "broker"):
         pytest.skip(f"no Kafka jars in {tools}: run ./whale up once, or set WHALE_TOOLS")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 ABSENT = ("java", "node", "nodejs", "npm", "npx")
 
 
-def programs(folder: Path) -> Path:
+def link_programs(folder: Path) -> Path:
     """A PATH of one folder: the system's programs but those."""
     folder.mkdir()
     for program in (one for place in os.defpath.split(os.pathsep) if place for one in Path(place).glob("*")):
@@ -15,8 +15,8 @@ def programs(folder: Path) -> Path:
     return folder
 
 
-def environment(folder: Path) -> dict[str, str]:
-    """What such a person's shell has, with `programs(folder)`: none of the platform's variables, no JAVA_HOME."""
+def newcomer_environment(folder: Path) -> dict[str, str]:
+    """What such a person's shell has, with `link_programs(folder)`: none of the platform's variables, no JAVA_HOME."""
     ours = ("WHALE_", "VIRTUAL_ENV", "JAVA_", "SPARK_", "PYTHON", "PYTEST_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    return {**kept, "PATH": str(programs(folder))}
+    return {**kept, "PATH": str(link_programs(folder))}

@@ -34,9 +34,12 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start, and wait until it answers."""
-        postgres.prepare(self.settings)
+        postgres.prepare_postgres(self.settings)
         with self._log.open("ab") as log:
-            command = [*postgres.command(self.settings), *self._options]  # kill -9 loses nothing of the page cache
+            command = [
+                *postgres.postgres_command(self.settings),
+                *self._options,
+            ]  # kill -9 loses nothing of the page cache
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         deadline = time.monotonic() + 60
         while True:

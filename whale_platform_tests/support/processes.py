@@ -25,7 +25,7 @@ def suspend(process: psutil.Process) -> None:
         time.sleep(0.01)
 
 
-def open_to_others(processes: Iterable[psutil.Process]) -> list[str]:
+def find_open_ports(processes: Iterable[psutil.Process]) -> list[str]:
     """The TCP and UDP sockets of these processes that another machine could send to, as `pid name address port`."""
     found = []
     for process in processes:
@@ -36,7 +36,7 @@ def open_to_others(processes: Iterable[psutil.Process]) -> list[str]:
     return found
 
 
-def listening(processes: Iterable[psutil.Process]) -> set[int]:
+def find_listening_ports(processes: Iterable[psutil.Process]) -> set[int]:
     """The TCP ports that these processes listen on."""
     ports = set()
     for process in processes:

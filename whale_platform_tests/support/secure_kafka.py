@@ -51,7 +51,7 @@ class SecureKafka(KafkaServer):
         super().start()
         info = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
         user = UserScramCredentialUpsertion(USER, info, PASSWORD.encode())
-        client = topics.admin(self.bootstrap)  # held until it has answered
+        client = topics.create_admin(self.bootstrap)  # held until it has answered
         for future in client.alter_user_scram_credentials([user]).values():
             future.result(30)
 

@@ -10,7 +10,7 @@ from pyspark import SparkContext
 
 
 @contextmanager
-def own_jvm() -> Iterator[None]:
+def end_own_jvm() -> Iterator[None]:
     """Ends the JVM that was started within."""
     try:
         yield

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from whale_platform.toolchain import jars, java
-from whale_platform.toolchain.errors import EmbeddedError
+from whale_platform.toolchain.errors import ToolchainError
 
 # Stands in for `java -jar ivy.jar`: retrieves what SOURCE holds, as Ivy would, and notes each module asked for.
 FAKE_IVY = """#!{python}
@@ -39,13 +39,13 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     listed = []
     for name in NAMES:
         (folder / f"{name}-1.0.jar").write_bytes(name.encode())
-        section: jars.Section = "spark" if name == "one" else "broker"
-        listed.append(jars.Jar(section, "org.example", name, "1.0", hashlib.sha256(name.encode()).hexdigest()))
+        section: jars.JarSection = "spark" if name == "one" else "broker"
+        listed.append(jars.PinnedJar(section, "org.example", name, "1.0", hashlib.sha256(name.encode()).hexdigest()))
     program = tmp_path / "java"
     program.write_text(FAKE_IVY.format(python=sys.executable, source=folder))
     program.chmod(0o755)
-    monkeypatch.setattr(jars, "read_list", lambda: listed)
-    monkeypatch.setattr(java, "java_binary", lambda _: program)
+    monkeypatch.setattr(jars, "read_jar_list", lambda: listed)
+    monkeypatch.setattr(java, "find_java", lambda _: program)
     return folder
 
 
@@ -54,7 +54,7 @@ def asked(source: Path) -> list[str]:
 
 
 def test_the_list_is_whole() -> None:
-    listed = jars.read_list()
+    listed = jars.read_jar_list()
     assert {"spark-sql-kafka-0-10_2.13", "kafka-clients"} <= {jar.name for jar in listed if jar.section == "spark"}
     assert {"kafka_2.13", "kafka-clients"} <= {jar.name for jar in listed if jar.section == "broker"}
     assert all(re.fullmatch("[0-9a-f]{64}", jar.sha256) for jar in listed)
@@ -63,11 +63,11 @@ def test_the_list_is_whole() -> None:
 
 def test_fetched_once_checked_and_in_place(source: Path, tmp_path: Path) -> None:
     tools, said = tmp_path / "tools", list[str]()
-    jars.ensure(tools, said.append)
-    assert [path.read_text() for path in jars.spark_jars(tools)] == ["one"]
-    assert jars.broker_classpath(tools).count(".jar") == 4
+    jars.ensure_jars(tools, said.append)
+    assert [path.read_text() for path in jars.find_spark_jars(tools)] == ["one"]
+    assert jars.build_broker_classpath(tools).count(".jar") == 4
     assert asked(source) == sorted(NAMES)
-    jars.ensure(tools, said.append)
+    jars.ensure_jars(tools, said.append)
     assert asked(source) == sorted(NAMES)
     assert len(said) == 2
     assert not (tools / "jars" / "fetch").exists()
@@ -76,43 +76,43 @@ def test_fetched_once_checked_and_in_place(source: Path, tmp_path: Path) -> None
 def test_a_jar_that_is_not_the_pinned_one_is_refused_and_removed(source: Path, tmp_path: Path) -> None:
     tools = tmp_path / "tools"
     (source / "three-1.0.jar").write_bytes(b"something else")
-    with pytest.raises(EmbeddedError, match=r"three-1\.0\.jar is not the pinned file") as error:
-        jars.ensure(tools, print)
+    with pytest.raises(ToolchainError, match=r"three-1\.0\.jar is not the pinned file") as error:
+        jars.ensure_jars(tools, print)
     assert "\n" not in str(error.value)
     assert not list(tools.rglob("three-1.0.jar"))
     (source / "three-1.0.jar").write_bytes(b"three")
-    jars.ensure(tools, print)
+    jars.ensure_jars(tools, print)
     assert (tools / "jars" / "kafka" / "three-1.0.jar").read_text() == "three"
 
 
 def test_no_network_is_one_line_and_the_next_run_goes_on(source: Path, tmp_path: Path) -> None:
     tools = tmp_path / "tools"
     (source / "five-1.0.jar").rename(source / "away")
-    with pytest.raises(EmbeddedError, match=r"could not fetch five-1\.0\.jar .*Connection refused") as error:
-        jars.ensure(tools, print)
+    with pytest.raises(ToolchainError, match=r"could not fetch five-1\.0\.jar .*Connection refused") as error:
+        jars.ensure_jars(tools, print)
     assert "run ./whale again" in str(error.value)
     assert str(tools / "setup.log") in str(error.value)
     (source / "away").rename(source / "five-1.0.jar")
     (source / "asked").unlink()
-    jars.ensure(tools, print)
+    jars.ensure_jars(tools, print)
     assert asked(source) == ["five"]
 
 
 def test_a_damaged_jar_is_fetched_again(source: Path, tmp_path: Path) -> None:
     tools = tmp_path / "tools"
-    jars.ensure(tools, print)
+    jars.ensure_jars(tools, print)
     damaged = tools / "jars" / "kafka" / "two-1.0.jar"
     damaged.write_bytes(b"tw")
-    jars.ensure(tools, print)
+    jars.ensure_jars(tools, print)
     assert damaged.read_bytes() == b"two"
 
 
 @pytest.mark.usefixtures("source")
 def test_class_paths_come_from_the_list(tmp_path: Path) -> None:
     tools = tmp_path / "tools"
-    jars.ensure(tools, print)
+    jars.ensure_jars(tools, print)
     (tools / "jars" / "kafka" / "stray-1.0.jar").write_bytes(b"stray")
-    assert "stray" not in jars.broker_classpath(tools)
+    assert "stray" not in jars.build_broker_classpath(tools)
     (tools / "jars" / "kafka" / "two-1.0.jar").unlink()
-    with pytest.raises(EmbeddedError, match=r"two-1\.0\.jar"):
-        jars.broker_classpath(tools)
+    with pytest.raises(ToolchainError, match=r"two-1\.0\.jar"):
+        jars.build_broker_classpath(tools)

@@ -8,18 +8,18 @@ import psutil
 import pytest
 
 from whale_platform.toolchain import shuffle_bind
-from whale_platform.toolchain.errors import EmbeddedError
-from whale_platform_tests.support.processes import open_to_others
+from whale_platform.toolchain.errors import ToolchainError
+from whale_platform_tests.support.processes import find_open_ports
 
 
 def test_the_class_is_written_once_and_anew_where_it_is_not_right(tmp_path: Path) -> None:
-    place = shuffle_bind.ensure(tmp_path) / shuffle_bind.CLASS
+    place = shuffle_bind.ensure_patched_class(tmp_path) / shuffle_bind.CLASS
     right, written = place.read_bytes(), place.stat().st_mtime_ns
     assert shuffle_bind.PROPERTY.encode() in right
-    shuffle_bind.ensure(tmp_path)
+    shuffle_bind.ensure_patched_class(tmp_path)
     assert place.stat().st_mtime_ns == written, "a read-only image has it already"
     place.write_bytes(right[:100])
-    shuffle_bind.ensure(tmp_path)
+    shuffle_bind.ensure_patched_class(tmp_path)
     assert place.read_bytes() == right
     assert [path.name for path in tmp_path.rglob("*.*")] == [place.name]
 
@@ -30,12 +30,12 @@ def test_another_class_than_the_known_one_is_refused(tmp_path: Path, monkeypatch
     (jars.parent / "__init__.py").touch()
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, "pyspark", raising=False)  # another test may have imported the real one
-    with pytest.raises(EmbeddedError, match="lacks its jar spark-network-common"):
-        shuffle_bind.ensure(tmp_path)
+    with pytest.raises(ToolchainError, match="lacks its jar spark-network-common"):
+        shuffle_bind.ensure_patched_class(tmp_path)
     with zipfile.ZipFile(jars / "spark-network-common_2.13-9.9.9.jar", "w") as jar:
         jar.writestr(shuffle_bind.CLASS, b"\xca\xfe\xba\xbe of another Spark")
-    with pytest.raises(EmbeddedError, match="would listen on every interface, so nothing is started"):
-        shuffle_bind.ensure(tmp_path)
+    with pytest.raises(ToolchainError, match="would listen on every interface, so nothing is started"):
+        shuffle_bind.ensure_patched_class(tmp_path)
     assert not (tmp_path / "spark-classes").exists()
 
 
@@ -54,10 +54,10 @@ def test_another_class_than_the_known_one_is_refused(tmp_path: Path, monkeypatch
 def test_what_the_tests_take_for_open_to_others(
     family: socket.AddressFamily, kind: socket.SocketKind, address: str, open_to_all: bool
 ) -> None:
-    before = open_to_others([psutil.Process()])
+    before = find_open_ports([psutil.Process()])
     with socket.socket(family, kind) as one:
         one.bind((address, 0))
         if kind == socket.SOCK_STREAM:
             one.listen()
         name = f"{os.getpid()} {psutil.Process().name()} {address} {one.getsockname()[1]}"
-        assert [found for found in open_to_others([psutil.Process()]) if found not in before] == [name] * open_to_all
+        assert [found for found in find_open_ports([psutil.Process()]) if found not in before] == [name] * open_to_all

@@ -26,7 +26,7 @@ def make_bundle(folder: Path, names: list[str]) -> Path:
 @pytest.mark.server
 def test_java_reads_what_ssl_cert_file_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(make_bundle(tmp_path, ["first", "second"])))
-    store, kind = (option.partition("=")[2] for option in truststore.options(tmp_path / "out"))
+    store, kind = (option.partition("=")[2] for option in truststore.truststore_options(tmp_path / "out"))
     listed = keytool("-list", "-v", "-keystore", store, "-storetype", kind, "-storepass", "changeit")
     assert listed.count("Entry type: trustedCertEntry") == 2
     assert {"Owner: CN=first", "Owner: CN=second"} <= set(listed.splitlines())
@@ -35,4 +35,4 @@ def test_java_reads_what_ssl_cert_file_names(tmp_path: Path, monkeypatch: pytest
 @pytest.mark.parametrize("value", ["", "/nowhere/bundle.pem"])
 def test_nothing_to_trust_is_no_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", value)
-    assert truststore.options(tmp_path) == []
+    assert truststore.truststore_options(tmp_path) == []

@@ -12,8 +12,8 @@ import pytest
 
 from whale_platform.settings import ROOT
 from whale_platform.toolchain import jars, java, node, setup, web_assets
-from whale_platform.toolchain.errors import EmbeddedError
-from whale_platform_tests.support.embedded_servers import fetch_or_skip, until
+from whale_platform.toolchain.errors import ToolchainError
+from whale_platform_tests.support.embedded_servers import fetch_or_skip, wait_until
 from whale_platform_tests.support.processes import ended
 
 # Stands in for npm: notes what it was asked; FAKE_NPM says how it ends: CODE TEXT, or hang (its pid is noted first).
@@ -32,7 +32,8 @@ print(text, file=sys.stderr)
 sys.exit(int(how or 0))
 """
 ENSURE = (
-    "import sys, pathlib; from whale_platform.embedded import web; web.ensure(pathlib.Path(sys.argv[1]), 'run', print)"
+    "import sys, pathlib; from whale_platform.toolchain import web_assets; "
+    "web_assets.ensure_web_assets(pathlib.Path(sys.argv[1]), 'run', print)"
 )
 
 
@@ -46,7 +47,7 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PATH", str(folder))
     for name in ("WHALE_NODE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"):
         monkeypatch.delenv(name, raising=False)
-    node.fits.cache_clear()
+    node.npm_fits.cache_clear()
     return folder
 
 
@@ -71,7 +72,7 @@ def root(tmp_path: Path) -> Path:
     """A checkout's lists, to be changed."""
     folder = tmp_path / "root"
     folder.mkdir()
-    for name in web_assets.LISTS:
+    for name in web_assets.PACKAGE_FILES:
         shutil.copy(ROOT / name, folder)
     return folder
 
@@ -81,36 +82,36 @@ def test_installed_once_and_again_when_the_lock_changes_or_they_are_gone(
 ) -> None:
     tools, said = tmp_path / "tools", list[str]()
     for _ in range(2):
-        web_assets.ensure(tools, "run", said.append, root)
+        web_assets.ensure_web_assets(tools, "run", said.append, root)
     assert asked(fake) == ["ci --ignore-scripts --loglevel=warn --omit=dev"]
     assert len(said) == 2
     (root / "package-lock.json").write_text("{}")
-    web_assets.ensure(tools, "run", said.append, root)
+    web_assets.ensure_web_assets(tools, "run", said.append, root)
     assert (tools / "web" / "package-lock.json").read_text() == "{}"
-    shutil.rmtree(web_assets.modules(tools))
-    web_assets.ensure(tools, "run", said.append, root)
+    shutil.rmtree(web_assets.node_modules_path(tools))
+    web_assets.ensure_web_assets(tools, "run", said.append, root)
     assert len(asked(fake)) == 3
 
 
 def test_back_at_the_old_lock_after_a_failed_change_they_are_not_taken_as_whole(
     fake: Path, tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    web_assets.ensure(tmp_path / "tools", "run", print, root)
+    web_assets.ensure_web_assets(tmp_path / "tools", "run", print, root)
     old = (root / "package-lock.json").read_text()
     (root / "package-lock.json").write_text("{}")
     monkeypatch.setenv("FAKE_NPM", "1 npm error code ENOTFOUND")
-    with pytest.raises(EmbeddedError):
-        web_assets.ensure(tmp_path / "tools", "run", print, root)
+    with pytest.raises(ToolchainError):
+        web_assets.ensure_web_assets(tmp_path / "tools", "run", print, root)
     monkeypatch.delenv("FAKE_NPM")
     (root / "package-lock.json").write_text(old)
-    web_assets.ensure(tmp_path / "tools", "run", print, root)
+    web_assets.ensure_web_assets(tmp_path / "tools", "run", print, root)
     assert len(asked(fake)) == 3
 
 
 def test_what_tests_load_is_added_and_then_kept_up(fake: Path, tmp_path: Path) -> None:
     tools = tmp_path / "tools"
     for kind in ("run", "dev", "run", "dev"):
-        web_assets.ensure(tools, "dev" if kind == "dev" else "run", print)
+        web_assets.ensure_web_assets(tools, "dev" if kind == "dev" else "run", print)
     assert [line.split()[-1] for line in asked(fake)] == ["--omit=dev", "--include=dev"]
 
 
@@ -138,11 +139,11 @@ def test_a_failure_is_one_line_and_leaves_nothing_taken_as_good(
 ) -> None:
     tools = tmp_path / "tools"
     monkeypatch.setenv("FAKE_NPM", said)
-    with pytest.raises(EmbeddedError, match=line) as error:
-        web_assets.ensure(tools, "run", print)
+    with pytest.raises(ToolchainError, match=line) as error:
+        web_assets.ensure_web_assets(tools, "run", print)
     assert "\n" not in str(error.value)
     monkeypatch.delenv("FAKE_NPM")
-    web_assets.ensure(tools, "run", print)
+    web_assets.ensure_web_assets(tools, "run", print)
     assert len(asked(fake)) == 2
     assert (tools / "setup.log").read_text().count("$ ") == 2
 
@@ -150,8 +151,8 @@ def test_a_failure_is_one_line_and_leaves_nothing_taken_as_good(
 def test_an_npm_without_end_is_ended(fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAKE_NPM", "hang")
     monkeypatch.setattr(web_assets, "_STILL_S", 1.0)
-    with pytest.raises(EmbeddedError, match="stood still for 1 s"):
-        web_assets.ensure(tmp_path / "tools", "run", print)
+    with pytest.raises(ToolchainError, match="stood still for 1 s"):
+        web_assets.ensure_web_assets(tmp_path / "tools", "run", print)
     assert not psutil.pid_exists(int((fake / "pid").read_text()))
 
 
@@ -161,19 +162,19 @@ def test_kill_9_leaves_no_npm_and_the_next_run_installs(fake: Path, tmp_path: Pa
     tools = tmp_path / "tools"
     environment = {**os.environ, "FAKE_NPM": "hang", "PYTHONPATH": str(ROOT)}
     with subprocess.Popen([sys.executable, "-c", ENSURE, str(tools)], env=environment) as killed:
-        until(lambda: (fake / "pid").exists() and (fake / "pid").read_text().endswith("\n"), "npm")
+        wait_until(lambda: (fake / "pid").exists() and (fake / "pid").read_text().endswith("\n"), "npm")
         npm = psutil.Process(int((fake / "pid").read_text()))
         os.kill(killed.pid, signal.SIGKILL)
-    until(lambda: ended(npm), "npm's end")
-    web_assets.ensure(tools, "run", print)
+    wait_until(lambda: ended(npm), "npm's end")
+    web_assets.ensure_web_assets(tools, "run", print)
     assert len(asked(fake)) == 2
 
 
 def test_node_trusts_what_the_set_up_trusts(fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", "/company.pem")
-    web_assets.ensure(tmp_path / "one", "run", print)
+    web_assets.ensure_web_assets(tmp_path / "one", "run", print)
     monkeypatch.setenv("NODE_EXTRA_CA_CERTS", "/own.pem")
-    web_assets.ensure(tmp_path / "two", "run", print)
+    web_assets.ensure_web_assets(tmp_path / "two", "run", print)
     assert [line.split()[-1] for line in asked(fake)] == ["/company.pem", "/own.pem"]
 
 
@@ -181,14 +182,14 @@ def test_the_set_up_ends_with_it_and_says_its_line(
     fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("WHALE_TOOLS", str(tmp_path / "tools"))
-    monkeypatch.setattr(java, "java_home", lambda tools: tools / "java")
-    monkeypatch.setattr(jars, "ensure", lambda tools, _: (tools / "jars").mkdir(exist_ok=True))
+    monkeypatch.setattr(java, "find_java_home", lambda tools: tools / "java")
+    monkeypatch.setattr(jars, "ensure_jars", lambda tools, _: (tools / "jars").mkdir(exist_ok=True))
     monkeypatch.setenv("FAKE_NPM", "1 npm error code ENOTFOUND")
     assert setup.main(["dev"]) == 1
     assert capsys.readouterr().err.splitlines()[-1].startswith("whale: could not install the browser's files")
     monkeypatch.delenv("FAKE_NPM")
     assert setup.main(["dev"]) == 0
-    assert json.loads((web_assets.modules(tmp_path / "tools") / ".whale.json").read_text())["kind"] == "dev"
+    assert json.loads((web_assets.node_modules_path(tmp_path / "tools") / ".whale.json").read_text())["kind"] == "dev"
     assert asked(fake)[-1].endswith("--include=dev")
 
 
@@ -198,20 +199,25 @@ def test_the_real_npm_installs_what_the_page_loads_and_only_for_tests_more(
 ) -> None:
     monkeypatch.setenv("NODE_ENV", "production")  # at which npm leaves out what tests load, unless it is told
     fetch_or_skip(tmp_path, "run")
-    names = {path.name for path in web_assets.modules(tmp_path).iterdir() if not path.name.startswith(".")}
+    names = {path.name for path in web_assets.node_modules_path(tmp_path).iterdir() if not path.name.startswith(".")}
     assert names == {"lightweight-charts", "fancy-canvas", "uplot"}
     fetch_or_skip(tmp_path, "dev")
-    assert (web_assets.modules(tmp_path) / "axe-core" / "axe.min.js").stat().st_size > 100_000
+    assert (web_assets.node_modules_path(tmp_path) / "axe-core" / "axe.min.js").stat().st_size > 100_000
 
 
 @pytest.mark.server
 def test_a_full_disk_is_said_though_npm_ends_well(small_disk: Path) -> None:
     fetch_or_skip(small_disk, "run")
-    whole = sorted(path.stat().st_size for path in web_assets.modules(small_disk).rglob("*") if path.is_file())
-    shutil.rmtree(web_assets.modules(small_disk))
+    whole = sorted(
+        path.stat().st_size for path in web_assets.node_modules_path(small_disk).rglob("*") if path.is_file()
+    )
+    shutil.rmtree(web_assets.node_modules_path(small_disk))
     (small_disk / "other").write_bytes(bytes(6_500_000))
-    with pytest.raises(EmbeddedError, match="is full: free some space"):
-        web_assets.ensure(small_disk, "run", print)
+    with pytest.raises(ToolchainError, match="is full: free some space"):
+        web_assets.ensure_web_assets(small_disk, "run", print)
     (small_disk / "other").unlink()
-    web_assets.ensure(small_disk, "run", print)
-    assert sorted(path.stat().st_size for path in web_assets.modules(small_disk).rglob("*") if path.is_file()) == whole
+    web_assets.ensure_web_assets(small_disk, "run", print)
+    assert (
+        sorted(path.stat().st_size for path in web_assets.node_modules_path(small_disk).rglob("*") if path.is_file())
+        == whole
+    )

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from whale_platform.settings import Settings
-from whale_platform.supervision.runtime.settings_reader import setting_error
+from whale_platform.supervision.runtime.settings_reader import describe_setting_error
 
 OWNER = "postgresql://whale@db:5432/whale"
 
@@ -42,7 +42,7 @@ def test_a_relative_path_is_where_the_command_was_given(tmp_path: Path, monkeypa
 def test_more_copies_in_step_than_there_are_is_one_line() -> None:
     with pytest.raises(ValidationError) as refused:
         Settings.model_validate({"topic_replication": 2, "topic_min_insync": 3})
-    line = setting_error(refused.value, {})
+    line = describe_setting_error(refused.value, {})
     assert line == "WHALE_TOPIC_MIN_INSYNC=3: it is more than WHALE_TOPIC_REPLICATION: nothing could be written"
 
 

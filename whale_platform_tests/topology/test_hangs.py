@@ -17,26 +17,26 @@ import pytest
 from whale_platform.settings import ROOT
 from whale_platform.supervision.runtime import heartbeat
 from whale_platform_tests.support.embedded_servers import free_port
-from whale_platform_tests.support.fake_services import until
+from whale_platform_tests.support.fake_services import wait_for_result
 
 pytestmark = pytest.mark.process
 PLANTED = """
 import runpy, signal, sys
-from whale_platform.api.server.push_server import LiveServer
+from whale_platform.api.server.push_server import PushServer
 
 def endless(*_):
     while True:
         pass
 
 stuck = []
-on_tick = LiveServer.on_tick
+on_tick = PushServer.on_tick
 
 async def tick(self, counter):
     if stuck:
         endless()
     return await on_tick(self, counter)
 
-LiveServer.on_tick = tick
+PushServer.on_tick = tick
 signal.signal(signal.SIGUSR1, endless)
 signal.signal(signal.SIGUSR2, lambda *_: stuck.append(1))
 runpy.run_module(sys.argv[1], run_name="__main__")
@@ -68,7 +68,7 @@ def running(service: str, home: Path, simulator_port: int) -> Iterator["subproce
 
 def counts(home: Path, service: str) -> Callable[[], dict[str, int]]:
     def read() -> dict[str, int]:
-        found = heartbeat.read(home, service)
+        found = heartbeat.read_heartbeat(home, service)
         return found.progress if found is not None else {}
 
     return read
@@ -79,11 +79,11 @@ def next_beats(home: Path, service: str, count: int) -> None:
     seen: set[float] = set()
 
     def enough() -> bool:
-        found = heartbeat.read(home, service)
+        found = heartbeat.read_heartbeat(home, service)
         seen.update([found.at] if found is not None else [])
         return len(seen) > count
 
-    until(enough, 120)
+    wait_for_result(enough, 120)
 
 
 @pytest.mark.parametrize("service", ROOMS)
@@ -95,9 +95,9 @@ def test_a_main_loop_that_hangs_makes_no_progress_though_beats_go_on(tmp_path: P
         process = stack.enter_context(running(service, tmp_path, port))
         read = counts(tmp_path, service)
         wanted = LOOPS.get(service, {"main"})
-        until(lambda: set(read()) == wanted, 120)
+        wait_for_result(lambda: set(read()) == wanted, 120)
         before = read()
-        until(lambda: all(count > before[name] for name, count in read().items()), 120)
+        wait_for_result(lambda: all(count > before[name] for name, count in read().items()), 120)
         if service == "api":
             process.send_signal(signal.SIGUSR2)
             stands = stands_still(tmp_path, service, "event loop")
@@ -115,5 +115,5 @@ def stands_still(home: Path, service: str, loop: str) -> dict[str, int]:
         next_beats(home, service, 3)
         return before if read()[loop] == before[loop] else None
 
-    found: dict[str, int] = until(still, 120)
+    found: dict[str, int] = wait_for_result(still, 120)
     return found

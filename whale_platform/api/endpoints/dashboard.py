@@ -12,67 +12,75 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from whale_platform.api.endpoints import kafka_lookup
-from whale_platform.api.endpoints.dependencies import Parts, PartsNow
+from whale_platform.api.endpoints.dependencies import AppDependencies, AppDeps
 from whale_platform.api.http import responses
-from whale_platform.api.http.openapi import given, problems
-from whale_platform.api.http.parameter_types import Exchange, Symbol, Whole
-from whale_platform.api.http.problems import Refusal
-from whale_platform.api.http.query_params import Minutes, Nothing, OfWhales
-from whale_platform.api.http.responses import Wants
+from whale_platform.api.http.openapi import describe_problems, describe_responses
+from whale_platform.api.http.parameter_types import Exchange, Symbol, WholeNumber
+from whale_platform.api.http.problems import ApiProblemError
+from whale_platform.api.http.query_params import NoParams, SparklineParams, WhaleFilter
+from whale_platform.api.http.responses import ResponsePreferences
 from whale_platform.api.latest_cache import known_markets
-from whale_platform.api.latest_cache.cache import Board
-from whale_platform.api.models import dashboard as views_shapes
+from whale_platform.api.latest_cache.cache import LatestCache
+from whale_platform.api.models import dashboard as dashboard_models
 from whale_platform.stores.queries import dashboard
-from whale_platform.stores.queries.dashboard import SIZES_USD, Summary
+from whale_platform.stores.queries.dashboard import SIZES_USD, WhaleBreakdown
 from whale_platform.stores.queries.listings import WHALES
-from whale_platform.version import run_of
+from whale_platform.version import parse_run_id
 
 router = APIRouter()
-DAY, MOST = timedelta(days=1), timedelta(days=31)
+DAY, MAX_PERIOD = timedelta(days=1), timedelta(days=31)
 
 
-@router.get("/sparklines", responses=given(views_shapes.Sparklines), summary="Closes of the last minutes")
-async def sparklines(request: Request, parts: PartsNow, asked: Annotated[Minutes, Query()]) -> Response:
+@router.get(
+    "/sparklines", responses=describe_responses(dashboard_models.Sparklines), summary="Closes of the last minutes"
+)
+async def sparklines(request: Request, parts: AppDeps, asked: Annotated[SparklineParams, Query()]) -> Response:
     """Of every symbol, up to the newest minute of all."""
     since = _end(parts.board) - timedelta(minutes=asked.minutes)
 
     def work() -> Response:
         names = ("exchange", "symbol", "times", "closes")
-        items = [dict(zip(names, row, strict=True)) for row in dashboard.closes(parts.pool, since)]
-        return responses.reply(responses.json_bytes({"items": items}), Wants.of(request.headers))
+        items = [dict(zip(names, row, strict=True)) for row in dashboard.read_closes(parts.pool, since)]
+        return responses.build_response(
+            responses.encode_json({"items": items}), ResponsePreferences.of(request.headers)
+        )
 
     return await parts.worker.do(work)
 
 
-@router.get("/whales/summary", responses=given(views_shapes.WhaleSummary), summary="Whales of a time, summed up")
-async def whale_summary(request: Request, parts: PartsNow, asked: Annotated[OfWhales, Query()]) -> Response:
+@router.get(
+    "/whales/summary",
+    responses=describe_responses(dashboard_models.WhaleSummary),
+    summary="Whales of a time, summed up",
+)
+async def whale_summary(request: Request, parts: AppDeps, asked: Annotated[WhaleFilter, Query()]) -> Response:
     """By hour and by size, and the ten largest. Without `from` the day before `to`, without `to` up to now."""
     end = asked.end or _end(parts.board)
     start = asked.start or end - DAY
-    if not start < end <= start + MOST:
-        raise Refusal(422, "`from` must lie before `to`, by 31 days at most")
+    if not start < end <= start + MAX_PERIOD:
+        raise ApiProblemError(422, "`from` must lie before `to`, by 31 days at most")
     asked.start, asked.end = start, end
 
     def work() -> Response:
-        known_markets.check(asked, parts.board, known_markets.stored(parts.pool, WHALES))
-        found = dashboard.summary(parts.pool, asked.conditions(WHALES))
+        known_markets.check_markets(asked, parts.board, known_markets.make_market_reader(parts.pool, WHALES))
+        found = dashboard.summarise_whales(parts.pool, asked.conditions(WHALES))
         whole = {"from": start, "to": end} | _summed(found)
-        return responses.reply(responses.json_bytes(_plain(whole)), Wants.of(request.headers))
+        return responses.build_response(responses.encode_json(_plain(whole)), ResponsePreferences.of(request.headers))
 
     return await parts.worker.do(work)
 
 
-_ONE = {**given(views_shapes.WhaleContext), **problems(_404="There is no such whale.")}
+_ONE = {**describe_responses(dashboard_models.WhaleContext), **describe_problems(_404="There is no such whale.")}
 
 
 @router.get("/whales/{exchange}/{symbol:path}/{trade_id}", responses=_ONE, summary="One whale and what was around it")
 async def whale_context(
     request: Request,
-    parts: PartsNow,
+    parts: AppDeps,
     exchange: Annotated[Exchange, Path()],
     symbol: Annotated[Symbol, Path()],
-    trade_id: Annotated[int, Whole, Path(ge=0, lt=2**63)],
-    _: Annotated[Nothing, Query()],
+    trade_id: Annotated[int, WholeNumber, Path(ge=0, lt=2**63)],
+    _: Annotated[NoParams, Query()],
 ) -> Response:
     """Its minute and those around, its hour, its place in Kafka with the trades beside it, and the run that said so."""
 
@@ -82,24 +90,24 @@ async def whale_context(
         whale = found["whale"]
         known = None if whale["topic_offset"] is None else (whale["topic_partition"], whale["topic_offset"])
         if known is None and whale["source"] == "import":
-            place = kafka_lookup.Origin(missing="it was imported: it came by no topic")
+            place = kafka_lookup.TradeLocation(missing="it was imported: it came by no topic")
         else:
-            place = kafka_lookup.find(
+            place = kafka_lookup.find_trade(
                 parts.settings.bootstrap, exchange, symbol, trade_id, whale["received_time"], known
             )
         whole = found | {"trade": place.place, "trade_missing": place.missing, "around": place.around}
-        return responses.reply(responses.json_bytes(_plain(whole)), Wants.of(request.headers))
+        return responses.build_response(responses.encode_json(_plain(whole)), ResponsePreferences.of(request.headers))
 
     return await parts.slow.do(search)
 
 
-def _end(board: Board) -> datetime:
+def _end(board: LatestCache) -> datetime:
     """The end of the newest minute of all, so that replayed days have a last day too."""
     edge = board.edge()
     return datetime.now(UTC) if edge is None else edge + timedelta(minutes=1)
 
 
-def _summed(found: Summary) -> dict[str, Any]:
+def _summed(found: WhaleBreakdown) -> dict[str, Any]:
     ends = [None, *SIZES_USD, None]
     return {
         "whales": sum(whales for _, whales, _, _ in found.hours),
@@ -115,27 +123,27 @@ def _summed(found: Summary) -> dict[str, Any]:
     }
 
 
-def _context(parts: Parts, exchange: str, symbol: str, trade_id: int) -> dict[str, Any]:
-    whale = dashboard.whale(parts.pool, exchange, symbol, trade_id)
-    if whale is None and (gone := dashboard.taken_back(parts.pool, exchange, symbol, trade_id)):
+def _context(parts: AppDependencies, exchange: str, symbol: str, trade_id: int) -> dict[str, Any]:
+    whale = dashboard.read_whale(parts.pool, exchange, symbol, trade_id)
+    if whale is None and (gone := dashboard.read_taken_back(parts.pool, exchange, symbol, trade_id)):
         when = f"{gone['taken_back_time']:%Y-%m-%d %H:%M:%S} UTC"
-        raise Refusal(404, f"this whale was taken back at {when} by {gone['taken_back_by']}: {gone['reason']}")
+        raise ApiProblemError(404, f"this whale was taken back at {when} by {gone['taken_back_by']}: {gone['reason']}")
     if whale is None:
-        raise Refusal(404, "there is no such whale: /whales lists them")
+        raise ApiProblemError(404, "there is no such whale: /whales lists them")
     time: datetime = whale["event_time"]
     minute = time.replace(second=0, microsecond=0)
-    minutes = dashboard.minutes_around(parts.pool, exchange, symbol, minute)
+    minutes = dashboard.read_minutes_around(parts.pool, exchange, symbol, minute)
     return {
         "whale": whale,
         "window": next((one for one in minutes if one["window_start"] == minute), None),
         "windows": minutes,
-        "prices": dashboard.prices(parts.pool, exchange, symbol, trade_id),
-        "report": dashboard.report(parts.pool, exchange, symbol, minute.replace(minute=0)),
-        "run": asdict(run_of(whale["run_id"])),
+        "prices": dashboard.read_prices(parts.pool, exchange, symbol, trade_id),
+        "report": dashboard.read_report(parts.pool, exchange, symbol, minute.replace(minute=0)),
+        "run": asdict(parse_run_id(whale["run_id"])),
     }
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _plain(one) for name, one in value.items()}
-    return [_plain(one) for one in value] if isinstance(value, list) else responses.plain(value)
+    return [_plain(one) for one in value] if isinstance(value, list) else responses.to_json_value(value)

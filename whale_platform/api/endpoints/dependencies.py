@@ -6,23 +6,23 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from whale_platform.api.latest_cache.cache import Board
-from whale_platform.api.monitoring.health import Health
-from whale_platform.api.monitoring.live_status import Status
-from whale_platform.api.monitoring.metrics import Metrics
-from whale_platform.api.monitoring.thread_pool import Worker
-from whale_platform.api.push.app import Live
-from whale_platform.api.server.api_keys import Keys
-from whale_platform.api.server.connection_registry import Crowd
-from whale_platform.api.server.refusal_log import Trail
+from whale_platform.api.latest_cache.cache import LatestCache
+from whale_platform.api.monitoring.health import HealthMonitor
+from whale_platform.api.monitoring.live_status import LiveStatus
+from whale_platform.api.monitoring.metrics import ApiMetrics
+from whale_platform.api.monitoring.thread_pool import BoundedThreadPool
+from whale_platform.api.push.app import PushApp
+from whale_platform.api.server.api_keys import ApiKeyRegistry
+from whale_platform.api.server.connection_registry import ConnectionRegistry
+from whale_platform.api.server.refusal_log import RefusalLog
 from whale_platform.settings import Settings
-from whale_platform.stores.postgres.pool import Pool
+from whale_platform.stores.postgres.pool import ConnectionPool
 
-WATCH = 2  # threads for /health and /metrics
+MONITORING_THREADS = 2  # threads for /health and /metrics
 
 
 @dataclass(slots=True)
-class Parts:
+class AppDependencies:
     """Raises KeyFileError where the home's keys can't be read.
 
     open_without_keys: whether anybody may ask while there is no key at all; local_only: whether only this machine can
@@ -31,37 +31,39 @@ class Parts:
     """
 
     settings: Settings
-    pool: Pool
-    board: Board = field(default_factory=Board)
+    pool: ConnectionPool
+    board: LatestCache = field(default_factory=LatestCache)
     open_without_keys: bool = True
     local_only: bool = False
-    crowd: Crowd = field(default_factory=Crowd)
-    trail: Trail = field(init=False, default_factory=Trail)
-    metrics: Metrics = field(init=False)
-    health: Health = field(init=False)
-    worker: Worker = field(init=False)
-    slow: Worker = field(init=False)
-    watch: Worker = field(init=False)
-    keys: Keys = field(init=False)
-    live: Live = field(init=False)
+    crowd: ConnectionRegistry = field(default_factory=ConnectionRegistry)
+    trail: RefusalLog = field(init=False, default_factory=RefusalLog)
+    metrics: ApiMetrics = field(init=False)
+    health: HealthMonitor = field(init=False)
+    worker: BoundedThreadPool = field(init=False)
+    slow: BoundedThreadPool = field(init=False)
+    watch: BoundedThreadPool = field(init=False)
+    keys: ApiKeyRegistry = field(init=False)
+    live: PushApp = field(init=False)
 
     def __post_init__(self) -> None:
         settings = self.settings
-        self.keys = Keys(settings.home)
-        self.live = Live(
+        self.keys = ApiKeyRegistry(settings.home)
+        self.live = PushApp(
             settings.bootstrap,
             partial(settings.dsn, "api"),
             origins=frozenset(settings.api_cors),
-            look=Status(settings, self.board).read,
+            look=LiveStatus(settings, self.board).read,
             welcome=self.welcome,
             taken_back=self.board.taken_back,
         )
-        self.metrics = Metrics(settings, self.pool, self.board, lambda: self.live.numbers() | self.crowd.numbers())
-        self.health = Health(settings, self.pool, self.board)
+        self.metrics = ApiMetrics(settings, self.pool, self.board, lambda: self.live.numbers() | self.crowd.numbers())
+        self.health = HealthMonitor(settings, self.pool, self.board)
         waiting = self.metrics.waiting
-        self.worker = Worker("tables", self.pool.size - WATCH, 64, waiting)
-        self.slow = Worker("kafka", 1, 9, waiting)  # one looks through Kafka, which takes the processor; eight wait
-        self.watch = Worker("watch", WATCH, 16, waiting)
+        self.worker = BoundedThreadPool("tables", self.pool.size - MONITORING_THREADS, 64, waiting)
+        self.slow = BoundedThreadPool(
+            "kafka", 1, 9, waiting
+        )  # one looks through Kafka, which takes the processor; eight wait
+        self.watch = BoundedThreadPool("watch", MONITORING_THREADS, 16, waiting)
 
     def close(self) -> None:
         """Take no more work."""
@@ -73,9 +75,9 @@ class Parts:
         return self.keys.there(key) if key else self.open_without_keys and not self.keys.any
 
 
-def _parts(request: Request) -> Parts:
-    parts: Parts = request.app.state.parts
+def _parts(request: Request) -> AppDependencies:
+    parts: AppDependencies = request.app.state.parts
     return parts
 
 
-PartsNow = Annotated[Parts, Depends(_parts)]
+AppDeps = Annotated[AppDependencies, Depends(_parts)]

@@ -14,25 +14,25 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from whale_platform.api.http.responses import time_text
-from whale_platform.broker.connection_errors import absence
-from whale_platform.broker.naming import prefixed
-from whale_platform.broker.reader import OffsetExpired, Record, TopicReader
-from whale_platform.broker.topics import BrokerError, alive
+from whale_platform.api.http.responses import format_time
+from whale_platform.broker.connection_errors import explain_unavailable
+from whale_platform.broker.naming import add_prefix
+from whale_platform.broker.reader import KafkaRecord, OffsetExpiredError, TopicReader
+from whale_platform.broker.topics import BrokerError, is_reachable
 from whale_platform.domain import raw_trade
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.domain.trade import EXACT, Trade
 from whale_platform.kafka_cluster import KafkaCluster
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-BESIDE = 20
-NEAR = 2_000  # offsets
+NEIGHBOURS = 20
+NEAR_OFFSETS = 2_000  # offsets
 BEFORE_MS, AFTER_MS = 10_000, 20_000
 DEADLINE_S, ANSWER_S = 3.0, 2.0
 
 
 @dataclass(slots=True)
-class Origin:
+class TradeLocation:
     """place: {topic, partition, offset, timestamp}; missing: why there is none; around: trades of the symbol."""
 
     place: dict[str, Any] | None = None
@@ -40,21 +40,21 @@ class Origin:
     around: list[dict[str, Any]] = field(default_factory=list)
 
 
-def find(
+def find_trade(
     bootstrap: KafkaCluster,
     exchange: str,
     symbol: str,
     trade_id: int,
     received: datetime,
     known: tuple[int, int] | None = None,
-) -> Origin:
+) -> TradeLocation:
     """Ask Kafka; looking through what it has takes `DEADLINE_S` at most, each question before that `ANSWER_S`.
 
     `known`: partition and offset, where the whale has them; the answer has them too, also where Kafka has nothing.
     """
     found = _find(bootstrap, exchange, symbol, trade_id, received, known)
     if found.place is None and known is not None:
-        found.place = {"topic": prefixed(RAW_TRADES), "partition": known[0], "offset": known[1], "timestamp": None}
+        found.place = {"topic": add_prefix(RAW_TRADES), "partition": known[0], "offset": known[1], "timestamp": None}
     return found
 
 
@@ -65,10 +65,10 @@ def _find(
     trade_id: int,
     received: datetime,
     known: tuple[int, int] | None,
-) -> Origin:
+) -> TradeLocation:
     deadline = time.monotonic() + DEADLINE_S
-    if not alive(bootstrap, ANSWER_S):
-        return Origin(missing=f"{absence(bootstrap)}: ask again when it is back")
+    if not is_reachable(bootstrap, ANSWER_S):
+        return TradeLocation(missing=f"{explain_unavailable(bootstrap)}: ask again when it is back")
     begins = f'{{"v":{raw_trade.VERSION},"exchange":"{exchange}","symbol":"{symbol}","trade_id":'.encode()
     reader = TopicReader(bootstrap, "whale-api-origin", fetch_wait_ms=50, timeout_s=ANSWER_S)
     try:
@@ -83,23 +83,23 @@ def _find(
             if found is not None:
                 return found
     except TimeoutError:
-        return Origin(missing=f"it was not found within {DEADLINE_S:g} s: ask again when Kafka has less to do")
-    except (BrokerError, OffsetExpired) as error:
-        return Origin(missing=f"Kafka can't be read: {error}")
+        return TradeLocation(missing=f"it was not found within {DEADLINE_S:g} s: ask again when Kafka has less to do")
+    except (BrokerError, OffsetExpiredError) as error:
+        return TradeLocation(missing=f"Kafka can't be read: {error}")
     finally:
         reader.close()
-    return Origin(missing="Kafka no longer has the trade: it is kept for a week there, and in the lake for good")
+    return TradeLocation(missing="Kafka no longer has the trade: it is kept for a week there, and in the lake for good")
 
 
-def _near(reader: TopicReader, partition: int, offset: int, deadline: float) -> Iterator[Record]:
+def _near(reader: TopicReader, partition: int, offset: int, deadline: float) -> Iterator[KafkaRecord]:
     """Raises TimeoutError."""
     low, end = reader.bounds(RAW_TRADES, partition)
     if low <= offset < end:
-        reader.assign({(RAW_TRADES, partition): max(low, offset - NEAR)})
-        yield from _until(reader, partition, min(end, offset + NEAR), deadline)
+        reader.assign({(RAW_TRADES, partition): max(low, offset - NEAR_OFFSETS)})
+        yield from _until(reader, partition, min(end, offset + NEAR_OFFSETS), deadline)
 
 
-def _until(reader: TopicReader, partition: int, end: int, deadline: float) -> Iterator[Record]:
+def _until(reader: TopicReader, partition: int, end: int, deadline: float) -> Iterator[KafkaRecord]:
     while not reader.done(RAW_TRADES, partition, end):
         if time.monotonic() > deadline:
             raise TimeoutError
@@ -109,7 +109,7 @@ def _until(reader: TopicReader, partition: int, end: int, deadline: float) -> It
             yield record
 
 
-def _received_about(reader: TopicReader, partition: int, received_ms: int, deadline: float) -> Iterator[Record]:
+def _received_about(reader: TopicReader, partition: int, received_ms: int, deadline: float) -> Iterator[KafkaRecord]:
     """Raises TimeoutError."""
     place = reader.place_at(RAW_TRADES, partition, received_ms - BEFORE_MS)
     end = reader.bounds(RAW_TRADES, partition)[1]
@@ -120,26 +120,26 @@ def _received_about(reader: TopicReader, partition: int, received_ms: int, deadl
         yield record
 
 
-def _pick(records: Iterator[Record], trade_id: int) -> Origin | None:
-    before: deque[dict[str, Any]] = deque(maxlen=BESIDE)
+def _pick(records: Iterator[KafkaRecord], trade_id: int) -> TradeLocation | None:
+    before: deque[dict[str, Any]] = deque(maxlen=NEIGHBOURS)
     for record in records:
-        trade = raw_trade.decode(record.value or b"")
+        trade = raw_trade.decode_trade(record.value or b"")
         if trade.trade_id == trade_id:
-            place = {"topic": prefixed(RAW_TRADES), "partition": record.partition, "offset": record.offset}
-            timestamp = time_text(EPOCH + timedelta(milliseconds=record.timestamp_ms))
-            after = [_told(one, raw_trade.decode(one.value or b"")) for one in islice(records, BESIDE)]
-            return Origin(place | {"timestamp": timestamp}, None, [*before, _told(record, trade), *after])
+            place = {"topic": add_prefix(RAW_TRADES), "partition": record.partition, "offset": record.offset}
+            timestamp = format_time(EPOCH + timedelta(milliseconds=record.timestamp_ms))
+            after = [_told(one, raw_trade.decode_trade(one.value or b"")) for one in islice(records, NEIGHBOURS)]
+            return TradeLocation(place | {"timestamp": timestamp}, None, [*before, _told(record, trade), *after])
         before.append(_told(record, trade))
     return None
 
 
-def _told(record: Record, trade: Trade) -> dict[str, Any]:
+def _told(record: KafkaRecord, trade: Trade) -> dict[str, Any]:
     return {
         "trade_id": trade.trade_id,
         "side": trade.side,
-        "price": raw_trade.plain(trade.price),
-        "quantity": raw_trade.plain(trade.quantity),
-        "notional": raw_trade.plain(EXACT.multiply(trade.price, trade.quantity)),
-        "event_time": time_text(EPOCH + timedelta(microseconds=trade.event_time)),
+        "price": raw_trade.format_decimal(trade.price),
+        "quantity": raw_trade.format_decimal(trade.quantity),
+        "notional": raw_trade.format_decimal(EXACT.multiply(trade.price, trade.quantity)),
+        "event_time": format_time(EPOCH + timedelta(microseconds=trade.event_time)),
         "offset": record.offset,
     }

@@ -13,9 +13,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from whale_platform.api.http import problems
-from whale_platform.api.http.cached_file import File
-from whale_platform.api.http.problems import Refusal
-from whale_platform.api.http.responses import Wants, known
+from whale_platform.api.http.cached_file import CachedFile
+from whale_platform.api.http.problems import ApiProblemError
+from whale_platform.api.http.responses import ResponsePreferences, matches_etag
 from whale_platform.toolchain import web_assets
 
 DASHBOARD = Path(__file__).resolve().parent.parent / "dashboard"
@@ -24,7 +24,7 @@ CSP = (
     "manifest-src 'self'; worker-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
 )
-MEDIA = {
+MEDIA_TYPES = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".mjs": "text/javascript; charset=utf-8",
@@ -51,26 +51,26 @@ _EXCUSE = (
 )
 
 
-def is_page(path: str) -> bool:
+def is_dashboard_path(path: str) -> bool:
     """Whether this address is the dashboard's own: it needs no key."""
     return path in AT_ROOT or path.startswith(("/dashboard/", "/vendor/"))
 
 
-def router(tools: Path, dashboard: Path = DASHBOARD) -> APIRouter:
+def build_router(tools: Path, dashboard: Path = DASHBOARD) -> APIRouter:
     """The addresses of `VENDOR` and of what lies in `dashboard` now; the description has none of them."""
     routes = APIRouter()
-    vendor = [File(web_assets.modules(tools) / name) for name in VENDOR.values()]
+    vendor = [CachedFile(web_assets.node_modules_path(tools) / name) for name in VENDOR.values()]
     for path, file in [*zip(VENDOR, vendor, strict=True), *_own(dashboard)]:
         needs = [file] if file in vendor else vendor if path == "/" else []
         routes.add_route(path, _Page(path, file, needs).get, ["GET"], include_in_schema=False)
     return routes
 
 
-def _own(dashboard: Path) -> Iterator[tuple[str, File]]:
+def _own(dashboard: Path) -> Iterator[tuple[str, CachedFile]]:
     files = {
-        path.relative_to(dashboard).as_posix(): File(path)
+        path.relative_to(dashboard).as_posix(): CachedFile(path)
         for path in sorted(dashboard.rglob("*"))
-        if path.suffix in MEDIA and path.is_file()
+        if path.suffix in MEDIA_TYPES and path.is_file()
     }
     yield from ((path, files[name]) for path, name in AT_ROOT.items() if name in files)
     yield from ((f"/dashboard/{name}", file) for name, file in files.items())
@@ -79,16 +79,16 @@ def _own(dashboard: Path) -> Iterator[tuple[str, File]]:
 class _Page:
     """One address. `needs`: the files from others without which it would be of no use."""
 
-    def __init__(self, path: str, file: File, needs: list[File]) -> None:
+    def __init__(self, path: str, file: CachedFile, needs: list[CachedFile]) -> None:
         self._path, self._file, self._needs = path, file, needs
-        self._media = MEDIA[file.path.suffix]
+        self._media = MEDIA_TYPES[file.path.suffix]
 
     def get(self, request: Request) -> Response:
         """The file, 304 where the client has it, 503 where what it needs is not installed."""
         try:
             for file in self._needs:
                 file.path.stat()
-            ready, wants = self._file.ready(), Wants.of(request.headers)
+            ready, wants = self._file.ready(), ResponsePreferences.of(request.headers)
         except FileNotFoundError:
             return self._missing()
         headers = {
@@ -97,7 +97,7 @@ class _Page:
             "Vary": "Accept-Encoding",
             "Content-Security-Policy": CSP,  # also on a 304: browsers keep its headers in place of the first ones
         }
-        if known(wants.match, ready.etag):
+        if matches_etag(wants.match, ready.etag):
             return Response(status_code=304, headers=headers)
         if wants.gzip and ready.compressed is not None:
             return Response(ready.compressed, 200, {**headers, "Content-Encoding": "gzip"}, self._media)
@@ -106,7 +106,9 @@ class _Page:
     def _missing(self) -> Response:
         if self._path == "/":
             headers = {"Cache-Control": "no-store", "Content-Security-Policy": CSP}
-            return Response(_EXCUSE, 503, headers, MEDIA[".html"])
+            return Response(_EXCUSE, 503, headers, MEDIA_TYPES[".html"])
         if self._needs:
-            return problems.response(Refusal(503, MISSING))
-        return problems.response(Refusal(404, "this file was here when the API was started and is gone"))
+            return problems.build_problem_response(ApiProblemError(503, MISSING))
+        return problems.build_problem_response(
+            ApiProblemError(404, "this file was here when the API was started and is gone")
+        )

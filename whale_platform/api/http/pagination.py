@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from whale_platform.api.http.problems import Refusal
+from whale_platform.api.http.problems import ApiProblemError
 from whale_platform.stores.queries.listings import Listing
 
-BAD = "cursor: take the value of `next` of the page before, unchanged, or leave it out for the first page"
+INVALID_CURSOR = "cursor: take the value of `next` of the page before, unchanged, or leave it out for the first page"
 MAX_ID = 2**63 - 1
 
 
-def of_row(listing: Listing, row: Sequence[Any]) -> str:
+def encode_cursor(listing: Listing, row: Sequence[Any]) -> str:
     """The cursor that goes on after this row."""
     values = dict(zip(listing.columns, row, strict=True))
     key = [values[name] for name in listing.key]
@@ -26,16 +26,16 @@ def of_row(listing: Listing, row: Sequence[Any]) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def key_of(listing: Listing, cursor: str) -> list[object]:
-    """The key in it. Raises Refusal where it is no cursor of this listing."""
+def decode_cursor(listing: Listing, cursor: str) -> list[object]:
+    """The key in it. Raises ApiProblemError where it is no cursor of this listing."""
     try:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         table, time, *rest = json.loads(text)
         key: list[object] = [datetime.fromisoformat(time), *rest]
     except (ValueError, TypeError, RecursionError, binascii.Error):
-        raise Refusal(422, BAD) from None
+        raise ApiProblemError(422, INVALID_CURSOR) from None
     if table != listing.table or len(key) != len(listing.key) or not _fit(listing, key):
-        raise Refusal(422, BAD)
+        raise ApiProblemError(422, INVALID_CURSOR)
     return key
 
 

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
 from whale_platform.domain.names import MAX_SYMBOL, SYMBOL_PATTERN, is_symbol
 
-FIRST, LAST = datetime(2009, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+EARLIEST, LATEST = datetime(2009, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 _TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
@@ -21,7 +21,7 @@ _PLUS_LOST = re.compile(r"[0-9-]+[Tt][0-9:.]+ [0-9]{2}:?[0-9]{2}")
 
 
 def _sane(time: datetime) -> datetime:
-    if not FIRST <= time <= LAST:
+    if not EARLIEST <= time <= LATEST:
         raise ValueError("give a time from 2009 to 2100")
     return time
 
@@ -51,7 +51,7 @@ def _symbol(text: str) -> str:
     return text
 
 
-Whole = BeforeValidator(_written(r"[0-9]{1,19}", "give a whole number, in digits"))
+WholeNumber = BeforeValidator(_written(r"[0-9]{1,19}", "give a whole number, in digits"))
 Amount = BeforeValidator(_written(r"[0-9]{1,24}(\.[0-9]{1,24})?", "give a number, in digits"))
 Moment = Annotated[AwareDatetime, BeforeValidator(_moment), AfterValidator(_sane)]
 Exchange = Annotated[

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-MEDIA = "application/problem+json"
+PROBLEM_MEDIA_TYPE = "application/problem+json"
 
 
 class Problem(BaseModel):
@@ -24,7 +24,7 @@ class Problem(BaseModel):
     detail: str = Field(description="What is wrong and what to do.", examples=["limit: give 1 to 1000"])
 
 
-class Refusal(Exception):
+class ApiProblemError(Exception):
     """Answer with this status and sentence. `headers` go with it."""
 
     def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
@@ -32,24 +32,24 @@ class Refusal(Exception):
         self.status, self.detail, self.headers = status, detail, dict(headers or {})
 
 
-def busy(detail: str, retry_s: int = 2) -> Refusal:
+def build_unavailable(detail: str, retry_s: int = 2) -> ApiProblemError:
     """503 with Retry-After in seconds."""
-    return Refusal(503, detail, {"Retry-After": str(retry_s)})
+    return ApiProblemError(503, detail, {"Retry-After": str(retry_s)})
 
 
-def body(status: int, detail: str) -> bytes:
+def encode_problem(status: int, detail: str) -> bytes:
     """The JSON."""
     title = HTTPStatus(status).phrase
     return json.dumps({"type": "about:blank", "title": title, "status": status, "detail": detail}).encode()
 
 
-def response(refusal: Refusal) -> Response:
+def build_problem_response(refusal: ApiProblemError) -> Response:
     """The answer."""
     headers = {"Cache-Control": "no-store", **refusal.headers}
-    return Response(body(refusal.status, refusal.detail), refusal.status, headers, MEDIA)
+    return Response(encode_problem(refusal.status, refusal.detail), refusal.status, headers, PROBLEM_MEDIA_TYPE)
 
 
-async def refused(_: Request, error: Exception) -> Response:
+async def handle_problem(_: Request, error: Exception) -> Response:
     """The app's handler of Refusal."""
-    assert isinstance(error, Refusal)
-    return response(error)
+    assert isinstance(error, ApiProblemError)
+    return build_problem_response(error)

@@ -11,42 +11,42 @@ from typing import Annotated, Literal
 from fastapi.requests import HTTPConnection
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from whale_platform.api.http.parameter_types import Amount, Exchange, Moment, Symbol, Whole
-from whale_platform.api.http.problems import Refusal
-from whale_platform.stores.queries.listings import Condition, Listing
+from whale_platform.api.http.parameter_types import Amount, Exchange, Moment, Symbol, WholeNumber
+from whale_platform.api.http.problems import ApiProblemError
+from whale_platform.stores.queries.listings import ColumnCondition, Listing
 
-MOST = 1_000
-MOST_NAMES = 100
-LISTS = frozenset(("exchange", "symbol"))  # the parameters that may be repeated
+MAX_LIMIT = 1_000
+MAX_NAMES = 100
+REPEATABLE = frozenset(("exchange", "symbol"))  # the parameters that may be repeated
 
 
-def once(connection: HTTPConnection) -> None:
-    """Raises Refusal where a parameter that holds one value is given twice. Every endpoint depends on it."""
+def reject_repeated_params(connection: HTTPConnection) -> None:
+    """Raises ApiProblemError where a parameter that holds one value is given twice. Every endpoint depends on it."""
     if connection.scope["type"] != "http":
         return  # a socket says what it wants in its first message
     for name, times in Counter(name for name, _ in connection.query_params.multi_items()).items():
-        if times > 1 and name not in LISTS:
-            raise Refusal(422, f"{name[:40]!a}: it is given {times} times: give it once")
+        if times > 1 and name not in REPEATABLE:
+            raise ApiProblemError(422, f"{name[:40]!a}: it is given {times} times: give it once")
 
 
-class Nothing(BaseModel):
+class NoParams(BaseModel):
     """No parameters."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-class Which(Nothing):
+class MarketFilter(NoParams):
     """Some exchanges or symbols; empty: all."""
 
-    exchange: list[Exchange] = Field([], max_length=MOST_NAMES, description="Repeat it for rows of several.")
-    symbol: list[Symbol] = Field([], max_length=MOST_NAMES, description="Repeat it for rows of several.")
+    exchange: list[Exchange] = Field([], max_length=MAX_NAMES, description="Repeat it for rows of several.")
+    symbol: list[Symbol] = Field([], max_length=MAX_NAMES, description="Repeat it for rows of several.")
 
     def takes(self, exchange: str, symbol: str) -> bool:
         """Whether both are wanted."""
         return (not self.exchange or exchange in self.exchange) and (not self.symbol or symbol in self.symbol)
 
 
-class Timed(Which):
+class TimeRangeFilter(MarketFilter):
     """Rows of a time."""
 
     start: Moment | None = Field(
@@ -57,26 +57,26 @@ class Timed(Which):
     )
 
     @model_validator(mode="after")
-    def _in_order(self) -> "Timed":
+    def _in_order(self) -> "TimeRangeFilter":
         if self.start is not None and self.end is not None and self.start >= self.end:
             raise ValueError("`from` must lie before `to`")
         return self
 
-    def conditions(self, listing: Listing) -> list[Condition]:
+    def conditions(self, listing: Listing) -> list[ColumnCondition]:
         """Of this question on that listing."""
         found = [
-            Condition("exchange", "in", self.exchange or None),
-            Condition("symbol", "in", self.symbol or None),
-            Condition(listing.time, ">=", self.start),
-            Condition(listing.time, "<", self.end),
+            ColumnCondition("exchange", "in", self.exchange or None),
+            ColumnCondition("symbol", "in", self.symbol or None),
+            ColumnCondition(listing.time, ">=", self.start),
+            ColumnCondition(listing.time, "<", self.end),
         ]
         return [one for one in found if one.value is not None]
 
 
-class Page(Timed):
+class ListingParams(TimeRangeFilter):
     """What every listing takes."""
 
-    limit: Annotated[int, Whole] = Field(100, ge=1, le=MOST, description="At most so many rows.")
+    limit: Annotated[int, WholeNumber] = Field(100, ge=1, le=MAX_LIMIT, description="At most so many rows.")
     cursor: str | None = Field(
         None, min_length=1, max_length=400, description="`next` of the page before: goes on after it."
     )
@@ -85,7 +85,7 @@ class Page(Timed):
     )
 
 
-class OfWhales(Timed):
+class WhaleFilter(TimeRangeFilter):
     """Which whales."""
 
     kind: Literal["single_trade"] | None = Field(None, description="`single_trade`: one fill over the threshold.")
@@ -94,40 +94,40 @@ class OfWhales(Timed):
         None, ge=0, max_digits=24, decimal_places=8, description="From so many US dollars on.", examples=["250000"]
     )
 
-    def conditions(self, listing: Listing) -> list[Condition]:
+    def conditions(self, listing: Listing) -> list[ColumnCondition]:
         """These too."""
         found = [
-            Condition("kind", "=", self.kind),
-            Condition("side", "=", self.side),
-            Condition("notional_usd", ">=", self.min_notional),
+            ColumnCondition("kind", "=", self.kind),
+            ColumnCondition("side", "=", self.side),
+            ColumnCondition("notional_usd", ">=", self.min_notional),
         ]
         return [*super().conditions(listing), *(one for one in found if one.value is not None)]
 
 
-class Whales(OfWhales, Page):
+class WhaleListingParams(WhaleFilter, ListingParams):
     """Of /whales."""
 
 
-class Gaps(Page):
+class GapListingParams(ListingParams):
     """Of /gaps."""
 
     state: Literal["open", "repaired", "exchange_gap", "unrepaired"] | None = Field(
         None, description="`exchange_gap`: the exchange itself has no such trades; `unrepaired`: given up."
     )
 
-    def conditions(self, listing: Listing) -> list[Condition]:
+    def conditions(self, listing: Listing) -> list[ColumnCondition]:
         """The state too."""
         found = super().conditions(listing)
-        return found if self.state is None else [*found, Condition("state", "=", self.state)]
+        return found if self.state is None else [*found, ColumnCondition("state", "=", self.state)]
 
 
-class Minutes(Nothing):
+class SparklineParams(NoParams):
     """Of /sparklines."""
 
-    minutes: Annotated[int, Whole] = Field(60, ge=1, le=1_440, description="How many.", examples=[60])
+    minutes: Annotated[int, WholeNumber] = Field(60, ge=1, le=1_440, description="How many.", examples=[60])
 
 
-class OfStream(Which):
+class WhaleStreamParams(MarketFilter):
     """Of /whales/stream."""
 
     min_notional_usd: str | None = Field(None, description="From so many US dollars on.", examples=["100000"])

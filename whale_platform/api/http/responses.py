@@ -21,11 +21,11 @@ from starlette.responses import Response
 
 JSON, CSV = "application/json", "text/csv; charset=utf-8"
 GZIP_FROM = 1_000  # bytes; less is not worth it
-LEVEL = 1  # a tenth larger than the usual 6, at a third of its time
+GZIP_LEVEL = 1  # a tenth larger than the usual 6, at a third of its time
 
 
 @dataclass(frozen=True, slots=True)
-class Wants:
+class ResponsePreferences:
     """What the client asked for beside the rows. `match`: its If-None-Match."""
 
     csv: bool = False
@@ -33,14 +33,14 @@ class Wants:
     match: str = ""
 
     @classmethod
-    def of(cls, headers: Headers, form: str | None = None) -> "Wants":
+    def of(cls, headers: Headers, form: str | None = None) -> "ResponsePreferences":
         """By the parameter `format` where given, else by Accept."""
         accept = headers.get("accept", "")
         as_csv = form == "csv" if form else accepts(accept, "text/csv") and not accepts(accept, "application/json")
-        return cls(as_csv, takes_gzip(headers.get("accept-encoding", "")), headers.get("if-none-match", ""))
+        return cls(as_csv, accepts_gzip(headers.get("accept-encoding", "")), headers.get("if-none-match", ""))
 
 
-def takes_gzip(accept_encoding: str) -> bool:
+def accepts_gzip(accept_encoding: str) -> bool:
     """Whether gzip is among the encodings, and not with a weight of nought."""
     return accepts(accept_encoding, "gzip", "*")
 
@@ -54,61 +54,61 @@ def accepts(header: str, *names: str) -> bool:
     return False
 
 
-def known(match: str, etag: str) -> bool:
+def matches_etag(match: str, etag: str) -> bool:
     """Whether If-None-Match names this ETag, compared weakly."""
     tags = {tag.strip().removeprefix("W/") for tag in match.split(",")} if match else set()
     return "*" in tags or etag.removeprefix("W/") in tags
 
 
-def time_text(time: datetime) -> str:
+def format_time(time: datetime) -> str:
     """`2026-11-21T10:00:00.123456Z`."""
     return time.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
-def number_text(number: Decimal) -> str:
+def format_number(number: Decimal) -> str:
     """All its digits, never with an exponent."""
     return format(number, "f")
 
 
-def plain(value: Any) -> Any:
+def to_json_value(value: Any) -> Any:
     """As it stands in JSON."""
     if isinstance(value, Decimal):
-        return number_text(value)
+        return format_number(value)
     if isinstance(value, datetime):
-        return time_text(value)
+        return format_time(value)
     return value
 
 
-def loads(body: bytes) -> dict[str, Any]:
+def parse_json(body: bytes) -> dict[str, Any]:
     """An answer of ours, as it was."""
     value: dict[str, Any] = json.loads(body)
     return value
 
 
-def json_bytes(value: Any) -> bytes:
+def encode_json(value: Any) -> bytes:
     """Compact UTF-8."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def page_json(columns: Sequence[str], rows: Iterable[Sequence[Any]], following: str | None) -> bytes:
+def encode_json_page(columns: Sequence[str], rows: Iterable[Sequence[Any]], following: str | None) -> bytes:
     """{"items": […], "next": cursor or null}."""
-    items = [dict(zip(columns, map(plain, row), strict=True)) for row in rows]
-    return json_bytes({"items": items, "next": following})
+    items = [dict(zip(columns, map(to_json_value, row), strict=True)) for row in rows]
+    return encode_json({"items": items, "next": following})
 
 
-def page_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
+def encode_csv_page(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
     """A header and the rows; null is empty, lists are JSON."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(columns)
     for row in rows:
-        writer.writerow([_cell(plain(value)) for value in row])
+        writer.writerow([_cell(to_json_value(value)) for value in row])
     return out.getvalue().encode()
 
 
-def reply(
+def build_response(
     content: bytes,
-    wants: Wants,
+    wants: ResponsePreferences,
     media: str = JSON,
     status: int = 200,
     etag: str | None = None,
@@ -117,10 +117,10 @@ def reply(
     """The answer: 304 where the client has it already, gzip where it takes that and it is worth it."""
     etag = etag or f'W/"{hashlib.blake2b(content, digest_size=12).hexdigest()}"'
     out = {"ETag": etag, "Cache-Control": "no-cache", "Vary": "Accept, Accept-Encoding", **(headers or {})}
-    if status == 200 and known(wants.match, etag):
+    if status == 200 and matches_etag(wants.match, etag):
         return Response(status_code=304, headers=out)
     if wants.gzip and len(content) >= GZIP_FROM:
-        content, out["Content-Encoding"] = gzip.compress(content, LEVEL), "gzip"
+        content, out["Content-Encoding"] = gzip.compress(content, GZIP_LEVEL), "gzip"
     return Response(content, status, out, media)
 
 

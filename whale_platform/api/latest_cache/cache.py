@@ -1,8 +1,9 @@
 """The newest state of every symbol in memory, and the answer of `/latest` made ready from it.
 
 Whoever has news puts it (the feeder from Postgres, a live hub from Kafka); a state that is older than the one there is
-left out, so two feeders do no harm. `render` is called by a feeder, at most every `EVERY_S`; who answers requests only
-takes `ready`, bytes that nobody changes any more. The ETag moves with what is said, not with its age in seconds.
+left out, so two feeders do no harm. `render` is called by a feeder, at most every `RENDER_EVERY_S`; who answers
+requests only takes `ready`, bytes that nobody changes any more. The ETag moves with what is said, not with its age in
+seconds.
 """
 
 import gzip
@@ -15,17 +16,17 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from whale_platform.api.http.responses import LEVEL, json_bytes, number_text, time_text
-from whale_platform.stores.queries.latest_states import Symbol, WhaleState, WindowState
-from whale_platform.stores.queries.period_totals import Span
+from whale_platform.api.http.responses import GZIP_LEVEL, encode_json, format_number, format_time
+from whale_platform.stores.queries.latest_states import MarketKey, WhaleState, WindowState
+from whale_platform.stores.queries.period_totals import PeriodTotals
 
-EVERY_S = 0.05
+RENDER_EVERY_S = 0.05
 STALE_S = 120.0  # the quietest pairs trade every minute or so
 _BOOT = secrets.token_hex(4)
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
+class RenderedResponse:
     """One answer of `/latest`. made: epoch seconds; reason: why all of it is old, None where it is not."""
 
     body: bytes
@@ -35,20 +36,20 @@ class Ready:
     reason: str | None
 
 
-class Board:
+class LatestCache:
     """May be used by any thread."""
 
     def __init__(self) -> None:
-        self.ready: Ready | None = None
+        self.ready: RenderedResponse | None = None
         self._lock = threading.Lock()
-        self._windows: dict[Symbol, WindowState] = {}
-        self._whales: dict[Symbol, WhaleState] = {}
-        self._spans: tuple[Mapping[Symbol, Span], Mapping[Symbol, Span]] = ({}, {})
+        self._windows: dict[MarketKey, WindowState] = {}
+        self._whales: dict[MarketKey, WhaleState] = {}
+        self._spans: tuple[Mapping[MarketKey, PeriodTotals], Mapping[MarketKey, PeriodTotals]] = ({}, {})
         self._troubles: dict[str, tuple[str, float]] = {}
         self._loaded = False
         self._taken_back = 0
         self._revision, self._changed = 0, True
-        self._stale: frozenset[Symbol] = frozenset()
+        self._stale: frozenset[MarketKey] = frozenset()
 
     def put(self, windows: Iterable[WindowState] = (), whales: Iterable[WhaleState] = ()) -> None:
         """Take in what is newer than what is known."""
@@ -71,7 +72,7 @@ class Board:
             self._whales = {(one.exchange, one.symbol): one for one in whales}
             self._loaded = self._changed = True
 
-    def put_spans(self, hour: Mapping[Symbol, Span], day: Mapping[Symbol, Span]) -> None:
+    def put_spans(self, hour: Mapping[MarketKey, PeriodTotals], day: Mapping[MarketKey, PeriodTotals]) -> None:
         """The last hour and day by symbol."""
         with self._lock:
             self._changed = self._changed or (hour, day) != self._spans
@@ -103,7 +104,7 @@ class Board:
         with self._lock:
             return [window for _, window in sorted(self._windows.items())]
 
-    def newest_start(self, symbol: Symbol) -> datetime | None:
+    def newest_start(self, symbol: MarketKey) -> datetime | None:
         """When the newest window of a symbol begins; None where it has none."""
         with self._lock:
             window = self._windows.get(symbol)
@@ -137,9 +138,9 @@ class Board:
                 self._revision, self._changed, self._stale = self._revision + 1, False, stale
             etag = f'W/"{_BOOT}-{self._revision}"'
             reason = self._reason(entries)
-        as_of = time_text(datetime.fromtimestamp(now, UTC))
-        body = json_bytes({"as_of": as_of, "stale": reason is not None, "reason": reason, "symbols": entries})
-        self.ready = Ready(body, gzip.compress(body, LEVEL), etag, now, reason)
+        as_of = format_time(datetime.fromtimestamp(now, UTC))
+        body = encode_json({"as_of": as_of, "stale": reason is not None, "reason": reason, "symbols": entries})
+        self.ready = RenderedResponse(body, gzip.compress(body, GZIP_LEVEL), etag, now, reason)
 
     def _reason(self, entries: list[dict[str, Any]]) -> str | None:
         if self._troubles:
@@ -153,7 +154,7 @@ class Board:
             return f"no trade of any symbol has reached Postgres for {_ago(min(entry['age_s'] for entry in entries))}"
         return None
 
-    def _entry(self, symbol: Symbol, now: float) -> dict[str, Any]:
+    def _entry(self, symbol: MarketKey, now: float) -> dict[str, Any]:
         window, whale = self._windows[symbol], self._whales.get(symbol)
         age = max(0.0, now - window.updated_at.timestamp())
         old = age > STALE_S
@@ -163,17 +164,17 @@ class Board:
             "base": window.base,
             "quote": window.quote,
             "usd_via": window.usd_via,
-            "price": number_text(window.close),
+            "price": format_number(window.close),
             "window": {
-                "start": time_text(window.window_start),
-                **{name: number_text(getattr(window, name)) for name in _NUMBERS},
+                "start": format_time(window.window_start),
+                **{name: format_number(getattr(window, name)) for name in _NUMBERS},
                 "trades": window.trade_count,
             },
             "hour": _span(self._spans[0].get(symbol), window.close),
             "day": _span(self._spans[1].get(symbol), window.close),
             "last_whale": None if whale is None else _whale(whale),
-            "last_event_time": time_text(window.last_event_time),
-            "updated_at": time_text(window.updated_at),
+            "last_event_time": format_time(window.last_event_time),
+            "updated_at": format_time(window.updated_at),
             "age_s": round(age, 3),
             "stale": old,
             "reason": f"no trade of it has reached Postgres for {_ago(age)}" if old else None,
@@ -187,14 +188,14 @@ def _place(window: WindowState) -> tuple[datetime, int, datetime]:
     return window.window_start, window.trade_count, window.updated_at
 
 
-def _span(span: Span | None, price: Decimal) -> dict[str, Any] | None:
+def _span(span: PeriodTotals | None, price: Decimal) -> dict[str, Any] | None:
     if span is None:
         return None
     return {
-        "since": time_text(span.since),
-        "change": number_text(round((price - span.open) / span.open, 6)),
-        "volume": number_text(span.volume),
-        "notional": number_text(span.notional),
+        "since": format_time(span.since),
+        "change": format_number(round((price - span.open) / span.open, 6)),
+        "volume": format_number(span.volume),
+        "notional": format_number(span.notional),
         "trades": span.trades,
     }
 
@@ -204,10 +205,10 @@ def _whale(whale: WhaleState) -> dict[str, Any]:
         "kind": whale.kind,
         "trade_id": whale.trade_id,
         "side": whale.side,
-        "price": number_text(whale.price),
-        "quantity": number_text(whale.quantity),
-        "notional_usd": number_text(whale.notional_usd),
-        "event_time": time_text(whale.event_time),
+        "price": format_number(whale.price),
+        "quantity": format_number(whale.quantity),
+        "notional_usd": format_number(whale.notional_usd),
+        "event_time": format_time(whale.event_time),
     }
 
 

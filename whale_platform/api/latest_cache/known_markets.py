@@ -6,34 +6,35 @@ yet, so the tables are looked at before anything is refused. Before the first tr
 
 from collections.abc import Callable, Iterable
 
-from whale_platform.api.http.problems import Refusal
-from whale_platform.api.http.query_params import Which
-from whale_platform.api.latest_cache.cache import Board
-from whale_platform.stores.postgres.pool import Pool
+from whale_platform.api.http.problems import ApiProblemError
+from whale_platform.api.http.query_params import MarketFilter
+from whale_platform.api.latest_cache.cache import LatestCache
+from whale_platform.stores.postgres.pool import ConnectionPool
 from whale_platform.stores.queries import latest_states
-from whale_platform.stores.queries.latest_states import Symbol
+from whale_platform.stores.queries.latest_states import MarketKey
 from whale_platform.stores.queries.listings import Listing
 
 
-def check(asked: Which, board: Board, more: Callable[[], Iterable[Symbol]] = tuple) -> None:
-    """Raises Refusal (422) for the first name that is unknown to the board and to `more`, which is asked only then."""
+def check_markets(asked: MarketFilter, board: LatestCache, more: Callable[[], Iterable[MarketKey]] = tuple) -> None:
+    """Raises ApiProblemError (422) for the first name that is unknown to the board and to `more`, which is asked only
+    then."""
     known = {(one.exchange, one.symbol) for one in board.symbols()}
     if known and _unknown(asked, known) and (field := _unknown(asked, known := known | set(more()))):
-        raise Refusal(422, f"{field}: {_hint(field, asked, known)}")
+        raise ApiProblemError(422, f"{field}: {_hint(field, asked, known)}")
 
 
-def stored(pool: Pool, listing: Listing) -> Callable[[], Iterable[Symbol]]:
+def make_market_reader(pool: ConnectionPool, listing: Listing) -> Callable[[], Iterable[MarketKey]]:
     """What has a row in the listing, or a window."""
-    return lambda: [*latest_states.symbols(pool), *latest_states.symbols(pool, listing.table)]
+    return lambda: [*latest_states.list_markets(pool), *latest_states.list_markets(pool, listing.table)]
 
 
-def _unknown(asked: Which, known: set[Symbol]) -> str:
+def _unknown(asked: MarketFilter, known: set[MarketKey]) -> str:
     if not {exchange for exchange, _ in known}.issuperset(asked.exchange):
         return "exchange"
     return "" if {symbol for _, symbol in known}.issuperset(asked.symbol) else "symbol"
 
 
-def _hint(field: str, asked: Which, known: set[Symbol]) -> str:
+def _hint(field: str, asked: MarketFilter, known: set[MarketKey]) -> str:
     names = {pair[field == "symbol"] for pair in known}
     wrong = next(name for name in getattr(asked, field) if name not in names)
     close = sorted(name for name in names if _folded(name) == _folded(wrong))

@@ -3,21 +3,27 @@
 from collections.abc import Callable
 
 from whale_platform.api.http import problems
-from whale_platform.api.http.responses import JSON, known, takes_gzip
-from whale_platform.api.latest_cache.cache import Board
+from whale_platform.api.http.responses import JSON, accepts_gzip, matches_etag
+from whale_platform.api.latest_cache.cache import LatestCache
 
 
-def answer(board: Board, header: Callable[[str, str], str]) -> tuple[int, bytes, list[tuple[bytes, bytes]]]:
+def render_response(
+    board: LatestCache, header: Callable[[str, str], str]
+) -> tuple[int, bytes, list[tuple[bytes, bytes]]]:
     """(status, body, headers) without parameters; 503 before the first reading."""
     ready = board.ready
     if ready is None:
-        body = problems.body(503, "nothing has been read from Postgres yet: ask again in a second")
-        return 503, body, [(b"content-type", problems.MEDIA.encode()), (b"retry-after", b"1"), _length(body)]
+        body = problems.encode_problem(503, "nothing has been read from Postgres yet: ask again in a second")
+        return (
+            503,
+            body,
+            [(b"content-type", problems.PROBLEM_MEDIA_TYPE.encode()), (b"retry-after", b"1"), _length(body)],
+        )
     out = [(b"etag", ready.etag.encode()), (b"cache-control", b"no-cache"), (b"vary", b"Accept-Encoding")]
-    if (match := header("if-none-match", "")) and known(match, ready.etag):
+    if (match := header("if-none-match", "")) and matches_etag(match, ready.etag):
         return 304, b"", out
     body = ready.body
-    if takes_gzip(header("accept-encoding", "")):
+    if accepts_gzip(header("accept-encoding", "")):
         body = ready.compressed
         out.append((b"content-encoding", b"gzip"))
     return 200, body, [*out, (b"content-type", JSON.encode()), _length(body)]

@@ -14,30 +14,35 @@ from datetime import datetime
 
 import structlog
 
-from whale_platform.api.latest_cache.cache import EVERY_S, Board
+from whale_platform.api.latest_cache.cache import RENDER_EVERY_S, LatestCache
 from whale_platform.domain.names import TRADE_WINDOWS, WHALE_ALERTS
 from whale_platform.stores.postgres import replica_lag
-from whale_platform.stores.postgres.connection import BadDsn, RowRefused, SchemaMismatch, StoreAway
-from whale_platform.stores.postgres.pool import Pool
+from whale_platform.stores.postgres.connection import (
+    InvalidDsnError,
+    RowRejectedError,
+    SchemaMismatchError,
+    StoreUnavailableError,
+)
+from whale_platform.stores.postgres.pool import ConnectionPool
 from whale_platform.stores.queries import latest_states, period_totals
-from whale_platform.stores.queries.latest_states import Symbol, WindowKey
-from whale_platform.stores.stream_tables.change_listener import Deaf, Listener
+from whale_platform.stores.queries.latest_states import MarketKey, WindowKey
+from whale_platform.stores.stream_tables.change_listener import ChangeListener, NotifyUnavailableError
 from whale_platform.stores.stream_tables.change_notice import TAKEN_BACK
 
-SPANS_S = 5.0  # between two readings of the last hour and day
-QUIET_S = 1.0  # a quiet board is rendered so often, for its ages
-ALL_S = 60.0  # new symbols are named by NOTIFY; those that retention took are not
-ASK_S = 1.0
+TOTALS_EVERY_S = 5.0  # between two readings of the last hour and day
+QUIET_RENDER_S = 1.0  # a quiet board is rendered so often, for its ages
+RELOAD_EVERY_S = 60.0  # new symbols are named by NOTIFY; those that retention took are not
+POLL_EVERY_S = 1.0
 EVERYTHING = ""  # a payload that names nothing, so that all is read
 RETRY_S = (0.5, 1.0, 2.0, 5.0)
 
 
-class News:
+class ChangeSet:
     """What several payloads say has changed."""
 
     def __init__(self) -> None:
         self.windows: set[WindowKey] = set()
-        self.whales: set[Symbol] = set()
+        self.whales: set[MarketKey] = set()
         self.everything = False
         self.taken_back = 0
 
@@ -57,7 +62,7 @@ class News:
             self.everything = True
 
 
-class Asking:
+class PollingListener:
     """In a Listener's place where NOTIFY can't be heard: says that anything may have changed, once a second.
 
     `wait` lasts so long that reading everything takes no more than a twentieth of the time.
@@ -65,34 +70,34 @@ class Asking:
 
     def __init__(self, stop: threading.Event, took: Callable[[], float] = lambda: 0.0) -> None:
         self._stop, self._took = stop, took
-        self._next = time.monotonic() + ASK_S
+        self._next = time.monotonic() + POLL_EVERY_S
 
     def wait(self, timeout_s: float) -> list[str]:
-        """As `Listener.wait`."""
+        """As `ChangeListener.wait`."""
         self._stop.wait(min(timeout_s, max(0.0, self._next - time.monotonic())))
         if time.monotonic() < self._next:
             return []
-        self._next = time.monotonic() + max(ASK_S, 20 * self._took())
+        self._next = time.monotonic() + max(POLL_EVERY_S, 20 * self._took())
         return [EVERYTHING]
 
     def close(self) -> None:
         """Nothing is open."""
 
 
-class Feeder:
+class CacheUpdater:
     """`run` in a thread of its own until `stop` is set. `told` hears what is wrong, empty: nothing."""
 
     def __init__(
         self,
-        board: Board,
-        pool: Pool,
+        board: LatestCache,
+        pool: ConnectionPool,
         dsn: Callable[[], str],
         told: Callable[[str], None],
         look: Callable[[], str] = lambda: "",
     ) -> None:
         """`look`: why what comes is old (a service is silent), asked once a second; empty where it is not."""
         self._board, self._pool, self._dsn, self._told, self._look = board, pool, dsn, told, look
-        self._symbols: list[Symbol] = []
+        self._symbols: list[MarketKey] = []
         self._spans_at = self._all_at = self._looked_at = self._rendered_at = 0.0
         self.connects = self.reads = 0
         self.read_all_s = 0.0
@@ -105,7 +110,7 @@ class Feeder:
             before = self.connects
             try:
                 self._follow(stop)
-            except (StoreAway, SchemaMismatch, BadDsn, RowRefused, OSError) as error:
+            except (StoreUnavailableError, SchemaMismatchError, InvalidDsnError, RowRejectedError, OSError) as error:
                 tries = 0 if self.connects > before else tries
                 why = f"Postgres can't be read: {error}"
                 self._board.trouble("postgres", why)
@@ -115,12 +120,12 @@ class Feeder:
                 tries += 1
 
     def _follow(self, stop: threading.Event) -> None:
-        listener: Listener | Asking
+        listener: ChangeListener | PollingListener
         try:
-            listener = Listener(self._dsn(), "whale-api")
-        except Deaf as why:
+            listener = ChangeListener(self._dsn(), "whale-api")
+        except NotifyUnavailableError as why:
             self._log.warning("everything is read once a second, as no commit is heard of", reason=str(why))
-            listener = Asking(stop, lambda: self.read_all_s)
+            listener = PollingListener(stop, lambda: self.read_all_s)
         try:
             self._read_all()
             self._read_spans()
@@ -133,13 +138,13 @@ class Feeder:
         finally:
             listener.close()
 
-    def _turn(self, listener: "Listener | Asking") -> None:
+    def _turn(self, listener: "ChangeListener | PollingListener") -> None:
         said = listener.wait(0.25)
-        rest = self._rendered_at + EVERY_S - time.monotonic()
+        rest = self._rendered_at + RENDER_EVERY_S - time.monotonic()
         if said and rest > 0:  # more may come until the board may be rendered again
             time.sleep(rest)
             said += listener.wait(0)
-        news = News()
+        news = ChangeSet()
         for payload in said:
             news.hear(payload)
         if news.taken_back:
@@ -149,14 +154,16 @@ class Feeder:
         if now - self._looked_at >= 1.0:
             self._looked_at = now
             self._board.trouble("services", self._look())
-            self._board.trouble("replica", replica_lag.behind(self._pool) if isinstance(listener, Asking) else "")
-        if now - self._spans_at >= SPANS_S:
+            self._board.trouble(
+                "replica", replica_lag.describe_replica_lag(self._pool) if isinstance(listener, PollingListener) else ""
+            )
+        if now - self._spans_at >= TOTALS_EVERY_S:
             self._read_spans()
-        if self._board.changed or now - self._rendered_at >= QUIET_S:
+        if self._board.changed or now - self._rendered_at >= QUIET_RENDER_S:
             self._render()
 
-    def _read(self, news: News) -> None:
-        if news.everything or time.monotonic() - self._all_at > ALL_S:
+    def _read(self, news: ChangeSet) -> None:
+        if news.everything or time.monotonic() - self._all_at > RELOAD_EVERY_S:
             self._read_all()
             return
         known = set(self._symbols)
@@ -165,7 +172,7 @@ class Feeder:
             return
         self.reads += 1
         self._board.put(
-            latest_states.these_windows(self._pool, newer), latest_states.newest_whales(self._pool, news.whales)
+            latest_states.read_windows(self._pool, newer), latest_states.read_newest_whales(self._pool, news.whales)
         )
         self._symbols += sorted({key[:2] for key in newer} - known)
 
@@ -175,10 +182,10 @@ class Feeder:
 
     def _read_all(self) -> None:
         begun = time.monotonic()
-        self._symbols = latest_states.symbols(self._pool)
+        self._symbols = latest_states.list_markets(self._pool)
         self._board.replace(
-            latest_states.newest_windows(self._pool, self._symbols),
-            latest_states.newest_whales(self._pool, self._symbols),
+            latest_states.read_newest_windows(self._pool, self._symbols),
+            latest_states.read_newest_whales(self._pool, self._symbols),
         )
         self._all_at = time.monotonic()
         self.read_all_s = self._all_at - begun
@@ -187,7 +194,7 @@ class Feeder:
         begun = time.monotonic()
         edge = self._board.edge()
         if edge is not None:
-            self._board.put_spans(*period_totals.spans(self._pool, edge))
+            self._board.put_spans(*period_totals.read_period_totals(self._pool, edge))
         took = time.monotonic() - begun
         self._spans_at = time.monotonic() + 20 * took  # never more than a twentieth of the time
 

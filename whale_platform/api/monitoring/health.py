@@ -10,60 +10,66 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from whale_platform.api.http.responses import time_text
-from whale_platform.api.latest_cache.cache import STALE_S, Board
+from whale_platform.api.http.responses import format_time
+from whale_platform.api.latest_cache.cache import STALE_S, LatestCache
 from whale_platform.broker import connection_errors, topics
 from whale_platform.files import disk_usage
 from whale_platform.lake.delta import newest as lake
-from whale_platform.lake.delta.schema import exists
+from whale_platform.lake.delta.schema import table_exists
 from whale_platform.lake.errors import LakeError
 from whale_platform.settings import WORKERS, Settings
-from whale_platform.stores.postgres.connection import BadDsn, SchemaMismatch, StoreAway
-from whale_platform.stores.postgres.pool import Pool
+from whale_platform.stores.postgres.connection import (
+    InvalidDsnError,
+    SchemaMismatchError,
+    StoreUnavailableError,
+)
+from whale_platform.stores.postgres.pool import ConnectionPool
 from whale_platform.supervision.control import desired_state, state_files
 from whale_platform.supervision.runtime import heartbeat
 
 SILENT_S = 10.0
-KEPT_S = 1.0
+CACHE_S = 1.0
 KAFKA_S = 3.0
 _WORKS = ("ready", "stopped")
 
 
-def services(settings: Settings, now: float) -> dict[str, dict[str, Any]]:
-    """The services that move the trades, by their heartbeats; see shapes.Part."""
+def read_services(settings: Settings, now: float) -> dict[str, dict[str, Any]]:
+    """The services that move the trades, by their heartbeats; see models.health.Part."""
     names: list[str] = [*WORKERS]
     kept = (state_files.read_state(settings.home) or {}).get("services", {})
-    if "simulator" in kept or "simulator" in state_files.parts_at_work(settings.home):
+    if "simulator" in kept or "simulator" in state_files.list_working_parts(settings.home):
         names.insert(0, "simulator")
     return {name: _service(settings, name, now) for name in names}
 
 
-def silent(settings: Settings) -> str:
+def describe_silent_services(settings: Settings) -> str:
     """Why what reaches Postgres is old: which services are not at work; empty where all are."""
-    found = services(settings, time.time())
+    found = read_services(settings, time.time())
     return "; ".join(
         f"{name} is {part['state']}" for name, part in found.items() if part["state"] not in ("ready", "degraded")
     )
 
 
-class Health:
+class HealthMonitor:
     """Used by any thread."""
 
-    def __init__(self, settings: Settings, pool: Pool, board: Board, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, settings: Settings, pool: ConnectionPool, board: LatestCache, clock: Callable[[], float] = time.time
+    ) -> None:
         self._settings, self._pool, self._board, self._clock = settings, pool, board, clock
         self._lock = threading.Lock()
         self._last: dict[str, Any] | None = None
         self._at = 0.0
-        self._kafka_client: topics.Client | None = None
+        self._kafka_client: topics.KafkaAdmin | None = None
 
     def check(self) -> dict[str, Any]:
-        """What shapes.Health describes; a second old, or as old as a check under way takes."""
+        """What models.health.Health describes; a second old, or as old as a check under way takes."""
         last = self._last
         if last is not None and self._lock.locked():
             return last  # somebody is asking: waiting too would take every worker while Kafka is away
         with self._lock:
             now = self._clock()
-            if self._last is None or not 0 <= now - self._at <= KEPT_S:  # the clock may have been set back
+            if self._last is None or not 0 <= now - self._at <= CACHE_S:  # the clock may have been set back
                 self._last, self._at = self._check(now), now
             return self._last
 
@@ -75,7 +81,7 @@ class Health:
             "latest": self._latest(now),
             "disk": self._disk(),
         }
-        each = services(self._settings, now)
+        each = read_services(self._settings, now)
         stale = [
             f"{name}: {part['detail'] or part['state']}"
             for name, part in {**parts, **each}.items()
@@ -84,7 +90,7 @@ class Health:
         away = parts["postgres"]["state"] == "away"
         return {
             "status": "away" if away else "degraded" if stale else "ok",
-            "checked_at": time_text(datetime.fromtimestamp(now, UTC)),
+            "checked_at": format_time(datetime.fromtimestamp(now, UTC)),
             "stale": stale,
             **parts,
             "services": each,
@@ -93,26 +99,26 @@ class Health:
     def _postgres(self) -> dict[str, Any]:
         try:
             self._pool.rows("SELECT 1 FROM trade_windows LIMIT 1")
-        except (StoreAway, SchemaMismatch, BadDsn) as error:
+        except (StoreUnavailableError, SchemaMismatchError, InvalidDsnError) as error:
             return _part("away", str(error))
         return _part("ready", self._settings.public_dsn("api"))
 
     def _kafka(self) -> dict[str, Any]:
         if self._kafka_client is None:  # kept: a new one costs 50 ms and three threads
-            self._kafka_client = topics.admin(self._settings.bootstrap)
-        if topics.alive(self._settings.bootstrap, KAFKA_S, self._kafka_client):
+            self._kafka_client = topics.create_admin(self._settings.bootstrap)
+        if topics.is_reachable(self._settings.bootstrap, KAFKA_S, self._kafka_client):
             return _part("ready", str(self._settings.bootstrap))
-        return _part("away", connection_errors.absence(self._settings.bootstrap))
+        return _part("away", connection_errors.explain_unavailable(self._settings.bootstrap))
 
     def _disk(self) -> dict[str, Any]:
-        trouble = disk_usage.trouble(self._settings.home)
+        trouble = disk_usage.describe_low_disks(self._settings.home)
         return _part("degraded" if trouble else "ready", trouble)
 
     def _lake(self) -> dict[str, Any]:
-        if not exists(self._settings.trades_lake):
+        if not table_exists(self._settings.trades_lake):
             return _part("none", "there is none yet: it begins with the first trade")
         try:
-            return _part("ready", f"version {lake.read(self._settings.trades_lake).version}")
+            return _part("ready", f"version {lake.read_index(self._settings.trades_lake).version}")
         except LakeError as error:
             return _part("away", str(error))
 
@@ -125,9 +131,9 @@ class Health:
 
 
 def _service(settings: Settings, name: str, now: float) -> dict[str, Any]:
-    if not (wanted := desired_state.read(settings.home, name)).running:
+    if not (wanted := desired_state.read_desired_state(settings.home, name)).running:
         return _part("stopped", f"by {wanted.by}")
-    last = heartbeat.read(settings.home, name)
+    last = heartbeat.read_heartbeat(settings.home, name)
     if last is None:
         return _part("silent", "it has never beaten in this home")
     age = max(0.0, now - last.at)

@@ -7,25 +7,26 @@ heartbeat is old is silent, and with the ingester silent every exchange is.
 import time
 from typing import Any
 
-from whale_platform.api.latest_cache.cache import Board
-from whale_platform.api.monitoring.health import services
+from whale_platform.api.latest_cache.cache import LatestCache
+from whale_platform.api.monitoring.health import read_services
 from whale_platform.settings import Settings
 from whale_platform.supervision.runtime import heartbeat
 
 HUNG_S = 10.0  # the board is made anew every second while the reading goes on
 
 
-class Status:
+class LiveStatus:
     """`read` in any thread."""
 
-    def __init__(self, settings: Settings, board: Board) -> None:
+    def __init__(self, settings: Settings, board: LatestCache) -> None:
         self._settings, self._board = settings, board
 
     def read(self) -> dict[str, Any]:
-        """Shape: `status` in live/schema.py. trades_per_s: of all exchanges; lag: messages the slowest has to read."""
+        """Shape: `status` in push/clients/message_schema.py. trades_per_s: of all exchanges; lag: messages the slowest
+        has to read."""
         now = time.time()
-        found = services(self._settings, now)
-        last = heartbeat.read(self._settings.home, "ingester")
+        found = read_services(self._settings, now)
+        last = heartbeat.read_heartbeat(self._settings.home, "ingester")
         numbers = last.numbers if last is not None else {}
         heard = found["ingester"]["state"] in ("ready", "degraded", "starting")
         exchanges = numbers.get("exchanges", [])

@@ -12,15 +12,19 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from whale_platform.api.latest_cache.cache import Board
+from whale_platform.api.latest_cache.cache import LatestCache
 from whale_platform.api.monitoring.health import SILENT_S
 from whale_platform.files import disk_usage
 from whale_platform.settings import Settings
-from whale_platform.stores.postgres.connection import BadDsn, SchemaMismatch, StoreAway
-from whale_platform.stores.postgres.pool import Pool
+from whale_platform.stores.postgres.connection import (
+    InvalidDsnError,
+    SchemaMismatchError,
+    StoreUnavailableError,
+)
+from whale_platform.stores.postgres.pool import ConnectionPool
 from whale_platform.supervision.runtime import heartbeat
 
-MEDIA = "text/plain; version=0.0.4; charset=utf-8"
+METRICS_MEDIA = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 PATHS = frozenset(
     f"/{name}"
@@ -57,7 +61,7 @@ _OF_AN_EXCHANGE = (
     ),
     ("symbols", GaugeMetricFamily, "whale_exchange_symbols", 1, "Symbols it is asked for."),
 )
-_OF_CLIENTS = {  # by the names that `Live.numbers` and `Crowd.numbers` give them
+_OF_CLIENTS = {  # by the names that `PushApp.numbers` and `ConnectionRegistry.numbers` give them
     "live_clients": "Clients of the live push.",
     "live_refused_total": "Clients of the live push that were too many.",
     "live_dropped_total": "Clients of the live push that were too slow.",
@@ -76,10 +80,12 @@ _OF_CLIENTS = {  # by the names that `Live.numbers` and `Crowd.numbers` give the
 _GAPS = "SELECT state, count(*) FROM ingest_gaps GROUP BY state"
 
 
-class Metrics:
+class ApiMetrics:
     """`observe` is for one thread, `text` for any."""
 
-    def __init__(self, settings: Settings, pool: Pool, board: Board, live: Callable[[], dict[str, int]]) -> None:
+    def __init__(
+        self, settings: Settings, pool: ConnectionPool, board: LatestCache, live: Callable[[], dict[str, int]]
+    ) -> None:
         self._registry = CollectorRegistry()
         self._seconds = Histogram(
             "whale_api_request_seconds", "From request to answer.", ["path"], buckets=BUCKETS, registry=self._registry
@@ -107,7 +113,9 @@ class Metrics:
 
 
 class _Platform(Collector):
-    def __init__(self, settings: Settings, pool: Pool, board: Board, live: Callable[[], dict[str, int]]) -> None:
+    def __init__(
+        self, settings: Settings, pool: ConnectionPool, board: LatestCache, live: Callable[[], dict[str, int]]
+    ) -> None:
         self._settings, self._pool, self._board, self._live = settings, pool, board, live
 
     def describe(self) -> list[Metric]:
@@ -115,7 +123,11 @@ class _Platform(Collector):
 
     def collect(self) -> Iterator[Metric]:
         now = time.time()
-        beats = {name: found for name in SERVICES if (found := heartbeat.read(self._settings.home, name)) is not None}
+        beats = {
+            name: found
+            for name in SERVICES
+            if (found := heartbeat.read_heartbeat(self._settings.home, name)) is not None
+        }
         age = GaugeMetricFamily("whale_service_beat_age_seconds", "Since its last heartbeat.", labels=["service"])
         up = GaugeMetricFamily("whale_service_ready", "1 where it says so itself.", labels=["service"])
         lag = GaugeMetricFamily("whale_service_lag_messages", "Messages it has yet to read.", labels=["service"])
@@ -143,7 +155,7 @@ class _Platform(Collector):
             yield GaugeMetricFamily("whale_newest_state_age_seconds", "Of the newest window in Postgres.", newest)
         try:
             rows = self._pool.rows(_GAPS)
-        except (StoreAway, SchemaMismatch, BadDsn):
+        except (StoreUnavailableError, SchemaMismatchError, InvalidDsnError):
             yield GaugeMetricFamily("whale_postgres_up", "Whether Postgres answered.", 0)
             return
         yield GaugeMetricFamily("whale_postgres_up", "Whether Postgres answered.", 1)
@@ -156,16 +168,16 @@ class _Platform(Collector):
 def _disks(home: Path) -> Iterator[Metric]:
     free = GaugeMetricFamily("whale_disk_free_bytes", "Free on the disk of the home, and of the lake.", labels=["disk"])
     total = GaugeMetricFamily("whale_disk_size_bytes", "Size of that disk.", labels=["disk"])
-    for name, room in disk_usage.rooms(home).items():
+    for name, room in disk_usage.read_disk_spaces(home).items():
         free.add_metric([name], room.free)
         total.add_metric([name], room.total)
     stores = GaugeMetricFamily("whale_store_bytes", "What a store takes, a minute old.", labels=["store"])
-    for name, size in disk_usage.sizes(home).items():
+    for name, size in disk_usage.read_store_sizes(home).items():
         stores.add_metric([name], size)
     yield from (free, total, stores)
 
 
-def _ingester(last: heartbeat.Beat) -> Iterator[Metric]:
+def _ingester(last: heartbeat.Heartbeat) -> Iterator[Metric]:
     told = (
         ("trades", CounterMetricFamily, "whale_trades", "Trades produced to Kafka since the ingester's start."),
         ("dead_letters", CounterMetricFamily, "whale_dead_letters", "Messages that could not be parsed."),
@@ -176,7 +188,7 @@ def _ingester(last: heartbeat.Beat) -> Iterator[Metric]:
             yield kind(name, text, value)
 
 
-def _exchanges(last: heartbeat.Beat) -> Iterator[Metric]:
+def _exchanges(last: heartbeat.Heartbeat) -> Iterator[Metric]:
     told = last.numbers.get("exchanges", [])
     connected = GaugeMetricFamily("whale_exchange_connected", "1 while trades can come.", labels=["exchange"])
     for one in told:

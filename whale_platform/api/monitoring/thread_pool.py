@@ -11,13 +11,13 @@ from typing import TypeVar
 
 from prometheus_client import Gauge
 
-from whale_platform.api.http.problems import busy
+from whale_platform.api.http.problems import build_unavailable
 
 T = TypeVar("T")
-_STOPS = busy("the server stops: ask again in some seconds", 5)
+_STOPS = build_unavailable("the server stops: ask again in some seconds", 5)
 
 
-class Worker:
+class BoundedThreadPool:
     """`threads` at work on `most` questions, those that wait included; `waiting` shows how many. Used by the loop."""
 
     def __init__(self, name: str, threads: int, most: int, waiting: Gauge) -> None:
@@ -32,7 +32,7 @@ class Worker:
         if self._closed:
             raise _STOPS
         if self._waiting >= self._most:
-            raise busy("too many questions of this kind at once: ask again in a moment", 1)
+            raise build_unavailable("too many questions of this kind at once: ask again in a moment", 1)
         self._waiting += 1
         self._gauge.set(self._waiting)
         try:

@@ -1,7 +1,8 @@
 """The live push as one thing to own: feed, hub, routes and numbers.
 
 Who may come in is the gate's business, before this. Kafka may be away at the start: clients are told. Serve it by
-`serving.LiveServer`, which starts it in the loop and ends the open streams first: an event stream never ends by itself.
+`push_server.PushServer`, which starts it in the loop and ends the open streams first: an event stream never ends by
+itself.
 """
 
 import asyncio
@@ -13,25 +14,30 @@ import structlog
 from fastapi import APIRouter, Header, Query, Request, WebSocket
 from starlette.responses import Response
 
-from whale_platform.api.http.openapi import REFUSED, WRONG
-from whale_platform.api.http.problems import Refusal
-from whale_platform.api.http.query_params import OfStream
-from whale_platform.api.push.clients.sse import EventStream
-from whale_platform.api.push.clients.websocket import SUBPROTOCOL, Session, origin_allowed
-from whale_platform.api.push.fanout.client_limits import Doors, Limits, Refused, make_filter
-from whale_platform.api.push.fanout.hub import Hub
-from whale_platform.api.push.fanout.whale_cursor import BadCursor, parse
-from whale_platform.api.push.fanout.whale_subscription import Follower
-from whale_platform.api.push.sources.kafka_source import TICK_S, Feed
-from whale_platform.api.push.sources.whale_history import StoredPast
+from whale_platform.api.http.openapi import INVALID, REFUSED
+from whale_platform.api.http.problems import ApiProblemError
+from whale_platform.api.http.query_params import WhaleStreamParams
+from whale_platform.api.push.clients.sse import WhaleEventStream
+from whale_platform.api.push.clients.websocket import SUBPROTOCOL, WebSocketSession, is_origin_allowed
+from whale_platform.api.push.fanout.client_limits import (
+    ClientLimits,
+    ConnectionLimiter,
+    SubscriptionRejectedError,
+    make_filter,
+)
+from whale_platform.api.push.fanout.hub import PushHub
+from whale_platform.api.push.fanout.whale_cursor import InvalidCursorError, parse_cursor
+from whale_platform.api.push.fanout.whale_subscription import WhaleSubscription
+from whale_platform.api.push.sources.kafka_source import TICK_S, KafkaSource
+from whale_platform.api.push.sources.whale_history import WhaleHistory
 from whale_platform.kafka_cluster import KafkaCluster
 
 SWEEP_S = 1.0
 KEY_NAME = "whale.key"  # where the gate leaves the name of the key in the scope
-Look = Callable[[], dict[str, Any]]
+StatusReader = Callable[[], dict[str, Any]]
 
 
-class Live:
+class PushApp:
     """dsn: gives the Postgres connection string, None where there is none. origins: those of other pages to let in.
 
     look: what `status` says beside the state of the feed; asked once a second in a thread. welcome: whether who came
@@ -44,20 +50,20 @@ class Live:
         dsn: Callable[[], str] | None = None,
         *,
         origins: frozenset[str] = frozenset(),
-        limits: Limits | None = None,
-        look: Look = dict,
+        limits: ClientLimits | None = None,
+        look: StatusReader = dict,
         welcome: Callable[[str], bool] = lambda key: True,
         taken_back: Callable[[], int] = lambda: 0,
         tick_s: float = TICK_S,
     ) -> None:
         """`taken_back`: how many whales were taken back since it was last asked; once a second clients are told."""
-        self.hub = Hub()
+        self.hub = PushHub()
         self.log = structlog.get_logger().bind(part="live")
-        self.feed = Feed(bootstrap, self.hub, tick_s)
-        self._limits = limits or Limits()
-        self._past = StoredPast(bootstrap, dsn)
+        self.feed = KafkaSource(bootstrap, self.hub, tick_s)
+        self._limits = limits or ClientLimits()
+        self._past = WhaleHistory(bootstrap, dsn)
         self._origins, self._look, self._welcome, self._taken_back = origins, look, welcome, taken_back
-        self._doors = Doors(self._limits)
+        self._doors = ConnectionLimiter(self._limits)
         self._sent = 0
         self._sweeper: asyncio.Task[None] | None = None
         self.router = APIRouter(tags=["live"])
@@ -67,7 +73,7 @@ class Live:
             self._whales,
             methods=["GET"],
             response_class=Response,
-            responses={200: {"content": {"text/event-stream": {}}}, **REFUSED, **WRONG},
+            responses={200: {"content": {"text/event-stream": {}}}, **REFUSED, **INVALID},
             summary="Whales as they happen (Server-Sent Events), resumed by Last-Event-ID",
         )
 
@@ -120,17 +126,19 @@ class Live:
             await asyncio.sleep(SWEEP_S)
 
     async def _stream(self, socket: WebSocket) -> None:
-        if not origin_allowed(socket.headers, self._origins, socket.url.scheme):
+        if not is_origin_allowed(socket.headers, self._origins, socket.url.scheme):
             await socket.close()
             return
         address = socket.client.host if socket.client else ""
         await socket.accept(SUBPROTOCOL if SUBPROTOCOL in socket.scope["subprotocols"] else None)
         try:
             self._doors.enter(address)
-        except Refused as error:
+        except SubscriptionRejectedError as error:
             await socket.close(1013, str(error))
             return
-        session = Session(socket, self.hub, self._past.of(address), self._limits, socket.scope.get(KEY_NAME, ""))
+        session = WebSocketSession(
+            socket, self.hub, self._past.of(address), self._limits, socket.scope.get(KEY_NAME, "")
+        )
         try:
             await session.run()
         finally:
@@ -140,24 +148,24 @@ class Live:
     async def _whales(
         self,
         request: Request,
-        asked: Annotated[OfStream, Query()],
+        asked: Annotated[WhaleStreamParams, Query()],
         last_event_id: Annotated[str | None, Header(description="id of the last event received")] = None,
     ) -> Response:
         """Events `whale`, `gap` and `status`; see docs/guides/api.md. Without a cursor it begins now."""
         try:
             wanted = make_filter(asked.symbol, asked.exchange, asked.min_notional_usd, self._limits.names)
             place = last_event_id or asked.cursor
-            begin = parse(place) if place else None
-        except (Refused, BadCursor) as error:
-            raise Refusal(422, str(error)) from None
+            begin = parse_cursor(place) if place else None
+        except (SubscriptionRejectedError, InvalidCursorError) as error:
+            raise ApiProblemError(422, str(error)) from None
         address = request.client.host if request.client else ""
         try:
             self._doors.enter(address)
-        except Refused as error:
-            raise Refusal(429, str(error), {"Retry-After": "5"}) from None
-        follower = Follower(self.hub.log, self._past.of(address), wanted.whale, begin)
+        except SubscriptionRejectedError as error:
+            raise ApiProblemError(429, str(error), {"Retry-After": "5"}) from None
+        follower = WhaleSubscription(self.hub.log, self._past.of(address), wanted.whale, begin)
         key = request.scope.get(KEY_NAME, "")
-        return EventStream(self.hub, follower, wanted, self._limits, key, lambda: self._doors.leave(address))
+        return WhaleEventStream(self.hub, follower, wanted, self._limits, key, lambda: self._doors.leave(address))
 
 
 def _stream_behind(service: dict[str, Any]) -> bool:

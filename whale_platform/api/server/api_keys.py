@@ -17,11 +17,11 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from whale_platform.files.file_lock import locked
+from whale_platform.files.file_lock import hold_lock
 
-FILE = "api-keys.json"
-LOOK_S = 1.0
-NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}")
+KEY_FILE = "api-keys.json"
+RECHECK_S = 1.0
+NAME_PATTERN = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 
 
 class KeyFileError(Exception):
@@ -29,7 +29,7 @@ class KeyFileError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class ApiKey:
     """One key as it is kept. `created`: epoch seconds."""
 
     name: str
@@ -37,47 +37,47 @@ class Key:
     created: float
 
 
-def read(home: Path) -> list[Key]:
+def read_keys(home: Path) -> list[ApiKey]:
     """All keys, oldest first; none where there is no file. Raises KeyFileError."""
-    path = home / FILE
+    path = home / KEY_FILE
     try:
         found = json.loads(path.read_text())
-        return [Key(str(one["name"]), str(one["sha256"]), float(one["created"])) for one in found["keys"]]
+        return [ApiKey(str(one["name"]), str(one["sha256"]), float(one["created"])) for one in found["keys"]]
     except FileNotFoundError:
         return []
     except (OSError, ValueError, KeyError, TypeError):
         raise KeyFileError(f"{path} can't be read: mend or delete it, then add the keys again") from None
 
 
-def add(home: Path, name: str) -> str:
+def add_key(home: Path, name: str) -> str:
     """Make a key; returns it, the only time it can be seen. Raises KeyFileError."""
-    if not NAME.fullmatch(name):
+    if not NAME_PATTERN.fullmatch(name):
         raise KeyFileError(f"{name!a} can't be a key's name: use letters, digits, dots, - and _")
     with _alone(home):
-        keys = read(home)
+        keys = read_keys(home)
         if any(key.name == name for key in keys):
             raise KeyFileError(f"there is a key {name} already: remove it first, or choose another name")
         made = f"whale_{secrets.token_urlsafe(32)}"
-        _write(home, [*keys, Key(name, digest(made), time.time())])
+        _write(home, [*keys, ApiKey(name, hash_key(made), time.time())])
     return made
 
 
-def remove(home: Path, name: str) -> None:
+def remove_key(home: Path, name: str) -> None:
     """Forget a key; who uses it is refused within a second. Raises KeyFileError where there is none."""
     with _alone(home):
-        keys = read(home)
+        keys = read_keys(home)
         left = [key for key in keys if key.name != name]
         if len(left) == len(keys):
             raise KeyFileError(f"there is no key {name!a}: see `whale api-key list`")
         _write(home, left)
 
 
-def digest(key: str) -> str:
+def hash_key(key: str) -> str:
     """SHA-256, hex."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-class Keys:
+class ApiKeyRegistry:
     """The keys as they are now, looked up by a request. Used by one thread."""
 
     def __init__(self, home: Path) -> None:
@@ -96,7 +96,7 @@ class Keys:
     def name(self, key: str) -> str | None:
         """Whose key it is; None where it is nobody's."""
         self._look()
-        return (self._names or {}).get(digest(key))
+        return (self._names or {}).get(hash_key(key))
 
     def there(self, name: str) -> bool:
         """Whether a key of that name is there still."""
@@ -105,7 +105,7 @@ class Keys:
 
     def _look(self) -> None:
         now = time.monotonic()
-        if now - self._looked < LOOK_S:
+        if now - self._looked < RECHECK_S:
             return
         self._looked = now
         if (mark := self._stat()) != self._mark:
@@ -116,11 +116,11 @@ class Keys:
                 self._names = None
 
     def _load(self) -> dict[str, str] | None:
-        return {key.sha256: key.name for key in read(self._home)}
+        return {key.sha256: key.name for key in read_keys(self._home)}
 
     def _stat(self) -> tuple[int, int, int]:
         try:
-            found = (self._home / FILE).stat()
+            found = (self._home / KEY_FILE).stat()
         except OSError:
             return 0, 0, 0
         return found.st_mtime_ns, found.st_size, found.st_ino
@@ -129,14 +129,14 @@ class Keys:
 @contextmanager
 def _alone(home: Path) -> Iterator[None]:
     try:
-        with locked(home / f"{FILE}.lock"):
+        with hold_lock(home / f"{KEY_FILE}.lock"):
             yield
     except OSError as error:
-        raise KeyFileError(f"{home / FILE} can't be written: {error.strerror}") from None
+        raise KeyFileError(f"{home / KEY_FILE} can't be written: {error.strerror}") from None
 
 
-def _write(home: Path, keys: list[Key]) -> None:
-    fresh = home / f"{FILE}.new"
+def _write(home: Path, keys: list[ApiKey]) -> None:
+    fresh = home / f"{KEY_FILE}.new"
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         json.dump({"keys": [asdict(key) for key in keys]}, file, indent=1)
-    fresh.replace(home / FILE)
+    fresh.replace(home / KEY_FILE)

@@ -12,10 +12,10 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from whale_platform.api.http import problems
-from whale_platform.api.server.bounded_websocket import BoundedSocket
-from whale_platform.api.server.connection_registry import SHARED, Crowd
-from whale_platform.api.server.refusal_log import Trail
-from whale_platform.api.server.trusted_proxies import Proxies
+from whale_platform.api.server.bounded_websocket import BoundedWebSocket
+from whale_platform.api.server.connection_registry import SHARED_ADDRESS, ConnectionRegistry
+from whale_platform.api.server.refusal_log import RefusalLog
+from whale_platform.api.server.trusted_proxies import TrustedProxies
 
 HEAD_BYTES = 32_768
 BODY_BYTES = 65_536
@@ -25,12 +25,12 @@ REQUEST_S = 10.0
 class BoundedProtocol(HttpToolsProtocol):
     """431 for a head over `HEAD_BYTES`; a request must be there `REQUEST_S` after its first byte, or the connection's.
 
-    Use it as `bounded` makes it.
+    Use it as `bind_protocol` makes it.
     """
 
-    crowd: Crowd
-    proxies: Proxies
-    trail: Trail
+    crowd: ConnectionRegistry
+    proxies: TrustedProxies
+    trail: RefusalLog
     address = _peer = ""
     _head_bytes = _body_bytes = 0
     _in_line = _in_head = True
@@ -40,7 +40,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Begin to wait for a head, where there is a place."""
         super().connection_made(transport)
         self._peer = self.client[0] if self.client else ""
-        self.address = SHARED if self.proxies.trust(self._peer) else self._peer
+        self.address = SHARED_ADDRESS if self.proxies.trust(self._peer) else self._peer
         if self.crowd.enter(self):
             self._wait()
         else:
@@ -53,7 +53,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def evict(self) -> None:
-        """See `crowd.Member`."""
+        """See `connection_registry.EvictableConnection`."""
         self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
@@ -101,7 +101,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if not self.transport.is_closing() and self.cycle.response_complete:
             if self.proxies.trust(self._peer):
-                self.crowd.count_for(self, SHARED)
+                self.crowd.count_for(self, SHARED_ADDRESS)
             self.crowd.rest(self)
 
     def handle_websocket_upgrade(self) -> None:
@@ -111,7 +111,7 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         super().handle_websocket_upgrade()
         socket = self.transport.get_protocol()
-        if isinstance(socket, BoundedSocket):
+        if isinstance(socket, BoundedWebSocket):
             socket.when_lost = partial(self.crowd.leave, self)
 
     def send_400_response(self, msg: str) -> None:
@@ -148,15 +148,15 @@ class BoundedProtocol(HttpToolsProtocol):
     def _refuse(self, status: int, detail: str, client: str = "") -> None:
         """`client`: whose head it is; without one, who counts for the connection, be it a proxy."""
         self.trail.refused(client or self.address or self._peer, status)
-        body = problems.body(status, detail)
+        body = problems.encode_problem(status, detail)
         head = (
-            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: {problems.MEDIA}\r\n"
+            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: {problems.PROBLEM_MEDIA_TYPE}\r\n"
             f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
         )
         self.transport.write(head.encode() + body)
         self.transport.close()
 
 
-def bounded(crowd: Crowd, trail: Trail, proxies: Proxies) -> type[BoundedProtocol]:
+def bind_protocol(crowd: ConnectionRegistry, trail: RefusalLog, proxies: TrustedProxies) -> type[BoundedProtocol]:
     """The protocol of one server."""
     return type("BoundedProtocol", (BoundedProtocol,), {"crowd": crowd, "trail": trail, "proxies": proxies})

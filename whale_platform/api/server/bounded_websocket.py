@@ -9,18 +9,18 @@ from collections.abc import Callable
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 
-from whale_platform.api.push.fanout.client_limits import Bucket
+from whale_platform.api.push.fanout.client_limits import FrameBucket
 
 FRAMES_PER_S, BURST = 20.0, 200
 SLICE = 4_096
 TOO_MANY, NO_UTF8 = 1008, 1007
 
 
-class BoundedSocket(WebSocketsSansIOProtocol):
+class BoundedWebSocket(WebSocketsSansIOProtocol):
     """Closes with 1008 where frames come too often. `when_lost` is called at its end."""
 
     when_lost: Callable[[], None] = staticmethod(lambda: None)
-    _bucket: Bucket | None = None
+    _bucket: FrameBucket | None = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Say so, too."""
@@ -37,7 +37,7 @@ class BoundedSocket(WebSocketsSansIOProtocol):
     def handle_events(self) -> None:
         """Only while there are not too many."""
         frames = sum(isinstance(event, Frame) for event in self.conn.events)
-        self._bucket = self._bucket or Bucket(FRAMES_PER_S, BURST)
+        self._bucket = self._bucket or FrameBucket(FRAMES_PER_S, BURST)
         if self._bucket.take(frames):
             super().handle_events()
             return

@@ -3,7 +3,7 @@
 A socket counts from its first moment to its last. It is idle while no request of it is under way: a new one that has
 said nothing or half a head, one that is kept alive, one whose answer is not fetched. Where an address has too many idle
 ones, or no place is left, the one that has been idle longest goes for the new one, so whoever asks at once is served.
-What is at work goes for nobody: past `OF_ADDRESS` of one address, or without any place, a new one is refused.
+What is at work goes for nobody: past `MAX_PER_ADDRESS` of one address, or without any place, a new one is refused.
 """
 
 import resource
@@ -11,14 +11,16 @@ from collections import Counter, OrderedDict
 from contextlib import suppress
 from typing import Protocol
 
-MOST = 2_000
-OF_ADDRESS = 500  # above Limits.per_address, or plain requests could not come beside as many live clients
-IDLE_OF_ADDRESS = 200
-SHARED = ""  # the address of a proxy's connection between two requests: those of all its clients
-OTHER_FILES = 300  # connections to Postgres and Kafka, files, and sockets that are closed only in the loop's next turn
+MAX_CONNECTIONS = 2_000
+MAX_PER_ADDRESS = 500  # above Limits.per_address, or plain requests could not come beside as many live clients
+MAX_IDLE_PER_ADDRESS = 200
+SHARED_ADDRESS = ""  # the address of a proxy's connection between two requests: those of all its clients
+RESERVED_FILES = (
+    300  # connections to Postgres and Kafka, files, and sockets that are closed only in the loop's next turn
+)
 
 
-class Member(Protocol):
+class EvictableConnection(Protocol):
     """A connection. `evict` ends it at once."""
 
     address: str
@@ -27,18 +29,18 @@ class Member(Protocol):
         """End it; what has not been sent yet is lost."""
 
 
-class Crowd:
+class ConnectionRegistry:
     """Used by the event loop alone. most: places in all."""
 
-    def __init__(self, most: int = MOST) -> None:
+    def __init__(self, most: int = MAX_CONNECTIONS) -> None:
         self._most = most
-        self._inside: set[Member] = set()
+        self._inside: set[EvictableConnection] = set()
         self._of_address: Counter[str] = Counter()
-        self._idle: OrderedDict[Member, None] = OrderedDict()  # longest first
-        self._idle_of: dict[str, OrderedDict[Member, None]] = {}
+        self._idle: OrderedDict[EvictableConnection, None] = OrderedDict()  # longest first
+        self._idle_of: dict[str, OrderedDict[EvictableConnection, None]] = {}
         self._evicted = self._refused = 0
 
-    def enter(self, one: Member) -> bool:
+    def enter(self, one: EvictableConnection) -> bool:
         """Let it in, idle; False where it has to be refused."""
         if self._full(one.address):
             self._evict_one(self._idle_of.get(one.address))
@@ -52,16 +54,16 @@ class Crowd:
         self.rest(one)
         return True
 
-    def rest(self, one: Member) -> None:
+    def rest(self, one: EvictableConnection) -> None:
         """No request of it is under way, from now on."""
         if one not in self._inside:
             return
         ours = self._idle_of.setdefault(one.address, OrderedDict())
         self._idle[one] = ours[one] = None
-        if len(ours) > IDLE_OF_ADDRESS and one.address != SHARED:
+        if len(ours) > MAX_IDLE_PER_ADDRESS and one.address != SHARED_ADDRESS:
             self._evict_one(ours)
 
-    def work(self, one: Member) -> None:
+    def work(self, one: EvictableConnection) -> None:
         """A request of it is under way, from now on."""
         self._idle.pop(one, None)
         if (ours := self._idle_of.get(one.address)) is not None:
@@ -69,7 +71,7 @@ class Crowd:
             if not ours:
                 del self._idle_of[one.address]
 
-    def count_for(self, one: Member, address: str) -> bool:
+    def count_for(self, one: EvictableConnection, address: str) -> bool:
         """Count `one`, which must be at work, for `address` from now on; False where that has too many."""
         if one not in self._inside or address == one.address:
             return True
@@ -81,7 +83,7 @@ class Crowd:
         self._of_address[address] += 1
         return True
 
-    def leave(self, one: Member) -> None:
+    def leave(self, one: EvictableConnection) -> None:
         """It has ended; said twice, it is heard once."""
         if one not in self._inside:
             return
@@ -99,14 +101,14 @@ class Crowd:
         }
 
     def _full(self, address: str) -> bool:
-        return address != SHARED and self._of_address[address] >= OF_ADDRESS
+        return address != SHARED_ADDRESS and self._of_address[address] >= MAX_PER_ADDRESS
 
     def _forget(self, address: str) -> None:
         self._of_address[address] -= 1
         if not self._of_address[address]:
             del self._of_address[address]
 
-    def _evict_one(self, idle: OrderedDict[Member, None] | None) -> None:
+    def _evict_one(self, idle: OrderedDict[EvictableConnection, None] | None) -> None:
         if idle:
             one = next(iter(idle))
             self.leave(one)
@@ -114,13 +116,14 @@ class Crowd:
             one.evict()
 
 
-def places() -> int:
-    """How many sockets this process has open files for, `MOST` at most; raises its soft limit as far as it needs."""
+def reserve_sockets() -> int:
+    """How many sockets this process has open files for, `MAX_CONNECTIONS` at most; raises its soft limit as far as it
+    needs."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MOST + OTHER_FILES
+    wanted = MAX_CONNECTIONS + RESERVED_FILES
     if soft != resource.RLIM_INFINITY and soft < wanted:
         soft = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
         with suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return MOST if soft == resource.RLIM_INFINITY else max(1, min(MOST, soft - OTHER_FILES))
+    return MAX_CONNECTIONS if soft == resource.RLIM_INFINITY else max(1, min(MAX_CONNECTIONS, soft - RESERVED_FILES))

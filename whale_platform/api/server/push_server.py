@@ -12,14 +12,14 @@ from typing import Any
 
 import uvicorn
 
-from whale_platform.api.push.app import Live
-from whale_platform.api.server.bounded_websocket import BoundedSocket
+from whale_platform.api.push.app import PushApp
+from whale_platform.api.server.bounded_websocket import BoundedWebSocket
 
 USER_TIMEOUT_MS = 20_000
 SEND_BUFFER = 131_072
 BACKLOG = 1_024
-OPTIONS: dict[str, Any] = {
-    "ws": BoundedSocket,
+UVICORN_OPTIONS: dict[str, Any] = {
+    "ws": BoundedWebSocket,
     "ws_max_size": 65_536,
     "ws_ping_interval": 20.0,
     "ws_ping_timeout": 20.0,
@@ -27,8 +27,8 @@ OPTIONS: dict[str, Any] = {
 }
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A socket for `LiveServer.serve(sockets=[…])`. Raises OSError where the address is taken."""
+def open_listening_socket(host: str, port: int) -> socket.socket:
+    """A socket for `PushServer.serve(sockets=[…])`. Raises OSError where the address is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -44,13 +44,13 @@ def listen(host: str, port: int) -> socket.socket:
     return sock
 
 
-class LiveServer(uvicorn.Server):
+class PushServer(uvicorn.Server):
     """Starts `live` in its loop before it listens, and ends it before it waits for its connections.
 
     `progress` is called by the event loop, ten times a second.
     """
 
-    def __init__(self, config: uvicorn.Config, live: Live, progress: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, config: uvicorn.Config, live: PushApp, progress: Callable[[], None] = lambda: None) -> None:
         super().__init__(config)
         self._live, self._progress = live, progress
 

@@ -1,17 +1,17 @@
 """How many requests a second one client may make: a bucket of tokens each, refilled steadily.
 
-Clients are forgotten, longest unseen first, when there are more than `MOST`: a forgotten one begins with a full bucket,
-so memory is bounded and nobody is wronged. Used by one thread.
+Clients are forgotten, longest unseen first, when there are more than `MAX_CLIENTS`: a forgotten one begins with a full
+bucket, so memory is bounded and nobody is wronged. Used by one thread.
 """
 
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-MOST = 10_000
+MAX_CLIENTS = 10_000
 
 
-class Limiter:
+class RequestRateLimiter:
     """`rate` requests a second, and as many at once after a quiet second; at least one."""
 
     def __init__(self, rate: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -25,6 +25,6 @@ class Limiter:
         tokens = min(self._room, tokens + (now - then) * self._rate)
         allowed = tokens >= 1.0
         self._buckets[client] = (tokens - 1.0 if allowed else tokens, now)
-        if len(self._buckets) > MOST:
+        if len(self._buckets) > MAX_CLIENTS:
             self._buckets.popitem(last=False)
         return 0.0 if allowed else (1.0 - tokens) / self._rate

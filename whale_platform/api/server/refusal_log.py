@@ -18,7 +18,7 @@ LINES = 30  # in `EVERY_S`, of all kinds
 KEPT = 1_000
 
 
-class Sparse:
+class LogThrottle:
     """How often the same thing may be logged. Used by one thread."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -41,11 +41,11 @@ class Sparse:
         return times if due else 0
 
 
-class Trail:
+class RefusalLog:
     """Used by the event loop."""
 
     def __init__(self) -> None:
-        self._sparse = Sparse()
+        self._sparse = LogThrottle()
         self._log = structlog.get_logger().bind(service="api")
 
     def refused(self, address: str, status: int, path: str = "") -> None:
@@ -55,12 +55,12 @@ class Trail:
             self._log.warning("refused", address=address, status=status, times=times, **where)
 
 
-class LibraryLines(logging.Handler):
+class LibraryLogHandler(logging.Handler):
     """Hands what libraries log to structlog."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self._sparse = Sparse()  # used under the handler's own lock
+        self._sparse = LogThrottle()  # used under the handler's own lock
         self._log = structlog.get_logger().bind(service="api")
 
     def emit(self, record: logging.LogRecord) -> None:

@@ -11,10 +11,10 @@ from functools import lru_cache
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-FOR, PROTO = b"x-forwarded-for", b"x-forwarded-proto"
+FORWARDED_FOR, FORWARDED_PROTO = b"x-forwarded-for", b"x-forwarded-proto"
 
 
-class Proxies:
+class TrustedProxies:
     """Addresses and networks such as `10.0.0.0/8`."""
 
     def __init__(self, networks: Sequence[str] = ()) -> None:
@@ -26,7 +26,7 @@ class Proxies:
         """The address of who asks, by a connection from `peer`."""
         if not self.trust(peer):
             return peer
-        hops = b",".join(value for name, value in headers if name == FOR).decode("latin-1").split(",")
+        hops = b",".join(value for name, value in headers if name == FORWARDED_FOR).decode("latin-1").split(",")
         found = peer
         for hop in reversed(hops):
             address = _address(hop.strip())
@@ -46,10 +46,10 @@ class Proxies:
         return any(mapped in network for network in self._networks)
 
 
-class Forwarded:
+class ForwardedMiddleware:
     """ASGI before `app`: the client and scheme of the scope are those that a trusted proxy tells."""
 
-    def __init__(self, app: ASGIApp, proxies: Proxies) -> None:
+    def __init__(self, app: ASGIApp, proxies: TrustedProxies) -> None:
         self._app, self._proxies = app, proxies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,7 +58,7 @@ class Forwarded:
         if peer and self._proxies.trust(peer[0]):
             headers: Sequence[tuple[bytes, bytes]] = scope["headers"]
             scope["client"] = (self._proxies.client(peer[0], headers), 0)
-            told = [value for name, value in headers if name == PROTO]
+            told = [value for name, value in headers if name == FORWARDED_PROTO]
             secure = bool(told) and told[-1].rpartition(b",")[2].strip().lower() in (b"https", b"wss")
             plain = "ws" if scope["type"] == "websocket" else "http"
             scope["scheme"] = f"{plain}s" if secure else plain

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 
-def summary(seconds: Sequence[float]) -> dict[str, float]:
+def summarise_latencies(seconds: Sequence[float]) -> dict[str, float]:
     """{count, p50, p90, p99, p999, max} in ms of latencies given in seconds; only the count where there are none."""
     ranked = sorted(seconds)
     if not ranked:

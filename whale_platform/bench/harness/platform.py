@@ -21,10 +21,10 @@ from whale_platform.embedded import postgres
 from whale_platform.settings import ROOT, Settings
 from whale_platform.topology import home_state
 
-PORTS = ("KAFKA", "KAFKA_CONTROLLER", "POSTGRES", "SIMULATOR", "DAGSTER", "API")
+PORT_NAMES = ("KAFKA", "KAFKA_CONTROLLER", "POSTGRES", "SIMULATOR", "DAGSTER", "API")
 
 
-class Failed(Exception):
+class PlatformError(Exception):
     """A command or a wait failed; the message holds what was printed."""
 
 
@@ -33,12 +33,14 @@ class Platform:
 
     def __init__(self, base: Path, settings: dict[str, str] | None = None) -> None:
         kept = {name: value for name, value in os.environ.items() if name in _KEPT or not name.startswith("WHALE_")}
-        ports = dict(zip([f"WHALE_{name}_PORT" for name in PORTS], map(str, free_ports(len(PORTS))), strict=True))
+        ports = dict(
+            zip([f"WHALE_{name}_PORT" for name in PORT_NAMES], map(str, find_free_ports(len(PORT_NAMES))), strict=True)
+        )
         self.base = base
         self.env = {**kept, **ports, "WHALE_HOME": str(base), "PYTHONPATH": str(ROOT), **(settings or {})}
 
     def whale(self, *words: str, timeout: float = 600, check: bool = True) -> "subprocess.CompletedProcess[str]":
-        """Run a `whale` command. Raises Failed where it fails and `check`."""
+        """Run a `whale` command. Raises PlatformError where it fails and `check`."""
         done = subprocess.run(
             [sys.executable, "-m", "whale_platform.cli", *words],
             env=self.env,
@@ -49,7 +51,7 @@ class Platform:
             check=False,
         )
         if check and done.returncode:
-            raise Failed(f"whale {' '.join(words)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+            raise PlatformError(f"whale {' '.join(words)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
         return done
 
     def up(self, *words: str) -> None:
@@ -62,19 +64,19 @@ class Platform:
 
     def status(self) -> dict[str, Any]:
         """As `status --json` prints it; read in this process, since a command a poll would take what is measured."""
-        there = homes.current(self.base)
+        there = homes.find_current_home(self.base)
         if there is None:
-            raise Failed(f"nothing has run in {self.base} yet")
-        return home_state.snapshot(there)
+            raise PlatformError(f"nothing has run in {self.base} yet")
+        return home_state.take_snapshot(there)
 
     def sql(self, query: str) -> list[list[str]]:
-        """Rows of a query, as psql prints them. Raises Failed where Postgres does not answer."""
+        """Rows of a query, as psql prints them. Raises PlatformError where Postgres does not answer."""
         port = self.env["WHALE_POSTGRES_PORT"]
         settings = Settings.model_validate({"home": self.status()["home"], "postgres_port": port})
         argv, env = postgres.psql_command(settings, ["-X", "-At", "-F", "\t", "-c", query])
         done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise Failed(f"psql: exit {done.returncode}\n{done.stderr}")
+            raise PlatformError(f"psql: exit {done.returncode}\n{done.stderr}")
         return [line.split("\t") for line in done.stdout.splitlines()]
 
     def processes(self) -> list[psutil.Process]:
@@ -97,7 +99,7 @@ class Platform:
 _KEPT = ("WHALE_TOOLS", "WHALE_JAVA", "WHALE_JAVA_HOME", "WHALE_PG_BIN")
 
 
-def free_ports(count: int) -> list[int]:
+def find_free_ports(count: int) -> list[int]:
     """Ports that were free a moment ago, all different."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [int(sock.getsockname()[1]) for sock in sockets]
@@ -114,7 +116,7 @@ def wait_for(
     moves: Callable[[], object] = lambda: None,
     meanwhile: tuple[type[Exception], ...] = (),
 ) -> Any:
-    """Poll until `ready()` is true; its value. Raises Failed, naming what was waited for.
+    """Poll until `ready()` is true; its value. Raises PlatformError, naming what was waited for.
 
     `seconds` count from the last change of what `moves()` gives; `meanwhile` are exceptions of `ready` that mean no.
     """
@@ -126,4 +128,4 @@ def wait_for(
         if (now := moves()) != seen:
             seen, end = now, time.monotonic() + seconds
         time.sleep(every)
-    raise Failed(f"waited {seconds:.0f} s in vain for {what}")
+    raise PlatformError(f"waited {seconds:.0f} s in vain for {what}")

@@ -17,7 +17,7 @@ WHERE oid = '{0}'::regclass OR oid IN (SELECT inhrelid FROM pg_inherits WHERE in
 """
 
 
-def memory(platform: Platform) -> dict[str, Any]:
+def measure_memory(platform: Platform) -> dict[str, Any]:
     """{total_mb, by program}; programs are told apart by their command lines."""
     parts: dict[str, float] = {}
     for process in platform.processes():
@@ -34,7 +34,7 @@ def memory(platform: Platform) -> dict[str, Any]:
     }
 
 
-def cpu_seconds(platform: Platform) -> dict[str, float]:
+def read_cpu_seconds(platform: Platform) -> dict[str, float]:
     """CPU seconds so far, user and system, by program."""
     parts: dict[str, float] = {}
     for process in platform.processes():
@@ -46,7 +46,7 @@ def cpu_seconds(platform: Platform) -> dict[str, float]:
     return parts
 
 
-def cost(platform: Platform, seconds: float) -> dict[str, Any]:
+def measure_trade_cost(platform: Platform, seconds: float) -> dict[str, Any]:
     """What a trade costs at the running rate, over `seconds`: CPU microseconds by program, bytes by store.
 
     {trades, rate, cpu_us: {program: microseconds a trade}, cpu_cores, bytes: {store: bytes a trade}}. A store's growth
@@ -57,7 +57,7 @@ def cost(platform: Platform, seconds: float) -> dict[str, Any]:
 
     def look() -> tuple[int, dict[str, float], dict[str, int]]:
         sent = int(platform.status()["source"]["trades_sent"])
-        return sent, cpu_seconds(platform), disk_usage.measure(home, lake, home)["stores"]
+        return sent, read_cpu_seconds(platform), disk_usage.measure_stores(home, lake, home)["stores"]
 
     first_sent, first_cpu, first_bytes = look()
     time.sleep(seconds)
@@ -73,10 +73,10 @@ def cost(platform: Platform, seconds: float) -> dict[str, Any]:
     }
 
 
-def row_bytes(platform: Platform, dsn: str) -> dict[str, float]:
+def measure_row_bytes(platform: Platform, dsn: str) -> dict[str, float]:
     """Bytes of a row with its indexes, by table, once a day of 20 symbols has been put in."""
     start = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=2)
-    table_history.fill(dsn, start, 1440, whales=True)
+    table_history.fill_tables(dsn, start, 1440, whales=True)
     return {
         table: round(float(platform.sql(_ROW.format(table))[0][0]), 1) for table in ("trade_windows", "whale_alerts")
     }

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from whale_platform.bench.harness.platform import free_ports, wait_for
+from whale_platform.bench.harness.platform import find_free_ports, wait_for
 from whale_platform.settings import Settings
 from whale_platform.stream.spark import cluster
 from whale_platform.toolchain import java
@@ -29,14 +29,14 @@ class SparkCluster:
         self.folder = Path(tempfile.mkdtemp(prefix="whale-spark-"))
         self.cores, self._memory = cores, memory
         self.workers: list[subprocess.Popen[bytes]] = []
-        self.port = free_ports(1)[0]
+        self.port = find_free_ports(1)[0]
         self.master = f"spark://{HOST}:{self.port}"
         self._master: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start the master, and wait until it takes connections."""
         self._master = self._run("master", MASTER, "--host", HOST, "--port", str(self.port), "--webui-port", "0")
-        wait_for("the Spark master", lambda: cluster.master_answers(self.master), 300)
+        wait_for("the Spark master", lambda: cluster.is_master_reachable(self.master), 300)
 
     def add(self) -> None:
         """Start one more worker."""
@@ -74,7 +74,7 @@ class SparkCluster:
     def _run(self, name: str, *words: str) -> "subprocess.Popen[bytes]":
         env = {
             **os.environ,
-            **java.java_environment(Settings().tools),
+            **java.build_java_environment(Settings().tools),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "SPARK_LOCAL_IP": HOST,
             "SPARK_DAEMON_MEMORY": "128m",

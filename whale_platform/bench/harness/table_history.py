@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from whale_platform.stores.postgres.connection import session
+from whale_platform.stores.postgres.connection import open_transaction
 from whale_platform.stores.stream_tables.partitions import ensure_days
 
 SYMBOLS = 20
@@ -26,10 +26,10 @@ FROM generate_series(1, %(minutes)s * 2) n, LATERAL (SELECT %(start)s + n * inte
 """
 
 
-def fill(dsn: str, start: datetime, minutes: int, whales: bool = False) -> int:
+def fill_tables(dsn: str, start: datetime, minutes: int, whales: bool = False) -> int:
     """So many minutes from `start` on, and with `whales` one every 30 s; how many rows that made."""
     values = {"symbols": SYMBOLS, "minutes": minutes, "start": start}
-    with session(dsn, "whale-bench", statement_timeout_s=900) as conn, conn.cursor() as cursor:
+    with open_transaction(dsn, "whale-bench", statement_timeout_s=900) as conn, conn.cursor() as cursor:
         ensure_days(cursor, {(start + timedelta(minutes=minute)).date() for minute in range(0, minutes + 1440, 1440)})
         cursor.execute(_WINDOWS, values)
         rows = cursor.rowcount

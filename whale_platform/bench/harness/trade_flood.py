@@ -13,13 +13,13 @@ from whale_platform.domain.names import RAW_TRADES
 from whale_platform.domain.trade import Trade
 from whale_platform.kafka_cluster import KafkaCluster
 
-EXCHANGE = "bench"
+FLOOD_EXCHANGE = "bench"
 SYMBOLS = 20
 WHALE_EVERY = 500  # trades
 STEP_S = 0.02
 
 
-class Flood(threading.Thread):
+class TradeFlood(threading.Thread):
     """From `start` to `stop`, as fast as asked or as this process can. `sent`: how many."""
 
     def __init__(self, bootstrap: KafkaCluster, rate: float) -> None:
@@ -34,7 +34,9 @@ class Flood(threading.Thread):
         while not self._stopped.wait(STEP_S):
             while self.sent < (time.time() - begun) * self._rate and not self._stopped.is_set():
                 one = _trade(self.sent)
-                self._producer.send(RAW_TRADES, raw_trade.key(EXCHANGE, one.symbol), raw_trade.encode(one))
+                self._producer.send(
+                    RAW_TRADES, raw_trade.encode_key(FLOOD_EXCHANGE, one.symbol), raw_trade.encode_trade(one)
+                )
                 self.sent += 1
 
     def stop(self) -> int:
@@ -49,4 +51,4 @@ def _trade(number: int) -> Trade:
     moment = int(time.time() * 1e6)
     quantity = Decimal("0.02") if number % WHALE_EVERY else Decimal(1)
     symbol, price = f"S{number % SYMBOLS}-USD", Decimal("61837.63")
-    return Trade(EXCHANGE, symbol, "S", "USD", number // SYMBOLS, price, quantity, "buy", moment, moment)
+    return Trade(FLOOD_EXCHANGE, symbol, "S", "USD", number // SYMBOLS, price, quantity, "buy", moment, moment)

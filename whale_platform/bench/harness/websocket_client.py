@@ -10,10 +10,10 @@ from typing import cast
 
 _HEAD = b"GET /stream HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
 _KEYS = b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-ANSWER_S = 600
+RESPONSE_S = 600
 
 
-class Cheap(asyncio.Protocol):
+class MinimalWebSocketClient(asyncio.Protocol):
     """Subscribes to everything; `whales` is (time of arrival, frame) of each whale."""
 
     def __init__(self) -> None:
@@ -67,24 +67,24 @@ class Cheap(asyncio.Protocol):
         self._data = self._data[place:]
 
 
-async def cheap(port: int) -> Cheap:
+async def connect_reader(port: int) -> MinimalWebSocketClient:
     """A client that reads."""
-    client = (await asyncio.get_running_loop().create_connection(Cheap, "127.0.0.1", port))[1]
-    await asyncio.wait_for(client.upgraded.wait(), ANSWER_S)
+    client = (await asyncio.get_running_loop().create_connection(MinimalWebSocketClient, "127.0.0.1", port))[1]
+    await asyncio.wait_for(client.upgraded.wait(), RESPONSE_S)
     client.subscribe()
-    await asyncio.wait_for(client.subscribed.wait(), ANSWER_S)
+    await asyncio.wait_for(client.subscribed.wait(), RESPONSE_S)
     return client
 
 
-async def stalled(port: int) -> Cheap:
+async def connect_stalled(port: int) -> MinimalWebSocketClient:
     """A client that asks for everything and never reads."""
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
     sock.setblocking(False)
     loop = asyncio.get_running_loop()
     await loop.sock_connect(sock, ("127.0.0.1", port))
-    client = (await loop.create_connection(Cheap, sock=sock))[1]
-    await asyncio.wait_for(client.upgraded.wait(), ANSWER_S)
+    client = (await loop.create_connection(MinimalWebSocketClient, sock=sock))[1]
+    await asyncio.wait_for(client.upgraded.wait(), RESPONSE_S)
     client.transport.pause_reading()
     client.subscribe()
     return client

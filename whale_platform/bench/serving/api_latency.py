@@ -18,7 +18,7 @@ from whale_platform.bench.harness import table_history
 from whale_platform.bench.harness.platform import Platform
 from whale_platform.settings import ROOT
 
-PAGES = (
+API_PAGES = (
     "/windows?limit=1000",
     "/whales?limit=1000",
     "/rollups",
@@ -31,7 +31,9 @@ TRIES = 5
 SETTLE_S = 10.0  # Postgres writes out what was filled in
 
 
-def measure(platform: Platform, dsn: str, rate: float, seconds: float, days: int, tell: Callable[[str], None]) -> Any:
+def measure_api(
+    platform: Platform, dsn: str, rate: float, seconds: float, days: int, tell: Callable[[str], None]
+) -> Any:
     """Latencies in ms: of `/latest` at `rate` requests/s, now and with `days` days of 20 symbols; of other pages."""
     port = int(platform.env["WHALE_API_PORT"])
     tell(f"asking /latest at {rate:g}/s for {seconds:g} s")
@@ -39,11 +41,14 @@ def measure(platform: Platform, dsn: str, rate: float, seconds: float, days: int
     if days:
         tell(f"filling the tables with {days} days")
         now = datetime.now(UTC).replace(second=0, microsecond=0)
-        rows = table_history.fill(dsn, now - timedelta(days=days), days * 1440, whales=True)
+        rows = table_history.fill_tables(dsn, now - timedelta(days=days), days * 1440, whales=True)
         time.sleep(SETTLE_S)
         tell(f"asking /latest again, over {rows:,} rows")
         found[f"latest_with_{days}_days"] = _load(port, rate, seconds) | {"rows": rows}
-    return found | {"pages_ms": {path: _page(port, path) for path in PAGES}, "process_mb": process_mb(platform)}
+    return found | {
+        "pages_ms": {path: _page(port, path) for path in API_PAGES},
+        "process_mb": measure_api_memory(platform),
+    }
 
 
 def _load(port: int, rate: float, seconds: float) -> dict[str, Any]:
@@ -63,7 +68,7 @@ def _page(port: int, path: str) -> float:
     return round(sorted(took)[TRIES // 2] * 1000, 1)
 
 
-def process_mb(platform: Platform) -> dict[str, float]:
+def measure_api_memory(platform: Platform) -> dict[str, float]:
     """The API's own process: proportional and resident set size, MB."""
     api = next(one for one in platform.processes() if "whale_platform.api" in " ".join(one.cmdline()))
     whole = psutil.Process(api.pid).memory_full_info()

@@ -9,7 +9,7 @@ import urllib.request
 from datetime import datetime
 from typing import Any
 
-from whale_platform.bench.harness.latency_summary import summary
+from whale_platform.bench.harness.latency_summary import summarise_latencies
 
 _WATCH = """() => {
     window.painted = [];
@@ -29,7 +29,7 @@ _LOADED = """() => ({
 LOADS = 5
 
 
-def measure(url: str, seconds: float) -> dict[str, Any]:
+def measure_page(url: str, seconds: float) -> dict[str, Any]:
     """{first_paint_ms: of five cold loads, page_kb: as sent, whales_ms: to paint, heap_mb: the page's at the end}."""
     from playwright.sync_api import sync_playwright
 
@@ -55,7 +55,7 @@ def measure(url: str, seconds: float) -> dict[str, Any]:
     return {
         "first_paint_ms": sorted(round(one["first_paint_ms"]) for one in loads if one["first_paint_ms"]),
         "page_kb": round(loads[0]["bytes"] / 1000, 1),
-        "whales_ms": summary([at / 1000 - times[whale] for whale, at in painted if whale in times]),
+        "whales_ms": summarise_latencies([at / 1000 - times[whale] for whale, at in painted if whale in times]),
         "heap_mb": round(heap / 1e6, 1),
     }
 

@@ -13,12 +13,12 @@ from typing import Any
 
 import uvloop
 
-from whale_platform.bench.harness.latency_summary import summary
+from whale_platform.bench.harness.latency_summary import summarise_latencies
 
 CONNECTIONS = 20
 
 
-async def ask(port: int, path: str, rate: float, seconds: float) -> dict[str, Any]:
+async def send_requests(port: int, path: str, rate: float, seconds: float) -> dict[str, Any]:
     """{asked_per_s, failed, bytes: of a body, ms: latencies from due, from_sent_ms: the same from sent}."""
     took: list[float] = []
     served: list[float] = []
@@ -48,10 +48,10 @@ async def ask(port: int, path: str, rate: float, seconds: float) -> dict[str, An
 
     await asyncio.gather(*map(connection, range(CONNECTIONS)))
     spent = time.perf_counter() - begin
-    sums = {"ms": summary(took), "from_sent_ms": summary(served)}
+    sums = {"ms": summarise_latencies(took), "from_sent_ms": summarise_latencies(served)}
     return {"asked_per_s": round(len(took) / spent, 1), "failed": failed, "bytes": bodies[-1], **sums}
 
 
 if __name__ == "__main__":
     port, path, rate, seconds = sys.argv[1:]
-    print(json.dumps(uvloop.run(ask(int(port), path, float(rate), float(seconds)))))
+    print(json.dumps(uvloop.run(send_requests(int(port), path, float(rate), float(seconds)))))

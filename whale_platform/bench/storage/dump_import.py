@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from whale_platform.domain.catalogue import Catalogue
+from whale_platform.domain.catalogue import SymbolCatalogue
 from whale_platform.exchanges import symbols
 from whale_platform.lake.imports import dump_file, importer
 
@@ -18,7 +18,7 @@ HOUR_US = 3_600_000_000
 FIRST_ID, FIRST_PRICE = 3_707_000_000, 6_183_763  # of a day in 2024; the price in ticks of 0.01
 
 
-def generate(
+def generate_dump(
     folder: Path,
     rows: int,
     symbol: str = "BTCUSDT",
@@ -37,11 +37,11 @@ def generate(
     trades = _trades(rows, day, micros, hours, seed)
     lines = _aggregates(trades) if kind == "aggTrades" else _fills(trades)
     path = folder / f"{symbol}-{kind}-{day}.zip"
-    pack(path, [dump_file.COLUMNS[kind], *lines] if header else lines)
+    pack_dump(path, [dump_file.DUMP_COLUMNS[kind], *lines] if header else lines)
     return path
 
 
-def pack(path: Path, lines: Iterable[str]) -> None:
+def pack_dump(path: Path, lines: Iterable[str]) -> None:
     """Make the zip `path` of these lines, the same bytes each time, with the CHECKSUM file beside it."""
     member = zipfile.ZipInfo(f"{path.stem}.csv")
     with zipfile.ZipFile(path, "w") as archive:
@@ -50,14 +50,14 @@ def pack(path: Path, lines: Iterable[str]) -> None:
     path.with_name(f"{path.name}.CHECKSUM").write_text(f"{digest}  {path.name}\n")
 
 
-def measure(folder: Path, rows: int) -> dict[str, Any]:
+def measure_import(folder: Path, rows: int) -> dict[str, Any]:
     """Import a day of so many trades into a fresh lake in `folder`, and once more: seconds, rows a second, bytes."""
-    dump = dump_file.named(generate(folder, rows), symbols.known(Catalogue(), ()))
+    dump = dump_file.parse_dump_name(generate_dump(folder, rows), symbols.build_splitter(SymbolCatalogue(), ()))
     root = folder / "lake" / "trades"
     took = []
     for _ in range(2):
         begin = time.monotonic()
-        done = importer.run(root, dump, {"run": "bench"}, lambda what, part, of: None)
+        done = importer.import_dump(root, dump, {"run": "bench"}, lambda what, part, of: None)
         took.append(time.monotonic() - begin)
     with zipfile.ZipFile(dump.path) as archive:
         csv = archive.infolist()[0].file_size

@@ -19,15 +19,15 @@ from duckdb import DuckDBPyConnection
 from whale_platform.domain import raw_trade
 from whale_platform.domain.trade import Trade
 from whale_platform.lake.delta import commits, newest, table
-from whale_platform.lake.delta.table import HOUR, NewFile, folder_of
+from whale_platform.lake.delta.table import HOUR, NewFile, hour_folder
 from whale_platform.lake.duckdb import engine, parquet_writer
 from whale_platform.lake.maintenance import kafka_spool
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
-TIMES = 40
+READS = 40
 
 
-def trades(count: int, symbols: int = 20, seed: int = 1) -> list[Trade]:
+def generate_trades(count: int, symbols: int = 20, seed: int = 1) -> list[Trade]:
     """Random walks of `symbols` prices with ids without holes, spread over one hour from START."""
     dice = random.Random(seed)
     prices = {f"SYM{number}USDT": dice.randrange(100, 9_000_000) for number in range(symbols)}
@@ -46,12 +46,12 @@ def trades(count: int, symbols: int = 20, seed: int = 1) -> list[Trade]:
     return made
 
 
-def measure(root: Path, per_hour: int, days: Sequence[int]) -> list[dict[str, Any]]:
+def measure_reads(root: Path, per_hour: int, days: Sequence[int]) -> list[dict[str, Any]]:
     """Milliseconds at each size in `days` (growing) to find, read and sum the newest hour on an open connection.
 
     Beside it to find the hour's files alone and, for comparison, to open the table.
     """
-    table.create(root)
+    table.create_table(root)
     one = _an_hour(root, per_hour)
     out, there = [], 0
     for size in days:
@@ -60,17 +60,19 @@ def measure(root: Path, per_hour: int, days: Sequence[int]) -> list[dict[str, An
         found: dict[str, Any] = {"days": size, "files": there, "trades": there * per_hour}
         with engine.connect(root) as connection:
             found["newest_hour_ms"] = _milliseconds(lambda: _newest_hour(connection, root))
-        found["find_files_ms"] = _milliseconds(lambda: newest.read(root))
-        found["open_table_ms"] = _milliseconds(lambda: table.opened(root))
+        found["find_files_ms"] = _milliseconds(lambda: newest.read_index(root))
+        found["open_table_ms"] = _milliseconds(lambda: table.open_table(root))
         out.append(found)
     return out
 
 
 def _an_hour(root: Path, count: int) -> NewFile:
     path = root.parent / "hour.json"
-    kafka_spool.keep(path, ((0, n, raw_trade.encode(one)) for n, one in enumerate(trades(count))), START)
+    kafka_spool.spool_messages(
+        path, ((0, n, raw_trade.encode_trade(one)) for n, one in enumerate(generate_trades(count))), START
+    )
     with engine.connect(root) as connection:
-        file = parquet_writer.write(connection, kafka_spool.rows(path), root, START)
+        file = parquet_writer.write_sorted(connection, kafka_spool.select_spooled(path), root, START)
     path.unlink()
     return file
 
@@ -79,32 +81,32 @@ def _grow(root: Path, one: NewFile, first: int, last: int) -> None:
     added = []
     for number in range(first, last):
         start = START + number * HOUR
-        path = f"{folder_of(start)}/{parquet_writer.SORTED}{number}.parquet"
+        path = f"{hour_folder(start)}/{parquet_writer.SORTED_PREFIX}{number}.parquet"
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         os.link(root / one.path, root / path)
         added.append(NewFile(path, start, one.rows, one.size, one.stats))
-    commits.rewrite(root, lambda _: (added, ()), {"why": "bench"})
+    commits.replace_files(root, lambda _: (added, ()), {"why": "bench"})
     for number in range(20):  # and some commits, as between two checkpoints of the log
-        commits.rewrite(root, lambda _: ((), ()), {"why": "bench"}, ("bench", last * 100 + number))
-    table.opened(root).create_checkpoint()
+        commits.replace_files(root, lambda _: ((), ()), {"why": "bench"}, ("bench", last * 100 + number))
+    table.open_table(root).create_checkpoint()
 
 
 def _newest_hour(connection: DuckDBPyConnection, root: Path) -> None:
-    rows = engine.trades_of(root, newest.read(root).files(1))
+    rows = engine.select_trades(root, newest.read_index(root).files(1))
     query = f"SELECT symbol, count(*), sum(quantity), arg_max(price, trade_id) FROM {rows} GROUP BY 1"
     connection.execute(query).fetchall()
 
 
 def _milliseconds(work: Callable[[], object]) -> dict[str, float]:
     took = []
-    for _ in range(TIMES):
+    for _ in range(READS):
         begin = time.perf_counter()
         work()
         took.append((time.perf_counter() - begin) * 1000)
     return {"p50": round(statistics.median(took), 1), "max": round(max(took), 1)}
 
 
-def plot(found: Sequence[dict[str, Any]], path: Path) -> None:
+def plot_reads(found: Sequence[dict[str, Any]], path: Path) -> None:
     """The medians over the days, as PNG."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

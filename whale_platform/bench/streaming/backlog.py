@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from whale_platform.bench.harness.platform import Platform, wait_for
-from whale_platform.bench.harness.process_usage import cpu_seconds
+from whale_platform.bench.harness.process_usage import read_cpu_seconds
 from whale_platform.broker.producer import TradeProducer
 from whale_platform.broker.reader import TopicReader
 from whale_platform.domain import raw_trade
@@ -23,7 +23,7 @@ from whale_platform.supervision.control import desired_state
 SYMBOLS = 20
 
 
-def measure(platform: Platform, trades: int, rounds: int) -> dict[str, Any]:
+def measure_backlog(platform: Platform, trades: int, rounds: int) -> dict[str, Any]:
     """Drain times of `trades` backlogged trades, to the first window and to all of them in Postgres, by round."""
     results = [_drain(platform, f"bench_{number}", trades) for number in range(1, rounds + 1)]
     return {"trades": trades, "rounds": results, "trades_per_s": results[-1]["trades_per_s"]}
@@ -41,7 +41,7 @@ def _drain(platform: Platform, exchange: str, trades: int) -> dict[str, Any]:
         rows = platform.sql(f"select sum(trade_count) from trade_windows where exchange = '{exchange}'")
         return int(rows[0][0] or 0)
 
-    desired_state.write(home, "stream", False, "the benchmark")
+    desired_state.write_desired_state(home, "stream", False, "the benchmark")
     wait_for("the stream to stop", lambda: platform.status()["services"]["stream"]["pid"] is None, 600)
     before = windows()
     begin = time.monotonic()
@@ -49,14 +49,17 @@ def _drain(platform: Platform, exchange: str, trades: int) -> dict[str, Any]:
         _produce(bootstrap, exchange, trades)
     finally:
         produced = time.monotonic()
-        desired_state.write(home, "stream", True, "the benchmark")
+        desired_state.write_desired_state(home, "stream", True, "the benchmark")
     wait_for(
-        "the first window", lambda: windows() > before, every=0.1, moves=lambda: sum(cpu_seconds(platform).values())
+        "the first window",
+        lambda: windows() > before,
+        every=0.1,
+        moves=lambda: sum(read_cpu_seconds(platform).values()),
     )
-    first, spent = time.monotonic(), cpu_seconds(platform)
+    first, spent = time.monotonic(), read_cpu_seconds(platform)
     wait_for("Postgres", lambda: counted() >= trades, 300, 0.2, moves=lambda: (windows(), counted()))
     drained = time.monotonic()
-    spent = {name: round(cpu - spent.get(name, 0), 1) for name, cpu in cpu_seconds(platform).items()}
+    spent = {name: round(cpu - spent.get(name, 0), 1) for name, cpu in read_cpu_seconds(platform).items()}
     reader.close()
     return {
         "produce_s": round(produced - begin, 2),
@@ -75,5 +78,5 @@ def _produce(bootstrap: KafkaCluster, exchange: str, trades: int) -> None:
         symbol = f"S{number % SYMBOLS}-USD"
         moment = now - (trades - number) * 60
         trade = Trade(exchange, symbol, "S", "USD", number // SYMBOLS, price, quantity, "buy", moment, moment)
-        producer.send(RAW_TRADES, raw_trade.key(exchange, symbol), raw_trade.encode(trade))
+        producer.send(RAW_TRADES, raw_trade.encode_key(exchange, symbol), raw_trade.encode_trade(trade))
     producer.close(60)

@@ -12,19 +12,19 @@ from typing import Any
 
 import psutil
 
-from whale_platform.bench.harness.platform import Failed, Platform, wait_for
+from whale_platform.bench.harness.platform import Platform, PlatformError, wait_for
 from whale_platform.bench.harness.spark_cluster import SparkCluster
-from whale_platform.bench.harness.trade_flood import EXCHANGE, WHALE_EVERY, Flood
+from whale_platform.bench.harness.trade_flood import FLOOD_EXCHANGE, WHALE_EVERY, TradeFlood
 from whale_platform.bench.streaming import backlog
 from whale_platform.kafka_cluster import KafkaCluster
 
 SETTINGS = {"WHALE_DAGSTER": "false", "WHALE_STREAM_REDUCERS": "2", "WHALE_SPARK_EXECUTOR_MEMORY": "768m"}
 CORES = 8  # task slots of a worker: one alone is enough for two partitions and two reducers
 SETTLE_S = 30.0  # of the rate before anything is killed
-OTHERS = 50  # trades/s of the simulator meanwhile
+SIMULATOR_RATE = 50  # trades/s of the simulator meanwhile
 
 
-def measure(
+def measure_recovery(
     platform: Platform, executors: int, trades: int, rate: float, tell: Callable[[str], None]
 ) -> dict[str, Any]:
     """One number of executors: trades/s of a backlog of `trades`, seconds to recover at `rate` trades/s, and the count.
@@ -38,11 +38,11 @@ def measure(
         for _ in range(executors):
             cluster.add()
         tell(f"starting the platform on {executors} executors")
-        platform.up("--source", "simulator", "--rate", str(OTHERS))
+        platform.up("--source", "simulator", "--rate", str(SIMULATOR_RATE))
         found: dict[str, Any] = {"executors": executors}
         tell(f"draining {trades:,} trades")
-        found["backlog"] = backlog.measure(platform, trades, 2)["rounds"]
-        flood = Flood(KafkaCluster(platform.status()["urls"]["kafka"]), rate)
+        found["backlog"] = backlog.measure_backlog(platform, trades, 2)["rounds"]
+        flood = TradeFlood(KafkaCluster(platform.status()["urls"]["kafka"]), rate)
         flood.start()
         tell(f"sending {rate:g} trades/s")
         _await(platform, int(SETTLE_S * rate))
@@ -66,7 +66,7 @@ def measure(
 
 def _counted(platform: Platform, sent: int) -> dict[str, int]:
     """Once all that were sent are in Postgres, or nothing comes any more: how many are lost, and how many too many."""
-    with contextlib.suppress(Failed):
+    with contextlib.suppress(PlatformError):
         _await(platform, sent)
     found, alerted = _counts(platform)
     return {
@@ -85,7 +85,7 @@ def _counted_in_lake(platform: Platform, sent: int) -> dict[str, int]:
         seen.append(_rows(platform))
         return seen[-1][0] >= sent
 
-    with contextlib.suppress(Failed):
+    with contextlib.suppress(PlatformError):
         wait_for("the lake", whole, every=10, moves=lambda: seen[-1:])
     rows, trades = seen[-1]
     return {"lake_lost": max(0, sent - trades), "lake_doubled": rows - trades}
@@ -93,15 +93,17 @@ def _counted_in_lake(platform: Platform, sent: int) -> dict[str, int]:
 
 def _rows(platform: Platform) -> tuple[int, int]:
     """Rows of the flood in the lake, and trades among them."""
-    sql = f"select count(*), count(distinct (symbol, trade_id)) from trades where exchange = '{EXCHANGE}'"
+    sql = f"select count(*), count(distinct (symbol, trade_id)) from trades where exchange = '{FLOOD_EXCHANGE}'"
     rows, trades = platform.whale("query", "--format", "csv", sql).stdout.splitlines()[-1].split(",")
     return int(rows), int(trades)
 
 
 def _counts(platform: Platform) -> tuple[int, int]:
     """Trades and whales of the flood in Postgres."""
-    windows = platform.sql(f"select coalesce(sum(trade_count), 0) from trade_windows where exchange = '{EXCHANGE}'")
-    alerts = platform.sql(f"select count(*) from whale_alerts where exchange = '{EXCHANGE}'")
+    windows = platform.sql(
+        f"select coalesce(sum(trade_count), 0) from trade_windows where exchange = '{FLOOD_EXCHANGE}'"
+    )
+    alerts = platform.sql(f"select count(*) from whale_alerts where exchange = '{FLOOD_EXCHANGE}'")
     return int(windows[0][0]), int(alerts[0][0])
 
 
@@ -110,7 +112,7 @@ def _whales(trades: int) -> int:
 
 
 def _await(platform: Platform, trades: int) -> None:
-    """Wait until so many, and their whales, are in Postgres. Raises Failed where nothing comes any more."""
+    """Wait until so many, and their whales, are in Postgres. Raises PlatformError where nothing comes any more."""
 
     def out() -> bool:
         found, alerted = _counts(platform)
@@ -130,7 +132,7 @@ def _kill(pid: int) -> None:
         process.kill()
 
 
-def _recovery(platform: Platform, flood: Flood, rate: float, kill: Callable[[], None]) -> float:
+def _recovery(platform: Platform, flood: TradeFlood, rate: float, kill: Callable[[], None]) -> float:
     begin = time.monotonic()
     kill()
     _await(platform, flood.sent + int(rate))

@@ -12,15 +12,15 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from whale_platform.bench.harness.latency_summary import summary
+from whale_platform.bench.harness.latency_summary import summarise_latencies
 from whale_platform.broker.reader import TopicReader
 from whale_platform.domain.names import TRADE_WINDOWS, WHALE_ALERTS
 from whale_platform.kafka_cluster import KafkaCluster
-from whale_platform.stores.stream_tables.change_listener import Listener
+from whale_platform.stores.stream_tables.change_listener import ChangeListener
 from whale_platform.supervision.runtime import heartbeat
 
 
-class Watch:
+class ArrivalWatch:
     """Two threads that note when each trade is seen in the topics and in Postgres."""
 
     def __init__(self, bootstrap: KafkaCluster, dsn: str) -> None:
@@ -60,7 +60,7 @@ class Watch:
         reader.close()
 
     def _read_rows(self, dsn: str) -> None:
-        listener = Listener(dsn, "whale-bench")
+        listener = ChangeListener(dsn, "whale-bench")
         while not self._stop.is_set():
             if listener.wait(0.2):
                 newest = listener.newest_trades()
@@ -70,12 +70,14 @@ class Watch:
         listener.close()
 
 
-def measure(home: Path, bootstrap: KafkaCluster, dsn: str, rate: float, seconds: float, warm: float) -> dict[str, Any]:
+def measure_latency(
+    home: Path, bootstrap: KafkaCluster, dsn: str, rate: float, seconds: float, warm: float
+) -> dict[str, Any]:
     """Run at `rate` trades/s for `warm` + `seconds`; latencies of the trades sent after the warm-up.
 
     The services' beats are read as files: a `whale status` each second would take an eighth of the machine.
     """
-    watch = Watch(bootstrap, dsn)
+    watch = ArrivalWatch(bootstrap, dsn)
     begin = time.time() + warm
     boundaries: list[float] = []
     batch = _told(home, "stream", "windows_batch")
@@ -91,16 +93,20 @@ def measure(home: Path, bootstrap: KafkaCluster, dsn: str, rate: float, seconds:
     sent = (_told(home, "simulator", "trades_sent") - (sent_before or 0)) / seconds
     time.sleep(3.0)
     watch.stop()
-    return report(watch, begin, boundaries) | {"rate_asked": rate, "rate_sent": round(sent, 1), "seconds": seconds}
+    return summarise_arrivals(watch, begin, boundaries) | {
+        "rate_asked": rate,
+        "rate_sent": round(sent, 1),
+        "seconds": seconds,
+    }
 
 
 def _told(home: Path, service: str, number: str) -> int:
-    said = heartbeat.read(home, service)
+    said = heartbeat.read_heartbeat(home, service)
     value = said.numbers.get(number) if said is not None else None
     return -1 if value is None else int(value)
 
 
-def report(watch: Watch, begin: float, boundaries: list[float]) -> dict[str, Any]:
+def summarise_arrivals(watch: ArrivalWatch, begin: float, boundaries: list[float]) -> dict[str, Any]:
     """Percentiles in ms. `boundaries`: epoch seconds at which a checkpoint was seen to have ended."""
     trades = [(key, *entry) for key, entries in watch.windows.items() for entry in entries if entry[1] / 1e6 >= begin]
     visible = []
@@ -120,9 +126,11 @@ def report(watch: Watch, begin: float, boundaries: list[float]) -> dict[str, Any
         if near:
             pauses.append(round(max(near) * 1000))
     return {
-        "to_trade_windows_ms": summary([seen - sent / 1e6 for _, _, sent, seen in trades]),
-        "to_whale_alerts_ms": summary([seen - sent / 1e6 for sent, seen in watch.whales if sent / 1e6 >= begin]),
-        "to_postgres_ms": summary(visible),
+        "to_trade_windows_ms": summarise_latencies([seen - sent / 1e6 for _, _, sent, seen in trades]),
+        "to_whale_alerts_ms": summarise_latencies(
+            [seen - sent / 1e6 for sent, seen in watch.whales if sent / 1e6 >= begin]
+        ),
+        "to_postgres_ms": summarise_latencies(visible),
         "checkpoint_pauses_ms": pauses,
     }
 

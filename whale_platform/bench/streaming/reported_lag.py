@@ -13,24 +13,24 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from whale_platform.bench.harness.latency_summary import summary
-from whale_platform.bench.harness.platform import Failed, Platform, wait_for
-from whale_platform.bench.harness.trade_flood import EXCHANGE, Flood
-from whale_platform.bench.streaming.latency import Watch
+from whale_platform.bench.harness.latency_summary import summarise_latencies
+from whale_platform.bench.harness.platform import Platform, PlatformError, wait_for
+from whale_platform.bench.harness.trade_flood import FLOOD_EXCHANGE, TradeFlood
+from whale_platform.bench.streaming.latency import ArrivalWatch
 from whale_platform.broker.reader import TopicReader
-from whale_platform.broker.topic_offsets import TopicEdges
+from whale_platform.broker.topic_offsets import TopicOffsets
 from whale_platform.broker.topics import BrokerError
 from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.supervision.runtime import heartbeat
 
 EVERY_S = 0.5
-ABOUT = 10  # trades between two questions of one look, and a transaction's marker at the end of each partition
+LAG_TOLERANCE = 10  # trades between two questions of one look, and a transaction's marker at the end of each partition
 CAUGHT_UP_S = 2.0
 _placed = re.compile(rb'"partition":([0-9]+),"offset":([0-9]+),').search
 
 
-class Sampler(threading.Thread):
+class LagSampler(threading.Thread):
     """Counts what is in the raw topic and not in `trade_windows`, beside what the heartbeat says, until `stop`."""
 
     def __init__(self, home: Path, bootstrap: KafkaCluster) -> None:
@@ -61,7 +61,7 @@ class Sampler(threading.Thread):
         reader = TopicReader(self._servers, "truth")
         try:
             parts = {topic: reader.partitions(topic) for topic in (RAW_TRADES, TRADE_WINDOWS)}
-            edges = TopicEdges(self._servers, parts)
+            edges = TopicOffsets(self._servers, parts)
             reader.assign({(TRADE_WINDOWS, part): 0 for part in parts[TRADE_WINDOWS]})
             due = time.time()
             while not self._stopped.is_set():
@@ -77,7 +77,7 @@ class Sampler(threading.Thread):
             reader.close()
 
     def _sample(self, ends: dict[int, int]) -> None:
-        now, said = time.time(), heartbeat.read(self._home, "stream")
+        now, said = time.time(), heartbeat.read_heartbeat(self._home, "stream")
         true = sum(max(0, end - self._out.get(part, 0)) for part, end in ends.items())
         self.lag, self.most_lag, self.samples = true, max(self.most_lag, true), self.samples + 1
         self._recent.append((now, true))
@@ -93,7 +93,7 @@ class Sampler(threading.Thread):
         lag = said.numbers.get("lag")
         if lag is None:
             self.unknown += 1
-        elif lag < min(count for _, count in self._recent) - ABOUT:
+        elif lag < min(count for _, count in self._recent) - LAG_TOLERANCE:
             if self._lied_since is None:
                 self._lied_since = now
                 self.lies.append({"at": now, "said": lag, "true": true, "state": said.state})
@@ -102,34 +102,36 @@ class Sampler(threading.Thread):
         self._lied_since = None
 
 
-def measure(platform: Platform, rate: float, calm_s: float, overload: float, overload_s: float) -> dict[str, Any]:
+def measure_reported_lag(
+    platform: Platform, rate: float, calm_s: float, overload: float, overload_s: float
+) -> dict[str, Any]:
     """`up` at `rate`, `calm_s` of it, `overload` more trades/s for `overload_s`; figures, and whether all is exact."""
     bootstrap = KafkaCluster(f"127.0.0.1:{platform.env['WHALE_KAFKA_PORT']}")
-    sampler, begun = Sampler(platform.base / "simulator", bootstrap), time.time()
+    sampler, begun = LagSampler(platform.base / "simulator", bootstrap), time.time()
     sampler.start()
     platform.up("--source", "simulator", "--rate", str(rate))
     took = time.time() - begun
     now = platform.status()
     password = Path(now["home"], "postgres.password").read_text().strip()
-    watch = Watch(bootstrap, now["urls"]["postgres"].replace("whale@", f"whale:{password}@"))
+    watch = ArrivalWatch(bootstrap, now["urls"]["postgres"].replace("whale@", f"whale:{password}@"))
     wait_for("what came in during the start", lambda: sampler.lag < rate * CAUGHT_UP_S, moves=lambda: sampler.lag)
     start, sampler.most_lag = sampler.most_lag, 0
     calmed = time.time()
     time.sleep(calm_s)
     calm, sampler.most_lag = sampler.most_lag, 0
     flood = time.time()
-    trades = Flood(bootstrap, overload)
+    trades = TradeFlood(bootstrap, overload)
     trades.start()
     time.sleep(overload_s)
     sent = trades.stop()
     ended = time.time()
-    counts = f"select coalesce(sum(trade_count), 0) from trade_windows where exchange = '{EXCHANGE}'"
+    counts = f"select coalesce(sum(trade_count), 0) from trade_windows where exchange = '{FLOOD_EXCHANGE}'"
     wait_for("every trade of the overload", lambda: int(platform.sql(counts)[0][0]) >= sent, 600, every=1)
     drained = time.time()
     watch.stop()
     sampler.stop()
     if not sampler.modes:
-        raise Failed("no heartbeat of the stream was read, so nothing it says was judged")
+        raise PlatformError("no heartbeat of the stream was read, so nothing it says was judged")
     seen = [(at / 1e6, (when - at / 1e6)) for at, when in watch.whales]
     return {
         "up_s": round(took, 1),
@@ -142,8 +144,8 @@ def measure(platform: Platform, rate: float, calm_s: float, overload: float, ove
         "caught_up_s": round(calmed - begun, 1),
         "most_lag": {"start": start, "calm": calm, "overload": sampler.most_lag},
         "modes": [(round(at - begun, 1), mode) for at, mode in sampler.modes],
-        "whales_calm_ms": summary([late for at, late in seen if calmed <= at < flood]),
-        "whales_overload_ms": summary([late for at, late in seen if flood <= at < ended]),
+        "whales_calm_ms": summarise_latencies([late for at, late in seen if calmed <= at < flood]),
+        "whales_overload_ms": summarise_latencies([late for at, late in seen if flood <= at < ended]),
         "overload_sent": sent,
         "overload_rate": round(sent / (ended - flood)) if sent else 0,
         "drained_after_s": round(drained - ended, 1),

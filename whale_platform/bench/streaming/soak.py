@@ -17,14 +17,14 @@ from typing import Any
 import psutil
 
 from whale_platform.bench.harness.platform import Platform, wait_for
-from whale_platform.lake.errors import Busy
+from whale_platform.lake.errors import ConcurrentCommitError
 from whale_platform.lake.maintenance import retention, rewrite
 
 UPKEEP_S = 120.0
 SETTLE_S = 260.0  # three minutes until trades count as settled, and a full minute of them
 
 
-def measure(platform: Platform, seconds: float, kills: int, tell: Callable[[str], None]) -> dict[str, Any]:
+def measure_soak(platform: Platform, seconds: float, kills: int, tell: Callable[[str], None]) -> dict[str, Any]:
     """Load for `seconds` with `kills` of the Spark driver at random moments; what was done and what the audit says."""
     root = Path(platform.status()["home"]) / "lake" / "trades"
     end, dice = time.monotonic() + seconds, random.Random(time.time_ns())
@@ -42,7 +42,7 @@ def measure(platform: Platform, seconds: float, kills: int, tell: Callable[[str]
             upkeep += UPKEEP_S
             _keep(root, done)
             tell(f"{done['compactions']} compactions, {done['files_vacuumed']} files vacuumed")
-    loaded = retention.days(root)
+    loaded = retention.list_days(root)
     tell("waiting for the last trades to settle")
     time.sleep(SETTLE_S)
     answer = platform.whale("audit", "--json", timeout=3600, check=False)
@@ -58,10 +58,10 @@ def measure(platform: Platform, seconds: float, kills: int, tell: Callable[[str]
 
 
 def _keep(root: Path, done: dict[str, Any]) -> None:
-    for hour in rewrite.crowded(root, None, datetime.now(UTC)):
+    for hour in rewrite.hours_to_compact(root, None, datetime.now(UTC)):
         try:
-            found = rewrite.hour(root, hour, {"why": "soak"})
-        except Busy:
+            found = rewrite.rewrite_hour(root, hour, {"why": "soak"})
+        except ConcurrentCommitError:
             continue
         if found is not None:
             done["compactions"] += 1

@@ -13,13 +13,13 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from whale_platform.audit import audited_hours, collect, render
-from whale_platform.audit.reconcile import Audit
-from whale_platform.cli.app import HomeOption
-from whale_platform.cli.common.context import current_home, settings_of
-from whale_platform.cli.common.error_messages import explained
+from whale_platform.audit import audit_progress, collect, render
+from whale_platform.audit.reconcile import AuditResult
+from whale_platform.cli.common.context import current_home, load_home_settings
+from whale_platform.cli.common.error_messages import explain_errors
 from whale_platform.cli.common.errors import UserError
-from whale_platform.cli.common.time_input import moment
+from whale_platform.cli.common.options import HomeOption
+from whale_platform.cli.common.time_input import parse_time
 from whale_platform.settings import Settings
 from whale_platform.supervision.runtime import exit_codes
 
@@ -49,14 +49,14 @@ def audit(
     asked, 75 nothing is wrong so far, but some trades have not arrived everywhere yet.
     """
     place, now = current_home(home), datetime.now(UTC)
-    settings, born = settings_of(place), datetime.fromtimestamp(place.created, UTC)
-    with explained():
+    settings, born = load_home_settings(place), datetime.fromtimestamp(place.created, UTC)
+    with explain_errors():
         first, last = _range(settings, start, end, now, born)
         found = _counted(settings, first, last, now, born)
         if found.lines:
-            audited_hours.record(settings, found)
+            audit_progress.record_audit(settings, found)
     if as_json:
-        print(json.dumps(render.as_json(found), indent=1))
+        print(json.dumps(render.render_json(found), indent=1))
     elif found.lines:
         _show(found)
     if not found.lines:
@@ -70,15 +70,15 @@ def audit(
 def _range(
     settings: Settings, start: str | None, end: str | None, now: datetime, born: datetime
 ) -> tuple[datetime, datetime]:
-    settled = collect.settled(settings, now)
-    last = min(moment(end).replace(second=0, microsecond=0), settled) if end else settled
+    settled = collect.find_settled_end(settings, now)
+    last = min(parse_time(end).replace(second=0, microsecond=0), settled) if end else settled
     if start is not None:
-        first = moment(start)
-    elif settings.source == "replay" and (lake := collect.whole_lake(settings)) is not None:
+        first = parse_time(start)
+    elif settings.source == "replay" and (lake := collect.find_lake_span(settings)) is not None:
         first, last = lake[0], last if end else min(lake[1], settled)
     else:
         first = last - DAY
-        turn = audited_hours.due(settings, born, last.replace(minute=0))
+        turn = audit_progress.find_due_hour(settings, born, last.replace(minute=0))
         first = min(first, turn) if turn else first
     first = first.replace(minute=0, second=0, microsecond=0)
     if first >= last:
@@ -89,10 +89,10 @@ def _range(
     return first, last
 
 
-def _counted(settings: Settings, first: datetime, last: datetime, now: datetime, born: datetime) -> Audit:
+def _counted(settings: Settings, first: datetime, last: datetime, now: datetime, born: datetime) -> AuditResult:
     with Progress(console=Console(stderr=True), transient=True) as progress:
         tasks = {place: progress.add_task(place, total=None) for place in ("Postgres", "lake", "Kafka")}
-        return collect.audit(
+        return collect.run_audit(
             settings,
             first,
             last,
@@ -102,15 +102,15 @@ def _counted(settings: Settings, first: datetime, last: datetime, now: datetime,
         )
 
 
-def _show(found: Audit) -> None:
+def _show(found: AuditResult) -> None:
     console = Console(soft_wrap=True, highlight=False)
-    lines = render.told(found)
+    lines = render.select_notable(found)
     if lines:
-        console.print(_table(render.HEAD, [render.cells(line) for line in lines]))
-    console.print(_table(render.SUMMARY, render.summary(found)))
-    for note in (*found.notes, render.progress(found)):
+        console.print(_table(render.LINE_HEAD, [render.render_cells(line) for line in lines]))
+    console.print(_table(render.SUMMARY_HEAD, render.summarise(found)))
+    for note in (*found.notes, render.describe_progress(found)):
         console.print(note, markup=False)
-    sums = render.totals(found.lines)
+    sums = render.sum_lines(found.lines)
     verdict = VERDICT.get(found.verdict, "nothing is wrong")
     console.print(
         f"{found.start:%Y-%m-%d %H:%M} to {found.end:%Y-%m-%d %H:%M} UTC: {sums.trades:,} trades, {verdict}",

@@ -7,21 +7,21 @@ from typing import Annotated
 
 import typer
 
-from whale_platform.cli.app import HomeOption
-from whale_platform.cli.common.context import current_home, settings_of
+from whale_platform.cli.common.context import current_home, load_home_settings
 from whale_platform.cli.common.errors import UserError
+from whale_platform.cli.common.options import HomeOption
 from whale_platform.stream.query import checkpoints
-from whale_platform.supervision.runtime.lease import LeaseRefused
+from whale_platform.supervision.runtime.lease import LeaseRefusedError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="The stream's checkpoints: list, archive, reset.")
 Query = Annotated[str, typer.Argument(metavar="windows|whales|lake|all")]
 
 
 @app.command("list")
-def listing(home: HomeOption = None) -> None:
+def list_checkpoints(home: HomeOption = None) -> None:
     """Every checkpoint: query, mode, version, last batch, place in the topic, size, age; archived ones last."""
-    root = settings_of(current_home(home)).stream_home
-    found = checkpoints.listing(root)
+    root = load_home_settings(current_home(home)).stream_home
+    found = checkpoints.list_checkpoints(root)
     if not found:
         print("whale: no checkpoints yet: they appear when the stream has run", file=sys.stderr)
     for item in found:
@@ -56,8 +56,8 @@ def reset(query: Query, home: HomeOption = None) -> None:
 def _set_aside(option: Path | None, query: str) -> list[Path]:
     home = current_home(option)
     try:
-        return checkpoints.set_aside(home.path, settings_of(home).stream_home, query)
+        return checkpoints.archive_under_lease(home.path, load_home_settings(home).stream_home, query)
     except ValueError as error:
         raise UserError(str(error)) from None
-    except LeaseRefused as refused:
+    except LeaseRefusedError as refused:
         raise UserError(f"{refused}: stop it first with `whale down`, then try again") from None

@@ -9,19 +9,19 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from whale_platform.cli.app import HomeOption
-from whale_platform.cli.common.context import current_home, settings_of
+from whale_platform.cli.common.context import current_home, load_home_settings
 from whale_platform.cli.common.errors import UserError
+from whale_platform.cli.common.options import HomeOption
 from whale_platform.domain import catalogue
 from whale_platform.exchanges import symbols
 from whale_platform.lake.errors import LakeError
 from whale_platform.lake.imports import dump_file, importer
-from whale_platform.lake.imports.dump_file import Dump
-from whale_platform.lake.imports.importer import Imported
+from whale_platform.lake.imports.dump_file import DumpFile
+from whale_platform.lake.imports.importer import ImportResult
 from whale_platform.version import code_version
 
 app = typer.Typer(add_completion=False, help="Past trades into the lake, from the files that an exchange publishes.")
-NEXT = (
+NEXT_STEPS = (
     "Their windows and reports: ./whale lake recompute {first:%Y-%m-%dT%H:%M} {last:%Y-%m-%dT%H:%M}, or as a run of "
     "Dagster: ./whale dagster asset materialize -m whale_platform.definitions --select lake/windows_from_lake "
     "--partition-range '{first:%Y-%m-%d-%H:%M}...{last:%Y-%m-%d-%H:%M}'"
@@ -29,7 +29,7 @@ NEXT = (
 
 
 @app.command()
-def run(
+def import_dumps(
     exchange: Annotated[str, typer.Argument(metavar="binance", help="Whose files these are.")],
     files: Annotated[
         list[Path], typer.Argument(metavar="FILES...", help="Daily or monthly zips of spot trades or aggTrades.")
@@ -54,26 +54,26 @@ def run(
             f"{there.path} holds simulated trades, which must not mix with real ones: name another --home, "
             "one that `whale up --source live` has made"
         )
-    root = settings_of(there).trades_lake
+    root = load_home_settings(there).trades_lake
     try:
-        split = symbols.known(catalogue.load(there.path, dump_file.EXCHANGE), pair or ())
+        split = symbols.build_splitter(catalogue.load_catalogue(there.path, dump_file.EXCHANGE), pair or ())
     except ValueError as wrong:
         raise UserError(f"--pair: {wrong}") from None
     hours: list[datetime] = []
     try:
-        for dump in [dump_file.named(path, split) for path in files]:
+        for dump in [dump_file.parse_dump_name(path, split) for path in files]:
             begin = time.monotonic()
             done = _import(root, dump)
             hours += done.hours
-            print(line(dump.path.name, done, time.monotonic() - begin), flush=True)
+            print(describe_import(dump.path.name, done, time.monotonic() - begin), flush=True)
     except LakeError as error:
         raise UserError(str(error)) from None
     finally:
         if hours:  # also those of the files before a broken one
-            print(NEXT.format(first=min(hours), last=max(hours)), flush=True)
+            print(NEXT_STEPS.format(first=min(hours), last=max(hours)), flush=True)
 
 
-def line(name: str, done: Imported, seconds: float) -> str:
+def describe_import(name: str, done: ImportResult, seconds: float) -> str:
     """What became of a file."""
     first, last = (f"{hour:%Y-%m-%d %H:%M}" for hour in (done.hours[0], done.hours[-1]))
     there = f" ({done.there} were there)" if done.there else ""
@@ -86,7 +86,7 @@ def line(name: str, done: Imported, seconds: float) -> str:
     )
 
 
-def _import(root: Path, dump: Dump) -> Imported:
+def _import(root: Path, dump: DumpFile) -> ImportResult:
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -95,4 +95,4 @@ def _import(root: Path, dump: Dump) -> Imported:
         def tell(what: str, done: int, of: int) -> None:
             progress.update(bar, description=f"{dump.path.name}: {what}", completed=done, total=of)
 
-        return importer.run(root, dump, {"run": "import", "code": code_version()}, tell)
+        return importer.import_dump(root, dump, {"run": "import", "code": code_version()}, tell)

@@ -13,12 +13,12 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from whale_platform.cli.app import HomeOption
-from whale_platform.cli.common.context import current_home, settings_of
+from whale_platform.cli.common.context import current_home, load_home_settings
 from whale_platform.cli.common.errors import UserError
-from whale_platform.cli.common.time_input import moment
+from whale_platform.cli.common.options import HomeOption
+from whale_platform.cli.common.time_input import parse_time
 from whale_platform.lake.duckdb import file_export
-from whale_platform.lake.duckdb.file_export import Format, Wanted
+from whale_platform.lake.duckdb.file_export import ExportFormat, ExportSelection
 from whale_platform.lake.errors import LakeError
 
 STDOUT = "-"
@@ -45,7 +45,7 @@ def export(
         raise UserError(
             f'{what} can\'t be exported, only trades: `whale query "FROM {what}" --format csv` gives tables'
         )
-    wanted = Wanted(moment(start), moment(end), tuple(symbol or ()), exchange, version)
+    wanted = ExportSelection(parse_time(start), parse_time(end), tuple(symbol or ()), exchange, version)
     if wanted.start > wanted.end:
         raise UserError(f"--from {start} is after --to {end}")
     kind = _kind(out, file_format)
@@ -53,7 +53,7 @@ def export(
         raise UserError(f"{out} is a folder: name a file")
     if out != STDOUT and Path(out).exists() and not force:
         raise UserError(f"{out} is there already: name another file, or write over it with --force")
-    root = settings_of(current_home(home)).trades_lake
+    root = load_home_settings(current_home(home)).trades_lake
     if out != STDOUT:
         _export(root, wanted, Path(out), kind)
         return
@@ -65,11 +65,11 @@ def export(
             sys.stdout.buffer.flush()
 
 
-def _export(root: Path, wanted: Wanted, path: Path, kind: Format) -> None:
+def _export(root: Path, wanted: ExportSelection, path: Path, kind: ExportFormat) -> None:
     began = time.monotonic()
     try:
         with _bar() as progress:
-            done = file_export.export(root, wanted, path, kind, progress)
+            done = file_export.export_trades(root, wanted, path, kind, progress)
     except LakeError as error:
         raise UserError(str(error)) from None
     except OSError as error:
@@ -78,7 +78,7 @@ def _export(root: Path, wanted: Wanted, path: Path, kind: Format) -> None:
     print(f"whale: {found}, {done.size:,} bytes, {time.monotonic() - began:.1f} s", file=sys.stderr)
 
 
-def _kind(out: str, named: str | None) -> Format:
+def _kind(out: str, named: str | None) -> ExportFormat:
     found = named or ("csv" if out == STDOUT else Path(out).suffix.removeprefix(".").lower())
     if found == "csv":
         return "csv"
@@ -92,7 +92,7 @@ def _kind(out: str, named: str | None) -> Format:
 
 
 @contextmanager
-def _bar() -> Iterator[file_export.Progress]:
+def _bar() -> Iterator[file_export.ExportProgress]:
     """A bar of hours on a terminal, nothing elsewhere."""
     console = Console(stderr=True)
     columns = (BarColumn(), TextColumn("{task.completed:,.0f} of {task.total:,.0f} hours"), TimeRemainingColumn())

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from whale_platform.cli.app import HomeOption
-from whale_platform.cli.common.context import current_home, settings_of
-from whale_platform.cli.common.error_messages import explained
+from whale_platform.cli.common.context import current_home, load_home_settings
+from whale_platform.cli.common.error_messages import explain_errors
 from whale_platform.cli.common.errors import UserError
-from whale_platform.cli.common.time_input import moment
+from whale_platform.cli.common.options import HomeOption
+from whale_platform.cli.common.time_input import parse_time
 from whale_platform.lake.delta import table
 from whale_platform.lake.maintenance import retention, rewrite
-from whale_platform.lake.maintenance.rewrite import Rewritten
-from whale_platform.stores.asset_tables.materialisation import HOUR, Hours, Maker
+from whale_platform.lake.maintenance.rewrite import RewriteResult
+from whale_platform.stores.asset_tables.materialisation import HOUR, HourRange, Provenance
 from whale_platform.stores.quality import audit_counts
 from whale_platform.stream.lake_query import restore as restoring
 from whale_platform.version import code_version, new_run_id
@@ -35,9 +35,9 @@ HourArgument = Annotated[str, typer.Argument(metavar="HOUR", help="Like 2026-11-
 @app.command()
 def show(home: HomeOption = None) -> None:
     """Its days: files, trades, bytes; the newest version."""
-    with explained():
+    with explain_errors():
         root = _settings(home).trades_lake
-        days, (newest,) = retention.days(root), retention.versions(root, 1)
+        days, (newest,) = retention.list_days(root), retention.list_versions(root, 1)
     print(f"{root}\nversion {newest.version}, written {newest.time:%Y-%m-%d %H:%M:%S} UTC\n")
     print(f"{'day':<10} {'files':>7} {'trades':>15} {'bytes':>15} {'a trade':>8}")
     for day in days:
@@ -47,8 +47,8 @@ def show(home: HomeOption = None) -> None:
 @app.command()
 def versions(home: HomeOption = None, limit: Annotated[int, typer.Option("-n", min=1)] = 20) -> None:
     """The newest versions: when, why and by which run and code; for `--version` of query and export."""
-    with explained():
-        found = retention.versions(_settings(home).trades_lake, limit)
+    with explain_errors():
+        found = retention.list_versions(_settings(home).trades_lake, limit)
     for one in found:
         print(f"{one.version:>8}  {one.time:%Y-%m-%d %H:%M:%S}  {one.why:<22} {one.run:<40} {one.code}".rstrip())
 
@@ -56,8 +56,10 @@ def versions(home: HomeOption = None, limit: Annotated[int, typer.Option("-n", m
 @app.command()
 def compact(hour: HourArgument, home: HomeOption = None) -> None:
     """Make one sorted file of an hour now; Dagster does it for each closed hour."""
-    with explained():
-        done = rewrite.hour(_settings(home).trades_lake, _hour(hour), {"run": new_run_id("cli"), "why": "compaction"})
+    with explain_errors():
+        done = rewrite.rewrite_hour(
+            _settings(home).trades_lake, _hour(hour), {"run": new_run_id("cli"), "why": "compaction"}
+        )
     _tell(done, "that hour has no trade, or is one sorted file already")
 
 
@@ -71,8 +73,8 @@ def restore(
 ) -> None:
     """Make an hour anew from Kafka: damaged files, missing trades. What the lake still has is kept."""
     settings = _settings(home)
-    with explained():
-        done = restoring.hour(
+    with explain_errors():
+        done = restoring.restore_hour(
             settings.trades_lake,
             settings.bootstrap,
             _hour(hour),
@@ -110,14 +112,14 @@ def recompute(
         raise UserError(f"{last} is before {first}: give the first hour, then the last")
     if end > datetime.now(UTC):
         raise UserError(f"the hour from {end - HOUR:%Y-%m-%dT%H:%M} is not over: give hours that are")
-    maker, hours = Maker(new_run_id("recompute"), code_version()), Hours(start, end)
-    with explained():
-        there, dsn = table.files(table.opened(settings.trades_lake), start, end), settings.dsn()
-        audit_counts.counts(dsn, start, end, end)  # Spark starts only where both can be asked
+    maker, hours = Provenance(new_run_id("recompute"), code_version()), HourRange(start, end)
+    with explain_errors():
+        there, dsn = table.list_files(table.open_table(settings.trades_lake), start, end), settings.dsn()
+        audit_counts.count_trades(dsn, start, end, end)  # Spark starts only where both can be asked
         if not there:
             raise UserError("the lake has no trade of these hours: nothing to do")
-        with recompute_hours.only_one(dsn, maker, _wait_for), batch.batch(settings) as session:
-            made = recompute_hours.make(settings, dsn, session, hours, maker, lake_is_whole)
+        with recompute_hours.lock_batch(dsn, maker, _wait_for), batch.open_batch_session(settings) as session:
+            made = recompute_hours.recompute_hours(settings, dsn, session, hours, maker, lake_is_whole)
     counts = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in made.counts().items())
     print(f"whale: {len(made.hours)} hours made again by {maker.run_id}: {counts}", file=sys.stderr)
 
@@ -127,7 +129,7 @@ def _wait_for(why: str) -> None:
     print(f"whale: waiting for its end: {why}", file=sys.stderr, flush=True)
 
 
-def _tell(done: Rewritten | None, otherwise: str) -> None:
+def _tell(done: RewriteResult | None, otherwise: str) -> None:
     if done is None:
         print(f"whale: nothing to do: {otherwise}", file=sys.stderr)
         return
@@ -140,8 +142,8 @@ def _tell(done: Rewritten | None, otherwise: str) -> None:
 
 
 def _hour(text: str) -> datetime:
-    return moment(text).replace(minute=0, second=0, microsecond=0)
+    return parse_time(text).replace(minute=0, second=0, microsecond=0)
 
 
 def _settings(home: Path | None) -> "Settings":
-    return settings_of(current_home(home))
+    return load_home_settings(current_home(home))

@@ -22,14 +22,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from whale_platform.cli.app import HomeOption
-from whale_platform.cli.common.context import current_home, settings_of
+from whale_platform.cli.common.context import current_home, load_home_settings
 from whale_platform.cli.common.errors import UserError
-from whale_platform.domain.raw_trade import plain
+from whale_platform.cli.common.options import HomeOption
+from whale_platform.domain.raw_trade import format_decimal
 from whale_platform.lake.delta import table
 from whale_platform.lake.duckdb import query as lake_query
 from whale_platform.lake.errors import LakeError
-from whale_platform.stores.postgres.connection import BadDsn, SchemaMismatch, StoreAway
+from whale_platform.stores.postgres.connection import (
+    InvalidDsnError,
+    SchemaMismatchError,
+    StoreUnavailableError,
+)
 from whale_platform.stores.queries import csv_export
 
 if TYPE_CHECKING:
@@ -38,7 +42,7 @@ if TYPE_CHECKING:
 SHOWN = 1000  # rows, in the formats for eyes
 WIDE = 100_000  # columns: lines are never broken or cut
 CONTROL = {number: f"\\x{number:02x}" for number in (*range(32), *range(127, 160)) if number != ord("\n")}
-AWAY = (StoreAway, SchemaMismatch, BadDsn, OSError)
+UNAVAILABLE = (StoreUnavailableError, SchemaMismatchError, InvalidDsnError, OSError)
 Rows = Iterable[tuple[Any, ...]]
 app = typer.Typer(add_completion=False, help="SQL over the lake and Postgres side by side.")
 
@@ -57,13 +61,15 @@ def query(
     write = FORMATS.get(style)
     if write is None:
         raise UserError(f"--format {style}: one of {', '.join(FORMATS)}")
-    settings = settings_of(current_home(home))
+    settings = load_home_settings(current_home(home))
     if sql is None:
         _list_tables(settings)
         return
     most = limit or (SHOWN if style in FOR_EYES else None)
     try:
-        with lake_query.run(settings.trades_lake, sql, version, lambda name, path: _copy(settings, name, path)) as said:
+        with lake_query.run_query(
+            settings.trades_lake, sql, version, lambda name, path: _copy(settings, name, path)
+        ) as said:
             write(said.columns, islice(said.rows, most), sys.stdout)
             more = most is not None and next(said.rows, None) is not None
     except LakeError as error:
@@ -76,27 +82,27 @@ def query(
 def _copy(settings: "Settings", name: str, path: Path) -> Sequence[tuple[str, str]]:
     try:
         return csv_export.copy_table(settings.dsn(), name, path)
-    except AWAY as error:
+    except UNAVAILABLE as error:
         raise UserError(
             f"`{name}` is not in the lake, and Postgres can't be asked for it ({error}): see `whale status`"
         ) from None
-    except csv_export.TooWide as error:
+    except csv_export.DecimalOverflowError as error:
         raise UserError(str(error)) from None
 
 
 def _list_tables(settings: "Settings") -> None:
     try:
-        print(f"trades: the lake, version {table.opened(settings.trades_lake).version()}")
+        print(f"trades: the lake, version {table.open_table(settings.trades_lake).version()}")
     except LakeError as error:
         print(f"trades: {error}")
-    for column in lake_query.SHOWN:
+    for column in lake_query.SHOWN_COLUMNS:
         print(f"  {column.name:<18} {column.duck:<15} {column.comment}")
     print("\nnewest_trades: the newest hour of them, found in the same time however large the lake is")
     try:
         print("\nPostgres:")
-        for name, comment in csv_export.tables(settings.dsn()).items():
+        for name, comment in csv_export.list_tables(settings.dsn()).items():
             print(f"  {name:<18} {comment}".rstrip())
-    except AWAY as error:
+    except UNAVAILABLE as error:
         print(f"  can't be asked ({error}): see `whale status`")
     print('\nColumns of any: `whale query "DESCRIBE trade_windows"`')
 
@@ -166,7 +172,7 @@ def _plainest(value: object) -> Any:
     if value is None or isinstance(value, str | int):
         return value
     if isinstance(value, Decimal):
-        return plain(value)
+        return format_decimal(value)
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z") if value.tzinfo else value.isoformat()
     if isinstance(value, date | time):

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from whale_platform.cli.app import HomeOption
-from whale_platform.cli.common.context import current_home, settings_of
-from whale_platform.cli.common.error_messages import explained
+from whale_platform.cli.common.context import current_home, load_home_settings
+from whale_platform.cli.common.error_messages import explain_errors
 from whale_platform.cli.common.errors import UserError
-from whale_platform.cli.common.time_input import moment
+from whale_platform.cli.common.options import HomeOption
+from whale_platform.cli.common.time_input import parse_time
 from whale_platform.exchanges import registry
 from whale_platform.stores.asset_tables import thresholds
 from whale_platform.stores.asset_tables.thresholds import ALWAYS, ANY
-from whale_platform.stores.postgres.pool import Pool
+from whale_platform.stores.postgres.pool import ConnectionPool
 from whale_platform.stores.queries import latest_states
 
 if TYPE_CHECKING:
@@ -27,12 +27,12 @@ app = typer.Typer(
 
 
 @app.command("list")
-def listed(home: HomeOption = None) -> None:
+def list_thresholds(home: HomeOption = None) -> None:
     """Every threshold; the most specific one counts, `*` means any."""
-    settings = settings_of(current_home(home))
-    with explained():
+    settings = load_home_settings(current_home(home))
+    with explain_errors():
         dsn = settings.dsn()
-        ours = thresholds.suggested(dsn)
+        ours = thresholds.read_suggested(dsn)
         rows = thresholds.read_thresholds(dsn)
     for exchange, symbol, usd in rows:
         origin = "suggested" if (exchange, symbol) in ours else ""
@@ -40,7 +40,7 @@ def listed(home: HomeOption = None) -> None:
 
 
 @app.command("set")
-def change(
+def change_threshold(
     symbol: str,
     usd: str,
     exchange: Annotated[str, typer.Option(help="One exchange's name; any by default.")] = ANY,
@@ -51,12 +51,12 @@ def change(
     home: HomeOption = None,
 ) -> None:
     """Set the threshold of SYMBOL (`*` for all) to USD."""
-    amount, settings = _amount(usd), settings_of(current_home(home))
+    amount, settings = _amount(usd), load_home_settings(current_home(home))
     # Recorded trades are old from the start: what is set while they are replayed is meant for them.
-    valid_from = moment(since) if since else ALWAYS if settings.source == "replay" else None
+    valid_from = parse_time(since) if since else ALWAYS if settings.source == "replay" else None
     places = [(exchange, ANY)] if symbol == ANY else _spelled(settings, exchange, symbol)
-    with explained(), closing(Pool(settings.dsn, "whale-thresholds", 1)) as pool:
-        traded = latest_states.symbols(pool)
+    with explain_errors(), closing(ConnectionPool(settings.dsn, "whale-thresholds", 1)) as pool:
+        traded = latest_states.list_markets(pool)
         for place in places:
             thresholds.set_threshold(settings.dsn(), *place, amount, valid_from)
     for place in places:
@@ -77,12 +77,12 @@ def _amount(text: str) -> Decimal:
 def _spelled(settings: "Settings", exchange: str, symbol: str) -> list[tuple[str, str]]:
     """(exchange, symbol) for each exchange that has it: `BTC` is one on every exchange."""
     try:
-        adapters = [one for one in registry.adapters(settings) if exchange in (ANY, one.name)]
+        adapters = [one for one in registry.build_adapters(settings) if exchange in (ANY, one.name)]
         if not adapters:
             raise UserError(
-                f"--exchange {exchange}: none of {', '.join(one.name for one in registry.adapters(settings))}"
+                f"--exchange {exchange}: none of {', '.join(one.name for one in registry.build_adapters(settings))}"
             )
-        found = registry.assign(adapters, [symbol])
+        found = registry.assign_symbols(adapters, [symbol])
     except ValueError as error:
         raise UserError(str(error)) from None
     return [(name, spelled) for name, symbols in found.items() for spelled in symbols]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from whale_platform import homes
 from whale_platform.cli.common.errors import UserError
 from whale_platform.supervision.control.state_files import read_state
-from whale_platform.supervision.runtime.settings_reader import setting_error
+from whale_platform.supervision.runtime.settings_reader import describe_setting_error
 
 if TYPE_CHECKING:
     from whale_platform.settings import Settings
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 def current_home(option: Path | None) -> homes.Home:
     """The home named by `--home`, or the last one used. Raises UserError where nothing has run yet."""
-    folder = homes.base_folder(option)
-    home = homes.current(folder)
+    folder = homes.choose_base_folder(option)
+    home = homes.find_current_home(folder)
     if home is None:
         raise UserError(f"nothing has run in {folder} yet: start it with `whale up`")
     return home
@@ -30,10 +30,10 @@ def build_settings(given: dict[str, Any], options: dict[str, str] | None = None)
     try:
         return Settings(**given)
     except ValidationError as error:
-        raise UserError(setting_error(error, options or {})) from None
+        raise UserError(describe_setting_error(error, options or {})) from None
 
 
-def settings_of(home: homes.Home) -> "Settings":
+def load_home_settings(home: homes.Home) -> "Settings":
     """The settings of a home that has run: its ports as they were last used, the rest from the environment."""
     state = read_state(home.path) or {}
     ports = {name.removeprefix("WHALE_").lower(): port for name, port in state.get("ports", {}).items()}

@@ -4,23 +4,28 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from whale_platform.api.server.api_keys import KeyFileError
-from whale_platform.broker.reader import OffsetExpired
+from whale_platform.broker.reader import OffsetExpiredError
 from whale_platform.broker.topics import BrokerError
 from whale_platform.cli.common.errors import UserError
 from whale_platform.lake.errors import LakeError
-from whale_platform.stores.postgres.connection import BadDsn, RowRefused, SchemaMismatch, StoreAway
+from whale_platform.stores.postgres.connection import (
+    InvalidDsnError,
+    RowRejectedError,
+    SchemaMismatchError,
+    StoreUnavailableError,
+)
 
 _DO = "see `whale status`, start it with `whale up`"
 
 
 @contextmanager
-def explained() -> Iterator[None]:
+def explain_errors() -> Iterator[None]:
     """Raises UserError in place of what a server or the lake says; a missing file is Postgres's generated password."""
     try:
         yield
-    except (BrokerError, OffsetExpired) as error:
+    except (BrokerError, OffsetExpiredError) as error:
         raise UserError(f"Kafka can't be asked ({error}): {_DO}") from None
-    except (StoreAway, FileNotFoundError) as error:
+    except (StoreUnavailableError, FileNotFoundError) as error:
         raise UserError(f"Postgres can't be asked ({error}): {_DO}") from None
-    except (SchemaMismatch, BadDsn, RowRefused, LakeError, KeyFileError, ValueError) as error:
+    except (SchemaMismatchError, InvalidDsnError, RowRejectedError, LakeError, KeyFileError, ValueError) as error:
         raise UserError(str(error)) from None

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from whale_platform.cli.common.errors import UserError
 
 
-def moment(text: str) -> datetime:
+def parse_time(text: str) -> datetime:
     """`2026-11-21T13:00` or `2026-11-21` as aware UTC; an offset is honoured. Raises UserError."""
     try:
         found = datetime.fromisoformat(text)

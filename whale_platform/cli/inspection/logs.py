@@ -11,7 +11,7 @@ from whale_platform.cli.common.errors import UserError
 POLL_S = 0.2
 
 
-def log_file(home: Path, service: str) -> Path:
+def find_log(home: Path, service: str) -> Path:
     """The log of `service`. Raises UserError naming the logs there are."""
     folder = home / "logs"
     there = sorted(path.stem for path in folder.glob("*.log"))
@@ -20,7 +20,7 @@ def log_file(home: Path, service: str) -> Path:
     return folder / f"{service}.log"
 
 
-def tail(path: Path, lines: int) -> list[str]:
+def read_last_lines(path: Path, lines: int) -> list[str]:
     """The last `lines` lines, older files included where the newest has too few."""
     kept: deque[str] = deque(maxlen=lines)
     for file in (path.with_name(f"{path.name}.2"), path.with_name(f"{path.name}.1"), path):
@@ -30,7 +30,7 @@ def tail(path: Path, lines: int) -> list[str]:
     return list(kept)
 
 
-def follow(path: Path) -> Iterator[str]:
+def follow_log(path: Path) -> Iterator[str]:
     """Lines as they come, for ever; goes on in the new file when the log is turned over."""
     file = path.open(errors="replace")
     file.seek(0, 2)

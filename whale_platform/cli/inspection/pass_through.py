@@ -9,37 +9,41 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from whale_platform.cli.common.context import current_home, settings_of
+from whale_platform.cli.common.context import current_home, load_home_settings
 from whale_platform.cli.common.errors import UserError
 
 
-def psql(home: Path | None, args: list[str]) -> NoReturn:
+def become_psql(home: Path | None, args: list[str]) -> NoReturn:
     """Become psql. Raises UserError where the embedded Postgres does not run, EmbeddedError where it is missing."""
     from whale_platform.embedded import postgres
 
-    settings = settings_of(current_home(home))
+    settings = load_home_settings(current_home(home))
     if settings.postgres_dsn is None and not _listens(settings.postgres_port):
         raise UserError(f"Postgres is not running in {settings.home}: start it with `whale up`, see `whale status`")
     argv, env = postgres.psql_command(settings, args)
     os.execvpe(argv[0], argv, env)
 
 
-def dagster(home: Path | None, args: list[str]) -> NoReturn:
+def become_dagster(home: Path | None, args: list[str]) -> NoReturn:
     """Become Dagster's command line. Raises UserError where its storage does not answer."""
     from whale_platform.embedded import dagster as embedded
-    from whale_platform.stores.postgres.connection import BadDsn, SchemaMismatch, StoreAway
+    from whale_platform.stores.postgres.connection import (
+        InvalidDsnError,
+        SchemaMismatchError,
+        StoreUnavailableError,
+    )
 
-    settings = settings_of(current_home(home))
+    settings = load_home_settings(current_home(home))
     if args[:1] == ["dev"]:
         raise UserError(
             "`dagster dev` on this home would open it to every web page and run a second daemon: its own UI is at "
             f"{settings.dagster_url}"
         )
     try:
-        embedded.prepare(settings)
-    except (StoreAway, SchemaMismatch, BadDsn, OSError) as error:
+        embedded.prepare_dagster(settings)
+    except (StoreUnavailableError, SchemaMismatchError, InvalidDsnError, OSError) as error:
         raise UserError(f"Dagster's storage can't be used: {error}; is the platform up? See `whale status`") from None
-    embedded.become(settings, [sys.executable, "-W", "ignore", "-m", "dagster", *args])
+    embedded.become_program(settings, [sys.executable, "-W", "ignore", "-m", "dagster", *args])
 
 
 def _listens(port: int) -> bool:

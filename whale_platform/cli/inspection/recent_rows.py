@@ -5,24 +5,29 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from whale_platform.settings import Settings
-    from whale_platform.stores.queries.recent import Whale, Window
+    from whale_platform.stores.queries.recent import RecentWhale, RecentWindow
 
 
 @dataclass(frozen=True, slots=True)
-class Feed:
+class RecentRows:
     """The newest rows; `problem` says why there are none."""
 
-    windows: "list[Window]" = field(default_factory=list)
-    whales: "list[Whale]" = field(default_factory=list)
+    windows: "list[RecentWindow]" = field(default_factory=list)
+    whales: "list[RecentWhale]" = field(default_factory=list)
     problem: str = ""
 
 
-def read(settings: "Settings", whales: int = 8) -> Feed:
+def load_recent_rows(settings: "Settings", whales: int = 8) -> RecentRows:
     """The newest rows now; a database that is away gives an empty feed with the reason."""
     from whale_platform.stores.postgres import connection
     from whale_platform.stores.queries import recent
 
     try:
-        return Feed(*recent.newest(settings.dsn(), whales))
-    except (connection.StoreAway, connection.SchemaMismatch, connection.BadDsn, OSError) as error:
-        return Feed(problem=str(error))
+        return RecentRows(*recent.read_recent_rows(settings.dsn(), whales))
+    except (
+        connection.StoreUnavailableError,
+        connection.SchemaMismatchError,
+        connection.InvalidDsnError,
+        OSError,
+    ) as error:
+        return RecentRows(problem=str(error))

@@ -1,4 +1,4 @@
-"""Rendering only: a status snapshot (state.py) and a feed (recent_rows.py) become tables; nothing is fetched here."""
+"""Rendering only: a status snapshot (home_state.py) and rows (recent_rows.py) become tables; nothing is fetched."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from whale_platform.cli.inspection.recent_rows import Feed
-from whale_platform.supervision.deployment import describe_old
+from whale_platform.cli.inspection.recent_rows import RecentRows
+from whale_platform.supervision.deployment import describe_outdated
 
 STYLES = {
     "ready": "green",
@@ -24,7 +24,7 @@ _SOURCES = {
 }
 
 
-def source_line(state: dict[str, Any]) -> Text:
+def render_source(state: dict[str, Any]) -> Text:
     """Where the trades come from; loud unless they are live."""
     source = state["source"]
     if source["kind"] not in _SOURCES:
@@ -34,7 +34,7 @@ def source_line(state: dict[str, Any]) -> Text:
     return text.append(f" {means}; {source['state']}, {source['trades_sent']:,} sent", style="yellow")
 
 
-def services(state: dict[str, Any]) -> Table:
+def render_services(state: dict[str, Any]) -> Table:
     """A row per service."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("service", "state", "pid", "uptime", "beat", "trades/s", "lag", "restarts"):
@@ -53,18 +53,18 @@ def services(state: dict[str, Any]) -> Table:
     return table
 
 
-def details(state: dict[str, Any]) -> Text:
+def render_details(state: dict[str, Any]) -> Text:
     """What services say of themselves, a line each, and which run other code than is checked out."""
     said = [f"{name}: {service['detail']}" for name, service in state["services"].items() if service["detail"]]
     by_code: dict[str, list[str]] = {}
     for name, service in state["services"].items():
         by_code.setdefault(service.get("old_code", ""), []).append(name)
     for code in sorted(by_code.keys() - {""}):
-        said.append(describe_old(", ".join(by_code[code]), code, state["checkout"]))
+        said.append(describe_outdated(", ".join(by_code[code]), code, state["checkout"]))
     return Text("\n".join(_plain(line) for line in said if not line.endswith(": done")), style="yellow")
 
 
-def windows(feed: Feed) -> Table:
+def render_windows(feed: RecentRows) -> Table:
     """The newest minute per symbol."""
     table = Table(box=None, pad_edge=False, header_style="dim", title="Newest windows", title_justify="left")
     for name in ("exchange", "symbol", "minute", "close", "vwap", "notional", "trades"):
@@ -82,7 +82,7 @@ def windows(feed: Feed) -> Table:
     return table
 
 
-def whales(feed: Feed) -> Table:
+def render_whales(feed: RecentRows) -> Table:
     """The newest large trades."""
     table = Table(box=None, pad_edge=False, header_style="dim", title="Newest whales", title_justify="left")
     for name in ("time (UTC)", "exchange", "symbol", "side", "price", "quantity", "USD"):
@@ -100,7 +100,7 @@ def whales(feed: Feed) -> Table:
     return table
 
 
-def totals(state: dict[str, Any]) -> Text:
+def render_totals(state: dict[str, Any]) -> Text:
     """One line: speed, lag, gaps."""
     ingester, stream = state["services"].get("ingester", {}), state["services"].get("stream", {})
     parts = [
@@ -114,15 +114,22 @@ def totals(state: dict[str, Any]) -> Text:
     return text.append(f"   {gaps} open gaps", style="bold yellow" if gaps else "dim")
 
 
-def whole(state: dict[str, Any], feed: Feed, height: int) -> RenderableType:
+def render_screen(state: dict[str, Any], feed: RecentRows, height: int) -> RenderableType:
     """The live screen for a terminal of `height` lines: what does not fit is left off at the end of the tables."""
     room = max(4, height - len(state["services"]) - 12)
-    shown = Feed(feed.windows[: max(2, room - len(feed.whales))], feed.whales, feed.problem)
-    parts: list[RenderableType] = [source_line(state), totals(state), Text(), services(state), details(state), Text()]
+    shown = RecentRows(feed.windows[: max(2, room - len(feed.whales))], feed.whales, feed.problem)
+    parts: list[RenderableType] = [
+        render_source(state),
+        render_totals(state),
+        Text(),
+        render_services(state),
+        render_details(state),
+        Text(),
+    ]
     if feed.problem:
         parts.append(Text(f"no rows to show: {feed.problem}", style="yellow"))
     else:
-        parts += [windows(shown), Text(), whales(shown)]
+        parts += [render_windows(shown), Text(), render_whales(shown)]
     left_off = len(feed.windows) - len(shown.windows)
     parts.append(
         Text(
@@ -133,14 +140,15 @@ def whole(state: dict[str, Any], feed: Feed, height: int) -> RenderableType:
     return Group(*parts)
 
 
-def line(state: dict[str, Any], feed: Feed) -> str:
+def render_line(state: dict[str, Any], feed: RecentRows) -> str:
     """The same in one plain line, for logs and pipes."""
     bad = [f"{name} {service['state']}" for name, service in state["services"].items() if service["state"] != "ready"]
     newest = f"; newest whale {feed.whales[0].symbol} ${feed.whales[0].usd:,.0f}" if feed.whales else ""
-    return f"{source_line(state).plain.strip()}: {totals(state).plain}{newest}{'; ' + ', '.join(bad) if bad else ''}"
+    start = f"{render_source(state).plain.strip()}: {render_totals(state).plain}"
+    return f"{start}{newest}{'; ' + ', '.join(bad) if bad else ''}"
 
 
-def disk_lines(disk: dict[str, Any]) -> Text:
+def render_disk(disk: dict[str, Any]) -> Text:
     """Free space and what each store takes of it; loud where too little is left."""
     free = [f"{one['free'] / 1e9:.1f} of {one['total'] / 1e9:.1f} GB free" for one in disk["disks"].values()]
     stores = sorted(disk["stores"].items(), key=lambda item: -item[1])
@@ -149,18 +157,18 @@ def disk_lines(disk: dict[str, Any]) -> Text:
     return text.append(f"\n{disk['detail']}", style="bold yellow") if disk["detail"] else text
 
 
-def show_status(console: Console, state: dict[str, Any]) -> None:
+def print_status(console: Console, state: dict[str, Any]) -> None:
     """`whale status` for people."""
-    console.print(source_line(state))
+    console.print(render_source(state))
     console.print(f"home {state['home']}", highlight=False)
     for name, url in state["urls"].items():
         console.print(f"{name} {url}", highlight=False)
-    console.print(disk_lines(state["disk"]), highlight=False)
+    console.print(render_disk(state["disk"]), highlight=False)
     if not state["running"]:
         console.print("[yellow]not running[/]: start it with `whale up`")
     if state["services"]:
-        console.print(services(state))
-        console.print(details(state))
+        console.print(render_services(state))
+        console.print(render_details(state))
 
 
 def _text(value: Any) -> str:

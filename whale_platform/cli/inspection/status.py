@@ -7,12 +7,12 @@ from pathlib import Path
 from whale_platform.cli.common.context import current_home
 from whale_platform.topology import home_state
 
-NAME = "status"
+COMMAND_NAME = "status"
 
 
-def show(home: Path | None, as_json: bool) -> int:
+def show_status(home: Path | None, as_json: bool) -> int:
     """Print it; returns the exit code. Raises UserError where nothing has run yet."""
-    now = home_state.snapshot(current_home(home))
+    now = home_state.take_snapshot(current_home(home))
     if as_json:
         print(json.dumps(now, indent=2))
     else:
@@ -20,8 +20,8 @@ def show(home: Path | None, as_json: bool) -> int:
 
         from whale_platform.cli.inspection import screen
 
-        screen.show_status(Console(), now)
-    return home_state.exit_code(now)
+        screen.print_status(Console(), now)
+    return home_state.status_exit_code(now)
 
 
 def main(argv: list[str]) -> int:
@@ -34,4 +34,4 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--home", type=Path, metavar="DIR", help="folder of the platform's state")
     parser.add_argument("--json", action="store_true", help="JSON on stdout")
     given = parser.parse_args(argv)
-    return show(given.home, given.json)
+    return show_status(given.home, given.json)

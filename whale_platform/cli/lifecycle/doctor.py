@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from whale_platform.cli.lifecycle import exchange_probe, machine_checks
-from whale_platform.cli.lifecycle.machine_checks import Finding
+from whale_platform.cli.lifecycle.machine_checks import MachineFinding
 
 if TYPE_CHECKING:
     from whale_platform.settings import Settings
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
 SIGNS = {"ok": "[green]ok  [/]", "warn": "[yellow]warn[/]", "bad": "[red]BAD [/]"}
 
 
-def findings(settings: "Settings", running: dict[str, Any] | None) -> Iterator[Finding]:
+def check_machine(settings: "Settings", running: dict[str, Any] | None) -> Iterator[MachineFinding]:
     """All checks; `running` is the status of the home in use, whose own ports are no problem. Takes up to 4 s."""
-    yield machine_checks.python()
+    yield machine_checks.check_python()
     yield from _java(settings)
-    yield machine_checks.memory()
-    yield machine_checks.disk(settings.home)
-    yield machine_checks.disk_need(settings, _rate(settings, running))
-    yield machine_checks.clock()
+    yield machine_checks.check_memory()
+    yield machine_checks.check_disk(settings.home)
+    yield machine_checks.check_disk_need(settings, _rate(settings, running))
+    yield machine_checks.check_clock()
     yield from _ports(settings, running)
-    yield from machine_checks.unknown_variables()
+    yield from machine_checks.find_unknown_variables()
     yield from _exchanges(settings)
 
 
@@ -33,52 +33,52 @@ def _rate(settings: "Settings", running: dict[str, Any] | None) -> float:
     return settings.simulator_rate if settings.source == "simulator" else machine_checks.ASSUMED_RATE
 
 
-def _java(settings: "Settings") -> Iterator[Finding]:
+def _java(settings: "Settings") -> Iterator[MachineFinding]:
     from whale_platform.toolchain import jars, java, shuffle_bind
-    from whale_platform.toolchain.errors import EmbeddedError
+    from whale_platform.toolchain.errors import ToolchainError
 
     try:
-        yield Finding("ok", "java", f"Java at {java.java_home(settings.tools)}")
-    except EmbeddedError as error:
-        yield Finding("bad", "java", *_split(str(error)))
+        yield MachineFinding("ok", "java", f"Java at {java.find_java_home(settings.tools)}")
+    except ToolchainError as error:
+        yield MachineFinding("bad", "java", *_split(str(error)))
     try:
-        jars.spark_jars(settings.tools)
-        jars.broker_classpath(settings.tools)
-        shuffle_bind.ensure(settings.tools)
-        yield Finding("ok", "jars", "all there")
-    except EmbeddedError as error:
-        yield Finding("bad", "jars", *_split(str(error)))
+        jars.find_spark_jars(settings.tools)
+        jars.build_broker_classpath(settings.tools)
+        shuffle_bind.ensure_patched_class(settings.tools)
+        yield MachineFinding("ok", "jars", "all there")
+    except ToolchainError as error:
+        yield MachineFinding("bad", "jars", *_split(str(error)))
 
 
-def _ports(settings: "Settings", running: dict[str, Any] | None) -> Iterator[Finding]:
+def _ports(settings: "Settings", running: dict[str, Any] | None) -> Iterator[MachineFinding]:
     from whale_platform.embedded import ports
-    from whale_platform.toolchain.errors import EmbeddedError
-    from whale_platform.topology.specs import ports as ports_of
+    from whale_platform.toolchain.errors import ToolchainError
+    from whale_platform.topology.specs import list_ports as ports_of
 
     own = set(running["ports"].values()) if running and running["running"] else set()
     for name, port in ports_of(settings.model_copy(update={"source": "simulator"})).items():
         if port in own:
-            yield Finding("ok", "ports", f"{name} {port} is used by this platform, which runs")
+            yield MachineFinding("ok", "ports", f"{name} {port} is used by this platform, which runs")
             continue
         try:
-            ports.check_free({name: port})
-            yield Finding("ok", "ports", f"{name} {port} is free")
-        except EmbeddedError as error:
-            yield Finding("bad", "ports", *_split(str(error)))
+            ports.check_ports_free({name: port})
+            yield MachineFinding("ok", "ports", f"{name} {port} is free")
+        except ToolchainError as error:
+            yield MachineFinding("bad", "ports", *_split(str(error)))
 
 
-def _exchanges(settings: "Settings") -> Iterator[Finding]:
-    for one in exchange_probe.check(settings):
+def _exchanges(settings: "Settings") -> Iterator[MachineFinding]:
+    for one in exchange_probe.probe_exchanges(settings):
         found = f"{one.exchange}: stream {one.stream_detail}; history {one.history_detail}"
         if one.streams and one.history:
-            yield Finding("ok", "exchange", found)
+            yield MachineFinding("ok", "exchange", found)
         elif one.streams:
-            yield Finding("warn", "exchange", found, "trades come, but holes in them can't be repaired")
+            yield MachineFinding("warn", "exchange", found, "trades come, but holes in them can't be repaired")
         else:
             fix = "check network, proxy and firewall; without it: WHALE_EXCHANGES, or `whale up --source simulator`"
             if "451" in f"{one.stream_detail}{one.history_detail}":
                 fix = "use one that serves this country (WHALE_EXCHANGES=…), or `whale up --source simulator`"
-            yield Finding("warn", "exchange", found, fix)
+            yield MachineFinding("warn", "exchange", found, fix)
 
 
 def _split(message: str) -> tuple[str, str]:

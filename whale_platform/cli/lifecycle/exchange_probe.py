@@ -16,7 +16,7 @@ LIMIT_S = 10.0  # one that refuses, or does not exist, is known at once
 
 
 @dataclass(slots=True)
-class Reach:
+class ExchangeReach:
     """One exchange. `streams`: its WebSocket answered; `history`: its REST did; else the reason in words."""
 
     exchange: str
@@ -26,15 +26,15 @@ class Reach:
     history_detail: str = "no answer in time"
 
 
-def check(settings: "Settings", limit_s: float = LIMIT_S) -> list[Reach]:
+def probe_exchanges(settings: "Settings", limit_s: float = LIMIT_S) -> list[ExchangeReach]:
     """Ask every configured exchange, in parallel, for `limit_s` in all. Raises ValueError for an unknown one."""
     from whale_platform.exchanges import registry
 
     live = settings.model_copy(update={"source": "live"})
-    found: list[Reach] = []
+    found: list[ExchangeReach] = []
     threads: list[threading.Thread] = []
-    for exchange in registry.adapters(live):
-        result = Reach(exchange.name)
+    for exchange in registry.build_adapters(live):
+        result = ExchangeReach(exchange.name)
         found.append(result)
         symbol = exchange.symbol("BTC") or "BTC"
         for ask in (_stream, _history):
@@ -47,7 +47,7 @@ def check(settings: "Settings", limit_s: float = LIMIT_S) -> list[Reach]:
     return found
 
 
-def _stream(exchange: "Exchange", symbol: str, result: Reach, limit_s: float) -> None:
+def _stream(exchange: "Exchange", symbol: str, result: ExchangeReach, limit_s: float) -> None:
     from websockets.exceptions import InvalidStatus, WebSocketException
     from websockets.sync.client import connect
 
@@ -62,7 +62,7 @@ def _stream(exchange: "Exchange", symbol: str, result: Reach, limit_s: float) ->
         result.streams, result.stream_detail = True, "answers"
 
 
-def _history(exchange: "Exchange", symbol: str, result: Reach, limit_s: float) -> None:
+def _history(exchange: "Exchange", symbol: str, result: ExchangeReach, limit_s: float) -> None:
     from whale_platform.ingest.transport import rest_client
 
     request = urllib.request.Request(exchange.check_url(symbol), headers={"User-Agent": "whale-platform"})

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 DISK_NEEDED = 1_000_000_000
 # Bytes that a trade takes, as measured: in Kafka's topics of trades and of windows, in the lake (mostly compacted).
-RAW, WINDOWS, LAKE = 158, 142, 12
-REST = 1_300_000_000  # Postgres with its log, Dagster, logs
+RAW_BYTES, WINDOW_BYTES, LAKE_BYTES = 158, 142, 12
+OTHER_BYTES = 1_300_000_000  # Postgres with its log, Dagster, logs
 RAW_DAYS, WINDOWS_DAYS, LAKE_DAYS = 7, 1, 30
 DAY_S = 86_400
 ASSUMED_RATE = 50.0  # of ten pairs on two exchanges, where none has been measured
@@ -35,7 +35,7 @@ MARKS = ("WHALE_LEASE_FD", "WHALE_LEASH", "WHALE_SERVICE")
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class MachineFinding:
     """One line of `doctor`; `fix` is empty where nothing is to be done."""
 
     level: Literal["ok", "warn", "bad"]
@@ -52,47 +52,49 @@ def prepare_home(settings: "Settings", say: Callable[[str], None]) -> None:
     from whale_platform.embedded import ports
     from whale_platform.supervision.processes import orphans
     from whale_platform.toolchain import jars, java, shuffle_bind
-    from whale_platform.topology.specs import ports as ports_of
+    from whale_platform.topology.specs import list_ports as ports_of
 
-    for finding in (disk(settings.home), memory()):
+    for finding in (check_disk(settings.home), check_memory()):
         if finding.level == "bad":
             raise UserError(f"{finding.found}: {finding.fix}")
-    java.java_home(settings.tools)
-    jars.spark_jars(settings.tools)
-    shuffle_bind.ensure(settings.tools)
+    java.find_java_home(settings.tools)
+    jars.find_spark_jars(settings.tools)
+    shuffle_bind.ensure_patched_class(settings.tools)
     if settings.kafka_bootstrap is None:
-        jars.broker_classpath(settings.tools)
-    orphans.end(settings.home, say)
-    ports.check_free(ports_of(settings), wait_s=2.0)
+        jars.build_broker_classpath(settings.tools)
+    orphans.end_orphans(settings.home, say)
+    ports.check_ports_free(ports_of(settings), wait_s=2.0)
 
 
-def python() -> Finding:
+def check_python() -> MachineFinding:
     """The interpreter."""
     found = f"Python {sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}"
     if sys.version_info < OLDEST_PYTHON:
-        return Finding("bad", "python", found, "install Python 3.11 or newer and run ./whale again")
-    return Finding("ok", "python", found)
+        return MachineFinding("bad", "python", found, "install Python 3.11 or newer and run ./whale again")
+    return MachineFinding("ok", "python", found)
 
 
-def disk(home: Path) -> Finding:
+def check_disk(home: Path) -> MachineFinding:
     """Free space where the home is (or will be)."""
     folder = next(path for path in (home, *home.parents) if path.exists())
     free = shutil.disk_usage(folder).free
     found = f"{free / 1e9:.1f} GB free under {folder}"
     if free < DISK_NEEDED:
-        return Finding("bad", "disk", found, "free some space (1 GB at least), or name a folder elsewhere with --home")
-    return Finding("ok", "disk", found)
+        return MachineFinding(
+            "bad", "disk", found, "free some space (1 GB at least), or name a folder elsewhere with --home"
+        )
+    return MachineFinding("ok", "disk", found)
 
 
-def disk_need(settings: "Settings", rate: float) -> Finding:
+def check_disk_need(settings: "Settings", rate: float) -> MachineFinding:
     """What `rate` trades a second come to take with these settings, against what is free and what they take now."""
-    room, taken = rooms.room(settings.home), sum(rooms.sizes(settings.home).values())
-    allowed = rooms.kafka_bytes(settings.home) if settings.kafka_bytes is None else settings.kafka_bytes
-    week = rate * DAY_S * (RAW * RAW_DAYS + WINDOWS * WINDOWS_DAYS)
+    room, taken = rooms.read_disk_space(settings.home), sum(rooms.read_store_sizes(settings.home).values())
+    allowed = rooms.choose_kafka_bytes(settings.home) if settings.kafka_bytes is None else settings.kafka_bytes
+    week = rate * DAY_S * (RAW_BYTES * RAW_DAYS + WINDOW_BYTES * WINDOWS_DAYS)
     kafka = 0.0 if settings.kafka_bootstrap is not None else min(week, allowed or week)
     days = settings.lake_retention_days or LAKE_DAYS
-    lake = rate * DAY_S * LAKE * days
-    need = kafka + lake + REST
+    lake = rate * DAY_S * LAKE_BYTES * days
+    need = kafka + lake + OTHER_BYTES
     found = (
         f"{rate:,.0f} trades/s come to take {need / 1e9:.1f} GB: {kafka / 1e9:.1f} in Kafka, {lake / 1e9:.1f} in "
         f"{days} days of the lake; {room.free / 1e9:.1f} GB are free, {taken / 1e9:.1f} taken already"
@@ -101,42 +103,44 @@ def disk_need(settings: "Settings", rate: float) -> Finding:
         fix = (
             "free some, name a folder on a larger disk with --home, or set WHALE_KAFKA_BYTES, WHALE_LAKE_RETENTION_DAYS"
         )
-        return Finding("warn", "disk", found, fix)
+        return MachineFinding("warn", "disk", found, fix)
     if 0 < kafka < week:
         kept = kafka / week * RAW_DAYS
         fix = f"Kafka keeps the last {kept:.1f} days of trades instead of {RAW_DAYS}; WHALE_KAFKA_BYTES gives it more"
-        return Finding("warn", "disk", found, fix)
-    return Finding("ok", "disk", found)
+        return MachineFinding("warn", "disk", found, fix)
+    return MachineFinding("ok", "disk", found)
 
 
-def memory() -> Finding:
+def check_memory() -> MachineFinding:
     """Memory that can be had without swapping."""
     import psutil
 
     free = psutil.virtual_memory().available
     found = f"{free / 1e9:.1f} GB of memory available"
     if free < MEMORY_NEEDED:
-        return Finding(
+        return MachineFinding(
             "bad",
             "memory",
             found,
             "end some programs: all of it takes about 2.1 GB together (1.4 with WHALE_DAGSTER=false)",
         )
     if free < MEMORY_WANTED:
-        return Finding(
+        return MachineFinding(
             "warn", "memory", found, "about 2.1 GB are used together (1.4 with WHALE_DAGSTER=false): it may swap"
         )
-    return Finding("ok", "memory", found)
+    return MachineFinding("ok", "memory", found)
 
 
-def clock() -> Finding:
+def check_clock() -> MachineFinding:
     """A clock that is clearly wrong would quarantine every trade."""
     if time.gmtime().tm_year < 2024:
-        return Finding("bad", "clock", time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()), "set the system's clock")
-    return Finding("ok", "clock", time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()))
+        return MachineFinding(
+            "bad", "clock", time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()), "set the system's clock"
+        )
+    return MachineFinding("ok", "clock", time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()))
 
 
-def unknown_variables() -> list[Finding]:
+def find_unknown_variables() -> list[MachineFinding]:
     """`WHALE_…` variables of the environment or `.env` that nothing reads: misspelt ones, most likely."""
     from difflib import get_close_matches
 
@@ -151,5 +155,5 @@ def unknown_variables() -> list[Finding]:
         if name.upper() not in known:
             near = get_close_matches(name.upper(), known, 1)
             fix = f"did you mean {near[0]}?" if near else "unset it"
-            findings.append(Finding("warn", "settings", f"{name} is not a setting", fix))
+            findings.append(MachineFinding("warn", "settings", f"{name} is not a setting", fix))
     return findings

@@ -9,17 +9,17 @@ import time
 from typing import Any
 
 from whale_platform.homes import Home
-from whale_platform.supervision.processes.log_pipes import last_line
+from whale_platform.supervision.processes.log_pipes import read_last_line
 from whale_platform.topology import home_state
 
 STILL_S = 600.0  # twice what the supervisor gives a start that does nothing
 WORKED_S = 60.0
 TOO_MANY_FAILURES = 8
-SAY_S = 10.0
+REPORT_EVERY_S = 10.0
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
-class Waiting:
+class ProgressWatch:
     """Give it every snapshot."""
 
     def __init__(self, home: Home) -> None:
@@ -55,7 +55,7 @@ class Waiting:
 
     def due(self) -> bool:
         """Whether a person has heard nothing for a while; taken once."""
-        if time.monotonic() - self._said_at < SAY_S:
+        if time.monotonic() - self._said_at < REPORT_EVERY_S:
             return False
         self._said_at = time.monotonic()
         return True
@@ -76,7 +76,7 @@ class Waiting:
         still_s = entry.get("still_s")
         if still_s is not None and still_s >= WORKED_S:
             words.append(f"it has done nothing for {still_s:.0f} s")
-        if entry["pid"] is not None and (last := _plain(last_line(self._home.path / "logs" / f"{name}.log"))):
+        if entry["pid"] is not None and (last := _plain(read_last_line(self._home.path / "logs" / f"{name}.log"))):
             words.append(f"its log ends: {last}")
         return ", ".join(filter(None, words))
 

@@ -5,16 +5,16 @@ from collections.abc import Callable
 from whale_platform.cli.common.errors import UserError
 from whale_platform.homes import Home
 from whale_platform.supervision.control import desired_state, service_commands
-from whale_platform.supervision.control.state_files import parts_at_work, read_living
+from whale_platform.supervision.control.state_files import list_working_parts, read_working_state
 
 
-def restart(home: Home, service: str) -> None:
+def restart_service(home: Home, service: str) -> None:
     """Stop and start it, and wait until it works. Raises UserError where it is unknown, stopped, blocked or fails."""
-    if read_living(home.path, service) is None and not parts_at_work(home.path):
+    if read_working_state(home.path, service) is None and not list_working_parts(home.path):
         raise UserError("the platform is not running: start it with `whale up`")
     try:
-        service_commands.wait(service_commands.restart(home.path, service))
-    except service_commands.Refused as refused:
+        service_commands.complete_command(service_commands.restart_service(home.path, service))
+    except service_commands.CommandRefusedError as refused:
         raise UserError(str(refused)) from None
 
 
@@ -23,9 +23,9 @@ def restart_all(home: Home, say: Callable[[str], None]) -> None:
 
     What a person has stopped stays so. Interrupted, what is left goes on with the code it has. Raises UserError.
     """
-    state = read_living(home.path)
-    kept = parts_at_work(home.path) if state is None else list(state["services"])
-    for name in service_commands.ALL:
-        if (state is None and not kept) or (name in kept and desired_state.read(home.path, name).running):
-            restart(home, name)
+    state = read_working_state(home.path)
+    kept = list_working_parts(home.path) if state is None else list(state["services"])
+    for name in service_commands.RESTART_ORDER:
+        if (state is None and not kept) or (name in kept and desired_state.read_desired_state(home.path, name).running):
+            restart_service(home, name)
             say(f"  {name:<14} restarted")

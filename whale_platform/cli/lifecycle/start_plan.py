@@ -24,7 +24,7 @@ OPTIONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class StartOptions:
     """`up` as typed; None or empty where not given."""
 
     source: str | None = None
@@ -36,7 +36,7 @@ class Options:
     home: Path | None = None
 
 
-def make_plan(options: Options, say: Callable[[str], None]) -> "Settings":
+def make_plan(options: StartOptions, say: Callable[[str], None]) -> "Settings":
     """The settings to start with, their home opened. Raises UserError, HomeError.
 
     `say` is given one line on how `auto` was decided.
@@ -56,20 +56,20 @@ def make_plan(options: Options, say: Callable[[str], None]) -> "Settings":
     if source == "auto":
         source = _decide(build_settings(given, OPTIONS), say)
     if source == "replay" and options.symbols is None:
-        given |= recorded(given["replay_files"])
+        given |= read_recorded_markets(given["replay_files"])
     settings = build_settings({**given, "source": source}, OPTIONS)
     _check_symbols(settings)
-    folder = homes.base_folder(options.home)
+    folder = homes.choose_base_folder(options.home)
     home = homes.open_home(folder, settings.source, settings.replay_files, settings.replay_times)
     return build_settings({**given, "source": source, "home": home.path}, OPTIONS)
 
 
-def recorded(files: Sequence[Path]) -> dict[str, Any]:
+def read_recorded_markets(files: Sequence[Path]) -> dict[str, Any]:
     """The exchanges and symbols that are in the recordings. Raises UserError where nothing is."""
-    from whale_platform.simulator.play.capture_files import recorded_symbols
+    from whale_platform.simulator.play.capture_files import list_recorded_symbols
 
     try:
-        found = recorded_symbols(list(files))
+        found = list_recorded_symbols(list(files))
     except (OSError, ValueError) as error:
         raise UserError(f"--file: {error}") from None
     if not any(found.values()):
@@ -80,7 +80,7 @@ def recorded(files: Sequence[Path]) -> dict[str, Any]:
     }
 
 
-def _source(options: Options, base: "Settings") -> tuple[str, tuple[Path, ...]]:
+def _source(options: StartOptions, base: "Settings") -> tuple[str, tuple[Path, ...]]:
     kind, colon, file = (options.source or "").partition(":")
     files = (Path(file), *options.files) if file else options.files
     if kind and (kind not in SOURCES or (colon and kind != "replay")):
@@ -92,7 +92,7 @@ def _source(options: Options, base: "Settings") -> tuple[str, tuple[Path, ...]]:
     return (base.source if "source" in base.model_fields_set else "auto"), files
 
 
-def _check_options(options: Options, source: str, files: tuple[Path, ...]) -> None:
+def _check_options(options: StartOptions, source: str, files: tuple[Path, ...]) -> None:
     if source == "replay" and not files:
         raise UserError("--source replay needs --file FILE (as often as there are files)")
     for path in files:
@@ -116,14 +116,14 @@ def _check_symbols(settings: "Settings") -> None:
     if not settings.symbols or not settings.exchanges:
         raise UserError("--symbols names nothing: give at least one, such as BTC")
     try:
-        registry.assign(registry.adapters(settings), settings.symbols)
+        registry.assign_symbols(registry.build_adapters(settings), settings.symbols)
     except ValueError as error:
         raise UserError(str(error)) from None
 
 
 def _decide(settings: "Settings", say: Callable[[str], None]) -> str:
     try:
-        found = exchange_probe.check(settings)
+        found = exchange_probe.probe_exchanges(settings)
     except ValueError as error:
         raise UserError(str(error)) from None
     answering = [one.exchange for one in found if one.streams]

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from whale_platform.cli.common.errors import UserError
-from whale_platform.cli.lifecycle.progress_watch import Waiting
+from whale_platform.cli.lifecycle.progress_watch import ProgressWatch
 from whale_platform.homes import Home
-from whale_platform.supervision.control.state_files import SUPERVISOR, parts_at_work
+from whale_platform.supervision.control.state_files import SUPERVISOR, list_working_parts
 from whale_platform.supervision.runtime import lease
-from whale_platform.supervision.runtime.lease import HANDED, Lease, LeaseRefused
+from whale_platform.supervision.runtime.lease import HANDED_LEASE, Lease, LeaseRefusedError
 from whale_platform.topology import home_state
 from whale_platform.version import ROOT
 
@@ -27,12 +27,12 @@ LOG_LIMIT = 5_000_000
 Say = Callable[[str], None]
 
 
-def supervisor_log(home: Path) -> Path:
+def supervisor_log_path(home: Path) -> Path:
     """Where the supervisor itself writes."""
     return home / "logs" / f"{SUPERVISOR}.log"
 
 
-def claim(home: Home, say: Say) -> Lease | None:
+def claim_lease(home: Home, say: Say) -> Lease | None:
     """The home's lease; None where a supervisor, or another `up`, is at work there and not about to end.
 
     One that is about to end is waited for. Raises UserError where that takes for ever, or containers are at work.
@@ -43,8 +43,8 @@ def claim(home: Home, say: Say) -> Lease | None:
         try:
             mine.acquire()
             return mine
-        except LeaseRefused:
-            now = home_state.snapshot(home)
+        except LeaseRefusedError:
+            now = home_state.take_snapshot(home)
         if now["stopping"]:
             say(f"whale: waiting for pid {now['supervisor']['pid']}, which stops what ran in {home.path}")
             follow_stop(home, now["supervisor"]["pid"], say)
@@ -54,21 +54,21 @@ def claim(home: Home, say: Say) -> Lease | None:
 
 def refuse_containers(home: Home) -> None:
     """Raises UserError where the home's services are containers, which the engine starts and stops."""
-    if names := parts_at_work(home.path):
+    if names := list_working_parts(home.path):
         raise UserError(
             f"{', '.join(names)} of {home.path} are containers: `docker compose --profile platform up -d` starts them "
             "where the engine is, `stop` stops them; `whale restart NAME` works here"
         )
 
 
-def spawn(settings: "Settings", leashed: bool, lease: Lease) -> subprocess.Popen[bytes]:
+def spawn_supervisor(settings: "Settings", leashed: bool, lease: Lease) -> subprocess.Popen[bytes]:
     """Start the supervisor, which gets the home's `lease`; `leashed`: it stops everything when this process ends."""
-    log = supervisor_log(settings.home)
+    log = supervisor_log_path(settings.home)
     log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists() and log.stat().st_size > LOG_LIMIT:
         log.replace(log.with_name(f"{log.name}.1"))
     path = os.pathsep.join(part for part in (str(ROOT), os.environ.get("PYTHONPATH", "")) if part)
-    more = {"PYTHONPATH": path, "WHALE_LEASH": "stdin" if leashed else "", HANDED: str(lease.fileno())}
+    more = {"PYTHONPATH": path, "WHALE_LEASH": "stdin" if leashed else "", HANDED_LEASE: str(lease.fileno())}
     with log.open("ab") as output:
         supervisor = subprocess.Popen(
             [sys.executable, "-m", "whale_platform.topology"],
@@ -90,12 +90,12 @@ def await_ready(home: Home, ended: Callable[[], str], say: Say) -> str | None:
     A line for each service that has a new state, and every ten seconds one for each that is not ready yet. `ended`
     says why there is no supervisor any more, and nothing while there is one.
     """
-    waiting = Waiting(home)
+    waiting = ProgressWatch(home)
     shown: dict[str, set[str]] = {}
     while True:
         if gone := ended():
             return gone
-        now = home_state.snapshot(home)
+        now = home_state.take_snapshot(home)
         for name, service in now["services"].items() if now["running"] else ():
             if service["state"] not in ("starting", "waiting", *shown.get(name, ())):
                 took = f"{waiting.took_s():5.1f} s"
@@ -103,7 +103,7 @@ def await_ready(home: Home, ended: Callable[[], str], say: Say) -> str | None:
                 shown.setdefault(name, set()).add(service["state"])
             if service["state"] == "blocked":
                 return f"{name} is blocked: {service['detail']}"
-        if home_state.exit_code(now) == home_state.ALL_READY:
+        if home_state.status_exit_code(now) == home_state.ALL_READY:
             return None
         if why := waiting.vain(now):
             return why
@@ -113,14 +113,14 @@ def await_ready(home: Home, ended: Callable[[], str], say: Say) -> str | None:
         time.sleep(LOOK_S)
 
 
-def stop(home: Home, say: Say) -> bool:
+def stop_supervisor(home: Home, say: Say) -> bool:
     """Stop the home's supervisor and all it runs, a line per service; False where none runs.
 
     Raises UserError where it does not get on with it.
     """
     refuse_containers(home)
     pids: set[int] = set()
-    while (pid := lease.holder(home.path, SUPERVISOR)) is not None and (not pids or _parent(pid) in pids):
+    while (pid := lease.find_lease_holder(home.path, SUPERVISOR)) is not None and (not pids or _parent(pid) in pids):
         pids.add(pid)  # first an `up` that only prepares, perhaps, then the supervisor that it has just started
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
@@ -131,11 +131,11 @@ def stop(home: Home, say: Say) -> bool:
 
 def follow_stop(home: Home, pid: int, say: Say) -> None:
     """Until the supervisor `pid` has let go of the home. Raises UserError where nothing moves for long."""
-    waiting, gone = Waiting(home), set[str]()
+    waiting, gone = ProgressWatch(home), set[str]()
     running = {name for name, service in _services(home).items() if service["pid"] is not None}
     while True:
-        held = lease.holder(home.path, SUPERVISOR) == pid
-        now = home_state.snapshot(home)
+        held = lease.find_lease_holder(home.path, SUPERVISOR) == pid
+        now = home_state.take_snapshot(home)
         for name, service in reversed(now["services"].items()):
             if name in running and name not in gone and service["state"] == "stopped":
                 gone.add(name)
@@ -143,7 +143,7 @@ def follow_stop(home: Home, pid: int, say: Say) -> None:
         if not held:
             return
         if waiting.vain(now):
-            raise UserError(f"pid {pid} does not stop: see {supervisor_log(home.path)}")
+            raise UserError(f"pid {pid} does not stop: see {supervisor_log_path(home.path)}")
         if waiting.due():
             left = [name for name in running if name not in gone]
             say(f"  waiting for {', '.join(left) or f'pid {pid}'} to stop")
@@ -160,4 +160,4 @@ def _parent(pid: int) -> int | None:
 
 
 def _services(home: Home) -> dict[str, dict[str, Any]]:
-    return dict(home_state.snapshot(home)["services"])
+    return dict(home_state.take_snapshot(home)["services"])

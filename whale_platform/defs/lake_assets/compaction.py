@@ -12,44 +12,44 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from pydantic import Field
 
-from whale_platform.defs.lineage.assets import LAKE, OWNERS
+from whale_platform.defs.lineage.assets import LAKE_KEY, OWNERS
 from whale_platform.defs.shared.own_instance import schedule_status
 from whale_platform.defs.shared.upkeep import unless_behind
-from whale_platform.lake.delta.schema import exists
-from whale_platform.reports.tables import percent, table
+from whale_platform.lake.delta.schema import table_exists
+from whale_platform.reports.tables import format_percent, render_table
 from whale_platform.settings import Settings
 from whale_platform.version import code_version
 
 if TYPE_CHECKING:
-    from whale_platform.lake.maintenance.rewrite import Rewritten
+    from whale_platform.lake.maintenance.rewrite import RewriteResult
 
-CLOSED = timedelta(minutes=5)
-SHOWN = 48
+CLOSED_AFTER = timedelta(minutes=5)
+MAX_SHOWN_HOURS = 48
 
 
-class Compaction(dg.Config):
+class CompactionConfig(dg.Config):
     """What the launchpad asks for."""
 
     open_hour: bool = Field(False, description="Also the hour that the stream is still writing.")
 
 
 @dg.asset(
-    key=["lake", "compacted_trades"], deps=[LAKE], group_name="lake", kinds={"deltalake", "duckdb"}, owners=OWNERS
+    key=["lake", "compacted_trades"], deps=[LAKE_KEY], group_name="lake", kinds={"deltalake", "duckdb"}, owners=OWNERS
 )
-def compacted_trades(context: dg.AssetExecutionContext, config: Compaction) -> dg.MaterializeResult[None]:
+def compacted_trades(context: dg.AssetExecutionContext, config: CompactionConfig) -> dg.MaterializeResult[None]:
     """Every closed hour that is not one sorted file becomes one; trades that came twice become one."""
     from whale_platform.lake.errors import LakeError
     from whale_platform.lake.maintenance import rewrite
 
     root = Settings().trades_lake
-    done: list[Rewritten] = []
+    done: list[RewriteResult] = []
     wrong: list[str] = []
-    if exists(root):
+    if table_exists(root):
         now = datetime.now(UTC)
-        end = now if config.open_hour else (now - CLOSED).replace(minute=0, second=0, microsecond=0)
-        for hour in rewrite.crowded(root, None, end):
+        end = now if config.open_hour else (now - CLOSED_AFTER).replace(minute=0, second=0, microsecond=0)
+        for hour in rewrite.hours_to_compact(root, None, end):
             try:
-                found = rewrite.hour(
+                found = rewrite.rewrite_hour(
                     root, hour, {"run": context.run.run_id, "code": code_version(), "why": "compaction"}
                 )
             except LakeError as error:
@@ -80,7 +80,7 @@ def compacted_trades(context: dg.AssetExecutionContext, config: Compaction) -> d
     )
 
 
-def _by_hour(done: "Sequence[Rewritten]") -> str:
+def _by_hour(done: "Sequence[RewriteResult]") -> str:
     rows = [
         (
             f"{one.start:%Y-%m-%d %H:%M}",
@@ -88,11 +88,11 @@ def _by_hour(done: "Sequence[Rewritten]") -> str:
             f"{one.rows_after:,}",
             f"{one.bytes_before:,}",
             f"{one.bytes_after:,}",
-            percent(one.saved),
+            format_percent(one.saved),
         )
-        for one in done[-SHOWN:]
+        for one in done[-MAX_SHOWN_HOURS:]
     ]
-    return table(("hour", "files", "trades", "bytes before", "after", "less than CSV"), rows)
+    return render_table(("hour", "files", "trades", "bytes before", "after", "less than CSV"), rows)
 
 
 lake_compaction = dg.define_asset_job(
@@ -101,7 +101,7 @@ lake_compaction = dg.define_asset_job(
     description="Makes one sorted file of each closed hour of the lake.",
 )
 
-every_hour = dg.ScheduleDefinition(
+compaction_hourly = dg.ScheduleDefinition(
     name="compact_every_hour",
     job=lake_compaction,
     cron_schedule="12 * * * *",

@@ -10,9 +10,9 @@ from typing import cast
 
 import dagster as dg
 
-from whale_platform.defs.lake_assets.imports import TRADES_OF
+from whale_platform.defs.lake_assets.imports import HOURS_METADATA
 from whale_platform.defs.lake_assets.recompute import windows_from_lake
-from whale_platform.defs.lineage.assets import IMPORTED
+from whale_platform.defs.lineage.assets import IMPORTED_KEY
 from whale_platform.defs.shared.own_instance import sensor_status
 from whale_platform.defs.shared.partitions import range_tags
 
@@ -33,11 +33,11 @@ remake_hours = dg.define_asset_job(
 )
 def remake_imported_hours(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """One run for each stretch of hours of each imported file; the cursor is the last file's event."""
-    after = dg.AssetRecordsFilter(IMPORTED, after_storage_id=int(context.cursor) if context.cursor else None)
+    after = dg.AssetRecordsFilter(IMPORTED_KEY, after_storage_id=int(context.cursor) if context.cursor else None)
     records = context.instance.fetch_materializations(after, FILES_A_TICK, ascending=True).records
     for record in records:
         made = record.asset_materialization
-        hours = made.metadata.get(TRADES_OF) if made is not None else None
+        hours = made.metadata.get(HOURS_METADATA) if made is not None else None
         for first, last in cast(list[tuple[str, str]], hours.value) if hours is not None else ():
             yield dg.RunRequest(
                 run_key=f"import {record.storage_id} {first}",

@@ -1,8 +1,9 @@
 """Past trades as an asset: the exchange's public dumps in `HOME/import`, or those named, into the lake.
 
-Importing is idempotent and resumable (lake/imports/importer.py), so making the asset again after a failure does the rest. A
-broken file fails the run with a sentence and changes nothing; the files before it are in. Each file that is through is
-an event of its own, from which its hours are asked for (imported_hours.py), whatever becomes of the files after it.
+Importing is idempotent and resumable (lake/imports/importer.py), so making the asset again after a failure does the
+rest. A broken file fails the run with a sentence and changes nothing; the files before it are in. Each file that is
+through is an event of its own, from which its hours are asked for (imported_hours.py), whatever becomes of the files
+after it.
 """
 
 from collections.abc import Iterator
@@ -13,21 +14,21 @@ import dagster as dg
 from pydantic import Field
 
 from whale_platform.defs.lineage.assets import OWNERS
-from whale_platform.defs.shared.partitions import stretches
+from whale_platform.defs.shared.partitions import group_consecutive
 from whale_platform.domain import catalogue
 from whale_platform.exchanges import symbols
-from whale_platform.reports.tables import table
+from whale_platform.reports.tables import render_table
 from whale_platform.settings import Settings
 from whale_platform.version import code_version
 
 if TYPE_CHECKING:
-    from whale_platform.lake.imports.importer import Imported
+    from whale_platform.lake.imports.importer import ImportResult
 
 
-TRADES_OF = "hours_of_trades"  # in the metadata: [first, last] partition of each stretch
+HOURS_METADATA = "hours_of_trades"  # in the metadata: [first, last] partition of each stretch
 
 
-class Import(dg.Config):
+class ImportConfig(dg.Config):
     """What the launchpad asks for."""
 
     files: list[str] = Field([], description="Zips as Binance publishes them; empty: every zip in HOME/import.")
@@ -38,7 +39,7 @@ class Import(dg.Config):
 
 @dg.asset(key=["lake", "imported_trades"], group_name="lake", kinds={"parquet", "deltalake"}, owners=OWNERS)
 def imported_trades(
-    context: dg.AssetExecutionContext, config: Import
+    context: dg.AssetExecutionContext, config: ImportConfig
 ) -> Iterator[dg.AssetMaterialization | dg.MaterializeResult[None]]:
     """Binance's daily and monthly dumps of spot trades and aggTrades, each trade once beside those that came live."""
     from whale_platform.lake.errors import LakeError
@@ -48,21 +49,24 @@ def imported_trades(
     if settings.source == "simulator":
         raise dg.Failure("this home holds simulated trades, which must not mix with real ones", allow_retries=False)
     root = settings.trades_lake
-    done: dict[str, Imported] = {}
+    done: dict[str, ImportResult] = {}
 
     def tell(what: str, part: int, of: int) -> None:
         if what == "importing":
             context.log.info(f"{dump.path.name}: {part} of {of} hours")
 
     try:
-        split = symbols.known(catalogue.load(settings.home, dump_file.EXCHANGE), config.pairs)
+        split = symbols.build_splitter(catalogue.load_catalogue(settings.home, dump_file.EXCHANGE), config.pairs)
     except ValueError as wrong:
         raise dg.Failure(str(wrong), allow_retries=False) from None
     try:
-        for dump in [dump_file.named(path, split) for path in _files(settings, config)]:
+        for dump in [dump_file.parse_dump_name(path, split) for path in _files(settings, config)]:
             about = {"run": context.run.run_id, "code": code_version()}
-            done[dump.path.name] = one = importer.run(root, dump, about, tell)
-            told = {TRADES_OF: dg.MetadataValue.json(stretches(one.hours)), "new_rows": dg.MetadataValue.int(one.new)}
+            done[dump.path.name] = one = importer.import_dump(root, dump, about, tell)
+            told = {
+                HOURS_METADATA: dg.MetadataValue.json(group_consecutive(one.hours)),
+                "new_rows": dg.MetadataValue.int(one.new),
+            }
             yield dg.AssetMaterialization(context.asset_key, dump.path.name, told)  # at once
     except LakeError as error:
         raise dg.Failure(str(error), {"files": _markdown(done)} if done else None, allow_retries=False) from None
@@ -80,7 +84,7 @@ def imported_trades(
     )
 
 
-def _files(settings: Settings, config: Import) -> list[Path]:
+def _files(settings: Settings, config: ImportConfig) -> list[Path]:
     folder = settings.home.resolve() / "import"
     found = [Path(name) for name in config.files] or sorted(folder.glob("*.zip"))
     if not found:
@@ -88,7 +92,7 @@ def _files(settings: Settings, config: Import) -> list[Path]:
     return found
 
 
-def _markdown(done: "dict[str, Imported]") -> dg.MarkdownMetadataValue:
+def _markdown(done: "dict[str, ImportResult]") -> dg.MarkdownMetadataValue:
     rows = [
         (
             name,
@@ -102,4 +106,6 @@ def _markdown(done: "dict[str, Imported]") -> dg.MarkdownMetadataValue:
         )
         for name, one in done.items()
     ]
-    return dg.MetadataValue.md(table(("file", "rows", "repeated", "new", "hours", "first", "last", "CHECKSUM"), rows))
+    return dg.MetadataValue.md(
+        render_table(("file", "rows", "repeated", "new", "hours", "first", "last", "CHECKSUM"), rows)
+    )

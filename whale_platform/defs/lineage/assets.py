@@ -7,29 +7,33 @@ import dagster as dg
 
 from whale_platform.defs.lineage import column_schemas
 from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, RAW_TRADES, TRADE_WINDOWS, WHALE_ALERTS
-from whale_platform.embedded.dagster import is_ours
-from whale_platform.exchanges.registry import adapters
+from whale_platform.embedded.dagster import is_platform_dagster
+from whale_platform.exchanges.registry import build_adapters
 from whale_platform.settings import Settings
-from whale_platform.stores.postgres.connection import BadDsn, SchemaMismatch, StoreAway
+from whale_platform.stores.postgres.connection import (
+    InvalidDsnError,
+    SchemaMismatchError,
+    StoreUnavailableError,
+)
 
 OWNERS = ["team:whale-platform"]
-RAW, THRESHOLDS = dg.AssetKey(["topic", RAW_TRADES]), dg.AssetKey(["table", "whale_thresholds"])
-LAKE, IMPORTED = dg.AssetKey(["lake", "trades"]), dg.AssetKey(["lake", "imported_trades"])
-FROM_LAKE = dg.AssetKey(["lake", "windows_from_lake"])
+RAW_KEY, THRESHOLDS_KEY = dg.AssetKey(["topic", RAW_TRADES]), dg.AssetKey(["table", "whale_thresholds"])
+LAKE_KEY, IMPORTED_KEY = dg.AssetKey(["lake", "trades"]), dg.AssetKey(["lake", "imported_trades"])
+FROM_LAKE_KEY = dg.AssetKey(["lake", "windows_from_lake"])
 
 
 # The health sensor tells every five minutes of what has moved; whales and holes may well be rare.
-FRESH = dg.FreshnessPolicy.time_window(fail_window=timedelta(minutes=20), warn_window=timedelta(minutes=11))
+FLOW_FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(minutes=20), warn_window=timedelta(minutes=11))
 FLOWS = (f"topic/{RAW_TRADES}", f"topic/{TRADE_WINDOWS}", f"table/{TRADE_WINDOWS}", "lake/trades")
 
 
 def _table(settings: Settings, name: str) -> dg.TableSchema | None:
     """As the database describes it; None where this is not the platform's own Dagster, or the database is away."""
-    if not is_ours():
+    if not is_platform_dagster():
         return None
     try:
-        return column_schemas.of_table(settings.dsn("dagster"), name)
-    except (StoreAway, SchemaMismatch, BadDsn, OSError):
+        return column_schemas.describe_table(settings.dsn("dagster"), name)
+    except (StoreUnavailableError, SchemaMismatchError, InvalidDsnError, OSError):
         return None
 
 
@@ -43,7 +47,11 @@ def _spec(
 ) -> dg.AssetSpec:
     name = key.rpartition("/")[2]
     schema = (
-        column_schemas.of_topic(name) if group == "topics" else column_schemas.of_lake() if group == "lake" else schema
+        column_schemas.describe_topic(name)
+        if group == "topics"
+        else column_schemas.describe_lake()
+        if group == "lake"
+        else schema
     )
     return dg.AssetSpec(
         key.split("/"),
@@ -53,13 +61,13 @@ def _spec(
         kinds=kinds,
         owners=OWNERS,
         metadata={"dagster/column_schema": schema} if schema is not None else {},
-        freshness_policy=FRESH if key in FLOWS else None,
+        freshness_policy=FLOW_FRESHNESS if key in FLOWS else None,
     )
 
 
-def specs(settings: Settings) -> list[dg.AssetSpec]:
+def build_specs(settings: Settings) -> list[dg.AssetSpec]:
     """Every external asset, in the order of the data's way."""
-    exchanges = [f"exchange/{exchange.name}" for exchange in adapters(settings)]
+    exchanges = [f"exchange/{exchange.name}" for exchange in build_adapters(settings)]
     return [
         *(
             _spec(

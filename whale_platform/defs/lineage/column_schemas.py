@@ -25,7 +25,7 @@ _MESSAGES: dict[str, Mapping[str, Any]] = {
 }
 
 
-def of_topic(topic: str) -> dg.TableSchema | None:
+def describe_topic(topic: str) -> dg.TableSchema | None:
     """The JSON object of a topic's messages; None where it is not known here."""
     fields = _MESSAGES.get(topic)
     return (
@@ -33,18 +33,18 @@ def of_topic(topic: str) -> dg.TableSchema | None:
     )
 
 
-def of_lake() -> dg.TableSchema:
+def describe_lake() -> dg.TableSchema:
     """The lake's table of trades."""
     return _schema(
-        dg.TableColumn(one.name, one.duck.lower(), one.comment) for one in (*schema.COLUMNS, *schema.PARTITION)
+        dg.TableColumn(one.name, one.duck.lower(), one.comment) for one in (*schema.COLUMNS, *schema.PARTITION_COLUMNS)
     )
 
 
-def of_table(dsn: str, table: str) -> dg.TableSchema:
+def describe_table(dsn: str, table: str) -> dg.TableSchema:
     """As the database describes it. Raises as `columns` does."""
     return _schema(
         dg.TableColumn(one.name, one.kind, one.comment or None, dg.TableColumnConstraints(nullable=one.nullable))
-        for one in columns.columns(dsn, table)
+        for one in columns.read_columns(dsn, table)
     )
 
 

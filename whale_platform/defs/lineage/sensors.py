@@ -11,24 +11,28 @@ from typing import Any
 
 import dagster as dg
 
-from whale_platform.broker.connection_errors import absence
+from whale_platform.broker.connection_errors import explain_unavailable
 from whale_platform.broker.reader import TopicReader
-from whale_platform.broker.topics import BrokerError, alive
+from whale_platform.broker.topics import BrokerError, is_reachable
 from whale_platform.defs.shared.own_instance import sensor_status
-from whale_platform.defs.shared.store_resource import Store
+from whale_platform.defs.shared.store_resource import StoreResource
 from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, RAW_TRADES, TRADE_WINDOWS, WHALE_ALERTS
 from whale_platform.lake.delta import newest
-from whale_platform.lake.delta.schema import exists
+from whale_platform.lake.delta.schema import table_exists
 from whale_platform.lake.errors import LakeError
 from whale_platform.settings import Settings
-from whale_platform.stores.postgres.connection import BadDsn, SchemaMismatch, StoreAway
+from whale_platform.stores.postgres.connection import (
+    InvalidDsnError,
+    SchemaMismatchError,
+    StoreUnavailableError,
+)
 from whale_platform.stores.quality import stream_quality
 from whale_platform.supervision.runtime import heartbeat
 
 EVERY_S = 300
 TOPICS = (RAW_TRADES, TRADE_WINDOWS, WHALE_ALERTS, INGEST_GAPS, DEAD_LETTERS)
 TABLES = (TRADE_WINDOWS, WHALE_ALERTS, INGEST_GAPS)
-TELLERS = {RAW_TRADES: "ingester", TRADE_WINDOWS: "stream", WHALE_ALERTS: "stream"}
+WRITERS = {RAW_TRADES: "ingester", TRADE_WINDOWS: "stream", WHALE_ALERTS: "stream"}
 
 
 @dg.sensor(
@@ -37,12 +41,12 @@ TELLERS = {RAW_TRADES: "ingester", TRADE_WINDOWS: "stream", WHALE_ALERTS: "strea
     default_status=sensor_status(),
     description="Reports topics, stream tables and the lake that have moved, with how far, how fast and how late.",
 )
-def stream_health(context: dg.SensorEvaluationContext, store: Store) -> dg.SensorResult | dg.SkipReason:
+def stream_health(context: dg.SensorEvaluationContext, store: StoreResource) -> dg.SensorResult | dg.SkipReason:
     """One materialisation for each that has moved since the last tick."""
     settings = Settings()
     try:
-        seen = {**topics(settings), **tables(store.dsn(), datetime.now(UTC)), **lake(settings)}
-    except (BrokerError, StoreAway, SchemaMismatch, BadDsn, LakeError, dg.Failure) as error:
+        seen = {**observe_topics(settings), **observe_tables(store.dsn(), datetime.now(UTC)), **observe_lake(settings)}
+    except (BrokerError, StoreUnavailableError, SchemaMismatchError, InvalidDsnError, LakeError, dg.Failure) as error:
         return dg.SkipReason(f"can't look: {error}")
     before = json.loads(context.cursor or "{}")
     moved = {key: found for key, found in seen.items() if found["at"] != before.get(key)}
@@ -55,10 +59,10 @@ def stream_health(context: dg.SensorEvaluationContext, store: Store) -> dg.Senso
     )
 
 
-def topics(settings: Settings) -> dict[str, dict[str, Any]]:
+def observe_topics(settings: Settings) -> dict[str, dict[str, Any]]:
     """Each topic's messages so far, with what its writer says of itself. Raises BrokerError."""
-    if not alive(settings.bootstrap, 3.0):
-        raise BrokerError(absence(settings.bootstrap))
+    if not is_reachable(settings.bootstrap, 3.0):
+        raise BrokerError(explain_unavailable(settings.bootstrap))
     reader = TopicReader(settings.bootstrap, "whale-health")
     out: dict[str, dict[str, Any]] = {}
     try:
@@ -66,17 +70,19 @@ def topics(settings: Settings) -> dict[str, dict[str, Any]]:
             bounds = [reader.bounds(name, part) for part in reader.partitions(name)]
             end = sum(high for _, high in bounds)
             if end:
-                out[f"topic/{name}"] = {"at": end, "kept": end - sum(low for low, _ in bounds)} | said(settings, name)
+                out[f"topic/{name}"] = {"at": end, "kept": end - sum(low for low, _ in bounds)} | read_writer_numbers(
+                    settings, name
+                )
     finally:
         reader.close()
     return out
 
 
-def lake(settings: Settings) -> dict[str, dict[str, Any]]:
+def observe_lake(settings: Settings) -> dict[str, dict[str, Any]]:
     """The lake's version and its newest hour; nothing before its first commit. Raises LakeError."""
-    if not exists(settings.trades_lake):
+    if not table_exists(settings.trades_lake):
         return {}
-    found = newest.read(settings.trades_lake)
+    found = newest.read_index(settings.trades_lake)
     hour = max((hour for hour, files in found.hours.items() if files), default=None)
     if hour is None:
         return {}
@@ -85,24 +91,26 @@ def lake(settings: Settings) -> dict[str, dict[str, Any]]:
     return {"lake/trades": {"at": found.version, "newest_hour": datetime.fromtimestamp(hour, UTC).isoformat(), **told}}
 
 
-def said(settings: Settings, topic: str) -> dict[str, float]:
+def read_writer_numbers(settings: Settings, topic: str) -> dict[str, float]:
     """The numbers in the heartbeat of the service that writes `topic`, percentiles of latencies among them."""
-    found = heartbeat.read(settings.home, TELLERS[topic]) if topic in TELLERS else None
-    return numbers("", found.numbers) if found is not None else {}
+    found = heartbeat.read_heartbeat(settings.home, WRITERS[topic]) if topic in WRITERS else None
+    return flatten_numbers("", found.numbers) if found is not None else {}
 
 
-def numbers(name: str, value: Any) -> dict[str, float]:
+def flatten_numbers(name: str, value: Any) -> dict[str, float]:
     """Every number in nested dicts, under its path joined by `_`; Dagster plots nothing but numbers."""
     if isinstance(value, dict):
-        return {path: number for key, one in value.items() for path, number in numbers(f"{name}_{key}", one).items()}
+        return {
+            path: number for key, one in value.items() for path, number in flatten_numbers(f"{name}_{key}", one).items()
+        }
     return {name.lstrip("_"): value} if isinstance(value, int | float) and value == value else {}
 
 
-def tables(dsn: str, now: datetime) -> dict[str, dict[str, Any]]:
+def observe_tables(dsn: str, now: datetime) -> dict[str, dict[str, Any]]:
     """Each table that has rows: its newest event time, and how long ago that is."""
     out: dict[str, dict[str, Any]] = {}
     for name in TABLES:
-        found = stream_quality.newest(dsn, name)
+        found = stream_quality.read_table_progress(dsn, name)
         if found.time is not None:
             out[f"table/{name}"] = {
                 "at": found.time.isoformat(),

@@ -3,51 +3,53 @@
 import dagster as dg
 from pydantic import Field
 
-from whale_platform.defs.shared.confirmation import Deletes, asking, confirmed
-from whale_platform.domain.deletion_limits import Unconfirmed
-from whale_platform.reports.tables import table
+from whale_platform.defs.shared.confirmation import DeletionConfig, explain_unconfirmed, is_confirmed
+from whale_platform.domain.deletion_limits import UnconfirmedDeletionError
+from whale_platform.reports.tables import render_table
 from whale_platform.settings import Settings
 from whale_platform.stream.query import checkpoints
 from whale_platform.supervision.control import desired_state
 from whale_platform.supervision.control.state_files import request_restart
-from whale_platform.supervision.runtime.lease import LeaseRefused, holder
+from whale_platform.supervision.runtime.lease import LeaseRefusedError, find_lease_holder
 
 
-class CheckpointReset(Deletes):
+class CheckpointResetConfig(DeletionConfig):
     """What the launchpad asks for."""
 
     query: str = Field("all", description="windows, whales, lake or all.")
 
 
 @dg.op
-def reset_checkpoint(context: dg.OpExecutionContext, config: CheckpointReset) -> None:
+def reset_checkpoint(context: dg.OpExecutionContext, config: CheckpointResetConfig) -> None:
     """Archives the query's checkpoint and starts the stream: the topic is read again, rows are only ever upserted."""
     settings = Settings()
     home, root = settings.home.resolve(), settings.stream_home.resolve()
     try:
-        found = [checkpoints.inspect(path) for path in checkpoints.live(root, config.query)]
+        found = [checkpoints.inspect_checkpoint(path) for path in checkpoints.list_live_folders(root, config.query)]
     except ValueError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
     rows = [(str(one.path.relative_to(root)), one.batch, f"{one.size / 1e6:.1f} MB") for one in found]
-    pid = holder(home, "stream")
-    text = table(("checkpoint", "last batch", "size"), rows) if rows else "No checkpoint to archive."
+    pid = find_lease_holder(home, "stream")
+    text = render_table(("checkpoint", "last batch", "size"), rows) if rows else "No checkpoint to archive."
     if pid is not None:
         text += f"\n\nThe stream runs as pid {pid}: while it does, a reset is refused. Launch `stream_stop` first."
     context.log.info(text)
     context.add_output_metadata({"plan": dg.MetadataValue.md(text)})
-    sure = confirmed(config)
+    sure = is_confirmed(config)
     if config.dry_run:
         return
     if not sure:
-        with asking():
-            raise Unconfirmed("a reset makes the stream read the whole topic again, which has to be confirmed")
+        with explain_unconfirmed():
+            raise UnconfirmedDeletionError(
+                "a reset makes the stream read the whole topic again, which has to be confirmed"
+            )
     try:
-        moved = checkpoints.set_aside(home, root, config.query)
-    except LeaseRefused as refused:
+        moved = checkpoints.archive_under_lease(home, root, config.query)
+    except LeaseRefusedError as refused:
         raise dg.Failure(
             f"{refused}: launch `stream_stop` first, then this again; it starts the stream", allow_retries=False
         ) from None
-    desired_state.write(home, "stream", True, f"run {context.run_id}")
+    desired_state.write_desired_state(home, "stream", True, f"run {context.run_id}")
     request_restart(home, "stream")
     context.add_output_metadata({"archived": [str(path) for path in moved]})
 

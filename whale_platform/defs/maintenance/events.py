@@ -19,13 +19,13 @@ from dagster._core.storage.event_log.schema import AssetEventTagsTable, SqlEvent
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._serdes import deserialize_value
 
-from whale_platform.defs.lineage.assets import specs
+from whale_platform.defs.lineage.assets import build_specs
 from whale_platform.settings import Settings
 
 FINE, COARSE = timedelta(days=1), timedelta(hours=1)
 BATCH = 500
-MADE = dg.DagsterEventType.ASSET_MATERIALIZATION.value
-STATES = [
+MATERIALISED = dg.DagsterEventType.ASSET_MATERIALIZATION.value
+STATE_EVENTS = [
     kind.value
     for kind in dg.DagsterEventType
     if kind.value.startswith(("ASSET_", "PIPELINE_", "RUN_"))  # run states are called PIPELINE_… in the storage
@@ -34,7 +34,7 @@ _events = SqlEventLogStorageTable.c
 _READ_BY_PEOPLE = (dg.MarkdownMetadataValue, dg.TableSchemaMetadataValue)
 
 
-class Event(NamedTuple):
+class StoredEvent(NamedTuple):
     """A materialisation as far as it matters here; `time` is UTC without a zone, as stored."""
 
     id: int
@@ -43,27 +43,29 @@ class Event(NamedTuple):
     time: datetime
 
 
-def old(instance: dg.DagsterInstance, now: datetime, before: datetime, spared: Collection[str]) -> dict[str, list[int]]:
+def find_old_events(
+    instance: dg.DagsterInstance, now: datetime, before: datetime, spared: Collection[str]
+) -> dict[str, list[int]]:
     """Ids of the events that may go, by what they are; `spared` are runs whose logs stay. Times with a zone."""
     now, before = (time.replace(tzinfo=None) for time in (now, before))  # naive UTC, as the storage has them
-    reported = [spec.key.to_string() for spec in specs(Settings())]
+    reported = [spec.key.to_string() for spec in build_specs(Settings())]
     health = _made(instance, (_events.run_id == RUNLESS_RUN_ID) & _events.asset_key.in_(reported))
-    logs = _events.dagster_event_type.is_(None) | _events.dagster_event_type.notin_(STATES)
+    logs = _events.dagster_event_type.is_(None) | _events.dagster_event_type.notin_(STATE_EVENTS)
     of_runs = (_events.run_id != RUNLESS_RUN_ID) & _events.run_id.notin_(list(spared))
     return {
-        "reported by the health sensor": thinned(health, now - FINE, before),
-        "materialisations that were replaced": replaced(_made(instance, _events.partition.is_not(None)), before),
+        "reported by the health sensor": thin_out(health, now - FINE, before),
+        "materialisations that were replaced": find_replaced(_made(instance, _events.partition.is_not(None)), before),
         "logs of old runs": [row[0] for row in _rows(instance, logs & of_runs & (_events.timestamp < before))],
     }
 
 
-def bulky(instance: dg.DagsterInstance, before: datetime) -> list[int]:
+def find_bulky_events(instance: dg.DagsterInstance, before: datetime) -> list[int]:
     """Ids of old materialisations of partitions that still hold a picture."""
     which = _events.partition.is_not(None) & _events.event.contains("data:image/")
     return [event.id for event in _made(instance, which) if event.time < before.replace(tzinfo=None)]
 
 
-def strip(instance: dg.DagsterInstance, ids: Iterable[int]) -> None:
+def strip_metadata(instance: dg.DagsterInstance, ids: Iterable[int]) -> None:
     """Leave the numbers of these materialisations, and nothing that only people read."""
     storage = instance.event_log_storage
     assert isinstance(storage, SqlEventLogStorage)
@@ -80,7 +82,7 @@ def strip(instance: dg.DagsterInstance, ids: Iterable[int]) -> None:
         storage.update_event_log_record(one, entry._replace(dagster_event=event._replace(event_specific_data=data)))
 
 
-def thinned(events: Iterable[Event], fine: datetime, before: datetime) -> list[int]:
+def thin_out(events: Iterable[StoredEvent], fine: datetime, before: datetime) -> list[int]:
     """Ids that go: of those older than `fine` all but an hour's first, of those older than `before` all.
 
     Never the newest of an asset. `events` without partitions, oldest first.
@@ -98,14 +100,14 @@ def thinned(events: Iterable[Event], fine: datetime, before: datetime) -> list[i
     return [one for one in going if one not in kept]
 
 
-def replaced(events: Iterable[Event], before: datetime) -> list[int]:
+def find_replaced(events: Iterable[StoredEvent], before: datetime) -> list[int]:
     """Ids of those older than `before` that a later one of the same asset and partition follows; oldest first."""
     newest = {(event.asset, event.partition): event.id for event in events}
     kept = set(newest.values())
     return [event.id for event in events if event.time < before and event.id not in kept]
 
 
-def delete(instance: dg.DagsterInstance, ids: list[int]) -> None:
+def delete_events(instance: dg.DagsterInstance, ids: list[int]) -> None:
     """Delete these events, some hundred at a time, and what tags them."""
     storage = instance.event_log_storage
     assert isinstance(storage, SqlEventLogStorage)
@@ -116,8 +118,8 @@ def delete(instance: dg.DagsterInstance, ids: list[int]) -> None:
             connection.execute(SqlEventLogStorageTable.delete().where(_events.id.in_(some)))
 
 
-def _made(instance: dg.DagsterInstance, which: Any) -> list[Event]:
-    return [Event(*row) for row in _rows(instance, (_events.dagster_event_type == MADE) & which)]
+def _made(instance: dg.DagsterInstance, which: Any) -> list[StoredEvent]:
+    return [StoredEvent(*row) for row in _rows(instance, (_events.dagster_event_type == MATERIALISED) & which)]
 
 
 def _rows(instance: dg.DagsterInstance, which: Any) -> Iterator[Any]:

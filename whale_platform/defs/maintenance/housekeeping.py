@@ -16,10 +16,10 @@ from whale_platform.defs.maintenance import checkpoint_reset, events, retention
 from whale_platform.defs.quality import check_jobs
 from whale_platform.defs.reports import thresholds
 from whale_platform.defs.services import controls, shifts
-from whale_platform.defs.shared.confirmation import Deletes, asking, confirmed
+from whale_platform.defs.shared.confirmation import DeletionConfig, explain_unconfirmed, is_confirmed
 from whale_platform.defs.shared.own_instance import schedule_status
 from whale_platform.domain import deletion_limits
-from whale_platform.reports.tables import table
+from whale_platform.reports.tables import render_table
 
 FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 UNFINISHED = [status for status in dg.DagsterRunStatus if status not in FINISHED]
@@ -27,14 +27,14 @@ BATCH = 100
 NAME = "dagster_housekeeping"
 
 
-class Housekeeping(Deletes):
+class HousekeepingConfig(DeletionConfig):
     """What the launchpad asks for."""
 
     days: int = Field(7, ge=1, description="Runs of services and upkeep, and logs of all runs, older than this go.")
     keep: int = Field(20, ge=1, description="The newest runs of each of those jobs stay, however old.")
 
 
-def jobs() -> list[str]:
+def list_upkeep_jobs() -> list[str]:
     """Names of the jobs whose old runs may go."""
     upkeep = (
         *(check_jobs.stream_checks, retention.retention, lake_retention.lake_retention, lake_retention.lake_vacuum),
@@ -43,47 +43,49 @@ def jobs() -> list[str]:
     return [*shifts.JOBS, *(job.name for job in controls.JOBS), *(job.name for job in upkeep), NAME]
 
 
-def old_runs(instance: dg.DagsterInstance, names: Iterable[str], before: datetime, keep: int) -> dict[str, list[str]]:
+def find_old_runs(
+    instance: dg.DagsterInstance, names: Iterable[str], before: datetime, keep: int
+) -> dict[str, list[str]]:
     """Ids of the finished runs created before then, oldest last, without the `keep` newest of each job."""
     out: dict[str, list[str]] = {}
     for name in names:
-        newest = newest_runs(instance, [name], keep)
+        newest = find_newest_runs(instance, [name], keep)
         old = instance.get_runs(dg.RunsFilter(job_name=name, statuses=FINISHED, created_before=before))
         out[name] = [
-            run.run_id for run in old if run.run_id not in newest and not made_partitions(instance, run.run_id)
+            run.run_id for run in old if run.run_id not in newest and not has_materialised(instance, run.run_id)
         ]
     return out
 
 
-def newest_runs(instance: dg.DagsterInstance, names: Iterable[str], keep: int) -> set[str]:
+def find_newest_runs(instance: dg.DagsterInstance, names: Iterable[str], keep: int) -> set[str]:
     """Ids of the `keep` newest runs of each job."""
     return {run.run_id for name in names for run in instance.get_runs(dg.RunsFilter(job_name=name), limit=keep)}
 
 
-def made_partitions(instance: dg.DagsterInstance, run_id: str) -> bool:
+def has_materialised(instance: dg.DagsterInstance, run_id: str) -> bool:
     """Whether a run materialised a partition of anything."""
     made = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION).records
     return any(one.partition_key is not None for one in made)
 
 
 @dg.op
-def delete_old_runs(context: dg.OpExecutionContext, config: Housekeeping) -> None:
+def delete_old_runs(context: dg.OpExecutionContext, config: HousekeepingConfig) -> None:
     """Deletes them one by one, saying how far it is; then old events of the others."""
     instance, now = context.instance, datetime.now(UTC)
-    if not confirmed(config) and not config.dry_run:
-        with asking():
+    if not is_confirmed(config) and not config.dry_run:
+        with explain_unconfirmed():
             deletion_limits.check_days(config.days)
     before = now - timedelta(days=config.days)
-    found = old_runs(instance, jobs(), before, config.keep)
+    found = find_old_runs(instance, list_upkeep_jobs(), before, config.keep)
     unfinished = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
-    spared = newest_runs(instance, jobs(), config.keep) | {run.run_id for run in unfinished}
+    spared = find_newest_runs(instance, list_upkeep_jobs(), config.keep) | {run.run_id for run in unfinished}
     going = [run_id for ids in found.values() for run_id in ids]
-    old = events.old(instance, now, before, {*spared, *going})
-    bulky = events.bulky(instance, before)
+    old = events.find_old_events(instance, now, before, {*spared, *going})
+    bulky = events.find_bulky_events(instance, before)
     rows = [(f"runs of {name}", len(ids)) for name, ids in found.items() if ids]
     rows += [(f"events: {name}", len(ids)) for name, ids in old.items() if ids]
     rows += [("reports and pictures in old events", len(bulky))] if bulky else []
-    text = table(("what", "old"), rows) if rows else "Nothing is old enough to go."
+    text = render_table(("what", "old"), rows) if rows else "Nothing is old enough to go."
     context.log.info(text)
     if not config.dry_run:
         for number, run_id in enumerate(going, 1):
@@ -91,8 +93,8 @@ def delete_old_runs(context: dg.OpExecutionContext, config: Housekeeping) -> Non
             if number % BATCH == 0:
                 context.log.info(f"{number} of {len(going)} runs deleted")
         for ids in old.values():
-            events.delete(instance, ids)
-        events.strip(instance, bulky)
+            events.delete_events(instance, ids)
+        events.strip_metadata(instance, bulky)
     counts = {"runs": len(going), "events": sum(map(len, old.values())), "dry_run": config.dry_run}
     context.add_output_metadata({"plan": dg.MetadataValue.md(text), **counts})
 
@@ -107,12 +109,12 @@ def dagster_housekeeping() -> None:
     delete_old_runs()
 
 
-every_night = dg.ScheduleDefinition(
+housekeeping_nightly = dg.ScheduleDefinition(
     name="housekeeping_every_night",
     job=dagster_housekeeping,
     cron_schedule="37 4 * * *",
     execution_timezone="UTC",
-    run_config=dg.RunConfig({"delete_old_runs": Housekeeping(days=7, keep=20, dry_run=False)}),
+    run_config=dg.RunConfig({"delete_old_runs": HousekeepingConfig(days=7, keep=20, dry_run=False)}),
     default_status=schedule_status(),
     description="Deletes runs of services, checks and upkeep that are older than a week, and other runs' old logs.",
 )

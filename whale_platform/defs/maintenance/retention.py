@@ -5,17 +5,22 @@ from datetime import UTC, datetime
 import dagster as dg
 from pydantic import Field
 
-from whale_platform.defs.shared.confirmation import Deletes, asking, confirmed, home_name
+from whale_platform.defs.shared.confirmation import (
+    DeletionConfig,
+    explain_unconfirmed,
+    home_name,
+    is_confirmed,
+)
 from whale_platform.defs.shared.own_instance import schedule_status
-from whale_platform.defs.shared.store_resource import Store
+from whale_platform.defs.shared.store_resource import StoreResource
 from whale_platform.domain import deletion_limits
-from whale_platform.reports.tables import table
+from whale_platform.reports.tables import render_table
 from whale_platform.settings import Settings
 from whale_platform.stores.asset_tables import retention as days_table
-from whale_platform.stores.asset_tables.retention import Day
+from whale_platform.stores.asset_tables.retention import StreamTableDay
 
 
-class Retention(Deletes):
+class RetentionConfig(DeletionConfig):
     """What the launchpad asks for."""
 
     days: int = Field(7, description="Keep the stream rows of this many days (UTC) before today; 1 at least.")
@@ -24,25 +29,27 @@ class Retention(Deletes):
 
 
 @dg.op
-def let_old_days_go(context: dg.OpExecutionContext, config: Retention, store: Store) -> None:
+def let_old_days_go(context: dg.OpExecutionContext, config: RetentionConfig, store: StoreResource) -> None:
     """Drops each old day of trade_windows whose hours are all rolled up, and its whales where they have an age too."""
     dsn = store.dsn()
     try:
-        planned = days_table.plan(dsn, config.days, datetime.now(UTC).date(), config.whale_days, config.imported)
+        planned = days_table.plan_retention(
+            dsn, config.days, datetime.now(UTC).date(), config.whale_days, config.imported
+        )
     except ValueError as error:
         raise dg.Failure(f"retention: {error}", allow_retries=False) from None
-    sure, gone = confirmed(config), 0
+    sure, gone = is_confirmed(config), 0
     if not config.dry_run:
-        with asking():
+        with explain_unconfirmed():
             if not sure:
                 deletion_limits.check_days(config.days)
-            gone = days_table.apply(dsn, planned, sure)
-    text = markdown(planned, config.dry_run)
+            gone = days_table.apply_retention(dsn, planned, sure)
+    text = render_plan(planned, config.dry_run)
     context.log.info(text)
     context.add_output_metadata({"plan": dg.MetadataValue.md(text), "days_gone": gone})
 
 
-def markdown(planned: list[Day], dry_run: bool) -> str:
+def render_plan(planned: list[StreamTableDay], dry_run: bool) -> str:
     """The plan as a table."""
     if not planned:
         return "No day is old enough to go."
@@ -51,7 +58,7 @@ def markdown(planned: list[Day], dry_run: bool) -> str:
         (day.day.isoformat(), f"{day.windows:,}", f"{day.whales:,}", f"{does[1]}: {day.kept}" if day.kept else does[0])
         for day in planned
     ]
-    return table(("day", "windows", "whales", ""), rows)
+    return render_table(("day", "windows", "whales", ""), rows)
 
 
 @dg.job(
@@ -62,9 +69,9 @@ def retention() -> None:
     let_old_days_go()
 
 
-def schedule(settings: Settings) -> dg.ScheduleDefinition:
+def build_schedule(settings: Settings) -> dg.ScheduleDefinition:
     """Every night for real; switched off where recorded trades are replayed, which are old from the start."""
-    config = Retention(
+    config = RetentionConfig(
         days=settings.retention_days,
         whale_days=settings.alert_retention_days,
         imported=False,

@@ -12,68 +12,69 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from whale_platform.audit import render
-from whale_platform.audit.reconcile import Audit, Line
-from whale_platform.broker.reader import OffsetExpired
+from whale_platform.audit.reconcile import AuditLine, AuditResult
+from whale_platform.broker.reader import OffsetExpiredError
 from whale_platform.broker.topics import BrokerError
-from whale_platform.defs.lineage.assets import LAKE
-from whale_platform.defs.reports.assets import ALERTS, WINDOWS
-from whale_platform.defs.shared.store_resource import Store
+from whale_platform.defs.lineage.assets import LAKE_KEY
+from whale_platform.defs.reports.assets import ALERTS_KEY, WINDOWS_KEY
+from whale_platform.defs.shared.store_resource import StoreResource
 from whale_platform.homes import read_home
-from whale_platform.reports.tables import table
+from whale_platform.reports.tables import render_table
 from whale_platform.settings import Settings
+from whale_platform.stores.quality import audited_hours
 from whale_platform.supervision.control import overload
 
-IDS = dg.AssetCheckSpec(
+IDS_SPEC = dg.AssetCheckSpec(
     "every_trade_everywhere",
-    asset=LAKE,
+    asset=LAKE_KEY,
     description="Since the last audited hour each trade is in Kafka, Postgres and the lake, once.",
 )
-VALUES = dg.AssetCheckSpec(
+VALUES_SPEC = dg.AssetCheckSpec(
     "windows_are_the_lakes",
-    asset=WINDOWS,
+    asset=WINDOWS_KEY,
     description="Since the last audited hour each window, and each rollup, has the values of the lake's trades.",
 )
-WHALES = dg.AssetCheckSpec(
+WHALES_SPEC = dg.AssetCheckSpec(
     "whales_are_the_lakes",
-    asset=ALERTS,
+    asset=ALERTS_KEY,
     description="Since the last audited hour the whales are the lake's trades over the threshold of their time.",
 )
 
 
-@dg.multi_asset_check(name="audit", specs=[IDS, VALUES, WHALES])
-def audit_checks(store: Store) -> Iterator[dg.AssetCheckResult]:
+@dg.multi_asset_check(name="audit", specs=[IDS_SPEC, VALUES_SPEC, WHALES_SPEC])
+def audit_checks(store: StoreResource) -> Iterator[dg.AssetCheckResult]:
     """What `whale audit` says of those hours."""
     # DuckDB and delta-rs take 90 MB, and every process of Dagster loads this file.
-    from whale_platform.audit import audited_hours, collect
+    from whale_platform.audit import audit_progress, collect
     from whale_platform.lake.errors import LakeError
 
     dsn = store.dsn()  # fails with words where there is no database yet
     settings, now = Settings(), datetime.now(UTC)
     home = read_home(settings.home)
     born = datetime.fromtimestamp(home.created, UTC) if home else None
-    end = collect.settled(settings, now).replace(minute=0)
-    left = overload.reason(settings.home)
-    start = audited_hours.due(settings, born, end) if left is None else None
-    found = Audit(end, end, (), (f"No hour was audited: {left}",) if left else ())
+    end = collect.find_settled_end(settings, now).replace(minute=0)
+    left = overload.explain_stream_lag(settings.home)
+    start = audit_progress.find_due_hour(settings, born, end) if left is None else None
+    found = AuditResult(end, end, (), (f"No hour was audited: {left}",) if left else ())
     if start is not None:
         try:
-            found = collect.audit(settings, start, end, now, born)
-        except (BrokerError, OffsetExpired, LakeError) as error:
+            found = collect.run_audit(settings, start, end, now, born)
+        except (BrokerError, OffsetExpiredError, LakeError) as error:
             raise dg.Failure(f"the trades can't be audited: {error}", allow_retries=False) from None
-        audited_hours.record(settings, found)
-    unresolved = audited_hours.failed(dsn, end - audited_hours.WEEK)
-    yield from results(found, [row for row in unresolved if row[0] < found.start])
+        audit_progress.record_audit(settings, found)
+    unresolved = audited_hours.read_failed_hours(dsn, end - audited_hours.WEEK)
+    yield from build_results(found, [row for row in unresolved if row[0] < found.start])
 
 
-def results(found: Audit, unresolved: list[tuple[datetime, str]]) -> Iterator[dg.AssetCheckResult]:
+def build_results(found: AuditResult, unresolved: list[tuple[datetime, str]]) -> Iterator[dg.AssetCheckResult]:
     """What the answer means; unresolved: earlier hours that were wrong and have not been found right since."""
-    sums = render.totals(found.lines)
+    sums = render.sum_lines(found.lines)
     hours = (found.end - found.start) // timedelta(hours=1)
     nothing = hours > 0 and not found.lines and Settings().source != "replay"  # whose trades are of other days
     ids = [line for line in found.lines if replace(line, differences=()).verdict == "wrong"]
     yield dg.AssetCheckResult(
-        check_name=IDS.name,
-        asset_key=IDS.asset_key,
+        check_name=IDS_SPEC.name,
+        asset_key=IDS_SPEC.asset_key,
         passed=not (ids or unresolved or nothing or _different(found, ("damaged",))),
         severity=dg.AssetCheckSeverity.WARN if nothing and not unresolved else dg.AssetCheckSeverity.ERROR,
         metadata={
@@ -85,12 +86,12 @@ def results(found: Audit, unresolved: list[tuple[datetime, str]]) -> Iterator[dg
             "repaired": sums.repaired,
             "exchange_gap": sums.exchange_gap,
             "unresolved": dg.MetadataValue.md(_unresolved(unresolved)),
-            "table": dg.MetadataValue.md("No place has a trade." if nothing else render.markdown(found)),
+            "table": dg.MetadataValue.md("No place has a trade." if nothing else render.render_markdown(found)),
         },
     )
-    for spec, kinds in ((VALUES, ()), (WHALES, ("whale",))):
+    for spec, kinds in ((VALUES_SPEC, ()), (WHALES_SPEC, ("whale",))):
         lines = _different(found, kinds)
-        rows = [render.cells(line) for line in lines[: render.SHOWN]]
+        rows = [render.render_cells(line) for line in lines[: render.MAX_LINES]]
         yield dg.AssetCheckResult(
             check_name=spec.name,
             asset_key=spec.asset_key,
@@ -98,12 +99,12 @@ def results(found: Audit, unresolved: list[tuple[datetime, str]]) -> Iterator[dg
             metadata={
                 "hours": hours,
                 "different": sum(one.count for line in lines for one in line.differences),
-                "table": dg.MetadataValue.md(table(render.HEAD, rows)),
+                "table": dg.MetadataValue.md(render_table(render.LINE_HEAD, rows)),
             },
         )
 
 
-def _different(found: Audit, kinds: tuple[str, ...]) -> list[Line]:
+def _different(found: AuditResult, kinds: tuple[str, ...]) -> list[AuditLine]:
     """The lines with differences of these kinds, and with those alone; without kinds: of all the others."""
     lines = []
     for line in found.lines:
@@ -121,7 +122,7 @@ def _unresolved(hours: list[tuple[datetime, str]]) -> str:
     if not hours:
         return "none"
     first, last = (f"{hour:%Y-%m-%dT%H:%M}" for hour in (hours[0][0], hours[-1][0] + timedelta(hours=1)))
-    rows = table(("hour", "what was wrong"), [(f"{hour:%Y-%m-%d %H:%M}", detail) for hour, detail in hours])
+    rows = render_table(("hour", "what was wrong"), [(f"{hour:%Y-%m-%d %H:%M}", detail) for hour, detail in hours])
     return f"{rows}\n\nAfter their repair: `whale audit --from {first} --to {last}`."
 
 

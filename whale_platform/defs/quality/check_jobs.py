@@ -13,7 +13,7 @@ stream_checks = dg.define_asset_job(
     description="Asks the stream's tables whether they are as promised.",
 )
 
-every_hour = dg.ScheduleDefinition(
+checks_hourly = dg.ScheduleDefinition(
     name="checks_every_hour",
     job=stream_checks,
     cron_schedule="8 * * * *",

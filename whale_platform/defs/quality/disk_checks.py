@@ -2,21 +2,21 @@
 
 import dagster as dg
 
-from whale_platform.defs.lineage.assets import RAW
+from whale_platform.defs.lineage.assets import RAW_KEY
 from whale_platform.files import disk_usage
 from whale_platform.settings import Settings
 
 
-@dg.asset_check(asset=RAW, description="A tenth of each disk is free.")
+@dg.asset_check(asset=RAW_KEY, description="A tenth of each disk is free.")
 def enough_disk() -> dg.AssetCheckResult:
     """Free bytes of the home's disks, and what each store takes, as last measured."""
     home = Settings().home
-    wrong = disk_usage.trouble(home)
+    wrong = disk_usage.describe_low_disks(home)
     return dg.AssetCheckResult(
         passed=not wrong,
         metadata={
-            **{f"free_{name}": room.free for name, room in disk_usage.rooms(home).items()},
-            **{f"bytes_{name}": size for name, size in disk_usage.sizes(home).items()},
+            **{f"free_{name}": room.free for name, room in disk_usage.read_disk_spaces(home).items()},
+            **{f"bytes_{name}": size for name, size in disk_usage.read_store_sizes(home).items()},
             "wrong": wrong or "nothing",
         },
     )

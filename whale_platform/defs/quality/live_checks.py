@@ -6,45 +6,45 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from whale_platform.audit import recount
-from whale_platform.audit.recount import Difference, Total
+from whale_platform.audit.recount import MinuteDifference, MinuteTotal
 from whale_platform.broker import recent_messages
 from whale_platform.broker.topics import BrokerError
-from whale_platform.defs.lineage.assets import RAW
+from whale_platform.defs.lineage.assets import RAW_KEY
 from whale_platform.defs.quality.table_checks import LOOK_BACK
-from whale_platform.defs.reports.assets import WINDOWS
-from whale_platform.defs.shared.store_resource import Store
+from whale_platform.defs.reports.assets import WINDOWS_KEY
+from whale_platform.defs.shared.store_resource import StoreResource
 from whale_platform.domain.names import RAW_TRADES
-from whale_platform.reports.tables import percent, table
+from whale_platform.reports.tables import format_percent, render_table
 from whale_platform.settings import WORKERS, Settings
 from whale_platform.stores.quality import stream_quality as questions
 from whale_platform.supervision.control import desired_state, state_files
 from whale_platform.supervision.runtime import heartbeat
 
-SETTLED = timedelta(minutes=2)
-RECOUNTED = timedelta(minutes=5)
-MOST = 5_000_000
+SETTLED_AFTER = timedelta(minutes=2)
+RECOUNTED_SPAN = timedelta(minutes=5)
+MAX_MESSAGES = 5_000_000
 LAG, LAG_S, SILENT_S, CATCHES_UP_S = 10_000, 60.0, 30.0, 300.0
 LATE_SHARE = 0.001
 STORM_RESTARTS, STORM_WITHIN_S = 10, 3600.0
 
 
-@dg.asset_check(asset=WINDOWS, description="Five settled minutes hold exactly the trades that are in Kafka.")
-def windows_hold_the_raw_trades(store: Store) -> dg.AssetCheckResult:
+@dg.asset_check(asset=WINDOWS_KEY, description="Five settled minutes hold exactly the trades that are in Kafka.")
+def windows_hold_the_raw_trades(store: StoreResource) -> dg.AssetCheckResult:
     """Counts and volumes of each minute and symbol, made again from the raw topic."""
-    end = (datetime.now(UTC) - SETTLED).replace(second=0, microsecond=0)
-    start = end - RECOUNTED
-    since_ms = int((start - SETTLED).timestamp() * 1000)
+    end = (datetime.now(UTC) - SETTLED_AFTER).replace(second=0, microsecond=0)
+    start = end - RECOUNTED_SPAN
+    since_ms = int((start - SETTLED_AFTER).timestamp() * 1000)
     try:
-        messages = recent_messages.values(Settings().bootstrap, RAW_TRADES, since_ms, MOST)
-        raw = recount.count(messages, int(start.timestamp()) * 1_000_000, int(end.timestamp()) * 1_000_000)
+        messages = recent_messages.read_recent_values(Settings().bootstrap, RAW_TRADES, since_ms, MAX_MESSAGES)
+        raw = recount.count_minutes(messages, int(start.timestamp()) * 1_000_000, int(end.timestamp()) * 1_000_000)
     except BrokerError as error:
         raise dg.Failure(f"the trades can't be read: {error}", allow_retries=False) from None
-    rows = questions.minutes(store.dsn(), start, end)
-    found = recount.differences(raw, {row[:3]: Total(row[3], row[4]) for row in rows})
-    return recount_result(found, sum(total.trades for total in raw.values()), len(raw))
+    rows = questions.read_minutes(store.dsn(), start, end)
+    found = recount.find_differences(raw, {row[:3]: MinuteTotal(row[3], row[4]) for row in rows})
+    return judge_recount(found, sum(total.trades for total in raw.values()), len(raw))
 
 
-def recount_result(found: list[Difference], trades: int, minutes: int) -> dg.AssetCheckResult:
+def judge_recount(found: list[MinuteDifference], trades: int, minutes: int) -> dg.AssetCheckResult:
     """What the answer means."""
     rows = [
         (
@@ -61,43 +61,45 @@ def recount_result(found: list[Difference], trades: int, minutes: int) -> dg.Ass
             "trades": trades,
             "minutes": minutes,
             "different": len(found),
-            "by_minute": dg.MetadataValue.md(table(("symbol", "minute", "in Kafka", "in the table"), rows)),
+            "by_minute": dg.MetadataValue.md(render_table(("symbol", "minute", "in Kafka", "in the table"), rows)),
         },
     )
 
 
-@dg.asset_check(asset=WINDOWS, description="No window of the last 24 hours holds a price or volume that can't be.")
-def no_absurd_window(store: Store) -> dg.AssetCheckResult:
+@dg.asset_check(asset=WINDOWS_KEY, description="No window of the last 24 hours holds a price or volume that can't be.")
+def no_absurd_window(store: StoreResource) -> dg.AssetCheckResult:
     """Prices out of order or not positive, a negative volume, a price that doubled within a minute."""
     now = datetime.now(UTC)
-    found = questions.absurd(store.dsn(), now - LOOK_BACK, now)
+    found = questions.find_implausible_windows(store.dsn(), now - LOOK_BACK, now)
     return dg.AssetCheckResult(
         passed=not found,
         metadata={
             "windows": len(found),
             "which": dg.MetadataValue.md(
-                table(("exchange", "symbol", "minute", "low", "high", "vwap", "volume"), found)
+                render_table(("exchange", "symbol", "minute", "low", "high", "vwap", "volume"), found)
             ),
         },
     )
 
 
-@dg.asset_check(asset=WINDOWS, description="Fewer than one trade in a thousand came later than the watermark allows.")
-def few_late_trades(store: Store) -> dg.AssetCheckResult:
+@dg.asset_check(
+    asset=WINDOWS_KEY, description="Fewer than one trade in a thousand came later than the watermark allows."
+)
+def few_late_trades(store: StoreResource) -> dg.AssetCheckResult:
     """Late trades since the stream's start, as its heartbeat counts them, against the trades in the windows since."""
-    told = heartbeat.read(Settings().home, "stream")
+    told = heartbeat.read_heartbeat(Settings().home, "stream")
     late = int(told.numbers.get("late_dropped", 0)) if told is not None else 0
     since = datetime.fromtimestamp(told.started, UTC) if told is not None else datetime.now(UTC)
-    counted = questions.trades(store.dsn(), since)
+    counted = questions.count_trades_since(store.dsn(), since)
     share = late / (late + counted) if late else 0.0
     return dg.AssetCheckResult(
         passed=share < LATE_SHARE,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"late": late, "counted": counted, "share": percent(share, 3)},
+        metadata={"late": late, "counted": counted, "share": format_percent(share, 3)},
     )
 
 
-@dg.asset_check(asset=RAW, description="Every service that is wanted beats, and none is far behind.")
+@dg.asset_check(asset=RAW_KEY, description="Every service that is wanted beats, and none is far behind.")
 def nobody_lags() -> dg.AssetCheckResult:
     """Messages and seconds each service is behind, by its own heartbeat; one that has just started may be.
 
@@ -107,9 +109,9 @@ def nobody_lags() -> dg.AssetCheckResult:
     lags: dict[str, float] = {}
     wrong: list[str] = []
     for service in WORKERS:
-        if not desired_state.read(home, service).running:
+        if not desired_state.read_desired_state(home, service).running:
             continue
-        told = heartbeat.read(home, service)
+        told = heartbeat.read_heartbeat(home, service)
         if told is None or now - told.at > SILENT_S:
             wrong.append(f"{service}: no heartbeat")
             continue
@@ -126,13 +128,13 @@ def nobody_lags() -> dg.AssetCheckResult:
     return dg.AssetCheckResult(passed=not wrong, metadata={**lags, "wrong": "; ".join(wrong) or "nothing"})
 
 
-@dg.asset_check(asset=RAW, description="No service fails again and again.")
+@dg.asset_check(asset=RAW_KEY, description="No service fails again and again.")
 def no_restart_storm() -> dg.AssetCheckResult:
     """How often each service was started within the last hour, as its supervisor tells."""
     home, now = Settings().home.resolve(), time.time()
     starts = dict.fromkeys(WORKERS, 0)
     for name in WORKERS:
-        changes = (state_files.read_changes(home, name) or {}) if state_files.read_living(home, name) else {}
+        changes = (state_files.read_changes(home, name) or {}) if state_files.read_working_state(home, name) else {}
         for one in changes.get("services", {}).get(name, ()):
             starts[name] += one["state"] == "starting" and now - one["at"] < STORM_WITHIN_S
     storms = [f"{name}: see job `{name}` and `whale logs {name}`" for name in WORKERS if starts[name] >= STORM_RESTARTS]
@@ -140,10 +142,10 @@ def no_restart_storm() -> dg.AssetCheckResult:
     return dg.AssetCheckResult(passed=not storms, metadata={**figures, "storms": "; ".join(storms) or "none"})
 
 
-@dg.asset_check(asset=RAW, description="No stream of trades whose ids contradict what is known.")
+@dg.asset_check(asset=RAW_KEY, description="No stream of trades whose ids contradict what is known.")
 def every_id_has_its_place() -> dg.AssetCheckResult:
     """What the ingester tells of trades that it could neither publish nor prove to be duplicates."""
-    told = heartbeat.read(Settings().home, "ingester")
+    told = heartbeat.read_heartbeat(Settings().home, "ingester")
     numbers = told.numbers if told is not None else {}
     return dg.AssetCheckResult(
         passed=not numbers.get("unplaced"),

@@ -9,70 +9,74 @@ from typing import Any
 
 import dagster as dg
 
-from whale_platform.defs.quality.table_checks import lately
-from whale_platform.defs.reports.assets import ALERTS, daily_market_report, hourly_rollups, whale_reports
-from whale_platform.defs.shared.partitions import DAYS, HOURS, RANGE
-from whale_platform.defs.shared.store_resource import Store
+from whale_platform.defs.quality.table_checks import last_full_hours
+from whale_platform.defs.reports.assets import ALERTS_KEY, daily_market_report, hourly_rollups, whale_reports
+from whale_platform.defs.shared.partitions import DAYS, HOURS, RANGE_TAG
+from whale_platform.defs.shared.store_resource import StoreResource
 from whale_platform.reports import daily
-from whale_platform.reports.tables import table
+from whale_platform.reports.tables import render_table
 from whale_platform.settings import Settings
 from whale_platform.stores.asset_tables import rollups
 from whale_platform.stores.asset_tables import whale_reports as report_table
-from whale_platform.stores.asset_tables.materialisation import Hours
+from whale_platform.stores.asset_tables.materialisation import HourRange
 from whale_platform.stores.quality import report_quality as questions
 
 
-def asked(tags: dict[str, str]) -> Hours:
+def hours_of_tags(tags: dict[str, str]) -> HourRange:
     """The hours of a run with these tags."""
-    first = tags.get(f"{RANGE}start", tags.get("dagster/partition"))
-    last = tags.get(f"{RANGE}end", first)
+    first = tags.get(f"{RANGE_TAG}start", tags.get("dagster/partition"))
+    last = tags.get(f"{RANGE_TAG}end", first)
     if first is None or last is None:
-        return lately()
+        return last_full_hours()
     definition = HOURS if len(first) > len("2026-01-01") else DAYS
     start, end = (definition.time_window_for_partition_key(key) for key in (first, last))
-    return Hours(start.start.astimezone(UTC), end.end.astimezone(UTC))
+    return HourRange(start.start.astimezone(UTC), end.end.astimezone(UTC))
 
 
-def _answer(rows: Sequence[tuple[Any, ...]], head: tuple[str, ...], hours: Hours) -> dg.AssetCheckResult:
+def _answer(rows: Sequence[tuple[Any, ...]], head: tuple[str, ...], hours: HourRange) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=not rows,
-        metadata={"hours": hours.count, "wrong": len(rows), "which": dg.MetadataValue.md(table(head, rows))},
+        metadata={"hours": hours.count, "wrong": len(rows), "which": dg.MetadataValue.md(render_table(head, rows))},
     )
 
 
-@dg.asset_check(asset=ALERTS, blocking=True, description="Each whale's dollars are price by quantity, over its bar.")
-def whales_add_up(context: dg.AssetCheckExecutionContext, store: Store) -> dg.AssetCheckResult:
+@dg.asset_check(
+    asset=ALERTS_KEY, blocking=True, description="Each whale's dollars are price by quantity, over its bar."
+)
+def whales_add_up(context: dg.AssetCheckExecutionContext, store: StoreResource) -> dg.AssetCheckResult:
     """Before whale reports are made from them."""
-    hours = asked(dict(context.run.tags))
+    hours = hours_of_tags(dict(context.run.tags))
     head = ("exchange", "symbol", "trade", "price", "quantity", "dollars", "threshold")
-    return _answer(questions.wrong_alerts(store.dsn(), hours.start, hours.end), head, hours)
+    return _answer(questions.find_wrong_alerts(store.dsn(), hours.start, hours.end), head, hours)
 
 
 @dg.asset_check(asset=hourly_rollups, blocking=True, description="Each rollup is the sum of its windows.")
-def rollups_are_their_windows(context: dg.AssetCheckExecutionContext, store: Store) -> dg.AssetCheckResult:
+def rollups_are_their_windows(context: dg.AssetCheckExecutionContext, store: StoreResource) -> dg.AssetCheckResult:
     """Before a day's report is made from them."""
-    hours = asked(dict(context.run.tags))
+    hours = hours_of_tags(dict(context.run.tags))
     head = ("exchange", "symbol", "hour", "trades", "in the windows", "notional", "in the windows")
-    return _answer(questions.wrong_rollups(store.dsn(), hours), head, hours)
+    return _answer(questions.find_wrong_rollups(store.dsn(), hours), head, hours)
 
 
 @dg.asset_check(asset=whale_reports, blocking=True, description="Each whale report is the sum of its alerts.")
-def reports_are_their_whales(context: dg.AssetCheckExecutionContext, store: Store) -> dg.AssetCheckResult:
+def reports_are_their_whales(context: dg.AssetCheckExecutionContext, store: StoreResource) -> dg.AssetCheckResult:
     """Before a day's report is made from them."""
-    hours = asked(dict(context.run.tags))
+    hours = hours_of_tags(dict(context.run.tags))
     head = ("exchange", "symbol", "hour", "whales", "in the alerts", "dollars", "in the alerts")
-    return _answer(questions.wrong_reports(store.dsn(), hours), head, hours)
+    return _answer(questions.find_wrong_reports(store.dsn(), hours), head, hours)
 
 
 @dg.asset_check(asset=daily_market_report, description="The newest day's page says what its hours' rows say.")
-def page_is_its_rows(store: Store) -> dg.AssetCheckResult:
+def page_is_its_rows(store: StoreResource) -> dg.AssetCheckResult:
     """Its text is made again and compared, pictures aside."""
     pages = sorted((Settings().home.resolve() / "reports").glob("market-*.md"))
     if not pages:
         return dg.AssetCheckResult(passed=True, metadata={"page": "none was made yet"})
     day = datetime.strptime(pages[-1].stem, "market-%Y-%m-%d").replace(tzinfo=UTC)
-    hours = Hours(day, day + timedelta(days=1))
-    text = daily.markdown(day.date(), rollups.read(store.dsn(), hours), report_table.read(store.dsn(), hours))
+    hours = HourRange(day, day + timedelta(days=1))
+    text = daily.render_daily(
+        day.date(), rollups.read_rollups(store.dsn(), hours), report_table.read_reports(store.dsn(), hours)
+    )
     whole = (pages[-1].with_suffix(".html")).is_file()
     return dg.AssetCheckResult(
         passed=whole and _words(pages[-1].read_text()) == _words(text),

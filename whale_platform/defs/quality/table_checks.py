@@ -4,56 +4,56 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from whale_platform.defs.reports.assets import WINDOWS
-from whale_platform.defs.shared.store_resource import Store
-from whale_platform.reports.tables import table
-from whale_platform.stores.asset_tables.materialisation import Hours
+from whale_platform.defs.reports.assets import WINDOWS_KEY
+from whale_platform.defs.shared.store_resource import StoreResource
+from whale_platform.reports.tables import render_table
+from whale_platform.stores.asset_tables.materialisation import HourRange
 from whale_platform.stores.quality import stream_quality as questions
 
 LOOK_BACK = timedelta(hours=24)
-GAPS = dg.AssetKey(["table", "ingest_gaps"])
+GAPS_KEY = dg.AssetKey(["table", "ingest_gaps"])
 
 
-def lately() -> Hours:
+def last_full_hours() -> HourRange:
     """The last 24 full hours."""
     end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    return Hours(end - LOOK_BACK, end)
+    return HourRange(end - LOOK_BACK, end)
 
 
-@dg.asset_check(asset=WINDOWS, description="The sink has stored every message it was given.")
-def nothing_refused(store: Store) -> dg.AssetCheckResult:
+@dg.asset_check(asset=WINDOWS_KEY, description="The sink has stored every message it was given.")
+def nothing_refused(store: StoreResource) -> dg.AssetCheckResult:
     """Rejects by topic and reason."""
-    found = questions.refused(store.dsn())
+    found = questions.read_reject_counts(store.dsn())
     return dg.AssetCheckResult(
         passed=not found,
         metadata={
             "messages": sum(count for *_, count in found),
-            "by_reason": dg.MetadataValue.md(table(("topic", "reason", "messages"), found)),
+            "by_reason": dg.MetadataValue.md(render_table(("topic", "reason", "messages"), found)),
         },
     )
 
 
-@dg.asset_check(asset=GAPS, description="No hole in the ids was given up.", blocking=False)
-def no_hole_given_up(store: Store) -> dg.AssetCheckResult:
+@dg.asset_check(asset=GAPS_KEY, description="No hole in the ids was given up.", blocking=False)
+def no_hole_given_up(store: StoreResource) -> dg.AssetCheckResult:
     """Unrepaired holes by symbol: each can be explained by its row in the ledger."""
-    found = questions.unrepaired(store.dsn())
+    found = questions.read_unrepaired_gaps(store.dsn())
     return dg.AssetCheckResult(
         passed=not found,
         severity=dg.AssetCheckSeverity.WARN,
         metadata={
             "ids": sum(count for *_, count in found),
-            "by_symbol": dg.MetadataValue.md(table(("exchange", "symbol", "ids"), found)),
+            "by_symbol": dg.MetadataValue.md(render_table(("exchange", "symbol", "ids"), found)),
         },
     )
 
 
-@dg.asset_check(asset=WINDOWS, description="In the last 24 hours no reader of a topic lost messages or its place.")
-def nothing_lost(store: Store) -> dg.AssetCheckResult:
+@dg.asset_check(asset=WINDOWS_KEY, description="In the last 24 hours no reader of a topic lost messages or its place.")
+def nothing_lost(store: StoreResource) -> dg.AssetCheckResult:
     """What the sink and the stream's queries lost, and which checkpoints began anew."""
-    return losses_result(questions.losses(store.dsn(), datetime.now(UTC) - LOOK_BACK))
+    return judge_losses(questions.read_losses(store.dsn(), datetime.now(UTC) - LOOK_BACK))
 
 
-def losses_result(found: list[questions.Loss]) -> dg.AssetCheckResult:
+def judge_losses(found: list[questions.ReaderLoss]) -> dg.AssetCheckResult:
     """What the answer means: a query that began anew and lost nothing is worth a line, but not wrong."""
     rows = [(f"{one.found_at:%Y-%m-%d %H:%M:%S}", one.reader, one.topic, one.partition, one.detail) for one in found]
     lost = [one for one in found if one.cause != "none"]
@@ -63,7 +63,7 @@ def losses_result(found: list[questions.Loss]) -> dg.AssetCheckResult:
         metadata={
             "lost_ranges": len(lost),
             "began_anew": len({(one.reader, one.found_at) for one in found}),
-            "ledger": dg.MetadataValue.md(table(("found (UTC)", "reader", "topic", "partition", "what"), rows)),
+            "ledger": dg.MetadataValue.md(render_table(("found (UTC)", "reader", "topic", "partition", "what"), rows)),
         },
     )
 

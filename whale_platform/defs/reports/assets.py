@@ -9,8 +9,8 @@ import dagster as dg
 
 from whale_platform.defs.lineage import column_schemas
 from whale_platform.defs.lineage.assets import OWNERS
-from whale_platform.defs.shared.partitions import DAYS, HOURS, hours_of
-from whale_platform.defs.shared.store_resource import Store
+from whale_platform.defs.shared.partitions import DAYS, HOURS, hours_of_run
+from whale_platform.defs.shared.store_resource import StoreResource
 from whale_platform.reports import charts, daily, hourly, whales
 from whale_platform.settings import Settings
 from whale_platform.stores.asset_tables import rollups as rollup_table
@@ -18,37 +18,37 @@ from whale_platform.stores.asset_tables import whale_prices
 from whale_platform.stores.asset_tables import whale_reports as report_table
 
 EPOCH, MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
-HOURLY = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=3), warn_window=timedelta(minutes=75))
-DAILY = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36), warn_window=timedelta(hours=26))
-WINDOWS, ALERTS = dg.AssetKey(["table", "trade_windows"]), dg.AssetKey(["table", "whale_alerts"])
+HOURLY_FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=3), warn_window=timedelta(minutes=75))
+DAILY_FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36), warn_window=timedelta(hours=26))
+WINDOWS_KEY, ALERTS_KEY = dg.AssetKey(["table", "trade_windows"]), dg.AssetKey(["table", "whale_alerts"])
 
 
 @dg.asset(
     partitions_def=HOURS,
     backfill_policy=dg.BackfillPolicy.single_run(),
-    freshness_policy=HOURLY,
-    deps=[WINDOWS],
+    freshness_policy=HOURLY_FRESHNESS,
+    deps=[WINDOWS_KEY],
     group_name="reports",
     kinds={"postgres", "sql"},
     owners=OWNERS,
 )
-def hourly_rollups(context: dg.AssetExecutionContext, store: Store) -> dg.MaterializeResult[None]:
+def hourly_rollups(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult[None]:
     """OHLC, VWAP, volume, buyers' share, trade count and realised volatility by hour, exchange and symbol.
 
     Table `hourly_rollups`. Making an hour again gives the same numbers unless its windows have changed.
     """
-    hours, dsn = hours_of(context), store.dsn()
-    rollup_table.make(dsn, hours, store.maker(context))
-    rows = rollup_table.read(dsn, hours)
+    hours, dsn = hours_of_run(context), store.dsn()
+    rollup_table.materialise_rollups(dsn, hours, store.maker(context))
+    rows = rollup_table.read_rollups(dsn, hours)
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": len(rows),
             "dagster/table_name": "hourly_rollups",
-            "dagster/column_schema": column_schemas.of_table(dsn, "hourly_rollups"),
+            "dagster/column_schema": column_schemas.describe_table(dsn, "hourly_rollups"),
             "hours": hours.count,
             "trades": sum(row.trade_count for row in rows),
             "symbols": len({(row.exchange, row.symbol) for row in rows}),
-            "report": dg.MetadataValue.md(hourly.markdown(rows)),
+            "report": dg.MetadataValue.md(hourly.render_hourly(rows)),
             **_picture("notional by hour", "millions of dollars", hourly.notional_by_hour(rows)),
         }
     )
@@ -57,13 +57,13 @@ def hourly_rollups(context: dg.AssetExecutionContext, store: Store) -> dg.Materi
 @dg.asset(
     partitions_def=HOURS,
     backfill_policy=dg.BackfillPolicy.single_run(),
-    freshness_policy=HOURLY,
-    deps=[WINDOWS, ALERTS],
+    freshness_policy=HOURLY_FRESHNESS,
+    deps=[WINDOWS_KEY, ALERTS_KEY],
     group_name="reports",
     kinds={"postgres", "sql"},
     owners=OWNERS,
 )
-def whale_reports(context: dg.AssetExecutionContext, store: Store) -> dg.MaterializeResult[None]:
+def whale_reports(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult[None]:
     """Whales by hour, exchange and symbol: count, dollars, net flow, share, the largest with the prices around them.
 
     Table `whale_reports`, and `whale_prices` of all whales. What is after a whale comes up to 16 minutes later, once
@@ -72,24 +72,24 @@ def whale_reports(context: dg.AssetExecutionContext, store: Store) -> dg.Materia
     from whale_platform.lake.errors import LakeError  # with DuckDB 90 MB, and every process of Dagster loads this file
     from whale_platform.repair import price_rows
 
-    hours, dsn = hours_of(context), store.dsn()
+    hours, dsn = hours_of_run(context), store.dsn()
     try:
-        around = price_rows.look(Settings().trades_lake, whale_prices.whales(dsn, hours))
+        around = price_rows.find_whale_prices(Settings().trades_lake, whale_prices.read_whale_refs(dsn, hours))
     except LakeError as error:  # they are looked for again with the next repair of the hour
         context.log.warning(f"the prices around whales can't be read from the lake: {error}")
         around = []
-    report_table.make(dsn, hours, store.maker(context), around)
-    rows = report_table.read(dsn, hours)
+    report_table.materialise_reports(dsn, hours, store.maker(context), around)
+    rows = report_table.read_reports(dsn, hours)
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": len(rows),
             "dagster/table_name": "whale_reports",
-            "dagster/column_schema": column_schemas.of_table(dsn, "whale_reports"),
+            "dagster/column_schema": column_schemas.describe_table(dsn, "whale_reports"),
             "hours": hours.count,
             "whales": sum(row.whales for row in rows),
             "notional_usd": float(sum(row.notional_usd for row in rows)),
             "net_flow_usd": float(sum(row.net_flow_usd for row in rows)),
-            "report": dg.MetadataValue.md(whales.markdown(rows)),
+            "report": dg.MetadataValue.md(whales.render_whales(rows)),
             **_picture("whale flow by hour", "million dollars", whales.flow_by_hour(rows)),
         }
     )
@@ -97,22 +97,22 @@ def whale_reports(context: dg.AssetExecutionContext, store: Store) -> dg.Materia
 
 @dg.asset(
     partitions_def=DAYS,
-    freshness_policy=DAILY,
+    freshness_policy=DAILY_FRESHNESS,
     deps=[hourly_rollups, whale_reports],
     group_name="reports",
     kinds={"html", "markdown"},
     owners=OWNERS,
 )
-def daily_market_report(context: dg.AssetExecutionContext, store: Store) -> dg.MaterializeResult[None]:
+def daily_market_report(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult[None]:
     """A day's market and whales as one HTML file and as Markdown, in `HOME/reports`; made from the hours' rows."""
-    hours, dsn = hours_of(context), store.dsn()
-    made = rollup_table.days_made(dsn, hours.end).get(hours.start)
-    rows, reports = rollup_table.read(dsn, hours), report_table.read(dsn, hours)
-    text = daily.markdown(hours.start.date(), rows, reports)
+    hours, dsn = hours_of_run(context), store.dsn()
+    made = rollup_table.read_materialised_days(dsn, hours.end).get(hours.start)
+    rows, reports = rollup_table.read_rollups(dsn, hours), report_table.read_reports(dsn, hours)
+    text = daily.render_daily(hours.start.date(), rows, reports)
     page = _page(context.partition_key)
     page.parent.mkdir(parents=True, exist_ok=True)
     for path, content in (
-        (page, daily.html(f"Market report {context.partition_key}", text)),
+        (page, daily.render_html(f"Market report {context.partition_key}", text)),
         (page.with_suffix(".md"), text),
     ):
         fresh = path.with_name(f"{path.name}.new")
@@ -131,7 +131,7 @@ def daily_market_report(context: dg.AssetExecutionContext, store: Store) -> dg.M
     )
 
 
-def page_made(day: str) -> datetime | None:
+def read_page_time(day: str) -> datetime | None:
     """When the newest row was made that the page of a day (`2026-11-21`) has; None where there is no page."""
     try:
         return EPOCH + _page(day).stat().st_mtime_ns // 1000 * MICROSECOND
@@ -143,10 +143,10 @@ def _page(day: str) -> Path:
     return Settings().home.resolve() / "reports" / f"market-{day}.html"
 
 
-def _picture(title: str, unit: str, series: charts.Series) -> dict[str, dg.MetadataValue[str]]:
+def _picture(title: str, unit: str, series: charts.HourlySeries) -> dict[str, dg.MetadataValue[str]]:
     if not any(series.values()):
         return {}
-    return {"picture": dg.MetadataValue.md(charts.inline(charts.bars(title, unit, series), title))}
+    return {"picture": dg.MetadataValue.md(charts.embed_png(charts.draw_bars(title, unit, series), title))}
 
 
 ASSETS: Sequence[dg.AssetsDefinition] = (hourly_rollups, whale_reports, daily_market_report)

@@ -8,18 +8,18 @@ from pydantic import Field
 
 from whale_platform.broker import recent_messages
 from whale_platform.broker.topics import BrokerError
-from whale_platform.defs.lineage.assets import OWNERS, RAW, THRESHOLDS
-from whale_platform.defs.shared.store_resource import Store
+from whale_platform.defs.lineage.assets import OWNERS, RAW_KEY, THRESHOLDS_KEY
+from whale_platform.defs.shared.store_resource import StoreResource
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.reports import suggestions
-from whale_platform.reports.charts import inline
+from whale_platform.reports.charts import embed_png
 from whale_platform.settings import Settings
 from whale_platform.stores.asset_tables import thresholds
 
-MOST = 500_000
+MAX_MESSAGES = 500_000
 
 
-class Suggest(dg.Config):
+class SuggestConfig(dg.Config):
     """What the launchpad asks for."""
 
     hours: int = Field(24, ge=1, le=168, description="How far back to look; at most half a million trades a partition.")
@@ -28,8 +28,10 @@ class Suggest(dg.Config):
     dry_run: bool = Field(False, description="Only say what would be suggested.")
 
 
-@dg.asset(key=THRESHOLDS, deps=[RAW], group_name="stream_tables", kinds={"postgres", "table"}, owners=OWNERS)
-def whale_thresholds(context: dg.AssetExecutionContext, config: Suggest, store: Store) -> dg.MaterializeResult[None]:
+@dg.asset(key=THRESHOLDS_KEY, deps=[RAW_KEY], group_name="stream_tables", kinds={"postgres", "table"}, owners=OWNERS)
+def whale_thresholds(
+    context: dg.AssetExecutionContext, config: SuggestConfig, store: StoreResource
+) -> dg.MaterializeResult[None]:
     """US dollars from which a trade is a whale. Made: suggested for each symbol from its recent trades in Kafka.
 
     What a person has set (`whale threshold set`) is never changed, and goes before; their threshold for everything
@@ -37,12 +39,18 @@ def whale_thresholds(context: dg.AssetExecutionContext, config: Suggest, store: 
     """
     since_ms = int((time.time() - config.hours * 3600) * 1000)
     try:
-        found = suggestions.notionals(recent_messages.values(Settings().bootstrap, RAW_TRADES, since_ms, MOST))
+        found = suggestions.collect_notionals(
+            recent_messages.read_recent_values(Settings().bootstrap, RAW_TRADES, since_ms, MAX_MESSAGES)
+        )
     except BrokerError as error:
         raise dg.Failure(f"the trades can't be read: {error}", allow_retries=False) from None
-    made = suggestions.suggest(found, Decimal(str(config.share)), config.least_trades)
+    made = suggestions.suggest_thresholds(found, Decimal(str(config.share)), config.least_trades)
     wanted = {(one.exchange, one.symbol): one.usd for one in made}
-    shown = {"picture": dg.MetadataValue.md(inline(suggestions.picture(made), "suggested thresholds"))} if made else {}
+    shown = (
+        {"picture": dg.MetadataValue.md(embed_png(suggestions.draw_suggestions(made), "suggested thresholds"))}
+        if made
+        else {}
+    )
     taken = list(wanted) if config.dry_run else thresholds.suggest_thresholds(store.dsn(), wanted)
     return dg.MaterializeResult(
         metadata={
@@ -50,7 +58,7 @@ def whale_thresholds(context: dg.AssetExecutionContext, config: Suggest, store: 
             "symbols": len(found),
             "suggested": 0 if config.dry_run else len(taken),
             "dry_run": config.dry_run,
-            "report": dg.MetadataValue.md(suggestions.markdown(made, taken)),
+            "report": dg.MetadataValue.md(suggestions.render_suggestions(made, taken)),
             **shown,
         }
     )
@@ -62,7 +70,7 @@ suggest_job = dg.define_asset_job(
     description="Suggests a whale threshold for each symbol from its recent trades; never over what a person has set.",
 )
 
-every_day = dg.ScheduleDefinition(
+thresholds_daily = dg.ScheduleDefinition(
     name="thresholds_every_day",
     job=suggest_job,
     cron_schedule="41 0 * * *",

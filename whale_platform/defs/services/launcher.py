@@ -15,10 +15,10 @@ from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionRes
 from dagster._serdes import deserialize_value
 
 from whale_platform.settings import Settings
-from whale_platform.supervision.control.state_files import read_living, request_restart
+from whale_platform.supervision.control.state_files import read_working_state, request_restart
 
-SERVICE = "whale/service"
-SUPERVISOR = "whale/supervisor"
+SERVICE_TAG = "whale/service"
+SUPERVISOR_TAG = "whale/supervisor"
 
 
 class ServiceLauncher(dg.DefaultRunLauncher):
@@ -27,23 +27,23 @@ class ServiceLauncher(dg.DefaultRunLauncher):
     def launch_run(self, context: LaunchRunContext) -> None:
         """A shift begins at once, or fails with the reason; any other run is the default launcher's."""
         run = context.dagster_run
-        service = run.tags.get(SERVICE)
+        service = run.tags.get(SERVICE_TAG)
         if service is None:
             super().launch_run(context)
             return
         home = Settings().home.resolve()
-        state = read_living(home, service)
+        state = read_working_state(home, service)
         if state is None:
-            self._instance.report_run_failed(run, nothing_keeps(service, str(home)))
+            self._instance.report_run_failed(run, explain_unsupervised(service, str(home)))
             return
-        self._instance.add_run_tags(run.run_id, {SUPERVISOR: state["life"]})
+        self._instance.add_run_tags(run.run_id, {SUPERVISOR_TAG: state["life"]})
         begun = f"The shift begins: this run follows the {service}, which the supervisor (pid {state['pid']}) keeps."
-        report(self._instance, run, dg.DagsterEventType.PIPELINE_START, begun)
+        report_event(self._instance, run, dg.DagsterEventType.PIPELINE_START, begun)
 
     def terminate(self, run_id: str) -> bool:
         """A shift's service is restarted, and the run is over."""
         run = self._instance.get_run_by_id(run_id)
-        service = run.tags.get(SERVICE) if run is not None else None
+        service = run.tags.get(SERVICE_TAG) if run is not None else None
         if run is None or service is None:
             return bool(super().terminate(run_id))  # type: ignore[no-untyped-call]
         if run.is_finished:
@@ -60,7 +60,7 @@ class ServiceLauncher(dg.DefaultRunLauncher):
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
         """Whether the code server that launched `run` still knows it; one that does not answer proves nothing."""
-        if SERVICE in run.tags:
+        if SERVICE_TAG in run.tags:
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         client = self._get_grpc_client_for_termination(run.run_id)  # type: ignore[no-untyped-call]
         if client is None:  # a command line executes it
@@ -74,7 +74,7 @@ class ServiceLauncher(dg.DefaultRunLauncher):
         return CheckRunHealthResult(WorkerStatus.FAILED, "its process ended with the code server that launched it")
 
 
-def nothing_keeps(service: str, home: str) -> str:
+def explain_unsupervised(service: str, home: str) -> str:
     """Why a shift can't be."""
     return (
         f"No supervisor keeps the {service} of {home}: the services start with `whale up`, or with "
@@ -82,12 +82,12 @@ def nothing_keeps(service: str, home: str) -> str:
     )
 
 
-def report(instance: dg.DagsterInstance, run: dg.DagsterRun, kind: dg.DagsterEventType, message: str) -> None:
+def report_event(instance: dg.DagsterInstance, run: dg.DagsterRun, kind: dg.DagsterEventType, message: str) -> None:
     """Write down that `run` has begun or ended."""
     instance.report_dagster_event(dg.DagsterEvent(kind.value, run.job_name, message=message), run.run_id)
 
 
-def tell(instance: dg.DagsterInstance, run: dg.DagsterRun, message: str, at: float | None, warns: bool) -> None:
+def log_to_run(instance: dg.DagsterInstance, run: dg.DagsterRun, message: str, at: float | None, warns: bool) -> None:
     """A line in the run's log. `at`: epoch seconds."""
     level = logging.WARNING if warns else logging.INFO
     entry = dg.EventLogEntry(  # type: ignore[no-untyped-call]

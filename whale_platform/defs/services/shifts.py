@@ -1,9 +1,10 @@
 """The services as Dagster runs: a run is a shift that shows one service's life, a sensor keeps one shift at work.
 
 The supervisor keeps the services; nothing here starts, holds or ends a process, so Dagster may be away or be killed at
-any time. The sensor reads the supervisor's files: it writes each change of a service's state into the log of its
-shift, also those that came while Dagster was away, and ends the shift when it is over. Terminating a shift restarts
-its service (`launcher.py`); the stop job is what stops it. What is to be done is decided in `supervision/control/shift_policy.py`.
+any time. The sensor reads the supervisor's files: it writes each change of a service's state into the log of its shift,
+also those that came while Dagster was away, and ends the shift when it is over. Terminating a shift restarts its
+service (`launcher.py`); the stop job is what stops it. What is to be done is decided in
+`supervision/control/shift_policy.py`.
 """
 
 import json
@@ -13,12 +14,12 @@ from typing import Any
 import dagster as dg
 
 from whale_platform.defs.services.launcher import (
-    SERVICE,
-    SUPERVISOR,
+    SERVICE_TAG,
+    SUPERVISOR_TAG,
     ServiceLauncher,
-    nothing_keeps,
-    report,
-    tell,
+    explain_unsupervised,
+    log_to_run,
+    report_event,
 )
 from whale_platform.defs.shared.own_instance import sensor_status
 from whale_platform.settings import WORKERS, Settings
@@ -26,12 +27,12 @@ from whale_platform.supervision.control import desired_state, shift_policy, stat
 
 TICK_S = 1  # the daemon looks every 5 s; more than that would make it every second time
 REMEMBERED = 5
-DOES = {
+SERVICE_TASKS = {
     "ingester": "takes trades from the exchanges' WebSockets to Kafka, and fills holes from their history",
     "stream": "makes windows and whale alerts of the trades, by Spark in real-time mode",
     "sink": "writes windows, alerts and the ledger of holes to Postgres",
 }
-WARNS = ("backoff", "blocked", "degraded")
+WARNING_STATES = ("backoff", "blocked", "degraded")
 _states: dict[dg.DagsterRunStatus, str] = {
     dg.DagsterRunStatus.SUCCESS: "done",
     dg.DagsterRunStatus.CANCELED: "done",
@@ -40,27 +41,28 @@ _states: dict[dg.DagsterRunStatus, str] = {
     dg.DagsterRunStatus.NOT_STARTED: "starting",
     dg.DagsterRunStatus.STARTING: "starting",
 }
-Cursor = dict[str, list[Any]]  # by service: the supervisor's life, and the number of the last change that was told
+ShiftCursor = dict[str, list[Any]]  # by service: the supervisor's life, and the number of the last change that was told
 
 
-def job_of(service: str) -> dg.JobDefinition:
+def build_shift_job(service: str) -> dg.JobDefinition:
     """A job whose runs are shifts. Its op is executed only where it is not the platform's own Dagster that launches."""
 
     @dg.op(name=f"show_{service}", description=f"Says how the {service} is, and ends.", out=dg.Out(dg.Nothing))
     def op(context: dg.OpExecutionContext) -> None:
         home = Settings().home.resolve()
-        state = state_files.read_living(home, service)
+        state = state_files.read_working_state(home, service)
         if state is None:
-            raise dg.Failure(nothing_keeps(service, str(home)), allow_retries=False)
+            raise dg.Failure(explain_unsupervised(service, str(home)), allow_retries=False)
         entry = state["services"][service]
         context.log.info(f"{_line(service, entry)} (pid {entry['pid']}), kept by the supervisor {state['pid']}")
 
     @dg.job(
         name=service,
         executor_def=dg.in_process_executor,
-        tags={SERVICE: service, "dagster/max_retries": "0", "dagster/priority": "10"},
-        description=f"A shift of the {service}, which {DOES[service]}. The run shows what happens to it, and takes no "
-        f"process; the sensor begins one by itself, and the next when this one ends. Terminating the run restarts the "
+        tags={SERVICE_TAG: service, "dagster/max_retries": "0", "dagster/priority": "10"},
+        description=f"A shift of the {service}, which {SERVICE_TASKS[service]}. "
+        "The run shows what happens to it, and takes no process; the sensor begins one by itself, and the next when "
+        f"this one ends. Terminating the run restarts the "
         f"{service}; to stop it, launch `{service}_stop`.",
     )
     def job() -> None:
@@ -69,7 +71,7 @@ def job_of(service: str) -> dg.JobDefinition:
     return job
 
 
-JOBS: dict[str, dg.JobDefinition] = {service: job_of(service) for service in WORKERS}
+JOBS: dict[str, dg.JobDefinition] = {service: build_shift_job(service) for service in WORKERS}
 
 
 @dg.sensor(
@@ -80,29 +82,32 @@ JOBS: dict[str, dg.JobDefinition] = {service: job_of(service) for service in WOR
     description="Keeps exactly one shift of each service at work, and writes into it what happens to the service. "
     "Turned off, nothing is shown any more; the services run on. To stop one and let it stay stopped: `…_stop`.",
 )
-def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+def shifts_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """Looks every few seconds."""
     if not isinstance(context.instance.run_launcher, ServiceLauncher):
         return dg.SensorResult(skip_reason="this is not the platform's own Dagster: it follows no services")
     home = Settings().home.resolve()
-    cursor: Cursor = json.loads(context.cursor or "{}")
+    cursor: ShiftCursor = json.loads(context.cursor or "{}")
     requests, reasons = [], []
     for service in JOBS:
-        state, changes = state_files.read_living(home, service), state_files.read_changes(home, service) or {}
+        state, changes = state_files.read_working_state(home, service), state_files.read_changes(home, service) or {}
         runs = _runs(context.instance, service)
-        view = shift_policy.Seen(
-            time.time(), [_seen(record) for record in runs], _service(state, service), desired_state.read(home, service)
+        view = shift_policy.ShiftView(
+            time.time(),
+            [_seen(record) for record in runs],
+            _service(state, service),
+            desired_state.read_desired_state(home, service),
         )
         run = next((one.dagster_run for one in runs if one.dagster_run.status is dg.DagsterRunStatus.STARTED), None)
         if run is not None:
             _tell(context.instance, run, service, changes, cursor)
-        match shift_policy.decide(view):
-            case shift_policy.End(run_id, reason, failed):
+        match shift_policy.decide_shift(view):
+            case shift_policy.EndShift(run_id, reason, failed):
                 _end(context.instance, run_id, reason, failed)
                 reasons.append(f"{service}: run {run_id[:8]} is over: {reason}")
-            case shift_policy.Start(key):
+            case shift_policy.BeginShift(key):
                 requests.append(dg.RunRequest(run_key=f"{service}:{key}", job_name=service))
-            case shift_policy.Wait(reason):
+            case shift_policy.KeepShift(reason):
                 reasons.append(f"{service}: {reason}")
     skip = None if requests else "; ".join(reasons)
     return dg.SensorResult(run_requests=requests, skip_reason=skip, cursor=json.dumps(cursor))
@@ -112,31 +117,33 @@ def _runs(instance: dg.DagsterInstance, service: str) -> list[Any]:
     return list(instance.get_run_records(dg.RunsFilter(job_name=service), limit=REMEMBERED))
 
 
-def _seen(record: Any) -> shift_policy.Run:
+def _seen(record: Any) -> shift_policy.ShiftRun:
     run = record.dagster_run
     state: Any = _states.get(run.status, "started")
-    return shift_policy.Run(run.run_id, state, record.start_time, record.end_time, run.tags.get(SUPERVISOR, ""))
+    return shift_policy.ShiftRun(
+        run.run_id, state, record.start_time, record.end_time, run.tags.get(SUPERVISOR_TAG, "")
+    )
 
 
-def _service(state: dict[str, Any] | None, service: str) -> shift_policy.Service | None:
+def _service(state: dict[str, Any] | None, service: str) -> shift_policy.ObservedService | None:
     if state is None or service not in state["services"]:
         return None
     entry = state["services"][service]
     taken = {name: entry[name] for name in ("state", "detail", "started", "short_lives")}
-    return shift_policy.Service(state["life"], state["stopping"], **taken)
+    return shift_policy.ObservedService(state["life"], state["stopping"], **taken)
 
 
 def _tell(
-    instance: dg.DagsterInstance, run: dg.DagsterRun, service: str, changes: dict[str, Any], cursor: Cursor
+    instance: dg.DagsterInstance, run: dg.DagsterRun, service: str, changes: dict[str, Any], cursor: ShiftCursor
 ) -> None:
     """Write into `run` what has happened since the cursor, in the life that it follows."""
-    life = run.tags.get(SUPERVISOR)
+    life = run.tags.get(SUPERVISOR_TAG)
     if changes.get("life") != life:
         return
     told_life, told = cursor.get(service, ["", 0])
     for change in changes["services"].get(service, ()):
         if told_life != life or change["n"] > told:
-            tell(instance, run, _line(service, change), change["at"], change["state"] in WARNS)
+            log_to_run(instance, run, _line(service, change), change["at"], change["state"] in WARNING_STATES)
             cursor[service] = [life, change["n"]]
 
 
@@ -151,4 +158,4 @@ def _end(instance: dg.DagsterInstance, run_id: str, reason: str, failed: bool) -
     if failed:
         instance.report_run_failed(run, f"The {run.job_name} keeps dying: {reason}.")
     else:
-        report(instance, run, dg.DagsterEventType.PIPELINE_SUCCESS, f"The shift is over: {reason}.")
+        report_event(instance, run, dg.DagsterEventType.PIPELINE_SUCCESS, f"The shift is over: {reason}.")

@@ -6,11 +6,11 @@ from contextlib import contextmanager
 import dagster as dg
 from pydantic import Field
 
-from whale_platform.domain.deletion_limits import Unconfirmed
+from whale_platform.domain.deletion_limits import UnconfirmedDeletionError
 from whale_platform.settings import Settings
 
 
-class Deletes(dg.Config):
+class DeletionConfig(dg.Config):
     """What the launchpad asks for, whatever is deleted."""
 
     dry_run: bool = Field(True, description="Only say what would be done.")
@@ -23,16 +23,16 @@ def home_name(settings: Settings) -> str:
 
 
 @contextmanager
-def asking() -> Iterator[None]:
-    """Unconfirmed becomes a Failure that says how to confirm."""
+def explain_unconfirmed() -> Iterator[None]:
+    """UnconfirmedDeletionError becomes a Failure that says how to confirm."""
     try:
         yield
-    except Unconfirmed as error:
+    except UnconfirmedDeletionError as error:
         name = home_name(Settings())
         raise dg.Failure(f"{error}: set `confirm_home: {name}` if you mean it", allow_retries=False) from None
 
 
-def confirmed(config: Deletes) -> bool:
+def is_confirmed(config: DeletionConfig) -> bool:
     """Whether the home was named. Raises Failure where another one was."""
     name = home_name(Settings())
     if config.confirm_home not in ("", name):

@@ -6,14 +6,14 @@ upkeep a second time, on whatever broker and database its settings name.
 
 import dagster as dg
 
-from whale_platform.embedded.dagster import is_ours
+from whale_platform.embedded.dagster import is_platform_dagster
 
 
 def sensor_status(wanted: bool = True) -> dg.DefaultSensorStatus:
     """What a sensor's default is: running only where it is wanted and this Dagster is the platform's."""
-    return dg.DefaultSensorStatus.RUNNING if wanted and is_ours() else dg.DefaultSensorStatus.STOPPED
+    return dg.DefaultSensorStatus.RUNNING if wanted and is_platform_dagster() else dg.DefaultSensorStatus.STOPPED
 
 
 def schedule_status(wanted: bool = True) -> dg.DefaultScheduleStatus:
     """The same of a schedule."""
-    return dg.DefaultScheduleStatus.RUNNING if wanted and is_ours() else dg.DefaultScheduleStatus.STOPPED
+    return dg.DefaultScheduleStatus.RUNNING if wanted and is_platform_dagster() else dg.DefaultScheduleStatus.STOPPED

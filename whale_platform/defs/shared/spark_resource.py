@@ -13,36 +13,36 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from whale_platform.files.scratch_folder import scratch
+from whale_platform.files.scratch_folder import open_scratch_folder
 from whale_platform.settings import Settings
 from whale_platform.toolchain import java
-from whale_platform.toolchain.errors import EmbeddedError
+from whale_platform.toolchain.errors import ToolchainError
 
 if TYPE_CHECKING:
-    from whale_platform.stream.batch_recompute import Session
+    from whale_platform.stream.batch_recompute import BatchSession
 
 _until_exit = ExitStack()
 atexit.register(_until_exit.close)
 
 
-class Spark(dg.ConfigurableResource[None]):
+class SparkResource(dg.ConfigurableResource[None]):
     """Starts a JVM (5 s, about 500 MB) for as long as it is needed."""
 
     @contextmanager
-    def session(self) -> "Iterator[Session]":
+    def session(self) -> "Iterator[BatchSession]":
         """A session, stopped at the end."""
         from dagster_pyspark import LazyPySparkResource
 
         from whale_platform.stream import batch_recompute
 
         settings = Settings()
-        os.environ.update(java.java_environment(settings.tools))
+        os.environ.update(java.build_java_environment(settings.tools))
         work = _work(settings.home.resolve())
         try:
-            config = batch_recompute.configuration(settings, work)
-        except EmbeddedError as error:
+            config = batch_recompute.configure_batch(settings, work)
+        except ToolchainError as error:
             raise dg.Failure(str(error)) from None
-        made: Session = LazyPySparkResource(spark_config=config).spark_session
+        made: BatchSession = LazyPySparkResource(spark_config=config).spark_session
         made.sparkContext.setLogLevel("ERROR")
         try:
             yield made
@@ -53,4 +53,4 @@ class Spark(dg.ConfigurableResource[None]):
 @cache
 def _work(home: Path) -> Path:
     """The process's scratch folder; its JVM outlives a session, and with it the temporary folder it began with."""
-    return _until_exit.enter_context(scratch(home / "recompute", "spark-"))
+    return _until_exit.enter_context(open_scratch_folder(home / "recompute", "spark-"))

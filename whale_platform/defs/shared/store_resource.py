@@ -3,11 +3,11 @@
 import dagster as dg
 
 from whale_platform.settings import Settings
-from whale_platform.stores.asset_tables.materialisation import Maker
+from whale_platform.stores.asset_tables.materialisation import Provenance
 from whale_platform.version import code_version
 
 
-class Store(dg.ConfigurableResource[None]):
+class StoreResource(dg.ConfigurableResource[None]):
     """Where the stream tables and asset tables are: by the `WHALE_…` environment, as for every service."""
 
     def dsn(self) -> str:
@@ -17,6 +17,6 @@ class Store(dg.ConfigurableResource[None]):
         except OSError as error:
             raise dg.Failure(f"no database here: {error.strerror or error}") from None
 
-    def maker(self, context: dg.AssetExecutionContext) -> Maker:
+    def maker(self, context: dg.AssetExecutionContext) -> Provenance:
         """This run and this code, for the rows it writes."""
-        return Maker(context.run.run_id, code_version())
+        return Provenance(context.run.run_id, code_version())

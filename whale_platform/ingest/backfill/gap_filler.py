@@ -18,14 +18,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from whale_platform.broker.producer import ProducerStopped
+from whale_platform.broker.producer import ProducerStoppedError
 from whale_platform.domain.trade import Trade
-from whale_platform.ingest.backfill.history_client import History
-from whale_platform.ingest.connections.connection_manager import Feed
+from whale_platform.ingest.backfill.history_client import HistoryClient
+from whale_platform.ingest.connections.connection_manager import ConnectionManager
 from whale_platform.ingest.publishing.pipeline import Pipeline
-from whale_platform.ingest.sequencing.gap_tracker import EVER, Chunk
+from whale_platform.ingest.sequencing.gap_tracker import ALL_IDS, BackfillRange
 from whale_platform.ingest.sequencing.unconfirmed_trades import DISORDER_US
-from whale_platform.ingest.transport.rest_client import Unavailable
+from whale_platform.ingest.transport.rest_client import HttpUnavailableError
 
 FIRST_S = 1.0
 CAP_S = 60.0
@@ -34,18 +34,22 @@ SETTLED_US = 600_000_000
 IDLE_S = 0.5
 PROBE_AFTER_S = 5.0
 PROBE_S, PROBE_CAP_S = 300.0, 3600.0
-BELOW = 999  # ids below a hole among which history has one, unless it begins later; with the one beyond a single page
-LONG = 100_000  # ids: what is shorter takes a minute or less
+IDS_BELOW = (
+    999  # ids below a hole among which history has one, unless it begins later; with the one beyond a single page
+)
+LONG_GAP_IDS = 100_000  # ids: what is shorter takes a minute or less
 DAY_US = 86_400_000_000
-TOO_OLD = "older than a day when it was found: import the exchange's dump"
+TOO_OLD_NOTE = "older than a day when it was found: import the exchange's dump"
 CHECK_AFTER_S = 30.0
-NOT_THERE = (400, 404, 410)
-Asked = tuple[str, str]  # symbol, and for what: a mode of Chunk, "doubt" or "probe"; one does not wait for another
+NOT_FOUND_STATUSES = (400, 404, 410)
+RequestKey = tuple[
+    str, str
+]  # symbol, and for what: a mode of BackfillRange, "doubt" or "probe"; one does not wait for another
 K = TypeVar("K")
 
 
 @dataclass(slots=True)
-class Trial:
+class BackfillTrial:
     """What a request waits for. `lacking`: ids that the answer of `since` lacked; `times`: asked in a row in vain."""
 
     since: float
@@ -55,7 +59,7 @@ class Trial:
 
 
 @dataclass(slots=True)
-class Probe:
+class QuietProbe:
     """`life`: of the connection on which a symbol was asked for; not again before `again_at`, monotonic seconds."""
 
     life: int
@@ -63,21 +67,23 @@ class Probe:
     wait_s: float
 
 
-class Repairer:
+class GapFiller:
     """`start`; ends when `stop` is set. `status` is the trouble with the exchange's REST side, or empty."""
 
-    def __init__(self, pipeline: Pipeline, feed: Feed, history: History, stop: threading.Event, log: Any) -> None:
+    def __init__(
+        self, pipeline: Pipeline, feed: ConnectionManager, history: HistoryClient, stop: threading.Event, log: Any
+    ) -> None:
         self.status = ""
         self._pipeline = pipeline
         self._feed = feed
         self._history = history
         self._stop = stop
         self._log = log.bind(exchange=pipeline.exchange.name)
-        self._trials: dict[Asked, Trial] = {}
+        self._trials: dict[RequestKey, BackfillTrial] = {}
         self._failures = 0
         self._checked: set[str] = set()
-        self._probed: dict[str, Probe] = {}
-        self._doubts: dict[str, Trial] = {}
+        self._probed: dict[str, QuietProbe] = {}
+        self._doubts: dict[str, BackfillTrial] = {}
         self._thread = threading.Thread(target=self._run, name=f"repair-{pipeline.exchange.name}", daemon=True)
 
     def start(self) -> None:
@@ -97,7 +103,7 @@ class Repairer:
             while not self._stop.is_set():
                 if not self.step(time.monotonic()):
                     self._pipeline.wanting.wait(IDLE_S)
-        except ProducerStopped:
+        except ProducerStoppedError:
             return
 
     def step(self, now: float) -> bool:
@@ -116,13 +122,13 @@ class Repairer:
         unseen = self._unseen()
         return unseen is not None and self._ask((unseen, "probe"), lambda: self._check(unseen))
 
-    def _ask(self, asked: Asked, request: Callable[[], None]) -> bool:
+    def _ask(self, asked: RequestKey, request: Callable[[], None]) -> bool:
         """Run `request`, or wait as its failure demands."""
         try:
             request()
-        except Unavailable as trouble:
+        except HttpUnavailableError as trouble:
             self._log.warning("history not available", symbol=asked[0], reason=str(trouble))
-            if trouble.status in NOT_THERE:
+            if trouble.status in NOT_FOUND_STATUSES:
                 if asked[1] == "doubt":
                     _postpone(self._doubts, asked[0], time.monotonic())
                 else:
@@ -136,21 +142,25 @@ class Repairer:
             self.status = ""
         return True
 
-    def _repair(self, symbol: str, chunk: Chunk, now: float) -> None:
+    def _repair(self, symbol: str, chunk: BackfillRange, now: float) -> None:
         now_us = time.time_ns() // 1000
-        below = Chunk(max(0, chunk.first_id - 1), chunk.last_id, chunk.mode)
+        below = BackfillRange(max(0, chunk.first_id - 1), chunk.last_id, chunk.mode)
         found = self._history.trades(symbol, below if chunk.mode == "inline" else chunk)
         surely = chunk.mode == "inline" and self._pipeline.continues(symbol, chunk, found)
         if chunk.until and not surely:  # later ones are of ids that began anew
             found = {one: trade for one, trade in found.items() if trade.event_time <= chunk.until + DISORDER_US}
-        if chunk.mode == "background" and chunk.end - chunk.first_id > LONG and self._cut(symbol, chunk, found, now_us):
+        if (
+            chunk.mode == "background"
+            and chunk.end - chunk.first_id > LONG_GAP_IDS
+            and self._cut(symbol, chunk, found, now_us)
+        ):
             return
         sure = self._sure_until(symbol, chunk, found, now, now_us)
         if sure >= chunk.first_id:
-            whole = Chunk(chunk.first_id, sure, chunk.mode, chunk.end)
+            whole = BackfillRange(chunk.first_id, sure, chunk.mode, chunk.end)
             self._pipeline.fill(symbol, whole, found, now_us, self._reach(symbol, whole, found), surely)
 
-    def _cut(self, symbol: str, chunk: Chunk, found: dict[int, Trade], now_us: int) -> bool:
+    def _cut(self, symbol: str, chunk: BackfillRange, found: dict[int, Trade], now_us: int) -> bool:
         """Give up what is older than a day; whether there was any."""
         if not found or found[min(found)].event_time >= now_us - DAY_US:
             return False
@@ -158,10 +168,10 @@ class Repairer:
         if first <= chunk.first_id:
             return False
         self._log.warning("a hole is too old to be filled from history", symbol=symbol, ids=first - chunk.first_id)
-        self._pipeline.give_up(symbol, chunk, first - 1, TOO_OLD)
+        self._pipeline.give_up(symbol, chunk, first - 1, TOO_OLD_NOTE)
         return True
 
-    def _sure_until(self, symbol: str, chunk: Chunk, found: dict[int, Trade], now: float, now_us: int) -> int:
+    def _sure_until(self, symbol: str, chunk: BackfillRange, found: dict[int, Trade], now: float, now_us: int) -> int:
         """Up to which id of `chunk` the answer can be believed."""
         settled = max((one for one, trade in found.items() if trade.event_time < now_us - SETTLED_US), default=-1)
         lacking = frozenset(one for one in range(chunk.first_id, chunk.last_id + 1) if one not in found)
@@ -174,17 +184,17 @@ class Repairer:
             self._trials.pop(asked, None)
             return chunk.last_id
         if trial is None or asked_twice or not trial.lacking & young:
-            trial = self._trials[asked] = Trial(now, lacking=young)
+            trial = self._trials[asked] = BackfillTrial(now, lacking=young)
         _postpone(self._trials, asked, now)
         return min(doubtful) - 1
 
-    def _reach(self, symbol: str, chunk: Chunk, found: dict[int, Trade]) -> tuple[int, int]:
+    def _reach(self, symbol: str, chunk: BackfillRange, found: dict[int, Trade]) -> tuple[int, int]:
         """The first and last id that history can tell of, as far as `chunk` needs it."""
-        first, last = EVER
+        first, last = ALL_IDS
         if found and max(found) < chunk.last_id:
             last = max(found)
         if chunk.first_id not in found and chunk.first_id > 1 and not any(one < chunk.first_id for one in found):
-            below = Chunk(max(0, chunk.first_id - BELOW), chunk.first_id - 1, chunk.mode)
+            below = BackfillRange(max(0, chunk.first_id - IDS_BELOW), chunk.first_id - 1, chunk.mode)
             if not any(one < chunk.first_id for one in self._history.trades(symbol, below)):
                 first = min((one for one in found if one > chunk.first_id), default=chunk.last_id + 1)
             elif not found:
@@ -197,7 +207,7 @@ class Repairer:
         if newest is not None:
             behind, same_id = self._pipeline.behind(symbol), None
             if behind is not None and newest.trade_id >= behind:
-                same_id = self._history.trades(symbol, Chunk(behind, behind, "inline")).get(behind)
+                same_id = self._history.trades(symbol, BackfillRange(behind, behind, "inline")).get(behind)
             since = self._pipeline.judge(newest, same_id)
             if since is not None:
                 self._begin_epoch(symbol, newest, since)
@@ -209,7 +219,7 @@ class Repairer:
     def _begin_epoch(self, symbol: str, newest: Trade, since: int) -> None:
         """Where history has nothing of before `since` its ids began anew; else they go on."""
         low = self._history.first_since(symbol, 0, newest.trade_id, since + 1)
-        around = self._history.trades(symbol, Chunk(max(0, low - BELOW + 1), low, "inline"))
+        around = self._history.trades(symbol, BackfillRange(max(0, low - IDS_BELOW + 1), low, "inline"))
         first = around.get(low)
         if first is None:
             return
@@ -219,7 +229,7 @@ class Repairer:
         self._log.warning("the exchange's ids began anew; going on in a new epoch", symbol=symbol, first_id=low)
         self._pipeline.begin_epoch(symbol, first, newest.trade_id)
 
-    def _silent(self, now: float, postponed: frozenset[Asked]) -> str | None:
+    def _silent(self, now: float, postponed: frozenset[RequestKey]) -> str | None:
         """A symbol whose newest trade is to be asked for."""
         waiting = {symbol for symbol, _ in postponed}
         quiet = self._pipeline.quiet(now)
@@ -238,7 +248,7 @@ class Repairer:
         life, before = self._feed.reconnects_of(symbol), self._probed.get(symbol)
         newest = self._history.newest(symbol)
         wait_s = min(PROBE_CAP_S, before.wait_s * 2) if before is not None and before.life == life else PROBE_S
-        self._probed[symbol] = Probe(life, now + wait_s, wait_s)
+        self._probed[symbol] = QuietProbe(life, now + wait_s, wait_s)
         if newest is not None:
             self._pipeline.newest(newest)
 
@@ -254,18 +264,18 @@ class Repairer:
         self._checked.add(symbol)
         try:
             self._history.get(self._pipeline.exchange.check_url(symbol))
-        except Unavailable as trouble:
-            if trouble.status not in NOT_THERE:
+        except HttpUnavailableError as trouble:
+            if trouble.status not in NOT_FOUND_STATUSES:
                 self._checked.discard(symbol)
                 raise
             self._feed.refuse(symbol, f"the exchange does not know it (HTTP {trouble.status})")
 
 
-def _waiting(trials: dict[K, Trial], now: float) -> frozenset[K]:
+def _waiting(trials: dict[K, BackfillTrial], now: float) -> frozenset[K]:
     return frozenset(asked for asked, trial in trials.items() if trial.not_before > now)
 
 
-def _postpone(trials: dict[K, Trial], asked: K, now: float) -> None:
-    trial = trials.setdefault(asked, Trial(now))
+def _postpone(trials: dict[K, BackfillTrial], asked: K, now: float) -> None:
+    trial = trials.setdefault(asked, BackfillTrial(now))
     trial.times += 1
     trial.not_before = now + min(CAP_S, FIRST_S * 2.0 ** min(trial.times - 1, 16))

@@ -4,32 +4,32 @@ import threading
 import time
 
 from whale_platform.domain.trade import Trade
-from whale_platform.exchanges.base import BadFrame, Exchange
-from whale_platform.ingest.sequencing.gap_tracker import CHUNK, Chunk
-from whale_platform.ingest.transport.rest_client import Rest, Unavailable
+from whale_platform.exchanges.base import Exchange, InvalidFrameError
+from whale_platform.ingest.sequencing.gap_tracker import BACKFILL_IDS, BackfillRange
+from whale_platform.ingest.transport.rest_client import HttpUnavailableError, RestClient
 
 MAX_PAGES = 100
 
 
-class History:
+class HistoryClient:
     """One exchange's history. Used by one thread."""
 
-    def __init__(self, exchange: Exchange, stop: threading.Event, rest: Rest) -> None:
+    def __init__(self, exchange: Exchange, stop: threading.Event, rest: RestClient) -> None:
         self._exchange = exchange
         self._stop = stop
         self._rest = rest
         self._next_at = 0.0
 
     def get(self, url: str) -> bytes:
-        """Body of `url`, not before the rate allows it. Raises Unavailable."""
+        """Body of `url`, not before the rate allows it. Raises HttpUnavailableError."""
         self._stop.wait(max(0.0, self._next_at - time.monotonic()))
         self._next_at = time.monotonic() + 1 / self._exchange.history_per_second
         return self._rest.ask(url).body
 
-    def trades(self, symbol: str, chunk: Chunk) -> dict[int, Trade]:
+    def trades(self, symbol: str, chunk: BackfillRange) -> dict[int, Trade]:
         """What history has around `chunk`, by id; one id more is asked for, to see that history goes beyond it.
 
-        Raises Unavailable, also for an answer that can't be parsed.
+        Raises HttpUnavailableError, also for an answer that can't be parsed.
         """
         first, last = chunk.first_id, chunk.last_id + 1
         found: dict[int, Trade] = {}
@@ -41,19 +41,19 @@ class History:
             found.update((trade.trade_id, trade) for trade in page)
             url = self._exchange.next_history_url(symbol, first, last, page)
         if url is not None:
-            raise Unavailable(f"{self._exchange.name}'s history of {symbol} has no end")
+            raise HttpUnavailableError(f"{self._exchange.name}'s history of {symbol} has no end")
         return found
 
     def newest(self, symbol: str) -> Trade | None:
-        """The newest trade that history has, or None where it has none. Raises Unavailable."""
+        """The newest trade that history has, or None where it has none. Raises HttpUnavailableError."""
         return max(self._page(symbol, self._exchange.newest_url(symbol)), key=lambda one: one.trade_id, default=None)
 
     def first_since(self, symbol: str, low: int, high: int, time_us: int) -> int:
-        """The lowest id of [low, high) that happened at `time_us` or later, else `high`. Raises Unavailable."""
+        """The lowest id in [low, high) of a trade at or after `time_us`, else `high`. Raises HttpUnavailableError."""
         first = high
-        while high - low > CHUNK:
+        while high - low > BACKFILL_IDS:
             middle = (low + high) // 2
-            found = self.trades(symbol, Chunk(middle, middle, "background"))
+            found = self.trades(symbol, BackfillRange(middle, middle, "background"))
             above = min((number for number in found if number >= middle), default=None)
             below = max((number for number in found if low <= number < middle), default=None)
             if above is not None and found[above].event_time >= time_us:
@@ -62,11 +62,11 @@ class History:
                 high = first = below  # pages of some exchanges go down from the id that was asked for
             else:
                 low = middle + 1
-        page = self.trades(symbol, Chunk(low, high - 1, "background")) if low < high else {}
+        page = self.trades(symbol, BackfillRange(low, high - 1, "background")) if low < high else {}
         return min((id_ for id_, one in page.items() if low <= id_ < high and one.event_time >= time_us), default=first)
 
     def _page(self, symbol: str, url: str) -> list[Trade]:
         try:
             return self._exchange.parse_history(symbol, self.get(url), time.time_ns() // 1000)
-        except BadFrame as bad:
-            raise Unavailable(f"{self._exchange.name}'s history of {symbol} can't be read: {bad}") from None
+        except InvalidFrameError as bad:
+            raise HttpUnavailableError(f"{self._exchange.name}'s history of {symbol} can't be read: {bad}") from None

@@ -16,21 +16,21 @@ from dataclasses import dataclass
 
 from websocket import ABNF, WebSocketBadStatusException, WebSocketException, WebSocketTimeoutException
 
-from whale_platform.broker.producer import ProducerStopped
-from whale_platform.exchanges.base import Event, Exchange, Refused, Subscribed
-from whale_platform.ingest.connections.subscriptions import MISSES, Pace, Subscriptions
+from whale_platform.broker.producer import ProducerStoppedError
+from whale_platform.exchanges.base import Event, Exchange, SubscriptionConfirmed, SymbolRejected
+from whale_platform.ingest.connections.subscriptions import MAX_MISSES, MessageRateLimit, Subscriptions
 from whale_platform.ingest.publishing.pipeline import Pipeline
-from whale_platform.ingest.transport.http_status import http_words, wait_s
-from whale_platform.ingest.transport.websocket import FrameTooLarge, Socket
+from whale_platform.ingest.transport.http_status import describe_http_error, retry_after_s
+from whale_platform.ingest.transport.websocket import BufferedWebSocket, FrameTooLargeError
 
 PING_S = 20.0
 DEAD_S = 35.0
-TOO_BIG = 1009
-NORMAL = 1000
+CLOSE_TOO_BIG = 1009
+CLOSE_NORMAL = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class ConnectionEnd:
     """Why and how a life ended. `wait_s`: told by the exchange; `silent`: by the data watchdog."""
 
     reason: str
@@ -39,7 +39,7 @@ class Ended:
 
 
 @dataclass(slots=True)
-class Life:
+class ConnectionState:
     """What is known of a connection; times are of the monotonic clock. Written by its thread, read by the feed.
 
     `looked`: when it last waited for a frame.
@@ -52,7 +52,7 @@ class Life:
     longest_pause: float = 0.0
     renew_at: float = float("inf")
     going_down: bool = False
-    ended: Ended | None = None
+    ended: ConnectionEnd | None = None
 
 
 class Connection:
@@ -69,9 +69,9 @@ class Connection:
         on_event: Callable[["Connection", Event], None],
         wake: threading.Event,
         silence_s: float,
-        pace: Pace,
+        pace: MessageRateLimit,
     ) -> None:
-        self.life = Life()
+        self.life = ConnectionState()
         self.symbols = frozenset(symbols)
         self._exchange = exchange
         self._added: deque[Sequence[str]] = deque()
@@ -80,7 +80,7 @@ class Connection:
         self._on_event = on_event
         self._wake = wake
         self._silence_s = silence_s
-        self._socket = Socket()
+        self._socket = BufferedWebSocket()
         self._closing = False
         self._thread = threading.Thread(target=self._run, name=f"socket-{exchange.name}", daemon=True)
 
@@ -100,7 +100,7 @@ class Connection:
     def close(self) -> None:
         """End it from outside; what the far side has still sent is not read."""
         self._closing = True
-        self._shut(NORMAL)
+        self._shut(CLOSE_NORMAL)
 
     def join(self, timeout_s: float) -> None:
         """Wait for the thread."""
@@ -112,28 +112,30 @@ class Connection:
         return self._thread.is_alive()
 
     def _run(self) -> None:
-        ended = Ended("its thread failed, see the log")
+        ended = ConnectionEnd("its thread failed, see the log")
         try:
             ended = self._live()
         except WebSocketBadStatusException as refused:
             status = int(refused.status_code)
-            ended = Ended(http_words(self._exchange.name, status), wait_s(status, _retry_after(refused)))
-        except FrameTooLarge as large:
+            ended = ConnectionEnd(
+                describe_http_error(self._exchange.name, status), retry_after_s(status, _retry_after(refused))
+            )
+        except FrameTooLargeError as large:
             self._pipeline.bad_frame(str(large), large.start, self._socket.received_us)
-            self._shut(TOO_BIG)
-            ended = Ended(str(large))
+            self._shut(CLOSE_TOO_BIG)
+            ended = ConnectionEnd(str(large))
         except (WebSocketException, OSError, ValueError) as error:
-            ended = Ended(f"{str(error) or type(error).__name__}")
-        except ProducerStopped as stopped:
-            ended = Ended(str(stopped))
+            ended = ConnectionEnd(f"{str(error) or type(error).__name__}")
+        except ProducerStoppedError as stopped:
+            ended = ConnectionEnd(str(stopped))
         finally:
             self._closing = True
-            self._shut(NORMAL)
+            self._shut(CLOSE_NORMAL)
             self._socket.shutdown()
             self.life.ended = ended
             self._wake.set()
 
-    def _live(self) -> Ended:
+    def _live(self) -> ConnectionEnd:
         life = self.life
         self._socket.open(self._exchange.connect_url())
         life.looked = life.opened = life.last_trade = heard = time.monotonic()
@@ -146,7 +148,7 @@ class Connection:
             except WebSocketTimeoutException:
                 now = life.looked = time.monotonic()
                 if now - heard > DEAD_S:
-                    return Ended(f"nothing at all for {DEAD_S:.0f} s, not even an answer to a ping")
+                    return ConnectionEnd(f"nothing at all for {DEAD_S:.0f} s, not even an answer to a ping")
                 if now - heard > PING_S and now - pinged > PING_S:
                     pinged = now
                     self._socket.ping()
@@ -155,13 +157,13 @@ class Connection:
                 if opcode in (ABNF.OPCODE_TEXT, ABNF.OPCODE_BINARY):
                     self._take(frame.data, now)
                 elif opcode == ABNF.OPCODE_CLOSE:
-                    return Ended(_closed(frame.data))
+                    return ConnectionEnd(_closed(frame.data))
             self._ask(now)
             if self._subscriptions.useless:
-                return Ended(f"{MISSES} subscription messages in a row were not answered")
+                return ConnectionEnd(f"{MAX_MISSES} subscription messages in a row were not answered")
             if now - life.last_trade > self._silence_s:
-                return Ended(f"no trade for {self._silence_s:.0f} s", silent=True)
-        return Ended("closed")
+                return ConnectionEnd(f"no trade for {self._silence_s:.0f} s", silent=True)
+        return ConnectionEnd("closed")
 
     def _take(self, frame: bytes, now: float) -> None:
         life = self.life
@@ -173,12 +175,12 @@ class Connection:
             life.longest_pause = max(life.longest_pause, now - life.last_trade)
             life.last_trade = time.monotonic()
         for event in others:
-            if isinstance(event, Subscribed):
+            if isinstance(event, SubscriptionConfirmed):
                 self._subscriptions.answered(event.number, event.symbols)
-            elif isinstance(event, Refused):
+            elif isinstance(event, SymbolRejected):
                 symbol = self._subscriptions.refused(event.symbol, event.number)
                 if symbol is not None:
-                    self._on_event(self, Refused(symbol, event.reason))
+                    self._on_event(self, SymbolRejected(symbol, event.reason))
             else:
                 self._on_event(self, event)
 
@@ -190,7 +192,7 @@ class Connection:
             self._socket.send(self._exchange.subscribe(symbols, self._subscriptions.number))
         given_up, self._subscriptions.given_up = self._subscriptions.given_up, []
         for symbol in given_up:
-            self._on_event(self, Refused(symbol, "the exchange does not answer when it is asked for"))
+            self._on_event(self, SymbolRejected(symbol, "the exchange does not answer when it is asked for"))
 
     def _shut(self, code: int) -> None:
         sock = self._socket.sock

@@ -11,12 +11,12 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from whale_platform.domain.trade import whaleless
+from whale_platform.domain.trade import explain_whaleless
 from whale_platform.exchanges.base import Exchange
 from whale_platform.ingest.connections.connection import Connection
-from whale_platform.ingest.connections.connection_slot import Strand
-from whale_platform.ingest.connections.retry import Attempts, Backoff
-from whale_platform.ingest.connections.subscriptions import Pace
+from whale_platform.ingest.connections.connection_slot import ConnectionSlot
+from whale_platform.ingest.connections.retry import ConnectionAttempts, ReconnectBackoff
+from whale_platform.ingest.connections.subscriptions import MessageRateLimit
 from whale_platform.ingest.publishing.pipeline import Pipeline
 
 LOOK_S = 0.25
@@ -24,7 +24,7 @@ HUNG_S = 5.0  # a frame is done with in milliseconds, unless it waits for room i
 NAMED = 5  # symbols that a sentence names
 
 
-class Feed:
+class ConnectionManager:
     """`start`, `close`, `join`; the rest is to be read from any thread."""
 
     def __init__(
@@ -41,16 +41,16 @@ class Feed:
         for symbol in symbols:
             if (reason := self.reason(symbol)) is not None:
                 self.refuse(symbol, reason)
-        attempts, pace = Attempts(), Pace(exchange.messages_per_second)
+        attempts, pace = ConnectionAttempts(), MessageRateLimit(exchange.messages_per_second)
         needed = -(-len(symbols) // exchange.symbols_per_connection)
         by_use = sorted(symbols, key=lambda symbol: symbol in self.refused)  # each connection has its share of both
         self.strands = [
-            Strand(
+            ConnectionSlot(
                 exchange,
                 by_use[start::needed],
                 pipeline,
                 silence_s,
-                Backoff(random.random, attempts),
+                ReconnectBackoff(random.random, attempts),
                 pace,
                 self._wake,
                 self.refuse,
@@ -185,7 +185,7 @@ class Feed:
             if self.exchange.listed.halted(symbol):
                 blind.setdefault("not trading now", []).append(symbol)
             pair = self.exchange.listed.get(symbol)
-            if pair is not None and (why := whaleless(pair.quote)) is not None:
+            if pair is not None and (why := explain_whaleless(pair.quote)) is not None:
                 blind.setdefault(why, []).append(symbol)
         return found + [f"{why} ({_some(names)})" for why, names in blind.items()]
 

@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from whale_platform.exchanges.base import Event, Exchange, GoingDown, Refused
-from whale_platform.ingest.connections.connection import Connection, Ended
-from whale_platform.ingest.connections.retry import Backoff, Silence
-from whale_platform.ingest.connections.subscriptions import Pace
+from whale_platform.exchanges.base import Event, Exchange, ServerShutdown, SymbolRejected
+from whale_platform.ingest.connections.connection import Connection, ConnectionEnd
+from whale_platform.ingest.connections.retry import ReconnectBackoff, SilenceTimeout
+from whale_platform.ingest.connections.subscriptions import MessageRateLimit
 from whale_platform.ingest.publishing.pipeline import Pipeline
 
 OVERLAP_S = 1.0  # the old one may still hold trades in flight when the new one delivers its first
@@ -22,7 +22,7 @@ QUIET_S = 30.0  # a new connection on which nothing trades takes over after this
 PATIENCE_S = 10.0  # for all symbols to be subscribed before that is trouble
 
 
-class Strand:
+class ConnectionSlot:
     """`step` it often, from one thread; the rest is to be read from any thread. `wake` is set when it has news."""
 
     def __init__(
@@ -31,8 +31,8 @@ class Strand:
         symbols: Sequence[str],
         pipeline: Pipeline,
         silence_s: float,
-        backoff: Backoff,
-        pace: Pace,
+        backoff: ReconnectBackoff,
+        pace: MessageRateLimit,
         wake: threading.Event,
         refuse: Callable[[str, str], None],
         wanted: Callable[[Sequence[str]], list[str]],
@@ -48,7 +48,7 @@ class Strand:
         self._log = log
         self._backoff = backoff
         self._pace = pace
-        self._silence = Silence(silence_s)
+        self._silence = SilenceTimeout(silence_s)
         self._wake = wake
         self._refuse = refuse
         self._wanted = wanted
@@ -157,7 +157,7 @@ class Strand:
         )
         return None
 
-    def _pause(self, ended: Ended, now: float) -> float:
+    def _pause(self, ended: ConnectionEnd, now: float) -> float:
         return max(self._backoff.wait_s(now), ended.wait_s or 0.0)
 
     def _takes_over(self, connection: Connection, now: float) -> bool:
@@ -173,8 +173,8 @@ class Strand:
                 self._old.remove((at, connection))
 
     def _on_event(self, connection: Connection, event: Event) -> None:
-        if isinstance(event, Refused):
+        if isinstance(event, SymbolRejected):
             self._refuse(event.symbol, event.reason)
-        elif isinstance(event, GoingDown):
+        elif isinstance(event, ServerShutdown):
             connection.life.going_down = True
             self._wake.set()

@@ -11,25 +11,25 @@ from collections.abc import Callable
 HEALTHY_S = 60.0
 FIRST_S = 0.5
 CAP_S = 60.0
-ATTEMPTS = 250  # of the 300 an address may make in five minutes; the rest is left to other clients behind it
+MAX_ATTEMPTS = 250  # of the 300 an address may make in five minutes; the rest is left to other clients behind it
 ATTEMPTS_SPAN_S = 300.0
 SILENCE_CAP_S = 900.0
 
 
-class Attempts(deque[float]):
+class ConnectionAttempts(deque[float]):
     """When the last connections of one exchange were attempted; all of its connections share it."""
 
     def __init__(self) -> None:
-        super().__init__(maxlen=ATTEMPTS)
+        super().__init__(maxlen=MAX_ATTEMPTS)
 
 
-class Backoff:
+class ReconnectBackoff:
     """Waits between connection attempts. `random()` gives [0, 1)."""
 
-    def __init__(self, random: Callable[[], float], attempts: Attempts | None = None) -> None:
+    def __init__(self, random: Callable[[], float], attempts: ConnectionAttempts | None = None) -> None:
         self._random = random
         self._failures = 0
-        self._attempts = Attempts() if attempts is None else attempts
+        self._attempts = ConnectionAttempts() if attempts is None else attempts
 
     def attempted(self, now: float) -> None:
         """A connection is attempted."""
@@ -42,12 +42,12 @@ class Backoff:
     def wait_s(self, now: float) -> float:
         """Seconds to wait before the next attempt."""
         step = min(CAP_S, FIRST_S * 2.0 ** min(max(self._failures - 1, 0), 16))
-        full = len(self._attempts) == ATTEMPTS
+        full = len(self._attempts) == MAX_ATTEMPTS
         room = self._attempts[0] + ATTEMPTS_SPAN_S - now if full else 0.0
         return max(room, step * (0.5 + self._random() / 2))
 
 
-class Silence:
+class SilenceTimeout:
     """How long no trade may come. A market that was busy and falls silent is checked at `base_s`, a quiet one rarer."""
 
     def __init__(self, base_s: float) -> None:

@@ -2,8 +2,8 @@
 
 The next message goes when the last one was answered, so a refusal without a name is known to be about the last one:
 its symbols are asked for again in halves, until the one that is refused stands alone. What was not answered within
-`ANSWER_S` is asked for again too, in halves behind the others; an answer that comes later still counts, for it is
-matched to its message by number, or by the symbols that it names. `MISSES` messages without an answer in a row make
+`RESPONSE_S` is asked for again too, in halves behind the others; an answer that comes later still counts, for it is
+matched to its message by number, or by the symbols that it names. `MAX_MISSES` messages without an answer in a row make
 the connection useless. A symbol that alone gets no answer while others do is given up. `now` is any clock in seconds.
 """
 
@@ -11,12 +11,12 @@ import threading
 from collections import deque
 from collections.abc import Collection, Sequence
 
-ANSWER_S = 10.0
-MISSES = 3
+RESPONSE_S = 10.0
+MAX_MISSES = 3
 REMEMBERED = 8  # messages whose answers may still come
 
 
-class Pace:
+class MessageRateLimit:
     """At most so many messages in any second; all connections to one exchange share it, each on its thread."""
 
     def __init__(self, per_second: float) -> None:
@@ -39,7 +39,7 @@ class Subscriptions:
     `given_up`: symbols to go on without, until the caller takes them.
     """
 
-    def __init__(self, symbols: Sequence[str], per_message: int, pace: Pace) -> None:
+    def __init__(self, symbols: Sequence[str], per_message: int, pace: MessageRateLimit) -> None:
         self.number = 0
         self.left: tuple[str, ...] = ()
         self.given_up: list[str] = []
@@ -55,7 +55,7 @@ class Subscriptions:
     @property
     def useless(self) -> bool:
         """Whether several messages in a row had no answer."""
-        return self._misses >= MISSES
+        return self._misses >= MAX_MISSES
 
     def add(self, symbols: Sequence[str]) -> None:
         """Ask for these too."""
@@ -66,7 +66,7 @@ class Subscriptions:
     def due(self, now: float) -> list[str]:
         """The symbols of the message to send now, as `number`; none where it is not time, or nothing is left."""
         if self._asked:
-            if now - self._asked_at < ANSWER_S:
+            if now - self._asked_at < RESPONSE_S:
                 return []
             self._miss()
         if not self._waiting or not self._pace.take(now):

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from whale_platform.domain import catalogue
-from whale_platform.exchanges.base import BadFrame, Exchange
-from whale_platform.ingest.connections.connection_manager import Feed
+from whale_platform.exchanges.base import Exchange, InvalidFrameError
+from whale_platform.files.atomic_files import write_json
+from whale_platform.ingest.connections.connection_manager import ConnectionManager
 from whale_platform.ingest.publishing.pipeline import Pipeline
-from whale_platform.ingest.transport.rest_client import Rest, Unavailable
-from whale_platform.supervision.runtime.heartbeat import write_json
+from whale_platform.ingest.transport.rest_client import HttpUnavailableError, RestClient
 
 DAY_S = 86_400.0
 FIRST_S = 60.0
@@ -34,14 +34,14 @@ class _Wait:
     until: float
 
 
-class Lister:
+class SymbolLister:
     """`start`; ends when `stop` is set. `outdated`: the list gives other symbols than the ingester has begun with."""
 
     def __init__(
         self,
         pipeline: Pipeline,
-        feed: Feed,
-        rest: Rest,
+        feed: ConnectionManager,
+        rest: RestClient,
         home: Path,
         fits: Callable[[], bool],
         stop: threading.Event,
@@ -90,12 +90,12 @@ class Lister:
 
     def _ask_whole(self, now: float, due: list[str]) -> None:
         try:
-            read(self._exchange, self._rest, self._home)
-        except (Unavailable, OSError) as trouble:
+            read_symbol_list(self._exchange, self._rest, self._home)
+        except (HttpUnavailableError, OSError) as trouble:
             self._log.warning(
                 "the list of symbols is unavailable", reason=str(trouble), kept=len(self._exchange.listed)
             )
-            told = trouble.wait_s if isinstance(trouble, Unavailable) else None
+            told = trouble.wait_s if isinstance(trouble, HttpUnavailableError) else None
             self._later(self._whole, now, told)
             if self._exchange.listed.read_at is None:  # symbols may wait for it
                 self._whole.wait_s = min(FIRST_S, self._whole.wait_s)
@@ -118,10 +118,10 @@ class Lister:
             body = self._rest.ask(self._exchange.check_url(symbol)).body
             for pair in self._exchange.parse_listing(body):
                 listed.add(pair)
-        except BadFrame as bad:
+        except InvalidFrameError as bad:
             self._log.warning("a refused symbol can't be asked for", symbol=symbol, reason=str(bad))
             return
-        except Unavailable as trouble:
+        except HttpUnavailableError as trouble:
             if trouble.status not in NOT_THERE:
                 self._log.warning("a refused symbol can't be asked for", symbol=symbol, reason=str(trouble))
             return
@@ -133,17 +133,19 @@ class Lister:
         wait.wait_s = min(CAP_S, wait.wait_s * 2)
 
 
-def read(exchange: Exchange, rest: Rest, home: Path) -> None:
-    """Read the exchange's whole list into its catalogue and keep a copy. Raises Unavailable, OSError (no copy).
+def read_symbol_list(exchange: Exchange, rest: RestClient, home: Path) -> None:
+    """Read the exchange's whole list into its catalogue and keep a copy.
+
+    Raises HttpUnavailableError, and OSError where the copy can't be written.
 
     An empty list, as the simulator has of an exchange of which nothing is wanted, never replaces one that is known.
     """
     body = rest.ask(exchange.listing_url()).body
     try:
         pairs = exchange.parse_listing(body)
-    except BadFrame as bad:
-        raise Unavailable(f"{exchange.name}'s list of symbols can't be read: {bad}") from None
+    except InvalidFrameError as bad:
+        raise HttpUnavailableError(f"{exchange.name}'s list of symbols can't be read: {bad}") from None
     if not pairs and len(exchange.listed):
-        raise Unavailable(f"{exchange.name}'s list of symbols is empty")
+        raise HttpUnavailableError(f"{exchange.name}'s list of symbols is empty")
     exchange.listed.put(pairs, time.time())
-    write_json(catalogue.path(home, exchange.name), exchange.listed.to_save())
+    write_json(catalogue.catalogue_path(home, exchange.name), exchange.listed.to_save())

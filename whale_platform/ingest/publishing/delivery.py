@@ -10,9 +10,9 @@ from collections import deque
 from collections.abc import Mapping
 
 from whale_platform.broker.producer import TradeProducer
-from whale_platform.domain.raw_trade import encode
+from whale_platform.domain.raw_trade import encode_trade
 from whale_platform.domain.trade import Trade
-from whale_platform.ingest.publishing.latency import Latency
+from whale_platform.ingest.publishing.latency import LatencySamples
 
 
 class NextOffsets:
@@ -26,10 +26,12 @@ class NextOffsets:
         self.next_offsets[partition] = offset + 1
 
 
-class Outlet:
+class TradeSender:
     """One symbol's door to the topic. `send` under the pipeline's lock."""
 
-    def __init__(self, producer: TradeProducer, topic: str, key: bytes, ends: NextOffsets, latency: Latency) -> None:
+    def __init__(
+        self, producer: TradeProducer, topic: str, key: bytes, ends: NextOffsets, latency: LatencySamples
+    ) -> None:
         self.sent = 0
         self.delivered = 0
         self._send = producer.channel(topic, key, self._delivered)
@@ -38,10 +40,10 @@ class Outlet:
         self._samples: deque[tuple[int, int]] = deque()
 
     def send(self, trade: Trade) -> None:
-        """Publish; blocks while the producer is full. Raises ProducerStopped."""
+        """Publish; blocks while the producer is full. Raises ProducerStoppedError."""
         if self._latency.due() and trade.source != "repair":
             self._samples.append((self.sent + 1, trade.received_time))
-        self._send(encode(trade))
+        self._send(encode_trade(trade))
         self.sent += 1
 
     def _delivered(self, partition: int, offset: int) -> None:
@@ -52,7 +54,7 @@ class Outlet:
             self._latency.add(time.time_ns() / 1e6 - samples.popleft()[1] / 1e3)
 
 
-class Counted:
+class CountedSender:
     """Sends to a small topic with varying keys, counted alike."""
 
     def __init__(self, producer: TradeProducer, topic: str) -> None:
@@ -62,7 +64,7 @@ class Counted:
         self._topic = topic
 
     def send(self, key: bytes, value: bytes) -> None:
-        """Publish one message. Raises ProducerStopped."""
+        """Publish one message. Raises ProducerStoppedError."""
         self._producer.channel(self._topic, key, self._delivered)(value)
         self.sent += 1
 

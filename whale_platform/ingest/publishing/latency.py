@@ -1,8 +1,8 @@
 """Counters and latency percentiles for the heartbeat, cheap enough for every trade.
 
-Latencies are sampled: every n-th trade, n chosen once a second so that about `KEPT` samples span `SPAN_S`; each sample
-then stands for n trades where several latencies are looked at as one. Exchange to receive compares two machines'
-clocks and may be negative.
+Latencies are sampled: every n-th trade, n chosen once a second so that about `KEPT_SAMPLES` of them span `SPAN_S`; each
+sample then stands for n trades where the percentiles of several exchanges are computed together. Exchange to receive
+compares two machines' clocks and may be negative.
 """
 
 import time
@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 SPAN_S = 10.0
-KEPT = 2_000
+KEPT_SAMPLES = 2_000
 
 
-class Latency:
+class LatencySamples:
     """Samples in milliseconds over the last `SPAN_S` seconds."""
 
     def __init__(self) -> None:
-        self._samples: deque[tuple[float, float, int]] = deque(maxlen=KEPT)
+        self._samples: deque[tuple[float, float, int]] = deque(maxlen=KEPT_SAMPLES)
         self._every = 1
         self._count = 0
 
@@ -36,7 +36,7 @@ class Latency:
 
     def tune(self, per_second: float) -> None:
         """Adapt the sampling to the rate of trades."""
-        self._every = max(1, int(per_second * SPAN_S / KEPT))
+        self._every = max(1, int(per_second * SPAN_S / KEPT_SAMPLES))
 
     def recent(self) -> list[tuple[float, int]]:
         """The samples, each with the number of trades it stands for."""
@@ -44,7 +44,7 @@ class Latency:
         return [(value, weight) for at, value, weight in list(self._samples) if at >= since]
 
 
-def percentiles(*latencies: Latency) -> tuple[float, float] | None:
+def compute_percentiles(*latencies: LatencySamples) -> tuple[float, float] | None:
     """(p50, p99) of all trades of these, or None without a sample."""
     samples = sorted(sample for latency in latencies for sample in latency.recent())
     if not samples:
@@ -64,7 +64,7 @@ def _above(samples: Sequence[tuple[float, int]], trades: float) -> float:
 
 
 @dataclass(slots=True)
-class Counts:
+class PipelineCounts:
     """What one exchange's pipeline has done since the start; written under that pipeline's lock."""
 
     trades: int = 0
@@ -75,7 +75,7 @@ class Counts:
 
 
 @dataclass(slots=True)
-class Rate:
+class EventRate:
     """Events per second over about the last five readings."""
 
     _readings: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=6))

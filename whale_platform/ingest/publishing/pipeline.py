@@ -12,20 +12,20 @@ from dataclasses import replace
 
 from whale_platform.broker.producer import TradeProducer
 from whale_platform.domain.names import RAW_TRADES
-from whale_platform.domain.raw_trade import key
+from whale_platform.domain.raw_trade import encode_key
 from whale_platform.domain.trade import Trade
-from whale_platform.exchanges.base import BadFrame, Event, Exchange, Ignored, LastTrade
-from whale_platform.ingest.publishing.dead_letters import described
-from whale_platform.ingest.publishing.delivery import NextOffsets, Outlet
-from whale_platform.ingest.publishing.latency import Latency
-from whale_platform.ingest.publishing.pipeline_lock import Lock
-from whale_platform.ingest.publishing.plausibility_filter import Absurd, Guard
-from whale_platform.ingest.publishing.symbol_publisher import Books, Line
-from whale_platform.ingest.recovery.positions_file import CLOCKS_US, Place
-from whale_platform.ingest.recovery.resume_points import Start
-from whale_platform.ingest.sequencing.gap_tracker import EVER, Chunk
-from whale_platform.ingest.sequencing.unconfirmed_trades import LOW
-from whale_platform.ingest.transport.exchange_clock import LEVEL, Lead
+from whale_platform.exchanges.base import Event, Exchange, IgnoredMessage, InvalidFrameError, LastTrade
+from whale_platform.ingest.publishing.dead_letters import describe_trade
+from whale_platform.ingest.publishing.delivery import NextOffsets, TradeSender
+from whale_platform.ingest.publishing.latency import LatencySamples
+from whale_platform.ingest.publishing.pipeline_lock import PipelineLock
+from whale_platform.ingest.publishing.plausibility_filter import Implausibility, PlausibilityFilter
+from whale_platform.ingest.publishing.symbol_publisher import ExchangeRecords, SymbolPublisher
+from whale_platform.ingest.recovery.positions_file import CLOCK_TOLERANCE_US, SymbolPosition
+from whale_platform.ingest.recovery.resume_points import ResumePoint
+from whale_platform.ingest.sequencing.gap_tracker import ALL_IDS, BackfillRange
+from whale_platform.ingest.sequencing.unconfirmed_trades import LOW_TRADES
+from whale_platform.ingest.transport.exchange_clock import NO_LEAD, ClockLead
 
 LATER_S = 10.0  # before history is asked again for what can't be judged before our clock is known
 
@@ -40,26 +40,26 @@ class Pipeline:
         producer: TradeProducer,
         ledger: TradeProducer,
         ends: NextOffsets,
-        starts: Mapping[str, Start],
-        receive_to_produced: Latency,
-        lead: Callable[[], Lead | None] = lambda: LEVEL,
+        starts: Mapping[str, ResumePoint],
+        receive_to_produced: LatencySamples,
+        lead: Callable[[], ClockLead | None] = lambda: NO_LEAD,
     ) -> None:
-        """Trades go by `producer`; gaps and dead letters by `ledger`. `lead`: see `Guard`."""
+        """Trades go by `producer`; gaps and dead letters by `ledger`. `lead`: see `PlausibilityFilter`."""
         name = exchange.name
         self.exchange = exchange
-        self.delay = Latency()
-        self._work = Lock()
-        self._guard = Guard(lead)
-        self._books = Books(name, ledger)
+        self.delay = LatencySamples()
+        self._work = PipelineLock()
+        self._guard = PlausibilityFilter(lead)
+        self._books = ExchangeRecords(name, ledger)
         self.counts, self.wanting = self._books.counts, self._books.wanting
-        self.lines: dict[str, Line] = {}
+        self.lines: dict[str, SymbolPublisher] = {}
         self._served = ""
         self._later: dict[str, float] = {}
         for symbol in symbols:
-            begin = starts.get(f"{name}:{symbol}", Start())
+            begin = starts.get(f"{name}:{symbol}", ResumePoint())
             sequencer = begin.sequencer()
-            outlet = Outlet(producer, RAW_TRADES, key(name, symbol), ends, receive_to_produced)
-            self.lines[symbol] = Line(symbol, sequencer, outlet, self._books)
+            outlet = TradeSender(producer, RAW_TRADES, encode_key(name, symbol), ends, receive_to_produced)
+            self.lines[symbol] = SymbolPublisher(symbol, sequencer, outlet, self._books)
             for gap in begin.changed:
                 self._books.gap(symbol, gap)
 
@@ -67,7 +67,7 @@ class Pipeline:
         """Take one frame; returns how many trades it held and the events that are the connection's business."""
         try:
             events = self.exchange.parse(frame, received_us)
-        except BadFrame as bad:
+        except InvalidFrameError as bad:
             self.bad_frame(str(bad), frame, received_us)
             return 0, ()
         trades = 0
@@ -79,7 +79,7 @@ class Pipeline:
                     self._trade(event, False)
                 elif type(event) is LastTrade:
                     self._trade(event.trade, True)
-                elif type(event) is not Ignored:
+                elif type(event) is not IgnoredMessage:
                     others.append(event)
         return trades, others
 
@@ -94,10 +94,10 @@ class Pipeline:
             for symbol in symbols:
                 self.lines[symbol].connected()
 
-    def wanted(self, not_now: frozenset[tuple[str, str]]) -> tuple[str, Chunk] | None:
+    def wanted(self, not_now: frozenset[tuple[str, str]]) -> tuple[str, BackfillRange] | None:
         """The most urgent ids to fetch, leaving out (symbol, mode) in `not_now`: what holds trades back comes first."""
         self.wanting.clear()
-        best: tuple[Line, Chunk] | None = None
+        best: tuple[SymbolPublisher, BackfillRange] | None = None
         now = time.monotonic()
         with self._work:
             self._later = {symbol: at for symbol, at in self._later.items() if at > now}
@@ -124,7 +124,7 @@ class Pipeline:
         """The exchange's id of the newest trade published, where several that are held happened later; else None."""
         with self._work:
             sequencer = self.lines[symbol].sequencer
-            if sequencer.next_id is None or sequencer.doubts.lows(sequencer.next_id) < LOW:
+            if sequencer.next_id is None or sequencer.doubts.lows(sequencer.next_id) < LOW_TRADES:
                 return None
             return sequencer.next_id - 1 - sequencer.base
 
@@ -140,7 +140,7 @@ class Pipeline:
             newest = _moved(newest, sequencer.base)
             same_id = None if same_id is None else _moved(same_id, sequencer.base)
             if sequencer.may_begin_anew(newest, same_id):
-                return sequencer.newest_time or sequencer.latest - 2 * CLOCKS_US
+                return sequencer.newest_time or sequencer.latest - 2 * CLOCK_TOLERANCE_US
             line.publish(sequencer.judge(newest, same_id, now_us))
             return None
 
@@ -156,14 +156,14 @@ class Pipeline:
             line = self.lines[symbol]
             line.publish(line.sequencer.goes_on(time.time_ns() // 1000))
 
-    def continues(self, symbol: str, chunk: Chunk, found: Mapping[int, Trade]) -> bool:
+    def continues(self, symbol: str, chunk: BackfillRange, found: Mapping[int, Trade]) -> bool:
         """Whether history's answer for `chunk` goes on from the trade of the symbol that was published last."""
         with self._work:
             sequencer = self.lines[symbol].sequencer
             below = found.get(chunk.first_id - 1)
             return sequencer.next_id == chunk.first_id + sequencer.base and sequencer.continues(below) is True
 
-    def give_up(self, symbol: str, chunk: Chunk, last_id: int, note: str) -> None:
+    def give_up(self, symbol: str, chunk: BackfillRange, last_id: int, note: str) -> None:
         """Leave what a background gap lacks from the start of `chunk` to the exchange's `last_id`."""
         with self._work:
             line = self.lines[symbol]
@@ -185,15 +185,15 @@ class Pipeline:
     def fill(
         self,
         symbol: str,
-        chunk: Chunk,
+        chunk: BackfillRange,
         trades: Mapping[int, Trade],
         now_us: int,
-        reach: tuple[int, int] = EVER,
+        reach: tuple[int, int] = ALL_IDS,
         surely: bool = False,
     ) -> None:
         """History's answer for `chunk`: its ids that are not in `trades` are proven absent, or outside `reach`.
 
-        `surely`: see `Pending.refuted_by`.
+        `surely`: see `PendingTrades.refuted_by`.
         """
         monotonic_us = time.monotonic_ns() // 1000
         with self._work:
@@ -207,7 +207,7 @@ class Pipeline:
                         self._later[symbol] = time.monotonic() + LATER_S
                         if number == chunk.first_id:
                             return
-                        chunk = Chunk(chunk.first_id, number - 1, chunk.mode, chunk.end, chunk.until)
+                        chunk = BackfillRange(chunk.first_id, number - 1, chunk.mode, chunk.end, chunk.until)
                         break
                     found[number + base] = None if absurd else _moved(trade, base)
                     if absurd:
@@ -224,7 +224,7 @@ class Pipeline:
             for line in self.lines.values():
                 line.tick(now, now_us)
 
-    def places(self) -> dict[str, Place] | None:
+    def places(self) -> dict[str, SymbolPosition] | None:
         """For the positions file: where each symbol is. What this says holds once `delivered` has caught up."""
         with self._work:
             if self._work.broken:
@@ -261,7 +261,7 @@ class Pipeline:
         lines = list(self.lines.values())
         return sum(len(line.sequencer.background) + (line.sequencer.hole is not None) for line in lines)
 
-    def _in_turn(self) -> list[Line]:
+    def _in_turn(self) -> list[SymbolPublisher]:
         """Every line, beginning after the one that was served last."""
         lines = list(self.lines.values())
         at = next((place for place, line in enumerate(lines, 1) if line.symbol == self._served), 0)
@@ -271,7 +271,7 @@ class Pipeline:
         line = self.lines.get(trade.symbol)
         if line is None:
             unasked = f"symbol {trade.symbol} was not asked for"
-            self._books.unparseable(unasked, described(trade), trade.received_time)
+            self._books.unparseable(unasked, describe_trade(trade), trade.received_time)
             return
         monotonic_us = time.monotonic_ns() // 1000
         absurd = self._guard.old(trade, monotonic_us) if last else self._guard.live(trade, monotonic_us)
@@ -282,7 +282,7 @@ class Pipeline:
         else:
             self._refuse(line, trade, last, absurd)
 
-    def _refuse(self, line: Line, trade: Trade, last: bool, absurd: Absurd) -> None:
+    def _refuse(self, line: SymbolPublisher, trade: Trade, last: bool, absurd: Implausibility) -> None:
         """Hold or quarantine it. The id of one from the future stays missing, so that history is asked for it."""
         if absurd.future and not self._guard.sure:
             self._guard.hold(trade, last)
@@ -302,7 +302,7 @@ class Pipeline:
             else:
                 self._refuse(line, trade, last, absurd)
 
-    def _take(self, line: Line, trade: Trade, last: bool, surely: bool = False) -> None:
+    def _take(self, line: SymbolPublisher, trade: Trade, last: bool, surely: bool = False) -> None:
         sequencer = line.sequencer
         if sequencer.base:
             trade = _moved(trade, sequencer.base)

@@ -2,10 +2,10 @@
 
 import threading
 
-from whale_platform.broker.producer import ProducerStopped
+from whale_platform.broker.producer import ProducerStoppedError
 
 
-class Lock:
+class PipelineLock:
     """Use as a context manager. `broken`: whether what was being published is not known any more."""
 
     def __init__(self) -> None:
@@ -16,6 +16,6 @@ class Lock:
         self._lock.acquire()
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is ProducerStopped:
+        if kind is ProducerStoppedError:
             self.broken = True
         self._lock.release()

@@ -1,4 +1,4 @@
-"""Keeps absurd trades out: `domain.limits` with the exchange's clock in place of ours.
+"""Keeps implausible trades out: `domain.plausibility` with the exchange's clock in place of ours.
 
 A trade "from the future" may only show that our clock is slow, or was set back. So the exchange's clock is taken as
 the later of ours and of the monotonic clock plus the median of (event time - monotonic time) over the last trades:
@@ -15,9 +15,9 @@ from collections.abc import Callable
 from statistics import median_low
 from typing import NamedTuple
 
-from whale_platform.domain.plausibility import FUTURE_US, absurdity
+from whale_platform.domain.plausibility import FUTURE_US, explain_implausible
 from whale_platform.domain.trade import Trade
-from whale_platform.ingest.transport.exchange_clock import LEVEL, Lead
+from whale_platform.ingest.transport.exchange_clock import NO_LEAD, ClockLead
 
 SAMPLES = 100
 ENOUGH = 20
@@ -26,21 +26,21 @@ AGREEING, AGREE_US = 3, 10_000_000  # symbols whose newest trades lie so close t
 MOST_HELD = 20_000  # trades; of what comes later the repairer fetches what is missing
 
 
-class Absurd(NamedTuple):
+class Implausibility(NamedTuple):
     """`reason`: for a person; `future`: whether nothing but the trade's time is wrong."""
 
     reason: str
     future: bool
 
 
-class Guard:
+class PlausibilityFilter:
     """One exchange's clock and judgement. `overflown`: trades that could not be held. Not thread-safe."""
 
-    def __init__(self, lead: Callable[[], Lead | None] = lambda: LEVEL) -> None:
+    def __init__(self, lead: Callable[[], ClockLead | None] = lambda: NO_LEAD) -> None:
         self.held: list[tuple[Trade, bool]] = []
         self.overflown = 0
         self._lead = lead
-        self._measured: Lead | None = None
+        self._measured: ClockLead | None = None
         self._ours: int | None = None
         self._samples: list[int] = []
         self._count = self._believed = 0
@@ -53,7 +53,7 @@ class Guard:
         """Whether it was known how far our clock is from the exchange's when a trade was judged last."""
         return self._agreed is not None or self._measured is not None
 
-    def live(self, trade: Trade, monotonic_us: int) -> Absurd | None:
+    def live(self, trade: Trade, monotonic_us: int) -> Implausibility | None:
         """Why a trade just received is absurd, or None; learns the exchange's clock from it."""
         absurd = self.old(trade, monotonic_us)
         sample = trade.event_time - monotonic_us
@@ -70,10 +70,10 @@ class Guard:
             return self.old(trade, monotonic_us)
         return absurd
 
-    def old(self, trade: Trade, monotonic_us: int) -> Absurd | None:
+    def old(self, trade: Trade, monotonic_us: int) -> Implausibility | None:
         """The same for a trade from history, which tells nothing about the clock."""
-        reason = absurdity(trade, self._now(trade.received_time, monotonic_us))
-        return None if reason is None else Absurd(reason, absurdity(trade, trade.event_time) is None)
+        reason = explain_implausible(trade, self._now(trade.received_time, monotonic_us))
+        return None if reason is None else Implausibility(reason, explain_implausible(trade, trade.event_time) is None)
 
     def hold(self, trade: Trade, last: bool) -> None:
         """Keep a trade from the future until the clock is known; the earliest are kept where there are too many."""

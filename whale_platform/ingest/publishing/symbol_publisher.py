@@ -1,4 +1,4 @@
-"""One symbol's way behind the parser: sequencer, ledger, outlet; and what an exchange's lines write beside trades.
+"""One symbol's pipeline after parsing: sequencer, gap ledger, producer; and what an exchange writes beside trades.
 
 Nothing here is locked: the pipeline calls, one thread at a time. The ledger goes before the trades: a hole is on
 record before what comes after it can be seen.
@@ -12,34 +12,34 @@ from dataclasses import replace
 from whale_platform.broker.producer import TradeProducer
 from whale_platform.domain.epochs import exchange_id
 from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS
-from whale_platform.domain.raw_trade import encode
+from whale_platform.domain.raw_trade import encode_trade
 from whale_platform.domain.trade import Trade
-from whale_platform.ingest.publishing.dead_letters import DeadLetters, described
-from whale_platform.ingest.publishing.delivery import Counted, Outlet
-from whale_platform.ingest.publishing.latency import Counts
-from whale_platform.ingest.recovery.positions_file import Place
-from whale_platform.ingest.sequencing.gap import Gap, gap_key, gap_row
-from whale_platform.ingest.sequencing.gap_tracker import Conflict
+from whale_platform.ingest.publishing.dead_letters import DeadLetterSender, describe_trade
+from whale_platform.ingest.publishing.delivery import CountedSender, TradeSender
+from whale_platform.ingest.publishing.latency import PipelineCounts
+from whale_platform.ingest.recovery.positions_file import SymbolPosition
+from whale_platform.ingest.sequencing.gap import SequenceGap, encode_gap, encode_gap_key
+from whale_platform.ingest.sequencing.gap_tracker import TradeConflict
 from whale_platform.ingest.sequencing.sequencer import Sequencer
 
 HOLD_S = 30.0  # how long a hole may hold trades back; the whale behind it is late by as much
 SILENT_S, SILENT_TIMES = 300.0, 20  # a symbol that trades on the average once a minute is overdue after 20 minutes
 
 
-class Books:
+class ExchangeRecords:
     """One exchange's books: its ledger of gaps, its dead letters, its counts. `wanting` is set where a gap opens."""
 
     def __init__(self, exchange: str, producer: TradeProducer) -> None:
-        self.counts = Counts()
-        self.ledger = Counted(producer, INGEST_GAPS)
+        self.counts = PipelineCounts()
+        self.ledger = CountedSender(producer, INGEST_GAPS)
         self.wanting = threading.Event()
         self._exchange = exchange
         key = exchange.encode()
-        self._letters = DeadLetters(exchange, lambda letter: producer.send(DEAD_LETTERS, key, letter))
+        self._letters = DeadLetterSender(exchange, lambda letter: producer.send(DEAD_LETTERS, key, letter))
 
-    def gap(self, symbol: str, gap: Gap) -> None:
-        """Write the gap as it is now. Raises ProducerStopped, as all here do."""
-        self.ledger.send(gap_key(self._exchange, symbol, gap.first_id), gap_row(self._exchange, symbol, gap))
+    def gap(self, symbol: str, gap: SequenceGap) -> None:
+        """Write the gap as it is now. Raises ProducerStoppedError, as all here do."""
+        self.ledger.send(encode_gap_key(self._exchange, symbol, gap.first_id), encode_gap(self._exchange, symbol, gap))
 
     def unparseable(self, reason: str, frame: bytes, received_us: int) -> None:
         """Keep a frame that can't be used."""
@@ -49,20 +49,20 @@ class Books:
     def quarantined(self, trade: Trade, reason: str) -> None:
         """Keep a trade that can't be believed."""
         self.counts.quarantined += 1
-        self._letters.put("quarantined", reason, described(trade), trade.received_time)
+        self._letters.put("quarantined", reason, describe_trade(trade), trade.received_time)
 
 
-class Line:
+class SymbolPublisher:
     """One symbol: what its `sequencer` lets go is published, what it found is recorded."""
 
-    def __init__(self, symbol: str, sequencer: Sequencer, outlet: Outlet, books: Books) -> None:
+    def __init__(self, symbol: str, sequencer: Sequencer, outlet: TradeSender, books: ExchangeRecords) -> None:
         self.symbol, self.sequencer, self.outlet, self._books = symbol, sequencer, outlet, books
         self._sent_before = self._sent_heard = 0
         self._began = self._heard = time.monotonic()
         self._holding: tuple[int, float] | None = None
 
     def publish(self, trades: Sequence[Trade]) -> None:
-        """What the sequencer has just answered. Raises ProducerStopped."""
+        """What the sequencer has just answered. Raises ProducerStoppedError."""
         if self.sequencer.events:
             self._take_events()
         for trade in trades:
@@ -102,23 +102,27 @@ class Line:
         for gap in runs:
             self._books.gap(self.symbol, gap)
 
-    def place(self) -> Place | None:
+    def place(self) -> SymbolPosition | None:
         """Where the symbol is, as a copy; None before its first trade."""
         if self.sequencer.next_id is None:
             return None
         hole = self.sequencer.hole
         gaps = [gap.copy() for gap in (*self.sequencer.background, *((hole,) if hole is not None else ()))]
         newest_time = self.sequencer.newest_time
-        return Place(self.sequencer.next_id - 1, gaps, newest_time, 0 if newest_time else self.sequencer.latest)
+        return SymbolPosition(
+            self.sequencer.next_id - 1, gaps, newest_time, 0 if newest_time else self.sequencer.latest
+        )
 
     def held(self) -> list[str]:
         """The trades that it holds before it has a place, as the topic would have them."""
-        return [] if self.sequencer.next_id is not None else [encode(one).decode() for one in self.sequencer.doubts]
+        return (
+            [] if self.sequencer.next_id is not None else [encode_trade(one).decode() for one in self.sequencer.doubts]
+        )
 
     def _take_events(self) -> None:
         events, self.sequencer.events = self.sequencer.events, []
         for event in events:
-            if isinstance(event, Conflict):
+            if isinstance(event, TradeConflict):
                 said = replace(event.trade, trade_id=exchange_id(event.trade.trade_id))
                 self._books.quarantined(said, event.reason)
                 continue

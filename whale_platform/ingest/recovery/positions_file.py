@@ -14,22 +14,23 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from whale_platform.ingest.recovery.share import WHOLE
-from whale_platform.ingest.sequencing.gap import Gap, runs_of
-from whale_platform.supervision.runtime.heartbeat import write_json
+from whale_platform.files.atomic_files import write_json
+from whale_platform.ingest.recovery.share import WHOLE_SHARE
+from whale_platform.ingest.sequencing.gap import SequenceGap, parse_ranges
 
-CLOCKS_US = 600_000_000  # an exchange's clock is not so far beyond ours: its trades would be quarantined (plausibility_filter.py)
+# An exchange's clock is not so far ahead of ours: its trades would be quarantined (plausibility_filter.py).
+CLOCK_TOLERANCE_US = 600_000_000
 
 
 @dataclass(slots=True)
-class Place:
+class SymbolPosition:
     """One symbol: the highest id published, the background gaps below it and the hole that begins there or before.
 
     last_time: event time of that id; latest: where that is not known (0), a time after it. Microseconds UTC.
     """
 
     last_id: int
-    gaps: list[Gap] = field(default_factory=list)
+    gaps: list[SequenceGap] = field(default_factory=list)
     last_time: int = 0
     latest: int = 0
 
@@ -45,7 +46,7 @@ class Positions:
     cluster_id: str
     topic_id: str
     offsets: dict[int, int]
-    places: dict[str, Place]
+    places: dict[str, SymbolPosition]
     share: str = "1/1"
     held: dict[str, list[str]] = field(default_factory=dict)
 
@@ -55,15 +56,15 @@ def positions_path(home: Path) -> Path:
     return home / "ingest" / "positions.json"
 
 
-def save(path: Path, positions: Positions) -> None:
+def save_positions(path: Path, positions: Positions) -> None:
     """Replace the file atomically."""
     write_json(path, asdict(positions))
 
 
-def load(path: Path) -> Positions | None:
+def load_positions(path: Path) -> Positions | None:
     """The file, or None where there is none that can be read.
 
-    One of before, without times, says that nothing of it happened `CLOCKS_US` after it was written.
+    One of before, without times, says that nothing of it happened `CLOCK_TOLERANCE_US` after it was written.
     """
     try:
         with path.open() as file:
@@ -74,22 +75,22 @@ def load(path: Path) -> Positions | None:
             row["topic_id"],
             {int(partition): int(offset) for partition, offset in row["offsets"].items()},
             {
-                name: Place(
+                name: SymbolPosition(
                     int(place["last_id"]),
                     [_gap(gap) for gap in place["gaps"]],
                     int(place.get("last_time", 0)),
-                    int(place.get("latest", 0) or (0 if place.get("last_time") else written_us + CLOCKS_US)),
+                    int(place.get("latest", 0) or (0 if place.get("last_time") else written_us + CLOCK_TOLERANCE_US)),
                 )
                 for name, place in row["places"].items()
             },
-            str(row.get("share", WHOLE)),
+            str(row.get("share", WHOLE_SHARE)),
             {name: [str(one) for one in trades] for name, trades in row.get("held", {}).items()},
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
-def _gap(row: dict[str, Any]) -> Gap:
-    row |= {name: runs_of(row.get(name, ())) for name in ("absent", "kept", "beyond")}
+def _gap(row: dict[str, Any]) -> SequenceGap:
+    row |= {name: parse_ranges(row.get(name, ())) for name in ("absent", "kept", "beyond")}
     row.pop("quarantined", None)  # a count, in files of before
-    return Gap(**row)
+    return SequenceGap(**row)

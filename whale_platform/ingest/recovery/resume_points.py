@@ -11,25 +11,25 @@ from dataclasses import dataclass, field, replace
 
 from whale_platform.domain.epochs import epoch_of
 from whale_platform.domain.trade import Trade
-from whale_platform.ingest.recovery.positions_file import CLOCKS_US
-from whale_platform.ingest.recovery.topic_tail import Tail
-from whale_platform.ingest.sequencing.gap import Gap
+from whale_platform.ingest.recovery.positions_file import CLOCK_TOLERANCE_US
+from whale_platform.ingest.recovery.topic_tail import SymbolTail
+from whale_platform.ingest.sequencing.gap import SequenceGap
 from whale_platform.ingest.sequencing.sequencer import Sequencer
 
-Span = tuple[int, int]
+IdRange = tuple[int, int]
 
 
 @dataclass(slots=True)
-class Start:
+class ResumePoint:
     """Where a symbol goes on. `changed`: rows of the ledger to write again; the rest as `Sequencer` has it."""
 
     next_id: int | None = None
-    gaps: list[Gap] = field(default_factory=list)
-    changed: list[Gap] = field(default_factory=list)
+    gaps: list[SequenceGap] = field(default_factory=list)
+    changed: list[SequenceGap] = field(default_factory=list)
     newest_time: int = 0
-    passed: list[Gap] = field(default_factory=list)
+    passed: list[SequenceGap] = field(default_factory=list)
     floor: int = -1
-    hole: Gap | None = None
+    hole: SequenceGap | None = None
     latest: int = 0
     held: list[Trade] = field(default_factory=list)
 
@@ -41,13 +41,15 @@ class Start:
         )
 
 
-def start(tail: Tail, noted: Iterable[Gap], ledger: Mapping[int, Gap], now_us: int) -> Start:
+def find_resume_point(
+    tail: SymbolTail, noted: Iterable[SequenceGap], ledger: Mapping[int, SequenceGap], now_us: int
+) -> ResumePoint:
     """`noted`: gaps of the positions file; `ledger`: this symbol's rows by first id."""
     if tail.last is None:
         tail = _by_ledger(ledger)
     if tail.last is None:
-        return Start()
-    begin = Start(tail.last + 1, newest_time=tail.newest_time(), floor=-1 if tail.first is None else tail.first)
+        return ResumePoint()
+    begin = ResumePoint(tail.last + 1, newest_time=tail.newest_time(), floor=-1 if tail.first is None else tail.first)
     begin.latest = 0 if begin.newest_time else tail.latest
     owners = {row.first_id: row for row in ledger.values() if row.state == "open"}
     closed = [row for row in ledger.values() if row.state in ("exchange_gap", "unrepaired")]
@@ -60,7 +62,9 @@ def start(tail: Tail, noted: Iterable[Gap], ledger: Mapping[int, Gap], now_us: i
         for first, last in _without(hole, accounted):
             owner = _owner(owners, first)
             gap = (
-                Gap(first, last, "restart", now_us, progress_id=first) if owner is None else _go_on(owner, first, last)
+                SequenceGap(first, last, "restart", now_us, progress_id=first)
+                if owner is None
+                else _go_on(owner, first, last)
             )
             owners.pop(gap.first_id, None)
             open_gap = replace(gap, mode="background", state="open", closed_time=None)
@@ -81,31 +85,31 @@ def start(tail: Tail, noted: Iterable[Gap], ledger: Mapping[int, Gap], now_us: i
     return begin
 
 
-def _by_ledger(ledger: Mapping[int, Gap]) -> Tail:
+def _by_ledger(ledger: Mapping[int, SequenceGap]) -> SymbolTail:
     """Where nothing else is left: below a hole, and above one that was closed, is what was published."""
     if not ledger:
-        return Tail()
+        return SymbolTail()
     row = ledger[max(ledger)]
     last = row.first_id - 1 if row.state == "open" else row.last_id
-    return Tail(last, [], -1, latest=row.until or (row.closed_time or row.found_time) + CLOCKS_US)
+    return SymbolTail(last, [], -1, latest=row.until or (row.closed_time or row.found_time) + CLOCK_TOLERANCE_US)
 
 
-def _absent(tail: Tail, row: Gap) -> int:
+def _absent(tail: SymbolTail, row: SequenceGap) -> int:
     """How many ids of the row the topic lacks."""
     return sum(max(0, min(last, row.last_id) - max(first, row.first_id) + 1) for first, last in tail.holes)
 
 
-def _owner(owners: Mapping[int, Gap], trade_id: int) -> Gap | None:
+def _owner(owners: Mapping[int, SequenceGap], trade_id: int) -> SequenceGap | None:
     return next((gap for gap in owners.values() if gap.first_id <= trade_id <= gap.last_id), None)
 
 
-def _go_on(gap: Gap, progress: int, last: int) -> Gap:
+def _go_on(gap: SequenceGap, progress: int, last: int) -> SequenceGap:
     """`gap`, of which only `progress` to `last` is still missing."""
     known = max(gap.progress_id, gap.first_id)
     return replace(gap, last_id=last, progress_id=progress, filled=gap.filled + max(0, progress - known))
 
 
-def _settle(begin: Start, row: Gap, tail: Tail, last: int, now_us: int) -> None:
+def _settle(begin: ResumePoint, row: SequenceGap, tail: SymbolTail, last: int, now_us: int) -> None:
     """A row that is open although the topic has no hole of it."""
     if row.first_id > last:
         return
@@ -122,13 +126,15 @@ def _settle(begin: Start, row: Gap, tail: Tail, last: int, now_us: int) -> None:
     begin.changed.append(ended)
 
 
-def _ahead(begin: Start, rows: list[Gap], now_us: int) -> None:
+def _ahead(begin: ResumePoint, rows: list[SequenceGap], now_us: int) -> None:
     """Open rows behind the topic's end."""
     next_id = begin.next_id or 0
     same = [row for row in rows if epoch_of(row.last_id) == epoch_of(next_id)]
     if same:
         found, last = (choose(same, key=lambda row: row.last_id) for choose in (min, max))
-        begin.hole = Gap(next_id, last.last_id, found.cause, found.found_time, progress_id=next_id, until=last.until)
+        begin.hole = SequenceGap(
+            next_id, last.last_id, found.cause, found.found_time, progress_id=next_id, until=last.until
+        )
         begin.changed.append(begin.hole)
     for row in rows:
         if row.first_id != next_id:
@@ -137,7 +143,7 @@ def _ahead(begin: Start, rows: list[Gap], now_us: int) -> None:
             begin.changed.append(row)
 
 
-def _of_another_epoch(gap: Gap, now_us: int) -> Gap:
+def _of_another_epoch(gap: SequenceGap, now_us: int) -> SequenceGap:
     """A hole that the exchange can't be asked about any more: its ids mean other trades now, or none."""
     gap.give_up(gap.progress_id, gap.last_id)
     gap.note = "the exchange's ids began anew before it was filled"
@@ -145,7 +151,7 @@ def _of_another_epoch(gap: Gap, now_us: int) -> Gap:
     return gap
 
 
-def _without(hole: Span, spans: Iterable[Span]) -> list[Span]:
+def _without(hole: IdRange, spans: Iterable[IdRange]) -> list[IdRange]:
     """The parts of `hole` that none of `spans` covers."""
     parts = [hole]
     for first, last in spans:

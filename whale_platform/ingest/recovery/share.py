@@ -58,4 +58,4 @@ class Share:
         }
 
 
-WHOLE = Share(1, 1)
+WHOLE_SHARE = Share(1, 1)

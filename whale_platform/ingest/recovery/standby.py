@@ -10,7 +10,7 @@ import json
 import time
 from pathlib import Path
 
-from whale_platform.supervision.runtime.heartbeat import write_json
+from whale_platform.files.atomic_files import write_json
 
 FIRST_S, CAP_S = 5.0, 3600.0
 DAY_S = 86_400.0

@@ -19,38 +19,38 @@ from pathlib import Path
 from typing import Any
 
 from whale_platform.broker import topics
-from whale_platform.broker.naming import prefixed
+from whale_platform.broker.naming import add_prefix
 from whale_platform.broker.reader import TopicReader
 from whale_platform.domain.names import INGEST_GAPS, RAW_TRADES
-from whale_platform.domain.raw_trade import decode
+from whale_platform.domain.raw_trade import decode_trade
 from whale_platform.domain.trade import Source
 from whale_platform.ingest.recovery import positions_file as files
-from whale_platform.ingest.recovery.positions_file import Place, Positions
-from whale_platform.ingest.recovery.resume_points import Start, start
-from whale_platform.ingest.recovery.share import WHOLE, Share
-from whale_platform.ingest.recovery.topic_tail import Tail, source_of, trade_id_of
-from whale_platform.ingest.sequencing.gap import Gap, read_gap
+from whale_platform.ingest.recovery.positions_file import Positions, SymbolPosition
+from whale_platform.ingest.recovery.resume_points import ResumePoint, find_resume_point
+from whale_platform.ingest.recovery.share import WHOLE_SHARE, Share
+from whale_platform.ingest.recovery.topic_tail import SymbolTail, parse_source, parse_trade_id
+from whale_platform.ingest.sequencing.gap import SequenceGap, decode_gap
 from whale_platform.kafka_cluster import KafkaCluster
 
 POLL_S = 0.1
-SAY_S = 5.0
+LOG_EVERY_S = 5.0
 
 
 @dataclass(slots=True)
-class Learned:
+class StartupState:
     """`offsets`: the next offset of each partition; `starts` by `exchange:symbol`, of the markets of the share."""
 
     cluster_id: str
     topic_id: str
     offsets: dict[int, int]
-    starts: dict[str, Start]
+    starts: dict[str, ResumePoint]
 
 
 @dataclass(slots=True)
-class _Fold:
+class _TailScan:
     share: Share
-    tails: dict[str, Tail] = field(default_factory=dict)
-    by_key: dict[bytes | None, Tail | None] = field(default_factory=dict)
+    tails: dict[str, SymbolTail] = field(default_factory=dict)
+    by_key: dict[bytes | None, SymbolTail | None] = field(default_factory=dict)
     newest: dict[bytes, bytes] = field(default_factory=dict)
     unreadable: int = 0
 
@@ -58,11 +58,11 @@ class _Fold:
         """Take a message; whether it is a trade of this share."""
         if key not in self.by_key:
             name = (key or b"").decode(errors="replace")
-            self.by_key[key] = self.tails.setdefault(name, Tail()) if key and self.share.owns(name) else None
+            self.by_key[key] = self.tails.setdefault(name, SymbolTail()) if key and self.share.owns(name) else None
         tail = self.by_key[key]
         if tail is None and key:
             return False
-        number = trade_id_of(value) if value else None
+        number = parse_trade_id(value) if value else None
         if tail is None or number is None:
             self.unreadable += 1
             return False
@@ -73,18 +73,18 @@ class _Fold:
 
     def kinds(self) -> set[str]:
         """The sources of each symbol's newest message."""
-        return {source_of(value) for value in self.newest.values()}
+        return {parse_source(value) for value in self.newest.values()}
 
 
-class Stopped(Exception):
+class ScanStoppedError(Exception):
     """The service is to end while it still reads."""
 
 
-class Mixed(Exception):
+class MixedSourcesError(Exception):
     """The topic holds trades of another source; the text says what to do."""
 
 
-def learn(
+def scan_topic(
     bootstrap: KafkaCluster,
     home: Path,
     share: Share,
@@ -93,13 +93,14 @@ def learn(
     silence_s: float,
     stop: threading.Event,
     log: Any,
-) -> Learned | None:
+) -> StartupState | None:
     """None where a topic is missing; `claim`, which makes this process the share's one writer, waits for `silence_s`.
 
-    Raises BrokerError where the broker is away, Stopped when `stop` is set, Mixed where not all is of `source`.
+    Raises BrokerError where the broker is unavailable, ScanStoppedError when `stop` is set, and MixedSourcesError where
+    the topic has trades of another source than `source`.
     """
-    cluster = topics.cluster_id(bootstrap)
-    found = topics.describe(bootstrap, [RAW_TRADES, INGEST_GAPS])
+    cluster = topics.fetch_cluster_id(bootstrap)
+    found = topics.describe_topics(bootstrap, [RAW_TRADES, INGEST_GAPS])
     if len(found) < 2:
         return None
     topic = found[RAW_TRADES]
@@ -107,27 +108,27 @@ def learn(
     try:
         edges = {partition: reader.bounds(RAW_TRADES, partition) for partition in range(topic.partitions)}
         lows = {partition: low for partition, (low, _) in edges.items()}
-        file = files.load(files.positions_path(home))
+        file = files.load_positions(files.positions_path(home))
         known = _usable(file, share, bool(silence_s), edges, cluster, topic.topic_id, log)
-        fold = _Fold(share)
+        fold = _TailScan(share)
         noted = {name: place for name, place in known.places.items() if share.owns(name)} if known else {}
         offsets = {part: max(low, known.offsets[part]) for part, low in lows.items()} if known else lows
         moved = known is not None and (known.cluster_id, known.topic_id) != (cluster, topic.topic_id)
         passed = known is not None and not moved and any(known.offsets[part] < low for part, low in lows.items())
         if not passed:
-            fold.tails = {name: tail_of(place) for name, place in noted.items()}
+            fold.tails = {name: build_tail(place) for name, place in noted.items()}
         offsets = _read_to_end(reader, RAW_TRADES, offsets, fold.add, stop, log, silence_s)
         if others := fold.kinds() - {source, "repair"}:
-            raise Mixed(
-                f"Topic {prefixed(RAW_TRADES)} of this broker holds {' and '.join(sorted(others))} trades, this home's "
-                f"are {source}: their ids would mix. Give this home topics of its own by WHALE_KAFKA_PREFIX, or "
+            raise MixedSourcesError(
+                f"Topic {add_prefix(RAW_TRADES)} of this broker holds {' and '.join(sorted(others))} trades, this "
+                f"home's are {source}: their ids would mix. Give this home topics of its own by WHALE_KAFKA_PREFIX, or "
                 "another broker."
             )
         claim()
         offsets = _read_to_end(reader, RAW_TRADES, offsets, fold.add, stop, log)
         if passed:  # what lay between may be published and gone: the file is asked of those alone that left nothing
             noted = {name: place for name, place in noted.items() if name not in fold.tails}
-            fold.tails |= {name: tail_of(place) for name, place in noted.items()}
+            fold.tails |= {name: build_tail(place) for name, place in noted.items()}
         if fold.unreadable:
             log.warning("messages without a readable trade id", topic=RAW_TRADES, messages=fold.unreadable)
         ledger = _ledger(reader, stop, log)
@@ -135,19 +136,19 @@ def learn(
         reader.close()
     now = time.time_ns() // 1000
     starts = {
-        name: start(tail, noted[name].gaps if name in noted else (), ledger.get(name, {}), now)
-        for name, tail in (dict.fromkeys(filter(share.owns, ledger), Tail()) | fold.tails).items()
+        name: find_resume_point(tail, noted[name].gaps if name in noted else (), ledger.get(name, {}), now)
+        for name, tail in (dict.fromkeys(filter(share.owns, ledger), SymbolTail()) | fold.tails).items()
     }
     for name, trades in known.held.items() if known else ():
-        begin = starts.setdefault(name, Start()) if share.owns(name) else Start()
-        begin.held = [decode(one.encode()) for one in trades]
-    return Learned(cluster, topic.topic_id, offsets, starts)
+        begin = starts.setdefault(name, ResumePoint()) if share.owns(name) else ResumePoint()
+        begin.held = [decode_trade(one.encode()) for one in trades]
+    return StartupState(cluster, topic.topic_id, offsets, starts)
 
 
-def tail_of(place: Place) -> Tail:
+def build_tail(place: SymbolPosition) -> SymbolTail:
     """What the positions file knows of a symbol's messages in the topic."""
     holes = [(gap.progress_id, gap.last_id) for gap in place.gaps if gap.mode == "background"]
-    return Tail(place.last_id, holes, -1, time=place.last_time, latest=place.latest)
+    return SymbolTail(place.last_id, holes, -1, time=place.last_time, latest=place.latest)
 
 
 def _usable(
@@ -161,7 +162,7 @@ def _usable(
 ) -> Positions | None:
     if known is None:
         return None
-    if known.share not in (str(share), str(WHOLE)):
+    if known.share not in (str(share), str(WHOLE_SHARE)):
         log.warning("the positions file is of another share; reading the whole topic", file=known.share)
         return None
     if (known.cluster_id, known.topic_id) != (cluster, topic_id):
@@ -175,7 +176,7 @@ def _usable(
         if place > high:
             log.warning("the topic ends before the positions file does; reading the whole topic", partition=partition)
             return None
-        if place < low and (share != WHOLE or fenced):  # others may have written what is gone
+        if place < low and (share != WHOLE_SHARE or fenced):  # others may have written what is gone
             log.warning("the topic begins after the positions file ends; reading the whole topic", partition=partition)
             return None
     return known
@@ -210,13 +211,13 @@ def _read_to_end(
                 at[record.partition] = record.offset + 1
                 progress.messages += 1
             if stop.is_set():
-                raise Stopped
+                raise ScanStoppedError
             progress.tell(sum(ends[part] - at[part] for part in at if ends[part] > at[part]))
         at.update({partition: max(at[partition], ends[partition]) for _, partition in behind})
         if not silence_s or looked - ours_at >= silence_s:
             return at
         if not behind and stop.wait(POLL_S):
-            raise Stopped
+            raise ScanStoppedError
 
 
 class _Progress:
@@ -227,17 +228,17 @@ class _Progress:
         self._topic, self._log, self._told = topic, log, time.monotonic()
 
     def tell(self, left: int) -> None:
-        if time.monotonic() - self._told > SAY_S:
+        if time.monotonic() - self._told > LOG_EVERY_S:
             self._told = time.monotonic()
             self._log.info("reading", topic=self._topic, messages=self.messages, left=left)
 
 
-def _ledger(reader: TopicReader, stop: threading.Event, log: Any) -> dict[str, dict[int, Gap]]:
-    rows: dict[str, dict[int, Gap]] = {}
+def _ledger(reader: TopicReader, stop: threading.Event, log: Any) -> dict[str, dict[int, SequenceGap]]:
+    rows: dict[str, dict[int, SequenceGap]] = {}
 
     def add(_key: bytes | None, value: bytes | None) -> bool:
         try:
-            name, gap = read_gap(value or b"")
+            name, gap = decode_gap(value or b"")
         except ValueError as error:
             log.warning("a row of the gap ledger can't be read", reason=str(error))
             return False

@@ -1,7 +1,7 @@
 """What the topic itself says was published, per symbol: the truth after any kind of death.
 
-`Tail` folds trade ids in topic order. An id above the last one opens a hole; an id inside a hole was repaired, or came
-late, and divides it.
+`SymbolTail` folds trade ids in topic order. An id above the last one that leaves ids out opens a gap; an id inside a
+gap was backfilled, or came late, and divides it.
 """
 
 import json
@@ -12,7 +12,7 @@ _MARK, _TIME, _SOURCE = b'"trade_id":', b'"event_time":', b'"source":"'
 
 
 @dataclass(slots=True)
-class Tail:
+class SymbolTail:
     """One symbol: the highest id and the holes below it as (first, last), ascending.
 
     `first` is the lowest id the fold can speak of; None for a topic read from its beginning, until a trade is seen.
@@ -40,7 +40,7 @@ class Tail:
 
     def newest_time(self) -> int:
         """Event time of the highest id, microseconds UTC; 0 where it is not known."""
-        return (time_of(self.newest) if self.newest is not None else None) or self.time
+        return (parse_event_time(self.newest) if self.newest is not None else None) or self.time
 
     def _repaired(self, trade_id: int) -> None:
         place = bisect_right(self.holes, trade_id, key=lambda hole: hole[0]) - 1
@@ -50,17 +50,17 @@ class Tail:
             self.holes[place : place + 1] = [part for part in parts if part[0] <= part[1]]
 
 
-def trade_id_of(value: bytes) -> int | None:
+def parse_trade_id(value: bytes) -> int | None:
     """The id in a message of the topic; None where it has none that can be read."""
     return _integer(value, _MARK, "trade_id")
 
 
-def time_of(value: bytes) -> int | None:
+def parse_event_time(value: bytes) -> int | None:
     """The event time in a message of the topic, microseconds UTC; None where it has none that can be read."""
     return _integer(value, _TIME, "event_time")
 
 
-def source_of(value: bytes) -> str:
+def parse_source(value: bytes) -> str:
     """How the trade in a message of the topic reached us; empty where it does not say."""
     _, _, rest = value.rpartition(_SOURCE)
     return rest.partition(b'"')[0].decode(errors="replace") if rest != value else ""

@@ -2,7 +2,7 @@
 
 A row is written again, under the same key, whenever it changes; the topic is compacted, so the last one counts. Every
 id that is missing lies in exactly one row. A closed row still knows which of its ids were not published, as one of
-them may yet arrive; where those are more than `MOST_RUNS` runs, the row in the topic names the first of them only.
+them may yet arrive; where those are more than `MAX_RANGES` runs, the row in the topic names the first of them only.
 """
 
 import json
@@ -10,16 +10,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-Cause = Literal["restart", "reconnect", "stream", "epoch"]
-Mode = Literal["inline", "background"]
-State = Literal["open", "repaired", "exchange_gap", "unrepaired"]
-Run = tuple[int, int]
-RUNS_TOLD = 20
-MOST_RUNS = 100
+GapCause = Literal["restart", "reconnect", "stream", "epoch"]
+GapMode = Literal["inline", "background"]
+GapState = Literal["open", "repaired", "exchange_gap", "unrepaired"]
+IdRange = tuple[int, int]
+RANGES_SHOWN = 20
+MAX_RANGES = 100
 
 
 @dataclass(slots=True)
-class Gap:
+class SequenceGap:
     """Ids first_id to last_id, all of them missing when it was found. Times: microseconds UTC.
 
     filled: how many were published after all; progress_id: the next id to look for.
@@ -30,16 +30,16 @@ class Gap:
 
     first_id: int
     last_id: int
-    cause: Cause
+    cause: GapCause
     found_time: int
-    mode: Mode = "inline"
-    state: State = "open"
+    mode: GapMode = "inline"
+    state: GapState = "open"
     closed_time: int | None = None
     filled: int = 0
     progress_id: int = 0
-    absent: list[Run] = field(default_factory=list)
-    kept: list[Run] = field(default_factory=list)
-    beyond: list[Run] = field(default_factory=list)
+    absent: list[IdRange] = field(default_factory=list)
+    kept: list[IdRange] = field(default_factory=list)
+    beyond: list[IdRange] = field(default_factory=list)
     note: str = ""
     until: int = 0
 
@@ -73,14 +73,16 @@ class Gap:
         self.closed_time = now_us
         self.progress_id = self.last_id + 1
 
-    def above(self, trade_id: int) -> "Gap":
+    def above(self, trade_id: int) -> "SequenceGap":
         """What of it lies above `trade_id`, as a gap of its own of which nothing was looked for yet."""
         first = trade_id + 1
-        return Gap(first, self.last_id, self.cause, self.found_time, self.mode, progress_id=first, until=self.until)
+        return SequenceGap(
+            first, self.last_id, self.cause, self.found_time, self.mode, progress_id=first, until=self.until
+        )
 
-    def copy(self) -> "Gap":
+    def copy(self) -> "SequenceGap":
         """A copy that stands still."""
-        copied = Gap(**{name: getattr(self, name) for name in Gap.__slots__})
+        copied = SequenceGap(**{name: getattr(self, name) for name in SequenceGap.__slots__})
         copied.absent, copied.kept, copied.beyond = list(self.absent), list(self.kept), list(self.beyond)
         return copied
 
@@ -96,14 +98,14 @@ class Gap:
         return "; ".join(parts)
 
 
-def _add(runs: list[Run], first: int, last: int) -> None:
+def _add(runs: list[IdRange], first: int, last: int) -> None:
     if runs and runs[-1][1] == first - 1:
         runs[-1] = (runs[-1][0], last)
     else:
         runs.append((first, last))
 
 
-def _remove(runs: list[Run], trade_id: int) -> bool:
+def _remove(runs: list[IdRange], trade_id: int) -> bool:
     for place, (first, last) in enumerate(runs):
         if first <= trade_id <= last:
             parts = (first, trade_id - 1), (trade_id + 1, last)
@@ -112,18 +114,18 @@ def _remove(runs: list[Run], trade_id: int) -> bool:
     return False
 
 
-def _told(found: list[Run]) -> str:
-    runs = [str(a) if a == b else f"{a}-{b}" for a, b in found[:RUNS_TOLD]]
+def _told(found: list[IdRange]) -> str:
+    runs = [str(a) if a == b else f"{a}-{b}" for a, b in found[:RANGES_SHOWN]]
     more = len(found) - len(runs)
     return f"{', '.join(runs)}{f' and {more} more runs' if more else ''}"
 
 
-def gap_key(exchange: str, symbol: str, first_id: int) -> bytes:
+def encode_gap_key(exchange: str, symbol: str, first_id: int) -> bytes:
     """Key of the row."""
     return f"{exchange}:{symbol}:{first_id}".encode()
 
 
-def gap_row(exchange: str, symbol: str, gap: Gap) -> bytes:
+def encode_gap(exchange: str, symbol: str, gap: SequenceGap) -> bytes:
     """The row as JSON, schema version 1."""
     return json.dumps(
         {
@@ -140,9 +142,9 @@ def gap_row(exchange: str, symbol: str, gap: Gap) -> bytes:
             "filled": gap.filled,
             "progress_id": gap.progress_id or gap.first_id,
             "detail": gap.detail(),
-            "absent": gap.absent[:MOST_RUNS],
-            "kept": gap.kept[:MOST_RUNS],
-            "beyond": gap.beyond[:MOST_RUNS],
+            "absent": gap.absent[:MAX_RANGES],
+            "kept": gap.kept[:MAX_RANGES],
+            "beyond": gap.beyond[:MAX_RANGES],
             "note": gap.note,
             "until": gap.until,
         },
@@ -150,13 +152,13 @@ def gap_row(exchange: str, symbol: str, gap: Gap) -> bytes:
     ).encode()
 
 
-def read_gap(value: bytes) -> tuple[str, Gap]:
+def decode_gap(value: bytes) -> tuple[str, SequenceGap]:
     """(`exchange:symbol`, gap) of one row. Raises ValueError on what is not a row of version 1."""
     row = json.loads(value)
     try:
         if row["v"] != 1:
             raise ValueError(f"gap row of version {row['v']}")
-        gap = Gap(
+        gap = SequenceGap(
             row["first_id"],
             row["last_id"],
             row["cause"],
@@ -166,9 +168,9 @@ def read_gap(value: bytes) -> tuple[str, Gap]:
             row["closed_time"],
             row["filled"],
             row["progress_id"],
-            runs_of(row.get("absent", ())),
-            runs_of(row.get("kept", ())),
-            runs_of(row.get("beyond", ())),
+            parse_ranges(row.get("absent", ())),
+            parse_ranges(row.get("kept", ())),
+            parse_ranges(row.get("beyond", ())),
             row.get("note", row["detail"]),
             row.get("until", 0),
         )
@@ -177,6 +179,6 @@ def read_gap(value: bytes) -> tuple[str, Gap]:
         raise ValueError(f"not a gap row: {error!r}") from None
 
 
-def runs_of(rows: Iterable[Iterable[int]]) -> list[Run]:
+def parse_ranges(rows: Iterable[Iterable[int]]) -> list[IdRange]:
     """Runs as JSON has them."""
     return [(int(first), int(last)) for first, last in rows]

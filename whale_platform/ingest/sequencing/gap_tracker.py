@@ -11,23 +11,23 @@ from dataclasses import dataclass, field
 
 from whale_platform.domain.epochs import EPOCH, epoch_of
 from whale_platform.domain.trade import Trade
-from whale_platform.ingest.sequencing.gap import Cause, Gap, Mode, Run
-from whale_platform.ingest.sequencing.pending_trades import Pending
-from whale_platform.ingest.sequencing.unconfirmed_trades import same
+from whale_platform.ingest.sequencing.gap import GapCause, GapMode, IdRange, SequenceGap
+from whale_platform.ingest.sequencing.pending_trades import PendingTrades
+from whale_platform.ingest.sequencing.unconfirmed_trades import is_copy
 
 INLINE_MAX = 10_000  # ids: about ten pages of history, fetched in two seconds; longer would hold trades back too long
 PENDING_MAX = 20_000  # trades held back: some 20 MB
-CHUNK = 4_998  # with one id more on either side: five full pages
-RING = 512  # newest trades kept to compare a second copy with: far more than two connections are ever apart
-PASSED = 200  # newest rows with ids that were not published, should one arrive
-Found = Mapping[int, Trade | None]  # a page of history by id; None: the id is there, but quarantined
-NOTHING: Found = {}
-NONE: Mapping[int, Trade] = {}
-EVER: Run = (-1, 1 << 63)
+BACKFILL_IDS = 4_998  # with one id more on either side: five full pages
+RECENT_TRADES = 512  # newest trades kept to compare a second copy with: far more than two connections are ever apart
+CLOSED_GAPS = 200  # newest rows with ids that were not published, should one arrive
+HistoryPage = Mapping[int, Trade | None]  # a page of history by id; None: the id is there, but quarantined
+EMPTY_PAGE: HistoryPage = {}
+NO_TRADES: Mapping[int, Trade] = {}
+ALL_IDS: IdRange = (-1, 1 << 63)
 
 
 @dataclass(frozen=True, slots=True)
-class Conflict:
+class TradeConflict:
     """A trade that contradicts what is known, or has no place; it is kept back."""
 
     trade: Trade
@@ -35,44 +35,46 @@ class Conflict:
 
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
+class BackfillRange:
     """Ids wanted from the exchange's history; `end` and `until`: of the hole that they are of."""
 
     first_id: int
     last_id: int
-    mode: Mode
+    mode: GapMode
     end: int = field(default=-1, compare=False)
     until: int = field(default=0, compare=False)
 
-    def moved(self, by: int) -> "Chunk":
+    def moved(self, by: int) -> "BackfillRange":
         """The same with ids of another epoch."""
-        return Chunk(self.first_id + by, self.last_id + by, self.mode, self.end + by, self.until)
+        return BackfillRange(self.first_id + by, self.last_id + by, self.mode, self.end + by, self.until)
 
 
-class Ordered:
+class GapTracker:
     """State of one symbol. Gaps that changed and conflicts gather in `events` until the caller takes them.
 
     `base`: what the present epoch adds to the exchange's ids; every id here has it. `newest_time`: event time of the
     trade published last, 0 where unknown; `passed`: closed rows.
     """
 
-    def __init__(self, next_id: int | None, background: Iterable[Gap], newest_time: int, passed: Iterable[Gap]) -> None:
+    def __init__(
+        self, next_id: int | None, background: Iterable[SequenceGap], newest_time: int, passed: Iterable[SequenceGap]
+    ) -> None:
         self.next_id = next_id
         self.base = epoch_of(next_id or 0) * EPOCH
         self.newest_time = newest_time
         self.background = list(background)
-        self.hole: Gap | None = None
-        self.events: list[Gap | Conflict] = []
-        self.quarantine: list[Gap] = []
+        self.hole: SequenceGap | None = None
+        self.events: list[SequenceGap | TradeConflict] = []
+        self.quarantine: list[SequenceGap] = []
         self.duplicates = self.unproven = 0
-        self._passed = deque(passed, PASSED)
-        self._pending = Pending()
+        self._passed = deque(passed, CLOSED_GAPS)
+        self._pending = PendingTrades()
         self._vouched = -1
         self._blank = (-1, -1)
         self._skipped: dict[int, int] = {}
         self._top = -1
-        self._ring: list[Trade | None] = [None] * RING
-        self._mark: tuple[int | None, Cause] = (next_id, "restart")
+        self._ring: list[Trade | None] = [None] * RECENT_TRADES
+        self._mark: tuple[int | None, GapCause] = (next_id, "restart")
 
     def skip(self, trade_id: int, now_us: int) -> Sequence[Trade]:
         """`trade_id` was seen but is quarantined: it counts as seen and is not looked for in history."""
@@ -88,29 +90,29 @@ class Ordered:
         if self._mark != (self.next_id, "restart"):
             self._mark = (self.next_id, "reconnect")
 
-    def wanted(self) -> Chunk | None:
+    def wanted(self) -> BackfillRange | None:
         """The ids to fetch next: of the hole that holds trades back, else of the newest background gap."""
         if self.hole is not None and self.next_id is not None:
             last, until = self.hole.last_id, max(self.hole.until, self._pending.latest_us())
-            return Chunk(self.next_id, min(last, self.next_id + CHUNK - 1), "inline", last, until)
+            return BackfillRange(self.next_id, min(last, self.next_id + BACKFILL_IDS - 1), "inline", last, until)
         if self.background:
             gap = self.background[-1]
-            last = min(gap.last_id, gap.progress_id + CHUNK - 1)
-            return Chunk(gap.progress_id, last, "background", gap.last_id, gap.until)
+            last = min(gap.last_id, gap.progress_id + BACKFILL_IDS - 1)
+            return BackfillRange(gap.progress_id, last, "background", gap.last_id, gap.until)
         return None
 
     def fill(
         self,
-        chunk: Chunk,
-        found: Found,
+        chunk: BackfillRange,
+        found: HistoryPage,
         now_us: int,
-        reach: Run = EVER,
-        around: Mapping[int, Trade] = NONE,
+        reach: IdRange = ALL_IDS,
+        around: Mapping[int, Trade] = NO_TRADES,
         surely: bool = False,
     ) -> Sequence[Trade]:
         """History's answer for `chunk`: its ids that are not in `found` are absent; outside `reach`, beyond history.
 
-        `around`: all that the answer had, beyond the chunk too; `surely`: see `Pending.refuted_by`.
+        `around`: all that the answer had, beyond the chunk too; `surely`: see `PendingTrades.refuted_by`.
         """
         for gap in self.background:
             if gap.first_id <= chunk.first_id <= gap.progress_id <= min(gap.last_id, chunk.last_id):
@@ -130,7 +132,7 @@ class Ordered:
         self._end_hole(now_us)
         return out
 
-    def give_up(self, chunk: Chunk, last_id: int, note: str, now_us: int) -> None:
+    def give_up(self, chunk: BackfillRange, last_id: int, note: str, now_us: int) -> None:
         """Leave what a background gap lacks up to `last_id`, for the reason `note`; the rest is a gap of its own."""
         for place, gap in enumerate(self.background):
             if gap.progress_id == chunk.first_id and last_id < gap.last_id:
@@ -164,7 +166,7 @@ class Ordered:
         known = self._pending.get(trade.trade_id)
         if known is None:
             self._wrong(self._pending.add(trade), trade.received_time)
-        elif same(known, trade):
+        elif is_copy(known, trade):
             self.duplicates += 1
         elif trade.trade_id == self.next_id or self._pending.differ(trade.trade_id):
             if trade.trade_id in self._pending:
@@ -209,16 +211,18 @@ class Ordered:
         self.hole = None
 
     def _compare(self, known: Trade, trade: Trade) -> None:
-        if same(known, trade):
+        if is_copy(known, trade):
             self.duplicates += 1
         else:
             self._conflict(trade, f"trade {trade.trade_id} came with {known.quantity} at {known.price} before")
 
     def _conflict(self, trade: Trade, reason: str) -> None:
         self.unproven += 1
-        self.events.append(Conflict(trade, reason))
+        self.events.append(TradeConflict(trade, reason))
 
-    def _advance(self, now_us: int, found: Found = NOTHING, sure_until: int = -1, reach: Run = EVER) -> list[Trade]:
+    def _advance(
+        self, now_us: int, found: HistoryPage = EMPTY_PAGE, sure_until: int = -1, reach: IdRange = ALL_IDS
+    ) -> list[Trade]:
         """Publish from `next_id` on while ids are known; ids up to `sure_until` are absent where unknown."""
         assert self.next_id is not None
         out: list[Trade] = []
@@ -234,7 +238,7 @@ class Ordered:
             self._set_aside(self.hole)
         return out
 
-    def _pass_known(self, out: list[Trade], now_us: int, found: Found, sure_until: int, reach: Run) -> None:
+    def _pass_known(self, out: list[Trade], now_us: int, found: HistoryPage, sure_until: int, reach: IdRange) -> None:
         assert self.next_id is not None
         while True:
             number, hole = self.next_id, self.hole
@@ -252,7 +256,7 @@ class Ordered:
             if trade is not None:
                 out.append(trade)
                 self._skipped.pop(number, None)
-                self._ring[number % RING] = trade
+                self._ring[number % RECENT_TRADES] = trade
                 self.newest_time = trade.event_time
                 if hole is not None:
                     hole.filled += 1
@@ -280,7 +284,7 @@ class Ordered:
             self.quarantine[-1].keep(number)
             self.quarantine[-1].close(seen)
         else:
-            gap = Gap(number, number, "stream", seen)
+            gap = SequenceGap(number, number, "stream", seen)
             gap.keep(number)
             gap.close(seen)
             self._passed.append(gap)
@@ -291,12 +295,12 @@ class Ordered:
         lowest = self._pending.lowest()
         above = lowest.trade_id if lowest.trade_id > self.next_id else self._pending.above(self.next_id)
         last = min(self._top + 1 if above is None else above, min(self._skipped, default=self._top + 1)) - 1
-        cause: Cause = self._mark[1] if self._mark[0] == self.next_id else "stream"
+        cause: GapCause = self._mark[1] if self._mark[0] == self.next_id else "stream"
         until = lowest.event_time
-        self.hole = Gap(self.next_id, last, cause, now_us, progress_id=self.next_id, until=until)
+        self.hole = SequenceGap(self.next_id, last, cause, now_us, progress_id=self.next_id, until=until)
         self.events.append(self.hole)
 
-    def _set_aside(self, hole: Gap) -> None:
+    def _set_aside(self, hole: SequenceGap) -> None:
         assert self.next_id is not None
         known = min(self._pending.lowest().trade_id, min(self._skipped, default=self._top))
         hole.until = max(hole.until, self._pending.latest_us())
@@ -307,7 +311,9 @@ class Ordered:
         self.background.append(hole)
         self.events.append(hole)
 
-    def _fill_below(self, gap: Gap, last_id: int, found: Found, now_us: int, reach: Run) -> list[Trade]:
+    def _fill_below(
+        self, gap: SequenceGap, last_id: int, found: HistoryPage, now_us: int, reach: IdRange
+    ) -> list[Trade]:
         out: list[Trade] = []
         for number in range(gap.progress_id, last_id + 1):
             trade = found.get(number)
@@ -321,7 +327,7 @@ class Ordered:
         self._go_on(gap, last_id + 1, now_us)
         return out
 
-    def _go_on(self, gap: Gap, progress_id: int, now_us: int) -> None:
+    def _go_on(self, gap: SequenceGap, progress_id: int, now_us: int) -> None:
         """A background gap has been dealt with up to `progress_id`."""
         gap.progress_id = progress_id
         if progress_id > gap.last_id:
@@ -330,7 +336,7 @@ class Ordered:
         else:
             self.events.append(gap)
 
-    def _divide(self, gap: Gap, number: int, now_us: int) -> None:
+    def _divide(self, gap: SequenceGap, number: int, now_us: int) -> None:
         """`number` came before the gap was filled up to it: what lies above is a gap of its own."""
         if number == gap.progress_id:
             gap.filled += 1
@@ -343,19 +349,19 @@ class Ordered:
         gap.last_id = number - 1
         self.events.append(gap)
 
-    def _abandon(self, gap: Gap, note: str, now_us: int) -> None:
+    def _abandon(self, gap: SequenceGap, note: str, now_us: int) -> None:
         gap.give_up(gap.progress_id, gap.last_id)
         gap.note = "; ".join(part for part in (gap.note, note) if part)
         self._close(gap, now_us)
 
-    def _close(self, gap: Gap, now_us: int) -> None:
+    def _close(self, gap: SequenceGap, now_us: int) -> None:
         gap.close(now_us)
         self.events.append(gap)
         if gap.state != "repaired":
             self._passed.append(gap)
 
 
-def _lack(gap: Gap, number: int, reach: Run) -> None:
+def _lack(gap: SequenceGap, number: int, reach: IdRange) -> None:
     if reach[0] <= number <= reach[1]:
         gap.miss(number)
     else:

@@ -1,20 +1,21 @@
 """Trades that wait behind a hole, by id, and what speaks against each of them.
 
 Ids and event times ascend together. Where two trades contradict that, or two of one id differ, one of them is garbled:
-both are `disputed` and wait for history's word. The stream itself refutes a trade that `REFUTE` later ones contradict,
-as those that follow a garbled id go on below it. What is not disputed is `vouched` for by another one close above it.
+both are `disputed` until the exchange's history decides. The stream itself refutes a trade that `REFUTING_TRADES` later
+ones contradict, as those that follow a garbled id go on below it. What is not disputed is `vouched` for by another one
+close above it.
 """
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator, Mapping
 
 from whale_platform.domain.trade import Trade
-from whale_platform.ingest.sequencing.unconfirmed_trades import CLOSE, REFUTE, same
+from whale_platform.ingest.sequencing.unconfirmed_trades import CLOSE_IDS, REFUTING_TRADES, is_copy
 
 MANY = 3  # trades in order that one newcomer contradicts: then it is the one that is wrong
 
 
-class Pending:
+class PendingTrades:
     """One symbol's. Adding costs O(log n) where nothing contradicts."""
 
     def __init__(self) -> None:
@@ -74,7 +75,7 @@ class Pending:
         for number in self._earlier(trade):
             self._struck[number] = self._struck.get(number, 0) + 1
             self._rivals.setdefault(number, set()).add(trade_id)
-            if self._struck[number] >= REFUTE:
+            if self._struck[number] >= REFUTING_TRADES:
                 refuted.append(self.pop(number))
         return refuted
 
@@ -82,7 +83,7 @@ class Pending:
         """Another trade came under the id of one that waits; whether that is refuted, and gone."""
         self._struck[trade_id] = self._struck.get(trade_id, 0) + 1
         self._rivals.setdefault(trade_id, set()).add(-1)
-        if self._struck[trade_id] < REFUTE:
+        if self._struck[trade_id] < REFUTING_TRADES:
             return False
         self.pop(trade_id)
         return True
@@ -124,7 +125,7 @@ class Pending:
         refuted = []
         for trade in self:
             number, known = trade.trade_id, found.get(trade.trade_id)
-            if known is not None and same(known, trade):
+            if known is not None and is_copy(known, trade):
                 self.confirm(number)
                 continue
             place = bisect_left(latest, (number, -1))
@@ -143,7 +144,7 @@ class Pending:
         for number in self._ids:
             if number in self._rivals:
                 continue
-            if last >= 0 and number - last <= CLOSE:
+            if last >= 0 and number - last <= CLOSE_IDS:
                 before, last = last, number
             elif before >= 0:
                 break

@@ -5,9 +5,9 @@ publish come out, ascending by id but for what is filled in below (gap_tracker.p
 
 No trade is dropped on a guess. A duplicate is proven: the same id, price and quantity among the newest, or an id that
 was published and a time not later than the newest published trade's. An id that was passed (absent from history, or
-quarantined) and comes after all is published, and its row of the ledger corrected. What has no place is held
-(unconfirmed_trades.py) until history's newest trade, asked for while `asks`, or the stream itself proves one; else it is a
-`Conflict`, counted in `unproven`. Ids that begin anew go on in a new epoch (domain/epochs.py).
+quarantined) and comes after all is published, and its row of the ledger corrected. A trade whose position is not
+proven is held (unconfirmed_trades.py) until history's newest trade, requested while `asks`, or the stream itself proves
+it; else it is a `TradeConflict`, counted in `unproven`. Ids that begin again go on in a new epoch (domain/epochs.py).
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,24 +16,30 @@ from dataclasses import replace
 from whale_platform.domain.epochs import EPOCH, epoch_of, exchange_id
 from whale_platform.domain.trade import Trade
 from whale_platform.ingest.sequencing import gap_tracker
-from whale_platform.ingest.sequencing.gap import Gap, Run
-from whale_platform.ingest.sequencing.gap_tracker import EVER, NOTHING, RING, Found, Ordered
+from whale_platform.ingest.sequencing.gap import IdRange, SequenceGap
+from whale_platform.ingest.sequencing.gap_tracker import (
+    ALL_IDS,
+    EMPTY_PAGE,
+    RECENT_TRADES,
+    GapTracker,
+    HistoryPage,
+)
 from whale_platform.ingest.sequencing.unconfirmed_trades import (
-    CLOSE,
+    CLOSE_IDS,
     DISORDER_US,
-    FIRST,
-    LOW,
-    MOST,
-    NEAR,
-    RATE,
-    REFUTE,
-    Doubts,
-    same,
+    FIRST_TRADES,
+    LOW_TRADES,
+    MAX_RATE,
+    MAX_UNCONFIRMED,
+    NEAR_IDS,
+    REFUTING_TRADES,
+    UnconfirmedTrades,
+    is_copy,
 )
 
 
-class Sequencer(Ordered):
-    """As Ordered; `floor`: the lowest id that is known to be published, or to be older than what was asked for.
+class Sequencer(GapTracker):
+    """As GapTracker; `floor`: the lowest id that is known to be published, or to be older than what was asked for.
 
     `latest`: a time after the newest published trade's, where that is not known; `held`: what a process before held of
     a symbol that was new.
@@ -42,17 +48,17 @@ class Sequencer(Ordered):
     def __init__(
         self,
         next_id: int | None = None,
-        background: Iterable[Gap] = (),
+        background: Iterable[SequenceGap] = (),
         newest_time: int = 0,
-        passed: Iterable[Gap] = (),
+        passed: Iterable[SequenceGap] = (),
         floor: int = -1,
-        hole: Gap | None = None,
+        hole: SequenceGap | None = None,
         latest: int = 0,
         held: Iterable[Trade] = (),
     ) -> None:
         super().__init__(next_id, background, newest_time, passed)
         self.hole = hole
-        self.doubts = Doubts()
+        self.doubts = UnconfirmedTrades()
         for one in held:
             self.doubts.add(one)
         self.latest = latest
@@ -70,7 +76,7 @@ class Sequencer(Ordered):
         if number == self._hot and trade.event_time >= self.newest_time:
             self.next_id = self._hot = number + 1
             self.newest_time = trade.event_time
-            self._ring[number % RING] = trade
+            self._ring[number % RECENT_TRADES] = trade
             return (trade,)
         out = self._unusual(trade)
         self._settle()
@@ -93,9 +99,9 @@ class Sequencer(Ordered):
         """Whether `same_id`, which history has under the id published last, is that trade; None where nobody knows."""
         if same_id is None or self.next_id is None:
             return None
-        known = self._ring[(self.next_id - 1) % RING]
+        known = self._ring[(self.next_id - 1) % RECENT_TRADES]
         if known is not None and known.trade_id == self.next_id - 1:
-            return same(known, same_id) and known.event_time // 1000 == same_id.event_time // 1000
+            return is_copy(known, same_id) and known.event_time // 1000 == same_id.event_time // 1000
         if self._blank[1] == self.next_id:
             return None
         if self.newest_time:
@@ -106,20 +112,20 @@ class Sequencer(Ordered):
         """Whether history's newest trade may give a place to what is held."""
         if not self.doubts or self.next_id is None:
             return bool(self.doubts)
-        return self.doubts.highest() >= self.next_id or len(self.doubts.held) >= LOW
+        return self.doubts.highest() >= self.next_id or len(self.doubts.held) >= LOW_TRADES
 
     def judge(self, newest: Trade, same_id: Trade | None, now_us: int) -> Sequence[Trade]:
         """Give a place to what is held, by the `newest` trade of history; for `same_id` see `began_anew`."""
         if self.next_id is None:
-            near = [one for one in self.doubts.near(newest.trade_id, CLOSE) if _agree(one, newest)]
+            near = [one for one in self.doubts.near(newest.trade_id, CLOSE_IDS) if _agree(one, newest)]
             return self._begin(near) if near else ()
         low = self.doubts.low(self.next_id)
-        if len(low) >= LOW:
+        if len(low) >= LOW_TRADES:
             if not self.continues(same_id):
                 return ()
             self.doubts.take(low)
             self._refute(low)
-        ahead = [one for one in self.doubts if self.next_id <= one.trade_id <= newest.trade_id + NEAR]
+        ahead = [one for one in self.doubts if self.next_id <= one.trade_id <= newest.trade_id + NEAR_IDS]
         return self._believe(ahead) if ahead else self._advance(now_us)
 
     def may_begin_anew(self, newest: Trade, same_id: Trade | None) -> bool:
@@ -130,7 +136,7 @@ class Sequencer(Ordered):
         """
         if self.next_id is None or not self._later(newest):
             return False
-        if sum(one.trade_id <= newest.trade_id + NEAR for one in self.doubts.low(self.next_id)) < LOW:
+        if sum(one.trade_id <= newest.trade_id + NEAR_IDS for one in self.doubts.low(self.next_id)) < LOW_TRADES:
             return False
         return newest.trade_id < self.next_id - 1 or self.continues(same_id) is False
 
@@ -165,7 +171,9 @@ class Sequencer(Ordered):
         self.base += EPOCH
         self._first = replace(first, trade_id=self.base + first_id)
         self._ended = self.next_id
-        jump = Gap(self.next_id, self.base + first_id - 1, "epoch", now_us, note="the exchange's ids began anew")
+        jump = SequenceGap(
+            self.next_id, self.base + first_id - 1, "epoch", now_us, note="the exchange's ids began anew"
+        )
         jump.until = first.event_time
         jump.absent = [(jump.first_id, jump.last_id)]
         self._close(jump, now_us)
@@ -173,10 +181,10 @@ class Sequencer(Ordered):
         #    what is newer shows in the next trade.
         self.next_id = self._floor = self.base + first_id
         if newest_id >= first_id:
-            self.hole = Gap(self.next_id, self.base + newest_id, "epoch", now_us, progress_id=self.next_id)
+            self.hole = SequenceGap(self.next_id, self.base + newest_id, "epoch", now_us, progress_id=self.next_id)
             self.events.append(self.hole)
         for one in self.doubts.drain():
-            if not first_id <= exchange_id(one.trade_id) <= newest_id + NEAR:
+            if not first_id <= exchange_id(one.trade_id) <= newest_id + NEAR_IDS:
                 self._conflict(one, "the exchange's ids began anew, and this one is not of them")
         self._settle()
         return out
@@ -184,9 +192,9 @@ class Sequencer(Ordered):
     def _unusual(self, trade: Trade) -> Sequence[Trade]:
         number = trade.trade_id
         if self.next_id is None:
-            near = [one for one in self.doubts.near(number, CLOSE) if _in_order(one, trade)]
+            near = [one for one in self.doubts.near(number, CLOSE_IDS) if _in_order(one, trade)]
             enough = (
-                2 if len(near) == len(self.doubts.held) else FIRST
+                2 if len(near) == len(self.doubts.held) else FIRST_TRADES
             )  # two garbled alike may stand against a true one
             return self._begin([*near, trade]) if len(near) + 1 >= enough else self._doubt(trade)
         if self._is_straggler(trade):
@@ -201,7 +209,7 @@ class Sequencer(Ordered):
             if self._climbs(number):
                 return self._doubt(trade)
             self.doubts.placed += 1
-            if self.doubts.placed >= REFUTE:
+            if self.doubts.placed >= REFUTING_TRADES:
                 self._refute(self.doubts.drain())
         if number == self.next_id:
             self._wrong(self._pending.contradict(trade, number), trade.received_time)
@@ -222,7 +230,7 @@ class Sequencer(Ordered):
                 self._hold(one)
             else:
                 self.newest_time = max(self.newest_time, one.event_time)
-                self._ring[one.trade_id % RING] = one
+                self._ring[one.trade_id % RECENT_TRADES] = one
         return self._advance(trades[-1].received_time)
 
     def _is_straggler(self, trade: Trade) -> bool:
@@ -244,11 +252,11 @@ class Sequencer(Ordered):
     def _below(self, trade: Trade, later: bool) -> Sequence[Trade]:
         """An id below the next one; `later`: it happened after the trade that was published last."""
         number = trade.trade_id
-        known = self._ring[number % RING]
+        known = self._ring[number % RECENT_TRADES]
         if later and self._blank[1] == self.next_id and number >= self._blank[0]:
             return self._in_blank(trade)
         if known is not None and known.trade_id == number:
-            if same(known, trade):
+            if is_copy(known, trade):
                 self.duplicates += 1
                 return ()
             if not later:
@@ -266,7 +274,7 @@ class Sequencer(Ordered):
                 self.events.append(gap)
                 self._blank = (number + 1, self._blank[1])
                 self.newest_time = trade.event_time
-                self._ring[number % RING] = trade
+                self._ring[number % RECENT_TRADES] = trade
                 return (trade,)
         return self._doubt(trade)
 
@@ -290,7 +298,7 @@ class Sequencer(Ordered):
             one is not None
             and one.event_time == trade.event_time
             and one.trade_id != trade.trade_id
-            and same(one, trade)
+            and is_copy(one, trade)
             for one in self._ring
         )
 
@@ -321,12 +329,12 @@ class Sequencer(Ordered):
 
     def _ahead(self, trade: Trade) -> Sequence[Trade]:
         assert self.next_id is not None
-        near = self.doubts.first_near(trade.trade_id, NEAR, self.next_id)
+        near = self.doubts.first_near(trade.trade_id, NEAR_IDS, self.next_id)
         if near is not None and not self.doubts.lows(self.next_id):
             skipped = min(near, trade.trade_id) - max(self.next_id, self._top)
             seconds = (trade.event_time - self.newest_time) / 1e6
-            if not self.newest_time or skipped <= NEAR + RATE * seconds:
-                return self._believe([*self.doubts.near(trade.trade_id, NEAR, self.next_id), trade])
+            if not self.newest_time or skipped <= NEAR_IDS + MAX_RATE * seconds:
+                return self._believe([*self.doubts.near(trade.trade_id, NEAR_IDS, self.next_id), trade])
         return self._doubt(trade)
 
     def _believe(self, trades: Sequence[Trade]) -> Sequence[Trade]:
@@ -346,12 +354,12 @@ class Sequencer(Ordered):
         """Whether `number` goes on where ids that began below have come to."""
         assert self.next_id is not None
         below = self.doubts.before(number)
-        return below is not None and self.doubts.lows(self.next_id) >= LOW and number - below <= CLOSE
+        return below is not None and self.doubts.lows(self.next_id) >= LOW_TRADES and number - below <= CLOSE_IDS
 
     def _doubt(self, trade: Trade) -> Sequence[Trade]:
         if not self.doubts.add(trade):
             self._compare(self.doubts.held[trade.trade_id], trade)
-        elif len(self.doubts.held) > MOST:
+        elif len(self.doubts.held) > MAX_UNCONFIRMED:
             self._refute(self.doubts.drain())
         return ()
 
@@ -364,7 +372,9 @@ class Sequencer(Ordered):
         quiet = self.hole is None and not self._pending and not self._skipped and not self.doubts
         self._hot = self.next_id if quiet and self.next_id is not None else -1
 
-    def _advance(self, now_us: int, found: Found = NOTHING, sure_until: int = -1, reach: Run = EVER) -> list[Trade]:
+    def _advance(
+        self, now_us: int, found: HistoryPage = EMPTY_PAGE, sure_until: int = -1, reach: IdRange = ALL_IDS
+    ) -> list[Trade]:
         out = super()._advance(now_us, found, sure_until, reach)
         self._settle()
         return out
@@ -372,7 +382,9 @@ class Sequencer(Ordered):
 
 def _agree(one: Trade, known: Trade) -> bool:
     """Whether both may be true, `known` being history's: in order, and not the same trade under another id."""
-    moved = one.trade_id != known.trade_id and one.event_time // 1000 == known.event_time // 1000 and same(one, known)
+    moved = (
+        one.trade_id != known.trade_id and one.event_time // 1000 == known.event_time // 1000 and is_copy(one, known)
+    )
     return _in_order(one, known) and not moved
 
 

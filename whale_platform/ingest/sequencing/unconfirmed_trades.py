@@ -10,22 +10,26 @@ from collections.abc import Iterable, Iterator
 
 from whale_platform.domain.trade import Trade
 
-NEAR = 10_000  # ids: about ten pages of history, fetched in two seconds
-CLOSE = 100  # ids: so near are the first trades of a new symbol, and those that follow each other anywhere
-MOST = 20_000  # trades held: some 20 MB
-LOW = 3  # trades below the newest one but later than it: from here on history is asked whether the ids began anew
-FIRST = 3  # trades close to each other that are the first ones of a new symbol, although another one is far from them
+NEAR_IDS = 10_000  # ids: about ten pages of history, fetched in two seconds
+CLOSE_IDS = 100  # ids: so near are the first trades of a new symbol, and those that follow each other anywhere
+MAX_UNCONFIRMED = 20_000  # trades held: some 20 MB
+LOW_TRADES = (
+    3  # trades below the newest one but later than it: from here on history is asked whether the ids began anew
+)
+FIRST_TRADES = (
+    3  # trades close to each other that are the first ones of a new symbol, although another one is far from them
+)
 DISORDER_US = 1_000_000  # by which a trade may be later than one with a higher id
-REFUTE = 2  # trades with a place after which those without one are given up
-RATE = 5_000  # trades a second of one symbol, for seconds on end: more than has been seen
+REFUTING_TRADES = 2  # trades with a place after which those without one are given up
+MAX_RATE = 5_000  # trades a second of one symbol, for seconds on end: more than has been seen
 
 
-def same(one: Trade, other: Trade) -> bool:
+def is_copy(one: Trade, other: Trade) -> bool:
     """Whether two trades of one id are copies."""
     return one.price == other.price and one.quantity == other.quantity
 
 
-class Doubts:
+class UnconfirmedTrades:
     """One symbol's, by id. `placed`: trades that had a place since the newest doubt."""
 
     def __init__(self) -> None:

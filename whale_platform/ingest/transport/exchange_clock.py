@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from statistics import median_high
 from typing import Any
 
-from whale_platform.exchanges.base import BadFrame, Exchange
-from whale_platform.ingest.transport.rest_client import Answer, Rest, Unavailable
+from whale_platform.exchanges.base import Exchange, InvalidFrameError
+from whale_platform.ingest.transport.rest_client import HttpUnavailableError, RestClient, TimedResponse
 
 SAMPLES = 4
 SPACING_S = 1.0
@@ -27,7 +27,7 @@ WRONG_MS = 1000.0
 
 
 @dataclass(frozen=True, slots=True)
-class Offset:
+class ClockOffset:
     """`ms`: the exchange's clock minus ours. `at`: when it was measured, monotonic seconds."""
 
     ms: float
@@ -36,27 +36,27 @@ class Offset:
 
 
 @dataclass(frozen=True, slots=True)
-class Lead:
+class ClockLead:
     """What one measurement showed: how far our clock is behind, microseconds; an equal one later is another object."""
 
     us: int
 
 
-LEVEL = Lead(0)
+NO_LEAD = ClockLead(0)
 
 
-def offset(answer: Answer, theirs_us: int, at: float) -> Offset:
+def measure_offset(answer: TimedResponse, theirs_us: int, at: float) -> ClockOffset:
     """What one answer shows, `theirs_us` being the time that it tells."""
     ours_us = answer.sent_us + answer.round_trip_us / 2
-    return Offset((theirs_us - ours_us) / 1000, answer.round_trip_us / 1000, at)
+    return ClockOffset((theirs_us - ours_us) / 1000, answer.round_trip_us / 1000, at)
 
 
-class Clocks:
+class ExchangeClocks:
     """`start`; ends when `stop` is set. The offsets are to be read from any thread."""
 
     def __init__(
         self,
-        exchanges: Sequence[tuple[Exchange, Rest]],
+        exchanges: Sequence[tuple[Exchange, RestClient]],
         stop: threading.Event,
         log: Any,
         now: Callable[[], float] = time.monotonic,
@@ -65,8 +65,8 @@ class Clocks:
         self._stop = stop
         self._log = log
         self._now = now
-        self._offsets: dict[str, Offset] = {}
-        self._lead: Lead | None = None
+        self._offsets: dict[str, ClockOffset] = {}
+        self._lead: ClockLead | None = None
         self._wrong: dict[str, str] = {}
         self._silent: set[str] = set()
         self._not_before: dict[str, float] = {}
@@ -85,7 +85,7 @@ class Clocks:
         found = self._offsets.get(name)
         return found.ms if found is not None and self._now() - found.at <= FORGET_S else None
 
-    def lead(self) -> Lead | None:
+    def lead(self) -> ClockLead | None:
         """How far our clock is behind the middle one of all exchanges' and ours; None before any was measured.
 
         So one exchange of several can't move it; of one alone, the REST side has to agree with the feed. What was
@@ -99,7 +99,7 @@ class Clocks:
 
     def measure(self) -> None:
         """Ask every exchange a few times; one in trouble is left alone until the next round."""
-        best: dict[str, Offset] = {}
+        best: dict[str, ClockOffset] = {}
         troubles: dict[str, str] = {}
         for number in range(SAMPLES):
             if number and self._stop.wait(SPACING_S):
@@ -110,10 +110,10 @@ class Clocks:
                     continue
                 try:
                     answer = rest.ask(exchange.time_url(), SLOWEST_S)
-                    found = offset(answer, exchange.parse_time(answer.body), self._now())
-                except (Unavailable, BadFrame) as trouble:
+                    found = measure_offset(answer, exchange.parse_time(answer.body), self._now())
+                except (HttpUnavailableError, InvalidFrameError) as trouble:
                     troubles[name] = str(trouble)
-                    if isinstance(trouble, Unavailable):
+                    if isinstance(trouble, HttpUnavailableError):
                         self._not_before[name] = self._now() + (trouble.wait_s or 0.0)
                     continue
                 if found.round_trip_ms <= SLOWEST_S * 1000:
@@ -139,9 +139,9 @@ class Clocks:
 
     def _measured(self) -> None:
         known = (offset for exchange, _ in self._exchanges if (offset := self.offset_ms(exchange.name)) is not None)
-        self._lead = Lead(max(0, round(median_high([0.0, *known]) * 1000)))
+        self._lead = ClockLead(max(0, round(median_high([0.0, *known]) * 1000)))
 
-    def _take(self, name: str, found: Offset) -> None:
+    def _take(self, name: str, found: ClockOffset) -> None:
         self._silent.discard(name)
         self._offsets[name] = found
         if abs(found.ms) <= WRONG_MS:

@@ -1,4 +1,4 @@
-"""What went wrong with an exchange, in words for the person who reads `whale status`."""
+"""What an HTTP status of an exchange means for the reader of `whale status`, and how long to wait after it."""
 
 from email.utils import parsedate_to_datetime
 from time import time
@@ -10,7 +10,7 @@ LONGEST_S = 3 * 86_400.0
 ASKED_TO_WAIT = {429: TOO_MANY_S, 418: BANNED_S}
 
 
-def http_words(exchange: str, status: int) -> str:
+def describe_http_error(exchange: str, status: int) -> str:
     """One sentence about an HTTP status, with what to do."""
     variable = f"WHALE_{exchange.removeprefix('sim_').upper()}"
     if status == 451:
@@ -34,7 +34,7 @@ def http_words(exchange: str, status: int) -> str:
     return f"{exchange} answers HTTP {status}"
 
 
-def wait_s(status: int, retry_after: str | None) -> float | None:
+def retry_after_s(status: int, retry_after: str | None) -> float | None:
     """Seconds that must pass before the next try; None where the usual back-off will do."""
     if status in (403, 451):
         return ELSEWHERE_S if status == 451 else TOO_MANY_S

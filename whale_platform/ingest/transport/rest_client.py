@@ -22,17 +22,21 @@ from urllib.parse import urlsplit
 
 from whale_platform import __version__, host_headers
 from whale_platform.ingest.transport.deadline import Deadline
-from whale_platform.ingest.transport.http_status import http_words, wait_s
+from whale_platform.ingest.transport.http_status import describe_http_error, retry_after_s
 
 TIMEOUT_S = 10.0
 MAX_BYTES = 32 * 1024 * 1024  # an exchange's list of all symbols is the longest answer, several MB
 # Binance tells times in whole milliseconds unless asked; a repaired trade shall carry the live one's microseconds.
-HEADERS = {"User-Agent": f"whale-platform/{__version__}", "X-MBX-TIME-UNIT": "MICROSECOND"}
+REQUEST_HEADERS = {"User-Agent": f"whale-platform/{__version__}", "X-MBX-TIME-UNIT": "MICROSECOND"}
 
-TOLD = (418, 429, 503)  # what the exchange says of the address; a firewall or a country may refuse one path alone
+GLOBAL_BACKOFF_STATUSES = (
+    418,
+    429,
+    503,
+)  # what the exchange says of the address; a firewall or a country may refuse one path alone
 
 
-class Unavailable(Exception):
+class HttpUnavailableError(Exception):
     """No answer that can be used. `status`: HTTP status or None; `wait_s`: told by the exchange, or None."""
 
     def __init__(self, reason: str, status: int | None = None, wait_s: float | None = None) -> None:
@@ -42,7 +46,7 @@ class Unavailable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class TimedResponse:
     """`sent_us`: our clock when the request left, microseconds UTC; `round_trip_us`: from then to the answer's head."""
 
     body: bytes
@@ -50,13 +54,13 @@ class Answer:
     round_trip_us: int
 
 
-class Rest:
+class RestClient:
     """`ask` from any thread."""
 
     def __init__(
         self,
         name: str,
-        fetch: Callable[[str, float], Answer] | None = None,
+        fetch: Callable[[str, float], TimedResponse] | None = None,
         now: Callable[[], float] = time.monotonic,
         simulated: bool = False,
     ) -> None:
@@ -65,16 +69,16 @@ class Rest:
         self._now = now
         self._told = 0.0, ""
 
-    def ask(self, url: str, timeout_s: float = TIMEOUT_S) -> Answer:
-        """Answer of `url`. Raises Unavailable; without asking, while the exchange has told anybody to wait."""
+    def ask(self, url: str, timeout_s: float = TIMEOUT_S) -> TimedResponse:
+        """Answer of `url`. Raises HttpUnavailableError; without asking, while the exchange has told anybody to wait."""
         until, reason = self._told
         left = until - self._now()
         if left > 0:
-            raise Unavailable(reason, None, left)
+            raise HttpUnavailableError(reason, None, left)
         try:
             return self._fetch(url, timeout_s)
-        except Unavailable as trouble:
-            if trouble.wait_s is not None and trouble.status in TOLD:
+        except HttpUnavailableError as trouble:
+            if trouble.wait_s is not None and trouble.status in GLOBAL_BACKOFF_STATUSES:
                 self._told = self._now() + trouble.wait_s, str(trouble)
             raise
 
@@ -120,31 +124,33 @@ class _Stay(urllib.request.HTTPRedirectHandler):
 OPENER = urllib.request.build_opener(_Handler, _Stay)
 
 
-def _fetch(name: str, simulated: bool, url: str, timeout_s: float) -> Answer:
+def _fetch(name: str, simulated: bool, url: str, timeout_s: float) -> TimedResponse:
     asked = urlsplit(url)
-    plain = asked.scheme == "http" and (simulated or host_headers.local(asked.hostname or ""))
+    plain = asked.scheme == "http" and (simulated or host_headers.is_loopback(asked.hostname or ""))
     if asked.scheme != "https" and not plain:
-        raise Unavailable(f"{name}'s REST address must begin with https://, or name this machine: {url}")
+        raise HttpUnavailableError(f"{name}'s REST address must begin with https://, or name this machine: {url}")
     line = _line.__dict__  # of this thread; the deadline's is another
     line["sock"] = None
     _line.deadline = deadline = Deadline(timeout_s, lambda: line["sock"])
     try:
-        with deadline, OPENER.open(urllib.request.Request(url, headers=HEADERS), timeout=timeout_s) as answer:
+        with deadline, OPENER.open(urllib.request.Request(url, headers=REQUEST_HEADERS), timeout=timeout_s) as answer:
             round_trip_us = (time.monotonic_ns() - _line.monotonic_ns) // 1000
             body: bytes = answer.read(MAX_BYTES + 1)
     except urllib.error.HTTPError as refused:
         with refused:
-            wait = wait_s(refused.code, refused.headers.get("Retry-After"))
-            raise Unavailable(http_words(name, refused.code), refused.code, wait) from None
+            wait = retry_after_s(refused.code, refused.headers.get("Retry-After"))
+            raise HttpUnavailableError(describe_http_error(name, refused.code), refused.code, wait) from None
     except (OSError, HTTPException, ValueError) as error:
         if deadline.over:
-            raise Unavailable(_late(name, timeout_s)) from None
-        raise Unavailable(f"{name}'s REST address can't be reached: {getattr(error, 'reason', error)}") from None
+            raise HttpUnavailableError(_late(name, timeout_s)) from None
+        raise HttpUnavailableError(
+            f"{name}'s REST address can't be reached: {getattr(error, 'reason', error)}"
+        ) from None
     if deadline.over:
-        raise Unavailable(_late(name, timeout_s))
+        raise HttpUnavailableError(_late(name, timeout_s))
     if len(body) > MAX_BYTES:
-        raise Unavailable(f"{name} sent an answer of more than {MAX_BYTES} bytes")
-    return Answer(body, _line.clock_us, round_trip_us)
+        raise HttpUnavailableError(f"{name} sent an answer of more than {MAX_BYTES} bytes")
+    return TimedResponse(body, _line.clock_us, round_trip_us)
 
 
 def _late(name: str, timeout_s: float) -> str:

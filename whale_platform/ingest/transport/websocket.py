@@ -2,7 +2,7 @@
 
 The library reads two bytes, then the length, then the payload, with a system call each, and would take a payload of
 any length into memory. Here one call reads what is there, and a frame or a message over `MAX_FRAME` raises
-FrameTooLarge before its payload is read. A timeout in the middle of a frame loses nothing: reading goes on later.
+FrameTooLargeError before its payload is read. A timeout in the middle of a frame loses nothing: reading goes on later.
 """
 
 import struct
@@ -14,13 +14,13 @@ from websocket import ABNF, WebSocket, WebSocketBadStatusException, WebSocketExc
 from whale_platform.ingest.transport.deadline import Deadline
 
 MAX_FRAME = 16 * 1024 * 1024
-READ = 65_536
+READ_BYTES = 65_536
 CONNECT_S = 10.0
 HANDSHAKE_S = 60.0  # all of it, however slowly it comes
 TICK_S = 1.0
 
 
-class FrameTooLarge(Exception):
+class FrameTooLargeError(Exception):
     """`length`: bytes announced; `start`: what had arrived of it."""
 
     def __init__(self, length: int, start: bytes) -> None:
@@ -28,7 +28,7 @@ class FrameTooLarge(Exception):
         self.start = start
 
 
-class Socket(WebSocket):  # type: ignore[misc]
+class BufferedWebSocket(WebSocket):  # type: ignore[misc]
     """Use like WebSocket; `received_us` is when the last bytes were read, microseconds UTC."""
 
     def __init__(self) -> None:
@@ -65,7 +65,7 @@ class Socket(WebSocket):  # type: ignore[misc]
             if self._at:
                 del self._buffer[: self._at]
                 self._at = 0
-            self._buffer += self._recv(READ)
+            self._buffer += self._recv(READ_BYTES)
             self.received_us = time.time_ns() // 1000
 
     def _take(self) -> Any:
@@ -90,7 +90,7 @@ class Socket(WebSocket):  # type: ignore[misc]
         opcode = first & 0xF
         total = length + self._message if opcode == ABNF.OPCODE_CONT else length
         if total > MAX_FRAME:
-            raise FrameTooLarge(total, bytes(buffer[start : start + READ]))
+            raise FrameTooLargeError(total, bytes(buffer[start : start + READ_BYTES]))
         end = start + length
         if len(buffer) < end:
             return None

@@ -11,7 +11,7 @@ import duckdb
 
 from whale_platform.lake.duckdb import engine
 
-Trade = tuple[str, str, int]  # exchange, symbol, trade id
+TradeKey = tuple[str, str, int]  # exchange, symbol, trade id
 
 _COVERED = """
 SELECT exchange, symbol, trade_id FROM (SELECT unnest($exchanges) AS exchange, unnest($symbols) AS symbol,
@@ -21,12 +21,12 @@ WHERE EXISTS (SELECT 1 FROM {rows} AS held WHERE held.fills > 1 AND held.exchang
 """
 
 
-def covered(
-    connection: duckdb.DuckDBPyConnection, root: Path, paths: Iterable[str], trades: Collection[Trade]
-) -> set[Trade]:
+def find_covered(
+    connection: duckdb.DuckDBPyConnection, root: Path, paths: Iterable[str], trades: Collection[TradeKey]
+) -> set[TradeKey]:
     """Those of `trades` whose id lies within a row of several fills in these files."""
     if not trades:
         return set()
     exchanges, symbols, ids = zip(*trades, strict=True)
     asked = {"exchanges": list(exchanges), "symbols": list(symbols), "ids": list(ids)}
-    return set(connection.execute(_COVERED.format(rows=engine.rows_of(root, paths)), asked).fetchall())
+    return set(connection.execute(_COVERED.format(rows=engine.select_rows(root, paths)), asked).fetchall())

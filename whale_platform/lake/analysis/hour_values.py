@@ -16,16 +16,16 @@ from typing import NamedTuple
 import duckdb
 
 from whale_platform.domain.trade import DOLLARS, usd_via
-from whale_platform.domain.window_sums import Detail, Sums
+from whale_platform.domain.window_sums import WindowDetail, WindowSums
 from whale_platform.lake.analysis import aggregate_fills
 from whale_platform.lake.delta import table
-from whale_platform.lake.delta.schema import NAMES
+from whale_platform.lake.delta.schema import COLUMN_NAMES
 from whale_platform.lake.delta.table import LakeFile
 from whale_platform.lake.duckdb import engine
 from whale_platform.lake.maintenance import rewrite
 
-FETCHED = 10_000
-MOST = Decimal(10**19)  # as a threshold: DECIMAL(38,18) holds no more, and no trade is worth it
+FETCH_ROWS = 10_000
+MAX_THRESHOLD = Decimal(10**19)  # as a threshold: DECIMAL(38,18) holds no more, and no trade is worth it
 MINUTE_US = 60_000_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -51,16 +51,16 @@ ORDER BY exchange, symbol, trade_id
 
 
 @dataclass(frozen=True, slots=True)
-class Minute:
+class LakeMinute:
     """imported: some of its trades were; late: some came so lately that they may lack elsewhere."""
 
-    sums: Sums
+    sums: WindowSums
     imported: bool
     late: bool
-    detail: Detail
+    detail: WindowDetail
 
 
-class Large(NamedTuple):
+class LargeTrade(NamedTuple):
     """A trade of at least so many dollars, as the lake has it; imported, late: as of a minute.
 
     received_time is None where it was imported.
@@ -86,7 +86,7 @@ class Large(NamedTuple):
         return usd_via(self.quote)
 
 
-class Values:
+class HourValues:
     """The lake's hours at one version; `settled`: trades received later may lack elsewhere."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, root: Path, files: list[LakeFile], settled: datetime):
@@ -95,46 +95,46 @@ class Values:
         for file in files:
             self._files.setdefault(file.start, []).append(file.path)
 
-    def minutes(self, hour: datetime, end: datetime, once: bool) -> dict[tuple[str, str, datetime], Minute]:
+    def minutes(self, hour: datetime, end: datetime, once: bool) -> dict[tuple[str, str, datetime], LakeMinute]:
         """By (exchange, symbol, minute), up to `end`; `once`: the hour is known to hold each trade once."""
-        rows = engine.trades_of(self._root, self._files.get(hour, ()))
+        rows = engine.select_trades(self._root, self._files.get(hour, ()))
         if not once:
-            stored = engine.rows_of(self._root, self._files[hour])
-            unique = rewrite.once(self._connection, f"SELECT {', '.join(NAMES)} FROM {stored}")
-            rows = f"(SELECT *, {engine.NOTIONAL} AS notional FROM ({unique}))"
+            stored = engine.select_rows(self._root, self._files[hour])
+            unique = rewrite.select_distinct(self._connection, f"SELECT {', '.join(COLUMN_NAMES)} FROM {stored}")
+            rows = f"(SELECT *, {engine.NOTIONAL_SQL} AS notional FROM ({unique}))"
         query = _MINUTES.format(rows=rows, minute=MINUTE_US)
         found = {}
         for exchange, symbol, minute, *rest in self._connection.execute(query, self._until(end)).fetchall():
             at = datetime.fromtimestamp(minute * 60, UTC)
-            detail = Detail(rest[12], _time(rest[13]), rest[14], rest[15], usd_via(rest[15]))
-            found[exchange, symbol, at] = Minute(Sums(*rest[:10]), rest[10], rest[11], detail)
+            detail = WindowDetail(rest[12], _time(rest[13]), rest[14], rest[15], usd_via(rest[15]))
+            found[exchange, symbol, at] = LakeMinute(WindowSums(*rest[:10]), rest[10], rest[11], detail)
         return found
 
-    def large(self, hour: datetime, end: datetime, floors: Mapping[tuple[str, str], Decimal]) -> Iterator[Large]:
+    def large(self, hour: datetime, end: datetime, floors: Mapping[tuple[str, str], Decimal]) -> Iterator[LargeTrade]:
         """Each trade from its symbol's floor (US dollars) on, by exchange, symbol and id; aggregates are none.
 
         Iterate to the end before the next question is asked.
         """
-        query = _LARGE.format(rows=engine.trades_of(self._root, self._files.get(hour, ())))
+        query = _LARGE.format(rows=engine.select_trades(self._root, self._files.get(hour, ())))
         asked = {
             **self._until(end),
             "exchanges": [exchange for exchange, _ in floors],
             "symbols": [symbol for _, symbol in floors],
-            "floors": [f"{min(floor, MOST):f}" for floor in floors.values()],
+            "floors": [f"{min(floor, MAX_THRESHOLD):f}" for floor in floors.values()],
             "dollars": sorted(DOLLARS),
         }
         before: object = None
         answer = self._connection.execute(query, asked)
-        while rows := answer.fetchmany(FETCHED):
+        while rows := answer.fetchmany(FETCH_ROWS):
             for row in rows:
                 if before != row[:3]:  # a trade that is there twice is one whale
                     received = None if row[10] is None else _time(row[10])
-                    yield Large(*row)._replace(event_time=_time(row[7]), received_time=received)
+                    yield LargeTrade(*row)._replace(event_time=_time(row[7]), received_time=received)
                 before = row[:3]
 
-    def covered(self, hour: datetime, trades: Collection[aggregate_fills.Trade]) -> set[aggregate_fills.Trade]:
+    def covered(self, hour: datetime, trades: Collection[aggregate_fills.TradeKey]) -> set[aggregate_fills.TradeKey]:
         """Those of `trades` that the hour has only within an aggregate."""
-        return aggregate_fills.covered(self._connection, self._root, self._files.get(hour, ()), trades)
+        return aggregate_fills.find_covered(self._connection, self._root, self._files.get(hour, ()), trades)
 
     def _until(self, end: datetime) -> dict[str, object]:
         return {"end": end.astimezone(UTC), "settled": self._settled.astimezone(UTC)}
@@ -145,8 +145,8 @@ def _time(microseconds: int) -> datetime:
 
 
 @contextmanager
-def opened(root: Path, start: datetime, end: datetime, settled: datetime) -> Iterator[Values]:
-    """The hours of [start, end), from a full hour on, aware UTC. Raises NotThere."""
-    files = table.files(table.opened(root), start, end)
+def open_hours(root: Path, start: datetime, end: datetime, settled: datetime) -> Iterator[HourValues]:
+    """The hours of [start, end), from a full hour on, aware UTC. Raises LakeNotFoundError."""
+    files = table.list_files(table.open_table(root), start, end)
     with engine.connect(root) as connection:
-        yield Values(connection, root, files, settled)
+        yield HourValues(connection, root, files, settled)

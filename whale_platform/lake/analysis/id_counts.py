@@ -11,15 +11,15 @@ from pathlib import Path
 
 import duckdb
 
-from whale_platform.domain.id_ranges import Held
+from whale_platform.domain.id_ranges import HeldIds
 from whale_platform.lake.delta import table
 from whale_platform.lake.delta.table import HOUR, LakeFile
 from whale_platform.lake.duckdb import engine
-from whale_platform.lake.errors import Damaged
+from whale_platform.lake.errors import DamagedFileError
 from whale_platform.lake.maintenance import rewrite
 
-Key = tuple[str, str, datetime]
-FETCHED = 10_000
+MarketHour = tuple[str, str, datetime]
+FETCH_ROWS = 10_000
 
 _RUNS = """
 WITH trades AS (
@@ -42,51 +42,56 @@ _SUMS = "SELECT exchange, symbol, sum(coalesce(fills, 1))::BIGINT, false FROM {r
 _ONCE = "SELECT exchange, symbol, count(DISTINCT trade_id), max(coalesce(fills, 1)) > 1 FROM {rows} GROUP BY 1, 2"
 
 
-def sums(root: Path, hour: datetime) -> dict[Key, int]:
+def count_trades(root: Path, hour: datetime) -> dict[MarketHour, int]:
     """Trades by (exchange, symbol, hour) of the hour from `hour` on, each once, as a rewrite keeps them.
 
     An hour of one sorted file holds each once already and is read in a tenth of the time. Raises LakeError.
     """
-    files = table.files(table.opened(root), hour, hour + HOUR)
+    files = table.list_files(table.open_table(root), hour, hour + HOUR)
     if not files:
         return {}
-    statement = _SUMS if [rewrite.sorted_already(file) for file in files] == [True] else _ONCE
+    statement = _SUMS if [rewrite.is_sorted(file) for file in files] == [True] else _ONCE
     with engine.connect(root) as connection:
-        rows = connection.execute(statement.format(rows=engine.rows_of(root, [file.path for file in files]))).fetchall()
+        rows = connection.execute(
+            statement.format(rows=engine.select_rows(root, [file.path for file in files]))
+        ).fetchall()
     if any(aggregates for *_, aggregates in rows):
-        return {key: held.ids.count for key, held in count(root, hour, hour + HOUR, files=files).items()}
+        return {key: held.ids.count for key, held in count_ids(root, hour, hour + HOUR, files=files).items()}
     return {(exchange, symbol, hour): trades for exchange, symbol, trades, _ in rows}
 
 
-def begun(root: Path) -> tuple[datetime, datetime] | None:
-    """The first hour the lake has, and the end of the last; None for a table without trades. Raises NotThere."""
-    files = table.files(table.opened(root))
+def find_time_span(root: Path) -> tuple[datetime, datetime] | None:
+    """Return the first hour of the lake and the end of the last; None for a table without trades.
+
+    Raises LakeNotFoundError.
+    """
+    files = table.list_files(table.open_table(root))
     return (files[0].start, files[-1].start + HOUR) if files else None
 
 
-def count(
+def count_ids(
     root: Path,
     start: datetime,
     end: datetime,
     tell: Callable[[int, int], None] = lambda done, all_hours: None,
-    damaged: dict[datetime, Damaged] | None = None,
+    damaged: dict[datetime, DamagedFileError] | None = None,
     files: list[LakeFile] | None = None,
-) -> dict[Key, Held]:
+) -> dict[MarketHour, HeldIds]:
     """What is held by (exchange, symbol, hour) of [start, end), from a full hour on, aware UTC.
 
-    `files`: those of these hours, as `table.files`, where the caller has to know which. Imported ids are
+    `files`: those of these hours, as `table.list_files`, where the caller has to know which. Imported ids are
     `alone`. `tell(hours done, hours)` is called after each hour that has files. An hour with a file that can't be read
-    raises Damaged, or is put into `damaged` and left out.
+    raises DamagedFileError, or is put into `damaged` and left out.
     """
-    files = table.files(table.opened(root), start, end) if files is None else files
+    files = table.list_files(table.open_table(root), start, end) if files is None else files
     hours = [(at, list(some)) for at, some in groupby(files, _start)]
-    found: dict[Key, Held] = {}
+    found: dict[MarketHour, HeldIds] = {}
     with engine.connect(root) as connection:
         for done, (hour, some) in enumerate(hours, 1):
             try:
-                with engine.translated():
+                with engine.translate_duckdb_errors():
                     _count_hour(connection, root, hour, some, end, found)
-            except Damaged as error:
+            except DamagedFileError as error:
                 if damaged is None:
                     raise
                 damaged[hour] = error
@@ -101,13 +106,13 @@ def _count_hour(
     hour: datetime,
     files: list[LakeFile],
     end: datetime,
-    found: dict[Key, Held],
+    found: dict[MarketHour, HeldIds],
 ) -> None:
-    query = _RUNS.format(rows=engine.rows_of(root, [file.path for file in files]))
+    query = _RUNS.format(rows=engine.select_rows(root, [file.path for file in files]))
     asked = connection.execute(query, {"end": end.astimezone(UTC)})
-    while runs := asked.fetchmany(FETCHED):
+    while runs := asked.fetchmany(FETCH_ROWS):
         for exchange, symbol, imported, first, last, trades, dense in runs:
-            held = found.setdefault((exchange, symbol, hour), Held())
+            held = found.setdefault((exchange, symbol, hour), HeldIds())
             if imported:
                 for alone in held.ids.holes(first, last):
                     held.alone.add(*alone)

@@ -19,11 +19,11 @@ from whale_platform.lake.delta import table
 from whale_platform.lake.delta.table import LakeFile
 from whale_platform.lake.duckdb import engine
 
-AFTER = (1, 5, 15)  # minutes
-BEFORE = timedelta(minutes=15)
-LONGEST = timedelta(minutes=max(AFTER))
-Trade = tuple[str, str, int, datetime]  # exchange, symbol, trade id, event time (aware)
-Symbol = tuple[str, str]
+MINUTES_AFTER = (1, 5, 15)  # minutes
+LOOK_BACK = timedelta(minutes=15)
+LONGEST_AFTER = timedelta(minutes=max(MINUTES_AFTER))
+TimedTradeKey = tuple[str, str, int, datetime]  # exchange, symbol, trade id, event time (aware)
+MarketKey = tuple[str, str]
 
 _LEAST, _MOST = 0, 10**16 - 1  # ids have at most 16 digits (domain/epochs.py)
 _PLACE = "epoch_us({time})::HUGEINT * 10000000000000000 + {id}"  # in the order of a symbol's trades
@@ -50,11 +50,11 @@ WHERE (exchange, symbol) IN (SELECT (unnest($exchanges), unnest($symbols))) GROU
 
 
 @dataclass(slots=True)
-class Prices:
+class SurroundingPrices:
     """Of one trade, in quote currency: `before`, and by minutes `after`; None where there is none, or not yet."""
 
     before: Decimal | None = None
-    after: dict[int, Decimal | None] = field(default_factory=lambda: dict.fromkeys(AFTER))
+    after: dict[int, Decimal | None] = field(default_factory=lambda: dict.fromkeys(MINUTES_AFTER))
 
     @property
     def complete(self) -> bool:
@@ -62,11 +62,11 @@ class Prices:
         return None not in self.after.values()
 
 
-def around(root: Path, trades: Iterable[Trade]) -> dict[tuple[str, str, int], Prices]:
+def find_prices(root: Path, trades: Iterable[TimedTradeKey]) -> dict[tuple[str, str, int], SurroundingPrices]:
     """The prices around each of `trades`, which the lake need not have itself."""
     asked = sorted(trades, key=lambda one: one[3])
-    found = {trade[:3]: Prices() for trade in asked}
-    files = table.files(table.opened(root)) if asked else []
+    found = {trade[:3]: SurroundingPrices() for trade in asked}
+    files = table.list_files(table.open_table(root)) if asked else []
     with engine.connect(root) as connection:
         for _, some in groupby(asked, lambda one: one[3].replace(minute=0, second=0, microsecond=0)):
             _look(connection, root, files, list(some), found)
@@ -77,40 +77,44 @@ def _look(
     connection: duckdb.DuckDBPyConnection,
     root: Path,
     files: Sequence[LakeFile],
-    asked: list[Trade],
-    found: Mapping[tuple[str, str, int], Prices],
+    asked: list[TimedTradeKey],
+    found: Mapping[tuple[str, str, int], SurroundingPrices],
 ) -> None:
     """Of trades of one hour."""
-    first, last = asked[0][3] - BEFORE, asked[-1][3] + LONGEST
+    first, last = asked[0][3] - LOOK_BACK, asked[-1][3] + LONGEST_AFTER
     near = [file.path for file in files if first - table.HOUR < file.start <= last]
     if not near:
         return
     reached = _reached(connection, root, files, {one[:2] for one in asked}, last)
     exchanges, symbols, ids, times = (list(column) for column in zip(*asked, strict=True))
-    values = {"exchanges": exchanges, "symbols": symbols, "ids": ids, "times": times, "minutes": [0, *AFTER]}
+    values = {"exchanges": exchanges, "symbols": symbols, "ids": ids, "times": times, "minutes": [0, *MINUTES_AFTER]}
     at = {one[:3]: one[3] for one in asked}
-    with engine.translated():
-        rows = connection.execute(_AROUND.format(rows=engine.rows_of(root, near)), values).fetchall()
+    with engine.translate_duckdb_errors():
+        rows = connection.execute(_AROUND.format(rows=engine.select_rows(root, near)), values).fetchall()
     for exchange, symbol, trade_id, minutes, price, traded in rows:
         prices, time = found[exchange, symbol, trade_id], at[exchange, symbol, trade_id]
         if not minutes:
-            prices.before = price if traded >= time - BEFORE else None
+            prices.before = price if traded >= time - LOOK_BACK else None
         elif traded >= time and reached.get((exchange, symbol), time) > time + timedelta(minutes=minutes):
             prices.after[minutes] = price
 
 
 def _reached(
-    connection: duckdb.DuckDBPyConnection, root: Path, files: Sequence[LakeFile], symbols: set[Symbol], last: datetime
-) -> dict[Symbol, datetime]:
+    connection: duckdb.DuckDBPyConnection,
+    root: Path,
+    files: Sequence[LakeFile],
+    symbols: set[MarketKey],
+    last: datetime,
+) -> dict[MarketKey, datetime]:
     """The time of a trade of each symbol after `last`, the first hours that show one; else of its newest."""
-    reached: dict[Symbol, datetime] = {}
+    reached: dict[MarketKey, datetime] = {}
     left = set(symbols)
     for start, some in groupby(files, lambda file: file.start):
-        if start < (last - LONGEST).astimezone(UTC).replace(minute=0, second=0, microsecond=0) or not left:
+        if start < (last - LONGEST_AFTER).astimezone(UTC).replace(minute=0, second=0, microsecond=0) or not left:
             continue
         exchanges, names = (list(column) for column in zip(*sorted(left), strict=True))
-        statement = _REACHED.format(rows=engine.rows_of(root, [file.path for file in some]))
-        with engine.translated():
+        statement = _REACHED.format(rows=engine.select_rows(root, [file.path for file in some]))
+        with engine.translate_duckdb_errors():
             rows = connection.execute(statement, {"exchanges": exchanges, "symbols": names}).fetchall()
         reached |= {(exchange, symbol): until for exchange, symbol, until in rows}
         left -= {(exchange, symbol) for exchange, symbol, until in rows if until > last}

@@ -1,10 +1,10 @@
 """Changes of the table, each one commit. With table.py the only place that speaks to `deltalake`.
 
 Exactly once in effect: a commit that appends trades from Kafka carries, for each partition of the topic, the next
-offset as an application transaction, so the table itself knows how far it has come; whoever writes skips what is
-below. A commit that rewrites files carries the transaction `rewrite`: of two that started from the same version, one
-is refused (`Busy` after some tries), because delta-rs alone would let both pass and the rows would be there twice.
-Raises LakeError's subclasses.
+offset as an application transaction, so the table itself knows how far it has come; whoever writes skips what is below.
+A commit that rewrites files carries the transaction `replace_files`: of two that started from the same version, one is
+refused (`ConcurrentCommitError` after some tries), because delta-rs alone would let both pass and the rows would be
+there twice. Raises LakeError's subclasses.
 """
 
 import json
@@ -17,41 +17,47 @@ from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.transaction import AddAction, RemoveAction
 
 from whale_platform.lake.delta import durability, newest
-from whale_platform.lake.delta.schema import PARTITION
-from whale_platform.lake.delta.table import LakeFile, NewFile, opened, place, translated
-from whale_platform.lake.errors import Busy
+from whale_platform.lake.delta.schema import PARTITION_COLUMNS
+from whale_platform.lake.delta.table import (
+    LakeFile,
+    NewFile,
+    kafka_app_id,
+    open_table,
+    translate_delta_errors,
+)
+from whale_platform.lake.errors import ConcurrentCommitError
 
-TRIES = 8
-REWRITE = "rewrite"
-Change = Callable[[DeltaTable], tuple[Sequence[NewFile], Sequence[LakeFile]]]
+MAX_TRIES = 8
+REWRITE_APP_ID = "rewrite"
+FileChange = Callable[[DeltaTable], tuple[Sequence[NewFile], Sequence[LakeFile]]]
 
 
-def append(
+def append_files(
     root: Path, added: Sequence[NewFile], topic_id: str, next_offsets: Mapping[int, int], about: Mapping[str, Any]
 ) -> int:
     """Add files of trades read from Kafka up to `next_offsets`: {partition: offset}; returns the version."""
-    moves = [Transaction(place(topic_id, part), offset) for part, offset in sorted(next_offsets.items())]
+    moves = [Transaction(kafka_app_id(topic_id, part), offset) for part, offset in sorted(next_offsets.items())]
     return _commit(root, lambda _: (added, ()), lambda _: moves, about)
 
 
-def rewrite(root: Path, change: Change, about: Mapping[str, Any], mark: tuple[str, int] | None = None) -> int:
+def replace_files(root: Path, change: FileChange, about: Mapping[str, Any], mark: tuple[str, int] | None = None) -> int:
     """Replace files in one commit: `change(table)` -> (added, removed), asked again where another rewrite won.
 
     Returns the version. `mark`: (name, number) to record with it. Nothing is committed where nothing changes.
     """
     marks = [Transaction(*mark)] if mark else []
-    return _commit(root, change, lambda table: [Transaction(REWRITE, table.version()), *marks], about)
+    return _commit(root, change, lambda table: [Transaction(REWRITE_APP_ID, table.version()), *marks], about)
 
 
 def _commit(
-    root: Path, change: Change, moves: Callable[[DeltaTable], list[Transaction]], about: Mapping[str, Any]
+    root: Path, change: FileChange, moves: Callable[[DeltaTable], list[Transaction]], about: Mapping[str, Any]
 ) -> int:
-    for _ in range(TRIES):
-        table = opened(root)
+    for _ in range(MAX_TRIES):
+        table = open_table(root)
         before = table.version()
         added, removed = change(table)
         transactions = moves(table)
-        if not added and not removed and not [one for one in transactions if one.app_id != REWRITE]:
+        if not added and not removed and not [one for one in transactions if one.app_id != REWRITE_APP_ID]:
             return table.version()
         now = int(time.time() * 1000)
         actions: list[AddAction | RemoveAction] = [
@@ -59,24 +65,26 @@ def _commit(
             *(RemoveAction(file.path, True, now, file.size, file.values) for file in removed),
         ]
         try:
-            with translated():
-                durability.flush(root / file.path for file in added)
+            with translate_delta_errors():
+                durability.sync_files(root / file.path for file in added)
                 table.create_write_transaction(
                     actions,
                     "append",
                     table.schema(),
-                    [column.name for column in PARTITION],
+                    [column.name for column in PARTITION_COLUMNS],
                     commit_properties=CommitProperties(
                         custom_metadata={"whale": dict(about)}, app_transactions=transactions
                     ),
                 )
-        except Busy:
+        except ConcurrentCommitError:
             continue
-        version = newest.advance(root)
-        with translated():
-            durability.flush(durability.commit_file(root, number) for number in range(before + 1, version + 1))
+        version = newest.advance_index(root)
+        with translate_delta_errors():
+            durability.sync_files(durability.commit_path(root, number) for number in range(before + 1, version + 1))
         return version
-    raise Busy(f"the lake in {root.parent} was changed by others {TRIES} times meanwhile: try again")
+    raise ConcurrentCommitError(
+        f"the lake in {root.parent} was changed by others {MAX_TRIES} times meanwhile: try again"
+    )
 
 
 def _stats(file: NewFile) -> str:

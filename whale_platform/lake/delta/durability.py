@@ -17,7 +17,7 @@ from whale_platform.lake.delta import newest
 from whale_platform.lake.errors import LakeError
 
 
-def flush(paths: Iterable[Path]) -> None:
+def sync_files(paths: Iterable[Path]) -> None:
     """Return once these files and their names are on the disk. Raises OSError."""
     files = list(paths)
     for path in {*files, *(file.parent for file in files)}:
@@ -28,29 +28,29 @@ def flush(paths: Iterable[Path]) -> None:
             os.close(handle)
 
 
-def commit_file(root: Path, version: int) -> Path:
+def commit_path(root: Path, version: int) -> Path:
     """Where the commit of that version stands."""
     return root / "_delta_log" / f"{version:020d}.json"
 
 
-def refuse_torn(root: Path, version: int | None = None) -> None:
+def refuse_torn_commit(root: Path, version: int | None = None) -> None:
     """Raises LakeError where the commit of `version`, else the newest, is torn; its file and the way out are named."""
-    version = newest.last_version(root) if version is None else version
+    version = newest.find_last_version(root) if version is None else version
     if version is not None and _is_torn(root, version):
         raise LakeError(
-            f"{commit_file(root, version)} is torn, as after a loss of power: the stream sets it aside when it starts "
+            f"{commit_path(root, version)} is torn, as after a loss of power: the stream sets it aside when it starts "
             "(`whale up`), and so does an import; the version before it counts then"
         )
 
 
-def set_aside_torn(root: Path) -> list[Path]:
+def set_aside_torn_commits(root: Path) -> list[Path]:
     """Move torn newest commits beside the table; returns where they are now. For writers, before they begin."""
     moved: list[Path] = []
     with (root.parent / f"{root.name}.mend.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # a commit stands in its own way, so nobody writes another in its place
-        while (version := newest.last_version(root)) is not None and _is_torn(root, version):
-            commit = commit_file(root, version)
-            newest.forget(root)
+        while (version := newest.find_last_version(root)) is not None and _is_torn(root, version):
+            commit = commit_path(root, version)
+            newest.delete_index(root)
             aside = root.parent / f"{root.name}.torn.{commit.name}"
             commit.replace(aside)
             moved.append(aside)
@@ -65,4 +65,4 @@ def set_aside_torn(root: Path) -> list[Path]:
 
 def _is_torn(root: Path, version: int) -> bool:
     """Empty, cut off, or blocks that were never written; not what is not there, as after a clean-up of the log."""
-    return commit_file(root, version).exists() and newest.commit(root, version) is None
+    return commit_path(root, version).exists() and newest.read_commit(root, version) is None

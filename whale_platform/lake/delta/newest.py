@@ -13,19 +13,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from whale_platform.supervision.runtime.heartbeat import write_json
+from whale_platform.files.atomic_files import write_json
 
-KEPT = 3  # hours
-Files = dict[str, int]  # {path relative to the table: rows}
+KEPT_HOURS = 3  # hours
+HourFiles = dict[str, int]  # {path relative to the table: rows}
 
 
 @dataclass(slots=True)
-class Newest:
+class NewestHours:
     """At `version` of the table: every file of the hours from `since` on, {hour in epoch seconds: {path: rows}}."""
 
     version: int
     since: int = 0
-    hours: dict[int, Files] = field(default_factory=dict)
+    hours: dict[int, HourFiles] = field(default_factory=dict)
 
     def follow(self, actions: Iterator[dict[str, Any]]) -> None:
         """Apply the actions of the next version's commit."""
@@ -33,7 +33,7 @@ class Newest:
         for action in actions:
             if (add := action.get("add")) is not None:
                 rows = json.loads(add["stats"])["numRecords"]
-                self.add(hour_of(add["partitionValues"]), add["path"], rows)
+                self.add(parse_hour(add["partitionValues"]), add["path"], rows)
             elif (remove := action.get("remove")) is not None:
                 for files in self.hours.values():
                     files.pop(remove["path"], None)
@@ -46,41 +46,43 @@ class Newest:
 
     def trim(self) -> None:
         """Keep the newest hours only."""
-        for hour in sorted(self.hours)[:-KEPT]:
+        for hour in sorted(self.hours)[:-KEPT_HOURS]:
             del self.hours[hour]
             self.since = hour + 3600
 
-    def filled(self) -> list[Files]:
+    def filled(self) -> list[HourFiles]:
         """Of the hours that have any trades, the oldest first."""
         return [files for _, files in sorted(self.hours.items()) if files]
 
     def enough(self) -> bool:
         """Whether it has all but one of the hours it keeps, or all there are: files of the others may have gone."""
-        return not self.since or len(self.filled()) >= KEPT - 1
+        return not self.since or len(self.filled()) >= KEPT_HOURS - 1
 
     def files(self, hours: int = 1) -> list[str]:
-        """Paths of the newest hours that have any trades; `hours` less than `KEPT`."""
+        """Paths of the newest hours that have any trades; `hours` less than `KEPT_HOURS`."""
         return [path for files in self.filled()[-hours:] for path in files]
 
 
-def read(root: Path) -> Newest:
-    """As of the newest commit. Raises LakeError as table.opened does."""
+def read_index(root: Path) -> NewestHours:
+    """As of the newest commit. Raises LakeError as `table.open_table` does."""
     newest = _written(root)
-    if newest is None or commit(root, newest.version) is None:  # torn, or never written: the table has not what it had
+    if (
+        newest is None or read_commit(root, newest.version) is None
+    ):  # torn, or never written: the table has not what it had
         newest = _from_table(root)
-    while (actions := commit(root, newest.version + 1)) is not None:
+    while (actions := read_commit(root, newest.version + 1)) is not None:
         newest.follow(iter(actions))
     return newest if newest.enough() and newest.filled() else _from_table(root)
 
 
-def advance(root: Path) -> int:
+def advance_index(root: Path) -> int:
     """Write the file anew, as of the newest commit; returns that version."""
-    newest = read(root)
+    newest = read_index(root)
     write_json(_path(root), asdict(newest))
     return newest.version
 
 
-def forget(root: Path) -> None:
+def delete_index(root: Path) -> None:
     """Delete the file: it may tell of a version that is no more."""
     _path(root).unlink(missing_ok=True)
 
@@ -89,34 +91,34 @@ def _path(root: Path) -> Path:
     return root.parent / f"{root.name}.newest.json"
 
 
-def _written(root: Path) -> Newest | None:
+def _written(root: Path) -> NewestHours | None:
     try:
         value = json.loads(_path(root).read_text())
         hours = {int(hour): dict(files) for hour, files in value["hours"].items()}
-        return Newest(int(value["version"]), int(value["since"]), hours)
+        return NewestHours(int(value["version"]), int(value["since"]), hours)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
-def _from_table(root: Path) -> Newest:
+def _from_table(root: Path) -> NewestHours:
     from whale_platform.lake.delta import table  # the library takes longer to load than the newest hour to read
 
-    opened = table.opened(root)
-    newest = Newest(opened.version())
-    for file in table.files(opened):
+    opened = table.open_table(root)
+    newest = NewestHours(opened.version())
+    for file in table.list_files(opened):
         newest.add(int(file.start.timestamp()), file.path, file.rows)
     newest.trim()
     return newest
 
 
-def last_version(root: Path) -> int | None:
+def find_last_version(root: Path) -> int | None:
     """The newest version whose commit stands in the log; None where there is no table yet."""
     return max(
         (int(path.stem) for path in (root / "_delta_log").glob("[0-9]*.json") if path.stem.isdigit()), default=None
     )
 
 
-def commit(root: Path, version: int) -> list[dict[str, Any]] | None:
+def read_commit(root: Path, version: int) -> list[dict[str, Any]] | None:
     """The actions of one version's commit; None where the log does not have it (any more), or has it torn."""
     try:
         lines = (root / "_delta_log" / f"{version:020d}.json").read_bytes().splitlines()
@@ -125,7 +127,7 @@ def commit(root: Path, version: int) -> list[dict[str, Any]] | None:
         return None
 
 
-def hour_of(values: dict[str, str]) -> int:
+def parse_hour(values: dict[str, str]) -> int:
     """The hour of a file's partition values, in epoch seconds."""
     day = datetime.strptime(values["date"], "%Y-%m-%d").replace(tzinfo=UTC)
     return int(day.timestamp()) + 3600 * int(values["hour"])

@@ -9,11 +9,11 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-COMMIT = re.compile(r"\d{20}(\.json|\.checkpoint.*\.parquet)")
-WIDE, NARROW = "decimal(38,18)", "decimal(18,8)"
+COMMIT_NAME = re.compile(r"\d{20}(\.json|\.checkpoint.*\.parquet)")
+WIDE_DECIMAL, NARROW_DECIMAL = "decimal(38,18)", "decimal(18,8)"
 
 
-class Column(NamedTuple):
+class LakeColumn(NamedTuple):
     """One column: `delta` and `duck` name its type in Delta's and DuckDB's words."""
 
     name: str
@@ -23,34 +23,39 @@ class Column(NamedTuple):
 
 
 COLUMNS = (
-    Column("exchange", "string", "VARCHAR", "adapter name; sim_… for generated trades"),
-    Column("symbol", "string", "VARCHAR", "as the exchange spells it"),
-    Column("base", "string", "VARCHAR", "base currency"),
-    Column("quote", "string", "VARCHAR", "quote currency"),
-    Column("trade_id", "long", "BIGINT", "the exchange's id; with exchange and symbol the identity"),
-    Column("fills", "integer", "INTEGER", "trades in this row: 1; more in imported aggregates, from trade_id on"),
-    Column("dense", "boolean", "BOOLEAN", "whether the ids of this symbol have no holes by design"),
-    Column("price", WIDE, "DECIMAL(38,18)", "quote currency for one base unit, exact"),
-    Column("quantity", WIDE, "DECIMAL(38,18)", "base units, exact"),
-    Column("notional_wide", WIDE, "DECIMAL(38,18)", "price x quantity where decimal(18,8) can't hold both; else null"),
-    Column("side", "string", "VARCHAR", "the taker's side: buy or sell"),
-    Column("event_time", "timestamp", "TIMESTAMPTZ", "exchange's trade time, microseconds UTC"),
-    Column("received_time", "timestamp", "TIMESTAMPTZ", "when the frame reached us; null where imported"),
-    Column("source", "string", "VARCHAR", "live, repair, import, replay, simulated"),
-    Column("taker_order_id", "string", "VARCHAR", "groups the fills of one order, where the exchange tells"),
-    Column("topic_partition", "integer", "INTEGER", "of the message in raw_crypto_trades; null where imported"),
-    Column("topic_offset", "long", "BIGINT", "of the message in raw_crypto_trades; null where imported"),
+    LakeColumn("exchange", "string", "VARCHAR", "adapter name; sim_… for generated trades"),
+    LakeColumn("symbol", "string", "VARCHAR", "as the exchange spells it"),
+    LakeColumn("base", "string", "VARCHAR", "base currency"),
+    LakeColumn("quote", "string", "VARCHAR", "quote currency"),
+    LakeColumn("trade_id", "long", "BIGINT", "the exchange's id; with exchange and symbol the identity"),
+    LakeColumn("fills", "integer", "INTEGER", "trades in this row: 1; more in imported aggregates, from trade_id on"),
+    LakeColumn("dense", "boolean", "BOOLEAN", "whether the ids of this symbol have no holes by design"),
+    LakeColumn("price", WIDE_DECIMAL, "DECIMAL(38,18)", "quote currency for one base unit, exact"),
+    LakeColumn("quantity", WIDE_DECIMAL, "DECIMAL(38,18)", "base units, exact"),
+    LakeColumn(
+        "notional_wide",
+        WIDE_DECIMAL,
+        "DECIMAL(38,18)",
+        "price x quantity where decimal(18,8) can't hold both; else null",
+    ),
+    LakeColumn("side", "string", "VARCHAR", "the taker's side: buy or sell"),
+    LakeColumn("event_time", "timestamp", "TIMESTAMPTZ", "exchange's trade time, microseconds UTC"),
+    LakeColumn("received_time", "timestamp", "TIMESTAMPTZ", "when the frame reached us; null where imported"),
+    LakeColumn("source", "string", "VARCHAR", "live, repair, import, replay, simulated"),
+    LakeColumn("taker_order_id", "string", "VARCHAR", "groups the fills of one order, where the exchange tells"),
+    LakeColumn("topic_partition", "integer", "INTEGER", "of the message in raw_crypto_trades; null where imported"),
+    LakeColumn("topic_offset", "long", "BIGINT", "of the message in raw_crypto_trades; null where imported"),
 )
-PARTITION = (
-    Column("date", "date", "DATE", "day of event_time, UTC"),
-    Column("hour", "integer", "INTEGER", "hour of event_time, UTC"),
+PARTITION_COLUMNS = (
+    LakeColumn("date", "date", "DATE", "day of event_time, UTC"),
+    LakeColumn("hour", "integer", "INTEGER", "hour of event_time, UTC"),
 )
-NAMES = tuple(column.name for column in COLUMNS)
+COLUMN_NAMES = tuple(column.name for column in COLUMNS)
 IDENTITY = ("exchange", "symbol", "trade_id")
-STATISTICS = ("exchange", "symbol", "trade_id", "event_time", "topic_offset")
+STATISTICS_COLUMNS = ("exchange", "symbol", "trade_id", "event_time", "topic_offset")
 
 # The log and the files of old versions stay two days; vacuum deletes what no version of the last day needs.
-PROPERTIES: dict[str, str | None] = {
+TABLE_PROPERTIES: dict[str, str | None] = {
     "delta.checkpointInterval": "100",
     "delta.logRetentionDuration": "interval 2 days",
     "delta.deletedFileRetentionDuration": "interval 1 days",
@@ -58,19 +63,19 @@ PROPERTIES: dict[str, str | None] = {
 }
 
 
-def exists(root: Path) -> bool:
+def table_exists(root: Path) -> bool:
     """Whether the table is there; costs no library.
 
     Its log's folder comes before its first commit: until then nobody reads. Data without a log is a broken table.
     """
-    return committed(root) or any(root.glob("date=*"))
+    return has_commit(root) or any(root.glob("date=*"))
 
 
-def committed(root: Path) -> bool:
+def has_commit(root: Path) -> bool:
     """Whether the table's log has a commit, or a checkpoint of many."""
-    return any(COMMIT.fullmatch(path.name) for path in (root / "_delta_log").glob("0*"))
+    return any(COMMIT_NAME.fullmatch(path.name) for path in (root / "_delta_log").glob("0*"))
 
 
 def fits_narrow(number: str) -> str:
     """SQL (DuckDB and Spark alike): whether decimal(18,8) holds this decimal(38,18) exactly."""
-    return f"coalesce(try_cast({number} AS {NARROW}) = {number}, false)"
+    return f"coalesce(try_cast({number} AS {NARROW_DECIMAL}) = {number}, false)"

@@ -12,8 +12,14 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.schema import PrimitiveType
 
 from whale_platform.lake.delta import durability
-from whale_platform.lake.delta.schema import COLUMNS, PARTITION, PROPERTIES, committed, exists
-from whale_platform.lake.errors import Busy, Full, LakeError, NotThere
+from whale_platform.lake.delta.schema import (
+    COLUMNS,
+    PARTITION_COLUMNS,
+    TABLE_PROPERTIES,
+    has_commit,
+    table_exists,
+)
+from whale_platform.lake.errors import ConcurrentCommitError, DiskFullError, LakeError, LakeNotFoundError
 
 HOUR = timedelta(hours=1)
 
@@ -40,61 +46,61 @@ class NewFile(LakeFile):
     stats: Mapping[str, Mapping[str, object]]
 
 
-def folder_of(start: datetime) -> str:
+def hour_folder(start: datetime) -> str:
     """`date=2026-11-21/hour=13`: where the files of an hour lie."""
     return f"date={start:%Y-%m-%d}/hour={start.hour}"
 
 
-def create(root: Path) -> None:
+def create_table(root: Path) -> None:
     """Make the table where there is none, or where making it was cut short: a log without a commit is not one.
 
     A torn newest commit of one that is there is set aside. Raises LakeError where data lie there without a log.
     """
-    if exists(root):
-        durability.set_aside_torn(root)
-    if committed(root):
+    if table_exists(root):
+        durability.set_aside_torn_commits(root)
+    if has_commit(root):
         return
-    if exists(root):
+    if table_exists(root):
         raise LakeError(
             f"{root} has data but no log: put `_delta_log` back from a copy, or move the folder away to begin anew"
         )
     fields = [
         Field(column.name, PrimitiveType(column.delta), nullable=True, metadata={"comment": column.comment})
-        for column in (*COLUMNS, *PARTITION)
+        for column in (*COLUMNS, *PARTITION_COLUMNS)
     ]
-    with translated():
+    with translate_delta_errors():
         DeltaTable.create(
             root,
             Schema(fields),
             mode="ignore",
-            partition_by=[column.name for column in PARTITION],
+            partition_by=[column.name for column in PARTITION_COLUMNS],
             name="trades",
             description="Every trade, once; by hour of event time (UTC).",
-            configuration=PROPERTIES,
+            configuration=TABLE_PROPERTIES,
         )
 
 
-def opened(root: Path, version: int | None = None) -> DeltaTable:
-    """The table as it is, or as of `version`. Raises NotThere."""
-    if not exists(root):
-        raise NotThere(f"there is no lake in {root.parent} yet: it begins with the first trade")
+def open_table(root: Path, version: int | None = None) -> DeltaTable:
+    """The table as it is, or as of `version`. Raises LakeNotFoundError."""
+    if not table_exists(root):
+        raise LakeNotFoundError(f"there is no lake in {root.parent} yet: it begins with the first trade")
     try:
-        with translated():
-            opened = DeltaTable(root, version=version)
+        with translate_delta_errors():
+            table = DeltaTable(root, version=version)
         if version is None:
-            durability.refuse_torn(root, opened.version())
-        return opened
+            durability.refuse_torn_commit(root, table.version())
+        return table
     except LakeError:
         if version is None:
-            durability.refuse_torn(root)
+            durability.refuse_torn_commit(root)
             raise
-        raise NotThere(
+        raise LakeNotFoundError(
             f"version {version} of the lake is not there: the newest is {DeltaTable(root).version()}, and those of "
             "the last two days are kept"
         ) from None
 
 
-def files(table: DeltaTable, start: datetime | None = None, end: datetime | None = None) -> list[LakeFile]:
+def list_files(table: DeltaTable, start: datetime | None = None, end: datetime | None = None) -> list[LakeFile]:
     """The files of hours in [start, end), aware UTC, by hour and path."""
     adds = table.get_add_actions(flatten=True)
     names = ("path", "partition.date", "partition.hour", "num_records", "size_bytes")
@@ -106,29 +112,29 @@ def files(table: DeltaTable, start: datetime | None = None, end: datetime | None
     return sorted(found, key=lambda file: (file.start, file.path))
 
 
-def position(table: DeltaTable, topic_id: str, partition: int) -> int:
+def read_position(table: DeltaTable, topic_id: str, partition: int) -> int:
     """The first offset of this topic's partition that the lake does not have; 0 where it has none."""
-    return table.transaction_version(place(topic_id, partition)) or 0
+    return table.transaction_version(kafka_app_id(topic_id, partition)) or 0
 
 
-def marked(table: DeltaTable, name: str) -> int | None:
+def last_marker(table: DeltaTable, name: str) -> int | None:
     """The number last recorded with a rewrite under this name."""
     return table.transaction_version(name)
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def translate_delta_errors() -> Iterator[None]:
     """Turn what delta-rs raises into this room's errors."""
     try:
         yield
     except CommitFailedError as error:
-        raise Busy(str(error)) from error
+        raise ConcurrentCommitError(str(error)) from error
     except (DeltaError, OSError) as error:
         if "os error 28" in str(error) or getattr(error, "errno", None) == errno.ENOSPC:
-            raise Full(f"no space is left for the lake: free some, nothing was changed ({error})") from None
+            raise DiskFullError(f"no space is left for the lake: free some, nothing was changed ({error})") from None
         raise LakeError(f"the lake's log can't be used: {error}") from error
 
 
-def place(topic_id: str, partition: int) -> str:
+def kafka_app_id(topic_id: str, partition: int) -> str:
     """The name under which the position in a partition is kept."""
     return f"{topic_id}/{partition}"

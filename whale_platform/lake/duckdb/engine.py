@@ -12,63 +12,63 @@ from pathlib import Path
 import duckdb
 
 from whale_platform.files import disk_usage
-from whale_platform.lake.delta.schema import COLUMNS, NAMES, NARROW, PARTITION
-from whale_platform.lake.errors import Damaged, Full, LakeError, Vanished
+from whale_platform.lake.delta.schema import COLUMN_NAMES, COLUMNS, NARROW_DECIMAL, PARTITION_COLUMNS
+from whale_platform.lake.errors import DamagedFileError, DiskFullError, FileMissingError, LakeError
 
-THREADS, MEMORY = 2, "400MB"
-TYPES = "{" + ", ".join(f"'{column.name}': {column.duck}" for column in PARTITION) + "}"
-NOTIONAL = "coalesce(notional_wide, ({} * {})::DECIMAL(38,18))".format(
-    *(f"try_cast({name} AS {NARROW})::DECIMAL(19,8)" for name in ("price", "quantity"))
+THREADS, MEMORY_LIMIT = 2, "400MB"
+PARTITION_TYPES = "{" + ", ".join(f"'{column.name}': {column.duck}" for column in PARTITION_COLUMNS) + "}"
+NOTIONAL_SQL = "coalesce(notional_wide, ({} * {})::DECIMAL(38,18))".format(
+    *(f"try_cast({name} AS {NARROW_DECIMAL})::DECIMAL(19,8)" for name in ("price", "quantity"))
 )
-EMPTY = ", ".join(f"NULL::{column.duck} AS {column.name}" for column in (*COLUMNS, *PARTITION))
+EMPTY_ROW = ", ".join(f"NULL::{column.duck} AS {column.name}" for column in (*COLUMNS, *PARTITION_COLUMNS))
 
 
 @contextmanager
-def connect(root: Path, memory: str = MEMORY) -> Iterator[duckdb.DuckDBPyConnection]:
+def connect(root: Path, memory: str = MEMORY_LIMIT) -> Iterator[duckdb.DuckDBPyConnection]:
     """A database in memory for one piece of work; `memory` bounds what it holds before it spills beside `root`."""
     config: dict[str, str | bool | int | float | list[str]] = {
         "threads": THREADS,
         "memory_limit": memory,
         "temp_directory": str(root.parent / "spill"),
-        "max_temp_directory_size": f"{disk_usage.room(root).spare}B",
+        "max_temp_directory_size": f"{disk_usage.read_disk_space(root).spare}B",
     }
-    with duckdb.connect(config=config) as connection, translated():
+    with duckdb.connect(config=config) as connection, translate_duckdb_errors():
         connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
         connection.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
         yield connection
 
 
-def leave_room(root: Path, needed: int, what: str) -> None:
-    """Raises Full where `needed` bytes beside `root` would take what must stay free for the trades."""
-    spare = disk_usage.room(root).spare
+def require_free_space(root: Path, needed: int, what: str) -> None:
+    """Raises DiskFullError where `needed` bytes beside `root` would take what must stay free for the trades."""
+    spare = disk_usage.read_disk_space(root).spare
     if needed >= spare:
-        raise Full(
+        raise DiskFullError(
             f"{what} may need {_size(needed)}, and {_size(spare)} can be had beside the lake (a tenth of the disk, "
             "2 GB at most, stays free for the trades): free some, then try again"
         )
 
 
-def rows_of(root: Path, paths: Iterable[str]) -> str:
+def select_rows(root: Path, paths: Iterable[str]) -> str:
     """SQL: the rows of these files (relative to `root`) as they are stored, with `date` and `hour`."""
-    listed = ", ".join(quoted(str(root / path)) for path in paths)
+    listed = ", ".join(quote_literal(str(root / path)) for path in paths)
     if not listed:
-        return f"(SELECT {EMPTY} LIMIT 0)"
-    return f"read_parquet([{listed}], hive_partitioning = true, hive_types = {TYPES})"
+        return f"(SELECT {EMPTY_ROW} LIMIT 0)"
+    return f"read_parquet([{listed}], hive_partitioning = true, hive_types = {PARTITION_TYPES})"
 
 
-def trades_of(root: Path, paths: Iterable[str]) -> str:
+def select_trades(root: Path, paths: Iterable[str]) -> str:
     """SQL: the rows of these files as people read them, with `notional` (quote currency, exact)."""
-    names = ", ".join(name for name in NAMES if name != "notional_wide")
-    return f"(SELECT {names}, {NOTIONAL} AS notional, date, hour FROM {rows_of(root, paths)})"
+    names = ", ".join(name for name in COLUMN_NAMES if name != "notional_wide")
+    return f"(SELECT {names}, {NOTIONAL_SQL} AS notional, date, hour FROM {select_rows(root, paths)})"
 
 
-def quoted(text: str) -> str:
+def quote_literal(text: str) -> str:
     """A string in SQL."""
     return "'" + text.replace("'", "''") + "'"
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def translate_duckdb_errors() -> Iterator[None]:
     """Turn what DuckDB says of files, space and memory into this room's errors; errors in SQL pass."""
     try:
         yield
@@ -77,15 +77,17 @@ def translated() -> Iterator[None]:
     except duckdb.Error as error:
         text = str(error)
         if "No space left" in text or "max_temp_directory_size" in text:
-            raise Full(f"no space is left beside the lake: free some, nothing was changed ({_line(error)})") from None
+            raise DiskFullError(
+                f"no space is left beside the lake: free some, nothing was changed ({_line(error)})"
+            ) from None
         path = re.search(r"[^\"' ]*date=[^\"']*?\.parquet", text)
         if path is None:
             raise
         if "No such file" in text or "No files found" in text:
-            raise Vanished(
+            raise FileMissingError(
                 f"{path[0]} is gone: vacuum or retention has passed the version that was being read; read again"
             ) from None
-        raise Damaged(
+        raise DamagedFileError(
             f"{path[0]} can't be read ({_line(error)}): `whale lake restore` makes its hour anew from Kafka"
         ) from None
 

@@ -14,21 +14,21 @@ from pathlib import Path
 from typing import Literal
 
 from whale_platform.lake.delta import table
-from whale_platform.lake.delta.schema import PARTITION
+from whale_platform.lake.delta.schema import PARTITION_COLUMNS
 from whale_platform.lake.duckdb import engine, query
-from whale_platform.lake.duckdb.engine import quoted
-from whale_platform.lake.duckdb.query import SHOWN
-from whale_platform.lake.errors import Full
+from whale_platform.lake.duckdb.engine import quote_literal
+from whale_platform.lake.duckdb.query import SHOWN_COLUMNS
+from whale_platform.lake.errors import DiskFullError
 
-Format = Literal["csv", "parquet"]
-OPTIONS = {"csv": "FORMAT csv, HEADER", "parquet": "FORMAT parquet, COMPRESSION zstd"}
-WRITTEN = tuple(column for column in SHOWN if column not in PARTITION)
+ExportFormat = Literal["csv", "parquet"]
+COPY_OPTIONS = {"csv": "FORMAT csv, HEADER", "parquet": "FORMAT parquet, COMPRESSION zstd"}
+EXPORTED_COLUMNS = tuple(column for column in SHOWN_COLUMNS if column not in PARTITION_COLUMNS)
 
-Progress = Callable[[float, int], None]  # hours read, of how many
+ExportProgress = Callable[[float, int], None]  # hours read, of how many
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ExportSelection:
     """Trades of [start, end), aware UTC, of these symbols as the exchange spells them (any where empty)."""
 
     start: datetime
@@ -39,26 +39,28 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Exported:
+class ExportResult:
     """What was written; `size` in bytes."""
 
     rows: int
     size: int
 
 
-def export(root: Path, wanted: Wanted, out: Path, kind: Format, progress: Progress) -> Exported:
+def export_trades(
+    root: Path, wanted: ExportSelection, out: Path, kind: ExportFormat, progress: ExportProgress
+) -> ExportResult:
     """Write the trades to `out`, over what is there."""
-    opened = table.opened(root, wanted.version)
-    files = table.files(opened, wanted.start, wanted.end)
+    opened = table.open_table(root, wanted.version)
+    files = table.list_files(opened, wanted.start, wanted.end)
     hours = len({file.start for file in files})
     sql = _select(root, [file.path for file in files], wanted, kind)
-    with _beside(out) as path, query.explained(root, wanted.version), engine.connect(root) as connection:
+    with _beside(out) as path, query.explain_errors(root, wanted.version), engine.connect(root) as connection:
         connection.execute("SET enable_progress_bar = true; SET enable_progress_bar_print = false")
-        statement = f"COPY ({sql}) TO {quoted(str(path))} ({OPTIONS[kind]}, USE_TMP_FILE false)"
-        query.watched(connection, statement, lambda share: progress(share * hours, hours))
+        statement = f"COPY ({sql}) TO {quote_literal(str(path))} ({COPY_OPTIONS[kind]}, USE_TMP_FILE false)"
+        query.run_interruptible(connection, statement, lambda share: progress(share * hours, hours))
         found = connection.fetchone()
     progress(hours, hours)
-    return Exported(int(found[0]) if found else 0, out.stat().st_size)
+    return ExportResult(int(found[0]) if found else 0, out.stat().st_size)
 
 
 @contextmanager
@@ -69,20 +71,22 @@ def _beside(out: Path) -> Iterator[Path]:
     try:
         yield path
         path.replace(out)
-    except Full as error:
-        raise Full(f"no space is left in {out.parent} or beside the lake: nothing was exported") from error
+    except DiskFullError as error:
+        raise DiskFullError(f"no space is left in {out.parent} or beside the lake: nothing was exported") from error
     finally:
         path.unlink(missing_ok=True)
 
 
-def _select(root: Path, paths: Sequence[str], wanted: Wanted, kind: Format) -> str:
-    columns = ", ".join(_text(column.name, column.duck) if kind == "csv" else column.name for column in WRITTEN)
+def _select(root: Path, paths: Sequence[str], wanted: ExportSelection, kind: ExportFormat) -> str:
+    columns = ", ".join(
+        _text(column.name, column.duck) if kind == "csv" else column.name for column in EXPORTED_COLUMNS
+    )
     conditions = [f"event_time >= {_moment(wanted.start)}", f"event_time < {_moment(wanted.end)}"]
     if wanted.symbols:
-        conditions.append(f"symbol IN ({', '.join(quoted(symbol) for symbol in wanted.symbols)})")
+        conditions.append(f"symbol IN ({', '.join(quote_literal(symbol) for symbol in wanted.symbols)})")
     if wanted.exchange is not None:
-        conditions.append(f"exchange = {quoted(wanted.exchange)}")
-    return f"SELECT {columns} FROM {engine.trades_of(root, paths)} WHERE {' AND '.join(conditions)}"
+        conditions.append(f"exchange = {quote_literal(wanted.exchange)}")
+    return f"SELECT {columns} FROM {engine.select_trades(root, paths)} WHERE {' AND '.join(conditions)}"
 
 
 def _text(name: str, kind: str) -> str:
@@ -94,4 +98,4 @@ def _text(name: str, kind: str) -> str:
 
 
 def _moment(time: datetime) -> str:
-    return f"TIMESTAMPTZ {quoted(time.isoformat())}"
+    return f"TIMESTAMPTZ {quote_literal(time.isoformat())}"

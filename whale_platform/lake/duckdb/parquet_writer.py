@@ -10,35 +10,39 @@ from pathlib import Path
 
 import duckdb
 
-from whale_platform.lake.delta.schema import IDENTITY, NAMES, STATISTICS
-from whale_platform.lake.delta.table import NewFile, folder_of
-from whale_platform.lake.duckdb.engine import quoted, translated
+from whale_platform.lake.delta.schema import COLUMN_NAMES, IDENTITY, STATISTICS_COLUMNS
+from whale_platform.lake.delta.table import NewFile, hour_folder
+from whale_platform.lake.duckdb.engine import quote_literal, translate_duckdb_errors
 
-SORTED = "sorted-"  # how the names of such files begin
-LEVEL = 9
-OPTIONS = f"FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL {LEVEL}, PARQUET_VERSION V2, ROW_GROUP_SIZE 500000"
-ORDER = ", ".join(IDENTITY)
+SORTED_PREFIX = "sorted-"  # how the names of such files begin
+ZSTD_LEVEL = 9
+PARQUET_OPTIONS = (
+    f"FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL {ZSTD_LEVEL}, PARQUET_VERSION V2, ROW_GROUP_SIZE 500000"
+)
+ROW_ORDER = ", ".join(IDENTITY)
 
 
-def write(connection: duckdb.DuckDBPyConnection, rows: str, root: Path, start: datetime) -> NewFile:
+def write_sorted(connection: duckdb.DuckDBPyConnection, rows: str, root: Path, start: datetime) -> NewFile:
     """Write the result of `rows` (SQL; the table's columns) as the file of hour `start`. Raises LakeError's subclasses.
 
     The file is there before anyone knows of it: who commits it makes it part of the table, else vacuum deletes it.
     """
-    path = f"{folder_of(start)}/{SORTED}{uuid.uuid4()}.parquet"
+    path = f"{hour_folder(start)}/{SORTED_PREFIX}{uuid.uuid4()}.parquet"
     full = root / path
     full.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with translated():
-            query = f"SELECT {', '.join(NAMES)} FROM ({rows}) ORDER BY {ORDER}"
-            connection.execute(f"COPY ({query}) TO {quoted(str(full))} ({OPTIONS})")
-            minima = ", ".join(f"min({name}), max({name})" for name in STATISTICS)
-            found = connection.execute(f"SELECT count(*), {minima} FROM read_parquet({quoted(str(full))})").fetchone()
+        with translate_duckdb_errors():
+            query = f"SELECT {', '.join(COLUMN_NAMES)} FROM ({rows}) ORDER BY {ROW_ORDER}"
+            connection.execute(f"COPY ({query}) TO {quote_literal(str(full))} ({PARQUET_OPTIONS})")
+            minima = ", ".join(f"min({name}), max({name})" for name in STATISTICS_COLUMNS)
+            found = connection.execute(
+                f"SELECT count(*), {minima} FROM read_parquet({quote_literal(str(full))})"
+            ).fetchone()
     except BaseException:
         full.unlink(missing_ok=True)
         raise
     assert found is not None
-    values = dict(zip(STATISTICS, zip(found[1::2], found[2::2], strict=True), strict=True))
+    values = dict(zip(STATISTICS_COLUMNS, zip(found[1::2], found[2::2], strict=True), strict=True))
     stats = {
         "minValues": {name: _said(low) for name, (low, _) in values.items() if low is not None},
         "maxValues": {name: _said(high) for name, (_, high) in values.items() if high is not None},

@@ -20,32 +20,32 @@ from typing import Any
 import duckdb
 
 from whale_platform.lake.delta import newest, table
-from whale_platform.lake.delta.schema import COLUMNS, PARTITION, Column
+from whale_platform.lake.delta.schema import COLUMNS, PARTITION_COLUMNS, LakeColumn
 from whale_platform.lake.duckdb import engine
-from whale_platform.lake.duckdb.engine import quoted
-from whale_platform.lake.duckdb.sql_guard import Unanswered, said, tables
-from whale_platform.lake.errors import Vanished
+from whale_platform.lake.duckdb.engine import quote_literal
+from whale_platform.lake.duckdb.sql_guard import InvalidStatementError, describe_sql_error, validate_statement
+from whale_platform.lake.errors import FileMissingError
 
 TRADES, NEWEST = "trades", "newest_trades"
-SHOWN = (
+SHOWN_COLUMNS = (
     *(column for column in COLUMNS if column.name != "notional_wide"),
-    Column("notional", "", "DECIMAL(38,18)", "price x quantity, quote currency, exact"),
-    *PARTITION,
+    LakeColumn("notional", "", "DECIMAL(38,18)", "price x quantity, quote currency, exact"),
+    *PARTITION_COLUMNS,
 )
-CHUNK = 1000
-MISTAKES = (duckdb.CatalogException, duckdb.BinderException)
+FETCH_ROWS = 1000
+SQL_MISTAKES = (duckdb.CatalogException, duckdb.BinderException)
 POLL_S = 0.1
 NULL = "\\N"  # unquoted; how the CSV files of Postgres's tables spell it
 CSV = (
     f"header = true, auto_detect = false, delim = ',', quote = '\"', escape = '\"', new_line = '\\n', "
-    f"nullstr = {quoted(NULL)}, allow_quoted_nulls = false, max_line_size = 20000000"
+    f"nullstr = {quote_literal(NULL)}, allow_quoted_nulls = false, max_line_size = 20000000"
 )
 # Writes a table of Postgres to the path as CSV; returns (column, DuckDB's type) of each, nothing where it has no such.
-Copy = Callable[[str, Path], Sequence[tuple[str, str]]]
+CopyTable = Callable[[str, Path], Sequence[tuple[str, str]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class LakeQueryResult:
     """Names of the columns; the rows as they come, Decimal and aware datetime among the values."""
 
     columns: tuple[str, ...]
@@ -53,48 +53,50 @@ class Answer:
 
 
 @contextmanager
-def run(root: Path, sql: str, version: int | None, copy: Copy) -> Iterator[Answer]:
+def run_query(root: Path, sql: str, version: int | None, copy: CopyTable) -> Iterator[LakeQueryResult]:
     """The answer to one statement about `trades` (at `version`) and tables that `copy` knows; read it inside.
 
-    Raises Unanswered, and LakeError's others where the lake is not there, or its files are not.
+    Raises InvalidStatementError, and LakeError's others where the lake is not there, or its files are not.
     """
-    with engine.connect(root) as connection, explained(root, version):
-        names = tables(connection, sql)
+    with engine.connect(root) as connection, explain_errors(root, version):
+        names = validate_statement(connection, sql)
         if TRADES not in names and version is not None:
-            raise Unanswered(f"version {version} is one of the lake, and the statement does not name `{TRADES}`")
+            raise InvalidStatementError(
+                f"version {version} is one of the lake, and the statement does not name `{TRADES}`"
+            )
         paths = _view(connection, root, version) if TRADES in names else []
         if NEWEST in names:
             paths += _view_newest(connection, root)
         connection.execute("CREATE SCHEMA public; SET search_path = 'main,public'")
         with TemporaryDirectory(prefix="whale-query-") as folder:
             if not root.parent.is_dir():
-                connection.execute(f"SET temp_directory = {quoted(folder)}")
+                connection.execute(f"SET temp_directory = {quote_literal(folder)}")
             for name in sorted(names - {TRADES, NEWEST} - _known(connection)):
                 _load(connection, name, Path(folder) / "table.csv", copy)
             _lock(connection, paths)
-            watched(connection, sql, lambda share: None)
+            run_interruptible(connection, sql, lambda share: None)
             columns = tuple(column[0] for column in connection.description or ())
-            yield Answer(columns, _rows(connection))
+            yield LakeQueryResult(columns, _rows(connection))
 
 
 @contextmanager
-def explained(root: Path, version: int | None) -> Iterator[None]:
+def explain_errors(root: Path, version: int | None) -> Iterator[None]:
     """Turn DuckDB's errors into this room's; a file that an older version has lost is told as such."""
     try:
-        with engine.translated():
+        with engine.translate_duckdb_errors():
             yield
-    except Vanished:
+    except FileMissingError:
         if version is None:
             raise
-        newest = table.opened(root).version()
-        raise Vanished(
+        newest = table.open_table(root).version()
+        raise FileMissingError(
             f"version {version} can't be read any more: vacuum has deleted files of it; the newest is {newest}"
         ) from None
     except duckdb.Error as error:
-        raise Unanswered(said(str(error), isinstance(error, MISTAKES))) from None
+        raise InvalidStatementError(describe_sql_error(str(error), isinstance(error, SQL_MISTAKES))) from None
 
 
-def watched(connection: duckdb.DuckDBPyConnection, statement: str, progress: Callable[[float], None]) -> None:
+def run_interruptible(connection: duckdb.DuckDBPyConnection, statement: str, progress: Callable[[float], None]) -> None:
     """Run the statement on a thread of its own and tell its share done, so that Ctrl-C stops it at once.
 
     DuckDB itself looks for signals only between two pieces of work, which may be many seconds.
@@ -111,14 +113,14 @@ def watched(connection: duckdb.DuckDBPyConnection, statement: str, progress: Cal
 
 
 def _view(connection: duckdb.DuckDBPyConnection, root: Path, version: int | None) -> list[str]:
-    paths = [file.path for file in table.files(table.opened(root, version))]
-    connection.execute(f"CREATE VIEW {TRADES} AS {engine.trades_of(root, paths)[1:-1]}")
+    paths = [file.path for file in table.list_files(table.open_table(root, version))]
+    connection.execute(f"CREATE VIEW {TRADES} AS {engine.select_trades(root, paths)[1:-1]}")
     return [str(root / path) for path in paths]
 
 
 def _view_newest(connection: duckdb.DuckDBPyConnection, root: Path) -> list[str]:
-    paths = newest.read(root).files(1)
-    connection.execute(f"CREATE VIEW {NEWEST} AS {engine.trades_of(root, paths)[1:-1]}")
+    paths = newest.read_index(root).files(1)
+    connection.execute(f"CREATE VIEW {NEWEST} AS {engine.select_trades(root, paths)[1:-1]}")
     return [str(root / path) for path in paths]
 
 
@@ -126,23 +128,23 @@ def _known(connection: duckdb.DuckDBPyConnection) -> set[str]:
     return {name for (name,) in connection.execute("SELECT view_name FROM duckdb_views() WHERE internal").fetchall()}
 
 
-def _load(connection: duckdb.DuckDBPyConnection, name: str, path: Path, copy: Copy) -> None:
+def _load(connection: duckdb.DuckDBPyConnection, name: str, path: Path, copy: CopyTable) -> None:
     columns = copy(name, path)
     if columns:
-        kinds = ", ".join(f"{quoted(column)}: {quoted(kind)}" for column, kind in columns)
+        kinds = ", ".join(f"{quote_literal(column)}: {quote_literal(kind)}" for column, kind in columns)
         spelled = '"' + name.replace('"', '""') + '"'
-        source = f"read_csv({quoted(str(path))}, {CSV}, columns = {{{kinds}}})"
+        source = f"read_csv({quote_literal(str(path))}, {CSV}, columns = {{{kinds}}})"
         connection.execute(f"CREATE TABLE public.{spelled} AS FROM {source}")
         path.unlink()
 
 
 def _lock(connection: duckdb.DuckDBPyConnection, paths: Sequence[str]) -> None:
     """From here on no file but these, no Python variable, no other setting."""
-    listed = ", ".join(quoted(path) for path in paths)
+    listed = ", ".join(quote_literal(path) for path in paths)
     connection.execute(f"SET allowed_paths = [{listed}]::VARCHAR[]; SET python_enable_replacements = false")
     connection.execute("SET enable_external_access = false; SET lock_configuration = true")
 
 
 def _rows(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
-    while chunk := connection.fetchmany(CHUNK):
+    while chunk := connection.fetchmany(FETCH_ROWS):
         yield from chunk

@@ -1,7 +1,7 @@
 """What may be asked: one statement that only reads, tables by name and a few harmless functions.
 
 It is parsed before it runs. The lists are needed: a COPY within a WITH looks like a SELECT, and DuckDB's own lock lets
-it write over the very files it lets the question read. Raises Unanswered for all else.
+it write over the very files it lets the question read. Raises InvalidStatementError for all else.
 """
 
 import json
@@ -12,30 +12,31 @@ import duckdb
 
 from whale_platform.lake.errors import LakeError
 
-FUNCTIONS = frozenset(
+ALLOWED_FUNCTIONS = frozenset(
     ("range", "generate_series", "unnest", "json_each", "json_tree", "duckdb_functions", "duckdb_types")
 )
-NODES = frozenset(("SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"))
-ONLY = (
+ALLOWED_NODES = frozenset(("SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"))
+ALLOWED_STATEMENTS = (
     "one statement that reads is answered here: SELECT, WITH, FROM, VALUES, DESCRIBE, SUMMARIZE or EXPLAIN "
     "(a PIVOT: `FROM (PIVOT … ON side IN ('buy', 'sell') …)`)"
 )
 _EXPLAIN = re.compile(r"\s*explain\s+(?:analyze\s+)?(?=\w)", re.IGNORECASE)
 
 
-class Unanswered(LakeError):
+class InvalidStatementError(LakeError):
     """The question is not one that is answered here, or has a mistake."""
 
 
-def tables(connection: duckdb.DuckDBPyConnection, sql: str) -> set[str]:
-    """Tables that the statement needs, in lower case. Raises Unanswered for what is not one statement that reads."""
+def validate_statement(connection: duckdb.DuckDBPyConnection, sql: str) -> set[str]:
+    """Tables that the statement needs, in lower case. Raises InvalidStatementError for what is not one statement that
+    reads."""
     plain = _EXPLAIN.sub("", sql, count=1) if _EXPLAIN.match(sql) else sql
     found = connection.execute("SELECT json_serialize_sql(?)", [plain]).fetchone()
     parsed = json.loads(found[0]) if found else {}
     if parsed.get("error_type") == "parser":
-        raise Unanswered(said(parsed["error_message"], False))
+        raise InvalidStatementError(describe_sql_error(parsed["error_message"], False))
     if parsed["error"] or len(parsed["statements"]) != 1:
-        raise Unanswered(ONLY)
+        raise InvalidStatementError(ALLOWED_STATEMENTS)
     names = set()
     nodes: list[tuple[Any, frozenset[str]]] = [(parsed["statements"], frozenset())]
     while nodes:
@@ -58,18 +59,18 @@ def tables(connection: duckdb.DuckDBPyConnection, sql: str) -> set[str]:
 
 def _named(node: dict[str, Any]) -> str | None:
     kind = node.get("type")
-    if isinstance(kind, str) and kind.endswith("_NODE") and kind not in NODES:
-        raise Unanswered(ONLY)
-    if kind == "TABLE_FUNCTION" and node["function"]["function_name"].lower() not in FUNCTIONS:
-        raise Unanswered(f"{node['function']['function_name']}() is not for questions: name a table instead")
+    if isinstance(kind, str) and kind.endswith("_NODE") and kind not in ALLOWED_NODES:
+        raise InvalidStatementError(ALLOWED_STATEMENTS)
+    if kind == "TABLE_FUNCTION" and node["function"]["function_name"].lower() not in ALLOWED_FUNCTIONS:
+        raise InvalidStatementError(f"{node['function']['function_name']}() is not for questions: name a table instead")
     if kind == "SHOW_REF" and node.get("show_type") == "SHOW_SPECIAL":
-        raise Unanswered("`whale query` without a statement shows the tables")
+        raise InvalidStatementError("`whale query` without a statement shows the tables")
     if kind in ("BASE_TABLE", "SHOW_REF") and node["schema_name"].lower() in ("", "main", "public"):
         return str(node["table_name"]).lower() or None
     return None
 
 
-def said(text: str, named: bool) -> str:
+def describe_sql_error(text: str, named: bool) -> str:
     """DuckDB's own words in one line, with its hint and without the drawing; `named`: say where the names are."""
     words = " ".join(text.partition("\nLINE ")[0].split()).rstrip("!.")
     return f"{words}: `whale query` without a statement shows the tables and columns" if named else words

@@ -1,8 +1,8 @@
 """Binance's public dumps of spot trades: what a file's name says, and the one CSV out of its zip.
 
 Checked here: the name, the CHECKSUM beside the file where there is one, the zip's own check sums, and the columns
-(futures dumps have the same names and other columns). What does not fit makes the whole file a `BadDump`; the lines
-are checked in dump_loader.py, and nothing goes into the lake before both are through.
+(futures dumps have the same names and other columns). What does not fit makes the whole file a `InvalidDumpError`; the
+lines are checked in dump_loader.py, and nothing goes into the lake before both are through.
 """
 
 import calendar
@@ -15,30 +15,30 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, NoReturn
 
-from whale_platform.lake.duckdb.engine import leave_room
+from whale_platform.lake.duckdb.engine import require_free_space
 from whale_platform.lake.errors import LakeError
 
 EXCHANGE = "binance"
-COLUMNS = {
+DUMP_COLUMNS = {
     "trades": "id,price,qty,quoteQty,time,isBuyerMaker,isBestMatch",
     "aggTrades": "aggTradeId,price,qty,firstTradeId,lastTradeId,time,isBuyerMaker,isBestMatch",
 }
-NAME = re.compile(
+DUMP_NAME = re.compile(
     r"(?P<symbol>[^\W_]{1,40})-(?P<kind>trades|aggTrades)"
     r"-(?P<year>20[0-9]{2})-(?P<month>0[1-9]|1[0-2])(?:-(?P<day>[0-3][0-9]))?\.zip"
 )
-HEADER = re.compile(r"[a-z]*id,price,(qty|quantity),[a-z,]*time[a-z]*,[a-z]*buyermaker,[a-z]*bestmatch")
-CHUNK = 1 << 22
+HEADER_LINE = re.compile(r"[a-z]*id,price,(qty|quantity),[a-z,]*time[a-z]*,[a-z]*buyermaker,[a-z]*bestmatch")
+CHUNK_BYTES = 1 << 22
 
-Tell = Callable[[str, int, int], None]  # (what is being done, how much of it is done, of how much)
+ImportProgress = Callable[[str, int, int], None]  # (what is being done, how much of it is done, of how much)
 
 
-class BadDump(LakeError):
+class InvalidDumpError(LakeError):
     """This file can't be imported, and nothing of it was; the message says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
-class Dump:
+class DumpFile:
     """What a file's name says: `kind` is `trades` or `aggTrades`; all times are in [start, end), aware UTC."""
 
     path: Path
@@ -50,41 +50,47 @@ class Dump:
     end: datetime
 
 
-def named(path: Path, split: Callable[[str], tuple[str, str]]) -> Dump:
-    """The dump that `path` names; `split` cuts a symbol into base and quote, or raises ValueError. Raises BadDump."""
-    found = NAME.fullmatch(path.name)
+def parse_dump_name(path: Path, split: Callable[[str], tuple[str, str]]) -> DumpFile:
+    """The dump that `path` names; `split` cuts a symbol into base and quote, or raises ValueError. Raises
+    InvalidDumpError."""
+    found = DUMP_NAME.fullmatch(path.name)
     if found is None:
-        bad(path, "is not named like Binance's dumps (BTCUSDT-trades-2024-08-08.zip): keep the name it came with")
+        reject_dump(
+            path, "is not named like Binance's dumps (BTCUSDT-trades-2024-08-08.zip): keep the name it came with"
+        )
     if not path.is_file():
-        bad(path, "is not there: give the path of a downloaded file")
+        reject_dump(path, "is not there: give the path of a downloaded file")
     year, month, day = int(found["year"]), int(found["month"]), int(found["day"] or 1)
     days = calendar.monthrange(year, month)[1]
     if not 1 <= day <= days:
-        bad(path, "names a day that does not exist: keep the name it came with")
+        reject_dump(path, "names a day that does not exist: keep the name it came with")
     try:
         base, quote = split(found["symbol"])
     except ValueError as error:
-        bad(path, f"can't be imported: {error}")
+        reject_dump(path, f"can't be imported: {error}")
     start = datetime(year, month, day, tzinfo=UTC)
     end = start + timedelta(days=1 if found["day"] else days)
-    return Dump(path, found["symbol"], base, quote, found["kind"], start, end)
+    return DumpFile(path, found["symbol"], base, quote, found["kind"], start, end)
 
 
-def confirmed(path: Path, sha256: str) -> bool:
-    """Whether the CHECKSUM file says so too; False where there is none. Raises BadDump where it says otherwise."""
+def verify_checksum(path: Path, sha256: str) -> bool:
+    """Whether the CHECKSUM file says so too; False where there is none. Raises InvalidDumpError where it says
+    otherwise."""
     beside = path.with_name(f"{path.name}.CHECKSUM")
     if not beside.exists():
         return False
     said, _, name = beside.read_text(errors="replace").strip().partition(" ")
     if not re.fullmatch(r"[0-9a-fA-F]{64}", said) or name.strip(" *") != path.name:
-        bad(path, f"has a CHECKSUM file that is not '<sha256>  {path.name}': download that again, or remove it")
+        reject_dump(path, f"has a CHECKSUM file that is not '<sha256>  {path.name}': download that again, or remove it")
     if said.lower() != sha256:
-        bad(path, "is not what its CHECKSUM file says: download both again")
+        reject_dump(path, "is not what its CHECKSUM file says: download both again")
     return True
 
 
-def unzip(path: Path, file: IO[bytes], out: Path, tell: Tell) -> int:
-    """The zip's CSV to `out`, checked by the zip's own sum; returns how many lines. Raises BadDump, Full.
+def unzip_dump(path: Path, file: IO[bytes], out: Path, tell: ImportProgress) -> int:
+    """The zip's CSV to `out`, checked by the zip's own sum; returns how many lines.
+
+    Raises InvalidDumpError, DiskFullError.
 
     Folders and copies in them are left alone: Binance's ETHUSDT-aggTrades-2018-01.zip has a second, shorter one so.
     """
@@ -93,34 +99,34 @@ def unzip(path: Path, file: IO[bytes], out: Path, tell: Tell) -> int:
         with zipfile.ZipFile(file) as archive:
             names = archive.namelist()
             if names.count(wanted) != 1 or any("/" not in name for name in names if name != wanted):
-                bad(path, f"must hold {wanted} once, and nothing beside it but folders: download it again")
+                reject_dump(path, f"must hold {wanted} once, and nothing beside it but folders: download it again")
             size = archive.getinfo(wanted).file_size
-            leave_room(out.parent, 2 * size, path.name)  # the CSV, and its Parquet copy, which is smaller
+            require_free_space(out.parent, 2 * size, path.name)  # the CSV, and its Parquet copy, which is smaller
             with archive.open(wanted) as source, out.open("wb") as target:
-                while chunk := source.read(CHUNK):
+                while chunk := source.read(CHUNK_BYTES):
                     target.write(chunk)
                     lines, done, last = lines + chunk.count(b"\n"), done + len(chunk), chunk[-1:]
                     tell("unzipping", done, size)
     # what zipfile raises: NotImplementedError for a foreign compression, RuntimeError for one that is encrypted
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        bad(path, f"is a broken zip ({error}): download it again")
+        reject_dump(path, f"is a broken zip ({error}): download it again")
     return lines + (last not in (b"", b"\n"))
 
 
-def header(dump: Dump, lines: Path) -> int:
-    """Lines of header: 0 or 1. Raises BadDump where the columns are not those of a spot dump."""
+def count_header_lines(dump: DumpFile, lines: Path) -> int:
+    """Lines of header: 0 or 1. Raises InvalidDumpError where the columns are not those of a spot dump."""
     with lines.open("rb") as file:
-        first = file.readline(CHUNK).decode(errors="replace").strip()
-    columns = COLUMNS[dump.kind]
+        first = file.readline(CHUNK_BYTES).decode(errors="replace").strip()
+    columns = DUMP_COLUMNS[dump.kind]
     if len(first.split(",")) != len(columns.split(",")):
-        bad(dump.path, f"has other columns than spot {dump.kind} ({columns}): {first[:120]!a}", 1)
+        reject_dump(dump.path, f"has other columns than spot {dump.kind} ({columns}): {first[:120]!a}", 1)
     if first[:1].isdigit():
         return 0
-    if not HEADER.fullmatch(re.sub(r"[_ \"]", "", first.lower())):
-        bad(dump.path, f"is neither a trade nor the names of the columns ({columns}): {first[:120]!a}", 1)
+    if not HEADER_LINE.fullmatch(re.sub(r"[_ \"]", "", first.lower())):
+        reject_dump(dump.path, f"is neither a trade nor the names of the columns ({columns}): {first[:120]!a}", 1)
     return 1
 
 
-def bad(path: Path, why: str, line: int | None = None) -> NoReturn:
-    """Raises BadDump."""
-    raise BadDump(f"{path}{'' if line is None else f', line {line:,}'} {why}; nothing of it was imported")
+def reject_dump(path: Path, why: str, line: int | None = None) -> NoReturn:
+    """Raises InvalidDumpError."""
+    raise InvalidDumpError(f"{path}{'' if line is None else f', line {line:,}'} {why}; nothing of it was imported")

@@ -1,9 +1,9 @@
 """The lines of a dump as typed rows in a Parquet file, every one of them checked before any goes into the lake.
 
 A field is read only where it is written as Binance writes it, so nothing is rounded or guessed; prices, quantities and
-times are held to the bounds of live trades (domain/plausibility.py) and to the day or month of the file's name. A line that
-is there twice, all of it, counts once: Binance has published such files. An id with two contents, and the first line
-that does not fit, is named, and makes the whole file a `BadDump`.
+times are held to the bounds of live trades (domain/plausibility.py) and to the day or month of the file's name. A line
+that is there twice, all of it, counts once: Binance has published such files. An id with two contents, and the first
+line that does not fit, is named, and raises `InvalidDumpError` for the whole file.
 """
 
 import errno
@@ -17,12 +17,12 @@ from pathlib import Path
 import duckdb
 
 from whale_platform.domain import plausibility
-from whale_platform.lake.delta.schema import WIDE
+from whale_platform.lake.delta.schema import WIDE_DECIMAL
 from whale_platform.lake.duckdb import engine
-from whale_platform.lake.duckdb.engine import quoted
-from whale_platform.lake.errors import Full
+from whale_platform.lake.duckdb.engine import quote_literal
+from whale_platform.lake.errors import DiskFullError
 from whale_platform.lake.imports import dump_file
-from whale_platform.lake.imports.dump_file import COLUMNS, Dump, Tell, bad
+from whale_platform.lake.imports.dump_file import DUMP_COLUMNS, DumpFile, ImportProgress, reject_dump
 
 MICROS_FROM = 10**14  # a time of this and more counts microseconds: as milliseconds it would be the year 5138
 WHOLE, NUMBER, TRUTH = "'[0-9]{1,18}'", "'[0-9]{1,20}([.][0-9]{1,18})?'", "'(?i)true|false'"
@@ -31,7 +31,7 @@ NARROW = "'0*[0-9]{1,10}([.][0-9]{1,8}0*)?'"  # what schema.fits_narrow says of 
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedDump:
     """A dump's rows, checked. `file` is Parquet in the dump's order: id, first, last, price, quantity, time, maker,
     and narrow, which says that decimal(18,8) holds both price and quantity. rows: each once; repeated: the others.
 
@@ -48,21 +48,26 @@ class Loaded:
     checked: bool
 
 
-def load(dump: Dump, folder: Path, tell: Tell) -> Loaded:
-    """Unzip, read and check the whole dump; what is made lies in `folder`. Raises BadDump, or Full."""
+def load_dump(dump: DumpFile, folder: Path, tell: ImportProgress) -> LoadedDump:
+    """Unzip, read and check the whole dump; its files are written into `folder`.
+
+    Raises InvalidDumpError, or DiskFullError.
+    """
     lines, rows = folder / "dump.csv", folder / "rows.parquet"
     try:
         with dump.path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-            checked = dump_file.confirmed(dump.path, sha256)
-            count = dump_file.unzip(dump.path, file, lines, tell)
+            checked = dump_file.verify_checksum(dump.path, sha256)
+            count = dump_file.unzip_dump(dump.path, file, lines, tell)
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            raise Full(f"no space is left beside the lake for {dump.path}: free some, nothing was changed") from None
-        bad(dump.path, f"can't be read ({error.strerror or error})")
-    head = dump_file.header(dump, lines) if count else 0
+            raise DiskFullError(
+                f"no space is left beside the lake for {dump.path}: free some, nothing was changed"
+            ) from None
+        reject_dump(dump.path, f"can't be read ({error.strerror or error})")
+    head = dump_file.count_header_lines(dump, lines) if count else 0
     if count == head:
-        bad(dump.path, "holds no trades: download it again")
+        reject_dump(dump.path, "holds no trades: download it again")
     tell("checking", 0, 1)
     with engine.connect(folder) as connection:
         _read(connection, dump, lines, head, rows)
@@ -78,7 +83,7 @@ def load(dump: Dump, folder: Path, tell: Tell) -> Loaded:
     tell("checking", 1, 1)
     by_hour = tuple((datetime.fromtimestamp(int(number) * 3600, UTC), int(fills)) for number, fills in hours)
     kept = kept or count - head
-    return Loaded(rows, kept, count - head - kept, by_hour, unit, sha256, checked)
+    return LoadedDump(rows, kept, count - head - kept, by_hour, unit, sha256, checked)
 
 
 def notional_wide() -> str:
@@ -87,7 +92,7 @@ def notional_wide() -> str:
     whole = " * ".join(f"replace({text}, '.', '')::HUGEINT" for text in digits)
     scale = f"(10 ^ ({plausibility.MAX_DECIMALS} - {_decimals()}))::HUGEINT"
     exact = f"({whole} * {scale})::DECIMAL(31,0) * 0.000000000000000001"
-    return f"CASE WHEN narrow THEN NULL ELSE ({exact})::{WIDE} END"
+    return f"CASE WHEN narrow THEN NULL ELSE ({exact})::{WIDE_DECIMAL} END"
 
 
 def _decimals() -> str:
@@ -95,13 +100,13 @@ def _decimals() -> str:
     return "(" + " + ".join(f"strlen({text}) - strpos({text}, '.')" for text in digits) + ")"
 
 
-def _read(connection: duckdb.DuckDBPyConnection, dump: Dump, lines: Path, head: int, out: Path) -> None:
+def _read(connection: duckdb.DuckDBPyConnection, dump: DumpFile, lines: Path, head: int, out: Path) -> None:
     """The CSV as Parquet (`loaded`) with exact types; null where a field is not written as it should be."""
-    columns = COLUMNS[dump.kind].split(",")
+    columns = DUMP_COLUMNS[dump.kind].split(",")
     first, last = ("firstTradeId", "lastTradeId") if dump.kind == "aggTrades" else (columns[0], columns[0])
     fields = (
         *((name, source, WHOLE, "BIGINT") for name, source in (("id", columns[0]), ("first", first), ("last", last))),
-        *((name, source, NUMBER, WIDE) for name, source in (("price", "price"), ("quantity", "qty"))),
+        *((name, source, NUMBER, WIDE_DECIMAL) for name, source in (("price", "price"), ("quantity", "qty"))),
         ("time", "time", WHOLE, "BIGINT"),
         ("maker", "isBuyerMaker", TRUTH, "BOOLEAN"),
     )
@@ -112,37 +117,37 @@ def _read(connection: duckdb.DuckDBPyConnection, dump: Dump, lines: Path, head: 
     narrow = " AND ".join(f"regexp_full_match({name}, {NARROW})" for name in ("price", "qty"))
     types = ", ".join(f"'{name}': 'VARCHAR'" for name in columns)
     options = f"auto_detect = false, header = false, skip = {head}, delim = ',', quote = '', escape = ''"
-    csv = f"read_csv({quoted(str(lines))}, {options}, strict_mode = true, columns = {{{types}}})"
+    csv = f"read_csv({quote_literal(str(lines))}, {options}, strict_mode = true, columns = {{{types}}})"
     try:
         query = f"SELECT {wanted}, {narrow} AS narrow FROM {csv}"
-        connection.execute(f"COPY ({query}) TO {quoted(str(out))} (FORMAT parquet)")
+        connection.execute(f"COPY ({query}) TO {quote_literal(str(out))} (FORMAT parquet)")
     except duckdb.InvalidInputException as error:
         line = re.search(r"Line: ([0-9]+)", str(error))
-        why = "is not text" if "unicode" in str(error) else f"is not {COLUMNS[dump.kind]}"
-        bad(dump.path, f"{why}: download it again", int(line[1]) if line else None)
-    parquet = f"read_parquet({quoted(str(out))}, file_row_number = true)"
+        why = "is not text" if "unicode" in str(error) else f"is not {DUMP_COLUMNS[dump.kind]}"
+        reject_dump(dump.path, f"{why}: download it again", int(line[1]) if line else None)
+    parquet = f"read_parquet({quote_literal(str(out))}, file_row_number = true)"
     connection.execute(f"CREATE VIEW loaded AS SELECT *, file_row_number + {1 + head} AS line FROM {parquet}")
 
 
-def _check(connection: duckdb.DuckDBPyConnection, dump: Dump, lines: Path, head: int, count: int) -> int:
+def _check(connection: duckdb.DuckDBPyConnection, dump: DumpFile, lines: Path, head: int, count: int) -> int:
     """Every row by itself; returns how many microseconds 1 in `time` is."""
     found = connection.execute(f'SELECT count(*), max("time") >= {MICROS_FROM} FROM loaded').fetchone()
     assert found is not None
     if found[0] != count - head:
         with lines.open("rb") as file:
             blank = next((number for number, line in enumerate(file, 1) if not line.strip()), None)
-        bad(dump.path, "is empty: download it again", blank)
+        reject_dump(dump.path, "is empty: download it again", blank)
     unit = 1 if found[1] else 1000
     worst = connection.execute(f"SELECT min(line), arg_min(why, line) FROM ({_reasons(dump, unit)}) WHERE why <> ''")
     line, why = worst.fetchone() or (None, None)
     if line is not None:
         with lines.open("rb") as file:
             text = next(islice(file, line - 1, None)).decode(errors="replace").strip()
-        bad(dump.path, f"{why}: {text[:160]}", line)
+        reject_dump(dump.path, f"{why}: {text[:160]}", line)
     return unit
 
 
-def _check_ids(connection: duckdb.DuckDBPyConnection, dump: Dump, out: Path) -> int | None:
+def _check_ids(connection: duckdb.DuckDBPyConnection, dump: DumpFile, out: Path) -> int | None:
     """No id has two contents. Returns how many rows are left in `out`, and in `loaded`, where lines are repeated."""
     if _again(connection, "()", "id <= id_before OR first <= last_before") is None:
         return None
@@ -152,34 +157,38 @@ def _check_ids(connection: duckdb.DuckDBPyConnection, dump: Dump, out: Path) -> 
         content = 'id, first, last, price, quantity, "time", maker, narrow'
         connection.execute(
             f"COPY (SELECT {content}, min(line) AS line FROM loaded GROUP BY ALL ORDER BY line) "
-            f"TO {quoted(str(out))} (FORMAT parquet)"
+            f"TO {quote_literal(str(out))} (FORMAT parquet)"
         )
-        connection.execute(f"CREATE OR REPLACE VIEW loaded AS SELECT * FROM read_parquet({quoted(str(out))})")
+        connection.execute(f"CREATE OR REPLACE VIEW loaded AS SELECT * FROM read_parquet({quote_literal(str(out))})")
         found = connection.execute("SELECT count(*) FROM loaded").fetchone()
         kept = int(found[0]) if found else 0
     again = _again(connection, "(ORDER BY id)", "id = id_before")
     again = again or _again(connection, "(ORDER BY first)", "first <= last_before")
     if again is not None:
-        bad(dump.path, f"has an id that line {again[1]:,} has too, with another content: download it again", again[0])
+        reject_dump(
+            dump.path, f"has an id that line {again[1]:,} has too, with another content: download it again", again[0]
+        )
     return kept
 
 
-def _reasons(dump: Dump, unit: int) -> str:
+def _reasons(dump: DumpFile, unit: int) -> str:
     """SQL: each line with what is wrong with it; the first reason that holds, null where there is none."""
     low, high = (int(moment.timestamp()) * 1_000_000 // unit for moment in (dump.start, dump.end))
     names = ("id", "first", "last", "price", "quantity", '"time"', "maker")
     reasons = {
-        " OR ".join(f"{name} IS NULL" for name in names): f"is not {COLUMNS[dump.kind]} as Binance writes them",
+        " OR ".join(f"{name} IS NULL" for name in names): f"is not {DUMP_COLUMNS[dump.kind]} as Binance writes them",
         f'("time" >= {MICROS_FROM}) <> {unit == 1}': "mixes milliseconds and microseconds",
         f'"time" < {low} OR "time" >= {high}': f"has a time outside {dump.start:%Y-%m-%d} to {dump.end:%Y-%m-%d}, UTC",
         f"price NOT BETWEEN {plausibility.MIN_PRICE:f} AND {plausibility.MAX_PRICE:f}": "has a price that can't be",
         f"quantity <= 0 OR quantity > {plausibility.MAX_QUANTITY:f}": "has a quantity that can't be",
         # doubles are near enough here: what the columns can hold is a hundred million times as much
         f"price::DOUBLE * quantity::DOUBLE > {plausibility.MAX_NOTIONAL:f}": "has an amount that can't be",
-        f"CASE WHEN NOT narrow THEN {_decimals()} > {plausibility.MAX_DECIMALS} END": "has more decimals than add up exactly",
+        f"CASE WHEN NOT narrow THEN {_decimals()} > {plausibility.MAX_DECIMALS} END": (
+            "has more decimals than add up exactly"
+        ),
         f"last < first OR last - first >= {MOST_FILLS}": "has trade ids that can't be",
     }
-    cases = " ".join(f"WHEN {condition} THEN {quoted(why)}" for condition, why in reasons.items())
+    cases = " ".join(f"WHEN {condition} THEN {quote_literal(why)}" for condition, why in reasons.items())
     return f"SELECT line, CASE {cases} END AS why FROM loaded"
 
 

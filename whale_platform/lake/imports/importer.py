@@ -20,18 +20,18 @@ import duckdb
 from whale_platform.lake.delta import table
 from whale_platform.lake.delta.table import HOUR
 from whale_platform.lake.duckdb import engine
-from whale_platform.lake.duckdb.engine import quoted
-from whale_platform.lake.errors import Busy
+from whale_platform.lake.duckdb.engine import quote_literal
+from whale_platform.lake.errors import ConcurrentCommitError
 from whale_platform.lake.imports import dump_loader
-from whale_platform.lake.imports.dump_file import EXCHANGE, Dump, Tell
-from whale_platform.lake.imports.dump_loader import Loaded
+from whale_platform.lake.imports.dump_file import EXCHANGE, DumpFile, ImportProgress
+from whale_platform.lake.imports.dump_loader import LoadedDump
 from whale_platform.lake.maintenance import rewrite
 
-WORK = "importing"  # the folder beside the table for what is unzipped; a killed import leaves it to the next
+WORK_FOLDER = "importing"  # the folder beside the table for what is unzipped; a killed import leaves it to the next
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
+class ImportResult:
     """What became of a dump. `rows`: in the file, each once; `repeated`: lines of it that were there before;
     `new`: by how many rows the lake grew; `checked`: by a CHECKSUM file.
 
@@ -46,35 +46,41 @@ class Imported:
     checked: bool
 
 
-def run(root: Path, dump: Dump, about: Mapping[str, Any], tell: Tell) -> Imported:
-    """Import the dump; `about` goes into the commits. Raises BadDump (nothing was changed) and other LakeErrors."""
+def import_dump(root: Path, dump: DumpFile, about: Mapping[str, Any], tell: ImportProgress) -> ImportResult:
+    """Import the dump; `about` goes into the commits.
+
+    Raises InvalidDumpError (nothing was changed) and other LakeErrors.
+    """
     with _work(root) as folder:
-        loaded = dump_loader.load(dump, folder, tell)
-        table.create(root)
+        loaded = dump_loader.load_dump(dump, folder, tell)
+        table.create_table(root)
         name = f"import/{loaded.sha256}"
-        marked = table.marked(table.opened(root), name) or 0
+        marked = table.last_marker(table.open_table(root), name) or 0
         there = _still_there(root, dump, loaded, marked)
         new = 0
         for number, (start, _) in enumerate(loaded.hours, 1):
             if start not in there:
                 rows, mark = _rows(dump, loaded, start), (name, max(number, marked))
-                done = rewrite.hour(root, start, {**about, "file": dump.path.name}, rows, mark, distinct=True)
+                done = rewrite.rewrite_hour(root, start, {**about, "file": dump.path.name}, rows, mark, distinct=True)
                 new += done.rows_after - done.rows_before if done else 0
             tell("importing", number, len(loaded.hours))
     hours = tuple(start for start, _ in loaded.hours)
-    return Imported(loaded.rows, loaded.repeated, new, hours, len(there), loaded.checked)
+    return ImportResult(loaded.rows, loaded.repeated, new, hours, len(there), loaded.checked)
 
 
 @contextmanager
 def _work(root: Path) -> Iterator[Path]:
-    """An empty folder for this import alone, deleted afterwards. Raises Busy where another import is under way."""
-    folder = root.parent / WORK
+    """An empty folder for this import alone, deleted afterwards. Raises ConcurrentCommitError where another import is
+    under way."""
+    folder = root.parent / WORK_FOLDER
     root.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_suffix(".lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Busy(f"another import into {root.parent} is under way: try again when it is done") from None
+            raise ConcurrentCommitError(
+                f"another import into {root.parent} is under way: try again when it is done"
+            ) from None
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         try:
@@ -83,18 +89,18 @@ def _work(root: Path) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _still_there(root: Path, dump: Dump, loaded: Loaded, marked: int) -> set[datetime]:
+def _still_there(root: Path, dump: DumpFile, loaded: LoadedDump, marked: int) -> set[datetime]:
     """Of the first `marked` hours those that have as many trades of the symbol as the dump: they need no import."""
     if not marked:
         return set()
     files: dict[datetime, list[str]] = {}
-    for file in table.files(table.opened(root), dump.start, dump.end):
+    for file in table.list_files(table.open_table(root), dump.start, dump.end):
         files.setdefault(file.start, []).append(file.path)
     there = set()
     with engine.connect(root) as connection:
         for start, fills in loaded.hours[:marked]:
             found = connection.execute(
-                f"SELECT coalesce(sum(fills), 0) FROM {engine.rows_of(root, files.get(start, ()))} "
+                f"SELECT coalesce(sum(fills), 0) FROM {engine.select_rows(root, files.get(start, ()))} "
                 "WHERE exchange = ? AND symbol = ?",
                 [EXCHANGE, dump.symbol],
             ).fetchone()
@@ -103,14 +109,14 @@ def _still_there(root: Path, dump: Dump, loaded: Loaded, marked: int) -> set[dat
     return there
 
 
-def _rows(dump: Dump, loaded: Loaded, start: datetime) -> Callable[[duckdb.DuckDBPyConnection], str]:
+def _rows(dump: DumpFile, loaded: LoadedDump, start: datetime) -> Callable[[duckdb.DuckDBPyConnection], str]:
     """SQL of the dump's rows of one hour in the lake's columns."""
     low, high = (int(moment.timestamp()) * 1_000_000 // loaded.unit for moment in (start, start + HOUR))
     names = {"exchange": EXCHANGE, "symbol": dump.symbol, "base": dump.base, "quote": dump.quote, "source": "import"}
-    sql = f"""SELECT {", ".join(f"{quoted(text)} AS {name}" for name, text in names.items())},
+    sql = f"""SELECT {", ".join(f"{quote_literal(text)} AS {name}" for name, text in names.items())},
         first AS trade_id, (last - first + 1)::INTEGER AS fills, true AS dense, price, quantity,
         {dump_loader.notional_wide()} AS notional_wide, CASE WHEN maker THEN 'sell' ELSE 'buy' END AS side,
         make_timestamp("time" * {loaded.unit})::TIMESTAMPTZ AS event_time, NULL::TIMESTAMPTZ AS received_time,
         NULL::VARCHAR AS taker_order_id, NULL::INTEGER AS topic_partition, NULL::BIGINT AS topic_offset
-        FROM read_parquet({quoted(str(loaded.file))}) WHERE "time" >= {low} AND "time" < {high}"""
+        FROM read_parquet({quote_literal(str(loaded.file))}) WHERE "time" >= {low} AND "time" < {high}"""
     return lambda _: sql

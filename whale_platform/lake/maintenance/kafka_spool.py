@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
-from whale_platform.lake.delta.schema import WIDE, fits_narrow
+from whale_platform.lake.delta.schema import WIDE_DECIMAL, fits_narrow
 from whale_platform.lake.delta.table import HOUR
-from whale_platform.lake.duckdb.engine import quoted
+from whale_platform.lake.duckdb.engine import quote_literal
 
 _FIELDS = {
     **dict.fromkeys(("exchange", "symbol", "base", "quote", "price", "quantity", "notional"), "VARCHAR"),
@@ -17,7 +17,7 @@ _FIELDS = {
 }
 
 
-def keep(path: Path, messages: Iterable[tuple[int, int, bytes]], start: datetime) -> int:
+def spool_messages(path: Path, messages: Iterable[tuple[int, int, bytes]], start: datetime) -> int:
     """Write those messages (partition, offset, value) to `path` whose trade is of the hour from `start`; how many.
 
     What is no JSON object is left out: it has become a dead letter.
@@ -36,18 +36,20 @@ def keep(path: Path, messages: Iterable[tuple[int, int, bytes]], start: datetime
     return count
 
 
-def rows(path: Path) -> str:
+def select_spooled(path: Path) -> str:
     """SQL: the kept messages as rows of the lake; only what the stream calls a good trade."""
     inner = ", ".join(f"{name} {kind}" for name, kind in _FIELDS.items())
     columns = f"{{p: 'INTEGER', o: 'BIGINT', t: 'STRUCT({inner})'}}"
-    exact = ", ".join(f"try_cast({name} AS {WIDE}) AS {name}_exact" for name in ("price", "quantity", "notional"))
+    exact = ", ".join(
+        f"try_cast({name} AS {WIDE_DECIMAL}) AS {name}_exact" for name in ("price", "quantity", "notional")
+    )
     return f"""
     (SELECT exchange, symbol, base, quote, trade_id, 1::INTEGER AS fills, dense, price_exact AS price,
         quantity_exact AS quantity, CASE WHEN NOT ({fits_narrow("price_exact")} AND {fits_narrow("quantity_exact")})
             THEN notional_exact END AS notional_wide,
         side, make_timestamptz(event_time) AS event_time, make_timestamptz(received_time) AS received_time, source,
         taker_order_id, p AS topic_partition, o AS topic_offset
-    FROM (SELECT *, {exact} FROM (SELECT p, o, unnest(t) FROM read_json({quoted(str(path))},
+    FROM (SELECT *, {exact} FROM (SELECT p, o, unnest(t) FROM read_json({quote_literal(str(path))},
         format = 'newline_delimited', columns = {columns}, maximum_object_size = 33554432)))
     WHERE v = 1 AND exchange IS NOT NULL AND symbol IS NOT NULL AND source IS NOT NULL AND trade_id IS NOT NULL
         AND event_time IS NOT NULL AND received_time IS NOT NULL AND side IN ('buy', 'sell')

@@ -1,7 +1,7 @@
 """What of the lake is old enough to go: days by age, and files that no version of the last day needs.
 
-Both first say what would go (`plan`) and then do exactly that. Files go in two steps: a commit takes them out of the
-table, and a day later vacuum deletes them, so whoever still reads an older version can finish. What is young
+Both first say what would go (`plan_retention`) and then do exactly that. Files go in two steps: a commit takes them out
+of the table, and a day later vacuum deletes them, so whoever still reads an older version can finish. What is young
 (`domain/deletion_limits.py`) goes only with `sure`.
 """
 
@@ -29,17 +29,17 @@ class LakeDay:
 
 
 @dataclass(frozen=True, slots=True)
-class Litter:
+class OrphanFiles:
     """Files on disk that the table has no use for."""
 
     paths: tuple[str, ...]
     size: int
 
 
-def days(root: Path, before: date | None = None) -> list[LakeDay]:
+def list_days(root: Path, before: date | None = None) -> list[LakeDay]:
     """The days of the lake, oldest first; only those before `before`, where it is given."""
     found: dict[date, list[LakeFile]] = {}
-    for file in table.files(table.opened(root)):
+    for file in table.list_files(table.open_table(root)):
         if before is None or file.start.date() < before:
             found.setdefault(file.start.date(), []).append(file)
     return [
@@ -48,15 +48,18 @@ def days(root: Path, before: date | None = None) -> list[LakeDay]:
     ]
 
 
-def plan(root: Path, keep_days: int, today: date) -> list[LakeDay]:
+def plan_retention(root: Path, keep_days: int, today: date) -> list[LakeDay]:
     """Every day before the last `keep_days` days. Raises ValueError for keep_days < 1."""
     if keep_days < 1:
         raise ValueError(f"days is {keep_days}: keep at least 1")
-    return days(root, today - timedelta(days=keep_days))
+    return list_days(root, today - timedelta(days=keep_days))
 
 
-def let_go(root: Path, planned: list[LakeDay], about: Mapping[str, Any], sure: bool = False) -> int:
-    """Take the planned days out of the table, in one commit; returns how many files went. Raises Unconfirmed."""
+def drop_days(root: Path, planned: list[LakeDay], about: Mapping[str, Any], sure: bool = False) -> int:
+    """Take the planned days out of the table, in one commit; returns how many files went.
+
+    Raises UnconfirmedDeletionError.
+    """
     gone = {day.day for day in planned}
     if not sure:
         deletion_limits.check_old(gone)
@@ -64,32 +67,35 @@ def let_go(root: Path, planned: list[LakeDay], about: Mapping[str, Any], sure: b
 
     def change(opened: DeltaTable) -> tuple[list[NewFile], list[LakeFile]]:
         nonlocal count
-        removed = [file for file in table.files(opened) if file.start.date() in gone]
+        removed = [file for file in table.list_files(opened) if file.start.date() in gone]
         count = len(removed)
         return [], removed
 
-    commits.rewrite(root, change, about)
+    commits.replace_files(root, change, about)
     return count
 
 
-def vacuum(root: Path, hours: int = deletion_limits.LEAST_HOURS, dry_run: bool = True, sure: bool = False) -> Litter:
+def vacuum(
+    root: Path, hours: int = deletion_limits.LEAST_HOURS, dry_run: bool = True, sure: bool = False
+) -> OrphanFiles:
     """Delete files that no version of the last `hours` needs; or only say which.
 
     From one hour on also files that no commit ever named; a younger one may belong to a commit under way. With 0,
-    readers of older versions lose their files, and are told so. Raises ValueError for negative hours, Unconfirmed.
+    readers of older versions lose their files, and are told so. Raises ValueError for negative hours,
+    UnconfirmedDeletionError.
     """
     if hours < 0:
         raise ValueError(f"hours is {hours}: it can't be negative")
     if not dry_run and not sure:
         deletion_limits.check_hours(hours)
-    opened = table.opened(root)
-    with table.translated():
+    opened = table.open_table(root)
+    with table.translate_delta_errors():
         named = opened.vacuum(hours, dry_run=True, enforce_retention_duration=False, full=hours >= 1)
     sizes = {path: size for path in named if (size := _size(root / path)) is not None}
     if not dry_run and sizes:
-        with table.translated():
+        with table.translate_delta_errors():
             opened.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=hours >= 1)
-    return Litter(tuple(sizes), sum(sizes.values()))
+    return OrphanFiles(tuple(sizes), sum(sizes.values()))
 
 
 def _size(path: Path) -> int | None:
@@ -101,7 +107,7 @@ def _size(path: Path) -> int | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class LakeVersion:
     """One commit: when, what for, and by which run and code."""
 
     version: int
@@ -111,12 +117,12 @@ class Version:
     code: str
 
 
-def versions(root: Path, limit: int) -> list[Version]:
+def list_versions(root: Path, limit: int) -> list[LakeVersion]:
     """The newest versions, newest first."""
     found = []
-    for one in table.opened(root).history(limit):
+    for one in table.open_table(root).history(limit):
         about = one.get("whale") or {}
         why = about.get("why") or (f"batch {about['batch']}" if "batch" in about else one["operation"].lower())
         time = datetime.fromtimestamp(one["timestamp"] / 1000, UTC)
-        found.append(Version(one["version"], time, why, about.get("run", ""), about.get("code", "")))
+        found.append(LakeVersion(one["version"], time, why, about.get("run", ""), about.get("code", "")))
     return found

@@ -16,21 +16,21 @@ import duckdb
 from deltalake import DeltaTable
 
 from whale_platform.lake.delta import commits, table
-from whale_platform.lake.delta.schema import IDENTITY, NAMES
+from whale_platform.lake.delta.schema import COLUMN_NAMES, IDENTITY
 from whale_platform.lake.delta.table import HOUR, LakeFile, NewFile
 from whale_platform.lake.duckdb import engine, parquet_writer
-from whale_platform.lake.errors import Damaged, Vanished
+from whale_platform.lake.errors import DamagedFileError, FileMissingError
 
-SAMPLE = 100_000
-TEXTS = (
-    {name: f"coalesce({name}::VARCHAR, '')" for name in NAMES}
+SAMPLE_ROWS = 100_000
+CSV_TEXTS = (
+    {name: f"coalesce({name}::VARCHAR, '')" for name in COLUMN_NAMES}
     | {name: f"coalesce(rtrim(rtrim({name}::VARCHAR, '0'), '.'), '')" for name in ("price", "quantity")}
     | {name: f"coalesce(epoch_us({name})::VARCHAR, '')" for name in ("event_time", "received_time")}
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Rewritten:
+class RewriteResult:
     """What became of an hour: files, rows and bytes before and after.
 
     csv_bytes: bytes of the same rows as CSV, by a sample; 0 where more rows came, because nobody asks then.
@@ -52,7 +52,7 @@ class Rewritten:
         return 1 - self.bytes_after / self.csv_bytes if self.csv_bytes else 0.0
 
 
-def hour(
+def rewrite_hour(
     root: Path,
     start: datetime,
     about: Mapping[str, Any],
@@ -61,35 +61,39 @@ def hour(
     without_damaged: bool = False,
     check: Callable[[int], None] = lambda _: None,
     distinct: bool = False,
-) -> Rewritten | None:
+) -> RewriteResult | None:
     """Make the hour from `start` (aware UTC) anew; None where nothing was to be done.
 
     `more(connection)` gives SQL of further rows (the table's columns) of this hour; `mark` is recorded with the
     commit. `without_damaged`: leave files out that can't be read, where `more` brings their trades. `check(rows)` may
     raise to refuse what would be written. `distinct`: each trade is there once in `more`. Raises LakeError.
     """
-    done: Rewritten | None = None
+    done: RewriteResult | None = None
 
     def change(opened: DeltaTable) -> tuple[list[NewFile], list[LakeFile]]:
         nonlocal done
         done = None
-        found = table.files(opened, start, start + HOUR)
-        if more is None and (not found or [sorted_already(file) for file in found] == [True]):
+        found = table.list_files(opened, start, start + HOUR)
+        if more is None and (not found or [is_sorted(file) for file in found] == [True]):
             return [], []
-        engine.leave_room(root, sum(file.size for file in found), f"to rewrite the hour of {start:%Y-%m-%d %H:%M}")
+        engine.require_free_space(
+            root, sum(file.size for file in found), f"to rewrite the hour of {start:%Y-%m-%d %H:%M}"
+        )
         with engine.connect(root) as connection:
             good = [file for file in found if not (without_damaged and _broken(connection, root, file))]
-            rows = f"SELECT {', '.join(NAMES)} FROM {engine.rows_of(root, [file.path for file in good])}"
+            rows = f"SELECT {', '.join(COLUMN_NAMES)} FROM {engine.select_rows(root, [file.path for file in good])}"
             if more is not None:
-                rows = f"{rows} UNION ALL BY NAME SELECT {', '.join(NAMES)} FROM ({more(connection)})"
+                rows = f"{rows} UNION ALL BY NAME SELECT {', '.join(COLUMN_NAMES)} FROM ({more(connection)})"
             alone = distinct and not good
-            new = parquet_writer.write(connection, rows if alone else once(connection, rows), root, start)
+            new = parquet_writer.write_sorted(
+                connection, rows if alone else select_distinct(connection, rows), root, start
+            )
             try:
                 check(new.rows)
             except BaseException:
                 (root / new.path).unlink()
                 raise
-            done = Rewritten(
+            done = RewriteResult(
                 start,
                 len(found),
                 1,
@@ -97,58 +101,59 @@ def hour(
                 new.rows,
                 sum(file.size for file in found),
                 new.size,
-                csv_bytes(connection, root, new) if more is None else 0,
+                count_csv_bytes(connection, root, new) if more is None else 0,
                 opened.version(),
             )
-            unchanged = good == found and same(connection, root, found, new)
+            unchanged = good == found and adds_nothing(connection, root, found, new)
         if not new.rows or unchanged:
             (root / new.path).unlink()
             done = None
             return [], []
         return [new], found
 
-    commits.rewrite(root, change, about, mark)
+    commits.replace_files(root, change, about, mark)
     return done
 
 
-def same(connection: duckdb.DuckDBPyConnection, root: Path, found: list[LakeFile], new: NewFile) -> bool:
+def adds_nothing(connection: duckdb.DuckDBPyConnection, root: Path, found: list[LakeFile], new: NewFile) -> bool:
     """Whether `new` adds nothing to an hour that was one sorted file before: no row, and no trade in a row."""
-    if not (len(found) == 1 and sorted_already(found[0]) and found[0].rows == new.rows):
+    if not (len(found) == 1 and is_sorted(found[0]) and found[0].rows == new.rows):
         return False
-    fills = [f"(SELECT sum(fills) FROM {engine.rows_of(root, [file.path])})" for file in (found[0], new)]
+    fills = [f"(SELECT sum(fills) FROM {engine.select_rows(root, [file.path])})" for file in (found[0], new)]
     return connection.execute(f"SELECT {' = '.join(fills)}").fetchone() == (True,)
 
 
-def sorted_already(file: LakeFile) -> bool:
+def is_sorted(file: LakeFile) -> bool:
     """Whether the file is what a rewrite made."""
-    return Path(file.path).name.startswith(parquet_writer.SORTED)
+    return Path(file.path).name.startswith(parquet_writer.SORTED_PREFIX)
 
 
-def crowded(root: Path, start: datetime | None = None, end: datetime | None = None) -> list[datetime]:
+def hours_to_compact(root: Path, start: datetime | None = None, end: datetime | None = None) -> list[datetime]:
     """Hours in [start, end), aware UTC, that are not one sorted file."""
     hours: dict[datetime, list[LakeFile]] = {}
-    for file in table.files(table.opened(root), start, end):
+    for file in table.list_files(table.open_table(root), start, end):
         hours.setdefault(file.start, []).append(file)
-    return [hour for hour, files in sorted(hours.items()) if len(files) > 1 or not sorted_already(files[0])]
+    return [hour for hour, files in sorted(hours.items()) if len(files) > 1 or not is_sorted(files[0])]
 
 
-def csv_bytes(connection: duckdb.DuckDBPyConnection, root: Path, file: LakeFile) -> int:
+def count_csv_bytes(connection: duckdb.DuckDBPyConnection, root: Path, file: LakeFile) -> int:
     """Bytes of the file's rows as CSV without quotes: decimals without trailing zeros, times as microseconds."""
-    line = " + ".join(f"strlen({text})" for text in TEXTS.values())
-    sample = f"SELECT * FROM {engine.rows_of(root, [file.path])} USING SAMPLE reservoir({SAMPLE} ROWS) REPEATABLE (1)"
+    line = " + ".join(f"strlen({text})" for text in CSV_TEXTS.values())
+    rows = engine.select_rows(root, [file.path])
+    sample = f"SELECT * FROM {rows} USING SAMPLE reservoir({SAMPLE_ROWS} ROWS) REPEATABLE (1)"
     found = connection.execute(f"SELECT avg({line}) FROM ({sample})").fetchone()
-    return round(((found or (0,))[0] or 0) * file.rows + len(NAMES) * file.rows)
+    return round(((found or (0,))[0] or 0) * file.rows + len(COLUMN_NAMES) * file.rows)
 
 
-def once(connection: duckdb.DuckDBPyConnection, rows: str) -> str:
+def select_distinct(connection: duckdb.DuckDBPyConnection, rows: str) -> str:
     """SQL: of these rows (SQL; the table's columns) each trade once, see above."""
-    once = f"""SELECT * FROM ({rows}) QUALIFY row_number() OVER (PARTITION BY {", ".join(IDENTITY)}, fills > 1
+    distinct = f"""SELECT * FROM ({rows}) QUALIFY row_number() OVER (PARTITION BY {", ".join(IDENTITY)}, fills > 1
         ORDER BY topic_offset NULLS LAST, topic_partition, received_time NULLS LAST) = 1"""
     most = connection.execute(f"SELECT max(fills) FROM ({rows})").fetchone()
     if most is None or (most[0] or 1) == 1:
-        return once
+        return distinct
     return f"""
-    WITH once AS ({once}), whole AS (SELECT * FROM once WHERE fills = 1), joined AS (
+    WITH once AS ({distinct}), whole AS (SELECT * FROM once WHERE fills = 1), joined AS (
         SELECT a.exchange, a.symbol, a.trade_id, a.fills, count(w.trade_id) AS there
         FROM once a LEFT JOIN whole w ON w.exchange = a.exchange AND w.symbol = a.symbol
             AND w.trade_id >= a.trade_id AND w.trade_id < a.trade_id + a.fills
@@ -163,10 +168,9 @@ def once(connection: duckdb.DuckDBPyConnection, rows: str) -> str:
 
 def _broken(connection: duckdb.DuckDBPyConnection, root: Path, file: LakeFile) -> bool:
     try:
-        with engine.translated():
-            connection.execute(
-                f"SELECT {', '.join(f'max({name})' for name in NAMES)} FROM {engine.rows_of(root, [file.path])}"
-            )
-    except (Damaged, Vanished):
+        with engine.translate_duckdb_errors():
+            every = ", ".join(f"max({name})" for name in COLUMN_NAMES)
+            connection.execute(f"SELECT {every} FROM {engine.select_rows(root, [file.path])}")
+    except (DamagedFileError, FileMissingError):
         return True
     return False

@@ -5,15 +5,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from whale_platform.domain.catalogue import Pair
+from whale_platform.domain.catalogue import ListedPair
 from whale_platform.domain.trade import Side
 
 PlayState = Literal["waiting", "playing", "finished"]
-Place = tuple[str, str]
+MarketKey = tuple[str, str]
 """(exchange, symbol): `binance` or `coinbase`, and the symbol as that exchange spells it."""
 
 
-class CannotPlay(ValueError):
+class PlaySetupError(ValueError):
     """The settings or files allow no play; the message says in one line what to do."""
 
 
@@ -25,7 +25,7 @@ class Fill:
     The order ids and the sequence exist on Coinbase only.
     """
 
-    place: Place
+    place: MarketKey
     trade_id: int
     price: str
     size: str
@@ -37,7 +37,7 @@ class Fill:
     sequence: int = 0
 
 
-class Audience(Protocol):
+class FillPublisher(Protocol):
     """Where a play sends its trades."""
 
     def publish(self, fill: Fill) -> None:
@@ -52,7 +52,7 @@ class Audience(Protocol):
     def shed(self) -> None:
         """End the connections of those who congest."""
 
-    def listening(self) -> frozenset[Place]:
+    def listening(self) -> frozenset[MarketKey]:
         """Places with at least one subscriber."""
 
 
@@ -64,7 +64,7 @@ class Play(Protocol):
         """How the trades come about."""
 
     @property
-    def pairs(self) -> Mapping[Place, Pair]:
+    def pairs(self) -> Mapping[MarketKey, ListedPair]:
         """What the exchanges list."""
 
     @property
@@ -78,16 +78,16 @@ class Play(Protocol):
     def behind_s(self) -> float:
         """Seconds by which the next trade is late."""
 
-    def last(self, place: Place) -> Fill | None:
+    def last(self, place: MarketKey) -> Fill | None:
         """The newest trade."""
 
-    def upward(self, place: Place, first_id: int, limit: int) -> list[Fill]:
+    def upward(self, place: MarketKey, first_id: int, limit: int) -> list[Fill]:
         """At most `limit` trades from `first_id` on, ascending."""
 
-    def downward(self, place: Place, before_id: int | None, limit: int) -> list[Fill]:
+    def downward(self, place: MarketKey, before_id: int | None, limit: int) -> list[Fill]:
         """At most `limit` trades below `before_id` (None: the newest), descending."""
 
-    async def run(self, audience: Audience, stop: threading.Event, save: Callable[[], None]) -> None:
+    async def run(self, audience: FillPublisher, stop: threading.Event, save: Callable[[], None]) -> None:
         """Play until `stop`; `save` keeps the state at once."""
 
     def to_save(self) -> dict[str, object]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from whale_platform.domain.trade import Side
-from whale_platform.simulator.play.base import CannotPlay, Fill, Place
+from whale_platform.simulator.play.base import Fill, MarketKey, PlaySetupError
 
 _BINANCE_LINE = re.compile(r"([0-9]{16,19}) (\{.*\})\s*").fullmatch
 _COINBASE_LINE = re.compile(r"([0-9]{9,11}(?:\.[0-9]+)?): (\{.*\})\s*").fullmatch
@@ -26,7 +26,7 @@ _MICROSECONDS_FROM = 10**14
 
 
 @dataclass(frozen=True, slots=True)
-class Captured:
+class CapturedTrade:
     """One trade and when the capture received it, ns UTC. `new`: False for Coinbase's `last_match`."""
 
     received_ns: int
@@ -35,27 +35,27 @@ class Captured:
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
+class CaptureContents:
     """Of some files: symbols per exchange, count of trades, each exchange's first, each place's `last_match`."""
 
     symbols: dict[str, list[str]]
     trades: int
-    first: dict[str, Captured]
-    before: dict[Place, Fill]
+    first: dict[str, CapturedTrade]
+    before: dict[MarketKey, Fill]
 
 
-def recorded_symbols(files: Sequence[Path]) -> dict[str, list[str]]:
-    """Symbols with trades in `files`, per exchange. Reads them whole. Raises CannotPlay."""
-    return survey(files).symbols
+def list_recorded_symbols(files: Sequence[Path]) -> dict[str, list[str]]:
+    """Symbols with trades in `files`, per exchange. Reads them whole. Raises PlaySetupError."""
+    return survey_captures(files).symbols
 
 
-def survey(files: Sequence[Path]) -> Contents:
-    """Read `files` once, whole. Raises CannotPlay for a file that can't be read and where there are no trades."""
+def survey_captures(files: Sequence[Path]) -> CaptureContents:
+    """Read `files` once, whole. Raises PlaySetupError for a file that can't be read and where there are no trades."""
     count = 0
-    first: dict[str, Captured] = {}
-    before: dict[Place, Fill] = {}
-    found: dict[Place, None] = {}
-    for one in captured(files):
+    first: dict[str, CapturedTrade] = {}
+    before: dict[MarketKey, Fill] = {}
+    found: dict[MarketKey, None] = {}
+    for one in read_captures(files):
         if not one.new:
             before.setdefault(one.fill.place, one.fill)
             continue
@@ -64,16 +64,16 @@ def survey(files: Sequence[Path]) -> Contents:
         count += 1
     if not first:
         names = ", ".join(path.name for path in files) or "nothing"
-        raise CannotPlay(f"no trades in {names}: give captured feeds of Binance or Coinbase with --file")
+        raise PlaySetupError(f"no trades in {names}: give captured feeds of Binance or Coinbase with --file")
     symbols: dict[str, list[str]] = {}
     for exchange, symbol in found:
         symbols.setdefault(exchange, []).append(symbol)
-    return Contents(symbols, count, first, before)
+    return CaptureContents(symbols, count, first, before)
 
 
-def captured(files: Sequence[Path]) -> Iterator[Captured]:
-    """Trades of `files` by receive time, each id once and ascending per symbol. Raises CannotPlay."""
-    newest: dict[Place, int] = {}
+def read_captures(files: Sequence[Path]) -> Iterator[CapturedTrade]:
+    """Trades of `files` by receive time, each id once and ascending per symbol. Raises PlaySetupError."""
+    newest: dict[MarketKey, int] = {}
     paths = dict.fromkeys(path.resolve() for path in files)
     for one in heapq.merge(*map(_lines, paths), key=lambda entry: entry.received_ns):
         if one.new:
@@ -83,14 +83,14 @@ def captured(files: Sequence[Path]) -> Iterator[Captured]:
         yield one
 
 
-def _lines(path: Path) -> Iterator[Captured]:
+def _lines(path: Path) -> Iterator[CapturedTrade]:
     try:
         with _opened(path) as file:
             for number, line in enumerate(file, 1):
                 if ('"trade"' in line or 'match"' in line) and (one := _entry(path, number, line)) is not None:
                     yield one
     except (OSError, EOFError, UnicodeDecodeError, zlib.error) as wrong:
-        raise CannotPlay(f"{path} can't be read: {wrong}") from None
+        raise PlaySetupError(f"{path} can't be read: {wrong}") from None
 
 
 def _opened(path: Path) -> IO[str]:
@@ -99,22 +99,22 @@ def _opened(path: Path) -> IO[str]:
     return gzip.open(path, "rt", encoding="utf-8") if packed else path.open(encoding="utf-8")
 
 
-def _entry(path: Path, number: int, line: str) -> Captured | None:
+def _entry(path: Path, number: int, line: str) -> CapturedTrade | None:
     try:
         return _read(line)
     except (ValueError, KeyError, TypeError, AttributeError) as wrong:
-        raise CannotPlay(f"{path} line {number} holds no readable trade: {type(wrong).__name__} {wrong}") from None
+        raise PlaySetupError(f"{path} line {number} holds no readable trade: {type(wrong).__name__} {wrong}") from None
 
 
-def _read(line: str) -> Captured | None:
+def _read(line: str) -> CapturedTrade | None:
     if parts := _BINANCE_LINE(line):
         frame = json.loads(parts[2])
         data = frame.get("data", frame)
-        return Captured(int(parts[1]), _binance(data)) if data.get("e") == "trade" else None
+        return CapturedTrade(int(parts[1]), _binance(data)) if data.get("e") == "trade" else None
     if parts := _COINBASE_LINE(line):
         frame = json.loads(parts[2])
         if frame.get("type") in ("match", "last_match"):
-            return Captured(int(Decimal(parts[1]) * 10**9), _coinbase(frame), frame["type"] == "match")
+            return CapturedTrade(int(Decimal(parts[1]) * 10**9), _coinbase(frame), frame["type"] == "match")
     return None
 
 

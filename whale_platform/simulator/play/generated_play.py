@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Literal
 
-from whale_platform.domain.catalogue import Pair
-from whale_platform.simulator.play.base import Audience, CannotPlay, Fill, Place, PlayState
-from whale_platform.simulator.play.market_profile import MEAN_FILLS, Market, market
-from whale_platform.simulator.play.trade_generator import Print, prints
+from whale_platform.domain.catalogue import ListedPair
+from whale_platform.simulator.play.base import Fill, FillPublisher, MarketKey, PlaySetupError, PlayState
+from whale_platform.simulator.play.market_profile import MEAN_FILLS, MarketProfile, build_profile
+from whale_platform.simulator.play.trade_generator import TradePrint, generate_prints
 
-HISTORY = 2_000_000
+HISTORY_TRADES = 2_000_000
 _BATCH = 1_000
 _LONGEST_NAP_S = 0.02
 _RUSH_PAUSE_S = 0.0005
@@ -29,13 +29,13 @@ _RUSH_PAUSE_S = 0.0005
 class _Feed:
     """One symbol: its place in the sequence, its pace and its times. Trade id = index + 1."""
 
-    def __init__(self, seed: int, of: Market, rate: float, keep: int, index: int, known_time: int) -> None:
+    def __init__(self, seed: int, of: MarketProfile, rate: float, keep: int, index: int, known_time: int) -> None:
         self.market, self._seed, self._keep, self._known = of, seed, keep, known_time
         self.order_pause = MEAN_FILLS / rate
         self._mean_us = 1e6 / rate
         self.index = self._first_kept = index
         self._times = array("q")
-        self._coming = prints(seed, of, index)
+        self._coming = generate_prints(seed, of, index)
         self._next = next(self._coming)
         self._last: Fill | None = None
 
@@ -43,7 +43,7 @@ class _Feed:
         """The next taker order's fills, all at `now` (µs)."""
         order = self._next.order
         while self._next.order == order:
-            self._last = fill(self.market, self._next, now)
+            self._last = build_fill(self.market, self._next, now)
             yield self._last
             self._times.append(now)
             self.index += 1
@@ -68,8 +68,8 @@ class _Feed:
     def page(self, first: int, limit: int) -> list[Fill]:
         """Fills from index `first` on."""
         limit = min(limit, self.index - first)
-        found = islice(prints(self._seed, self.market, first), limit) if limit > 0 else ()
-        return [fill(self.market, one, self.time(one.number)) for one in found]
+        found = islice(generate_prints(self._seed, self.market, first), limit) if limit > 0 else ()
+        return [build_fill(self.market, one, self.time(one.number)) for one in found]
 
     def time(self, index: int) -> int:
         """When trade `index` happened, µs."""
@@ -83,32 +83,34 @@ class _Feed:
 
 
 class GeneratedPlay:
-    """Implements `fill.Play`. Raises CannotPlay where the saved state is of another seed."""
+    """Implements `build_fill.Play`. Raises PlaySetupError where the saved state is of another seed."""
 
     kind: Literal["generated", "recorded"] = "generated"
 
-    def __init__(self, pairs: Mapping[Place, Pair], rate: float, seed: int, saved: dict[str, Any] | None) -> None:
+    def __init__(
+        self, pairs: Mapping[MarketKey, ListedPair], rate: float, seed: int, saved: dict[str, Any] | None
+    ) -> None:
         if saved is not None and (saved.get("kind"), saved.get("seed")) != (self.kind, seed):
-            raise CannotPlay(
+            raise PlaySetupError(
                 f"this home holds {saved.get('kind')} trades of seed {saved.get('seed')}: "
                 "set WHALE_SOURCE and WHALE_SIMULATOR_SEED to that, or take a fresh --home"
             )
         self.pairs = pairs
         self._seed = seed
-        markets = [market(place, pair.base, pair.quote) for place, pair in pairs.items()]
+        markets = [build_profile(place, pair.base, pair.quote) for place, pair in pairs.items()]
         if not markets:
-            raise CannotPlay("no symbol to trade: set WHALE_SYMBOLS, for example BTC,ETH")
+            raise PlaySetupError("no symbol to trade: set WHALE_SYMBOLS, for example BTC,ETH")
         whole = sum(one.share for one in markets)
         places: dict[str, list[int]] = saved["places"] if saved else {}
         self._elsewhere = {
             key: value for key, value in places.items() if not any(key == _key(m.place) for m in markets)
         }
-        self._feeds: dict[Place, _Feed] = {}
+        self._feeds: dict[MarketKey, _Feed] = {}
         for one in markets:
             index, known = places.get(_key(one.place), (0, 0))
             share = rate * one.share / whole
-            self._feeds[one.place] = _Feed(seed, one, share, HISTORY // len(markets), index, known)
-        self._due: list[tuple[float, Place]] = []
+            self._feeds[one.place] = _Feed(seed, one, share, HISTORY_TRADES // len(markets), index, known)
+        self._due: list[tuple[float, MarketKey]] = []
         self._asleep = set(self._feeds)
 
     @property
@@ -125,22 +127,22 @@ class GeneratedPlay:
         """Seconds by which the next trade is late."""
         return max(0.0, time.monotonic() - self._due[0][0]) if self._due else 0.0
 
-    def last(self, place: Place) -> Fill | None:
+    def last(self, place: MarketKey) -> Fill | None:
         """The newest trade."""
         return self._feeds[place].last()
 
-    def upward(self, place: Place, first_id: int, limit: int) -> list[Fill]:
+    def upward(self, place: MarketKey, first_id: int, limit: int) -> list[Fill]:
         """At most `limit` trades from `first_id` on, ascending."""
         return self._feeds[place].page(max(0, first_id - 1), limit)
 
-    def downward(self, place: Place, before_id: int | None, limit: int) -> list[Fill]:
+    def downward(self, place: MarketKey, before_id: int | None, limit: int) -> list[Fill]:
         """At most `limit` trades below `before_id` (None: the newest), descending."""
         feed = self._feeds[place]
         end = feed.index if before_id is None else max(0, min(before_id - 1, feed.index))
         first = max(0, end - limit)
         return feed.page(first, end - first)[::-1]
 
-    async def run(self, audience: Audience, stop: threading.Event, save: Callable[[], None]) -> None:
+    async def run(self, audience: FillPublisher, stop: threading.Event, save: Callable[[], None]) -> None:
         """Play until `stop`; each order goes out at its due time, in larger batches when late."""
         while not stop.is_set():
             self._wake(audience)
@@ -161,7 +163,7 @@ class GeneratedPlay:
         places = {_key(place): feed.saved() for place, feed in self._feeds.items()}
         return {"kind": self.kind, "seed": self._seed, "places": self._elsewhere | places}
 
-    def _wake(self, audience: Audience) -> None:
+    def _wake(self, audience: FillPublisher) -> None:
         """Start the symbols that are subscribed, or have traded before, and do not trade yet."""
         if not self._asleep:
             return
@@ -171,7 +173,7 @@ class GeneratedPlay:
             heapq.heappush(self._due, (time.monotonic() + self._feeds[place].pause(), place))
 
 
-def fill(of: Market, one: Print, now: int) -> Fill:
+def build_fill(of: MarketProfile, one: TradePrint, now: int) -> Fill:
     """`one` as a trade at `now` (µs)."""
     price, size = _scaled(one.price, of.price_decimals), _scaled(one.size, of.size_decimals)
     trade_id = one.number + 1
@@ -198,5 +200,5 @@ def _trimmed(text: str) -> str:
     return text.rstrip("0").rstrip(".")
 
 
-def _key(place: Place) -> str:
+def _key(place: MarketKey) -> str:
     return ":".join(place)

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from itertools import accumulate
 from statistics import NormalDist
 
-from whale_platform.simulator.play.base import Place
+from whale_platform.simulator.play.base import MarketKey
 
 _PRICES = {"BTC": 61_700.0, "ETH": 2_680.0, "SOL": 155.0, "XRP": 0.61, "DOGE": 0.107, "ADA": 0.345, "AVAX": 22.6}
 _PRICES |= {"LINK": 10.4, "LTC": 60.7, "DOT": 4.75, "BNB": 510.0}
-KNOWN = tuple(_PRICES)
+KNOWN_CURRENCIES = tuple(_PRICES)
 _SHARES = {"BTC": 0.34, "ETH": 0.24, "SOL": 0.13, "XRP": 0.08, "DOGE": 0.06, "ADA": 0.04, "AVAX": 0.035, "LINK": 0.03}
 _SHARES |= {"LTC": 0.025, "DOT": 0.02}
 _OTHER_SHARE = 0.01
@@ -44,16 +44,16 @@ MEAN_FILLS = sum(n * chance for n, chance in enumerate(_CHANCES, 1))
 
 
 @dataclass(frozen=True, slots=True)
-class Sizes:
+class FillSizes:
     """Fill notional in US dollars: knots of its logarithm over the normal score of its quantile."""
 
     scores: tuple[float, ...]
     logs: tuple[float, ...]
 
 
-def _sizes(quantiles: dict[float, float], scale: float = 1.0) -> Sizes:
+def _sizes(quantiles: dict[float, float], scale: float = 1.0) -> FillSizes:
     normal = NormalDist()
-    return Sizes(tuple(map(normal.inv_cdf, quantiles)), tuple(math.log(usd * scale) for usd in quantiles.values()))
+    return FillSizes(tuple(map(normal.inv_cdf, quantiles)), tuple(math.log(usd * scale) for usd in quantiles.values()))
 
 
 _SIZES = {"BTC": _sizes(_BTC), "ETH": _sizes(_ETH)}
@@ -61,28 +61,28 @@ _OTHER_SIZES = _sizes(_ETH, 0.6)
 
 
 @dataclass(frozen=True, slots=True)
-class Market:
+class MarketProfile:
     """One symbol. Prices are whole ticks of 10^-price_decimals, sizes whole steps of 10^-size_decimals.
 
     `share`: its part of all trades, before normalising. `usd`: one unit of the quote currency in dollars.
     """
 
-    place: Place
+    place: MarketKey
     price: float
     usd: float
     price_decimals: int
     size_decimals: int
     share: float
-    sizes: Sizes
+    sizes: FillSizes
 
 
-def market(place: Place, base: str, quote: str) -> Market:
+def build_profile(place: MarketKey, base: str, quote: str) -> MarketProfile:
     """The market of a symbol in its exchange's spelling, and of its currencies."""
     exchange, _ = place
     usd = _PRICES.get(quote, 1.0)
     price = _price(base) / usd
     size_decimals = min(8, max(0, math.ceil(math.log10(price * usd))) + (3 if exchange == "coinbase" else 0))
-    return Market(
+    return MarketProfile(
         place=place,
         price=price,
         usd=usd,

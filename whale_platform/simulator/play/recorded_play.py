@@ -18,12 +18,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from whale_platform.domain.catalogue import Pair
+from whale_platform.domain.catalogue import ListedPair
 from whale_platform.simulator.play import symbol_listing
-from whale_platform.simulator.play.base import Audience, CannotPlay, Fill, Place, PlayState
-from whale_platform.simulator.play.capture_files import captured, survey
+from whale_platform.simulator.play.base import Fill, FillPublisher, MarketKey, PlaySetupError, PlayState
+from whale_platform.simulator.play.capture_files import read_captures, survey_captures
 
-Times = Literal["original", "now"]
+ReplayTimes = Literal["original", "now"]
 _BATCH = 500
 _NAP_S = 0.05
 _PATIENCE_S = 2.0
@@ -44,7 +44,7 @@ class _Log:
             " ".join(map(str, (*parts, fill.taker_order_id, fill.maker_order_id, fill.sequence))).encode()
         )
 
-    def between(self, place: Place, start: int, stop: int) -> list[Fill]:
+    def between(self, place: MarketKey, start: int, stop: int) -> list[Fill]:
         return [self._fill(place, at) for at in range(max(0, start), min(stop, len(self._ids)))]
 
     def at(self, trade_id: int) -> int:
@@ -53,7 +53,7 @@ class _Log:
     def __len__(self) -> int:
         return len(self._ids)
 
-    def _fill(self, place: Place, at: int) -> Fill:
+    def _fill(self, place: MarketKey, at: int) -> Fill:
         price, size, side, moment, sent, taker, maker, sequence = self._rows[at].decode().split(" ")
         taken: Literal["buy", "sell"] = "buy" if side == "buy" else "sell"
         trade_id = self._ids[at]
@@ -61,21 +61,28 @@ class _Log:
 
 
 class RecordedPlay:
-    """Implements `fill.Play`; takes up what was played before. Raises CannotPlay: bad files, or another play's home."""
+    """Implements `play.base.Play`; continues what was played before. Raises PlaySetupError for files that don't fit."""
 
     kind: Literal["generated", "recorded"] = "recorded"
 
     def __init__(
-        self, files: Sequence[Path], speed: float, times: Times, exchanges: Sequence[str], saved: dict[str, Any] | None
+        self,
+        files: Sequence[Path],
+        speed: float,
+        times: ReplayTimes,
+        exchanges: Sequence[str],
+        saved: dict[str, Any] | None,
     ) -> None:
-        contents = survey(files)
+        contents = survey_captures(files)
         self._speed, self._times = speed, times
         symbols = {name: found for name, found in contents.symbols.items() if name in exchanges}
         if not symbols:
-            raise CannotPlay(
+            raise PlaySetupError(
                 f"the files hold trades of {', '.join(contents.symbols)} only: set WHALE_EXCHANGES to that"
             )
-        self.pairs: Mapping[Place, Pair] = symbol_listing.pairs(symbols, symbol_listing.recorded(files))
+        self.pairs: Mapping[MarketKey, ListedPair] = symbol_listing.find_pairs(
+            symbols, symbol_listing.list_recorded(files)
+        )
         self._exchanges = frozenset(symbols)
         self._identity: dict[str, object] = {
             "kind": self.kind,
@@ -84,7 +91,7 @@ class RecordedPlay:
             "times": times,
         }
         if saved is not None and any(saved.get(name) != value for name, value in self._identity.items()):
-            raise CannotPlay("this home holds another replay: take a fresh --home")
+            raise PlaySetupError("this home holds another replay: take a fresh --home")
         self._first = min((contents.first[name] for name in symbols), key=lambda one: one.received_ns).fill
         self._before = contents.before
         self._start: int | None = saved["start"] if saved else None
@@ -93,7 +100,7 @@ class RecordedPlay:
         self.state: PlayState = "waiting"
         self.played = 0
         self._behind = 0.0
-        self._coming = (one for one in captured(files) if one.new and one.fill.place[0] in self._exchanges)
+        self._coming = (one for one in read_captures(files) if one.new and one.fill.place[0] in self._exchanges)
         for one in islice(self._coming, saved["played"] if saved else 0):
             self._log(self._shifted(one.fill))
 
@@ -101,7 +108,7 @@ class RecordedPlay:
         """Seconds by which the next trade is late."""
         return self._behind
 
-    def last(self, place: Place) -> Fill | None:
+    def last(self, place: MarketKey) -> Fill | None:
         """The newest trade played; before the first, what the capture itself tells was the last."""
         page = self.downward(place, None, 1)
         if page:
@@ -109,19 +116,19 @@ class RecordedPlay:
         before = self._before.get(place)
         return self._shifted(before) if before else None
 
-    def upward(self, place: Place, first_id: int, limit: int) -> list[Fill]:
+    def upward(self, place: MarketKey, first_id: int, limit: int) -> list[Fill]:
         """At most `limit` trades from `first_id` on, ascending."""
         log = self._logs[place]
         at = log.at(first_id)
         return log.between(place, at, at + limit)
 
-    def downward(self, place: Place, before_id: int | None, limit: int) -> list[Fill]:
+    def downward(self, place: MarketKey, before_id: int | None, limit: int) -> list[Fill]:
         """At most `limit` trades below `before_id` (None: the newest), descending."""
         log = self._logs[place]
         end = len(log) if before_id is None else log.at(before_id)
         return log.between(place, end - limit, end)[::-1]
 
-    async def run(self, audience: Audience, stop: threading.Event, save: Callable[[], None]) -> None:
+    async def run(self, audience: FillPublisher, stop: threading.Event, save: Callable[[], None]) -> None:
         """Wait for listeners, play to the end, then wait for `stop`."""
         if (one := next(self._coming, None)) is not None:
             await self._listeners(audience, stop)
@@ -168,7 +175,7 @@ class RecordedPlay:
         time_, sent = (start + int((at - first) / speed) for at in (fill.time, fill.sent_time))
         return replace(fill, time=time_, sent_time=sent)
 
-    async def _listeners(self, audience: Audience, stop: threading.Event) -> None:
+    async def _listeners(self, audience: FillPublisher, stop: threading.Event) -> None:
         heard_all = None
         while not stop.is_set():
             heard = audience.listening() & self._logs.keys()
@@ -182,7 +189,7 @@ class RecordedPlay:
                 heard_all = None
             await asyncio.sleep(_NAP_S)
 
-    async def _uncongested(self, audience: Audience, stop: threading.Event) -> None:
+    async def _uncongested(self, audience: FillPublisher, stop: threading.Event) -> None:
         """Let slow readers catch up, within reason: a recording can wait, an exchange could not."""
         until = time.monotonic() + _STALL_S
         while audience.congested() and time.monotonic() < until and not stop.is_set():

@@ -8,53 +8,57 @@ recording may bring Binance's own answer of `exchangeInfo` in a file `exchangeIn
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from whale_platform.domain.catalogue import Catalogue, Pair, currencies, split_dashed
+from whale_platform.domain.catalogue import ListedPair, SymbolCatalogue, find_currencies, split_dashed
 from whale_platform.domain.trade import PEGGED
 from whale_platform.exchanges import symbols
-from whale_platform.exchanges.base import BadFrame
+from whale_platform.exchanges.base import InvalidFrameError
 from whale_platform.exchanges.binance import Binance
-from whale_platform.simulator.play.base import CannotPlay, Place
-from whale_platform.simulator.play.market_profile import KNOWN
+from whale_platform.simulator.play.base import MarketKey, PlaySetupError
+from whale_platform.simulator.play.market_profile import KNOWN_CURRENCIES
 
-RECORDED = "exchangeInfo.json"
+RECORDED_LISTING = "exchangeInfo.json"
 _QUOTES = (*sorted(PEGGED), "USD", "BTC", "ETH", "BNB", "EUR", "TRY", "BRL")
 
 
-def simulated(wanted: Iterable[str]) -> Catalogue:
+def list_simulated(wanted: Iterable[str]) -> SymbolCatalogue:
     """The simulated Binance's list, where `wanted` is what the operator asks for."""
-    given = [found.currencies for one in wanted if (found := symbols.read(one, ("binance", "sim_binance"))) is not None]
-    table = [(base, quote) for base in KNOWN for quote in _QUOTES if base != quote]
-    return Catalogue(_pair(*one) for one in (*table, *filter(None, given)))
+    given = [
+        found.currencies
+        for one in wanted
+        if (found := symbols.parse_request(one, ("binance", "sim_binance"))) is not None
+    ]
+    table = [(base, quote) for base in KNOWN_CURRENCIES for quote in _QUOTES if base != quote]
+    return SymbolCatalogue(_pair(*one) for one in (*table, *filter(None, given)))
 
 
-def recorded(files: Sequence[Path]) -> Catalogue:
-    """The list that belongs to recordings of Binance. Raises CannotPlay where the file beside them is no such list."""
-    found = simulated(())
-    for path in dict.fromkeys(file.resolve().with_name(RECORDED) for file in files):
+def list_recorded(files: Sequence[Path]) -> SymbolCatalogue:
+    """The list that belongs to recordings of Binance. Raises PlaySetupError where the file beside them is not one."""
+    found = list_simulated(())
+    for path in dict.fromkeys(file.resolve().with_name(RECORDED_LISTING) for file in files):
         if path.is_file():
             try:
                 for pair in Binance().parse_listing(path.read_bytes()):
                     found.add(pair)
-            except (OSError, BadFrame) as wrong:
-                raise CannotPlay(f"{path} is no answer of Binance's exchangeInfo: {wrong}") from None
+            except (OSError, InvalidFrameError) as wrong:
+                raise PlaySetupError(f"{path} is no answer of Binance's exchangeInfo: {wrong}") from None
     return found
 
 
-def pairs(played: Mapping[str, Sequence[str]], binance: Catalogue) -> dict[Place, Pair]:
-    """The pair of each symbol that is played. Raises CannotPlay where its currencies are not known."""
-    found: dict[Place, Pair] = {}
+def find_pairs(played: Mapping[str, Sequence[str]], binance: SymbolCatalogue) -> dict[MarketKey, ListedPair]:
+    """The pair of each symbol that is played. Raises PlaySetupError where its currencies are not known."""
+    found: dict[MarketKey, ListedPair] = {}
     for exchange, names in played.items():
         for symbol in names:
             try:
-                both = split_dashed(symbol) if exchange == "coinbase" else currencies(binance, symbol)
+                both = split_dashed(symbol) if exchange == "coinbase" else find_currencies(binance, symbol)
             except ValueError as unknown:
-                raise CannotPlay(
+                raise PlaySetupError(
                     f"{exchange}: {unknown}: ask for it as BASE/QUOTE, or put Binance's answer of exchangeInfo as "
-                    f"{RECORDED} beside the recording"
+                    f"{RECORDED_LISTING} beside the recording"
                 ) from None
-            found[exchange, symbol] = Pair(symbol, *both, "TRADING" if exchange == "binance" else "online", True)
+            found[exchange, symbol] = ListedPair(symbol, *both, "TRADING" if exchange == "binance" else "online", True)
     return found
 
 
-def _pair(base: str, quote: str) -> Pair:
-    return Pair(base + quote, base, quote, "TRADING", True)
+def _pair(base: str, quote: str) -> ListedPair:
+    return ListedPair(base + quote, base, quote, "TRADING", True)

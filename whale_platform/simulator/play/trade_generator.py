@@ -12,9 +12,9 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from whale_platform.simulator.play.market_profile import FILLS_CUMULATIVE, Market
+from whale_platform.simulator.play.market_profile import FILLS_CUMULATIVE, MarketProfile
 
-BLOCK = 2048
+BLOCK_TRADES = 2048
 _SAME_ORDER = 0.6  # how far the fills of one order share their size, as a correlation of normal scores
 _OWN = math.sqrt(1 - _SAME_ORDER**2)
 _LEVEL_STEP = 0.37  # of the fills of a sweep, so many go one price level further
@@ -23,7 +23,7 @@ _RUSH_GAP = 0.02
 _GAP_CORRECTION = 1 / (1 - _RUSH_CHANCE * 100)
 
 
-class Print(NamedTuple):
+class TradePrint(NamedTuple):
     """One trade without its time. `order`: the number of its taker order's first fill; `sold`: the taker did.
 
     price in ticks, size in steps. gap: pause before it in mean pauses between orders (0 within an order); `rush`:
@@ -39,9 +39,9 @@ class Print(NamedTuple):
     rush: bool
 
 
-def prints(seed: int, market: Market, start: int) -> Iterator[Print]:
+def generate_prints(seed: int, market: MarketProfile, start: int) -> Iterator[TradePrint]:
     """The market's trades from number `start` (0 is the first) on, without end."""
-    block = start // BLOCK
+    block = start // BLOCK_TRADES
     while True:
         for one in _block(seed, market, block):
             if one.number >= start:
@@ -49,27 +49,29 @@ def prints(seed: int, market: Market, start: int) -> Iterator[Print]:
         block += 1
 
 
-def _block(seed: int, market: Market, block: int) -> Iterator[Print]:
+def _block(seed: int, market: MarketProfile, block: int) -> Iterator[TradePrint]:
     rng = random.Random(f"{seed}:{market.place[0]}:{market.place[1]}:{block}")
     ticks = 10.0**market.price_decimals
     here, there = (_anchor(seed, market, at) * ticks for at in (block, block + 1))
     steps = 10.0**market.size_decimals * ticks / market.usd
     scores, logs = market.sizes.scores, market.sizes.logs
-    gauss, uniform, last = rng.gauss, rng.random, BLOCK - 1
+    gauss, uniform, last = rng.gauss, rng.random, BLOCK_TRADES - 1
     done, rushing, sold, drift = 0, 0, uniform() < 0.5, 0.0
-    while done < BLOCK:
+    while done < BLOCK_TRADES:
         if uniform() > 0.74:
             sold = not sold
         rushing = rushing - 1 if rushing else (rng.randint(50, 150) if uniform() < _RUSH_CHANCE else 0)
         gap = _gap(rng, rushing > 0)
-        order, fills = block * BLOCK + done, 1 + bisect_left(FILLS_CUMULATIVE, uniform())
+        order, fills = block * BLOCK_TRADES + done, 1 + bisect_left(FILLS_CUMULATIVE, uniform())
         common, own = gauss(0.0, 1.0) * _SAME_ORDER, _OWN
         direction = -1 if sold else 1
         first = max(1, round(here + (there - here) * done / last + drift))
         price = first
-        for _ in range(min(fills, BLOCK - done)):
+        for _ in range(min(fills, BLOCK_TRADES - done)):
             usd = math.exp(_interpolate(common + own * gauss(0.0, 1.0), scores, logs))
-            yield Print(block * BLOCK + done, order, sold, price, max(1, round(usd * steps / price)), gap, rushing > 0)
+            yield TradePrint(
+                block * BLOCK_TRADES + done, order, sold, price, max(1, round(usd * steps / price)), gap, rushing > 0
+            )
             done, gap = done + 1, 0.0
             if uniform() < _LEVEL_STEP:
                 price = max(1, price + direction)
@@ -83,7 +85,7 @@ def _gap(rng: random.Random, rush: bool) -> float:
     return rng.expovariate(1.0) * (0.12 if rng.random() < 0.5 else 1.88) * _GAP_CORRECTION
 
 
-def _anchor(seed: int, market: Market, block: int) -> float:
+def _anchor(seed: int, market: MarketProfile, block: int) -> float:
     """The price at the start of a block: slow waves, a few per cent around the market's level."""
     phase = random.Random(f"{seed}:{market.place[0]}:{market.place[1]}").random() * 1000
     waves = (math.sin(phase * n + block / period) / n for n, period in ((1, 200.0), (2, 62.0), (3, 14.0)))

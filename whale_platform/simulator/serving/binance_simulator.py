@@ -12,29 +12,35 @@ from urllib.parse import unquote
 
 from websockets.asyncio.server import ServerConnection
 
-from whale_platform.domain.catalogue import Pair
-from whale_platform.simulator.play.base import Place, Play
+from whale_platform.domain.catalogue import ListedPair
+from whale_platform.simulator.play.base import MarketKey, Play
 from whale_platform.simulator.serving import wire_format
-from whale_platform.simulator.serving.rest_response import Answer, BadParameter, number, ok, parameters
-from whale_platform.simulator.serving.subscription_hub import Client, Hub
+from whale_platform.simulator.serving.rest_response import (
+    InvalidParameterError,
+    RestResponse,
+    parse_parameters,
+    read_number,
+    respond_ok,
+)
+from whale_platform.simulator.serving.subscription_hub import SimulatorClient, SubscriptionHub
 
 NAME = "binance"
 _ENCODERS = {
-    (False, False): wire_format.raw_ms,
-    (False, True): wire_format.raw_us,
-    (True, False): wire_format.combined_ms,
-    (True, True): wire_format.combined_us,
+    (False, False): wire_format.encode_raw_ms,
+    (False, True): wire_format.encode_raw_us,
+    (True, False): wire_format.encode_combined_ms,
+    (True, True): wire_format.encode_combined_us,
 }
 
 
-class BinanceSide:
+class BinanceSimulator:
     """Both doors of the Binance half; paths come without the `/binance` in front."""
 
-    def __init__(self, play: Play, hub: Hub) -> None:
+    def __init__(self, play: Play, hub: SubscriptionHub) -> None:
         self._play, self._hub = play, hub
-        self._calls: dict[str, Callable[[Mapping[str, str], bool], Answer]] = {
-            "/api/v3/ping": lambda *_: ok({}),
-            "/api/v3/time": lambda _, micro: ok({"serverTime": _now(micro)}),
+        self._calls: dict[str, Callable[[Mapping[str, str], bool], RestResponse]] = {
+            "/api/v3/ping": lambda *_: respond_ok({}),
+            "/api/v3/time": lambda _, micro: respond_ok({"serverTime": _now(micro)}),
             "/api/v3/exchangeInfo": self._info,
             "/api/v3/historicalTrades": self._history,
         }
@@ -43,19 +49,19 @@ class BinanceSide:
         """Whether `path` is one of the WebSocket addresses."""
         return path == "/stream" or path == "/ws" or path.startswith("/ws/")
 
-    def rest(self, path: str, query: str, headers: Mapping[str, str]) -> Answer:
+    def rest(self, path: str, query: str, headers: Mapping[str, str]) -> RestResponse:
         """Answer one GET."""
         call = self._calls.get(path)
         if call is None:
-            return Answer(HTTPStatus.NOT_FOUND, {"code": -1000, "msg": "Unknown path."})
+            return RestResponse(HTTPStatus.NOT_FOUND, {"code": -1000, "msg": "Unknown path."})
         try:
-            return call(parameters(query), headers.get("X-MBX-TIME-UNIT", "").upper() == "MICROSECOND")
-        except BadParameter as wrong:
+            return call(parse_parameters(query), headers.get("X-MBX-TIME-UNIT", "").upper() == "MICROSECOND")
+        except InvalidParameterError as wrong:
             return _refusal(-1100, f"Illegal characters found in parameter '{wrong}'.")
 
     async def converse(self, connection: ServerConnection, path: str, query: str) -> None:
         """Serve one WebSocket connection until it closes."""
-        given, combined = parameters(query), path == "/stream"
+        given, combined = parse_parameters(query), path == "/stream"
         names = given.get("streams", "") if combined else unquote(path.removeprefix("/ws"))
         encode = _ENCODERS[combined, given.get("timeUnit", "").upper() == "MICROSECOND"]
         client = self._hub.join(NAME, connection, encode)
@@ -68,7 +74,7 @@ class BinanceSide:
         finally:
             self._hub.leave(client)
 
-    def _control(self, client: Client, streams: dict[str, None], message: str | bytes) -> dict[str, object]:
+    def _control(self, client: SimulatorClient, streams: dict[str, None], message: str | bytes) -> dict[str, object]:
         try:
             asked = json.loads(message)
         except (ValueError, RecursionError):
@@ -91,7 +97,7 @@ class BinanceSide:
             return {"code": 2, "msg": "Invalid request: unknown method", "id": asked_id}
         return {"result": None, "id": asked_id}
 
-    def _places(self, streams: Mapping[str, None] | list[str]) -> list[Place]:
+    def _places(self, streams: Mapping[str, None] | list[str]) -> list[MarketKey]:
         found = (stream.removesuffix("@trade").upper() for stream in streams if stream.endswith("@trade"))
         return [(NAME, symbol) for symbol in found if self._trades(symbol)]
 
@@ -99,37 +105,37 @@ class BinanceSide:
         pair = self._play.pairs.get((NAME, symbol))
         return pair is not None and pair.trading
 
-    def _info(self, given: Mapping[str, str], micro: bool) -> Answer:
+    def _info(self, given: Mapping[str, str], micro: bool) -> RestResponse:
         symbol = given.get("symbol")
         listed = {name: pair for (exchange, name), pair in self._play.pairs.items() if exchange == NAME}
         if symbol is not None and symbol not in listed:
             return _refusal(-1121, "Invalid symbol.")
         shown = [symbol] if symbol is not None else sorted(listed)
         described = [_described(listed[one]) for one in shown]
-        return ok({"timezone": "UTC", "serverTime": _now(micro), "symbols": described})
+        return respond_ok({"timezone": "UTC", "serverTime": _now(micro), "symbols": described})
 
-    def _history(self, given: Mapping[str, str], micro: bool) -> Answer:
+    def _history(self, given: Mapping[str, str], micro: bool) -> RestResponse:
         symbol = given.get("symbol")
         if symbol is None:
             return _refusal(-1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.")
         if (NAME, symbol) not in self._play.pairs:
             return _refusal(-1121, "Invalid symbol.")
-        limit = min(number(given, "limit", 500) or 500, 1000)
-        first = number(given, "fromId")
+        limit = min(read_number(given, "limit", 500) or 500, 1000)
+        first = read_number(given, "fromId")
         place = (NAME, symbol)
         if first is None:
             page = self._play.downward(place, None, limit)[::-1]
         else:
             page = self._play.upward(place, first, limit)
-        return ok([wire_format.binance_row(fill, micro) for fill in page])
+        return respond_ok([wire_format.build_binance_row(fill, micro) for fill in page])
 
 
-def _described(pair: Pair) -> dict[str, str]:
+def _described(pair: ListedPair) -> dict[str, str]:
     return {"symbol": pair.symbol, "status": pair.status, "baseAsset": pair.base, "quoteAsset": pair.quote}
 
 
-def _refusal(code: int, message: str) -> Answer:
-    return Answer(HTTPStatus.BAD_REQUEST, {"code": code, "msg": message})
+def _refusal(code: int, message: str) -> RestResponse:
+    return RestResponse(HTTPStatus.BAD_REQUEST, {"code": code, "msg": message})
 
 
 def _now(micro: bool) -> int:

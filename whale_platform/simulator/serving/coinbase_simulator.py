@@ -14,11 +14,17 @@ from urllib.parse import unquote
 from websockets.asyncio.server import ServerConnection
 from websockets.frames import CloseCode
 
-from whale_platform.domain.catalogue import Pair
+from whale_platform.domain.catalogue import ListedPair
 from whale_platform.simulator.play.base import Play
 from whale_platform.simulator.serving import wire_format
-from whale_platform.simulator.serving.rest_response import Answer, BadParameter, number, ok, parameters
-from whale_platform.simulator.serving.subscription_hub import Client, Hub
+from whale_platform.simulator.serving.rest_response import (
+    InvalidParameterError,
+    RestResponse,
+    parse_parameters,
+    read_number,
+    respond_ok,
+)
+from whale_platform.simulator.serving.subscription_hub import SimulatorClient, SubscriptionHub
 
 NAME = "coinbase"
 SUBSCRIBE_WITHIN_S = 5.0
@@ -35,48 +41,48 @@ _SILENT = (
 )
 _CHANNELS = frozenset(("matches", "heartbeat", *_SILENT))
 
-Channels = dict[str, set[str]]
+ProductChannels = dict[str, set[str]]
 
 
-class Refusal(Exception):
+class ControlRejectedError(Exception):
     """A control message that is answered with an error frame; the message is its reason."""
 
 
-class CoinbaseSide:
+class CoinbaseSimulator:
     """Both doors of the Coinbase half; paths come without the `/coinbase` in front."""
 
-    def __init__(self, play: Play, hub: Hub) -> None:
+    def __init__(self, play: Play, hub: SubscriptionHub) -> None:
         self._play, self._hub = play, hub
-        self._beating: dict[Client, Channels] = {}
+        self._beating: dict[SimulatorClient, ProductChannels] = {}
 
     def speaks(self, path: str) -> bool:
         """Whether `path` is the WebSocket address."""
         return path in ("", "/")
 
-    def rest(self, path: str, query: str, _headers: Mapping[str, str]) -> Answer:
+    def rest(self, path: str, query: str, _headers: Mapping[str, str]) -> RestResponse:
         """Answer one GET."""
         parts = [unquote(part) for part in path.split("/")[1:]]
         if parts == ["time"]:
             now = time.time_ns() // 1000
-            return ok({"iso": wire_format.iso(now), "epoch": now / 1e6})
+            return respond_ok({"iso": wire_format.format_iso_time(now), "epoch": now / 1e6})
         if parts == ["products"]:
             listed = [pair for (exchange, _), pair in sorted(self._play.pairs.items()) if exchange == NAME]
-            return ok([_described(pair) for pair in listed])
+            return respond_ok([_described(pair) for pair in listed])
         pair = self._play.pairs.get((NAME, parts[1])) if len(parts) in (2, 3) and parts[0] == "products" else None
         if pair is not None:
             if len(parts) == 2:
-                return ok(_described(pair))
+                return respond_ok(_described(pair))
             if parts[2] == "trades":
                 try:
-                    return self._trades(parts[1], parameters(query))
-                except BadParameter as wrong:
-                    return Answer(HTTPStatus.BAD_REQUEST, {"message": f"invalid {wrong}"})
-        return Answer(HTTPStatus.NOT_FOUND, {"message": "NotFound"})
+                    return self._trades(parts[1], parse_parameters(query))
+                except InvalidParameterError as wrong:
+                    return RestResponse(HTTPStatus.BAD_REQUEST, {"message": f"invalid {wrong}"})
+        return RestResponse(HTTPStatus.NOT_FOUND, {"message": "NotFound"})
 
     async def converse(self, connection: ServerConnection, _path: str, _query: str) -> None:
         """Serve one WebSocket connection until it closes."""
-        client = self._hub.join(NAME, connection, wire_format.match)
-        channels: Channels = {}
+        client = self._hub.join(NAME, connection, wire_format.encode_match)
+        channels: ProductChannels = {}
         self._beating[client] = channels
         deadline = asyncio.get_running_loop().time() + SUBSCRIBE_WITHIN_S
         try:
@@ -86,7 +92,7 @@ class CoinbaseSide:
                 self._hub.asked += 1
                 try:
                     self._control(client, channels, message)
-                except Refusal as refused:
+                except ControlRejectedError as refused:
                     error = {"type": "error", "message": "Failed to subscribe", "reason": str(refused)}
                     self._hub.say(client, json.dumps(error))
         except TimeoutError:
@@ -97,21 +103,21 @@ class CoinbaseSide:
 
     def beat(self) -> None:
         """Send the heartbeats; call once a second."""
-        now = wire_format.iso(time.time_ns() // 1000)
+        now = wire_format.format_iso_time(time.time_ns() // 1000)
         for client, channels in tuple(self._beating.items()):
             for product in sorted(channels.get("heartbeat", ())):
                 last = self._play.last((NAME, product))
                 frame = {"type": "heartbeat", "last_trade_id": 0, "product_id": product}
                 self._hub.say(client, json.dumps(frame | {"sequence": last.sequence if last else 0, "time": now}))
 
-    def _control(self, client: Client, channels: Channels, message: str | bytes) -> None:
+    def _control(self, client: SimulatorClient, channels: ProductChannels, message: str | bytes) -> None:
         try:
             asked = json.loads(message)
         except (ValueError, RecursionError):
-            raise Refusal("Malformed JSON") from None
+            raise ControlRejectedError("Malformed JSON") from None
         kind = asked.get("type") if isinstance(asked, dict) else None
         if kind not in ("subscribe", "unsubscribe"):
-            raise Refusal("type must be subscribe or unsubscribe")
+            raise ControlRejectedError("type must be subscribe or unsubscribe")
         wanted = self._wanted(asked)
         matches = [(NAME, product) for product in sorted(wanted.get("matches", ()))]
         fresh = [place for place in matches if place not in client.places] if kind == "subscribe" else []
@@ -125,23 +131,23 @@ class CoinbaseSide:
         for place in fresh:
             last = self._play.last(place)
             if last is not None:
-                self._hub.say(client, wire_format.coinbase_event(last, "last_match"))
+                self._hub.say(client, wire_format.encode_coinbase_event(last, "last_match"))
 
-    def _wanted(self, asked: dict[str, object]) -> Channels:
+    def _wanted(self, asked: dict[str, object]) -> ProductChannels:
         shared, listed = asked.get("product_ids", []), asked.get("channels", [])
         if not isinstance(listed, list) or not listed:
-            raise Refusal("channels must be a list")
-        wanted: Channels = {}
+            raise ControlRejectedError("channels must be a list")
+        wanted: ProductChannels = {}
         for channel in listed:
             detailed = channel if isinstance(channel, dict) else {"name": channel}
             name, products = detailed.get("name"), detailed.get("product_ids", shared)
             if not isinstance(name, str) or name not in _CHANNELS:
-                raise Refusal(f"{name} is not a valid channel")
+                raise ControlRejectedError(f"{name} is not a valid channel")
             if not isinstance(products, list) or not products:
-                raise Refusal("product_ids must be a list")
+                raise ControlRejectedError("product_ids must be a list")
             for product in products:
                 if not isinstance(product, str) or not self._listed(product):
-                    raise Refusal(f"{product} is not a valid product")
+                    raise ControlRejectedError(f"{product} is not a valid product")
             wanted.setdefault(name, set()).update(products)
         return wanted
 
@@ -149,22 +155,22 @@ class CoinbaseSide:
         pair = self._play.pairs.get((NAME, product))
         return pair is not None and pair.trading
 
-    def _trades(self, product: str, given: Mapping[str, str]) -> Answer:
-        limit = min(number(given, "limit", 1000) or 1000, 1000)
-        after, before = number(given, "after"), number(given, "before")
+    def _trades(self, product: str, given: Mapping[str, str]) -> RestResponse:
+        limit = min(read_number(given, "limit", 1000) or 1000, 1000)
+        after, before = read_number(given, "after"), read_number(given, "before")
         page = self._play.downward((NAME, product), after, limit)
         if before is not None:
             page = [fill for fill in page if fill.trade_id > before]
         ends = {"CB-BEFORE": str(page[0].trade_id), "CB-AFTER": str(page[-1].trade_id)} if page else {}
-        return ok([wire_format.coinbase_row(fill) for fill in page], ends)
+        return respond_ok([wire_format.build_coinbase_row(fill) for fill in page], ends)
 
 
-def _subscriptions(channels: Channels) -> str:
+def _subscriptions(channels: ProductChannels) -> str:
     listed = [{"name": name, "product_ids": sorted(products)} for name, products in channels.items()]
     return json.dumps({"type": "subscriptions", "channels": listed})
 
 
-def _described(pair: Pair) -> dict[str, object]:
+def _described(pair: ListedPair) -> dict[str, object]:
     return {
         "id": pair.symbol,
         "base_currency": pair.base,

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class RestResponse:
     """One HTTP answer: status, JSON value, further headers."""
 
     status: HTTPStatus
@@ -20,25 +20,25 @@ class Answer:
         return json.dumps(self.value, separators=(",", ":")).encode()
 
 
-class BadParameter(Exception):
+class InvalidParameterError(Exception):
     """A parameter that is no non-negative integer; the message is its name."""
 
 
-def ok(value: object, headers: Mapping[str, str] | None = None) -> Answer:
+def respond_ok(value: object, headers: Mapping[str, str] | None = None) -> RestResponse:
     """200."""
-    return Answer(HTTPStatus.OK, value, headers or {})
+    return RestResponse(HTTPStatus.OK, value, headers or {})
 
 
-def parameters(query: str) -> dict[str, str]:
+def parse_parameters(query: str) -> dict[str, str]:
     """The last value of each parameter."""
     return {name: values[-1] for name, values in parse_qs(query, keep_blank_values=True).items()}
 
 
-def number(given: Mapping[str, str], name: str, otherwise: int | None = None) -> int | None:
-    """A parameter of at most 18 digits. Raises BadParameter."""
+def read_number(given: Mapping[str, str], name: str, otherwise: int | None = None) -> int | None:
+    """A parameter of at most 18 digits. Raises InvalidParameterError."""
     text = given.get(name)
     if text is None:
         return otherwise
     if not (text.isascii() and text.isdigit() and len(text) <= 18):
-        raise BadParameter(name)
+        raise InvalidParameterError(name)
     return int(text)

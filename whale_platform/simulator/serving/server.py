@@ -13,8 +13,8 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from whale_platform.simulator.serving.rest_response import Answer
-from whale_platform.simulator.serving.subscription_hub import Hub
+from whale_platform.simulator.serving.rest_response import RestResponse
+from whale_platform.simulator.serving.subscription_hub import SubscriptionHub
 
 PING_EVERY_S = 20.0
 PONG_WITHIN_S = 60.0
@@ -25,21 +25,21 @@ _log = logging.getLogger("whale_platform.simulator.serving.server")
 _log.addFilter(lambda record: "opening handshake failed" not in record.getMessage())
 
 
-class Side(Protocol):
+class ExchangeSimulator(Protocol):
     """One exchange's half of the simulator; paths come without the exchange's name in front."""
 
     def speaks(self, path: str) -> bool:
         """Whether `path` is a WebSocket address."""
 
-    def rest(self, path: str, query: str, headers: Mapping[str, str]) -> Answer:
+    def rest(self, path: str, query: str, headers: Mapping[str, str]) -> RestResponse:
         """Answer one GET."""
 
     async def converse(self, connection: ServerConnection, path: str, query: str) -> None:
         """Serve one WebSocket connection until it closes."""
 
 
-def listen(
-    port: int, sides: Mapping[str, Side], hub: Hub, host: str = "127.0.0.1"
+def serve_exchanges(
+    port: int, sides: Mapping[str, ExchangeSimulator], hub: SubscriptionHub, host: str = "127.0.0.1"
 ) -> AbstractAsyncContextManager[Server]:
     """Serve on `host` while the context lasts, then close all connections with 1001. OSError: the port is taken."""
 
@@ -47,13 +47,13 @@ def listen(
         exchange, path, query = _route(request.path)
         side = sides.get(exchange)
         if side is None:
-            return _response(Answer(HTTPStatus.NOT_FOUND, {"message": "paths start with /binance or /coinbase"}))
+            return _response(RestResponse(HTTPStatus.NOT_FOUND, {"message": "paths start with /binance or /coinbase"}))
         if request.headers.get("Upgrade", "").lower() != "websocket":
             return _response(side.rest(path, query, request.headers))
         if not side.speaks(path):
-            return _response(Answer(HTTPStatus.NOT_FOUND, {"message": "no such stream address"}))
+            return _response(RestResponse(HTTPStatus.NOT_FOUND, {"message": "no such stream address"}))
         if not hub.faults.accept(exchange):
-            return _response(Answer(HTTPStatus.SERVICE_UNAVAILABLE, {"message": "unavailable"}))
+            return _response(RestResponse(HTTPStatus.SERVICE_UNAVAILABLE, {"message": "unavailable"}))
         return None
 
     async def handle(connection: ServerConnection) -> None:
@@ -82,7 +82,7 @@ def _route(target: str) -> tuple[str, str, str]:
     return exchange, slash + rest, query
 
 
-def _response(answer: Answer) -> Response:
+def _response(answer: RestResponse) -> Response:
     body = answer.body()
     headers = Headers(
         {

@@ -9,60 +9,60 @@ from collections.abc import Callable, Iterable
 from websockets.asyncio.server import ServerConnection
 from websockets.protocol import State
 
-from whale_platform.simulator.play.base import Fill, Place
+from whale_platform.simulator.play.base import Fill, MarketKey
 from whale_platform.simulator.serving.faults import Faults
 
 MAX_UNSENT = 8 << 20
 _BUSY = 1 << 20
 
-Encode = Callable[[Fill], bytes]
+FillEncoder = Callable[[Fill], bytes]
 
 
-class Client:
+class SimulatorClient:
     """One WebSocket connection: what it hears (`places`, in `encode`'s spelling) and what waits to be written."""
 
-    def __init__(self, number: int, exchange: str, connection: ServerConnection, encode: Encode) -> None:
+    def __init__(self, number: int, exchange: str, connection: ServerConnection, encode: FillEncoder) -> None:
         self.number, self.exchange, self.connection, self.encode = number, exchange, connection, encode
-        self.places: set[Place] = set()
+        self.places: set[MarketKey] = set()
         self.pending: list[bytes] = []
 
 
-class Hub:
+class SubscriptionHub:
     """All clients of one simulator. joined: connections so far; asked: their messages."""
 
     def __init__(self, faults: Faults) -> None:
         self.faults = faults
         self.dropped = self.joined = self.asked = 0
-        self._clients: set[Client] = set()
-        self._waiting: set[Client] = set()
-        self._listeners: dict[Place, list[Client]] = {}
+        self._clients: set[SimulatorClient] = set()
+        self._waiting: set[SimulatorClient] = set()
+        self._listeners: dict[MarketKey, list[SimulatorClient]] = {}
 
     @property
     def subscribers(self) -> int:
         """Connections with at least one subscription."""
         return sum(1 for client in self._clients if client.places)
 
-    def join(self, exchange: str, connection: ServerConnection, encode: Encode) -> Client:
+    def join(self, exchange: str, connection: ServerConnection, encode: FillEncoder) -> SimulatorClient:
         """Register a connection."""
         self.joined += 1
-        client = Client(self.joined, exchange, connection, encode)
+        client = SimulatorClient(self.joined, exchange, connection, encode)
         self._clients.add(client)
         return client
 
-    def leave(self, client: Client) -> None:
+    def leave(self, client: SimulatorClient) -> None:
         """Forget a connection."""
         self.unsubscribe(client, tuple(client.places))
         self._clients.discard(client)
         self._waiting.discard(client)
 
-    def subscribe(self, client: Client, places: Iterable[Place]) -> None:
+    def subscribe(self, client: SimulatorClient, places: Iterable[MarketKey]) -> None:
         """From the next trade on, `client` hears `places`."""
         for place in places:
             if place not in client.places:
                 client.places.add(place)
                 self._listeners.setdefault(place, []).append(client)
 
-    def unsubscribe(self, client: Client, places: Iterable[Place]) -> None:
+    def unsubscribe(self, client: SimulatorClient, places: Iterable[MarketKey]) -> None:
         """The opposite."""
         for place in places:
             if place in client.places:
@@ -71,13 +71,13 @@ class Hub:
                 if not self._listeners[place]:
                     del self._listeners[place]
 
-    def listening(self) -> frozenset[Place]:
+    def listening(self) -> frozenset[MarketKey]:
         """Places with at least one subscriber."""
         return frozenset(self._listeners)
 
     def publish(self, fill: Fill) -> None:
         """Queue `fill` for its subscribers."""
-        made: dict[Encode, bytes] = {}
+        made: dict[FillEncoder, bytes] = {}
         for client in self._listeners.get(fill.place, ()):
             payload = made.get(client.encode)
             if payload is None:
@@ -85,7 +85,7 @@ class Hub:
             client.pending.append(payload)
             self._waiting.add(client)
 
-    def say(self, client: Client, text: str) -> None:
+    def say(self, client: SimulatorClient, text: str) -> None:
         """Write one message to one client, behind what is queued for it."""
         client.pending.append(text.encode())
         self._write(client)
@@ -104,27 +104,27 @@ class Hub:
         for client in [client for client in self._clients if _unread(client) > _BUSY]:
             self._abort(client)
 
-    def _write(self, client: Client) -> None:
+    def _write(self, client: SimulatorClient) -> None:
         payloads, client.pending = client.pending, []
         if client.connection.state is not State.OPEN:
             return
         transport = client.connection.transport
         payloads = self.faults.outgoing(client.exchange, client.number, payloads)
-        transport.write(b"".join(map(framed, payloads)))
+        transport.write(b"".join(map(frame_text, payloads)))
         if _unread(client) > MAX_UNSENT:
             self._abort(client)
 
-    def _abort(self, client: Client) -> None:
+    def _abort(self, client: SimulatorClient) -> None:
         self.dropped += 1
         client.connection.transport.abort()
         self.unsubscribe(client, tuple(client.places))
 
 
-def _unread(client: Client) -> int:
+def _unread(client: SimulatorClient) -> int:
     return client.connection.transport.get_write_buffer_size()
 
 
-def framed(payload: bytes) -> bytes:
+def frame_text(payload: bytes) -> bytes:
     """`payload` as one unmasked WebSocket text frame (the library's own path takes ten times as long)."""
     length = len(payload)
     if length < 126:

@@ -12,7 +12,7 @@ from whale_platform.simulator.play.base import Fill
 _MAKER: dict[Side, Side] = {"buy": "sell", "sell": "buy"}
 
 
-def binance_event(fill: Fill, micro: bool) -> str:
+def encode_binance_event(fill: Fill, micro: bool) -> str:
     """A raw `trade` event; times in µs or ms."""
     unit = 1 if micro else 1000
     return (
@@ -21,46 +21,46 @@ def binance_event(fill: Fill, micro: bool) -> str:
     )
 
 
-def binance_combined(fill: Fill, micro: bool) -> str:
+def encode_binance_combined(fill: Fill, micro: bool) -> str:
     """The event as a combined stream wraps it."""
-    return f'{{"stream":"{fill.place[1].lower()}@trade","data":{binance_event(fill, micro)}}}'
+    return f'{{"stream":"{fill.place[1].lower()}@trade","data":{encode_binance_event(fill, micro)}}}'
 
 
-def raw_ms(fill: Fill) -> bytes:
+def encode_raw_ms(fill: Fill) -> bytes:
     """Payload of `/ws` streams."""
-    return binance_event(fill, False).encode()
+    return encode_binance_event(fill, False).encode()
 
 
-def raw_us(fill: Fill) -> bytes:
+def encode_raw_us(fill: Fill) -> bytes:
     """Payload of `/ws` streams with `timeUnit=MICROSECOND`."""
-    return binance_event(fill, True).encode()
+    return encode_binance_event(fill, True).encode()
 
 
-def combined_ms(fill: Fill) -> bytes:
+def encode_combined_ms(fill: Fill) -> bytes:
     """Payload of `/stream` streams."""
-    return binance_combined(fill, False).encode()
+    return encode_binance_combined(fill, False).encode()
 
 
-def combined_us(fill: Fill) -> bytes:
+def encode_combined_us(fill: Fill) -> bytes:
     """Payload of `/stream` streams with `timeUnit=MICROSECOND`."""
-    return binance_combined(fill, True).encode()
+    return encode_binance_combined(fill, True).encode()
 
 
-def match(fill: Fill) -> bytes:
-    """Payload of Coinbase's `match`."""
-    return coinbase_event(fill, "match").encode()
+def encode_match(fill: Fill) -> bytes:
+    """Payload of Coinbase's `encode_match`."""
+    return encode_coinbase_event(fill, "match").encode()
 
 
-def coinbase_event(fill: Fill, kind: str) -> str:
-    """`match` or `last_match`; `side` is the maker's."""
+def encode_coinbase_event(fill: Fill, kind: str) -> str:
+    """`encode_match` or `last_match`; `side` is the maker's."""
     return (
         f'{{"type":"{kind}","trade_id":{fill.trade_id},"maker_order_id":"{fill.maker_order_id}",'
         f'"taker_order_id":"{fill.taker_order_id}","side":"{_MAKER[fill.side]}","size":"{fill.size}",'
-        f'"price":"{fill.price}","product_id":"{fill.place[1]}","sequence":{fill.sequence},"time":"{iso(fill.time)}"}}'
+        f'"price":"{fill.price}","product_id":"{fill.place[1]}","sequence":{fill.sequence},"time":"{format_iso_time(fill.time)}"}}'
     )
 
 
-def binance_row(fill: Fill, micro: bool) -> dict[str, object]:
+def build_binance_row(fill: Fill, micro: bool) -> dict[str, object]:
     """One trade of `historicalTrades`."""
     return {
         "id": fill.trade_id,
@@ -72,18 +72,18 @@ def binance_row(fill: Fill, micro: bool) -> dict[str, object]:
     }
 
 
-def coinbase_row(fill: Fill) -> dict[str, object]:
+def build_coinbase_row(fill: Fill) -> dict[str, object]:
     """One trade of `/products/{id}/trades`."""
     return {
         "trade_id": fill.trade_id,
         "side": _MAKER[fill.side],
         "size": fill.size,
         "price": fill.price,
-        "time": iso(fill.time),
+        "time": format_iso_time(fill.time),
     }
 
 
-def iso(micros: int) -> str:
+def format_iso_time(micros: int) -> str:
     """`2021-04-17T16:43:37.089723Z`."""
     seconds, rest = divmod(micros, 1_000_000)
     return f"{_second(seconds)}.{rest:06d}Z"

@@ -14,11 +14,11 @@ from typing import Any
 
 from psycopg2.extensions import cursor as Cursor
 
-from whale_platform.stores.postgres.connection import session
+from whale_platform.stores.postgres.connection import open_transaction
 
 HOUR = timedelta(hours=1)
-TIMEOUT_S = 600.0
-WHOLE = "SELECT * FROM unnest(%(exchanges)s::text[], %(symbols)s::text[], %(hours)s::timestamptz[])"
+STATEMENT_TIMEOUT_S = 600.0
+WHOLE_HOURS = "SELECT * FROM unnest(%(exchanges)s::text[], %(symbols)s::text[], %(hours)s::timestamptz[])"
 _GONE = """
 DELETE FROM {table} made WHERE (exchange, symbol, hour) IN ({whole}) AND NOT EXISTS (
     SELECT FROM trade_windows w WHERE (w.exchange, w.symbol) = (made.exchange, made.symbol)
@@ -27,7 +27,7 @@ DELETE FROM {table} made WHERE (exchange, symbol, hour) IN ({whole}) AND NOT EXI
 
 
 @dataclass(frozen=True, slots=True)
-class Maker:
+class Provenance:
     """Who writes: the run and the code, kept in every row."""
 
     run_id: str
@@ -35,7 +35,7 @@ class Maker:
 
 
 @dataclass(frozen=True, slots=True)
-class Hours:
+class HourRange:
     """Whole hours [start, end), aware UTC."""
 
     start: datetime
@@ -55,44 +55,50 @@ class Hours:
 
 
 @contextmanager
-def remaking(dsn: str, table: str) -> Iterator[Cursor]:
-    """A transaction in which nobody else makes rows of `table`. Raises as `session` does."""
-    with session(dsn, "whale-assets", statement_timeout_s=TIMEOUT_S) as conn, conn.cursor() as cursor:
-        only_maker(cursor, table)
+def exclusive_materialisation(dsn: str, table: str) -> Iterator[Cursor]:
+    """A transaction in which nobody else makes rows of `table`. Raises as `open_transaction` does."""
+    with (
+        open_transaction(dsn, "whale-assets", statement_timeout_s=STATEMENT_TIMEOUT_S) as conn,
+        conn.cursor() as cursor,
+    ):
+        lock_materialisation(cursor, table)
         yield cursor
 
 
-def only_maker(cursor: Cursor, table: str) -> None:
+def lock_materialisation(cursor: Cursor, table: str) -> None:
     """Wait until nobody else makes rows of `table`, and keep others waiting until the transaction's end."""
     cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (f"make {table}",))
 
 
-def keys_of(whole: Collection[tuple[str, str, datetime]]) -> dict[str, object]:
-    """Values for the placeholders of `WHOLE`."""
+def build_whole_hour_values(whole: Collection[tuple[str, str, datetime]]) -> dict[str, object]:
+    """Values for the placeholders of `WHOLE_HOURS`."""
     columns = list(zip(*whole, strict=True)) or [(), (), ()]
     return dict(zip(("exchanges", "symbols", "hours"), map(list, columns), strict=True))
 
 
-def gone_from(table: str) -> str:
-    """SQL that deletes the rows of `WHOLE` that have no window any more."""
-    return _GONE.format(table=table, whole=WHOLE)
+def build_windowless_delete(table: str) -> str:
+    """SQL that deletes the rows of `WHOLE_HOURS` that have no window any more."""
+    return _GONE.format(table=table, whole=WHOLE_HOURS)
 
 
-def replacing(columns: str, less: str) -> str:
+def build_upsert_clause(columns: str, less: str) -> str:
     """The end of `INSERT INTO … AS made (columns)`: a row that is there is replaced but where `less`.
 
-    Of the symbols and hours in `WHOLE` the stream tables are known to hold all: theirs are replaced in any case.
+    Of the symbols and hours in `WHOLE_HOURS` the stream tables are known to hold all: theirs are replaced in any case.
     """
     names = [name.strip() for name in columns.split(",")]
     values = ", ".join(f"{name} = EXCLUDED.{name}" for name in names)
     return (
         f"ON CONFLICT (exchange, symbol, hour) DO UPDATE SET {values}, materialised_at = now() "
-        f"WHERE (made.exchange, made.symbol, made.hour) IN ({WHOLE}) OR NOT ({less})"
+        f"WHERE (made.exchange, made.symbol, made.hour) IN ({WHOLE_HOURS}) OR NOT ({less})"
     )
 
 
-def fetch(dsn: str, statement: str, values: tuple[object, ...] | dict[str, object]) -> list[tuple[Any, ...]]:
-    """All rows of one long statement. Raises as `session` does."""
-    with session(dsn, "whale-assets", statement_timeout_s=TIMEOUT_S) as conn, conn.cursor() as cursor:
+def fetch_rows(dsn: str, statement: str, values: tuple[object, ...] | dict[str, object]) -> list[tuple[Any, ...]]:
+    """All rows of one long statement. Raises as `open_transaction` does."""
+    with (
+        open_transaction(dsn, "whale-assets", statement_timeout_s=STATEMENT_TIMEOUT_S) as conn,
+        conn.cursor() as cursor,
+    ):
         cursor.execute(statement, values)
         return cursor.fetchall()

@@ -6,7 +6,7 @@ rows that were read before the lake was and are as they were then: what has come
 other only what has grown is taken, as from the stream. Rollups and reports of the same hours, and reports of the hours
 next to them, follow in the same transaction, so nobody sees half of it, and a run that is killed has changed nothing.
 Rows are written in the order of their keys, as the sink writes them, so that neither waits for what the other holds.
-Raises as `session` does.
+Raises as `open_transaction` does.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -18,33 +18,38 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
 from whale_platform.stores.asset_tables import rollups, whale_prices, whale_reports
-from whale_platform.stores.asset_tables.materialisation import TIMEOUT_S, Hours, Maker, only_maker
-from whale_platform.stores.asset_tables.whale_prices import PriceRow
-from whale_platform.stores.postgres.connection import session
+from whale_platform.stores.asset_tables.materialisation import (
+    STATEMENT_TIMEOUT_S,
+    HourRange,
+    Provenance,
+    lock_materialisation,
+)
+from whale_platform.stores.asset_tables.whale_prices import WhalePriceRow
+from whale_platform.stores.postgres.connection import open_transaction
 from whale_platform.stores.stream_tables import upserts
-from whale_platform.stores.stream_tables.change_notice import CHANNEL, changes
+from whale_platform.stores.stream_tables.change_notice import CHANNEL, build_recompute_notice
 from whale_platform.stores.stream_tables.partitions import ensure_days
 from whale_platform.stores.stream_tables.rows import WhaleRow, WindowRow
 
-Key = tuple[str, str, datetime]  # exchange, symbol, hour
+MarketHour = tuple[str, str, datetime]  # exchange, symbol, hour
 WhaleKey = tuple[str, str, str, int]  # exchange, symbol, kind, trade id
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class StreamRowSnapshot:
     """What Postgres has at one moment: windows as (trades, first id, last id), whales by their event time."""
 
-    windows: Mapping[Key, tuple[int, int, int]]  # by exchange, symbol, minute
+    windows: Mapping[MarketHour, tuple[int, int, int]]  # by exchange, symbol, minute
     whales: Mapping[WhaleKey, datetime]
 
-    def without(self, trades: Collection[tuple[str, str, int]]) -> "Rows":
+    def without(self, trades: Collection[tuple[str, str, int]]) -> "StreamRowSnapshot":
         """These rows but for the whales of `trades` (exchange, symbol, id)."""
         whales = {key: at for key, at in self.whales.items() if (key[0], key[1], key[3]) not in trades}
-        return Rows(self.windows, whales)
+        return StreamRowSnapshot(self.windows, whales)
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredRowCounts:
     """Rows that were inserted, changed or deleted."""
 
     windows: int
@@ -91,26 +96,29 @@ WHERE (whales_taken_back.exchange, whales_taken_back.symbol, whales_taken_back.k
     = (again.exchange, again.symbol, again.kind, again.trade_id)
 """
 
-REASON = "computed again from the lake, the hour has no such trade at or over the threshold that held then"
+TAKEN_BACK_REASON = "computed again from the lake, the hour has no such trade at or over the threshold that held then"
 
 
-def rows(dsn: str, hours: Hours) -> Rows:
+def read_row_snapshot(dsn: str, hours: HourRange) -> StreamRowSnapshot:
     """The windows and whales of these hours."""
-    with session(dsn, "whale-recompute", statement_timeout_s=TIMEOUT_S) as conn, conn.cursor() as cursor:
-        return Rows(_windows(cursor, hours), _whales(cursor, hours))
+    with (
+        open_transaction(dsn, "whale-recompute", statement_timeout_s=STATEMENT_TIMEOUT_S) as conn,
+        conn.cursor() as cursor,
+    ):
+        return StreamRowSnapshot(_windows(cursor, hours), _whales(cursor, hours))
 
 
-def store(
+def store_recomputed(
     dsn: str,
-    hours: Hours,
+    hours: HourRange,
     windows: Sequence[WindowRow],
     whales: Sequence[WhaleRow],
-    whole: Collection[Key],
-    maker: Maker,
-    before: Rows,
+    whole: Collection[MarketHour],
+    maker: Provenance,
+    before: StreamRowSnapshot,
     imported: Collection[date] = (),
-    prices: Sequence[PriceRow] = (),
-) -> Stored:
+    prices: Sequence[WhalePriceRow] = (),
+) -> StoredRowCounts:
     """Store what the lake has of these hours, in one transaction; repeating it changes nothing.
 
     `whole`: the symbols and hours of which the lake is known to hold every trade. `before`: the rows that may be
@@ -120,35 +128,46 @@ def store(
     """
     windows = [row._replace(made_from="lake") for row in windows]
     whales = [row._replace(made_from="lake") for row in whales]
-    with session(dsn, "whale-recompute", statement_timeout_s=TIMEOUT_S) as conn, conn.cursor() as cursor:
+    with (
+        open_transaction(dsn, "whale-recompute", statement_timeout_s=STATEMENT_TIMEOUT_S) as conn,
+        conn.cursor() as cursor,
+    ):
         for table in ("trade_windows", "hourly_rollups", "whale_reports"):
-            only_maker(cursor, table)
+            lock_materialisation(cursor, table)
         ensure_days(cursor, {row.window_start.date() for row in windows})
         for day in sorted(imported):
             cursor.execute("INSERT INTO imported_days (day) VALUES (%s) ON CONFLICT DO NOTHING", (day,))
         changed, gone = _store_windows(cursor, hours, windows, whole, before)
         new, back = _store_whales(cursor, hours, whales, whole, maker, before)
-        made = rollups.write(cursor, hours, maker, whole)
-        whale_prices.write(cursor, prices, maker)
-        reported = whale_reports.write(cursor, hours, maker, whole) + whale_reports.follow(cursor, maker, whole)
+        made = rollups.write_rollups(cursor, hours, maker, whole)
+        whale_prices.write_prices(cursor, prices, maker)
+        reported = whale_reports.write_reports(cursor, hours, maker, whole) + whale_reports.rewrite_neighbours(
+            cursor, maker, whole
+        )
         if changed or gone or new or back:
-            cursor.execute("SELECT pg_notify(%s, %s)", (CHANNEL, changes(changed + gone, new + back, back)))
-    return Stored(changed, gone, new, back, made, reported)
+            cursor.execute(
+                "SELECT pg_notify(%s, %s)", (CHANNEL, build_recompute_notice(changed + gone, new + back, back))
+            )
+    return StoredRowCounts(changed, gone, new, back, made, reported)
 
 
 def _store_windows(
-    cursor: Cursor, hours: Hours, windows: Sequence[WindowRow], whole: Collection[Key], before: Rows
+    cursor: Cursor,
+    hours: HourRange,
+    windows: Sequence[WindowRow],
+    whole: Collection[MarketHour],
+    before: StreamRowSnapshot,
 ) -> tuple[int, int]:
     there = _windows(cursor, hours)
     new = {row.key: row for row in windows}
     overruled = {
         key
         for key in {*new, *there}
-        if hour_of(*key) in whole and (key not in there or there[key] == before.windows.get(key))
+        if to_market_hour(*key) in whole and (key not in there or there[key] == before.windows.get(key))
     }
     changed = deleted = 0
 
-    def kind(key: Key) -> str:
+    def kind(key: MarketHour) -> str:
         return "part" if key not in overruled else "whole" if key in new else "gone"
 
     for what, some in groupby(sorted({*new, *overruled}), kind):
@@ -163,19 +182,30 @@ def _store_windows(
 
 
 def _store_whales(
-    cursor: Cursor, hours: Hours, whales: Sequence[WhaleRow], whole: Collection[Key], maker: Maker, before: Rows
+    cursor: Cursor,
+    hours: HourRange,
+    whales: Sequence[WhaleRow],
+    whole: Collection[MarketHour],
+    maker: Provenance,
+    before: StreamRowSnapshot,
 ) -> tuple[int, int]:
     rows = {row.key: row for row in whales}
     gone = {
         key
         for key, at in _whales(cursor, hours).items()
-        if key in before.whales and key not in rows and hour_of(key[0], key[1], at) in whole
+        if key in before.whales and key not in rows and to_market_hour(key[0], key[1], at) in whole
     }
-    statement = _TAKE_BACK.format(reason=_quoted(cursor, REASON), by=_quoted(cursor, maker.run_id))
+    statement = _TAKE_BACK.format(reason=_quoted(cursor, TAKEN_BACK_REASON), by=_quoted(cursor, maker.run_id))
     new = back = 0
 
     def kind(key: WhaleKey) -> str:
-        return "gone" if key in gone else "whole" if hour_of(key[0], key[1], rows[key].event_time) in whole else "part"
+        return (
+            "gone"
+            if key in gone
+            else "whole"
+            if to_market_hour(key[0], key[1], rows[key].event_time) in whole
+            else "part"
+        )
 
     for what, some in groupby(sorted({*rows, *gone}), kind):
         keys = list(some)
@@ -190,17 +220,17 @@ def _store_whales(
     return new, back
 
 
-def _windows(cursor: Cursor, hours: Hours) -> dict[Key, tuple[int, int, int]]:
+def _windows(cursor: Cursor, hours: HourRange) -> dict[MarketHour, tuple[int, int, int]]:
     cursor.execute(_WINDOWS, (hours.start, hours.end))
     return {(exchange, symbol, minute): (*extent,) for exchange, symbol, minute, *extent in cursor.fetchall()}
 
 
-def _whales(cursor: Cursor, hours: Hours) -> dict[WhaleKey, datetime]:
+def _whales(cursor: Cursor, hours: HourRange) -> dict[WhaleKey, datetime]:
     cursor.execute(_WHALES, (hours.start, hours.end))
     return {(exchange, symbol, kind, number): at for exchange, symbol, kind, number, at in cursor.fetchall()}
 
 
-def hour_of(exchange: str, symbol: str, time: datetime) -> Key:
+def to_market_hour(exchange: str, symbol: str, time: datetime) -> MarketHour:
     """The key of the hour that `time` (aware) is in."""
     return exchange, symbol, time.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 

@@ -3,7 +3,8 @@
 A day goes whole: its partition of `trade_windows` is dropped, and its `whale_alerts` are deleted where those have an
 age too (they are few, and what the platform is for), in one transaction, and only once every hour of it has been rolled
 up and reported as the stream says now. Rollups and reports stay, and so do imported days until somebody asks for them
-to go. What `plan` returns is what `apply` does: a day that has changed in between is refused, not guessed.
+to go. What `plan_retention` returns is what `apply_retention` does: a day that has changed in between is refused, not
+guessed.
 """
 
 from dataclasses import dataclass
@@ -13,8 +14,8 @@ from psycopg2.extensions import cursor as Cursor
 
 from whale_platform.domain import deletion_limits
 from whale_platform.stores.asset_tables import rollups, whale_reports
-from whale_platform.stores.asset_tables.materialisation import TIMEOUT_S, Hours, fetch
-from whale_platform.stores.postgres.connection import session
+from whale_platform.stores.asset_tables.materialisation import STATEMENT_TIMEOUT_S, HourRange, fetch_rows
+from whale_platform.stores.postgres.connection import open_transaction
 from whale_platform.stores.stream_tables.partitions import drop_day, partition_name
 
 _DAYS = """
@@ -38,12 +39,12 @@ DELETE FROM whale_prices USING whale_alerts gone WHERE (gone.event_time AT TIME 
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class DayChanged(Exception):
+class DayChangedError(Exception):
     """A day is not as it was planned; plan again."""
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
+class StreamTableDay:
     """One old day (UTC): its rows that are to go, and why it is kept; `kept` is empty where it goes."""
 
     day: date
@@ -52,7 +53,9 @@ class Day:
     kept: str = ""
 
 
-def plan(dsn: str, days: int, today: date, whale_days: int = 0, imported: bool = False) -> list[Day]:
+def plan_retention(
+    dsn: str, days: int, today: date, whale_days: int = 0, imported: bool = False
+) -> list[StreamTableDay]:
     """Every day of stream rows before the last `days` days, oldest first; of whales before the last `whale_days`.
 
     whale_days: 0 keeps every whale; less than `days`: as long as the windows around them. imported: whether imported
@@ -67,14 +70,15 @@ def plan(dsn: str, days: int, today: date, whale_days: int = 0, imported: bool =
         "whales_end": _midnight(today - timedelta(days=max(days, whale_days))) if whale_days else _EVER,
         "imported": imported,
     }
-    found = fetch(dsn, _DAYS, values)
-    return [Day(day, windows, whales, _why_kept(dsn, day)) for day, windows, whales in found]
+    found = fetch_rows(dsn, _DAYS, values)
+    return [StreamTableDay(day, windows, whales, _why_kept(dsn, day)) for day, windows, whales in found]
 
 
-def apply(dsn: str, days: list[Day], sure: bool = False) -> int:
+def apply_retention(dsn: str, days: list[StreamTableDay], sure: bool = False) -> int:
     """Let the planned days go, one transaction each; returns how many went.
 
-    Raises DayChanged; Unconfirmed, before any goes, where one is young (`domain/deletion_limits.py`) and nobody is `sure`.
+    Raises DayChangedError; UnconfirmedDeletionError, before any goes, where one is young (`domain/deletion_limits.py`)
+    and nobody is `sure`.
     """
     if not sure:
         deletion_limits.check_old(day.day for day in days if not day.kept)
@@ -89,29 +93,35 @@ def apply(dsn: str, days: list[Day], sure: bool = False) -> int:
 
 def _why_kept(dsn: str, day: date) -> str:
     start = _midnight(day)
-    hours = Hours(start, start + timedelta(days=1))
-    stale = sorted({*rollups.stale(dsn, hours), *whale_reports.stale(dsn, hours)})
+    hours = HourRange(start, start + timedelta(days=1))
+    stale = sorted({*rollups.find_stale_rollup_hours(dsn, hours), *whale_reports.find_stale_report_hours(dsn, hours)})
     if not stale:
         return ""
     return f"{len(stale)} hours are not rolled up, the first {stale[0]:%H:%M}: materialise hourly_assets for that day"
 
 
-def _drop(dsn: str, planned: Day) -> None:
+def _drop(dsn: str, planned: StreamTableDay) -> None:
     day = planned.day
-    with session(dsn, "whale-retention", statement_timeout_s=TIMEOUT_S) as conn, conn.cursor() as cursor:
+    with (
+        open_transaction(dsn, "whale-retention", statement_timeout_s=STATEMENT_TIMEOUT_S) as conn,
+        conn.cursor() as cursor,
+    ):
         judged = _state(cursor, day)
     if why := _why_kept(dsn, day):
-        raise DayChanged(f"{day} has changed since it was planned: {why}")
-    with session(dsn, "whale-retention", statement_timeout_s=TIMEOUT_S) as conn, conn.cursor() as cursor:
+        raise DayChangedError(f"{day} has changed since it was planned: {why}")
+    with (
+        open_transaction(dsn, "whale-retention", statement_timeout_s=STATEMENT_TIMEOUT_S) as conn,
+        conn.cursor() as cursor,
+    ):
         cursor.execute("SET LOCAL lock_timeout = '5s'")
         cursor.execute("LOCK TABLE ONLY trade_windows IN ACCESS EXCLUSIVE MODE")  # first, as who writes takes it first
         if _state(cursor, day) != judged:
-            raise DayChanged(f"{day} has changed since it was planned: windows were written meanwhile")
+            raise DayChangedError(f"{day} has changed since it was planned: windows were written meanwhile")
         if planned.whales:
             cursor.execute(_DELETE_PRICES, (day,))
             cursor.execute("DELETE FROM whale_alerts WHERE (event_time AT TIME ZONE 'utc')::date = %s", (day,))
             if cursor.rowcount != planned.whales:
-                raise DayChanged(f"{day} has {cursor.rowcount} whales, {planned.whales} were planned")
+                raise DayChangedError(f"{day} has {cursor.rowcount} whales, {planned.whales} were planned")
         drop_day(cursor, day)
 
 

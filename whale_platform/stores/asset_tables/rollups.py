@@ -1,7 +1,7 @@
 """Table `hourly_rollups`: made from `trade_windows`, and which hours of it are no longer what the stream says.
 
 Nothing is counted as changed because of a clock: an hour is stale where the stream's trade count or newest state
-differs from what the row was made from. Raises StoreAway, SchemaMismatch, BadDsn.
+differs from what the row was made from. Raises StoreUnavailableError, SchemaMismatchError, InvalidDsnError.
 """
 
 from collections.abc import Collection
@@ -12,18 +12,18 @@ from decimal import Decimal
 from psycopg2.extensions import cursor as Cursor
 
 from whale_platform.stores.asset_tables.materialisation import (
-    Hours,
-    Maker,
-    fetch,
-    gone_from,
-    keys_of,
-    remaking,
-    replacing,
+    HourRange,
+    Provenance,
+    build_upsert_clause,
+    build_whole_hour_values,
+    build_windowless_delete,
+    exclusive_materialisation,
+    fetch_rows,
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Rollup:
+class HourlyRollup:
     """One row. Prices and notional in quote currency, volumes in base units; volatility of the hour."""
 
     exchange: str
@@ -98,32 +98,42 @@ ORDER BY hour
 """
 
 
-def make(dsn: str, hours: Hours, maker: Maker) -> int:
+def materialise_rollups(dsn: str, hours: HourRange, maker: Provenance) -> int:
     """Make these hours anew from the stream table; returns the rows written. Repeatable."""
-    with remaking(dsn, "hourly_rollups") as cursor:
-        return write(cursor, hours, maker, ())
+    with exclusive_materialisation(dsn, "hourly_rollups") as cursor:
+        return write_rollups(cursor, hours, maker, ())
 
 
-def write(cursor: Cursor, hours: Hours, maker: Maker, whole: Collection[tuple[str, str, datetime]]) -> int:
-    """`make` in the caller's transaction. Rows of `whole` (exchange, symbol, hour) follow in any case, also away."""
-    statement = _MAKE.format(columns=_COLUMNS, replacing=replacing(_COLUMNS, "EXCLUDED.trade_count < made.trade_count"))
-    values = {"start": hours.start, "end": hours.end, "run": maker.run_id, "code": maker.code_version} | keys_of(whole)
-    cursor.execute(gone_from("hourly_rollups"), values)
+def write_rollups(
+    cursor: Cursor, hours: HourRange, maker: Provenance, whole: Collection[tuple[str, str, datetime]]
+) -> int:
+    """`materialise_rollups` in the caller's transaction. Rows of `whole` (exchange, symbol, hour) follow in any case,
+    also away."""
+    statement = _MAKE.format(
+        columns=_COLUMNS, replacing=build_upsert_clause(_COLUMNS, "EXCLUDED.trade_count < made.trade_count")
+    )
+    values = {
+        "start": hours.start,
+        "end": hours.end,
+        "run": maker.run_id,
+        "code": maker.code_version,
+    } | build_whole_hour_values(whole)
+    cursor.execute(build_windowless_delete("hourly_rollups"), values)
     gone = cursor.rowcount
     cursor.execute(statement, values)
     return gone + cursor.rowcount
 
 
-def read(dsn: str, hours: Hours) -> list[Rollup]:
+def read_rollups(dsn: str, hours: HourRange) -> list[HourlyRollup]:
     """The rows of these hours by hour, exchange and symbol."""
-    return [Rollup(*row) for row in fetch(dsn, _READ, (hours.start, hours.end))]
+    return [HourlyRollup(*row) for row in fetch_rows(dsn, _READ, (hours.start, hours.end))]
 
 
-def days_made(dsn: str, before: datetime) -> dict[datetime, datetime]:
+def read_materialised_days(dsn: str, before: datetime) -> dict[datetime, datetime]:
     """{day (UTC): when the newest row of its rollups and whale reports was made} of the days before, in order."""
-    return dict(fetch(dsn, _DAYS_MADE, (before, before)))
+    return dict(fetch_rows(dsn, _DAYS_MADE, (before, before)))
 
 
-def stale(dsn: str, hours: Hours) -> list[datetime]:
+def find_stale_rollup_hours(dsn: str, hours: HourRange) -> list[datetime]:
     """Hours with stream rows that no rollup, or an older one, was made from."""
-    return [row[0] for row in fetch(dsn, _STALE, {"start": hours.start, "end": hours.end})]
+    return [row[0] for row in fetch_rows(dsn, _STALE, {"start": hours.start, "end": hours.end})]

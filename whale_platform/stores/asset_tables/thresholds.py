@@ -11,15 +11,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from whale_platform.stores.postgres.connection import session
+from whale_platform.stores.postgres.connection import open_transaction
 
 ANY = "*"
 ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
-Held = tuple[str, str, datetime, Decimal | None]  # exchange, symbol, valid from, US dollars; None: none any more
+ThresholdChange = tuple[
+    str, str, datetime, Decimal | None
+]  # exchange, symbol, valid from, US dollars; None: none any more
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ThresholdPeriod:
     """All thresholds that hold from the event time `since` on: US dollars by (exchange, symbol)."""
 
     since: datetime
@@ -27,15 +29,16 @@ class Limits:
 
 
 def read_thresholds(dsn: str) -> list[tuple[str, str, Decimal]]:
-    """Every (exchange, symbol, US dollars), ordered. Raises StoreAway, SchemaMismatch, BadDsn."""
-    with session(dsn, "whale-thresholds") as conn, conn.cursor() as cursor:
+    """Every (exchange, symbol, US dollars), ordered. Raises StoreUnavailableError, SchemaMismatchError,
+    InvalidDsnError."""
+    with open_transaction(dsn, "whale-thresholds") as conn, conn.cursor() as cursor:
         cursor.execute("SELECT exchange, symbol, threshold_usd FROM whale_thresholds ORDER BY exchange, symbol")
         return [(str(exchange), str(symbol), Decimal(usd)) for exchange, symbol, usd in cursor.fetchall()]
 
 
-def read_history(dsn: str) -> list[Held]:
+def read_threshold_history(dsn: str) -> list[ThresholdChange]:
     """Every threshold that ever held, by time. Raises as `read_thresholds`."""
-    with session(dsn, "whale-thresholds") as conn, conn.cursor() as cursor:
+    with open_transaction(dsn, "whale-thresholds") as conn, conn.cursor() as cursor:
         cursor.execute(
             "SELECT exchange, symbol, valid_from, threshold_usd FROM whale_threshold_history ORDER BY valid_from, 1, 2"
         )
@@ -45,7 +48,7 @@ def read_history(dsn: str) -> list[Held]:
         ]
 
 
-def by_time(history: Iterable[Held], default: Decimal) -> list[Limits]:
+def build_threshold_periods(history: Iterable[ThresholdChange], default: Decimal) -> list[ThresholdPeriod]:
     """What held when, oldest first, from ALWAYS on. Where nothing held for all symbols, `default` does."""
     held: dict[tuple[str, str], Decimal] = {}
     found = {ALWAYS: {(ANY, ANY): default}}
@@ -55,18 +58,19 @@ def by_time(history: Iterable[Held], default: Decimal) -> list[Limits]:
         else:
             held[exchange, symbol] = usd
         found[max(since, ALWAYS)] = {(ANY, ANY): default, **held}
-    return [Limits(since, usd) for since, usd in found.items()]
+    return [ThresholdPeriod(since, usd) for since, usd in found.items()]
 
 
-def applying(limits: Mapping[tuple[str, str], Decimal], exchange: str, symbol: str) -> Decimal | None:
-    """Of all thresholds the one that applies to a symbol, as stream/query/transforms.py picks it; None where none does."""
+def find_threshold(limits: Mapping[tuple[str, str], Decimal], exchange: str, symbol: str) -> Decimal | None:
+    """Of all thresholds the one that applies to a symbol, as stream/query/transforms.py picks it; None where none
+    does."""
     places = ((exchange, symbol), (ANY, symbol), (exchange, ANY), (ANY, ANY))
     return next((limits[place] for place in places if place in limits), None)
 
 
-def suggested(dsn: str) -> set[tuple[str, str]]:
+def read_suggested(dsn: str) -> set[tuple[str, str]]:
     """The (exchange, symbol) whose threshold was suggested by the platform; all others were set by a person."""
-    with session(dsn, "whale-thresholds") as conn, conn.cursor() as cursor:
+    with open_transaction(dsn, "whale-thresholds") as conn, conn.cursor() as cursor:
         cursor.execute("SELECT exchange, symbol FROM whale_thresholds WHERE origin = 'suggested'")
         return {(str(exchange), str(symbol)) for exchange, symbol in cursor.fetchall()}
 
@@ -75,9 +79,9 @@ def set_threshold(dsn: str, exchange: str, symbol: str, usd: Decimal, valid_from
     """Insert or change one row, a person's; suggestions that it covers go.
 
     It holds from the event time `valid_from` on, in place of what held since then; None: from now on.
-    Raises RowRefused unless 0 < usd < infinity, else as `read_thresholds`.
+    Raises RowRejectedError unless 0 < usd < infinity, else as `read_thresholds`.
     """
-    with session(dsn, "whale-thresholds") as conn, conn.cursor() as cursor:
+    with open_transaction(dsn, "whale-thresholds") as conn, conn.cursor() as cursor:
         cursor.execute(
             "SELECT set_config('whale.valid_from', coalesce(%s::timestamptz, now())::text, true)", (valid_from,)
         )
@@ -104,7 +108,7 @@ def suggest_thresholds(dsn: str, suggestions: Mapping[tuple[str, str], Decimal])
 
     What a person has set stays and covers what is under it; only their ('*', '*') gives way. Raises as `set_threshold`.
     """
-    with session(dsn, "whale-thresholds") as conn, conn.cursor() as cursor:
+    with open_transaction(dsn, "whale-thresholds") as conn, conn.cursor() as cursor:
         cursor.execute(
             """
             DELETE FROM whale_thresholds made WHERE origin = 'suggested' AND NOT EXISTS (
@@ -137,7 +141,7 @@ def seed_threshold(dsn: str, usd: Decimal) -> bool:
 
     The first threshold of a database holds for all times, so that older trades are judged by it too.
     """
-    with session(dsn, "whale-migrate") as conn, conn.cursor() as cursor:
+    with open_transaction(dsn, "whale-migrate") as conn, conn.cursor() as cursor:
         cursor.execute(
             """
             INSERT INTO whale_thresholds (exchange, symbol, threshold_usd, valid_from)

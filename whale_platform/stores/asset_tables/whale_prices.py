@@ -12,12 +12,12 @@ from typing import NamedTuple
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
-from whale_platform.stores.asset_tables.materialisation import Hours, Maker, fetch
+from whale_platform.stores.asset_tables.materialisation import HourRange, Provenance, fetch_rows
 
-Whale = tuple[str, str, int, datetime]  # exchange, symbol, trade id, event time
+WhaleRef = tuple[str, str, int, datetime]  # exchange, symbol, trade id, event time
 
 
-class PriceRow(NamedTuple):
+class WhalePriceRow(NamedTuple):
     """Prices in quote currency; None where there is none, or where nobody knows yet."""
 
     exchange: str
@@ -46,15 +46,15 @@ WHERE (made.before, made.after_1, made.after_5, made.after_15) IS DISTINCT FROM 
 """
 
 
-def whales(dsn: str, hours: Hours) -> list[Whale]:
+def read_whale_refs(dsn: str, hours: HourRange) -> list[WhaleRef]:
     """The whales of these hours, by event time."""
     return [
         (exchange, symbol, trade_id, at)
-        for exchange, symbol, trade_id, at in fetch(dsn, _WHALES, (hours.start, hours.end))
+        for exchange, symbol, trade_id, at in fetch_rows(dsn, _WHALES, (hours.start, hours.end))
     ]
 
 
-def write(cursor: Cursor, rows: Sequence[PriceRow], maker: Maker) -> None:
+def write_prices(cursor: Cursor, rows: Sequence[WhalePriceRow], maker: Provenance) -> None:
     """Insert or replace these rows, in the order of their keys, in the caller's transaction."""
     values = [(*row, maker.run_id, maker.code_version) for row in sorted(rows, key=lambda row: row[:3])]
     execute_values(cursor, _WRITE, values, page_size=1000)

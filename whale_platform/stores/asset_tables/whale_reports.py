@@ -2,8 +2,8 @@
 
 A symbol's row looks 16 minutes past its hour for the prices after a whale, so it is stale until stream and lake have
 come that far (the lake at most two hours after the stream, since what it lost it will never have), and again whenever
-those windows change; that retention takes some of them is no change. Raises StoreAway,
-SchemaMismatch, BadDsn.
+those windows change; that retention takes some of them is no change. Raises StoreUnavailableError,
+SchemaMismatchError, InvalidDsnError.
 """
 
 from collections.abc import Collection, Sequence
@@ -17,15 +17,15 @@ from psycopg2.extensions import cursor as Cursor
 from whale_platform.stores.asset_tables import whale_prices
 from whale_platform.stores.asset_tables.materialisation import (
     HOUR,
-    Hours,
-    Maker,
-    fetch,
-    gone_from,
-    keys_of,
-    remaking,
-    replacing,
+    HourRange,
+    Provenance,
+    build_upsert_clause,
+    build_whole_hour_values,
+    build_windowless_delete,
+    exclusive_materialisation,
+    fetch_rows,
 )
-from whale_platform.stores.asset_tables.whale_prices import PriceRow
+from whale_platform.stores.asset_tables.whale_prices import WhalePriceRow
 
 LARGEST = 10
 
@@ -141,24 +141,27 @@ ORDER BY hour
 """
 
 
-def make(dsn: str, hours: Hours, maker: Maker, prices: Sequence[PriceRow] = ()) -> int:
+def materialise_reports(dsn: str, hours: HourRange, maker: Provenance, prices: Sequence[WhalePriceRow] = ()) -> int:
     """Make these hours anew from the stream tables; returns the rows written. Repeatable.
 
     `prices` around whales, as the lake has them now, are stored first.
     """
-    with remaking(dsn, "whale_reports") as cursor:
-        whale_prices.write(cursor, prices, maker)
-        return write(cursor, hours, maker, ())
+    with exclusive_materialisation(dsn, "whale_reports") as cursor:
+        whale_prices.write_prices(cursor, prices, maker)
+        return write_reports(cursor, hours, maker, ())
 
 
-def write(cursor: Cursor, hours: Hours, maker: Maker, whole: Collection[tuple[str, str, datetime]]) -> int:
-    """`make` in the caller's transaction. Rows of `whole` (exchange, symbol, hour) follow in any case, also away."""
-    values = keys_of(whole) | {"start": hours.start, "end": hours.end}
-    cursor.execute(gone_from("whale_reports"), values)
+def write_reports(
+    cursor: Cursor, hours: HourRange, maker: Provenance, whole: Collection[tuple[str, str, datetime]]
+) -> int:
+    """`materialise_reports` in the caller's transaction. Rows of `whole` (exchange, symbol, hour) follow in any case,
+    also away."""
+    values = build_whole_hour_values(whole) | {"start": hours.start, "end": hours.end}
+    cursor.execute(build_windowless_delete("whale_reports"), values)
     return cursor.rowcount + _make(cursor, maker, values, "", _LESS)
 
 
-def follow(cursor: Cursor, maker: Maker, whole: Collection[tuple[str, str, datetime]]) -> int:
+def rewrite_neighbours(cursor: Cursor, maker: Provenance, whole: Collection[tuple[str, str, datetime]]) -> int:
     """Make the reports next to those of `whole` again, where there are some: their prices are of its minutes too.
 
     In the caller's transaction; returns the rows written. Fewer trades around them are then no reason to stay.
@@ -167,24 +170,24 @@ def follow(cursor: Cursor, maker: Maker, whole: Collection[tuple[str, str, datet
     if not near:
         return 0
     hours = sorted(hour for *_, hour in near)
-    values = keys_of(()) | {"start": hours[0], "end": hours[-1] + HOUR}
-    values |= {f"near_{name}": keys for name, keys in keys_of(near).items()}
+    values = build_whole_hour_values(()) | {"start": hours[0], "end": hours[-1] + HOUR}
+    values |= {f"near_{name}": keys for name, keys in build_whole_hour_values(near).items()}
     return _make(cursor, maker, values, _NEAR, _LESS_OF_ITS_OWN)
 
 
-def _make(cursor: Cursor, maker: Maker, values: dict[str, object], only: str, less: str) -> int:
-    parts = {"stream": _STREAM, "columns": _COLUMNS, "only": only, "replacing": replacing(_COLUMNS, less)}
+def _make(cursor: Cursor, maker: Provenance, values: dict[str, object], only: str, less: str) -> int:
+    parts = {"stream": _STREAM, "columns": _COLUMNS, "only": only, "replacing": build_upsert_clause(_COLUMNS, less)}
     made_by = {"run": maker.run_id, "code": maker.code_version, "largest": LARGEST}
     cursor.execute(_MAKE.format(**parts), values | made_by)
     return cursor.rowcount
 
 
-def read(dsn: str, hours: Hours) -> list[WhaleReport]:
+def read_reports(dsn: str, hours: HourRange) -> list[WhaleReport]:
     """The rows of these hours by hour, exchange and symbol."""
-    return [WhaleReport(*row) for row in fetch(dsn, _READ, (hours.start, hours.end))]
+    return [WhaleReport(*row) for row in fetch_rows(dsn, _READ, (hours.start, hours.end))]
 
 
-def stale(dsn: str, hours: Hours) -> list[datetime]:
+def find_stale_report_hours(dsn: str, hours: HourRange) -> list[datetime]:
     """Hours whose whales or windows are not those that the report was made from."""
     values: dict[str, object] = {"start": hours.start, "end": hours.end}
-    return [row[0] for row in fetch(dsn, _STALE.format(stream=_STREAM), values)]
+    return [row[0] for row in fetch_rows(dsn, _STALE.format(stream=_STREAM), values)]

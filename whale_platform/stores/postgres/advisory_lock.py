@@ -2,7 +2,8 @@
 
 It is held by a transaction of its own, so that a pooler leaves it its session, and ends with its holder, however that
 dies; it has no snapshot and keeps no vacuum from its work. Where the server ends meanwhile the lock is lost: what it
-keeps apart must do no harm when done twice, only cost. Raises StoreAway, SchemaMismatch, BadDsn.
+keeps apart must do no harm when done twice, only cost. Raises StoreUnavailableError, SchemaMismatchError,
+InvalidDsnError.
 """
 
 import time
@@ -11,10 +12,10 @@ from contextlib import contextmanager
 
 from psycopg2.extensions import cursor as Cursor
 
-from whale_platform.stores.postgres.connection import connect, translated
+from whale_platform.stores.postgres.connection import connect, translate_errors
 
-AGAIN_S = 1.0
-IDLE = {"idle_in_transaction_session_timeout": "0"}  # a server may end such a transaction after a while
+RETRY_S = 1.0
+NO_IDLE_TIMEOUT = {"idle_in_transaction_session_timeout": "0"}  # a server may end such a transaction after a while
 _TAKE = "SELECT pg_try_advisory_xact_lock(hashtext(%s))"
 _WHO = """
 SELECT coalesce(max(application_name), 'one that has just ended') FROM pg_locks JOIN pg_stat_activity USING (pid)
@@ -23,27 +24,27 @@ WHERE locktype = 'advisory' AND granted AND database = (SELECT oid FROM pg_datab
 """
 
 
-class Busy(Exception):
+class AdvisoryLockHeldError(Exception):
     """Somebody else is at it; the text says who."""
 
 
 @contextmanager
-def alone(dsn: str, what: str, who: str, waits: Callable[[str], None] | None = None) -> Iterator[None]:
+def hold_advisory_lock(dsn: str, what: str, who: str, waits: Callable[[str], None] | None = None) -> Iterator[None]:
     """Do `what` while nobody else does, as `who` (60 letters).
 
     Where somebody else does, raises Busy at once; or waits for its end, where `waits` is to hear why, again and again.
     """
-    conn = connect(dsn, who, more=IDLE)
+    conn = connect(dsn, who, more=NO_IDLE_TIMEOUT)
     try:
         while True:
-            with translated(), conn.cursor() as cursor:
+            with translate_errors(), conn.cursor() as cursor:
                 if (why := _taken(cursor, what)) is None:
                     break
                 conn.rollback()
             if waits is None:
-                raise Busy(why)
+                raise AdvisoryLockHeldError(why)
             waits(why)
-            time.sleep(AGAIN_S)
+            time.sleep(RETRY_S)
         yield
     finally:
         conn.close()

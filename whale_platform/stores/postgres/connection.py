@@ -1,8 +1,8 @@
 """One way to connect, and the four ways a database says no, in this platform's own words.
 
-Other rooms never see psycopg2's exceptions: `StoreAway` (wait and try again), `RowRefused` (this row can't be stored,
-the next can), `SchemaMismatch` (migrate first), `BadDsn` (a person must correct the setting). A connection that dies
-half-way is noticed within about 10 s by keepalives and `tcp_user_timeout`.
+Other rooms never see psycopg2's exceptions: `StoreUnavailableError` (wait and try again), `RowRejectedError` (this row
+can't be stored, the next can), `SchemaMismatchError` (migrate first), `InvalidDsnError` (a person must correct the
+setting). A connection that dies half-way is noticed within about 10 s by keepalives and `tcp_user_timeout`.
 """
 
 import re
@@ -18,19 +18,19 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.sql import Composable
 
 
-class StoreAway(Exception):
+class StoreUnavailableError(Exception):
     """Postgres can't be reached, is shutting down, is out of something, or took too long. Trying again may help."""
 
 
-class RowRefused(Exception):
+class RowRejectedError(Exception):
     """A value broke a constraint or doesn't fit its column; the text names the constraint or kind, never the value."""
 
 
-class SchemaMismatch(Exception):
+class SchemaMismatchError(Exception):
     """A table, column or right is missing: the migrations have not run, or ran for another version."""
 
 
-class BadDsn(Exception):
+class InvalidDsnError(Exception):
     """The connection string can't be read."""
 
 
@@ -61,7 +61,7 @@ def connect(
 
     They hold for a transaction each, so that a pooler (PgBouncer) may give the session to others between two. With
     `own_session` they hold for the session, which is in autocommit: for what no transaction may hold;
-    such a connection must not go through a pooler. Raises StoreAway, BadDsn, SchemaMismatch.
+    such a connection must not go through a pooler. Raises StoreUnavailableError, InvalidDsnError, SchemaMismatchError.
     """
     try:
         conn = psycopg2.connect(
@@ -76,15 +76,15 @@ def connect(
             cursor_factory=_Cursor,
         )
     except psycopg2.ProgrammingError:
-        raise BadDsn(
+        raise InvalidDsnError(
             "WHALE_POSTGRES_DSN is not a connection string that Postgres's client library understands"
         ) from None
     except psycopg2.OperationalError as error:
-        raise StoreAway(_explained(_without_secrets(_one_line(error), dsn))) from None
+        raise StoreUnavailableError(_explained(_without_secrets(_one_line(error), dsn))) from None
     values = {"statement_timeout": str(int(statement_timeout_s * 1000)), "timezone": "UTC", **more}
     settings = "".join(f"SET {'' if own_session else 'LOCAL '}{name} = '{value}';" for name, value in values.items())
     try:
-        with translated():
+        with translate_errors():
             conn.autocommit = own_session
             if own_session:
                 with conn.cursor() as cursor:
@@ -98,35 +98,35 @@ def connect(
 
 
 @contextmanager
-def session(
+def open_transaction(
     dsn: str, application_name: str, connect_timeout_s: int = 15, statement_timeout_s: float = 15.0
 ) -> Iterator[Connection]:
     """A short connection for one transaction: committed at the end, rolled back by an error, closed either way."""
     conn = connect(dsn, application_name, connect_timeout_s, statement_timeout_s)
     try:
-        with translated(), conn:
+        with translate_errors(), conn:
             yield conn
     finally:
         conn.close()
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """Turn psycopg2's exceptions into this module's."""
     try:
         yield
     except psycopg2.Error as error:
-        raise translate(error) from error
+        raise to_store_error(error) from error
 
 
-def translate(error: psycopg2.Error) -> Exception:
+def to_store_error(error: psycopg2.Error) -> Exception:
     """The exception of this module that says what `error` says; `error` itself where none does."""
     if isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError | psycopg2.InternalError):
-        return StoreAway(_one_line(error))
+        return StoreUnavailableError(_one_line(error))
     if isinstance(error, psycopg2.DataError | psycopg2.IntegrityError):
-        return RowRefused(error.diag.constraint_name or type(error).__name__)
+        return RowRejectedError(error.diag.constraint_name or type(error).__name__)
     if isinstance(error, psycopg2.ProgrammingError | psycopg2.NotSupportedError):
-        return SchemaMismatch(_one_line(error))
+        return SchemaMismatchError(_one_line(error))
     return error
 
 

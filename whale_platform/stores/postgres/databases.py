@@ -4,34 +4,35 @@ from psycopg2 import errors, sql
 from psycopg2.extensions import parse_dsn
 
 from whale_platform.stores.postgres.connection import (
-    BadDsn,
-    RowRefused,
-    SchemaMismatch,
-    StoreAway,
+    InvalidDsnError,
+    RowRejectedError,
+    SchemaMismatchError,
+    StoreUnavailableError,
     connect,
-    session,
-    translated,
+    open_transaction,
+    translate_errors,
 )
 
 ANSWER_S = 20
 _BEATS = "SELECT max(timestamp) > now() AT TIME ZONE 'utc' - interval '45 seconds' FROM daemon_heartbeats"
 
 
-def ensure(dsn: str, wanted: str) -> bool:
+def ensure_database(dsn: str, wanted: str) -> bool:
     """Make the database that `wanted` names where it is missing, logged in by `dsn`; whether it was made.
 
-    Raises StoreAway, BadDsn; SchemaMismatch where it is missing and this user may not make it.
+    Raises StoreUnavailableError, InvalidDsnError; SchemaMismatchError where it is missing and this user may not make
+    it.
     """
     try:
         connect(wanted, "whale-databases", connect_timeout_s=5).close()
         return False
-    except StoreAway as error:
+    except StoreUnavailableError as error:
         if "does not exist" not in str(error):
             raise
     name = parse_dsn(wanted)["dbname"]
     conn = connect(dsn, "whale-databases", connect_timeout_s=5, own_session=True)
     try:
-        with translated(), conn.cursor() as cursor:
+        with translate_errors(), conn.cursor() as cursor:
             try:
                 cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
             except (errors.DuplicateDatabase, errors.UniqueViolation):  # somebody else was quicker, or as quick
@@ -41,12 +42,12 @@ def ensure(dsn: str, wanted: str) -> bool:
         conn.close()
 
 
-def daemon_beats(dsn: str) -> bool | None:
+def is_daemon_alive(dsn: str) -> bool | None:
     """Whether Dagster's daemon has beaten within 45 s, which it does every 30; None where Postgres can't be asked."""
     try:
-        with session(dsn, "whale-ready", ANSWER_S, ANSWER_S) as conn, conn.cursor() as cursor:
+        with open_transaction(dsn, "whale-ready", ANSWER_S, ANSWER_S) as conn, conn.cursor() as cursor:
             cursor.execute(_BEATS)
             row = cursor.fetchone()
             return bool(row and row[0])
-    except (StoreAway, SchemaMismatch, BadDsn, RowRefused):
+    except (StoreUnavailableError, SchemaMismatchError, InvalidDsnError, RowRejectedError):
         return None

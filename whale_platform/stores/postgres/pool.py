@@ -1,8 +1,8 @@
 """A few connections that many short reads share: for the API, whose answers may not each pay for a login.
 
-Connections are read-only, in autocommit, with a statement timeout, opened when first needed. One that failed is
-closed, not kept. Where an idle one had died meanwhile (Postgres was restarted), all idle ones are closed and the
-read is made once more on a fresh one. Where all are busy for `wait_s`, StoreAway says so: nobody queues for ever.
+Connections are read-only, in autocommit, with a statement timeout, opened when first needed. One that failed is closed,
+not kept. Where an idle one had died meanwhile (Postgres was restarted), all idle ones are closed and the read is made
+once more on a fresh one. Where all are busy for `wait_s`, StoreUnavailableError says so: nobody queues for ever.
 """
 
 import threading
@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
-from whale_platform.stores.postgres.connection import StoreAway, connect, translated
+from whale_platform.stores.postgres.connection import StoreUnavailableError, connect, translate_errors
 
 T = TypeVar("T")
 
 
-class Pool:
+class ConnectionPool:
     """At most `size` connections. `dsn` is asked at each login, since an embedded server's password may come late."""
 
     def __init__(
@@ -36,15 +36,16 @@ class Pool:
         self.size = size
 
     def read(self, ask: Callable[[Cursor], T]) -> T:
-        """What `ask(cursor)` returns. Raises StoreAway, SchemaMismatch, RowRefused, BadDsn."""
+        """What `ask(cursor)` returns. Raises StoreUnavailableError, SchemaMismatchError, RowRejectedError,
+        InvalidDsnError."""
         if not self._free.acquire(timeout=self._wait_s):
-            raise StoreAway(f"all {self.size} connections have been busy for {self._wait_s:g} s")
+            raise StoreUnavailableError(f"all {self.size} connections have been busy for {self._wait_s:g} s")
         try:
             conn = self._take()
             if conn is not None:
                 try:
                     return self._ask(conn, ask)
-                except StoreAway:
+                except StoreUnavailableError:
                     if not conn.closed:
                         raise  # the statement took too long, the connection is fine
                     self.forget()
@@ -81,14 +82,14 @@ class Pool:
         try:
             conn = connect(self._dsn(), self._name, 2, self._timeout_s, {"transaction_read_only": "on"})
         except OSError as error:
-            raise StoreAway(error.strerror or str(error)) from None
-        with translated():
+            raise StoreUnavailableError(error.strerror or str(error)) from None
+        with translate_errors():
             conn.autocommit = True  # a statement and its settings go in one message, which is one transaction
         return conn
 
     def _ask(self, conn: Connection, ask: Callable[[Cursor], T]) -> T:
         try:
-            with translated(), conn.cursor() as cursor:
+            with translate_errors(), conn.cursor() as cursor:
                 return ask(cursor)
         finally:
             self._give_back(conn)

@@ -1,6 +1,6 @@
 """How far a read replica is behind its primary, in words; a primary is never behind."""
 
-from whale_platform.stores.postgres.pool import Pool
+from whale_platform.stores.postgres.pool import ConnectionPool
 
 LATE_S = 10.0  # of a replica that still has to replay what it has received
 _STATE = """
@@ -10,8 +10,9 @@ SELECT pg_is_in_recovery(), pg_last_wal_receive_lsn() IS NOT DISTINCT FROM pg_la
 """
 
 
-def behind(pool: Pool) -> str:
-    """Why what the replica gives is old; empty where it is not, or it is no replica. Raises what `Pool.read` raises."""
+def describe_replica_lag(pool: ConnectionPool) -> str:
+    """Why what the replica gives is old; empty where it is not, or it is no replica. Raises what `ConnectionPool.read`
+    raises."""
     replica, all_replayed, receives, age_s = pool.rows(_STATE)[0]
     since = "" if age_s is None else f"; its newest change is {age_s:.0f} s old"
     if not replica:

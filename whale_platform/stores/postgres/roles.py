@@ -17,7 +17,7 @@ from psycopg2.extensions import encrypt_password, parse_dsn
 
 from whale_platform.postgres_login import ROLES, Role, role_name
 from whale_platform.settings import Settings
-from whale_platform.stores.postgres.connection import connect, translated
+from whale_platform.stores.postgres.connection import connect, translate_errors
 
 READ, WRITE, KEEP = "SELECT", "SELECT, INSERT, UPDATE", "SELECT, INSERT, UPDATE, DELETE"
 _EMITTED = ("trade_windows", "whale_alerts", "ingest_gaps", "dead_letter_counts", "sink_rejects", "stream_losses")
@@ -43,15 +43,15 @@ FUNCTIONS: dict[Role, tuple[str, ...]] = {
 _LOCK = 0x77686C72  # "whlr": migrations of one database take turns; another database has advisory locks of its own
 
 
-def ensure(settings: Settings) -> list[Role]:
+def ensure_roles(settings: Settings) -> list[Role]:
     """Make the embedded server's roles, and grant all that stand there what they need; returns those granted.
 
-    Raises StoreAway, SchemaMismatch, BadDsn; OSError where a password can't be written down.
+    Raises StoreUnavailableError, SchemaMismatchError, InvalidDsnError; OSError where a password can't be written down.
     """
     passwords = {} if settings.postgres_dsn is not None else {role: _password(settings, role) for role in ROLES}
     conn = connect(settings.dsn(direct=True), "whale-migrate", statement_timeout_s=60.0)
     try:
-        with translated(), conn, conn.cursor() as cursor:
+        with translate_errors(), conn, conn.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
             _make(cursor, passwords)
             granted = [role for role in ROLES if _there(cursor, role)]
@@ -62,15 +62,15 @@ def ensure(settings: Settings) -> list[Role]:
         conn.close()
 
 
-def hand_over(dsn: str, role: Role) -> int:
+def transfer_ownership(dsn: str, role: Role) -> int:
     """Give the database of `dsn`, logged in by its owner, and all of its tables to `role`; returns how many moved.
 
-    For Dagster's storage, whose tables were the owner's before there were roles. Raises as `ensure`.
+    For Dagster's storage, whose tables were the owner's before there were roles. Raises as `ensure_roles`.
     """
     name, database = sql.Identifier(role_name(role)), sql.Identifier(parse_dsn(dsn)["dbname"])
     conn = connect(dsn, "whale-migrate", statement_timeout_s=60.0)
     try:
-        with translated(), conn, conn.cursor() as cursor:
+        with translate_errors(), conn, conn.cursor() as cursor:
             cursor.execute(
                 """
                 SELECT relkind, relname FROM pg_class WHERE relnamespace = 'public'::regnamespace

@@ -1,21 +1,21 @@
 """How many trades Postgres has of each symbol and hour, and what the ledger says of holes: for audit and repair.
 
 The minutes are summed; of hours whose minutes retention has let go the rollup still has the count. While minutes are
-owed no rollup stands in for them. Read-only. Raises StoreAway, SchemaMismatch, BadDsn.
+owed no rollup stands in for them. Read-only. Raises StoreUnavailableError, SchemaMismatchError, InvalidDsnError.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from whale_platform.stores.asset_tables.materialisation import fetch
+from whale_platform.stores.asset_tables.materialisation import fetch_rows
 
-Key = tuple[str, str, datetime]
+MarketHour = tuple[str, str, datetime]
 WINDOWS, ROLLUP = "windows", "rollup"
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class HourlyTradeCount:
     """Trades of one symbol and hour, with their first and last id; origin: `windows` or `rollup`."""
 
     trades: int
@@ -58,23 +58,23 @@ ORDER BY 1, 2, 3
 """
 
 
-def counts(dsn: str, start: datetime, end: datetime, kept: datetime) -> dict[Key, Counted]:
+def count_trades(dsn: str, start: datetime, end: datetime, kept: datetime) -> dict[MarketHour, HourlyTradeCount]:
     """By (exchange, symbol, hour): the trades of [start, end), from a full hour to a full minute, aware UTC.
 
     Minutes are owed from `kept` on: a rollup counts for earlier hours alone, of symbols without minutes there.
     """
     asked = {"start": start, "end": end, "kept": kept, "windows": WINDOWS, "rollup": ROLLUP}
-    rows = fetch(dsn, _COUNTS, asked)
-    return {(exchange, symbol, hour): Counted(*rest) for exchange, symbol, hour, *rest in rows}
+    rows = fetch_rows(dsn, _COUNTS, asked)
+    return {(exchange, symbol, hour): HourlyTradeCount(*rest) for exchange, symbol, hour, *rest in rows}
 
 
-def stored(dsn: str) -> dict[tuple[str, int], tuple[int, str]]:
+def read_sink_offsets(dsn: str) -> dict[tuple[str, int], tuple[int, str]]:
     """How far the sink has stored the topics, by (topic, partition): the next offset, and the id of the topic."""
-    rows = fetch(dsn, "SELECT topic, partition, next_offset, topic_id FROM sink_offsets", ())
+    rows = fetch_rows(dsn, "SELECT topic, partition, next_offset, topic_id FROM sink_offsets", ())
     return {(topic, partition): (place, topic_id) for topic, partition, place, topic_id in rows}
 
 
-def gaps(dsn: str, spans: Mapping[tuple[str, str], tuple[int, int]]) -> list[LedgerGap]:
+def read_ledger_gaps(dsn: str, spans: Mapping[tuple[str, str], tuple[int, int]]) -> list[LedgerGap]:
     """The ledger's holes that touch `spans`: {(exchange, symbol): (first id, last id)}; in order."""
     asked = {
         "exchanges": [exchange for exchange, _ in spans],
@@ -82,4 +82,4 @@ def gaps(dsn: str, spans: Mapping[tuple[str, str], tuple[int, int]]) -> list[Led
         "firsts": [first for first, _ in spans.values()],
         "lasts": [last for _, last in spans.values()],
     }
-    return [LedgerGap(*row) for row in fetch(dsn, _GAPS, asked)]
+    return [LedgerGap(*row) for row in fetch_rows(dsn, _GAPS, asked)]

@@ -1,7 +1,7 @@
 """What Postgres says of an hour, for the audit of values: its minutes, its rollups, its whales in order.
 
 Whales are read through a cursor on the server, so an hour with very many needs no more memory. Read-only. Raises
-StoreAway, SchemaMismatch, BadDsn.
+StoreUnavailableError, SchemaMismatchError, InvalidDsnError.
 """
 
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from whale_platform.domain.names import SINGLE_TRADE
-from whale_platform.domain.window_sums import Detail, Sums
-from whale_platform.stores.asset_tables.materialisation import TIMEOUT_S, fetch
-from whale_platform.stores.postgres.connection import session
+from whale_platform.domain.window_sums import WindowDetail, WindowSums
+from whale_platform.stores.asset_tables.materialisation import STATEMENT_TIMEOUT_S, fetch_rows
+from whale_platform.stores.postgres.connection import open_transaction
 
-Key = tuple[str, str, datetime]
-FETCHED = 10_000
+MarketTime = tuple[str, str, datetime]
+FETCH_SIZE = 10_000
 
 # Of rows from before they had an offset the currencies were filled in by a list that the trades may not agree with.
 _KNOWN = ", ".join(f"CASE WHEN topic_offset IS NOT NULL THEN {name} END" for name in ("base", "quote", "usd_via"))
@@ -41,7 +41,7 @@ ORDER BY exchange COLLATE "C", symbol COLLATE "C", trade_id
 """
 
 
-class Alert(NamedTuple):
+class StoredAlert(NamedTuple):
     """A row of `whale_alerts`, of a single trade; its currencies are None where nobody knows."""
 
     exchange: str
@@ -59,41 +59,41 @@ class Alert(NamedTuple):
     usd_via: str | None
 
 
-class Window(NamedTuple):
+class StoredWindow(NamedTuple):
     """A row of `trade_windows`; updated_at: when the stream last changed it."""
 
-    sums: Sums
-    detail: Detail
+    sums: WindowSums
+    detail: WindowDetail
     updated_at: datetime
 
 
-def minutes(dsn: str, start: datetime, end: datetime) -> dict[Key, Window]:
+def read_window_sums(dsn: str, start: datetime, end: datetime) -> dict[MarketTime, StoredWindow]:
     """The windows by (exchange, symbol, minute) of [start, end)."""
-    rows = fetch(dsn, _MINUTES.format(known=_KNOWN), {"start": start, "end": end})
+    rows = fetch_rows(dsn, _MINUTES.format(known=_KNOWN), {"start": start, "end": end})
     return {
-        (exchange, symbol, at): Window(Sums(*rest[5:]), Detail(*rest[:5]), updated)
+        (exchange, symbol, at): StoredWindow(WindowSums(*rest[5:]), WindowDetail(*rest[:5]), updated)
         for exchange, symbol, at, updated, *rest in rows
     }
 
 
-def rollups(dsn: str, start: datetime, end: datetime) -> dict[Key, Sums]:
+def read_rollup_sums(dsn: str, start: datetime, end: datetime) -> dict[MarketTime, WindowSums]:
     """By (exchange, symbol, hour) of [start, end)."""
-    rows = fetch(dsn, _ROLLUPS, {"start": start, "end": end})
-    return {(exchange, symbol, hour): Sums(*sums) for exchange, symbol, hour, *sums in rows}
+    rows = fetch_rows(dsn, _ROLLUPS, {"start": start, "end": end})
+    return {(exchange, symbol, hour): WindowSums(*sums) for exchange, symbol, hour, *sums in rows}
 
 
-def whale_hours(dsn: str, start: datetime, end: datetime) -> set[datetime]:
+def find_whale_hours(dsn: str, start: datetime, end: datetime) -> set[datetime]:
     """The hours of [start, end) that have a whale."""
-    return {hour for (hour,) in fetch(dsn, _HOURS, {"start": start, "end": end, "kind": SINGLE_TRADE})}
+    return {hour for (hour,) in fetch_rows(dsn, _HOURS, {"start": start, "end": end, "kind": SINGLE_TRADE})}
 
 
-def alerts(dsn: str, start: datetime, end: datetime) -> Iterator[Alert]:
+def stream_alerts(dsn: str, start: datetime, end: datetime) -> Iterator[StoredAlert]:
     """The whales of [start, end) by exchange, symbol (by code point) and trade id."""
-    with session(dsn, "whale-audit", statement_timeout_s=TIMEOUT_S) as conn:
+    with open_transaction(dsn, "whale-audit", statement_timeout_s=STATEMENT_TIMEOUT_S) as conn:
         with conn.cursor() as first:
             first.execute("SELECT 1")  # begins the transaction, with its settings, that the named cursor needs
         with conn.cursor(name="whales") as cursor:
-            cursor.itersize = FETCHED
+            cursor.itersize = FETCH_SIZE
             cursor.execute(_ALERTS.format(known=_KNOWN), {"start": start, "end": end, "kind": SINGLE_TRADE})
             for row in cursor:
-                yield Alert(*row)
+                yield StoredAlert(*row)

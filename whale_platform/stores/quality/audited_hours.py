@@ -1,6 +1,6 @@
 """Table `audited_hours`: which hours were audited and how that ended, so that no hour is left out.
 
-Raises StoreAway, SchemaMismatch, BadDsn.
+Raises StoreUnavailableError, SchemaMismatchError, InvalidDsnError.
 """
 
 from collections.abc import Sequence
@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from psycopg2.extras import execute_values
 
-from whale_platform.stores.asset_tables.materialisation import TIMEOUT_S, fetch
-from whale_platform.stores.postgres.connection import session
+from whale_platform.stores.asset_tables.materialisation import STATEMENT_TIMEOUT_S, fetch_rows
+from whale_platform.stores.postgres.connection import open_transaction
 
-AGAIN = timedelta(hours=6)  # for so long an hour that was wrong is audited again by itself
+REPEAT_FOR = timedelta(hours=6)  # for so long an hour that was wrong is audited again by itself
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
 
 _RECORD = """
@@ -44,24 +44,24 @@ class AuditedHour(NamedTuple):
     code_version: str
 
 
-def record(dsn: str, hours: Sequence[AuditedHour]) -> None:
+def record_audited_hours(dsn: str, hours: Sequence[AuditedHour]) -> None:
     """Remember these hours, in place of what was known of them."""
-    with session(dsn, "whale-audit", statement_timeout_s=TIMEOUT_S) as conn, conn.cursor() as cursor:
+    with open_transaction(dsn, "whale-audit", statement_timeout_s=STATEMENT_TIMEOUT_S) as conn, conn.cursor() as cursor:
         if hours:
             execute_values(cursor, _RECORD, hours)
 
 
-def due(dsn: str, first: datetime, end: datetime) -> datetime | None:
+def find_due_hour(dsn: str, first: datetime, end: datetime) -> datetime | None:
     """The earliest full hour of [first, end) whose turn it is; None where there is none.
 
     That is one since the first audited that never was, of a week at most (Kafka keeps no more), or one of the last six
     that was wrong. Where none was ever audited, the last day's.
     """
-    asked = {"first": first, "end": end, "day": DAY, "week": WEEK, "again": AGAIN}
-    found: datetime | None = fetch(dsn, _DUE, asked)[0][0]
+    asked = {"first": first, "end": end, "day": DAY, "week": WEEK, "again": REPEAT_FOR}
+    found: datetime | None = fetch_rows(dsn, _DUE, asked)[0][0]
     return found
 
 
-def failed(dsn: str, since: datetime) -> list[tuple[datetime, str]]:
+def read_failed_hours(dsn: str, since: datetime) -> list[tuple[datetime, str]]:
     """(hour, what was wrong) of the hours from then on that were wrong when they were last audited."""
-    return [(hour, detail) for hour, detail in fetch(dsn, _FAILED, (since,))]
+    return [(hour, detail) for hour, detail in fetch_rows(dsn, _FAILED, (since,))]

@@ -1,14 +1,14 @@
 """Whether rollups, whale reports and alerts say what the rows say that they were made from.
 
 A row whose sources have changed since it was made is stale, not wrong: the repair schedule makes it again, and only
-after that it is judged. Read-only. Raises StoreAway, SchemaMismatch, BadDsn.
+after that it is judged. Read-only. Raises StoreUnavailableError, SchemaMismatchError, InvalidDsnError.
 """
 
 from datetime import datetime
 from typing import Any
 
 from whale_platform.domain.names import SINGLE_TRADE
-from whale_platform.stores.asset_tables.materialisation import Hours, fetch
+from whale_platform.stores.asset_tables.materialisation import HourRange, fetch_rows
 
 _ROLLUPS = """
 WITH windows AS (
@@ -57,19 +57,19 @@ ORDER BY event_time, exchange, symbol, trade_id LIMIT 100
 Row = tuple[Any, ...]
 
 
-def wrong_rollups(dsn: str, hours: Hours) -> list[Row]:
+def find_wrong_rollups(dsn: str, hours: HourRange) -> list[Row]:
     """(exchange, symbol, hour, trades, and in the windows, notional, and in the windows) of 100 rollups at most."""
-    return fetch(dsn, _ROLLUPS, {"start": hours.start, "end": hours.end})
+    return fetch_rows(dsn, _ROLLUPS, {"start": hours.start, "end": hours.end})
 
 
-def wrong_reports(dsn: str, hours: Hours) -> list[Row]:
+def find_wrong_reports(dsn: str, hours: HourRange) -> list[Row]:
     """(exchange, symbol, hour, whales, and in the alerts, dollars, and in the alerts) of 100 reports at most."""
-    return fetch(dsn, _REPORTS, {"start": hours.start, "end": hours.end})
+    return fetch_rows(dsn, _REPORTS, {"start": hours.start, "end": hours.end})
 
 
-def wrong_alerts(dsn: str, start: datetime, end: datetime) -> list[Row]:
+def find_wrong_alerts(dsn: str, start: datetime, end: datetime) -> list[Row]:
     """(exchange, symbol, trade id, price, quantity, dollars, threshold) of alerts that can't be, 100 at most.
 
     Their dollars are not price by quantity, or below the threshold that they name.
     """
-    return fetch(dsn, _ALERTS, {"start": start, "end": end, "kind": SINGLE_TRADE})
+    return fetch_rows(dsn, _ALERTS, {"start": start, "end": end, "kind": SINGLE_TRADE})

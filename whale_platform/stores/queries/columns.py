@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from whale_platform.stores.asset_tables.materialisation import fetch
+from whale_platform.stores.asset_tables.materialisation import fetch_rows
 
 _COLUMNS = """
 SELECT attname, format_type(atttypid, atttypmod), NOT attnotnull, coalesce(col_description(attrelid, attnum), '')
@@ -11,7 +11,7 @@ FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisd
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class PostgresColumn:
     """One column; `kind` as SQL spells it."""
 
     name: str
@@ -20,6 +20,7 @@ class Column:
     comment: str
 
 
-def columns(dsn: str, table: str) -> list[Column]:
-    """In their order; empty where there is no such table. Raises StoreAway, SchemaMismatch, BadDsn."""
-    return [Column(*row) for row in fetch(dsn, _COLUMNS, (table,))]
+def read_columns(dsn: str, table: str) -> list[PostgresColumn]:
+    """In their order; empty where there is no such table. Raises StoreUnavailableError, SchemaMismatchError,
+    InvalidDsnError."""
+    return [PostgresColumn(*row) for row in fetch_rows(dsn, _COLUMNS, (table,))]

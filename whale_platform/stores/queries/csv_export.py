@@ -9,12 +9,12 @@ from pathlib import Path
 
 from psycopg2 import sql
 
-from whale_platform.stores.asset_tables.materialisation import TIMEOUT_S, fetch
-from whale_platform.stores.postgres.connection import session
-from whale_platform.stores.queries.columns import Column, columns
+from whale_platform.stores.asset_tables.materialisation import STATEMENT_TIMEOUT_S, fetch_rows
+from whale_platform.stores.postgres.connection import open_transaction
+from whale_platform.stores.queries.columns import PostgresColumn, read_columns
 
 DECIMAL = "DECIMAL(38,18)"
-KINDS = {
+DUCKDB_TYPES = {
     "numeric": DECIMAL,
     "timestamp with time zone": "TIMESTAMPTZ",
     "timestamp without time zone": "TIMESTAMP",
@@ -33,25 +33,26 @@ WHERE relnamespace = to_regnamespace('public') AND relkind IN ('r', 'p') AND NOT
 """
 
 
-class TooWide(Exception):
+class DecimalOverflowError(Exception):
     """A number of this column does not fit decimal(38,18)."""
 
 
-def tables(dsn: str) -> dict[str, str]:
-    """The tables of schema public and their comments; partitions count as their table. Raises as `session` does."""
-    return dict(fetch(dsn, _TABLES, ()))
+def list_tables(dsn: str) -> dict[str, str]:
+    """The tables of schema public and their comments; partitions count as their table. Raises as `open_transaction`
+    does."""
+    return dict(fetch_rows(dsn, _TABLES, ()))
 
 
 def copy_table(dsn: str, name: str, path: Path) -> list[tuple[str, str]]:
     """Write the table to `path` as CSV with a header, UTF-8; returns (column, DuckDB's type), empty where none is.
 
-    Raises TooWide, OSError for the file, StoreAway, SchemaMismatch, BadDsn.
+    Raises DecimalOverflowError, OSError for the file, StoreUnavailableError, SchemaMismatchError, InvalidDsnError.
     """
-    if name not in tables(dsn):
+    if name not in list_tables(dsn):
         return []
-    found = columns(dsn, sql_name(name))
+    found = read_columns(dsn, quote_table(name))
     kinds = [(column.name, _kind(column)) for column in found]
-    with session(dsn, "whale-query", statement_timeout_s=TIMEOUT_S) as conn, conn.cursor() as cursor:
+    with open_transaction(dsn, "whale-query", statement_timeout_s=STATEMENT_TIMEOUT_S) as conn, conn.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         table = sql.Identifier("public", name)
         numbers = [sql.Identifier(column) for column, kind in kinds if kind == DECIMAL]
@@ -60,7 +61,7 @@ def copy_table(dsn: str, name: str, path: Path) -> list[tuple[str, str]]:
             cursor.execute(sql.SQL("SELECT {} FROM {}").format(checks, table))
             for one, wide in zip(numbers, cursor.fetchone() or (), strict=True):
                 if wide:
-                    raise TooWide(
+                    raise DecimalOverflowError(
                         f"{name}.{one.strings[0]} has a number that {DECIMAL.lower()} can't hold: ask `whale psql`"
                     )
         listed = sql.SQL(", ").join(sql.Identifier(column) for column, _ in kinds)
@@ -72,13 +73,13 @@ def copy_table(dsn: str, name: str, path: Path) -> list[tuple[str, str]]:
     return kinds
 
 
-def sql_name(name: str) -> str:
+def quote_table(name: str) -> str:
     """`public.name` as to_regclass reads it."""
     return 'public."' + name.replace('"', '""') + '"'
 
 
-def _kind(column: Column) -> str:
-    return KINDS.get(re.sub(r"\(.*\)", "", column.kind), "VARCHAR")
+def _kind(column: PostgresColumn) -> str:
+    return DUCKDB_TYPES.get(re.sub(r"\(.*\)", "", column.kind), "VARCHAR")
 
 
 def _wide(number: sql.Identifier) -> sql.Composed:

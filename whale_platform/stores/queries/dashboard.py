@@ -1,7 +1,7 @@
 """What the dashboard draws beside the listings: closes of every symbol, whales summed up, one whale and its minute.
 
-Sums are made here, in one statement each, because the rows behind them would not fit a page. Raises what `Pool.read`
-raises.
+Sums are made here, in one statement each, because the rows behind them would not fit a page. Raises what
+`ConnectionPool.read` raises.
 """
 
 from collections.abc import Sequence
@@ -11,20 +11,20 @@ from typing import Any
 
 from psycopg2 import sql
 
-from whale_platform.stores.postgres.pool import Pool
+from whale_platform.stores.postgres.pool import ConnectionPool
 from whale_platform.stores.queries.listings import (
     REPORTS,
     TAKEN_BACK,
     WHALES,
     WINDOWS,
-    Condition,
+    ColumnCondition,
     Listing,
-    page,
-    where,
+    build_where,
+    read_page,
 )
 
 SIZES_USD = tuple(step * 10**power for power in range(4, 8) for step in (1, 2, 5))  # 10,000 to 50 million
-TOP = 10
+TOP_COUNT = 10
 AROUND, MINUTE = timedelta(minutes=15), timedelta(minutes=1)
 _CLOSES = """
 SELECT exchange, symbol, array_agg(extract(epoch FROM window_start)::bigint ORDER BY window_start),
@@ -50,7 +50,7 @@ _TOP = sql.SQL("SELECT {} FROM whale_alerts {} ORDER BY notional_usd DESC, event
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class WhaleBreakdown:
     """hours: (hour, whales, buy $, sell $); sizes: {place in SIZES_USD: (buys, sells)}; top: in WHALES.columns."""
 
     hours: list[tuple[Any, ...]]
@@ -58,66 +58,66 @@ class Summary:
     top: list[tuple[Any, ...]]
 
 
-def closes(pool: Pool, since: datetime) -> list[tuple[str, str, list[int], list[str]]]:
+def read_closes(pool: ConnectionPool, since: datetime) -> list[tuple[str, str, list[int], list[str]]]:
     """(exchange, symbol, [epoch seconds of the minutes], [closes]) of every symbol, oldest first."""
     return [(row[0], row[1], row[2], row[3]) for row in pool.rows(_CLOSES, (since,))]
 
 
-def summary(pool: Pool, conditions: Sequence[Condition]) -> Summary:
+def summarise_whales(pool: ConnectionPool, conditions: Sequence[ColumnCondition]) -> WhaleBreakdown:
     """Of the whales that fit. `sizes` has only the bins with whales; bin 0 is below all."""
-    text, values = where(WHALES, conditions)
+    text, values = build_where(WHALES, conditions)
     columns = sql.SQL(", ").join(map(sql.Identifier, WHALES.columns))
-    return Summary(
+    return WhaleBreakdown(
         pool.rows(_HOURS.format(text), values),
         {row[0]: (row[1], row[2]) for row in pool.rows(_BINS.format(text), (list(SIZES_USD), *values))},
-        pool.rows(_TOP.format(columns, text), (*values, TOP)),
+        pool.rows(_TOP.format(columns, text), (*values, TOP_COUNT)),
     )
 
 
-def whale(pool: Pool, exchange: str, symbol: str, trade_id: int) -> dict[str, Any] | None:
+def read_whale(pool: ConnectionPool, exchange: str, symbol: str, trade_id: int) -> dict[str, Any] | None:
     """The row by column; None where there is no such whale."""
     keys = [
-        Condition("exchange", "=", exchange),
-        Condition("symbol", "=", symbol),
-        Condition("trade_id", "=", trade_id),
+        ColumnCondition("exchange", "=", exchange),
+        ColumnCondition("symbol", "=", symbol),
+        ColumnCondition("trade_id", "=", trade_id),
     ]
-    return next(iter(_dicts(WHALES, page(pool, WHALES, keys, None, 1))), None)
+    return next(iter(_dicts(WHALES, read_page(pool, WHALES, keys, None, 1))), None)
 
 
-def taken_back(pool: Pool, exchange: str, symbol: str, trade_id: int) -> dict[str, Any] | None:
+def read_taken_back(pool: ConnectionPool, exchange: str, symbol: str, trade_id: int) -> dict[str, Any] | None:
     """The record of a whale that was taken back; None where there is none."""
     keys = [
-        Condition("exchange", "=", exchange),
-        Condition("symbol", "=", symbol),
-        Condition("trade_id", "=", trade_id),
+        ColumnCondition("exchange", "=", exchange),
+        ColumnCondition("symbol", "=", symbol),
+        ColumnCondition("trade_id", "=", trade_id),
     ]
-    return next(iter(_dicts(TAKEN_BACK, page(pool, TAKEN_BACK, keys, None, 1))), None)
+    return next(iter(_dicts(TAKEN_BACK, read_page(pool, TAKEN_BACK, keys, None, 1))), None)
 
 
-def prices(pool: Pool, exchange: str, symbol: str, trade_id: int) -> dict[str, Any] | None:
+def read_prices(pool: ConnectionPool, exchange: str, symbol: str, trade_id: int) -> dict[str, Any] | None:
     """The prices around a whale, as reports have them; None until its hour has been reported."""
     found = pool.rows(_PRICES, (exchange, symbol, trade_id))
     return dict(zip(("before", "after_1", "after_5", "after_15"), found[0], strict=True)) if found else None
 
 
-def minutes_around(pool: Pool, exchange: str, symbol: str, time: datetime) -> list[dict[str, Any]]:
+def read_minutes_around(pool: ConnectionPool, exchange: str, symbol: str, time: datetime) -> list[dict[str, Any]]:
     """The windows from a quarter of an hour before the minute `time` to one after, both included, oldest first."""
-    found = page(pool, WINDOWS, _of(WINDOWS, exchange, symbol, time - AROUND, time + AROUND + MINUTE), None, 100)
+    found = read_page(pool, WINDOWS, _of(WINDOWS, exchange, symbol, time - AROUND, time + AROUND + MINUTE), None, 100)
     return _dicts(WINDOWS, reversed(found))
 
 
-def report(pool: Pool, exchange: str, symbol: str, hour: datetime) -> dict[str, Any] | None:
+def read_report(pool: ConnectionPool, exchange: str, symbol: str, hour: datetime) -> dict[str, Any] | None:
     """The row of that hour; None where it is not made yet."""
-    found = page(pool, REPORTS, _of(REPORTS, exchange, symbol, hour, hour + timedelta(hours=1)), None, 1)
+    found = read_page(pool, REPORTS, _of(REPORTS, exchange, symbol, hour, hour + timedelta(hours=1)), None, 1)
     return next(iter(_dicts(REPORTS, found)), None)
 
 
-def _of(listing: Listing, exchange: str, symbol: str, start: datetime, end: datetime) -> list[Condition]:
+def _of(listing: Listing, exchange: str, symbol: str, start: datetime, end: datetime) -> list[ColumnCondition]:
     return [
-        Condition("exchange", "=", exchange),
-        Condition("symbol", "=", symbol),
-        Condition(listing.time, ">=", start),
-        Condition(listing.time, "<", end),
+        ColumnCondition("exchange", "=", exchange),
+        ColumnCondition("symbol", "=", symbol),
+        ColumnCondition(listing.time, ">=", start),
+        ColumnCondition(listing.time, "<", end),
     ]
 
 

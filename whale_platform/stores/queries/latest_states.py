@@ -1,7 +1,7 @@
 """The newest state of every symbol: with `period_totals.py`, what `/latest` is made of.
 
 Every statement reads as much with fifty days in the tables as with one: symbols are found by jumps along the key, and
-the newest row is the first of its index. Raises what `Pool.read` raises.
+the newest row is the first of its index. Raises what `ConnectionPool.read` raises.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,9 +11,9 @@ from decimal import Decimal
 
 from psycopg2 import sql
 
-from whale_platform.stores.postgres.pool import Pool
+from whale_platform.stores.postgres.pool import ConnectionPool
 
-Symbol = tuple[str, str]  # exchange, symbol
+MarketKey = tuple[str, str]  # exchange, symbol
 WindowKey = tuple[str, str, datetime]
 
 
@@ -88,17 +88,17 @@ FROM whale_alerts WHERE exchange = %s AND symbol = %s ORDER BY event_time DESC, 
 _THRESHOLDS = "SELECT exchange, symbol, threshold_usd FROM whale_thresholds"
 
 
-def symbols(pool: Pool, table: str = "trade_windows") -> list[Symbol]:
+def list_markets(pool: ConnectionPool, table: str = "trade_windows") -> list[MarketKey]:
     """Every (exchange, symbol) with a row in `table`, whose key must begin with the two; in order."""
     return [(str(exchange), str(symbol)) for exchange, symbol in pool.rows(_SYMBOLS.format(sql.Identifier(table)))]
 
 
-def newest_windows(pool: Pool, wanted: Iterable[Symbol]) -> list[WindowState]:
+def read_newest_windows(pool: ConnectionPool, wanted: Iterable[MarketKey]) -> list[WindowState]:
     """The newest window of each, as far as it has one."""
     return [WindowState(*row) for one in wanted for row in pool.rows(_NEWEST_WINDOW, one)]
 
 
-def these_windows(pool: Pool, keys: Sequence[WindowKey]) -> list[WindowState]:
+def read_windows(pool: ConnectionPool, keys: Sequence[WindowKey]) -> list[WindowState]:
     """These windows as they are now; one that is gone is left out."""
     if not keys:
         return []
@@ -113,11 +113,11 @@ def these_windows(pool: Pool, keys: Sequence[WindowKey]) -> list[WindowState]:
     return [WindowState(*row) for row in pool.rows(_THESE_WINDOWS, asked)]
 
 
-def newest_whales(pool: Pool, wanted: Iterable[Symbol]) -> list[WhaleState]:
+def read_newest_whales(pool: ConnectionPool, wanted: Iterable[MarketKey]) -> list[WhaleState]:
     """The newest whale of each that ever had one."""
     return [WhaleState(*row) for one in wanted for row in pool.rows(_NEWEST_WHALE, one)]
 
 
-def thresholds(pool: Pool) -> dict[Symbol, Decimal]:
+def read_current_thresholds(pool: ConnectionPool) -> dict[MarketKey, Decimal]:
     """US dollars by (exchange, symbol), `*` for any."""
     return {(str(exchange), str(symbol)): usd for exchange, symbol, usd in pool.rows(_THRESHOLDS)}

@@ -1,7 +1,7 @@
 """The tables as pages, newest first, for who reads them from outside: one statement a page, however deep.
 
 A page begins after a key, not at an offset: rows that come in meanwhile shift nothing, so none is seen twice and none
-is left out. Names are this file's own, values are always parameters. Raises what `Pool.read` raises.
+is left out. Names are this file's own, values are always parameters. Raises what `ConnectionPool.read` raises.
 """
 
 from collections.abc import Sequence
@@ -10,13 +10,13 @@ from typing import Any, Literal, NamedTuple
 
 from psycopg2 import sql
 
-from whale_platform.stores.postgres.pool import Pool
+from whale_platform.stores.postgres.pool import ConnectionPool
 
 Operator = Literal["=", ">=", "<", "in"]
 _OPERATORS = {"=": "{} = %s", ">=": "{} >= %s", "<": "{} < %s", "in": "{} = ANY(%s)"}
 
 
-class Condition(NamedTuple):
+class ColumnCondition(NamedTuple):
     """`column operator value`; the column must be one of the listing's. The value of `in` is a list."""
 
     column: str
@@ -93,11 +93,15 @@ GAPS = Listing(
 )
 
 
-def page(
-    pool: Pool, listing: Listing, conditions: Sequence[Condition], after: Sequence[object] | None, limit: int
+def read_page(
+    pool: ConnectionPool,
+    listing: Listing,
+    conditions: Sequence[ColumnCondition],
+    after: Sequence[object] | None,
+    limit: int,
 ) -> list[tuple[Any, ...]]:
     """Up to `limit` rows in `listing.columns`, newest first, that come after the key `after`."""
-    text, values = where(listing, conditions, after)
+    text, values = build_where(listing, conditions, after)
     statement = sql.SQL("SELECT {} FROM {} {} ORDER BY {} LIMIT %s").format(
         _listed(listing.columns),
         sql.Identifier(listing.table),
@@ -107,8 +111,8 @@ def page(
     return pool.rows(statement, (*values, limit))
 
 
-def where(
-    listing: Listing, conditions: Sequence[Condition], after: Sequence[object] | None = None
+def build_where(
+    listing: Listing, conditions: Sequence[ColumnCondition], after: Sequence[object] | None = None
 ) -> tuple[sql.Composable, tuple[object, ...]]:
     """(the clause, empty where nothing is asked; its values)."""
     conditions = [_plainest(one) for one in conditions]
@@ -129,14 +133,14 @@ def where(
     return sql.SQL("WHERE {}").format(sql.SQL(" AND ").join(wanted)), tuple(values)
 
 
-def _plainest(one: Condition) -> Condition:
+def _plainest(one: ColumnCondition) -> ColumnCondition:
     """A list of one as `=`: only by that an index on the column gives the rows in the order of the next one."""
     if one.operator == "in" and isinstance(one.value, list) and len(one.value) == 1:
-        return Condition(one.column, "=", one.value[0])
+        return ColumnCondition(one.column, "=", one.value[0])
     return one
 
 
-def _condition(listing: Listing, one: Condition) -> sql.Composed:
+def _condition(listing: Listing, one: ColumnCondition) -> sql.Composed:
     if one.column not in listing.columns:
         raise ValueError(f"{listing.table} gives out no column {one.column!a}")
     return sql.SQL(_OPERATORS[one.operator]).format(sql.Identifier(one.column))

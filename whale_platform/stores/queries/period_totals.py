@@ -2,21 +2,21 @@
 
 A day is 22 rollups and the minutes before and after them, so it costs the same with fifty days in the tables as with
 one; where hours are not rolled up (no Dagster) their minutes are summed instead. The last full hour is taken by its
-minutes too: its rollup may be from before the last of them came. Raises what `Pool.read` raises.
+minutes too: its rollup may be from before the last of them came. Raises what `ConnectionPool.read` raises.
 """
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from whale_platform.stores.postgres.pool import Pool
-from whale_platform.stores.queries.latest_states import Symbol
+from whale_platform.stores.postgres.pool import ConnectionPool
+from whale_platform.stores.queries.latest_states import MarketKey
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class PeriodTotals:
     """Trades of a symbol from `since` on, a minute or a rolled up hour: first price, base units, quote, how many."""
 
     since: datetime
@@ -25,9 +25,9 @@ class Span:
     notional: Decimal
     trades: int
 
-    def __add__(self, other: "Span") -> "Span":
+    def __add__(self, other: "PeriodTotals") -> "PeriodTotals":
         first = min(self, other, key=lambda span: span.since)
-        return Span(
+        return PeriodTotals(
             first.since,
             first.open,
             self.volume + other.volume,
@@ -59,31 +59,33 @@ GROUP BY 1, 2
 """
 
 
-def spans(pool: Pool, edge: datetime) -> tuple[dict[Symbol, Span], dict[Symbol, Span]]:
+def read_period_totals(
+    pool: ConnectionPool, edge: datetime
+) -> tuple[dict[MarketKey, PeriodTotals], dict[MarketKey, PeriodTotals]]:
     """(the 60 minutes, the 24 hours) that end with the minute that begins at `edge`, by symbol; whole minutes."""
     end = edge + MINUTE
     day = _minutes(pool, end - 24 * HOUR, _hour_from(end - 24 * HOUR))
     first, last = _hour_from(end - 24 * HOUR), _hour_of(end) - HOUR
     for exchange, symbol, hour, *rest in pool.rows(_HOURS, (first, last)):
-        _add(day, (exchange, symbol), Span(hour, *rest))
+        _add(day, (exchange, symbol), PeriodTotals(hour, *rest))
     for exchange, symbol, *rest in pool.rows(_NOT_MADE, (first, last)):
-        _add(day, (exchange, symbol), Span(*rest))
+        _add(day, (exchange, symbol), PeriodTotals(*rest))
     _merge(day, _minutes(pool, last, end))
     return _minutes(pool, end - HOUR, end), day
 
 
-def _minutes(pool: Pool, start: datetime, end: datetime) -> dict[Symbol, Span]:
+def _minutes(pool: ConnectionPool, start: datetime, end: datetime) -> dict[MarketKey, PeriodTotals]:
     if start >= end:
         return {}
-    return {(exchange, symbol): Span(*rest) for exchange, symbol, *rest in pool.rows(_MINUTES, (start, end))}
+    return {(exchange, symbol): PeriodTotals(*rest) for exchange, symbol, *rest in pool.rows(_MINUTES, (start, end))}
 
 
-def _merge(into: dict[Symbol, Span], more: dict[Symbol, Span]) -> None:
+def _merge(into: dict[MarketKey, PeriodTotals], more: dict[MarketKey, PeriodTotals]) -> None:
     for symbol, span in more.items():
         _add(into, symbol, span)
 
 
-def _add(into: dict[Symbol, Span], symbol: Symbol, span: Span) -> None:
+def _add(into: dict[MarketKey, PeriodTotals], symbol: MarketKey, span: PeriodTotals) -> None:
     into[symbol] = into[symbol] + span if symbol in into else span
 
 

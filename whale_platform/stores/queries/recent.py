@@ -1,14 +1,15 @@
 """What the live screen shows: each symbol's newest window and the newest whales.
 
 Each is one quick statement with a timeout of two seconds, for a screen that asks every second; empty tables give empty
-lists. Money is exact Decimal, times are aware UTC. Raises StoreAway, SchemaMismatch (not migrated) and BadDsn.
+lists. Money is exact Decimal, times are aware UTC. Raises StoreUnavailableError, SchemaMismatchError (not migrated) and
+InvalidDsnError.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from whale_platform.stores.postgres.connection import session
+from whale_platform.stores.postgres.connection import open_transaction
 
 _WINDOWS = """
 SELECT DISTINCT ON (exchange, symbol) exchange, symbol, window_start, close, vwap, notional, trade_count
@@ -22,7 +23,7 @@ FROM whale_alerts ORDER BY event_time DESC, exchange, symbol, trade_id DESC LIMI
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class RecentWindow:
     """A symbol's newest minute; money in the quote currency."""
 
     exchange: str
@@ -35,7 +36,7 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class Whale:
+class RecentWhale:
     """One large trade; `usd` is its notional."""
 
     time: datetime
@@ -47,10 +48,13 @@ class Whale:
     usd: Decimal
 
 
-def newest(dsn: str, whales: int) -> tuple[list[Window], list[Whale]]:
+def read_recent_rows(dsn: str, whales: int) -> tuple[list[RecentWindow], list[RecentWhale]]:
     """The newest window of each symbol that traded lately, and up to `whales` whales, newest first."""
-    with session(dsn, "whale-screen", connect_timeout_s=2, statement_timeout_s=2.0) as conn, conn.cursor() as cursor:
+    with (
+        open_transaction(dsn, "whale-screen", connect_timeout_s=2, statement_timeout_s=2.0) as conn,
+        conn.cursor() as cursor,
+    ):
         cursor.execute(_WINDOWS)
-        windows = [Window(*row) for row in cursor.fetchall()]
+        windows = [RecentWindow(*row) for row in cursor.fetchall()]
         cursor.execute(_WHALES, (whales,))
-        return windows, [Whale(*row) for row in cursor.fetchall()]
+        return windows, [RecentWhale(*row) for row in cursor.fetchall()]

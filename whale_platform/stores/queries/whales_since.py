@@ -1,11 +1,11 @@
 """Whales in the order of their detection, for clients that were away longer than Kafka remembers.
 
-Raises StoreAway, SchemaMismatch (not migrated) and BadDsn.
+Raises StoreUnavailableError, SchemaMismatchError (not migrated) and InvalidDsnError.
 """
 
 from datetime import datetime
 
-from whale_platform.stores.postgres.connection import session
+from whale_platform.stores.postgres.connection import open_transaction
 from whale_platform.stores.stream_tables.rows import WhaleRow
 
 _SINCE = """
@@ -16,8 +16,11 @@ FROM whale_alerts WHERE detected_time >= %s ORDER BY detected_time, exchange, sy
 """
 
 
-def detected_since(dsn: str, since: datetime, limit: int) -> list[WhaleRow]:
+def read_whales_since(dsn: str, since: datetime, limit: int) -> list[WhaleRow]:
     """Up to `limit` whales detected at `since` (aware) or later, oldest first."""
-    with session(dsn, "whale-live", connect_timeout_s=2, statement_timeout_s=2.0) as conn, conn.cursor() as cursor:
+    with (
+        open_transaction(dsn, "whale-live", connect_timeout_s=2, statement_timeout_s=2.0) as conn,
+        conn.cursor() as cursor,
+    ):
         cursor.execute(_SINCE, (since, limit))
         return [WhaleRow(*row) for row in cursor.fetchall()]

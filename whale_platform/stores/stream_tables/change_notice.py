@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 
 from whale_platform.domain.names import INGEST_GAPS, TRADE_WINDOWS, WHALE_ALERTS
-from whale_platform.stores.stream_tables.rows import Batch
+from whale_platform.stores.stream_tables.rows import SinkBatch
 
 CHANNEL = "whale_stream"
 TAKEN_BACK = "whales_taken_back"
@@ -16,7 +16,7 @@ MAX_BYTES = 7_999
 MAX_KEYS = 20
 
 
-def news(batch: Batch, changed: dict[str, int]) -> str:
+def build_batch_notice(batch: SinkBatch, changed: dict[str, int]) -> str:
     """The payload for `changed`: rows by topic. Which of the keys have changed is not known, so some would mislead."""
     keys: dict[str, Sequence[tuple[object, ...]]] = {
         TRADE_WINDOWS: [(key[0], key[1], key[2].isoformat()) for key in batch.windows],
@@ -32,6 +32,6 @@ def _payload(changed: dict[str, int], keys: dict[str, Sequence[tuple[object, ...
     return json.dumps(said, separators=(",", ":"))
 
 
-def changes(windows: int, whales: int, taken_back: int) -> str:
+def build_recompute_notice(windows: int, whales: int, taken_back: int) -> str:
     """The payload for rows that a recomputation changed, of any time: no keys, so a listener looks at all again."""
     return _payload({TRADE_WINDOWS: windows, WHALE_ALERTS: whales, TAKEN_BACK: taken_back}, {})

@@ -1,7 +1,7 @@
 """Currencies for rows that were stored before they were told: from the exchanges' lists, as the home keeps them.
 
 Run at every `up`: a list that is read for the first time later is used at the next one. A symbol that no list has stays
-null. Raises as `session` does.
+null. Raises as `open_transaction` does.
 """
 
 from pathlib import Path
@@ -10,7 +10,7 @@ from psycopg2 import sql
 
 from whale_platform.domain import catalogue
 from whale_platform.domain.trade import usd_via
-from whale_platform.stores.postgres.connection import session
+from whale_platform.stores.postgres.connection import open_transaction
 
 TABLES = ("trade_windows", "whale_alerts", "hourly_rollups")
 _LACKING = sql.SQL("SELECT exchange, symbol FROM {} WHERE quote IS NULL GROUP BY 1, 2")
@@ -19,11 +19,11 @@ _FILL = sql.SQL(
 )
 
 
-def fill(dsn: str, home: Path) -> int:
+def fill_currencies(dsn: str, home: Path) -> int:
     """Fill what can be known; returns how many symbols of tables that was."""
     filled = 0
     for table in map(sql.Identifier, TABLES):
-        with session(dsn, "whale-pairs", statement_timeout_s=0.0) as conn, conn.cursor() as cursor:
+        with open_transaction(dsn, "whale-pairs", statement_timeout_s=0.0) as conn, conn.cursor() as cursor:
             cursor.execute(_LACKING.format(table))
             for exchange, symbol in cursor.fetchall():
                 try:
@@ -38,4 +38,4 @@ def fill(dsn: str, home: Path) -> int:
 def _currencies(home: Path, exchange: str, symbol: str) -> tuple[str, str]:
     if "-" in symbol:
         return catalogue.split_dashed(symbol)
-    return catalogue.currencies(catalogue.load(home, exchange), symbol)
+    return catalogue.find_currencies(catalogue.load_catalogue(home, exchange), symbol)

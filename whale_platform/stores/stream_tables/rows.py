@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 
-class Origin(NamedTuple):
+class MessageRef(NamedTuple):
     """The Kafka message that a row came from."""
 
     topic: str
@@ -139,24 +139,24 @@ class LossRow(NamedTuple):
         return self.reader, self.topic, self.partition, self.topic_id, self.found_at
 
 
-class Reject(NamedTuple):
+class RejectedMessage(NamedTuple):
     """A message that the sink could not store, and why: one of few reasons, so that rejects can be counted by it."""
 
-    origin: Origin
+    origin: MessageRef
     reason: str
 
 
 @dataclass(slots=True)
-class Batch:
+class SinkBatch:
     """What one transaction writes: rows by primary key with their origins, and the moves of the offsets.
 
     moves: {(topic, partition): (expected offset, next offset)}.
     """
 
-    windows: dict[tuple[str, str, datetime], tuple[WindowRow, Origin]] = field(default_factory=dict)
-    whales: dict[tuple[str, str, str, int], tuple[WhaleRow, Origin]] = field(default_factory=dict)
-    gaps: dict[tuple[str, str, int], tuple[GapRow, Origin]] = field(default_factory=dict)
+    windows: dict[tuple[str, str, datetime], tuple[WindowRow, MessageRef]] = field(default_factory=dict)
+    whales: dict[tuple[str, str, str, int], tuple[WhaleRow, MessageRef]] = field(default_factory=dict)
+    gaps: dict[tuple[str, str, int], tuple[GapRow, MessageRef]] = field(default_factory=dict)
     dead_letters: dict[tuple[str, str, date], DeadLetterRow] = field(default_factory=dict)
-    losses: dict[tuple[str, str, int, str, datetime], tuple[LossRow, Origin]] = field(default_factory=dict)
-    rejects: list[Reject] = field(default_factory=list)
+    losses: dict[tuple[str, str, int, str, datetime], tuple[LossRow, MessageRef]] = field(default_factory=dict)
+    rejects: list[RejectedMessage] = field(default_factory=list)
     moves: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)

@@ -1,9 +1,10 @@
 """The sink's side of Postgres: rows, offsets and one NOTIFY in one transaction.
 
-Rows are written in the order of their keys, as `recomputed_hours.py` writes them, so that the two never wait for each other.
-The offsets are moved first, and only from where this sink believes them to be: another sink's move makes the update
-miss, `OffsetConflict` is raised and nothing is written. A row that a constraint refuses must not stop the stream:
-the batch is rolled back and written again row by row under savepoints, and the refused rows are counted as rejects.
+Rows are written in the order of their keys, as `recomputed_hours.py` writes them, so that the two never wait for each
+other. The offsets are moved first, and only from where this sink believes them to be: another sink's move makes the
+update miss, `OffsetConflictError` is raised and nothing is written. A row that a constraint refuses must not stop the
+stream: the batch is rolled back and written again row by row under savepoints, and the refused rows are counted as
+rejects.
 
 Commits do not wait for the disk (`synchronous_commit=off`): a crash of Postgres may forget the last fraction of a
 second, but always rows and offsets together, so the sink reads and writes them again from Kafka. Nothing is torn:
@@ -18,11 +19,11 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
 from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, STREAM_LOSSES, TRADE_WINDOWS, WHALE_ALERTS
-from whale_platform.stores.postgres.connection import RowRefused, connect, translated
+from whale_platform.stores.postgres.connection import RowRejectedError, connect, translate_errors
 from whale_platform.stores.stream_tables import upserts
-from whale_platform.stores.stream_tables.change_notice import CHANNEL, news
+from whale_platform.stores.stream_tables.change_notice import CHANNEL, build_batch_notice
 from whale_platform.stores.stream_tables.partitions import ensure_days
-from whale_platform.stores.stream_tables.rows import Batch, LossRow, Origin, Reject
+from whale_platform.stores.stream_tables.rows import LossRow, MessageRef, RejectedMessage, SinkBatch
 
 STATEMENT_TIMEOUT_S = 20.0
 
@@ -33,12 +34,12 @@ WHERE o.topic = v.topic AND o.partition = v.partition AND o.next_offset = v.expe
 """
 
 
-class OffsetConflict(Exception):
+class OffsetConflictError(Exception):
     """The stored offsets are not where this sink left them: another sink is writing to this database."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class StoredOffset:
     """Where reading of a partition goes on, and the topic that the offset belongs to."""
 
     next_offset: int
@@ -47,7 +48,8 @@ class Place:
 
 
 class SinkStore:
-    """One connection. Every method raises StoreAway (then close this store and open a new one) and SchemaMismatch."""
+    """One connection. Every method raises StoreUnavailableError (then close this store and open a new one) and
+    SchemaMismatchError."""
 
     def __init__(self, dsn: str) -> None:
         more = {"synchronous_commit": "off"}
@@ -58,15 +60,15 @@ class SinkStore:
         """Hang up; an open transaction is rolled back by the server."""
         self._conn.close()
 
-    def places(self) -> dict[tuple[str, int], Place]:
+    def places(self) -> dict[tuple[str, int], StoredOffset]:
         """The stored places by (topic, partition)."""
-        with translated(), self._conn, self._conn.cursor() as cursor:
+        with translate_errors(), self._conn, self._conn.cursor() as cursor:
             cursor.execute("SELECT topic, partition, next_offset, topic_id, cluster_id FROM sink_offsets")
-            return {(row[0], row[1]): Place(*row[2:]) for row in cursor.fetchall()}
+            return {(row[0], row[1]): StoredOffset(*row[2:]) for row in cursor.fetchall()}
 
-    def settle(self, places: dict[tuple[str, int], Place], losses: Sequence[LossRow]) -> None:
+    def settle(self, places: dict[tuple[str, int], StoredOffset], losses: Sequence[LossRow]) -> None:
         """Store changed places and what was lost, in one transaction."""
-        with translated(), self._conn, self._conn.cursor() as cursor:
+        with translate_errors(), self._conn, self._conn.cursor() as cursor:
             for (topic, partition), place in places.items():
                 cursor.execute(
                     """
@@ -79,19 +81,19 @@ class SinkStore:
                 )
             upserts.insert_losses(cursor, losses)
 
-    def write(self, batch: Batch) -> dict[str, int]:
+    def write(self, batch: SinkBatch) -> dict[str, int]:
         """Store one batch; returns the rows inserted or changed by topic. Refused rows are added to `batch.rejects`.
 
-        Raises OffsetConflict; then, as after StoreAway, nothing of the batch is stored.
+        Raises OffsetConflictError; then, as after StoreUnavailableError, nothing of the batch is stored.
         """
         try:
             return self._write(batch, _at_once)
-        except RowRefused:
+        except RowRejectedError:
             self._days.clear()  # a day's partition may have been dropped behind our back
             return self._write(batch, _one_by_one)
 
-    def _write(self, batch: Batch, put: "Put") -> dict[str, int]:
-        with translated():
+    def _write(self, batch: SinkBatch, put: "Put") -> dict[str, int]:
+        with translate_errors():
             self._make_days(batch)
             with self._conn, self._conn.cursor() as cursor:
                 _advance(cursor, batch)
@@ -104,10 +106,10 @@ class SinkStore:
                 }
                 upserts.count_rejects(cursor, batch.rejects)
                 if any(changed.values()):
-                    cursor.execute("SELECT pg_notify(%s, %s)", (CHANNEL, news(batch, changed)))
+                    cursor.execute("SELECT pg_notify(%s, %s)", (CHANNEL, build_batch_notice(batch, changed)))
         return changed
 
-    def _make_days(self, batch: Batch) -> None:
+    def _make_days(self, batch: SinkBatch) -> None:
         days = {key[2].date() for key in batch.windows}
         if days <= self._days:
             return
@@ -117,33 +119,33 @@ class SinkStore:
 
 
 Upsert = Callable[[Cursor, Any], int]
-Put = Callable[[Cursor, Batch, Upsert, Any], int]
+Put = Callable[[Cursor, SinkBatch, Upsert, Any], int]
 
 
-def _advance(cursor: Cursor, batch: Batch) -> None:
+def _advance(cursor: Cursor, batch: SinkBatch) -> None:
     moves = [(topic, partition, *move) for (topic, partition), move in batch.moves.items()]
     execute_values(cursor, _ADVANCE, moves, page_size=len(moves) + 1)
     if cursor.rowcount != len(moves):
-        raise OffsetConflict("another sink moved the offsets of this database")
+        raise OffsetConflictError("another sink moved the offsets of this database")
 
 
-def _at_once(cursor: Cursor, batch: Batch, upsert: Upsert, entries: Sequence[tuple[Any, Origin]]) -> int:
+def _at_once(cursor: Cursor, batch: SinkBatch, upsert: Upsert, entries: Sequence[tuple[Any, MessageRef]]) -> int:
     return upsert(cursor, [row for row, _ in _by_key(entries)]) if entries else 0
 
 
-def _one_by_one(cursor: Cursor, batch: Batch, upsert: Upsert, entries: Sequence[tuple[Any, Origin]]) -> int:
+def _one_by_one(cursor: Cursor, batch: SinkBatch, upsert: Upsert, entries: Sequence[tuple[Any, MessageRef]]) -> int:
     changed = 0
     for row, origin in _by_key(entries):
         cursor.execute("SAVEPOINT row")
         try:
-            with translated():
+            with translate_errors():
                 changed += upsert(cursor, [row])
-        except RowRefused as refused:
+        except RowRejectedError as refused:
             cursor.execute("ROLLBACK TO SAVEPOINT row")
-            batch.rejects.append(Reject(origin, f"refused by Postgres: {refused}"))
+            batch.rejects.append(RejectedMessage(origin, f"refused by Postgres: {refused}"))
         cursor.execute("RELEASE SAVEPOINT row")
     return changed
 
 
-def _by_key(entries: Iterable[tuple[Any, Origin]]) -> list[tuple[Any, Origin]]:
+def _by_key(entries: Iterable[tuple[Any, MessageRef]]) -> list[tuple[Any, MessageRef]]:
     return sorted(entries, key=lambda entry: entry[0].key)

@@ -2,10 +2,10 @@
 
 Windows only grow: an update with fewer trades than the stored row is a replay and is ignored; one with as many trades
 is taken only where a value differs (a corrected stream run), so `run_id` names the run that found the numbers. What a
-recomputation from the lake wrote (`recomputed_hours.py`) has authority: the stream changes it only with more trades, and with
-more than it had when it was overruled. Whales: the first detection stays, and one that was taken back stays away. Gaps:
-the later message stays, whatever its clock said. Functions return how many rows were inserted or changed and raise
-psycopg2's errors; call them inside `translated()`. A statement must not hold one key twice.
+recomputation from the lake wrote (`recomputed_hours.py`) has authority: the stream changes it only with more trades,
+and with more than it had when it was overruled. Whales: the first detection stays, and one that was taken back stays
+away. Gaps: the later message stays, whatever its clock said. Functions return how many rows were inserted or changed
+and raise psycopg2's errors; call them inside `translated()`. A statement must not hold one key twice.
 """
 
 from collections.abc import Sequence
@@ -19,8 +19,8 @@ from whale_platform.stores.stream_tables.rows import (
     DeadLetterRow,
     GapRow,
     LossRow,
-    Origin,
-    Reject,
+    MessageRef,
+    RejectedMessage,
     WhaleRow,
     WindowRow,
 )
@@ -154,7 +154,7 @@ def count_dead_letters(cursor: Cursor, rows: Sequence[DeadLetterRow]) -> int:
     return _in_pages(cursor, _DEAD_LETTERS, rows)
 
 
-def count_rejects(cursor: Cursor, rejects: Sequence[Reject]) -> int:
+def count_rejects(cursor: Cursor, rejects: Sequence[RejectedMessage]) -> int:
     """Add to the counts by topic, partition and reason, with the first and newest offset, as `count_dead_letters`."""
     rows = []
     for (topic, partition, reason), group in groupby(sorted(rejects, key=_place), key=_place):
@@ -172,8 +172,8 @@ class _RejectRow(NamedTuple):
     last_offset: int
 
 
-def _place(reject: Reject) -> tuple[str, int, str]:
-    origin: Origin = reject.origin
+def _place(reject: RejectedMessage) -> tuple[str, int, str]:
+    origin: MessageRef = reject.origin
     return origin.topic, origin.partition, reject.reason
 
 

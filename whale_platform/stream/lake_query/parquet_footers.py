@@ -7,13 +7,13 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from whale_platform.lake.delta.schema import STATISTICS
-from whale_platform.lake.delta.table import NewFile, folder_of
+from whale_platform.lake.delta.schema import STATISTICS_COLUMNS
+from whale_platform.lake.delta.table import NewFile, hour_folder
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def described(session: SparkSession, root: Path, path: Path) -> NewFile:
+def describe_file(session: SparkSession, root: Path, path: Path) -> NewFile:
     """The file at `…/date=D/hour=H/name` as it is to be in the table at `root`, under a name of its own."""
     day, hour = path.parent.parent.name.partition("=")[2], int(path.parent.name.partition("=")[2])
     start = datetime.fromisoformat(f"{day}T{hour:02}:00:00+00:00")
@@ -22,7 +22,7 @@ def described(session: SparkSession, root: Path, path: Path) -> NewFile:
         "minValues": {name: low for name, (low, _) in ranges.items()},
         "maxValues": {name: high for name, (_, high) in ranges.items()},
     }
-    return NewFile(f"{folder_of(start)}/part-{uuid.uuid4()}.parquet", start, rows, path.stat().st_size, stats)
+    return NewFile(f"{hour_folder(start)}/part-{uuid.uuid4()}.parquet", start, rows, path.stat().st_size, stats)
 
 
 def _footer(session: SparkSession, path: Path) -> tuple[int, dict[str, tuple[Any, Any]]]:
@@ -40,7 +40,7 @@ def _footer(session: SparkSession, path: Path) -> tuple[int, dict[str, tuple[Any
             rows += int(block.getRowCount())
             for column in block.getColumns():
                 name, found = str(column.getPath().toDotString()), column.getStatistics()
-                if name in STATISTICS and found.hasNonNullValue():
+                if name in STATISTICS_COLUMNS and found.hasNonNullValue():
                     low, high = _value(name, found.genericGetMin()), _value(name, found.genericGetMax())
                     before = ranges.get(name, (low, high))
                     ranges[name] = (min(before[0], low), max(before[1], high))

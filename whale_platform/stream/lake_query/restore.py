@@ -12,22 +12,22 @@ from pathlib import Path
 
 from whale_platform.broker import recent_messages, topics
 from whale_platform.domain.names import RAW_TRADES
-from whale_platform.files.scratch_folder import scratch
+from whale_platform.files.scratch_folder import open_scratch_folder
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.lake.delta import table
 from whale_platform.lake.delta.table import HOUR
 from whale_platform.lake.errors import LakeError
 from whale_platform.lake.maintenance import kafka_spool, rewrite
-from whale_platform.lake.maintenance.rewrite import Rewritten
+from whale_platform.lake.maintenance.rewrite import RewriteResult
 
 EARLIER_S = 3600  # a trade may reach Kafka before its own time, by a wrong clock
 
 
-class Fewer(LakeError):
+class RowsLostError(LakeError):
     """Kafka and the readable files hold fewer trades than the table had."""
 
 
-def hour(
+def restore_hour(
     root: Path,
     bootstrap: KafkaCluster,
     start: datetime,
@@ -35,15 +35,15 @@ def hour(
     whole_topic: bool = False,
     accept_fewer: bool = False,
     tell: Callable[[int], None] = lambda _: None,
-) -> Rewritten | None:
+) -> RewriteResult | None:
     """Restore the hour from `start` (aware UTC); None where there was nothing to restore.
 
     `whole_topic`: look at every message, as recorded trades are older than their messages. `tell(messages read)`.
-    Raises LakeError's subclasses, BrokerError, and Fewer unless `accept_fewer`.
+    Raises LakeError's subclasses, BrokerError, and RowsLostError unless `accept_fewer`.
     """
     since = 0 if whole_topic else int((start.timestamp() - EARLIER_S) * 1000)
-    records = recent_messages.records(bootstrap, RAW_TRADES, since)
-    table.create(root)
+    records = recent_messages.read_recent_records(bootstrap, RAW_TRADES, since)
+    table.create_table(root)
     place = _places(root, bootstrap)
 
     def told() -> Iterator[tuple[int, int, bytes]]:
@@ -53,25 +53,27 @@ def hour(
             if record.value is not None and record.offset < place(record.partition):
                 yield record.partition, record.offset, record.value
 
-    with scratch(root.parent, "restore-") as folder:
+    with open_scratch_folder(root.parent, "restore-") as folder:
         path = folder / "messages.json"
-        found = kafka_spool.keep(path, told(), start)
-        had = sum(file.rows for file in table.files(table.opened(root), start, start + HOUR))
+        found = kafka_spool.spool_messages(path, told(), start)
+        had = sum(file.rows for file in table.list_files(table.open_table(root), start, start + HOUR))
         if not found and not had:
             return None
 
         def enough(rows: int) -> None:
             if rows < had and not accept_fewer:
-                raise Fewer(
+                raise RowsLostError(
                     f"the lake had {had:,} trades in this hour, but its readable files and Kafka have only {rows:,}: "
                     "nothing was changed; import the exchange's dump of that day, or accept it with --accept-fewer"
                 )
 
         about = {"run": run_id, "why": "restored from Kafka"}
-        return rewrite.hour(root, start, about, lambda _: kafka_spool.rows(path), without_damaged=True, check=enough)
+        return rewrite.rewrite_hour(
+            root, start, about, lambda _: kafka_spool.select_spooled(path), without_damaged=True, check=enough
+        )
 
 
 def _places(root: Path, bootstrap: KafkaCluster) -> Callable[[int], int]:
     """Partition -> the first offset that the table does not have."""
-    found = topics.describe(bootstrap, [RAW_TRADES]).get(RAW_TRADES)
-    return cache(partial(table.position, table.opened(root), found.topic_id if found else ""))
+    found = topics.describe_topics(bootstrap, [RAW_TRADES]).get(RAW_TRADES)
+    return cache(partial(table.read_position, table.open_table(root), found.topic_id if found else ""))

@@ -13,50 +13,57 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
-from whale_platform.broker.naming import prefixed
+from whale_platform.broker.naming import add_prefix
 from whale_platform.broker.topics import BrokerError
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.lake.delta import commits, table
 from whale_platform.lake.errors import LakeError
 from whale_platform.stream.lake_query.writer import LakeWriter
 from whale_platform.stream.query import checkpoints, queries
-from whale_platform.stream.query.checkpoints import LAKE, Foreign, Label
+from whale_platform.stream.query.checkpoints import LAKE_QUERY, CheckpointLabel, ForeignCheckpointError
 from whale_platform.stream.query.mode_policy import Mode
-from whale_platform.stream.query.recovery import Healer
-from whale_platform.stream.spark.session import trace
-from whale_platform.supervision.policy.backoff import Backoff, Run
+from whale_platform.stream.query.recovery import QueryRecovery
+from whale_platform.stream.spark.session import read_java_trace
+from whale_platform.supervision.policy.backoff import RestartBackoff, ServiceLifetime
 from whale_platform.supervision.runtime.runner import ServiceContext
 from whale_platform.version import code_version
 
 MODE: Mode = "microbatch"
 VERSION = 1
 SLOWER = 6  # times its usual trigger, while the stream is behind
-RETRIES = Backoff(first_s=2.0, cap_s=60.0, healthy_after_s=60.0)
+RESTART_BACKOFF = RestartBackoff(first_s=2.0, cap_s=60.0, healthy_after_s=60.0)
 
 
-class LakeKeeper:
+class LakeQuerySupervisor:
     """Call `look` again and again; `trouble` is what is wrong now, or empty.
 
     `outdated`: the topic is another one now, which the whole service has to begin with anew.
     """
 
     def __init__(
-        self, context: ServiceContext, session: SparkSession, place: queries.Place, run_id: str, healer: Healer
+        self,
+        context: ServiceContext,
+        session: SparkSession,
+        place: queries.SourceTopic,
+        run_id: str,
+        healer: QueryRecovery,
     ) -> None:
         settings = context.settings
         self._context, self._session, self._place, self._healer = context, session, place, healer
-        self._label = Label(LAKE, MODE, VERSION, place.cluster_id, prefixed(RAW_TRADES), place.topic_id)
-        self._folder = checkpoints.folder(settings.stream_home, LAKE, MODE, VERSION)
+        self._label = CheckpointLabel(
+            LAKE_QUERY, MODE, VERSION, place.cluster_id, add_prefix(RAW_TRADES), place.topic_id
+        )
+        self._folder = checkpoints.checkpoint_folder(settings.stream_home, LAKE_QUERY, MODE, VERSION)
         self._writer = LakeWriter(
             settings.trades_lake,
             place.topic_id,
             settings.lake_files,
-            partial(checkpoints.batch_ends, self._folder),
+            partial(checkpoints.read_batch_ends, self._folder),
             {"run": run_id, "code": code_version()},
         )
         self._query: StreamingQuery | None = None
         self._started = 0.0
-        self._runs: list[Run] = []
+        self._runs: list[ServiceLifetime] = []
         self._slow = False
         self.trouble = ""
         self.outdated = False
@@ -69,13 +76,13 @@ class LakeKeeper:
             self._query = None
         self._slow = behind
         if self._query is None:
-            if not self._runs or now >= self._runs[-1].ended + RETRIES.delay(self._runs):
+            if not self._runs or now >= self._runs[-1].ended + RESTART_BACKOFF.delay(self._runs):
                 self._start(now)
         elif not self._query.isActive:
-            self._failed(now, str(self._query.exception()), trace(self._query))
+            self._failed(now, str(self._query.exception()), read_java_trace(self._query))
         elif self._writer.numbers:
             self.trouble = ""
-            self._healer.runs(LAKE)
+            self._healer.runs(LAKE_QUERY)
             self._context.beat.numbers.update(self._writer.numbers)
 
     def stop(self) -> None:
@@ -87,13 +94,15 @@ class LakeKeeper:
         self._started = now
         self._writer.numbers.clear()
         try:
-            table.create(self._writer.root)
+            table.create_table(self._writer.root)
             self._query = self._begin()
         except PySparkException as error:
             self._failed(now, str(error), str(error))
         except (LakeError, BrokerError, OSError) as error:
             self._failed(now, str(error))
-        except Foreign as foreign:  # the other queries' are not: this one was left behind by a change of the cluster
+        except (
+            ForeignCheckpointError
+        ) as foreign:  # the other queries' are not: this one was left behind by a change of the cluster
             self._healer.begin_anew(self._label, self._place, str(foreign))
 
     def _begin(self) -> StreamingQuery:
@@ -107,10 +116,10 @@ class LakeKeeper:
             self._healer.begin_anew(self._label, place, lacking, self._has())
             self._healer.prepare([self._label], place)
         self._go_back()
-        kafka = queries.source(self._session, settings, LAKE, MODE)
+        kafka = queries.read_source(self._session, settings, LAKE_QUERY, MODE)
         return (
             kafka.load()
-            .writeStream.queryName(LAKE)
+            .writeStream.queryName(LAKE_QUERY)
             .foreachBatch(self._writer)
             .option("checkpointLocation", str(self._folder.absolute()))
             .trigger(processingTime=f"{self._trigger_s() * 1000:.0f} milliseconds")
@@ -122,7 +131,7 @@ class LakeKeeper:
 
     def _lacking(self) -> str:
         """What the checkpoint takes for done and the table does not have: it is another table, or an older one."""
-        done = checkpoints.inspect(self._folder).batch
+        done = checkpoints.inspect_checkpoint(self._folder).batch
         if done is None:
             return ""
         try:
@@ -140,8 +149,8 @@ class LakeKeeper:
 
     def _has(self) -> dict[int, int]:
         """{partition: next offset} as the table itself says, of this topic."""
-        opened = table.opened(self._writer.root)
-        return {part: table.position(opened, self._place.topic_id, part) for part in self._place.earliest}
+        opened = table.open_table(self._writer.root)
+        return {part: table.read_position(opened, self._place.topic_id, part) for part in self._place.earliest}
 
     def _go_back(self) -> None:
         """Where the broker has lost the end of its log, let the table's position be that end.
@@ -155,11 +164,11 @@ class LakeKeeper:
             back = {part: ends[part] for part in lost}
             self._context.log.error("the topic has lost its end, which the lake has", had=lost, ends=back)
             about = {"topic_lost_its_end": {str(part): has for part, has in lost.items()}}
-            commits.append(self._writer.root, [], self._place.topic_id, back, {**self._writer.about, **about})
+            commits.append_files(self._writer.root, [], self._place.topic_id, back, {**self._writer.about, **about})
 
     def _failed(self, now: float, error: str, java: str = "") -> None:
         self._query = None
-        self._runs = [*self._runs[-20:], Run(self._started, now, None)]
+        self._runs = [*self._runs[-20:], ServiceLifetime(self._started, now, None)]
         self.trouble = f"the lake's query failed, trying again: {_told(error)}"
         self._context.log.error("lake query failed", error=error)
         if java and not re.search(r"lake\.errors\.", java):  # else it is the table that failed, not the checkpoint

@@ -18,12 +18,12 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from whale_platform.lake.delta import commits, table
-from whale_platform.lake.delta.schema import IDENTITY, NAMES, NARROW, WIDE, fits_narrow
+from whale_platform.lake.delta.schema import COLUMN_NAMES, IDENTITY, NARROW_DECIMAL, WIDE_DECIMAL, fits_narrow
 from whale_platform.stream.lake_query import parquet_footers
 from whale_platform.stream.query import transforms
 
-FIELDS = ", dense boolean, taker_order_id string"
-OPTIONS = {
+LAKE_FIELDS = ", dense boolean, taker_order_id string"
+WRITE_OPTIONS = {
     "compression": "zstd",
     "parquet.writer.version": "v2",
     # A dictionary of nearly distinct values keeps Parquet from storing differences.
@@ -44,19 +44,19 @@ class LakeWriter:
 
     def __call__(self, batch: DataFrame, batch_id: int) -> None:
         """Write and commit one batch; what the table has already is left out. Raises LakeError."""
-        opened, ends = table.opened(self.root), self.ends(batch_id)
-        known = {part: table.position(opened, self.topic_id, part) for part in ends}
+        opened, ends = table.open_table(self.root), self.ends(batch_id)
+        known = {part: table.read_position(opened, self.topic_id, part) for part in ends}
         staging = self.root / "_staging"
         shutil.rmtree(staging, ignore_errors=True)
         self._write(batch, known, staging)
         files = sorted(staging.glob("date=*/hour=*/*.parquet"))
         moved = {part: end for part, end in ends.items() if end > known[part]}  # never back: a reset reads again
         if files or moved:
-            added = [parquet_footers.described(batch.sparkSession, self.root, path) for path in files]
+            added = [parquet_footers.describe_file(batch.sparkSession, self.root, path) for path in files]
             for path, file in zip(files, added, strict=True):
                 (self.root / file.path).parent.mkdir(parents=True, exist_ok=True)
                 path.rename(self.root / file.path)
-            version = commits.append(self.root, added, self.topic_id, moved, {**self.about, "batch": batch_id})
+            version = commits.append_files(self.root, added, self.topic_id, moved, {**self.about, "batch": batch_id})
             written = sum(file.rows for file in added)
             self.numbers |= {"lake_version": version, "lake_rows": written, "lake_files": len(added)}
         shutil.rmtree(staging, ignore_errors=True)
@@ -64,16 +64,16 @@ class LakeWriter:
     def _write(self, batch: DataFrame, known: Mapping[int, int], folder: Path) -> None:
         here, offset = F.col("topic_partition"), F.col("topic_offset")
         old = reduce(or_, [(here == part) & (offset < place) for part, place in known.items()], F.lit(False))
-        fresh = rows(batch).where(~old).coalesce(self.files)
+        fresh = select_lake_rows(batch).where(~old).coalesce(self.files)
         writer = fresh.sortWithinPartitions("date", "hour", *IDENTITY).write
-        writer.partitionBy("date", "hour").options(**OPTIONS).parquet(str(folder))
+        writer.partitionBy("date", "hour").options(**WRITE_OPTIONS).parquet(str(folder))
 
 
-def rows(kafka: DataFrame) -> DataFrame:
+def select_lake_rows(kafka: DataFrame) -> DataFrame:
     """Kafka rows -> good trades in the lake's columns, with `date` and `hour`; the others become dead letters."""
-    good = transforms.trades(transforms.placed(kafka), FIELDS, transforms.PLACE).where("good")
+    good = transforms.parse_trades(transforms.add_offsets(kafka), LAKE_FIELDS, transforms.OFFSET_COLUMNS).where("good")
     narrow = F.expr(f"{fits_narrow('price_exact')} AND {fits_narrow('quantity_exact')}")
-    columns: dict[str, Column] = {name: F.col(name) for name in NAMES if name in good.columns} | {
+    columns: dict[str, Column] = {name: F.col(name) for name in COLUMN_NAMES if name in good.columns} | {
         "fills": F.lit(1),
         "price": F.col("price_exact"),
         "quantity": F.col("quantity_exact"),
@@ -82,12 +82,12 @@ def rows(kafka: DataFrame) -> DataFrame:
         "received_time": F.timestamp_micros("received_time"),
     }
     dated = {"date": F.to_date("ts"), "hour": F.hour("ts")}
-    return good.select(*[columns[name].alias(name) for name in NAMES], *[c.alias(n) for n, c in dated.items()])
+    return good.select(*[columns[name].alias(name) for name in COLUMN_NAMES], *[c.alias(n) for n, c in dated.items()])
 
 
-def read(files: DataFrame) -> DataFrame:
-    """The lake's rows as `transforms.trades` gives them, with their `fills`; `received_time` is never null."""
-    exact = F.expr(f"try_cast(price AS {NARROW}) * try_cast(quantity AS {NARROW})").cast(WIDE)
+def read_trades(files: DataFrame) -> DataFrame:
+    """The lake's rows as `transforms.parse_trades` gives them, with their `fills`; `received_time` is never null."""
+    exact = F.expr(f"try_cast(price AS {NARROW_DECIMAL}) * try_cast(quantity AS {NARROW_DECIMAL})").cast(WIDE_DECIMAL)
     event = F.unix_micros("event_time")
     columns = {
         "ts": F.col("event_time"),
@@ -96,10 +96,10 @@ def read(files: DataFrame) -> DataFrame:
         "price_exact": F.col("price"),
         "quantity_exact": F.col("quantity"),
         "notional_exact": F.coalesce("notional_wide", exact),
-        "usd_via": transforms.usd_via(F.col("quote")),
+        "usd_via": transforms.usd_via_column(F.col("quote")),
         "good": F.lit(True),
         "value": F.lit(""),
     }
     names = ("exchange", "symbol", "trade_id", "fills", "side", "source", "price", "quantity", "base", "quote")
-    kept = [F.col(name) for name in (*names, *transforms.PLACE)]
+    kept = [F.col(name) for name in (*names, *transforms.OFFSET_COLUMNS)]
     return files.select(*kept, *[column.alias(name) for name, column in columns.items()])

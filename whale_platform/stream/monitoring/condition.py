@@ -6,15 +6,15 @@ Pure: what is seen goes in with its time, state and detail come out. Whoever she
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from whale_platform.stream.monitoring.lag import Behind
-from whale_platform.supervision.runtime.heartbeat import State
+from whale_platform.stream.monitoring.lag import QueryLag
+from whale_platform.supervision.runtime.heartbeat import ServiceState
 
 LATE_S = {"whales": 5.0, "windows": 10.0}  # so old must the oldest trade be that is not out
 BLIND_S = 10.0
 
 
 @dataclass(slots=True)
-class Condition:
+class StreamCondition:
     """`look` once a second. `behind_since`: the `now` at which the stream fell behind, None while it is not."""
 
     ready: bool = False
@@ -22,8 +22,8 @@ class Condition:
     _known: float | None = None
 
     def look(
-        self, now: float, behind: Mapping[str, Behind], rate: float | None, reached: bool, trouble: str = ""
-    ) -> tuple[State, str]:
+        self, now: float, behind: Mapping[str, QueryLag], rate: float | None, reached: bool, trouble: str = ""
+    ) -> tuple[ServiceState, str]:
         """State and detail. behind: {query: what it is behind}; reached: each has put out what waited at its start;
         trouble: what else is wrong, which makes it degraded; now: any clock in seconds that does not go back.
         """
@@ -53,7 +53,7 @@ class Condition:
         return ("degraded" if detail else "ready"), detail
 
 
-def _said(behind: Mapping[str, Behind], rate: float | None, pace: str) -> str:
+def _said(behind: Mapping[str, QueryLag], rate: float | None, pace: str) -> str:
     """ "windows are 12,400 trades (14 s) behind: this machine holds about 900 trades/s; whales are 0.4 s behind"."""
     windows, whales = behind["windows"], behind["whales"]
     said = []

@@ -9,30 +9,30 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-KEPT = 3_600
+KEPT_SAMPLES = 3_600
 RATE_OVER_S = 30.0
-Places = Mapping[int, int]  # {partition: next offset}
+PartitionOffsets = Mapping[int, int]  # {partition: next offset}
 
 
 @dataclass(frozen=True, slots=True)
-class Behind:
+class QueryLag:
     """`trades` in the topic that are not out, and the age in `seconds` of the oldest of them; None where unknown."""
 
     trades: int | None
     seconds: float | None
 
 
-UNKNOWN = Behind(None, None)
+UNKNOWN_LAG = QueryLag(None, None)
 
 
-class Arrivals:
+class OffsetArrivals:
     """When each partition of the topic was seen to have grown to which end, for the last hour of samples."""
 
     def __init__(self) -> None:
         self._times: dict[int, list[float]] = {}
         self._ends: dict[int, list[int]] = {}
 
-    def note(self, now: float, ends: Places) -> None:
+    def note(self, now: float, ends: PartitionOffsets) -> None:
         """Take a sample: `ends` at `now`, seconds of a clock that never goes back."""
         for part, end in ends.items():
             times, seen = self._times.setdefault(part, []), self._ends.setdefault(part, [])
@@ -41,8 +41,8 @@ class Arrivals:
                 continue
             times.append(now)
             seen.append(end)
-            if len(seen) > 2 * KEPT:
-                del times[:KEPT], seen[:KEPT]
+            if len(seen) > 2 * KEPT_SAMPLES:
+                del times[:KEPT_SAMPLES], seen[:KEPT_SAMPLES]
 
     def arrived(self, part: int, offset: int) -> float | None:
         """When that offset came, at the earliest that is possible; None where that was before the samples begin."""
@@ -54,9 +54,13 @@ class Arrivals:
         return times[after - 1] + share * (times[after] - times[after - 1])
 
 
-def behind(
-    now: float, ends: Places, out: Places, arrivals: Arrivals, age_of: Callable[[int, int], float | None]
-) -> Behind:
+def measure_lag(
+    now: float,
+    ends: PartitionOffsets,
+    out: PartitionOffsets,
+    arrivals: OffsetArrivals,
+    age_of: Callable[[int, int], float | None],
+) -> QueryLag:
     """What a query that has put out `out` is behind. `age_of(partition, offset)`: seconds, for what came too early."""
     waiting = {part: out.get(part, 0) for part, end in ends.items() if out.get(part, 0) < end}
     ages: list[float] = []
@@ -64,21 +68,21 @@ def behind(
         arrived = arrivals.arrived(part, offset)
         age = age_of(part, offset) if arrived is None else now - arrived
         if age is None:
-            return Behind(sum(ends[part] - offset for part, offset in waiting.items()), None)
+            return QueryLag(sum(ends[part] - offset for part, offset in waiting.items()), None)
         ages.append(age)
-    return Behind(sum(ends[part] - offset for part, offset in waiting.items()), max(ages, default=0.0))
+    return QueryLag(sum(ends[part] - offset for part, offset in waiting.items()), max(ages, default=0.0))
 
 
-def slowest(found: Mapping[str, Behind]) -> Behind:
+def find_largest_lag(found: Mapping[str, QueryLag]) -> QueryLag:
     """The most of each that is known."""
-    return Behind(
+    return QueryLag(
         max((one.trades for one in found.values() if one.trades is not None), default=None),
         max((one.seconds for one in found.values() if one.seconds is not None), default=None),
     )
 
 
 @dataclass(slots=True)
-class Rate:
+class EmitRate:
     """Trades a second of the last RATE_OVER_S, from a count that only grows; a count that shrinks begins anew."""
 
     _seen: deque[tuple[float, int]] = field(default_factory=deque)

@@ -17,23 +17,23 @@ from typing import Any
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
-from whale_platform.broker.naming import prefixed
-from whale_platform.broker.reader import OffsetExpired, Record, TopicReader
-from whale_platform.broker.topic_offsets import Edges
+from whale_platform.broker.naming import add_prefix
+from whale_platform.broker.reader import KafkaRecord, OffsetExpiredError, TopicReader
+from whale_platform.broker.topic_offsets import OffsetRanges
 from whale_platform.broker.topics import BrokerError
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.stream.query import checkpoints
 
-MARKERS = 65  # of transactions that may follow one upon the other: one of each ingester that shares the symbols
-MOST_READ = 2_000  # messages a partition and look: the newest, where there are more
+MAX_MARKERS = 65  # of transactions that may follow one upon the other: one of each ingester that shares the symbols
+MAX_READ = 2_000  # messages a partition and look: the newest, where there are more
 READ_S, PATIENT_S = 1.0, 30.0
 NAMES_EVERY_S = 10.0
 _placed = re.compile(rb'"partition":([0-9]{1,9}),"offset":([0-9]{1,18}),"run_id":"([^"]*)"\}$').search
 _event_time = re.compile(rb'"event_time":([0-9]{1,17})').search
 
 
-class Committed:
+class CommittedOffsets:
     """{partition: next offset} of a checkpoint's last finished batch, read again only where there is a newer one."""
 
     def __init__(self, folder: Path) -> None:
@@ -43,15 +43,15 @@ class Committed:
 
     def look(self) -> dict[int, int]:
         """Empty before the first batch has finished, or while its files can't be read."""
-        newest = checkpoints.last_batch(self._folder)
+        newest = checkpoints.find_last_batch(self._folder)
         if newest is not None and newest != self.batch:
             with suppress(OSError, ValueError, IndexError):
-                self._places = checkpoints.batch_ends(self._folder, newest)
+                self._places = checkpoints.read_batch_ends(self._folder, newest)
                 self.batch = newest
         return self._places
 
 
-class Messages:
+class TopicProbe:
     """Short looks at the topics through one consumer that fetches nothing between them. Not thread-safe."""
 
     def __init__(self, bootstrap: KafkaCluster, run_id: str) -> None:
@@ -64,13 +64,13 @@ class Messages:
         self._seen: dict[int, int] = {}
         self._trade_ends: dict[int, tuple[int, int]] = {}
 
-    def trade_ends(self, edges: Edges) -> dict[int, int]:
+    def trade_ends(self, edges: OffsetRanges) -> dict[int, int]:
         """{raw partition: offset after its last trade}; `edges`: of the raw topic, whose ends count markers too.
 
         Looked up only where a partition has not grown since the last look, or at the first: else the end is that.
         """
         idle = {
-            part: (max(start, end - MARKERS), end)
+            part: (max(start, end - MAX_MARKERS), end)
             for part, (start, end) in edges.items()
             if self._seen.get(part, end) == end and self._trade_ends.get(part, (-1, 0))[0] != end
         }
@@ -84,7 +84,7 @@ class Messages:
         known = {part: self._trade_ends.get(part, (-1, 0)) for part in edges}
         return {part: known[part][1] if known[part][0] == end else end for part, (_, end) in edges.items()}
 
-    def emitted(self, topic: str, edges: Edges) -> dict[int, int]:
+    def emitted(self, topic: str, edges: OffsetRanges) -> dict[int, int]:
         """{raw partition: offset after the newest trade that this run has put out}, by what `topic` says.
 
         topic: `trade_windows` or `stream_positions`; `edges`: its own. The first look only notes where it ends.
@@ -108,7 +108,7 @@ class Messages:
     def age(self, part: int, offset: int) -> float | None:
         """Seconds since that raw trade was produced; None where it can't be read."""
         if (part, offset) not in self._stamps:
-            for record in self._between(RAW_TRADES, {part: (offset, offset + MARKERS)}, most=1)[:1]:
+            for record in self._between(RAW_TRADES, {part: (offset, offset + MAX_MARKERS)}, most=1)[:1]:
                 self._stamps = {key: at for key, at in self._stamps.items() if key[0] != part}
                 self._stamps[part, offset] = record.timestamp_ms / 1000
         stamp = self._stamps.get((part, offset))
@@ -122,7 +122,7 @@ class Messages:
         """
         times: list[int] = []
         for part, (start, end) in waiting.items():
-            head, tail = (start, min(end, start + MARKERS)), (max(start, end - MARKERS), end)
+            head, tail = (start, min(end, start + MAX_MARKERS)), (max(start, end - MAX_MARKERS), end)
             for where, which in ((head, 0), (tail, -1)):
                 found = self._between(RAW_TRADES, {part: where}, PATIENT_S)
                 if not found and part in self._read_whole:
@@ -139,21 +139,21 @@ class Messages:
 
     def _between(
         self, topic: str, ranges: Mapping[int, tuple[int, int]], wait_s: float | None = None, most: int | None = None
-    ) -> list[Record]:
-        """The newest MOST_READ messages of each range; fewer where the broker does not give them within `wait_s`.
+    ) -> list[KafkaRecord]:
+        """The newest MAX_READ messages of each range; fewer where the broker does not give them within `wait_s`.
 
         `most`: as soon as there are so many, no more is waited for.
         """
-        starts = {part: max(start, end - MOST_READ) for part, (start, end) in ranges.items() if start < end}
+        starts = {part: max(start, end - MAX_READ) for part, (start, end) in ranges.items() if start < end}
         if not starts:
             return []
-        out: list[Record] = []
+        out: list[KafkaRecord] = []
         left = set(starts)
         self._reader.assign({(topic, part): start for part, start in starts.items()})
         deadline = time.monotonic() + (READ_S if wait_s is None else wait_s)
-        with suppress(OffsetExpired, BrokerError):
+        with suppress(OffsetExpiredError, BrokerError):
             while left and (most is None or len(out) < most) and time.monotonic() < deadline:
-                for record in self._reader.poll(MOST_READ, 0.1):
+                for record in self._reader.poll(MAX_READ, 0.1):
                     if record.offset < ranges[record.partition][1]:
                         out.append(record)
                 left -= {part for part in left if self._reader.done(topic, part, ranges[part][1])}
@@ -162,7 +162,7 @@ class Messages:
         return out
 
 
-class Consumers:
+class JmxConsumers:
     """The Kafka consumers of the queries in this JVM, by JMX: where each has read to in the raw topic.
 
     `records-lead` is the distance from the topic's start, which stays true while nobody polls; `records-lag` would
@@ -206,4 +206,4 @@ class Consumers:
 
     def _pattern(self, query: str, more: str) -> Any:
         kind = "kafka.consumer:type=consumer-fetch-manager-metrics"
-        return self._jvm.javax.management.ObjectName(f"{kind},{more}client-id=consumer-{prefixed(query)}-*")
+        return self._jvm.javax.management.ObjectName(f"{kind},{more}client-id=consumer-{add_prefix(query)}-*")

@@ -9,19 +9,19 @@ from typing import Any
 
 from pyspark.sql.streaming import StreamingQuery
 
-KEPT = 10  # batches whose reports may come again; more than Spark keeps, by session.py
+KEPT_BATCHES = 10  # batches whose reports may come again; more than Spark keeps, by session.py
 LOOKS = 2  # the report comes a moment after the checkpoint
 APART_S = 3.0  # Spark keeps five reports: enough for micro-batches of a second
 
 
-class Reports:
+class ProgressReports:
     """The last report of each query, read anew when its batch number has changed."""
 
     def __init__(self) -> None:
         self._due: dict[str, int] = {}
         self._batches: dict[str, int | None] = {}
         self._asked: dict[str, float] = {}
-        self._late = LateRows()
+        self._late = LateRowCounter()
         self.late_rows = 0
         self.numbers: dict[str, Any] = {}
 
@@ -59,7 +59,7 @@ def _numbers(name: str, body: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-class LateRows:
+class LateRowCounter:
     """Counts the rows of a query that came after the watermark: each batch once, however often it is reported.
 
     Spark keeps the last few reports, and reports an idle trigger as the next batch, without rows.
@@ -75,6 +75,6 @@ class LateRows:
             body = json.loads(one.json)
             late = sum(state.get("numRowsDroppedByWatermark", 0) for state in body.get("stateOperators", []))
             self._recent[body["batchId"]] = max(late, self._recent.get(body["batchId"], 0))
-        for batch in sorted(self._recent)[:-KEPT]:
+        for batch in sorted(self._recent)[:-KEPT_BATCHES]:
             self._counted += self._recent.pop(batch)
         return self._counted + sum(self._recent.values())

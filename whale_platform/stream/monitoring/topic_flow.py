@@ -10,22 +10,29 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from whale_platform.broker import topics
-from whale_platform.broker.topic_offsets import TopicEdges
+from whale_platform.broker.topic_offsets import TopicOffsets
 from whale_platform.broker.topics import BrokerError
 from whale_platform.domain.names import RAW_TRADES, STREAM_POSITIONS, TRADE_WINDOWS
 from whale_platform.settings import Settings
-from whale_platform.stream.monitoring.lag import UNKNOWN, Arrivals, Behind, Places, Rate, behind
-from whale_platform.stream.monitoring.positions import Committed, Consumers, Messages
+from whale_platform.stream.monitoring.lag import (
+    UNKNOWN_LAG,
+    EmitRate,
+    OffsetArrivals,
+    PartitionOffsets,
+    QueryLag,
+    measure_lag,
+)
+from whale_platform.stream.monitoring.positions import CommittedOffsets, JmxConsumers, TopicProbe
 from whale_platform.stream.query.mode_policy import Mode
 from whale_platform.stream.query.transforms import POSITION_EVERY
 from whale_platform.stream.spark import cluster
 
-HIDDEN = 2 * POSITION_EVERY  # trades of a partition that may be out without the whales' query having said so
+HIDDEN_TRADES = 2 * POSITION_EVERY  # trades of a partition that may be out without the whales' query having said so
 HIDDEN_S = 600.0  # no longer than that: a commit, every two minutes, says it in any case
 QUIET_S = 5.0  # what was read that long ago is out, or was dropped as late or broken
 
 
-class Flow:
+class TopicFlow:
     """`look` once a second, in one thread; then `behind`, `rate` and `reached` are of that moment.
 
     folders: {query: its checkpoint's folder}. `rate`: trades/s of the windows' query lately, None before it is known;
@@ -36,24 +43,24 @@ class Flow:
         self, settings: Settings, session: SparkSession, parts: list[int], folders: Mapping[str, Path], run_id: str
     ) -> None:
         """Raises BrokerError where the broker is away."""
-        found = topics.describe(settings.bootstrap, [TRADE_WINDOWS])[TRADE_WINDOWS]
+        found = topics.describe_topics(settings.bootstrap, [TRADE_WINDOWS])[TRADE_WINDOWS]
         local = cluster.is_local(settings.spark_master)
         positions = {} if local else {STREAM_POSITIONS: range(1)}
         edges = {RAW_TRADES: parts, TRADE_WINDOWS: range(found.partitions), **positions}
-        self._edges = TopicEdges(settings.bootstrap, edges)
-        self._messages = Messages(settings.bootstrap, run_id)
-        self._consumers = Consumers(session) if local else None
-        self.committed = {query: Committed(folder) for query, folder in folders.items()}
-        self.behind: dict[str, Behind] = dict.fromkeys(folders, UNKNOWN)
+        self._edges = TopicOffsets(settings.bootstrap, edges)
+        self._messages = TopicProbe(settings.bootstrap, run_id)
+        self._consumers = JmxConsumers(session) if local else None
+        self.committed = {query: CommittedOffsets(folder) for query, folder in folders.items()}
+        self.behind: dict[str, QueryLag] = dict.fromkeys(folders, UNKNOWN_LAG)
         self.rate: float | None = None
         self.windows_out: int | None = None
-        self._arrivals, self._rate = Arrivals(), Rate()
-        self._ends: Places = {}
-        self._starts: Places = {}
-        self._window_ends: Places = {}
+        self._arrivals, self._rate = OffsetArrivals(), EmitRate()
+        self._ends: PartitionOffsets = {}
+        self._starts: PartitionOffsets = {}
+        self._window_ends: PartitionOffsets = {}
         self._realtime: list[str] = []
-        self._out: dict[str, Places] = {}
-        self._targets: dict[str, tuple[Places, bool]] = {}
+        self._out: dict[str, PartitionOffsets] = {}
+        self._targets: dict[str, tuple[PartitionOffsets, bool]] = {}
         self._quiet: dict[int, tuple[float, int]] = {}
 
     def look(self, modes: Mapping[str, Mode]) -> None:
@@ -61,7 +68,7 @@ class Flow:
         try:
             edges = self._edges.read()
         except BrokerError:
-            self.behind = dict.fromkeys(self.behind, UNKNOWN)
+            self.behind = dict.fromkeys(self.behind, UNKNOWN_LAG)
             return
         now = time.monotonic()
         self._starts = starts = {part: start for part, (start, _) in edges[RAW_TRADES].items()}
@@ -75,20 +82,22 @@ class Flow:
         else:
             read = self._consumers.look(realtime, starts) if realtime else {}
         for query, committed in self.committed.items():
-            known: list[Places] = [starts, committed.look()]
+            known: list[PartitionOffsets] = [starts, committed.look()]
             if query in realtime:
                 known.append(self._put_out(query, emitted, read, now))
             out = {part: max(places.get(part, 0) for places in known) for part in starts}
-            self.behind[query] = behind(now, self._ends, out, self._arrivals, self._messages.age)
+            self.behind[query] = measure_lag(now, self._ends, out, self._arrivals, self._messages.age)
             if query == "whales" and query in realtime and self._consumers is None:
-                out = {part: end if end - out[part] < HIDDEN else out[part] for part, end in self._ends.items()}
+                out = {part: end if end - out[part] < HIDDEN_TRADES else out[part] for part, end in self._ends.items()}
                 if (self.behind[query].seconds or 0.0) < HIDDEN_S:
-                    self.behind[query] = behind(now, self._ends, out, self._arrivals, self._messages.age)
+                    self.behind[query] = measure_lag(now, self._ends, out, self._arrivals, self._messages.age)
             self._out[query] = out
         self.windows_out = sum(self._out["windows"].values())
         self.rate = self._rate.look(now, self.windows_out)
 
-    def _put_out(self, query: str, emitted: Places, read: Mapping[str, dict[int, int]], now: float) -> Places:
+    def _put_out(
+        self, query: str, emitted: PartitionOffsets, read: Mapping[str, dict[int, int]], now: float
+    ) -> PartitionOffsets:
         """What a real-time query has put out within its batch."""
         places = read.get(query, {})
         if query == "whales":  # a filter: what has been read is out within milliseconds

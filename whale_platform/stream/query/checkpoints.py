@@ -1,9 +1,9 @@
 """Checkpoints as folders with a label: which query, mode and version they belong to, and which topic of which cluster.
 
-Layout: `HOME/checkpoints/<query>/[<mode>-]v<version>/` holds Spark's own files and `whale.json`, the label. One
-that no longer fits its topic raises `Unfit` before Spark starts, with what happened; Spark itself would only show a
-stack trace, or silently read another topic's offsets. recovery.py then archives it. Archiving moves the folder; of each
-query the newest `KEPT` archives stay.
+Layout: `HOME/checkpoints/<query>/[<mode>-]v<version>/` holds Spark's own files and `whale.json`, the label. One that no
+longer fits its topic raises `CheckpointMismatchError` before Spark starts, with what happened; Spark itself would only
+show a stack trace, or silently read another topic's offsets. recovery.py then archives it. Archiving moves the folder;
+of each query the newest `KEPT_ARCHIVES` archives stay.
 """
 
 import itertools
@@ -16,26 +16,26 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from whale_platform.files.atomic_files import write_json
 from whale_platform.stream.query import diagnosis
-from whale_platform.supervision.runtime.heartbeat import write_json
 from whale_platform.supervision.runtime.lease import Lease
 
-LABEL = "whale.json"
-LAKE = "lake"
-QUERIES = ("windows", "whales", LAKE)
-KEPT = 5
+LABEL_FILE = "whale.json"
+LAKE_QUERY = "lake"
+QUERY_NAMES = ("windows", "whales", LAKE_QUERY)
+KEPT_ARCHIVES = 5
 
 
-class Unfit(Exception):
+class CheckpointMismatchError(Exception):
     """The checkpoint can't be used; the message says why."""
 
 
-class Foreign(Unfit):
+class ForeignCheckpointError(CheckpointMismatchError):
     """The checkpoint belongs to another Kafka cluster; the message says what a person can do."""
 
 
 @dataclass(frozen=True, slots=True)
-class Label:
+class CheckpointLabel:
     """What a checkpoint belongs to; `mode` is empty where both modes go on from it. `reducers`: parts of its state."""
 
     query: str
@@ -55,40 +55,43 @@ class Checkpoint:
     """
 
     path: Path
-    label: Label | None
+    label: CheckpointLabel | None
     batch: int | None
     offsets: dict[int, int]
     size: int
     modified: float | None
 
 
-def folder(home: Path, query: str, mode: str, version: int) -> Path:
+def checkpoint_folder(home: Path, query: str, mode: str, version: int) -> Path:
     """Where the checkpoint of a query lies; one that both modes share has none in its name."""
     return home / "checkpoints" / query / "-".join(part for part in (mode, f"v{version}") if part)
 
 
-def prepare(home: Path, label: Label, earliest: dict[int, int], ends: dict[int, int]) -> Path:
+def prepare_folder(home: Path, label: CheckpointLabel, earliest: dict[int, int], ends: dict[int, int]) -> Path:
     """The folder to hand to Spark, new or fit.
 
     `earliest`: {partition: first offset still in the topic}, `ends`: {partition: next offset to be written}. Raises
-    Unfit where a file is torn, the topic is another one, or the position is not in it; Foreign as `refuse_foreign`.
+    CheckpointMismatchError where a file is torn, the topic is another one, or the read_position is not in it;
+    ForeignCheckpointError as `refuse_foreign_checkpoint`.
     """
-    path = folder(home, label.query, label.mode, label.version)
+    path = checkpoint_folder(home, label.query, label.mode, label.version)
     path.mkdir(parents=True, exist_ok=True)
     _sweep(path)
-    if not (path / LABEL).exists() and not (path / "metadata").exists():
-        write_json(path / LABEL, asdict(label))
-    refuse_foreign(home, label)
-    if problem := misfit(inspect(path), label, earliest, ends) or diagnosis.torn(path):
-        raise Unfit(problem)
+    if not (path / LABEL_FILE).exists() and not (path / "metadata").exists():
+        write_json(path / LABEL_FILE, asdict(label))
+    refuse_foreign_checkpoint(home, label)
+    if problem := explain_mismatch(inspect_checkpoint(path), label, earliest, ends) or diagnosis.explain_torn_file(
+        path
+    ):
+        raise CheckpointMismatchError(problem)
     return path
 
 
-def refuse_foreign(home: Path, label: Label) -> None:
-    """Raise Foreign where the checkpoint of `label` is known to belong to another Kafka cluster."""
-    found = _label(folder(home, label.query, label.mode, label.version) / LABEL)
+def refuse_foreign_checkpoint(home: Path, label: CheckpointLabel) -> None:
+    """Raise ForeignCheckpointError where the checkpoint of `label` is known to belong to another Kafka cluster."""
+    found = _label(checkpoint_folder(home, label.query, label.mode, label.version) / LABEL_FILE)
     if found is not None and found.cluster_id != label.cluster_id:
-        raise Foreign(
+        raise ForeignCheckpointError(
             f"The checkpoint of query {label.query} belongs to Kafka cluster {found.cluster_id}, but the broker is "
             f"cluster {label.cluster_id}: point WHALE_KAFKA_BOOTSTRAP back to the old one, or give it up: "
             "`whale checkpoint reset all`, then the new cluster's topic is read from its start."
@@ -105,7 +108,9 @@ def _sweep(path: Path) -> None:
         shutil.rmtree(path / "state", ignore_errors=True)  # of a first batch that did not come to its end
 
 
-def misfit(found: Checkpoint, label: Label, earliest: dict[int, int], ends: dict[int, int]) -> str | None:
+def explain_mismatch(
+    found: Checkpoint, label: CheckpointLabel, earliest: dict[int, int], ends: dict[int, int]
+) -> str | None:
     """Why `found` can't be gone on with as `label` on the same cluster, in one sentence; None where it can."""
     if found.label is None:
         return f"The checkpoint of query {label.query} has no readable label: nobody can say which topic it belongs to."
@@ -141,12 +146,12 @@ def misfit(found: Checkpoint, label: Label, earliest: dict[int, int], ends: dict
     return None
 
 
-def inspect(path: Path) -> Checkpoint:
+def inspect_checkpoint(path: Path) -> Checkpoint:
     """Read one checkpoint folder, also while Spark writes in it; what can't be read is None or empty."""
     files = _files(path)
     return Checkpoint(
         path=path,
-        label=_label(path / LABEL),
+        label=_label(path / LABEL_FILE),
         batch=_newest(path / "commits"),
         offsets=_offsets(path),
         size=sum(file.st_size for file in files),
@@ -154,33 +159,37 @@ def inspect(path: Path) -> Checkpoint:
     )
 
 
-def listing(home: Path, query: str | None = None) -> list[Checkpoint]:
+def list_checkpoints(home: Path, query: str | None = None) -> list[Checkpoint]:
     """All checkpoints of a home (of one query, if named), archived ones last."""
     root = home / "checkpoints"
     live = [path for path in sorted(root.glob("*/*")) if path.is_dir() and path.parent.name != "archive"]
     kept = [path for path in sorted((root / "archive").glob("*")) if path.is_dir()]
-    found = [inspect(path) for path in live + kept]
+    found = [inspect_checkpoint(path) for path in live + kept]
     return [item for item in found if query is None or (item.label is not None and item.label.query == query)]
 
 
-def live(home: Path, query: str) -> list[Path]:
-    """The folders in use by `query`, or by `all`: what `archive` moves. Raises ValueError for another name."""
-    if query not in (*QUERIES, "all"):
-        raise ValueError(f"there is no query {query!a}: one of {', '.join(QUERIES)} or all")
+def list_live_folders(home: Path, query: str) -> list[Path]:
+    """The folders in use by `query`, or by `all`: what `archive_checkpoints` moves. Raises ValueError for another
+    name."""
+    if query not in (*QUERY_NAMES, "all"):
+        raise ValueError(f"there is no query {query!a}: one of {', '.join(QUERY_NAMES)} or all")
     return [
-        path for name in QUERIES if query in (name, "all") for path in sorted((home / "checkpoints" / name).glob("*"))
+        path
+        for name in QUERY_NAMES
+        if query in (name, "all")
+        for path in sorted((home / "checkpoints" / name).glob("*"))
     ]
 
 
-def archive(home: Path, query: str) -> list[Path]:
+def archive_checkpoints(home: Path, query: str) -> list[Path]:
     """Move every live checkpoint of `query`, or of `all`, aside; returns the new places.
 
     The next start reads the topic anew.
     """
-    return [move_aside(home, path) for path in live(home, query)]
+    return [archive_folder(home, path) for path in list_live_folders(home, query)]
 
 
-def move_aside(home: Path, path: Path) -> Path:
+def archive_folder(home: Path, path: Path) -> Path:
     """Move one checkpoint to the archive, of which the oldest of the same query go; returns the new place."""
     root, query = home / "checkpoints" / "archive", path.parent.name
     root.mkdir(parents=True, exist_ok=True)
@@ -190,12 +199,12 @@ def move_aside(home: Path, path: Path) -> Path:
     path.rename(target)
     os.utime(target)
     kept = sorted(root.glob(f"{query}-*"), key=lambda folder: folder.stat().st_mtime_ns)
-    for old in kept[:-KEPT]:
+    for old in kept[:-KEPT_ARCHIVES]:
         shutil.rmtree(old, ignore_errors=True)
     return target
 
 
-def set_aside(home: Path, root: Path, query: str) -> list[Path]:
+def archive_under_lease(home: Path, root: Path, query: str) -> list[Path]:
     """Archive the checkpoints of `query`, or of `all`, in `root`, holding the lease of `home`; returns the new places.
 
     No running query loses its checkpoint, and none can start meanwhile. Raises LeaseRefused, ValueError.
@@ -203,14 +212,14 @@ def set_aside(home: Path, root: Path, query: str) -> list[Path]:
     lease = Lease(home, "stream")
     lease.acquire()
     try:
-        return archive(root, query)
+        return archive_checkpoints(root, query)
     finally:
         lease.release()
 
 
-def _label(file: Path) -> Label | None:
+def _label(file: Path) -> CheckpointLabel | None:
     try:
-        return Label(**json.loads(file.read_text()))
+        return CheckpointLabel(**json.loads(file.read_text()))
     except (OSError, ValueError, TypeError):
         return None
 
@@ -232,12 +241,12 @@ def _newest(folder: Path) -> int | None:
         return None
 
 
-def last_batch(path: Path) -> int | None:
+def find_last_batch(path: Path) -> int | None:
     """The number of the last batch that was finished; None before the first."""
     return _newest(path / "commits")
 
 
-def batch_ends(path: Path, batch: int) -> dict[int, int]:
+def read_batch_ends(path: Path, batch: int) -> dict[int, int]:
     """{partition: next offset} at the end of a batch, as Spark has written it down before the batch began.
 
     Raises OSError, ValueError, IndexError where that file can't be read.
@@ -248,7 +257,7 @@ def batch_ends(path: Path, batch: int) -> dict[int, int]:
     return {int(part): place for places in last.values() for part, place in places.items()}
 
 
-def position(path: Path) -> dict[int, int]:
+def read_position(path: Path) -> dict[int, int]:
     """{partition: next offset} that the query had surely read, by the newest file that can be read; {} by none.
 
     Of what came after its last commit nobody can say whether it was read.
@@ -256,13 +265,13 @@ def position(path: Path) -> dict[int, int]:
     done = _newest(path / "commits")
     for batch in range(done, max(-1, done - 100), -1) if done is not None else ():
         with suppress(OSError, ValueError, LookupError, AttributeError):
-            return batch_ends(path, batch)
+            return read_batch_ends(path, batch)
     return {}
 
 
 def _offsets(path: Path) -> dict[int, int]:
     newest = _newest(path / "offsets")
     try:
-        return {} if newest is None else batch_ends(path, newest)
+        return {} if newest is None else read_batch_ends(path, newest)
     except (OSError, ValueError, IndexError):
         return {}

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-Cause = Literal["expired", "truncated", "recreated", "gone", "none"]
+LossCause = Literal["expired", "truncated", "recreated", "gone", "none"]
 
 _WORLD = re.compile(
     "No space left|Too many open files|OutOfMemoryError|Disk quota exceeded|Read-only file system"
@@ -53,26 +53,26 @@ _KINDS = (
 )
 
 
-def classify(error: str) -> str | None:
+def classify_failure(error: str) -> str | None:
     """What is wrong with the checkpoint of a query that failed so; None: nothing is, start it again.
 
     `error`: the whole Java trace, causes included, as Spark's `Utils.exceptionString` gives it.
     """
-    if of_the_world(error):
+    if is_environmental(error):
         return None
     return next((meaning for meaning, signs in _KINDS if re.search(signs, error)), None)
 
 
-def of_the_world(error: str) -> bool:
+def is_environmental(error: str) -> bool:
     """Whether broker, disk, memory or a worker is to blame: that passes, or a fresh checkpoint would fail as well."""
     return _WORLD.search(error) is not None
 
 
-def torn(path: Path) -> str | None:
+def explain_torn_file(path: Path) -> str | None:
     """The file of a checkpoint that no query can begin with, in one sentence; None where there is none.
 
     Only what Spark reads first is looked at: a loss of power leaves the newest files empty or cut. Later finds
-    (state, older batches) fail the query, for `classify` to judge.
+    (state, older batches) fail the query, for `classify_failure` to judge.
     """
     newest = [found for log in ("offsets", "commits") if (found := _newest(path / log)) is not None]
     for file in (path / "metadata", *newest):
@@ -113,7 +113,7 @@ def _is_object(line: str | bytes) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class LostOffsets:
     """Offsets first..last of a partition that the query had not read and can't read any more.
 
     last is None where nobody knows how many they were, and first - 1 where none is lost: first is where it reads on.
@@ -122,7 +122,7 @@ class Lost:
     partition: int
     first: int
     last: int | None
-    cause: Cause
+    cause: LossCause
 
     def __str__(self) -> str:
         """As a person reads it."""
@@ -133,9 +133,9 @@ class Lost:
         return f"partition {self.partition}: offsets {self.first} to {self.last} are lost ({self.cause})"
 
 
-def losses(
+def find_losses(
     position: Mapping[int, int], same_topic: bool, earliest: Mapping[int, int], ends: Mapping[int, int]
-) -> list[Lost]:
+) -> list[LostOffsets]:
     """What a query loses that had come to `position` and begins anew at `earliest`, for each partition.
 
     All by partition: the next offset it would have read (left out where nobody knows: then all that has expired counts
@@ -146,13 +146,13 @@ def losses(
     for part in sorted({*position, *earliest}):
         at = position.get(part)
         if not same_topic:
-            found.append(Lost(part, at or 0, None, "recreated"))
+            found.append(LostOffsets(part, at or 0, None, "recreated"))
         elif part not in earliest:
-            found.append(Lost(part, at or 0, None, "gone"))
+            found.append(LostOffsets(part, at or 0, None, "gone"))
         elif (at or 0) < earliest[part]:
-            found.append(Lost(part, at or 0, earliest[part] - 1, "expired"))
+            found.append(LostOffsets(part, at or 0, earliest[part] - 1, "expired"))
         elif at is not None and at > ends.get(part, at):
-            found.append(Lost(part, ends[part], at - 1, "truncated"))
+            found.append(LostOffsets(part, ends[part], at - 1, "truncated"))
         else:
-            found.append(Lost(part, earliest[part], earliest[part] - 1, "none"))
+            found.append(LostOffsets(part, earliest[part], earliest[part] - 1, "none"))
     return found

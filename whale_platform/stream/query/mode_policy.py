@@ -23,7 +23,7 @@ FIRST_HOLD_OFF_S, MOST_HOLD_OFF_S = 60.0, 3_600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ModeSample:
     """One look: monotonic seconds, what windows are behind, the share of time micro-batches took; None: unknown.
 
     `out`: how many trades windows have put out in all.
@@ -36,7 +36,7 @@ class Seen:
     out: int | None = None
 
 
-def at_start(trades: int | None) -> Mode:
+def choose_start_mode(trades: int | None) -> Mode:
     """How to begin with so many trades not out yet."""
     return "microbatch" if trades is not None and trades > BACKLOG else "realtime"
 
@@ -58,7 +58,7 @@ class ModePolicy:
         self.mode, self.since = mode, now
         self._behind = self._calm_since = self._first_out = None
 
-    def look(self, seen: Seen) -> Mode:
+    def look(self, seen: ModeSample) -> Mode:
         """The mode it should be in now."""
         # 1. Nothing is known: nothing changes.
         if seen.trades is None or seen.seconds is None:
@@ -67,7 +67,7 @@ class ModePolicy:
             self._first_out = seen.out
         return self._realtime(seen) if self.mode == "realtime" else self._microbatch(seen)
 
-    def _realtime(self, seen: Seen) -> Mode:
+    def _realtime(self, seen: ModeSample) -> Mode:
         assert seen.trades is not None and seen.seconds is not None
         # 2. It keeps up: a try that has lasted is no failure any more.
         if seen.seconds < BEHIND_S:
@@ -89,7 +89,7 @@ class ModePolicy:
             return "microbatch"
         return "realtime"
 
-    def _microbatch(self, seen: Seen) -> Mode:
+    def _microbatch(self, seen: ModeSample) -> Mode:
         assert seen.seconds is not None
         # 6. It is not calm: not caught up, or no room beside it; what the last batch took says nothing once all is out.
         if seen.seconds >= CAUGHT_UP_S or (seen.trades and seen.busy is not None and seen.busy > ROOM):

@@ -1,10 +1,10 @@
 """The two queries that answer people: where they read, write and checkpoint, in either mode.
 
 Real-time mode answers in milliseconds and takes a checkpoint each `stream_trigger`; micro-batches run the same
-transforms where real-time mode can't keep up or is refused. The windows' query changes between them (windows_query.py) over
-one checkpoint, whose state both can read (format 2, session.py); whales stay in one mode, whose checkpoint is theirs. A
-change of a transform that old state can't carry raises that query's version here, which starts a fresh checkpoint
-beside the old one and reads the topic again.
+transforms where real-time mode can't keep up or is refused. The windows' query changes between them (windows_query.py)
+over one checkpoint, whose state both can read (format 2, session.py); whales stay in one mode, whose checkpoint is
+theirs. A change of a transform that old state can't carry raises that query's version here, which starts a fresh
+checkpoint beside the old one and reads the topic again.
 """
 
 from collections.abc import Callable
@@ -17,24 +17,24 @@ from pyspark.sql import functions as F
 from pyspark.sql.streaming import DataStreamReader, StreamingQuery
 
 from whale_platform.broker import topics
-from whale_platform.broker.naming import prefixed
+from whale_platform.broker.naming import add_prefix
 from whale_platform.broker.reader import TopicReader
 from whale_platform.domain.names import RAW_TRADES, STREAM_POSITIONS, TRADE_WINDOWS
 from whale_platform.settings import Settings
 from whale_platform.stream.query import transforms
-from whale_platform.stream.query.checkpoints import Label
+from whale_platform.stream.query.checkpoints import CheckpointLabel
 from whale_platform.stream.query.mode_policy import Mode
 from whale_platform.stream.query.threshold_file import ThresholdFile
 from whale_platform.stream.spark import cluster
 
 VERSIONS = {"windows": 2, "whales": 1}
 MICROBATCH_S = 1.0
-AT_ONCE = "500000"  # messages a micro-batch at most, so that a backlog does not fill the heap
-MOST_SPREAD_S = 7 * 24 * 3600  # what the topic keeps
+MAX_BATCH_MESSAGES = "500000"  # messages a micro-batch at most, so that a backlog does not fill the heap
+MAX_SPREAD_S = 7 * 24 * 3600  # what the topic keeps
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SourceTopic:
     """What identifies the source topic, and what is in it: {partition: first offset}, {partition: next to come}."""
 
     cluster_id: str
@@ -43,10 +43,10 @@ class Place:
     ends: dict[int, int]
 
 
-def locate(settings: Settings) -> Place | None:
+def inspect_source(settings: Settings) -> SourceTopic | None:
     """Where the raw trades are now; None while the topic does not exist. Raises KafkaException with the broker away."""
     names = [RAW_TRADES, TRADE_WINDOWS, *([] if cluster.is_local(settings.spark_master) else [STREAM_POSITIONS])]
-    found = topics.describe(settings.bootstrap, names)
+    found = topics.describe_topics(settings.bootstrap, names)
     if len(found) < len(names):
         return None
     reader = TopicReader(settings.bootstrap, "stream-locate")
@@ -55,22 +55,22 @@ def locate(settings: Settings) -> Place | None:
     finally:
         reader.close()
     earliest, ends = ({part: both[side] for part, both in bounds.items()} for side in (0, 1))
-    return Place(topics.cluster_id(settings.bootstrap), found[RAW_TRADES].topic_id, earliest, ends)
+    return SourceTopic(topics.fetch_cluster_id(settings.bootstrap), found[RAW_TRADES].topic_id, earliest, ends)
 
 
-def labels(settings: Settings, place: Place) -> dict[str, Label]:
+def build_labels(settings: Settings, place: SourceTopic) -> dict[str, CheckpointLabel]:
     """What the checkpoint of each query has to belong to; the windows' one is the same in both modes."""
-    modes = {"windows": "", "whales": whales_mode(settings)}
+    modes = {"windows": "", "whales": choose_whales_mode(settings)}
     reducers = {"windows": settings.stream_reducers, "whales": 1}
     return {
-        query: Label(
-            query, modes[query], version, place.cluster_id, prefixed(RAW_TRADES), place.topic_id, reducers[query]
+        query: CheckpointLabel(
+            query, modes[query], version, place.cluster_id, add_prefix(RAW_TRADES), place.topic_id, reducers[query]
         )
         for query, version in VERSIONS.items()
     }
 
 
-def whales_mode(settings: Settings) -> Mode:
+def choose_whales_mode(settings: Settings) -> Mode:
     """The mode of the whales' query, which never changes while it runs."""
     return "microbatch" if settings.stream_mode == "microbatch" else "realtime"
 
@@ -79,9 +79,9 @@ def start_whales(
     session: SparkSession, settings: Settings, folder: Path, file: ThresholdFile, run_id: str
 ) -> StreamingQuery:
     """Start the query of whales and dead letters; its rows name their topics."""
-    mode = whales_mode(settings)
-    kafka = source(session, settings, "whales", mode).load()
-    rows = _alerts(settings, kafka, thresholds(session, file), run_id)
+    mode = choose_whales_mode(settings)
+    kafka = read_source(session, settings, "whales", mode).load()
+    rows = _alerts(settings, kafka, read_thresholds(session, file), run_id)
     return _started(rows, settings, "whales", mode, folder)
 
 
@@ -93,9 +93,11 @@ def start_windows(
     That is how far the trades that wait lie apart: with less, the partition that is read first would move the
     watermark past what the others still hold. A switch changes nothing else: both modes go on from one checkpoint.
     """
-    kafka = source(session, settings, "windows", mode).load()
-    watermark = f"{settings.stream_watermark} {ceil(min(spread_s, MOST_SPREAD_S))} seconds"
-    rows = transforms.windows(transforms.trades(transforms.placed(kafka), kept=transforms.PLACE), watermark, run_id)
+    kafka = read_source(session, settings, "windows", mode).load()
+    watermark = f"{settings.stream_watermark} {ceil(min(spread_s, MAX_SPREAD_S))} seconds"
+    rows = transforms.compute_windows(
+        transforms.parse_trades(transforms.add_offsets(kafka), kept=transforms.OFFSET_COLUMNS), watermark, run_id
+    )
     return _started(rows, settings, "windows", mode, folder)
 
 
@@ -113,13 +115,13 @@ def _started(rows: DataFrame, settings: Settings, query: str, mode: Mode, folder
         .option("checkpointLocation", str(folder.absolute()))
     )
     if query == "windows":
-        writer = writer.option("topic", prefixed(TRADE_WINDOWS))
+        writer = writer.option("topic", add_prefix(TRADE_WINDOWS))
     if mode == "realtime":
         return writer.trigger(realTime=settings.stream_trigger).start()
     return writer.trigger(processingTime=f"{MICROBATCH_S:g} seconds").start()
 
 
-def rehearsals(
+def build_warm_ups(
     session: SparkSession, settings: Settings, file: ThresholdFile, run_id: str
 ) -> list[Callable[[], DataFrame]]:
     """What plans like the running queries but reads a small file: for warm_up.py."""
@@ -129,35 +131,35 @@ def rehearsals(
         return session.read.text(str(file.path.absolute())).select("value", *place)
 
     def windows() -> DataFrame:
-        trades = transforms.trades(transforms.placed(read()), kept=transforms.PLACE)
-        return transforms.windows(trades, settings.stream_watermark, run_id)
+        trades = transforms.parse_trades(transforms.add_offsets(read()), kept=transforms.OFFSET_COLUMNS)
+        return transforms.compute_windows(trades, settings.stream_watermark, run_id)
 
-    return [lambda: _alerts(settings, read(), thresholds(session, file), run_id), windows]
+    return [lambda: _alerts(settings, read(), read_thresholds(session, file), run_id), windows]
 
 
 def _alerts(settings: Settings, kafka: DataFrame, thresholds: Column, run_id: str) -> DataFrame:
-    trades = transforms.trades(transforms.placed(kafka), kept=transforms.PLACE)
-    return transforms.alerts(trades, thresholds, run_id, positions=not cluster.is_local(settings.spark_master))
+    trades = transforms.parse_trades(transforms.add_offsets(kafka), kept=transforms.OFFSET_COLUMNS)
+    return transforms.compute_alerts(trades, thresholds, run_id, positions=not cluster.is_local(settings.spark_master))
 
 
-def thresholds(session: SparkSession, file: ThresholdFile) -> Column:
+def read_thresholds(session: SparkSession, file: ThresholdFile) -> Column:
     """The thresholds and what held before them as a scalar subquery: read again at each batch."""
     table = session.read.text(str(file.path.absolute()), wholetext=True)
-    return table.select(F.from_json("value", transforms.LIMITS)).scalar()
+    return table.select(F.from_json("value", transforms.THRESHOLDS_TYPE)).scalar()
 
 
-def source(session: SparkSession, settings: Settings, query: str, mode: Mode) -> DataStreamReader:
+def read_source(session: SparkSession, settings: Settings, query: str, mode: Mode) -> DataStreamReader:
     """The raw trades, from the topic's start or the query's checkpoint; never on over trades that are gone.
 
-    A micro-batch takes AT_ONCE of them at most, of each partition its share of the backlog.
+    A micro-batch takes MAX_BATCH_MESSAGES of them at most, of each partition its share of the backlog.
     """
     kafka = (
         session.readStream.format("kafka")
         .options(**settings.bootstrap.spark())
-        .option("subscribe", prefixed(RAW_TRADES))
+        .option("subscribe", add_prefix(RAW_TRADES))
         .option("startingOffsets", "earliest")
         .option("failOnDataLoss", "true")
         .option("kafka.fetch.max.wait.ms", "250")
-        .option("groupIdPrefix", prefixed(query))
+        .option("groupIdPrefix", add_prefix(query))
     )
-    return kafka if mode == "realtime" else kafka.option("maxOffsetsPerTrigger", AT_ONCE)
+    return kafka if mode == "realtime" else kafka.option("maxOffsetsPerTrigger", MAX_BATCH_MESSAGES)

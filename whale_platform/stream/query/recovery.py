@@ -7,7 +7,7 @@ the topic from its start, which is harmless: windows only grow, whales are store
 
 An error that comes back soon after is a fault that no fresh checkpoint mends: the next archive then waits, longer each
 time, while the other queries run on. The archived records are the memory of that. A checkpoint of another Kafka
-cluster is never touched: `Foreign` says that WHALE_KAFKA_BOOTSTRAP is wrong.
+cluster is never touched: `ForeignCheckpointError` says that WHALE_KAFKA_BOOTSTRAP is wrong.
 """
 
 import json
@@ -21,26 +21,26 @@ from pathlib import Path
 from typing import Any
 
 from whale_platform.broker import topics
-from whale_platform.broker.connection_errors import absence
-from whale_platform.broker.producer import ProducerStopped, TradeProducer
+from whale_platform.broker.connection_errors import explain_unavailable
+from whale_platform.broker.producer import ProducerStoppedError, TradeProducer
 from whale_platform.broker.topics import BrokerError
 from whale_platform.domain.names import RAW_TRADES, STREAM_LOSSES
+from whale_platform.files.atomic_files import write_json
 from whale_platform.settings import Settings
 from whale_platform.stream.query import checkpoints, diagnosis
-from whale_platform.stream.query.checkpoints import Label, Unfit
-from whale_platform.stream.query.queries import Place
-from whale_platform.supervision.policy.backoff import Backoff, Run
-from whale_platform.supervision.runtime.heartbeat import write_json
+from whale_platform.stream.query.checkpoints import CheckpointLabel, CheckpointMismatchError
+from whale_platform.stream.query.queries import SourceTopic
+from whale_platform.supervision.policy.backoff import RestartBackoff, ServiceLifetime
 
-RECORD = "healed.json"
-RETRIES = Backoff(first_s=30.0, cap_s=600.0, healthy_after_s=1_800.0)
-STUCK = 5  # failures in a row of one kind that nothing else explains, without a batch between them
+RECORD_FILE = "healed.json"
+RECOVERY_BACKOFF = RestartBackoff(first_s=30.0, cap_s=600.0, healthy_after_s=1_800.0)
+STUCK_FAILURES = 5  # failures in a row of one kind that nothing else explains, without a batch between them
 SHOWN_S = 3_600.0
 PUBLISH_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class RecoveryRecord:
     """One time that a query began anew. `at`: microseconds since 1970; `lost`: rows for the ledger."""
 
     query: str
@@ -58,22 +58,22 @@ class Record:
         return f"query {self.query} began anew at {when:%Y-%m-%d %H:%M:%S} UTC: {self.reason.rstrip('.')}; {cost}"
 
 
-class Healer:
-    """For all queries of one stream service. Not thread-safe. `locate` asks the broker, as queries.locate does."""
+class QueryRecovery:
+    """For all queries of one stream service. Not thread-safe. `locate` is `queries.inspect_source`."""
 
     def __init__(
         self,
         settings: Settings,
         log: Any,
-        locate: Callable[[], Place | None],
+        locate: Callable[[], SourceTopic | None],
         send: Callable[[Settings, Iterable[dict[str, Any]]], None],
         now: Callable[[], float] = time.time,
     ) -> None:
-        """`send(settings, rows)` is `to_ledger`."""
+        """`send(settings, rows)` is `publish_losses`."""
         self._settings, self._log, self.locate, self._send, self._now = settings, log, locate, send, now
         self._trouble: dict[str, str] = {}
         self._reasons: dict[str, str] = {}
-        self._history = history(settings.stream_home)
+        self._history = list_recoveries(settings.stream_home)
 
     @property
     def trouble(self) -> str:
@@ -96,34 +96,34 @@ class Healer:
         newest = {record.query: record for record in self._history if record.at >= since}
         return "; ".join(record.sentence for record in newest.values())
 
-    def prepare(self, labels: Iterable[Label], place: Place) -> dict[str, Path]:
+    def prepare(self, labels: Iterable[CheckpointLabel], place: SourceTopic) -> dict[str, Path]:
         """{query: folder to hand to Spark}, each fit or made anew.
 
-        Raises Foreign, before anything is changed, where one belongs to another Kafka cluster.
+        Raises ForeignCheckpointError, before anything is changed, where one belongs to another Kafka cluster.
         """
         wanted = list(labels)
         for label in wanted:
-            checkpoints.refuse_foreign(self._settings.stream_home, label)
+            checkpoints.refuse_foreign_checkpoint(self._settings.stream_home, label)
         folders = {label.query: self._prepared(label, place) for label in wanted}
         for path in folders.values():
-            (path / RECORD).unlink(missing_ok=True)  # a kill came before the archive, and now it fits
+            (path / RECORD_FILE).unlink(missing_ok=True)  # a kill came before the archive, and now it fits
         self.publish()
         return folders
 
-    def _prepared(self, label: Label, place: Place) -> Path:
+    def _prepared(self, label: CheckpointLabel, place: SourceTopic) -> Path:
         try:
-            return checkpoints.prepare(self._settings.stream_home, label, place.earliest, place.ends)
-        except Unfit as unfit:
+            return checkpoints.prepare_folder(self._settings.stream_home, label, place.earliest, place.ends)
+        except CheckpointMismatchError as unfit:
             self.begin_anew(label, place, str(unfit))
-        return checkpoints.prepare(self._settings.stream_home, label, place.earliest, place.ends)
+        return checkpoints.prepare_folder(self._settings.stream_home, label, place.earliest, place.ends)
 
-    def failed(self, label: Label, error: str) -> bool:
+    def failed(self, label: CheckpointLabel, error: str) -> bool:
         """Judge a query's end by its error's whole trace; whether it may be started again now.
 
         A damaged checkpoint is archived, unless that was done a moment ago: then `trouble` says until when it is
         left as it is, and False is returned. Ask again until it is True.
         """
-        reason = self._reasons.pop(label.query, None) or diagnosis.classify(error) or self._stuck(label, error)
+        reason = self._reasons.pop(label.query, None) or diagnosis.classify_failure(error) or self._stuck(label, error)
         if reason is None:
             return True
         if (left := self._left(label.query)) > 0:
@@ -149,26 +149,28 @@ class Healer:
                 self._log.error("the checkpoint can't be archived, it is tried again", error=str(full))
         return True
 
-    def begin_anew(self, label: Label, place: Place, reason: str, position: Mapping[int, int] | None = None) -> None:
+    def begin_anew(
+        self, label: CheckpointLabel, place: SourceTopic, reason: str, position: Mapping[int, int] | None = None
+    ) -> None:
         """Archive the checkpoint of `label` with the record of what is lost. Raises OSError on a full disk.
 
         `position`: {partition: next offset} it had come to, where the checkpoint is not who knows that best.
         """
         home = self._settings.stream_home
-        path = checkpoints.folder(home, label.query, label.mode, label.version)
+        path = checkpoints.checkpoint_folder(home, label.query, label.mode, label.version)
         if not path.exists():
             return
-        old = checkpoints.inspect(path).label
+        old = checkpoints.inspect_checkpoint(path).label
         topic_id = old.topic_id if old is not None else label.topic_id
-        known = checkpoints.position(path) if position is None else position
-        lost = diagnosis.losses(known, topic_id == place.topic_id, place.earliest, place.ends)
+        known = checkpoints.read_position(path) if position is None else position
+        lost = diagnosis.find_losses(known, topic_id == place.topic_id, place.earliest, place.ends)
         at = int(self._now() * 1e6)
         # 1. What happened, into the folder itself, so that it can't be archived without.
-        record = Record(label.query, at, reason, [_row(label.query, topic_id, at, reason, one) for one in lost])
-        write_json(path / RECORD, asdict(record))
+        record = RecoveryRecord(label.query, at, reason, [_row(label.query, topic_id, at, reason, one) for one in lost])
+        write_json(path / RECORD_FILE, asdict(record))
         # 2. Out of Spark's way.
-        kept = checkpoints.move_aside(home, path)
-        self._history = history(home)
+        kept = checkpoints.archive_folder(home, path)
+        self._history = list_recoveries(home)
         self._log.error("the query begins anew", query=label.query, reason=reason, kept=str(kept), lost=_said(lost))
 
     def publish(self) -> None:
@@ -179,7 +181,7 @@ class Healer:
         # 3. To the ledger, under keys that are the same when it is sent twice.
         try:
             self._send(self._settings, [row for _, record in found for row in record.lost])
-        except (BrokerError, ProducerStopped) as error:
+        except (BrokerError, ProducerStoppedError) as error:
             self._log.warning("the ledger can't be told yet what was lost", error=str(error))
             return
         # 4. Done; sent again where a kill comes before this.
@@ -190,16 +192,16 @@ class Healer:
         """Seconds until the next archive of `query` is due."""
         times = [record.at / 1e6 for record in self._history if record.query == query]
         now = self._now()
-        lives = [Run(start, end, None) for start, end in pairwise([0.0, *times, now])]
-        return times[-1] + RETRIES.delay(lives) - now if RETRIES.short_lives(lives) else 0.0
+        lives = [ServiceLifetime(start, end, None) for start, end in pairwise([0.0, *times, now])]
+        return times[-1] + RECOVERY_BACKOFF.delay(lives) - now if RECOVERY_BACKOFF.short_lives(lives) else 0.0
 
-    def _stuck(self, label: Label, error: str) -> str | None:
+    def _stuck(self, label: CheckpointLabel, error: str) -> str | None:
         """Count the failures that nothing explains; the reason once there are too many without a batch between."""
-        if diagnosis.of_the_world(error):
+        if diagnosis.is_environmental(error):
             return None
         path = self._settings.stream_home / "stream" / "failures.json"
-        batch = checkpoints.inspect(
-            checkpoints.folder(self._settings.stream_home, label.query, label.mode, label.version)
+        batch = checkpoints.inspect_checkpoint(
+            checkpoints.checkpoint_folder(self._settings.stream_home, label.query, label.mode, label.version)
         ).batch
         try:
             before = json.loads(path.read_text())
@@ -208,13 +210,15 @@ class Healer:
         except (OSError, ValueError, LookupError, TypeError):
             before, count = {}, 1
         with suppress(OSError):
-            write_json(path, {**before, label.query: {"batch": batch, "count": count % STUCK}})
-        return f"it failed {count} times at the same batch" if count >= STUCK else None
+            write_json(path, {**before, label.query: {"batch": batch, "count": count % STUCK_FAILURES}})
+        return f"it failed {count} times at the same batch" if count >= STUCK_FAILURES else None
 
 
-def to_ledger(settings: Settings, rows: Iterable[dict[str, Any]]) -> None:
-    """Publish rows of the ledger, each once under its key. Raises BrokerError, ProducerStopped."""
-    topics.ensure(settings.bootstrap, settings.topic_partitions, settings.topic_replication, settings.topic_min_insync)
+def publish_losses(settings: Settings, rows: Iterable[dict[str, Any]]) -> None:
+    """Publish rows of the ledger, each once under its key. Raises BrokerError, ProducerStoppedError."""
+    topics.create_topics(
+        settings.bootstrap, settings.topic_partitions, settings.topic_replication, settings.topic_min_insync
+    )
     producer = TradeProducer(settings.bootstrap, "whale-healing")
     try:
         for row in rows:
@@ -222,27 +226,27 @@ def to_ledger(settings: Settings, rows: Iterable[dict[str, Any]]) -> None:
     finally:
         left = producer.close(PUBLISH_S)
     if left or producer.fatal:
-        raise ProducerStopped(producer.fatal or absence(settings.bootstrap))
+        raise ProducerStoppedError(producer.fatal or explain_unavailable(settings.bootstrap))
 
 
-def history(home: Path) -> list[Record]:
+def list_recoveries(home: Path) -> list[RecoveryRecord]:
     """Every time that a query of this home began anew, as far as its archive goes, the oldest first."""
     return sorted((record for _, record in _records(home)), key=lambda record: record.at)
 
 
-def _records(home: Path) -> list[tuple[Path, Record]]:
+def _records(home: Path) -> list[tuple[Path, RecoveryRecord]]:
     found = []
-    for path in (home / "checkpoints" / "archive").glob(f"*/{RECORD}"):
+    for path in (home / "checkpoints" / "archive").glob(f"*/{RECORD_FILE}"):
         with suppress(OSError, ValueError, TypeError):
-            found.append((path, Record(**json.loads(path.read_text()))))
+            found.append((path, RecoveryRecord(**json.loads(path.read_text()))))
     return found
 
 
-def _mark_published(path: Path, record: Record) -> None:
+def _mark_published(path: Path, record: RecoveryRecord) -> None:
     write_json(path, {**asdict(record), "published": True})
 
 
-def _row(query: str, topic_id: str, at: int, reason: str, lost: diagnosis.Lost) -> dict[str, Any]:
+def _row(query: str, topic_id: str, at: int, reason: str, lost: diagnosis.LostOffsets) -> dict[str, Any]:
     return {
         "v": 1,
         "reader": query,
@@ -261,5 +265,5 @@ def _key(row: dict[str, Any]) -> bytes:
     return f"{row['reader']}:{row['topic_id']}:{row['partition']}:{row['found_at']}".encode()
 
 
-def _said(lost: Iterable[diagnosis.Lost]) -> str:
+def _said(lost: Iterable[diagnosis.LostOffsets]) -> str:
     return "; ".join(map(str, lost))

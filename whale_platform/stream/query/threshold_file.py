@@ -13,20 +13,31 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from whale_platform.domain.raw_trade import plain
+from whale_platform.domain.raw_trade import format_decimal
+from whale_platform.files.atomic_files import write_json
 from whale_platform.settings import Settings
-from whale_platform.stores.asset_tables.thresholds import Limits, by_time, read_history
-from whale_platform.stores.postgres.connection import BadDsn, RowRefused, SchemaMismatch, StoreAway
-from whale_platform.supervision.runtime.heartbeat import write_json
+from whale_platform.stores.asset_tables.thresholds import (
+    ThresholdPeriod,
+    build_threshold_periods,
+    read_threshold_history,
+)
+from whale_platform.stores.postgres.connection import (
+    InvalidDsnError,
+    RowRejectedError,
+    SchemaMismatchError,
+    StoreUnavailableError,
+)
 
 EVERY_S = 2.0
-MOST = 500  # changes that are kept in the copy: what is older is judged by the oldest of them
-Copy = list[dict[str, Any]]  # [{"since": microseconds UTC, "limits": {"exchange:symbol": "USD"}}], oldest first
-UNREADABLE = (StoreAway, SchemaMismatch, BadDsn, RowRefused)
+MAX_ENTRIES = 500  # changes that are kept in the copy: what is older is judged by the oldest of them
+ThresholdCopy = list[
+    dict[str, Any]
+]  # [{"since": microseconds UTC, "limits": {"exchange:symbol": "USD"}}], oldest first
+UNREADABLE_ERRORS = (StoreUnavailableError, SchemaMismatchError, InvalidDsnError, RowRejectedError)
 
 
 class ThresholdFile:
-    """`path` holds a Copy; `refresh` copies the table's history into it."""
+    """`path` holds a ThresholdCopy; `refresh` copies the table's history into it."""
 
     def __init__(self, settings: Settings, log: Any) -> None:
         self.path: Path = settings.stream_home / "stream" / "thresholds.json"
@@ -36,11 +47,11 @@ class ThresholdFile:
         try:
             found = json.loads(self.path.read_text())
         except (OSError, ValueError):
-            found = {"*:*": plain(settings.threshold_usd)}
+            found = {"*:*": format_decimal(settings.threshold_usd)}
         if isinstance(found, dict):  # of a version that knew no history, or none yet
             self._write([{"since": 0, "limits": found}])
         else:
-            self._current: Copy = found
+            self._current: ThresholdCopy = found
 
     def refresh(self) -> None:
         """Copy the history if it can be read and differs; one without a catch-all row gets the default as one.
@@ -48,28 +59,32 @@ class ThresholdFile:
         Otherwise the last copy stays in force, and the reason is logged, once.
         """
         try:
-            table = copy_of(by_time(read_history(self._settings.dsn("stream")), self._settings.threshold_usd)[-MOST:])
+            table = encode_history(
+                build_threshold_periods(
+                    read_threshold_history(self._settings.dsn("stream")), self._settings.threshold_usd
+                )[-MAX_ENTRIES:]
+            )
             if table != self._current:
                 self._write(table)
                 known = len(table[-1]["limits"])
                 self._log.info("thresholds changed; in force from the next batch", thresholds=known)
-        except (*UNREADABLE, OSError) as error:
+        except (*UNREADABLE_ERRORS, OSError) as error:
             if str(error) != self._trouble:
                 self._log.warning("thresholds can't be copied, the last ones stay in force", error=str(error))
             self._trouble = str(error)
         else:
             self._trouble = ""
 
-    def _write(self, table: Copy) -> None:
+    def _write(self, table: ThresholdCopy) -> None:
         write_json(self.path, table)
         self._current = table
 
 
-def copy_of(limits: Iterable[Limits]) -> Copy:
+def encode_history(limits: Iterable[ThresholdPeriod]) -> ThresholdCopy:
     """What held when, as JSON can hold it; the first holds since ever."""
     epoch, found = datetime(1970, 1, 1, tzinfo=UTC), []
     for number, one in enumerate(limits):
         since = (one.since - epoch) // timedelta(microseconds=1) if number else 0
-        usd = {f"{exchange}:{symbol}": plain(amount) for (exchange, symbol), amount in one.usd.items()}
+        usd = {f"{exchange}:{symbol}": format_decimal(amount) for (exchange, symbol), amount in one.usd.items()}
         found.append({"since": since, "limits": usd})
     return found

@@ -1,11 +1,11 @@
 """What a window is and what a whale is: the one definition, as DataFrame transforms, for every mode and path.
 
-Each takes and returns a DataFrame and starts nothing. `trades` reads schema version 1 of `raw_crypto_trades`; what
-does not fit it is not `good` and is routed to the dead letters by `alerts`, never dropped unseen.
+Each takes and returns a DataFrame and starts nothing. `parse_trades` reads schema version 1 of `raw_crypto_trades`;
+what does not fit it is not `good` and is routed to the dead letters by `compute_alerts`, never dropped unseen.
 
 Sums stay exact: prices, quantities and notionals are decimal(38,18), the widest Spark has, and the ingester
-quarantines what would not fit (domain/plausibility.py). Spark multiplies nothing: notional arrives computed. Wide decimals
-are what a trade costs most here, so what is only passed on stays the text it came as.
+quarantines what would not fit (domain/plausibility.py). Spark multiplies nothing: notional arrives computed. Wide
+decimals are what a trade costs most here, so what is only passed on stays the text it came as.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from operator import and_
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from whale_platform.broker.naming import prefixed
+from whale_platform.broker.naming import add_prefix
 from whale_platform.domain.names import (
     DEAD_LETTERS,
     SINGLE_TRADE,
@@ -27,7 +27,7 @@ from whale_platform.domain.raw_trade import VERSION
 from whale_platform.domain.trade import PEGGED
 
 DECIMAL = "decimal(38,18)"
-LIMITS = f"array<struct<since:bigint,limits:map<string,{DECIMAL}>>>"  # thresholds.Copy
+THRESHOLDS_TYPE = f"array<struct<since:bigint,limits:map<string,{DECIMAL}>>>"  # threshold_file.ThresholdCopy
 RAW_SCHEMA = (
     "v int, exchange string, symbol string, trade_id bigint, side string, source string, event_time bigint, "
     "received_time bigint, price string, quantity string, notional string, base string, quote string, usd_via string"
@@ -35,22 +35,22 @@ RAW_SCHEMA = (
 
 POSITION_EVERY = 20  # offsets
 
-PLACE = ("topic_partition", "topic_offset")
+OFFSET_COLUMNS = ("topic_partition", "topic_offset")
 
 
-def placed(kafka: DataFrame) -> DataFrame:
-    """Kafka rows with where they lie as PLACE, since `offset` and `partition` are words of SQL and of the messages."""
-    return kafka.withColumns(dict(zip(PLACE, (F.col("partition"), F.col("offset")), strict=True)))
+def add_offsets(kafka: DataFrame) -> DataFrame:
+    """Add OFFSET_COLUMNS to Kafka rows, since `offset` and `partition` are words of SQL and of the messages."""
+    return kafka.withColumns(dict(zip(OFFSET_COLUMNS, (F.col("partition"), F.col("offset")), strict=True)))
 
 
-def trades(kafka: DataFrame, more_fields: str = "", kept: Sequence[str] = ()) -> DataFrame:
+def parse_trades(kafka: DataFrame, more_fields: str = "", kept: Sequence[str] = ()) -> DataFrame:
     """Kafka rows (key, value, …) -> one row a message, with its raw `value` for dead letters.
 
     `more_fields` adds to RAW_SCHEMA, `kept` names Kafka columns to keep. Columns: those of RAW_SCHEMA as they came,
     `price_exact`, `quantity_exact`, `notional_exact`, `ts` (event time) and `good` (a trade of version 1, complete,
-    with numbers to compute with). Escapes are not part of the schema: without a backslash no name can hold a quote,
-    and `windows` may write it out as it came. The JSON is parsed in a generator, which the optimizer leaves alone: as
-    a plain column it was pushed into every filter and parsed up to fifteen times.
+    with numbers to compute with). Escapes are not part of the schema: without a backslash no name can hold a quote, and
+    `compute_windows` may write it out as it came. The JSON is parsed in a generator, which the optimizer leaves alone:
+    as a plain column it was pushed into every filter and parsed up to fifteen times.
     """
     text = F.col("value").cast("string")
     exact = {f"{name}_exact": F.col(name).try_cast(DECIMAL) for name in ("price", "quantity", "notional")}
@@ -69,13 +69,14 @@ def trades(kafka: DataFrame, more_fields: str = "", kept: Sequence[str] = ()) ->
     return parsed.withColumns(exact | times).withColumn("good", good)
 
 
-def windows(trades: DataFrame, watermark: str, run_id: str, aggregates: bool = False) -> DataFrame:
+def compute_windows(trades: DataFrame, watermark: str, run_id: str, aggregates: bool = False) -> DataFrame:
     """Trades -> Kafka rows (key, value) of `trade_windows`: tumbling windows per exchange and symbol, update by update.
 
     Open and close go by trade id, not arrival. `watermark` bounds the state: trades later than it leave no trace in
     the window, which Spark counts (`numRowsDroppedByWatermark`) and the service tells. With `aggregates` a row stands
-    for `fills` trades of one price, with ids from trade_id on, as in the lake. Where the trades have their PLACE, a
-    window names its newest trade's: a symbol is always in one partition, so that says how far the stream has come.
+    for `fills` trades of one price, with ids from trade_id on, as in the lake. Where the trades have
+    OFFSET_COLUMNS, a window names its newest trade's: a symbol is always in one partition, so that says how far the
+    stream has come.
     Source and currencies are one text in the state, which keeps the form that it had before windows had currencies.
     """
     price, quantity = F.col("price_exact"), F.col("quantity_exact")
@@ -88,7 +89,7 @@ def windows(trades: DataFrame, watermark: str, run_id: str, aggregates: bool = F
                 (price.cast("decimal(28,18)") * fills.cast("decimal(9,0)")).cast(DECIMAL)
             )
         )
-    place = PLACE if set(PLACE) <= set(trades.columns) else ()
+    place = OFFSET_COLUMNS if set(OFFSET_COLUMNS) <= set(trades.columns) else ()
     folded = (
         trades.where("good")
         .withWatermark("ts", watermark)
@@ -122,19 +123,23 @@ def windows(trades: DataFrame, watermark: str, run_id: str, aggregates: bool = F
         **{name: F.col(name) for name in integers},
         **{name: _text(F.col(name)) for name in decimals},
         "source": _text(F.get(about, F.lit(0))),
-        **{name: _nullable(column) for name, column in (("base", base), ("quote", quote), ("usd_via", usd_via(quote)))},
+        **{
+            name: _nullable(column)
+            for name, column in (("base", base), ("quote", quote), ("usd_via", usd_via_column(quote)))
+        },
         **{name: _or_null(F.col(column)) for name, column in zip(("partition", "offset"), place, strict=False)},
         "run_id": _text(F.lit(run_id)),
     }
     return folded.select(_key().alias("key"), _json(body).alias("value"))
 
 
-def alerts(trades: DataFrame, thresholds: Column, run_id: str, positions: bool = False) -> DataFrame:
+def compute_alerts(trades: DataFrame, thresholds: Column, run_id: str, positions: bool = False) -> DataFrame:
     """Trades -> Kafka rows (topic, key, value): trades at or over the threshold, and dead letters for what won't parse.
 
-    `thresholds`: a column of type LIMITS, oldest first; of what held at a trade's time (`{"exchange:symbol": USD}` with
-    `*` for any) the most specific entry counts. A trade whose dollar notional is unknown is no whale. Where the trades
-    have their PLACE an alert names it. With `positions`, for which the trades need their PLACE, each
+    `thresholds`: a column of type THRESHOLDS_TYPE, oldest first; of what held at a trade's time
+    (`{"exchange:symbol": USD}` with `*` for any) the most specific entry counts. A trade whose dollar
+    notional is unknown is no whale. Where the trades
+    have OFFSET_COLUMNS an alert names them. With `positions`, for which the trades need them, each
     POSITION_EVERY-th offset yields a row of its own to `stream_positions`: how far the query has read.
     """
     history, event_time = F.col("thresholds"), F.col("event_time")  # a column, since no lambda may hold a subquery
@@ -142,7 +147,7 @@ def alerts(trades: DataFrame, thresholds: Column, run_id: str, positions: bool =
     earlier = F.try_element_at(F.filter(history, lambda one: one["since"] <= event_time), F.lit(-1))
     held = F.when(event_time >= newest["since"], newest["limits"]).otherwise(earlier["limits"])
     threshold = F.coalesce(*[F.element_at(held, name) for name in _threshold_names()])
-    place = [F.col(column).alias(name) for column, name in zip(PLACE, ("partition", "offset"), strict=True)]
+    place = [F.col(column).alias(name) for column, name in zip(OFFSET_COLUMNS, ("partition", "offset"), strict=True)]
     rows = (
         trades.withColumn("thresholds", thresholds)
         .withColumn("threshold_usd", threshold)
@@ -162,7 +167,7 @@ def alerts(trades: DataFrame, thresholds: Column, run_id: str, positions: bool =
         "source",
         F.lit(run_id).alias("run_id"),
         *("base", "quote", "usd_via"),
-        *(place if set(PLACE) <= set(trades.columns) else ()),
+        *(place if set(OFFSET_COLUMNS) <= set(trades.columns) else ()),
     )
     letter = F.struct(
         F.lit(VERSION).alias("v"),
@@ -175,16 +180,16 @@ def alerts(trades: DataFrame, thresholds: Column, run_id: str, positions: bool =
     )
     found = broken | (F.col("notional_usd") >= F.col("threshold_usd"))
     row = (
-        F.when(broken, F.lit(prefixed(DEAD_LETTERS))).otherwise(F.lit(prefixed(WHALE_ALERTS))).alias("topic"),
+        F.when(broken, F.lit(add_prefix(DEAD_LETTERS))).otherwise(F.lit(add_prefix(WHALE_ALERTS))).alias("topic"),
         F.coalesce(_key(), F.lit("unknown")).alias("key"),
         F.when(broken, F.to_json(letter)).otherwise(F.to_json(alert)).alias("value"),
     )
     if not positions:
         return rows.where(found).select(*row)
-    partition, offset = map(F.col, PLACE)
+    partition, offset = map(F.col, OFFSET_COLUMNS)
     due = offset % POSITION_EVERY == 0
     reached = F.struct(
-        F.lit(prefixed(STREAM_POSITIONS)).alias("topic"),
+        F.lit(add_prefix(STREAM_POSITIONS)).alias("topic"),
         partition.cast("string").alias("key"),
         _json({"partition": partition, "offset": offset, "run_id": _text(F.lit(run_id))}).alias("value"),
     )
@@ -192,7 +197,7 @@ def alerts(trades: DataFrame, thresholds: Column, run_id: str, positions: bool =
     return rows.where(found | due).select(F.inline(both))
 
 
-def usd_via(quote: Column) -> Column:
+def usd_via_column(quote: Column) -> Column:
     """`domain.trade.usd_via` of a column of quote currencies."""
     return F.when(quote == "USD", quote).when(quote.isin(*sorted(PEGGED)), F.concat(F.lit("peg:"), quote))
 

@@ -20,13 +20,13 @@ from whale_platform import host_headers
 from whale_platform.settings import Settings
 from whale_platform.stream.spark import jvm_options
 from whale_platform.toolchain import shuffle_bind
-from whale_platform.toolchain.errors import EmbeddedError
+from whale_platform.toolchain.errors import ToolchainError
 
 CONNECT_S = 2.0
-ADVICE = "mount the same disk there on every worker, or name one that they share by WHALE_SHARED"
+SHARED_FOLDER_ADVICE = "mount the same disk there on every worker, or name one that they share by WHALE_SHARED"
 _LOCAL = re.compile(r"local(\[(\*|\d+)(,\s*\d+)?\])?")
 _STANDALONE = re.compile(r"spark://([^/]+)")
-EXECUTOR_OPTIONS = ("-XX:+UseParallelGC", *jvm_options.OPTIONS, "-Djava.net.preferIPv4Stack=true")
+EXECUTOR_OPTIONS = ("-XX:+UseParallelGC", *jvm_options.COMMON_JVM_OPTIONS, "-Djava.net.preferIPv4Stack=true")
 
 
 def is_local(master: str) -> bool:
@@ -37,24 +37,24 @@ def is_local(master: str) -> bool:
 def bind_address(settings: Settings) -> str:
     """Where the driver listens: on this machine alone, unless executors elsewhere are to reach it.
 
-    Raises EmbeddedError where they could not, as it would listen on this machine alone.
+    Raises ToolchainError where they could not, as it would listen on this machine alone.
     """
-    bind = "127.0.0.1" if host_headers.local(settings.spark_driver_host) else settings.bind
-    if host_headers.local(bind) and not host_headers.local(settings.spark_driver_host):
-        raise EmbeddedError(
+    bind = "127.0.0.1" if host_headers.is_loopback(settings.spark_driver_host) else settings.bind
+    if host_headers.is_loopback(bind) and not host_headers.is_loopback(settings.spark_driver_host):
+        raise ToolchainError(
             f"executors are to reach the driver as {settings.spark_driver_host}, but it listens on {bind} alone: set "
             "WHALE_BIND to this host's address, or unset WHALE_SPARK_DRIVER_HOST"
         )
     return bind
 
 
-def executor_conf(settings: Settings, classes: Iterable[Path]) -> dict[str, str]:
+def executor_settings(settings: Settings, classes: Iterable[Path]) -> dict[str, str]:
     """Spark's settings for executors of their own. `classes`: what goes first on their class path, as it is here.
 
     An executor's streaming shuffle listens on this machine alone where the driver does, else on every address of the
     executor's machine, whose own one no setting of the driver can name.
     """
-    shuffle = "127.0.0.1" if host_headers.local(settings.spark_driver_host) else "0.0.0.0"
+    shuffle = "127.0.0.1" if host_headers.is_loopback(settings.spark_driver_host) else "0.0.0.0"
     there = settings.spark_executor_tools or settings.tools.absolute()
     path = ":".join(str(there / one.absolute().relative_to(settings.tools.absolute())) for one in classes)
     conf = {
@@ -70,7 +70,7 @@ def executor_conf(settings: Settings, classes: Iterable[Path]) -> dict[str, str]
     return conf
 
 
-def master_answers(master: str) -> bool:
+def is_master_reachable(master: str) -> bool:
     """Whether one of the masters of a standalone cluster takes a connection; True for any other kind of master."""
     found = _STANDALONE.fullmatch(master)
     if found is None:
@@ -82,7 +82,7 @@ def master_answers(master: str) -> bool:
     return False
 
 
-def unshared(session: SparkSession, folder: Path, slots: int) -> str:
+def explain_unshared(session: SparkSession, folder: Path, slots: int) -> str:
     """Why executors and driver do not see the same `folder`, in one sentence; empty where they do.
 
     Each of twice `slots` small tasks writes a file there, so that every executor has its turn, and the driver counts.
@@ -97,11 +97,12 @@ def unshared(session: SparkSession, folder: Path, slots: int) -> str:
         if session.sparkContext._jsc.sc().isStopped():
             raise
         why = str(error).splitlines()[0][:300]
-        return f"Spark's executors can't write into the folder {folder} of the driver: {why}; {ADVICE}"
+        return f"Spark's executors can't write into the folder {folder} of the driver: {why}; {SHARED_FOLDER_ADVICE}"
     finally:
         shutil.rmtree(probe, ignore_errors=True)
     if found == tasks:
         return ""
     return (
-        f"Spark's executors do not see the folder {folder} of the driver ({found} of {tasks} files arrived): {ADVICE}"
+        f"Spark's executors do not see the folder {folder} of the driver ({found} of {tasks} files arrived): "
+        f"{SHARED_FOLDER_ADVICE}"
     )

@@ -5,7 +5,7 @@ the usual counts here: what a start calls often is left to the quick compiler, w
 as before. Kafka's JVM is left as it is: it optimises less in a start, and needs it within minutes.
 """
 
-OPTIONS = (
+COMMON_JVM_OPTIONS = (
     "-XX:-UsePerfData",
     # What is out of memory limps on without its threads; the process ends with its JVM and begins anew.
     "-XX:+ExitOnOutOfMemoryError",

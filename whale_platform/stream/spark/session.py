@@ -21,7 +21,7 @@ from whale_platform.toolchain import jars, java, shuffle_bind
 ENDS_WITHIN_S = 10.0  # its sockets close before it is gone
 JVM_OPTIONS = (
     "-XX:+UseParallelGC",
-    *jvm_options.OPTIONS,
+    *jvm_options.COMMON_JVM_OPTIONS,
     "-XX:CICompilerCount=2",
     "-Djava.net.preferIPv4Stack=true",
     # positions.py asks the Kafka consumers through JMX, whose server class no module exports.
@@ -29,17 +29,17 @@ JVM_OPTIONS = (
 )
 
 
-def build(settings: Settings, master: str | None = None) -> SparkSession:
+def build_session(settings: Settings, master: str | None = None) -> SparkSession:
     """Start the driver's JVM. Takes some seconds; deletes what an earlier one left, so hold the stream's lease.
 
     `master`: another one than the settings name. Raises PySparkRuntimeError where Java does not start, EmbeddedError
     where jars are missing or not the pinned ones.
     """
     secrets = settings.bootstrap.java_secrets()
-    os.environ.update({**java.java_environment(settings.tools), **secrets})
-    paths = jars.spark_jars(settings.tools)
+    os.environ.update({**java.build_java_environment(settings.tools), **secrets})
+    paths = jars.find_spark_jars(settings.tools)
     bare = next(path for path in paths if path.name.startswith("hadoop-bare-naked-local-fs"))
-    shuffle = shuffle_bind.ensure(settings.tools).absolute()
+    shuffle = shuffle_bind.ensure_patched_class(settings.tools).absolute()
     bind = cluster.bind_address(settings)
     work, temporary = _emptied(settings.home, "spark"), _emptied(settings.home, "tmp")
     own = (f'-Djava.io.tmpdir="{temporary}"', f"-D{shuffle_bind.PROPERTY}={bind}")
@@ -78,7 +78,7 @@ def build(settings: Settings, master: str | None = None) -> SparkSession:
         "spark.sql.streaming.numRecentProgressUpdates": "5",
     }
     if not cluster.is_local(master or settings.spark_master):
-        conf |= cluster.executor_conf(settings, (shuffle, bare))
+        conf |= cluster.executor_settings(settings, (shuffle, bare))
     if secrets and not cluster.is_local(master or settings.spark_master):
         # What is set before the JVM runs stands on its command line, for every user of this machine to see.
         named = {**conf, "spark.master": master or settings.spark_master}
@@ -101,7 +101,7 @@ def _emptied(home: Path, name: str) -> Path:
     return folder
 
 
-def ended_with() -> int | None:
+def read_jvm_exit_code() -> int | None:
     """The exit code of this process's JVM, which may be about to end; None where it lives on or none was started."""
     gateway = SparkContext._gateway
     if gateway is None:
@@ -112,7 +112,7 @@ def ended_with() -> int | None:
     return code
 
 
-def trace(query: StreamingQuery) -> str:
+def read_java_trace(query: StreamingQuery) -> str:
     """The whole Java trace, causes included, of what ended a query; empty where nothing did."""
     found, context = query._jsq.exception(), SparkContext._active_spark_context
     if context is None or context._jvm is None or not found.isDefined():

@@ -2,7 +2,7 @@
 
 Real-time mode plans a query anew at each checkpoint, and no trade is read meanwhile; every two minutes is too seldom
 for the JVM to compile the planner. First and second pause at 1,000 trades/s: 2.0 and 0.9 s without, 0.7 to 1.2 and
-0.4 s with it. Nothing is executed, and an error only ends the rehearsal.
+0.4 s with it. Nothing is executed, and an error only ends the warm-up.
 """
 
 import threading
@@ -12,22 +12,22 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 
-TIMES = 30
+PLAN_TIMES = 30
 EVERY_S = 2.0
 
 
-def rehearse(
+def start_warm_up(
     builders: Iterable[Callable[[], DataFrame]], stop: threading.Event, room: Callable[[], bool]
 ) -> threading.Thread:
-    """Build and plan each batch DataFrame TIMES times while there is `room`, in a daemon thread, until `stop`."""
-    thread = threading.Thread(target=_plan, args=(tuple(builders), stop, room), name="rehearsal", daemon=True)
+    """Build and plan each batch DataFrame PLAN_TIMES times while there is `room`, in a daemon thread, until `stop`."""
+    thread = threading.Thread(target=_plan, args=(tuple(builders), stop, room), name="warm-up", daemon=True)
     thread.start()
     return thread
 
 
 def _plan(builders: tuple[Callable[[], DataFrame], ...], stop: threading.Event, room: Callable[[], bool]) -> None:
     try:
-        for _ in range(TIMES):
+        for _ in range(PLAN_TIMES):
             while not room():
                 if stop.wait(EVERY_S):
                     return

@@ -8,11 +8,11 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from whale_platform.supervision.runtime.heartbeat import write_json
+from whale_platform.files.atomic_files import write_json
 
 
 @dataclass(frozen=True, slots=True)
-class Desired:
+class DesiredState:
     """`since`: epoch seconds, 0 where nobody has said anything; `by`: who, such as a Dagster run."""
 
     running: bool = True
@@ -24,14 +24,14 @@ def _path(home: Path, service: str) -> Path:
     return home / "run" / f"{service}.desired.json"
 
 
-def read(home: Path, service: str) -> Desired:
+def read_desired_state(home: Path, service: str) -> DesiredState:
     """What was last said."""
     try:
-        return Desired(**json.loads(_path(home, service).read_text()))
+        return DesiredState(**json.loads(_path(home, service).read_text()))
     except (OSError, ValueError, TypeError):
-        return Desired()
+        return DesiredState()
 
 
-def write(home: Path, service: str, running: bool, by: str) -> None:
+def write_desired_state(home: Path, service: str, running: bool, by: str) -> None:
     """Say it now."""
-    write_json(_path(home, service), asdict(Desired(running, time.time(), by)))
+    write_json(_path(home, service), asdict(DesiredState(running, time.time(), by)))

@@ -1,8 +1,9 @@
 """Stop, start and restart one service by what the supervisor obeys: the desired state and requests, both files.
 
-Each act is a generator that yields while it waits and returns when it is done; `wait` runs one to its end. How long a
-service may take is the supervisor's to judge, so nothing here has a deadline: what is given up is only what waits for
-something else, or a supervisor that no longer publishes, without any change for `PATIENCE_S`.
+Each command is a generator that yields while it waits and returns when it is done; `complete_command` runs one to its
+end. How long a service may take is the supervisor's to judge, so nothing here has a deadline: a command is given up
+only while it waits for something else, or for a supervisor that no longer publishes, without any change for
+`PATIENCE_S`.
 """
 
 import time
@@ -11,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from whale_platform.supervision.control import desired_state, state_files
-from whale_platform.supervision.policy.restart_policy import WORKS
+from whale_platform.supervision.policy.restart_policy import WORKING_STATES
 
 PATIENCE_S = 120.0
 LOOK_S = 0.1
 # What runs this package's code, in the order in which all of it is restarted; a simulator would begin again.
-ALL = (
+RESTART_ORDER = (
     "topics",
     "migrate",
     "sink",
@@ -29,27 +30,27 @@ ALL = (
     "dagster-web",
 )
 
-Steps = Iterator[object]
+CommandSteps = Iterator[object]
 
 
-class Refused(Exception):
+class CommandRefusedError(Exception):
     """It can't be done, or has failed; the message says why and what to do."""
 
 
-def start(home: Path, service: str, by: str) -> Steps:
-    """Wanted from now on, and what it failed by forgiven; done once it works. Raises Refused."""
+def start_service(home: Path, service: str, by: str) -> CommandSteps:
+    """Wanted from now on, and what it failed by forgiven; done once it works. Raises CommandRefusedError."""
     entry = _entry(home, service)
-    desired_state.write(home, service, True, by)
+    desired_state.write_desired_state(home, service, True, by)
     if entry["state"] in ("blocked", "backoff"):
-        yield from restart(home, service)
+        yield from restart_service(home, service)
     else:
         yield from _until_it_works(home, service, 0)
 
 
-def stop(home: Path, service: str, by: str) -> Steps:
-    """Not wanted until it is started again; done once its process has ended. Raises Refused."""
+def stop_service(home: Path, service: str, by: str) -> CommandSteps:
+    """Not wanted until it is started again; done once its process has ended. Raises CommandRefusedError."""
     _entry(home, service)
-    desired_state.write(home, service, False, by)
+    desired_state.write_desired_state(home, service, False, by)
     while True:
         entry = _entry(home, service)
         if entry["state"] == "stopped" and entry["pid"] is None:
@@ -57,12 +58,15 @@ def stop(home: Path, service: str, by: str) -> Steps:
         yield entry["at"]
 
 
-def restart(home: Path, service: str) -> Steps:
-    """A new process, and what it failed by forgiven; done once it works. Raises Refused, also where it is stopped."""
+def restart_service(home: Path, service: str) -> CommandSteps:
+    """A new process, and what it failed by forgiven; done once it works. Raises CommandRefusedError, also where it is
+    stopped."""
     entry = _entry(home, service)
-    wanted = desired_state.read(home, service)
+    wanted = desired_state.read_desired_state(home, service)
     if not wanted.running:
-        raise Refused(f"{service} was stopped by {wanted.by}: start it with the job `{service}_start` in Dagster")
+        raise CommandRefusedError(
+            f"{service} was stopped by {wanted.by}: start it with the job `{service}_start` in Dagster"
+        )
     state_files.request_restart(home, service)
     while state_files.restart_requested(home, service):
         yield _entry(home, service)["at"]
@@ -72,8 +76,8 @@ def restart(home: Path, service: str) -> Steps:
     yield from _until_it_works(home, service, entry["starts"] + 1)
 
 
-def wait(steps: Steps, patience_s: float = PATIENCE_S) -> float:
-    """Run an act to its end; seconds it took. Raises Refused."""
+def complete_command(steps: CommandSteps, patience_s: float = PATIENCE_S) -> float:
+    """Run an act to its end; seconds it took. Raises CommandRefusedError."""
     begun = since = time.monotonic()
     last: object = None
     for step in steps:
@@ -81,29 +85,29 @@ def wait(steps: Steps, patience_s: float = PATIENCE_S) -> float:
         if step != last:
             last, since = step, now
         elif now - since > patience_s:
-            raise Refused(f"given up: nothing has changed for {patience_s:.0f} s; see `whale status`")
+            raise CommandRefusedError(f"given up: nothing has changed for {patience_s:.0f} s; see `whale status`")
         time.sleep(LOOK_S)
     return time.monotonic() - begun
 
 
-def _until_it_works(home: Path, service: str, starts: int) -> Steps:
+def _until_it_works(home: Path, service: str, starts: int) -> CommandSteps:
     while True:
         entry = _entry(home, service)
         if entry["state"] in ("blocked", "backoff"):
-            raise Refused(f"{service} is {entry['state']}: {entry['detail']}; see `whale logs {service}`")
-        if entry["state"] in WORKS and entry["starts"] >= starts:
+            raise CommandRefusedError(f"{service} is {entry['state']}: {entry['detail']}; see `whale logs {service}`")
+        if entry["state"] in WORKING_STATES and entry["starts"] >= starts:
             return
         yield entry["detail"] if entry["state"] == "waiting" else entry["at"]
 
 
 def _entry(home: Path, service: str) -> dict[str, Any]:
     """The service's published entry, with the time at which it was published."""
-    state = state_files.read_living(home, service)
+    state = state_files.read_working_state(home, service)
     if state is None:
-        raise Refused(
+        raise CommandRefusedError(
             f"no supervisor keeps {service} of {home}: start it with `whale up`, or where it is a container with "
             f"`docker compose up -d {service}`"
         )
     if service not in state["services"]:
-        raise Refused(f"there is no service {service!a}: one of {', '.join(state['services'])}")
+        raise CommandRefusedError(f"there is no service {service!a}: one of {', '.join(state['services'])}")
     return {**state["services"][service], "at": state["at"]}

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from whale_platform.supervision.control.desired_state import Desired
-from whale_platform.supervision.policy.restart_policy import WORKS
+from whale_platform.supervision.control.desired_state import DesiredState
+from whale_platform.supervision.policy.restart_policy import WORKING_STATES
 
 SHIFT_S = 24 * 3600.0
 TOO_MANY_SHORT_LIVES = 5
@@ -18,7 +18,7 @@ RETRY_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class ShiftRun:
     """One shift as its storage knows it. Times: epoch seconds. `life`: which supervisor it follows, once started."""
 
     run_id: str
@@ -29,7 +29,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class ObservedService:
     """The service as the supervisor at work publishes it. `life` names that supervisor; `started`: its process."""
 
     life: str
@@ -41,24 +41,24 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ShiftView:
     """All that is known of a service's shifts. `runs`: newest first; `service`: None where nothing keeps it."""
 
     now: float
-    runs: Sequence[Run]
-    service: Service | None
-    desired: Desired
+    runs: Sequence[ShiftRun]
+    service: ObservedService | None
+    desired: DesiredState
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class BeginShift:
     """Begin a shift. `key` names the place in the row of shifts: the same key must never begin two."""
 
     key: str
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
+class KeepShift:
     """Leave it, because of `reason`; `follows` is the run that is to show what happens."""
 
     reason: str
@@ -66,7 +66,7 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class EndShift:
     """Say of run `run_id` that it is over because of `reason`, and whether that is a failure of its service."""
 
     run_id: str
@@ -74,46 +74,46 @@ class End:
     failed: bool = False
 
 
-def decide(seen: Seen) -> Start | Wait | End:
+def decide_shift(seen: ShiftView) -> BeginShift | KeepShift | EndShift:
     """What to do about one service's shifts now."""
     unfinished = [run for run in seen.runs if run.state not in ("done", "failed")]
     followers = [run for run in unfinished if run.state == "started"]
     for run in followers[1:]:
-        return End(run.run_id, f"run {followers[0].run_id[:8]} follows the service now")
+        return EndShift(run.run_id, f"run {followers[0].run_id[:8]} follows the service now")
     for run in followers:
         return _follow(run, seen)
     for run in unfinished:
-        return Wait(f"run {run.run_id[:8]} is {run.state}")
+        return KeepShift(f"run {run.run_id[:8]} is {run.state}")
     return _begin(seen)
 
 
-def _follow(run: Run, seen: Seen) -> Wait | End:
+def _follow(run: ShiftRun, seen: ShiftView) -> KeepShift | EndShift:
     service = seen.service
     if service is None or service.life != run.life:
-        return End(run.run_id, "the supervisor that it followed has ended")
+        return EndShift(run.run_id, "the supervisor that it followed has ended")
     if service.stopping:
-        return End(run.run_id, "the platform is stopping")
+        return EndShift(run.run_id, "the platform is stopping")
     if not seen.desired.running:
-        return End(run.run_id, f"stopped by {seen.desired.by}")
+        return EndShift(run.run_id, f"stopped by {seen.desired.by}")
     if service.short_lives >= TOO_MANY_SHORT_LIVES and service.state == "backoff":
-        return End(run.run_id, f"it ended {service.short_lives} times in a row: {service.detail}", failed=True)
+        return EndShift(run.run_id, f"it ended {service.short_lives} times in a row: {service.detail}", failed=True)
     if run.started is not None and seen.now - run.started > SHIFT_S:
-        return End(run.run_id, "a day is over; the service runs on, and the next run follows it")
-    return Wait(f"run {run.run_id[:8]} follows it", run.run_id)
+        return EndShift(run.run_id, "a day is over; the service runs on, and the next run follows it")
+    return KeepShift(f"run {run.run_id[:8]} follows it", run.run_id)
 
 
-def _begin(seen: Seen) -> Start | Wait:
+def _begin(seen: ShiftView) -> BeginShift | KeepShift:
     service, last = seen.service, seen.runs[0] if seen.runs else None
     if service is None:
-        return Wait("no supervisor keeps the services of this home: they start with `whale up`")
+        return KeepShift("no supervisor keeps the services of this home: they start with `whale up`")
     if service.stopping:
-        return Wait("the platform is stopping")
+        return KeepShift("the platform is stopping")
     if not seen.desired.running:
-        return Wait(f"stopped by {seen.desired.by}")
-    lives = service.state in WORKS and service.started is not None and seen.now - service.started > HEALTHY_S
+        return KeepShift(f"stopped by {seen.desired.by}")
+    lives = service.state in WORKING_STATES and service.started is not None and seen.now - service.started > HEALTHY_S
     if service.short_lives >= TOO_MANY_SHORT_LIVES and not lives:
-        return Wait(f"it ended {service.short_lives} times in a row; the next shift begins once it lives")
+        return KeepShift(f"it ended {service.short_lives} times in a row; the next shift begins once it lives")
     failed = last is not None and last.state == "failed" and last.ended is not None
     if failed and last is not None and last.ended is not None and 0 <= seen.now - last.ended < RETRY_S:
-        return Wait(f"the last shift failed less than {RETRY_S:.0f} s ago")
-    return Start(f"after:{last.run_id if last is not None else 'none'}")
+        return KeepShift(f"the last shift failed less than {RETRY_S:.0f} s ago")
+    return BeginShift(f"after:{last.run_id if last is not None else 'none'}")

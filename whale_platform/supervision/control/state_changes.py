@@ -10,14 +10,14 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
+from whale_platform.files.atomic_files import write_json
 from whale_platform.supervision.control.state_files import SUPERVISOR, changes_path
-from whale_platform.supervision.policy.restart_policy import Shown
-from whale_platform.supervision.runtime.heartbeat import write_json
+from whale_platform.supervision.policy.restart_policy import ShownState
 
-KEPT = 50
+KEPT_CHANGES = 50
 
 
-class Changes:
+class StateChanges:
     """`life` names one supervisor's life. File: {life, services: {name: [{n, at, state, detail}, …]}}, oldest first.
 
     `n` counts all changes of a life, from 1; `at`: epoch seconds.
@@ -30,11 +30,11 @@ class Changes:
         self._kept: dict[str, deque[dict[str, Any]]] = {}
         self._unwritten = False
 
-    def add(self, service: str, state: Shown, detail: str) -> None:
+    def add(self, service: str, state: ShownState, detail: str) -> None:
         """One more; `write` keeps it."""
         self._count += 1
         entry = {"n": self._count, "at": time.time(), "state": state, "detail": detail}
-        self._kept.setdefault(service, deque(maxlen=KEPT)).append(entry)
+        self._kept.setdefault(service, deque(maxlen=KEPT_CHANGES)).append(entry)
         self._unwritten = True
 
     def write(self) -> None:

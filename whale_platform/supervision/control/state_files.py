@@ -15,7 +15,7 @@ from whale_platform.supervision.runtime import lease
 SUPERVISOR = "supervisor"
 
 
-def part_of(service: str) -> str:
+def own_supervisor_name(service: str) -> str:
     """The name of the supervisor that keeps `service` alone."""
     return f"{SUPERVISOR}-{service}"
 
@@ -26,29 +26,29 @@ def state_path(home: Path, supervisor: str = SUPERVISOR) -> Path:
 
 
 def read_state(home: Path, supervisor: str = SUPERVISOR) -> dict[str, Any] | None:
-    """The last published state, or None. The supervisor may have ended since: see `read_living`."""
+    """The last published state, or None. The supervisor may have ended since: see `read_working_state`."""
     return _read(state_path(home, supervisor))
 
 
-def read_living(home: Path, service: str = "") -> dict[str, Any] | None:
+def read_working_state(home: Path, service: str = "") -> dict[str, Any] | None:
     """What the supervisor at work publishes, of all services or of `service` alone; None where none is at work, or it
     has only just begun."""
-    for supervisor in (SUPERVISOR, *([part_of(service)] if service else ())):
+    for supervisor in (SUPERVISOR, *([own_supervisor_name(service)] if service else ())):
         state = read_state(home, supervisor)
-        if state is not None and state.get("pid") == lease.holder(home, supervisor):
+        if state is not None and state.get("pid") == lease.find_lease_holder(home, supervisor):
             return state
     return None
 
 
-def parts(home: Path) -> list[str]:
+def list_parts(home: Path) -> list[str]:
     """The services that have, or had, a supervisor of their own in this home, in order of name."""
-    prefix = part_of("")
+    prefix = own_supervisor_name("")
     return sorted(path.stem.removeprefix(prefix) for path in (home / "run").glob(f"{prefix}*.json"))
 
 
-def parts_at_work(home: Path) -> list[str]:
-    """The services of `parts` whose supervisor is at work."""
-    return [name for name in parts(home) if lease.holder(home, part_of(name)) is not None]
+def list_working_parts(home: Path) -> list[str]:
+    """The services of `list_parts` whose supervisor is at work."""
+    return [name for name in list_parts(home) if lease.find_lease_holder(home, own_supervisor_name(name)) is not None]
 
 
 def changes_path(home: Path, supervisor: str = SUPERVISOR) -> Path:
@@ -57,13 +57,16 @@ def changes_path(home: Path, supervisor: str = SUPERVISOR) -> Path:
 
 
 def read_changes(home: Path, service: str = "") -> dict[str, Any] | None:
-    """The last changes of state as the supervisor at work writes them, or None; see `read_living`."""
+    """The last changes of state as the supervisor at work writes them, or None; see `read_working_state`."""
     own = service and _read_living_part(home, service)
-    return _read(changes_path(home, part_of(service) if own else SUPERVISOR))
+    return _read(changes_path(home, own_supervisor_name(service) if own else SUPERVISOR))
 
 
 def _read_living_part(home: Path, service: str) -> bool:
-    return lease.holder(home, SUPERVISOR) is None and lease.holder(home, part_of(service)) is not None
+    return (
+        lease.find_lease_holder(home, SUPERVISOR) is None
+        and lease.find_lease_holder(home, own_supervisor_name(service)) is not None
+    )
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ from itertools import takewhile
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class ServiceLifetime:
     """One life of a service. Times: monotonic seconds. `code` is None where it never became a process."""
 
     started: float
@@ -19,18 +19,18 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Backoff:
+class RestartBackoff:
     """How long to wait. Seconds."""
 
     first_s: float = 0.2
     cap_s: float = 10.0
     healthy_after_s: float = 5.0
 
-    def short_lives(self, runs: Sequence[Run]) -> int:
+    def short_lives(self, runs: Sequence[ServiceLifetime]) -> int:
         """How many of the last of `runs` (oldest first) were shorter than `healthy_after_s`."""
         return sum(1 for _ in takewhile(lambda run: run.ended - run.started < self.healthy_after_s, reversed(runs)))
 
-    def delay(self, runs: Sequence[Run]) -> float:
+    def delay(self, runs: Sequence[ServiceLifetime]) -> float:
         """Seconds to wait after the end of the last of `runs` (oldest first); 0 where there is none."""
         if not runs:
             return 0.0

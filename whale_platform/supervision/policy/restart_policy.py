@@ -7,16 +7,16 @@ killed for being slow: silence alone proves nothing, what the processes did mean
 from dataclasses import dataclass
 from typing import Literal
 
-from whale_platform.supervision.processes.process_activity import NOTHING, STARVED_FROM, Effort
+from whale_platform.supervision.processes.process_activity import NO_ACTIVITY, STARVED_SHARE, ProcessActivity
 
-Shown = Literal["waiting", "starting", "ready", "degraded", "blocked", "backoff", "stopped"]
-WORKS: frozenset[str] = frozenset({"ready", "degraded"})
+ShownState = Literal["waiting", "starting", "ready", "degraded", "blocked", "backoff", "stopped"]
+WORKING_STATES: frozenset[str] = frozenset({"ready", "degraded"})
 START_STOPPED_S = 30.0
 START_CPU_S = 600.0  # without a line in the log, a word or a step: ten times the dearest start known
 
 
 @dataclass(frozen=True, slots=True)
-class Silence:
+class LoopSilence:
     """For how long `who` (a loop of the service) has not got on, and what its processes did meanwhile. Seconds.
 
     `allowed_s`: what is usual; `patience_s`: what the loop asked for, since it waits for somebody else.
@@ -27,10 +27,10 @@ class Silence:
     allowed_s: float = 30.0
     patience_s: float = 0.0
     most_cpu_s: float = 10.0
-    effort: Effort = NOTHING
+    effort: ProcessActivity = NO_ACTIVITY
 
 
-def deadly(silence: Silence) -> str:
+def explain_hang(silence: LoopSilence) -> str:
     """Why the service hangs, in words; empty where it does not, or where that can't be told yet.
 
     It is stopped, or runs in circles, or is blocked. A starved process is none of these: it waits for the processor, so
@@ -46,13 +46,13 @@ def deadly(silence: Silence) -> str:
         return ""
     if effort.cpu_s >= silence.most_cpu_s:
         return f"no sign of life: {since}, in which {effort.cpu_s:.0f} s of CPU were used"
-    if effort.waited_s >= STARVED_FROM * effort.for_s:
+    if effort.waited_s >= STARVED_SHARE * effort.for_s:
         return ""
     return f"no sign of life: {since}, and does not wait for the CPU"
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class ServiceView:
     """All that is known of a service. Times: monotonic seconds.
 
     `says` is the state the living process gives itself (from its beat, or `ready` from its check); `hangs` is why its
@@ -62,7 +62,7 @@ class View:
 
     now: float
     alive: bool = False
-    says: Shown = "starting"
+    says: ShownState = "starting"
     detail: str = ""
     hangs: str = ""
     preparing: bool = False
@@ -74,26 +74,28 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class StartService:
     """Start it now."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
+class KeepState:
     """Leave it; `state` and `detail` are what to show."""
 
-    state: Shown
+    state: ShownState
     detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Kill:
+class KillService:
     """End it with its whole process group."""
 
     reason: str
 
 
-def deadly_start(effort: Effort, still_s: float, progress_s: float, unsaid_cpu_s: float, still_after_s: float) -> str:
+def explain_stuck_start(
+    effort: ProcessActivity, still_s: float, progress_s: float, unsaid_cpu_s: float, still_after_s: float
+) -> str:
     """Why a start is to be ended, in words; empty where it is not.
 
     `still_s`: since it last used the CPU, waited for it or said anything; `progress_s`: since a loop of it came round;
@@ -108,20 +110,20 @@ def deadly_start(effort: Effort, still_s: float, progress_s: float, unsaid_cpu_s
     return ""
 
 
-def decide(view: View) -> Start | Wait | Kill:
+def decide_restart(view: ServiceView) -> StartService | KeepState | KillService:
     """What to do about one service now."""
     if view.alive:
         if view.hangs:
-            return Kill(view.hangs)
-        return Wait(view.says, view.detail)
+            return KillService(view.hangs)
+        return KeepState(view.says, view.detail)
     if view.preparing:
-        return Wait("starting", "preparing")
+        return KeepState("starting", "preparing")
     if view.done:
-        return Wait("ready", "done")
+        return KeepState("ready", "done")
     if view.blocked is not None:
-        return Wait("blocked", view.blocked)
+        return KeepState("blocked", view.blocked)
     if view.missing:
-        return Wait("waiting", f"for {', '.join(view.missing)}")
+        return KeepState("waiting", f"for {', '.join(view.missing)}")
     if view.now < view.retry_at:
-        return Wait("backoff", f"{view.reason}; again in {view.retry_at - view.now:.1f} s")
-    return Start()
+        return KeepState("backoff", f"{view.reason}; again in {view.retry_at - view.now:.1f} s")
+    return StartService()

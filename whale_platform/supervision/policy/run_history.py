@@ -1,28 +1,28 @@
-"""What is remembered of a service's lives: how the last one ended, and whether and when another is worth a start.
+"""Run history of a service: how its last life ended, and whether and when another start is worth it.
 
-A process that says it is blocked (exit_codes.py), and a start that raised Blocked, wait for a person; every other end waits
-for the back-off.
+A process that exits as blocked (exit_codes.py), and a start that raised ServiceBlockedError, wait for a person; every
+other end waits for the back-off.
 """
 
 import signal
 from dataclasses import dataclass, field
 
-from whale_platform.supervision.policy.backoff import Backoff, Run
-from whale_platform.supervision.policy.service_spec import Blocked
+from whale_platform.supervision.policy.backoff import RestartBackoff, ServiceLifetime
+from whale_platform.supervision.policy.service_spec import ServiceBlockedError
 from whale_platform.supervision.runtime import exit_codes
 
-REMEMBERED = 20
+REMEMBERED_LIVES = 20
 
 
 @dataclass(slots=True)
-class Past:
+class RunHistory:
     """`reason`: why the last life ended. `blocked`: what a person must do. `done`: a one-shot's success."""
 
-    backoff: Backoff
+    backoff: RestartBackoff
     reason: str = ""
     blocked: str | None = None
     done: bool = False
-    _runs: list[Run] = field(default_factory=list)
+    _runs: list[ServiceLifetime] = field(default_factory=list)
 
     @property
     def short_lives(self) -> int:
@@ -34,14 +34,14 @@ class Past:
         """When the next start is due, in monotonic seconds; 0 where nothing has ended."""
         return self._runs[-1].ended + self.backoff.delay(self._runs) if self._runs else 0.0
 
-    def failed(self, run: Run, error: Exception) -> None:
+    def failed(self, run: ServiceLifetime, error: Exception) -> None:
         """It never became a process."""
         self._remember(run, str(error) or type(error).__name__)
-        self.blocked = self.reason if isinstance(error, Blocked) else None
+        self.blocked = self.reason if isinstance(error, ServiceBlockedError) else None
 
-    def ended(self, run: Run, said: str, why: str = "") -> None:
+    def ended(self, run: ServiceLifetime, said: str, why: str = "") -> None:
         """A process ended; `said`: its last words; `why`: for what it was killed, where it was."""
-        self._remember(run, why or f"{exit_text(run.code)}{': ' if said else ''}{said}")
+        self._remember(run, why or f"{describe_exit(run.code)}{': ' if said else ''}{said}")
         if run.code == exit_codes.BLOCKED:
             self.blocked = said or "needs a person; see its log"
 
@@ -50,12 +50,12 @@ class Past:
         self._runs.clear()
         self.blocked, self.done = None, False
 
-    def _remember(self, run: Run, reason: str) -> None:
-        self._runs = [*self._runs[1 - REMEMBERED :], run]
+    def _remember(self, run: ServiceLifetime, reason: str) -> None:
+        self._runs = [*self._runs[1 - REMEMBERED_LIVES :], run]
         self.reason = reason
 
 
-def exit_text(code: int | None) -> str:
+def describe_exit(code: int | None) -> str:
     """`ended with code 1`, `ended by SIGKILL`, …"""
     if code == exit_codes.LEASE_REFUSED:
         return "another process already is this service"

@@ -7,15 +7,15 @@ import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from whale_platform.supervision.policy.backoff import Backoff
+from whale_platform.supervision.policy.backoff import RestartBackoff
 
 
-class Blocked(Exception):
+class ServiceBlockedError(Exception):
     """Raised by `prepare`: starting again can't help; the message says what a person must do."""
 
 
 @dataclass(frozen=True, slots=True)
-class Spec:
+class ServiceSpec:
     """One service. Times in seconds.
 
     `command`: argv, asked for at each start, after `prepare`. `env` is laid over the supervisor's own environment.
@@ -44,4 +44,4 @@ class Spec:
     silent_after_s: float = 30.0
     loops_after_cpu_s: float = 10.0
     still_after_s: float = 300.0
-    backoff: Backoff = field(default_factory=Backoff)
+    backoff: RestartBackoff = field(default_factory=RestartBackoff)

@@ -1,17 +1,17 @@
 """The small process beside the supervisor that owns what must outlive it: the log files and the duty to clean up.
 
-Every service writes into a pipe that this process drains into `<name>.log`, turned over at `LIMIT` bytes with
-`OLDER` older files kept; nothing is lost at the turn, nor when the supervisor is killed (a service that still says
-its last words finds a reader). When the supervisor's end closes the control pipe, the services get `GRACE_S` to end
-by their leashes; whatever is left of their process groups is then killed, grandchildren too.
+Every service writes into a pipe that this process drains into `<name>.log`, rotated at `LOG_LIMIT_BYTES` with
+`OLDER_FILES` older files kept; nothing is lost at a rotation, nor when the supervisor is killed (what a service still
+writes finds a reader). When the supervisor's end closes the control pipe, the services get `GRACE_S` to end by their
+parent watches; whatever is left of their process groups is then killed, grandchildren too.
 
-With `echo` all is written to its own stdout too: in a container, where the engine keeps logs. What the engine does not
-read in time is dropped there; the files have it.
+With `echo` everything is written to its own stdout too: in a container, where the engine keeps logs. What the engine
+does not read in time is dropped there; the files have it.
 
-Runs as a plain script without site-packages (`python -I -S log_collector.py LOGS CONTROL_FD …`): standard library only. A
-supervisor of older code may start it again after new code was checked out, so its arguments keep their places.
-A full disk drops log bytes rather than block a service. Colours, which Dagster's daemon writes also where there is no
-terminal, are left out.
+Runs as a plain script without site-packages (`python -I -S log_collector.py LOGS CONTROL_FD …`): standard library
+only. A supervisor of older code may start it again after new code was checked out, so the order of its arguments is
+fixed. A full disk drops log bytes rather than block a service. Colours, which Dagster's daemon writes also where there
+is no terminal, are left out.
 """
 
 import contextlib
@@ -24,15 +24,15 @@ import sys
 import time
 from pathlib import Path
 
-LIMIT = 10_000_000
-OLDER = 2
+LOG_LIMIT_BYTES = 10_000_000
+OLDER_FILES = 2
 GRACE_S = 60.0
 LAST_WORDS_S = 2.0
-ECHO = "--echo"
+ECHO_OPTION = "--echo"
 _COLOURS = re.compile(rb"\x1b\[[0-9;]*m")
 
 
-class LogFile:
+class RotatingLogFile:
     """One growing file, turned over at `limit` bytes."""
 
     def __init__(self, path: Path, limit: int, older: int) -> None:
@@ -68,7 +68,7 @@ class LogFile:
             self._fd = None
 
 
-def group_exists(group: int) -> bool:
+def process_group_exists(group: int) -> bool:
     """Whether any process of this process group is there (zombies count)."""
     try:
         os.killpg(group, 0)
@@ -91,12 +91,17 @@ def _write_what_is_taken(fd: int, data: bytes) -> None:
             os.write(fd, data[start : start + select.PIPE_BUF])
 
 
-def keep(
-    logs: Path, control: int, pipes: dict[int, str], limit: int = LIMIT, grace_s: float = GRACE_S, echo: bool = False
+def collect_logs(
+    logs: Path,
+    control: int,
+    pipes: dict[int, str],
+    limit: int = LOG_LIMIT_BYTES,
+    grace_s: float = GRACE_S,
+    echo: bool = False,
 ) -> None:
     """Drain `pipes` (fd -> service) until all have ended; end the groups told over `control` once that closes."""
     selector = selectors.DefaultSelector()
-    files = {fd: LogFile(logs / f"{name}.log", limit, OLDER) for fd, name in pipes.items()}
+    files = {fd: RotatingLogFile(logs / f"{name}.log", limit, OLDER_FILES) for fd, name in pipes.items()}
     for fd in (control, *pipes):
         selector.register(fd, selectors.EVENT_READ)
     groups: set[int] = set()
@@ -121,7 +126,7 @@ def keep(
                     _write_what_is_taken(1, data)
         if orphaned is None:
             continue
-        groups = {group for group in groups if group_exists(group)}
+        groups = {group for group in groups if process_group_exists(group)}
         now = time.monotonic()
         if groups and killed is None and now - orphaned >= grace_s:
             for group in groups:
@@ -137,8 +142,8 @@ def main(argv: list[str]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     logs, control, limit, grace_s, *parts = argv
-    pipes = {int(fd): name for name, _, fd in (part.rpartition(":") for part in parts if part != ECHO)}
-    keep(Path(logs), int(control), pipes, int(limit), float(grace_s), ECHO in parts)
+    pipes = {int(fd): name for name, _, fd in (part.rpartition(":") for part in parts if part != ECHO_OPTION)}
+    collect_logs(Path(logs), int(control), pipes, int(limit), float(grace_s), ECHO_OPTION in parts)
 
 
 if __name__ == "__main__":

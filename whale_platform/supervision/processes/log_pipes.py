@@ -1,7 +1,7 @@
-"""The supervisor's side of log_collector.py: one pipe per service, the keeper running behind them, started again if it dies.
+"""The supervisor's side of log_collector.py: a pipe for each service, and the collector restarted where it ends.
 
-The supervisor holds both ends of every pipe, so a keeper that is killed costs no service its stderr: the next keeper
-goes on where the pipe stands.
+The supervisor holds both ends of every pipe, so a collector that is killed costs no service its stderr: the next one
+continues where the pipe stands.
 """
 
 import contextlib
@@ -14,14 +14,14 @@ from pathlib import Path
 from whale_platform.supervision.processes import log_collector
 
 
-class LogKeeper:
+class LogPipes:
     """Made once per supervisor. Call `ensure` often, from the main thread."""
 
     def __init__(
         self,
         home: Path,
         names: Iterable[str],
-        limit: int = log_collector.LIMIT,
+        limit: int = log_collector.LOG_LIMIT_BYTES,
         grace_s: float = log_collector.GRACE_S,
         echo: bool = False,
     ) -> None:
@@ -71,7 +71,7 @@ class LogKeeper:
                 str(self._limit),
                 str(self._grace_s),
                 *(f"{name}:{fd}" for name, fd in readers.items()),
-                *([log_collector.ECHO] if self._echo else []),
+                *([log_collector.ECHO_OPTION] if self._echo else []),
             ],
             pass_fds=(control, *readers.values()),
             stdin=subprocess.DEVNULL,
@@ -98,7 +98,7 @@ class LogKeeper:
                 os.write(self._control, line.encode())
 
 
-def last_line(path: Path, most: int = 300) -> str:
+def read_last_line(path: Path, most: int = 300) -> str:
     """The last non-empty line of a log, shortened; empty where there is none."""
     try:
         with path.open("rb") as file:

@@ -15,7 +15,7 @@ import psutil
 
 from whale_platform import proxy_bypass
 from whale_platform.settings import ROOT
-from whale_platform.supervision.processes.log_collector import group_exists
+from whale_platform.supervision.processes.log_collector import process_group_exists
 
 GROUP_END_S = 30.0  # a killed process is gone at once where it gets the processor
 
@@ -24,7 +24,7 @@ def child_environment(name: str, home: Path, extra: Mapping[str, str]) -> dict[s
     """The environment of service `name`; `WHALE_SERVICE` and `WHALE_HOME` mark the process as this home's."""
     path = os.pathsep.join(part for part in (str(ROOT), os.environ.get("PYTHONPATH", "")) if part)
     own = {"WHALE_LEASH": "stdin", "WHALE_SERVICE": name, "WHALE_HOME": str(home), "PYTHONUNBUFFERED": "1"}
-    return {**os.environ, **extra, **proxy_bypass.no_proxy(os.environ), "PYTHONPATH": path, **own}
+    return {**os.environ, **extra, **proxy_bypass.build_no_proxy(os.environ), "PYTHONPATH": path, **own}
 
 
 class ManagedProcess:
@@ -76,7 +76,7 @@ class ManagedProcess:
 
 
 def _living(group: int) -> bool:
-    if not group_exists(group):
+    if not process_group_exists(group):
         return False
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, ProcessLookupError):

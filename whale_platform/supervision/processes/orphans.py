@@ -16,7 +16,7 @@ from whale_platform.supervision.processes import termination
 GRACE_S = 12.0  # of nothing at all
 
 
-def find(home: Path, only: Collection[str] | None = None) -> list[psutil.Process]:
+def find_orphans(home: Path, only: Collection[str] | None = None) -> list[psutil.Process]:
     """Living processes started by a supervisor of `home`, this process and its parents left out.
 
     `only`: the services of a supervisor that is not the home's only one; None: all.
@@ -35,13 +35,13 @@ def find(home: Path, only: Collection[str] | None = None) -> list[psutil.Process
     return found
 
 
-def end(
+def end_orphans(
     home: Path,
     say: Callable[[str], None] = lambda text: None,
     grace_s: float = GRACE_S,
     only: Collection[str] | None = None,
 ) -> list[int]:
     """Wait for leftovers to end by their leashes, and kill those that do nothing any more; returns the pids found."""
-    found = find(home, only)
-    termination.wait(found, grace_s, say)
+    found = find_orphans(home, only)
+    termination.wait_for_exit(found, grace_s, say)
     return [process.pid for process in found]

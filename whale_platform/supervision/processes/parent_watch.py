@@ -1,8 +1,8 @@
 """No orphans: a child ends when its supervisor does, even by `kill -9`.
 
-Two ropes, since each has a hole: the kernel's parent-death signal (Linux only, and set too late if the parent is
-already gone) and EOF on the stdin pipe that the supervisor holds open (works everywhere, needs a thread).
-Programs that are not ours (the broker, Postgres) get the first through `python -m whale_platform.supervision.processes.parent_watch`.
+Two means, since each has a gap: the kernel's parent-death signal (Linux only, and set too late if the parent has
+already ended) and EOF on the stdin pipe that the supervisor holds open (works everywhere, needs a thread). Programs
+that are not ours (the broker, Postgres) get the first by `python -m whale_platform.supervision.processes.parent_watch`.
 """
 
 import contextlib
@@ -44,11 +44,11 @@ def on_stdin_eof(call: Callable[[], None]) -> None:
                 pass
         call()
 
-    threading.Thread(target=watch, name="leash", daemon=True).start()
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
 
 
 def main(argv: list[str]) -> None:
-    """`leash SIGNAL PROGRAM ARG…`: become PROGRAM, to be sent SIGNAL when the parent ends."""
+    """`parent_watch SIGNAL PROGRAM ARG…`: become PROGRAM, to be sent SIGNAL when the parent ends."""
     die_with_parent(signal.Signals[argv[0]])
     os.execvp(argv[1], argv[1:])
 

@@ -1,6 +1,6 @@
-"""Which process gets the processor first where there is too little of it.
+"""CPU priority of services: which process gets the processor first where there is too little of it.
 
-What moves trades, the stream above all, runs at the usual priority; upkeep and what people look at step back behind it,
+What moves trades, the stream above all, runs at the usual priority; upkeep and what people look at get a lower one,
 since a stream that starves never gets warm and never catches up. On a kernel that groups processes by session
 (autogroup) the nice value of a process counts only within its session, so the session's own is set as well.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 AUTOGROUP = Path("/proc/self/autogroup")
 
 
-def step_back(by: int, autogroup: Path = AUTOGROUP) -> None:
+def lower_priority(by: int, autogroup: Path = AUTOGROUP) -> None:
     """Raise the nice value of this process, of what it starts and of its session. Call it in a session's leader."""
     nice = os.nice(by)
     if by and os.getpid() == os.getsid(0):
@@ -20,7 +20,7 @@ def step_back(by: int, autogroup: Path = AUTOGROUP) -> None:
             autogroup.write_text(str(nice))
 
 
-def step_group_back(leader: int, nice: int) -> None:
+def lower_group_priority(leader: int, nice: int) -> None:
     """Set the nice value of another process's group, of every thread in it, and of its session; never lowers one."""
     with contextlib.suppress(OSError):  # it may have ended
         os.setpriority(os.PRIO_PGRP, leader, max(nice, os.getpriority(os.PRIO_PGRP, leader)))

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import psutil
 
-WINDOW_S = 10.0
-WORKS_FROM = 0.05  # of one core: less is what timers and heartbeats cost
-STARVED_FROM = 0.25  # of the time, in which some thread was ready to run and was not let
+SAMPLE_WINDOW_S = 10.0
+ACTIVE_SHARE = 0.05  # of one core: less is what timers and heartbeats cost
+STARVED_SHARE = 0.25  # of the time, in which some thread was ready to run and was not let
 
 
 @dataclass(frozen=True, slots=True)
-class Effort:
+class ProcessActivity:
     """Since the meter was made, over all its processes. `stopped_s`: how long one has been stopped (SIGSTOP) by now."""
 
     for_s: float = 0.0
@@ -28,10 +28,10 @@ class Effort:
     stopped_s: float = 0.0
 
 
-NOTHING = Effort()
+NO_ACTIVITY = ProcessActivity()
 
 
-class Meter:
+class ActivityMeter:
     """Adds up what `roots` (pids) and all their descendants do from now on, also of those that end meanwhile."""
 
     def __init__(self, roots: Iterable[int], clock: Callable[[], float] = time.monotonic) -> None:
@@ -42,19 +42,19 @@ class Meter:
         self._last: dict[tuple[int, float], tuple[float, float]] = {}
         self._look(first=True)
 
-    def read(self) -> Effort:
+    def read(self) -> ProcessActivity:
         """Look now."""
         self._look(first=False)
         now = self._read_at
         stopped_s = now - self._stopped_since if self._stopped_since is not None else 0.0
-        return Effort(now - self.begun, self._cpu_s, self._waited_s, stopped_s)
+        return ProcessActivity(now - self.begun, self._cpu_s, self._waited_s, stopped_s)
 
     def _look(self, first: bool) -> None:
         now = self._clock()
         since, self._read_at = now - self._read_at, now
         found: dict[tuple[int, float], tuple[float, float]] = {}
         stopped = False
-        for process in family(self._roots):
+        for process in find_process_tree(self._roots):
             with contextlib.suppress(psutil.Error, OSError):
                 key, status = (process.pid, process.create_time()), process.status()
                 stopped = stopped or status == psutil.STATUS_STOPPED
@@ -75,20 +75,20 @@ class Meter:
             self._stopped_since = now
 
 
-class Movement:
+class ActivityTracker:
     """When a group of processes last did anything: used the processor, waited for it, or changed what `token` gives."""
 
     def __init__(
         self,
         roots: Iterable[int],
         token: Callable[[], object] = lambda: None,
-        window_s: float = WINDOW_S,
+        window_s: float = SAMPLE_WINDOW_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._token, self._window_s, self._clock = token, window_s, clock
-        self._meter = Meter(roots, clock)
+        self._meter = ActivityMeter(roots, clock)
         self._seen, self._said_cpu_s = token(), 0.0
-        self.effort = Effort()
+        self.effort = ProcessActivity()
         self.moved_at = clock()
 
     def look(self) -> None:
@@ -98,7 +98,7 @@ class Movement:
             self._seen, self.moved_at, self._said_cpu_s = token, self._clock(), self.effort.cpu_s
         if self._clock() - (self._meter.begun + self.effort.for_s) >= self._window_s:
             before, self.effort = self.effort, self._meter.read()
-            if works(before, self.effort):
+            if was_active(before, self.effort):
                 self.moved_at = self._clock()
 
     def still_s(self) -> float:
@@ -114,14 +114,14 @@ class Movement:
         self.moved_at = self._clock()
 
 
-def works(before: Effort, after: Effort) -> bool:
+def was_active(before: ProcessActivity, after: ProcessActivity) -> bool:
     """Whether processes worked, or would have if they had been let, between two readings."""
     took = after.for_s - before.for_s
     cpu_s, waited_s = after.cpu_s - before.cpu_s, after.waited_s - before.waited_s
-    return cpu_s >= WORKS_FROM * took or waited_s >= STARVED_FROM * took
+    return cpu_s >= ACTIVE_SHARE * took or waited_s >= STARVED_SHARE * took
 
 
-def family(roots: Iterable[int]) -> list[psutil.Process]:
+def find_process_tree(roots: Iterable[int]) -> list[psutil.Process]:
     """The processes `roots` with all their descendants, as far as they live."""
     found: dict[int, psutil.Process] = {}
     for pid in roots:

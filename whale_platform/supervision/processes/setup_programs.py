@@ -1,7 +1,7 @@
-"""Programs that must run before a service can start (initdb, a format): each takes as long as it works, and no longer.
+"""Programs that must run before a service can start (initdb, a format): each may take as long as it is active.
 
-They end with this process, however it dies, and by `cancel` when it is about to end: none goes on in a home that
-somebody else may start meanwhile.
+They end with this process, however it dies, and by `cancel_programs` when it is about to end: none goes on in a home
+that another supervisor may start meanwhile.
 """
 
 import contextlib
@@ -16,25 +16,25 @@ from pathlib import Path
 from typing import IO, Any
 
 from whale_platform.supervision.processes import parent_watch
-from whale_platform.supervision.processes.process_activity import WINDOW_S, Movement
+from whale_platform.supervision.processes.process_activity import SAMPLE_WINDOW_S, ActivityTracker
 
-STILL_S = 300.0
+IDLE_LIMIT_S = 300.0
 _LOOK_S = 0.2
 _cancelled = threading.Event()
 _running: set[int] = set()
 _lock = threading.Lock()
 
 
-class StepFailed(Exception):
+class SetupProgramError(Exception):
     """The program was ended before its time; the message says why."""
 
 
-def run(
-    argv: Sequence[str], given: str = "", prefix: Sequence[str] = (), still_s: float = STILL_S
+def run_program(
+    argv: Sequence[str], given: str = "", prefix: Sequence[str] = (), still_s: float = IDLE_LIMIT_S
 ) -> "subprocess.CompletedProcess[str]":
     """Run `argv` to its end, with `given` on its stdin; `prefix`: what becomes another user first.
 
-    Raises StepFailed where it does nothing for `still_s` seconds, or is cancelled.
+    Raises SetupProgramError where it does nothing for `still_s` seconds, or is cancelled.
     """
     pipe = subprocess.PIPE
     with _started(argv, prefix, stdin=pipe, stdout=pipe, stderr=pipe) as process:
@@ -47,14 +47,14 @@ def run(
                 unsaid = None
                 _check(moves, argv, still_s)
         if _cancelled.is_set() and process.returncode:
-            raise StepFailed(f"{Path(argv[0]).name} was ended, since the platform is about to stop")
+            raise SetupProgramError(f"{Path(argv[0]).name} was ended, since the platform is about to stop")
         return subprocess.CompletedProcess(argv, process.returncode, out, errors)
 
 
-def fetch(argv: Sequence[str], log: IO[str], folder: Path, still_s: float = STILL_S, **more: Any) -> int:
+def run_fetcher(argv: Sequence[str], log: IO[str], folder: Path, still_s: float = IDLE_LIMIT_S, **more: Any) -> int:
     """Run a program that fetches files into `folder`, its output in `log`; its exit code. `more`: see Popen.
 
-    Raises StepFailed where it does nothing and nothing comes for `still_s` seconds.
+    Raises SetupProgramError where it does nothing and nothing comes for `still_s` seconds.
     """
     with _started(argv, (), stdin=subprocess.DEVNULL, stdout=log, stderr=log, **more) as process:
         moves = _moves(process, lambda: _size(folder), still_s)
@@ -70,7 +70,7 @@ def _started(argv: Sequence[str], prefix: Sequence[str], **more: Any) -> "Iterat
     name = Path(argv[0]).name
     with _lock:
         if _cancelled.is_set():
-            raise StepFailed(f"{name} was not begun, since the platform is about to stop")
+            raise SetupProgramError(f"{name} was not begun, since the platform is about to stop")
         more.setdefault("env", {**os.environ, "WHALE_SERVICE": name})  # the mark by which orphans.py finds it
         leashed = [*prefix, sys.executable, parent_watch.__file__, "SIGKILL", *argv]
         process = subprocess.Popen(leashed, text=True, start_new_session=True, **more)
@@ -85,14 +85,14 @@ def _started(argv: Sequence[str], prefix: Sequence[str], **more: Any) -> "Iterat
             process.communicate()
 
 
-def _moves(process: "subprocess.Popen[str]", token: Callable[[], object], still_s: float) -> Movement:
-    return Movement((process.pid,), token, min(WINDOW_S, still_s / 10))
+def _moves(process: "subprocess.Popen[str]", token: Callable[[], object], still_s: float) -> ActivityTracker:
+    return ActivityTracker((process.pid,), token, min(SAMPLE_WINDOW_S, still_s / 10))
 
 
-def _check(moves: Movement, argv: Sequence[str], still_s: float) -> None:
+def _check(moves: ActivityTracker, argv: Sequence[str], still_s: float) -> None:
     moves.look()
     if moves.still_s() >= still_s:
-        raise StepFailed(f"{Path(argv[0]).name} stood still for {still_s:.0f} s and was ended")
+        raise SetupProgramError(f"{Path(argv[0]).name} stood still for {still_s:.0f} s and was ended")
 
 
 def _size(folder: Path) -> int:
@@ -103,7 +103,7 @@ def _size(folder: Path) -> int:
     return size
 
 
-def cancel() -> None:
+def cancel_programs() -> None:
     """End what runs, and let nothing begin any more in this process."""
     with _lock:
         _cancelled.set()

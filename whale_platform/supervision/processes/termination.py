@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterable, Sequence
 
 import psutil
 
-from whale_platform.supervision.processes.process_activity import Movement
+from whale_platform.supervision.processes.process_activity import ActivityTracker
 
-MOST_S = 120.0
-KILLED_S = 60.0  # a killed process goes at once, unless it waits for a disk or for the processor
-LOOK_S = 0.1
+LONGEST_WAIT_S = 120.0
+KILL_WAIT_S = 60.0  # a killed process goes at once, unless it waits for a disk or for the processor
+POLL_S = 0.1
 
 
-class Ending:
+class TerminationWait:
     """`roots` (pids) have been told to end, now. `grace_s`: for how long nothing need move."""
 
     def __init__(
@@ -26,10 +26,10 @@ class Ending:
         grace_s: float,
         token: Callable[[], object] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
-        most_s: float = MOST_S,
+        most_s: float = LONGEST_WAIT_S,
     ) -> None:
         self._grace_s, self._most_s, self._clock, self._begun = grace_s, most_s, clock, clock()
-        self._movement = Movement(roots, token, grace_s / 4, clock)
+        self._movement = ActivityTracker(roots, token, grace_s / 4, clock)
 
     def hopeless(self) -> str:
         """Why to wait no longer, in words; empty while there is hope."""
@@ -41,27 +41,29 @@ class Ending:
         return ""
 
 
-def wait(processes: Sequence[psutil.Process], grace_s: float, say: Callable[[str], None] = lambda text: None) -> None:
+def wait_for_exit(
+    processes: Sequence[psutil.Process], grace_s: float, say: Callable[[str], None] = lambda text: None
+) -> None:
     """Wait until all have ended, or do nothing about it any more; then kill those. `say` gets a line where it takes."""
-    ending, said = Ending([one.pid for one in processes], grace_s), False
+    ending, said = TerminationWait([one.pid for one in processes], grace_s), False
     begun = time.monotonic()
-    while alive := [one for one in processes if living(one)]:
+    while alive := [one for one in processes if is_alive(one)]:
         if why := ending.hopeless():
             for one in alive:
-                say(f"killing {name_of(one)}, which {why}")
+                say(f"killing {describe_process(one)}, which {why}")
                 with contextlib.suppress(psutil.Error):
                     one.kill()
             break
         if not said and time.monotonic() - begun > 1.0:
             said = True
-            say(f"waiting for {', '.join(map(name_of, alive))} of an earlier run to end")
-        time.sleep(LOOK_S)
-    until = time.monotonic() + KILLED_S
-    while any(map(living, processes)) and time.monotonic() < until:
-        time.sleep(LOOK_S)
+            say(f"waiting for {', '.join(map(describe_process, alive))} of an earlier run to end")
+        time.sleep(POLL_S)
+    until = time.monotonic() + KILL_WAIT_S
+    while any(map(is_alive, processes)) and time.monotonic() < until:
+        time.sleep(POLL_S)
 
 
-def living(process: psutil.Process) -> bool:
+def is_alive(process: psutil.Process) -> bool:
     """Whether it lives. A zombie holds nothing, and in a container may never be reaped."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
@@ -69,7 +71,7 @@ def living(process: psutil.Process) -> bool:
         return False
 
 
-def name_of(process: psutil.Process) -> str:
+def describe_process(process: psutil.Process) -> str:
     """`java (pid 4711)`."""
     try:
         return f"{process.name()} (pid {process.pid})"

@@ -6,18 +6,19 @@ all else hangs: what counts is that every loop of `progress` gets on. A torn or 
 
 import json
 import os
-import threading
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-State = Literal["starting", "ready", "degraded", "blocked", "stopping"]
-INTERVAL_S = 1.0
+from whale_platform.files.atomic_files import write_text
+
+ServiceState = Literal["starting", "ready", "degraded", "blocked", "stopping"]
+HEARTBEAT_INTERVAL_S = 1.0
 
 
 @dataclass(slots=True)
-class Beat:
+class Heartbeat:
     """What a service says of itself. `numbers` holds its counters and latencies; `at`, `started`: epoch seconds.
 
     `progress`: how often each of its loops has come round; `patience`: how many seconds the next round of a loop that
@@ -26,7 +27,7 @@ class Beat:
 
     service: str
     pid: int = field(default_factory=os.getpid)
-    state: State = "starting"
+    state: ServiceState = "starting"
     detail: str = ""
     started: float = field(default_factory=time.time)
     at: float = 0.0
@@ -35,28 +36,15 @@ class Beat:
     patience: dict[str, float] = field(default_factory=dict)
 
 
-def beat_path(home: Path, service: str) -> Path:
+def heartbeat_path(home: Path, service: str) -> Path:
     """Where `service` beats."""
     return home / "run" / f"{service}.beat.json"
 
 
-def write_json(path: Path, value: Any) -> None:
-    """`write_text` of JSON."""
-    write_text(path, json.dumps(value, default=str))
-
-
-def write_text(path: Path, text: str) -> None:
-    """Replace `path` atomically; readers see the old or the new file, never a torn one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.new")
-    fresh.write_text(text)
-    fresh.replace(path)
-
-
-def write(home: Path, beat: Beat) -> None:
+def write_heartbeat(home: Path, beat: Heartbeat) -> None:
     """Beat once, now; in place where the disk is full, since no progress seen gets a service killed. Raises OSError."""
     beat.at = time.time()
-    path, text = beat_path(home, beat.service), json.dumps(asdict(beat), default=str)
+    path, text = heartbeat_path(home, beat.service), json.dumps(asdict(beat), default=str)
     try:
         write_text(path, text)
     except OSError:
@@ -65,9 +53,9 @@ def write(home: Path, beat: Beat) -> None:
             file.truncate()
 
 
-def read(home: Path, service: str) -> Beat | None:
+def read_heartbeat(home: Path, service: str) -> Heartbeat | None:
     """The last beat of `service`, or None where there is none that can be read."""
     try:
-        return Beat(**json.loads(beat_path(home, service).read_text()))
+        return Heartbeat(**json.loads(heartbeat_path(home, service).read_text()))
     except (OSError, ValueError, TypeError):
         return None

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import IO
 
 LOG_LIMIT = 200_000
-HANDED = "WHALE_LEASE_FD"
+HANDED_LEASE = "WHALE_LEASE_FD"
 
 
-class LeaseRefused(Exception):
+class LeaseRefusedError(Exception):
     """Another process holds the lease; the message names its pid."""
 
 
@@ -33,13 +33,13 @@ def _sign(file: IO[str], pid: int) -> None:
         os.pwrite(file.fileno(), f"{pid:<20}".encode(), 0)
 
 
-def handed_over() -> int | None:
+def take_handed_lease() -> int | None:
     """The descriptor of the lease that this process was started with, where it was; taken once."""
-    number = os.environ.pop(HANDED, "")
+    number = os.environ.pop(HANDED_LEASE, "")
     return int(number) if number.isdigit() else None
 
 
-def holder(home: Path, service: str) -> int | None:
+def find_lease_holder(home: Path, service: str) -> int | None:
     """The pid that holds the lease now, or None."""
     try:
         with (home / "run" / f"{service}.lock").open() as file:
@@ -58,7 +58,7 @@ class Lease:
         self._file: IO[str] | None = None
 
     def acquire(self, handed: int | None = None) -> None:
-        """Raises LeaseRefused at once where another process is alive with it; `handed`: see `hand_over`."""
+        """Raises LeaseRefusedError at once where another process is alive with it; `handed`: see `hand_over`."""
         self._path.parent.mkdir(0o700, parents=True, exist_ok=True)
         if handed is None:
             handed = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -74,7 +74,7 @@ class Lease:
             pid = file.read().strip() or "unknown"
             file.close()
             self._note(f"refused, held by {pid}")
-            raise LeaseRefused(f"{self._service} already runs here as pid {pid}") from None
+            raise LeaseRefusedError(f"{self._service} already runs here as pid {pid}") from None
         _sign(file, os.getpid())
         os.set_inheritable(file.fileno(), False)
         self._file = file

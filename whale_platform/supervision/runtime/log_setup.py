@@ -1,4 +1,4 @@
-"""Logging of every process: structlog, `key=value` lines on stderr, UTC; the log keeper writes the files."""
+"""Logging of every process: structlog, `key=value` lines on stderr, UTC; the log collector writes the files."""
 
 import contextlib
 import logging
@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-LIMIT = 5_000_000
+LOG_LIMIT_BYTES = 5_000_000
 _SECRET = re.compile(r"(://[^:/@\s]+:)[^@\s]+@")
 
 
@@ -29,7 +29,7 @@ def _hide_secrets(_: Any, __: str, event: structlog.typing.EventDict) -> structl
     return event
 
 
-def configure(level: str) -> None:
+def configure_logging(level: str) -> None:
     """Set up structlog for this process. Passwords inside URLs are masked in every field."""
     structlog.configure(
         processors=[
@@ -47,10 +47,10 @@ def configure(level: str) -> None:
     )
 
 
-def turn_over(path: Path, limit: int = LIMIT) -> None:
+def rotate_log(path: Path, limit: int = LOG_LIMIT_BYTES) -> None:
     """Go on in a new file where this process's stderr is the log `path` and has grown over `limit` bytes.
 
-    The old one is kept as `<name>.1`. For the supervisor alone; the other logs are the log keeper's.
+    The old one is kept as `<name>.1`. For the supervisor alone; the other logs are the log collector's.
     """
     with contextlib.suppress(OSError):
         ours = os.fstat(2)

@@ -20,8 +20,8 @@ from whale_platform.settings import Settings
 from whale_platform.supervision.processes import parent_watch
 from whale_platform.supervision.runtime import exit_codes, log_setup
 from whale_platform.supervision.runtime import heartbeat as beats
-from whale_platform.supervision.runtime.heartbeat import Beat, State
-from whale_platform.supervision.runtime.lease import Lease, LeaseRefused
+from whale_platform.supervision.runtime.heartbeat import Heartbeat, ServiceState
+from whale_platform.supervision.runtime.lease import Lease, LeaseRefusedError
 from whale_platform.supervision.runtime.settings_reader import read_settings
 
 
@@ -30,12 +30,12 @@ class ServiceContext:
     """What a service is given. `stop` is set by SIGTERM, SIGINT or the supervisor's end."""
 
     settings: Settings
-    beat: Beat
+    beat: Heartbeat
     log: Any
     stop: threading.Event = field(default_factory=threading.Event)
     before_beat: Callable[[], None] | None = None
 
-    def tell(self, state: State, detail: str = "") -> None:
+    def tell(self, state: ServiceState, detail: str = "") -> None:
         """Set what the next beat says, and beat at once, where the disk takes it."""
         if (state, detail) != (self.beat.state, self.beat.detail):
             self.log.info("state", state=state, detail=detail)
@@ -45,7 +45,7 @@ class ServiceContext:
     def publish(self) -> None:
         """Beat at once, where the disk takes it: what was just measured is not to wait for the next beat."""
         with contextlib.suppress(OSError):
-            beats.write(self.settings.home, self.beat)
+            beats.write_heartbeat(self.settings.home, self.beat)
 
     def progress(self, loop: str = "main", next_within_s: float = 0.0) -> None:
         """Say that `loop` has come round; to be called by that loop's own thread, at least every few seconds.
@@ -67,18 +67,18 @@ class ServiceContext:
 
 def run_service(name: str, main: Callable[[ServiceContext], int]) -> None:
     """Run `main` as service `name` and exit with its code. Called by `python -m whale_platform.<service>`."""
-    proxy_bypass.spare()
+    proxy_bypass.bypass_proxies()
     settings = read_settings(name)
-    log_setup.configure(settings.log_level)
-    context = ServiceContext(settings, Beat(name), structlog.get_logger().bind(service=name))
+    log_setup.configure_logging(settings.log_level)
+    context = ServiceContext(settings, Heartbeat(name), structlog.get_logger().bind(service=name))
     parent_watch.die_with_parent(signal.SIGTERM)
     lease = Lease(settings.home, name)
     try:
         lease.acquire()
-    except LeaseRefused as refused:
+    except LeaseRefusedError as refused:
         context.log.error("lease refused", reason=str(refused))
         sys.exit(exit_codes.LEASE_REFUSED)
-    if wrong := home_mark.foreign(settings.home, settings.source):
+    if wrong := home_mark.explain_wrong_source(settings.home, settings.source):
         sys.exit(context.blocked(wrong))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: context.stop.set())
@@ -95,7 +95,7 @@ def run_service(name: str, main: Callable[[ServiceContext], int]) -> None:
     ended.set()
     beater.join(2)
     with contextlib.suppress(OSError):  # the last word: a beat under way may have covered it with an older one
-        beats.write(settings.home, context.beat)
+        beats.write_heartbeat(settings.home, context.beat)
     context.log.info("ended", code=code)
     lease.release()
     sys.exit(code)
@@ -107,11 +107,11 @@ def _beat(context: ServiceContext, ended: threading.Event) -> None:
         try:
             if context.before_beat is not None:
                 context.before_beat()
-            beats.write(context.settings.home, context.beat)
+            beats.write_heartbeat(context.settings.home, context.beat)
             trouble = ""
         except Exception as error:  # noqa: BLE001 a disk full for a moment must not end all beats, and so the service
             if str(error) != trouble:
                 context.log.warning("no beat", error=f"{type(error).__name__}: {error}")
             trouble = str(error)
-        if ended.wait(beats.INTERVAL_S):
+        if ended.wait(beats.HEARTBEAT_INTERVAL_S):
             return

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 
 def read_settings(program: str) -> "Settings":
-    """The environment's. Where one is wrong: `program` and `setting_error` on stderr, and SystemExit with BLOCKED."""
+    """The environment's. Where one is wrong: `program` and `describe_setting_error` on stderr, and SystemExit with
+    BLOCKED."""
     from pydantic import ValidationError
 
     from whale_platform.settings import Settings
@@ -26,11 +27,11 @@ def read_settings(program: str) -> "Settings":
     try:
         return Settings()
     except ValidationError as error:
-        print(f"{program}: {setting_error(error)}", file=sys.stderr)
+        print(f"{program}: {describe_setting_error(error)}", file=sys.stderr)
         sys.exit(exit_codes.BLOCKED)
 
 
-def setting_error(error: "ValidationError", options: Mapping[str, str] = MappingProxyType({})) -> str:
+def describe_setting_error(error: "ValidationError", options: Mapping[str, str] = MappingProxyType({})) -> str:
     """`WHALE_KAFKA_PORT=abc: …` for the first wrong setting; `options` names the ones that came by command line."""
     first = error.errors(include_url=False)[0]
     reason = str(first["msg"]).removeprefix("Value error, ")

@@ -3,15 +3,15 @@
 import json
 from decimal import Decimal
 
-from whale_platform.api.push.fanout.whale_log import Found, Whale
-from whale_platform.api.push.fanout.whale_subscription import Expired, PastAway
+from whale_platform.api.push.fanout.whale_log import AlertRecord, PushedWhale
+from whale_platform.api.push.fanout.whale_subscription import HistoryExpiredError, HistoryUnavailableError
 from whale_platform.domain.names import WHALE_ALERTS
 from whale_platform_tests.sink.messages import message
 
 
-def whale(number: int, usd: int = 100_000, symbol: str = "BTCUSDT") -> Whale:
+def whale(number: int, usd: int = 100_000, symbol: str = "BTCUSDT") -> PushedWhale:
     """Whale `number`, heard at that millisecond."""
-    return Whale(("binance", symbol, "single_trade", number), Decimal(usd), number, str(number))
+    return PushedWhale(("binance", symbol, "single_trade", number), Decimal(usd), number, str(number))
 
 
 def alert(number: int, **changes: object) -> bytes:
@@ -47,26 +47,26 @@ class Topic:
     """A Kafka topic and tables of the same whales, in memory. low: the earliest offset by partition."""
 
     def __init__(self) -> None:
-        self.partitions: dict[int, list[Found]] = {0: [], 1: []}
+        self.partitions: dict[int, list[AlertRecord]] = {0: [], 1: []}
         self.low = {0: 0, 1: 0}
         self.away = 0
         self.asked = 0
 
-    def add(self, partition: int, one: Whale | None) -> Found:
+    def add(self, partition: int, one: PushedWhale | None) -> AlertRecord:
         """Append a message."""
-        found = Found(partition, len(self.partitions[partition]), one)
+        found = AlertRecord(partition, len(self.partitions[partition]), one)
         self.partitions[partition].append(found)
         return found
 
-    async def kafka(self, partition: int, start: int, end: int, most: int) -> list[Found]:
+    async def kafka(self, partition: int, start: int, end: int, most: int) -> list[AlertRecord]:
         """See `follow.Past`; gives three at most."""
         self.asked += 1
         self._maybe_away()
         if start < self.low[partition]:
-            raise Expired(self.low[partition])
+            raise HistoryExpiredError(self.low[partition])
         return self.partitions[partition][start : min(end, start + 3)]
 
-    async def tables(self, since_ms: int, most: int) -> list[Whale] | None:
+    async def tables(self, since_ms: int, most: int) -> list[PushedWhale] | None:
         """See `follow.Past`."""
         self._maybe_away()
         stored = {one.whale.key: one.whale for part in self.partitions.values() for one in part if one.whale}
@@ -76,4 +76,4 @@ class Topic:
     def _maybe_away(self) -> None:
         if self.away:
             self.away -= 1
-            raise PastAway("away")
+            raise HistoryUnavailableError("away")

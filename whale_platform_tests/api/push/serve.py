@@ -5,26 +5,26 @@ import sys
 import uvicorn
 from fastapi import FastAPI
 
-from whale_platform.api.http.problems import Refusal, refused
-from whale_platform.api.push.app import Live
-from whale_platform.api.push.fanout.client_limits import Limits
-from whale_platform.api.server.push_server import OPTIONS, LiveServer, listen
+from whale_platform.api.http.problems import ApiProblemError, handle_problem
+from whale_platform.api.push.app import PushApp
+from whale_platform.api.push.fanout.client_limits import ClientLimits
+from whale_platform.api.server.push_server import UVICORN_OPTIONS, PushServer, open_listening_socket
 from whale_platform.kafka_cluster import KafkaCluster
 
 
 def main(port: int, bootstrap: KafkaCluster, dsn: str | None = None) -> None:
     """Serve until SIGTERM."""
-    live = Live(
+    live = PushApp(
         bootstrap,
         (lambda: dsn) if dsn else None,
-        limits=Limits(per_address=300, idle_s=2.0, send_s=3.0, heartbeat_s=2.0),
+        limits=ClientLimits(per_address=300, idle_s=2.0, send_s=3.0, heartbeat_s=2.0),
     )
 
-    app = FastAPI(exception_handlers={Refusal: refused})
+    app = FastAPI(exception_handlers={ApiProblemError: handle_problem})
     app.include_router(live.router)
     app.add_api_route("/numbers", live.numbers)
-    config = uvicorn.Config(app, log_level="warning", **OPTIONS)
-    LiveServer(config, live).run([listen("127.0.0.1", port)])
+    config = uvicorn.Config(app, log_level="warning", **UVICORN_OPTIONS)
+    PushServer(config, live).run([open_listening_socket("127.0.0.1", port)])
 
 
 if __name__ == "__main__":

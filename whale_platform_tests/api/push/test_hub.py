@@ -10,14 +10,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.datastructures import Headers
 
-from whale_platform.api.push.clients.client_messages import Ping, Subscribe, Unsubscribe, read
-from whale_platform.api.push.clients.websocket import origin_allowed
-from whale_platform.api.push.fanout.client_limits import Bucket, Doors, Filter, Limits, Refused
-from whale_platform.api.push.fanout.client_queue import NOTICES, TICKS, TOO_SLOW, Mailbox
-from whale_platform.api.push.fanout.hub import Hub
-from whale_platform.api.push.fanout.trade_samples import sample
-from whale_platform.api.push.sources.topic_tailer import Ears, Tail
-from whale_platform.broker.reader import Record
+from whale_platform.api.push.clients.client_messages import (
+    PingMessage,
+    SubscribeMessage,
+    UnsubscribeMessage,
+    parse_message,
+)
+from whale_platform.api.push.clients.websocket import is_origin_allowed
+from whale_platform.api.push.fanout.client_limits import (
+    ClientLimits,
+    ConnectionLimiter,
+    FrameBucket,
+    StreamFilter,
+    SubscriptionRejectedError,
+)
+from whale_platform.api.push.fanout.client_queue import MAX_NOTICES, MAX_TICKS, TOO_SLOW, ClientQueue
+from whale_platform.api.push.fanout.hub import PushHub
+from whale_platform.api.push.fanout.trade_samples import sample_trades
+from whale_platform.api.push.sources.topic_tailer import TailCallbacks, TopicTailer
+from whale_platform.broker.reader import KafkaRecord
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.stores.stream_tables.rows import WindowRow
@@ -25,9 +36,9 @@ from whale_platform_tests.api.push.builders import trade
 from whale_platform_tests.stores.builders import WINDOW
 
 
-def box_of(hub: Hub, *topics: str, wanted: Filter | None = None) -> Mailbox:
-    box = Mailbox()
-    box.topics = dict.fromkeys(topics, wanted or Filter())
+def box_of(hub: PushHub, *topics: str, wanted: StreamFilter | None = None) -> ClientQueue:
+    box = ClientQueue()
+    box.topics = dict.fromkeys(topics, wanted or StreamFilter())
     hub.join(box)
     return box
 
@@ -36,21 +47,21 @@ def window(count: int, symbol: str = "BTCUSDT") -> WindowRow:
     return WINDOW._replace(trade_count=count, symbol=symbol)
 
 
-def said(box: Mailbox) -> list[dict[str, Any]]:
+def said(box: ClientQueue) -> list[dict[str, Any]]:
     return [json.loads(text) for text in box.drain()]
 
 
 def test_a_tick_is_written_once_per_filter() -> None:
-    hub = Hub()
+    hub = PushHub()
     boxes = [box_of(hub, "windows", "trades") for _ in range(3)]
-    hub.bulk([window(1)], sample([trade(1)])[0])
+    hub.bulk([window(1)], sample_trades([trade(1)])[0])
     first, *others = (box.drain() for box in boxes)
     assert len(first) == 2
     assert all(text is same for other in others for text, same in zip(first, other, strict=True))
 
 
 def test_a_window_that_has_not_grown_is_not_said_again() -> None:
-    hub = Hub()
+    hub = PushHub()
     box = box_of(hub, "windows")
     for count in (2, 2, 1, 3):
         hub.bulk([window(count)], {})
@@ -58,12 +69,12 @@ def test_a_window_that_has_not_grown_is_not_said_again() -> None:
 
 
 def test_a_client_that_reads_nothing_holds_little_and_gets_the_newest_and_the_sums() -> None:
-    hub = Hub()
+    hub = PushHub()
     slow, quick = box_of(hub, "windows", "trades"), box_of(hub, "windows", "trades")
     for number in range(1, 1_001):
-        hub.bulk([window(number)], sample([trade(number)])[0])
+        hub.bulk([window(number)], sample_trades([trade(number)])[0])
         assert len(quick.drain()) == 2
-        assert len(slow._ticks) <= TICKS
+        assert len(slow._ticks) <= MAX_TICKS
     assert (quick.thinned, slow.end) == (0, None)
     assert hub.thinned > 900
     messages = said(slow)
@@ -74,9 +85,9 @@ def test_a_client_that_reads_nothing_holds_little_and_gets_the_newest_and_the_su
 
 
 def test_who_reads_no_notices_is_dropped_and_the_others_stay() -> None:
-    hub = Hub()
+    hub = PushHub()
     slow, quick = box_of(hub, "status"), box_of(hub, "status")
-    for number in range(NOTICES + 1):
+    for number in range(MAX_NOTICES + 1):
         hub.status(detail=str(number))
         quick.drain()
     assert slow.end is not None
@@ -88,7 +99,7 @@ def test_who_reads_no_notices_is_dropped_and_the_others_stay() -> None:
 
 def test_a_send_that_takes_too_long_ends_in_a_drop() -> None:
     async def scene() -> None:
-        hub = Hub()
+        hub = PushHub()
         stuck, idle = box_of(hub, "windows"), box_of(hub, "windows")
         stuck.task = asyncio.create_task(asyncio.sleep(60))
         stuck.sending_since = 1e-9
@@ -102,28 +113,28 @@ def test_a_send_that_takes_too_long_ends_in_a_drop() -> None:
 
 
 def test_filters() -> None:
-    hub = Hub()
-    btc = box_of(hub, "windows", wanted=Filter(symbols=frozenset({"BTCUSDT"})))
-    coinbase = box_of(hub, "windows", wanted=Filter(exchanges=frozenset({"coinbase"})))
-    large = box_of(hub, "trades", wanted=Filter(min_notional_usd=Decimal(1_000)))
-    hub.bulk([window(1), window(1, "ETHUSDT")], sample([trade(1)])[0])
-    hub.bulk([], sample([trade(2, notional="5000", notional_usd="5000")])[0])
+    hub = PushHub()
+    btc = box_of(hub, "windows", wanted=StreamFilter(symbols=frozenset({"BTCUSDT"})))
+    coinbase = box_of(hub, "windows", wanted=StreamFilter(exchanges=frozenset({"coinbase"})))
+    large = box_of(hub, "trades", wanted=StreamFilter(min_notional_usd=Decimal(1_000)))
+    hub.bulk([window(1), window(1, "ETHUSDT")], sample_trades([trade(1)])[0])
+    hub.bulk([], sample_trades([trade(2, notional="5000", notional_usd="5000")])[0])
     assert [one["symbol"] for message in said(btc) for one in message["windows"]] == ["BTCUSDT"]
     assert said(coinbase) == []
     assert [one["trade_id"] for message in said(large) for one in message["trades"]] == [2]
 
 
 def test_who_comes_back_gets_the_windows_that_changed_or_is_told_what_to_fetch() -> None:
-    hub = Hub()
+    hub = PushHub()
     hub.bulk([window(1), window(1, "ETHUSDT")], {})
     seq = hub.seq
     hub.bulk([window(2)], {})
-    (missed,) = map(json.loads, hub.missed_windows(Filter(), hub.epoch, seq))
+    (missed,) = map(json.loads, hub.missed_windows(StreamFilter(), hub.epoch, seq))
     assert [(one["symbol"], one["trade_count"]) for one in missed["windows"]] == [("BTCUSDT", 2)]
-    gap, newest = map(json.loads, hub.missed_windows(Filter(), "another", seq))
+    gap, newest = map(json.loads, hub.missed_windows(StreamFilter(), "another", seq))
     assert (gap["type"], gap["fetch"], len(newest["windows"])) == ("gap", "/windows", 2)
     hub.gap("windows", "offsets are gone")
-    assert json.loads(hub.missed_windows(Filter(), hub.epoch, seq)[0])["type"] == "gap"
+    assert json.loads(hub.missed_windows(StreamFilter(), hub.epoch, seq)[0])["type"] == "gap"
 
 
 @given(st.lists(st.tuples(st.sampled_from(["A", "B"]), st.integers(1, 10**9), st.booleans()), max_size=30))
@@ -132,7 +143,7 @@ def test_samples_add_up_exactly(trades: list[tuple[str, int, bool]]) -> None:
         trade(number, symbol, quantity=f"0.{units:012d}", notional=f"{units}.1", side="buy" if buy else "sell")
         for number, (symbol, units, buy) in enumerate(trades)
     ]
-    out, unread = sample([*values, b"junk", None])
+    out, unread = sample_trades([*values, b"junk", None])
     assert unread == 2
     for (_, symbol), one in out.items():
         units = [units for name, units, _ in trades if name == symbol]
@@ -142,17 +153,17 @@ def test_samples_add_up_exactly(trades: list[tuple[str, int, bool]]) -> None:
 
 
 def test_the_protocol() -> None:
-    assert read('{"ping":7}', 9) == Ping(7)
-    assert read('{"unsubscribe":{"topics":["trades"]}}', 9) == Unsubscribe(("trades",))
+    assert parse_message('{"ping":7}', 9) == PingMessage(7)
+    assert parse_message('{"unsubscribe":{"topics":["trades"]}}', 9) == UnsubscribeMessage(("trades",))
     asked = '{"subscribe":{"topics":["whales"],"symbols":["X"],"min_notional_usd":"5.5","since":{"epoch":"e","seq":3}}}'
-    wanted = Filter(frozenset({"X"}), frozenset(), Decimal("5.5"))
-    assert read(asked, 9) == Subscribe(("whales",), wanted, None, ("e", 3))
+    wanted = StreamFilter(frozenset({"X"}), frozenset(), Decimal("5.5"))
+    assert parse_message(asked, 9) == SubscribeMessage(("whales",), wanted, None, ("e", 3))
 
 
 @given(st.one_of(st.text(), st.recursive(st.none() | st.integers() | st.text(), st.lists).map(json.dumps)))
 def test_nonsense_is_refused(text: str) -> None:
-    with pytest.raises(Refused):
-        read(text, 9)
+    with pytest.raises(SubscriptionRejectedError):
+        parse_message(text, 9)
 
 
 @pytest.mark.parametrize(
@@ -172,22 +183,22 @@ def test_nonsense_is_refused(text: str) -> None:
     ],
 )
 def test_wrong_subscriptions_are_refused(value: object) -> None:
-    with pytest.raises(Refused):
-        read(json.dumps({"subscribe": value}), 9)
+    with pytest.raises(SubscriptionRejectedError):
+        parse_message(json.dumps({"subscribe": value}), 9)
 
 
 def test_doors_and_bucket() -> None:
-    doors = Doors(Limits(clients=3, per_address=2))
+    doors = ConnectionLimiter(ClientLimits(clients=3, per_address=2))
     doors.enter("a")
     doors.enter("a")
-    with pytest.raises(Refused, match="one address"):
+    with pytest.raises(SubscriptionRejectedError, match="one address"):
         doors.enter("a")
     doors.enter("b")
-    with pytest.raises(Refused, match=r"too many clients$"):
+    with pytest.raises(SubscriptionRejectedError, match=r"too many clients$"):
         doors.enter("c")
     doors.leave("a")
     doors.enter("c")
-    bucket = Bucket(0.0, 2)
+    bucket = FrameBucket(0.0, 2)
     assert [bucket.take() for _ in range(3)] == [True, True, False]
 
 
@@ -205,12 +216,12 @@ def test_doors_and_bucket() -> None:
 )
 def test_origins(origin: str | None, good: bool) -> None:
     headers = {"host": "here:1"} | ({} if origin is None else {"origin": origin})
-    assert origin_allowed(Headers(headers), frozenset({"https://ally.example"})) is good
+    assert is_origin_allowed(Headers(headers), frozenset({"https://ally.example"})) is good
 
 
 def test_whoever_wants_the_state_alone_is_spared_the_numbers() -> None:
-    hub, state, status = Hub(), Mailbox(), Mailbox()
-    state.topics, status.topics = {"state": Filter()}, {"status": Filter()}
+    hub, state, status = PushHub(), ClientQueue(), ClientQueue()
+    state.topics, status.topics = {"state": StreamFilter()}, {"status": StreamFilter()}
     hub.join(state)
     hub.join(status)
     hub.status(stale=False, trades_per_s=1.0)
@@ -222,16 +233,18 @@ def test_whoever_wants_the_state_alone_is_spared_the_numbers() -> None:
 
 
 def test_a_message_that_nobody_thought_of_is_left_out_and_said() -> None:
-    def prepare(records: list[Record]) -> object:
+    def prepare(records: list[KafkaRecord]) -> object:
         raise ValueError(len(records))
 
     lost: list[str] = []
-    ears = Ears(lambda start: None, prepare, lambda batch: None, lambda name, why: lost.append(name), lambda *_: None)
-    tail = Tail(KafkaCluster("127.0.0.1:1"), [RAW_TRADES], ears)
+    ears = TailCallbacks(
+        lambda start: None, prepare, lambda batch: None, lambda name, why: lost.append(name), lambda *_: None
+    )
+    tail = TopicTailer(KafkaCluster("127.0.0.1:1"), [RAW_TRADES], ears)
 
     async def scene() -> None:
         tail._loop = asyncio.get_running_loop()
-        await asyncio.to_thread(tail._take, [Record(RAW_TRADES, 0, 0, 0, None, b"")])
+        await asyncio.to_thread(tail._take, [KafkaRecord(RAW_TRADES, 0, 0, 0, None, b"")])
 
     asyncio.run(scene())
     assert lost == [RAW_TRADES]
@@ -241,15 +254,15 @@ def test_a_message_that_nobody_thought_of_is_left_out_and_said() -> None:
     "broken", [{"price": "1.2.3"}, {"quantity": "."}, {"event_time": 10**30}, {"exchange": "\u00e9"}]
 )
 def test_a_trade_of_another_kind_is_counted_not_sampled(broken: dict[str, Any]) -> None:
-    found, unread = sample([trade(1), trade(2, **broken)])
+    found, unread = sample_trades([trade(1), trade(2, **broken)])
     assert (found["binance", "BTCUSDT"].count, unread) == (1, 1)
 
 
 def test_the_newest_trade_of_a_sample_is_the_latest_however_late_another_comes() -> None:
     """A trade that was missing is repaired an hour later, between live ones."""
     live, old = trade(1000, price="61000"), trade(500, price="58000", event_time=1_723_114_800_000_000)
-    for found in (sample([live, old])[0], sample([old, live])[0]):
+    for found in (sample_trades([live, old])[0], sample_trades([old, live])[0]):
         (one,) = found.values()
         assert (one.newest[1], one.count) == (b"61000", 2)
-    (first,), (second,) = sample([live])[0].values(), sample([old])[0].values()
+    (first,), (second,) = sample_trades([live])[0].values(), sample_trades([old])[0].values()
     assert first.plus(second).newest == second.plus(first).newest == first.newest

@@ -6,22 +6,22 @@ from typing import cast
 import pytest
 
 from whale_platform.api.push.fanout import hub as module
-from whale_platform.api.push.fanout.client_limits import Filter
-from whale_platform.api.push.fanout.client_queue import TICKS, Mailbox
-from whale_platform.api.push.fanout.hub import NOT_WELCOME, Hub
+from whale_platform.api.push.fanout.client_limits import StreamFilter
+from whale_platform.api.push.fanout.client_queue import MAX_TICKS, ClientQueue
+from whale_platform.api.push.fanout.hub import NOT_AUTHORISED, PushHub
 from whale_platform_tests.api.push.test_hub import box_of, said, window
 
 
-def missed(hub: Hub, seq: int) -> tuple[bool, list[tuple[str, int]]]:
+def missed(hub: PushHub, seq: int) -> tuple[bool, list[tuple[str, int]]]:
     """Whether a client that had all up to `seq` is told of a gap, and the windows it gets."""
-    found = [json.loads(text) for text in hub.missed_windows(Filter(), hub.epoch, seq)]
+    found = [json.loads(text) for text in hub.missed_windows(StreamFilter(), hub.epoch, seq)]
     windows = [one for message in found if message["type"] == "windows" for one in message["windows"]]
     return found[:1] != [] and found[0]["type"] == "gap", [(one["symbol"], one["trade_count"]) for one in windows]
 
 
 def test_only_so_many_windows_are_remembered_and_who_was_away_longer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "WINDOWS", 2)
-    hub = Hub()
+    monkeypatch.setattr(module, "KEPT_WINDOWS", 2)
+    hub = PushHub()
     for count, symbol in ((1, "A"), (1, "B"), (2, "A"), (1, "C")):  # numbers 1 to 4; B is the one forgotten
         hub.bulk([window(count, symbol)], {})
     assert missed(hub, 4) == (False, [])
@@ -32,17 +32,17 @@ def test_only_so_many_windows_are_remembered_and_who_was_away_longer_is_told(mon
 
 
 def test_who_is_slow_still_gets_a_window_that_changed_once() -> None:
-    hub = Hub()
+    hub = PushHub()
     slow = box_of(hub, "windows")
     hub.bulk([window(1, "A")], {})
-    for count in range(1, 10 * TICKS):
+    for count in range(1, 10 * MAX_TICKS):
         hub.bulk([window(count, "B")], {})
     got = [(one["symbol"], one["trade_count"]) for message in said(slow) for one in message["windows"]]
-    assert ("A", 1) in got and got[-1] == ("B", 10 * TICKS - 1) and len(got) <= TICKS + 1
+    assert ("A", 1) in got and got[-1] == ("B", 10 * MAX_TICKS - 1) and len(got) <= MAX_TICKS + 1
 
 
 def test_a_gap_forgets_the_windows_and_is_told_to_those_it_concerns() -> None:
-    hub = Hub()
+    hub = PushHub()
     hub.bulk([window(1)], {})
     windows, whales = box_of(hub, "windows"), box_of(hub, "whales")
     hub.gap("windows", "Kafka was away")
@@ -53,27 +53,27 @@ def test_a_gap_forgets_the_windows_and_is_told_to_those_it_concerns() -> None:
 
 
 def test_only_followers_of_whales_are_woken() -> None:
-    hub = Hub()
+    hub = PushHub()
     whales, windows = box_of(hub, "whales"), box_of(hub, "windows")
     hub.wake_followers()
     assert (whales.wake.is_set(), windows.wake.is_set()) == (True, False)
 
 
 def test_who_is_not_welcome_any_more_is_sent_away_and_at_the_end_everybody() -> None:
-    hub = Hub()
+    hub = PushHub()
     removed, known = box_of(hub, "windows"), box_of(hub, "windows")
     removed.key, known.key = "removed", "known"
     hub.sweep(10.0, lambda key: key == "known")
-    assert [box.end and box.end[0] for box in (removed, known)] == [NOT_WELCOME, None]
+    assert [box.end and box.end[0] for box in (removed, known)] == [NOT_AUTHORISED, None]
     hub.leave(removed)
     assert hub.dropped == 0, "it was not slow"
     hub.end()
-    assert [box.end and box.end[0] for box in (removed, known)] == [NOT_WELCOME, 1012]
+    assert [box.end and box.end[0] for box in (removed, known)] == [NOT_AUTHORISED, 1012]
 
 
 def test_who_comes_while_it_is_counted_disturbs_nobody() -> None:
     """/metrics asks in a thread while the loop lets clients in and out."""
-    hub = Hub()
+    hub = PushHub()
 
     class Slow:
         @property
@@ -81,5 +81,5 @@ def test_who_comes_while_it_is_counted_disturbs_nobody() -> None:
             box_of(hub, "windows")
             return 1
 
-    hub.join(cast("Mailbox", Slow()))
+    hub.join(cast("ClientQueue", Slow()))
     assert (hub.thinned, hub.clients) == (1, 2)

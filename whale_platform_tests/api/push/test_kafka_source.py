@@ -5,21 +5,21 @@ from collections.abc import Callable
 from typing import Any
 
 from whale_platform.api.push import app
-from whale_platform.api.push.app import Live
+from whale_platform.api.push.app import PushApp
 from whale_platform.api.push.sources.kafka_source import SLOW_TICK_S, TICK_S
 from whale_platform.kafka_cluster import KafkaCluster
 
 NOBODY = KafkaCluster("127.0.0.1:1")
 
 
-def sweeps_until(done: Callable[[Live], bool], states: dict[str, str]) -> Live:
+def sweeps_until(done: Callable[[PushApp], bool], states: dict[str, str]) -> PushApp:
     """A push whose `status` names services in these states, after the first of its sweeps that satisfies `done`."""
 
     def look() -> dict[str, Any]:
         return {"services": [{"name": name, "state": state} for name, state in states.items()]}
 
-    async def run() -> Live:
-        made = Live(NOBODY, look=look)
+    async def run() -> PushApp:
+        made = PushApp(NOBODY, look=look)
         task = asyncio.create_task(made._sweep())
         while not done(made):
             assert not task.done()

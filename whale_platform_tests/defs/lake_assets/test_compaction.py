@@ -6,13 +6,13 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from whale_platform.defs.lake_assets.compaction import Compaction, compacted_trades
+from whale_platform.defs.lake_assets.compaction import CompactionConfig, compacted_trades
 from whale_platform.defs.lake_assets.lake_retention import (
-    LakeRetention,
-    Vacuum,
+    LakeRetentionConfig,
+    VacuumConfig,
+    build_schedule,
     lake_retention,
     lake_vacuum,
-    schedule,
 )
 from whale_platform.lake.delta import table
 from whale_platform.settings import Settings
@@ -27,7 +27,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def compacted(open_hour: bool = False) -> dict[str, float]:
     done = dg.materialize(
-        [compacted_trades], run_config=dg.RunConfig({"lake__compacted_trades": Compaction(open_hour=open_hour)})
+        [compacted_trades], run_config=dg.RunConfig({"lake__compacted_trades": CompactionConfig(open_hour=open_hour)})
     )
     (found,) = done.asset_materializations_for_node("lake__compacted_trades")
     return {name: value.value for name, value in found.metadata.items() if isinstance(value.value, int | float)}
@@ -57,11 +57,11 @@ def test_the_hour_that_is_written_now_is_left_alone_unless_asked_for(root: Path)
 def test_a_damaged_file_fails_the_run_and_other_hours_are_done(root: Path) -> None:
     lay(root, [trade(number, every_s=1200) for number in range(6)])
     lay(root, [trade(number, every_s=1200) for number in range(6, 12)], first_offset=6)
-    victim = root / table.files(table.opened(root))[0].path
+    victim = root / table.list_files(table.open_table(root))[0].path
     victim.write_bytes(b"PAR1 nothing PAR1")
     with pytest.raises(dg.Failure, match="whale lake restore"):
         compacted()
-    sizes = [file.rows for file in table.files(table.opened(root), START + timedelta(hours=1))]
+    sizes = [file.rows for file in table.list_files(table.open_table(root), START + timedelta(hours=1))]
     assert sizes == [3, 3, 3], "the other hours are one file each"
 
 
@@ -72,7 +72,7 @@ def test_retention_and_vacuum_say_first_what_they_would_do(root: Path, tmp_path:
     before = ids(root)
 
     def let_go(days: int, dry_run: bool) -> str:
-        config = LakeRetention(days=days, dry_run=dry_run, confirm_home=name)
+        config = LakeRetentionConfig(days=days, dry_run=dry_run, confirm_home=name)
         done = lake_retention.execute_in_process(run_config=dg.RunConfig({"let_old_lake_days_go": config}))
         (event,) = [one for one in done.all_node_events if one.is_successful_output]
         return str(event.step_output_data.metadata.get("plan", "nothing"))
@@ -84,7 +84,7 @@ def test_retention_and_vacuum_say_first_what_they_would_do(root: Path, tmp_path:
     assert len(ids(root)) < len(before)
 
     def vacuum(dry_run: bool) -> int:
-        config = Vacuum(hours=0, dry_run=dry_run, confirm_home=name)
+        config = VacuumConfig(hours=0, dry_run=dry_run, confirm_home=name)
         assert lake_vacuum.execute_in_process(run_config=dg.RunConfig({"vacuum_lake": config})).success
         return len(list(root.rglob("*.parquet")))
 
@@ -100,10 +100,10 @@ def test_what_is_young_goes_only_by_the_home_s_name(root: Path) -> None:
         (
             lake_retention,
             "let_old_lake_days_go",
-            LakeRetention(days=1, dry_run=False),
+            LakeRetentionConfig(days=1, dry_run=False),
             "days is 1: keeping fewer than 7",
         ),
-        (lake_vacuum, "vacuum_lake", Vacuum(hours=0, dry_run=False), "hours is 0: keeping fewer than 24"),
+        (lake_vacuum, "vacuum_lake", VacuumConfig(hours=0, dry_run=False), "hours is 0: keeping fewer than 24"),
     ):
         done = job.execute_in_process(run_config=dg.RunConfig({op: config}), raise_on_error=False)
         assert f"{why} has to be confirmed: set `confirm_home: " in str(done.failure_data_for_node(op))
@@ -111,6 +111,9 @@ def test_what_is_young_goes_only_by_the_home_s_name(root: Path) -> None:
 
 
 def test_the_lake_keeps_everything_unless_an_age_is_set(ours: None) -> None:
-    assert schedule(Settings()).default_status == dg.DefaultScheduleStatus.STOPPED
-    assert schedule(Settings(lake_retention_days=7)).default_status == dg.DefaultScheduleStatus.RUNNING
-    assert schedule(Settings(lake_retention_days=7, source="replay")).default_status == dg.DefaultScheduleStatus.STOPPED
+    assert build_schedule(Settings()).default_status == dg.DefaultScheduleStatus.STOPPED
+    assert build_schedule(Settings(lake_retention_days=7)).default_status == dg.DefaultScheduleStatus.RUNNING
+    assert (
+        build_schedule(Settings(lake_retention_days=7, source="replay")).default_status
+        == dg.DefaultScheduleStatus.STOPPED
+    )

@@ -5,7 +5,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from whale_platform.bench.storage.dump_import import generate, pack
+from whale_platform.bench.storage.dump_import import generate_dump, pack_dump
 from whale_platform.defs.lake_assets.imports import imported_trades
 from whale_platform.lake.delta import schema
 from whale_platform.settings import Settings
@@ -38,8 +38,8 @@ def events(done: dg.ExecuteInProcessResult) -> list[dict[str, object]]:
 
 
 def test_every_file_of_the_folder_is_imported_and_told(folder: Path) -> None:
-    generate(folder, 2400, hours=3)
-    generate(folder, 240, symbol="ETHUSDT", kind="aggTrades", hours=3)
+    generate_dump(folder, 2400, hours=3)
+    generate_dump(folder, 240, symbol="ETHUSDT", kind="aggTrades", hours=3)
     found = told(run())
     assert (found["files"], found["hours"]) == (2, 3)
     assert found["rows"] == found["new_rows"]
@@ -49,8 +49,8 @@ def test_every_file_of_the_folder_is_imported_and_told(folder: Path) -> None:
 
 
 def test_only_the_files_named_are_imported(folder: Path, tmp_path: Path) -> None:
-    generate(folder, 24, hours=1)
-    assert told(run(generate(tmp_path, 48, symbol="ETHUSDT", hours=1)))["rows"] == 48
+    generate_dump(folder, 24, hours=1)
+    assert told(run(generate_dump(tmp_path, 48, symbol="ETHUSDT", hours=1)))["rows"] == 48
 
 
 def test_no_file_says_where_to_put_them(folder: Path) -> None:
@@ -60,8 +60,8 @@ def test_no_file_says_where_to_put_them(folder: Path) -> None:
 
 
 def test_the_files_before_a_broken_one_are_events_of_their_own(folder: Path) -> None:
-    generate(folder, 2400, hours=3)
-    pack(folder / "ETHUSDT-trades-2024-08-08.zip", ["1,2,3"])
+    generate_dump(folder, 2400, hours=3)
+    pack_dump(folder / "ETHUSDT-trades-2024-08-08.zip", ["1,2,3"])
     stretch = [["2024-08-08-00:00", "2024-08-08-02:00"]]
     done = run()
     assert not done.success
@@ -71,13 +71,13 @@ def test_the_files_before_a_broken_one_are_events_of_their_own(folder: Path) -> 
 
 
 def test_a_broken_file_is_a_sentence_and_changes_nothing(folder: Path) -> None:
-    pack(folder / "BTCUSDT-trades-2024-08-08.zip", ["1,2,3"])
+    pack_dump(folder / "BTCUSDT-trades-2024-08-08.zip", ["1,2,3"])
     done = run()
     assert "has other columns than spot trades" in str(done.failure_data_for_node(STEP))
-    assert not schema.exists(Settings().trades_lake)
+    assert not schema.table_exists(Settings().trades_lake)
 
 
 def test_simulated_homes_take_no_real_trades(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WHALE_SOURCE", "simulator")
-    generate(folder, 24, hours=1)
+    generate_dump(folder, 24, hours=1)
     assert "must not mix" in str(run().failure_data_for_node(STEP))

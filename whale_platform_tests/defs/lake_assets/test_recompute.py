@@ -11,26 +11,26 @@ import dagster as dg
 import pytest
 
 from whale_platform.defs.lake_assets.imported_hours import remake_imported_hours
-from whale_platform.defs.lake_assets.imports import TRADES_OF
+from whale_platform.defs.lake_assets.imports import HOURS_METADATA
 from whale_platform.defs.lake_assets.recompute import late_trades, windows_from_lake
-from whale_platform.defs.lineage.assets import IMPORTED
-from whale_platform.defs.shared.partitions import RANGE, stretches
-from whale_platform.defs.shared.spark_resource import Spark
-from whale_platform.defs.shared.store_resource import Store
+from whale_platform.defs.lineage.assets import IMPORTED_KEY
+from whale_platform.defs.shared.partitions import RANGE_TAG, group_consecutive
+from whale_platform.defs.shared.spark_resource import SparkResource
+from whale_platform.defs.shared.store_resource import StoreResource
 from whale_platform.domain.trade import Trade
 from whale_platform.stores.asset_tables.thresholds import set_threshold
-from whale_platform.version import code_version, run_of
+from whale_platform.version import code_version, parse_run_id
 from whale_platform_tests.lake.builders import START, lay, trade
 from whale_platform_tests.support.postgres_server import query
-from whale_platform_tests.support.spark_jvm import own_jvm
+from whale_platform_tests.support.spark_jvm import end_own_jvm
 
 WINDOWS = "SELECT symbol, window_start, trade_count, volume, run_id FROM trade_windows ORDER BY 1, 2"
-RESOURCES = {"store": Store(), "spark": Spark()}
+RESOURCES = {"store": StoreResource(), "spark": SparkResource()}
 
 
 @pytest.fixture(scope="module", autouse=True)
 def jvm() -> Iterator[None]:
-    with own_jvm():
+    with end_own_jvm():
         yield
 
 
@@ -80,8 +80,8 @@ def test_late_trades_are_found_made_good_and_looked_for_no_more(root: Path, data
     again = query(database, WINDOWS)
     assert [row[:4] for row in again[:-1]] == [row[:4] for row in found] and again[-1][0] == "ETHUSDT"
     run_id = query(database, "SELECT DISTINCT run_id FROM trade_windows WHERE run_id NOT IN (%s, %s)", *runs(found))
-    assert len(run_id) == 1 and run_of(str(run_id[0][0])).service == "recompute"
-    assert run_of(str(run_id[0][0])).code == code_version(), "the commit is in the run of a recomputation too"
+    assert len(run_id) == 1 and parse_run_id(str(run_id[0][0])).service == "recompute"
+    assert parse_run_id(str(run_id[0][0])).code == code_version(), "the commit is in the run of a recomputation too"
     assert query(database, "SELECT trade_id FROM whale_alerts") == [(trades[7].trade_id,)]
     assert query(database, "SELECT trade_id, taken_back_by FROM whales_taken_back") == [
         (trades[9].trade_id, *run_id[0])
@@ -123,18 +123,18 @@ def test_imported_hours_are_asked_for_and_reported_like_live_ones(root: Path, da
     instance = dg.DagsterInstance.ephemeral()
     imported = ([START - timedelta(days=900)], [START, START + timedelta(hours=1)], [START + timedelta(days=2)])
     for hours in (imported[0], [*imported[1], *imported[2]]):
-        told = {TRADES_OF: dg.MetadataValue.json(stretches(hours))}
-        instance.report_runless_asset_event(dg.AssetMaterialization(IMPORTED, metadata=told))
-    instance.report_runless_asset_event(dg.AssetMaterialization(IMPORTED, metadata={"files": 2}))
+        told = {HOURS_METADATA: dg.MetadataValue.json(group_consecutive(hours))}
+        instance.report_runless_asset_event(dg.AssetMaterialization(IMPORTED_KEY, metadata=told))
+    instance.report_runless_asset_event(dg.AssetMaterialization(IMPORTED_KEY, metadata={"files": 2}))
     context = dg.build_sensor_context(instance=instance, cursor=None)
     tick = remake_imported_hours.evaluate_tick(context)
-    asked = [one for one in tick.run_requests or () if "2026" in one.tags[f"{RANGE}start"]]
+    asked = [one for one in tick.run_requests or () if "2026" in one.tags[f"{RANGE_TAG}start"]]
     assert len(tick.run_requests or ()) == 3, "each file of one tick, and not the days between"
-    assert [request.tags[f"{RANGE}end"] for request in asked] == ["2026-01-02-11:00", "2026-01-04-10:00"]
+    assert [request.tags[f"{RANGE_TAG}end"] for request in asked] == ["2026-01-02-11:00", "2026-01-04-10:00"]
     again = remake_imported_hours.evaluate_tick(dg.build_sensor_context(instance=instance, cursor=tick.cursor))
     assert not again.run_requests
     assert again.skip_message
-    tags = {name: value for name, value in asked[0].tags.items() if name.startswith(RANGE)}
+    tags = {name: value for name, value in asked[0].tags.items() if name.startswith(RANGE_TAG)}
     assert dg.materialize([windows_from_lake], tags=tags, resources=RESOURCES).success
     assert query(database, "SELECT hour, trade_count FROM hourly_rollups ORDER BY 1") == [
         (START, 6),

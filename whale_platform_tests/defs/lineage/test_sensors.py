@@ -7,11 +7,11 @@ import dagster as dg
 import pytest
 
 from whale_platform.broker.producer import TradeProducer
-from whale_platform.defs.lineage.assets import specs
+from whale_platform.defs.lineage.assets import build_specs
 from whale_platform.defs.lineage.sensors import stream_health
-from whale_platform.defs.shared.store_resource import Store
+from whale_platform.defs.shared.store_resource import StoreResource
 from whale_platform.domain.names import RAW_TRADES
-from whale_platform.embedded.dagster import INSTANCE
+from whale_platform.embedded.dagster import INSTANCE_VARIABLE
 from whale_platform.settings import Settings
 from whale_platform.supervision.runtime import heartbeat
 from whale_platform_tests.lake.builders import lay, trade
@@ -20,7 +20,7 @@ from whale_platform_tests.support.kafka_server import KafkaServer
 
 
 def tick(cursor: str | None) -> dg.SensorResult | dg.SkipReason:
-    context = dg.build_sensor_context(cursor=cursor, resources={"store": Store()})
+    context = dg.build_sensor_context(cursor=cursor, resources={"store": StoreResource()})
     answer = stream_health(context)
     assert isinstance(answer, dg.SensorResult | dg.SkipReason)
     return answer
@@ -44,9 +44,9 @@ def test_what_moved_is_told_once_with_its_numbers(
         "KAFKA_BOOTSTRAP": str(kafka.bootstrap),
     }.items():
         monkeypatch.setenv(f"WHALE_{name}", value)
-    heartbeat.write(
+    heartbeat.write_heartbeat(
         tmp_path,
-        heartbeat.Beat("ingester", numbers={"trades_per_s": 12.5, "mode": "words", "ms": {"read": {"P99": 7}}}),
+        heartbeat.Heartbeat("ingester", numbers={"trades_per_s": 12.5, "mode": "words", "ms": {"read": {"P99": 7}}}),
     )
     first = tick(None)
     assert told(first) == {}, "empty topics and tables have not moved"
@@ -88,7 +88,9 @@ def test_the_columns_of_tables_are_told_once_by_the_definitions(
     database: str, ours: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def told() -> set[str]:
-        found = {spec.key.to_user_string() for spec in specs(Settings()) if "dagster/column_schema" in spec.metadata}
+        found = {
+            spec.key.to_user_string() for spec in build_specs(Settings()) if "dagster/column_schema" in spec.metadata
+        }
         return {key for key in found if key.startswith("table/")}
 
     monkeypatch.setenv("WHALE_POSTGRES_DSN", database)
@@ -96,5 +98,5 @@ def test_the_columns_of_tables_are_told_once_by_the_definitions(
     monkeypatch.setenv("WHALE_POSTGRES_DSN", "postgresql://nobody@127.0.0.1:1/whale")
     assert told() == set(), "a database that is away keeps no definition from loading"
     monkeypatch.setenv("WHALE_POSTGRES_DSN", database)
-    monkeypatch.delenv(INSTANCE)
+    monkeypatch.delenv(INSTANCE_VARIABLE)
     assert told() == set(), "another Dagster asks no database to load"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from whale_platform.defs.lake_assets.recompute import late_trades
 from whale_platform.defs.maintenance import housekeeping
-from whale_platform.defs.maintenance.events import Event, replaced, thinned
+from whale_platform.defs.maintenance.events import StoredEvent, find_replaced, thin_out
 from whale_platform_tests.support.postgres_server import query
 
 RAW, ALERTS = dg.AssetKey(["topic", "raw_crypto_trades"]), dg.AssetKey(["table", "whale_alerts"])
@@ -129,7 +129,7 @@ def test_old_events_go_and_what_states_are_read_from_stays(instance: dg.DagsterI
 
 events = st.lists(
     st.builds(
-        Event,
+        StoredEvent,
         st.just(0),
         st.sampled_from("ab"),
         st.sampled_from([None, "p"]),
@@ -140,12 +140,12 @@ events = st.lists(
 
 
 @given(events)
-def test_the_newest_always_stays_and_what_is_young_too(found: list[Event]) -> None:
+def test_the_newest_always_stays_and_what_is_young_too(found: list[StoredEvent]) -> None:
     fine, before = NOW - timedelta(days=1), NOW - timedelta(days=7)
-    for going, oldest in ((thinned(found, fine, before), fine), (replaced(found, before), before)):
+    for going, oldest in ((thin_out(found, fine, before), fine), (find_replaced(found, before), before)):
         left = [one for one in found if one.id not in set(going)]
         assert {one.asset for one in left} == {one.asset for one in found}
         assert all(one.time < oldest for one in found if one.id in set(going))
-    thin = [one for one in found if one.id not in set(thinned(found, fine, before)) and before <= one.time < fine]
+    thin = [one for one in found if one.id not in set(thin_out(found, fine, before)) and before <= one.time < fine]
     hours = {(one.asset, one.time.replace(minute=0)) for one in thin}
     assert len(thin) <= len(hours) + len({one.asset for one in found}), "one an hour, and the newest"

@@ -50,9 +50,11 @@ def test_the_newest_stay_the_old_go_and_the_dry_run_says_so(
 
 
 def test_runs_that_make_partitions_are_not_in_its_care() -> None:
-    assert hourly_assets.name not in housekeeping.jobs()
+    assert hourly_assets.name not in housekeeping.list_upkeep_jobs()
     upkeep = {"lake_compaction", "lake_vacuum", "lake_retention", "late_trades", "suggest_thresholds", "retention"}
-    assert {"sink", "sink_stop", "stream_checks", "dagster_housekeeping", *upkeep} <= set(housekeeping.jobs())
+    assert {"sink", "sink_stop", "stream_checks", "dagster_housekeeping", *upkeep} <= set(
+        housekeeping.list_upkeep_jobs()
+    )
 
 
 def test_fewer_days_than_a_week_ask_for_the_home_s_name(

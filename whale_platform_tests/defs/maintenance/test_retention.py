@@ -5,11 +5,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from whale_platform.defs.maintenance.retention import markdown, retention, schedule
-from whale_platform.defs.shared.store_resource import Store
+from whale_platform.defs.maintenance.retention import build_schedule, render_plan, retention
+from whale_platform.defs.shared.store_resource import StoreResource
 from whale_platform.settings import Settings
 from whale_platform.stores.asset_tables import rollups, whale_reports
-from whale_platform.stores.asset_tables.retention import Day
+from whale_platform.stores.asset_tables.retention import StreamTableDay
 from whale_platform_tests.stores.asset_tables.test_materialisation import MAKER, some_windows, store
 from whale_platform_tests.stores.asset_tables.test_retention import ALL
 from whale_platform_tests.stores.builders import START, WHALE
@@ -22,14 +22,16 @@ def stream(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> st
     monkeypatch.setenv("WHALE_POSTGRES_DSN", database)
     monkeypatch.setenv("WHALE_HOME", str(tmp_path))
     store(database, some_windows(3), [WHALE])
-    rollups.make(database, ALL, MAKER)
-    whale_reports.make(database, ALL, MAKER)
+    rollups.materialise_rollups(database, ALL, MAKER)
+    whale_reports.materialise_reports(database, ALL, MAKER)
     return database
 
 
 def run(**config: object) -> dg.ExecuteInProcessResult:
     return retention.execute_in_process(
-        run_config={"ops": {"let_old_days_go": {"config": config}}}, resources={"store": Store()}, raise_on_error=False
+        run_config={"ops": {"let_old_days_go": {"config": config}}},
+        resources={"store": StoreResource()},
+        raise_on_error=False,
     )
 
 
@@ -43,7 +45,7 @@ def test_the_dry_run_is_the_default_and_the_real_one_does_what_it_said(stream: s
     assert windows(stream) == before
     assert run(dry_run=False).success
     assert windows(stream) == 0
-    assert len(rollups.read(stream, ALL)) == 6
+    assert len(rollups.read_rollups(stream, ALL)) == 6
 
 
 def test_fewer_days_than_a_week_ask_for_the_home_s_name(stream: str, tmp_path: Path) -> None:
@@ -68,15 +70,15 @@ def test_negative_days_are_refused_with_a_sentence(stream: str) -> None:
 
 
 def test_the_plan_is_a_table() -> None:
-    days = [Day(START.date(), 1000, 2), Day(START.date(), 1, 0, "3 hours are not rolled up")]
-    lines = markdown(days, dry_run=True).splitlines()
+    days = [StreamTableDay(START.date(), 1000, 2), StreamTableDay(START.date(), 1, 0, "3 hours are not rolled up")]
+    lines = render_plan(days, dry_run=True).splitlines()
     assert lines[2:] == [
         "| 2024-08-08 | 1,000 | 2 | would go |",
         "| 2024-08-08 | 1 | 0 | would stay: 3 hours are not rolled up |",
     ]
-    assert markdown([], dry_run=True) == "No day is old enough to go."
+    assert render_plan([], dry_run=True) == "No day is old enough to go."
 
 
 def test_replayed_days_are_old_from_the_start_and_stay(ours: None) -> None:
-    live, replay = (schedule(Settings.model_validate({"source": source})) for source in ("live", "replay"))
+    live, replay = (build_schedule(Settings.model_validate({"source": source})) for source in ("live", "replay"))
     assert (live.default_status.value, replay.default_status.value) == ("RUNNING", "STOPPED")

@@ -11,11 +11,12 @@ import pytest
 
 from whale_platform.broker.producer import TradeProducer
 from whale_platform.defs.quality import live_checks
-from whale_platform.defs.shared.store_resource import Store
+from whale_platform.defs.shared.store_resource import StoreResource
 from whale_platform.domain.names import RAW_TRADES
+from whale_platform.files.atomic_files import write_json
 from whale_platform.settings import WORKERS
 from whale_platform.supervision.control import desired_state
-from whale_platform.supervision.control.state_changes import Changes
+from whale_platform.supervision.control.state_changes import StateChanges
 from whale_platform.supervision.control.state_files import SUPERVISOR, state_path
 from whale_platform.supervision.runtime import heartbeat
 from whale_platform.supervision.runtime.lease import Lease
@@ -34,7 +35,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def ask(check: dg.AssetChecksDefinition) -> dg.AssetCheckEvaluation:
     done = dg.materialize(
         [check],
-        resources={"store": Store()},
+        resources={"store": StoreResource()},
         selection=dg.AssetSelection.checks(check),
     )
     return done.get_asset_check_evaluations()[0]
@@ -83,7 +84,9 @@ def test_many_late_trades_are_a_warning(database: str, home: Path, monkeypatch: 
     begun = minutes_ago(10)
     store(database, [WINDOW._replace(window_start=minutes_ago(5))])
     for late, passed in ((0, True), (1, False)):
-        heartbeat.write(home, heartbeat.Beat("stream", started=begun.timestamp(), numbers={"late_dropped": late}))
+        heartbeat.write_heartbeat(
+            home, heartbeat.Heartbeat("stream", started=begun.timestamp(), numbers={"late_dropped": late})
+        )
         found = ask(live_checks.few_late_trades)
         assert (found.passed, found.metadata["counted"].value) == (passed, WINDOW.trade_count)
         assert found.severity is dg.AssetCheckSeverity.WARN
@@ -91,11 +94,11 @@ def test_many_late_trades_are_a_warning(database: str, home: Path, monkeypatch: 
 
 def test_a_service_that_lags_or_is_silent_is_named_unless_it_is_meant_to_be(home: Path) -> None:
     for service in WORKERS:
-        heartbeat.write(home, heartbeat.Beat(service, numbers={"lag": 5}))
+        heartbeat.write_heartbeat(home, heartbeat.Heartbeat(service, numbers={"lag": 5}))
     assert ask(live_checks.nobody_lags).passed
-    heartbeat.write(home, heartbeat.Beat("sink", numbers={"lag": 20_000}))
+    heartbeat.write_heartbeat(home, heartbeat.Heartbeat("sink", numbers={"lag": 20_000}))
     assert ask(live_checks.nobody_lags).passed, "it has only just started"
-    heartbeat.write(home, heartbeat.Beat("sink", started=time.time() - 301, numbers={"lag": 20_000}))
+    heartbeat.write_heartbeat(home, heartbeat.Heartbeat("sink", started=time.time() - 301, numbers={"lag": 20_000}))
     assert ask(live_checks.nobody_lags).metadata["wrong"].value == "sink: 20,000 messages behind"
     long_ago = time.time() - 301
     for numbers, words in (
@@ -105,22 +108,22 @@ def test_a_service_that_lags_or_is_silent_is_named_unless_it_is_meant_to_be(home
         ({"lag": 900, "lag_s": 30.0, "behind_since": time.time()}, "nothing"),
         ({"lag": 0, "lag_s": 0.0, "behind_since": None}, "nothing"),
     ):
-        heartbeat.write(home, heartbeat.Beat("sink", started=long_ago, numbers={"lag": 0}))
-        said = heartbeat.Beat("stream", detail="windows are 900 trades behind", started=long_ago, numbers=numbers)
-        heartbeat.write(home, said)
+        heartbeat.write_heartbeat(home, heartbeat.Heartbeat("sink", started=long_ago, numbers={"lag": 0}))
+        said = heartbeat.Heartbeat("stream", detail="windows are 900 trades behind", started=long_ago, numbers=numbers)
+        heartbeat.write_heartbeat(home, said)
         assert ask(live_checks.nobody_lags).metadata["wrong"].value == words
     (home / "run" / "sink.beat.json").unlink()
     assert ask(live_checks.nobody_lags).metadata["wrong"].value == "sink: no heartbeat"
-    desired_state.write(home, "sink", False, "run x")
+    desired_state.write_desired_state(home, "sink", False, "run x")
     assert ask(live_checks.nobody_lags).passed
 
 
 def test_trades_without_a_place_are_named(home: Path) -> None:
     assert ask(live_checks.every_id_has_its_place).passed
-    heartbeat.write(home, heartbeat.Beat("ingester", numbers={"unproven": 3, "held": 1, "unplaced": ""}))
+    heartbeat.write_heartbeat(home, heartbeat.Heartbeat("ingester", numbers={"unproven": 3, "held": 1, "unplaced": ""}))
     assert ask(live_checks.every_id_has_its_place).passed
-    heartbeat.write(
-        home, heartbeat.Beat("ingester", numbers={"unproven": 40, "held": 0, "unplaced": "binance: 40 trades"})
+    heartbeat.write_heartbeat(
+        home, heartbeat.Heartbeat("ingester", numbers={"unproven": 40, "held": 0, "unplaced": "binance: 40 trades"})
     )
     wrong = ask(live_checks.every_id_has_its_place)
     assert not wrong.passed and wrong.metadata["wrong"].value == "binance: 40 trades"
@@ -128,9 +131,9 @@ def test_trades_without_a_place_are_named(home: Path) -> None:
 
 def test_a_storm_of_restarts_within_the_hour_is_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ask(live_checks.no_restart_storm).passed
-    lease, changes = Lease(home, SUPERVISOR), Changes(home, "7-1000")
+    lease, changes = Lease(home, SUPERVISOR), StateChanges(home, "7-1000")
     lease.acquire()
-    heartbeat.write_json(state_path(home), {"pid": os.getpid(), "services": {}})
+    write_json(state_path(home), {"pid": os.getpid(), "services": {}})
     with monkeypatch.context() as earlier:
         earlier.setattr(time, "time", lambda: 1_000_000.0)
         for _ in range(live_checks.STORM_RESTARTS):

@@ -8,14 +8,14 @@ import pytest
 
 from whale_platform.definitions import defs
 from whale_platform.defs import schedules
-from whale_platform.defs.lineage.assets import specs
+from whale_platform.defs.lineage.assets import build_specs
 from whale_platform.defs.quality.report_checks import page_is_its_rows
 from whale_platform.defs.reports.assets import daily_market_report, hourly_rollups, whale_reports
-from whale_platform.defs.shared.partitions import RANGE, key_of, stretches
-from whale_platform.defs.shared.store_resource import Store
+from whale_platform.defs.shared.partitions import RANGE_TAG, group_consecutive, partition_key
+from whale_platform.defs.shared.store_resource import StoreResource
 from whale_platform.settings import Settings
 from whale_platform.stores.asset_tables import recomputed_hours
-from whale_platform.stores.asset_tables.materialisation import Hours, Maker
+from whale_platform.stores.asset_tables.materialisation import HourRange, Provenance
 from whale_platform_tests.stores.asset_tables.test_materialisation import some_windows, store
 from whale_platform_tests.stores.builders import START, WHALE
 from whale_platform_tests.support.postgres_server import query
@@ -37,15 +37,15 @@ def run(first: str, last: str) -> dg.ExecuteInProcessResult:
     """One run over the hours from `first` to `last`."""
     return dg.materialize(
         [hourly_rollups, whale_reports],
-        tags={f"{RANGE}start": first, f"{RANGE}end": last},
-        resources={"store": Store()},
+        tags={f"{RANGE_TAG}start": first, f"{RANGE_TAG}end": last},
+        resources={"store": StoreResource()},
         partition_key=None,
     )
 
 
 def test_one_hour_is_made_with_a_report_a_picture_and_its_run(stream: str) -> None:
     done = dg.materialize(
-        [hourly_rollups, whale_reports], partition_key="2024-08-08-13:00", resources={"store": Store()}
+        [hourly_rollups, whale_reports], partition_key="2024-08-08-13:00", resources={"store": StoreResource()}
     )
     assert query(stream, "SELECT DISTINCT hour, run_id FROM hourly_rollups") == [(START + HOUR, done.run_id)]
     assert query(stream, "SELECT symbol, whales FROM whale_reports ORDER BY 1") == [("BTCUSDT", 0), ("ETHUSDT", 1)]
@@ -69,7 +69,7 @@ def test_a_range_is_one_run_and_making_it_twice_changes_nothing(stream: str) -> 
 
 def test_a_days_report_is_one_page_that_needs_nothing_else(stream: str, tmp_path: Path) -> None:
     run("2024-08-08-12:00", "2024-08-08-14:00")
-    dg.materialize([daily_market_report], partition_key="2024-08-08", resources={"store": Store()})
+    dg.materialize([daily_market_report], partition_key="2024-08-08", resources={"store": StoreResource()})
     page = (tmp_path / "reports" / "market-2024-08-08.html").read_text()
     assert "in 3 of 24 hours. 1 whales moved $123,675; they bought $123,675 more" in page
     assert page.count('<img src="data:image/png;base64,') == 2
@@ -85,7 +85,7 @@ def made(job: str, key: str) -> dg.ExecuteInProcessResult:
 def page_passes() -> bool:
     """Whether the newest page is found to say what its rows say."""
     only = dg.AssetSelection.checks(page_is_its_rows)
-    done = dg.materialize([page_is_its_rows], resources={"store": Store()}, selection=only)
+    done = dg.materialize([page_is_its_rows], resources={"store": StoreResource()}, selection=only)
     return done.get_asset_check_evaluations()[0].passed
 
 
@@ -121,10 +121,10 @@ def test_no_whale_report_is_made_of_whales_that_can_not_be(stream: str) -> None:
 def repairs() -> list[tuple[str, str]]:
     """The ranges that the repair schedule asks for, a day after the trades."""
     context = dg.build_schedule_context(
-        scheduled_execution_time=datetime(2024, 8, 9, 12, 23, tzinfo=UTC), resources={"store": Store()}
+        scheduled_execution_time=datetime(2024, 8, 9, 12, 23, tzinfo=UTC), resources={"store": StoreResource()}
     )
     tick = schedules.repair_hours.evaluate_tick(context)
-    return [(request.tags[f"{RANGE}start"], request.tags[f"{RANGE}end"]) for request in tick.run_requests or ()]
+    return [(request.tags[f"{RANGE_TAG}start"], request.tags[f"{RANGE_TAG}end"]) for request in tick.run_requests or ()]
 
 
 def test_the_repair_asks_for_exactly_the_hours_that_changed(stream: str) -> None:
@@ -141,7 +141,7 @@ def test_the_repair_asks_for_exactly_the_hours_that_changed(stream: str) -> None
 def stale_days() -> list[str]:
     """The days whose pages the schedule asks for, a day after the trades."""
     context = dg.build_schedule_context(
-        scheduled_execution_time=datetime(2024, 8, 10, 12, 28, tzinfo=UTC), resources={"store": Store()}
+        scheduled_execution_time=datetime(2024, 8, 10, 12, 28, tzinfo=UTC), resources={"store": StoreResource()}
     )
     tick = schedules.repair_days.evaluate_tick(context)
     return [request.tags["dagster/partition"] for request in tick.run_requests or ()]
@@ -151,17 +151,17 @@ def test_a_days_page_follows_the_repair_of_its_hours(stream: str, tmp_path: Path
     assert stale_days() == [], "nothing was made yet"
     run("2024-08-08-12:00", "2024-08-08-14:00")
     assert stale_days() == ["2024-08-08"], "a day that was over before anything was made of it, as after an import"
-    dg.materialize([daily_market_report], partition_key="2024-08-08", resources={"store": Store()})
+    dg.materialize([daily_market_report], partition_key="2024-08-08", resources={"store": StoreResource()})
     assert stale_days() == []
     lake = [row._replace(trade_count=1, source="import") for row in some_windows(1)]
     keys = [("binance", symbol, START) for symbol in ("BTCUSDT", "ETHUSDT")]
-    hour = Hours(START, START + HOUR)
-    recomputed_hours.store(
-        stream, hour, lake, [], keys, Maker("recompute-1", "abc"), recomputed_hours.rows(stream, hour)
+    hour = HourRange(START, START + HOUR)
+    recomputed_hours.store_recomputed(
+        stream, hour, lake, [], keys, Provenance("recompute-1", "abc"), recomputed_hours.read_row_snapshot(stream, hour)
     )
     assert stale_days() == ["2024-08-08"]
     before = (tmp_path / "reports" / "market-2024-08-08.md").read_text()
-    dg.materialize([daily_market_report], partition_key="2024-08-08", resources={"store": Store()})
+    dg.materialize([daily_market_report], partition_key="2024-08-08", resources={"store": StoreResource()})
     assert (tmp_path / "reports" / "market-2024-08-08.md").read_text() != before
     assert stale_days() == []
 
@@ -169,7 +169,7 @@ def test_a_days_page_follows_the_repair_of_its_hours(stream: str, tmp_path: Path
 def test_a_database_that_is_away_is_told_and_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WHALE_POSTGRES_DSN", "postgresql://nobody:secret@127.0.0.1:1/none")
     context = dg.build_schedule_context(
-        scheduled_execution_time=datetime(2024, 8, 9, 12, 23, tzinfo=UTC), resources={"store": Store()}
+        scheduled_execution_time=datetime(2024, 8, 9, 12, 23, tzinfo=UTC), resources={"store": StoreResource()}
     )
     tick = schedules.repair_hours.evaluate_tick(context)
     assert not tick.run_requests
@@ -179,9 +179,13 @@ def test_a_database_that_is_away_is_told_and_asked_again(tmp_path: Path, monkeyp
 
 def test_neighbouring_hours_are_one_stretch() -> None:
     hours = [START, START + HOUR, START + 3 * HOUR]
-    alone = key_of(START + 3 * HOUR)
-    assert stretches(hours) == stretches(reversed(hours)) == [(key_of(START), key_of(START + HOUR)), (alone, alone)]
-    assert stretches([]) == []
+    alone = partition_key(START + 3 * HOUR)
+    assert (
+        group_consecutive(hours)
+        == group_consecutive(reversed(hours))
+        == [(partition_key(START), partition_key(START + HOUR)), (alone, alone)]
+    )
+    assert group_consecutive([]) == []
 
 
 def test_the_lineage_goes_from_the_exchanges_to_the_reports() -> None:
@@ -192,5 +196,5 @@ def test_the_lineage_goes_from_the_exchanges_to_the_reports() -> None:
 
 
 def test_generated_trades_have_their_own_exchanges_in_the_lineage() -> None:
-    names = [spec.key.to_user_string() for spec in specs(Settings.model_validate({"source": "simulator"}))]
+    names = [spec.key.to_user_string() for spec in build_specs(Settings.model_validate({"source": "simulator"}))]
     assert names[:2] == ["exchange/sim_binance", "exchange/sim_coinbase"]

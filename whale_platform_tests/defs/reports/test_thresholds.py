@@ -8,7 +8,7 @@ import pytest
 
 from whale_platform.broker.producer import TradeProducer
 from whale_platform.defs.reports.thresholds import whale_thresholds
-from whale_platform.defs.shared.store_resource import Store
+from whale_platform.defs.shared.store_resource import StoreResource
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.stores.asset_tables.thresholds import read_thresholds, set_threshold
 from whale_platform_tests.reports.test_suggestions import raw
@@ -18,7 +18,7 @@ from whale_platform_tests.support.kafka_server import KafkaServer
 def make(**config: object) -> dg.ExecuteInProcessResult:
     return dg.materialize(
         [whale_thresholds],
-        resources={"store": Store()},
+        resources={"store": StoreResource()},
         run_config={"ops": {"table__whale_thresholds": {"config": config}}},
         raise_on_error=False,
     )
@@ -69,6 +69,6 @@ def test_a_wrong_config_is_refused_with_its_bounds() -> None:
     with pytest.raises(Exception, match="less than 1"):
         dg.materialize(
             [whale_thresholds],
-            resources={"store": Store()},
+            resources={"store": StoreResource()},
             run_config={"ops": {"table__whale_thresholds": {"config": {"share": 2.0}}}},
         )

@@ -17,11 +17,11 @@ from dagster._core.test_utils import instance_for_test
 from dagster._daemon.monitoring import run_monitoring
 
 from whale_platform.defs.services import controls, launcher, shifts
+from whale_platform.files.atomic_files import write_json
 from whale_platform.settings import ROOT, WORKERS
 from whale_platform.supervision.control import desired_state, shift_policy
-from whale_platform.supervision.control.state_changes import Changes
+from whale_platform.supervision.control.state_changes import StateChanges
 from whale_platform.supervision.control.state_files import SUPERVISOR, restart_requested, state_path
-from whale_platform.supervision.runtime.heartbeat import write_json
 from whale_platform.supervision.runtime.lease import Lease
 
 LAUNCHER = {"module": "whale_platform.defs.services.launcher", "class": "ServiceLauncher"}
@@ -47,7 +47,7 @@ class Kept:
     def __init__(self, home: Path) -> None:
         self.home, self.lease = home, Lease(home, SUPERVISOR)
         self.lease.acquire()
-        self.changes = Changes(home, LIFE)
+        self.changes = StateChanges(home, LIFE)
         self.publish()
 
     def publish(self, life: str = LIFE, stopping: bool = False, **sink: Any) -> None:
@@ -76,7 +76,7 @@ class Sensor:
 
     def tick(self) -> Any:
         with dg.build_sensor_context(instance=self.instance, cursor=self.cursor) as context:
-            answer: Any = shifts.sensor.evaluate_tick(context)
+            answer: Any = shifts.shifts_sensor.evaluate_tick(context)
         self.cursor = answer.cursor or self.cursor
         return answer
 
@@ -201,7 +201,7 @@ def test_another_instance_of_dagster_follows_nothing(kept: Kept) -> None:
 
 def test_a_stopped_service_has_no_shift_until_it_is_started(kept: Kept, instance: dg.DagsterInstance) -> None:
     run_id = launch(instance)
-    desired_state.write(kept.home, "sink", False, "run x")
+    desired_state.write_desired_state(kept.home, "sink", False, "run x")
     Sensor(instance).tick()
     assert "The shift is over: stopped by run x." in log(instance, run_id)
     assert "sink" not in {one.job_name for one in Sensor(instance).tick().run_requests}
@@ -225,7 +225,7 @@ def test_a_run_that_takes_ten_minutes_to_start_is_left_alone(monkeypatch: pytest
     kept = yaml.safe_load((ROOT / "dagster.yaml").read_text())["run_monitoring"]
     with instance_for_test(overrides={"run_launcher": LAUNCHER, "run_monitoring": kept}) as slow:
         run = slow.create_run_for_job(controls.JOBS[0])
-        launcher.report(slow, run, dg.DagsterEventType.PIPELINE_STARTING, "begins")
+        launcher.report_event(slow, run, dg.DagsterEventType.PIPELINE_STARTING, "begins")
         [record] = slow.get_run_records(dg.RunsFilter(run_ids=[run.run_id]))
         monkeypatch.setattr(run_monitoring, "get_current_timestamp", lambda: time.time() + 600)
         run_monitoring.monitor_starting_run(slow, record, logging.getLogger("test"))

@@ -26,7 +26,7 @@ print(json.dumps({one.name: one.default_status.value for one in all_of_them}))
 
 def test_only_the_platform_s_own_dagster_starts_anything_by_itself(tmp_path: Path) -> None:
     settings = Settings.model_validate({"home": tmp_path, "postgres_dsn": "postgresql://nobody@127.0.0.1:1/whale"})
-    env = {**os.environ, **dagster.environment(settings), "PYTHONPATH": str(ROOT)}
+    env = {**os.environ, **dagster.dagster_environment(settings), "PYTHONPATH": str(ROOT)}
     argv = [sys.executable, "-W", "ignore", "-c", LOOK]
     done = subprocess.run(argv, env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -44,7 +44,7 @@ def test_a_shift_launched_elsewhere_starts_nothing_and_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WHALE_HOME", str(tmp_path))
-    monkeypatch.delenv(dagster.INSTANCE, raising=False)
+    monkeypatch.delenv(dagster.INSTANCE_VARIABLE, raising=False)
     with dg.DagsterInstance.ephemeral() as instance:
         done = shifts.JOBS["sink"].execute_in_process(instance=instance, raise_on_error=False)
     assert "whale up" in str(done.failure_data_for_node("show_sink"))

@@ -13,12 +13,13 @@ from whale_platform.definitions import defs
 from whale_platform.defs.lake_assets import compaction, recompute
 from whale_platform.defs.services import shifts
 from whale_platform.defs.shared import upkeep
+from whale_platform.files.atomic_files import write_json
 from whale_platform.settings import ROOT
 from whale_platform.supervision.control import overload, state_files
 from whale_platform.supervision.runtime import heartbeat
 from whale_platform.supervision.runtime.lease import Lease
 
-SCHEDULES = (compaction.every_hour, recompute.every_hour)
+SCHEDULES = (compaction.compaction_hourly, recompute.late_trades_hourly)
 
 
 @pytest.fixture
@@ -30,14 +31,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def behind(home: Path, seconds: float | None, age_s: float = 0.0) -> None:
     """The stream's heartbeat of `age_s` ago."""
     since = None if seconds is None else time.time() - seconds
-    told = heartbeat.Beat(
+    told = heartbeat.Heartbeat(
         "stream", state="degraded", detail="windows are 9 trades behind", numbers={"behind_since": since}
     )
-    heartbeat.write(home, told)
+    heartbeat.write_heartbeat(home, told)
     if age_s:
         told.at -= age_s
-        heartbeat.write_json(
-            heartbeat.beat_path(home, "stream"), {"service": "stream", "at": told.at, "numbers": told.numbers}
+        write_json(
+            heartbeat.heartbeat_path(home, "stream"), {"service": "stream", "at": told.at, "numbers": told.numbers}
         )
 
 
@@ -56,7 +57,7 @@ def test_upkeep_waits_while_the_stream_is_behind_but_not_for_ever(home: Path, sc
     assert str(ask(schedule)).startswith("the stream has been behind for 60 s, so upkeep waits: windows are 9 trades")
     behind(home, 60, age_s=overload.FRESH_S + 5)
     assert ask(schedule) == 1, "it is not there any more"
-    behind(home, overload.MOST_S + 1)
+    behind(home, overload.LONGEST_WAIT_S + 1)
     assert ask(schedule) == 1
 
 
@@ -65,14 +66,12 @@ def test_late_trades_are_left_to_the_service_where_one_is_kept(home: Path) -> No
     lease.acquire()
     for state, found in (("ready", "the service `repair` does this here"), ("stopped", "1")):
         services = {"repair": {"state": state, "detail": ""}}
-        heartbeat.write_json(
-            state_files.state_path(home), {"pid": os.getpid(), "at": time.time(), "services": services}
-        )
-        assert str(ask(recompute.every_hour)).startswith(found)
+        write_json(state_files.state_path(home), {"pid": os.getpid(), "at": time.time(), "services": services})
+        assert str(ask(recompute.late_trades_hourly)).startswith(found)
     lease.release()
     publish = {"pid": os.getpid(), "at": time.time(), "services": {"repair": {"state": "ready"}}}
-    heartbeat.write_json(state_files.state_path(home), publish)
-    assert ask(recompute.every_hour) == 1, "that supervisor has ended"
+    write_json(state_files.state_path(home), publish)
+    assert ask(recompute.late_trades_hourly) == 1, "that supervisor has ended"
 
 
 RUN = """

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from whale_platform.bench.harness.platform import Failed, Platform
+from whale_platform.bench.harness.platform import Platform, PlatformError
 from whale_platform.settings import ROOT
 from whale_platform_tests.e2e.dagster.conftest import HOURS, SYMBOLS, past, settings_of
 from whale_platform_tests.e2e.dagster.webserver import ask, runs
@@ -103,7 +103,7 @@ def test_another_dagster_beside_the_platform_starts_nothing_and_keeps_nothing_al
 
 def test_an_hour_that_can_not_be_is_refused(platform: Platform) -> None:
     with pytest.raises(
-        Failed, match="must have a PartitionsDefinition containing the passed partition key `1999-01-01-00:00`"
+        PlatformError, match="must have a PartitionsDefinition containing the passed partition key `1999-01-01-00:00`"
     ):
         platform.whale(
             *("dagster", "asset", "materialize", *DEFINITIONS, "--select", "hourly_rollups"),

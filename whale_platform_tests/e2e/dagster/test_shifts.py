@@ -183,7 +183,7 @@ def test_neither_postgres_nor_dagster_is_needed_for_trades_and_whales(platform: 
         wait_for("the stream", lambda: services(platform).get("stream", {}).get("state") == "ready", LONG_S)
         assert services(platform)["ingester"]["state"] == "stopped", "it stays stopped"
         assert "by run " in str(services(platform)["ingester"]["detail"])
-        service_commands.wait(service_commands.start(home, "ingester", "the test"))
+        service_commands.complete_command(service_commands.start_service(home, "ingester", "the test"))
         grow(platform)
         assert services(platform)["postgres"]["state"] != "ready"
         assert services(platform)["sink"]["state"] == "waiting"

@@ -24,7 +24,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         now = datetime.now(UTC).replace(second=0, microsecond=0)
         home = Path(made.status()["home"])
         settings = Settings.model_validate({"home": home, "postgres_port": made.env["WHALE_POSTGRES_PORT"]})
-        table_history.fill(settings.dsn(), now - timedelta(days=DAYS), DAYS * 1440)
+        table_history.fill_tables(settings.dsn(), now - timedelta(days=DAYS), DAYS * 1440)
         wait_for("a whale", lambda: made.sql("select 1 from whale_alerts limit 1"))
         yield made
     finally:

@@ -34,7 +34,7 @@ def test_the_page_is_light_and_loads_nothing_from_elsewhere(page: Page, url: str
 
 @pytest.mark.parametrize(("theme", "width", "height"), SIGHTS)
 def test_nothing_bars_anybody_from_it(browser: Browser, url: str, theme: Any, width: int, height: int) -> None:
-    axe = web_assets.modules(Settings().tools) / "axe-core" / "axe.min.js"
+    axe = web_assets.node_modules_path(Settings().tools) / "axe-core" / "axe.min.js"
     with browser.new_context(
         viewport={"width": width, "height": height}, base_url=url, color_scheme=theme, bypass_csp=True
     ) as context:

@@ -13,14 +13,14 @@ from whale_platform.domain.epochs import EPOCH
 from whale_platform.domain.names import INGEST_GAPS
 from whale_platform.exchanges.binance import Binance
 from whale_platform.ingest.backfill import gap_filler
-from whale_platform.ingest.backfill.gap_filler import BELIEVE_S, Repairer
-from whale_platform.ingest.backfill.history_client import History
-from whale_platform.ingest.connections.connection_manager import Feed
+from whale_platform.ingest.backfill.gap_filler import BELIEVE_S, GapFiller
+from whale_platform.ingest.backfill.history_client import HistoryClient
+from whale_platform.ingest.connections.connection_manager import ConnectionManager
 from whale_platform.ingest.publishing.pipeline import Pipeline
 from whale_platform.ingest.publishing.symbol_publisher import SILENT_S
-from whale_platform.ingest.sequencing.gap import read_gap
-from whale_platform.ingest.transport.rest_client import Answer as Page
-from whale_platform.ingest.transport.rest_client import Rest, Unavailable
+from whale_platform.ingest.sequencing.gap import decode_gap
+from whale_platform.ingest.transport.rest_client import HttpUnavailableError, RestClient
+from whale_platform.ingest.transport.rest_client import TimedResponse as Page
 from whale_platform_tests.ingest.fake_binance import frame, past
 from whale_platform_tests.ingest.fakes import Log, RecordingProducer, pipeline
 
@@ -70,9 +70,9 @@ class Bench:
         self.feed = Feedless()
         self.pipeline: Pipeline = pipeline(exchange, (*symbols, *silent), self.producer)
         self.now = 0.0
-        self.rest = Rest(exchange.name, self.get, lambda: self.now)
-        history = History(exchange, Clock(), self.rest)
-        self.repairer = Repairer(self.pipeline, cast(Feed, self.feed), history, clock, Log())
+        self.rest = RestClient(exchange.name, self.get, lambda: self.now)
+        history = HistoryClient(exchange, Clock(), self.rest)
+        self.repairer = GapFiller(self.pipeline, cast(ConnectionManager, self.feed), history, clock, Log())
         for symbol in symbols:
             for number in (1, 6):
                 self.pipeline.frame(frame(symbol, number).encode(), 10**15 * 2)
@@ -102,7 +102,7 @@ def history(last: int, *absent: int) -> Answer:
 
 def refusing(status: int, wait_s: float | None = None) -> Answer:
     def answer(url: str) -> bytes:
-        raise Unavailable(f"HTTP {status}", status, wait_s)
+        raise HttpUnavailableError(f"HTTP {status}", status, wait_s)
 
     return answer
 
@@ -170,7 +170,7 @@ def test_the_exchanges_own_waiting_time_is_kept_and_told(status: int) -> None:
 
 def test_a_wait_that_another_thread_was_told_is_kept_too() -> None:
     bench = Bench(refusing(429, 123.0), A)
-    with pytest.raises(Unavailable):
+    with pytest.raises(HttpUnavailableError):
         bench.rest.ask(Binance().time_url())
     bench.answer = history(6)
     bench.now = 23.0
@@ -294,7 +294,7 @@ def test_ids_that_begin_anew_go_on_with_all_that_history_has_of_them() -> None:
     while bench.pipeline.open_gaps() or bench.pipeline.doubtful(frozenset()):
         assert bench.repairer.step(0.0)
     assert bench.producer.ids(A)[-6:] == [1001, *(EPOCH + number for number in range(1, 6))]
-    rows = [read_gap(value)[1] for value in bench.producer.sent[INGEST_GAPS]]
+    rows = [decode_gap(value)[1] for value in bench.producer.sent[INGEST_GAPS]]
     assert [(row.first_id, row.last_id, row.state) for row in rows if row.cause == "epoch"] == [
         (1002, EPOCH, "exchange_gap"),
         (EPOCH + 1, EPOCH + 5, "open"),
@@ -344,7 +344,7 @@ def test_of_a_long_hole_only_the_last_day_is_fetched(monkeypatch: pytest.MonkeyP
     asked = len(bench.requests)
     bench.repairer.step(0.0)
     assert len(bench.requests) - asked < 40, "what is a day old is found by halving"
-    rows = {gap.first_id: gap for gap in (read_gap(value)[1] for value in bench.producer.sent[INGEST_GAPS])}
+    rows = {gap.first_id: gap for gap in (decode_gap(value)[1] for value in bench.producer.sent[INGEST_GAPS])}
     old, rest = rows[7], rows[last - 864_000]
     assert (old.last_id, old.state, old.filled) == (last - 864_001, "unrepaired", 0)
     assert "import the exchange's dump" in old.note

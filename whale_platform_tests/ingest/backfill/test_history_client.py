@@ -9,15 +9,15 @@ import pytest
 from whale_platform.exchanges.base import Exchange
 from whale_platform.exchanges.binance import Binance
 from whale_platform.exchanges.coinbase import Coinbase
-from whale_platform.ingest.backfill.history_client import History
-from whale_platform.ingest.transport.rest_client import Answer, Rest
+from whale_platform.ingest.backfill.history_client import HistoryClient
+from whale_platform.ingest.transport.rest_client import RestClient, TimedResponse
 from whale_platform_tests.ingest.backfill.test_gap_filler import Clock
 
 T0_S = 1_790_000_000
 IDS = [*range(100_000, 100_400), *range(160_000, 160_100), 900_000]
 
 
-def answer(url: str, _timeout_s: float) -> Answer:
+def answer(url: str, _timeout_s: float) -> TimedResponse:
     """Trades with `IDS`, one a second: those of Binance from an id up, those of Coinbase below one."""
     query = {name: int(value[0]) for name, value in parse_qs(urlparse(url).query).items() if value[0].isdigit()}
     if "after" in query:
@@ -38,12 +38,12 @@ def answer(url: str, _timeout_s: float) -> Answer:
             {"id": one, "price": "1.5", "qty": "2", "time": (T0_S + IDS.index(one)) * 1000, "isBuyerMaker": True}
             for one in found[: query["limit"]]
         ]
-    return Answer(json.dumps(rows).encode(), 0, 0)
+    return TimedResponse(json.dumps(rows).encode(), 0, 0)
 
 
 @pytest.mark.parametrize(("exchange", "symbol"), [(Binance(), "AAAUSDT"), (Coinbase(), "AAA-USD")])
 @pytest.mark.parametrize("place", [0, 1, 399, 400, 450, 500])
 def test_the_first_trade_since_a_time_is_one_that_history_has(exchange: Exchange, symbol: str, place: int) -> None:
     """Where ids are left out a page that goes down showed only older ones, and half of the trades was passed over."""
-    history = History(exchange, Clock(), Rest(exchange.name, answer, lambda: 0.0))
+    history = HistoryClient(exchange, Clock(), RestClient(exchange.name, answer, lambda: 0.0))
     assert history.first_since(symbol, 0, IDS[-1], (T0_S + place) * 1_000_000) == IDS[place]

@@ -21,13 +21,13 @@ from whale_platform.ingest.connections import (
     retry,
     subscriptions,
 )
-from whale_platform.ingest.connections.connection_manager import Feed
+from whale_platform.ingest.connections.connection_manager import ConnectionManager
 from whale_platform.ingest.transport import websocket as sockets
 from whale_platform_tests.ingest.fake_binance import FakeBinance, until
 from whale_platform_tests.ingest.fakes import Log, RecordingProducer, pipeline
 
 SYMBOL = "AAAUSDT"
-Start = Callable[..., tuple[Feed, RecordingProducer]]
+Start = Callable[..., tuple[ConnectionManager, RecordingProducer]]
 
 
 @pytest.fixture
@@ -37,14 +37,14 @@ def start(fake: FakeBinance, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]
     monkeypatch.setattr(retry, "FIRST_S", 0.02)
     monkeypatch.setattr(connection_manager, "LOOK_S", 0.02)
     monkeypatch.setattr(connection_slot, "OVERLAP_S", 0.1)
-    feeds: list[Feed] = []
+    feeds: list[ConnectionManager] = []
 
     def begin(
         exchange: Exchange | None = None, silence_s: float = 60.0, symbols: tuple[str, ...] = (SYMBOL,)
     ) -> object:
         producer = RecordingProducer()
         exchange = exchange or Binance(fake.ws_url, fake.rest_url)
-        one = Feed(exchange, symbols, pipeline(exchange, symbols, producer), silence_s, Log())
+        one = ConnectionManager(exchange, symbols, pipeline(exchange, symbols, producer), silence_s, Log())
         feeds.append(one)
         one.start()
         return one, producer
@@ -242,7 +242,7 @@ def test_symbols_whose_message_is_not_answered_are_seen_and_get_another_connecti
     fake: FakeBinance, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of two connections one gets answers that can't be used: its symbol is told of, and served once they can."""
-    monkeypatch.setattr(subscriptions, "ANSWER_S", 0.1)
+    monkeypatch.setattr(subscriptions, "RESPONSE_S", 0.1)
     monkeypatch.setattr(connection_slot, "PATIENCE_S", 0.3)
     fake.mute = {"bbbusdt@trade"}
     exchange = dataclasses.replace(Binance(fake.ws_url, fake.rest_url), symbols_per_connection=1)

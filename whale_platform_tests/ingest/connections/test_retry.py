@@ -6,19 +6,19 @@ from time import time
 import pytest
 
 from whale_platform.ingest.connections.retry import (
-    ATTEMPTS,
     ATTEMPTS_SPAN_S,
     CAP_S,
     HEALTHY_S,
+    MAX_ATTEMPTS,
     SILENCE_CAP_S,
-    Backoff,
-    Silence,
+    ReconnectBackoff,
+    SilenceTimeout,
 )
-from whale_platform.ingest.transport.http_status import LONGEST_S, http_words, wait_s
+from whale_platform.ingest.transport.http_status import LONGEST_S, describe_http_error, retry_after_s
 
 
 def test_waits_grow_to_the_cap_and_are_forgotten_after_a_healthy_life() -> None:
-    backoff = Backoff(lambda: 1.0)
+    backoff = ReconnectBackoff(lambda: 1.0)
     waits = []
     for _ in range(12):
         backoff.ended(lived_s=1, trades=1)
@@ -29,30 +29,30 @@ def test_waits_grow_to_the_cap_and_are_forgotten_after_a_healthy_life() -> None:
 
 
 def test_a_long_life_without_trades_is_not_healthy() -> None:
-    backoff = Backoff(lambda: 1.0)
+    backoff = ReconnectBackoff(lambda: 1.0)
     for _ in range(12):
         backoff.ended(lived_s=10_000, trades=0)
     assert backoff.wait_s(0) == CAP_S
 
 
 def test_waits_are_spread_over_the_upper_half_of_the_step() -> None:
-    low, high = Backoff(lambda: 0.0), Backoff(lambda: 0.999)
+    low, high = ReconnectBackoff(lambda: 0.0), ReconnectBackoff(lambda: 0.999)
     assert 0 < low.wait_s(0) < high.wait_s(0) <= 2 * low.wait_s(0)
 
 
 def test_never_more_attempts_than_the_exchange_allows() -> None:
-    backoff = Backoff(lambda: 0.0)
+    backoff = ReconnectBackoff(lambda: 0.0)
     now, attempts = 0.0, []
     while now < 1000:
         backoff.attempted(now)
         attempts.append(now)
         backoff.ended(lived_s=HEALTHY_S, trades=1)
         now += backoff.wait_s(now)
-    assert max(sum(start <= at < start + ATTEMPTS_SPAN_S for at in attempts) for start in attempts) <= ATTEMPTS
+    assert max(sum(start <= at < start + ATTEMPTS_SPAN_S for at in attempts) for start in attempts) <= MAX_ATTEMPTS
 
 
 def test_a_quiet_market_is_asked_ever_more_rarely_and_a_busy_one_is_not() -> None:
-    silence = Silence(60)
+    silence = SilenceTimeout(60)
     for _ in range(10):
         silence.ended(silent=True, trades=3, longest_pause_s=50)
     assert silence.allowed_s == SILENCE_CAP_S
@@ -78,18 +78,18 @@ def test_a_quiet_market_is_asked_ever_more_rarely_and_a_busy_one_is_not() -> Non
     ],
 )
 def test_waits_as_long_as_the_exchange_says(status: int, retry_after: str | None, low: float, high: float) -> None:
-    told = wait_s(status, retry_after)
+    told = retry_after_s(status, retry_after)
     assert told is not None and low <= told <= high
 
 
 def test_waits_until_the_date_the_exchange_names() -> None:
-    told = wait_s(429, formatdate(time() + 3000, usegmt=True))
+    told = retry_after_s(429, formatdate(time() + 3000, usegmt=True))
     assert told is not None and 2900 <= told <= 3000
 
 
 def test_a_plain_error_leaves_it_to_the_back_off() -> None:
-    assert wait_s(500, None) is None
-    assert wait_s(500, "9") is None
+    assert retry_after_s(500, None) is None
+    assert retry_after_s(500, "9") is None
 
 
 @pytest.mark.parametrize(
@@ -104,4 +104,4 @@ def test_a_plain_error_leaves_it_to_the_back_off() -> None:
     ],
 )
 def test_every_status_has_plain_words(status: int, says: str) -> None:
-    assert says in http_words("sim_binance", status)
+    assert says in describe_http_error("sim_binance", status)

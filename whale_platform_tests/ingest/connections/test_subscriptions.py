@@ -5,13 +5,18 @@ from collections.abc import Collection
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whale_platform.ingest.connections.subscriptions import ANSWER_S, MISSES, Pace, Subscriptions
+from whale_platform.ingest.connections.subscriptions import (
+    MAX_MISSES,
+    RESPONSE_S,
+    MessageRateLimit,
+    Subscriptions,
+)
 
 NAMES = [f"S{number}" for number in range(40)]
 
 
 def asks(names: Collection[str], per_message: int = 1, per_second: float = 2.0) -> Subscriptions:
-    return Subscriptions(list(names), per_message, Pace(per_second))
+    return Subscriptions(list(names), per_message, MessageRateLimit(per_second))
 
 
 def talk(asking: Subscriptions, bad: Collection[str], named: bool) -> tuple[set[str], list[str], int]:
@@ -66,7 +71,7 @@ def test_no_symbol_is_forgotten_whichever_answers_are_lost_or_late(
 
 
 def test_messages_keep_the_pace_of_all_connections_and_wait_for_answers() -> None:
-    pace = Pace(2.0)
+    pace = MessageRateLimit(2.0)
     one, other = Subscriptions(["A", "B"], 1, pace), Subscriptions(["C"], 1, pace)
     assert one.due(0.0) == ["A"] and one.due(0.6) == []
     one.answered()
@@ -79,8 +84,8 @@ def test_messages_keep_the_pace_of_all_connections_and_wait_for_answers() -> Non
 
 def test_what_is_not_answered_is_asked_for_again_in_halves_behind_the_others() -> None:
     asking = asks(NAMES[:6], 4)
-    assert asking.due(0.0) == NAMES[:4] and asking.due(ANSWER_S - 0.1) == []
-    assert asking.due(ANSWER_S) == NAMES[4:6], "no answer is waited for for ever"
+    assert asking.due(0.0) == NAMES[:4] and asking.due(RESPONSE_S - 0.1) == []
+    assert asking.due(RESPONSE_S) == NAMES[4:6], "no answer is waited for for ever"
     asking.answered(2)
     assert asking.due(20.0) == NAMES[:2]
     asking.answered(1)
@@ -89,9 +94,9 @@ def test_what_is_not_answered_is_asked_for_again_in_halves_behind_the_others() -
 
 def test_an_answer_counts_for_its_own_message_only() -> None:
     asking = asks(["A", "B"])
-    assert asking.due(0.0) == ["A"] and asking.due(ANSWER_S) == ["B"]
+    assert asking.due(0.0) == ["A"] and asking.due(RESPONSE_S) == ["B"]
     asking.answered(1)
-    assert asking.left == ("B",) and asking.due(ANSWER_S + 1) == [], "B's own answer is still to come"
+    assert asking.left == ("B",) and asking.due(RESPONSE_S + 1) == [], "B's own answer is still to come"
     asking.answered(symbols=frozenset({"A"}))
     assert asking.left == ("B",)
     asking.answered(symbols=frozenset({"A", "B"}))
@@ -100,9 +105,9 @@ def test_an_answer_counts_for_its_own_message_only() -> None:
 
 def test_without_any_answer_the_connection_is_useless_and_with_others_one_symbol_is_given_up() -> None:
     asking = asks(["A", "B", "C"])
-    for miss in range(MISSES + 1):
-        asking.due(miss * ANSWER_S)
-        assert asking.useless == (miss >= MISSES)
+    for miss in range(MAX_MISSES + 1):
+        asking.due(miss * RESPONSE_S)
+        assert asking.useless == (miss >= MAX_MISSES)
     deaf = asks(["A", "B"])
     now = 0.0
     while deaf.left:

@@ -10,19 +10,19 @@ from pathlib import Path
 import pytest
 
 from whale_platform.domain import catalogue
-from whale_platform.domain.catalogue import Catalogue, Pair
+from whale_platform.domain.catalogue import ListedPair, SymbolCatalogue
 from whale_platform.domain.names import DEAD_LETTERS, RAW_TRADES
-from whale_platform.domain.raw_trade import decode
+from whale_platform.domain.raw_trade import decode_trade
 from whale_platform.exchanges.binance import Binance
 from whale_platform.exchanges.coinbase import Coinbase
-from whale_platform.exchanges.registry import adapters, assign
+from whale_platform.exchanges.registry import assign_symbols, build_adapters
 from whale_platform.ingest import service
 from whale_platform.ingest.connections import connection_manager, symbol_lister
 from whale_platform.ingest.connections.connection import Connection
-from whale_platform.ingest.connections.connection_manager import Feed
-from whale_platform.ingest.connections.symbol_lister import CAP_S, DAY_S, FIRST_S, Lister
+from whale_platform.ingest.connections.connection_manager import ConnectionManager
+from whale_platform.ingest.connections.symbol_lister import CAP_S, DAY_S, FIRST_S, SymbolLister
 from whale_platform.ingest.transport import websocket as sockets
-from whale_platform.ingest.transport.rest_client import Answer, Rest, Unavailable
+from whale_platform.ingest.transport.rest_client import HttpUnavailableError, RestClient, TimedResponse
 from whale_platform_tests.ingest.fake_binance import FakeBinance, until
 from whale_platform_tests.ingest.fakes import Log, RecordingProducer, pipeline
 from whale_platform_tests.simulator.harness import context_of, settings, simulator
@@ -36,14 +36,14 @@ class Bench:
     def __init__(self, home: Path, *rows: tuple[str, str], symbols: tuple[str, ...] = (A, B)) -> None:
         self.rows, self.down, self.asked = dict(rows), False, list[str]()
         exchange = Binance()
-        rest = Rest("binance", fetch=self._fetch)
-        symbol_lister.read(exchange, rest, home)
+        rest = RestClient("binance", fetch=self._fetch)
+        symbol_lister.read_symbol_list(exchange, rest, home)
         self.listed, self.rest, self.home = exchange.listed, rest, home
         self.asked.clear()
         lines = pipeline(exchange, symbols, RecordingProducer())
-        self.feed = Feed(exchange, symbols, lines, 60.0, Log())
+        self.feed = ConnectionManager(exchange, symbols, lines, 60.0, Log())
         self.fits = True
-        self.lister = Lister(lines, self.feed, rest, home, lambda: self.fits, threading.Event(), Log())
+        self.lister = SymbolLister(lines, self.feed, rest, home, lambda: self.fits, threading.Event(), Log())
         self.clock = exchange.listed.read_at or 0.0
 
     def step(self, now: float) -> list[str]:
@@ -52,19 +52,19 @@ class Bench:
         self.lister.step(now, self.clock)
         return list(self.asked)
 
-    def _fetch(self, url: str, _: float) -> Answer:
+    def _fetch(self, url: str, _: float) -> TimedResponse:
         symbol = url.partition("symbol=")[2].partition("&")[0]
         self.asked.append(symbol or "all")
         if self.down:
-            raise Unavailable("away")
+            raise HttpUnavailableError("away")
         if symbol and symbol not in self.rows:
-            raise Unavailable("unknown", 400)
+            raise HttpUnavailableError("unknown", 400)
         found = {symbol: self.rows[symbol]} if symbol else self.rows
         listed = [
             {"symbol": name, "status": status, "baseAsset": name[:-4], "quoteAsset": name[-4:]}
             for name, status in found.items()
         ]
-        return Answer(json.dumps({"symbols": listed}).encode(), 0, 0)
+        return TimedResponse(json.dumps({"symbols": listed}).encode(), 0, 0)
 
 
 def test_a_refused_symbol_is_asked_for_ever_rarer_and_comes_to_life(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_the_list_is_asked_for_again_after_a_day_and_kept(tmp_path: Path) -> Non
     bench.rows = {B: "TRADING"}
     assert bench.step(100.0) == ["all"]
     assert bench.feed.refused == {A: "it does not trade: its status is not listed any more"}
-    again = catalogue.load(tmp_path, "binance")
+    again = catalogue.load_catalogue(tmp_path, "binance")
     assert again.refusal(B) is None and again.refusal(A) is not None and not bench.lister.outdated
 
 
@@ -120,11 +120,11 @@ def test_a_list_that_gives_other_symbols_asks_for_a_new_start(tmp_path: Path) ->
 
 
 @pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Feed]]:
+def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[ConnectionManager]]:
     """Feeds that look often; closed after the test."""
     monkeypatch.setattr(sockets, "TICK_S", 0.05)
     monkeypatch.setattr(connection_manager, "LOOK_S", 0.02)
-    feeds: list[Feed] = []
+    feeds: list[ConnectionManager] = []
     yield feeds
     for one in feeds:
         one.close()
@@ -132,20 +132,20 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Feed]]:
 
 
 def test_a_new_symbol_is_subscribed_in_the_open_connection_when_it_is_listed(
-    fake: FakeBinance, quick: list[Feed], tmp_path: Path
+    fake: FakeBinance, quick: list[ConnectionManager], tmp_path: Path
 ) -> None:
     del fake.last[B]
     fake.last[E] = 999
     exchange = Binance(fake.ws_url, fake.rest_url)
-    symbol_lister.read(exchange, rest := Rest("binance"), tmp_path)
+    symbol_lister.read_symbol_list(exchange, rest := RestClient("binance"), tmp_path)
     producer = RecordingProducer()
     lines = pipeline(exchange, (A, B, E), producer)
-    quick.append(one := Feed(exchange, (A, B, E), lines, 60.0, Log()))
+    quick.append(one := ConnectionManager(exchange, (A, B, E), lines, 60.0, Log()))
     one.start()
     until(lambda: len(fake.clients) == 1, "the connection")
     blind = f"amounts in EURO have no dollar value here, so no whale can be found ({E})"
     assert one.status() == f"connected 2 symbols; 1 refused ({B}); {blind}"
-    looker = Lister(lines, one, rest, tmp_path, lambda: True, threading.Event(), Log())
+    looker = SymbolLister(lines, one, rest, tmp_path, lambda: True, threading.Event(), Log())
     looker.step(0.0, 0.0)
     fake.last[B] = 999
     looker.step(FIRST_S, 0.0)
@@ -161,13 +161,13 @@ def test_a_new_symbol_is_subscribed_in_the_open_connection_when_it_is_listed(
 
 
 def test_a_halted_symbol_is_subscribed_and_its_first_trades_come(
-    fake: FakeBinance, quick: list[Feed], tmp_path: Path
+    fake: FakeBinance, quick: list[ConnectionManager], tmp_path: Path
 ) -> None:
     fake.status[B] = "HALT"
     exchange = Binance(fake.ws_url, fake.rest_url)
-    symbol_lister.read(exchange, Rest("binance"), tmp_path)
+    symbol_lister.read_symbol_list(exchange, RestClient("binance"), tmp_path)
     producer = RecordingProducer()
-    quick.append(one := Feed(exchange, (A, B), pipeline(exchange, (A, B), producer), 60.0, Log()))
+    quick.append(one := ConnectionManager(exchange, (A, B), pipeline(exchange, (A, B), producer), 60.0, Log()))
     one.start()
     until(lambda: len(fake.clients) == 1, "the connection")
     assert one.status() == f"connected 2 symbols; not trading now ({B})"
@@ -176,15 +176,15 @@ def test_a_halted_symbol_is_subscribed_and_its_first_trades_come(
 
 
 def test_what_can_t_be_read_without_the_list_waits_for_it_and_says_so(
-    fake: FakeBinance, quick: list[Feed], tmp_path: Path
+    fake: FakeBinance, quick: list[ConnectionManager], tmp_path: Path
 ) -> None:
     fake.last[E] = 999
     fake.answer = lambda path: (HTTPStatus.SERVICE_UNAVAILABLE, "") if "exchangeInfo" in path else None
     exchange = Binance(fake.ws_url, fake.rest_url)
     producer = RecordingProducer()
     lines = pipeline(exchange, (A, E, "CCCEURO"), producer)
-    quick.append(one := Feed(exchange, (A, E, "CCCEURO"), lines, 60.0, Log()))
-    looker = Lister(lines, one, Rest("binance"), tmp_path, lambda: True, threading.Event(), Log())
+    quick.append(one := ConnectionManager(exchange, (A, E, "CCCEURO"), lines, 60.0, Log()))
+    looker = SymbolLister(lines, one, RestClient("binance"), tmp_path, lambda: True, threading.Event(), Log())
     one.start()
     until(lambda: len(fake.clients) == 1, "the connection")
     fake.trade(E, 2)
@@ -208,10 +208,12 @@ def test_what_can_t_be_read_without_the_list_waits_for_it_and_says_so(
 
 
 def test_a_symbol_accepted_while_a_connection_is_being_made_is_subscribed_on_it(
-    fake: FakeBinance, quick: list[Feed], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fake: FakeBinance, quick: list[ConnectionManager], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     exchange = Binance(fake.ws_url, fake.rest_url)
-    quick.append(one := Feed(exchange, (A, B), pipeline(exchange, (A, B), RecordingProducer()), 60.0, Log()))
+    quick.append(
+        one := ConnectionManager(exchange, (A, B), pipeline(exchange, (A, B), RecordingProducer()), 60.0, Log())
+    )
     one.refuse(B, "unknown")
     start = Connection.start
 
@@ -228,8 +230,8 @@ def test_a_symbol_accepted_while_a_connection_is_being_made_is_subscribed_on_it(
 def test_refused_and_wanted_symbols_are_spread_evenly(tmp_path: Path) -> None:
     exchange = dataclasses.replace(Binance(), symbols_per_connection=10)
     names = tuple(f"S{number:02}USDT" for number in range(31))
-    exchange.listed.put([Pair(name, name[:3], "USDT", "TRADING", True) for name in names[9:]], 1.0)
-    one = Feed(exchange, names, pipeline(exchange, names, RecordingProducer()), 60.0, Log())
+    exchange.listed.put([ListedPair(name, name[:3], "USDT", "TRADING", True) for name in names[9:]], 1.0)
+    one = ConnectionManager(exchange, names, pipeline(exchange, names, RecordingProducer()), 60.0, Log())
     assert [len(strand.symbols) for strand in one.strands] == [8, 8, 8, 7]
     assert [len(strand.wanted()) for strand in one.strands] == [6, 6, 5, 5]
     assert sorted(symbol for strand in one.strands for symbol in strand.symbols) == list(names)
@@ -244,9 +246,9 @@ def test_a_start_uses_the_kept_list_and_asks_only_where_it_does_not_do(tmp_path:
     fake.answer = lambda path: asked.append(path) or (away if len(asked) == 1 else None)  # type: ignore[func-returns-value]
     try:
         for requests, symbol in ((1, "AAABUSDUSDT"), (2, "AAABUSD"), (2, "AAABUSD")):  # away; read and kept; kept
-            exchanges = adapters(given)
+            exchanges = build_adapters(given)
             service._read_lists(context_of(given), exchanges)
-            assert (len(asked), assign(exchanges, given.symbols)["binance"]) == (requests, [symbol])
+            assert (len(asked), assign_symbols(exchanges, given.symbols)["binance"]) == (requests, [symbol])
     finally:
         fake.close()
 
@@ -254,9 +256,9 @@ def test_a_start_uses_the_kept_list_and_asks_only_where_it_does_not_do(tmp_path:
 def test_a_simulated_exchange_of_which_nothing_is_wanted_has_an_empty_list(tmp_path: Path) -> None:
     with simulator(tmp_path, symbols=("BTC/U", "binance:ETHBTC")) as server:
         given = settings(tmp_path, symbols=("BTC/U", "binance:ETHBTC"), simulator_port=server.port)
-        exchanges = adapters(given, lambda _: Catalogue())
+        exchanges = build_adapters(given, lambda _: SymbolCatalogue())
         service._read_lists(context_of(given), exchanges)
-    assert assign(exchanges, ["BTC/U"])["sim_binance"] == ["BTCU"]
+    assert assign_symbols(exchanges, ["BTC/U"])["sim_binance"] == ["BTCU"]
     assert [len(exchange.listed) for exchange in exchanges] == [2, 0]
     one = exchanges[0].listed.find("BTC", "U")
     assert one is not None and one.trading
@@ -265,28 +267,28 @@ def test_a_simulated_exchange_of_which_nothing_is_wanted_has_an_empty_list(tmp_p
 def test_a_list_that_is_away_costs_nothing_but_its_news(fake: FakeBinance, tmp_path: Path) -> None:
     fake.answer = lambda path: (HTTPStatus.SERVICE_UNAVAILABLE, "") if "exchangeInfo" in path else None
     exchange = Binance(fake.ws_url, fake.rest_url)
-    with pytest.raises(Unavailable):
-        symbol_lister.read(exchange, Rest("binance"), tmp_path)
-    assert exchange.listed.read_at is None and not catalogue.path(tmp_path, "binance").exists()
+    with pytest.raises(HttpUnavailableError):
+        symbol_lister.read_symbol_list(exchange, RestClient("binance"), tmp_path)
+    assert exchange.listed.read_at is None and not catalogue.catalogue_path(tmp_path, "binance").exists()
 
 
 def test_five_hundred_symbols_are_spread_over_connections_and_asked_for_in_messages(
-    quick: list[Feed], tmp_path: Path
+    quick: list[ConnectionManager], tmp_path: Path
 ) -> None:
     """Against the simulator: every symbol's trades come, over few connections and messages; nothing is in the URL."""
     wanted = [f"C{number:03}" for number in range(500)]
     with simulator(tmp_path, symbols=tuple(wanted), simulator_rate=5_000.0) as server:
         given = settings(tmp_path, symbols=tuple(wanted), simulator_port=server.port)
-        exchanges = adapters(given)
+        exchanges = build_adapters(given)
         for exchange in exchanges:
-            symbol_lister.read(exchange, Rest(exchange.name, simulated=True), tmp_path)
-        symbols = assign(exchanges, wanted)
+            symbol_lister.read_symbol_list(exchange, RestClient(exchange.name, simulated=True), tmp_path)
+        symbols = assign_symbols(exchanges, wanted)
         producers = []
         for exchange in exchanges:
             names = symbols[exchange.name]
             assert len(names) == 500 and isinstance(exchange, (Binance, Coinbase))
             producers.append(producer := RecordingProducer())
-            quick.append(one := Feed(exchange, names, pipeline(exchange, names, producer), 60.0, Log()))
+            quick.append(one := ConnectionManager(exchange, names, pipeline(exchange, names, producer), 60.0, Log()))
             one.start()
         for exchange, producer in zip(exchanges, producers, strict=True):
             missing, sent, read = set(symbols[exchange.name]), producer.sent[RAW_TRADES], [0]
@@ -294,7 +296,7 @@ def test_five_hundred_symbols_are_spread_over_connections_and_asked_for_in_messa
             def all_there(missing: set[str] = missing, sent: list[bytes] = sent, read: list[int] = read) -> bool:
                 fresh = sent[read[-1] :]  # each once: all of them, again and again, is more and more
                 read.append(read[-1] + len(fresh))
-                missing -= {decode(value).symbol for value in fresh}
+                missing -= {decode_trade(value).symbol for value in fresh}
                 return not missing
 
             until(all_there, f"a trade of every symbol of {exchange.name}", pause_s=1.0)

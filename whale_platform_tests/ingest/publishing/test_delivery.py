@@ -6,11 +6,11 @@ from typing import cast
 
 import pytest
 
-from whale_platform.broker.producer import Delivered, TradeProducer
+from whale_platform.broker.producer import DeliveryCallback, TradeProducer
 from whale_platform.domain.names import INGEST_GAPS, RAW_TRADES
-from whale_platform.domain.raw_trade import decode
-from whale_platform.ingest.publishing.delivery import Counted, NextOffsets, Outlet
-from whale_platform.ingest.publishing.latency import Latency
+from whale_platform.domain.raw_trade import decode_trade
+from whale_platform.ingest.publishing.delivery import CountedSender, NextOffsets, TradeSender
+from whale_platform.ingest.publishing.latency import LatencySamples
 from whale_platform_tests.ingest.builders import trade
 
 
@@ -19,9 +19,9 @@ class Broker:
 
     def __init__(self) -> None:
         self.taken: list[bytes] = []
-        self._waiting: list[Delivered] = []
+        self._waiting: list[DeliveryCallback] = []
 
-    def channel(self, topic: str, key: bytes, delivered: Delivered) -> Callable[[bytes], None]:
+    def channel(self, topic: str, key: bytes, delivered: DeliveryCallback) -> Callable[[bytes], None]:
         def send(value: bytes) -> None:
             self.taken.append(value)
             self._waiting.append(delivered)
@@ -32,8 +32,8 @@ class Broker:
         self._waiting.pop(0)(partition, offset)
 
 
-def outlet(broker: Broker, ends: NextOffsets, latency: Latency | None = None) -> Outlet:
-    return Outlet(cast(TradeProducer, broker), RAW_TRADES, b"binance:BTCUSDT", ends, latency or Latency())
+def outlet(broker: Broker, ends: NextOffsets, latency: LatencySamples | None = None) -> TradeSender:
+    return TradeSender(cast(TradeProducer, broker), RAW_TRADES, b"binance:BTCUSDT", ends, latency or LatencySamples())
 
 
 def test_sent_and_delivered_are_counted_apart() -> None:
@@ -41,7 +41,7 @@ def test_sent_and_delivered_are_counted_apart() -> None:
     door = outlet(broker, ends)
     for number in (1, 2, 3):
         door.send(trade(number))
-    assert [decode(value).trade_id for value in broker.taken] == [1, 2, 3]
+    assert [decode_trade(value).trade_id for value in broker.taken] == [1, 2, 3]
     assert (door.sent, door.delivered) == (3, 0)
     broker.acknowledge(3, 70)
     broker.acknowledge(3, 71)
@@ -51,7 +51,7 @@ def test_sent_and_delivered_are_counted_apart() -> None:
 
 def test_the_ledger_is_counted_alike_whatever_the_key() -> None:
     broker = Broker()
-    ledger = Counted(cast(TradeProducer, broker), INGEST_GAPS)
+    ledger = CountedSender(cast(TradeProducer, broker), INGEST_GAPS)
     ledger.send(b"one", b"1")
     ledger.send(b"two", b"2")
     broker.acknowledge(0, 0)
@@ -59,7 +59,7 @@ def test_the_ledger_is_counted_alike_whatever_the_key() -> None:
 
 
 def test_the_latency_is_of_the_trade_that_arrived_and_never_of_a_repair(monkeypatch: pytest.MonkeyPatch) -> None:
-    broker, ends, latency = Broker(), NextOffsets({0: 0}), Latency()
+    broker, ends, latency = Broker(), NextOffsets({0: 0}), LatencySamples()
     door = outlet(broker, ends, latency)
     received = trade(1).received_time
     monkeypatch.setattr("time.time_ns", lambda: received * 1000 + 250_000_000)

@@ -10,8 +10,8 @@ from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS
 from whale_platform.domain.trade import Trade
 from whale_platform.exchanges.binance import Binance
 from whale_platform.ingest.publishing import plausibility_filter
-from whale_platform.ingest.sequencing.gap_tracker import Chunk
-from whale_platform.ingest.transport.exchange_clock import Lead
+from whale_platform.ingest.sequencing.gap_tracker import BackfillRange
+from whale_platform.ingest.transport.exchange_clock import ClockLead
 from whale_platform_tests.ingest.fake_binance import frame
 from whale_platform_tests.ingest.fakes import RecordingProducer, pipeline
 
@@ -22,7 +22,7 @@ MINUTE = 60_000_000
 class Bench:
     """A pipeline whose clock is `slow_us` behind the exchange's; `lead`: what was measured of it."""
 
-    def __init__(self, slow_us: int = 20 * MINUTE, lead: Lead | None = None) -> None:
+    def __init__(self, slow_us: int = 20 * MINUTE, lead: ClockLead | None = None) -> None:
         self.slow_us, self.lead = slow_us, lead
         self.exchange, self.producer = Binance(), RecordingProducer()
         self.pipeline = pipeline(self.exchange, (SYMBOL, *OTHERS), self.producer, lambda: self.lead)
@@ -47,7 +47,7 @@ def test_what_came_before_the_clock_was_known_is_published_in_order(by_tick: boo
     for number in range(1, 11):
         bench.trade(number)
     assert bench.producer.ids(SYMBOL) == [] and bench.pipeline.from_future() == (10, 0)
-    bench.lead = Lead(bench.slow_us)
+    bench.lead = ClockLead(bench.slow_us)
     if by_tick:
         bench.pipeline.tick(1)
     else:
@@ -72,7 +72,7 @@ def test_what_can_t_be_held_is_a_hole_that_history_fills(monkeypatch: pytest.Mon
     for number in range(1, 11):
         bench.trade(number)
     assert bench.pipeline.from_future() == (5, 5)
-    bench.lead = Lead(bench.slow_us)
+    bench.lead = ClockLead(bench.slow_us)
     bench.trade(11)
     assert bench.producer.ids(SYMBOL) == [1, 2, 3, 4, 5]
     found = bench.pipeline.wanted(frozenset())
@@ -82,7 +82,7 @@ def test_what_can_t_be_held_is_a_hole_that_history_fills(monkeypatch: pytest.Mon
 
 
 def test_one_from_the_future_by_a_clock_that_is_known_is_looked_for_in_history() -> None:
-    bench = Bench(0, Lead(0))
+    bench = Bench(0, ClockLead(0))
     for number in (1, 2, 3):
         bench.trade(number)
     bench.trade(4, more_us=120 * MINUTE)
@@ -105,8 +105,8 @@ def test_history_is_not_judged_by_a_clock_that_nobody_knows() -> None:
     assert bench.producer.ids(SYMBOL) == [1, 2, 3] and bench.producer.sent[DEAD_LETTERS] == []
     assert bench.pipeline.wanted(frozenset()) is None, "not at once"
     bench.pipeline._later.clear()
-    bench.lead = Lead(bench.slow_us)
+    bench.lead = ClockLead(bench.slow_us)
     found = bench.pipeline.wanted(frozenset())
-    assert found == (SYMBOL, Chunk(4, 5, "inline"))
+    assert found == (SYMBOL, BackfillRange(4, 5, "inline"))
     bench.pipeline.fill(SYMBOL, found[1], bench.history(4, 5), 1)
     assert bench.producer.ids(SYMBOL) == [1, 2, 3, 4, 5, 6]

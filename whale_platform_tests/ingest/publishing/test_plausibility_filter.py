@@ -6,8 +6,8 @@ from decimal import Decimal
 import pytest
 
 from whale_platform.domain.trade import Trade
-from whale_platform.ingest.publishing.plausibility_filter import ENOUGH, SAMPLES, WIDE_US, Guard
-from whale_platform.ingest.transport.exchange_clock import Lead
+from whale_platform.ingest.publishing.plausibility_filter import ENOUGH, SAMPLES, WIDE_US, PlausibilityFilter
+from whale_platform.ingest.transport.exchange_clock import ClockLead
 from whale_platform_tests.ingest.builders import trade
 
 HOUR = 3_600_000_000
@@ -17,10 +17,10 @@ def at(event: int, received: int) -> Trade:
     return replace(trade(1), event_time=event, received_time=received)
 
 
-def settled(clock_error: int) -> Guard:
+def settled(clock_error: int) -> PlausibilityFilter:
     """A guard that has seen trades with our clock `clock_error` behind, which the exchanges' REST sides show too."""
-    lead = Lead(max(0, clock_error))
-    guard = Guard(lambda: lead)
+    lead = ClockLead(max(0, clock_error))
+    guard = PlausibilityFilter(lambda: lead)
     for number in range(ENOUGH * 3):
         when = 10**15 * 2 + number * 1000
         guard.live(at(when, when - clock_error), monotonic_us=number * 1000)
@@ -51,13 +51,13 @@ def test_some_mad_trades_do_not_move_the_clock() -> None:
 
 def test_a_clock_that_was_set_is_learned_from_the_newest_trades() -> None:
     """Ours: the exchanges' REST sides show it, and then the feed is believed to the second."""
-    lead = [Lead(0)]
-    guard = Guard(lambda: lead[0])
+    lead = [ClockLead(0)]
+    guard = PlausibilityFilter(lambda: lead[0])
     now = 10**15 * 2
     for number in range(2 * ENOUGH):
         assert guard.live(at(now + number * 1000, now + number * 1000), monotonic_us=number * 1000) is None
     assert guard.live(at(now + HOUR, now), monotonic_us=1_000_000) is not None
-    lead[0] = Lead(HOUR)
+    lead[0] = ClockLead(HOUR)
     said = [
         guard.live(at(now + HOUR + n * 1000, now + n * 1000), monotonic_us=1_000_000 + n * 1000) for n in range(SAMPLES)
     ]
@@ -80,12 +80,12 @@ def test_no_feed_walks_the_clock_away() -> None:
 
 def test_the_first_trades_may_be_minutes_ahead_but_not_an_hour() -> None:
     now = 10**15 * 2
-    assert Guard().live(at(now + 200_000_000, now), 0) is None
-    assert Guard().live(at(now + HOUR, now), 0) is not None
+    assert PlausibilityFilter().live(at(now + 200_000_000, now), 0) is None
+    assert PlausibilityFilter().live(at(now + HOUR, now), 0) is not None
 
 
 def test_without_a_measured_clock_the_agreeing_first_trades_of_several_symbols_tell_it() -> None:
-    guard, now = Guard(lambda: None), 10**15 * 2
+    guard, now = PlausibilityFilter(lambda: None), 10**15 * 2
 
     def tell(symbol: str, ahead: int, n: int) -> bool:
         one = replace(at(now + ahead + n * 1000, now + n * 1000), symbol=symbol)
@@ -97,7 +97,7 @@ def test_without_a_measured_clock_the_agreeing_first_trades_of_several_symbols_t
 
 
 def test_a_feed_that_goes_wrong_after_it_was_right_does_not_agree_with_itself() -> None:
-    guard, now = Guard(lambda: None), 10**15 * 2
+    guard, now = PlausibilityFilter(lambda: None), 10**15 * 2
     for number in range(ENOUGH):
         assert guard.live(at(now + number, now + number), number) is None
     for number in range(500):
@@ -107,12 +107,12 @@ def test_a_feed_that_goes_wrong_after_it_was_right_does_not_agree_with_itself() 
 
 
 def test_a_step_back_of_a_fast_clock_is_forgotten_when_it_is_measured_again() -> None:
-    lead = [Lead(0)]
-    guard, now = Guard(lambda: lead[0]), 10**15 * 2
+    lead = [ClockLead(0)]
+    guard, now = PlausibilityFilter(lambda: lead[0]), 10**15 * 2
     for _ in range(ENOUGH):
         assert guard.live(at(now, now + HOUR), 0) is None, "ours is an hour fast"
     assert guard.old(at(now + HOUR, now), 0) is None, "set back: nobody knows yet which was right"
-    lead[0] = Lead(0)
+    lead[0] = ClockLead(0)
     assert guard.old(at(now + HOUR, now), 0) is not None
 
 
@@ -138,4 +138,4 @@ def test_recorded_trades_of_years_ago_pass() -> None:
 )
 def test_absurd_numbers_are_told(wrong: dict[str, object]) -> None:
     absurd = replace(trade(1), **wrong)  # type: ignore[arg-type]
-    assert Guard().old(absurd, 0) is not None
+    assert PlausibilityFilter().old(absurd, 0) is not None

@@ -6,10 +6,10 @@ import pytest
 
 from whale_platform.broker.producer import TradeProducer
 from whale_platform.domain.names import INGEST_GAPS, RAW_TRADES
-from whale_platform.ingest.publishing.delivery import NextOffsets, Outlet
-from whale_platform.ingest.publishing.latency import Latency
-from whale_platform.ingest.publishing.symbol_publisher import HOLD_S, Books, Line
-from whale_platform.ingest.sequencing.gap import read_gap
+from whale_platform.ingest.publishing.delivery import NextOffsets, TradeSender
+from whale_platform.ingest.publishing.latency import LatencySamples
+from whale_platform.ingest.publishing.symbol_publisher import HOLD_S, ExchangeRecords, SymbolPublisher
+from whale_platform.ingest.sequencing.gap import decode_gap
 from whale_platform.ingest.sequencing.sequencer import Sequencer
 from whale_platform_tests.ingest.builders import trade
 from whale_platform_tests.ingest.fakes import RecordingProducer
@@ -33,9 +33,9 @@ class Bench:
     def __init__(self) -> None:
         self.producer = Ordered()
         producer = cast(TradeProducer, self.producer)
-        self.books = Books("binance", producer)
-        outlet = Outlet(producer, RAW_TRADES, b"binance:BTCUSDT", NextOffsets({0: 0}), Latency())
-        self.line = Line("BTCUSDT", Sequencer(1), outlet, self.books)
+        self.books = ExchangeRecords("binance", producer)
+        outlet = TradeSender(producer, RAW_TRADES, b"binance:BTCUSDT", NextOffsets({0: 0}), LatencySamples())
+        self.line = SymbolPublisher("BTCUSDT", Sequencer(1), outlet, self.books)
         self.see(1, 2)
 
     def see(self, *numbers: int) -> None:
@@ -43,7 +43,7 @@ class Bench:
             self.line.publish(self.line.sequencer.live(trade(number)))
 
     def states(self) -> list[str]:
-        return [read_gap(row)[1].state for row in self.producer.sent[INGEST_GAPS]]
+        return [decode_gap(row)[1].state for row in self.producer.sent[INGEST_GAPS]]
 
     def ids(self) -> list[int]:
         return [one.trade_id for one in self.producer.trades()]
@@ -71,7 +71,7 @@ def test_a_hole_holds_trades_back_for_so_long_and_no_longer(bench: Bench) -> Non
     assert bench.ids() == [1, 2]
     bench.line.tick(1000.1 + HOLD_S, 1)
     assert bench.ids() == [1, 2, 4, 5]
-    told = [read_gap(row)[1] for row in bench.producer.sent[INGEST_GAPS]]
+    told = [decode_gap(row)[1] for row in bench.producer.sent[INGEST_GAPS]]
     assert [(gap.first_id, gap.last_id, gap.mode) for gap in told] == [(3, 3, "inline"), (3, 3, "background")]
     chunk = bench.line.sequencer.wanted()
     assert chunk is not None
@@ -110,5 +110,5 @@ def test_a_run_of_quarantined_ids_is_one_row(bench: Bench) -> None:
     assert bench.states() == []
     bench.line.tick(0.0, 9)
     bench.line.tick(1.0, 9)
-    rows = [read_gap(row)[1] for row in bench.producer.sent[INGEST_GAPS]]
+    rows = [decode_gap(row)[1] for row in bench.producer.sent[INGEST_GAPS]]
     assert [(row.first_id, row.last_id, row.state) for row in rows] == [(3, 5, "unrepaired")]

@@ -8,8 +8,14 @@ import pytest
 
 from whale_platform.domain.epochs import EPOCH, epoch_of, exchange_id
 from whale_platform.domain.trade import Trade
-from whale_platform.ingest.sequencing.gap import Gap
-from whale_platform.ingest.sequencing.gap_tracker import CHUNK, INLINE_MAX, PENDING_MAX, Chunk, Conflict
+from whale_platform.ingest.sequencing.gap import SequenceGap
+from whale_platform.ingest.sequencing.gap_tracker import (
+    BACKFILL_IDS,
+    INLINE_MAX,
+    PENDING_MAX,
+    BackfillRange,
+    TradeConflict,
+)
 from whale_platform.ingest.sequencing.sequencer import Sequencer
 from whale_platform_tests.ingest.builders import trade
 
@@ -27,11 +33,11 @@ def ids(trades: Sequence[Trade]) -> list[int]:
     return [one.trade_id for one in trades]
 
 
-def history(chunk: Chunk, *absent: int) -> dict[int, Trade | None]:
+def history(chunk: BackfillRange, *absent: int) -> dict[int, Trade | None]:
     return {n: trade(n, source="repair") for n in range(chunk.first_id, chunk.last_id + 1) if n not in absent}
 
 
-def wanted(sequencer: Sequencer) -> Chunk:
+def wanted(sequencer: Sequencer) -> BackfillRange:
     chunk = sequencer.wanted()
     assert chunk is not None
     return chunk
@@ -66,10 +72,10 @@ def test_a_quarantined_first_trade_is_no_baseline() -> None:
 def test_the_last_trade_after_a_restart_shows_the_hole_and_goes_on_itself() -> None:
     sequencer = Sequencer(next_id=10)
     assert sequencer.last_trade(trade(12)) == []
-    assert wanted(sequencer) == Chunk(10, 11, "inline")
-    assert ids(sequencer.fill(wanted(sequencer), history(Chunk(10, 11, "inline")), 1)) == [10, 11, 12]
+    assert wanted(sequencer) == BackfillRange(10, 11, "inline")
+    assert ids(sequencer.fill(wanted(sequencer), history(BackfillRange(10, 11, "inline")), 1)) == [10, 11, 12]
     gap = sequencer.events[-1]
-    assert isinstance(gap, Gap)
+    assert isinstance(gap, SequenceGap)
     assert (gap.cause, gap.state, gap.filled) == ("restart", "repaired", 2)
 
 
@@ -79,15 +85,15 @@ def test_a_hole_holds_later_trades_back_until_it_is_filled() -> None:
     assert feed(sequencer, 3) == []
     assert feed(sequencer, 2) == [2, 3, 4, 5]
     assert feed(sequencer, 6) == [6]
-    assert [gap.state for gap in sequencer.events if isinstance(gap, Gap)][-1] == "repaired"
+    assert [gap.state for gap in sequencer.events if isinstance(gap, SequenceGap)][-1] == "repaired"
 
 
 def test_two_holes_are_filled_one_after_the_other() -> None:
     sequencer = Sequencer(next_id=1)
     feed(sequencer, 3, 6)
-    assert wanted(sequencer) == Chunk(1, 2, "inline")
+    assert wanted(sequencer) == BackfillRange(1, 2, "inline")
     assert ids(sequencer.fill(wanted(sequencer), history(wanted(sequencer)), 1)) == [1, 2, 3]
-    assert wanted(sequencer) == Chunk(4, 5, "inline")
+    assert wanted(sequencer) == BackfillRange(4, 5, "inline")
     assert ids(sequencer.fill(wanted(sequencer), history(wanted(sequencer)), 1)) == [4, 5, 6]
     assert sequencer.hole is None
 
@@ -97,7 +103,7 @@ def test_ids_absent_from_history_are_recorded_and_passed() -> None:
     feed(sequencer, 6)
     assert ids(sequencer.fill(wanted(sequencer), history(wanted(sequencer), 2, 3, 5), 9)) == [1, 4, 6]
     gap = sequencer.events[-1]
-    assert isinstance(gap, Gap)
+    assert isinstance(gap, SequenceGap)
     assert (gap.state, gap.filled, gap.closed_time) == ("exchange_gap", 2, 9)
     assert gap.detail() == "not in the exchange's history: 2-3, 5"
 
@@ -110,17 +116,17 @@ def test_a_long_hole_goes_to_the_background_once_the_next_trade_confirms_it() ->
     assert feed(sequencer, far + 2) == [far + 2]
     filled: list[int] = []
     while (chunk := sequencer.wanted()) is not None:
-        assert chunk.mode == "background" and chunk.last_id - chunk.first_id < CHUNK
+        assert chunk.mode == "background" and chunk.last_id - chunk.first_id < BACKFILL_IDS
         filled += ids(sequencer.fill(chunk, history(chunk), 1))
     assert filled == list(range(1, far))
-    told = [gap for gap in sequencer.events if isinstance(gap, Gap)]
+    told = [gap for gap in sequencer.events if isinstance(gap, SequenceGap)]
     assert (told[-1].state, told[-1].filled) == ("repaired", far - 1)
 
 
 def test_one_garbled_id_does_not_poison_the_symbol() -> None:
     sequencer = Sequencer(next_id=1)
     assert feed(sequencer, 1, 10**15, 2, 3) == [1, 2, 3]
-    assert [type(event) for event in sequencer.events] == [Conflict]
+    assert [type(event) for event in sequencer.events] == [TradeConflict]
     assert sequencer.wanted() is None
 
 
@@ -135,7 +141,7 @@ def test_too_much_held_back_sends_the_hole_to_the_background() -> None:
     sequencer = Sequencer(next_id=1)
     out = feed(sequencer, *range(2, PENDING_MAX + 3))
     assert out == list(range(2, PENDING_MAX + 3))
-    assert wanted(sequencer) == Chunk(1, 1, "background")
+    assert wanted(sequencer) == BackfillRange(1, 1, "background")
 
 
 def test_the_callers_deadline_sends_only_the_missing_ids_to_the_background() -> None:
@@ -165,10 +171,10 @@ def test_one_id_with_two_prices_is_a_conflict_and_of_two_that_wait_history_tells
     feed(sequencer, 1, 3)
     assert sequencer.live(trade(1, price="5")) == ()
     assert sequencer.live(trade(3, price="5")) == []
-    conflicts = [event for event in sequencer.events if isinstance(event, Conflict)]
+    conflicts = [event for event in sequencer.events if isinstance(event, TradeConflict)]
     assert [one.trade.trade_id for one in conflicts] == [1, 3]
     assert feed(sequencer, 2, 4) == [2]
-    found = history(Chunk(3, 4, "inline"))
+    found = history(BackfillRange(3, 4, "inline"))
     around = {number: one for number, one in found.items() if one is not None}
     assert ids(sequencer.fill(wanted(sequencer), found, 1, around=around)) == [3, 4]
 
@@ -189,7 +195,7 @@ def test_a_quarantined_id_of_history_closes_the_gap_as_unrepaired() -> None:
     chunk = wanted(sequencer)
     assert ids(sequencer.fill(chunk, {**history(chunk), 2: None}, 1)) == [1, 3, 4]
     gap = sequencer.events[-1]
-    assert isinstance(gap, Gap) and (gap.state, gap.kept) == ("unrepaired", [(2, 2)])
+    assert isinstance(gap, SequenceGap) and (gap.state, gap.kept) == ("unrepaired", [(2, 2)])
 
 
 def test_a_quarantined_id_of_history_leaves_a_background_gap_unrepaired() -> None:
@@ -199,7 +205,7 @@ def test_a_quarantined_id_of_history_leaves_a_background_gap_unrepaired() -> Non
     chunk = wanted(sequencer)
     assert ids(sequencer.fill(chunk, {**history(chunk, 3), 2: None}, 9)) == [1]
     gap = sequencer.events[-1]
-    assert isinstance(gap, Gap)
+    assert isinstance(gap, SequenceGap)
     assert (gap.state, gap.kept, gap.absent, gap.closed_time) == ("unrepaired", [(2, 2)], [(3, 3)], 9)
 
 
@@ -207,7 +213,7 @@ def test_a_second_version_of_a_trade_that_waited_is_a_conflict_too() -> None:
     sequencer = Sequencer(next_id=1)
     feed(sequencer, 2, 1)
     sequencer.live(trade(2, price="7"))
-    assert isinstance(sequencer.events[-1], Conflict)
+    assert isinstance(sequencer.events[-1], TradeConflict)
 
 
 def test_causes_follow_the_connections() -> None:
@@ -217,7 +223,7 @@ def test_causes_follow_the_connections() -> None:
     feed(sequencer, 1, 3)
     sequencer.connected()
     feed(sequencer, 5, 4, 6, 8, 7)
-    causes = [event.cause for event in sequencer.events if isinstance(event, Gap)]
+    causes = [event.cause for event in sequencer.events if isinstance(event, SequenceGap)]
     assert list(dict.fromkeys(causes)) == ["restart", "reconnect", "stream"]
 
 
@@ -231,7 +237,7 @@ def test_ids_that_begin_again_go_on_in_a_new_epoch() -> None:
     assert (sequencer.duplicates, sequencer.asks()) == (0, True)
     assert sequencer.may_begin_anew(new[-1], None)
     assert sequencer.begin_epoch(new[0], 5, 9) == []
-    jump, hole = (event for event in sequencer.events if isinstance(event, Gap))
+    jump, hole = (event for event in sequencer.events if isinstance(event, SequenceGap))
     assert (jump.first_id, jump.last_id, jump.cause, jump.state) == (3_000_000_002, EPOCH, "epoch", "exchange_gap")
     chunk = wanted(sequencer)
     assert (chunk.first_id, chunk.last_id, hole.cause) == (EPOCH + 1, EPOCH + 5, "epoch")
@@ -257,7 +263,7 @@ def test_low_ids_are_no_new_epoch_while_history_goes_on_above() -> None:
 def test_a_garbled_first_id_is_no_baseline() -> None:
     sequencer = Sequencer()
     assert feed(sequencer, 5_000_000_000, 1_000, 1_001, 1_002) == [1_000, 1_001, 1_002]
-    assert [type(event) for event in sequencer.events] == [Conflict]
+    assert [type(event) for event in sequencer.events] == [TradeConflict]
     alone = Sequencer()
     assert feed(alone, 1_000) == []
     assert ids(alone.judge(trade(1_010), None, 1)) == [1_000]
@@ -281,7 +287,7 @@ def test_an_id_that_history_lacked_is_published_when_it_comes_and_its_row_correc
     sequencer.fill(wanted(sequencer), history(wanted(sequencer), 3), 1)
     assert feed(sequencer, 3, 3) == [3]
     gap = sequencer.events[-1]
-    assert isinstance(gap, Gap) and (gap.state, gap.filled, gap.absent) == ("repaired", 3, [])
+    assert isinstance(gap, SequenceGap) and (gap.state, gap.filled, gap.absent) == ("repaired", 3, [])
     assert sequencer.duplicates == 1, "the second copy is one"
 
 
@@ -311,7 +317,7 @@ def test_a_quarantined_id_that_comes_sane_leaves_nothing_behind() -> None:
     feed(sequencer, 1, 3)
     sequencer.skip(4, 1)
     assert feed(sequencer, 4, 2, 7) == [2, 3, 4]
-    assert wanted(sequencer) == Chunk(5, 6, "inline")
+    assert wanted(sequencer) == BackfillRange(5, 6, "inline")
 
 
 def test_what_is_given_up_is_unrepaired_and_the_rest_is_a_gap_of_its_own() -> None:
@@ -319,7 +325,7 @@ def test_what_is_given_up_is_unrepaired_and_the_rest_is_a_gap_of_its_own() -> No
     feed(sequencer, 1, 9, 10)
     sequencer.to_background(1)
     sequencer.give_up(wanted(sequencer), 5, "too old", 7)
-    closed, rest = (event for event in sequencer.events[-2:] if isinstance(event, Gap))
+    closed, rest = (event for event in sequencer.events[-2:] if isinstance(event, SequenceGap))
     assert (closed.last_id, closed.state, closed.beyond, closed.note) == (5, "unrepaired", [(2, 5)], "too old")
     assert (rest.first_id, rest.last_id, wanted(sequencer).first_id) == (6, 8, 6)
 
@@ -400,7 +406,7 @@ def test_an_id_garbled_ahead_is_refuted_by_what_comes_in_turn(ahead: int) -> Non
     assert feed(sequencer, 3) == [3], "in turn is in turn"
     assert feed(sequencer, *range(4, 4 + ahead + 5)) == list(range(4, 4 + ahead + 5))
     assert (sequencer.unproven, sequencer.hole, sequencer.background) == (2, None, [])
-    row = next(event for event in reversed(sequencer.events) if isinstance(event, Gap))
+    row = next(event for event in reversed(sequencer.events) if isinstance(event, SequenceGap))
     assert (row.state, row.unpublished()) == ("repaired", 0)
 
 
@@ -409,7 +415,7 @@ def test_an_id_garbled_ahead_is_refuted_by_what_waits_for_its_true_one() -> None
     feed(sequencer, 1, 2)
     assert sequencer.live(garbled(3, 53)) == []
     assert feed(sequencer, 4, 5) == [] and sequencer.unproven == 1
-    assert wanted(sequencer) == Chunk(3, 4, "inline")
+    assert wanted(sequencer) == BackfillRange(3, 4, "inline")
     assert ids(sequencer.fill(wanted(sequencer), history(wanted(sequencer)), 1)) == [3, 4, 5]
     assert (sequencer.hole, sequencer.duplicates) == (None, 0)
 

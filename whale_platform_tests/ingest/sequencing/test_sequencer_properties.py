@@ -4,9 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whale_platform.domain.trade import Trade
-from whale_platform.ingest.recovery.topic_tail import Tail
+from whale_platform.ingest.recovery.topic_tail import SymbolTail
 from whale_platform.ingest.sequencing import gap_tracker as module
-from whale_platform.ingest.sequencing.gap import Gap
+from whale_platform.ingest.sequencing.gap import SequenceGap
 from whale_platform.ingest.sequencing.sequencer import Sequencer
 from whale_platform_tests.ingest.builders import trade
 
@@ -27,7 +27,7 @@ class World:
     def __init__(self, absent: set[int], bad: set[int]) -> None:
         self.absent, self.bad = absent, bad
         self.topic: list[Trade] = []
-        self.tail = Tail()
+        self.tail = SymbolTail()
         self.sequencer = Sequencer(next_id=1, newest_time=trade(0).event_time)
         self.tail.add(0)
         self.sent = 1
@@ -44,7 +44,7 @@ class World:
 
     def account(self) -> None:
         for gap in [*self.sequencer.events, *self.sequencer.quarantine]:
-            if isinstance(gap, Gap):
+            if isinstance(gap, SequenceGap):
                 self.accounted |= {n for a, b in [*gap.absent, *gap.kept] for n in range(a, b + 1)}
 
     def take(self, number: int) -> None:
@@ -79,7 +79,7 @@ class World:
             self.sequencer.connected()
         elif action == "restart":
             assert self.tail.last is not None
-            gaps = [Gap(a, b, "restart", 1, "background", progress_id=a) for a, b in self.tail.holes]
+            gaps = [SequenceGap(a, b, "restart", 1, "background", progress_id=a) for a, b in self.tail.holes]
             self.sequencer = Sequencer(self.tail.last + 1, gaps, trade(self.tail.last).event_time)
 
     def repair(self) -> None:
@@ -106,8 +106,8 @@ class World:
 def test_every_id_once_and_in_order(
     absent: set[int], bad: set[int], steps: list[tuple[str, int]], inline: int, pending: int, chunk: int
 ) -> None:
-    before = module.INLINE_MAX, module.PENDING_MAX, module.CHUNK
-    module.INLINE_MAX, module.PENDING_MAX, module.CHUNK = inline, pending, chunk
+    before = module.INLINE_MAX, module.PENDING_MAX, module.BACKFILL_IDS
+    module.INLINE_MAX, module.PENDING_MAX, module.BACKFILL_IDS = inline, pending, chunk
     try:
         world = World(absent, bad - absent)
         for action, number in steps:
@@ -126,7 +126,7 @@ def test_every_id_once_and_in_order(
             world.repair()
         check(world)
     finally:
-        module.INLINE_MAX, module.PENDING_MAX, module.CHUNK = before
+        module.INLINE_MAX, module.PENDING_MAX, module.BACKFILL_IDS = before
 
 
 def check(world: World) -> None:

@@ -16,12 +16,12 @@ from whale_platform.ingest.transport.exchange_clock import (
     FORGET_S,
     SAMPLES,
     WRONG_MS,
-    Clocks,
-    Lead,
-    Offset,
-    offset,
+    ClockLead,
+    ClockOffset,
+    ExchangeClocks,
+    measure_offset,
 )
-from whale_platform.ingest.transport.rest_client import Answer, Rest, Unavailable
+from whale_platform.ingest.transport.rest_client import HttpUnavailableError, RestClient, TimedResponse
 from whale_platform_tests.ingest.fakes import Log
 from whale_platform_tests.simulator.harness import simulator
 
@@ -60,10 +60,10 @@ class Bench:
         self.body: bytes | None = None
         self.log = Notes()
         self._lines: Iterator[Line] = cycle(lines or ((0, 0),))
-        rests = [(exchange, Rest(exchange.name, self.fetch, lambda: self.now)) for exchange in exchanges]
-        self.clocks = Clocks(rests, Unhurried(), self.log, lambda: self.now)
+        rests = [(exchange, RestClient(exchange.name, self.fetch, lambda: self.now)) for exchange in exchanges]
+        self.clocks = ExchangeClocks(rests, Unhurried(), self.log, lambda: self.now)
 
-    def fetch(self, url: str, timeout_s: float) -> Answer:
+    def fetch(self, url: str, timeout_s: float) -> TimedResponse:
         assert timeout_s == 2.0
         self.asked.append(url)
         trouble = self.trouble(url)
@@ -72,12 +72,12 @@ class Bench:
         there, back = next(self._lines)
         theirs = NOW_US + there + self.ahead_us
         body = self.body if self.body is not None else f'{{"serverTime":{theirs}}}'.encode()
-        return Answer(body, NOW_US, there + back)
+        return TimedResponse(body, NOW_US, there + back)
 
 
 @given(st.integers(-(10**10), 10**10), DELAYS, DELAYS)
 def test_one_answer_errs_by_half_its_round_trip_at_most(ahead_us: int, there: int, back: int) -> None:
-    found = offset(Answer(b"", NOW_US, there + back), NOW_US + there + ahead_us, 0.0)
+    found = measure_offset(TimedResponse(b"", NOW_US, there + back), NOW_US + there + ahead_us, 0.0)
     assert abs(found.ms - ahead_us / 1000) <= (there + back) / 2000 + 1e-6
     if there == back:
         assert found.ms == pytest.approx(ahead_us / 1000)
@@ -107,7 +107,7 @@ def test_trouble_leaves_the_last_offset_which_is_forgotten_in_the_end(body: byte
     bench.clocks.measure()
     bench.body = body
     if body is None:
-        bench.trouble = lambda url: Unavailable("gone")
+        bench.trouble = lambda url: HttpUnavailableError("gone")
     bench.now = FORGET_S
     for _ in range(3):
         bench.clocks.measure()
@@ -124,7 +124,7 @@ def test_trouble_leaves_the_last_offset_which_is_forgotten_in_the_end(body: byte
 @pytest.mark.parametrize("status", [429, 451])
 def test_an_exchange_that_says_wait_is_not_asked_meanwhile(status: int) -> None:
     bench = Bench()
-    bench.trouble = lambda url: Unavailable(f"HTTP {status}", status, 600.0)
+    bench.trouble = lambda url: HttpUnavailableError(f"HTTP {status}", status, 600.0)
     for bench.now in (0.0, 60.0, 599.0):
         bench.clocks.measure()
     assert len(bench.asked) == 1
@@ -136,7 +136,7 @@ def test_an_exchange_that_says_wait_is_not_asked_meanwhile(status: int) -> None:
 def test_one_exchange_in_trouble_does_not_keep_the_other_from_its_turn() -> None:
     other = Binance(rest_url="http://127.0.0.1:2", name="other")
     bench = Bench(ahead_us=1_000, exchanges=(Binance(), other))
-    bench.trouble = lambda url: None if url.startswith("http://127.0.0.1:2") else Unavailable("gone")
+    bench.trouble = lambda url: None if url.startswith("http://127.0.0.1:2") else HttpUnavailableError("gone")
     bench.clocks.measure()
     assert (bench.clocks.offset_ms("binance"), bench.clocks.offset_ms("other")) == (None, 1.0)
 
@@ -167,7 +167,7 @@ def test_the_simulator_tells_its_clock_as_both_exchanges_do(tmp_path: Path) -> N
             Binance(rest_url=f"{base}/binance", name="sim_binance"),
             Coinbase(rest_url=f"{base}/coinbase", name="sim_coinbase"),
         )
-        clocks = Clocks([(exchange, Rest(exchange.name)) for exchange in exchanges], stop, Log())
+        clocks = ExchangeClocks([(exchange, RestClient(exchange.name)) for exchange in exchanges], stop, Log())
         clocks.start()
         names = [exchange.name for exchange in exchanges]
         for _ in range(200):
@@ -186,15 +186,15 @@ def test_what_all_clocks_together_show_is_not_moved_by_one(ahead_s: tuple[int, .
     exchanges = (Binance(), Coinbase())[: len(ahead_s)]
     bench = Bench(exchanges=exchanges)
     for name, seconds in zip(("binance", "coinbase"), ahead_s, strict=False):
-        bench.clocks._take(name, Offset(seconds * 1000.0, 1.0, 0.0))
+        bench.clocks._take(name, ClockOffset(seconds * 1000.0, 1.0, 0.0))
     bench.clocks._measured()
-    assert bench.clocks.lead() == Lead(lead_s * 1_000_000)
+    assert bench.clocks.lead() == ClockLead(lead_s * 1_000_000)
 
 
 def test_the_first_answer_of_all_tells_how_slow_our_clock_is_and_it_is_remembered() -> None:
     bench = Bench(ahead_us=600_000_000)
     assert bench.clocks.lead() is None
-    found: list[Lead | None] = []
+    found: list[ClockLead | None] = []
 
     def trouble(_: str) -> Exception | None:
         found.append(bench.clocks.lead())
@@ -202,11 +202,11 @@ def test_the_first_answer_of_all_tells_how_slow_our_clock_is_and_it_is_remembere
 
     bench.trouble = trouble
     bench.clocks.measure()
-    assert found == [None, *[Lead(600_000_000)] * (SAMPLES - 1)]
+    assert found == [None, *[ClockLead(600_000_000)] * (SAMPLES - 1)]
     first = bench.clocks.lead()
     bench.clocks.measure()
     assert bench.clocks.lead() == first and bench.clocks.lead() is not first, "another measurement"
-    bench.trouble = lambda _: Unavailable("away")
+    bench.trouble = lambda _: HttpUnavailableError("away")
     bench.now = FORGET_S + 1
     bench.clocks.measure()
     assert bench.clocks.offset_ms("binance") is None and bench.clocks.lead() == first

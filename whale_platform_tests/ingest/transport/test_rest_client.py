@@ -10,8 +10,8 @@ from http import HTTPStatus
 import pytest
 from websocket import WebSocketBadStatusException, WebSocketException
 
-from whale_platform.ingest.transport.rest_client import Answer, Rest, Unavailable
-from whale_platform.ingest.transport.websocket import Socket
+from whale_platform.ingest.transport.rest_client import HttpUnavailableError, RestClient, TimedResponse
+from whale_platform.ingest.transport.websocket import BufferedWebSocket
 from whale_platform_tests.ingest.fake_binance import FakeBinance
 
 
@@ -44,7 +44,7 @@ def test_the_round_trip_begins_when_the_connection_stands(fake: FakeBinance, mon
     monkeypatch.setattr(socket, "create_connection", slow)
     fake.answer = answer
     begun_us = time.time_ns() // 1000
-    found = Rest("binance").ask(f"{fake.rest_url}/api/v3/time")
+    found = RestClient("binance").ask(f"{fake.rest_url}/api/v3/time")
     assert found.body == b"{}"
     assert found.sent_us - begun_us >= 1_000_000
     assert 200_000 <= found.round_trip_us < 900_000
@@ -59,11 +59,11 @@ def test_once_told_to_wait_nobody_asks(fake: FakeBinance, status: int, shared: b
         return HTTPStatus(status), ""
 
     fake.answer, fake.retry_after = refuse, "3600"
-    rest = Rest("binance")
-    with pytest.raises(Unavailable) as refused:
+    rest = RestClient("binance")
+    with pytest.raises(HttpUnavailableError) as refused:
         rest.ask(fake.rest_url)
     assert refused.value.status == status and refused.value.wait_s is not None
-    with pytest.raises(Unavailable, match=str(refused.value).split("(")[0]) as again:
+    with pytest.raises(HttpUnavailableError, match=str(refused.value).split("(")[0]) as again:
         rest.ask(fake.rest_url)
     assert len(asked) == (1 if shared else 2)
     if shared:
@@ -73,45 +73,45 @@ def test_once_told_to_wait_nobody_asks(fake: FakeBinance, status: int, shared: b
 def test_after_the_wait_it_is_asked_again() -> None:
     now = 0.0
 
-    def fetch(_url: str, _timeout_s: float) -> Answer:
+    def fetch(_url: str, _timeout_s: float) -> TimedResponse:
         if now < 60:
-            raise Unavailable("too many requests", 429, 60.0)
-        return Answer(b"", 0, 0)
+            raise HttpUnavailableError("too many requests", 429, 60.0)
+        return TimedResponse(b"", 0, 0)
 
-    rest = Rest("binance", fetch, lambda: now)
-    with pytest.raises(Unavailable):
+    rest = RestClient("binance", fetch, lambda: now)
+    with pytest.raises(HttpUnavailableError):
         rest.ask("")
     now = 45.0
-    with pytest.raises(Unavailable) as refused:
+    with pytest.raises(HttpUnavailableError) as refused:
         rest.ask("")
     assert (str(refused.value), refused.value.wait_s) == ("too many requests", 15.0)
     now = 60.0
-    assert rest.ask("") == Answer(b"", 0, 0)
+    assert rest.ask("") == TimedResponse(b"", 0, 0)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_not_followed(fake: FakeBinance, inside: tuple[str, list[str]], status: int) -> None:
     address, asked = inside
     fake.answer, fake.location = lambda _path: (HTTPStatus(status), ""), f"{address}/graphql?query=mutation"
-    with pytest.raises(Unavailable, match="sends to another address") as refused:
-        Rest("binance").ask(f"{fake.rest_url}/api/v3/time")
+    with pytest.raises(HttpUnavailableError, match="sends to another address") as refused:
+        RestClient("binance").ask(f"{fake.rest_url}/api/v3/time")
     assert (refused.value.status, asked) == (status, [])
     with pytest.raises(WebSocketBadStatusException) as closed:
-        Socket().open(f"{fake.ws_url}/stream")
+        BufferedWebSocket().open(f"{fake.ws_url}/stream")
     assert (closed.value.status_code, asked) == (status, [])
 
 
 @pytest.mark.parametrize("url", ["file:///etc/hostname", "http://exchange.example/api", "ftp://127.0.0.1/", "//x"])
 def test_only_tls_and_this_machine_are_asked(url: str) -> None:
-    with pytest.raises(Unavailable, match="must begin with https://"):
-        Rest("binance").ask(url)
+    with pytest.raises(HttpUnavailableError, match="must begin with https://"):
+        RestClient("binance").ask(url)
 
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
 
 
 def ask(port: int) -> None:
-    Rest("binance").ask(f"http://127.0.0.1:{port}/", 0.5)
+    RestClient("binance").ask(f"http://127.0.0.1:{port}/", 0.5)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def ask(port: int) -> None:
         (b"HTTP/1.1 200 OK\r\nX: ", ask, r"did not answer whole within 0\.5 s"),
         (
             b"HTTP/1.1 101 OK\r\nX: ",
-            lambda port: Socket().open(f"ws://127.0.0.1:{port}/", 0.5),
+            lambda port: BufferedWebSocket().open(f"ws://127.0.0.1:{port}/", 0.5),
             r"no WebSocket within 0\.5 s",
         ),
     ],
@@ -145,7 +145,7 @@ def test_an_answer_that_trickles_is_cut_off_when_its_time_is_over(
 
         thread = threading.Thread(target=trickle)
         thread.start()
-        with pytest.raises((Unavailable, WebSocketException), match=why):
+        with pytest.raises((HttpUnavailableError, WebSocketException), match=why):
             act(server.getsockname()[1])
         thread.join()
     assert sent < 1_000, "it was not read to its end"
@@ -154,15 +154,15 @@ def test_an_answer_that_trickles_is_cut_off_when_its_time_is_over(
 def test_nobody_there_is_told(fake: FakeBinance) -> None:
     url = fake.rest_url
     fake.close()
-    with pytest.raises(Unavailable, match="REST address can't be reached") as refused:
-        Rest("binance").ask(url)
+    with pytest.raises(HttpUnavailableError, match="REST address can't be reached") as refused:
+        RestClient("binance").ask(url)
     assert refused.value.wait_s is None
 
 
 def test_a_simulator_on_another_host_is_asked_without_tls_and_an_exchange_is_not() -> None:
     url = "http://no-such-neighbour:1/"
-    with pytest.raises(Unavailable) as failed:
-        Rest("sim_binance", simulated=True).ask(url, 0.5)
+    with pytest.raises(HttpUnavailableError) as failed:
+        RestClient("sim_binance", simulated=True).ask(url, 0.5)
     assert "must begin with https" not in str(failed.value)
-    with pytest.raises(Unavailable, match="must begin with https://"):
-        Rest("binance").ask(url)
+    with pytest.raises(HttpUnavailableError, match="must begin with https://"):
+        RestClient("binance").ask(url)

@@ -9,10 +9,10 @@ from websocket import ABNF, WebSocketProtocolException, WebSocketTimeoutExceptio
 
 from whale_platform.ingest.connections import connection
 from whale_platform.ingest.transport import websocket as sockets
-from whale_platform.ingest.transport.websocket import FrameTooLarge, Socket
+from whale_platform.ingest.transport.websocket import BufferedWebSocket, FrameTooLargeError
 
 
-class Fed(Socket):
+class Fed(BufferedWebSocket):
     """Reads from a list of pieces; None is a timeout."""
 
     def __init__(self, pieces: list[bytes | None]) -> None:
@@ -67,7 +67,7 @@ def test_a_message_in_fragments_is_put_together() -> None:
 
 
 def test_the_limit_holds_before_the_payload_comes() -> None:
-    with pytest.raises(FrameTooLarge) as large:
+    with pytest.raises(FrameTooLargeError) as large:
         Fed([wire(b"begin", length=1 << 62)]).recv_frame()
     assert large.value.start == b"begin"
 
@@ -75,7 +75,7 @@ def test_the_limit_holds_before_the_payload_comes() -> None:
 def test_the_limit_holds_for_all_fragments_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sockets, "MAX_FRAME", 100)
     socket = Fed([wire(b"x" * 60, fin=0), wire(b"x" * 60, ABNF.OPCODE_CONT)])
-    with pytest.raises(FrameTooLarge):
+    with pytest.raises(FrameTooLargeError):
         socket.recv_data_frame(True)
 
 

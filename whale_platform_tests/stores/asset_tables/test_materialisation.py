@@ -12,9 +12,9 @@ import pytest
 
 from whale_platform.domain.trade import EXACT
 from whale_platform.stores.asset_tables import rollups, whale_prices, whale_reports
-from whale_platform.stores.asset_tables.materialisation import HOUR, Hours, Maker
-from whale_platform.stores.asset_tables.whale_prices import PriceRow
-from whale_platform.stores.postgres.connection import session
+from whale_platform.stores.asset_tables.materialisation import HOUR, HourRange, Provenance
+from whale_platform.stores.asset_tables.whale_prices import WhalePriceRow
+from whale_platform.stores.postgres.connection import open_transaction
 from whale_platform.stores.stream_tables import upserts
 from whale_platform.stores.stream_tables.partitions import ensure_days
 from whale_platform.stores.stream_tables.rows import WhaleRow, WindowRow
@@ -22,12 +22,12 @@ from whale_platform_tests.stores.builders import START, WHALE, WINDOW
 from whale_platform_tests.support.postgres_server import query
 
 MINUTE = timedelta(minutes=1)
-DAY = Hours(START, START + 24 * HOUR)
-MAKER = Maker("run-7", "abc")
+DAY = HourRange(START, START + 24 * HOUR)
+MAKER = Provenance("run-7", "abc")
 
 
 def store(dsn: str, windows: list[WindowRow], whales: list[WhaleRow] | None = None) -> None:
-    with session(dsn, "test", statement_timeout_s=60) as conn, conn.cursor() as cursor:
+    with open_transaction(dsn, "test", statement_timeout_s=60) as conn, conn.cursor() as cursor:
         ensure_days(cursor, {row.window_start.date() for row in windows})
         upserts.upsert_windows(cursor, windows)
         upserts.insert_whales(cursor, whales or [])
@@ -70,11 +70,11 @@ def exact(numbers: list[str]) -> Decimal:
 def test_a_rollup_equals_a_plain_fold_of_its_windows(database: str) -> None:
     windows = some_windows(3)
     store(database, windows)
-    assert rollups.make(database, DAY, MAKER) == 6
+    assert rollups.materialise_rollups(database, DAY, MAKER) == 6
     groups: dict[tuple[str, datetime], list[WindowRow]] = defaultdict(list)
     for window in windows:
         groups[window.symbol, window.window_start.replace(minute=0)].append(window)
-    made = rollups.read(database, DAY)
+    made = rollups.read_rollups(database, DAY)
     assert [(row.hour, row.symbol) for row in made] == sorted((hour, symbol) for symbol, hour in groups)
     for row in made:
         fold = groups[row.symbol, row.hour]
@@ -93,49 +93,51 @@ def test_a_rollup_equals_a_plain_fold_of_its_windows(database: str) -> None:
 
 def test_hours_are_stale_until_made_and_again_when_a_window_changes(database: str) -> None:
     store(database, some_windows(3))
-    assert rollups.stale(database, DAY) == [START, START + HOUR, START + 2 * HOUR]
-    rollups.make(database, Hours(START, START + 2 * HOUR), MAKER)
-    assert rollups.stale(database, DAY) == [START + 2 * HOUR]
-    rollups.make(database, DAY, MAKER)
-    before = rollups.read(database, DAY)
+    assert rollups.find_stale_rollup_hours(database, DAY) == [START, START + HOUR, START + 2 * HOUR]
+    rollups.materialise_rollups(database, HourRange(START, START + 2 * HOUR), MAKER)
+    assert rollups.find_stale_rollup_hours(database, DAY) == [START + 2 * HOUR]
+    rollups.materialise_rollups(database, DAY, MAKER)
+    before = rollups.read_rollups(database, DAY)
     late = next(row for row in some_windows(3) if row.window_start >= START + HOUR)
     store(database, [late._replace(trade_count=3, volume="99999999", updated_at=late.updated_at - HOUR)])
-    assert rollups.stale(database, DAY) == [START + HOUR], "an old clock must not hide a late trade"
-    rollups.make(database, Hours(START + HOUR, START + 2 * HOUR), MAKER)
-    assert rollups.stale(database, DAY) == []
-    changed = [old.hour for old, new in zip(before, rollups.read(database, DAY), strict=True) if old != new]
+    assert rollups.find_stale_rollup_hours(database, DAY) == [START + HOUR], "an old clock must not hide a late trade"
+    rollups.materialise_rollups(database, HourRange(START + HOUR, START + 2 * HOUR), MAKER)
+    assert rollups.find_stale_rollup_hours(database, DAY) == []
+    changed = [old.hour for old, new in zip(before, rollups.read_rollups(database, DAY), strict=True) if old != new]
     assert changed == [START + HOUR]
 
 
 def test_making_again_changes_nothing_and_what_the_stream_has_less_of_stays(database: str) -> None:
     store(database, some_windows(2))
-    rollups.make(database, DAY, MAKER)
-    before = rollups.read(database, DAY)
+    rollups.materialise_rollups(database, DAY, MAKER)
+    before = rollups.read_rollups(database, DAY)
     made_at = query(database, "SELECT max(materialised_at) FROM hourly_rollups")[0][0]
-    rollups.make(database, DAY, Maker("run-8", "abd"))
-    assert rollups.read(database, DAY) == before
+    rollups.materialise_rollups(database, DAY, Provenance("run-8", "abd"))
+    assert rollups.read_rollups(database, DAY) == before
     assert query(database, "SELECT min(materialised_at) > %s FROM hourly_rollups", made_at) == [(True,)]
     assert query(database, "SELECT DISTINCT run_id, code_version FROM hourly_rollups") == [("run-8", "abd")]
     store(database, [], [WHALE])
-    whale_reports.make(database, DAY, MAKER)
-    reports = whale_reports.read(database, DAY)
+    whale_reports.materialise_reports(database, DAY, MAKER)
+    reports = whale_reports.read_reports(database, DAY)
     query(database, "DELETE FROM trade_windows WHERE symbol = 'ETHUSDT'")
     query(database, "DELETE FROM trade_windows WHERE window_start < %s", START + 20 * MINUTE)
     query(database, "UPDATE trade_windows SET updated_at = now()")  # as a topic read again, less what it no longer has
     query(database, "DELETE FROM whale_alerts")
-    assert rollups.stale(database, DAY) == [START + HOUR], "that of which there is as much"
-    assert whale_reports.stale(database, DAY) == [START + HOUR]
-    rollups.make(database, DAY, MAKER)
-    whale_reports.make(database, DAY, MAKER)
-    assert (rollups.read(database, DAY), whale_reports.read(database, DAY)) == (before, reports)
-    with session(database, "test") as conn, conn.cursor() as cursor:
+    assert rollups.find_stale_rollup_hours(database, DAY) == [START + HOUR], "that of which there is as much"
+    assert whale_reports.find_stale_report_hours(database, DAY) == [START + HOUR]
+    rollups.materialise_rollups(database, DAY, MAKER)
+    whale_reports.materialise_reports(database, DAY, MAKER)
+    assert (rollups.read_rollups(database, DAY), whale_reports.read_reports(database, DAY)) == (before, reports)
+    with open_transaction(database, "test") as conn, conn.cursor() as cursor:
         for table in (rollups, whale_reports):
             table.write(cursor, DAY, MAKER, [("binance", "BTCUSDT", START)])
     changed = [
-        (old.hour, old.symbol) for old, new in zip(before, rollups.read(database, DAY), strict=True) if old != new
+        (old.hour, old.symbol)
+        for old, new in zip(before, rollups.read_rollups(database, DAY), strict=True)
+        if old != new
     ]
     assert changed == [(START, "BTCUSDT")], "what the lake says holds all there is"
-    assert sum(row.whales for row in whale_reports.read(database, DAY)) == 0
+    assert sum(row.whales for row in whale_reports.read_reports(database, DAY)) == 0
 
 
 def flat(minute: int, price: str, symbol: str = "BTCUSDT") -> WindowRow:
@@ -158,9 +160,9 @@ def flat(minute: int, price: str, symbol: str = "BTCUSDT") -> WindowRow:
     )
 
 
-def around(trade_id: int, *prices: str | None) -> PriceRow:
+def around(trade_id: int, *prices: str | None) -> WhalePriceRow:
     """Before, and 1, 5 and 15 minutes after a whale."""
-    return PriceRow("binance", "BTCUSDT", trade_id, *(None if one is None else Decimal(one) for one in prices))
+    return WhalePriceRow("binance", "BTCUSDT", trade_id, *(None if one is None else Decimal(one) for one in prices))
 
 
 def test_a_whale_report_has_flow_share_and_the_prices_around_the_largest(database: str) -> None:
@@ -172,11 +174,11 @@ def test_a_whale_report_has_flow_share_and_the_prices_around_the_largest(databas
         WHALE._replace(trade_id=3, notional_usd="10", event_time=START - timedelta(seconds=1)),
     ]
     store(database, [*windows, flat(3, "7", "ETHUSDT")], whales)
-    hour = Hours(START, START + HOUR)
-    assert [one[2] for one in whale_prices.whales(database, hour)] == [1, 2]
+    hour = HourRange(START, START + HOUR)
+    assert [one[2] for one in whale_prices.read_whale_refs(database, hour)] == [1, 2]
     known = [around(1, None, "110.5", "130", None), around(2, "120", "130", "140.000", "160")]
-    whale_reports.make(database, hour, MAKER, known)
-    bitcoin, ether = whale_reports.read(database, hour)
+    whale_reports.materialise_reports(database, hour, MAKER, known)
+    bitcoin, ether = whale_reports.read_reports(database, hour)
     assert (bitcoin.whales, bitcoin.notional_usd, bitcoin.net_flow_usd) == (2, Decimal(150), Decimal(-30))
     assert bitcoin.market_notional == 110 + 120 + 130 + 140 + 150 + 160 + 170
     assert bitcoin.share == (Decimal(150) / 980).quantize(Decimal("1e-9"))
@@ -184,30 +186,30 @@ def test_a_whale_report_has_flow_share_and_the_prices_around_the_largest(databas
     assert [one["trade_id"] for one in bitcoin.largest] == [2, 1]
     assert found == [["120", "130", "140", "160"], [None, "110.5", "130", None]]
     assert (ether.whales, ether.share, ether.largest) == (0, Decimal(0), [])
-    whale_reports.make(database, hour, MAKER, [around(1, None, "111", None, None)])
-    again = whale_reports.read(database, hour)[0].largest[1]
+    whale_reports.materialise_reports(database, hour, MAKER, [around(1, None, "111", None, None)])
+    again = whale_reports.read_reports(database, hour)[0].largest[1]
     assert (again["after_1"], again["after_5"]) == ("111", "130"), "what the lake no longer has stays as it was"
 
 
 def test_a_report_waits_for_the_prices_after_its_hour(database: str) -> None:
-    hour = Hours(START, START + HOUR)
+    hour = HourRange(START, START + HOUR)
     now = datetime.now(UTC)
     store(database, [flat(59, "100")], [WHALE._replace(event_time=START + 59 * MINUTE)])
-    whale_reports.make(database, hour, MAKER)
-    assert whale_reports.stale(database, DAY) == []
+    whale_reports.materialise_reports(database, hour, MAKER)
+    assert whale_reports.find_stale_report_hours(database, DAY) == []
     store(database, [flat(77, "1", "ETHUSDT")])  # others have moved on, but this symbol's feed may be down
-    whale_reports.make(database, DAY, MAKER)
-    assert whale_reports.stale(database, DAY) == []
+    whale_reports.materialise_reports(database, DAY, MAKER)
+    assert whale_reports.find_stale_report_hours(database, DAY) == []
     store(database, [flat(78, "90")])
-    assert START in whale_reports.stale(database, DAY)
+    assert START in whale_reports.find_stale_report_hours(database, DAY)
     query(database, "UPDATE trade_windows SET updated_at = %s WHERE window_start = %s", now, START + 59 * MINUTE)
-    whale_reports.make(database, DAY, MAKER)
-    assert whale_reports.stale(database, DAY) == [START], "the lake may be behind the stream"
-    whale_reports.make(database, DAY, MAKER, [around(WHALE.trade_id, "99", "100", "100", "100")])
-    assert whale_reports.read(database, hour)[0].largest[0]["after_15"] == "100"
-    assert whale_reports.stale(database, DAY) == []
+    whale_reports.materialise_reports(database, DAY, MAKER)
+    assert whale_reports.find_stale_report_hours(database, DAY) == [START], "the lake may be behind the stream"
+    whale_reports.materialise_reports(database, DAY, MAKER, [around(WHALE.trade_id, "99", "100", "100", "100")])
+    assert whale_reports.read_reports(database, hour)[0].largest[0]["after_15"] == "100"
+    assert whale_reports.find_stale_report_hours(database, DAY) == []
     store(database, [], [WHALE._replace(trade_id=99, event_time=START + 2 * MINUTE)])
-    assert whale_reports.stale(database, DAY) == [START]
+    assert whale_reports.find_stale_report_hours(database, DAY) == [START]
 
 
 @pytest.mark.parametrize(
@@ -216,9 +218,9 @@ def test_a_report_waits_for_the_prices_after_its_hour(database: str) -> None:
 )
 def test_hours_must_be_whole_and_in_utc(start: datetime, end: datetime) -> None:
     with pytest.raises(ValueError, match="hour"):
-        Hours(start, end)
+        HourRange(start, end)
 
 
 def test_hours_count() -> None:
     assert DAY.count == 24
-    assert Hours(datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 1, 3, tzinfo=UTC)).count == 48
+    assert HourRange(datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 1, 3, tzinfo=UTC)).count == 48

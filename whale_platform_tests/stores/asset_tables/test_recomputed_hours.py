@@ -9,18 +9,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from whale_platform.api.latest_cache.updater import News
+from whale_platform.api.latest_cache.updater import ChangeSet
 from whale_platform.stores.asset_tables import recomputed_hours, rollups, whale_reports
-from whale_platform.stores.asset_tables.materialisation import HOUR, Hours, Maker
-from whale_platform.stores.asset_tables.whale_prices import PriceRow
+from whale_platform.stores.asset_tables.materialisation import HOUR, HourRange, Provenance
+from whale_platform.stores.asset_tables.whale_prices import WhalePriceRow
 from whale_platform.stores.quality import audit_counts
-from whale_platform.stores.stream_tables.change_listener import Listener
+from whale_platform.stores.stream_tables.change_listener import ChangeListener
 from whale_platform.stores.stream_tables.rows import WhaleRow, WindowRow
 from whale_platform_tests.stores.asset_tables.test_materialisation import MAKER, store
 from whale_platform_tests.stores.builders import START, WHALE, WINDOW
 from whale_platform_tests.support.postgres_server import query
 
-ONE = Hours(START, START + HOUR)
+ONE = HourRange(START, START + HOUR)
 BITCOIN = ("binance", "BTCUSDT", START)
 MINUTE = timedelta(minutes=1)
 
@@ -38,16 +38,16 @@ def counts(dsn: str) -> list[tuple[object, ...]]:
 
 def overrule(
     dsn: str,
-    hours: Hours,
+    hours: HourRange,
     windows: list[WindowRow],
     whales: list[WhaleRow],
-    whole: list[recomputed_hours.Key],
-    maker: Maker,
-    prices: Sequence[PriceRow] = (),
-) -> recomputed_hours.Stored:
+    whole: list[recomputed_hours.MarketHour],
+    maker: Provenance,
+    prices: Sequence[WhalePriceRow] = (),
+) -> recomputed_hours.StoredRowCounts:
     """A recomputation during which nothing else is written."""
-    return recomputed_hours.store(
-        dsn, hours, windows, whales, whole, maker, recomputed_hours.rows(dsn, hours), (), prices
+    return recomputed_hours.store_recomputed(
+        dsn, hours, windows, whales, whole, maker, recomputed_hours.read_row_snapshot(dsn, hours), (), prices
     )
 
 
@@ -58,10 +58,10 @@ def sinks(dsn: str, *windows: WindowRow) -> None:
 
 def test_a_window_counted_too_high_is_corrected_and_stays_so(database: str) -> None:
     sinks(database, window(0, 12), window(1, 5), window(2, 7), window(0, 9, "ETHUSDT"))
-    rollups.make(database, ONE, MAKER)
-    whale_reports.make(database, ONE, MAKER)
+    rollups.materialise_rollups(database, ONE, MAKER)
+    whale_reports.materialise_reports(database, ONE, MAKER)
     lake = [window(0, 10, run="lake"), window(1, 8, run="lake"), window(0, 8, "ETHUSDT", "lake")]
-    done = overrule(database, ONE, lake, [], [BITCOIN], Maker("lake", "abc"))
+    done = overrule(database, ONE, lake, [], [BITCOIN], Provenance("lake", "abc"))
     assert (done.windows, done.windows_gone) == (2, 1), "down, up, one that was never there; ETH is not held whole"
     right = [("BTCUSDT", 10, "lake"), ("BTCUSDT", 8, "lake"), ("ETHUSDT", 9, "stream")]
     assert counts(database) == right
@@ -73,7 +73,7 @@ def test_a_window_counted_too_high_is_corrected_and_stays_so(database: str) -> N
         ("BTCUSDT", Decimal(1800)),
         ("ETHUSDT", Decimal(900)),
     ]
-    assert rollups.stale(database, ONE) == []
+    assert rollups.find_stale_rollup_hours(database, ONE) == []
     sinks(database, window(0, 12, run="again"), window(1, 8, run="again"), window(0, 11, run="again"))
     assert counts(database) == right, "what the stream says again after a restart is not new"
     sinks(database, window(0, 13))
@@ -89,17 +89,17 @@ def test_the_report_of_the_hour_before_has_the_corrected_prices_too(database: st
     sinks(database, window(50, 5), near, later)
     store(database, [], [whale])
 
-    def prices(after_15: str) -> list[PriceRow]:
-        return [PriceRow(*BITCOIN[:2], whale.trade_id, None, None, None, Decimal(after_15))]
+    def prices(after_15: str) -> list[WhalePriceRow]:
+        return [WhalePriceRow(*BITCOIN[:2], whale.trade_id, None, None, None, Decimal(after_15))]
 
-    whale_reports.make(database, Hours(START, START + 2 * HOUR), MAKER, prices("61840"))
+    whale_reports.materialise_reports(database, HourRange(START, START + 2 * HOUR), MAKER, prices("61840"))
     after = "SELECT hour, largest->0->>'after_15' FROM whale_reports ORDER BY hour"
     assert query(database, after)[0] == (START, "61840")
-    second = Hours(START + HOUR, START + 2 * HOUR)
+    second = HourRange(START + HOUR, START + 2 * HOUR)
     whole = [(*BITCOIN[:2], START + HOUR)]
     overrule(database, second, [near._replace(trade_count=2)], [], whole, MAKER, prices("61835"))
     assert query(database, after) == [(START, "61835"), (START + HOUR, None)], "and of an hour without one none is made"
-    assert whale_reports.stale(database, Hours(START, START + 2 * HOUR)) == []
+    assert whale_reports.find_stale_report_hours(database, HourRange(START, START + 2 * HOUR)) == []
     query(database, "DELETE FROM trade_windows WHERE window_start < %s", START + HOUR)
     overrule(database, second, [near._replace(trade_count=1)], [], whole, MAKER, prices("61837"))
     assert query(database, after)[0] == (START, "61835"), "what is no longer there can't be made again"
@@ -107,8 +107,8 @@ def test_the_report_of_the_hour_before_has_the_corrected_prices_too(database: st
 
 def test_an_hour_whose_windows_all_go_has_no_rollup_or_report(database: str) -> None:
     sinks(database, window(0, 12))
-    rollups.make(database, ONE, MAKER)
-    whale_reports.make(database, ONE, MAKER)
+    rollups.materialise_rollups(database, ONE, MAKER)
+    whale_reports.materialise_reports(database, ONE, MAKER)
     overrule(database, ONE, [], [], [BITCOIN], MAKER)
     for table in ("trade_windows", "hourly_rollups", "whale_reports"):
         assert query(database, f"SELECT count(*) FROM {table}") == [(0,)], table
@@ -119,7 +119,7 @@ def test_a_whale_that_is_none_is_taken_back_with_a_record_and_does_not_return(da
     other = WHALE._replace(trade_id=3, event_time=START + HOUR)
     store(database, [window(0, 10)], [wrong, right, other])
     lake = [right._replace(run_id="lake", detected_time=START + HOUR), WHALE._replace(trade_id=4, run_id="lake")]
-    done = overrule(database, ONE, [window(0, 10)], lake, [BITCOIN], Maker("recompute-1", "abc"))
+    done = overrule(database, ONE, [window(0, 10)], lake, [BITCOIN], Provenance("recompute-1", "abc"))
     assert (done.whales, done.whales_taken_back) == (1, 1)
     found = query(database, "SELECT trade_id, run_id, made_from FROM whale_alerts ORDER BY 1")
     assert found == [(2, "run-1", "stream"), (3, "run-1", "stream"), (4, "lake", "lake")], "the first detection stays"
@@ -136,13 +136,13 @@ def test_a_whale_that_is_none_is_taken_back_with_a_record_and_does_not_return(da
 
 def test_listeners_hear_of_what_was_taken_back(database: str) -> None:
     store(database, [], [WHALE])
-    listener = Listener(database, "test")
+    listener = ChangeListener(database, "test")
     try:
         overrule(database, ONE, [], [], [BITCOIN], MAKER)
         heard = listener.wait(60)
     finally:
         listener.close()
-    news = News()
+    news = ChangeSet()
     for payload in heard:
         news.hear(payload)
     assert (news.everything, news.taken_back) == (True, 1)
@@ -199,22 +199,22 @@ def test_whatever_the_order_the_last_recomputation_stands_until_the_stream_has_m
 @pytest.mark.server
 def test_recomputations_and_the_sink_never_wait_for_each_other(database: str) -> None:
     """Both write the same rows again and again; rows that come in any order are sorted by whoever writes them."""
-    from whale_platform.stores.stream_tables.rows import Batch, Origin
-    from whale_platform.stores.stream_tables.sink_store import Place, SinkStore
+    from whale_platform.stores.stream_tables.rows import MessageRef, SinkBatch
+    from whale_platform.stores.stream_tables.sink_store import SinkStore, StoredOffset
 
     symbols = [f"S{number}" for number in range(40)]
     keys = [("binance", symbol, START) for symbol in symbols]
     failures: list[Exception] = []
     sink = SinkStore(database)
-    sink.settle({("trade_windows", 0): Place(0, "i", "c")}, [])
+    sink.settle({("trade_windows", 0): StoredOffset(0, "i", "c")}, [])
 
     def from_stream() -> None:
         for number in range(40):
-            batch = Batch(moves={("trade_windows", 0): (number, number + 1)})
+            batch = SinkBatch(moves={("trade_windows", 0): (number, number + 1)})
             for symbol in reversed(symbols):
                 for minute in (3, 1, 2):
                     row = window(minute, 100 + number, symbol)
-                    batch.windows[row.key] = (row, Origin("trade_windows", 0, number))
+                    batch.windows[row.key] = (row, MessageRef("trade_windows", 0, number))
             try:
                 sink.write(batch)
             except Exception as error:  # noqa: BLE001
@@ -235,9 +235,9 @@ def test_recomputations_and_the_sink_never_wait_for_each_other(database: str) ->
 
 def test_extents_are_of_the_minutes_or_where_they_are_gone_of_the_rollup(database: str) -> None:
     sinks(database, window(0, 4), window(5, 6), window(0, 3, "ETHUSDT"))
-    rollups.make(database, ONE, MAKER)
+    rollups.materialise_rollups(database, ONE, MAKER)
     query(database, "DELETE FROM trade_windows WHERE symbol = 'BTCUSDT'")
-    found = audit_counts.counts(database, ONE.start, ONE.end, ONE.end)
+    found = audit_counts.count_trades(database, ONE.start, ONE.end, ONE.end)
     assert {key[1]: (one.trades, one.first_id, one.last_id) for key, one in found.items()} == {
         "BTCUSDT": (10, 10, 11),
         "ETHUSDT": (3, 10, 11),

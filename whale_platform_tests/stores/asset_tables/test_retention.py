@@ -7,9 +7,9 @@ from datetime import date, timedelta
 import pytest
 
 from whale_platform.stores.asset_tables import retention, rollups, whale_reports
-from whale_platform.stores.asset_tables.materialisation import Hours
-from whale_platform.stores.asset_tables.retention import Day, DayChanged
-from whale_platform.stores.postgres.connection import session
+from whale_platform.stores.asset_tables.materialisation import HourRange
+from whale_platform.stores.asset_tables.retention import DayChangedError, StreamTableDay
+from whale_platform.stores.postgres.connection import open_transaction
 from whale_platform_tests.stores.asset_tables.test_materialisation import (
     MAKER,
     MINUTE,
@@ -21,7 +21,7 @@ from whale_platform_tests.stores.builders import START, WHALE
 from whale_platform_tests.support.postgres_server import query
 
 FIRST, TODAY = START.date(), START.date() + timedelta(days=9)
-ALL = Hours(START.replace(hour=0), START.replace(hour=0) + timedelta(days=10))
+ALL = HourRange(START.replace(hour=0), START.replace(hour=0) + timedelta(days=10))
 
 
 @pytest.fixture
@@ -32,52 +32,52 @@ def stream(database: str) -> str:
 
 
 def roll_up(dsn: str) -> None:
-    rollups.make(dsn, ALL, MAKER)
-    whale_reports.make(dsn, ALL, MAKER)
+    rollups.materialise_rollups(dsn, ALL, MAKER)
+    whale_reports.materialise_reports(dsn, ALL, MAKER)
 
 
 FOREVER, WITH_WINDOWS = 0, 7
 
 
 def test_a_day_is_kept_until_every_hour_of_it_is_rolled_up(stream: str) -> None:
-    day = retention.plan(stream, 7, TODAY, WITH_WINDOWS)[0]
+    day = retention.plan_retention(stream, 7, TODAY, WITH_WINDOWS)[0]
     assert (day.day, day.whales) == (FIRST, 1)
     assert day.kept == "3 hours are not rolled up, the first 12:00: materialise hourly_assets for that day"
-    assert retention.apply(stream, [day]) == 0
+    assert retention.apply_retention(stream, [day]) == 0
     roll_up(stream)
-    assert [one.kept for one in retention.plan(stream, 7, TODAY)] == [""]
+    assert [one.kept for one in retention.plan_retention(stream, 7, TODAY)] == [""]
 
 
 def test_what_is_planned_goes_and_what_was_made_from_it_stays(stream: str) -> None:
     roll_up(stream)
-    before = rollups.read(stream, ALL)
-    planned = retention.plan(stream, 7, TODAY, WITH_WINDOWS)
+    before = rollups.read_rollups(stream, ALL)
+    planned = retention.plan_retention(stream, 7, TODAY, WITH_WINDOWS)
     assert [(one.day, one.windows, one.whales) for one in planned] == [(FIRST, len(some_windows(3)), 1)]
-    assert retention.apply(stream, planned) == 1
+    assert retention.apply_retention(stream, planned) == 1
     assert query(stream, "SELECT count(*) FROM trade_windows") == [(1,)]
     assert query(stream, "SELECT count(*) FROM whale_alerts") == [(0,)]
     assert query(stream, "SELECT to_regclass('trade_windows_20240808')") == [(None,)]
-    assert retention.plan(stream, 7, TODAY) == []
-    assert rollups.stale(stream, ALL) == whale_reports.stale(stream, ALL) == []
+    assert retention.plan_retention(stream, 7, TODAY) == []
+    assert rollups.find_stale_rollup_hours(stream, ALL) == whale_reports.find_stale_report_hours(stream, ALL) == []
     roll_up(stream)
-    assert rollups.read(stream, ALL) == before, "an hour whose stream rows are gone can't be made again"
+    assert rollups.read_rollups(stream, ALL) == before, "an hour whose stream rows are gone can't be made again"
 
 
 def test_a_day_that_changed_after_the_plan_is_refused(stream: str) -> None:
     roll_up(stream)
-    planned = retention.plan(stream, 7, TODAY, WITH_WINDOWS)
+    planned = retention.plan_retention(stream, 7, TODAY, WITH_WINDOWS)
     store(stream, [], [WHALE._replace(trade_id=77)])
-    with pytest.raises(DayChanged, match="2024-08-08 has changed"):
-        retention.apply(stream, planned)
+    with pytest.raises(DayChangedError, match="2024-08-08 has changed"):
+        retention.apply_retention(stream, planned)
     roll_up(stream)
-    with pytest.raises(DayChanged, match="2 whales, 1 were planned"):
-        retention.apply(stream, planned)
+    with pytest.raises(DayChangedError, match="2 whales, 1 were planned"):
+        retention.apply_retention(stream, planned)
     assert query(stream, "SELECT count(*) FROM whale_alerts") == [(2,)], "the refused day is whole"
 
 
 def test_a_window_written_after_the_last_look_keeps_its_day(stream: str, monkeypatch: pytest.MonkeyPatch) -> None:
     roll_up(stream)
-    planned, look = retention.plan(stream, 7, TODAY, WITH_WINDOWS), retention._why_kept
+    planned, look = retention.plan_retention(stream, 7, TODAY, WITH_WINDOWS), retention._why_kept
 
     def and_then_write(dsn: str, day: date) -> str:
         found = look(dsn, day)
@@ -85,17 +85,17 @@ def test_a_window_written_after_the_last_look_keeps_its_day(stream: str, monkeyp
         return found
 
     monkeypatch.setattr(retention, "_why_kept", and_then_write)
-    with pytest.raises(DayChanged, match="windows were written meanwhile"):
-        retention.apply(stream, planned)
+    with pytest.raises(DayChangedError, match="windows were written meanwhile"):
+        retention.apply_retention(stream, planned)
     assert query(stream, "SELECT count(*) FROM whale_alerts") == [(1,)], "the refused day is whole"
 
 
 def test_who_writes_to_an_old_day_and_retention_do_not_lock_each_other_out(stream: str) -> None:
     roll_up(stream)
-    planned = retention.plan(stream, 7, TODAY, WITH_WINDOWS)
-    with session(stream, "test") as conn, conn.cursor() as cursor, ThreadPoolExecutor(1) as threads:
+    planned = retention.plan_retention(stream, 7, TODAY, WITH_WINDOWS)
+    with open_transaction(stream, "test") as conn, conn.cursor() as cursor, ThreadPoolExecutor(1) as threads:
         cursor.execute("LOCK TABLE ONLY trade_windows IN ROW EXCLUSIVE MODE")  # as an upsert begins
-        going = threads.submit(retention.apply, stream, planned)
+        going = threads.submit(retention.apply_retention, stream, planned)
         until = "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'"
         while query(stream, until) != [(1,)]:
             time.sleep(0.02)
@@ -110,54 +110,54 @@ def test_days_go_one_after_the_other_though_reports_look_back_past_midnight(data
     store(database, [*around, flat(8 * 24 * 60, "1"), flat(9 * 24 * 60, "1")], [WHALE])
     roll_up(database)
     later = TODAY + timedelta(days=1)
-    assert [one.kept for one in retention.plan(database, 7, later)] == ["", ""]
-    assert retention.apply(database, retention.plan(database, 9, later)) == 1
-    assert whale_reports.stale(database, ALL) == []
+    assert [one.kept for one in retention.plan_retention(database, 7, later)] == ["", ""]
+    assert retention.apply_retention(database, retention.plan_retention(database, 9, later)) == 1
+    assert whale_reports.find_stale_report_hours(database, ALL) == []
     late = around[40]._replace(trade_count=2, volume="2", notional="2", updated_at=START + timedelta(days=9))
     store(database, [late])
-    assert whale_reports.stale(database, ALL) == [midnight], "a late trade is still seen"
+    assert whale_reports.find_stale_report_hours(database, ALL) == [midnight], "a late trade is still seen"
     roll_up(database)
-    assert whale_reports.stale(database, ALL) == []
-    assert retention.apply(database, retention.plan(database, 7, later)) == 1
+    assert whale_reports.find_stale_report_hours(database, ALL) == []
+    assert retention.apply_retention(database, retention.plan_retention(database, 7, later)) == 1
 
 
 def test_whales_outlive_the_windows_around_them(stream: str) -> None:
     roll_up(stream)
-    planned = retention.plan(stream, 7, TODAY, FOREVER)
-    assert planned == [Day(FIRST, len(some_windows(3)), 0)]
-    assert retention.apply(stream, planned) == 1
+    planned = retention.plan_retention(stream, 7, TODAY, FOREVER)
+    assert planned == [StreamTableDay(FIRST, len(some_windows(3)), 0)]
+    assert retention.apply_retention(stream, planned) == 1
     assert query(stream, "SELECT count(*) FROM whale_alerts") == [(1,)]
-    assert retention.plan(stream, 7, TODAY, FOREVER) == []
-    assert retention.plan(stream, 1, TODAY, 9) == [], "they are young enough"
-    assert rollups.stale(stream, ALL) == whale_reports.stale(stream, ALL) == []
-    reported = whale_reports.read(stream, ALL)
+    assert retention.plan_retention(stream, 7, TODAY, FOREVER) == []
+    assert retention.plan_retention(stream, 1, TODAY, 9) == [], "they are young enough"
+    assert rollups.find_stale_rollup_hours(stream, ALL) == whale_reports.find_stale_report_hours(stream, ALL) == []
+    reported = whale_reports.read_reports(stream, ALL)
     roll_up(stream)
-    assert whale_reports.read(stream, ALL) == reported, "what was reported of them stays"
+    assert whale_reports.read_reports(stream, ALL) == reported, "what was reported of them stays"
     later = TODAY + timedelta(days=1)
-    assert retention.apply(stream, retention.plan(stream, 8, later, 9)) == 1
+    assert retention.apply_retention(stream, retention.plan_retention(stream, 8, later, 9)) == 1
     assert query(stream, "SELECT count(*) FROM whale_alerts") == [(0,)]
 
 
 def test_imported_days_stay_until_they_are_asked_for(stream: str) -> None:
     roll_up(stream)
     query(stream, "INSERT INTO imported_days (day) VALUES (%s)", FIRST)
-    assert retention.plan(stream, 7, TODAY, WITH_WINDOWS) == []
-    assert [day.day for day in retention.plan(stream, 7, TODAY, WITH_WINDOWS, imported=True)] == [FIRST]
+    assert retention.plan_retention(stream, 7, TODAY, WITH_WINDOWS) == []
+    assert [day.day for day in retention.plan_retention(stream, 7, TODAY, WITH_WINDOWS, imported=True)] == [FIRST]
 
 
 def test_days_within_the_limit_are_not_even_looked_at(stream: str) -> None:
-    assert retention.plan(stream, 9, TODAY) == []
-    assert [one.day for one in retention.plan(stream, 8, TODAY)] == [FIRST]
+    assert retention.plan_retention(stream, 9, TODAY) == []
+    assert [one.day for one in retention.plan_retention(stream, 8, TODAY)] == [FIRST]
 
 
 @pytest.mark.parametrize("days", [0, -7])
 def test_days_must_be_positive(database: str, days: int) -> None:
     with pytest.raises(ValueError, match=f"days is {days}: keep at least 1"):
-        retention.plan(database, days, date(2024, 8, 8))
+        retention.plan_retention(database, days, date(2024, 8, 8))
 
 
 def test_an_empty_old_partition_goes_too(database: str) -> None:
     store(database, [flat(0, "1")])
     query(database, "DELETE FROM trade_windows")
-    assert retention.plan(database, 7, TODAY) == [Day(FIRST, 0, 0)]
-    assert retention.apply(database, [Day(FIRST, 0, 0)]) == 1
+    assert retention.plan_retention(database, 7, TODAY) == [StreamTableDay(FIRST, 0, 0)]
+    assert retention.apply_retention(database, [StreamTableDay(FIRST, 0, 0)]) == 1

@@ -8,14 +8,14 @@ import threading
 
 import pytest
 
-from whale_platform.stores.postgres.advisory_lock import Busy, alone
+from whale_platform.stores.postgres.advisory_lock import AdvisoryLockHeldError, hold_advisory_lock
 from whale_platform_tests.support.postgres_server import query
 
 WHAT = "another recomputation from the lake"
 HOLD = """
 import sys
-from whale_platform.stores.postgres.advisory_lock import alone
-with alone(sys.argv[1], sys.argv[2], "recompute-1"):
+from whale_platform.stores.postgres.advisory_lock import hold_advisory_lock
+with hold_advisory_lock(sys.argv[1], sys.argv[2], "recompute-1"):
     print("holds", flush=True)
     sys.stdin.read()
 """
@@ -25,9 +25,12 @@ def test_the_second_is_told_who_the_first_is_and_has_it_once_that_is_killed(data
     command, pipe = [sys.executable, "-c", HOLD, database, WHAT], subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe) as first:
         assert first.stdout is not None and first.stdout.readline() == b"holds\n"
-        with pytest.raises(Busy, match=f"{WHAT} is under way: recompute-1"), alone(database, WHAT, "second"):
+        with (
+            pytest.raises(AdvisoryLockHeldError, match=f"{WHAT} is under way: recompute-1"),
+            hold_advisory_lock(database, WHAT, "second"),
+        ):
             pass
-        with alone(database, "something else", "third"):
+        with hold_advisory_lock(database, "something else", "third"):
             pass
         open_for = "SELECT backend_xmin IS NULL FROM pg_stat_activity WHERE application_name = 'recompute-1'"
         assert query(database, open_for) == [(True,)], "no vacuum waits for it"
@@ -38,7 +41,7 @@ def test_the_second_is_told_who_the_first_is_and_has_it_once_that_is_killed(data
                 os.kill(first.pid, signal.SIGKILL)
             heard.append(why)
 
-        with alone(database, WHAT, "second", hear):
+        with hold_advisory_lock(database, WHAT, "second", hear):
             assert heard[0] == f"{WHAT} is under way: recompute-1"
 
 
@@ -46,7 +49,7 @@ def test_never_two_are_at_it(database: str) -> None:
     inside, most = list[int](), list[int]()
 
     def work(number: int) -> None:
-        with alone(database, WHAT, f"worker {number}", lambda _: None):
+        with hold_advisory_lock(database, WHAT, f"worker {number}", lambda _: None):
             inside.append(number)
             most.append(len(inside))
             query(database, "SELECT pg_sleep(0.05)")

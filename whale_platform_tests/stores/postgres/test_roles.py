@@ -11,13 +11,13 @@ from whale_platform.domain.names import TRADE_WINDOWS, WHALE_ALERTS
 from whale_platform.postgres_login import ROLES, Role
 from whale_platform.settings import Settings
 from whale_platform.stores.asset_tables import retention, rollups, thresholds, whale_reports
-from whale_platform.stores.asset_tables.materialisation import Hours
-from whale_platform.stores.migrate import migrate, upgrade
+from whale_platform.stores.asset_tables.materialisation import HourRange
+from whale_platform.stores.migrate import migrate, upgrade_schema
 from whale_platform.stores.postgres import databases
-from whale_platform.stores.postgres.pool import Pool
+from whale_platform.stores.postgres.pool import ConnectionPool
 from whale_platform.stores.postgres.roles import TABLES
-from whale_platform.stores.stream_tables.rows import Origin
-from whale_platform.stores.stream_tables.sink_store import Place, SinkStore
+from whale_platform.stores.stream_tables.rows import MessageRef
+from whale_platform.stores.stream_tables.sink_store import SinkStore, StoredOffset
 from whale_platform_tests.stores.asset_tables.test_materialisation import MAKER
 from whale_platform_tests.stores.builders import START, WHALE, WINDOW, batch_of
 from whale_platform_tests.support.postgres_server import PostgresServer, own_postgres, query
@@ -53,9 +53,9 @@ def old_home(own_postgres: PostgresServer) -> Settings:
     """A home whose only user is `whale`, which owns Dagster's tables as well."""
     settings = own_postgres.settings
     owner = settings.dsn()
-    upgrade(owner, "0004")
+    upgrade_schema(owner, "0004")
     storage = f"{owner.rpartition('/')[0]}/dagster"
-    databases.ensure(owner, storage)
+    databases.ensure_database(owner, storage)
     query(storage, "CREATE TABLE runs (id serial PRIMARY KEY, body text)")
     query(storage, "INSERT INTO runs (body) VALUES ('old')")
     for role in ROLES:
@@ -86,22 +86,25 @@ def test_an_old_home_gets_its_roles_by_itself_and_each_can_do_its_work_alone(old
 
 def _work(settings: Settings) -> None:
     with closing(SinkStore(settings.dsn("sink"))) as store:
-        store.settle({(TRADE_WINDOWS, 0): Place(0, "topic-1", "cluster-1")}, [])
+        store.settle({(TRADE_WINDOWS, 0): StoredOffset(0, "topic-1", "cluster-1")}, [])
         batch = batch_of(WINDOW)
-        batch.whales[WHALE.key] = (WHALE, Origin(WHALE_ALERTS, 0, 5))
+        batch.whales[WHALE.key] = (WHALE, MessageRef(WHALE_ALERTS, 0, 5))
         assert store.write(batch)[TRADE_WINDOWS] == 1
-    hours, dagster = Hours(START.replace(hour=0), START.replace(hour=0) + timedelta(days=1)), settings.dsn("dagster")
-    rollups.make(dagster, hours, MAKER)
-    whale_reports.make(dagster, hours, MAKER)
+    hours, dagster = (
+        HourRange(START.replace(hour=0), START.replace(hour=0) + timedelta(days=1)),
+        settings.dsn("dagster"),
+    )
+    rollups.materialise_rollups(dagster, hours, MAKER)
+    whale_reports.materialise_reports(dagster, hours, MAKER)
     thresholds.suggest_thresholds(dagster, {("binance", "BTCUSDT"): Decimal(7)})
     assert thresholds.read_thresholds(settings.dsn("stream"))
-    with closing(Pool(lambda: settings.dsn("api"), "test")) as pool:
+    with closing(ConnectionPool(lambda: settings.dsn("api"), "test")) as pool:
         for table in ("trade_windows", "hourly_rollups"):
             assert pool.rows(f"SELECT count(*) FROM {table}") == [(1,)]
-    planned = retention.plan(dagster, 7, START.date() + timedelta(days=9))
-    assert retention.apply(dagster, planned) == 1
+    planned = retention.plan_retention(dagster, 7, START.date() + timedelta(days=9))
+    assert retention.apply_retention(dagster, planned) == 1
     with closing(SinkStore(settings.dsn("sink"))) as store:
-        store.settle({(TRADE_WINDOWS, 0): Place(0, "topic-1", "cluster-1")}, [])
+        store.settle({(TRADE_WINDOWS, 0): StoredOffset(0, "topic-1", "cluster-1")}, [])
         assert store.write(batch_of(WINDOW))[TRADE_WINDOWS] == 1, "the day is made again, by the sink's own right"
 
 

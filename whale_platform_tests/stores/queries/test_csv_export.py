@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from whale_platform.stores.postgres.connection import StoreAway
+from whale_platform.stores.postgres.connection import StoreUnavailableError
 from whale_platform.stores.queries import csv_export
 from whale_platform_tests.support.postgres_server import query
 
@@ -18,7 +18,7 @@ def rows(path: Path) -> list[list[str]]:
 
 
 def test_the_tables_of_the_platform(database: str) -> None:
-    found = csv_export.tables(database)
+    found = csv_export.list_tables(database)
     assert {"trade_windows", "whale_alerts", "hourly_rollups"} <= set(found)
     assert not [name for name in found if name.startswith("trade_windows_")]
     assert found["hourly_rollups"].startswith("hours of trades")
@@ -59,7 +59,7 @@ def test_every_value_comes_as_it_is(database: str, tmp_path: Path) -> None:
 def test_a_number_that_would_be_rounded_is_an_error(database: str, tmp_path: Path, number: str) -> None:
     query(database, "CREATE TABLE wide (fine numeric, n numeric)")
     query(database, "INSERT INTO wide VALUES (1, %s::numeric)", number)
-    with pytest.raises(csv_export.TooWide, match=r"wide\.n has a number that decimal\(38,18\) can't hold"):
+    with pytest.raises(csv_export.DecimalOverflowError, match=r"wide\.n has a number that decimal\(38,18\) can't hold"):
         csv_export.copy_table(database, "wide", tmp_path / "out.csv")
 
 
@@ -71,6 +71,6 @@ def test_only_tables_of_the_platform(database: str, tmp_path: Path) -> None:
 
 
 def test_an_absent_server_keeps_the_password(tmp_path: Path) -> None:
-    with pytest.raises(StoreAway) as said:
+    with pytest.raises(StoreUnavailableError) as said:
         csv_export.copy_table("postgresql://whale:s3cret@127.0.0.1:1/whale", "trade_windows", tmp_path / "out.csv")
     assert "s3cret" not in str(said.value)

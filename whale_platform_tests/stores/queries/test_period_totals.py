@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from whale_platform.stores.asset_tables import rollups
-from whale_platform.stores.asset_tables.materialisation import HOUR, Hours
-from whale_platform.stores.postgres.pool import Pool
+from whale_platform.stores.asset_tables.materialisation import HOUR, HourRange
+from whale_platform.stores.postgres.pool import ConnectionPool
 from whale_platform.stores.queries import period_totals
 from whale_platform_tests.stores.asset_tables.test_materialisation import MAKER, MINUTE, some_windows, store
 from whale_platform_tests.stores.builders import START
@@ -25,12 +25,12 @@ def test_a_day_lacks_no_hour_of_any_symbol(database: str, lacking: set[tuple[str
     query(database, "DELETE FROM hourly_rollups")
     windows = some_windows(28)
     store(database, windows)
-    rollups.make(database, Hours(START, START + 28 * HOUR), MAKER)
+    rollups.materialise_rollups(database, HourRange(START, START + 28 * HOUR), MAKER)
     for symbol, hour in lacking:
         query(database, "DELETE FROM hourly_rollups WHERE (symbol, hour) = (%s, %s)", symbol, START + hour * HOUR)
     edge = START + timedelta(hours=27, minutes=41)
-    with closing(Pool(lambda: database, "test", 1)) as pool:
-        _, day = period_totals.spans(pool, edge)
+    with closing(ConnectionPool(lambda: database, "test", 1)) as pool:
+        _, day = period_totals.read_period_totals(pool, edge)
     for symbol in SYMBOLS:
         mine = [one for one in windows if one.symbol == symbol and edge - 24 * HOUR < one.window_start <= edge]
         found = day["binance", symbol]

@@ -6,40 +6,40 @@ import pytest
 from whale_platform.domain.names import TRADE_WINDOWS, WHALE_ALERTS
 from whale_platform.stores.asset_tables.thresholds import (
     ALWAYS,
-    applying,
-    by_time,
-    read_history,
+    build_threshold_periods,
+    find_threshold,
+    read_suggested,
+    read_threshold_history,
     read_thresholds,
     set_threshold,
     suggest_thresholds,
-    suggested,
 )
-from whale_platform.stores.postgres.connection import RowRefused
+from whale_platform.stores.postgres.connection import RowRejectedError
 from whale_platform.stores.queries import recent
-from whale_platform.stores.stream_tables.rows import Origin
-from whale_platform.stores.stream_tables.sink_store import Place, SinkStore
+from whale_platform.stores.stream_tables.rows import MessageRef
+from whale_platform.stores.stream_tables.sink_store import SinkStore, StoredOffset
 from whale_platform_tests.stores.builders import START, WHALE, WINDOW, batch_of
 from whale_platform_tests.support.postgres_server import query
 
 
 def test_empty_tables(database: str) -> None:
-    assert recent.newest(database, 5) == ([], [])
+    assert recent.read_recent_rows(database, 5) == ([], [])
 
 
 def test_the_newest_come_first_and_money_stays_exact(database: str) -> None:
     store = SinkStore(database)
-    store.settle({(TRADE_WINDOWS, 0): Place(0, "t", "c")}, [])
+    store.settle({(TRADE_WINDOWS, 0): StoredOffset(0, "t", "c")}, [])
     batch = batch_of(
         *(WINDOW._replace(window_start=START + timedelta(minutes=n)) for n in range(3)),
         WINDOW._replace(symbol="ETHUSDT", window_start=START - timedelta(hours=1)),
     )
     for number in range(3):
         whale = WHALE._replace(trade_id=number, event_time=START + timedelta(minutes=number))
-        batch.whales[whale.key] = (whale, Origin(WHALE_ALERTS, 0, number))
+        batch.whales[whale.key] = (whale, MessageRef(WHALE_ALERTS, 0, number))
     store.write(batch)
     store.close()
 
-    windows, whales = recent.newest(database, 2)
+    windows, whales = recent.read_recent_rows(database, 2)
     assert [(one.symbol, one.start) for one in windows] == [(WINDOW.symbol, START + timedelta(minutes=2))]
     assert str(windows[0].close) == WINDOW.close
     assert [(whale.time, whale.usd) for whale in whales] == [
@@ -49,7 +49,7 @@ def test_the_newest_come_first_and_money_stays_exact(database: str) -> None:
 
 def test_a_threshold_is_a_positive_number(database: str) -> None:
     for wrong in ("0", "-1", "NaN", "Infinity"):
-        with pytest.raises(RowRefused, match="whale_thresholds_threshold_usd_check"):
+        with pytest.raises(RowRejectedError, match="whale_thresholds_threshold_usd_check"):
             set_threshold(database, "binance", "*", Decimal(wrong))
     set_threshold(database, "binance", "BTCUSDT", Decimal("1E+5"))
     assert read_thresholds(database) == [("*", "*", Decimal(50_000)), ("binance", "BTCUSDT", Decimal(100_000))]
@@ -67,9 +67,9 @@ def test_suggestions_replace_suggestions_and_never_what_a_person_set(database: s
         (*btc, Decimal(7)),
         (*eth, Decimal(20_000)),
     ]
-    assert suggested(database) == {eth}
+    assert read_suggested(database) == {eth}
     assert suggest_thresholds(database, {("coinbase", "BTC-USD"): Decimal(5)}) == [("coinbase", "BTC-USD")]
-    assert suggested(database) == {("coinbase", "BTC-USD")}
+    assert read_suggested(database) == {("coinbase", "BTC-USD")}
 
 
 @pytest.mark.parametrize("place", [("binance", "ETHUSDT"), ("binance", "*"), ("*", "ETHUSDT"), ("*", "*")])
@@ -78,25 +78,25 @@ def test_what_a_person_sets_takes_the_place_of_the_suggestions_under_it(database
     set_threshold(database, *place, Decimal(9))
     rows = {(exchange, symbol): usd for exchange, symbol, usd in read_thresholds(database)}
     assert rows[place] == 9
-    assert ("binance", "ETHUSDT") not in suggested(database)
-    assert suggested(database) == (set() if place == ("*", "*") else {("coinbase", "ADA-USD")})
+    assert ("binance", "ETHUSDT") not in read_suggested(database)
+    assert read_suggested(database) == (set() if place == ("*", "*") else {("coinbase", "ADA-USD")})
 
 
 def test_each_time_has_the_thresholds_that_held_then(database: str) -> None:
     """What a person sets, what is suggested, and what goes again, all leave what held before."""
     noon = datetime(2026, 1, 2, 12, tzinfo=UTC)
     default = Decimal(50_000)
-    first = by_time(read_history(database), Decimal(1))
+    first = build_threshold_periods(read_threshold_history(database), Decimal(1))
     assert [(one.since, dict(one.usd)) for one in first] == [(ALWAYS, {("*", "*"): default})], "seeded for all times"
     set_threshold(database, "binance", "BTCUSDT", Decimal(10), noon)
     set_threshold(database, "binance", "BTCUSDT", Decimal(20), noon + timedelta(hours=1))
     set_threshold(database, "binance", "BTCUSDT", Decimal(30), noon + timedelta(minutes=30))
     suggest_thresholds(database, {("binance", "ETHUSDT"): Decimal(5)})
     set_threshold(database, "*", "ETHUSDT", Decimal(7))
-    found = by_time(read_history(database), Decimal(1))
+    found = build_threshold_periods(read_threshold_history(database), Decimal(1))
 
     def held(at: datetime, symbol: str) -> Decimal | None:
-        return applying([one.usd for one in found if one.since <= at][-1], "binance", symbol)
+        return find_threshold([one.usd for one in found if one.since <= at][-1], "binance", symbol)
 
     minutes = [noon + timedelta(minutes=number) for number in (-1, 0, 29, 30, 90)]
     assert [held(at, "BTCUSDT") for at in minutes] == [default, 10, 10, 30, 30], "what is set from a time on replaces"
@@ -109,7 +109,10 @@ ETH = ("binance", "ETHUSDT")
 
 
 def held_at(dsn: str, at: datetime, place: tuple[str, str] = ETH) -> Decimal | None:
-    return applying([one.usd for one in by_time(read_history(dsn), Decimal(1)) if one.since <= at][-1], *place)
+    return find_threshold(
+        [one.usd for one in build_threshold_periods(read_threshold_history(dsn), Decimal(1)) if one.since <= at][-1],
+        *place,
+    )
 
 
 def test_a_change_by_plain_sql_leaves_what_held_before(database: str) -> None:

@@ -1,6 +1,6 @@
 from datetime import date
 
-from whale_platform.stores.postgres.connection import session
+from whale_platform.stores.postgres.connection import open_transaction
 from whale_platform.stores.stream_tables.partitions import coming_days, ensure_days
 from whale_platform_tests.support.postgres_server import query
 
@@ -14,7 +14,7 @@ def test_a_week_ahead() -> None:
 
 
 def test_old_days_are_made_once(database: str) -> None:
-    with session(database, "test") as conn, conn.cursor() as cursor:
+    with open_transaction(database, "test") as conn, conn.cursor() as cursor:
         assert ensure_days(cursor, [*DAYS, DAYS[0]]) == DAYS
         assert ensure_days(cursor, DAYS) == []
     bounds = query(
@@ -27,8 +27,8 @@ def test_old_days_are_made_once(database: str) -> None:
 
 
 def test_a_long_reader_does_not_hold_it_up(database: str) -> None:
-    with session(database, "reader") as reading, reading.cursor() as reader:
+    with open_transaction(database, "reader") as reading, reading.cursor() as reader:
         reader.execute("SELECT count(*) FROM trade_windows")
-        with session(database, "test") as conn, conn.cursor() as cursor:
+        with open_transaction(database, "test") as conn, conn.cursor() as cursor:
             cursor.execute("SET LOCAL lock_timeout = '1s'")
             assert ensure_days(cursor, DAYS) == DAYS

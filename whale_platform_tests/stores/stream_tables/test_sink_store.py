@@ -7,10 +7,10 @@ import psycopg2
 import pytest
 
 from whale_platform.domain.names import TRADE_WINDOWS, WHALE_ALERTS
-from whale_platform.stores.postgres.connection import SchemaMismatch, StoreAway
+from whale_platform.stores.postgres.connection import SchemaMismatchError, StoreUnavailableError
 from whale_platform.stores.stream_tables.change_notice import CHANNEL
-from whale_platform.stores.stream_tables.rows import LossRow, Origin, WindowRow
-from whale_platform.stores.stream_tables.sink_store import OffsetConflict, Place, SinkStore
+from whale_platform.stores.stream_tables.rows import LossRow, MessageRef, WindowRow
+from whale_platform.stores.stream_tables.sink_store import OffsetConflictError, SinkStore, StoredOffset
 from whale_platform_tests.stores.builders import START, WHALE, WINDOW, batch_of
 from whale_platform_tests.support.postgres_server import query
 
@@ -20,7 +20,7 @@ PART = (TRADE_WINDOWS, 0)
 @pytest.fixture
 def store(database: str) -> Iterator[SinkStore]:
     store = SinkStore(database)
-    store.settle({PART: Place(0, "topic-1", "cluster-1")}, [])
+    store.settle({PART: StoredOffset(0, "topic-1", "cluster-1")}, [])
     yield store
     store.close()
 
@@ -28,14 +28,14 @@ def store(database: str) -> Iterator[SinkStore]:
 def test_rows_and_offset_are_one(store: SinkStore, database: str) -> None:
     changed = store.write(batch_of(WINDOW))
     assert changed[TRADE_WINDOWS] == 1
-    assert store.places() == {PART: Place(1, "topic-1", "cluster-1")}
+    assert store.places() == {PART: StoredOffset(1, "topic-1", "cluster-1")}
     assert query(database, "SELECT trade_count FROM trade_windows") == [(2,)]
 
 
 def test_another_sink_s_move_stops_this_one_before_it_writes(store: SinkStore, database: str) -> None:
     other = SinkStore(database)
     other.write(batch_of(WINDOW))
-    with pytest.raises(OffsetConflict):
+    with pytest.raises(OffsetConflictError):
         store.write(batch_of(WINDOW._replace(trade_count=9)))
     other.close()
     assert query(database, "SELECT trade_count FROM trade_windows") == [(2,)]
@@ -45,7 +45,7 @@ def test_another_sink_s_move_stops_this_one_before_it_writes(store: SinkStore, d
 def test_a_refused_row_is_counted_and_its_neighbours_are_stored(store: SinkStore, database: str) -> None:
     good = WINDOW._replace(symbol="ETHUSDT")
     batch = batch_of(WINDOW._replace(high="1"), good)
-    batch.whales[WHALE.key] = (WHALE, Origin(WHALE_ALERTS, 0, 5))
+    batch.whales[WHALE.key] = (WHALE, MessageRef(WHALE_ALERTS, 0, 5))
     changed = store.write(batch)
     assert (changed[TRADE_WINDOWS], changed[WHALE_ALERTS]) == (1, 1)
     assert query(database, "SELECT symbol FROM trade_windows") == [("ETHUSDT",)]
@@ -95,7 +95,7 @@ def test_one_notification_a_batch_and_none_for_a_replay(store: SinkStore, databa
 
 def test_losses_are_kept_once(store: SinkStore, database: str) -> None:
     loss = LossRow("sink", TRADE_WINDOWS, 0, "topic-1", 5, 9, "expired", "expired", datetime(2026, 11, 28, tzinfo=UTC))
-    moved = {PART: Place(10, "topic-1", "cluster-1")}
+    moved = {PART: StoredOffset(10, "topic-1", "cluster-1")}
     store.settle(moved, [loss])
     store.settle(moved, [loss])
     assert query(database, "SELECT first_offset, last_offset, cause FROM stream_losses") == [(5, 9, "expired")]
@@ -104,7 +104,7 @@ def test_losses_are_kept_once(store: SinkStore, database: str) -> None:
 
 def test_a_lost_connection_is_store_away_and_nothing_is_half_written(store: SinkStore, database: str) -> None:
     query(database, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'whale-sink'")
-    with pytest.raises(StoreAway):
+    with pytest.raises(StoreUnavailableError):
         store.write(batch_of(WINDOW))
     fresh = SinkStore(database)
     assert fresh.places()[PART].next_offset == 0
@@ -114,7 +114,7 @@ def test_a_lost_connection_is_store_away_and_nothing_is_half_written(store: Sink
 
 def test_a_database_without_tables_is_told_apart(empty_database: str) -> None:
     store = SinkStore(empty_database)
-    with pytest.raises(SchemaMismatch, match="sink_offsets"):
+    with pytest.raises(SchemaMismatchError, match="sink_offsets"):
         store.places()
     store.close()
 

@@ -7,10 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg2.extensions import cursor as Cursor
 
-from whale_platform.stores.postgres.connection import RowRefused, session, translated
+from whale_platform.stores.postgres.connection import RowRejectedError, open_transaction, translate_errors
 from whale_platform.stores.stream_tables import upserts
 from whale_platform.stores.stream_tables.partitions import ensure_days
-from whale_platform.stores.stream_tables.rows import DeadLetterRow, Origin, Reject, WindowRow
+from whale_platform.stores.stream_tables.rows import DeadLetterRow, MessageRef, RejectedMessage, WindowRow
 from whale_platform_tests.stores.builders import GAP, START, WHALE, WINDOW
 
 EXACT = Context(prec=200)
@@ -18,7 +18,7 @@ EXACT = Context(prec=200)
 
 @pytest.fixture
 def cursor(database: str) -> Iterator[Cursor]:
-    with session(database, "test", statement_timeout_s=30) as conn, conn.cursor() as cursor:
+    with open_transaction(database, "test", statement_timeout_s=30) as conn, conn.cursor() as cursor:
         ensure_days(cursor, [START.date()])
         yield cursor
 
@@ -103,7 +103,7 @@ def test_averages_are_exact_to_18_decimals(cursor: Cursor, price_sum: Decimal, c
 )
 def test_an_impossible_window_is_refused(cursor: Cursor, changes: dict[str, object], constraint: str) -> None:
     cursor.execute("SAVEPOINT before")
-    with pytest.raises(RowRefused, match=f"{constraint}$"), translated():
+    with pytest.raises(RowRejectedError, match=f"{constraint}$"), translate_errors():
         upserts.upsert_windows(cursor, [WindowRow(**(WINDOW._asdict() | changes))])
     cursor.execute("ROLLBACK TO SAVEPOINT before")
 
@@ -133,9 +133,11 @@ def test_dead_letters_and_rejects_are_counted(cursor: Cursor) -> None:
     assert fetch(cursor, "SELECT letters, first_time, last_time FROM dead_letter_counts") == [
         (5, START - timedelta(minutes=1), START + timedelta(minutes=1))
     ]
-    upserts.count_rejects(cursor, [Reject(Origin("trade_windows", 1, offset), "not JSON") for offset in (9, 4, 6)])
-    upserts.count_rejects(cursor, [Reject(Origin("trade_windows", 1, 12), "not JSON")])
-    upserts.count_rejects(cursor, [Reject(Origin("trade_windows", 0, 1), "not JSON")])
+    upserts.count_rejects(
+        cursor, [RejectedMessage(MessageRef("trade_windows", 1, offset), "not JSON") for offset in (9, 4, 6)]
+    )
+    upserts.count_rejects(cursor, [RejectedMessage(MessageRef("trade_windows", 1, 12), "not JSON")])
+    upserts.count_rejects(cursor, [RejectedMessage(MessageRef("trade_windows", 0, 1), "not JSON")])
     assert fetch(
         cursor, "SELECT partition, messages, first_offset, last_offset FROM sink_rejects ORDER BY partition"
     ) == [(0, 1, 1, 1), (1, 4, 4, 12)]

@@ -12,29 +12,29 @@ import structlog
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.lake.delta import table
 from whale_platform.settings import Settings
-from whale_platform.stream.lake_query.supervisor import MODE, SLOWER, VERSION, LakeKeeper
+from whale_platform.stream.lake_query.supervisor import MODE, SLOWER, VERSION, LakeQuerySupervisor
 from whale_platform.stream.query import checkpoints
-from whale_platform.stream.query.checkpoints import LAKE
-from whale_platform.stream.query.queries import Place
-from whale_platform.stream.query.recovery import Healer
+from whale_platform.stream.query.checkpoints import LAKE_QUERY
+from whale_platform.stream.query.queries import SourceTopic
+from whale_platform.stream.query.recovery import QueryRecovery
 from whale_platform_tests.lake.builders import lay, trade
 
-PLACE = Place("cluster-a", "topic-1", {0: 0, 1: 0}, {0: 100, 1: 100})
+PLACE = SourceTopic("cluster-a", "topic-1", {0: 0, 1: 0}, {0: 100, 1: 100})
 
 
 @pytest.fixture
-def keeper(tmp_path: Path) -> LakeKeeper:
+def keeper(tmp_path: Path) -> LakeQuerySupervisor:
     """Its lake has offsets 0 to 9 of partition 0."""
     settings = Settings(home=tmp_path)
     lay(settings.trades_lake, [trade(number) for number in range(10)], topic_id="topic-1")
     context = cast("Any", SimpleNamespace(settings=settings, log=structlog.get_logger()))
-    healer = Healer(settings, context.log, lambda: None, lambda *_: None)
-    return LakeKeeper(context, cast("Any", None), PLACE, "run-1", healer)
+    healer = QueryRecovery(settings, context.log, lambda: None, lambda *_: None)
+    return LakeQuerySupervisor(context, cast("Any", None), PLACE, "run-1", healer)
 
 
 def done(home: Path, batch: int, offsets: str) -> None:
     """Write what Spark has written after a batch."""
-    folder = checkpoints.folder(home, LAKE, MODE, VERSION)
+    folder = checkpoints.checkpoint_folder(home, LAKE_QUERY, MODE, VERSION)
     for name, text in (("offsets", offsets), ("commits", "v1\n{}")):
         (folder / name).mkdir(parents=True, exist_ok=True)
         (folder / name / str(batch)).write_text(text)
@@ -50,7 +50,7 @@ def done(home: Path, batch: int, offsets: str) -> None:
     ],
 )
 def test_less_in_the_table_than_the_checkpoint_has_done(
-    keeper: LakeKeeper, tmp_path: Path, ends: dict[str, int], lacking: str
+    keeper: LakeQuerySupervisor, tmp_path: Path, ends: dict[str, int], lacking: str
 ) -> None:
     assert keeper._lacking() == "", "nothing done yet"
     done(tmp_path, 3, "\n".join(["v1", "{}", json.dumps({RAW_TRADES: ends})]))
@@ -58,28 +58,30 @@ def test_less_in_the_table_than_the_checkpoint_has_done(
 
 
 @pytest.mark.parametrize("torn", ["", "v1\n{}\n{"])
-def test_offsets_lost_with_the_power_are_no_crash(keeper: LakeKeeper, tmp_path: Path, torn: str) -> None:
+def test_offsets_lost_with_the_power_are_no_crash(keeper: LakeQuerySupervisor, tmp_path: Path, torn: str) -> None:
     done(tmp_path, 3, torn)
     assert keeper._lacking() == "the offsets of batch 3, the last that was done, can't be read"
 
 
-def test_a_topic_that_ends_before_the_lake_does_takes_its_position_back(keeper: LakeKeeper, tmp_path: Path) -> None:
+def test_a_topic_that_ends_before_the_lake_does_takes_its_position_back(
+    keeper: LakeQuerySupervisor, tmp_path: Path
+) -> None:
     root = Settings(home=tmp_path).trades_lake
-    before = table.opened(root).version()
+    before = table.open_table(root).version()
     keeper._go_back()
-    assert table.opened(root).version() == before, "the topic has it all"
+    assert table.open_table(root).version() == before, "the topic has it all"
     keeper._place = replace(PLACE, ends={0: 5, 1: 0})
     keeper._go_back()
     assert keeper._has() == {0: 5, 1: 0}
-    about = table.opened(root).history(1)[0]["whale"]
+    about = table.open_table(root).history(1)[0]["whale"]
     assert about["topic_lost_its_end"] == {"0": 10}
-    version = table.opened(root).version()
+    version = table.open_table(root).version()
     keeper._go_back()
-    assert table.opened(root).version() == version, "once"
+    assert table.open_table(root).version() == version, "once"
 
 
 def test_while_the_stream_is_behind_it_begins_anew_with_a_longer_trigger(
-    keeper: LakeKeeper, monkeypatch: pytest.MonkeyPatch
+    keeper: LakeQuerySupervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun: list[tuple[float, Any]] = []
 

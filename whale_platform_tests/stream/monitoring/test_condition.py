@@ -1,15 +1,15 @@
 """The stream's state and its words, second by second."""
 
-from whale_platform.stream.monitoring.condition import Condition
-from whale_platform.stream.monitoring.lag import UNKNOWN, Behind
+from whale_platform.stream.monitoring.condition import StreamCondition
+from whale_platform.stream.monitoring.lag import UNKNOWN_LAG, QueryLag
 
-CALM = {"windows": Behind(12, 0.1), "whales": Behind(0, 0.0)}
-LATE = {"windows": Behind(12_400, 14.2), "whales": Behind(300, 0.41)}
+CALM = {"windows": QueryLag(12, 0.1), "whales": QueryLag(0, 0.0)}
+LATE = {"windows": QueryLag(12_400, 14.2), "whales": QueryLag(300, 0.41)}
 
 
 def test_it_starts_until_trades_flow_and_says_how_far_it_is() -> None:
-    seen = Condition()
-    assert seen.look(0, {"windows": UNKNOWN, "whales": UNKNOWN}, None, reached=False) == (
+    seen = StreamCondition()
+    assert seen.look(0, {"windows": UNKNOWN_LAG, "whales": UNKNOWN_LAG}, None, reached=False) == (
         "starting",
         "the queries begin",
     )
@@ -23,7 +23,7 @@ def test_it_starts_until_trades_flow_and_says_how_far_it_is() -> None:
 
 
 def test_who_is_behind_says_so_with_the_rate_it_holds_until_it_has_caught_up() -> None:
-    seen = Condition()
+    seen = StreamCondition()
     seen.look(0, CALM, 1_000.0, reached=True)
     state, detail = seen.look(1, LATE, 900.4, reached=True)
     assert (state, detail) == (
@@ -31,7 +31,7 @@ def test_who_is_behind_says_so_with_the_rate_it_holds_until_it_has_caught_up() -
         "windows are 12,400 trades (14 s) behind: this machine holds about 900 trades/s; whales are 0.4 s behind",
     )
     assert seen.behind_since == 1
-    still = {"windows": Behind(4_000, 6.0), "whales": Behind(0, 0.0)}
+    still = {"windows": QueryLag(4_000, 6.0), "whales": QueryLag(0, 0.0)}
     assert seen.look(2, still, 900.0, reached=True)[0] == "degraded", "not well below it yet"
     assert seen.behind_since == 1
     assert seen.look(3, CALM, 900.0, reached=True) == ("ready", "")
@@ -39,16 +39,16 @@ def test_who_is_behind_says_so_with_the_rate_it_holds_until_it_has_caught_up() -
 
 
 def test_whales_alone_may_be_behind() -> None:
-    seen = Condition()
+    seen = StreamCondition()
     seen.look(0, CALM, 1_000.0, reached=True)
-    late = {"windows": Behind(0, 0.0), "whales": Behind(9_000, 5.5)}
+    late = {"windows": QueryLag(0, 0.0), "whales": QueryLag(9_000, 5.5)}
     assert seen.look(1, late, 900.0, reached=True) == ("degraded", "whales are 5.5 s behind")
 
 
 def test_a_broker_that_does_not_answer_makes_it_unknown_not_ready() -> None:
-    seen = Condition()
+    seen = StreamCondition()
     seen.look(0, CALM, 1_000.0, reached=True)
-    silent = {"windows": UNKNOWN, "whales": UNKNOWN}
+    silent = {"windows": UNKNOWN_LAG, "whales": UNKNOWN_LAG}
     assert seen.look(5, silent, None, reached=True)[0] == "ready"
     state, detail = seen.look(11, silent, None, reached=True)
     assert state == "degraded" and "broker does not answer" in detail
@@ -56,7 +56,7 @@ def test_a_broker_that_does_not_answer_makes_it_unknown_not_ready() -> None:
 
 
 def test_other_trouble_is_said_beside_it() -> None:
-    seen = Condition()
+    seen = StreamCondition()
     assert seen.look(0, CALM, 1.0, reached=True, trouble="the lake's query failed") == (
         "degraded",
         "the lake's query failed",

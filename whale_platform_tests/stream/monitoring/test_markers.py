@@ -6,21 +6,21 @@ import pytest
 
 from whale_platform.bench.harness.platform import wait_for
 from whale_platform.broker.producer import TradeProducer
-from whale_platform.broker.reader import Record
-from whale_platform.broker.topic_offsets import Edges, TopicEdges
+from whale_platform.broker.reader import KafkaRecord
+from whale_platform.broker.topic_offsets import OffsetRanges, TopicOffsets
 from whale_platform.broker.topics import BrokerError
 from whale_platform.domain import raw_trade
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.stream.monitoring import positions
-from whale_platform.stream.monitoring.positions import Messages
+from whale_platform.stream.monitoring.positions import TopicProbe
 from whale_platform_tests.ingest.builders import trade
 from whale_platform_tests.support.kafka_server import KafkaServer
 
 
 @pytest.fixture
-def messages(kafka: KafkaServer) -> Iterator[Messages]:
+def messages(kafka: KafkaServer) -> Iterator[TopicProbe]:
     """The stream's look at the topics."""
-    made = Messages(kafka.bootstrap, "run")
+    made = TopicProbe(kafka.bootstrap, "run")
     yield made
     made.close()
 
@@ -32,21 +32,21 @@ def write(kafka: KafkaServer, *numbers: int) -> int:
     before = sum(end for _, end in found.values())
     producer = TradeProducer(kafka.bootstrap, "test", writer="ingester-1-of-1")
     producer.claim(300)
-    send = producer.channel(RAW_TRADES, raw_trade.key("fake", "AAA"), lambda part, _: places.append(part))
+    send = producer.channel(RAW_TRADES, raw_trade.encode_key("fake", "AAA"), lambda part, _: places.append(part))
     for number in numbers:
-        send(raw_trade.encode(trade(number)))
+        send(raw_trade.encode_trade(trade(number)))
     assert producer.close(60) == 0
     # The broker answers a commit before it has written the marker.
     wait_for("the marker", lambda: sum(end for _, end in edges(kafka).values()) == before + len(numbers) + 1)
     return places[0]
 
 
-def edges(kafka: KafkaServer) -> Edges:
+def edges(kafka: KafkaServer) -> OffsetRanges:
     """The raw topic's, as the broker says."""
-    return TopicEdges(kafka.bootstrap, {RAW_TRADES: [0, 1]}).read()[RAW_TRADES]
+    return TopicOffsets(kafka.bootstrap, {RAW_TRADES: [0, 1]}).read()[RAW_TRADES]
 
 
-def test_a_marker_at_the_end_is_no_trade_that_waits(kafka: KafkaServer, messages: Messages) -> None:
+def test_a_marker_at_the_end_is_no_trade_that_waits(kafka: KafkaServer, messages: TopicProbe) -> None:
     part = write(kafka, 1, 2, 3)
     assert edges(kafka)[part] == (0, 4)
     # A look that takes too long leaves the end as it is, and the next one looks again.
@@ -58,7 +58,7 @@ def test_a_marker_at_the_end_is_no_trade_that_waits(kafka: KafkaServer, messages
 
 
 def test_how_old_and_how_far_apart_is_known_where_an_offset_is_a_markers(
-    kafka: KafkaServer, messages: Messages
+    kafka: KafkaServer, messages: TopicProbe
 ) -> None:
     part = write(kafka, 1, 2)
     write(kafka, 3)
@@ -70,13 +70,13 @@ def test_how_old_and_how_far_apart_is_known_where_an_offset_is_a_markers(
 
 
 def test_how_old_the_last_trade_is_takes_no_longer_than_its_message(
-    kafka: KafkaServer, messages: Messages, monkeypatch: pytest.MonkeyPatch
+    kafka: KafkaServer, messages: TopicProbe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     part = write(kafka, 1)
-    given: list[list[Record]] = []
+    given: list[list[KafkaRecord]] = []
     poll = messages._reader.poll
 
-    def watched(most: int, wait_s: float) -> list[Record]:
+    def watched(most: int, wait_s: float) -> list[KafkaRecord]:
         given.append(poll(most, wait_s))
         return given[-1]
 

@@ -17,7 +17,7 @@ def reported(*batches: tuple[int, int]) -> StreamingQuery:
 
 
 def test_rows_of_every_batch_count_once_however_often_it_is_reported() -> None:
-    late = progress_reports.LateRows()
+    late = progress_reports.LateRowCounter()
     assert late.look(reported()) == 0
     assert late.look(reported((0, 7), (1, 2))) == 9
     assert late.look(reported((0, 7), (1, 2), (2, 0))) == 9, "2 is an idle trigger yet"
@@ -27,7 +27,7 @@ def test_rows_of_every_batch_count_once_however_often_it_is_reported() -> None:
 
 
 def test_spark_is_asked_when_a_batch_is_over_and_seldom() -> None:
-    reports, asked = progress_reports.Reports(), list[float]()
+    reports, asked = progress_reports.ProgressReports(), list[float]()
     query: Any = SimpleNamespace(recentProgress=[], lastProgress=SimpleNamespace(json='{"numInputRows": 7}'))
     for second in range(100):
         batch = 1 if second >= 50 else 0  # one checkpoint
@@ -40,7 +40,7 @@ def test_spark_is_asked_when_a_batch_is_over_and_seldom() -> None:
 
 
 def test_how_busy_it_is_is_of_the_last_batch_since_it_began_anew() -> None:
-    reports = progress_reports.Reports()
+    reports = progress_reports.ProgressReports()
     body = json.dumps({"durationMs": {"triggerExecution": 450}})
     query: Any = SimpleNamespace(recentProgress=[], lastProgress=SimpleNamespace(json=body))
     reports.look(0.0, "windows", query, 0)

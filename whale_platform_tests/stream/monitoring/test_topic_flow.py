@@ -14,8 +14,8 @@ from whale_platform.domain import raw_trade
 from whale_platform.domain.names import RAW_TRADES, STREAM_POSITIONS, TRADE_WINDOWS
 from whale_platform.settings import Settings
 from whale_platform.stream.monitoring import topic_flow as flow_module
-from whale_platform.stream.monitoring.lag import UNKNOWN, Behind
-from whale_platform.stream.monitoring.topic_flow import HIDDEN, Flow
+from whale_platform.stream.monitoring.lag import UNKNOWN_LAG, QueryLag
+from whale_platform.stream.monitoring.topic_flow import HIDDEN_TRADES, TopicFlow
 from whale_platform_tests.stream.real_stream import trade
 from whale_platform_tests.support.kafka_server import KafkaServer as Kafka
 
@@ -23,13 +23,13 @@ pytestmark = pytest.mark.process
 BOTH: Any = {"windows": "realtime", "whales": "realtime"}
 
 
-class Answered(Flow):
+class Answered(TopicFlow):
     """Looks again until the broker has answered, which a busy machine may not do within the time of one look."""
 
     def look(self, modes: Any) -> None:
         def answered() -> bool:
             super(Answered, self).look(modes)
-            return self.behind["windows"] != UNKNOWN
+            return self.behind["windows"] != UNKNOWN_LAG
 
         wait_for("the broker's answer", answered)
 
@@ -41,12 +41,12 @@ class Topics:
         self._bootstrap, self.home = kafka.bootstrap, home
         self.folders = {query: home / query for query in ("windows", "whales")}
 
-    def flow(self, run: str = "run-1", kind: type[Flow] = Answered) -> Flow:
+    def flow(self, run: str = "run-1", kind: type[TopicFlow] = Answered) -> TopicFlow:
         named = {"home": self.home, "kafka_bootstrap": str(self._bootstrap), "spark_master": "spark://elsewhere:7077"}
         return kind(Settings.model_validate(named), cast("Any", None), [0, 1], self.folders, run)
 
     def arrive(self, part: int, *numbers: int) -> None:
-        self._send([(RAW_TRADES, part, raw_trade.encode(trade("A", number))) for number in numbers])
+        self._send([(RAW_TRADES, part, raw_trade.encode_trade(trade("A", number))) for number in numbers])
 
     def broken(self, part: int) -> None:
         self._send([(RAW_TRADES, part, b"{")])
@@ -93,10 +93,10 @@ def test_lag_is_what_is_in_the_topic_and_not_out(there: Topics) -> None:
     there.put_out(0, 9)
     there.put_out(1, 1, times=3_000)
     flow.look(BOTH)
-    assert flow.behind["windows"] == Behind(2, flow.behind["windows"].seconds), "only the newest 2,000 are looked at"
+    assert flow.behind["windows"] == QueryLag(2, flow.behind["windows"].seconds), "only the newest 2,000 are looked at"
     there.put_out(1, 1)
     flow.look(BOTH)
-    assert flow.behind["windows"] == Behind(0, 0.0)
+    assert flow.behind["windows"] == QueryLag(0, 0.0)
 
 
 def test_whales_whose_executors_are_elsewhere_say_how_far_they_have_read(
@@ -106,7 +106,7 @@ def test_whales_whose_executors_are_elsewhere_say_how_far_they_have_read(
     flow.look(BOTH)
     flow.begin("whales")
     there.arrive(0, *range(100))
-    there.arrive(1, *range(HIDDEN - 1))
+    there.arrive(1, *range(HIDDEN_TRADES - 1))
     flow.look(BOTH)
     assert flow.behind["whales"].trades == 100, "so few as in partition 1 may be out without having said so"
     there.read(0, 40)
@@ -116,16 +116,16 @@ def test_whales_whose_executors_are_elsewhere_say_how_far_they_have_read(
     assert (flow.behind["whales"].seconds or 0) > 0
     there.read(0, 80)
     flow.look(BOTH)
-    assert flow.behind["whales"] == Behind(0, 0.0)
+    assert flow.behind["whales"] == QueryLag(0, 0.0)
     there.arrive(1, *range(100))
     flow.look(BOTH)
-    assert flow.behind["whales"].trades == 100 + HIDDEN - 1
-    there.commit("whales", 0, {0: 100, 1: 100 + HIDDEN - 1})
+    assert flow.behind["whales"].trades == 100 + HIDDEN_TRADES - 1
+    there.commit("whales", 0, {0: 100, 1: 100 + HIDDEN_TRADES - 1})
     flow.look(BOTH)
-    assert flow.behind["whales"] == Behind(0, 0.0)
+    assert flow.behind["whales"] == QueryLag(0, 0.0)
     there.arrive(1, 1)
     flow.look(BOTH)
-    assert flow.behind["whales"] == Behind(0, 0.0)
+    assert flow.behind["whales"] == QueryLag(0, 0.0)
     monkeypatch.setattr(flow_module, "HIDDEN_S", 0.0)
     flow.look(BOTH)
     assert flow.behind["whales"].trades == 1, "a query that hangs is not hidden for ever"
@@ -183,7 +183,7 @@ def test_the_spread_of_what_waits_is_between_its_first_and_last_event_in_any_par
 
 def test_while_the_broker_is_away_the_lag_is_unknown(there: Topics, kafka: Kafka) -> None:
     there.arrive(0, 1)
-    flow = there.flow(kind=Flow)
+    flow = there.flow(kind=TopicFlow)
 
     def known() -> bool:
         flow.look(BOTH)
@@ -193,7 +193,7 @@ def test_while_the_broker_is_away_the_lag_is_unknown(there: Topics, kafka: Kafka
     kafka.kill()
     try:
         flow.look(BOTH)
-        assert flow.behind == {"windows": UNKNOWN, "whales": UNKNOWN}
+        assert flow.behind == {"windows": UNKNOWN_LAG, "whales": UNKNOWN_LAG}
     finally:
         kafka.start()
 

@@ -9,15 +9,19 @@ from pathlib import Path
 
 import pytest
 
+from whale_platform.files.atomic_files import write_json
 from whale_platform.stream.query import checkpoints
-from whale_platform.stream.query.checkpoints import Foreign, Label, Unfit
-from whale_platform.supervision.runtime.heartbeat import write_json
+from whale_platform.stream.query.checkpoints import (
+    CheckpointLabel,
+    CheckpointMismatchError,
+    ForeignCheckpointError,
+)
 
-LABEL = Label("windows", "realtime", 1, "cluster-a", "raw_crypto_trades", "topic-1")
+LABEL = CheckpointLabel("windows", "realtime", 1, "cluster-a", "raw_crypto_trades", "topic-1")
 
 
-def prepare(home: Path, label: Label, earliest: dict[int, int], end: int = 500) -> Path:
-    return checkpoints.prepare(home, label, earliest, dict.fromkeys(earliest, end))
+def prepare(home: Path, label: CheckpointLabel, earliest: dict[int, int], end: int = 500) -> Path:
+    return checkpoints.prepare_folder(home, label, earliest, dict.fromkeys(earliest, end))
 
 
 def read_until(path: Path, offsets: dict[int, int]) -> None:
@@ -33,9 +37,9 @@ def read_until(path: Path, offsets: dict[int, int]) -> None:
 
 def stand_at(home: Path, query: str, topic_id: str, offsets: dict[int, int]) -> None:
     """The checkpoint of a query that has put out all before `offsets`."""
-    path = checkpoints.folder(home, query, "", 1)
+    path = checkpoints.checkpoint_folder(home, query, "", 1)
     path.mkdir(parents=True, exist_ok=True)
-    write_json(path / checkpoints.LABEL, asdict(replace(LABEL, query=query, topic_id=topic_id)))
+    write_json(path / checkpoints.LABEL_FILE, asdict(replace(LABEL, query=query, topic_id=topic_id)))
     read_until(path, offsets)
 
 
@@ -48,7 +52,7 @@ def used(tmp_path: Path) -> Path:
 
 def test_a_new_folder_is_labelled_and_fits_again(tmp_path: Path) -> None:
     path = prepare(tmp_path, LABEL, {0: 0})
-    assert checkpoints.inspect(path).label == LABEL
+    assert checkpoints.inspect_checkpoint(path).label == LABEL
     assert prepare(tmp_path, LABEL, {0: 0}) == path
 
 
@@ -65,13 +69,13 @@ def test_what_a_first_batch_left_that_was_ended_is_no_state(
     for file in (state, *(path / name for name in logged)):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
-    with contextlib.suppress(Unfit):  # the logs are empty
+    with contextlib.suppress(CheckpointMismatchError):  # the logs are empty
         prepare(tmp_path, LABEL, {0: 0})
     assert state.exists() is kept
 
 
 def test_what_was_read_is_told(tmp_path: Path, used: Path) -> None:
-    found = checkpoints.listing(tmp_path)
+    found = checkpoints.list_checkpoints(tmp_path)
     assert [(item.path, item.batch, item.offsets) for item in found] == [(used, 7, {0: 100, 1: 50})]
 
 
@@ -91,15 +95,15 @@ def test_a_checkpoint_is_told_while_its_files_come_and_go(tmp_path: Path, used: 
     writer.start()
     try:
         for _ in range(300):
-            assert checkpoints.listing(tmp_path)[0].batch == 7
+            assert checkpoints.list_checkpoints(tmp_path)[0].batch == 7
     finally:
         done.set()
         writer.join()
 
 
 def test_one_that_is_moved_away_meanwhile_is_no_error(tmp_path: Path, used: Path) -> None:
-    checkpoints.archive(tmp_path, "windows")
-    found = checkpoints.inspect(used)
+    checkpoints.archive_checkpoints(tmp_path, "windows")
+    found = checkpoints.inspect_checkpoint(used)
     assert (found.label, found.batch, found.offsets, found.size, found.modified) == (None, None, {}, 0, None)
 
 
@@ -118,30 +122,30 @@ def test_a_retention_that_only_took_read_trades_is_fine(tmp_path: Path, used: Pa
     ],
 )
 def test_what_does_not_fit_is_explained(
-    tmp_path: Path, used: Path, label: Label, earliest: dict[int, int], end: int, words: str
+    tmp_path: Path, used: Path, label: CheckpointLabel, earliest: dict[int, int], end: int, words: str
 ) -> None:
-    with pytest.raises(Unfit, match=words) as raised:
+    with pytest.raises(CheckpointMismatchError, match=words) as raised:
         prepare(tmp_path, label, earliest, end)
-    assert not isinstance(raised.value, Foreign)
+    assert not isinstance(raised.value, ForeignCheckpointError)
 
 
 def test_another_cluster_is_for_a_person_to_decide(tmp_path: Path, used: Path) -> None:
-    with pytest.raises(Foreign, match=r"cluster-b.*WHALE_KAFKA_BOOTSTRAP.*whale checkpoint reset"):
+    with pytest.raises(ForeignCheckpointError, match=r"cluster-b.*WHALE_KAFKA_BOOTSTRAP.*whale checkpoint reset"):
         prepare(tmp_path, replace(LABEL, cluster_id="cluster-b", topic_id="topic-2"), {0: 0})
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"query": "windows"}', b"\xff\xfe"])
 def test_a_torn_label_is_not_trusted(tmp_path: Path, used: Path, content: bytes) -> None:
-    (used / checkpoints.LABEL).write_bytes(content)
-    with pytest.raises(Unfit, match="no readable label"):
+    (used / checkpoints.LABEL_FILE).write_bytes(content)
+    with pytest.raises(CheckpointMismatchError, match="no readable label"):
         prepare(tmp_path, LABEL, {0: 0, 1: 0})
 
 
 def test_a_start_killed_between_folder_and_label_is_taken_up(tmp_path: Path) -> None:
-    folder = checkpoints.folder(tmp_path, "windows", "realtime", 1)
+    folder = checkpoints.checkpoint_folder(tmp_path, "windows", "realtime", 1)
     folder.mkdir(parents=True)
     (folder / "whale.json.12.34.new").write_text("{")
-    assert checkpoints.inspect(prepare(tmp_path, LABEL, {0: 0})).label == LABEL
+    assert checkpoints.inspect_checkpoint(prepare(tmp_path, LABEL, {0: 0})).label == LABEL
 
 
 def test_half_written_files_go_and_all_others_stay(tmp_path: Path, used: Path) -> None:
@@ -154,31 +158,31 @@ def test_half_written_files_go_and_all_others_stay(tmp_path: Path, used: Path) -
 
 
 def test_archiving_moves_and_keeps_everything(tmp_path: Path, used: Path) -> None:
-    (moved,) = checkpoints.archive(tmp_path, "windows")
+    (moved,) = checkpoints.archive_checkpoints(tmp_path, "windows")
     assert not used.exists()
-    assert checkpoints.inspect(moved).offsets == {0: 100, 1: 50}
-    assert checkpoints.archive(tmp_path, "windows") == []
+    assert checkpoints.inspect_checkpoint(moved).offsets == {0: 100, 1: 50}
+    assert checkpoints.archive_checkpoints(tmp_path, "windows") == []
     fresh = prepare(tmp_path, LABEL, {0: 140, 1: 50})
-    assert checkpoints.inspect(fresh).offsets == {}
+    assert checkpoints.inspect_checkpoint(fresh).offsets == {}
 
 
 def test_the_archive_keeps_the_newest_of_each_query(tmp_path: Path) -> None:
-    for number in range(checkpoints.KEPT + 3):
+    for number in range(checkpoints.KEPT_ARCHIVES + 3):
         for query in ("windows", "whales"):
             (prepare(tmp_path, replace(LABEL, query=query), {0: 0}) / "number").write_text(str(number))
-        assert len(checkpoints.archive(tmp_path, "all")) == 2, "many within a second, none inside another"
+        assert len(checkpoints.archive_checkpoints(tmp_path, "all")) == 2, "many within a second, none inside another"
     kept = (tmp_path / "checkpoints" / "archive").glob("windows-*/number")
-    assert sorted(int(file.read_text()) for file in kept) == list(range(3, checkpoints.KEPT + 3))
-    assert len(list((tmp_path / "checkpoints" / "archive").iterdir())) == 2 * checkpoints.KEPT
+    assert sorted(int(file.read_text()) for file in kept) == list(range(3, checkpoints.KEPT_ARCHIVES + 3))
+    assert len(list((tmp_path / "checkpoints" / "archive").iterdir())) == 2 * checkpoints.KEPT_ARCHIVES
 
 
 def test_the_position_is_the_newest_that_is_sure_and_readable(tmp_path: Path, used: Path) -> None:
-    assert checkpoints.position(used) == {0: 100, 1: 50}
+    assert checkpoints.read_position(used) == {0: 100, 1: 50}
     for log, batch, text in (("offsets", 8, ""), ("offsets", 9, "v1\n{}\n{"), ("commits", 8, ""), ("commits", 9, "")):
         (used / log / str(batch)).write_text(text)
-    assert checkpoints.position(used) == {0: 100, 1: 50}
+    assert checkpoints.read_position(used) == {0: 100, 1: 50}
     shutil.rmtree(used / "offsets")
-    assert checkpoints.position(used) == {}
+    assert checkpoints.read_position(used) == {}
 
 
 def test_modes_and_versions_lie_beside_each_other(tmp_path: Path, used: Path) -> None:

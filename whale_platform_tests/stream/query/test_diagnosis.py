@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from whale_platform.stream.query.diagnosis import Lost, classify, losses, torn
+from whale_platform.stream.query.diagnosis import (
+    LostOffsets,
+    classify_failure,
+    explain_torn_file,
+    find_losses,
+)
 
 QUERY = "org.apache.spark.sql.streaming.StreamingQueryException: "
 IN = "\n\tat org.apache.spark.sql.execution.streaming."
@@ -32,7 +37,7 @@ TRACES = {
 
 @pytest.mark.parametrize(("words", "trace"), [(words, trace) for words, found in TRACES.items() for trace in found])
 def test_a_damage_is_known_by_its_trace(words: str, trace: str) -> None:
-    assert words in (classify(trace) or "")
+    assert words in (classify_failure(trace) or "")
 
 
 @pytest.mark.parametrize(
@@ -51,7 +56,7 @@ def test_a_damage_is_known_by_its_trace(words: str, trace: str) -> None:
     ],
 )
 def test_what_passes_by_itself_is_no_damage(trace: str) -> None:
-    assert classify(trace) is None
+    assert classify_failure(trace) is None
 
 
 @pytest.fixture
@@ -73,11 +78,11 @@ def whole(tmp_path: Path) -> Path:
 
 
 def test_a_whole_checkpoint_and_none_are_not_torn(whole: Path, tmp_path: Path) -> None:
-    assert torn(whole) is None
-    assert torn(tmp_path / "none") is None
+    assert explain_torn_file(whole) is None
+    assert explain_torn_file(tmp_path / "none") is None
     for crc in whole.rglob("*.crc"):
         crc.write_bytes(b"")
-    assert torn(whole) is None, "a lost checksum file is one that Spark does not ask either"
+    assert explain_torn_file(whole) is None, "a lost checksum file is one that Spark does not ask either"
 
 
 @pytest.mark.parametrize("name", ["metadata", "offsets/10", "commits/10"])
@@ -92,31 +97,34 @@ def test_a_file_that_spark_begins_with_is_looked_at(whole: Path, name: str, how:
     half = bytes(content[: len(content) // 2])
     changed = {"empty": b"", "garbage": b"\xff\x00{", "a bit": bytes(content)}.get(how, half)
     file.write_bytes(changed)
-    assert name in (torn(whole) or "")
+    assert name in (explain_torn_file(whole) or "")
 
 
 def test_a_missing_metadata_file_is_one_too(whole: Path) -> None:
     (whole / "metadata").unlink()
-    assert "metadata" in (torn(whole) or "")
+    assert "metadata" in (explain_torn_file(whole) or "")
 
 
 @pytest.mark.parametrize(
     ("position", "same", "expected", "words"),
     [
-        ({0: 50}, True, Lost(0, 10, 9, "none"), "read again from offset 10, nothing lost"),
-        ({0: 10}, True, Lost(0, 10, 9, "none"), "nothing lost"),
-        ({0: 3}, True, Lost(0, 3, 9, "expired"), "offsets 3 to 9 are lost (expired)"),
-        ({}, True, Lost(0, 0, 9, "expired"), "offsets 0 to 9"),
-        ({0: 120}, True, Lost(0, 100, 119, "truncated"), "offsets 100 to 119 are lost (truncated)"),
-        ({0: 50}, False, Lost(0, 50, None, "recreated"), "all that came after offset 49 is lost (recreated)"),
+        ({0: 50}, True, LostOffsets(0, 10, 9, "none"), "read again from offset 10, nothing lost"),
+        ({0: 10}, True, LostOffsets(0, 10, 9, "none"), "nothing lost"),
+        ({0: 3}, True, LostOffsets(0, 3, 9, "expired"), "offsets 3 to 9 are lost (expired)"),
+        ({}, True, LostOffsets(0, 0, 9, "expired"), "offsets 0 to 9"),
+        ({0: 120}, True, LostOffsets(0, 100, 119, "truncated"), "offsets 100 to 119 are lost (truncated)"),
+        ({0: 50}, False, LostOffsets(0, 50, None, "recreated"), "all that came after offset 49 is lost (recreated)"),
     ],
 )
-def test_what_is_lost_is_exact(position: dict[int, int], same: bool, expected: Lost, words: str) -> None:
-    (found,) = losses(position, same, {0: 10}, {0: 100})
+def test_what_is_lost_is_exact(position: dict[int, int], same: bool, expected: LostOffsets, words: str) -> None:
+    (found,) = find_losses(position, same, {0: 10}, {0: 100})
     assert found == expected
     assert words in str(found)
 
 
 def test_a_partition_that_is_gone_and_one_that_is_new() -> None:
-    assert losses({1: 5}, True, {0: 0}, {0: 8}) == [Lost(0, 0, -1, "none"), Lost(1, 5, None, "gone")]
-    assert losses({1: 5}, False, {0: 0}, {0: 8}) == [Lost(0, 0, None, "recreated"), Lost(1, 5, None, "recreated")]
+    assert find_losses({1: 5}, True, {0: 0}, {0: 8}) == [LostOffsets(0, 0, -1, "none"), LostOffsets(1, 5, None, "gone")]
+    assert find_losses({1: 5}, False, {0: 0}, {0: 8}) == [
+        LostOffsets(0, 0, None, "recreated"),
+        LostOffsets(1, 5, None, "recreated"),
+    ]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whale_platform.stream.query import mode_policy
-from whale_platform.stream.query.mode_policy import Mode, ModePolicy, Seen
+from whale_platform.stream.query.mode_policy import Mode, ModePolicy, ModeSample
 
 
 class Machine:
@@ -27,7 +27,7 @@ class Machine:
     ) -> Mode:
         for _ in range(seconds):
             self.now += 1
-            mode = self.policy.look(Seen(self.now, trades, behind_s, busy, out))
+            mode = self.policy.look(ModeSample(self.now, trades, behind_s, busy, out))
             if mode != self.policy.mode:
                 self.switches.append((self.now, mode))
                 self.policy.switched(mode, self.now)
@@ -35,7 +35,9 @@ class Machine:
 
 
 def test_a_backlog_begins_in_micro_batches_and_a_caught_up_stream_in_real_time() -> None:
-    assert [mode_policy.at_start(trades) for trades in (None, 0, mode_policy.BACKLOG, mode_policy.BACKLOG + 1)] == [
+    assert [
+        mode_policy.choose_start_mode(trades) for trades in (None, 0, mode_policy.BACKLOG, mode_policy.BACKLOG + 1)
+    ] == [
         "realtime",
         "realtime",
         "realtime",

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 import structlog
 
-from whale_platform.broker.producer import ProducerStopped
+from whale_platform.broker.producer import ProducerStoppedError
 from whale_platform.settings import Settings
 from whale_platform.stream.query import checkpoints, recovery
-from whale_platform.stream.query.checkpoints import Foreign, Label
-from whale_platform.stream.query.queries import Place
-from whale_platform.stream.query.recovery import Healer
+from whale_platform.stream.query.checkpoints import CheckpointLabel, ForeignCheckpointError
+from whale_platform.stream.query.queries import SourceTopic
+from whale_platform.stream.query.recovery import QueryRecovery
 from whale_platform_tests.stream.query.test_checkpoints import LABEL, read_until
 
-HERE = Place("cluster-a", "topic-1", {0: 0, 1: 0}, {0: 500, 1: 500})
+HERE = SourceTopic("cluster-a", "topic-1", {0: 0, 1: 0}, {0: 500, 1: 500})
 WHALES = replace(LABEL, query="whales")
 TORN = "[CANNOT_LOAD_STATE_STORE.UNCATEGORIZED] An error occurred during loading state."
 
@@ -31,18 +31,18 @@ class World:
         self.healer = self.fresh()
         self.read(LABEL, WHALES)
 
-    def fresh(self) -> Healer:
+    def fresh(self) -> QueryRecovery:
         """As after a restart of the service."""
         settings = Settings(home=self.home)
-        return Healer(settings, structlog.get_logger(), lambda: self.place, self._send, lambda: self.now)
+        return QueryRecovery(settings, structlog.get_logger(), lambda: self.place, self._send, lambda: self.now)
 
-    def read(self, *labels: Label) -> None:
+    def read(self, *labels: CheckpointLabel) -> None:
         for label in labels:
-            path = checkpoints.prepare(self.home, label, self.place.earliest, self.place.ends)
+            path = checkpoints.prepare_folder(self.home, label, self.place.earliest, self.place.ends)
             read_until(path, {0: 100, 1: 50})
 
-    def folder(self, label: Label = LABEL) -> Path:
-        return checkpoints.folder(self.home, label.query, label.mode, label.version)
+    def folder(self, label: CheckpointLabel = LABEL) -> Path:
+        return checkpoints.checkpoint_folder(self.home, label.query, label.mode, label.version)
 
     def archived(self) -> list[Path]:
         return list((self.home / "checkpoints" / "archive").glob("*"))
@@ -53,7 +53,7 @@ class World:
 
     def _send(self, settings: Settings, rows: Iterable[dict[str, Any]]) -> None:
         if self.away:
-            raise ProducerStopped("no answer")
+            raise ProducerStoppedError("no answer")
         self.ledger |= {(row["reader"], row["partition"], row["found_at"]): row for row in rows}
 
 
@@ -65,7 +65,7 @@ def world(tmp_path: Path) -> World:
 def test_what_fits_goes_on_and_nothing_is_told(world: World) -> None:
     folders = world.healer.prepare([LABEL, WHALES], HERE)
     assert folders == {"windows": world.folder(), "whales": world.folder(WHALES)}
-    assert checkpoints.position(folders["windows"]) == {0: 100, 1: 50}
+    assert checkpoints.read_position(folders["windows"]) == {0: 100, 1: 50}
     assert (world.archived(), world.ledger, world.healer.note) == ([], {}, "")
 
 
@@ -77,14 +77,14 @@ def test_one_that_does_not_fit_is_archived_alone_and_its_loss_told(world: World)
         ("windows", 0, 100, 139, "expired"),
         ("windows", 1, 0, -1, "none"),
     ]
-    assert checkpoints.inspect(folders["windows"]).offsets == {}
+    assert checkpoints.inspect_checkpoint(folders["windows"]).offsets == {}
     assert "windows began anew" in world.healer.note and "100 to 139 are lost" in world.healer.note
     (world.folder() / "metadata").write_text("")
     world.read(WHALES)
     world.now += 10
     world.healer.prepare([LABEL, WHALES], HERE)
     assert len(world.archived()) == 3
-    assert checkpoints.position(world.folder(WHALES)) == {0: 100, 1: 50}, "the other one was not touched"
+    assert checkpoints.read_position(world.folder(WHALES)) == {0: 100, 1: 50}, "the other one was not touched"
     world.now += recovery.SHOWN_S + 1
     assert world.healer.note == "", "told for an hour"
 
@@ -92,8 +92,8 @@ def test_one_that_does_not_fit_is_archived_alone_and_its_loss_told(world: World)
 @pytest.mark.parametrize(
     ("damage", "cause"),
     [
-        (lambda path: (path / checkpoints.LABEL).write_bytes(b""), "none"),
-        (lambda path: [(path / name).unlink() for name in (checkpoints.LABEL, "metadata")], "none"),
+        (lambda path: (path / checkpoints.LABEL_FILE).write_bytes(b""), "none"),
+        (lambda path: [(path / name).unlink() for name in (checkpoints.LABEL_FILE, "metadata")], "none"),
         (lambda path: (path / "offsets" / "7").write_bytes(b""), "none"),
         (lambda path: (path / "commits" / "7").write_bytes(b"v1\n{"), "none"),
     ],
@@ -111,7 +111,7 @@ def test_torn_files_lose_nothing_while_the_topic_has_all(
 def test_another_cluster_changes_nothing_at_all(world: World) -> None:
     (world.folder() / "metadata").write_text("")
     (other,) = [replace(WHALES, cluster_id="cluster-b")]
-    with pytest.raises(Foreign):
+    with pytest.raises(ForeignCheckpointError):
         world.healer.prepare([LABEL, other], HERE)
     assert (world.archived(), world.ledger) == ([], {})
     world.place = replace(HERE, cluster_id="cluster-b")
@@ -122,14 +122,14 @@ def test_another_cluster_changes_nothing_at_all(world: World) -> None:
 def test_a_kill_between_any_two_steps_is_made_good_under_the_same_key(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Killed(Exception):
+    class KilledError(Exception):
         pass
 
     def kill(*_: object) -> None:
-        raise Killed
+        raise KilledError
 
-    for step in ((checkpoints, "move_aside"), (recovery, "_mark_published")):
-        with monkeypatch.context() as patch, pytest.raises(Killed):
+    for step in ((checkpoints, "archive_folder"), (recovery, "_mark_published")):
+        with monkeypatch.context() as patch, pytest.raises(KilledError):
             patch.setattr(*step, kill)
             world.healer.failed(LABEL, TORN)
         world.now += 1
@@ -138,7 +138,7 @@ def test_a_kill_between_any_two_steps_is_made_good_under_the_same_key(
     told = dict(world.ledger)
     world.fresh().prepare([LABEL, WHALES], HERE)
     assert world.ledger == told
-    assert all(record.published for record in recovery.history(world.home))
+    assert all(record.published for record in recovery.list_recoveries(world.home))
 
 
 def test_the_ledger_is_told_later_where_the_broker_is_away(world: World) -> None:
@@ -171,21 +171,21 @@ def test_an_error_that_comes_back_waits_longer_each_time(world: World) -> None:
         world.read(LABEL)
         waits.append(world.now - begun)
     assert waits[:4] == [30, 60, 120, 240]
-    assert max(waits) <= recovery.RETRIES.cap_s
-    assert len(world.archived()) <= checkpoints.KEPT
-    world.now += recovery.RETRIES.healthy_after_s + 1
+    assert max(waits) <= recovery.RECOVERY_BACKOFF.cap_s
+    assert len(world.archived()) <= checkpoints.KEPT_ARCHIVES
+    world.now += recovery.RECOVERY_BACKOFF.healthy_after_s + 1
     assert world.healer.failed(LABEL, TORN), "after a time without one it is dealt with at once"
 
 
 def test_what_nobody_knows_is_a_damage_once_it_has_failed_often_at_one_batch(world: World) -> None:
     strange = "java.lang.IllegalStateException: something new"
-    for number in range(recovery.STUCK - 1):
+    for number in range(recovery.STUCK_FAILURES - 1):
         assert world.fresh().failed(LABEL, strange)
         assert world.archived() == [], number
     read_until(world.folder(), {0: 110, 1: 50})
     (world.folder() / "commits" / "8").write_text("v1\n{}")
     (world.folder() / "offsets" / "8").write_text(f"v1\n{{}}\n{json.dumps({'raw_crypto_trades': {'0': 110}})}")
-    for number in range(recovery.STUCK - 1):
+    for number in range(recovery.STUCK_FAILURES - 1):
         assert world.fresh().failed(LABEL, strange)
         assert world.archived() == [], f"{number}: a batch was done between"
     assert world.fresh().failed(LABEL, strange)
@@ -202,4 +202,4 @@ def test_a_full_disk_leaves_the_checkpoint_where_it_is(world: World, monkeypatch
     monkeypatch.setattr(recovery, "write_json", full)
     assert world.healer.failed(LABEL, TORN)
     assert world.archived() == []
-    assert checkpoints.position(world.folder()) == {0: 100, 1: 50}
+    assert checkpoints.read_position(world.folder()) == {0: 100, 1: 50}

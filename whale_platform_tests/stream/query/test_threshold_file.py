@@ -10,12 +10,12 @@ import structlog
 from structlog.testing import capture_logs
 
 from whale_platform.settings import Settings
-from whale_platform.stores.asset_tables.thresholds import ALWAYS, Held
-from whale_platform.stores.postgres.connection import SchemaMismatch, StoreAway
+from whale_platform.stores.asset_tables.thresholds import ALWAYS, ThresholdChange
+from whale_platform.stores.postgres.connection import SchemaMismatchError, StoreUnavailableError
 from whale_platform.stream.query import threshold_file
 from whale_platform.stream.query.threshold_file import ThresholdFile
 
-Rows = list[Held]
+Rows = list[ThresholdChange]
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
 
@@ -30,7 +30,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[Rows | Exception]:
             raise answer
         return answer
 
-    monkeypatch.setattr(threshold_file, "read_history", read)
+    monkeypatch.setattr(threshold_file, "read_threshold_history", read)
     return found
 
 
@@ -46,7 +46,12 @@ def test_a_table_that_can_not_be_read_changes_nothing_and_is_logged_once(
 ) -> None:
     """A database that is being restored answers, and has no tables."""
     bitcoin: Rows = [("*", "BTC", NOON, Decimal(9))]
-    answers += [SchemaMismatch("no table"), SchemaMismatch("no table"), StoreAway("away"), bitcoin]
+    answers += [
+        SchemaMismatchError("no table"),
+        SchemaMismatchError("no table"),
+        StoreUnavailableError("away"),
+        bitcoin,
+    ]
     with capture_logs() as said:
         for _ in range(3):
             file.refresh()

@@ -14,17 +14,17 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from whale_platform.domain import raw_trade
-from whale_platform.domain.plausibility import absurdity
+from whale_platform.domain.plausibility import explain_implausible
 from whale_platform.domain.trade import EXACT, Trade
 from whale_platform.lake.delta import table
 from whale_platform.settings import Settings
-from whale_platform.stores.asset_tables.thresholds import by_time
+from whale_platform.stores.asset_tables.thresholds import build_threshold_periods
 from whale_platform.stream import batch_recompute
 from whale_platform.stream.query import transforms
-from whale_platform.stream.query.threshold_file import copy_of
+from whale_platform.stream.query.threshold_file import encode_history
 from whale_platform.stream.spark import session
 from whale_platform_tests.lake.builders import lay
-from whale_platform_tests.support.spark_jvm import own_jvm
+from whale_platform_tests.support.spark_jvm import end_own_jvm
 
 pytestmark = pytest.mark.server
 MINUTE = 60_000_000
@@ -33,8 +33,8 @@ START = 1_723_161_254_000_000
 
 @pytest.fixture(scope="module")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    with own_jvm():
-        built = session.build(
+    with end_own_jvm():
+        built = session.build_session(
             Settings(home=tmp_path_factory.mktemp("home"), spark_master="local[2]", spark_driver_memory="512m")
         )
         yield built
@@ -62,7 +62,7 @@ def some_trades(count: int) -> list[Trade]:
             event_time=START + dice.randrange(5 * MINUTE),
             received_time=START + dice.randrange(5 * MINUTE),
         )
-        if absurdity(trade, START + 10 * MINUTE) is None:
+        if explain_implausible(trade, START + 10 * MINUTE) is None:
             ids[symbol] += 1
             out.append(trade)
     return out
@@ -74,10 +74,10 @@ def total(numbers: Iterable[Decimal]) -> Decimal:
 
 
 def test_a_window_says_where_the_newest_of_its_trades_lies(spark: SparkSession) -> None:
-    made = [(raw_trade.encode(trade).decode(), 1, offset) for offset, trade in enumerate(some_trades(100))]
+    made = [(raw_trade.encode_trade(trade).decode(), 1, offset) for offset, trade in enumerate(some_trades(100))]
     kafka = spark.createDataFrame(made, "value string, partition int, offset bigint")
-    frame = transforms.trades(transforms.placed(kafka), kept=transforms.PLACE)
-    bodies = [json.loads(row.value) for row in transforms.windows(frame, "10 minutes", "run-1").collect()]
+    frame = transforms.parse_trades(transforms.add_offsets(kafka), kept=transforms.OFFSET_COLUMNS)
+    bodies = [json.loads(row.value) for row in transforms.compute_windows(frame, "10 minutes", "run-1").collect()]
     assert list(bodies[0])[-3:] == ["partition", "offset", "run_id"], "positions.py relies on it"
     assert {body["partition"] for body in bodies} == {1}
     assert max(body["offset"] for body in bodies) == 99
@@ -85,7 +85,7 @@ def test_a_window_says_where_the_newest_of_its_trades_lies(spark: SparkSession) 
 
 
 def parsed(spark: SparkSession, values: list[bytes]) -> DataFrame:
-    return transforms.trades(spark.createDataFrame([(value.decode(),) for value in values], "value string"))
+    return transforms.parse_trades(spark.createDataFrame([(value.decode(),) for value in values], "value string"))
 
 
 def test_windows_equal_a_plain_fold_to_the_last_digit(spark: SparkSession) -> None:
@@ -94,8 +94,8 @@ def test_windows_equal_a_plain_fold_to_the_last_digit(spark: SparkSession) -> No
     for trade in trades:
         groups[trade.exchange, trade.symbol, trade.event_time // MINUTE * MINUTE].append(trade)
 
-    rows = transforms.windows(
-        parsed(spark, [raw_trade.encode(trade) for trade in trades]), "10 minutes", "run-1"
+    rows = transforms.compute_windows(
+        parsed(spark, [raw_trade.encode_trade(trade) for trade in trades]), "10 minutes", "run-1"
     ).collect()
 
     assert len(rows) == len(groups)
@@ -126,7 +126,7 @@ def test_windows_equal_a_plain_fold_to_the_last_digit(spark: SparkSession) -> No
 def thresholds(spark: SparkSession, folder: Path, table: dict[str, str]) -> Any:
     file = folder / "thresholds.json"
     file.write_text(json.dumps([{"since": 0, "limits": table}]))
-    return spark.read.text(str(file), wholetext=True).select(F.from_json("value", transforms.LIMITS)).scalar()
+    return spark.read.text(str(file), wholetext=True).select(F.from_json("value", transforms.THRESHOLDS_TYPE)).scalar()
 
 
 def test_whales_are_the_fills_at_or_over_the_most_specific_threshold(spark: SparkSession, tmp_path: Path) -> None:
@@ -144,8 +144,8 @@ def test_whales_are_the_fills_at_or_over_the_most_specific_threshold(spark: Spar
     }
     assert any(usd == limit for usd, limit in expected.values()), "the case of exactly the threshold must occur"
 
-    rows = transforms.alerts(
-        parsed(spark, [raw_trade.encode(trade) for trade in trades]), thresholds(spark, tmp_path, table), "run-1"
+    rows = transforms.compute_alerts(
+        parsed(spark, [raw_trade.encode_trade(trade) for trade in trades]), thresholds(spark, tmp_path, table), "run-1"
     ).collect()
 
     bodies = [json.loads(row.value) for row in rows]
@@ -177,11 +177,11 @@ def test_a_whale_is_judged_by_the_threshold_of_its_time(spark: SparkSession, tmp
 
     file = tmp_path / "thresholds.json"
     file.write_text(json.dumps(held))
-    known = spark.read.text(str(file), wholetext=True).select(F.from_json("value", transforms.LIMITS)).scalar()
-    values = [(1, number, raw_trade.encode(one)) for number, one in enumerate(trades)]
+    known = spark.read.text(str(file), wholetext=True).select(F.from_json("value", transforms.THRESHOLDS_TYPE)).scalar()
+    values = [(1, number, raw_trade.encode_trade(one)) for number, one in enumerate(trades)]
     kafka = spark.createDataFrame(values, "partition int, offset bigint, value binary")
-    rows = transforms.alerts(
-        transforms.trades(transforms.placed(kafka), kept=transforms.PLACE), known, "run-1"
+    rows = transforms.compute_alerts(
+        transforms.parse_trades(transforms.add_offsets(kafka), kept=transforms.OFFSET_COLUMNS), known, "run-1"
     ).collect()
     found = {(body["partition"], body["offset"]) for body in (json.loads(row.value) for row in rows)}
     assert found == {
@@ -192,13 +192,13 @@ def test_a_whale_is_judged_by_the_threshold_of_its_time(spark: SparkSession, tmp
 
 def test_positions_come_beside_the_alerts_whatever_they_are(spark: SparkSession, tmp_path: Path) -> None:
     """Where executors are elsewhere, the query says how far it has read; its alerts are the same."""
-    values = [b"{" if number % 30 == 0 else raw_trade.encode(one) for number, one in enumerate(some_trades(200))]
+    values = [b"{" if number % 30 == 0 else raw_trade.encode_trade(one) for number, one in enumerate(some_trades(200))]
     rows = [(2, number, value) for number, value in enumerate(values)]
     kafka = spark.createDataFrame(rows, "partition int, offset bigint, value binary")
-    trades = transforms.trades(transforms.placed(kafka), kept=transforms.PLACE)
+    trades = transforms.parse_trades(transforms.add_offsets(kafka), kept=transforms.OFFSET_COLUMNS)
     limit = thresholds(spark, tmp_path, {"*:*": "100000"})
-    plain = [tuple(row) for row in transforms.alerts(trades, limit, "run-1").collect()]
-    found = [tuple(row) for row in transforms.alerts(trades, limit, "run-1", positions=True).collect()]
+    plain = [tuple(row) for row in transforms.compute_alerts(trades, limit, "run-1").collect()]
+    found = [tuple(row) for row in transforms.compute_alerts(trades, limit, "run-1", positions=True).collect()]
     assert {row[0] for row in plain} == {"whale_alerts", "trade_dead_letters"}
     assert [row for row in found if row[0] != "stream_positions"] == plain
     assert [row[2] for row in found if row[0] == "stream_positions"] == [
@@ -209,7 +209,7 @@ def test_positions_come_beside_the_alerts_whatever_they_are(spark: SparkSession,
 
 def test_a_raw_message_that_does_not_parse_becomes_a_dead_letter(spark: SparkSession, tmp_path: Path) -> None:
     good = some_trades(1)[0]
-    row = json.loads(raw_trade.encode(good))
+    row = json.loads(raw_trade.encode_trade(good))
     odd: list[dict[str, Any]] = [
         {"v": 2},
         {"exchange": None},
@@ -224,33 +224,39 @@ def test_a_raw_message_that_does_not_parse_becomes_a_dead_letter(spark: SparkSes
         {"price": '1","low":"0'},
         {"notional": "1e30"},
     ]
-    values = [b"{", b"null", b"[]", *[json.dumps(row | change).encode() for change in odd], raw_trade.encode(good)]
+    values = [
+        b"{",
+        b"null",
+        b"[]",
+        *[json.dumps(row | change).encode() for change in odd],
+        raw_trade.encode_trade(good),
+    ]
 
     frame = parsed(spark, values)
-    letters = transforms.alerts(frame, thresholds(spark, tmp_path, {"*:*": "1e30"}), "run-1").collect()
+    letters = transforms.compute_alerts(frame, thresholds(spark, tmp_path, {"*:*": "1e30"}), "run-1").collect()
 
     assert {row.topic for row in letters} == {"trade_dead_letters"}
     assert {json.loads(row.value)["frame"] for row in letters} == {value.decode() for value in values[:-1]}
-    assert [json.loads(row.value)["trade_count"] for row in transforms.windows(frame, "10 minutes", "r").collect()] == [
-        1
-    ]
+    assert [
+        json.loads(row.value)["trade_count"] for row in transforms.compute_windows(frame, "10 minutes", "r").collect()
+    ] == [1]
 
 
 def test_the_lake_gives_the_windows_and_whales_of_the_stream(spark: SparkSession, tmp_path: Path) -> None:
     root, trades = tmp_path / "trades", some_trades(2_000)
     lay(root, trades)
-    laid = [(0, number, raw_trade.encode(trade)) for number, trade in enumerate(trades)]
+    laid = [(0, number, raw_trade.encode_trade(trade)) for number, trade in enumerate(trades)]
     frame = spark.createDataFrame(laid, "partition int, offset bigint, value binary")
-    kafka = transforms.trades(transforms.placed(frame), kept=transforms.PLACE)
-    streamed = {row.value for row in transforms.windows(kafka, "10 minutes", "run").collect()}
-    paths = [file.path for file in table.files(table.opened(root))]
-    again = {_plain(value) for value in batch_recompute.windows(spark, root, paths, "run")}
+    kafka = transforms.parse_trades(transforms.add_offsets(frame), kept=transforms.OFFSET_COLUMNS)
+    streamed = {row.value for row in transforms.compute_windows(kafka, "10 minutes", "run").collect()}
+    paths = [file.path for file in table.list_files(table.open_table(root))]
+    again = {_plain(value) for value in batch_recompute.recompute_windows(spark, root, paths, "run")}
     assert again == {_plain(value.encode()) for value in streamed}
-    usd = by_time([], Decimal("1000"))
-    thresholds = F.from_json(F.lit(json.dumps(copy_of(usd))), transforms.LIMITS)
-    alerts = {row.value for row in transforms.alerts(kafka, thresholds, "run").collect()}
+    usd = build_threshold_periods([], Decimal("1000"))
+    thresholds = F.from_json(F.lit(json.dumps(encode_history(usd))), transforms.THRESHOLDS_TYPE)
+    alerts = {row.value for row in transforms.compute_alerts(kafka, thresholds, "run").collect()}
     assert len(alerts) > 100
-    assert {_plain(value) for value in batch_recompute.whales(spark, root, paths, usd, "run")} == {
+    assert {_plain(value) for value in batch_recompute.recompute_whales(spark, root, paths, usd, "run")} == {
         _plain(value.encode()) for value in alerts
     }
 
@@ -258,10 +264,14 @@ def test_the_lake_gives_the_windows_and_whales_of_the_stream(spark: SparkSession
 def test_an_aggregate_of_several_fills_is_no_whale(spark: SparkSession, tmp_path: Path) -> None:
     root, trades = tmp_path / "trades", some_trades(200)
     lay(root, trades)
-    files = [str(root / file.path) for file in table.files(table.opened(root))]
+    files = [str(root / file.path) for file in table.list_files(table.open_table(root))]
     fills = F.when(F.col("trade_id") % 2 == 0, 2).otherwise(1)
     spark.read.parquet(*files).withColumn("fills", fills).write.parquet(str(tmp_path / "imported"))
-    found = list(batch_recompute.whales(spark, tmp_path, ["imported"], by_time([], Decimal("0.01")), "run"))
+    found = list(
+        batch_recompute.recompute_whales(
+            spark, tmp_path, ["imported"], build_threshold_periods([], Decimal("0.01")), "run"
+        )
+    )
     assert found and {json.loads(value)["trade_id"] % 2 for value in found} == {1}
 
 

@@ -6,7 +6,7 @@ from py4j.protocol import Py4JError
 from pyspark.sql import DataFrame
 
 from whale_platform.stream.spark import warm_up
-from whale_platform.stream.spark.warm_up import rehearse
+from whale_platform.stream.spark.warm_up import start_warm_up
 
 
 class Frame:
@@ -39,13 +39,13 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_query_is_planned_many_times() -> None:
     frames = [Frame(), Frame()]
-    rehearse(map(built, frames), threading.Event(), lambda: True).join(300)
-    assert [frame.planned for frame in frames] == [warm_up.TIMES] * 2
+    start_warm_up(map(built, frames), threading.Event(), lambda: True).join(300)
+    assert [frame.planned for frame in frames] == [warm_up.PLAN_TIMES] * 2
 
 
 def test_it_ends_when_stopped_or_when_the_jvm_has_gone() -> None:
     stopped, stop, broken = Frame(), threading.Event(), Frame(fails_at=3)
     stop.set()
-    rehearse([built(stopped)], stop, lambda: False).join(300)
-    rehearse([built(broken)], threading.Event(), lambda: True).join(300)
+    start_warm_up([built(stopped)], stop, lambda: False).join(300)
+    start_warm_up([built(broken)], threading.Event(), lambda: True).join(300)
     assert (stopped.planned, broken.planned) == (0, 3)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from whale_platform.files.atomic_files import write_json
 from whale_platform.supervision.control import desired_state, service_commands
 from whale_platform.supervision.control.state_files import (
     SUPERVISOR,
@@ -15,7 +16,6 @@ from whale_platform.supervision.control.state_files import (
     state_path,
     take_restart,
 )
-from whale_platform.supervision.runtime.heartbeat import write_json
 from whale_platform.supervision.runtime.lease import Lease
 
 
@@ -47,7 +47,7 @@ def goes_on(steps: Any) -> bool:
 
 def test_a_restart_is_done_when_a_new_process_works_and_not_before(files: Files) -> None:
     files.publish("blocked")
-    steps = service_commands.restart(files.home, "sink")
+    steps = service_commands.restart_service(files.home, "sink")
     assert goes_on(steps)
     assert take_restart(files.home, "sink")
     assert goes_on(steps), "blocked was said before the request was taken"
@@ -62,49 +62,58 @@ def test_a_restart_is_done_when_a_new_process_works_and_not_before(files: Files)
 @pytest.mark.parametrize("state", ["blocked", "backoff"])
 def test_a_restart_that_fails_says_why(files: Files, state: str) -> None:
     files.publish("ready")
-    steps = service_commands.restart(files.home, "sink")
+    steps = service_commands.restart_service(files.home, "sink")
     next(steps)
     take_restart(files.home, "sink")
     next(steps)
     files.publish(state, starts=2, detail="no key")
-    with pytest.raises(service_commands.Refused, match=f"sink is {state}: no key; see `whale logs sink`"):
+    with pytest.raises(service_commands.CommandRefusedError, match=f"sink is {state}: no key; see `whale logs sink`"):
         next(steps)
 
 
 def test_a_stop_is_done_when_the_process_has_ended_and_a_start_when_it_works(files: Files) -> None:
     files.publish("ready")
-    steps = service_commands.stop(files.home, "sink", "run x")
+    steps = service_commands.stop_service(files.home, "sink", "run x")
     assert goes_on(steps)
-    assert desired_state.read(files.home, "sink").by == "run x"
+    assert desired_state.read_desired_state(files.home, "sink").by == "run x"
     files.publish("stopped")
     assert goes_on(steps), "it is ending"
     files.publish("stopped", pid=None)
     assert not goes_on(steps)
-    with pytest.raises(service_commands.Refused, match="was stopped by run x: start it with the job `sink_start`"):
-        next(service_commands.restart(files.home, "sink"))
+    with pytest.raises(
+        service_commands.CommandRefusedError, match="was stopped by run x: start it with the job `sink_start`"
+    ):
+        next(service_commands.restart_service(files.home, "sink"))
     assert not restart_requested(files.home, "sink")
-    steps = service_commands.start(files.home, "sink", "run y")
+    steps = service_commands.start_service(files.home, "sink", "run y")
     assert goes_on(steps)
-    assert desired_state.read(files.home, "sink").running
+    assert desired_state.read_desired_state(files.home, "sink").running
     files.publish("ready", starts=2)
     assert not goes_on(steps)
 
 
 def test_starting_what_has_failed_is_a_restart(files: Files) -> None:
     files.publish("blocked")
-    next(service_commands.start(files.home, "sink", "run x"))
+    next(service_commands.start_service(files.home, "sink", "run x"))
     assert restart_requested(files.home, "sink")
 
 
 def test_without_a_supervisor_it_says_who_keeps_the_services(files: Files) -> None:
     files.publish("ready")
-    with pytest.raises(service_commands.Refused, match="there is no service 'kafka': one of sink"):
-        next(service_commands.stop(files.home, "kafka", "run x"))
+    with pytest.raises(service_commands.CommandRefusedError, match="there is no service 'kafka': one of sink"):
+        next(service_commands.stop_service(files.home, "kafka", "run x"))
     files.lease.release()
-    for act in (service_commands.start(files.home, "sink", "x"), service_commands.stop(files.home, "sink", "x")):
-        with pytest.raises(service_commands.Refused, match=r"start it with `whale up`.*`docker compose up -d sink`"):
+    for act in (
+        service_commands.start_service(files.home, "sink", "x"),
+        service_commands.stop_service(files.home, "sink", "x"),
+    ):
+        with pytest.raises(
+            service_commands.CommandRefusedError, match=r"start it with `whale up`.*`docker compose up -d sink`"
+        ):
             next(act)
-    assert desired_state.read(files.home, "sink") == desired_state.Desired(), "nothing is noted that nobody obeys"
+    assert desired_state.read_desired_state(files.home, "sink") == desired_state.DesiredState(), (
+        "nothing is noted that nobody obeys"
+    )
 
 
 def test_what_no_longer_moves_is_given_up(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,15 +129,15 @@ def test_what_no_longer_moves_is_given_up(files: Files, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(time, "sleep", sleep)
     files.publish("starting")
-    with pytest.raises(service_commands.Refused, match="nothing has changed for 120 s"):
-        service_commands.wait(service_commands.start(files.home, "sink", "run x"))
+    with pytest.raises(service_commands.CommandRefusedError, match="nothing has changed for 120 s"):
+        service_commands.complete_command(service_commands.start_service(files.home, "sink", "run x"))
     assert len(slept) > 60, "a supervisor that publishes is waited for, however long a start takes"
 
 
 def test_what_a_person_wants_is_kept_and_anything_unreadable_means_running(tmp_path: Path) -> None:
-    assert desired_state.read(tmp_path, "sink") == desired_state.Desired()
-    desired_state.write(tmp_path, "sink", False, "run x")
-    kept = desired_state.read(tmp_path, "sink")
+    assert desired_state.read_desired_state(tmp_path, "sink") == desired_state.DesiredState()
+    desired_state.write_desired_state(tmp_path, "sink", False, "run x")
+    kept = desired_state.read_desired_state(tmp_path, "sink")
     assert (kept.running, kept.by, kept.since > 0) == (False, "run x", True)
     (tmp_path / "run" / "sink.desired.json").write_text("{")
-    assert desired_state.read(tmp_path, "sink").running
+    assert desired_state.read_desired_state(tmp_path, "sink").running

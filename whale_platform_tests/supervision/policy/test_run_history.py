@@ -2,16 +2,16 @@
 
 import pytest
 
-from whale_platform.supervision.policy.backoff import Backoff, Run
-from whale_platform.supervision.policy.run_history import Past, exit_text
-from whale_platform.supervision.policy.service_spec import Blocked
+from whale_platform.supervision.policy.backoff import RestartBackoff, ServiceLifetime
+from whale_platform.supervision.policy.run_history import RunHistory, describe_exit
+from whale_platform.supervision.policy.service_spec import ServiceBlockedError
 from whale_platform.supervision.runtime import exit_codes
 
 
 def test_short_lives_wait_ever_longer_and_forgiven_they_do_not() -> None:
-    past, waits = Past(Backoff(first_s=1, cap_s=100, healthy_after_s=5)), []
+    past, waits = RunHistory(RestartBackoff(first_s=1, cap_s=100, healthy_after_s=5)), []
     for at in (10.0, 20.0, 30.0):
-        past.ended(Run(at, at + 1, 1), "no broker")
+        past.ended(ServiceLifetime(at, at + 1, 1), "no broker")
         waits.append(past.retry_at - (at + 1))
     assert (waits, past.short_lives) == ([1, 2, 4], 3)
     assert past.reason == "ended with code 1: no broker"
@@ -19,23 +19,23 @@ def test_short_lives_wait_ever_longer_and_forgiven_they_do_not() -> None:
     assert (past.retry_at, past.short_lives) == (0, 0)
 
 
-@pytest.mark.parametrize("error", [Blocked("free port 9092"), OSError("no such file")])
+@pytest.mark.parametrize("error", [ServiceBlockedError("free port 9092"), OSError("no such file")])
 def test_only_what_needs_a_person_waits_for_one(error: Exception) -> None:
-    past = Past(Backoff())
-    past.failed(Run(1, 1, None), error)
+    past = RunHistory(RestartBackoff())
+    past.failed(ServiceLifetime(1, 1, None), error)
     assert past.reason == str(error)
-    assert past.blocked == (str(error) if isinstance(error, Blocked) else None)
+    assert past.blocked == (str(error) if isinstance(error, ServiceBlockedError) else None)
     past.forgive()
     assert past.blocked is None
 
 
 def test_a_process_that_says_it_is_blocked_is_believed_in_its_own_words() -> None:
-    past = Past(Backoff())
-    past.ended(Run(1, 9, exit_codes.BLOCKED), "the checkpoint is of another topic")
+    past = RunHistory(RestartBackoff())
+    past.ended(ServiceLifetime(1, 9, exit_codes.BLOCKED), "the checkpoint is of another topic")
     assert past.blocked == "the checkpoint is of another topic"
 
 
 def test_exit_codes_in_words() -> None:
-    assert exit_text(-9) == "ended by SIGKILL"
-    assert exit_text(3) == "ended with code 3"
-    assert exit_text(76) == "another process already is this service"
+    assert describe_exit(-9) == "ended by SIGKILL"
+    assert describe_exit(3) == "ended with code 3"
+    assert describe_exit(76) == "another process already is this service"

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from whale_platform.settings import ROOT
-from whale_platform.supervision.processes.priority import AUTOGROUP, step_group_back
+from whale_platform.supervision.processes.priority import AUTOGROUP, lower_group_priority
 
 SCRIPT = """
 import os, sys
 from pathlib import Path
-from whale_platform.supervision.processes.priority import step_back
+from whale_platform.supervision.processes.priority import lower_priority
 group = Path(sys.argv[1])
 before = os.nice(0)
-step_back(3, group)
+lower_priority(3, group)
 print(os.nice(0) - before, os.nice(0), *(group.read_text().split()[-1:] if group.exists() else []))
 """
 
@@ -42,12 +42,12 @@ def test_another_process_s_group_steps_back_with_all_its_threads() -> None:
         assert other.stdout is not None and other.stdout.readline() == b"ready\n"
         before = os.getpriority(os.PRIO_PROCESS, other.pid)
         for wanted in (before + 3, before):
-            step_group_back(other.pid, wanted)
+            lower_group_priority(other.pid, wanted)
             threads = [int(path.name) for path in Path(f"/proc/{other.pid}/task").iterdir()]
             assert len(threads) == 2
             assert {os.getpriority(os.PRIO_PROCESS, thread) for thread in threads} == {before + 3}, "never lowered"
         other.kill()
-    step_group_back(other.pid, 3)
+    lower_group_priority(other.pid, 3)
 
 
 @pytest.mark.parametrize("leads", [True, False])

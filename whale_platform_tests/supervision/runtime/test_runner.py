@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from whale_platform.settings import Settings
 from whale_platform.supervision.runtime import heartbeat
-from whale_platform.supervision.runtime.heartbeat import Beat
+from whale_platform.supervision.runtime.heartbeat import Heartbeat
 from whale_platform.supervision.runtime.runner import ServiceContext, _beat
 
 
@@ -22,7 +22,7 @@ def test_beats_go_on_after_one_that_could_not_be_written(tmp_path: Path) -> None
     def count() -> None:
         tried[0] += 1
 
-    context = ServiceContext(Settings(home=tmp_path), Beat("sink"), structlog.get_logger(), before_beat=count)
+    context = ServiceContext(Settings(home=tmp_path), Heartbeat("sink"), structlog.get_logger(), before_beat=count)
     (tmp_path / "run").write_text("in the way")
     context.tell("starting", "as well as can be told")
     with capture_logs() as said:
@@ -31,7 +31,7 @@ def test_beats_go_on_after_one_that_could_not_be_written(tmp_path: Path) -> None
         try:
             _until(lambda: tried[0] >= 2)
             (tmp_path / "run").unlink()
-            _until(lambda: heartbeat.read(tmp_path, "sink") is not None)
+            _until(lambda: heartbeat.read_heartbeat(tmp_path, "sink") is not None)
         finally:
             ended.set()
             beater.join()
@@ -40,15 +40,15 @@ def test_beats_go_on_after_one_that_could_not_be_written(tmp_path: Path) -> None
 
 def test_progress_is_still_seen_while_the_disk_is_full(small_disk: Path) -> None:
     """None seen for half a minute would get every service killed, again and again."""
-    mine = Beat("sink")
-    heartbeat.write(small_disk, mine)
+    mine = Heartbeat("sink")
+    heartbeat.write_heartbeat(small_disk, mine)
     with (small_disk / "fills").open("wb", buffering=0) as file, pytest.raises(OSError):
         while True:
             file.write(bytes(4096))
     for count in (1, 20_000, 3):
         mine.progress["main"] = count
-        heartbeat.write(small_disk, mine)
-        found = heartbeat.read(small_disk, "sink")
+        heartbeat.write_heartbeat(small_disk, mine)
+        found = heartbeat.read_heartbeat(small_disk, "sink")
         assert found is not None and found.progress == {"main": count}
 
 

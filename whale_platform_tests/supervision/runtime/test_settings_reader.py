@@ -11,8 +11,8 @@ from whale_platform.settings import ROOT
 from whale_platform.supervision.runtime import exit_codes
 
 PROGRAMS = {
-    "sink": ("services.container", "sink"),
-    "services": ("services",),
+    "sink": ("topology.container", "sink"),
+    "services": ("topology",),
     "topics": ("broker",),
     "migrate": ("stores.migrate",),
     "ingester": ("ingest",),

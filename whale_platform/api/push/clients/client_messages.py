@@ -12,80 +12,87 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from whale_platform.api.push.fanout.client_limits import TOPICS, Filter, Refused, make_filter
-from whale_platform.api.push.fanout.whale_cursor import BadCursor, Cursor, parse
+from whale_platform.api.push.fanout.client_limits import (
+    TOPICS,
+    StreamFilter,
+    SubscriptionRejectedError,
+    make_filter,
+)
+from whale_platform.api.push.fanout.whale_cursor import InvalidCursorError, WhaleCursor, parse_cursor
 
 
 @dataclass(frozen=True, slots=True)
-class Subscribe:
+class SubscribeMessage:
     """since: (epoch, seq) of the last message the client had; cursor: its last whale."""
 
     topics: tuple[str, ...]
-    filter: Filter
-    cursor: Cursor | None
+    filter: StreamFilter
+    cursor: WhaleCursor | None
     since: tuple[str, int] | None
 
 
 @dataclass(frozen=True, slots=True)
-class Unsubscribe:
+class UnsubscribeMessage:
     """No more of these."""
 
     topics: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Ping:
+class PingMessage:
     """Answered by `pong` with the same number."""
 
     number: int
 
 
-def read(text: str, names: int) -> Subscribe | Unsubscribe | Ping:
-    """One message. names: how many symbols or exchanges may be asked for. Raises Refused."""
+def parse_message(text: str, names: int) -> SubscribeMessage | UnsubscribeMessage | PingMessage:
+    """One message. names: how many symbols or exchanges may be asked for. Raises SubscriptionRejectedError."""
     try:
         said = json.loads(text)
     except (ValueError, RecursionError):
-        raise Refused("not JSON") from None
+        raise SubscriptionRejectedError("not JSON") from None
     if not isinstance(said, dict) or len(said) != 1:
-        raise Refused("say one of subscribe, unsubscribe, ping")
+        raise SubscriptionRejectedError("say one of subscribe, unsubscribe, ping")
     verb, value = said.popitem()
     if verb == "ping" and type(value) is int and abs(value) < 2**53:
-        return Ping(value)
+        return PingMessage(value)
     if verb == "unsubscribe" and isinstance(value, dict) and value.keys() == {"topics"}:
-        return Unsubscribe(_topics(value["topics"]))
+        return UnsubscribeMessage(_topics(value["topics"]))
     if verb == "subscribe" and isinstance(value, dict):
         return _subscribe(value, names)
-    raise Refused("say one of subscribe, unsubscribe, ping")
+    raise SubscriptionRejectedError("say one of subscribe, unsubscribe, ping")
 
 
-def _subscribe(value: dict[str, Any], names: int) -> Subscribe:
+def _subscribe(value: dict[str, Any], names: int) -> SubscribeMessage:
     unknown = value.keys() - {"topics", "symbols", "exchanges", "min_notional_usd", "cursor", "since"}
     if unknown:
-        raise Refused("subscribe has fields that are not known")
+        raise SubscriptionRejectedError("subscribe has fields that are not known")
     wanted = make_filter(value.get("symbols"), value.get("exchanges"), value.get("min_notional_usd"), names)
-    return Subscribe(_topics(value.get("topics")), wanted, _cursor(value.get("cursor")), _since(value.get("since")))
+    return SubscribeMessage(
+        _topics(value.get("topics")), wanted, _cursor(value.get("cursor")), _since(value.get("since"))
+    )
 
 
 def _topics(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not 0 < len(value) <= len(TOPICS) or any(name not in TOPICS for name in value):
-        raise Refused(f"topics must be some of {', '.join(TOPICS)}")
+        raise SubscriptionRejectedError(f"topics must be some of {', '.join(TOPICS)}")
     return tuple(value)
 
 
-def _cursor(value: Any) -> Cursor | None:
+def _cursor(value: Any) -> WhaleCursor | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        raise Refused("cursor must be a text")
+        raise SubscriptionRejectedError("cursor must be a text")
     try:
-        return parse(value)
-    except BadCursor as error:
-        raise Refused(str(error)) from None
+        return parse_cursor(value)
+    except InvalidCursorError as error:
+        raise SubscriptionRejectedError(str(error)) from None
 
 
 def _since(value: Any) -> tuple[str, int] | None:
     if value is None:
         return None
     if not isinstance(value, dict) or not isinstance(value.get("epoch"), str) or type(value.get("seq")) is not int:
-        raise Refused("since must have epoch and seq")
+        raise SubscriptionRejectedError("since must have epoch and seq")
     return value["epoch"], value["seq"]

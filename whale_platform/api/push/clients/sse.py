@@ -14,24 +14,30 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from starlette.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from whale_platform.api.push.fanout.client_limits import Filter, Limits
-from whale_platform.api.push.fanout.client_queue import Mailbox
-from whale_platform.api.push.fanout.hub import Hub
-from whale_platform.api.push.fanout.whale_subscription import Follower, Sent
+from whale_platform.api.push.fanout.client_limits import ClientLimits, StreamFilter
+from whale_platform.api.push.fanout.client_queue import ClientQueue
+from whale_platform.api.push.fanout.hub import PushHub
+from whale_platform.api.push.fanout.whale_subscription import WhaleDelivery, WhaleSubscription
 
 RETRY_MS = 1_000
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
-class EventStream(StreamingResponse):
+class WhaleEventStream(StreamingResponse):
     """One client's response. `left` is called at its end, however it comes."""
 
     def __init__(
-        self, hub: Hub, follower: Follower, wanted: Filter, limits: Limits, key: str, left: Callable[[], None]
+        self,
+        hub: PushHub,
+        follower: WhaleSubscription,
+        wanted: StreamFilter,
+        limits: ClientLimits,
+        key: str,
+        left: Callable[[], None],
     ) -> None:
         self._hub, self._follower, self._limits, self._left = hub, follower, limits, left
-        self._box = Mailbox(key)
-        self._box.topics = {"whales": wanted, "state": Filter()}
+        self._box = ClientQueue(key)
+        self._box.topics = {"whales": wanted, "state": StreamFilter()}
         super().__init__(self._events(), media_type="text/event-stream", headers=HEADERS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -74,7 +80,7 @@ class EventStream(StreamingResponse):
             except TimeoutError:
                 yield ": still here\n\n"
 
-    def _one(self, sent: Sent) -> str:
+    def _one(self, sent: WhaleDelivery) -> str:
         if sent.gap:
             return _event("gap", self._hub.gap_text("whales", sent.gap, sent.since_ms), sent.cursor)
         return _event("whale", sent.body, sent.cursor)

@@ -15,13 +15,24 @@ from starlette.datastructures import Headers
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from whale_platform import host_headers
-from whale_platform.api.push.clients.client_messages import Ping, Subscribe, Unsubscribe, read
+from whale_platform.api.push.clients.client_messages import (
+    PingMessage,
+    SubscribeMessage,
+    UnsubscribeMessage,
+    parse_message,
+)
 from whale_platform.api.push.clients.message_schema import VERSION
 from whale_platform.api.push.fanout import message_text
-from whale_platform.api.push.fanout.client_limits import TOPICS, Bucket, Filter, Limits, Refused
-from whale_platform.api.push.fanout.client_queue import Mailbox
-from whale_platform.api.push.fanout.hub import Hub
-from whale_platform.api.push.fanout.whale_subscription import Follower, Past
+from whale_platform.api.push.fanout.client_limits import (
+    TOPICS,
+    ClientLimits,
+    FrameBucket,
+    StreamFilter,
+    SubscriptionRejectedError,
+)
+from whale_platform.api.push.fanout.client_queue import ClientQueue
+from whale_platform.api.push.fanout.hub import PushHub
+from whale_platform.api.push.fanout.whale_subscription import HistoryReader, WhaleSubscription
 
 SUBPROTOCOL = "whale"  # a browser, which can't send a key in a header, offers it beside this one: see middleware.py
 NOT_SUBSCRIBED = 4000
@@ -29,7 +40,7 @@ GOODBYE_S = 1.0
 STRIKES = 5
 
 
-def origin_allowed(headers: Headers, allowed: frozenset[str], scheme: str = "ws") -> bool:
+def is_origin_allowed(headers: Headers, allowed: frozenset[str], scheme: str = "ws") -> bool:
     """Whether a browser's page may connect: of this origin or an allowed one. Programs send no Origin.
 
     Behind a TLS proxy that is trusted (scheme wss) a page that came unencrypted is another origin.
@@ -40,18 +51,18 @@ def origin_allowed(headers: Headers, allowed: frozenset[str], scheme: str = "ws"
     host = headers.get("host", "")
     return (
         bool(host)
-        and host_headers.same_origin(origin, host)
+        and host_headers.is_same_origin(origin, host)
         and (scheme != "wss" or origin.lower().startswith("https:"))
     )
 
 
-class Session:
+class WebSocketSession:
     """One accepted socket, from `hello` to its end."""
 
-    def __init__(self, socket: WebSocket, hub: Hub, past: Past, limits: Limits, key: str) -> None:
+    def __init__(self, socket: WebSocket, hub: PushHub, past: HistoryReader, limits: ClientLimits, key: str) -> None:
         self._socket, self._hub, self._past, self._limits = socket, hub, past, limits
-        self._box = Mailbox(key)
-        self._follower: Follower | None = None
+        self._box = ClientQueue(key)
+        self._follower: WhaleSubscription | None = None
         self.sent = 0
 
     async def run(self) -> None:
@@ -59,7 +70,7 @@ class Session:
         box, hub = self._box, self._hub
         hello = {"type": "hello", "version": VERSION, "epoch": hub.epoch, "seq": hub.seq}
         limits = {"message_bytes": self._limits.message_bytes, "messages_per_s": self._limits.messages_per_s}
-        box.notice(message_text.dumps(hello | {"time": _now(), "limits": limits | {"names": self._limits.names}}))
+        box.notice(message_text.dump_json(hello | {"time": _now(), "limits": limits | {"names": self._limits.names}}))
         hub.join(box)
         box.task = asyncio.create_task(self._write())
         reader = asyncio.create_task(self._read())
@@ -91,13 +102,13 @@ class Session:
                 due = now + limits.heartbeat_s
                 cursor = follower.cursor if follower else ""
                 beat = {"type": "heartbeat", "seq": self._hub.seq, "time": _now(), "cursor": cursor}
-                await self._send(message_text.dumps(beat))
+                await self._send(message_text.dump_json(beat))
             wait = due - now if follower is None else min(due - now, follower.wait_s(limits.heartbeat_s))
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait):
                     await box.wake.wait()
 
-    async def _whales(self, follower: Follower) -> bool:
+    async def _whales(self, follower: WhaleSubscription) -> bool:
         some = await follower.take()
         for sent in some:
             if follower is not self._follower:
@@ -105,7 +116,7 @@ class Session:
             if sent.gap:
                 await self._send(self._hub.gap_text("whales", sent.gap, sent.since_ms))
             else:
-                await self._send(message_text.whale(self._hub.seq, sent.cursor, sent.body))
+                await self._send(message_text.render_whale(self._hub.seq, sent.cursor, sent.body))
         return bool(some)
 
     async def _send(self, text: str) -> None:
@@ -118,7 +129,7 @@ class Session:
         self.sent += 1
 
     async def _read(self) -> None:
-        bucket, strikes = Bucket(self._limits.messages_per_s, self._limits.burst), 0
+        bucket, strikes = FrameBucket(self._limits.messages_per_s, self._limits.burst), 0
         while True:
             idle = None if self._box.topics else self._limits.idle_s
             try:
@@ -137,18 +148,18 @@ class Session:
                 return self._box.drop(1009, "the message is too large")
             try:
                 self._answer(text)
-            except Refused as error:
+            except SubscriptionRejectedError as error:
                 strikes += 1
-                self._box.notice(message_text.dumps({"type": "error", "message": str(error)}))
+                self._box.notice(message_text.dump_json({"type": "error", "message": str(error)}))
                 if strikes >= STRIKES:
                     return self._box.drop(1008, "too many messages that can't be read")
 
     def _answer(self, text: str) -> None:
-        said = read(text, self._limits.names)
+        said = parse_message(text, self._limits.names)
         box = self._box
-        if isinstance(said, Ping):
-            return box.notice(message_text.dumps({"type": "pong", "ping": said.number}))
-        if isinstance(said, Unsubscribe):
+        if isinstance(said, PingMessage):
+            return box.notice(message_text.dump_json({"type": "pong", "ping": said.number}))
+        if isinstance(said, UnsubscribeMessage):
             for topic in said.topics:
                 box.topics.pop(topic, None)
             if "whales" in said.topics:
@@ -157,19 +168,21 @@ class Session:
             self._subscribe(said)
         topics = [topic for topic in TOPICS if topic in box.topics]
         cursor = self._follower.cursor if self._follower else ""
-        box.notice(message_text.dumps({"type": "subscribed", "seq": self._hub.seq, "topics": topics, "cursor": cursor}))
-        if isinstance(said, Subscribe):
+        box.notice(
+            message_text.dump_json({"type": "subscribed", "seq": self._hub.seq, "topics": topics, "cursor": cursor})
+        )
+        if isinstance(said, SubscribeMessage):
             self._backfill(said)
         return None
 
-    def _subscribe(self, said: Subscribe) -> None:
+    def _subscribe(self, said: SubscribeMessage) -> None:
         box = self._box
         box.topics |= dict.fromkeys(said.topics, said.filter)
         if "whales" in said.topics:
-            wanted: Filter = said.filter
-            self._follower = Follower(self._hub.log, self._past, wanted.whale, said.cursor)
+            wanted: StreamFilter = said.filter
+            self._follower = WhaleSubscription(self._hub.log, self._past, wanted.whale, said.cursor)
 
-    def _backfill(self, said: Subscribe) -> None:
+    def _backfill(self, said: SubscribeMessage) -> None:
         if "status" in said.topics:
             self._box.notice(self._hub.status_text())
         if "windows" in said.topics and said.since:
@@ -178,4 +191,4 @@ class Session:
 
 
 def _now() -> str:
-    return message_text.iso_ms(time.time() * 1000)
+    return message_text.format_iso_ms(time.time() * 1000)

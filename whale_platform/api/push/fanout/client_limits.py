@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from whale_platform.api.push.fanout.whale_log import Whale
+from whale_platform.api.push.fanout.whale_log import PushedWhale
 from whale_platform.domain.names import is_symbol
 
 TOPICS = ("trades", "windows", "whales", "status")
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ClientLimits:
     """Times in seconds. `per_address` counts one client's address (api/server/trusted_proxies.py)."""
 
     clients: int = 600
@@ -27,12 +27,12 @@ class Limits:
     heartbeat_s: float = 15.0
 
 
-class Refused(Exception):
+class SubscriptionRejectedError(Exception):
     """The request can't be served; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class StreamFilter:
     """Empty sets let all pass. min_notional_usd holds for whales and, by a sample's largest trade, for trades."""
 
     symbols: frozenset[str] = frozenset()
@@ -43,23 +43,23 @@ class Filter:
         """Whether both are wanted."""
         return (not self.exchanges or exchange in self.exchanges) and (not self.symbols or symbol in self.symbols)
 
-    def whale(self, whale: Whale) -> bool:
+    def whale(self, whale: PushedWhale) -> bool:
         """Whether this whale is wanted."""
         return whale.notional_usd >= self.min_notional_usd and self.names(whale.key[0], whale.key[1])
 
 
-def make_filter(symbols: Any, exchanges: Any, least: Any, most: int) -> Filter:
-    """From what a client sent; None where it said nothing. Raises Refused."""
-    return Filter(_names("symbols", symbols, most), _names("exchanges", exchanges, most), _money(least))
+def make_filter(symbols: Any, exchanges: Any, least: Any, most: int) -> StreamFilter:
+    """From what a client sent; None where it said nothing. Raises SubscriptionRejectedError."""
+    return StreamFilter(_names("symbols", symbols, most), _names("exchanges", exchanges, most), _money(least))
 
 
 def _names(field: str, value: Any, most: int) -> frozenset[str]:
     if value is None:
         return frozenset()
     if not isinstance(value, list) or not all(isinstance(name, str) and is_symbol(name) for name in value):
-        raise Refused(f"{field} must be a list of names")
+        raise SubscriptionRejectedError(f"{field} must be a list of names")
     if len(value) > most:
-        raise Refused(f"{field} may have {most} names at most")
+        raise SubscriptionRejectedError(f"{field} may have {most} names at most")
     return frozenset(value)
 
 
@@ -68,25 +68,27 @@ def _money(value: Any) -> Decimal:
         return Decimal(0)
     text = str(value) if type(value) in (int, str) else ""
     if not (0 < len(text) <= 30 and text.isascii() and text.replace(".", "", 1).isdigit()):
-        raise Refused("min_notional_usd must be a number of dollars, as digits")
+        raise SubscriptionRejectedError("min_notional_usd must be a number of dollars, as digits")
     return Decimal(text)
 
 
-class Doors:
+class ConnectionLimiter:
     """Counts who is in."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: ClientLimits) -> None:
         self._limits = limits
         self._by_address: Counter[str] = Counter()
         self.inside = 0
         self.refused = 0
 
     def enter(self, address: str) -> None:
-        """Raises Refused where there are too many; else `leave` must follow."""
+        """Raises SubscriptionRejectedError where there are too many; else `leave` must follow."""
         limits = self._limits
         if self.inside >= limits.clients or self._by_address[address] >= limits.per_address:
             self.refused += 1
-            raise Refused("too many clients" if self.inside >= limits.clients else "too many clients of one address")
+            raise SubscriptionRejectedError(
+                "too many clients" if self.inside >= limits.clients else "too many clients of one address"
+            )
         self.inside += 1
         self._by_address[address] += 1
 
@@ -98,7 +100,7 @@ class Doors:
             del self._by_address[address]
 
 
-class Bucket:
+class FrameBucket:
     """At most `burst` at once and `rate` a second in the long run."""
 
     def __init__(self, rate: float, burst: int) -> None:

@@ -1,8 +1,8 @@
 """What waits for one client: bounded, whatever the client does.
 
-A tick of windows and trades is shared by all clients and written out once per filter. A client that falls `TICKS`
+A tick of windows and trades is shared by all clients and written out once per filter. A client that falls `MAX_TICKS`
 behind gets them merged to the newest state of each window and one sample per symbol (`thinned` counts). Notices that
-nobody reads end in a drop. Whales do not wait here: see `follow`.
+nobody reads end in a drop. Whales do not wait here: see `whale_subscription`.
 """
 
 import asyncio
@@ -11,37 +11,37 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from whale_platform.api.push.fanout import message_text
-from whale_platform.api.push.fanout.client_limits import Filter
-from whale_platform.api.push.fanout.trade_samples import Sample
+from whale_platform.api.push.fanout.client_limits import StreamFilter
+from whale_platform.api.push.fanout.trade_samples import TradeSample
 
-TICKS = 8
-NOTICES = 100
+MAX_TICKS = 8
+MAX_NOTICES = 100
 TOO_SLOW = 4008
 WindowKey = tuple[str, str, str]
 
 
 @dataclass(slots=True)
-class Tick:
+class PushTick:
     """What changed in a moment. windows: the text by (exchange, symbol, window start)."""
 
     seq: int
     windows: dict[WindowKey, str] = field(default_factory=dict)
-    trades: dict[tuple[str, str], Sample] = field(default_factory=dict)
+    trades: dict[tuple[str, str], TradeSample] = field(default_factory=dict)
     _sample_texts: dict[tuple[str, str], str] = field(default_factory=dict)
-    _messages: dict[tuple[str, Filter], str] = field(default_factory=dict)
+    _messages: dict[tuple[str, StreamFilter], str] = field(default_factory=dict)
 
-    def message(self, topic: str, wanted: Filter) -> str:
+    def message(self, topic: str, wanted: StreamFilter) -> str:
         """The message for all clients with this filter; empty where nothing fits it."""
         text = self._messages.get((topic, wanted))
         if text is None:
             texts = self._windows(wanted) if topic == "windows" else self._trades(wanted)
-            text = self._messages[topic, wanted] = message_text.batch(topic, self.seq, texts) if texts else ""
+            text = self._messages[topic, wanted] = message_text.render_batch(topic, self.seq, texts) if texts else ""
         return text
 
-    def _windows(self, wanted: Filter) -> list[str]:
+    def _windows(self, wanted: StreamFilter) -> list[str]:
         return [text for key, text in self.windows.items() if wanted.names(key[0], key[1])]
 
-    def _trades(self, wanted: Filter) -> list[str]:
+    def _trades(self, wanted: StreamFilter) -> list[str]:
         out = []
         for key, sample in self.trades.items():
             if wanted.names(*key) and sample.largest_usd >= wanted.min_notional_usd:
@@ -51,9 +51,9 @@ class Tick:
         return out
 
 
-def merged(ticks: deque[Tick]) -> Tick:
+def merge_ticks(ticks: deque[PushTick]) -> PushTick:
     """All as one, with the last one's number."""
-    out = Tick(ticks[-1].seq)
+    out = PushTick(ticks[-1].seq)
     for tick in ticks:
         out.windows |= tick.windows
         for key, sample in tick.trades.items():
@@ -62,7 +62,7 @@ def merged(ticks: deque[Tick]) -> Tick:
     return out
 
 
-class Mailbox:
+class ClientQueue:
     """One client. key: the name of its API key, if any. topics: its filter by topic.
 
     `end`: (close code, reason) once it has to go.
@@ -70,30 +70,30 @@ class Mailbox:
 
     def __init__(self, key: str = "") -> None:
         self.key = key
-        self.topics: dict[str, Filter] = {}
+        self.topics: dict[str, StreamFilter] = {}
         self.wake = asyncio.Event()
         self.end: tuple[int, str] | None = None
         self.thinned = 0
         self.sending_since = 0.0
         self.task: asyncio.Task[None] | None = None
         self._notices: deque[str] = deque()
-        self._ticks: deque[Tick] = deque()
+        self._ticks: deque[PushTick] = deque()
 
     def notice(self, text: str) -> None:
         """A message that must not be lost; too many unread ones drop the client."""
         self._notices.append(text)
-        if len(self._notices) > NOTICES:
+        if len(self._notices) > MAX_NOTICES:
             self.drop(TOO_SLOW, "too slow: notices are not read")
         self.wake.set()
 
-    def tick(self, tick: Tick) -> None:
+    def tick(self, tick: PushTick) -> None:
         """Windows and trades, where it has asked for them."""
         if "windows" not in self.topics and "trades" not in self.topics:
             return
         self._ticks.append(tick)
-        if len(self._ticks) > TICKS:
+        if len(self._ticks) > MAX_TICKS:
             self.thinned += len(self._ticks) - 1
-            self._ticks = deque([merged(self._ticks)])
+            self._ticks = deque([merge_ticks(self._ticks)])
         self.wake.set()
 
     def drain(self) -> list[str]:

@@ -1,7 +1,7 @@
 """Who gets what. All of it runs in the event loop, so nothing is locked; nothing here waits for a client.
 
 Every message has a number (`seq`) that grows as long as this server runs (`epoch`). The newest state of the last
-`WINDOWS` windows is kept with its number: a client that comes back within the same epoch gets exactly those that
+`KEPT_WINDOWS` windows is kept with its number: a client that comes back within the same epoch gets exactly those that
 changed meanwhile, others get a `gap` that says what to fetch.
 """
 
@@ -11,19 +11,19 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
 from whale_platform.api.push.fanout import message_text
-from whale_platform.api.push.fanout.client_limits import Filter
-from whale_platform.api.push.fanout.client_queue import TOO_SLOW, Mailbox, Tick, WindowKey
-from whale_platform.api.push.fanout.trade_samples import Sample
-from whale_platform.api.push.fanout.whale_log import Found, WhaleLog
+from whale_platform.api.push.fanout.client_limits import StreamFilter
+from whale_platform.api.push.fanout.client_queue import TOO_SLOW, ClientQueue, PushTick, WindowKey
+from whale_platform.api.push.fanout.trade_samples import TradeSample
+from whale_platform.api.push.fanout.whale_log import AlertRecord, WhaleLog
 from whale_platform.stores.stream_tables.rows import WindowRow
 
-WINDOWS = 2_000
-NOT_WELCOME = 1008
+KEPT_WINDOWS = 2_000
+NOT_AUTHORISED = 1008
 STATE = ("feed", "detail", "stale", "reason")
 FETCH = {"windows": "/windows", "whales": "/whales", "trades": "/latest"}
 
 
-class Hub:
+class PushHub:
     """`join` and `leave` mailboxes; the feed calls the rest."""
 
     def __init__(self) -> None:
@@ -32,16 +32,16 @@ class Hub:
         self.log = WhaleLog()
         self.dropped = 0
         self._thinned = 0
-        self._boxes: set[Mailbox] = set()
+        self._boxes: set[ClientQueue] = set()
         self._windows: OrderedDict[WindowKey, tuple[int, int, str]] = OrderedDict()
         self._floor = 0
         self._status: dict[str, object] = {}
 
-    def join(self, box: Mailbox) -> None:
+    def join(self, box: ClientQueue) -> None:
         """From now on `box` gets what it has asked for."""
         self._boxes.add(box)
 
-    def leave(self, box: Mailbox) -> None:
+    def leave(self, box: ClientQueue) -> None:
         """Forget it."""
         self._boxes.discard(box)
         self._thinned += box.thinned
@@ -57,25 +57,25 @@ class Hub:
         """Ticks that were merged into later ones for slow clients."""
         return self._thinned + sum(box.thinned for box in list(self._boxes))  # asked by /metrics, from a thread
 
-    def bulk(self, windows: Iterable[WindowRow], trades: dict[tuple[str, str], Sample]) -> None:
+    def bulk(self, windows: Iterable[WindowRow], trades: dict[tuple[str, str], TradeSample]) -> None:
         """A tick. A window that has not grown is left out."""
-        tick = Tick(self._next(), trades=trades)
+        tick = PushTick(self._next(), trades=trades)
         for row in windows:
             key = (row.exchange, row.symbol, row.window_start.isoformat())
             held = self._windows.get(key)
             if held is not None and held[1] >= row.trade_count:
                 continue
-            text = message_text.window_text(row)
+            text = message_text.render_window(row)
             self._windows[key] = (tick.seq, row.trade_count, text)
             self._windows.move_to_end(key)
             tick.windows[key] = text
-        while len(self._windows) > WINDOWS:
+        while len(self._windows) > KEPT_WINDOWS:
             self._floor = self._windows.popitem(last=False)[1][0]
         if tick.windows or tick.trades:
             for box in list(self._boxes):
                 box.tick(tick)
 
-    def whales(self, found: list[Found]) -> None:
+    def whales(self, found: list[AlertRecord]) -> None:
         """Messages of the whale topic."""
         if self.log.add(found):
             self.wake_followers()
@@ -101,8 +101,8 @@ class Hub:
 
     def status_text(self) -> str:
         """The `status` message of now."""
-        return message_text.dumps(
-            {"type": "status", "seq": self.seq, "time": message_text.iso_ms(time.time() * 1000)} | self._status
+        return message_text.dump_json(
+            {"type": "status", "seq": self.seq, "time": message_text.format_iso_ms(time.time() * 1000)} | self._status
         )
 
     def gap(self, topic: str, why: str) -> None:
@@ -117,19 +117,19 @@ class Hub:
 
     def gap_text(self, topic: str, why: str, since_ms: int = 0) -> str:
         """A `gap` message. since_ms: 0 where it is not known since when."""
-        since = message_text.iso_ms(since_ms) if since_ms else None
-        return message_text.dumps(
+        since = message_text.format_iso_ms(since_ms) if since_ms else None
+        return message_text.dump_json(
             {"type": "gap", "seq": self.seq, "topic": topic, "reason": why, "since": since, "fetch": FETCH[topic]}
         )
 
-    def missed_windows(self, wanted: Filter, epoch: str, seq: int) -> list[str]:
+    def missed_windows(self, wanted: StreamFilter, epoch: str, seq: int) -> list[str]:
         """Messages for a client that had everything up to `seq` of `epoch`."""
         out = []
         if epoch != self.epoch or not self._floor <= seq <= self.seq:
             out.append(self.gap_text("windows", "too long ago, or another run of the server"))
             seq = 0
         texts = [text for key, (at, _, text) in self._windows.items() if at > seq and wanted.names(key[0], key[1])]
-        return [*out, message_text.batch("windows", self.seq, texts)] if texts else out
+        return [*out, message_text.render_batch("windows", self.seq, texts)] if texts else out
 
     def sweep(self, send_s: float, welcome: Callable[[str], bool]) -> None:
         """Drop whoever has not taken a message for so long, or is not welcome any more by the name of its key."""
@@ -137,7 +137,7 @@ class Hub:
             if box.stuck_s() > send_s:
                 box.drop(TOO_SLOW, "too slow: nothing was read")
             elif not welcome(box.key):
-                box.drop(NOT_WELCOME, "the key is not known any more")
+                box.drop(NOT_AUTHORISED, "the key is not known any more")
 
     def end(self) -> None:
         """Send everyone away: the server stops."""

@@ -9,43 +9,43 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from whale_platform.api.push.fanout.whale_log import Whale
+from whale_platform.api.push.fanout.whale_log import PushedWhale
 from whale_platform.stores.stream_tables.rows import WhaleRow, WindowRow
 
 
-def dumps(value: object) -> str:
+def dump_json(value: object) -> str:
     """Compact JSON."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-def iso(time: datetime) -> str:
+def format_iso(time: datetime) -> str:
     """2024-08-08T12:00:00.005000Z."""
     return time.isoformat().replace("+00:00", "Z")
 
 
-def iso_ms(time_ms: float) -> str:
+def format_iso_ms(time_ms: float) -> str:
     """The same from milliseconds since the epoch."""
-    return iso(datetime.fromtimestamp(time_ms / 1000, UTC))
+    return format_iso(datetime.fromtimestamp(time_ms / 1000, UTC))
 
 
-def window_text(row: WindowRow) -> str:
+def render_window(row: WindowRow) -> str:
     """One state of a window."""
-    times = {name: iso(getattr(row, name)) for name in ("window_start", "last_event_time", "updated_at")}
-    return dumps(row._asdict() | times)
+    times = {name: format_iso(getattr(row, name)) for name in ("window_start", "last_event_time", "updated_at")}
+    return dump_json(row._asdict() | times)
 
 
-def whale_of(row: WhaleRow) -> Whale:
+def to_pushed_whale(row: WhaleRow) -> PushedWhale:
     """A row of either origin; both give the same text."""
-    times = {name: iso(getattr(row, name)) for name in ("event_time", "received_time", "detected_time")}
+    times = {name: format_iso(getattr(row, name)) for name in ("event_time", "received_time", "detected_time")}
     time_ms = int(row.detected_time.timestamp() * 1000)
-    return Whale(row.key, Decimal(row.notional_usd), time_ms, dumps(row._asdict() | times))
+    return PushedWhale(row.key, Decimal(row.notional_usd), time_ms, dump_json(row._asdict() | times))
 
 
-def batch(kind: str, seq: int, texts: Iterable[str]) -> str:
+def render_batch(kind: str, seq: int, texts: Iterable[str]) -> str:
     """A message of type `windows` or `trades`."""
     return f'{{"type":"{kind}","seq":{seq},"{kind}":[{",".join(texts)}]}}'
 
 
-def whale(seq: int, cursor: str, body: str) -> str:
-    """A message of type `whale`."""
+def render_whale(seq: int, cursor: str, body: str) -> str:
+    """A message of type `render_whale`."""
     return f'{{"type":"whale","seq":{seq},"cursor":"{cursor}","whale":{body}}}'

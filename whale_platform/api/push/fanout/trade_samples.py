@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from whale_platform.api.push.fanout.message_text import dumps, iso_ms
+from whale_platform.api.push.fanout.message_text import dump_json, format_iso_ms
 from whale_platform.domain.trade import EXACT
 
 _number = rb"([0-9]+(?:\.[0-9]+)?)"
@@ -22,7 +22,7 @@ _ZERO = Decimal(0)
 
 
 @dataclass(slots=True)
-class Sample:
+class TradeSample:
     """Trades of one symbol. newest: (trade id, price, quantity, side, event time in µs) as the frame spelled them.
 
     volume: base units; notional: quote currency; largest_usd: the largest single trade, 0 without a dollar rate.
@@ -37,9 +37,9 @@ class Sample:
     notional: Decimal = _ZERO
     largest_usd: Decimal = _ZERO
 
-    def plus(self, later: "Sample") -> "Sample":
+    def plus(self, later: "TradeSample") -> "TradeSample":
         """Both as one."""
-        return Sample(
+        return TradeSample(
             self.exchange,
             self.symbol,
             max(self.newest, later.newest, key=_when),
@@ -53,7 +53,7 @@ class Sample:
     def text(self) -> str:
         """JSON."""
         trade_id, price, quantity, side, event_time = (part.decode() for part in self.newest)
-        return dumps(
+        return dump_json(
             {
                 "exchange": self.exchange,
                 "symbol": self.symbol,
@@ -61,7 +61,7 @@ class Sample:
                 "price": price,
                 "quantity": quantity,
                 "side": side,
-                "event_time": iso_ms(int(event_time) / 1000),
+                "event_time": format_iso_ms(int(event_time) / 1000),
                 "count": self.count,
                 "volume": format(self.volume, "f"),
                 "buy_volume": format(self.buy_volume, "f"),
@@ -75,9 +75,9 @@ def _when(newest: tuple[bytes, bytes, bytes, bytes, bytes]) -> tuple[int, int]:
     return int(newest[4]), int(newest[0])
 
 
-def sample(values: Iterable[bytes | None]) -> tuple[dict[tuple[str, str], Sample], int]:
+def sample_trades(values: Iterable[bytes | None]) -> tuple[dict[tuple[str, str], TradeSample], int]:
     """Samples by (exchange, symbol), and how many messages could not be read. A repaired trade comes late."""
-    out: dict[tuple[bytes, bytes], Sample] = {}
+    out: dict[tuple[bytes, bytes], TradeSample] = {}
     unread, add = 0, EXACT.add
     for value in values:
         found = _fields(value or b"")
@@ -88,7 +88,7 @@ def sample(values: Iterable[bytes | None]) -> tuple[dict[tuple[str, str], Sample
         held = out.get((exchange, symbol))
         newest = (trade_id, price, quantity, side, event_time)
         if held is None:
-            held = out[exchange, symbol] = Sample(exchange.decode(), symbol.decode(errors="replace"), newest)
+            held = out[exchange, symbol] = TradeSample(exchange.decode(), symbol.decode(errors="replace"), newest)
         amount, money = Decimal(quantity.decode()), Decimal(notional.decode())
         if _when(newest) > _when(held.newest):
             held.newest = newest

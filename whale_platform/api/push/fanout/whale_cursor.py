@@ -2,7 +2,7 @@
 
 It holds the next offset of each partition, so it means the same to every server whatever order it reads partitions
 in; the topic's id, because offsets of a recreated topic mean nothing; and the Kafka time of the last whale, for when
-the offsets are beyond Kafka's reach and the tables have to answer. Anything else raises BadCursor.
+the offsets are beyond Kafka's reach and the tables have to answer. Anything else raises InvalidCursorError.
 """
 
 import base64
@@ -15,12 +15,12 @@ MAX_MS = 253_402_300_799_999  # the end of the year 9999, beyond which there is 
 _form = re.compile(r"1\.([A-Za-z0-9+/=_-]{0,64})\.([0-9]{1,15})\.((?:[0-9]{1,5}:[0-9]{1,18}(?:,|$)){0,256})").fullmatch
 
 
-class BadCursor(ValueError):
+class InvalidCursorError(ValueError):
     """The text is no cursor of this server's."""
 
 
 @dataclass(frozen=True, slots=True)
-class Cursor:
+class WhaleCursor:
     """topic: the Kafka id of topic `whale_alerts`; time_ms: Kafka time of the last whale; places: next offsets.
 
     A partition without a place is read from its first offset: it was added after the cursor was made.
@@ -36,16 +36,16 @@ class Cursor:
         return base64.urlsafe_b64encode(f"1.{self.topic}.{self.time_ms}.{pairs}".encode()).rstrip(b"=").decode()
 
 
-def parse(text: str) -> Cursor:
-    """The inverse of `Cursor.text`. Raises BadCursor."""
+def parse_cursor(text: str) -> WhaleCursor:
+    """The inverse of `WhaleCursor.text`. Raises InvalidCursorError."""
     if len(text) > MAX_TEXT:
-        raise BadCursor("the cursor is too long")
+        raise InvalidCursorError("the cursor is too long")
     try:
         plain = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode("ascii")
     except (binascii.Error, ValueError):
-        raise BadCursor("the cursor is not one of this server's") from None
+        raise InvalidCursorError("the cursor is not one of this server's") from None
     found = _form(plain)
     if found is None or int(found[2]) > MAX_MS:
-        raise BadCursor("the cursor is not one of this server's")
+        raise InvalidCursorError("the cursor is not one of this server's")
     pairs = [pair.split(":") for pair in found[3].split(",") if pair]
-    return Cursor(found[1], int(found[2]), {int(partition): int(offset) for partition, offset in pairs})
+    return WhaleCursor(found[1], int(found[2]), {int(partition): int(offset) for partition, offset in pairs})

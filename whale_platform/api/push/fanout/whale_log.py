@@ -9,40 +9,40 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass
 from decimal import Decimal
 
-from whale_platform.api.push.fanout.whale_cursor import Cursor
+from whale_platform.api.push.fanout.whale_cursor import WhaleCursor
 
 KEPT = 5_000
-Key = tuple[str, str, str, int]
+WhaleKey = tuple[str, str, str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Whale:
+class PushedWhale:
     """One whale from anywhere. body: its JSON object; time_ms: its Kafka time."""
 
-    key: Key
+    key: WhaleKey
     notional_usd: Decimal
     time_ms: int
     body: str
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class AlertRecord:
     """A message of the topic; `whale` is None where it could not be read, which moves the place all the same."""
 
     partition: int
     offset: int
-    whale: Whale | None
+    whale: PushedWhale | None
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class WhaleLogEntry:
     """A whale of the log. `cursor` is the place after it, for whoever has had all before it."""
 
     number: int
     partition: int
     offset: int
-    whale: Whale
-    cursor: Cursor
+    whale: PushedWhale
+    cursor: WhaleCursor
     cursor_text: str
 
 
@@ -58,8 +58,8 @@ class WhaleLog:
         self.doubles = 0
         self._time_ms = 0
         self._kept = kept
-        self._entries: deque[Entry] = deque()
-        self._keys: OrderedDict[Key, None] = OrderedDict()
+        self._entries: deque[WhaleLogEntry] = deque()
+        self._keys: OrderedDict[WhaleKey, None] = OrderedDict()
 
     def begin(self, topic: str, places: dict[int, int]) -> None:
         """Entries come from these offsets on. A new topic id forgets all offsets; a jump moves the floor."""
@@ -69,7 +69,7 @@ class WhaleLog:
             if place != self.places.get(partition):
                 self.places[partition] = self.floor[partition] = place
 
-    def add(self, found: list[Found]) -> int:
+    def add(self, found: list[AlertRecord]) -> int:
         """Append what is new; how many that were."""
         before = self.last
         for item in found:
@@ -85,21 +85,23 @@ class WhaleLog:
             self._time_ms = max(self._time_ms, item.whale.time_ms)
             self.last += 1
             cursor = self.cursor()
-            self._entries.append(Entry(self.last, item.partition, item.offset, item.whale, cursor, cursor.text()))
+            self._entries.append(
+                WhaleLogEntry(self.last, item.partition, item.offset, item.whale, cursor, cursor.text())
+            )
             if len(self._entries) > self._kept:
                 self._drop()
         return self.last - before
 
-    def cursor(self) -> Cursor:
+    def cursor(self) -> WhaleCursor:
         """The place after everything heard so far."""
-        return Cursor(self.topic, self._time_ms, dict(self.places))
+        return WhaleCursor(self.topic, self._time_ms, dict(self.places))
 
-    def after(self, number: int, most: int) -> list[Entry]:
+    def after(self, number: int, most: int) -> list[WhaleLogEntry]:
         """Up to `most` entries that follow entry `number`; those already dropped are left out."""
         behind = min(self.last - number, len(self._entries))
         return [self._entries[-place] for place in range(behind, max(0, behind - most), -1)]
 
-    def _remember(self, key: Key) -> None:
+    def _remember(self, key: WhaleKey) -> None:
         self._keys[key] = None
         if len(self._keys) > 2 * self._kept:
             self._keys.popitem(last=False)

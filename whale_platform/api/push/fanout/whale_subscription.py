@@ -11,20 +11,26 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from whale_platform.api.push.fanout.whale_cursor import Cursor
-from whale_platform.api.push.fanout.whale_log import Entry, Found, Key, Whale, WhaleLog
+from whale_platform.api.push.fanout.whale_cursor import WhaleCursor
+from whale_platform.api.push.fanout.whale_log import (
+    AlertRecord,
+    PushedWhale,
+    WhaleKey,
+    WhaleLog,
+    WhaleLogEntry,
+)
 
 OVERLAP_MS = 5_000
-AGAIN_S = 2.0
-CHUNK = 500
-Wanted = Callable[[Whale], bool]
+RETRY_S = 2.0
+BATCH_SIZE = 500
+WhalePredicate = Callable[[PushedWhale], bool]
 
 
-class PastAway(Exception):
+class HistoryUnavailableError(Exception):
     """Kafka or Postgres does not answer now."""
 
 
-class Expired(Exception):
+class HistoryExpiredError(Exception):
     """Kafka no longer has the offset; `low` is its earliest."""
 
     def __init__(self, low: int) -> None:
@@ -32,18 +38,18 @@ class Expired(Exception):
         self.low = low
 
 
-class Past(Protocol):
+class HistoryReader(Protocol):
     """Whales that the log no longer has."""
 
-    async def kafka(self, partition: int, start: int, end: int, most: int) -> list[Found]:
-        """The messages from `start` on, before `end`. Raises Expired, PastAway."""
+    async def kafka(self, partition: int, start: int, end: int, most: int) -> list[AlertRecord]:
+        """The messages from `start` on, before `end`. Raises HistoryExpiredError, HistoryUnavailableError."""
 
-    async def tables(self, since_ms: int, most: int) -> list[Whale] | None:
-        """Whales detected since then, oldest first; None: more than `most`. Raises PastAway."""
+    async def tables(self, since_ms: int, most: int) -> list[PushedWhale] | None:
+        """Whales detected since then, oldest first; None: more than `most`. Raises HistoryUnavailableError."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class WhaleDelivery:
     """What goes to the client: a whale (`body`) or, where `gap` says why, a notice. cursor: the place after it."""
 
     cursor: str
@@ -52,15 +58,15 @@ class Sent:
     since_ms: int = 0
 
 
-class Follower:
+class WhaleSubscription:
     """Begins after `cursor`, or now."""
 
-    def __init__(self, log: WhaleLog, past: Past, wanted: Wanted, cursor: Cursor | None) -> None:
+    def __init__(self, log: WhaleLog, past: HistoryReader, wanted: WhalePredicate, cursor: WhaleCursor | None) -> None:
         self._log, self._past, self._wanted = log, past, wanted
         self._at = cursor
         self._number = 0
         self._started = self._aligned = False
-        self._seen: set[Key] = set()
+        self._seen: set[WhaleKey] = set()
         self._retry_at = 0.0
         self._told = ""
         self.trouble = ""
@@ -69,14 +75,14 @@ class Follower:
 
     def wait_s(self, heartbeat_s: float) -> float:
         """How long to wait for news before `take` is to be called again."""
-        return min(AGAIN_S, heartbeat_s) if self.trouble else heartbeat_s
+        return min(RETRY_S, heartbeat_s) if self.trouble else heartbeat_s
 
     @property
     def cursor(self) -> str:
         """The place reached, also past whales that were not wanted; empty where that is not known yet."""
         return self._at.text() if self._at else ""
 
-    async def take(self, most: int = CHUNK) -> list[Sent]:
+    async def take(self, most: int = BATCH_SIZE) -> list[WhaleDelivery]:
         """What comes next; empty where nothing is there now."""
         if not self._log.ready or time.monotonic() < self._retry_at:
             return []
@@ -84,20 +90,20 @@ class Follower:
             out = [] if self._started else await self._start()
             while not out and (missed := await self._missed()) is not None:
                 out = missed
-        except PastAway as error:
-            self.trouble, self._retry_at = str(error), time.monotonic() + AGAIN_S
+        except HistoryUnavailableError as error:
+            self.trouble, self._retry_at = str(error), time.monotonic() + RETRY_S
             return []
         self.trouble = ""
         return out or self._from_log(most)
 
-    async def _start(self) -> list[Sent]:
+    async def _start(self) -> list[WhaleDelivery]:
         log = self._log
         if self._at is None:
             self._begin_now()
             return []
         if self._at.topic != log.topic:
             out = await self._tables("the topic was made anew")
-            self._at = Cursor(log.topic, self._at.time_ms)
+            self._at = WhaleCursor(log.topic, self._at.time_ms)
             self._started = True
             return out
         self._started = True
@@ -112,11 +118,11 @@ class Follower:
     def _begin_now(self) -> None:
         self._at, self._number, self._aligned, self._started = self._log.cursor(), self._log.last, True, True
 
-    async def _missed(self) -> list[Sent] | None:
+    async def _missed(self) -> list[WhaleDelivery] | None:
         """A part of what the log has dropped; None where it has all."""
         assert self._at is not None
         if self._at.topic != self._log.topic and not self._log.after(self._number, 1):
-            self._at = Cursor(self._log.topic, self._at.time_ms)
+            self._at = WhaleCursor(self._log.topic, self._at.time_ms)
         if self._at.topic != self._log.topic:
             return None
         for partition, floor in self._log.floor.items():
@@ -125,8 +131,8 @@ class Follower:
                 continue
             self._aligned = False
             try:
-                found = await self._past.kafka(partition, place, floor, CHUNK)
-            except Expired as error:
+                found = await self._past.kafka(partition, place, floor, BATCH_SIZE)
+            except HistoryExpiredError as error:
                 out = await self._tables("Kafka no longer has them") if partition in self._at.places else []
                 self._move(partition, max(error.low, place + 1), 0)
                 return out
@@ -136,46 +142,46 @@ class Follower:
             return out
         return None
 
-    def _from_log(self, most: int) -> list[Sent]:
-        out: list[Sent] = []
+    def _from_log(self, most: int) -> list[WhaleDelivery]:
+        out: list[WhaleDelivery] = []
         while not out and (entries := self._log.after(self._number, most)):
             for entry in entries:
                 self._number = entry.number
                 if self._aligned:
                     self._at = entry.cursor
                     if self._wanted(entry.whale):
-                        out.append(Sent(entry.cursor_text, entry.whale.body))
+                        out.append(WhaleDelivery(entry.cursor_text, entry.whale.body))
                 else:
                     out += self._resumed(entry)
         return out
 
-    def _resumed(self, entry: Entry) -> list[Sent]:
+    def _resumed(self, entry: WhaleLogEntry) -> list[WhaleDelivery]:
         assert self._at is not None
         if entry.cursor.topic != self._at.topic:
             if entry.cursor.topic != self._log.topic:
                 return []
-            self._at = Cursor(entry.cursor.topic, self._at.time_ms)
+            self._at = WhaleCursor(entry.cursor.topic, self._at.time_ms)
         sent = None
         if entry.offset >= self._at.places.get(entry.partition, 0):
-            sent = self._one(Found(entry.partition, entry.offset, entry.whale))
+            sent = self._one(AlertRecord(entry.partition, entry.offset, entry.whale))
         if all(place <= entry.cursor.places.get(p, 0) for p, place in self._at.places.items()):
             self._aligned = True
             self._seen.clear()
             self._told = ""
         return [sent] if sent else []
 
-    def _one(self, found: Found) -> Sent | None:
+    def _one(self, found: AlertRecord) -> WhaleDelivery | None:
         whale = found.whale
         self._move(found.partition, found.offset + 1, whale.time_ms if whale else 0)
         if whale is None or whale.key in self._seen:
             return None
         self._seen.add(whale.key)
-        return Sent(self._text(), whale.body) if self._wanted(whale) else None
+        return WhaleDelivery(self._text(), whale.body) if self._wanted(whale) else None
 
-    async def _tables(self, reason: str) -> list[Sent]:
+    async def _tables(self, reason: str) -> list[WhaleDelivery]:
         assert self._at is not None
         since_ms = max(0, self._at.time_ms - OVERLAP_MS)
-        whales = await self._past.tables(since_ms, 10 * CHUNK)
+        whales = await self._past.tables(since_ms, 10 * BATCH_SIZE)
         reason = reason if whales is not None else f"{reason}, and the tables can't send them"
         out = [] if reason == self._told else [self._gap(reason, since_ms)]
         self._told = reason
@@ -185,11 +191,11 @@ class Follower:
             self._seen.add(whale.key)
             self._at = replace(self._at, time_ms=max(self._at.time_ms, whale.time_ms))
             if self._wanted(whale):
-                out.append(Sent(self._text(), whale.body))
+                out.append(WhaleDelivery(self._text(), whale.body))
         return out
 
-    def _gap(self, reason: str, since_ms: int) -> Sent:
-        return Sent(self._text(), gap=reason, since_ms=since_ms)
+    def _gap(self, reason: str, since_ms: int) -> WhaleDelivery:
+        return WhaleDelivery(self._text(), gap=reason, since_ms=since_ms)
 
     def _move(self, partition: int, place: int, time_ms: int) -> None:
         assert self._at is not None

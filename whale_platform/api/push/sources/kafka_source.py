@@ -7,34 +7,36 @@ thousand times. What they say of Kafka becomes the clients' `status`; what they 
 import asyncio
 from typing import Any
 
-from whale_platform.api.push.fanout.hub import Hub
-from whale_platform.api.push.fanout.trade_samples import sample
+from whale_platform.api.push.fanout.hub import PushHub
+from whale_platform.api.push.fanout.trade_samples import sample_trades
 from whale_platform.api.push.fanout.whale_log import KEPT
-from whale_platform.api.push.sources.topic_tailer import Ears, Start, Tail
-from whale_platform.api.push.sources.whale_history import found
-from whale_platform.broker.reader import Record
+from whale_platform.api.push.sources.topic_tailer import TailCallbacks, TailStart, TopicTailer
+from whale_platform.api.push.sources.whale_history import parse_alert
+from whale_platform.broker.reader import KafkaRecord
 from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS, WHALE_ALERTS
 from whale_platform.kafka_cluster import KafkaCluster
-from whale_platform.sink.fold import fold
+from whale_platform.sink.fold import fold_records
 
 TICK_S = 0.1
 SLOW_TICK_S = 1.0
 _NAMES = {TRADE_WINDOWS: "windows", RAW_TRADES: "trades", WHALE_ALERTS: "whales"}
 
 
-class Feed:
+class KafkaSource:
     """Kafka to `hub`."""
 
-    def __init__(self, bootstrap: KafkaCluster, hub: Hub, tick_s: float = TICK_S) -> None:
+    def __init__(self, bootstrap: KafkaCluster, hub: PushHub, tick_s: float = TICK_S) -> None:
         self._hub, self._tick_s = hub, tick_s
         self._ends: dict[int, int] = {}
         self._said = dict.fromkeys(("whales", "bulk"), ("waiting", "starting"))
         self.unread = 0
-        alerts = Ears(self._begin, lambda records: [found(one) for one in records], self._whales, self._lost, self._w)
-        bulk = Ears(lambda start: None, self._fold, self._bulk, self._lost, self._b)
+        alerts = TailCallbacks(
+            self._begin, lambda records: [parse_alert(one) for one in records], self._whales, self._lost, self._w
+        )
+        bulk = TailCallbacks(lambda start: None, self._fold, self._bulk, self._lost, self._b)
         self.tails = (
-            Tail(bootstrap, [WHALE_ALERTS], alerts, back=KEPT),
-            Tail(bootstrap, [TRADE_WINDOWS, RAW_TRADES], bulk, tick_s=tick_s),
+            TopicTailer(bootstrap, [WHALE_ALERTS], alerts, back=KEPT),
+            TopicTailer(bootstrap, [TRADE_WINDOWS, RAW_TRADES], bulk, tick_s=tick_s),
         )
 
     def slow(self, slowly: bool) -> None:
@@ -56,7 +58,7 @@ class Feed:
         for tail in self.tails:
             tail.join(timeout_s)
 
-    def _begin(self, start: Start) -> None:
+    def _begin(self, start: TailStart) -> None:
         log = self._hub.log
         log.begin(start.ids[WHALE_ALERTS], {partition: place for (_, partition), place in start.places.items()})
         self._ends = {partition: end for (_, partition), end in start.ends.items()}
@@ -75,10 +77,10 @@ class Feed:
             self._hub.wake_followers()
 
     @staticmethod
-    def _fold(records: list[Record]) -> Any:
+    def _fold(records: list[KafkaRecord]) -> Any:
         windows = [record for record in records if record.topic == TRADE_WINDOWS]
-        batch = fold(windows, {(record.topic, record.partition): record.offset for record in reversed(windows)})
-        trades, unread = sample(record.value for record in records if record.topic == RAW_TRADES)
+        batch = fold_records(windows, {(record.topic, record.partition): record.offset for record in reversed(windows)})
+        trades, unread = sample_trades(record.value for record in records if record.topic == RAW_TRADES)
         return [row for row, _ in batch.windows.values()], trades, unread + len(batch.rejects)
 
     def _bulk(self, batch: Any) -> None:

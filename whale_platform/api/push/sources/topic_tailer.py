@@ -16,46 +16,46 @@ from functools import partial
 import structlog
 
 from whale_platform.broker import connection_errors, topics
-from whale_platform.broker.reader import OffsetExpired, Record, TopicReader
+from whale_platform.broker.reader import KafkaRecord, OffsetExpiredError, TopicReader
 from whale_platform.broker.topics import BrokerError
 from whale_platform.kafka_cluster import KafkaCluster
-from whale_platform.sink.resume_offsets import Identity
-from whale_platform.sink.topic_watch import KafkaAway, TopicWatch, reason
+from whale_platform.sink.resume_offsets import TopicIdentity
+from whale_platform.sink.topic_watch import BrokerUnavailableError, TopicWatch, describe_broker_error
 
-MOST = 20_000
+MAX_RECORDS = 20_000
 POLL_S = 0.2
 FETCH_WAIT_MS = 100
 CAP_WAIT_S = 2.0
 LAG_EVERY_S = 1.0
 log = structlog.get_logger().bind(part="tail")
-Places = dict[tuple[str, int], int]
+PartitionOffsets = dict[tuple[str, int], int]
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class TailStart:
     """Where a reading begins. ids: topic ids by name; ends: the topics' ends as they were then."""
 
     ids: dict[str, str]
-    places: Places
-    ends: Places
+    places: PartitionOffsets
+    ends: PartitionOffsets
 
 
 @dataclass(frozen=True, slots=True)
-class Ears:
+class TailCallbacks:
     """What is called in the event loop. `prepare` is called in the thread and makes the `batch` of the records."""
 
-    begin: Callable[[Start], None]
-    prepare: Callable[[list[Record]], object]
+    begin: Callable[[TailStart], None]
+    prepare: Callable[[list[KafkaRecord]], object]
     batch: Callable[[object], None]
     lost: Callable[[str, str], None]
     said: Callable[[str, str], None]
 
 
-class Tail:
+class TopicTailer:
     """Tails `names`. back: how many messages before a topic's end it begins; tick_s: least time between polls."""
 
     def __init__(
-        self, bootstrap: KafkaCluster, names: Sequence[str], ears: Ears, back: int = 0, tick_s: float = 0.0
+        self, bootstrap: KafkaCluster, names: Sequence[str], ears: TailCallbacks, back: int = 0, tick_s: float = 0.0
     ) -> None:
         self._bootstrap, self._names, self._ears = bootstrap, list(names), ears
         self._back, self.tick_s = back, tick_s
@@ -63,7 +63,7 @@ class Tail:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, name=f"tail-{names[0]}", daemon=True)
         self._ids: dict[str, str] = {}
-        self._places: Places = {}
+        self._places: PartitionOffsets = {}
         self._state = ("starting", "")
         self.lag = 0
         self.messages = 0
@@ -87,20 +87,20 @@ class Tail:
             try:
                 self._read()
                 failures = 0
-            except (BrokerError, KafkaAway) as error:
-                self._say("waiting", f"waiting for Kafka: {reason(error)}")
-            except OffsetExpired as error:
+            except (BrokerError, BrokerUnavailableError) as error:
+                self._say("waiting", f"waiting for Kafka: {describe_broker_error(error)}")
+            except OffsetExpiredError as error:
                 self._say("waiting", f"offsets are gone: {error}")
             failures += 1
             self._stop.wait(min(CAP_WAIT_S, 0.1 * 2.0 ** min(failures, 8)) * random.uniform(0.5, 1.0))
 
-    def _identify(self) -> Identity:
-        if not topics.alive(self._bootstrap, 2.0):
-            raise KafkaAway(connection_errors.absence(self._bootstrap))
-        found = topics.describe(self._bootstrap, self._names)
+    def _identify(self) -> TopicIdentity:
+        if not topics.is_reachable(self._bootstrap, 2.0):
+            raise BrokerUnavailableError(connection_errors.explain_unavailable(self._bootstrap))
+        found = topics.describe_topics(self._bootstrap, self._names)
         if missing := [name for name in self._names if name not in found]:
-            raise KafkaAway(f"there is no topic {', '.join(missing)}")
-        return Identity("", found)
+            raise BrokerUnavailableError(f"there is no topic {', '.join(missing)}")
+        return TopicIdentity("", found)
 
     def _read(self) -> None:
         known = self._identify()
@@ -122,7 +122,7 @@ class Tail:
         lag_at = 0.0
         while not self._stop.is_set() and not watch.changed:
             began = time.monotonic()
-            records = reader.poll(MOST, POLL_S)
+            records = reader.poll(MAX_RECORDS, POLL_S)
             if records:
                 self.messages += len(records)
                 self._take(records)
@@ -135,7 +135,7 @@ class Tail:
                 self._say("waiting" if watch.trouble else "ready", watch.trouble)
             self._stop.wait(max(0.0, self.tick_s - (time.monotonic() - began)))
 
-    def _take(self, records: list[Record]) -> None:
+    def _take(self, records: list[KafkaRecord]) -> None:
         try:
             batch = self._ears.prepare(records)
         except Exception:  # one message that nobody thought of must not end the push, nor be met again for ever
@@ -145,10 +145,10 @@ class Tail:
             return
         self._hand(lambda: self._ears.batch(batch))
 
-    def _start(self, known: Identity, reader: TopicReader) -> Start:
+    def _start(self, known: TopicIdentity, reader: TopicReader) -> TailStart:
         first = not self._ids
         ids = {name: info.topic_id for name, info in known.topics.items()}
-        places, ends, losses = Places(), Places(), list[tuple[str, str]]()
+        places, ends, losses = PartitionOffsets(), PartitionOffsets(), list[tuple[str, str]]()
         for name, info in known.topics.items():
             for partition in range(info.partitions):
                 low, high = reader.bounds(name, partition)
@@ -163,7 +163,7 @@ class Tail:
         self._ids, self._places = ids, dict(places)
         for name, why in losses:
             self._hand(partial(self._ears.lost, name, why))
-        return Start(ids, places, ends)
+        return TailStart(ids, places, ends)
 
     def _say(self, state: str, detail: str) -> None:
         if self._state != (state, detail):

@@ -1,8 +1,8 @@
 """Whales that the log no longer has: from Kafka by offset, from Postgres by time; two readers at once at most.
 
-Each question is one short run in a thread with a deadline; an answer that does not come is PastAway, and the follower
-asks again. Few may wait for their turn, and fewer of one address, so that who resumes at the topic's first offset again
-and again keeps nobody else from what was missed.
+Each question is one short run in a thread with a deadline; an answer that does not come is HistoryUnavailableError, and
+the follower asks again. Few may wait for their turn, and fewer of one address, so that who resumes at the topic's first
+offset again and again keeps nobody else from what was missed.
 """
 
 import asyncio
@@ -14,33 +14,41 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from whale_platform.api.push.fanout.message_text import whale_of
-from whale_platform.api.push.fanout.whale_log import Found, Whale
-from whale_platform.api.push.fanout.whale_subscription import Expired, Past, PastAway
-from whale_platform.broker.reader import OffsetExpired, Record, TopicReader
-from whale_platform.broker.topics import BrokerError, alive
+from whale_platform.api.push.fanout.message_text import to_pushed_whale
+from whale_platform.api.push.fanout.whale_log import AlertRecord, PushedWhale
+from whale_platform.api.push.fanout.whale_subscription import (
+    HistoryExpiredError,
+    HistoryReader,
+    HistoryUnavailableError,
+)
+from whale_platform.broker.reader import KafkaRecord, OffsetExpiredError, TopicReader
+from whale_platform.broker.topics import BrokerError, is_reachable
 from whale_platform.domain.names import WHALE_ALERTS
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.sink import parse
-from whale_platform.stores.postgres.connection import BadDsn, SchemaMismatch, StoreAway
-from whale_platform.stores.queries.whales_since import detected_since
+from whale_platform.stores.postgres.connection import (
+    InvalidDsnError,
+    SchemaMismatchError,
+    StoreUnavailableError,
+)
+from whale_platform.stores.queries.whales_since import read_whales_since
 
 T = TypeVar("T")
 AT_ONCE = 2
-ASKING, OF_ADDRESS = 32, 8  # questions under way or waiting: of all clients, of one address
+MAX_PENDING, MAX_PENDING_PER_ADDRESS = 32, 8  # questions under way or waiting: of all clients, of one address
 DEADLINE_S = 5.0
 
 
-def found(record: Record) -> Found:
+def parse_alert(record: KafkaRecord) -> AlertRecord:
     """A message of `whale_alerts`."""
     try:
-        whale = whale_of(parse.whale(record.value, record.timestamp_ms))
-    except parse.Unreadable:
-        return Found(record.partition, record.offset, None)
-    return Found(record.partition, record.offset, whale)
+        whale = to_pushed_whale(parse.parse_whale(record.value, record.timestamp_ms))
+    except parse.MessageFormatError:
+        return AlertRecord(record.partition, record.offset, None)
+    return AlertRecord(record.partition, record.offset, whale)
 
 
-class StoredPast:
+class WhaleHistory:
     """`dsn` gives the connection string, or is None where there are no tables to ask."""
 
     def __init__(self, bootstrap: KafkaCluster, dsn: Callable[[], str] | None) -> None:
@@ -48,23 +56,23 @@ class StoredPast:
         self._threads = ThreadPoolExecutor(AT_ONCE, "past")
         self._asking: Counter[str] = Counter()
 
-    def of(self, address: str) -> Past:
+    def of(self, address: str) -> HistoryReader:
         """For a client of that address."""
         return _PastOf(self, address)
 
-    async def kafka(self, address: str, partition: int, start: int, end: int, most: int) -> list[Found]:
-        """See `follow.Past`."""
+    async def kafka(self, address: str, partition: int, start: int, end: int, most: int) -> list[AlertRecord]:
+        """See `whale_subscription.HistoryReader`."""
         return await self._ask(address, lambda: self._kafka(partition, start, end, most))
 
-    async def tables(self, address: str, since_ms: int, most: int) -> list[Whale] | None:
-        """See `follow.Past`."""
+    async def tables(self, address: str, since_ms: int, most: int) -> list[PushedWhale] | None:
+        """See `whale_subscription.HistoryReader`."""
         dsn = self._dsn
         return None if dsn is None else await self._ask(address, lambda: self._tables(dsn, since_ms, most))
 
     async def _ask(self, address: str, work: Callable[[], T]) -> T:
         """What `work` gives. Who hangs up leaves a place that is free only when its thread is."""
-        if self._asking[address] >= OF_ADDRESS or self._asking.total() >= ASKING:
-            raise PastAway("many clients ask for older whales just now: this one has to wait")
+        if self._asking[address] >= MAX_PENDING_PER_ADDRESS or self._asking.total() >= MAX_PENDING:
+            raise HistoryUnavailableError("many clients ask for older whales just now: this one has to wait")
         self._asking[address] += 1
         loop, future = asyncio.get_running_loop(), self._threads.submit(work)
 
@@ -80,45 +88,45 @@ class StoredPast:
         if not self._asking[address]:
             del self._asking[address]
 
-    def _kafka(self, partition: int, start: int, end: int, most: int) -> list[Found]:
-        if not alive(self._bootstrap, 2.0):
-            raise PastAway("Kafka does not answer")
+    def _kafka(self, partition: int, start: int, end: int, most: int) -> list[AlertRecord]:
+        if not is_reachable(self._bootstrap, 2.0):
+            raise HistoryUnavailableError("Kafka does not answer")
         reader = TopicReader(self._bootstrap, "whale-live-past", fetch_wait_ms=100)
         deadline = time.monotonic() + DEADLINE_S
         try:
             low, _ = reader.bounds(WHALE_ALERTS, partition)
             if start < low:
-                raise Expired(low)
+                raise HistoryExpiredError(low)
             reader.assign({(WHALE_ALERTS, partition): start})
-            out: list[Found] = []
+            out: list[AlertRecord] = []
             while start < end and len(out) < most:
                 records = reader.poll(most, 0.2)
                 if not records and time.monotonic() > deadline:
-                    raise PastAway("Kafka did not send older whales in time")
-                out += [found(record) for record in records if record.offset < end]
+                    raise HistoryUnavailableError("Kafka did not send older whales in time")
+                out += [parse_alert(record) for record in records if record.offset < end]
                 start = records[-1].offset + 1 if records else start
             return out
-        except OffsetExpired:
-            raise PastAway("the offsets left Kafka while they were read") from None
+        except OffsetExpiredError:
+            raise HistoryUnavailableError("the offsets left Kafka while they were read") from None
         except BrokerError as error:
-            raise PastAway(f"Kafka refuses: {error}") from None
+            raise HistoryUnavailableError(f"Kafka refuses: {error}") from None
         finally:
             reader.close()
 
-    def _tables(self, dsn: Callable[[], str], since_ms: int, most: int) -> list[Whale] | None:
+    def _tables(self, dsn: Callable[[], str], since_ms: int, most: int) -> list[PushedWhale] | None:
         try:
-            rows = detected_since(dsn(), datetime.fromtimestamp(since_ms / 1000, UTC), most + 1)
-        except (StoreAway, SchemaMismatch, BadDsn, OSError) as error:
-            raise PastAway(f"older whales can't be read from Postgres: {error}") from None
-        return None if len(rows) > most else [whale_of(row) for row in rows]
+            rows = read_whales_since(dsn(), datetime.fromtimestamp(since_ms / 1000, UTC), most + 1)
+        except (StoreUnavailableError, SchemaMismatchError, InvalidDsnError, OSError) as error:
+            raise HistoryUnavailableError(f"older whales can't be read from Postgres: {error}") from None
+        return None if len(rows) > most else [to_pushed_whale(row) for row in rows]
 
 
 class _PastOf:
-    def __init__(self, past: StoredPast, address: str) -> None:
+    def __init__(self, past: WhaleHistory, address: str) -> None:
         self._past, self._address = past, address
 
-    async def kafka(self, partition: int, start: int, end: int, most: int) -> list[Found]:
+    async def kafka(self, partition: int, start: int, end: int, most: int) -> list[AlertRecord]:
         return await self._past.kafka(self._address, partition, start, end, most)
 
-    async def tables(self, since_ms: int, most: int) -> list[Whale] | None:
+    async def tables(self, since_ms: int, most: int) -> list[PushedWhale] | None:
         return await self._past.tables(self._address, since_ms, most)

@@ -1,6 +1,7 @@
 """The currencies of each symbol beside it, and how they are counted in dollars: nobody cuts a name to learn them.
 
-Null in rows from before: `stores/stream_tables/missing_currencies.py` fills them where they can be known, found by the index, which is empty then.
+Null in rows from before: `stores/stream_tables/missing_currencies.py` fills them where they can be known, found by the
+index, which is empty then.
 
 Revision ID: 0006
 Revises: 0005

@@ -1,4 +1,5 @@
-"""The prices around each whale, as the lake has them: for reports and pages, by one definition (lake/analysis/trade_prices.py).
+"""The prices around each whale, as the lake has them: for reports and pages, by one definition
+(lake/analysis/trade_prices.py).
 
 Revision ID: 0010
 Revises: 0009
