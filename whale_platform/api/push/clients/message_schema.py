@@ -72,7 +72,6 @@ _EXCHANGE = _object(
     **dict.fromkeys(("delay_ms", "clock_offset_ms"), _OR_NULL),
     **dict.fromkeys(("gaps_open", "gaps_repaired", "reconnects", "symbols"), _WHOLE),
 )
-_SERVICE = _object(name=_TEXT, state=_TEXT, detail=_TEXT, age_s=_OR_NULL, lag=_OR_NULL)
 _STATUS = _message("status", seq=_WHOLE, time=_TIME)
 _STATUS["properties"] |= {
     "feed": {"enum": ["ready", "waiting"]},
