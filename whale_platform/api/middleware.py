@@ -14,8 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from whale_platform import host_headers
 from whale_platform.api.endpoints.dependencies import AppDependencies
 from whale_platform.api.endpoints.static_files import is_dashboard_path
+from whale_platform.api.errors import ApiProblemError
 from whale_platform.api.http import problems
-from whale_platform.api.http.problems import ApiProblemError
 from whale_platform.api.latest_cache import response
 from whale_platform.api.push.app import KEY_NAME
 from whale_platform.api.server.rate_limit import RequestRateLimiter

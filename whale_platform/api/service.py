@@ -20,9 +20,9 @@ import uvicorn
 from whale_platform import host_headers
 from whale_platform.api import app as apps
 from whale_platform.api.endpoints.dependencies import AppDependencies
+from whale_platform.api.errors import KeyFileError
 from whale_platform.api.latest_cache.updater import CacheUpdater
 from whale_platform.api.monitoring.health import describe_silent_services
-from whale_platform.api.server.api_keys import KeyFileError
 from whale_platform.api.server.bounded_protocol import bind_protocol
 from whale_platform.api.server.connection_registry import ConnectionRegistry, reserve_sockets
 from whale_platform.api.server.push_server import BACKLOG, UVICORN_OPTIONS, PushServer, open_listening_socket

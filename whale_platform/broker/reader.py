@@ -12,15 +12,12 @@ from functools import partial
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from whale_platform.broker import connection_errors
+from whale_platform.broker.errors import OffsetExpiredError
 from whale_platform.broker.naming import add_prefix, strip_prefix
 from whale_platform.kafka_cluster import KafkaCluster
 
 TIMEOUT_S = 15.0
 SILENT_S = 30.0  # for those who read up to an end, and so know that there is more
-
-
-class OffsetExpiredError(Exception):
-    """The asked offset is no longer (or not yet) in the topic; the message names topic, partition and range."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,6 @@ from whale_platform.domain.names import (
 from whale_platform.kafka_cluster import KafkaCluster
 
 KafkaAdmin: TypeAlias = AdminClient
-BrokerError = KafkaException  # the broker is away or refuses; other rooms catch it by this name
 
 WEEK_MS = str(7 * 24 * 3600 * 1000)
 TIMEOUT_S = 15.0

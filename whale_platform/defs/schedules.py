@@ -26,11 +26,7 @@ from whale_platform.defs.shared.store_resource import StoreResource
 from whale_platform.stores.asset_tables import rollups
 from whale_platform.stores.asset_tables import whale_reports as reports
 from whale_platform.stores.asset_tables.materialisation import HourRange
-from whale_platform.stores.postgres.connection import (
-    InvalidDsnError,
-    SchemaMismatchError,
-    StoreUnavailableError,
-)
+from whale_platform.stores.errors import PostgresUnusableError
 
 MINUTES_PAST = 3
 REPAIR_DAYS = 7
@@ -84,7 +80,7 @@ def repair_hours(
         found = sorted(
             {*rollups.find_stale_rollup_hours(store.dsn(), past), *reports.find_stale_report_hours(store.dsn(), past)}
         )
-    except (StoreUnavailableError, SchemaMismatchError, InvalidDsnError) as error:
+    except PostgresUnusableError as error:
         yield dg.SkipReason(f"the database can't be asked: {error}")
         return
     if not found:
@@ -107,7 +103,7 @@ def repair_days(context: dg.ScheduleEvaluationContext, store: StoreResource) -> 
     now = context.scheduled_execution_time.astimezone(UTC)
     try:
         made = rollups.read_materialised_days(store.dsn(), now.replace(hour=0, minute=0, second=0, microsecond=0))
-    except (StoreUnavailableError, SchemaMismatchError, InvalidDsnError) as error:
+    except PostgresUnusableError as error:
         yield dg.SkipReason(f"the database can't be asked: {error}")
         return
     known = {day: read_page_time(f"{day:%Y-%m-%d}") for day in made if day >= DAYS.start}

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from whale_platform.broker.producer import ProducerStoppedError
-from whale_platform.broker.topics import BrokerError
+from whale_platform.broker.errors import BrokerError, ProducerStoppedError
 from whale_platform.domain.raw_trade import encode_trade
 from whale_platform.ingest.publishing.delivery import NextOffsets
 from whale_platform.ingest.publishing.pipeline import Pipeline

@@ -16,8 +16,9 @@ from whale_platform.domain.catalogue import SymbolCatalogue
 from whale_platform.exchanges.registry import assign_symbols, build_adapters
 from whale_platform.files.atomic_files import write_json
 from whale_platform.settings import Settings
+from whale_platform.simulator.errors import PlaySetupError
 from whale_platform.simulator.play import symbol_listing
-from whale_platform.simulator.play.base import Play, PlaySetupError
+from whale_platform.simulator.play.base import Play
 from whale_platform.simulator.play.generated_play import GeneratedPlay
 from whale_platform.simulator.play.recorded_play import RecordedPlay
 from whale_platform.simulator.serving.binance_simulator import BinanceSimulator

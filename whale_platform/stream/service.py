@@ -15,13 +15,15 @@ from pyspark.errors import PySparkException
 from pyspark.sql.streaming import StreamingQuery
 
 from whale_platform.broker.connection_errors import explain_unavailable
-from whale_platform.broker.topics import BrokerError, is_reachable
+from whale_platform.broker.errors import BrokerError
+from whale_platform.broker.topics import is_reachable
 from whale_platform.stream import slots
+from whale_platform.stream.errors import ForeignCheckpointError
 from whale_platform.stream.lake_query.supervisor import LakeQuerySupervisor
 from whale_platform.stream.main_loop import START_S, MainLoop, stop_quietly
 from whale_platform.stream.monitoring.topic_flow import TopicFlow
 from whale_platform.stream.query import queries
-from whale_platform.stream.query.checkpoints import CheckpointLabel, ForeignCheckpointError
+from whale_platform.stream.query.checkpoints import CheckpointLabel
 from whale_platform.stream.query.mode_policy import Mode
 from whale_platform.stream.query.recovery import QueryRecovery, publish_losses
 from whale_platform.stream.query.threshold_file import EVERY_S, ThresholdFile

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from whale_platform.supervision.errors import ServiceBlockedError
 from whale_platform.supervision.liveness import ServiceLiveness
 from whale_platform.supervision.policy.backoff import ServiceLifetime
 from whale_platform.supervision.policy.restart_policy import (
@@ -18,7 +19,7 @@ from whale_platform.supervision.policy.restart_policy import (
     decide_restart,
 )
 from whale_platform.supervision.policy.run_history import RunHistory
-from whale_platform.supervision.policy.service_spec import ServiceBlockedError, ServiceSpec
+from whale_platform.supervision.policy.service_spec import ServiceSpec
 from whale_platform.supervision.preparation import ServicePreparation
 from whale_platform.supervision.processes import priority
 from whale_platform.supervision.processes.log_pipes import LogPipes, read_last_line

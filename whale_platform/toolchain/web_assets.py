@@ -15,6 +15,7 @@ from typing import Literal
 
 from whale_platform.files.file_lock import hold_lock
 from whale_platform.settings import ROOT
+from whale_platform.supervision.errors import SetupProgramError
 from whale_platform.supervision.processes import setup_programs
 from whale_platform.toolchain import node
 from whale_platform.toolchain.errors import ToolchainError
@@ -70,7 +71,7 @@ def _install(tools: Path, kind: WebAssetsKind) -> None:
         start = log.seek(0, os.SEEK_END)
         try:
             code = setup_programs.run_fetcher(command, log, tools / "web", _STILL_S, cwd=tools / "web", env=env)
-        except setup_programs.SetupProgramError as failed:
+        except SetupProgramError as failed:
             raise _failed(tools, str(failed)) from None
         log.seek(start)
         said = log.read()

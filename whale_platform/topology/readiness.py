@@ -5,6 +5,7 @@ A slow answer is an answer: whoever asks has a thread of its own for it, and wha
 
 from whale_platform.broker import topics
 from whale_platform.settings import Settings
+from whale_platform.stores.errors import PostgresUnusableError
 from whale_platform.stores.postgres import connection
 
 RESPONSE_S = 20
@@ -19,6 +20,6 @@ def postgres_responds(settings: Settings) -> bool:
     """Whether one can log in and ask something."""
     try:
         connection.connect(settings.dsn(), "whale-ready", RESPONSE_S, RESPONSE_S).close()
-    except (connection.StoreUnavailableError, connection.SchemaMismatchError, connection.InvalidDsnError, OSError):
+    except (PostgresUnusableError, OSError):
         return False
     return True

@@ -11,6 +11,7 @@ import pytest
 
 from whale_platform.bench.harness.platform import wait_for
 from whale_platform.broker import naming, topics
+from whale_platform.broker.errors import BrokerError
 from whale_platform.domain.names import RAW_TRADES, STREAM_LOSSES, WHALE_ALERTS
 from whale_platform.files.atomic_files import write_json
 from whale_platform.kafka_cluster import KafkaCluster
@@ -142,5 +143,5 @@ def _made_again(bootstrap: KafkaCluster, old: str) -> bool:
     try:
         topics.create_topics(bootstrap, 2)
         return topics.describe_topics(bootstrap, [RAW_TRADES])[RAW_TRADES].topic_id != old
-    except (topics.BrokerError, KeyError):
+    except (BrokerError, KeyError):
         return False

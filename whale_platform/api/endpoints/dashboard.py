@@ -13,10 +13,10 @@ from starlette.responses import Response
 
 from whale_platform.api.endpoints import kafka_lookup
 from whale_platform.api.endpoints.dependencies import AppDependencies, AppDeps
+from whale_platform.api.errors import ApiProblemError
 from whale_platform.api.http import responses
 from whale_platform.api.http.openapi import describe_problems, describe_responses
 from whale_platform.api.http.parameter_types import Exchange, Symbol, WholeNumber
-from whale_platform.api.http.problems import ApiProblemError
 from whale_platform.api.http.query_params import NoParams, SparklineParams, WhaleFilter
 from whale_platform.api.http.responses import ResponsePreferences
 from whale_platform.api.latest_cache import known_markets

@@ -16,9 +16,10 @@ from typing import Any
 
 from whale_platform.api.http.responses import format_time
 from whale_platform.broker.connection_errors import explain_unavailable
+from whale_platform.broker.errors import BrokerError, OffsetExpiredError
 from whale_platform.broker.naming import add_prefix
-from whale_platform.broker.reader import KafkaRecord, OffsetExpiredError, TopicReader
-from whale_platform.broker.topics import BrokerError, is_reachable
+from whale_platform.broker.reader import KafkaRecord, TopicReader
+from whale_platform.broker.topics import is_reachable
 from whale_platform.domain import raw_trade
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.domain.trade import EXACT, Trade

@@ -12,9 +12,9 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from whale_platform.api.errors import ApiProblemError
 from whale_platform.api.http import problems
 from whale_platform.api.http.cached_file import CachedFile
-from whale_platform.api.http.problems import ApiProblemError
 from whale_platform.api.http.responses import ResponsePreferences, matches_etag
 from whale_platform.toolchain import web_assets
 

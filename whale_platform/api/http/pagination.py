@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from whale_platform.api.http.problems import ApiProblemError
+from whale_platform.api.errors import ApiProblemError
 from whale_platform.stores.queries.listings import Listing
 
 INVALID_CURSOR = "cursor: take the value of `next` of the page before, unchanged, or leave it out for the first page"

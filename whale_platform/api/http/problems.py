@@ -5,12 +5,13 @@ of a 500 is in the service's log.
 """
 
 import json
-from collections.abc import Mapping
 from http import HTTPStatus
 
 from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
+
+from whale_platform.api.errors import ApiProblemError
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 
@@ -22,14 +23,6 @@ class Problem(BaseModel):
     title: str = Field(description="The status in words.", examples=["Unprocessable Content"])
     status: int = Field(description="The HTTP status.", examples=[422])
     detail: str = Field(description="What is wrong and what to do.", examples=["limit: give 1 to 1000"])
-
-
-class ApiProblemError(Exception):
-    """Answer with this status and sentence. `headers` go with it."""
-
-    def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(detail)
-        self.status, self.detail, self.headers = status, detail, dict(headers or {})
 
 
 def build_unavailable(detail: str, retry_s: int = 2) -> ApiProblemError:

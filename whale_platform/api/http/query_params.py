@@ -11,8 +11,8 @@ from typing import Annotated, Literal
 from fastapi.requests import HTTPConnection
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from whale_platform.api.errors import ApiProblemError
 from whale_platform.api.http.parameter_types import Amount, Exchange, Moment, Symbol, WholeNumber
-from whale_platform.api.http.problems import ApiProblemError
 from whale_platform.stores.queries.listings import ColumnCondition, Listing
 
 MAX_LIMIT = 1_000

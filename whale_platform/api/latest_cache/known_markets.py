@@ -6,7 +6,7 @@ yet, so the tables are looked at before anything is refused. Before the first tr
 
 from collections.abc import Callable, Iterable
 
-from whale_platform.api.http.problems import ApiProblemError
+from whale_platform.api.errors import ApiProblemError
 from whale_platform.api.http.query_params import MarketFilter
 from whale_platform.api.latest_cache.cache import LatestCache
 from whale_platform.stores.postgres.pool import ConnectionPool

@@ -16,17 +16,12 @@ import structlog
 
 from whale_platform.api.latest_cache.cache import RENDER_EVERY_S, LatestCache
 from whale_platform.domain.names import TRADE_WINDOWS, WHALE_ALERTS
+from whale_platform.stores.errors import NotifyUnavailableError, PostgresError
 from whale_platform.stores.postgres import replica_lag
-from whale_platform.stores.postgres.connection import (
-    InvalidDsnError,
-    RowRejectedError,
-    SchemaMismatchError,
-    StoreUnavailableError,
-)
 from whale_platform.stores.postgres.pool import ConnectionPool
 from whale_platform.stores.queries import latest_states, period_totals
 from whale_platform.stores.queries.latest_states import MarketKey, WindowKey
-from whale_platform.stores.stream_tables.change_listener import ChangeListener, NotifyUnavailableError
+from whale_platform.stores.stream_tables.change_listener import ChangeListener
 from whale_platform.stores.stream_tables.change_notice import TAKEN_BACK
 
 TOTALS_EVERY_S = 5.0  # between two readings of the last hour and day
@@ -110,7 +105,7 @@ class CacheUpdater:
             before = self.connects
             try:
                 self._follow(stop)
-            except (StoreUnavailableError, SchemaMismatchError, InvalidDsnError, RowRejectedError, OSError) as error:
+            except (PostgresError, OSError) as error:
                 tries = 0 if self.connects > before else tries
                 why = f"Postgres can't be read: {error}"
                 self._board.trouble("postgres", why)

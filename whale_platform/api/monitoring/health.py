@@ -18,11 +18,7 @@ from whale_platform.lake.delta import newest as lake
 from whale_platform.lake.delta.schema import table_exists
 from whale_platform.lake.errors import LakeError
 from whale_platform.settings import WORKERS, Settings
-from whale_platform.stores.postgres.connection import (
-    InvalidDsnError,
-    SchemaMismatchError,
-    StoreUnavailableError,
-)
+from whale_platform.stores.errors import PostgresUnusableError
 from whale_platform.stores.postgres.pool import ConnectionPool
 from whale_platform.supervision.control import desired_state, state_files
 from whale_platform.supervision.runtime import heartbeat
@@ -99,7 +95,7 @@ class HealthMonitor:
     def _postgres(self) -> dict[str, Any]:
         try:
             self._pool.rows("SELECT 1 FROM trade_windows LIMIT 1")
-        except (StoreUnavailableError, SchemaMismatchError, InvalidDsnError) as error:
+        except PostgresUnusableError as error:
             return _part("away", str(error))
         return _part("ready", self._settings.public_dsn("api"))
 

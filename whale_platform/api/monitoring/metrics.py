@@ -16,11 +16,7 @@ from whale_platform.api.latest_cache.cache import LatestCache
 from whale_platform.api.monitoring.health import SILENT_S
 from whale_platform.files import disk_usage
 from whale_platform.settings import Settings
-from whale_platform.stores.postgres.connection import (
-    InvalidDsnError,
-    SchemaMismatchError,
-    StoreUnavailableError,
-)
+from whale_platform.stores.errors import PostgresUnusableError
 from whale_platform.stores.postgres.pool import ConnectionPool
 from whale_platform.supervision.runtime import heartbeat
 
@@ -155,7 +151,7 @@ class _Platform(Collector):
             yield GaugeMetricFamily("whale_newest_state_age_seconds", "Of the newest window in Postgres.", newest)
         try:
             rows = self._pool.rows(_GAPS)
-        except (StoreUnavailableError, SchemaMismatchError, InvalidDsnError):
+        except PostgresUnusableError:
             yield GaugeMetricFamily("whale_postgres_up", "Whether Postgres answered.", 0)
             return
         yield GaugeMetricFamily("whale_postgres_up", "Whether Postgres answered.", 1)

@@ -14,19 +14,14 @@ import structlog
 from fastapi import APIRouter, Header, Query, Request, WebSocket
 from starlette.responses import Response
 
+from whale_platform.api.errors import ApiProblemError, InvalidCursorError, SubscriptionRejectedError
 from whale_platform.api.http.openapi import INVALID, REFUSED
-from whale_platform.api.http.problems import ApiProblemError
 from whale_platform.api.http.query_params import WhaleStreamParams
 from whale_platform.api.push.clients.sse import WhaleEventStream
 from whale_platform.api.push.clients.websocket import SUBPROTOCOL, WebSocketSession, is_origin_allowed
-from whale_platform.api.push.fanout.client_limits import (
-    ClientLimits,
-    ConnectionLimiter,
-    SubscriptionRejectedError,
-    make_filter,
-)
+from whale_platform.api.push.fanout.client_limits import ClientLimits, ConnectionLimiter, make_filter
 from whale_platform.api.push.fanout.hub import PushHub
-from whale_platform.api.push.fanout.whale_cursor import InvalidCursorError, parse_cursor
+from whale_platform.api.push.fanout.whale_cursor import parse_cursor
 from whale_platform.api.push.fanout.whale_subscription import WhaleSubscription
 from whale_platform.api.push.sources.kafka_source import TICK_S, KafkaSource
 from whale_platform.api.push.sources.whale_history import WhaleHistory

@@ -17,15 +17,12 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from whale_platform.api.errors import KeyFileError
 from whale_platform.files.file_lock import hold_lock
 
 KEY_FILE = "api-keys.json"
 RECHECK_S = 1.0
 NAME_PATTERN = re.compile(r"[A-Za-z0-9_.-]{1,40}")
-
-
-class KeyFileError(Exception):
-    """The file can't be read or the name can't be used; the text says what to do."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,9 @@ from whale_platform.bench.harness.latency_summary import summarise_latencies
 from whale_platform.bench.harness.platform import Platform, PlatformError, wait_for
 from whale_platform.bench.harness.trade_flood import FLOOD_EXCHANGE, TradeFlood
 from whale_platform.bench.streaming.latency import ArrivalWatch
+from whale_platform.broker.errors import BrokerError
 from whale_platform.broker.reader import TopicReader
 from whale_platform.broker.topic_offsets import TopicOffsets
-from whale_platform.broker.topics import BrokerError
 from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.supervision.runtime import heartbeat

@@ -29,11 +29,7 @@ from whale_platform.domain.raw_trade import format_decimal
 from whale_platform.lake.delta import table
 from whale_platform.lake.duckdb import query as lake_query
 from whale_platform.lake.errors import LakeError
-from whale_platform.stores.postgres.connection import (
-    InvalidDsnError,
-    SchemaMismatchError,
-    StoreUnavailableError,
-)
+from whale_platform.stores.errors import DecimalOverflowError, PostgresUnusableError
 from whale_platform.stores.queries import csv_export
 
 if TYPE_CHECKING:
@@ -42,7 +38,7 @@ if TYPE_CHECKING:
 SHOWN = 1000  # rows, in the formats for eyes
 WIDE = 100_000  # columns: lines are never broken or cut
 CONTROL = {number: f"\\x{number:02x}" for number in (*range(32), *range(127, 160)) if number != ord("\n")}
-UNAVAILABLE = (StoreUnavailableError, SchemaMismatchError, InvalidDsnError, OSError)
+UNAVAILABLE = (PostgresUnusableError, OSError)
 Rows = Iterable[tuple[Any, ...]]
 app = typer.Typer(add_completion=False, help="SQL over the lake and Postgres side by side.")
 
@@ -86,7 +82,7 @@ def _copy(settings: "Settings", name: str, path: Path) -> Sequence[tuple[str, st
         raise UserError(
             f"`{name}` is not in the lake, and Postgres can't be asked for it ({error}): see `whale status`"
         ) from None
-    except csv_export.DecimalOverflowError as error:
+    except DecimalOverflowError as error:
         raise UserError(str(error)) from None
 
 

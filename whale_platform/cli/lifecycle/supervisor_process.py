@@ -14,8 +14,9 @@ from whale_platform.cli.common.errors import UserError
 from whale_platform.cli.lifecycle.progress_watch import ProgressWatch
 from whale_platform.homes import Home
 from whale_platform.supervision.control.state_files import SUPERVISOR, list_working_parts
+from whale_platform.supervision.errors import LeaseRefusedError
 from whale_platform.supervision.runtime import lease
-from whale_platform.supervision.runtime.lease import HANDED_LEASE, Lease, LeaseRefusedError
+from whale_platform.supervision.runtime.lease import HANDED_LEASE, Lease
 from whale_platform.topology import home_state
 from whale_platform.version import ROOT
 

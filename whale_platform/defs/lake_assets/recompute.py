@@ -25,7 +25,7 @@ from whale_platform.lake.delta.schema import table_exists
 from whale_platform.reports.tables import render_table
 from whale_platform.settings import Settings
 from whale_platform.stores.asset_tables.materialisation import HOUR, HourRange, Provenance
-from whale_platform.stores.postgres.advisory_lock import AdvisoryLockHeldError
+from whale_platform.stores.errors import AdvisoryLockHeldError
 from whale_platform.supervision.control import overload, state_files
 from whale_platform.version import code_version, new_run_id
 

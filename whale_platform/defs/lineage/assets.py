@@ -10,11 +10,7 @@ from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, RAW_TRADES, T
 from whale_platform.embedded.dagster import is_platform_dagster
 from whale_platform.exchanges.registry import build_adapters
 from whale_platform.settings import Settings
-from whale_platform.stores.postgres.connection import (
-    InvalidDsnError,
-    SchemaMismatchError,
-    StoreUnavailableError,
-)
+from whale_platform.stores.errors import PostgresUnusableError
 
 OWNERS = ["team:whale-platform"]
 RAW_KEY, THRESHOLDS_KEY = dg.AssetKey(["topic", RAW_TRADES]), dg.AssetKey(["table", "whale_thresholds"])
@@ -33,7 +29,7 @@ def _table(settings: Settings, name: str) -> dg.TableSchema | None:
         return None
     try:
         return column_schemas.describe_table(settings.dsn("dagster"), name)
-    except (StoreUnavailableError, SchemaMismatchError, InvalidDsnError, OSError):
+    except (PostgresUnusableError, OSError):
         return None
 
 

@@ -12,8 +12,9 @@ from typing import Any
 import dagster as dg
 
 from whale_platform.broker.connection_errors import explain_unavailable
+from whale_platform.broker.errors import BrokerError
 from whale_platform.broker.reader import TopicReader
-from whale_platform.broker.topics import BrokerError, is_reachable
+from whale_platform.broker.topics import is_reachable
 from whale_platform.defs.shared.own_instance import sensor_status
 from whale_platform.defs.shared.store_resource import StoreResource
 from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, RAW_TRADES, TRADE_WINDOWS, WHALE_ALERTS
@@ -21,11 +22,7 @@ from whale_platform.lake.delta import newest
 from whale_platform.lake.delta.schema import table_exists
 from whale_platform.lake.errors import LakeError
 from whale_platform.settings import Settings
-from whale_platform.stores.postgres.connection import (
-    InvalidDsnError,
-    SchemaMismatchError,
-    StoreUnavailableError,
-)
+from whale_platform.stores.errors import PostgresUnusableError
 from whale_platform.stores.quality import stream_quality
 from whale_platform.supervision.runtime import heartbeat
 
@@ -46,7 +43,7 @@ def stream_health(context: dg.SensorEvaluationContext, store: StoreResource) -> 
     settings = Settings()
     try:
         seen = {**observe_topics(settings), **observe_tables(store.dsn(), datetime.now(UTC)), **observe_lake(settings)}
-    except (BrokerError, StoreUnavailableError, SchemaMismatchError, InvalidDsnError, LakeError, dg.Failure) as error:
+    except (BrokerError, PostgresUnusableError, LakeError, dg.Failure) as error:
         return dg.SkipReason(f"can't look: {error}")
     before = json.loads(context.cursor or "{}")
     moved = {key: found for key, found in seen.items() if found["at"] != before.get(key)}

@@ -10,7 +10,8 @@ from whale_platform.settings import Settings
 from whale_platform.stream.query import checkpoints
 from whale_platform.supervision.control import desired_state
 from whale_platform.supervision.control.state_files import request_restart
-from whale_platform.supervision.runtime.lease import LeaseRefusedError, find_lease_holder
+from whale_platform.supervision.errors import LeaseRefusedError
+from whale_platform.supervision.runtime.lease import find_lease_holder
 
 
 class CheckpointResetConfig(DeletionConfig):

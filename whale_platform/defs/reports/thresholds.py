@@ -7,7 +7,7 @@ import dagster as dg
 from pydantic import Field
 
 from whale_platform.broker import recent_messages
-from whale_platform.broker.topics import BrokerError
+from whale_platform.broker.errors import BrokerError
 from whale_platform.defs.lineage.assets import OWNERS, RAW_KEY, THRESHOLDS_KEY
 from whale_platform.defs.shared.store_resource import StoreResource
 from whale_platform.domain.names import RAW_TRADES

@@ -7,6 +7,7 @@ import dagster as dg
 
 from whale_platform.settings import WORKERS, Settings
 from whale_platform.supervision.control import service_commands
+from whale_platform.supervision.errors import CommandRefusedError
 
 ACTS: dict[str, tuple[Callable[[Path, str, str], service_commands.CommandSteps], str]] = {
     "start": (
@@ -33,7 +34,7 @@ def build_control_job(service: str, act: str) -> dg.JobDefinition:
     def op(context: dg.OpExecutionContext) -> None:
         try:
             took = service_commands.complete_command(does(Settings().home.resolve(), service, f"run {context.run_id}"))
-        except service_commands.CommandRefusedError as refused:
+        except CommandRefusedError as refused:
             raise dg.Failure(f"{act} of the {service}: {refused}", allow_retries=False) from None
         context.log.info(f"{act} of the {service}: done after {took:.1f} s")
         context.add_output_metadata({"seconds": took})

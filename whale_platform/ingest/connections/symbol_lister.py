@@ -16,8 +16,9 @@ from whale_platform.domain import catalogue
 from whale_platform.exchanges.base import Exchange, InvalidFrameError
 from whale_platform.files.atomic_files import write_json
 from whale_platform.ingest.connections.connection_manager import ConnectionManager
+from whale_platform.ingest.errors import HttpUnavailableError
 from whale_platform.ingest.publishing.pipeline import Pipeline
-from whale_platform.ingest.transport.rest_client import HttpUnavailableError, RestClient
+from whale_platform.ingest.transport.rest_client import RestClient
 
 DAY_S = 86_400.0
 FIRST_S = 60.0

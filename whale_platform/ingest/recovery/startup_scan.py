@@ -24,6 +24,7 @@ from whale_platform.broker.reader import TopicReader
 from whale_platform.domain.names import INGEST_GAPS, RAW_TRADES
 from whale_platform.domain.raw_trade import decode_trade
 from whale_platform.domain.trade import Source
+from whale_platform.ingest.errors import MixedSourcesError, ScanStoppedError
 from whale_platform.ingest.recovery import positions_file as files
 from whale_platform.ingest.recovery.positions_file import Positions, SymbolPosition
 from whale_platform.ingest.recovery.resume_points import ResumePoint, find_resume_point
@@ -74,14 +75,6 @@ class _TailScan:
     def kinds(self) -> set[str]:
         """The sources of each symbol's newest message."""
         return {parse_source(value) for value in self.newest.values()}
-
-
-class ScanStoppedError(Exception):
-    """The service is to end while it still reads."""
-
-
-class MixedSourcesError(Exception):
-    """The topic holds trades of another source; the text says what to do."""
 
 
 def scan_topic(

@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from whale_platform.lake.errors import LakeError
+from whale_platform.lake.errors import InvalidStatementError
 
 ALLOWED_FUNCTIONS = frozenset(
     ("range", "generate_series", "unnest", "json_each", "json_tree", "duckdb_functions", "duckdb_types")
@@ -21,10 +21,6 @@ ALLOWED_STATEMENTS = (
     "(a PIVOT: `FROM (PIVOT … ON side IN ('buy', 'sell') …)`)"
 )
 _EXPLAIN = re.compile(r"\s*explain\s+(?:analyze\s+)?(?=\w)", re.IGNORECASE)
-
-
-class InvalidStatementError(LakeError):
-    """The question is not one that is answered here, or has a mistake."""
 
 
 def validate_statement(connection: duckdb.DuckDBPyConnection, sql: str) -> set[str]:

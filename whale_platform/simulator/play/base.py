@@ -13,10 +13,6 @@ MarketKey = tuple[str, str]
 """(exchange, symbol): `binance` or `coinbase`, and the symbol as that exchange spells it."""
 
 
-class PlaySetupError(ValueError):
-    """The settings or files allow no play; the message says in one line what to do."""
-
-
 @dataclass(frozen=True, slots=True)
 class Fill:
     """One trade as an exchange would publish it.

@@ -15,15 +15,10 @@ from websockets.asyncio.server import ServerConnection
 from websockets.frames import CloseCode
 
 from whale_platform.domain.catalogue import ListedPair
+from whale_platform.simulator.errors import ControlRejectedError, InvalidParameterError
 from whale_platform.simulator.play.base import Play
 from whale_platform.simulator.serving import wire_format
-from whale_platform.simulator.serving.rest_response import (
-    InvalidParameterError,
-    RestResponse,
-    parse_parameters,
-    read_number,
-    respond_ok,
-)
+from whale_platform.simulator.serving.rest_response import RestResponse, parse_parameters, read_number, respond_ok
 from whale_platform.simulator.serving.subscription_hub import SimulatorClient, SubscriptionHub
 
 NAME = "coinbase"
@@ -42,10 +37,6 @@ _SILENT = (
 _CHANNELS = frozenset(("matches", "heartbeat", *_SILENT))
 
 ProductChannels = dict[str, set[str]]
-
-
-class ControlRejectedError(Exception):
-    """A control message that is answered with an error frame; the message is its reason."""
 
 
 class CoinbaseSimulator:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import parse_qs
 
+from whale_platform.simulator.errors import InvalidParameterError
+
 
 @dataclass(frozen=True, slots=True)
 class RestResponse:
@@ -18,10 +20,6 @@ class RestResponse:
     def body(self) -> bytes:
         """The value as compact JSON."""
         return json.dumps(self.value, separators=(",", ":")).encode()
-
-
-class InvalidParameterError(Exception):
-    """A parameter that is no non-negative integer; the message is its name."""
 
 
 def respond_ok(value: object, headers: Mapping[str, str] | None = None) -> RestResponse:

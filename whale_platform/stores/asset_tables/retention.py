@@ -15,6 +15,7 @@ from psycopg2.extensions import cursor as Cursor
 from whale_platform.domain import deletion_limits
 from whale_platform.stores.asset_tables import rollups, whale_reports
 from whale_platform.stores.asset_tables.materialisation import STATEMENT_TIMEOUT_S, HourRange, fetch_rows
+from whale_platform.stores.errors import DayChangedError
 from whale_platform.stores.postgres.connection import open_transaction
 from whale_platform.stores.stream_tables.partitions import drop_day, partition_name
 
@@ -37,10 +38,6 @@ DELETE FROM whale_prices USING whale_alerts gone WHERE (gone.event_time AT TIME 
         = (whale_prices.exchange, whale_prices.symbol, whale_prices.trade_id)
 """
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class DayChangedError(Exception):
-    """A day is not as it was planned; plan again."""
 
 
 @dataclass(frozen=True, slots=True)

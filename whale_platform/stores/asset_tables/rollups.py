@@ -1,7 +1,7 @@
 """Table `hourly_rollups`: made from `trade_windows`, and which hours of it are no longer what the stream says.
 
 Nothing is counted as changed because of a clock: an hour is stale where the stream's trade count or newest state
-differs from what the row was made from. Raises StoreUnavailableError, SchemaMismatchError, InvalidDsnError.
+differs from what the row was made from. Raises PostgresUnusableError.
 """
 
 from collections.abc import Collection

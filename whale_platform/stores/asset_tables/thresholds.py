@@ -29,8 +29,7 @@ class ThresholdPeriod:
 
 
 def read_thresholds(dsn: str) -> list[tuple[str, str, Decimal]]:
-    """Every (exchange, symbol, US dollars), ordered. Raises StoreUnavailableError, SchemaMismatchError,
-    InvalidDsnError."""
+    """Every (exchange, symbol, US dollars), ordered. Raises PostgresUnusableError."""
     with open_transaction(dsn, "whale-thresholds") as conn, conn.cursor() as cursor:
         cursor.execute("SELECT exchange, symbol, threshold_usd FROM whale_thresholds ORDER BY exchange, symbol")
         return [(str(exchange), str(symbol), Decimal(usd)) for exchange, symbol, usd in cursor.fetchall()]

@@ -2,8 +2,7 @@
 
 A symbol's row looks 16 minutes past its hour for the prices after a whale, so it is stale until stream and lake have
 come that far (the lake at most two hours after the stream, since what it lost it will never have), and again whenever
-those windows change; that retention takes some of them is no change. Raises StoreUnavailableError,
-SchemaMismatchError, InvalidDsnError.
+those windows change; that retention takes some of them is no change. Raises PostgresUnusableError.
 """
 
 from collections.abc import Collection, Sequence

@@ -3,15 +3,8 @@
 from psycopg2 import errors, sql
 from psycopg2.extensions import parse_dsn
 
-from whale_platform.stores.postgres.connection import (
-    InvalidDsnError,
-    RowRejectedError,
-    SchemaMismatchError,
-    StoreUnavailableError,
-    connect,
-    open_transaction,
-    translate_errors,
-)
+from whale_platform.stores.errors import PostgresError, StoreUnavailableError
+from whale_platform.stores.postgres.connection import connect, open_transaction, translate_errors
 
 ANSWER_S = 20
 _BEATS = "SELECT max(timestamp) > now() AT TIME ZONE 'utc' - interval '45 seconds' FROM daemon_heartbeats"
@@ -49,5 +42,5 @@ def is_daemon_alive(dsn: str) -> bool | None:
             cursor.execute(_BEATS)
             row = cursor.fetchone()
             return bool(row and row[0])
-    except (StoreUnavailableError, SchemaMismatchError, InvalidDsnError, RowRejectedError):
+    except PostgresError:
         return None

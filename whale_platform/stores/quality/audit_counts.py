@@ -1,7 +1,7 @@
 """How many trades Postgres has of each symbol and hour, and what the ledger says of holes: for audit and repair.
 
 The minutes are summed; of hours whose minutes retention has let go the rollup still has the count. While minutes are
-owed no rollup stands in for them. Read-only. Raises StoreUnavailableError, SchemaMismatchError, InvalidDsnError.
+owed no rollup stands in for them. Read-only. Raises PostgresUnusableError.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """Whether the stream tables are as promised: nothing absurd, nothing refused, no hole given up, nothing lost.
 
-Read-only questions over the hours asked for. Raises StoreUnavailableError, SchemaMismatchError, InvalidDsnError.
+Read-only questions over the hours asked for. Raises PostgresUnusableError.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """Whales in the order of their detection, for clients that were away longer than Kafka remembers.
 
-Raises StoreUnavailableError, SchemaMismatchError (not migrated) and InvalidDsnError.
+Raises PostgresUnusableError.
 """
 
 from datetime import datetime

@@ -13,14 +13,15 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
+from whale_platform.broker.errors import BrokerError
 from whale_platform.broker.naming import add_prefix
-from whale_platform.broker.topics import BrokerError
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.lake.delta import commits, table
 from whale_platform.lake.errors import LakeError
+from whale_platform.stream.errors import ForeignCheckpointError
 from whale_platform.stream.lake_query.writer import LakeWriter
 from whale_platform.stream.query import checkpoints, queries
-from whale_platform.stream.query.checkpoints import LAKE_QUERY, CheckpointLabel, ForeignCheckpointError
+from whale_platform.stream.query.checkpoints import LAKE_QUERY, CheckpointLabel
 from whale_platform.stream.query.mode_policy import Mode
 from whale_platform.stream.query.recovery import QueryRecovery
 from whale_platform.stream.spark.session import read_java_trace

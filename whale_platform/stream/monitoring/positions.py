@@ -17,10 +17,10 @@ from typing import Any
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
+from whale_platform.broker.errors import BrokerError, OffsetExpiredError
 from whale_platform.broker.naming import add_prefix
-from whale_platform.broker.reader import KafkaRecord, OffsetExpiredError, TopicReader
+from whale_platform.broker.reader import KafkaRecord, TopicReader
 from whale_platform.broker.topic_offsets import OffsetRanges
-from whale_platform.broker.topics import BrokerError
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.stream.query import checkpoints

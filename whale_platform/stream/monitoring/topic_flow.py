@@ -10,8 +10,8 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from whale_platform.broker import topics
+from whale_platform.broker.errors import BrokerError
 from whale_platform.broker.topic_offsets import TopicOffsets
-from whale_platform.broker.topics import BrokerError
 from whale_platform.domain.names import RAW_TRADES, STREAM_POSITIONS, TRADE_WINDOWS
 from whale_platform.settings import Settings
 from whale_platform.stream.monitoring.lag import (

@@ -22,13 +22,14 @@ from typing import Any
 
 from whale_platform.broker import topics
 from whale_platform.broker.connection_errors import explain_unavailable
-from whale_platform.broker.producer import ProducerStoppedError, TradeProducer
-from whale_platform.broker.topics import BrokerError
+from whale_platform.broker.errors import BrokerError, ProducerStoppedError
+from whale_platform.broker.producer import TradeProducer
 from whale_platform.domain.names import RAW_TRADES, STREAM_LOSSES
 from whale_platform.files.atomic_files import write_json
 from whale_platform.settings import Settings
+from whale_platform.stream.errors import CheckpointMismatchError
 from whale_platform.stream.query import checkpoints, diagnosis
-from whale_platform.stream.query.checkpoints import CheckpointLabel, CheckpointMismatchError
+from whale_platform.stream.query.checkpoints import CheckpointLabel
 from whale_platform.stream.query.queries import SourceTopic
 from whale_platform.supervision.policy.backoff import RestartBackoff, ServiceLifetime
 

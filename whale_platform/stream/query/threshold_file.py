@@ -21,19 +21,13 @@ from whale_platform.stores.asset_tables.thresholds import (
     build_threshold_periods,
     read_threshold_history,
 )
-from whale_platform.stores.postgres.connection import (
-    InvalidDsnError,
-    RowRejectedError,
-    SchemaMismatchError,
-    StoreUnavailableError,
-)
+from whale_platform.stores.errors import PostgresError
 
 EVERY_S = 2.0
 MAX_ENTRIES = 500  # changes that are kept in the copy: what is older is judged by the oldest of them
 ThresholdCopy = list[
     dict[str, Any]
 ]  # [{"since": microseconds UTC, "limits": {"exchange:symbol": "USD"}}], oldest first
-UNREADABLE_ERRORS = (StoreUnavailableError, SchemaMismatchError, InvalidDsnError, RowRejectedError)
 
 
 class ThresholdFile:
@@ -68,7 +62,7 @@ class ThresholdFile:
                 self._write(table)
                 known = len(table[-1]["limits"])
                 self._log.info("thresholds changed; in force from the next batch", thresholds=known)
-        except (*UNREADABLE_ERRORS, OSError) as error:
+        except (PostgresError, OSError) as error:
             if str(error) != self._trouble:
                 self._log.warning("thresholds can't be copied, the last ones stay in force", error=str(error))
             self._trouble = str(error)

@@ -10,10 +10,6 @@ from dataclasses import dataclass, field
 from whale_platform.supervision.policy.backoff import RestartBackoff
 
 
-class ServiceBlockedError(Exception):
-    """Raised by `prepare`: starting again can't help; the message says what a person must do."""
-
-
 @dataclass(frozen=True, slots=True)
 class ServiceSpec:
     """One service. Times in seconds.

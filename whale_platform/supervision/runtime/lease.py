@@ -12,12 +12,10 @@ import time
 from pathlib import Path
 from typing import IO
 
+from whale_platform.supervision.errors import LeaseRefusedError
+
 LOG_LIMIT = 200_000
 HANDED_LEASE = "WHALE_LEASE_FD"
-
-
-class LeaseRefusedError(Exception):
-    """Another process holds the lease; the message names its pid."""
 
 
 def _lock(file: IO[str], kind: int) -> bool:

@@ -17,11 +17,12 @@ import structlog
 
 from whale_platform import home_mark, proxy_bypass
 from whale_platform.settings import Settings
+from whale_platform.supervision.errors import LeaseRefusedError
 from whale_platform.supervision.processes import parent_watch
 from whale_platform.supervision.runtime import exit_codes, log_setup
 from whale_platform.supervision.runtime import heartbeat as beats
 from whale_platform.supervision.runtime.heartbeat import Heartbeat, ServiceState
-from whale_platform.supervision.runtime.lease import Lease, LeaseRefusedError
+from whale_platform.supervision.runtime.lease import Lease
 from whale_platform.supervision.runtime.settings_reader import read_settings
 
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.datastructures import Headers
 
+from whale_platform.api.errors import SubscriptionRejectedError
 from whale_platform.api.push.clients.client_messages import (
     PingMessage,
     SubscribeMessage,
@@ -17,13 +18,7 @@ from whale_platform.api.push.clients.client_messages import (
     parse_message,
 )
 from whale_platform.api.push.clients.websocket import is_origin_allowed
-from whale_platform.api.push.fanout.client_limits import (
-    ClientLimits,
-    ConnectionLimiter,
-    FrameBucket,
-    StreamFilter,
-    SubscriptionRejectedError,
-)
+from whale_platform.api.push.fanout.client_limits import ClientLimits, ConnectionLimiter, FrameBucket, StreamFilter
 from whale_platform.api.push.fanout.client_queue import MAX_NOTICES, MAX_TICKS, TOO_SLOW, ClientQueue
 from whale_platform.api.push.fanout.hub import PushHub
 from whale_platform.api.push.fanout.trade_samples import sample_trades

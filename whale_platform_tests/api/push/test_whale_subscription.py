@@ -7,15 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from whale_platform.api.errors import HistoryUnavailableError, InvalidCursorError
 from whale_platform.api.push.fanout import whale_subscription
 from whale_platform.api.push.fanout.message_text import format_iso_ms
-from whale_platform.api.push.fanout.whale_cursor import MAX_MS, InvalidCursorError, WhaleCursor, parse_cursor
+from whale_platform.api.push.fanout.whale_cursor import MAX_MS, WhaleCursor, parse_cursor
 from whale_platform.api.push.fanout.whale_log import AlertRecord, PushedWhale, WhaleLog
-from whale_platform.api.push.fanout.whale_subscription import (
-    HistoryUnavailableError,
-    WhaleDelivery,
-    WhaleSubscription,
-)
+from whale_platform.api.push.fanout.whale_subscription import WhaleDelivery, WhaleSubscription
 from whale_platform.api.push.sources.whale_history import AT_ONCE, MAX_PENDING_PER_ADDRESS, WhaleHistory
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform_tests.api.push.builders import Topic, whale

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 import structlog
 
-from whale_platform.broker.producer import ProducerStoppedError
+from whale_platform.broker.errors import ProducerStoppedError
 from whale_platform.settings import Settings
+from whale_platform.stream.errors import ForeignCheckpointError
 from whale_platform.stream.query import checkpoints, recovery
-from whale_platform.stream.query.checkpoints import CheckpointLabel, ForeignCheckpointError
+from whale_platform.stream.query.checkpoints import CheckpointLabel
 from whale_platform.stream.query.queries import SourceTopic
 from whale_platform.stream.query.recovery import QueryRecovery
 from whale_platform_tests.stream.query.test_checkpoints import LABEL, read_until

@@ -12,13 +12,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from whale_platform.api.push.fanout.client_limits import (
-    TOPICS,
-    StreamFilter,
-    SubscriptionRejectedError,
-    make_filter,
-)
-from whale_platform.api.push.fanout.whale_cursor import InvalidCursorError, WhaleCursor, parse_cursor
+from whale_platform.api.errors import InvalidCursorError, SubscriptionRejectedError
+from whale_platform.api.push.fanout.client_limits import TOPICS, StreamFilter, make_filter
+from whale_platform.api.push.fanout.whale_cursor import WhaleCursor, parse_cursor
 
 
 @dataclass(frozen=True, slots=True)

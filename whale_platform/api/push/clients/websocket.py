@@ -15,6 +15,7 @@ from starlette.datastructures import Headers
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from whale_platform import host_headers
+from whale_platform.api.errors import SubscriptionRejectedError
 from whale_platform.api.push.clients.client_messages import (
     PingMessage,
     SubscribeMessage,
@@ -23,13 +24,7 @@ from whale_platform.api.push.clients.client_messages import (
 )
 from whale_platform.api.push.clients.message_schema import VERSION
 from whale_platform.api.push.fanout import message_text
-from whale_platform.api.push.fanout.client_limits import (
-    TOPICS,
-    ClientLimits,
-    FrameBucket,
-    StreamFilter,
-    SubscriptionRejectedError,
-)
+from whale_platform.api.push.fanout.client_limits import TOPICS, ClientLimits, FrameBucket, StreamFilter
 from whale_platform.api.push.fanout.client_queue import ClientQueue
 from whale_platform.api.push.fanout.hub import PushHub
 from whale_platform.api.push.fanout.whale_subscription import HistoryReader, WhaleSubscription

@@ -10,13 +10,11 @@ import binascii
 import re
 from dataclasses import dataclass, field
 
+from whale_platform.api.errors import InvalidCursorError
+
 MAX_TEXT = 8_000
 MAX_MS = 253_402_300_799_999  # the end of the year 9999, beyond which there is no time to ask the tables for
 _form = re.compile(r"1\.([A-Za-z0-9+/=_-]{0,64})\.([0-9]{1,15})\.((?:[0-9]{1,5}:[0-9]{1,18}(?:,|$)){0,256})").fullmatch
-
-
-class InvalidCursorError(ValueError):
-    """The text is no cursor of this server's."""
 
 
 @dataclass(frozen=True, slots=True)

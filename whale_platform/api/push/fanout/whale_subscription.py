@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from whale_platform.api.errors import HistoryExpiredError, HistoryUnavailableError
 from whale_platform.api.push.fanout.whale_cursor import WhaleCursor
 from whale_platform.api.push.fanout.whale_log import (
     AlertRecord,
@@ -24,18 +25,6 @@ OVERLAP_MS = 5_000
 RETRY_S = 2.0
 BATCH_SIZE = 500
 WhalePredicate = Callable[[PushedWhale], bool]
-
-
-class HistoryUnavailableError(Exception):
-    """Kafka or Postgres does not answer now."""
-
-
-class HistoryExpiredError(Exception):
-    """Kafka no longer has the offset; `low` is its earliest."""
-
-    def __init__(self, low: int) -> None:
-        super().__init__(f"the earliest offset is {low}")
-        self.low = low
 
 
 class HistoryReader(Protocol):

@@ -16,11 +16,11 @@ from functools import partial
 import structlog
 
 from whale_platform.broker import connection_errors, topics
-from whale_platform.broker.reader import KafkaRecord, OffsetExpiredError, TopicReader
-from whale_platform.broker.topics import BrokerError
+from whale_platform.broker.errors import BrokerError, BrokerUnavailableError, OffsetExpiredError, describe_broker_error
+from whale_platform.broker.reader import KafkaRecord, TopicReader
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.sink.resume_offsets import TopicIdentity
-from whale_platform.sink.topic_watch import BrokerUnavailableError, TopicWatch, describe_broker_error
+from whale_platform.sink.topic_watch import TopicWatch
 
 MAX_RECORDS = 20_000
 POLL_S = 0.2
@@ -87,7 +87,7 @@ class TopicTailer:
             try:
                 self._read()
                 failures = 0
-            except (BrokerError, BrokerUnavailableError) as error:
+            except BrokerError as error:
                 self._say("waiting", f"waiting for Kafka: {describe_broker_error(error)}")
             except OffsetExpiredError as error:
                 self._say("waiting", f"offsets are gone: {error}")

@@ -14,23 +14,17 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TypeVar
 
+from whale_platform.api.errors import HistoryExpiredError, HistoryUnavailableError
 from whale_platform.api.push.fanout.message_text import to_pushed_whale
 from whale_platform.api.push.fanout.whale_log import AlertRecord, PushedWhale
-from whale_platform.api.push.fanout.whale_subscription import (
-    HistoryExpiredError,
-    HistoryReader,
-    HistoryUnavailableError,
-)
-from whale_platform.broker.reader import KafkaRecord, OffsetExpiredError, TopicReader
-from whale_platform.broker.topics import BrokerError, is_reachable
+from whale_platform.api.push.fanout.whale_subscription import HistoryReader
+from whale_platform.broker.errors import BrokerError, OffsetExpiredError
+from whale_platform.broker.reader import KafkaRecord, TopicReader
+from whale_platform.broker.topics import is_reachable
 from whale_platform.domain.names import WHALE_ALERTS
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.sink import parse
-from whale_platform.stores.postgres.connection import (
-    InvalidDsnError,
-    SchemaMismatchError,
-    StoreUnavailableError,
-)
+from whale_platform.stores.errors import PostgresUnusableError
 from whale_platform.stores.queries.whales_since import read_whales_since
 
 T = TypeVar("T")
@@ -116,7 +110,7 @@ class WhaleHistory:
     def _tables(self, dsn: Callable[[], str], since_ms: int, most: int) -> list[PushedWhale] | None:
         try:
             rows = read_whales_since(dsn(), datetime.fromtimestamp(since_ms / 1000, UTC), most + 1)
-        except (StoreUnavailableError, SchemaMismatchError, InvalidDsnError, OSError) as error:
+        except (PostgresUnusableError, OSError) as error:
             raise HistoryUnavailableError(f"older whales can't be read from Postgres: {error}") from None
         return None if len(rows) > most else [to_pushed_whale(row) for row in rows]
 
