@@ -39,7 +39,7 @@ class EdgeMiddleware:
         self._app, self._parts, self._limiter = app, parts, limiter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI."""
+        """Handle one request or WebSocket, as ASGI calls it."""
         if scope["type"] == "websocket":
             await self._socket(scope, receive, send)
         elif scope["type"] == "http":

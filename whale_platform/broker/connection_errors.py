@@ -27,7 +27,7 @@ def note_error(cluster: KafkaCluster, error: KafkaError) -> None:
 
 
 def forget_error(cluster: KafkaCluster) -> None:
-    """Forget the reason."""
+    """Drop the reason that is kept for `cluster`."""
     _refused.pop(cluster, None)
 
 

@@ -37,7 +37,7 @@ class DagsterAccessCheck:
         self._app, self._names = app, names
 
     async def __call__(self, scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
-        """ASGI."""
+        """Handle one request or WebSocket, as ASGI calls it."""
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
         elif refused := find_refusal(scope, self._names):

@@ -34,7 +34,7 @@ _LATE_S = 1.0
 
 
 def main(context: ServiceContext) -> int:
-    """Run until `context.stop`."""
+    """Play until `context.stop` is set; returns the exit code."""
     try:
         return asyncio.run(serve_play(context, build_play(context.settings), NoFaults()))
     except PlaySetupError as wrong:

@@ -47,7 +47,7 @@ class PinnedJar:
 
     @property
     def file(self) -> str:
-        """Its file name."""
+        """Return the jar's file name."""
         return f"{self.name}-{self.version}.jar"
 
     def path(self, tools: Path) -> Path:

@@ -93,7 +93,7 @@ def _find(
 
 
 def _near(reader: TopicReader, partition: int, offset: int, deadline: float) -> Iterator[KafkaRecord]:
-    """Raises TimeoutError."""
+    """Yield the records around `offset`. Raises TimeoutError."""
     low, end = reader.bounds(RAW_TRADES, partition)
     if low <= offset < end:
         reader.assign({(RAW_TRADES, partition): max(low, offset - NEAR_OFFSETS)})
@@ -111,7 +111,7 @@ def _until(reader: TopicReader, partition: int, end: int, deadline: float) -> It
 
 
 def _received_about(reader: TopicReader, partition: int, received_ms: int, deadline: float) -> Iterator[KafkaRecord]:
-    """Raises TimeoutError."""
+    """Yield the records that Kafka received about `received_ms`. Raises TimeoutError."""
     place = reader.place_at(RAW_TRADES, partition, received_ms - BEFORE_MS)
     end = reader.bounds(RAW_TRADES, partition)[1]
     reader.assign({(RAW_TRADES, partition): place})

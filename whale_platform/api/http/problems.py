@@ -31,13 +31,13 @@ def build_unavailable(detail: str, retry_s: int = 2) -> ApiProblemError:
 
 
 def encode_problem(status: int, detail: str) -> bytes:
-    """The JSON."""
+    """Return the problem as JSON bytes."""
     title = HTTPStatus(status).phrase
     return json.dumps({"type": "about:blank", "title": title, "status": status, "detail": detail}).encode()
 
 
 def build_problem_response(refusal: ApiProblemError) -> Response:
-    """The answer."""
+    """Return the response that shows `refusal`."""
     headers = {"Cache-Control": "no-store", **refusal.headers}
     return Response(encode_problem(refusal.status, refusal.detail), refusal.status, headers, PROBLEM_MEDIA_TYPE)
 

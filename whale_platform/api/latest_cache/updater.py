@@ -68,7 +68,7 @@ class PollingListener:
         self._next = time.monotonic() + POLL_EVERY_S
 
     def wait(self, timeout_s: float) -> list[str]:
-        """As `ChangeListener.wait`."""
+        """Wait for changes, as `ChangeListener.wait` does."""
         self._stop.wait(min(timeout_s, max(0.0, self._next - time.monotonic())))
         if time.monotonic() < self._next:
             return []
@@ -76,7 +76,7 @@ class PollingListener:
         return [EVERYTHING]
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no connection is open."""
 
 
 class CacheUpdater:

@@ -94,7 +94,7 @@ class ApiMetrics:
         self._known: dict[tuple[str, int], tuple[Histogram, Counter]] = {}
 
     def observe(self, path: str, status: int, seconds: float) -> None:
-        """One answer."""
+        """Count one response and its duration."""
         key = (path if path in PATHS else "other", status)
         pair = self._known.get(key)
         if pair is None:

@@ -70,7 +70,7 @@ def remove_key(home: Path, name: str) -> None:
 
 
 def hash_key(key: str) -> str:
-    """SHA-256, hex."""
+    """Return the SHA-256 of a key, in hex."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 
@@ -78,7 +78,7 @@ class ApiKeyRegistry:
     """The keys as they are now, looked up by a request. Used by one thread."""
 
     def __init__(self, home: Path) -> None:
-        """Raises KeyFileError."""
+        """Read the file of `home`. Raises KeyFileError."""
         self._home = home
         self._mark = self._stat()
         self._names = self._load()

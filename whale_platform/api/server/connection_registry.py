@@ -92,7 +92,7 @@ class ConnectionRegistry:
         self._forget(one.address)
 
     def numbers(self) -> dict[str, int]:
-        """For metrics."""
+        """Return the figures for `/metrics`."""
         return {
             "api_connections": len(self._inside),
             "api_connections_idle": len(self._idle),

@@ -55,17 +55,17 @@ class PushServer(uvicorn.Server):
         self._live, self._progress = live, progress
 
     async def on_tick(self, counter: int) -> bool:
-        """See uvicorn."""
+        """Record progress on each tick of uvicorn's loop."""
         self._progress()
         return await super().on_tick(counter)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """See uvicorn."""
+        """Start the live push before uvicorn listens."""
         await self._live.start()
         await super().startup(sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """See uvicorn."""
+        """End the live push before uvicorn closes its connections."""
         self._live.end()
         await super().shutdown(sockets)
         await self._live.stop()

@@ -53,7 +53,7 @@ class ForwardedMiddleware:
         self._app, self._proxies = app, proxies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI."""
+        """Handle one request or WebSocket, as ASGI calls it."""
         peer = scope["client"] if scope["type"] in ("http", "websocket") else None
         if peer and self._proxies.trust(peer[0]):
             headers: Sequence[tuple[bytes, bytes]] = scope["headers"]

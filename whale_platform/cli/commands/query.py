@@ -127,7 +127,7 @@ def _write_table(columns: Sequence[str], rows: Rows, out: TextIO) -> None:
 
 
 def _write_csv(columns: Sequence[str], rows: Rows, out: TextIO) -> None:
-    """With a header."""
+    """Write the rows as CSV, below a line of column names."""
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(columns)
     writer.writerows([_text(value) for value in row] for row in rows)
@@ -144,7 +144,7 @@ def _write_json(columns: Sequence[str], rows: Rows, out: TextIO) -> None:
 
 
 def _write_markdown(columns: Sequence[str], rows: Rows, out: TextIO) -> None:
-    """A Markdown table."""
+    """Write the rows as a Markdown table."""
     found = list(rows)
     marks = ["---:" if _numbers(found, number) else "---" for number in range(len(columns))]
     for line in (list(columns), marks, *([_text(value) for value in row] for row in found)):

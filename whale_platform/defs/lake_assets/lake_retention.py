@@ -80,13 +80,11 @@ def vacuum_lake(context: dg.OpExecutionContext, config: VacuumConfig) -> None:
 
 @dg.job(description="Takes days out of the lake that are older than asked for. Dry run by default.")
 def lake_retention() -> None:
-    """One op."""
     let_old_lake_days_go()
 
 
 @dg.job(description="Deletes files that no version of the lake's last day needs. Dry run by default.")
 def lake_vacuum() -> None:
-    """One op."""
     vacuum_lake()
 
 

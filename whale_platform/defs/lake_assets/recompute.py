@@ -142,7 +142,6 @@ def _listed(late: "Mapping[datetime, Mapping[MarketHour, tuple[int, int]]]") -> 
 
 @dg.job(description="Makes the windows of closed hours again that are not what the lake has.")
 def late_trades() -> None:
-    """One op."""
     remake_late_hours()
 
 

@@ -60,5 +60,4 @@ def reset_checkpoint(context: dg.OpExecutionContext, config: CheckpointResetConf
     "first. Dry run by default; otherwise it asks for the home's name."
 )
 def checkpoint_reset() -> None:
-    """One op."""
     reset_checkpoint()

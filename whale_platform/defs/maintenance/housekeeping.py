@@ -105,7 +105,6 @@ def delete_old_runs(context: dg.OpExecutionContext, config: HousekeepingConfig) 
     "replaced events of the others; what made a partition last stays. Dry run by default.",
 )
 def dagster_housekeeping() -> None:
-    """One op."""
     delete_old_runs()
 
 

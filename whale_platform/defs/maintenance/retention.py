@@ -65,7 +65,6 @@ def render_plan(planned: list[StreamTableDay], dry_run: bool) -> str:
     description="Lets old days of the stream tables go, never before their hours are rolled up. Dry run by default."
 )
 def retention() -> None:
-    """One op."""
     let_old_days_go()
 
 

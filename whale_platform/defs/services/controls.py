@@ -27,7 +27,7 @@ ACTS: dict[str, tuple[Callable[[Path, str, str], service_commands.CommandSteps],
 
 
 def build_control_job(service: str, act: str) -> dg.JobDefinition:
-    """Such as `stream_stop`."""
+    """Return the job that does `act` to `service`, such as `stream_stop`."""
     does, description = ACTS[act]
 
     @dg.op(name=f"{act}_{service}", out=dg.Out(dg.Nothing))

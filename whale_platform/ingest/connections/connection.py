@@ -86,7 +86,7 @@ class Connection:
         self._thread = threading.Thread(target=self._run, name=f"socket-{exchange.name}", daemon=True)
 
     def start(self) -> None:
-        """Begin to connect."""
+        """Start the thread, which connects."""
         self._thread.start()
 
     def subscribe(self, symbols: Sequence[str]) -> None:

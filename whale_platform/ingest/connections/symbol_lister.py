@@ -58,7 +58,7 @@ class SymbolLister:
         self._thread = threading.Thread(target=self._run, name=f"lister-{self._exchange.name}", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def join(self, timeout_s: float) -> None:

@@ -124,5 +124,5 @@ def count_header_lines(dump: DumpFile, lines: Path) -> int:
 
 
 def reject_dump(path: Path, why: str, line: int | None = None) -> NoReturn:
-    """Raises InvalidDumpError."""
+    """Raise InvalidDumpError with the path, the line if there is one, and the reason."""
     raise InvalidDumpError(f"{path}{'' if line is None else f', line {line:,}'} {why}; nothing of it was imported")

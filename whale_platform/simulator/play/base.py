@@ -75,7 +75,7 @@ class Play(Protocol):
         """Seconds by which the next trade is late."""
 
     def last(self, place: MarketKey) -> Fill | None:
-        """The newest trade."""
+        """Return the market's newest trade, or None before the first."""
 
     def upward(self, place: MarketKey, first_id: int, limit: int) -> list[Fill]:
         """At most `limit` trades from `first_id` on, ascending."""

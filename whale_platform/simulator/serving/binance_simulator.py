@@ -45,7 +45,7 @@ class BinanceSimulator:
         return path == "/stream" or path == "/ws" or path.startswith("/ws/")
 
     def rest(self, path: str, query: str, headers: Mapping[str, str]) -> RestResponse:
-        """Answer one GET."""
+        """Return the response to one GET."""
         call = self._calls.get(path)
         if call is None:
             return RestResponse(HTTPStatus.NOT_FOUND, {"code": -1000, "msg": "Unknown path."})

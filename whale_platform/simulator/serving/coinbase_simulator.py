@@ -51,7 +51,7 @@ class CoinbaseSimulator:
         return path in ("", "/")
 
     def rest(self, path: str, query: str, _headers: Mapping[str, str]) -> RestResponse:
-        """Answer one GET."""
+        """Return the response to one GET."""
         parts = [unquote(part) for part in path.split("/")[1:]]
         if parts == ["time"]:
             now = time.time_ns() // 1000

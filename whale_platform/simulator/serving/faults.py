@@ -14,12 +14,12 @@ class Faults(Protocol):
 
 
 class NoFaults:
-    """Nothing goes wrong."""
+    """Implements `Faults` for a simulator in which nothing goes wrong."""
 
     def accept(self, _exchange: str) -> bool:
-        """Always."""
+        """Return True."""
         return True
 
     def outgoing(self, _exchange: str, _client: int, payloads: list[bytes]) -> list[bytes]:
-        """As they are."""
+        """Return `payloads` as they are."""
         return payloads

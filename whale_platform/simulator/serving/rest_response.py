@@ -23,7 +23,7 @@ class RestResponse:
 
 
 def respond_ok(value: object, headers: Mapping[str, str] | None = None) -> RestResponse:
-    """200."""
+    """Return a response with status 200."""
     return RestResponse(HTTPStatus.OK, value, headers or {})
 
 

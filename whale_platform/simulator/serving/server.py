@@ -32,7 +32,7 @@ class ExchangeSimulator(Protocol):
         """Whether `path` is a WebSocket address."""
 
     def rest(self, path: str, query: str, headers: Mapping[str, str]) -> RestResponse:
-        """Answer one GET."""
+        """Return the response to one GET."""
 
     async def converse(self, connection: ServerConnection, path: str, query: str) -> None:
         """Serve one WebSocket connection until it closes."""

@@ -50,7 +50,7 @@ class HourRange:
 
     @property
     def count(self) -> int:
-        """How many."""
+        """Return how many hours it has."""
         return (self.end - self.start) // HOUR
 
 

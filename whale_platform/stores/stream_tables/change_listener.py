@@ -57,5 +57,5 @@ class ChangeListener:
             return {(exchange, symbol): newest for exchange, symbol, newest in cursor.fetchall()}
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._conn.close()

@@ -14,7 +14,7 @@ DAYS_AHEAD = 7
 
 
 def partition_name(day: date) -> str:
-    """`trade_windows_20240808`."""
+    """Return the name of a day's partition, such as `trade_windows_20240808`."""
     return f"trade_windows_{day:%Y%m%d}"
 
 

@@ -134,7 +134,7 @@ class TopicProbe:
         return (max(times) - min(times)) / 1e6 if times else 0.0
 
     def close(self) -> None:
-        """Leave the broker."""
+        """Close the connection to the broker."""
         self._reader.close()
 
     def _between(

@@ -139,5 +139,5 @@ class TopicFlow:
         )
 
     def close(self) -> None:
-        """Leave the broker."""
+        """Close the connection to the broker."""
         self._messages.close()

@@ -33,5 +33,5 @@ def read_desired_state(home: Path, service: str) -> DesiredState:
 
 
 def write_desired_state(home: Path, service: str, running: bool, by: str) -> None:
-    """Say it now."""
+    """Write the desired state."""
     write_json(_path(home, service), asdict(DesiredState(running, time.time(), by)))

@@ -75,7 +75,7 @@ class ServiceView:
 
 @dataclass(frozen=True, slots=True)
 class StartService:
-    """Start it now."""
+    """Decides: start the service now."""
 
 
 @dataclass(frozen=True, slots=True)

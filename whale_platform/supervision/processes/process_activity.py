@@ -43,7 +43,7 @@ class ActivityMeter:
         self._look(first=True)
 
     def read(self) -> ProcessActivity:
-        """Look now."""
+        """Measure now, and return the activity since the beginning."""
         self._look(first=False)
         now = self._read_at
         stopped_s = now - self._stopped_since if self._stopped_since is not None else 0.0

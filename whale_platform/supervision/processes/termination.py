@@ -72,7 +72,7 @@ def is_alive(process: psutil.Process) -> bool:
 
 
 def describe_process(process: psutil.Process) -> str:
-    """`java (pid 4711)`."""
+    """Return name and pid, such as `java (pid 4711)`."""
     try:
         return f"{process.name()} (pid {process.pid})"
     except psutil.Error:

@@ -37,7 +37,7 @@ class Heartbeat:
 
 
 def heartbeat_path(home: Path, service: str) -> Path:
-    """Where `service` beats."""
+    """Return the path of the heartbeat file of `service`."""
     return home / "run" / f"{service}.beat.json"
 
 

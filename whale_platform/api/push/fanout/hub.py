@@ -42,7 +42,7 @@ class PushHub:
         self._boxes.add(box)
 
     def leave(self, box: ClientQueue) -> None:
-        """Forget it."""
+        """Send nothing to `box` any more, and add its counts to the totals."""
         self._boxes.discard(box)
         self._thinned += box.thinned
         self.dropped += box.end is not None and box.end[0] == TOO_SLOW

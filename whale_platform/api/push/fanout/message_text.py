@@ -14,12 +14,12 @@ from whale_platform.stores.stream_tables.rows import WhaleRow, WindowRow
 
 
 def dump_json(value: object) -> str:
-    """Compact JSON."""
+    """Return `value` as compact JSON."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def format_iso(time: datetime) -> str:
-    """2024-08-08T12:00:00.005000Z."""
+    """Return a time as `2024-08-08T12:00:00.005000Z`."""
     return time.isoformat().replace("+00:00", "Z")
 
 

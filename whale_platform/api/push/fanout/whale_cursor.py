@@ -29,7 +29,7 @@ class WhaleCursor:
     places: dict[int, int] = field(default_factory=dict)
 
     def text(self) -> str:
-        """URL-safe text."""
+        """Return the cursor as URL-safe text."""
         pairs = ",".join(f"{partition}:{offset}" for partition, offset in sorted(self.places.items()))
         return base64.urlsafe_b64encode(f"1.{self.topic}.{self.time_ms}.{pairs}".encode()).rstrip(b"=").decode()
 

@@ -55,11 +55,11 @@ class WhaleHistory:
         return _PastOf(self, address)
 
     async def kafka(self, address: str, partition: int, start: int, end: int, most: int) -> list[AlertRecord]:
-        """See `whale_subscription.HistoryReader`."""
+        """Read from Kafka, as `whale_subscription.HistoryReader` says."""
         return await self._ask(address, lambda: self._kafka(partition, start, end, most))
 
     async def tables(self, address: str, since_ms: int, most: int) -> list[PushedWhale] | None:
-        """See `whale_subscription.HistoryReader`."""
+        """Read from the tables, as `whale_subscription.HistoryReader` says."""
         dsn = self._dsn
         return None if dsn is None else await self._ask(address, lambda: self._tables(dsn, since_ms, most))
 
