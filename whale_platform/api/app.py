@@ -105,7 +105,7 @@ async def _away(_: Request, error: Exception) -> Response:
             build_unavailable("this takes longer than 2 s: ask for less, such as a shorter time")
         )
     return problems.build_problem_response(
-        build_unavailable("the database can't be asked now: ask again in some seconds, see /health", 5)
+        build_unavailable("the database is unavailable: retry in some seconds, see /health", 5)
     )
 
 

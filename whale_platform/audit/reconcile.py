@@ -1,10 +1,10 @@
 """Kafka, Postgres and the lake reconciled by symbol and hour: what is missing, doubled, or explained by the ledger.
 
 Kafka and the lake tell their ids, so what one lacks is found by comparing with what both have; Postgres tells sums, so
-it is compared by number. An id that is nowhere shows as a hole where the symbol's ids are dense. What a place owes
-follows from the home's birth, from retention and from what the other places have, never from what it holds itself: an
-emptied place lacks everything. An hour that a place does not owe and lacks is left out there (None). Pure: no place is
-asked here.
+it is compared by number. An id that is nowhere shows as a gap where the symbol's ids are dense. What a system must have
+follows from the home's birth, from retention and from what the other systems have, never from what it holds itself: an
+emptied system lacks everything. An hour that a system need not have and lacks is left out there (None). Pure: no system
+is read here.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -60,7 +60,7 @@ reports_daily = dg.build_schedule_from_partitioned_job(
     hour_of_day=0,
     minute_of_hour=33,
     default_status=schedule_status(),
-    description="Makes yesterday's market report, after its last hour has been made and repaired.",
+    description="Materialises yesterday's market report, after its last hour has been materialised and repaired.",
 )
 
 
@@ -81,7 +81,7 @@ def repair_hours(
             {*rollups.find_stale_rollup_hours(store.dsn(), past), *reports.find_stale_report_hours(store.dsn(), past)}
         )
     except PostgresUnusableError as error:
-        yield dg.SkipReason(f"the database can't be asked: {error}")
+        yield dg.SkipReason(f"the database can't be read: {error}")
         return
     if not found:
         yield dg.SkipReason(f"every hour of the last {REPAIR_DAYS} days is what the stream says")
@@ -104,7 +104,7 @@ def repair_days(context: dg.ScheduleEvaluationContext, store: StoreResource) -> 
     try:
         made = rollups.read_materialised_days(store.dsn(), now.replace(hour=0, minute=0, second=0, microsecond=0))
     except PostgresUnusableError as error:
-        yield dg.SkipReason(f"the database can't be asked: {error}")
+        yield dg.SkipReason(f"the database can't be read: {error}")
         return
     known = {day: read_page_time(f"{day:%Y-%m-%d}") for day in made if day >= DAYS.start}
     old = [day for day, page in known.items() if page is None or page < made[day]][-DAYS_AT_ONCE:]

@@ -32,7 +32,7 @@ LOOK_S = 20.0
 FIRST_S = 120.0  # after a start the others come first
 ALL_S = 3600.0
 AGAIN_S = 120.0
-WORK_MOST_S = 2 * 3600.0  # a week of everything takes minutes; what hangs for so long is begun anew
+WORK_MOST_S = 2 * 3600.0  # a week of everything takes minutes; what hangs for so long is restarted
 END_S = 5.0
 END_AFTER_S = 30.0  # a JVM's start alone may put the stream behind for a moment
 ASK_S, POLL_S = 5.0, 0.5
@@ -53,7 +53,7 @@ class WorkHold:
         return None if self._since is not None and now - self._since > overload.LONGEST_WAIT_S else why
 
     def done(self) -> None:
-        """The work has been done: the next may be kept waiting anew."""
+        """The work has been done: the next may be held again."""
         self._since = None
 
 

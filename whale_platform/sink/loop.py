@@ -1,8 +1,8 @@
-"""The sink's loop: poll, fold, one transaction, again; and what happens where one of the two ends is away.
+"""The sink's loop: poll, fold, one transaction, again; and what happens while Kafka or Postgres is unavailable.
 
 Nothing is kept in memory between transactions, so every trouble has one answer: drop both connections, wait (capped,
-jittered), open them again and go on from the offsets that Postgres holds. While Postgres is away nothing is polled.
-A batch is what has come meanwhile: a few messages when it is quiet, thousands under load.
+jittered), open them again and go on from the offsets that Postgres holds. While Postgres is unavailable nothing is
+polled. A batch is what has come meanwhile: a few messages when it is quiet, thousands under load.
 """
 
 import random
@@ -88,7 +88,7 @@ class SinkLoop:
             except BrokerError as error:
                 self._wait(f"waiting for Kafka: {describe_broker_error(error)}")
             except OffsetExpiredError as error:
-                self._wait(f"offsets are gone: {error}")
+                self._wait(f"offsets have expired: {error}")
             except SchemaMismatchError as error:
                 self._wait(f"the database's schema does not fit this code ({error}): `whale restart --all` migrates it")
             except OffsetConflictError as error:

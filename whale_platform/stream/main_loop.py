@@ -34,9 +34,9 @@ START_S = 300.0  # to start or end a query, where the machine is slow
 class MainLoop:
     """Runs in the main thread.
 
-    `failed(name, query)` judges a query that has ended: whether the service begins anew, or goes on without it for now.
-    `rehearse` begins the rehearsals, and is given what says whether there is room for one. `shortage()` says what
-    lacks of the task slots, as after the loss of a worker; empty where nothing does.
+    `failed(name, query)` judges a query that has ended: whether the service restarts, or goes on without it for now.
+    `rehearse` begins the rehearsals, and is given what says whether there is room for one. `shortage()` says what lacks
+    of the task slots, as after the loss of a worker; empty where nothing does.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
 """The stream service: one Spark driver, its queries, and a plain word for each way they can fail.
 
 It waits for broker and topics and ends on a failed query: the supervisor starts it again and Spark resumes from its
-last checkpoint, so the sink sees updates again, never gaps. A checkpoint of no use is made anew (recovery.py); one of
-another Kafka cluster alone waits for a person (exit BLOCKED). The lake's query fails alone
+last checkpoint, so the sink sees updates again, never gaps. A useless checkpoint is replaced by a fresh one
+(recovery.py); one of another Kafka cluster alone waits for a person (exit BLOCKED). The lake's query fails alone
 (lake_query/supervisor.py). What runs when is in main_loop.py.
 """
 
@@ -94,7 +94,7 @@ def main(context: ServiceContext) -> int:
     except ForeignCheckpointError as foreign:
         return context.blocked(str(foreign))
     except BrokerError as error:
-        context.tell("degraded", f"the Kafka broker went away, starting again: {error}")
+        context.tell("degraded", f"the Kafka broker is unreachable, starting again: {error}")
         return exit_codes.RETRY
     finally:
         stop_quietly(spark.stop)
@@ -123,7 +123,7 @@ def _failed(
     name: str,
     query: StreamingQuery,
 ) -> bool:
-    """Whether the service begins anew for a query that has ended; False while the others run on without it."""
+    """Whether the service restarts for a query that has ended; False while the others run on without it."""
     error = str(query.exception())
     if not healer.trouble:
         context.log.error("query failed", query=name, error=error)

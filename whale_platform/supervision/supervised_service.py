@@ -123,7 +123,7 @@ class SupervisedService:
                 return state, detail
 
     def restart(self) -> None:
-        """Stop it and start it anew, forgiving what it failed or was blocked by; `turn` does the rest."""
+        """Stop it and start it again, and reset its failures and what it was blocked by; `turn` does the rest."""
         self._restarting = self._ending()
         self.stop()
 

@@ -2,7 +2,7 @@
 
 npm holds each package against the SHA-512 in the lock and runs no script of theirs. It ends well even where the disk is
 full and files are cut short, so what it said is read too. The stamp lies inside `node_modules`: it is written last and
-goes with the folder, so what was killed, changed or deleted is installed anew.
+goes with the folder, so an interrupted, changed or deleted installation is repeated.
 """
 
 import json

@@ -1,6 +1,6 @@
-"""Whether the embedded servers answer: asked again and again, so without a trace when they don't.
+"""Readiness of the embedded servers. It is polled, so a failure leaves no log line.
 
-A slow answer is an answer: whoever asks has a thread of its own for it, and what was stopped is noticed by the silence.
+A slow response is a response: the caller has a thread of its own for it, and notices a stopped server by its silence.
 """
 
 from whale_platform.broker import topics

@@ -139,7 +139,7 @@ def test_kafka_troubles_are_waited_out(context: ServiceContext) -> None:
 
     log.when_empty = context.stop.set
     assert SinkLoop(context, opening, log.reader, lambda: IDENTITY).run() == exit_codes.CLEAN
-    assert said[1:] == ["waiting for Kafka: broker down", "offsets are gone: gone", "waiting for Kafka: no answer"]
+    assert said[1:] == ["waiting for Kafka: broker down", "offsets have expired: gone", "waiting for Kafka: no answer"]
     assert store.counts == WHOLE
 
 

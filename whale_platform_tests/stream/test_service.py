@@ -72,7 +72,7 @@ def test_torn_checkpoints_a_recreated_topic_and_lost_memory_need_no_hand(
 
     patiently("all whales", lambda: whales_of("A") == set(range(200)))
     said = patiently("the service to be ready", lambda: _ready(running.home))
-    assert "query windows began anew" in said.detail and "query whales began anew" in said.detail
+    assert "query windows restarted" in said.detail and "query whales restarted" in said.detail
     assert "nothing was lost" in said.detail
 
     client = topics.create_admin(kafka.bootstrap)

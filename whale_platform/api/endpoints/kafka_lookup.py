@@ -1,7 +1,7 @@
 """Where a trade stands in topic `raw_crypto_trades`, and the trades of its symbol beside it.
 
 A whale knows its offset, and a few thousand messages around that are read. One of before it did, or whose topic was
-made anew, is found by the time at which it was received: its message was produced then, or soon after. What Kafka no
+recreated, is found by the time at which it was received: its message was produced then, or soon after. What Kafka no
 longer has, or can't be read now, is said as a sentence, never as an error: the rest of a whale's context does not
 depend on it.
 """

@@ -34,7 +34,7 @@ router = APIRouter()
 
 @router.get("/latest", responses=describe_responses(latest_models.Board), summary="The newest state of every symbol")
 async def latest(request: Request, parts: AppDeps, which: Annotated[MarketFilter, Query()]) -> Response:
-    """From memory, made anew every 50 ms at most. `hour` and `day` end with the newest minute of all symbols."""
+    """From memory, renewed every 50 ms at most. `hour` and `day` end with the newest minute of all symbols."""
     board = parts.board.ready
     known_markets.check_markets(which, parts.board)
     if board is None or not (which.exchange or which.symbol):

@@ -110,5 +110,5 @@ class _Page:
         if self._needs:
             return problems.build_problem_response(ApiProblemError(503, MISSING))
         return problems.build_problem_response(
-            ApiProblemError(404, "this file was here when the API was started and is gone")
+            ApiProblemError(404, "this file was here when the API was started and has been deleted")
         )

@@ -12,7 +12,7 @@ from whale_platform.api.monitoring.health import read_services
 from whale_platform.settings import Settings
 from whale_platform.supervision.runtime import heartbeat
 
-HUNG_S = 10.0  # the board is made anew every second while the reading goes on
+HUNG_S = 10.0  # the cache is renewed every second while it is read
 
 
 class LiveStatus:

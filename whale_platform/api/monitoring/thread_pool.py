@@ -32,7 +32,7 @@ class BoundedThreadPool:
         if self._closed:
             raise _STOPS
         if self._waiting >= self._most:
-            raise build_unavailable("too many questions of this kind at once: ask again in a moment", 1)
+            raise build_unavailable("too many requests of this kind: retry in a moment", 1)
         self._waiting += 1
         self._gauge.set(self._waiting)
         try:

@@ -1,8 +1,8 @@
-"""Whether the stream says the truth of itself: `ready` and `lag` against the topics, each half second, from `up` on.
+"""Whether the stream's reported lag is right: `ready` and `lag` against the topics, each half second, from `up` on.
 
-A lie is a lag below every count of the topics in the last two seconds: the heartbeat may be a second old and its look
-another. The calm begins when what came in during the start is processed. An overload, with whales in it, is put
-straight into the raw topic, beside what the simulator sends, and counted afterwards.
+An understatement is a lag below every count of the topics in the last two seconds: the heartbeat may be a second old
+and its measurement another. The calm begins when what came in during the start is processed. An overload, with whales
+in it, is put straight into the raw topic, beside what the simulator sends, and counted afterwards.
 """
 
 import re

@@ -80,7 +80,7 @@ def _copy(settings: "Settings", name: str, path: Path) -> Sequence[tuple[str, st
         return csv_export.copy_table(settings.dsn(), name, path)
     except UNAVAILABLE as error:
         raise UserError(
-            f"`{name}` is not in the lake, and Postgres can't be asked for it ({error}): see `whale status`"
+            f"`{name}` is not in the lake, and Postgres can't be read ({error}): see `whale status`"
         ) from None
     except DecimalOverflowError as error:
         raise UserError(str(error)) from None
@@ -99,7 +99,7 @@ def _list_tables(settings: "Settings") -> None:
         for name, comment in csv_export.list_tables(settings.dsn()).items():
             print(f"  {name:<18} {comment}".rstrip())
     except UNAVAILABLE as error:
-        print(f"  can't be asked ({error}): see `whale status`")
+        print(f"  can't be read ({error}): see `whale status`")
     print('\nColumns of any: `whale query "DESCRIBE trade_windows"`')
 
 

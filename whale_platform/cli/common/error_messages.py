@@ -18,8 +18,8 @@ def explain_errors() -> Iterator[None]:
     try:
         yield
     except (BrokerError, OffsetExpiredError) as error:
-        raise UserError(f"Kafka can't be asked ({error}): {_DO}") from None
+        raise UserError(f"Kafka can't be read ({error}): {_DO}") from None
     except (StoreUnavailableError, FileNotFoundError) as error:
-        raise UserError(f"Postgres can't be asked ({error}): {_DO}") from None
+        raise UserError(f"Postgres can't be read ({error}): {_DO}") from None
     except (SchemaMismatchError, InvalidDsnError, RowRejectedError, LakeError, KeyFileError, ValueError) as error:
         raise UserError(str(error)) from None

@@ -140,7 +140,7 @@ def _listed(late: "Mapping[datetime, Mapping[MarketHour, tuple[int, int]]]") -> 
     )
 
 
-@dg.job(description="Makes the windows of closed hours again that are not what the lake has.")
+@dg.job(description="Recomputes the windows of closed hours that differ from the lake.")
 def late_trades() -> None:
     remake_late_hours()
 

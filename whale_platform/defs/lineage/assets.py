@@ -86,7 +86,7 @@ def build_specs(settings: Settings) -> list[dg.AssetSpec]:
             exchanges,
         ),
         _spec(
-            f"topic/{INGEST_GAPS}", "topics", {"kafka"}, "Each hole in the trade ids, and what became of it.", exchanges
+            f"topic/{INGEST_GAPS}", "topics", {"kafka"}, "Each gap in the trade ids, and what became of it.", exchanges
         ),
         _spec(
             f"topic/{TRADE_WINDOWS}",
@@ -121,7 +121,7 @@ def build_specs(settings: Settings) -> list[dg.AssetSpec]:
             for name, description in (
                 (TRADE_WINDOWS, "1-minute windows by exchange and symbol; a row grows until its minute is over."),
                 (WHALE_ALERTS, "Every whale once, with the threshold that applied."),
-                (INGEST_GAPS, "The ledger of holes: found, cause, repaired or explained."),
+                (INGEST_GAPS, "The gap ledger: found, cause, repaired or explained."),
             )
         ),
     ]

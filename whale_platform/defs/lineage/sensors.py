@@ -57,7 +57,7 @@ def stream_health(context: dg.SensorEvaluationContext, store: StoreResource) -> 
 
 
 def observe_topics(settings: Settings) -> dict[str, dict[str, Any]]:
-    """Each topic's messages so far, with what its writer says of itself. Raises BrokerError."""
+    """Each topic's messages so far, with what its writer reports of itself. Raises BrokerError."""
     if not is_reachable(settings.bootstrap, 3.0):
         raise BrokerError(explain_unavailable(settings.bootstrap))
     reader = TopicReader(settings.bootstrap, "whale-health")

@@ -85,7 +85,7 @@ def delete_old_runs(context: dg.OpExecutionContext, config: HousekeepingConfig) 
     rows = [(f"runs of {name}", len(ids)) for name, ids in found.items() if ids]
     rows += [(f"events: {name}", len(ids)) for name, ids in old.items() if ids]
     rows += [("reports and pictures in old events", len(bulky))] if bulky else []
-    text = render_table(("what", "old"), rows) if rows else "Nothing is old enough to go."
+    text = render_table(("what", "old"), rows) if rows else "Nothing is old enough to be deleted."
     context.log.info(text)
     if not config.dry_run:
         for number, run_id in enumerate(going, 1):

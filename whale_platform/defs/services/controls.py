@@ -17,11 +17,11 @@ ACTS: dict[str, tuple[Callable[[Path, str, str], service_commands.CommandSteps],
     "stop": (
         service_commands.stop_service,
         "Ends the {0} cleanly and keeps it stopped, also over a restart of everything, until `{0}_start`. Nothing is "
-        "lost: it goes on where it stopped.",
+        "lost: it continues where it stopped.",
     ),
     "restart": (
         lambda home, service, _by: service_commands.restart_service(home, service),
-        "Ends the {0}'s process cleanly and starts it anew; also lifts what it was blocked by.",
+        "Ends the {0}'s process cleanly and starts it again; also lifts what it was blocked by.",
     ),
 }
 

@@ -28,9 +28,9 @@ from whale_platform.supervision.control import desired_state, shift_policy, stat
 TICK_S = 1  # the daemon looks every 5 s; more than that would make it every second time
 REMEMBERED = 5
 SERVICE_TASKS = {
-    "ingester": "takes trades from the exchanges' WebSockets to Kafka, and fills holes from their history",
-    "stream": "makes windows and whale alerts of the trades, by Spark in real-time mode",
-    "sink": "writes windows, alerts and the ledger of holes to Postgres",
+    "ingester": "takes trades from the exchanges' WebSockets to Kafka, and fills gaps from their history",
+    "stream": "computes windows and whale alerts from the trades, by Spark in real-time mode",
+    "sink": "writes windows, alerts and the gap ledger to Postgres",
 }
 WARNING_STATES = ("backoff", "blocked", "degraded")
 _states: dict[dg.DagsterRunStatus, str] = {

@@ -120,11 +120,11 @@ class SymbolLister:
             for pair in self._exchange.parse_listing(body):
                 listed.add(pair)
         except InvalidFrameError as bad:
-            self._log.warning("a refused symbol can't be asked for", symbol=symbol, reason=str(bad))
+            self._log.warning("a refused symbol can't be checked", symbol=symbol, reason=str(bad))
             return
         except HttpUnavailableError as trouble:
             if trouble.status not in NOT_THERE:
-                self._log.warning("a refused symbol can't be asked for", symbol=symbol, reason=str(trouble))
+                self._log.warning("a refused symbol can't be checked", symbol=symbol, reason=str(trouble))
             return
         if listed.get(symbol) is not None and listed.refusal(symbol) is None:
             self._feed.accept(symbol)

@@ -5,8 +5,8 @@ any more. Who was fenced before (standby.py) first waits until nobody writes thi
 
 A positions file that names another share, or offsets that the topic does not have (any more: others may have written
 what is gone), is not used: then the whole topic is read (some 200,000 trades a second). Where one ingester has all
-symbols and the topic begins after the file, the file holds for the symbols that left nothing else. Of a file that
-names another cluster or topic, as where the broker's disk was made anew, the offsets mean nothing, but the ids are the
+symbols and the topic begins after the file, the file holds for the symbols that left nothing else. Of a file that names
+another cluster or topic, as where the broker's disk was replaced, the offsets mean nothing, but the ids are the
 exchange's: they hold, and what the topic has goes on from them. A symbol of which only the ledger speaks goes on there.
 Simulated, replayed and live trades have ids of their own, so a topic that holds another kind is refused.
 """

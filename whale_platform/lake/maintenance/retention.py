@@ -1,4 +1,4 @@
-"""What of the lake is old enough to go: days by age, and files that no version of the last day needs.
+"""Retention of the lake: days by age, and files that no version of the last day needs.
 
 Both first say what would go (`plan_retention`) and then do exactly that. Files go in two steps: a commit takes them out
 of the table, and a day later vacuum deletes them, so whoever still reads an older version can finish. What is young

@@ -1,10 +1,9 @@
-"""What of the stream tables is old enough to go, day by day, and its going.
+"""Retention of the stream tables: `plan_retention` lists whole days to drop, `apply_retention` drops exactly those.
 
-A day goes whole: its partition of `trade_windows` is dropped, and its `whale_alerts` are deleted where those have an
-age too (they are few, and what the platform is for), in one transaction, and only once every hour of it has been rolled
-up and reported as the stream says now. Rollups and reports stay, and so do imported days until somebody asks for them
-to go. What `plan_retention` returns is what `apply_retention` does: a day that has changed in between is refused, not
-guessed.
+A day is dropped whole: its partition of `trade_windows` is dropped, and its `whale_alerts` are deleted where those have
+an age too (they are few, and what the platform is for), in one transaction, and only once every hour of it has been
+rolled up and reported as the stream says now. Rollups and reports stay, and so do imported days until their deletion is
+requested. A day that has changed between the two is refused.
 """
 
 from dataclasses import dataclass

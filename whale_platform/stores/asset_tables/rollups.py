@@ -99,7 +99,7 @@ ORDER BY hour
 
 
 def materialise_rollups(dsn: str, hours: HourRange, maker: Provenance) -> int:
-    """Make these hours anew from the stream table; returns the rows written. Repeatable."""
+    """Materialise these hours again from the stream table; returns the rows written. Repeatable."""
     with exclusive_materialisation(dsn, "hourly_rollups") as cursor:
         return write_rollups(cursor, hours, maker, ())
 

@@ -141,7 +141,7 @@ ORDER BY hour
 
 
 def materialise_reports(dsn: str, hours: HourRange, maker: Provenance, prices: Sequence[WhalePriceRow] = ()) -> int:
-    """Make these hours anew from the stream tables; returns the rows written. Repeatable.
+    """Materialise these hours again from the stream tables; returns the rows written. Repeatable.
 
     `prices` around whales, as the lake has them now, are stored first.
     """

@@ -36,7 +36,8 @@ def ensure_database(dsn: str, wanted: str) -> bool:
 
 
 def is_daemon_alive(dsn: str) -> bool | None:
-    """Whether Dagster's daemon has beaten within 45 s, which it does every 30; None where Postgres can't be asked."""
+    """Whether Dagster's daemon has sent a heartbeat within 45 s (one is due every 30); None if Postgres can't be
+    read."""
     try:
         with open_transaction(dsn, "whale-ready", ANSWER_S, ANSWER_S) as conn, conn.cursor() as cursor:
             cursor.execute(_BEATS)

@@ -2,7 +2,7 @@
 
 It begins once they are ready, so a start is no slower for it. When it fails (a full disk, a damaged log) the service
 says so as `degraded` and starts it again, later after each failure; Kafka keeps the trades meanwhile. A checkpoint of
-no use is made anew (recovery.py): the table itself knows what it has, so reading the topic anew doubles nothing.
+no use is replaced (recovery.py): the table itself knows what it has, so reading the topic again creates no duplicates.
 """
 
 import re
@@ -38,7 +38,7 @@ RESTART_BACKOFF = RestartBackoff(first_s=2.0, cap_s=60.0, healthy_after_s=60.0)
 class LakeQuerySupervisor:
     """Call `look` again and again; `trouble` is what is wrong now, or empty.
 
-    `outdated`: the topic is another one now, which the whole service has to begin with anew.
+    `outdated`: the topic is another one now, with which the whole service has to restart.
     """
 
     def __init__(

@@ -102,7 +102,7 @@ class TopicProbe:
         return emitted
 
     def forget(self, topic: str, ends: Mapping[int, int]) -> None:
-        """What comes from `ends` on counts: the query begins anew, and goes over some of it again."""
+        """What comes from `ends` on counts: the query restarts, and reads some of it again."""
         self._read[topic], self._emitted[topic] = dict(ends), {}
 
     def age(self, part: int, offset: int) -> float | None:

@@ -111,7 +111,7 @@ class TopicFlow:
         return {part: max(emitted.get(part, 0), settled.get(part, 0)) for part in {*emitted, *settled}}
 
     def begin(self, query: str) -> None:
-        """The query begins, or begins anew: it is to reach the ends that were seen when it began first."""
+        """The query starts or restarts: it is to reach the ends that were seen when it began first."""
         out = self._out.get(query) or {}
         self._targets.setdefault(query, (self._ends, any(out.get(part, 0) < end for part, end in self._ends.items())))
         if query == "windows":

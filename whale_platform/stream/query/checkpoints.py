@@ -177,7 +177,7 @@ def list_live_folders(home: Path, query: str) -> list[Path]:
 def archive_checkpoints(home: Path, query: str) -> list[Path]:
     """Move every live checkpoint of `query`, or of `all`, aside; returns the new places.
 
-    The next start reads the topic anew.
+    The next start reads the topic from its beginning.
     """
     return [archive_folder(home, path) for path in list_live_folders(home, query)]
 

@@ -136,7 +136,7 @@ class LostOffsets:
 def find_losses(
     position: Mapping[int, int], same_topic: bool, earliest: Mapping[int, int], ends: Mapping[int, int]
 ) -> list[LostOffsets]:
-    """What a query loses that had come to `position` and begins anew at `earliest`, for each partition.
+    """What a query loses that had come to `position` and restarts at `earliest`, for each partition.
 
     All by partition: the next offset it would have read (left out where nobody knows: then all that has expired counts
     as lost), the first offset in the topic, the next one to be written. `same_topic`: the topic is not another one

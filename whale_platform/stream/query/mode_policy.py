@@ -54,7 +54,7 @@ class ModePolicy:
     _first_out: int | None = field(default=None)
 
     def switched(self, mode: Mode, now: float) -> None:
-        """The query has begun anew in `mode`."""
+        """Confirm that the query has restarted in `mode`."""
         self.mode, self.since = mode, now
         self._behind = self._calm_since = self._first_out = None
 

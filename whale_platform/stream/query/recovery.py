@@ -1,4 +1,4 @@
-"""A query whose checkpoint is of no use begins anew by itself; what it lost with it stands in the ledger.
+"""A query whose checkpoint is useless restarts with a fresh one by itself; what it lost with it stands in the ledger.
 
 The steps: the record of what happened is written into the checkpoint's folder, the folder is moved to the archive, the
 record is published to the topic `stream_losses` (the sink stores it in the table of that name), and only then marked
@@ -42,7 +42,7 @@ PUBLISH_S = 15.0
 
 @dataclass(frozen=True, slots=True)
 class RecoveryRecord:
-    """One time that a query began anew. `at`: microseconds since 1970; `lost`: rows for the ledger."""
+    """One restart of a query with a fresh checkpoint. `at`: microseconds since 1970; `lost`: rows for the ledger."""
 
     query: str
     at: int
@@ -56,7 +56,10 @@ class RecoveryRecord:
         when = datetime.fromtimestamp(self.at / 1e6, UTC)
         gone = [row["detail"] for row in self.lost if row["cause"] != "none"]
         cost = "; ".join(gone) if gone else "nothing was lost"
-        return f"query {self.query} began anew at {when:%Y-%m-%d %H:%M:%S} UTC: {self.reason.rstrip('.')}; {cost}"
+        return (
+            f"query {self.query} restarted with a fresh checkpoint at {when:%Y-%m-%d %H:%M:%S} UTC: "
+            f"{self.reason.rstrip('.')}; {cost}"
+        )
 
 
 class QueryRecovery:
@@ -92,13 +95,13 @@ class QueryRecovery:
 
     @property
     def note(self) -> str:
-        """What began anew within the last hour, the newest of each query, for `whale status`; empty where nothing."""
+        """The restarts within the last hour, the newest of each query, for `whale status`; empty where nothing."""
         since = (self._now() - SHOWN_S) * 1e6
         newest = {record.query: record for record in self._history if record.at >= since}
         return "; ".join(record.sentence for record in newest.values())
 
     def prepare(self, labels: Iterable[CheckpointLabel], place: SourceTopic) -> dict[str, Path]:
-        """{query: folder to hand to Spark}, each fit or made anew.
+        """{query: folder to hand to Spark}, each fit, or fresh.
 
         Raises ForeignCheckpointError, before anything is changed, where one belongs to another Kafka cluster.
         """
@@ -130,7 +133,7 @@ class QueryRecovery:
         if (left := self._left(label.query)) > 0:
             again = datetime.fromtimestamp(self._now() + left, UTC)
             self._trouble[label.query] = (
-                f"query {label.query} failed again right after it had begun anew: {reason}; "
+                f"query {label.query} failed again right after it had restarted with a fresh checkpoint: {reason}; "
                 f"it is tried again at {again:%H:%M:%S} UTC, the other queries run on"
             )
             self._reasons[label.query] = reason  # asked again, this is the same failure and not another
@@ -172,7 +175,7 @@ class QueryRecovery:
         # 2. Out of Spark's way.
         kept = checkpoints.archive_folder(home, path)
         self._history = list_recoveries(home)
-        self._log.error("the query begins anew", query=label.query, reason=reason, kept=str(kept), lost=_said(lost))
+        self._log.error("the query restarts", query=label.query, reason=reason, kept=str(kept), lost=_said(lost))
 
     def publish(self) -> None:
         """Send what the ledger has not been told yet; with the broker away it stays for the next time."""
@@ -183,7 +186,7 @@ class QueryRecovery:
         try:
             self._send(self._settings, [row for _, record in found for row in record.lost])
         except (BrokerError, ProducerStoppedError) as error:
-            self._log.warning("the ledger can't be told yet what was lost", error=str(error))
+            self._log.warning("the losses can't be published yet", error=str(error))
             return
         # 4. Done; sent again where a kill comes before this.
         for path, record in found:
@@ -231,7 +234,8 @@ def publish_losses(settings: Settings, rows: Iterable[dict[str, Any]]) -> None:
 
 
 def list_recoveries(home: Path) -> list[RecoveryRecord]:
-    """Every time that a query of this home began anew, as far as its archive goes, the oldest first."""
+    """Return each restart of a query of this home with a fresh checkpoint, as far as its archive goes, the oldest
+    first."""
     return sorted((record for _, record in _records(home)), key=lambda record: record.at)
 
 

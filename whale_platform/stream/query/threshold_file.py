@@ -4,7 +4,7 @@ A thread copies the table into one small JSON file when it has changed; Spark re
 real-time mode: each checkpoint interval), as a scalar subquery. While the table can't be read (Postgres away, not yet
 migrated, being restored) or the copy can't be written, the last copy stays in force; with no copy yet, the configured
 default does. The copy has what held before as well, so that trades that are read again late, after a checkpoint was
-begun anew, are judged by what held at their time.
+restarted, are judged by what held at their time.
 """
 
 import json

@@ -7,7 +7,7 @@ as before. Kafka's JVM is left as it is: it optimises less in a start, and needs
 
 COMMON_JVM_OPTIONS = (
     "-XX:-UsePerfData",
-    # What is out of memory limps on without its threads; the process ends with its JVM and begins anew.
+    # What is out of memory limps on without its threads; the process ends with its JVM and is restarted.
     "-XX:+ExitOnOutOfMemoryError",
     "-XX:Tier4InvocationThreshold=50000",
     "-XX:Tier4MinInvocationThreshold=6000",

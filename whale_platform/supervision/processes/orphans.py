@@ -1,7 +1,7 @@
-"""Processes of an earlier supervisor of this home that are still there: found and ended before anything is started.
+"""Orphans: processes that an earlier supervisor of this home left. They are ended before anything is started.
 
 Only for the holder of the home's supervisor lease: then every process that carries this home's mark in its own
-environment is a leftover, whatever its pid. Nothing is guessed from pids, which the kernel hands out again.
+environment is an orphan, whatever its pid. Nothing is guessed from pids, which the kernel hands out again.
 """
 
 import contextlib

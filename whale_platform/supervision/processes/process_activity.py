@@ -1,4 +1,4 @@
-"""What a service's processes get and want of the processor: how a hung process is told from a starved one.
+"""CPU use and CPU wait of a service's processes, which tell a hung process from a starved one.
 
 A process that waits for the processor (`waited_s`) can't get on, however healthy it is; one that neither runs nor waits
 is blocked. Where the kernel does not publish its scheduler's figures, a process that is seen runnable counts as one

@@ -1,4 +1,4 @@
-"""Waiting for processes that are about to end: as long as they get on with it, and no longer.
+"""Waits for processes that are about to end, as long as they are active.
 
 A server that writes its last checkpoint on a slow machine may take minutes, and a hung one takes for ever. What tells
 them apart is not the time but whether anything moves: CPU used or waited for, processes ended, lines in the log.

@@ -128,7 +128,7 @@ def test_who_comes_back_gets_the_windows_that_changed_or_is_told_what_to_fetch()
     assert [(one["symbol"], one["trade_count"]) for one in missed["windows"]] == [("BTCUSDT", 2)]
     gap, newest = map(json.loads, hub.missed_windows(StreamFilter(), "another", seq))
     assert (gap["type"], gap["fetch"], len(newest["windows"])) == ("gap", "/windows", 2)
-    hub.gap("windows", "offsets are gone")
+    hub.gap("windows", "offsets have expired")
     assert json.loads(hub.missed_windows(StreamFilter(), hub.epoch, seq)[0])["type"] == "gap"
 
 

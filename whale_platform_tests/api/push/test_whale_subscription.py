@@ -136,14 +136,14 @@ def test_expired_offsets_come_from_the_tables_after_a_notice() -> None:
     assert sorted(int(one.body) for one in sent if one.body) == list(range(1, 21))
 
 
-def test_a_topic_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_recreated_topic_is_read_from_the_tables(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(whale_subscription, "OVERLAP_MS", 0)
     topic = Topic()
     for number in range(1, 7):
         topic.add(0, whale(number))
     follower = WhaleSubscription(log_of(topic, 3), topic, all_of, WhaleCursor("old", 4, {0: 900}))
     sent = [one for _ in range(5) for one in take(follower)]
-    assert "anew" in sent[0].gap
+    assert "recreated" in sent[0].gap
     assert [one.body for one in sent[1:4]] == ["4", "5", "6"]
     assert sorted(int(one.body) for one in sent[4:]) == [1, 2, 3]  # of the new topic, so not yet sent
 

@@ -79,7 +79,7 @@ def test_one_that_does_not_fit_is_archived_alone_and_its_loss_told(world: World)
         ("windows", 1, 0, -1, "none"),
     ]
     assert checkpoints.inspect_checkpoint(folders["windows"]).offsets == {}
-    assert "windows began anew" in world.healer.note and "100 to 139 are lost" in world.healer.note
+    assert "windows restarted" in world.healer.note and "100 to 139 are lost" in world.healer.note
     (world.folder() / "metadata").write_text("")
     world.read(WHALES)
     world.now += 10

@@ -1,4 +1,5 @@
-"""Who gets what. All of it runs in the event loop, so nothing is locked; nothing here waits for a client.
+"""Fan-out: routes windows, trades, whales and status to the clients' queues. Runs in the event loop, without locks and
+without waiting for a client.
 
 Every message has a number (`seq`) that grows as long as this server runs (`epoch`). The newest state of the last
 `KEPT_WINDOWS` windows is kept with its number: a client that comes back within the same epoch gets exactly those that

@@ -91,7 +91,7 @@ class WhaleSubscription:
             self._begin_now()
             return []
         if self._at.topic != log.topic:
-            out = await self._tables("the topic was made anew")
+            out = await self._tables("the topic was recreated")
             self._at = WhaleCursor(log.topic, self._at.time_ms)
             self._started = True
             return out
