@@ -63,7 +63,7 @@ def read_home(path: Path) -> Home | None:
             f"{path} belongs to another user: run as that user, or name another folder with --home"
         ) from None
     except (OSError, ValueError, TypeError, KeyError):
-        raise HomeError(f"{mark} can't be read: move {path} away, or name another folder with --home") from None
+        raise HomeError(f"{mark} can't be read: move {path} elsewhere, or name another folder with --home") from None
 
 
 def open_home(folder: Path, source: "SourceKind", files: Sequence[Path] = (), times: str = "now") -> Home:

@@ -121,7 +121,7 @@ def _server(parts: AppDependencies, progress: Callable[[], None]) -> uvicorn.Ser
 
 
 def _listen(settings: Settings, stop: threading.Event) -> socket.socket | str:
-    """The socket, or why there is none. The one before may need a moment to let go of the port."""
+    """The socket, or why there is none. The process before may need a moment to release the port."""
     deadline = time.monotonic() + PORT_WAIT_S
     while True:
         try:

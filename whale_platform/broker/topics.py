@@ -117,8 +117,8 @@ def create_topics(
 def limit_bytes(bootstrap: KafkaCluster, total: int, unused: Collection[str] = ()) -> list[str]:
     """Let all topics but `unused` take `total` bytes together at most (0: any number); the names of those changed.
 
-    Kafka looks twice a minute and deletes whole segments, so it can be more by what came meanwhile.
-    Raises KafkaException where the broker is away or refuses.
+    Kafka looks twice a minute and deletes whole segments, so it can be more by what came meanwhile. Raises
+    KafkaException where the broker is unavailable or refuses.
     """
     names = [name for name in BYTE_SHARES if name not in unused]
     client, present = create_admin(bootstrap), describe_topics(bootstrap, names)
@@ -161,7 +161,7 @@ def compute_limits(name: str, total: int, partitions: int) -> dict[str, str]:
 
 
 def fetch_cluster_id(bootstrap: KafkaCluster) -> str:
-    """The Kafka cluster's id. Raises KafkaException where the broker is away."""
+    """The Kafka cluster's id. Raises KafkaException where the broker is unavailable."""
     client = create_admin(bootstrap)  # held until the answer is here: a collected client cancels its requests
     return str(_answer(client.describe_cluster(request_timeout=TIMEOUT_S)).cluster_id)
 

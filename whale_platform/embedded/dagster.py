@@ -144,7 +144,7 @@ def webserver_responds(settings: Settings) -> bool:
 
 
 def daemon_is_alive(settings: Settings) -> bool | None:
-    """Whether the daemon has beaten lately, as its storage says; None where that can't be read."""
+    """Whether the daemon has sent a heartbeat lately, as its storage says; None where that can't be read."""
     return databases.is_daemon_alive(settings.dagster_dsn_text())
 
 

@@ -81,8 +81,8 @@ def prepare_broker(settings: Settings) -> None:
 def broker_command(settings: Settings) -> list[str]:
     """What to run; the broker stays in the foreground, logs warnings to stderr and ends with its parent."""
     folder = _folder(settings)
-    leash = [sys.executable, "-m", "whale_platform.supervision.processes.parent_watch", STOP_SIGNAL.name]
-    return [*leash, *_java(settings, folder), "kafka.Kafka", str(folder / "server.properties")]
+    parent_watch = [sys.executable, "-m", "whale_platform.supervision.processes.parent_watch", STOP_SIGNAL.name]
+    return [*parent_watch, *_java(settings, folder), "kafka.Kafka", str(folder / "server.properties")]
 
 
 def _folder(settings: Settings) -> Path:

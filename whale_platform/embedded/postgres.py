@@ -66,13 +66,13 @@ def prepare_postgres(settings: Settings) -> None:
 def postgres_command(settings: Settings) -> list[str]:
     """What to run; the server stays in the foreground, logs to stderr and ends with its parent."""
     binaries = _binaries(settings)
-    leash = [sys.executable, "-m", "whale_platform.supervision.processes.parent_watch", STOP_SIGNAL.name]
+    parent_watch = [sys.executable, "-m", "whale_platform.supervision.processes.parent_watch", STOP_SIGNAL.name]
     values = {**_CONFIG, "port": str(settings.postgres_port)}
     options = [part for name, value in values.items() for part in ("-c", f"{name}={value}")]
-    # The leash stands inside the user namespace: entering one would cut it.
+    # The parent watch stands inside the user namespace: entering one would cut it.
     return [
         *postgres_binaries.unprivileged_prefix(),
-        *leash,
+        *parent_watch,
         str(binaries / "postgres"),
         "-D",
         str(_data(settings)),

@@ -1,9 +1,9 @@
 """The repair service: within minutes of a late trade its hour is right again, with or without Dagster.
 
 It follows the log of the lake. A closed hour that gets new files has late trades, whether the watermark dropped them or
-a hole was filled in the background, and is compared with Postgres; every hour all closed hours of the last days are.
-The comparing, and the computing where there is something wrong, is done by a process of its own (`work.py`), so that
-its libraries and Spark's JVM are there only as long as they are needed. What fails as a whole is tried again, each time
+a gap was filled in the background, and is compared with Postgres; every hour all closed hours of the last days are. The
+comparing, and the computing where there is something wrong, is done by a process of its own (`work.py`), so that its
+libraries and Spark's JVM are there only as long as they are needed. What fails as a whole is tried again, each time
 after twice as long; an hour that fails by itself, when it gets another file or when all are compared.
 
 The trades go first: while stream or sink are starting, silent or behind nothing is begun, and a process at work that

@@ -12,7 +12,7 @@ from whale_platform.stores.stream_tables.sink_store import SinkStore
 from whale_platform.supervision.runtime.runner import ServiceContext
 
 FETCH_WAIT_MS = 100  # how long the broker may hold an empty answer; a message is sent on at once
-ALIVE_S = 5.0  # asked first, since the other questions wait much longer for a broker that is away
+ALIVE_S = 5.0  # checked first, since the other requests wait much longer for an unavailable broker
 
 
 def main(context: ServiceContext) -> int:

@@ -2,8 +2,8 @@
 
 Waits up to a minute for the database, then upgrades in one transaction under an advisory lock, seeds the default
 threshold where there is none, and makes the coming days' partitions. Running it again changes nothing. Ends with one
-line on stderr and an exit code: 0 done, 75 try again (the database is away), 78 a person must act (the schema is newer
-than this code, rights are missing, the settings are wrong).
+line on stderr and an exit code: 0 done, 75 try again (the database is unavailable), 78 a person must act (the schema is
+newer than this code, rights are missing, the settings are wrong).
 """
 
 import sys

@@ -118,7 +118,7 @@ class ServiceLiveness:
         return self._start.still_s()
 
     def excuse_silence(self) -> None:
-        """The watcher itself was away: silence until now proves nothing."""
+        """The watcher itself was not running: silence until now proves nothing."""
         now = self._clock()
         self._progress_at = now
         for loop in self._loops.values():

@@ -154,7 +154,7 @@ class SupervisedService:
             self._wait(meanwhile)
 
     def excuse_silence(self) -> None:
-        """The watcher itself was away: silence until now proves nothing."""
+        """The watcher itself was not running: silence until now proves nothing."""
         self._signs.excuse_silence()
 
     def published(self, state: ShownState, detail: str) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """Keeps the board fresh: reads all once, then only the rows that the one LISTEN connection names.
 
 The connection listens before everything is read, so nothing falls between. A batch that names fewer keys than it has
-rows is answered by reading every symbol's newest row. When Postgres is away the board says since when, and after it is
-back everything is read again, since notices of the meantime are lost. A read replica and a connection pooler pass no
-NOTIFY on: there everything is read once a second instead, and a replica that is behind is said to be.
+rows is answered by reading every symbol's newest row. While Postgres is unavailable the cache says since when, and
+after it is back everything is read again, since notices of the meantime are lost. A read replica and a connection
+pooler pass no NOTIFY on: there everything is read once a second instead, and a replica that is behind is said to be.
 """
 
 import json

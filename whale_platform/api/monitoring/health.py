@@ -62,7 +62,7 @@ class HealthMonitor:
         """What models.health.Health describes; a second old, or as old as a check under way takes."""
         last = self._last
         if last is not None and self._lock.locked():
-            return last  # somebody is asking: waiting too would take every worker while Kafka is away
+            return last  # somebody is asking: waiting too would take every worker while Kafka is unavailable
         with self._lock:
             now = self._clock()
             if self._last is None or not 0 <= now - self._at <= CACHE_S:  # the clock may have been set back

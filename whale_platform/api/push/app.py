@@ -1,7 +1,7 @@
 """The live push as one thing to own: feed, hub, routes and numbers.
 
-Who may come in is the gate's business, before this. Kafka may be away at the start: clients are told. Serve it by
-`push_server.PushServer`, which starts it in the loop and ends the open streams first: an event stream never ends by
+The middleware before it decides who may connect. Kafka may be unavailable at the start: clients are notified. Serve it
+by `push_server.PushServer`, which starts it in the loop and ends the open streams first: an event stream never ends by
 itself.
 """
 
@@ -78,11 +78,11 @@ class PushApp:
         self._sweeper = asyncio.create_task(self._sweep())
 
     def end(self) -> None:
-        """Send the clients away; they are told to come back."""
+        """Disconnect the clients, with the advice to reconnect."""
         self.hub.end()
 
     async def stop(self) -> None:
-        """Send the clients away and stop reading."""
+        """Disconnect the clients and stop reading."""
         self.end()
         self.feed.stop()
         if self._sweeper is not None:

@@ -1,9 +1,9 @@
 """API keys: a file of their hashes in the home, readable by its owner alone.
 
-In a file and not in Postgres, because who may ask must be known also while the database is away, and before the first
-migration. A key is 256 random bits, so a plain SHA-256 is enough: a salt and a slow hash protect what people choose,
-which can be guessed, and would cost every request 50 ms. Adding and removing takes effect within a second, without a
-restart. A file that can't be read lets nobody in.
+In a file and not in Postgres, because who may ask must be known also while the database is unavailable, and before the
+first migration. A key is 256 random bits, so a plain SHA-256 is enough: a salt and a slow hash protect what people
+choose, which can be guessed, and would cost every request 50 ms. Adding and removing takes effect within a second,
+without a restart. A file that can't be read lets nobody in.
 """
 
 import hashlib

@@ -20,7 +20,7 @@ class RecentRows:
 
 
 def load_recent_rows(settings: "Settings", whales: int = 8) -> RecentRows:
-    """The newest rows now; a database that is away gives an empty feed with the reason."""
+    """The newest rows now; a database that is unavailable gives an empty feed with the reason."""
     from whale_platform.stores.queries import recent
 
     try:

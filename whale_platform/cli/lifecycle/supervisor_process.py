@@ -131,7 +131,7 @@ def stop_supervisor(home: Home, say: Say) -> bool:
 
 
 def follow_stop(home: Home, pid: int, say: Say) -> None:
-    """Until the supervisor `pid` has let go of the home. Raises UserError where nothing moves for long."""
+    """Wait until the supervisor `pid` has released the home. Raises UserError where nothing moves for long."""
     waiting, gone = ProgressWatch(home), set[str]()
     running = {name for name, service in _services(home).items() if service["pid"] is not None}
     while True:

@@ -18,13 +18,14 @@ LAKE_KEY, IMPORTED_KEY = dg.AssetKey(["lake", "trades"]), dg.AssetKey(["lake", "
 FROM_LAKE_KEY = dg.AssetKey(["lake", "windows_from_lake"])
 
 
-# The health sensor tells every five minutes of what has moved; whales and holes may well be rare.
+# The health sensor tells every five minutes of what has moved; whales and gaps may well be rare.
 FLOW_FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(minutes=20), warn_window=timedelta(minutes=11))
 FLOWS = (f"topic/{RAW_TRADES}", f"topic/{TRADE_WINDOWS}", f"table/{TRADE_WINDOWS}", "lake/trades")
 
 
 def _table(settings: Settings, name: str) -> dg.TableSchema | None:
-    """As the database describes it; None where this is not the platform's own Dagster, or the database is away."""
+    """As the database describes it; None where this is not the platform's own Dagster, or the database is
+    unavailable."""
     if not is_platform_dagster():
         return None
     try:

@@ -1,8 +1,8 @@
 """What the stream does, told to Dagster: a materialisation of each topic and table that has moved, every few minutes.
 
-Materialisations, not observations, because freshness policies look at nothing else. What did not move is not
-reported, so a stalled stream turns stale by itself. A broker or database that is away skips the tick and says so.
-Columns are told by the assets' definitions; of what is reported here, `events.py` leaves one an hour after a day.
+Materialisations, not observations, because freshness policies look at nothing else. What did not move is not reported,
+so a stalled stream turns stale by itself. A broker or database that is unavailable skips the tick and says so. Columns
+are told by the assets' definitions; of what is reported here, `events.py` leaves one an hour after a day.
 """
 
 import json

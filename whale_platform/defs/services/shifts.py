@@ -1,8 +1,8 @@
 """The services as Dagster runs: a run is a shift that shows one service's life, a sensor keeps one shift at work.
 
-The supervisor keeps the services; nothing here starts, holds or ends a process, so Dagster may be away or be killed at
+The supervisor keeps the services; nothing here starts, holds or ends a process, so Dagster may be down or be killed at
 any time. The sensor reads the supervisor's files: it writes each change of a service's state into the log of its shift,
-also those that came while Dagster was away, and ends the shift when it is over. Terminating a shift restarts its
+also those that came while Dagster was down, and ends the shift when it is over. Terminating a shift restarts its
 service (`launcher.py`); the stop job is what stops it. What is to be done is decided in
 `supervision/control/shift_policy.py`.
 """

@@ -56,7 +56,7 @@ def plan_retention(root: Path, keep_days: int, today: date) -> list[LakeDay]:
 
 
 def drop_days(root: Path, planned: list[LakeDay], about: Mapping[str, Any], sure: bool = False) -> int:
-    """Take the planned days out of the table, in one commit; returns how many files went.
+    """Remove the planned days from the table, in one commit; returns how many files were removed.
 
     Raises UnconfirmedDeletionError.
     """

@@ -2,7 +2,7 @@
 
 Several files become one sequence by receive time, whatever order they are given in. Other channels are skipped, and a
 trade that is not newer than its symbol's last one (overlapping captures) is dropped. A line that holds a trade which
-can't be read ends the reading with the file and line: a hole in a recording is worse than none.
+can't be read ends the reading with the file and line: a gap in a recording is worse than none.
 """
 
 import gzip

@@ -71,7 +71,7 @@ def plan_retention(
 
 
 def apply_retention(dsn: str, days: list[StreamTableDay], sure: bool = False) -> int:
-    """Let the planned days go, one transaction each; returns how many went.
+    """Drop the planned days, one transaction each; returns how many were dropped.
 
     Raises DayChangedError; UnconfirmedDeletionError, before any goes, where one is young (`domain/deletion_limits.py`)
     and nobody is `sure`.

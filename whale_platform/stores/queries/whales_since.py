@@ -1,4 +1,4 @@
-"""Whales in the order of their detection, for clients that were away longer than Kafka remembers.
+"""Whales in the order of their detection, for clients that were disconnected for longer than Kafka keeps messages.
 
 Raises PostgresUnusableError.
 """

@@ -82,7 +82,7 @@ class WhaleRow(NamedTuple):
 
 
 class GapRow(NamedTuple):
-    """One hole in a symbol's trade ids; see the comments on table `ingest_gaps`."""
+    """One gap in a symbol's trade ids; see the comments on table `ingest_gaps`."""
 
     exchange: str
     symbol: str

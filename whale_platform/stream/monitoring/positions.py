@@ -91,7 +91,7 @@ class TopicProbe:
         """
         read = self._read.setdefault(topic, {part: end for part, (_, end) in edges.items()})
         emitted = self._emitted.setdefault(topic, {})
-        for part, (_, end) in edges.items():  # a topic that was made anew ends earlier
+        for part, (_, end) in edges.items():  # a recreated topic ends earlier
             read[part] = min(read.get(part, end), end)
         new = {part: (read[part], end) for part, (_, end) in edges.items() if end > read[part]}
         for record in self._between(topic, new):

@@ -42,7 +42,7 @@ class TopicFlow:
     def __init__(
         self, settings: Settings, session: SparkSession, parts: list[int], folders: Mapping[str, Path], run_id: str
     ) -> None:
-        """Raises BrokerError where the broker is away."""
+        """Raises BrokerError where the broker is unavailable."""
         found = topics.describe_topics(settings.bootstrap, [TRADE_WINDOWS])[TRADE_WINDOWS]
         local = cluster.is_local(settings.spark_master)
         positions = {} if local else {STREAM_POSITIONS: range(1)}

@@ -178,7 +178,8 @@ class QueryRecovery:
         self._log.error("the query restarts", query=label.query, reason=reason, kept=str(kept), lost=_said(lost))
 
     def publish(self) -> None:
-        """Send what the ledger has not been told yet; with the broker away it stays for the next time."""
+        """Publish the losses that are not in the ledger yet; while the broker is unavailable it stays for the next
+        time."""
         found = [(path, record) for path, record in _records(self._settings.stream_home) if not record.published]
         if not found:
             return

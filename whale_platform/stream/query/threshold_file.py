@@ -1,10 +1,10 @@
 """Whale thresholds on their way from the Postgres table to the running query, without a restart.
 
 A thread copies the table into one small JSON file when it has changed; Spark reads that file again at each batch (in
-real-time mode: each checkpoint interval), as a scalar subquery. While the table can't be read (Postgres away, not yet
-migrated, being restored) or the copy can't be written, the last copy stays in force; with no copy yet, the configured
-default does. The copy has what held before as well, so that trades that are read again late, after a checkpoint was
-restarted, are judged by what held at their time.
+real-time mode: each checkpoint interval), as a scalar subquery. While the table can't be read (Postgres unavailable,
+not yet migrated, being restored) or the copy can't be written, the last copy stays in force; with no copy yet, the
+configured default does. The copy has what held before as well, so that trades that are read again late, after a
+checkpoint was restarted, are judged by what held at their time.
 """
 
 import json

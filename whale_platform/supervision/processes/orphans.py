@@ -41,7 +41,8 @@ def end_orphans(
     grace_s: float = GRACE_S,
     only: Collection[str] | None = None,
 ) -> list[int]:
-    """Wait for leftovers to end by their leashes, and kill those that do nothing any more; returns the pids found."""
+    """Wait for orphans to end by their parent watches, and kill those that do nothing any more; returns the pids
+    found."""
     found = find_orphans(home, only)
     termination.wait_for_exit(found, grace_s, say)
     return [process.pid for process in found]

@@ -110,7 +110,7 @@ class ActivityTracker:
         return self.effort.cpu_s - self._said_cpu_s
 
     def excuse(self) -> None:
-        """The watcher was away: what was seen until now proves nothing."""
+        """The watcher was not running: what was seen until now proves nothing."""
         self.moved_at = self._clock()
 
 

@@ -141,7 +141,7 @@ class PushHub:
                 box.drop(NOT_AUTHORISED, "the key is not known any more")
 
     def end(self) -> None:
-        """Send everyone away: the server stops."""
+        """Disconnect all clients: the server stops."""
         for box in list(self._boxes):
             box.drop(1012, "the server stops; connect again")
 

@@ -1,8 +1,8 @@
 """A thread that tails topics from their ends and hands what it reads to the event loop, one batch a poll.
 
-It keeps its own offsets. A broker that is away is waited for and told (`said`); recreated topics are read from their
-start. An offset that has expired is told by `lost` with the range, then reading goes on at the earliest. While the loop
-has not taken the last batch nothing is polled: what waits, waits in Kafka, not here.
+It keeps its own offsets. A broker that is unavailable is waited for and told (`said`); recreated topics are read from
+their start. An offset that has expired is told by `lost` with the range, then reading goes on at the earliest. While
+the loop has not taken the last batch nothing is polled: what waits, waits in Kafka, not here.
 """
 
 import asyncio
