@@ -110,7 +110,7 @@ class Settings(BaseSettings):
     api_host: str = "127.0.0.1"  # address that the API listens on; beyond this machine it needs a key or api_open
     api_port: Port = 18000  # of the API and the dashboard
     api_open: bool = False  # listen beyond this machine without keys
-    api_hosts: Annotated[tuple[str, ...], NoDecode] = ()  # names it is known by while nobody needs a key
+    api_hosts: Annotated[tuple[str, ...], NoDecode] = ()  # allowed Host names while no API key is configured
     api_proxies: Annotated[tuple[str, ...], NoDecode] = ()  # addresses or networks whose X-Forwarded-For is believed
     api_cors: Annotated[tuple[str, ...], NoDecode] = ()  # origins whose pages may read it, such as https://example.org
     api_rate: Annotated[float, Field(gt=0)] = 5_000.0  # requests a second of a key or address

@@ -1,4 +1,4 @@
-"""What every request passes first, and every answer last: key, rate, security headers, the clock.
+"""The middleware around every request and response: key, rate, security headers, duration.
 
 Plain ASGI, outside FastAPI, so that it costs microseconds, and so that `/latest` without parameters, which is bytes
 that lie ready, is answered here without any routing. A websocket passes the same key and rate.

@@ -1,4 +1,4 @@
-"""How far windows, whales, sink and lake have come, and so which trades have not arrived in a place yet.
+"""How far windows, whales, sink and lake have come, and so which trades have not arrived in each of them yet.
 
 The checkpoints of the stream's queries say which raw trades were surely put out, the lake's table which it has, and the
 sink's offsets which windows and whales are stored. Of a query without a checkpoint on this topic nobody knows, and

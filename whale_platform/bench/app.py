@@ -1,4 +1,4 @@
-"""`whale bench`: what this machine gives, as JSON on stdout; progress on stderr."""
+"""`whale bench`: measurements of this machine, as JSON on stdout; progress on stderr."""
 
 import json
 import os

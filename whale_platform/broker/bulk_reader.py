@@ -1,4 +1,4 @@
-"""A whole topic read as fast as the broker gives it, and how far back the topic reaches.
+"""Reads a whole topic as fast as the broker delivers it, and finds how far back the topic reaches.
 
 For those who count millions: messages come as bare values in batches, since a `Record` each would halve the speed. It
 reads up to the end as it was when asked, so it ends while others write. An outage is not waited out: it raises

@@ -1,4 +1,4 @@
-"""Why a cluster does not answer: librdkafka only says so to `error_cb`, while the call itself times out.
+"""Why a cluster does not respond: librdkafka reports it to `error_cb` only, while the call itself times out.
 
 Every client notes its errors here by cluster; `explain_unavailable` returns the newest one, which is kept until the
 cluster responds again.

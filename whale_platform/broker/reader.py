@@ -1,4 +1,4 @@
-"""Reading topics by explicit offsets, without consumer groups: whoever reads keeps its own place.
+"""Reads topics by explicit offsets, without consumer groups: each reader keeps its own offsets.
 
 The sink keeps it in Postgres beside the rows, the ingester in its positions file. An offset that has expired raises
 `OffsetExpiredError` with the exact range that is gone: nothing is skipped silently.

@@ -1,4 +1,4 @@
-"""The topics, how they are made and what identifies them.
+"""The topics, how they are created and what identifies them.
 
 `create_topics` is safe to run at every start. It never changes the partition count of an existing topic: that would
 break the order within a symbol, so it is left to a person. Ids tell a recreated topic from the old one of the same

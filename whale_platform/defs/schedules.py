@@ -1,4 +1,4 @@
-"""When assets are made: each hour a few minutes after it, and again where the stream has changed its mind.
+"""When assets are materialised: each hour a few minutes after it, and again where the stream's rows have changed.
 
 The repair compares what the stream says with what each hour of the last `REPAIR_DAYS` was made from, and asks for
 exactly the hours that differ: one run for each stretch of neighbouring hours.

@@ -1,4 +1,4 @@
-"""Is a port free, and if not, who has it: asked before a server starts, since its own complaint is a stack trace."""
+"""Whether a port is free, and if not, who has it: checked before a server starts, whose own error is a stack trace."""
 
 import errno
 import socket

@@ -1,4 +1,4 @@
-"""Which hours are looked at, and which of them have new files in the lake: read from its commits, without a library.
+"""The hours to compare, and which of them have new files in the lake: read from its commits, without a library.
 
 Late trades, repaired gaps and imports all show so, seconds after they came, whatever their reason was.
 """

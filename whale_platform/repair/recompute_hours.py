@@ -1,4 +1,4 @@
-"""Closed hours found that differ between lake and Postgres, and made again from the lake, up to their reports.
+"""Finds closed hours that differ between lake and Postgres, and recomputes them from the lake, up to their reports.
 
 The same work whoever asks for it: the repair service, Dagster, or a person, one of them at a time. An hour is compacted
 first, so that a trade that came twice is counted once. Raises LakeError, PostgresUnusableError and

@@ -1,4 +1,4 @@
-"""The simulator as a service: builds the play from settings, serves it, beats, and keeps its place in the home.
+"""The simulator as a service: builds the play from settings, serves it, and keeps its position in the home.
 
 `home/simulator.json` holds the place, replaced each second and at the end. Whatever a person must change (files, port,
 symbols, another play's home) blocks with one line.

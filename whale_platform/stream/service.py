@@ -1,4 +1,4 @@
-"""The stream service: one Spark driver, its queries, and a plain word for each way they can fail.
+"""The stream service: one Spark driver, its queries, and a clear message for each way they can fail.
 
 It waits for broker and topics and ends on a failed query: the supervisor starts it again and Spark resumes from its
 last checkpoint, so the sink sees updates again, never gaps. A useless checkpoint is replaced by a fresh one

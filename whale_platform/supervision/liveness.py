@@ -1,4 +1,4 @@
-"""Signs of life of one service: the loops that its beats say get on, or the answers of the server it is.
+"""Signs of life of one service: its loops that advance by its heartbeat, or the responses of a server.
 
 Counted on the monotonic clock, at the moment a *new* count or a true check was seen: a wall clock that is set back or
 forward neither kills a service nor hides a dead one. What its processes do is looked at during its start, and once it

@@ -1,4 +1,4 @@
-"""What the dashboard loads from others: npm installs what `package-lock.json` pins into `<tools>/web/node_modules`.
+"""The dashboard's packages: npm installs what `package-lock.json` pins into `<tools>/web/node_modules`.
 
 npm holds each package against the SHA-512 in the lock and runs no script of theirs. It ends well even where the disk is
 full and files are cut short, so what it said is read too. The stamp lies inside `node_modules`: it is written last and

@@ -1,4 +1,4 @@
-"""Where a trade stands in topic `raw_crypto_trades`, and the trades of its symbol beside it.
+"""Finds a trade in topic `raw_crypto_trades`, with the trades of its symbol beside it.
 
 A whale knows its offset, and a few thousand messages around that are read. One of before it did, or whose topic was
 recreated, is found by the time at which it was received: its message was produced then, or soon after. What Kafka no

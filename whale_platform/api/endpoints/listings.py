@@ -1,4 +1,4 @@
-"""The endpoints. Each asks in a worker's thread and answers with bytes; the shapes are for the description."""
+"""The endpoints of lists. Each one reads in a worker's thread and returns bytes; the models are for the description."""
 
 from typing import Annotated, Any
 from urllib.parse import urlencode

@@ -1,4 +1,4 @@
-"""Words that the OpenAPI description says of several endpoints: what they answer when all is well, and when not."""
+"""Texts that the OpenAPI description repeats for several endpoints: their responses on success and on failure."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Where a page ended, as text for the client to send back unread.
+"""The cursor: where a page ended, as opaque text that the client sends back.
 
 It is the last row's key, so it stays good for ever, also over a restart. It names its listing: a cursor of /whales
 sent to /windows is refused instead of giving a page from nowhere.

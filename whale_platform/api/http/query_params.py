@@ -1,4 +1,4 @@
-"""What may be asked of the listings: the parameters, their bounds, and the conditions they become.
+"""The parameters of the listings, their bounds, and the conditions that they become.
 
 A parameter that is not known is refused, and so is one that is given twice where it can hold one value only, because a
 filter that is silently ignored gives the wrong rows.

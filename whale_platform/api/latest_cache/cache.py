@@ -1,4 +1,4 @@
-"""The newest state of every symbol in memory, and the answer of `/latest` made ready from it.
+"""The newest state of every symbol in memory, and the response of `/latest` built from it.
 
 Whoever has news puts it (the feeder from Postgres, a live hub from Kafka); a state that is older than the one there is
 left out, so two feeders do no harm. `render` is called by a feeder, at most every `RENDER_EVERY_S`; who answers

@@ -1,4 +1,4 @@
-"""Keeps the board fresh: reads all once, then only the rows that the one LISTEN connection names.
+"""Keeps the latest cache fresh: reads everything once, then only the rows that the one LISTEN connection names.
 
 The connection listens before everything is read, so nothing falls between. A batch that names fewer keys than it has
 rows is answered by reading every symbol's newest row. While Postgres is unavailable the cache says since when, and

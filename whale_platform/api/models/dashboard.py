@@ -1,4 +1,4 @@
-"""What one view of the dashboard needs: sparklines, whales summed up, a whale with its context."""
+"""Models of the dashboard's views: sparklines, whales summed up, a whale with its context."""
 
 from pydantic import BaseModel, Field
 

@@ -1,4 +1,4 @@
-"""How each part is, asked of the part itself: Postgres, Kafka, the services' heartbeats, the lake's log, the board.
+"""The state of each part, from the part itself: Postgres, Kafka, the services' heartbeats, the lake's log, the cache.
 
 Nobody's word is taken for another's: a service whose heartbeat is old is silent, whatever it said last. An answer is
 kept for a second, so that many who ask cost no more than one; the questions are short and made in a worker's thread.

@@ -1,4 +1,4 @@
-"""Prometheus's view: the API's own requests as they happen, and the platform's numbers when it asks.
+"""Metrics for Prometheus: the API's own requests as they happen, and the platform's figures at each scrape.
 
 The platform's are read from heartbeats and Postgres at each scrape; where a source is unavailable its series are left
 out rather than repeated. One registry an app, none of the library's globals, so that two apps in a process do not meet.

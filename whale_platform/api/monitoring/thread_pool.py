@@ -1,4 +1,4 @@
-"""Where blocking work is done: a few threads with a bounded queue before them, so that the event loop never waits.
+"""Threads for blocking work: a few, with a bounded queue before them, so that the event loop never waits.
 
 One more than fits is told to come back instead of waiting in memory. What may take seconds, and what watchdogs ask, has
 each a worker of its own: nobody waits behind a slower kind of question.

@@ -1,4 +1,4 @@
-"""How uvicorn has to be set for live clients.
+"""Settings of uvicorn for live clients.
 
 A listening socket with a time-out for data that a peer never takes: without it, a stalled client's connection stays
 for as long as its machine lives; and a small send buffer, so that it is soon seen to be stalled. Small WebSocket

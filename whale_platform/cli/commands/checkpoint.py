@@ -1,4 +1,4 @@
-"""`whale checkpoint`: what the stream remembers of its place, and how to make it forget without losing anything."""
+"""`whale checkpoint`: the stream's checkpoints, and how to reset them without losing anything."""
 
 import sys
 import time

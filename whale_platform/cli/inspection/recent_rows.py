@@ -1,4 +1,4 @@
-"""What the live screen shows from Postgres, with the reason where it shows nothing."""
+"""The rows of Postgres on the live screen, with the reason where there are none."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""What must hold on this machine before anything is started; each failure is one line with the way out."""
+"""Checks of this machine before anything is started; each failure is one line with the way out."""
 
 import os
 import shutil

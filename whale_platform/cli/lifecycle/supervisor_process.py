@@ -1,4 +1,4 @@
-"""Starting and stopping the supervisor as a process of its own, and following what it says meanwhile."""
+"""Starts and stops the supervisor as a process of its own, and follows what it reports meanwhile."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""What of the lake goes: days by age, only if a person has chosen an age, and files that no version needs any more.
+"""Retention of the lake: days by age, only if a person has chosen an age, and files that no version needs any more.
 
 As for the stream tables: what a job would do is its default; the same plan is then done with `dry_run: false`.
 """

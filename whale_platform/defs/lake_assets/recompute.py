@@ -1,4 +1,4 @@
-"""Past hours made again from the lake, in Dagster: whenever someone asks, after an import, and each hour what is wrong.
+"""Past hours recomputed from the lake, in Dagster: on request, after an import, and each hour what is wrong.
 
 The work itself is `repair/recompute_hours.py`, which the repair service does within minutes, with or without Dagster.
 The job `late_trades` does the same; its schedule asks for it only where no such service is kept. Never two are at it:

@@ -1,4 +1,4 @@
-"""What Dagster does not make but the platform does: exchanges, topics and stream tables, for the lineage."""
+"""External assets for the lineage: exchanges, topics and stream tables, which the platform computes and not Dagster."""
 
 from collections.abc import Sequence
 from datetime import timedelta

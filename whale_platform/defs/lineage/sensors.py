@@ -1,4 +1,4 @@
-"""What the stream does, told to Dagster: a materialisation of each topic and table that has moved, every few minutes.
+"""Reports the stream's work to Dagster: a materialisation of each topic and table that has moved, every few minutes.
 
 Materialisations, not observations, because freshness policies look at nothing else. What did not move is not reported,
 so a stalled stream turns stale by itself. A broker or database that is unavailable skips the tick and says so. Columns

@@ -1,4 +1,4 @@
-"""Dagster's own storage kept small: old runs of services and of upkeep go; those that made partitions never do.
+"""Keeps Dagster's storage small: old runs of services and of upkeep are deleted, those of partitions never.
 
 Deleting a run deletes its events, and with them what Dagster knows of the partitions it made. So only the jobs named
 here are looked at, and of those no run that made one; what else is old goes by event (`events.py`), ticks by

@@ -1,4 +1,4 @@
-"""Start, stop and restart a service from Dagster: each asks the supervisor, waits for it, and says what came."""
+"""Starts, stops and restarts a service from Dagster: each job requests it of the supervisor and awaits the result."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the jobs that delete ask for twice: the name of the home, for more than is usually deleted."""
+"""The second confirmation of jobs that delete: the name of the home, for more than is usually deleted."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

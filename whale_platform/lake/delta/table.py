@@ -1,4 +1,4 @@
-"""The Delta table in a folder: made, opened, its files, and how far it has come. Raises LakeError's subclasses."""
+"""The Delta table in a folder: created, opened, its files, and how far it has come. Raises LakeError's subclasses."""
 
 import errno
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""DuckDB over the lake's files: sorts and sums larger than memory, on two threads, and says plainly what is broken.
+"""DuckDB over the lake's files: sorts and sums larger than memory, on two threads, with errors that name the cause.
 
 It is given lists of files, because its Delta extension can't be assumed to be there. Its memory is bounded; what does
 not fit spills into a folder beside the table, as far as that leaves room for the trades. Raises LakeError's subclasses.

@@ -1,4 +1,4 @@
-"""What may be asked: one statement that only reads, tables by name and a few harmless functions.
+"""Allowed SQL: one statement that only reads, tables by name and a few harmless functions.
 
 It is parsed before it runs. The lists are needed: a COPY within a WITH looks like a SELECT, and DuckDB's own lock lets
 it write over the very files it lets the question read. Raises InvalidStatementError for all else.

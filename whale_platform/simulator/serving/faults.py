@@ -1,4 +1,4 @@
-"""The seam for faults on demand: every connection asks here, and every outgoing payload passes here."""
+"""The seam for faults on demand: every connection and every outgoing payload passes here."""
 
 from typing import Protocol
 

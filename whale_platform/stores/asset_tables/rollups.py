@@ -1,4 +1,4 @@
-"""Table `hourly_rollups`: made from `trade_windows`, and which hours of it are no longer what the stream says.
+"""Table `hourly_rollups`: computed from `trade_windows`, and which of its hours differ from the stream's rows by now.
 
 Nothing is counted as changed because of a clock: an hour is stale where the stream's trade count or newest state
 differs from what the row was made from. Raises PostgresUnusableError.

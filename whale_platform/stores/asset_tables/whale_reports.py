@@ -1,4 +1,4 @@
-"""Table `whale_reports`: the whales of each hour, made from `whale_alerts`, `trade_windows` and `whale_prices`.
+"""Table `whale_reports`: each hour's whales, computed from `whale_alerts`, `trade_windows` and `whale_prices`.
 
 A symbol's row looks 16 minutes past its hour for the prices after a whale, so it is stale until stream and lake have
 come that far (the lake at most two hours after the stream, since what it lost it will never have), and again whenever

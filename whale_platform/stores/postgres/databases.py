@@ -1,4 +1,4 @@
-"""Other databases beside the platform's own: Dagster's storage is made here and asked for its daemon's heartbeat."""
+"""Other databases beside the platform's own: creates Dagster's storage and reads its daemon's heartbeat from it."""
 
 from psycopg2 import errors, sql
 from psycopg2.extensions import parse_dsn

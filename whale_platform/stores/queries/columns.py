@@ -1,4 +1,4 @@
-"""What the database says of a table's columns: the one truth, comments included. Read-only."""
+"""A table's columns as the database describes them, comments included. Read-only."""
 
 from dataclasses import dataclass
 

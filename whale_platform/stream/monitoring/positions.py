@@ -1,4 +1,4 @@
-"""What each query has put out, by three witnesses, none of which costs more than a few requests a second.
+"""How far each query has emitted, by three witnesses, none of which costs more than a few requests a second.
 
 The checkpoint's files say what whole batches have done. Windows carry the offset of their newest trade, so the newest
 messages of `trade_windows` say what real-time mode has put out within a batch, wherever its executors are. Alerts are

@@ -1,4 +1,4 @@
-"""What the running queries tell of themselves, as numbers for the heartbeat.
+"""The progress reports of the running queries, as numbers for the heartbeat.
 
 Spark reports once a batch, which in real-time mode is once a checkpoint interval; so it is asked only when the
 checkpoint shows that a batch is over. What happens within a batch is in topic_flow.py.

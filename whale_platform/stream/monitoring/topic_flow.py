@@ -1,4 +1,4 @@
-"""What is in the raw topic, what each query has put out of it, and so how far each is behind; looked at once a second.
+"""The raw topic's content, what each query has emitted of it, and so how far each is behind; updated once a second.
 
 While the broker does not answer, everything is unknown (None) and nothing is guessed.
 """

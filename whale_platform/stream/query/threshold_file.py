@@ -1,4 +1,4 @@
-"""Whale thresholds on their way from the Postgres table to the running query, without a restart.
+"""Brings whale thresholds from the Postgres table to the running query, without a restart.
 
 A thread copies the table into one small JSON file when it has changed; Spark reads that file again at each batch (in
 real-time mode: each checkpoint interval), as a scalar subquery. While the table can't be read (Postgres unavailable,

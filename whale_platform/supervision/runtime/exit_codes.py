@@ -1,4 +1,4 @@
-"""Exit codes by which a service tells its supervisor what to do next."""
+"""Exit codes by which a service requests its supervisor's next step."""
 
 CLEAN = 0
 RETRY = 75  # EX_TEMPFAIL: a dependency was not ready; retry after the back-off

@@ -1,4 +1,4 @@
-"""What WebSocket clients may say, read with care: every refusal names the field.
+"""Parses the messages of WebSocket clients; every refusal names the field.
 
     {"subscribe": {"topics": ["windows", "whales"], "symbols": ["BTCUSDT"], "exchanges": ["binance"],
                    "min_notional_usd": "100000", "cursor": "…", "since": {"epoch": "…", "seq": 17}}}

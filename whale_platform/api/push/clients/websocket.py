@@ -1,4 +1,4 @@
-"""WebSocket `/stream`. What clients say: `client_messages.py`; what they are sent: `message_schema.py`.
+"""WebSocket `/stream`. Messages from clients: `client_messages.py`; messages to them: `message_schema.py`.
 
 Close codes: 1008 nonsense or too many messages, 1009 a message too large, 1012 the server stops, 1013 too many
 clients, 4000 nothing subscribed, 4008 too slow. A client of another origin gets HTTP 403 instead of a socket: a page

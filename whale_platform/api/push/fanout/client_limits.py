@@ -1,4 +1,4 @@
-"""What a client may ask for, how often, and how many clients there may be."""
+"""Limits on clients: what they may subscribe to, how often, and how many of them there may be."""
 
 import time
 from collections import Counter

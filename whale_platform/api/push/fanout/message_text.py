@@ -1,4 +1,4 @@
-"""What clients are sent: JSON text, money as decimal strings, times as ISO 8601 in UTC.
+"""Messages as JSON text, money as decimal strings, times as ISO 8601 in UTC.
 
 Every window, trade sample and whale is turned into text once, here; messages are put together from those pieces.
 The shapes of whole messages are `SCHEMA` in `message_schema.py`.

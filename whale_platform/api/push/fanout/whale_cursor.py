@@ -1,4 +1,4 @@
-"""A client's place among the whales, as one opaque text that outlives the server.
+"""A client's position among the whales, as one opaque text that outlives the server.
 
 It holds the next offset of each partition, so it means the same to every server whatever order it reads partitions
 in; the topic's id, because offsets of a recreated topic mean nothing; and the Kafka time of the last whale, for when

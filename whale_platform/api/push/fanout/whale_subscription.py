@@ -1,4 +1,4 @@
-"""One client's way through the whales: what it missed, then what comes; each once, whenever it was cut off.
+"""One client's subscription to whales: the missed ones, then the new ones; each once, whenever it was cut off.
 
 The log answers first. Offsets that the log has dropped are read from Kafka again, and what Kafka has dropped too, or
 what a recreated topic has lost, comes from the tables by time, announced by a `gap`: only after one may a whale come

@@ -1,4 +1,4 @@
-"""Two tails that feed the hub: whales at once and from some way back, windows and trades once a tick.
+"""Two tails that feed the hub: whales at once and from some time back, windows and trades once a tick.
 
 They are apart because a whale must not wait for a tick, and a thousand trades a second must not wake anyone a
 thousand times. What they say of Kafka becomes the clients' `status`; what they could not read becomes a `gap`.

@@ -1,4 +1,4 @@
-"""A thread that tails topics from their ends and hands what it reads to the event loop, one batch a poll.
+"""A thread that tails topics from their ends and passes what it reads to the event loop, one batch a poll.
 
 It keeps its own offsets. A broker that is unavailable is waited for and told (`said`); recreated topics are read from
 their start. An offset that has expired is told by `lost` with the range, then reading goes on at the earliest. While
