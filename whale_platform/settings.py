@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     # what no Python package brings: jars, the dashboard's libraries, the log of the set-up
     tools: Path = ROOT / ".whale" / "tools"
     source: SourceKind = "live"  # where the trades come from
-    # the exchanges that are asked for trades
+    # the exchanges whose trades are ingested
     exchanges: Annotated[tuple[str, ...], NoDecode] = ("binance", "coinbase")
     # BTC, BTC/EUR, BTCUSDT, BTC-USD or binance:BTCUSDT; what an exchange does not list is left out
     symbols: Annotated[tuple[str, ...], NoDecode] = DEFAULT_BASES

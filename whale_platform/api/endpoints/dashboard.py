@@ -82,7 +82,7 @@ async def whale_context(
     trade_id: Annotated[int, WholeNumber, Path(ge=0, lt=2**63)],
     _: Annotated[NoParams, Query()],
 ) -> Response:
-    """Its minute and those around, its hour, its place in Kafka with the trades beside it, and the run that said so."""
+    """Its minute and those around, its hour, its offset in Kafka with its neighbours, and the run that wrote it."""
 
     found = await parts.worker.do(lambda: _context(parts, exchange, symbol, trade_id))
 

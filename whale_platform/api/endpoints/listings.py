@@ -80,7 +80,7 @@ async def reports(request: Request, parts: AppDeps, asked: Annotated[ListingPara
 
 
 @router.get(
-    "/gaps", responses=describe_responses(rows.Page[rows.Gap], True), summary="Holes in the exchanges' trade ids"
+    "/gaps", responses=describe_responses(rows.Page[rows.Gap], True), summary="Gaps in the exchanges' trade ids"
 )
 async def gaps(request: Request, parts: AppDeps, asked: Annotated[GapListingParams, Query()]) -> Response:
     """What was found missing, and what became of it."""

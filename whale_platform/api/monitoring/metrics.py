@@ -40,13 +40,13 @@ _OF_AN_EXCHANGE = (
         "Median from its trade to here, ten seconds.",
     ),
     ("clock_offset_ms", GaugeMetricFamily, "whale_exchange_clock_offset_seconds", 1e-3, "Its clock minus ours."),
-    ("gaps_open", GaugeMetricFamily, "whale_exchange_gaps_open", 1, "Holes in its ids that are being looked for."),
+    ("gaps_open", GaugeMetricFamily, "whale_exchange_gaps_open", 1, "Gaps in its ids that are being filled."),
     (
         "gaps_repaired",
         CounterMetricFamily,
         "whale_exchange_gaps_repaired",
         1,
-        "Holes filled since the ingester's start.",
+        "Gaps filled since the ingester's start.",
     ),
     (
         "reconnects",
@@ -155,7 +155,7 @@ class _Platform(Collector):
             yield GaugeMetricFamily("whale_postgres_up", "Whether Postgres answered.", 0)
             return
         yield GaugeMetricFamily("whale_postgres_up", "Whether Postgres answered.", 1)
-        gaps = GaugeMetricFamily("whale_gaps", "Holes in the exchanges' trade ids, by state.", labels=["state"])
+        gaps = GaugeMetricFamily("whale_gaps", "Gaps in the exchanges' trade ids, by state.", labels=["state"])
         for state, count in rows:
             gaps.add_metric([state], count)
         yield gaps
