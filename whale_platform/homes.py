@@ -63,11 +63,11 @@ def read_home(path: Path) -> Home | None:
             f"{path} belongs to another user: run as that user, or name another folder with --home"
         ) from None
     except (OSError, ValueError, TypeError, KeyError):
-        raise HomeError(f"{mark} can't be read: move {path} away, or name another folder with --home") from None
+        raise HomeError(f"{mark} can't be read: move {path} elsewhere, or name another folder with --home") from None
 
 
 def open_home(folder: Path, source: "SourceKind", files: Sequence[Path] = (), times: str = "now") -> Home:
-    """The home for this source under base `folder`, or `folder` itself where it is a home; made where it is missing.
+    """The home for this source under base `folder`, or `folder` itself if it is a home; created if missing.
 
     Becomes the base's `current`. Raises HomeError where `folder` is a home of another source or can't be
     written.
@@ -85,7 +85,7 @@ def open_home(folder: Path, source: "SourceKind", files: Sequence[Path] = (), ti
             path.mkdir(PRIVATE_MODE, parents=True, exist_ok=True)
             _mark(there)
         except OSError as error:
-            raise HomeError(f"{path} can't be made ({error.strerror}): name another folder with --home") from None
+            raise HomeError(f"{path} can't be created ({error.strerror}): name another folder with --home") from None
     _keep_private(path)
     set_current_home(there)
     return there

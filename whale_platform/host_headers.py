@@ -1,4 +1,4 @@
-"""Which names a browser may know this machine's servers by: the defence against pages of other sites.
+"""Checks of Host and Origin headers: the defence against pages of other sites.
 
 A page elsewhere may point its own name at 127.0.0.1 (DNS rebinding), and every page may send requests to local ports.
 The first is seen by the Host header, the second by Origin. A header that can't be read counts as foreign.

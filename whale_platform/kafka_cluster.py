@@ -1,4 +1,4 @@
-"""Which Kafka cluster, and how a client logs in there: one value, in the words of librdkafka and of Java's client.
+"""Which Kafka cluster, and how a client logs in there: one value, in the terms of librdkafka and of Java's client.
 
 Every client of the platform is configured from a `KafkaCluster`; nothing else in the code names Kafka's servers to a
 library. Java's clients (Spark's) get references to environment variables in place of secrets, so that no option, plan,

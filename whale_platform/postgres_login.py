@@ -35,7 +35,7 @@ class PostgresLogin:
         return self.home / ("postgres.password" if role == "owner" else f"postgres-{role}.password")
 
     def dsn(self, role: Role, direct: bool) -> str:
-        """See `Settings.dsn`."""
+        """Return the connection string, as `Settings.dsn` says."""
         if (own := self.own.get(role)) is not None:
             return own  # the file holds the owner's password
         if (given := (self.direct if direct else None) or self.given) is not None:

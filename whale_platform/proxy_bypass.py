@@ -1,9 +1,9 @@
-"""This machine's own addresses are never asked for through a proxy, whatever proxy the environment names.
+"""Requests to this machine's own addresses bypass every proxy that the environment names.
 
 HTTP clients differ in what they read: urllib, requests and gRPC take the lower-case variable first, others the
 upper-case one, and gRPC prefers `no_grpc_proxy` where it is set. Without this, a machine with `http_proxy` set and no
-`no_proxy` asks the proxy for 127.0.0.1, and nothing here ever answers. Standard library only: the set-up uses it
-too.
+`no_proxy` asks the proxy for 127.0.0.1, and no request to a service of its own succeeds. Standard library only: the
+set-up uses it too.
 """
 
 import os
@@ -23,7 +23,7 @@ def build_no_proxy(environ: Mapping[str, str], *more: str) -> dict[str, str]:
 
 
 def bypass_proxies(environ: MutableMapping[str, str] = os.environ) -> None:
-    """Do so for this process and its children; called first by every entry point."""
+    """Set these variables for this process and its children; every entry point calls it first."""
     environ.update(build_no_proxy(environ))
 
 

@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     # what no Python package brings: jars, the dashboard's libraries, the log of the set-up
     tools: Path = ROOT / ".whale" / "tools"
     source: SourceKind = "live"  # where the trades come from
-    # the exchanges that are asked for trades
+    # the exchanges whose trades are ingested
     exchanges: Annotated[tuple[str, ...], NoDecode] = ("binance", "coinbase")
     # BTC, BTC/EUR, BTCUSDT, BTC-USD or binance:BTCUSDT; what an exchange does not list is left out
     symbols: Annotated[tuple[str, ...], NoDecode] = DEFAULT_BASES
@@ -110,7 +110,7 @@ class Settings(BaseSettings):
     api_host: str = "127.0.0.1"  # address that the API listens on; beyond this machine it needs a key or api_open
     api_port: Port = 18000  # of the API and the dashboard
     api_open: bool = False  # listen beyond this machine without keys
-    api_hosts: Annotated[tuple[str, ...], NoDecode] = ()  # names it is known by while nobody needs a key
+    api_hosts: Annotated[tuple[str, ...], NoDecode] = ()  # allowed Host names while no API key is configured
     api_proxies: Annotated[tuple[str, ...], NoDecode] = ()  # addresses or networks whose X-Forwarded-For is believed
     api_cors: Annotated[tuple[str, ...], NoDecode] = ()  # origins whose pages may read it, such as https://example.org
     api_rate: Annotated[float, Field(gt=0)] = 5_000.0  # requests a second of a key or address

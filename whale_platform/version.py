@@ -1,4 +1,4 @@
-"""Which code made a number: the git commit of this checkout, or of the image, or the package's version without either.
+"""The version of the code that computed a number: the git commit of this checkout or image, else the package's version.
 
 An image has no git; its build leaves the commit in the file COMMIT of the package.
 """

@@ -1,1 +1,1 @@
-"""The JSON API over REST: what is in Postgres and on the board, given out. FastAPI lives here and nowhere else."""
+"""The JSON API over REST: rows of Postgres and the latest cache, served. FastAPI lives here and nowhere else."""

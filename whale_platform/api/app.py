@@ -16,16 +16,12 @@ from starlette.types import ASGIApp
 from whale_platform import __version__
 from whale_platform.api.endpoints import dashboard, listings, static_files
 from whale_platform.api.endpoints.dependencies import AppDependencies
+from whale_platform.api.errors import ApiProblemError
 from whale_platform.api.http import problems, query_params
-from whale_platform.api.http.problems import ApiProblemError, Problem, build_unavailable
+from whale_platform.api.http.problems import Problem, build_unavailable
 from whale_platform.api.middleware import EdgeMiddleware
 from whale_platform.api.server.rate_limit import RequestRateLimiter
-from whale_platform.stores.postgres.connection import (
-    InvalidDsnError,
-    RowRejectedError,
-    SchemaMismatchError,
-    StoreUnavailableError,
-)
+from whale_platform.stores.errors import PostgresUnusableError, RowRejectedError
 
 ABOUT = """Trades, windows and whales as they are in Postgres. Decimals are strings with all their digits, times are RFC
 3339 in UTC; prices and notionals are in quote currency and volumes in base units unless a field says US dollars.
@@ -63,8 +59,7 @@ def build_app(parts: AppDependencies) -> tuple[ASGIApp, FastAPI]:
     app.add_exception_handler(ApiProblemError, problems.handle_problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    for kind in (StoreUnavailableError, SchemaMismatchError, InvalidDsnError):
-        app.add_exception_handler(kind, _away)
+    app.add_exception_handler(PostgresUnusableError, _away)
     app.add_exception_handler(RowRejectedError, _out_of_range)
     app.add_exception_handler(Exception, _crash)
     limiter = RequestRateLimiter(parts.settings.api_rate)
@@ -110,7 +105,7 @@ async def _away(_: Request, error: Exception) -> Response:
             build_unavailable("this takes longer than 2 s: ask for less, such as a shorter time")
         )
     return problems.build_problem_response(
-        build_unavailable("the database can't be asked now: ask again in some seconds, see /health", 5)
+        build_unavailable("the database is unavailable: retry in some seconds, see /health", 5)
     )
 
 

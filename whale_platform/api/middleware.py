@@ -1,4 +1,4 @@
-"""What every request passes first, and every answer last: key, rate, security headers, the clock.
+"""The middleware around every request and response: key, rate, security headers, duration.
 
 Plain ASGI, outside FastAPI, so that it costs microseconds, and so that `/latest` without parameters, which is bytes
 that lie ready, is answered here without any routing. A websocket passes the same key and rate.
@@ -14,8 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from whale_platform import host_headers
 from whale_platform.api.endpoints.dependencies import AppDependencies
 from whale_platform.api.endpoints.static_files import is_dashboard_path
+from whale_platform.api.errors import ApiProblemError
 from whale_platform.api.http import problems
-from whale_platform.api.http.problems import ApiProblemError
 from whale_platform.api.latest_cache import response
 from whale_platform.api.push.app import KEY_NAME
 from whale_platform.api.server.rate_limit import RequestRateLimiter
@@ -39,7 +39,7 @@ class EdgeMiddleware:
         self._app, self._parts, self._limiter = app, parts, limiter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI."""
+        """Handle one request or WebSocket, as ASGI calls it."""
         if scope["type"] == "websocket":
             await self._socket(scope, receive, send)
         elif scope["type"] == "http":

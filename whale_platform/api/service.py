@@ -20,9 +20,9 @@ import uvicorn
 from whale_platform import host_headers
 from whale_platform.api import app as apps
 from whale_platform.api.endpoints.dependencies import AppDependencies
+from whale_platform.api.errors import KeyFileError
 from whale_platform.api.latest_cache.updater import CacheUpdater
 from whale_platform.api.monitoring.health import describe_silent_services
-from whale_platform.api.server.api_keys import KeyFileError
 from whale_platform.api.server.bounded_protocol import bind_protocol
 from whale_platform.api.server.connection_registry import ConnectionRegistry, reserve_sockets
 from whale_platform.api.server.push_server import BACKLOG, UVICORN_OPTIONS, PushServer, open_listening_socket
@@ -121,7 +121,7 @@ def _server(parts: AppDependencies, progress: Callable[[], None]) -> uvicorn.Ser
 
 
 def _listen(settings: Settings, stop: threading.Event) -> socket.socket | str:
-    """The socket, or why there is none. The one before may need a moment to let go of the port."""
+    """The socket, or why there is none. The process before may need a moment to release the port."""
     deadline = time.monotonic() + PORT_WAIT_S
     while True:
         try:

@@ -1,10 +1,9 @@
-"""How far windows, whales, sink and lake have come, and so which trades have not arrived in a place yet.
+"""How far windows, whales, sink and lake have come, and so which trades have not arrived in each of them yet.
 
 The checkpoints of the stream's queries say which raw trades were surely put out, the lake's table which it has, and the
 sink's offsets which windows and whales are stored. Of a query without a checkpoint on this topic nobody knows, and
 nothing is taken to be on its way to it. Ask before the places are asked: what arrives meanwhile may then count as not
-yet arrived and be there all the same. Raises BrokerError, StoreUnavailableError, SchemaMismatchError, InvalidDsnError,
-LakeError's subclasses.
+yet arrived and be there all the same. Raises BrokerError, PostgresUnusableError, LakeError's subclasses.
 """
 
 import json

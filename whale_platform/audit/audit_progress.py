@@ -1,6 +1,6 @@
 """Whose turn it is to be audited, and what is remembered of an audit: by full hours, in table `audited_hours`.
 
-Raises StoreUnavailableError, SchemaMismatchError, InvalidDsnError.
+Raises PostgresUnusableError.
 """
 
 from datetime import UTC, datetime, timedelta

@@ -4,8 +4,8 @@ How far each place has come is asked before all: what lies beyond that has not a
 
 A trade counts once it has had time to be everywhere: the range ends three minutes before now (two for the stream's
 windows, one for the lake's trigger of 20 s and its commit), and what was sent since then may still lack elsewhere. A
-slower `WHALE_LAKE_TRIGGER_S` is waited for as long as it says. Raises BrokerError, StoreUnavailableError,
-SchemaMismatchError, InvalidDsnError and LakeError's subclasses; a lake that is not there is an empty one.
+slower `WHALE_LAKE_TRIGGER_S` is waited for as long as it says. Raises BrokerError, PostgresUnusableError
+and LakeError's subclasses; a lake that is not there is an empty one.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,6 +1,6 @@
 """Asks the lake and Postgres, hour by hour, for the audit of values and whales; one hour is in memory at a time.
 
-Raises StoreUnavailableError, SchemaMismatchError, InvalidDsnError and LakeError's subclasses.
+Raises PostgresUnusableError and LakeError's subclasses.
 """
 
 from collections.abc import Mapping

@@ -43,7 +43,7 @@ class DifferenceCollector:
         self.not_yet: dict[MarketHour, dict[str, int]] = {}
 
     def add(self, key: MarketHour, kind: str, what: str) -> None:
-        """One more."""
+        """Count one difference, and keep its text while there are few."""
         self._counts[key, kind] += 1
         if len(self._found[key][kind]) < MAX_TOLD:
             self._found[key][kind].append(what)

@@ -1,4 +1,4 @@
-"""The ids in topic `raw_crypto_trades`, by symbol and hour, counted as fast as Kafka gives them.
+"""The ids in topic `raw_crypto_trades`, by symbol and hour, counted as fast as Kafka delivers them.
 
 Only the id and the time of a message are read: the text before the id names the exchange and the symbol and is parsed
 once. `"event_time":` with its quotes can't stand inside a JSON string, so the search finds the field itself. Messages

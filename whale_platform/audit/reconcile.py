@@ -1,10 +1,10 @@
 """Kafka, Postgres and the lake reconciled by symbol and hour: what is missing, doubled, or explained by the ledger.
 
 Kafka and the lake tell their ids, so what one lacks is found by comparing with what both have; Postgres tells sums, so
-it is compared by number. An id that is nowhere shows as a hole where the symbol's ids are dense. What a place owes
-follows from the home's birth, from retention and from what the other places have, never from what it holds itself: an
-emptied place lacks everything. An hour that a place does not owe and lacks is left out there (None). Pure: no place is
-asked here.
+it is compared by number. An id that is nowhere shows as a gap where the symbol's ids are dense. What a system must have
+follows from the home's birth, from retention and from what the other systems have, never from what it holds itself: an
+emptied system lacks everything. An hour that a system need not have and lacks is left out there (None). Pure: no system
+is read here.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -66,7 +66,7 @@ class AuditLine:
 
     missing, doubled: trades by place; not_yet: trades that a place lacks since it has not got so far. Of ids that are
     nowhere: `exchange_gap` (the exchange has none), `open` and `unrepaired` by the ledger, `beside_import` (between an
-    import and the rest), `unexplained`. repaired: ids that were once a hole and are there.
+    import and the rest), `unexplained`. repaired: ids that were once a gap and are there.
     """
 
     exchange: str
@@ -91,7 +91,7 @@ class AuditLine:
     def verdict(self) -> Verdict:
         """wrong: somebody has to look; not yet: ask again when all has arrived.
 
-        explained: holes that are the exchange's own, or were repaired.
+        explained: gaps that are the exchange's own, or were repaired.
         """
         if self.missing or self.doubled or self.open or self.unrepaired or self.unexplained or self.differences:
             return "wrong"
@@ -167,7 +167,7 @@ def _symbol(places: SystemCounts, keys: list[MarketHour]) -> Iterator[AuditLine]
     gaps = IdRanges(*((gap.first_id, gap.last_id) for gap in ledger if gap.state == EXCHANGE_GAP))
     known = anywhere.joined(gaps, beyond)
     holes = _by_hour(anywhere, hours, beyond) if all(hour.dense for hour in hours) else {}
-    elsewhere = 0  # ids that only Postgres has counted: missing in the other places, but no holes
+    elsewhere = 0  # ids that only Postgres has counted: missing in the other systems, but no gaps
     for number, hour in enumerate(hours):
         elsewhere += hour.only_in_postgres(known)
         for first, last in holes.get(number, ()):
@@ -221,7 +221,7 @@ class _Hour:
         _note(self.line.missing, place, count - max(0, min(count, waiting)))
 
     def only_in_postgres(self, known: IdRanges) -> int:
-        """What Postgres has beyond all ids: trades counted twice, or ids the others lack, where these have holes."""
+        """What Postgres has beyond all ids: trades counted twice, or ids the others lack, where these have gaps."""
         line = self.line
         over = (line.postgres or 0) - self.ids.count
         if self.counted is None or over <= 0 or (line.kafka is None and line.lake is None):
@@ -239,7 +239,7 @@ class _Hour:
 
 
 def _by_hour(ids: IdRanges, hours: list[_Hour], beyond: IdRanges) -> dict[int, list[tuple[int, int]]]:
-    """Every hole between the ids, but for ids `beyond`, by the number of the hour that holds the id after it."""
+    """Every gap between the ids, but for ids `beyond`, by the number of the hour that holds the id after it."""
     found: dict[int, list[tuple[int, int]]] = {}
     number = 0
     for first, last in ids.holes(ids.first, ids.last) if ids.count else ():

@@ -1,4 +1,4 @@
-"""Minutes counted again straight from the raw trades, to be compared with what the stream made of them."""
+"""Minutes counted again from the raw trades, to be compared with the stream's."""
 
 import json
 from collections.abc import Iterable, Mapping

@@ -45,7 +45,7 @@ class AuditTotals:
 
 
 def sum_lines(lines: Iterable[AuditLine]) -> AuditTotals:
-    """Of these lines."""
+    """Return the totals of these lines."""
     some = list(lines)
     return AuditTotals(
         len(some),
@@ -105,7 +105,7 @@ def describe_progress(audit: AuditResult) -> str:
 
 
 def summarise(audit: AuditResult) -> list[tuple[str, ...]]:
-    """Rows under SUMMARY_HEAD."""
+    """Return the rows under SUMMARY_HEAD."""
     return [
         (name, *(value if isinstance(value, str) else f"{value:,}" for value in asdict(sums).values()))
         for name, sums in sum_by_symbol(audit)

@@ -1,4 +1,4 @@
-"""`whale bench`: what this machine gives, as JSON on stdout; progress on stderr."""
+"""`whale bench`: measurements of this machine, as JSON on stdout; progress on stderr."""
 
 import json
 import os
@@ -161,7 +161,7 @@ def api(
     days: Annotated[int, typer.Option(min=0, help="Days to fill the tables with for the second run.")] = 50,
     home: HomeOption = None,
 ) -> None:
-    """`/latest` asked by a second process while trades flow, also with many days in the tables; other pages once."""
+    """`/latest` requested by a second process while trades flow, also with many days of rows; other pages once."""
     with running_platform(home, trades, WARM_S) as (platform, _):
         there = Path(platform.status()["home"])
         _print("api", api_case.measure_api(platform, _dsn(platform, there), rate, seconds, days, _tell))

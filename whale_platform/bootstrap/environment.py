@@ -1,8 +1,9 @@
-"""The environment `.venv`: made from a hashed lock by uv, skipped when current, made anew when it was left half-made.
+"""The environment `.venv`: made from a hashed lock by uv, skipped when current, created again if its creation was
+interrupted.
 
-The stamp is removed before the first change and written after the last, so a kill at any moment leaves either a
-whole environment or one without a stamp, which is thrown away (downloads are kept by uv). One `./whale` at a time
-sets up; others wait for it.
+The stamp is removed before the first change and written after the last, so a kill at any moment leaves either a whole
+environment or one without a stamp, which is deleted (downloads are kept by uv). One `./whale` at a time sets up; others
+wait for it.
 """
 
 import errno

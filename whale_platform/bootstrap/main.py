@@ -1,4 +1,4 @@
-"""The way from `./whale ARGS` to the CLI inside the environment."""
+"""From `./whale ARGS` to the CLI inside the environment."""
 
 import os
 from pathlib import Path

@@ -27,12 +27,12 @@ class CheckoutPaths:
 
     @property
     def venv(self) -> Path:
-        """The environment."""
+        """Return the folder of the virtual environment."""
         return self.root / ".venv"
 
     @property
     def python(self) -> Path:
-        """Its interpreter."""
+        """Return the environment's interpreter."""
         return self.venv / "bin" / "python"
 
     @property

@@ -2,9 +2,9 @@
 
 The bound is WHALE_KAFKA_BYTES, else a share of the disk where the broker is ours; someone else's is left alone.
 
-Waits for the broker, which may take long to start, and says so once. Ends with one line on stderr and an exit code:
-0 done, 75 try again (the broker is away, or too few of a cluster's are there yet), 78 a person must act (the broker
-refuses what the settings ask for, or one of them is wrong).
+Waits for the broker, which may take long to start, and says so once. Ends with one line on stderr and an exit code: 0
+done, 75 try again (the broker is unavailable, or too few of a cluster's are there yet), 78 a person must act (the
+broker refuses what the settings ask for, or one of them is wrong).
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""A whole topic read as fast as the broker gives it, and how far back the topic reaches.
+"""Reads a whole topic as fast as the broker delivers it, and finds how far back the topic reaches.
 
 For those who count millions: messages come as bare values in batches, since a `Record` each would halve the speed. It
 reads up to the end as it was when asked, so it ends while others write. An outage is not waited out: it raises
@@ -14,9 +14,10 @@ from typing import TypeVar
 from confluent_kafka import KafkaError, TopicPartition
 
 from whale_platform.broker.connection_errors import explain_unavailable
+from whale_platform.broker.errors import BrokerError
 from whale_platform.broker.naming import add_prefix
 from whale_platform.broker.reader import SILENT_S, TIMEOUT_S, TopicReader, create_consumer
-from whale_platform.broker.topics import BrokerError, is_reachable
+from whale_platform.broker.topics import is_reachable
 from whale_platform.kafka_cluster import KafkaCluster
 
 BATCH_MESSAGES = 10_000

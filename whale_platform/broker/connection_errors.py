@@ -1,4 +1,4 @@
-"""Why a cluster does not answer: librdkafka only says so to `error_cb`, while the call itself times out.
+"""Why a cluster does not respond: librdkafka reports it to `error_cb` only, while the call itself times out.
 
 Every client notes its errors here by cluster; `explain_unavailable` returns the newest one, which is kept until the
 cluster responds again.
@@ -19,7 +19,8 @@ _refused: dict[KafkaCluster, str] = {}
 
 
 def note_error(cluster: KafkaCluster, error: KafkaError) -> None:
-    """Keep the reason where it is one that a person must see to; a broker that is just away puts an end to it."""
+    """Keep the reason where it is one that a person must see to; a broker that is just unreachable puts an end to
+    it."""
     if (why := explain_error(cluster, error.code(), error.str())) is not None:
         _refused[cluster] = why
     elif error.code() == KafkaError._TRANSPORT:
@@ -27,7 +28,7 @@ def note_error(cluster: KafkaCluster, error: KafkaError) -> None:
 
 
 def forget_error(cluster: KafkaCluster) -> None:
-    """Forget the reason."""
+    """Drop the reason that is kept for `cluster`."""
     _refused.pop(cluster, None)
 
 
@@ -37,7 +38,7 @@ def explain_unavailable(cluster: KafkaCluster) -> str:
 
 
 def explain_error(cluster: KafkaCluster, code: int, text: str) -> str | None:
-    """What an error of a client says about the settings; None where the broker is just away."""
+    """What an error of a client says about the settings; None where the broker is just unreachable."""
     if code == KafkaError._AUTHENTICATION:
         offered = f" (it offers {text.partition(_OFFERED)[2].partition(' (')[0]})" if _OFFERED in text else ""
         return (

@@ -22,6 +22,7 @@ from contextlib import suppress
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from whale_platform.broker import connection_errors
+from whale_platform.broker.errors import ProducerStoppedError
 from whale_platform.broker.naming import add_prefix
 from whale_platform.kafka_cluster import KafkaCluster
 
@@ -33,10 +34,6 @@ POLL_S, SLICE_S = 0.1, 0.5
 DRAIN_S, DRAIN_MOST_S = 0.5, 5.0  # without a delivery before a commit is put off: longer, the longer it is overdue
 CLAIM_S = 10.0
 DeliveryCallback = Callable[[int, int], None]
-
-
-class ProducerStoppedError(Exception):
-    """Nothing can be sent any more: the producer was closed, or is broken for good (the message says why)."""
 
 
 class TradeProducer:

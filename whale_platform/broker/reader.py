@@ -1,4 +1,4 @@
-"""Reading topics by explicit offsets, without consumer groups: whoever reads keeps its own place.
+"""Reads topics by explicit offsets, without consumer groups: each reader keeps its own offsets.
 
 The sink keeps it in Postgres beside the rows, the ingester in its positions file. An offset that has expired raises
 `OffsetExpiredError` with the exact range that is gone: nothing is skipped silently.
@@ -12,15 +12,12 @@ from functools import partial
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from whale_platform.broker import connection_errors
+from whale_platform.broker.errors import OffsetExpiredError
 from whale_platform.broker.naming import add_prefix, strip_prefix
 from whale_platform.kafka_cluster import KafkaCluster
 
 TIMEOUT_S = 15.0
 SILENT_S = 30.0  # for those who read up to an end, and so know that there is more
-
-
-class OffsetExpiredError(Exception):
-    """The asked offset is no longer (or not yet) in the topic; the message names topic, partition and range."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +67,7 @@ class TopicReader:
         self._read_ends: dict[tuple[str, int], int] = {}
 
     def bounds(self, topic: str, partition: int) -> tuple[int, int]:
-        """(earliest offset, next offset to be written). Raises BrokerError where the broker is away."""
+        """(earliest offset, next offset to be written). Raises BrokerError where the broker is unavailable."""
         low, high = self._consumer.get_watermark_offsets(
             TopicPartition(add_prefix(topic), partition), timeout=self._timeout_s
         )
@@ -79,14 +76,14 @@ class TopicReader:
     def place_at(self, topic: str, partition: int, timestamp_ms: int) -> int:
         """Offset of the first message produced at or after that time; the next one to be written where none is.
 
-        Raises BrokerError where the broker is away.
+        Raises BrokerError where the broker is unavailable.
         """
         asked = TopicPartition(add_prefix(topic), partition, timestamp_ms)
         found = int(self._consumer.offsets_for_times([asked], timeout=self._timeout_s)[0].offset)
         return found if found >= 0 else self.bounds(topic, partition)[1]
 
     def partitions(self, topic: str) -> list[int]:
-        """Partition numbers of `topic`. Raises BrokerError where the topic is missing or the broker away."""
+        """Partition numbers of `topic`. Raises BrokerError where the topic is missing or the broker is unavailable."""
         name = add_prefix(topic)
         meta = self._consumer.list_topics(name, timeout=self._timeout_s).topics[name]
         if meta.error is not None:
@@ -149,7 +146,7 @@ class TopicReader:
     def scan(self, topic: str, partition: int, start: int, end: int) -> Iterator[KafkaRecord]:
         """Every message of one partition with start <= offset < end; the reader's assignment is replaced.
 
-        Raises BrokerError after `SILENT_S` without any: the broker went away and has not come back.
+        Raises BrokerError after `SILENT_S` without any: the broker is unavailable for that long.
         """
         self.assign({(topic, partition): start})
         heard = time.monotonic()

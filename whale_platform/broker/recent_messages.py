@@ -6,8 +6,9 @@ A message counts by the time it was produced. Reads up to the end as it was when
 from collections.abc import Iterator
 
 from whale_platform.broker.connection_errors import explain_unavailable
+from whale_platform.broker.errors import BrokerError
 from whale_platform.broker.reader import KafkaRecord, TopicReader
-from whale_platform.broker.topics import BrokerError, is_reachable
+from whale_platform.broker.topics import is_reachable
 from whale_platform.kafka_cluster import KafkaCluster
 
 

@@ -1,4 +1,4 @@
-"""Where topics begin and end, as the broker says now: two requests, however many partitions are asked about.
+"""First and next offsets of topics, from the broker: two requests, however many partitions there are.
 
 An end counts the markers of transactions, which are no messages.
 """

@@ -1,4 +1,4 @@
-"""The topics, how they are made and what identifies them.
+"""The topics, how they are created and what identifies them.
 
 `create_topics` is safe to run at every start. It never changes the partition count of an existing topic: that would
 break the order within a symbol, so it is left to a person. Ids tell a recreated topic from the old one of the same
@@ -30,7 +30,6 @@ from whale_platform.domain.names import (
 from whale_platform.kafka_cluster import KafkaCluster
 
 KafkaAdmin: TypeAlias = AdminClient
-BrokerError = KafkaException  # the broker is away or refuses; other rooms catch it by this name
 
 WEEK_MS = str(7 * 24 * 3600 * 1000)
 TIMEOUT_S = 15.0
@@ -118,8 +117,8 @@ def create_topics(
 def limit_bytes(bootstrap: KafkaCluster, total: int, unused: Collection[str] = ()) -> list[str]:
     """Let all topics but `unused` take `total` bytes together at most (0: any number); the names of those changed.
 
-    Kafka looks twice a minute and deletes whole segments, so it can be more by what came meanwhile.
-    Raises KafkaException where the broker is away or refuses.
+    Kafka looks twice a minute and deletes whole segments, so it can be more by what came meanwhile. Raises
+    KafkaException where the broker is unavailable or refuses.
     """
     names = [name for name in BYTE_SHARES if name not in unused]
     client, present = create_admin(bootstrap), describe_topics(bootstrap, names)
@@ -162,7 +161,7 @@ def compute_limits(name: str, total: int, partitions: int) -> dict[str, str]:
 
 
 def fetch_cluster_id(bootstrap: KafkaCluster) -> str:
-    """The Kafka cluster's id. Raises KafkaException where the broker is away."""
+    """The Kafka cluster's id. Raises KafkaException where the broker is unavailable."""
     client = create_admin(bootstrap)  # held until the answer is here: a collected client cancels its requests
     return str(_answer(client.describe_cluster(request_timeout=TIMEOUT_S)).cluster_id)
 

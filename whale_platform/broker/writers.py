@@ -1,4 +1,4 @@
-"""Which names processes write under: each registers its own with the broker, so that others find and fence it.
+"""The transactional ids of processes: each registers its own with the broker, so that others find and fence it.
 
 A transactional id refuses a second writer of the same name, and nobody of another name that writes the same keys. The
 broker lists no transactional ids, but it lists consumer groups: a writer keeps a group of its own name, whose offset

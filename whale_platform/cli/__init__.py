@@ -1,1 +1,1 @@
-"""`whale`: the operator's commands. Thin: each file gathers, asks another room and says the answer."""
+"""`whale`: the operator's commands. Thin: each file collects, calls another room and prints the result."""

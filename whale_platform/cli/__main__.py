@@ -1,4 +1,4 @@
-"""`python -m whale_platform.cli`: what `./whale` hands over to."""
+"""`python -m whale_platform.cli`: what `./whale` starts."""
 
 from whale_platform.cli.app import main
 

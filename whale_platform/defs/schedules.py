@@ -1,4 +1,4 @@
-"""When assets are made: each hour a few minutes after it, and again where the stream has changed its mind.
+"""When assets are materialised: each hour a few minutes after it, and again where the stream's rows have changed.
 
 The repair compares what the stream says with what each hour of the last `REPAIR_DAYS` was made from, and asks for
 exactly the hours that differ: one run for each stretch of neighbouring hours.
@@ -26,11 +26,7 @@ from whale_platform.defs.shared.store_resource import StoreResource
 from whale_platform.stores.asset_tables import rollups
 from whale_platform.stores.asset_tables import whale_reports as reports
 from whale_platform.stores.asset_tables.materialisation import HourRange
-from whale_platform.stores.postgres.connection import (
-    InvalidDsnError,
-    SchemaMismatchError,
-    StoreUnavailableError,
-)
+from whale_platform.stores.errors import PostgresUnusableError
 
 MINUTES_PAST = 3
 REPAIR_DAYS = 7
@@ -64,7 +60,7 @@ reports_daily = dg.build_schedule_from_partitioned_job(
     hour_of_day=0,
     minute_of_hour=33,
     default_status=schedule_status(),
-    description="Makes yesterday's market report, after its last hour has been made and repaired.",
+    description="Materialises yesterday's market report, after its last hour has been materialised and repaired.",
 )
 
 
@@ -84,8 +80,8 @@ def repair_hours(
         found = sorted(
             {*rollups.find_stale_rollup_hours(store.dsn(), past), *reports.find_stale_report_hours(store.dsn(), past)}
         )
-    except (StoreUnavailableError, SchemaMismatchError, InvalidDsnError) as error:
-        yield dg.SkipReason(f"the database can't be asked: {error}")
+    except PostgresUnusableError as error:
+        yield dg.SkipReason(f"the database can't be read: {error}")
         return
     if not found:
         yield dg.SkipReason(f"every hour of the last {REPAIR_DAYS} days is what the stream says")
@@ -107,8 +103,8 @@ def repair_days(context: dg.ScheduleEvaluationContext, store: StoreResource) -> 
     now = context.scheduled_execution_time.astimezone(UTC)
     try:
         made = rollups.read_materialised_days(store.dsn(), now.replace(hour=0, minute=0, second=0, microsecond=0))
-    except (StoreUnavailableError, SchemaMismatchError, InvalidDsnError) as error:
-        yield dg.SkipReason(f"the database can't be asked: {error}")
+    except PostgresUnusableError as error:
+        yield dg.SkipReason(f"the database can't be read: {error}")
         return
     known = {day: read_page_time(f"{day:%Y-%m-%d}") for day in made if day >= DAYS.start}
     old = [day for day, page in known.items() if page is None or page < made[day]][-DAYS_AT_ONCE:]

@@ -23,7 +23,7 @@ class IdRanges:
 
     @property
     def count(self) -> int:
-        """How many ids."""
+        """Return how many ids the ranges hold."""
         return self._count
 
     @property

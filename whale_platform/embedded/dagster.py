@@ -19,12 +19,12 @@ from typing import NoReturn
 
 from whale_platform import host_headers, proxy_bypass
 from whale_platform.embedded import grpc_ping
+from whale_platform.embedded.errors import EmbeddedServerError
 from whale_platform.files.atomic_files import write_json, write_text
 from whale_platform.settings import ROOT, Settings
 from whale_platform.stores.postgres import databases
 from whale_platform.supervision.processes import parent_watch
 from whale_platform.supervision.runtime.settings_reader import read_settings
-from whale_platform.toolchain.errors import ToolchainError
 
 STOP_SIGNAL = signal.SIGTERM
 LOCATION = "whale_platform"
@@ -52,7 +52,7 @@ def write_files(settings: Settings) -> None:
     """`dagster.yaml` as in the repository, and a `workspace.yaml` that names this home's code server.
 
     Each is replaced whole: every `whale dagster` comes here, while Dagster's own processes read them. The folders of
-    both and of the socket are this user's alone. Raises ToolchainError where somebody else has the socket's.
+    both and of the socket are this user's alone. Raises EmbeddedServerError where somebody else has the socket's.
     """
     there = dagster_home(settings)
     _make_private(there)
@@ -85,7 +85,7 @@ def _make_private(path: Path) -> None:
         path.mkdir(mode=0o700, parents=True)
     found = path.lstat()
     if path.parent == SHORT_FOLDER and not (stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()):
-        raise ToolchainError(
+        raise EmbeddedServerError(
             f"{path} belongs to another user, who could read what passes there: have it deleted, or choose a shorter "
             "path for the home"
         )
@@ -144,7 +144,7 @@ def webserver_responds(settings: Settings) -> bool:
 
 
 def daemon_is_alive(settings: Settings) -> bool | None:
-    """Whether the daemon has beaten lately, as its storage says; None where that can't be asked."""
+    """Whether the daemon has sent a heartbeat lately, as its storage says; None where that can't be read."""
     return databases.is_daemon_alive(settings.dagster_dsn_text())
 
 

@@ -1,4 +1,5 @@
-"""What every request to Dagster's webserver passes first: only this machine's programs and the UI itself may steer.
+"""The check before every request to Dagster's webserver: only this machine's programs and the UI itself may change
+things.
 
 Dagster's own server takes requests of any page that a browser has open. Here a request is refused whose Host or Origin
 is foreign, which another site's page has sent (`Sec-Fetch-Site`), or which such a page could send without being asked
@@ -37,7 +38,7 @@ class DagsterAccessCheck:
         self._app, self._names = app, names
 
     async def __call__(self, scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
-        """ASGI."""
+        """Handle one request or WebSocket, as ASGI calls it."""
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
         elif refused := find_refusal(scope, self._names):

@@ -17,10 +17,10 @@ from pathlib import Path
 import psutil
 
 from whale_platform.embedded import server_orphans
+from whale_platform.embedded.errors import EmbeddedServerError, explain_full_disk
 from whale_platform.settings import Settings
 from whale_platform.supervision.processes import setup_programs
 from whale_platform.toolchain import jars, java
-from whale_platform.toolchain.errors import ToolchainError, explain_full_disk
 
 STOP_SIGNAL = signal.SIGTERM
 
@@ -66,7 +66,7 @@ log.cleaner.dedupe.buffer.size=16777216
 
 
 def prepare_broker(settings: Settings) -> None:
-    """Write the configuration; end orphans; format once. Raises ToolchainError with one line where that fails."""
+    """Write the configuration; end orphans; format once. Raises EmbeddedServerError with one line where that fails."""
     folder = _folder(settings)
     with explain_full_disk(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -81,8 +81,8 @@ def prepare_broker(settings: Settings) -> None:
 def broker_command(settings: Settings) -> list[str]:
     """What to run; the broker stays in the foreground, logs warnings to stderr and ends with its parent."""
     folder = _folder(settings)
-    leash = [sys.executable, "-m", "whale_platform.supervision.processes.parent_watch", STOP_SIGNAL.name]
-    return [*leash, *_java(settings, folder), "kafka.Kafka", str(folder / "server.properties")]
+    parent_watch = [sys.executable, "-m", "whale_platform.supervision.processes.parent_watch", STOP_SIGNAL.name]
+    return [*parent_watch, *_java(settings, folder), "kafka.Kafka", str(folder / "server.properties")]
 
 
 def _folder(settings: Settings) -> Path:
@@ -112,7 +112,7 @@ def _format(settings: Settings, folder: Path) -> None:
         reason = next(
             (line for line in said if "xception" in line), said[0] if said else f"exit code {done.returncode}"
         )
-        raise ToolchainError(f"Kafka's storage could not be formatted in {folder}: {reason}")
+        raise EmbeddedServerError(f"Kafka's storage could not be formatted in {folder}: {reason}")
     unfinished.rename(folder / "data")
 
 

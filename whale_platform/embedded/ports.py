@@ -1,4 +1,4 @@
-"""Is a port free, and if not, who has it: asked before a server starts, since its own complaint is a stack trace."""
+"""Whether a port is free, and if not, who has it: checked before a server starts, whose own error is a stack trace."""
 
 import errno
 import socket
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import psutil
 
-from whale_platform.toolchain.errors import ToolchainError
+from whale_platform.embedded.errors import EmbeddedServerError
 
 _POLL_S = 0.1
 
@@ -28,23 +28,24 @@ def find_port_holder(port: int) -> str | None:
 
 
 def check_ports_free(wanted: Mapping[str, int], wait_s: float = 0.0) -> None:
-    """Raise ToolchainError for the first port of `wanted` (setting such as WHALE_KAFKA_PORT -> port) that is not free.
+    """Raise EmbeddedServerError for the first port of `wanted` that is not free.
 
-    Waits up to `wait_s` seconds in all for ports in use: a server that was just told to stop may need a moment.
+    `wanted`: setting such as WHALE_KAFKA_PORT -> port. Waits up to `wait_s` seconds in all for ports in use: a server
+    that was just told to stop may need a moment.
     """
     seen: dict[int, str] = {}
     deadline = time.monotonic() + wait_s
     for setting, port in wanted.items():
         if port in seen:
-            raise ToolchainError(f"{seen[port]} and {setting} are both {port}: give each its own port")
+            raise EmbeddedServerError(f"{seen[port]} and {setting} are both {port}: give each its own port")
         seen[port] = setting
         while (problem := _problem(port)) == errno.EADDRINUSE and time.monotonic() < deadline:
             time.sleep(_POLL_S)
         if problem == errno.EADDRINUSE:
             who = find_port_holder(port) or "another program"
-            raise ToolchainError(f"port {port} is in use by {who}: end it, or set {setting} to another port")
+            raise EmbeddedServerError(f"port {port} is in use by {who}: end it, or set {setting} to another port")
         if problem:
-            raise ToolchainError(f"port {port} may not be used by this user: set {setting} to one above 1023")
+            raise EmbeddedServerError(f"port {port} may not be used by this user: set {setting} to one above 1023")
 
 
 def _problem(port: int) -> int:

@@ -14,9 +14,9 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from whale_platform.embedded import postgres_binaries, server_orphans
+from whale_platform.embedded.errors import EmbeddedServerError, explain_full_disk
 from whale_platform.settings import Settings
 from whale_platform.supervision.processes import setup_programs
-from whale_platform.toolchain.errors import ToolchainError, explain_full_disk
 
 STOP_SIGNAL = signal.SIGINT  # fast: ends sessions and checkpoints; SIGTERM would wait for the clients to leave
 
@@ -42,7 +42,7 @@ _CONFIG = {
 
 
 def prepare_postgres(settings: Settings) -> None:
-    """End orphans; make password and data folder where missing. Raises ToolchainError with one line where that
+    """End orphans; make password and data folder where missing. Raises EmbeddedServerError with one line where that
     fails."""
     data, binaries = _data(settings), _binaries(settings)
     data.parent.mkdir(parents=True, exist_ok=True)
@@ -66,13 +66,13 @@ def prepare_postgres(settings: Settings) -> None:
 def postgres_command(settings: Settings) -> list[str]:
     """What to run; the server stays in the foreground, logs to stderr and ends with its parent."""
     binaries = _binaries(settings)
-    leash = [sys.executable, "-m", "whale_platform.supervision.processes.parent_watch", STOP_SIGNAL.name]
+    parent_watch = [sys.executable, "-m", "whale_platform.supervision.processes.parent_watch", STOP_SIGNAL.name]
     values = {**_CONFIG, "port": str(settings.postgres_port)}
     options = [part for name, value in values.items() for part in ("-c", f"{name}={value}")]
-    # The leash stands inside the user namespace: entering one would cut it.
+    # The parent watch stands inside the user namespace: entering one would cut it.
     return [
         *postgres_binaries.unprivileged_prefix(),
-        *leash,
+        *parent_watch,
         str(binaries / "postgres"),
         "-D",
         str(_data(settings)),
@@ -131,14 +131,14 @@ def _run(program: list[str], said: str = "") -> None:
     wrong = [line for line in done.stderr.splitlines() if any(word in line for word in ("ERROR", "FATAL", "error:"))]
     if done.returncode or wrong:
         reason = (wrong or done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        raise ToolchainError(f"Postgres could not be set up ({Path(program[0]).name}): {reason}")
+        raise EmbeddedServerError(f"Postgres could not be set up ({Path(program[0]).name}): {reason}")
 
 
 def _check_version(data: Path, binaries: Path) -> None:
     made_by = (data / "PG_VERSION").read_text().strip()
     here = postgres_binaries.read_major_version(binaries)
     if made_by != here:
-        raise ToolchainError(
+        raise EmbeddedServerError(
             f"{data} was made by Postgres {made_by}, but {binaries} is Postgres {here}: "
             f"set WHALE_PG_BIN to a Postgres {made_by} bin folder, or start with another --home"
         )

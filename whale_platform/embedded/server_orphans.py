@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import psutil
 
+from whale_platform.embedded.errors import EmbeddedServerError
 from whale_platform.supervision.processes import termination
-from whale_platform.toolchain.errors import ToolchainError
 
 GRACE_S = 8.0  # of nothing at all; a clean stop of either server takes under 1 s, a checkpoint on a slow disk some more
 
@@ -17,12 +17,12 @@ GRACE_S = 8.0  # of nothing at all; a clean stop of either server takes under 1 
 def end_server_orphans(belongs: Callable[[psutil.Process], bool]) -> list[int]:
     """Wait for the processes that belong to stop, and kill those that do nothing any more; their pids.
 
-    Raises ToolchainError if one stays.
+    Raises EmbeddedServerError if one stays.
     """
     found = [process for process in psutil.process_iter() if _asks(belongs, process)]
     termination.wait_for_exit(found, GRACE_S)
     if alive := [process for process in found if termination.is_alive(process)]:
-        raise ToolchainError(f"process {alive[0].pid} of an earlier run can't be ended: end it, then start again")
+        raise EmbeddedServerError(f"process {alive[0].pid} of an earlier run can't be ended: end it, then start again")
     return [process.pid for process in found]
 
 

@@ -119,7 +119,7 @@ class Coinbase:
         return [self._fill(symbol, row, received_time, source) for row in rows]
 
     def time_url(self) -> str:
-        """`time`."""
+        """Return the address of the exchange's clock."""
         return f"{self.rest_url}/time"
 
     def parse_time(self, body: bytes) -> int:
@@ -131,7 +131,7 @@ class Coinbase:
         return f"{self.rest_url}/products/{quote(symbol, safe='')}"
 
     def listing_url(self) -> str:
-        """`products`."""
+        """Return the address of the exchange's list of symbols."""
         return f"{self.rest_url}/products"
 
     def parse_listing(self, body: bytes) -> list[ListedPair]:

@@ -1,9 +1,8 @@
 """How much room a home's disks have, which store takes how much of it, and how much must stay free.
 
-Free space is asked of the kernel whenever somebody wants to know. Sizes take a walk through every folder: the
-supervisor makes one a minute, on a thread that steps back, and leaves the answer in `run/disk.json` for `status`,
-`/metrics`, `/health` and Dagster's check. Where it can't be written (a full disk, no supervisor) sizes are left out.
-Standard library only.
+Free space is queried on each call. Sizes take a walk through every folder: the supervisor makes one a minute, on a
+thread of low priority, and writes the result to `run/disk.json` for `status`, `/metrics`, `/health` and Dagster's
+check. Where it can't be written (a full disk, no supervisor) sizes are left out. Standard library only.
 """
 
 import contextlib

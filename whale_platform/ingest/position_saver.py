@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from whale_platform.broker.producer import ProducerStoppedError
-from whale_platform.broker.topics import BrokerError
+from whale_platform.broker.errors import BrokerError, ProducerStoppedError
 from whale_platform.domain.raw_trade import encode_trade
 from whale_platform.ingest.publishing.delivery import NextOffsets
 from whale_platform.ingest.publishing.pipeline import Pipeline
@@ -118,7 +117,7 @@ class Housekeeper:
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def alive(self) -> bool:

@@ -16,8 +16,9 @@ from functools import partial
 
 from whale_platform.broker import writers
 from whale_platform.broker.connection_errors import explain_unavailable, note_error
+from whale_platform.broker.errors import BrokerError
 from whale_platform.broker.producer import TradeProducer
-from whale_platform.broker.topics import BrokerError, is_reachable
+from whale_platform.broker.topics import is_reachable
 from whale_platform.domain.catalogue import SymbolCatalogue
 from whale_platform.domain.trade import Source
 from whale_platform.exchanges.base import Exchange
@@ -27,6 +28,7 @@ from whale_platform.ingest.backfill.history_client import HistoryClient
 from whale_platform.ingest.connections import symbol_lister
 from whale_platform.ingest.connections.connection_manager import ConnectionManager
 from whale_platform.ingest.connections.symbol_lister import SymbolLister
+from whale_platform.ingest.errors import HttpUnavailableError, MixedSourcesError, ScanStoppedError
 from whale_platform.ingest.heartbeat_report import HeartbeatReport
 from whale_platform.ingest.position_saver import Housekeeper, PositionSaver
 from whale_platform.ingest.publishing.delivery import NextOffsets
@@ -35,14 +37,9 @@ from whale_platform.ingest.publishing.pipeline import Pipeline
 from whale_platform.ingest.recovery.positions_file import positions_path
 from whale_platform.ingest.recovery.share import Share
 from whale_platform.ingest.recovery.standby import Standby
-from whale_platform.ingest.recovery.startup_scan import (
-    MixedSourcesError,
-    ScanStoppedError,
-    StartupState,
-    scan_topic,
-)
+from whale_platform.ingest.recovery.startup_scan import StartupState, scan_topic
 from whale_platform.ingest.transport.exchange_clock import ExchangeClocks
-from whale_platform.ingest.transport.rest_client import HttpUnavailableError, RestClient
+from whale_platform.ingest.transport.rest_client import RestClient
 from whale_platform.supervision.runtime import exit_codes
 from whale_platform.supervision.runtime.runner import ServiceContext
 

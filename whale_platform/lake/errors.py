@@ -1,8 +1,20 @@
-"""Exceptions of the lake; each message says what to do."""
+"""Exceptions of the lake; each message says what to do.
+
+* LakeError
+  x LakeNotFoundError
+  x DamagedFileError
+  x FileMissingError
+  x DiskFullError
+  x ConcurrentCommitError
+  x InvalidDumpError
+  x InvalidStatementError
+
+The stream adds RowsLostError (`stream/lake_query/restore.py`).
+"""
 
 
 class LakeError(Exception):
-    """Something about the lake; the subclasses say what."""
+    """Base of all exceptions of the lake."""
 
 
 class LakeNotFoundError(LakeError):
@@ -14,12 +26,20 @@ class DamagedFileError(LakeError):
 
 
 class FileMissingError(LakeError):
-    """A file of the version being read is gone: vacuum or retention has passed it."""
+    """A file of the version being read was deleted: vacuum or retention has passed it."""
 
 
 class DiskFullError(LakeError):
-    """No space left where the lake lies, or where a large sort spills."""
+    """No space left on the lake's disk, or where a large sort spills."""
 
 
 class ConcurrentCommitError(LakeError):
     """Others changed the same part of the table again and again; nothing was written."""
+
+
+class InvalidDumpError(LakeError):
+    """This file can't be imported, and nothing of it was; the message says why and what to do."""
+
+
+class InvalidStatementError(LakeError):
+    """The SQL is not a single statement that only reads, or has a mistake."""

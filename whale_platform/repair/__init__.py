@@ -1,1 +1,1 @@
-"""Past hours made right: what the stream counted wrong or never saw is computed again from the lake."""
+"""Corrects past hours: what the stream counted wrong or never saw is recomputed from the lake."""

@@ -1,6 +1,6 @@
-"""Which hours are looked at, and which of them have new files in the lake: read from its commits, without a library.
+"""The hours to compare, and which of them have new files in the lake: read from its commits, without a library.
 
-Late trades, repaired holes and imports all show so, seconds after they came, whatever their reason was.
+Late trades, repaired gaps and imports all show so, seconds after they came, whatever their reason was.
 """
 
 from datetime import UTC, datetime, timedelta

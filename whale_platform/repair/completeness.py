@@ -2,8 +2,8 @@
 
 The lake may be behind, or may have lost a file, or may begin in the middle of an hour: then what the stream counted
 must stay. So the proof is by ids: the lake's begin no later and end no earlier than what Postgres has counted, and each
-hole between them is one that nobody can fill, by the ledger. Where ids have holes by design there is no such proof, and
-the lake only has the last word where it has no fewer trades. It has none about a row whose ids it does not reach: a
+gap between them is, by the ledger, one that can never be filled. Where ids have gaps by design there is no such proof,
+and the lake only has the last word where it has no fewer trades. It has none about a row whose ids it does not reach: a
 whale may be ahead of the windows and of the lake alike.
 """
 
@@ -13,7 +13,7 @@ from whale_platform.domain.id_ranges import HeldIds, IdRanges
 from whale_platform.stores.asset_tables.recomputed_hours import MarketHour, StreamRowSnapshot, to_market_hour
 from whale_platform.stores.quality.audit_counts import HourlyTradeCount, LedgerGap
 
-TRADES_EXIST = frozenset({"open", "repaired"})  # states of holes whose trades are, or may yet be, somewhere
+TRADES_EXIST = frozenset({"open", "repaired"})  # states of gaps whose trades are, or may yet be, somewhere
 
 
 def find_complete(

@@ -1,8 +1,8 @@
-"""Closed hours found that differ between lake and Postgres, and made again from the lake, up to their reports.
+"""Finds closed hours that differ between lake and Postgres, and recomputes them from the lake, up to their reports.
 
 The same work whoever asks for it: the repair service, Dagster, or a person, one of them at a time. An hour is compacted
-first, so that a trade that came twice is counted once. Raises LakeError, StoreUnavailableError, SchemaMismatchError,
-InvalidDsnError and what Spark raises; what was stored until then stays, and is right.
+first, so that a trade that came twice is counted once. Raises LakeError, PostgresUnusableError and
+what Spark raises; what was stored until then stays, and is right.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,8 +24,8 @@ from whale_platform.sink import parse
 from whale_platform.stores.asset_tables import recomputed_hours, thresholds, whale_prices
 from whale_platform.stores.asset_tables.materialisation import HOUR, HourRange, Provenance
 from whale_platform.stores.asset_tables.recomputed_hours import MarketHour
+from whale_platform.stores.errors import RowRejectedError
 from whale_platform.stores.postgres.advisory_lock import hold_advisory_lock
-from whale_platform.stores.postgres.connection import RowRejectedError
 from whale_platform.stores.quality import audit_counts as ledger
 from whale_platform.stores.quality.audit_counts import HourlyTradeCount
 

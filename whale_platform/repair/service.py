@@ -1,9 +1,9 @@
 """The repair service: within minutes of a late trade its hour is right again, with or without Dagster.
 
 It follows the log of the lake. A closed hour that gets new files has late trades, whether the watermark dropped them or
-a hole was filled in the background, and is compared with Postgres; every hour all closed hours of the last days are.
-The comparing, and the computing where there is something wrong, is done by a process of its own (`work.py`), so that
-its libraries and Spark's JVM are there only as long as they are needed. What fails as a whole is tried again, each time
+a gap was filled in the background, and is compared with Postgres; every hour all closed hours of the last days are. The
+comparing, and the computing where there is something wrong, is done by a process of its own (`work.py`), so that its
+libraries and Spark's JVM are there only as long as they are needed. What fails as a whole is tried again, each time
 after twice as long; an hour that fails by itself, when it gets another file or when all are compared.
 
 The trades go first: while stream or sink are starting, silent or behind nothing is begun, and a process at work that
@@ -32,7 +32,7 @@ LOOK_S = 20.0
 FIRST_S = 120.0  # after a start the others come first
 ALL_S = 3600.0
 AGAIN_S = 120.0
-WORK_MOST_S = 2 * 3600.0  # a week of everything takes minutes; what hangs for so long is begun anew
+WORK_MOST_S = 2 * 3600.0  # a week of everything takes minutes; what hangs for so long is restarted
 END_S = 5.0
 END_AFTER_S = 30.0  # a JVM's start alone may put the stream behind for a moment
 ASK_S, POLL_S = 5.0, 0.5
@@ -53,7 +53,7 @@ class WorkHold:
         return None if self._since is not None and now - self._since > overload.LONGEST_WAIT_S else why
 
     def done(self) -> None:
-        """The work has been done: the next may be kept waiting anew."""
+        """The work has been done: the next may be held again."""
         self._since = None
 
 

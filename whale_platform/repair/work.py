@@ -19,13 +19,7 @@ from whale_platform.repair import recompute_hours
 from whale_platform.repair.changed_hours import list_closed_hours
 from whale_platform.settings import Settings
 from whale_platform.stores.asset_tables.materialisation import HOUR, Provenance
-from whale_platform.stores.postgres.advisory_lock import AdvisoryLockHeldError
-from whale_platform.stores.postgres.connection import (
-    InvalidDsnError,
-    RowRejectedError,
-    SchemaMismatchError,
-    StoreUnavailableError,
-)
+from whale_platform.stores.errors import AdvisoryLockHeldError, PostgresError
 from whale_platform.supervision.processes import parent_watch
 from whale_platform.supervision.runtime import log_setup
 from whale_platform.supervision.runtime.settings_reader import read_settings
@@ -47,15 +41,7 @@ def main(words: Sequence[str]) -> int:
     except AdvisoryLockHeldError as busy:
         log.info("nothing is compared now", reason=str(busy))
         print(json.dumps({"waits": str(busy)}))
-    except (
-        LakeError,
-        StoreUnavailableError,
-        SchemaMismatchError,
-        InvalidDsnError,
-        RowRejectedError,
-        ToolchainError,
-        OSError,
-    ) as error:
+    except (LakeError, PostgresError, ToolchainError, OSError) as error:
         log.error("hours can't be repaired", error=str(error))
         return 1
     return 0

@@ -1,1 +1,1 @@
-"""What the asset tables say, for people: Markdown and pictures. Plain functions over rows; no Dagster, no database."""
+"""Reports for people from the asset tables: Markdown and charts. Plain functions over rows; no Dagster or database."""

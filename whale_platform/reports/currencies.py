@@ -31,7 +31,7 @@ def render_currencies(rows: Sequence[HourlyRollup]) -> str:
 
 
 def _dollars(rows: Sequence[HourlyRollup]) -> dict[str, Decimal]:
-    """Dollars by symbol."""
+    """Return dollars by symbol."""
     found: dict[str, Decimal] = defaultdict(Decimal)
     for row in rows:
         found[f"{row.exchange} {row.symbol}"] = EXACT.add(found[f"{row.exchange} {row.symbol}"], row.notional)

@@ -1,4 +1,4 @@
-"""The simulator as a service: builds the play from settings, serves it, beats, and keeps its place in the home.
+"""The simulator as a service: builds the play from settings, serves it, and keeps its position in the home.
 
 `home/simulator.json` holds the place, replaced each second and at the end. Whatever a person must change (files, port,
 symbols, another play's home) blocks with one line.
@@ -16,8 +16,9 @@ from whale_platform.domain.catalogue import SymbolCatalogue
 from whale_platform.exchanges.registry import assign_symbols, build_adapters
 from whale_platform.files.atomic_files import write_json
 from whale_platform.settings import Settings
+from whale_platform.simulator.errors import PlaySetupError
 from whale_platform.simulator.play import symbol_listing
-from whale_platform.simulator.play.base import Play, PlaySetupError
+from whale_platform.simulator.play.base import Play
 from whale_platform.simulator.play.generated_play import GeneratedPlay
 from whale_platform.simulator.play.recorded_play import RecordedPlay
 from whale_platform.simulator.serving.binance_simulator import BinanceSimulator
@@ -33,7 +34,7 @@ _LATE_S = 1.0
 
 
 def main(context: ServiceContext) -> int:
-    """Run until `context.stop`."""
+    """Play until `context.stop` is set; returns the exit code."""
     try:
         return asyncio.run(serve_play(context, build_play(context.settings), NoFaults()))
     except PlaySetupError as wrong:

@@ -1,1 +1,1 @@
-"""The sink: what Spark and the ingester say in topics becomes rows in Postgres, exactly once in effect."""
+"""The sink: messages of Spark and of the ingester become rows in Postgres, exactly once in effect."""

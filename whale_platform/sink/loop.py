@@ -1,8 +1,8 @@
-"""The sink's loop: poll, fold, one transaction, again; and what happens where one of the two ends is away.
+"""The sink's loop: poll, fold, one transaction, again; and what happens while Kafka or Postgres is unavailable.
 
 Nothing is kept in memory between transactions, so every trouble has one answer: drop both connections, wait (capped,
-jittered), open them again and go on from the offsets that Postgres holds. While Postgres is away nothing is polled.
-A batch is what has come meanwhile: a few messages when it is quiet, thousands under load.
+jittered), open them again and go on from the offsets that Postgres holds. While Postgres is unavailable nothing is
+polled. A batch is what has come meanwhile: a few messages when it is quiet, thousands under load.
 """
 
 import random
@@ -11,19 +11,20 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
-from whale_platform.broker.reader import KafkaRecord, OffsetExpiredError
-from whale_platform.broker.topics import BrokerError
+from whale_platform.broker.errors import BrokerError, OffsetExpiredError, describe_broker_error
+from whale_platform.broker.reader import KafkaRecord
 from whale_platform.sink.counters import SinkCounters
 from whale_platform.sink.fold import fold_records
 from whale_platform.sink.resume_offsets import TopicIdentity, plan_resume
-from whale_platform.sink.topic_watch import BrokerUnavailableError, TopicWatch, describe_broker_error
-from whale_platform.stores.postgres.connection import (
+from whale_platform.sink.topic_watch import TopicWatch
+from whale_platform.stores.errors import (
     InvalidDsnError,
+    OffsetConflictError,
     SchemaMismatchError,
     StoreUnavailableError,
 )
 from whale_platform.stores.stream_tables.rows import LossRow, SinkBatch
-from whale_platform.stores.stream_tables.sink_store import OffsetConflictError, StoredOffset
+from whale_platform.stores.stream_tables.sink_store import StoredOffset
 from whale_platform.supervision.runtime import exit_codes
 from whale_platform.supervision.runtime.runner import ServiceContext
 
@@ -84,10 +85,10 @@ class SinkLoop:
             except StoreUnavailableError as error:
                 self._counters.postgres = "away"
                 self._wait(f"waiting for Postgres: {error}")
-            except (BrokerError, BrokerUnavailableError) as error:
+            except BrokerError as error:
                 self._wait(f"waiting for Kafka: {describe_broker_error(error)}")
             except OffsetExpiredError as error:
-                self._wait(f"offsets are gone: {error}")
+                self._wait(f"offsets have expired: {error}")
             except SchemaMismatchError as error:
                 self._wait(f"the database's schema does not fit this code ({error}): `whale restart --all` migrates it")
             except OffsetConflictError as error:

@@ -1,4 +1,4 @@
-"""Where reading goes on: the stored offsets held against the topics as they are now. Pure.
+"""The offsets at which reading continues: the stored ones, compared with the topics as they are now. Pure.
 
 A recreated topic (other id) is read from its beginning. Offsets that left Kafka before they were read are a loss with
 an exact range, and reading goes on from the earliest: rows are idempotent, so reading some twice is harmless (only

@@ -1,18 +1,18 @@
 """Puts the sink together from the settings: its Postgres connection, its reader, its topics."""
 
 from whale_platform.broker import connection_errors, topics
+from whale_platform.broker.errors import BrokerUnavailableError
 from whale_platform.broker.reader import TopicReader
 from whale_platform.settings import Settings
 from whale_platform.sink.fold import SINK_TOPICS
 from whale_platform.sink.loop import SinkLoop
 from whale_platform.sink.resume_offsets import TopicIdentity
-from whale_platform.sink.topic_watch import BrokerUnavailableError
-from whale_platform.stores.postgres.connection import StoreUnavailableError
+from whale_platform.stores.errors import StoreUnavailableError
 from whale_platform.stores.stream_tables.sink_store import SinkStore
 from whale_platform.supervision.runtime.runner import ServiceContext
 
 FETCH_WAIT_MS = 100  # how long the broker may hold an empty answer; a message is sent on at once
-ALIVE_S = 5.0  # asked first, since the other questions wait much longer for a broker that is away
+ALIVE_S = 5.0  # checked first, since the other requests wait much longer for an unavailable broker
 
 
 def main(context: ServiceContext) -> int:
@@ -27,8 +27,7 @@ def main(context: ServiceContext) -> int:
 
 
 def identify_topics(settings: Settings) -> TopicIdentity:
-    """The sink's topics as the broker has them; what is missing is created. Raises BrokerError,
-    BrokerUnavailableError."""
+    """The sink's topics as the broker has them; what is missing is created. Raises BrokerError."""
     if not topics.is_reachable(settings.bootstrap, ALIVE_S):
         raise BrokerUnavailableError(connection_errors.explain_unavailable(settings.bootstrap))
     names = list(SINK_TOPICS)

@@ -7,14 +7,10 @@ not at all. An outage of the broker shows here as `trouble`; the reader itself w
 import threading
 from collections.abc import Callable
 
-from whale_platform.broker.topics import BrokerError
+from whale_platform.broker.errors import BrokerError, describe_broker_error
 from whale_platform.sink.resume_offsets import TopicIdentity
 
 INTERVAL_S = 5.0
-
-
-class BrokerUnavailableError(Exception):
-    """The broker did not answer in the short time it was given."""
 
 
 class TopicWatch:
@@ -37,10 +33,5 @@ class TopicWatch:
             try:
                 self.changed = self._identify() != self._known
                 self.trouble = ""
-            except (BrokerError, BrokerUnavailableError) as error:
+            except BrokerError as error:
                 self.trouble = f"waiting for Kafka: {describe_broker_error(error)}"
-
-
-def describe_broker_error(error: Exception) -> str:
-    """What a BrokerError or BrokerUnavailableError says, for people."""
-    return str(error) if isinstance(error, BrokerUnavailableError) else str(error.args[0].str())

@@ -2,8 +2,8 @@
 
 Waits up to a minute for the database, then upgrades in one transaction under an advisory lock, seeds the default
 threshold where there is none, and makes the coming days' partitions. Running it again changes nothing. Ends with one
-line on stderr and an exit code: 0 done, 75 try again (the database is away), 78 a person must act (the schema is newer
-than this code, rights are missing, the settings are wrong).
+line on stderr and an exit code: 0 done, 75 try again (the database is unavailable), 78 a person must act (the schema is
+newer than this code, rights are missing, the settings are wrong).
 """
 
 import sys
@@ -23,6 +23,7 @@ from sqlalchemy.pool import NullPool
 
 from whale_platform.settings import Settings
 from whale_platform.stores.asset_tables.thresholds import seed_threshold
+from whale_platform.stores.errors import InvalidDsnError, SchemaMismatchError, SchemaNewerError, StoreUnavailableError
 from whale_platform.stores.postgres import connection as stores
 from whale_platform.stores.postgres import databases, roles
 from whale_platform.stores.stream_tables import missing_currencies
@@ -37,14 +38,10 @@ VERSION_TABLE = "whale_schema_version"  # not Alembic's default, which Dagster's
 _LOCK = 0x77686C6D  # "whlm"
 
 
-class SchemaNewerError(Exception):
-    """The database was migrated by a newer version of this program."""
-
-
 def migrate(settings: Settings, wait_s: float = WAIT_S) -> str:
     """Do all of it; returns what was done in one line.
 
-    Raises StoreUnavailableError, SchemaMismatchError, InvalidDsnError, SchemaNewerError, OSError (no password file).
+    Raises PostgresUnusableError, SchemaNewerError, OSError (no password file).
     """
     dsn = _reachable(settings, wait_s)
     before, after = upgrade_schema(dsn)
@@ -112,7 +109,7 @@ def _reachable(settings: Settings, wait_s: float) -> str:
             dsn = settings.dsn(direct=True)
             stores.connect(dsn, "whale-migrate", connect_timeout_s=5).close()
             return dsn
-        except (stores.StoreUnavailableError, OSError) as error:
+        except (StoreUnavailableError, OSError) as error:
             waited = time.monotonic() - begun
             if waited > wait_s:
                 raise
@@ -129,10 +126,10 @@ def main(wait_s: float = WAIT_S) -> int:
     try:
         print(f"migrate: {migrate(settings, wait_s)} ({where})", file=sys.stderr)
         return exit_codes.CLEAN
-    except (stores.StoreUnavailableError, OSError) as error:
+    except (StoreUnavailableError, OSError) as error:
         print(f"migrate: the database {where} can't be used: {error}", file=sys.stderr)
         return exit_codes.RETRY
-    except (stores.SchemaMismatchError, stores.InvalidDsnError, SchemaNewerError) as error:
+    except (SchemaMismatchError, InvalidDsnError, SchemaNewerError) as error:
         print(f"migrate: {where}: {error}", file=sys.stderr)
         return exit_codes.BLOCKED
 

@@ -1,4 +1,4 @@
-"""Windows and whales of past hours, made again from the lake by the transforms that the running queries use.
+"""Windows and whales of past hours, recomputed from the lake by the transforms of the running queries.
 
 A batch over Parquet files instead of a stream over Kafka: the same definition, so the same numbers where nothing came
 late, and the right ones where something did. Yields what the topics would carry, for the sink's own parser.

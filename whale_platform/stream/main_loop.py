@@ -1,4 +1,4 @@
-"""What runs when, and what is said of it: whales first, then windows, then the lake, rehearsals last.
+"""What runs when, and what is reported of it: whales first, then windows, then the lake, warm-ups last.
 
 Once a second the loop asks the JVM little, the broker two small questions, and tells the heartbeat. It goes round only
 while the JVM answers, and says so by `context.progress`, so a driver that hangs is seen by whoever watches it.
@@ -34,9 +34,9 @@ START_S = 300.0  # to start or end a query, where the machine is slow
 class MainLoop:
     """Runs in the main thread.
 
-    `failed(name, query)` judges a query that has ended: whether the service begins anew, or goes on without it for now.
-    `rehearse` begins the rehearsals, and is given what says whether there is room for one. `shortage()` says what
-    lacks of the task slots, as after the loss of a worker; empty where nothing does.
+    `failed(name, query)` judges a query that has ended: whether the service restarts, or goes on without it for now.
+    `rehearse` begins the rehearsals, and is given what says whether there is room for one. `shortage()` says what lacks
+    of the task slots, as after the loss of a worker; empty where nothing does.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
-"""The stream service: one Spark driver, its queries, and a plain word for each way they can fail.
+"""The stream service: one Spark driver, its queries, and a clear message for each way they can fail.
 
 It waits for broker and topics and ends on a failed query: the supervisor starts it again and Spark resumes from its
-last checkpoint, so the sink sees updates again, never gaps. A checkpoint of no use is made anew (recovery.py); one of
-another Kafka cluster alone waits for a person (exit BLOCKED). The lake's query fails alone
+last checkpoint, so the sink sees updates again, never gaps. A useless checkpoint is replaced by a fresh one
+(recovery.py); one of another Kafka cluster alone waits for a person (exit BLOCKED). The lake's query fails alone
 (lake_query/supervisor.py). What runs when is in main_loop.py.
 """
 
@@ -15,13 +15,15 @@ from pyspark.errors import PySparkException
 from pyspark.sql.streaming import StreamingQuery
 
 from whale_platform.broker.connection_errors import explain_unavailable
-from whale_platform.broker.topics import BrokerError, is_reachable
+from whale_platform.broker.errors import BrokerError
+from whale_platform.broker.topics import is_reachable
 from whale_platform.stream import slots
+from whale_platform.stream.errors import ForeignCheckpointError
 from whale_platform.stream.lake_query.supervisor import LakeQuerySupervisor
 from whale_platform.stream.main_loop import START_S, MainLoop, stop_quietly
 from whale_platform.stream.monitoring.topic_flow import TopicFlow
 from whale_platform.stream.query import queries
-from whale_platform.stream.query.checkpoints import CheckpointLabel, ForeignCheckpointError
+from whale_platform.stream.query.checkpoints import CheckpointLabel
 from whale_platform.stream.query.mode_policy import Mode
 from whale_platform.stream.query.recovery import QueryRecovery, publish_losses
 from whale_platform.stream.query.threshold_file import EVERY_S, ThresholdFile
@@ -92,7 +94,7 @@ def main(context: ServiceContext) -> int:
     except ForeignCheckpointError as foreign:
         return context.blocked(str(foreign))
     except BrokerError as error:
-        context.tell("degraded", f"the Kafka broker went away, starting again: {error}")
+        context.tell("degraded", f"the Kafka broker is unreachable, starting again: {error}")
         return exit_codes.RETRY
     finally:
         stop_quietly(spark.stop)
@@ -121,7 +123,7 @@ def _failed(
     name: str,
     query: StreamingQuery,
 ) -> bool:
-    """Whether the service begins anew for a query that has ended; False while the others run on without it."""
+    """Whether the service restarts for a query that has ended; False while the others run on without it."""
     error = str(query.exception())
     if not healer.trouble:
         context.log.error("query failed", query=name, error=error)

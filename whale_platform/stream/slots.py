@@ -1,4 +1,4 @@
-"""Enough task slots for what holds one for good, made on this machine and waited for on a cluster.
+"""Enough task slots for the queries that hold one for good, created on this machine and waited for on a cluster.
 
 Real-time mode hangs with fewer: each of its queries holds one for a partition, the windows' one for each reducer too,
 and the lake's query needs one. Workers come late and go; nothing of that is a reason to end: what lacks is said as

@@ -39,7 +39,7 @@ class WindowsQuery:
         self._begin(mode)
 
     def look(self, behind: QueryLag, busy: float | None, out: int | None = None) -> bool:
-        """Change the mode where that is due; whether the query has just begun anew. `busy`, `out`: see `ModeSample`."""
+        """Change the mode where that is due; whether the query has just restarted. `busy`, `out`: see `ModeSample`."""
         policy = self._policy
         if policy is None:
             return False

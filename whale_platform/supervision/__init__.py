@@ -1,1 +1,2 @@
-"""Keeping exactly one of each service alive: spec, back-off, lease, beat, managed process. Nothing of Dagster in it."""
+"""Keeps exactly one process of each service alive: policy, lease, heartbeat, managed processes. It imports no
+Dagster."""

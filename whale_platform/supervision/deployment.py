@@ -1,6 +1,6 @@
 """Which code each service runs, and which is checked out: a `git pull` or a commit replaces no running service.
 
-A service takes the new code when it is started anew, by a person or after a crash; what must be done once for a code
+A service takes the new code when it is started again, by a person or after a crash; what must be done once for a code
 (the one-shots: topics, migrations) is done again before. Where git can't say, nothing counts as new.
 """
 

@@ -1,4 +1,4 @@
-"""Signs of life of one service: the loops that its beats say get on, or the answers of the server it is.
+"""Signs of life of one service: its loops that advance by its heartbeat, or the responses of a server.
 
 Counted on the monotonic clock, at the moment a *new* count or a true check was seen: a wall clock that is set back or
 forward neither kills a service nor hides a dead one. What its processes do is looked at during its start, and once it
@@ -118,7 +118,7 @@ class ServiceLiveness:
         return self._start.still_s()
 
     def excuse_silence(self) -> None:
-        """The watcher itself was away: silence until now proves nothing."""
+        """The watcher itself was not running: silence until now proves nothing."""
         now = self._clock()
         self._progress_at = now
         for loop in self._loops.values():

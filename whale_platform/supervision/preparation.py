@@ -1,4 +1,4 @@
-"""What a service needs done before it starts, in a thread: downloads and migrations take long, the watch goes on."""
+"""A service's preparation before its start, in a thread: downloads and migrations take long, the watch goes on."""
 
 import threading
 from collections.abc import Callable

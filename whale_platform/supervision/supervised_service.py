@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from whale_platform.supervision.errors import ServiceBlockedError
 from whale_platform.supervision.liveness import ServiceLiveness
 from whale_platform.supervision.policy.backoff import ServiceLifetime
 from whale_platform.supervision.policy.restart_policy import (
@@ -18,7 +19,7 @@ from whale_platform.supervision.policy.restart_policy import (
     decide_restart,
 )
 from whale_platform.supervision.policy.run_history import RunHistory
-from whale_platform.supervision.policy.service_spec import ServiceBlockedError, ServiceSpec
+from whale_platform.supervision.policy.service_spec import ServiceSpec
 from whale_platform.supervision.preparation import ServicePreparation
 from whale_platform.supervision.processes import priority
 from whale_platform.supervision.processes.log_pipes import LogPipes, read_last_line
@@ -122,7 +123,7 @@ class SupervisedService:
                 return state, detail
 
     def restart(self) -> None:
-        """Stop it and start it anew, forgiving what it failed or was blocked by; `turn` does the rest."""
+        """Stop it and start it again, and reset its failures and what it was blocked by; `turn` does the rest."""
         self._restarting = self._ending()
         self.stop()
 
@@ -153,7 +154,7 @@ class SupervisedService:
             self._wait(meanwhile)
 
     def excuse_silence(self) -> None:
-        """The watcher itself was away: silence until now proves nothing."""
+        """The watcher itself was not running: silence until now proves nothing."""
         self._signs.excuse_silence()
 
     def published(self, state: ShownState, detail: str) -> dict[str, Any]:

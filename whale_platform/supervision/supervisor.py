@@ -77,7 +77,8 @@ class Supervisor:
         self._published = 0.0
 
     def run(self) -> None:
-        """Until SIGTERM, SIGINT or the leash; then stop everything. Raises LeaseRefused where one is at work."""
+        """Run until SIGTERM, SIGINT or the parent watch; then stop everything. Raises LeaseRefusedError where one is at
+        work."""
         lease = Lease(self._home, self._name)
         lease.acquire(take_handed_lease())
         lease.hold_until_exit()
@@ -89,7 +90,7 @@ class Supervisor:
             state_path(self._home, self._name).unlink(missing_ok=True)
         only = [spec.name for spec in self._specs] if part else None
         orphans.end_orphans(
-            self._home, lambda text: self._log.warning("leftovers of an earlier run", doing=text), only=only
+            self._home, lambda text: self._log.warning("orphans of an earlier run", doing=text), only=only
         )
         forget_requests(self._home, [spec.name for spec in self._specs])
         self._keeper = self._make_keeper(self._home, [spec.name for spec in self._specs])

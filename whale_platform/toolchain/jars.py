@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from whale_platform.files.file_lock import hold_lock
+from whale_platform.supervision.errors import SetupProgramError
 from whale_platform.supervision.processes import setup_programs
 from whale_platform.toolchain import java, truststore
 from whale_platform.toolchain.errors import ToolchainError
@@ -46,7 +47,7 @@ class PinnedJar:
 
     @property
     def file(self) -> str:
-        """Its file name."""
+        """Return the jar's file name."""
         return f"{self.name}-{self.version}.jar"
 
     def path(self, tools: Path) -> Path:
@@ -143,7 +144,7 @@ def _fetch(tools: Path, fetched: Path, lane: list[PinnedJar]) -> str:
         start = log.seek(0, os.SEEK_END)
         try:
             code = setup_programs.run_fetcher(command, log, fetched)
-        except setup_programs.SetupProgramError as failed:
+        except SetupProgramError as failed:
             return str(failed)
         log.seek(start)
         said = [line.strip() for line in log if "error" in line.lower() and "ERRORS" not in line]

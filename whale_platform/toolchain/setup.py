@@ -2,7 +2,7 @@
 
 Java, the jars and the browser's files; with `dev`, also those that only tests load; with `image`, for a container,
 whose broker is another one, no broker's jars. Run by `./whale` and the Dockerfile. Each stamp is written last, so a
-set-up that was killed is gone through again.
+set-up that was killed is repeated.
 """
 
 import errno

@@ -1,4 +1,4 @@
-"""A Java truststore made from `SSL_CERT_FILE`, so that Java trusts what Python and uv trust (a company's proxy).
+"""A Java truststore from `SSL_CERT_FILE`, so that Java trusts what Python and uv trust (a company's proxy).
 
 Written as JKS, whose layout is simple enough to need no `keytool` run per certificate.
 """

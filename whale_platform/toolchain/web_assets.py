@@ -1,8 +1,8 @@
-"""What the dashboard loads from others: npm installs what `package-lock.json` pins into `<tools>/web/node_modules`.
+"""The dashboard's packages: npm installs what `package-lock.json` pins into `<tools>/web/node_modules`.
 
 npm holds each package against the SHA-512 in the lock and runs no script of theirs. It ends well even where the disk is
 full and files are cut short, so what it said is read too. The stamp lies inside `node_modules`: it is written last and
-goes with the folder, so what was killed, changed or deleted is installed anew.
+goes with the folder, so an interrupted, changed or deleted installation is repeated.
 """
 
 import json
@@ -15,6 +15,7 @@ from typing import Literal
 
 from whale_platform.files.file_lock import hold_lock
 from whale_platform.settings import ROOT
+from whale_platform.supervision.errors import SetupProgramError
 from whale_platform.supervision.processes import setup_programs
 from whale_platform.toolchain import node
 from whale_platform.toolchain.errors import ToolchainError
@@ -70,7 +71,7 @@ def _install(tools: Path, kind: WebAssetsKind) -> None:
         start = log.seek(0, os.SEEK_END)
         try:
             code = setup_programs.run_fetcher(command, log, tools / "web", _STILL_S, cwd=tools / "web", env=env)
-        except setup_programs.SetupProgramError as failed:
+        except SetupProgramError as failed:
             raise _failed(tools, str(failed)) from None
         log.seek(start)
         said = log.read()

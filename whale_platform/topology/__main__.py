@@ -8,8 +8,8 @@ import sys
 
 from whale_platform import proxy_bypass
 from whale_platform.files import disk_usage
+from whale_platform.supervision.errors import LeaseRefusedError
 from whale_platform.supervision.runtime import exit_codes, log_setup
-from whale_platform.supervision.runtime.lease import LeaseRefusedError
 from whale_platform.supervision.runtime.settings_reader import read_settings
 from whale_platform.supervision.supervisor import Supervisor
 from whale_platform.topology.specs import build_specs, describe_home

@@ -15,9 +15,9 @@ from whale_platform import homes, proxy_bypass
 from whale_platform.files import disk_usage
 from whale_platform.homes import HomeError
 from whale_platform.supervision.control.state_files import own_supervisor_name
+from whale_platform.supervision.errors import LeaseRefusedError
 from whale_platform.supervision.processes.log_pipes import LogPipes
 from whale_platform.supervision.runtime import exit_codes, log_setup
-from whale_platform.supervision.runtime.lease import LeaseRefusedError
 from whale_platform.supervision.runtime.settings_reader import read_settings
 from whale_platform.supervision.supervisor import Supervisor
 from whale_platform.topology.specs import build_specs, describe_home

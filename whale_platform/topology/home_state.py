@@ -1,4 +1,4 @@
-"""How a home is right now, from its files alone: the supervisor's state, its lease, the services' beats.
+"""The present state of a home, from its files alone: the supervisor's state, its lease, the services' heartbeats.
 
 Nothing here talks to a server or imports one's client, so `status` answers at once even where all hang.
 """

@@ -1,10 +1,11 @@
-"""Whether the embedded servers answer: asked again and again, so without a trace when they don't.
+"""Readiness of the embedded servers. It is polled, so a failure leaves no log line.
 
-A slow answer is an answer: whoever asks has a thread of its own for it, and what was stopped is noticed by the silence.
+A slow response is a response: the caller has a thread of its own for it, and notices a stopped server by its silence.
 """
 
 from whale_platform.broker import topics
 from whale_platform.settings import Settings
+from whale_platform.stores.errors import PostgresUnusableError
 from whale_platform.stores.postgres import connection
 
 RESPONSE_S = 20
@@ -19,6 +20,6 @@ def postgres_responds(settings: Settings) -> bool:
     """Whether one can log in and ask something."""
     try:
         connection.connect(settings.dsn(), "whale-ready", RESPONSE_S, RESPONSE_S).close()
-    except (connection.StoreUnavailableError, connection.SchemaMismatchError, connection.InvalidDsnError, OSError):
+    except (PostgresUnusableError, OSError):
         return False
     return True

@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 from whale_platform.api.models import latest as latest_models
 from whale_platform.api.models import rows
 from whale_platform.domain.names import is_symbol
-from whale_platform.stores.postgres.connection import StoreUnavailableError
+from whale_platform.stores.errors import StoreUnavailableError
 from whale_platform.stores.postgres.pool import ConnectionPool
 from whale_platform_tests.api.builders import MINUTE, Sink, this_minute, whale, window
 from whale_platform_tests.api.conftest import Make, client_of

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.datastructures import Headers
 
+from whale_platform.api.errors import KeyFileError
 from whale_platform.api.push.clients.websocket import is_origin_allowed
 from whale_platform.api.server import api_keys
 from whale_platform.api.server.rate_limit import MAX_CLIENTS, RequestRateLimiter
@@ -48,9 +49,9 @@ def test_a_key_is_kept_as_its_hash_and_for_its_owner_alone(tmp_path: Path) -> No
     assert key not in file.read_text() and stat.S_IMODE(file.stat().st_mode) == 0o600
     assert [one.name for one in api_keys.read_keys(tmp_path)] == ["one"] and len(key) > 43
     for name, why in (("one", "already"), ("a b", "can't be a key's name"), ("", "can't be")):
-        with pytest.raises(api_keys.KeyFileError, match=why):
+        with pytest.raises(KeyFileError, match=why):
             api_keys.add_key(tmp_path, name)
-    with pytest.raises(api_keys.KeyFileError, match="no key"):
+    with pytest.raises(KeyFileError, match="no key"):
         api_keys.remove_key(tmp_path, "two")
 
 

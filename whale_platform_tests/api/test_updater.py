@@ -8,8 +8,7 @@ from structlog.testing import capture_logs
 
 from whale_platform.api.latest_cache import updater
 from whale_platform.api.latest_cache.cache import LatestCache
-from whale_platform.stores.postgres.connection import StoreUnavailableError
-from whale_platform.stores.stream_tables.change_listener import NotifyUnavailableError
+from whale_platform.stores.errors import NotifyUnavailableError, StoreUnavailableError
 
 
 class Away:

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from whale_platform.broker import reader as reader_module
 from whale_platform.broker import topics
-from whale_platform.broker.producer import ProducerStoppedError, TradeProducer
-from whale_platform.broker.reader import OffsetExpiredError, TopicReader
+from whale_platform.broker.errors import BrokerError, OffsetExpiredError, ProducerStoppedError
+from whale_platform.broker.producer import TradeProducer
+from whale_platform.broker.reader import TopicReader
 from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, RAW_TRADES
 from whale_platform_tests.support.kafka_server import KafkaServer
 
@@ -98,7 +99,7 @@ def test_a_scan_that_hears_nothing_more_says_so(kafka: KafkaServer, monkeypatch:
         found = reader.scan(INGEST_GAPS, 0, 0, 2)
         assert next(found).value == b"v"
         monkeypatch.setattr(reader_module, "SILENT_S", 0.2)
-        with pytest.raises(topics.BrokerError):
+        with pytest.raises(BrokerError):
             next(found)
     finally:
         reader.close()

@@ -11,7 +11,8 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import NewTopic
 
 from whale_platform.broker import bulk_reader
-from whale_platform.broker.topics import BrokerError, create_admin
+from whale_platform.broker.errors import BrokerError
+from whale_platform.broker.topics import create_admin
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform_tests.support.kafka_server import KafkaServer, free_port
 

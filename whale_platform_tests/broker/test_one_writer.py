@@ -10,7 +10,8 @@ import pytest
 
 from whale_platform.bench.harness.platform import wait_for
 from whale_platform.broker import bulk_reader, producer, recent_messages, writers
-from whale_platform.broker.producer import ProducerStoppedError, TradeProducer
+from whale_platform.broker.errors import ProducerStoppedError
+from whale_platform.broker.producer import TradeProducer
 from whale_platform.broker.reader import TopicReader
 from whale_platform.broker.topic_offsets import TopicOffsets
 from whale_platform.domain.names import DEAD_LETTERS, RAW_TRADES

@@ -290,10 +290,10 @@ def test_a_place_that_is_away_is_one_line(place: Place, monkeypatch: pytest.Monk
     place.fill()
     bootstrap = f"127.0.0.1:{free_port()}"
     monkeypatch.setenv("WHALE_KAFKA_BOOTSTRAP", str(bootstrap))
-    with pytest.raises(UserError, match=r"Kafka can't be asked .*start it with"):
+    with pytest.raises(UserError, match=r"Kafka can't be read .*start it with"):
         raise place.audit().exception or AssertionError
     monkeypatch.setenv("WHALE_POSTGRES_DSN", f"postgresql://me:secret@127.0.0.1:{free_port()}/whale")
-    with pytest.raises(UserError, match="Postgres can't be asked") as told:
+    with pytest.raises(UserError, match="Postgres can't be read") as told:
         raise place.audit().exception or AssertionError
     assert "secret" not in str(told.value)
 

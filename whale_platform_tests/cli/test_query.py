@@ -119,7 +119,7 @@ def test_a_version(home: Path, run: Run) -> None:
     [
         (["query", "FROM trades"], "there is no lake in"),
         (["query", "COPY (SELECT 1) TO 'x'"], "one statement that reads"),
-        (["query", "FROM trade_windows"], "`trade_windows` is not in the lake, and Postgres can't be asked"),
+        (["query", "FROM trade_windows"], "`trade_windows` is not in the lake, and Postgres can't be read"),
         (["query", "SELECT 1", "--format", "xml"], "--format xml: one of table, csv, json, md"),
         (["query", "SELECT 1 AS a, 2 AS a", "--format", "json"], "two columns are named a"),
         (["export", "whales", "o.csv", *RANGE], "whales can't be exported"),
@@ -145,7 +145,7 @@ def test_the_tables_are_shown_while_nothing_runs(home: Path, run: Run) -> None:
     assert code == 0
     assert "trades: there is no lake" in out
     assert "notional           DECIMAL(38,18)" in out
-    assert "can't be asked" in out
+    assert "can't be read" in out
 
 
 def test_an_export(home: Path, run: Run) -> None:

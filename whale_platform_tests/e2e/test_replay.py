@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from whale_platform.bench.harness.platform import Platform, PlatformError, wait_for
+from whale_platform.broker.errors import BrokerError
 from whale_platform.broker.reader import TopicReader
-from whale_platform.broker.topics import BrokerError
 from whale_platform.domain import raw_trade
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.domain.trade import Trade

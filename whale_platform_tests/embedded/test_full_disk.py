@@ -12,7 +12,8 @@ from whale_platform.broker import topics
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.embedded import kafka
 from whale_platform.settings import Settings
-from whale_platform.stores.postgres.connection import StoreUnavailableError, connect, translate_errors
+from whale_platform.stores.errors import StoreUnavailableError
+from whale_platform.stores.postgres.connection import connect, translate_errors
 from whale_platform.toolchain.errors import ToolchainError
 from whale_platform_tests.embedded.test_kafka import QUIET, read_all
 from whale_platform_tests.embedded.test_postgres import ready, up

@@ -4,7 +4,8 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from whale_platform.broker.producer import DeliveryCallback, ProducerStoppedError, TradeProducer
+from whale_platform.broker.errors import ProducerStoppedError
+from whale_platform.broker.producer import DeliveryCallback, TradeProducer
 from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, RAW_TRADES
 from whale_platform.domain.raw_trade import decode_trade
 from whale_platform.domain.trade import Trade

@@ -17,13 +17,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any, cast
 from urllib.parse import parse_qs, urlparse
 
-from whale_platform.broker.producer import ProducerStoppedError, TradeProducer
+from whale_platform.broker.errors import ProducerStoppedError
+from whale_platform.broker.producer import TradeProducer
 from whale_platform.domain.epochs import EPOCH, epoch_of, exchange_id
 from whale_platform.domain.names import INGEST_GAPS, RAW_TRADES
 from whale_platform.domain.raw_trade import decode_trade
 from whale_platform.exchanges.binance import Binance
 from whale_platform.ingest.backfill import gap_filler, history_client
 from whale_platform.ingest.connections.connection_manager import ConnectionManager
+from whale_platform.ingest.errors import HttpUnavailableError
 from whale_platform.ingest.publishing import pipeline, symbol_publisher
 from whale_platform.ingest.publishing.delivery import NextOffsets
 from whale_platform.ingest.publishing.latency import LatencySamples
@@ -32,7 +34,7 @@ from whale_platform.ingest.recovery.positions_file import CLOCK_TOLERANCE_US, Sy
 from whale_platform.ingest.recovery.resume_points import find_resume_point
 from whale_platform.ingest.recovery.topic_tail import SymbolTail, parse_trade_id
 from whale_platform.ingest.sequencing.gap import SequenceGap, decode_gap
-from whale_platform.ingest.transport.rest_client import HttpUnavailableError, RestClient, TimedResponse
+from whale_platform.ingest.transport.rest_client import RestClient, TimedResponse
 from whale_platform_tests.ingest.backfill.test_gap_filler import Clock as Unwaited
 from whale_platform_tests.ingest.backfill.test_gap_filler import Feedless
 from whale_platform_tests.ingest.fakes import Log, RecordingProducer

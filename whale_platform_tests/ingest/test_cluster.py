@@ -10,8 +10,8 @@ import pytest
 from confluent_kafka.admin import ConfigResource, ResourceType
 
 from whale_platform.broker import topics
+from whale_platform.broker.errors import BrokerError
 from whale_platform.broker.topic_offsets import TopicOffsets
-from whale_platform.broker.topics import BrokerError
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.supervision.runtime import exit_codes
 from whale_platform_tests.ingest.conftest import SYMBOLS, Ingester

@@ -12,9 +12,9 @@ import pytest
 from whale_platform.bench.storage.dump_import import generate_dump, pack_dump
 from whale_platform.domain.catalogue import ListedPair, SymbolCatalogue
 from whale_platform.exchanges import symbols
-from whale_platform.lake.errors import LakeError
+from whale_platform.lake.errors import InvalidDumpError, LakeError
 from whale_platform.lake.imports import dump_file, dump_loader
-from whale_platform.lake.imports.dump_file import DUMP_COLUMNS, InvalidDumpError
+from whale_platform.lake.imports.dump_file import DUMP_COLUMNS
 from whale_platform.lake.imports.dump_loader import LoadedDump
 
 DAY = datetime(2024, 8, 8, tzinfo=UTC)

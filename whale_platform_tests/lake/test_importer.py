@@ -21,9 +21,8 @@ from whale_platform.exchanges import symbols
 from whale_platform.files import disk_usage
 from whale_platform.lake.delta import schema, table
 from whale_platform.lake.duckdb import engine
-from whale_platform.lake.errors import ConcurrentCommitError, DiskFullError
+from whale_platform.lake.errors import ConcurrentCommitError, DiskFullError, InvalidDumpError
 from whale_platform.lake.imports import dump_file, importer
-from whale_platform.lake.imports.dump_file import InvalidDumpError
 from whale_platform.lake.imports.importer import ImportResult
 from whale_platform.lake.maintenance import retention, rewrite
 from whale_platform_tests.lake.builders import lay

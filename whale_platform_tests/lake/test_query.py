@@ -13,8 +13,13 @@ import pytest
 
 from whale_platform.lake.delta import table
 from whale_platform.lake.duckdb import query
-from whale_platform.lake.duckdb.sql_guard import InvalidStatementError
-from whale_platform.lake.errors import DamagedFileError, FileMissingError, LakeError, LakeNotFoundError
+from whale_platform.lake.errors import (
+    DamagedFileError,
+    FileMissingError,
+    InvalidStatementError,
+    LakeError,
+    LakeNotFoundError,
+)
 from whale_platform.lake.maintenance import retention, rewrite
 from whale_platform_tests.lake.builders import START, lay, trade
 

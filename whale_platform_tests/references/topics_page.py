@@ -56,7 +56,7 @@ ALL = (
     ),
     Topic(
         names.INGEST_GAPS,
-        "Each hole in a symbol's trade ids, by the ingester, again under its key whenever it changes.",
+        "Each gap in a symbol's trade ids, by the ingester, again under its key whenever it changes.",
         encode_gap_key(TRADE.exchange, TRADE.symbol, GAP.first_id).decode(),
         json.loads(encode_gap(TRADE.exchange, TRADE.symbol, GAP)),
     ),

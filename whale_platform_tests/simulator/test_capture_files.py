@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from whale_platform.simulator.play.base import PlaySetupError
+from whale_platform.simulator.errors import PlaySetupError
 from whale_platform.simulator.play.capture_files import list_recorded_symbols, read_captures, survey_captures
 from whale_platform.simulator.serving.wire_format import encode_binance_combined, encode_coinbase_event
 from whale_platform_tests.support.captures import (

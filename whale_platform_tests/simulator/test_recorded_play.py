@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from whale_platform.simulator.play.base import PlaySetupError
+from whale_platform.simulator.errors import PlaySetupError
 from whale_platform.simulator.service import build_play, main, state_path
 from whale_platform.supervision.runtime import exit_codes
 from whale_platform_tests.simulator.harness import Running, context_of, of_type, settings, simulator, trades

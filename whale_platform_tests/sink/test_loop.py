@@ -4,21 +4,21 @@ from pathlib import Path
 import pytest
 import structlog
 
-from whale_platform.broker.reader import OffsetExpiredError
-from whale_platform.broker.topics import BrokerError, TopicInfo
+from whale_platform.broker.errors import BrokerError, BrokerUnavailableError, OffsetExpiredError
+from whale_platform.broker.topics import TopicInfo
 from whale_platform.domain.names import TRADE_WINDOWS
 from whale_platform.settings import Settings
 from whale_platform.sink import loop, topic_watch
 from whale_platform.sink.loop import SinkLoop
 from whale_platform.sink.resume_offsets import TopicIdentity
-from whale_platform.sink.topic_watch import BrokerUnavailableError
-from whale_platform.stores.postgres.connection import (
+from whale_platform.stores.errors import (
     InvalidDsnError,
+    OffsetConflictError,
     SchemaMismatchError,
     StoreUnavailableError,
 )
 from whale_platform.stores.stream_tables.rows import SinkBatch
-from whale_platform.stores.stream_tables.sink_store import OffsetConflictError, StoredOffset
+from whale_platform.stores.stream_tables.sink_store import StoredOffset
 from whale_platform.supervision.runtime import exit_codes
 from whale_platform.supervision.runtime.heartbeat import Heartbeat
 from whale_platform.supervision.runtime.runner import ServiceContext
@@ -139,7 +139,7 @@ def test_kafka_troubles_are_waited_out(context: ServiceContext) -> None:
 
     log.when_empty = context.stop.set
     assert SinkLoop(context, opening, log.reader, lambda: IDENTITY).run() == exit_codes.CLEAN
-    assert said[1:] == ["waiting for Kafka: broker down", "offsets are gone: gone", "waiting for Kafka: no answer"]
+    assert said[1:] == ["waiting for Kafka: broker down", "offsets have expired: gone", "waiting for Kafka: no answer"]
     assert store.counts == WHOLE
 
 

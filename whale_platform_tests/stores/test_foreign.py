@@ -19,11 +19,12 @@ from whale_platform.api.latest_cache.updater import CacheUpdater
 from whale_platform.domain.names import TRADE_WINDOWS
 from whale_platform.embedded import postgres, postgres_binaries
 from whale_platform.settings import Settings
+from whale_platform.stores.errors import NotifyUnavailableError, StoreUnavailableError
 from whale_platform.stores.migrate import migrate
 from whale_platform.stores.postgres import replica_lag
-from whale_platform.stores.postgres.connection import StoreUnavailableError, connect
+from whale_platform.stores.postgres.connection import connect
 from whale_platform.stores.postgres.pool import ConnectionPool
-from whale_platform.stores.stream_tables.change_listener import ChangeListener, NotifyUnavailableError
+from whale_platform.stores.stream_tables.change_listener import ChangeListener
 from whale_platform.stores.stream_tables.sink_store import SinkStore, StoredOffset
 from whale_platform_tests.stores.builders import WINDOW, batch_of
 from whale_platform_tests.support.certificates import Authority

@@ -16,13 +16,9 @@ from whale_platform.stores.asset_tables.thresholds import (
     read_thresholds,
     set_threshold,
 )
-from whale_platform.stores.migrate import SchemaNewerError, migrate
-from whale_platform.stores.postgres.connection import (
-    InvalidDsnError,
-    SchemaMismatchError,
-    StoreUnavailableError,
-    open_transaction,
-)
+from whale_platform.stores.errors import InvalidDsnError, SchemaMismatchError, SchemaNewerError, StoreUnavailableError
+from whale_platform.stores.migrate import migrate
+from whale_platform.stores.postgres.connection import open_transaction
 from whale_platform.stores.stream_tables.partitions import ensure_days
 from whale_platform.supervision.runtime import exit_codes
 from whale_platform_tests.stores.builders import START

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from whale_platform.homes import HomeError, find_current_home, open_home
+from whale_platform.supervision.errors import LeaseRefusedError
 from whale_platform.supervision.runtime import lease
-from whale_platform.supervision.runtime.lease import Lease, LeaseRefusedError
+from whale_platform.supervision.runtime.lease import Lease
 
 NOBODY = 65534
 

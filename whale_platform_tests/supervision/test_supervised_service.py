@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from whale_platform.supervision.control.state_files import read_state, request_restart, requests_folder
+from whale_platform.supervision.errors import LeaseRefusedError
 from whale_platform.supervision.policy.service_spec import ServiceSpec
 from whale_platform.supervision.processes.log_pipes import LogPipes, read_last_line
 from whale_platform.supervision.runtime import heartbeat, lease
@@ -175,7 +176,7 @@ def test_who_holds_a_lease(tmp_path: Path) -> None:
     mine = lease.Lease(tmp_path, "sink")
     mine.acquire()
     assert lease.find_lease_holder(tmp_path, "sink") == os.getpid()
-    with pytest.raises(lease.LeaseRefusedError, match=f"pid {os.getpid()}"):
+    with pytest.raises(LeaseRefusedError, match=f"pid {os.getpid()}"):
         lease.Lease(tmp_path, "sink").acquire()
     (tmp_path / "run" / "sink.lock").write_text("")  # as for a moment after it is taken
     assert lease.find_lease_holder(tmp_path, "sink") is None, "a signal to process 0 would reach one's own group"

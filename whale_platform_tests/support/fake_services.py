@@ -19,12 +19,12 @@ import psutil
 
 from whale_platform.supervision.control.state_files import read_state
 from whale_platform.supervision.deployment import Deployment
+from whale_platform.supervision.errors import LeaseRefusedError, ServiceBlockedError
 from whale_platform.supervision.policy.backoff import RestartBackoff
-from whale_platform.supervision.policy.service_spec import ServiceBlockedError, ServiceSpec
+from whale_platform.supervision.policy.service_spec import ServiceSpec
 from whale_platform.supervision.processes import setup_programs
 from whale_platform.supervision.processes.log_pipes import LogPipes
 from whale_platform.supervision.runtime import exit_codes, heartbeat, log_setup
-from whale_platform.supervision.runtime.lease import LeaseRefusedError
 from whale_platform.supervision.supervisor import Supervisor
 from whale_platform_tests.support.cpu_limit import enter_group
 

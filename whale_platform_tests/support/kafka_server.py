@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from whale_platform.broker import topics
+from whale_platform.broker.errors import BrokerError
 from whale_platform.embedded import kafka
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.settings import Settings
@@ -169,7 +170,7 @@ class ThreeBrokers:
     def _all_known(self) -> bool:
         try:
             return len(topics.create_admin(self.bootstrap).list_topics(timeout=5).brokers) == len(self.nodes)
-        except topics.BrokerError:
+        except BrokerError:
             return False
 
 

@@ -13,10 +13,10 @@ from starlette.responses import Response
 
 from whale_platform.api.endpoints import kafka_lookup
 from whale_platform.api.endpoints.dependencies import AppDependencies, AppDeps
+from whale_platform.api.errors import ApiProblemError
 from whale_platform.api.http import responses
 from whale_platform.api.http.openapi import describe_problems, describe_responses
 from whale_platform.api.http.parameter_types import Exchange, Symbol, WholeNumber
-from whale_platform.api.http.problems import ApiProblemError
 from whale_platform.api.http.query_params import NoParams, SparklineParams, WhaleFilter
 from whale_platform.api.http.responses import ResponsePreferences
 from whale_platform.api.latest_cache import known_markets
@@ -82,7 +82,7 @@ async def whale_context(
     trade_id: Annotated[int, WholeNumber, Path(ge=0, lt=2**63)],
     _: Annotated[NoParams, Query()],
 ) -> Response:
-    """Its minute and those around, its hour, its place in Kafka with the trades beside it, and the run that said so."""
+    """Its minute and those around, its hour, its offset in Kafka with its neighbours, and the run that wrote it."""
 
     found = await parts.worker.do(lambda: _context(parts, exchange, symbol, trade_id))
 

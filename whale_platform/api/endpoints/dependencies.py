@@ -1,4 +1,4 @@
-"""What the app is made of: made once from the settings, handed to the endpoints, to the gate and to the service."""
+"""The app's dependencies: built once from the settings, and passed to the endpoints, the middleware and the service."""
 
 from dataclasses import dataclass, field
 from functools import partial

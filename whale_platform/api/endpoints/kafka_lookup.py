@@ -1,7 +1,7 @@
-"""Where a trade stands in topic `raw_crypto_trades`, and the trades of its symbol beside it.
+"""Finds a trade in topic `raw_crypto_trades`, with the trades of its symbol beside it.
 
 A whale knows its offset, and a few thousand messages around that are read. One of before it did, or whose topic was
-made anew, is found by the time at which it was received: its message was produced then, or soon after. What Kafka no
+recreated, is found by the time at which it was received: its message was produced then, or soon after. What Kafka no
 longer has, or can't be read now, is said as a sentence, never as an error: the rest of a whale's context does not
 depend on it.
 """
@@ -16,9 +16,10 @@ from typing import Any
 
 from whale_platform.api.http.responses import format_time
 from whale_platform.broker.connection_errors import explain_unavailable
+from whale_platform.broker.errors import BrokerError, OffsetExpiredError
 from whale_platform.broker.naming import add_prefix
-from whale_platform.broker.reader import KafkaRecord, OffsetExpiredError, TopicReader
-from whale_platform.broker.topics import BrokerError, is_reachable
+from whale_platform.broker.reader import KafkaRecord, TopicReader
+from whale_platform.broker.topics import is_reachable
 from whale_platform.domain import raw_trade
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.domain.trade import EXACT, Trade
@@ -92,7 +93,7 @@ def _find(
 
 
 def _near(reader: TopicReader, partition: int, offset: int, deadline: float) -> Iterator[KafkaRecord]:
-    """Raises TimeoutError."""
+    """Yield the records around `offset`. Raises TimeoutError."""
     low, end = reader.bounds(RAW_TRADES, partition)
     if low <= offset < end:
         reader.assign({(RAW_TRADES, partition): max(low, offset - NEAR_OFFSETS)})
@@ -110,7 +111,7 @@ def _until(reader: TopicReader, partition: int, end: int, deadline: float) -> It
 
 
 def _received_about(reader: TopicReader, partition: int, received_ms: int, deadline: float) -> Iterator[KafkaRecord]:
-    """Raises TimeoutError."""
+    """Yield the records that Kafka received about `received_ms`. Raises TimeoutError."""
     place = reader.place_at(RAW_TRADES, partition, received_ms - BEFORE_MS)
     end = reader.bounds(RAW_TRADES, partition)[1]
     reader.assign({(RAW_TRADES, partition): place})

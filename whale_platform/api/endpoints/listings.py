@@ -1,4 +1,4 @@
-"""The endpoints. Each asks in a worker's thread and answers with bytes; the shapes are for the description."""
+"""The endpoints of lists. Each one reads in a worker's thread and returns bytes; the models are for the description."""
 
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -34,7 +34,7 @@ router = APIRouter()
 
 @router.get("/latest", responses=describe_responses(latest_models.Board), summary="The newest state of every symbol")
 async def latest(request: Request, parts: AppDeps, which: Annotated[MarketFilter, Query()]) -> Response:
-    """From memory, made anew every 50 ms at most. `hour` and `day` end with the newest minute of all symbols."""
+    """From memory, renewed every 50 ms at most. `hour` and `day` end with the newest minute of all symbols."""
     board = parts.board.ready
     known_markets.check_markets(which, parts.board)
     if board is None or not (which.exchange or which.symbol):
@@ -80,7 +80,7 @@ async def reports(request: Request, parts: AppDeps, asked: Annotated[ListingPara
 
 
 @router.get(
-    "/gaps", responses=describe_responses(rows.Page[rows.Gap], True), summary="Holes in the exchanges' trade ids"
+    "/gaps", responses=describe_responses(rows.Page[rows.Gap], True), summary="Gaps in the exchanges' trade ids"
 )
 async def gaps(request: Request, parts: AppDeps, asked: Annotated[GapListingParams, Query()]) -> Response:
     """What was found missing, and what became of it."""

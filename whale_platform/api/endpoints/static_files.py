@@ -12,9 +12,9 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from whale_platform.api.errors import ApiProblemError
 from whale_platform.api.http import problems
 from whale_platform.api.http.cached_file import CachedFile
-from whale_platform.api.http.problems import ApiProblemError
 from whale_platform.api.http.responses import ResponsePreferences, matches_etag
 from whale_platform.toolchain import web_assets
 
@@ -110,5 +110,5 @@ class _Page:
         if self._needs:
             return problems.build_problem_response(ApiProblemError(503, MISSING))
         return problems.build_problem_response(
-            ApiProblemError(404, "this file was here when the API was started and is gone")
+            ApiProblemError(404, "this file was here when the API was started and has been deleted")
         )

@@ -1,4 +1,4 @@
-"""Words that the OpenAPI description says of several endpoints: what they answer when all is well, and when not."""
+"""Texts that the OpenAPI description repeats for several endpoints: their responses on success and on failure."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ REFUSED = describe_problems(
     _401="A key is needed.", _421="Asked by a foreign name.", _429="Too many requests; see Retry-After."
 )
 INVALID = describe_problems(_422="A parameter is wrong; `detail` says what to do.")
-UNAVAILABLE = describe_problems(_503="The database is away or the question takes too long; see Retry-After.")
+UNAVAILABLE = describe_problems(_503="The database is unavailable or the query takes too long; see Retry-After.")
 UNCHANGED: ResponseSpecs = {304: {"description": "As If-None-Match says."}}
 
 

@@ -1,4 +1,4 @@
-"""Where a page ended, as text for the client to send back unread.
+"""The cursor: where a page ended, as opaque text that the client sends back.
 
 It is the last row's key, so it stays good for ever, also over a restart. It names its listing: a cursor of /whales
 sent to /windows is refused instead of giving a page from nowhere.
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from whale_platform.api.http.problems import ApiProblemError
+from whale_platform.api.errors import ApiProblemError
 from whale_platform.stores.queries.listings import Listing
 
 INVALID_CURSOR = "cursor: take the value of `next` of the page before, unchanged, or leave it out for the first page"

@@ -1,4 +1,4 @@
-"""How a value in an address is written: numbers, times, exchanges and symbols.
+"""Types of parameters in an address: numbers, times, exchanges and symbols.
 
 Each is read as it is documented and in no other way that Python would take: no `5_0`, no `１２`, no `1700000000` for a
 time. What is wrong raises ValueError with a sentence that says what to write.

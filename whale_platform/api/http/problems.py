@@ -5,12 +5,13 @@ of a 500 is in the service's log.
 """
 
 import json
-from collections.abc import Mapping
 from http import HTTPStatus
 
 from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
+
+from whale_platform.api.errors import ApiProblemError
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 
@@ -24,27 +25,19 @@ class Problem(BaseModel):
     detail: str = Field(description="What is wrong and what to do.", examples=["limit: give 1 to 1000"])
 
 
-class ApiProblemError(Exception):
-    """Answer with this status and sentence. `headers` go with it."""
-
-    def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(detail)
-        self.status, self.detail, self.headers = status, detail, dict(headers or {})
-
-
 def build_unavailable(detail: str, retry_s: int = 2) -> ApiProblemError:
     """503 with Retry-After in seconds."""
     return ApiProblemError(503, detail, {"Retry-After": str(retry_s)})
 
 
 def encode_problem(status: int, detail: str) -> bytes:
-    """The JSON."""
+    """Return the problem as JSON bytes."""
     title = HTTPStatus(status).phrase
     return json.dumps({"type": "about:blank", "title": title, "status": status, "detail": detail}).encode()
 
 
 def build_problem_response(refusal: ApiProblemError) -> Response:
-    """The answer."""
+    """Return the response that shows `refusal`."""
     headers = {"Cache-Control": "no-store", **refusal.headers}
     return Response(encode_problem(refusal.status, refusal.detail), refusal.status, headers, PROBLEM_MEDIA_TYPE)
 

@@ -1,4 +1,4 @@
-"""What may be asked of the listings: the parameters, their bounds, and the conditions they become.
+"""The parameters of the listings, their bounds, and the conditions that they become.
 
 A parameter that is not known is refused, and so is one that is given twice where it can hold one value only, because a
 filter that is silently ignored gives the wrong rows.
@@ -11,8 +11,8 @@ from typing import Annotated, Literal
 from fastapi.requests import HTTPConnection
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from whale_platform.api.errors import ApiProblemError
 from whale_platform.api.http.parameter_types import Amount, Exchange, Moment, Symbol, WholeNumber
-from whale_platform.api.http.problems import ApiProblemError
 from whale_platform.stores.queries.listings import ColumnCondition, Listing
 
 MAX_LIMIT = 1_000
@@ -30,7 +30,7 @@ def reject_repeated_params(connection: HTTPConnection) -> None:
 
 
 class NoParams(BaseModel):
-    """No parameters."""
+    """A query string without any parameter."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -86,7 +86,7 @@ class ListingParams(TimeRangeFilter):
 
 
 class WhaleFilter(TimeRangeFilter):
-    """Which whales."""
+    """The parameters that select whales."""
 
     kind: Literal["single_trade"] | None = Field(None, description="`single_trade`: one fill over the threshold.")
     side: Literal["buy", "sell"] | None = Field(None, description="The taker's side.")
@@ -95,7 +95,7 @@ class WhaleFilter(TimeRangeFilter):
     )
 
     def conditions(self, listing: Listing) -> list[ColumnCondition]:
-        """These too."""
+        """Add the conditions on kind, side and notional."""
         found = [
             ColumnCondition("kind", "=", self.kind),
             ColumnCondition("side", "=", self.side),
@@ -105,30 +105,30 @@ class WhaleFilter(TimeRangeFilter):
 
 
 class WhaleListingParams(WhaleFilter, ListingParams):
-    """Of /whales."""
+    """The parameters of `/whales`."""
 
 
 class GapListingParams(ListingParams):
-    """Of /gaps."""
+    """The parameters of `/gaps`."""
 
     state: Literal["open", "repaired", "exchange_gap", "unrepaired"] | None = Field(
         None, description="`exchange_gap`: the exchange itself has no such trades; `unrepaired`: given up."
     )
 
     def conditions(self, listing: Listing) -> list[ColumnCondition]:
-        """The state too."""
+        """Add the condition on the state."""
         found = super().conditions(listing)
         return found if self.state is None else [*found, ColumnCondition("state", "=", self.state)]
 
 
 class SparklineParams(NoParams):
-    """Of /sparklines."""
+    """The parameters of `/sparklines`."""
 
     minutes: Annotated[int, WholeNumber] = Field(60, ge=1, le=1_440, description="How many.", examples=[60])
 
 
 class WhaleStreamParams(MarketFilter):
-    """Of /whales/stream."""
+    """The parameters of `/whales/stream`."""
 
     min_notional_usd: str | None = Field(None, description="From so many US dollars on.", examples=["100000"])
     cursor: str | None = Field(None, description="As Last-Event-ID, for clients that can't set headers.")

@@ -61,7 +61,7 @@ def matches_etag(match: str, etag: str) -> bool:
 
 
 def format_time(time: datetime) -> str:
-    """`2026-11-21T10:00:00.123456Z`."""
+    """Return an aware time in UTC, as `2026-11-21T10:00:00.123456Z`."""
     return time.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
@@ -86,7 +86,7 @@ def parse_json(body: bytes) -> dict[str, Any]:
 
 
 def encode_json(value: Any) -> bytes:
-    """Compact UTF-8."""
+    """Return `value` as compact JSON in UTF-8."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
 
 

@@ -1,4 +1,4 @@
-"""The newest state of every symbol in memory, and the answer of `/latest` made ready from it.
+"""The newest state of every symbol in memory, and the response of `/latest` built from it.
 
 Whoever has news puts it (the feeder from Postgres, a live hub from Kafka); a state that is older than the one there is
 left out, so two feeders do no harm. `render` is called by a feeder, at most every `RENDER_EVERY_S`; who answers
@@ -66,7 +66,7 @@ class LatestCache:
                     self._changed = True
 
     def replace(self, windows: Iterable[WindowState], whales: Iterable[WhaleState]) -> None:
-        """Everything anew, as read from the tables: what is not there any more is forgotten."""
+        """Replace everything by what was read from the tables; what they no longer have is dropped."""
         with self._lock:
             self._windows = {(one.exchange, one.symbol): one for one in windows}
             self._whales = {(one.exchange, one.symbol): one for one in whales}
@@ -127,7 +127,7 @@ class LatestCache:
         return None if newest is None else max(0.0, now - newest.timestamp())
 
     def render(self, now: float | None = None) -> None:
-        """Make `ready` anew as of `now` (epoch seconds). Nothing before the first `replace`."""
+        """Build `ready` again as of `now` (epoch seconds). Nothing before the first `replace`."""
         now = time.time() if now is None else now
         with self._lock:
             if not self._loaded:

@@ -1,4 +1,4 @@
-"""Whether the exchanges and symbols of a question have ever had a row: an empty answer would hide a typing error.
+"""Whether requested exchanges and symbols have ever had a row: an empty response would hide a typing error.
 
 A name that the board does not know may have old rows in the table that is asked, or windows that the board has not read
 yet, so the tables are looked at before anything is refused. Before the first trade nothing is known or refused.
@@ -6,7 +6,7 @@ yet, so the tables are looked at before anything is refused. Before the first tr
 
 from collections.abc import Callable, Iterable
 
-from whale_platform.api.http.problems import ApiProblemError
+from whale_platform.api.errors import ApiProblemError
 from whale_platform.api.http.query_params import MarketFilter
 from whale_platform.api.latest_cache.cache import LatestCache
 from whale_platform.stores.postgres.pool import ConnectionPool

@@ -1,4 +1,4 @@
-"""`/latest` as a ready answer, for the gate, which gives it without any routing, and for its endpoint."""
+"""`/latest` as a finished response, for the middleware, which serves it without any routing, and for its endpoint."""
 
 from collections.abc import Callable
 

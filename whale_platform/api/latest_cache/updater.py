@@ -1,9 +1,9 @@
-"""Keeps the board fresh: reads all once, then only the rows that the one LISTEN connection names.
+"""Keeps the latest cache fresh: reads everything once, then only the rows that the one LISTEN connection names.
 
 The connection listens before everything is read, so nothing falls between. A batch that names fewer keys than it has
-rows is answered by reading every symbol's newest row. When Postgres is away the board says since when, and after it is
-back everything is read anew, since what was said meanwhile is gone. A read replica and a connection pooler pass no
-NOTIFY on: there everything is read once a second instead, and a replica that is behind is said to be.
+rows is answered by reading every symbol's newest row. While Postgres is unavailable the cache says since when, and
+after it is back everything is read again, since notices of the meantime are lost. A read replica and a connection
+pooler pass no NOTIFY on: there everything is read once a second instead, and a replica that is behind is said to be.
 """
 
 import json
@@ -16,17 +16,12 @@ import structlog
 
 from whale_platform.api.latest_cache.cache import RENDER_EVERY_S, LatestCache
 from whale_platform.domain.names import TRADE_WINDOWS, WHALE_ALERTS
+from whale_platform.stores.errors import NotifyUnavailableError, PostgresError
 from whale_platform.stores.postgres import replica_lag
-from whale_platform.stores.postgres.connection import (
-    InvalidDsnError,
-    RowRejectedError,
-    SchemaMismatchError,
-    StoreUnavailableError,
-)
 from whale_platform.stores.postgres.pool import ConnectionPool
 from whale_platform.stores.queries import latest_states, period_totals
 from whale_platform.stores.queries.latest_states import MarketKey, WindowKey
-from whale_platform.stores.stream_tables.change_listener import ChangeListener, NotifyUnavailableError
+from whale_platform.stores.stream_tables.change_listener import ChangeListener
 from whale_platform.stores.stream_tables.change_notice import TAKEN_BACK
 
 TOTALS_EVERY_S = 5.0  # between two readings of the last hour and day
@@ -73,7 +68,7 @@ class PollingListener:
         self._next = time.monotonic() + POLL_EVERY_S
 
     def wait(self, timeout_s: float) -> list[str]:
-        """As `ChangeListener.wait`."""
+        """Wait for changes, as `ChangeListener.wait` does."""
         self._stop.wait(min(timeout_s, max(0.0, self._next - time.monotonic())))
         if time.monotonic() < self._next:
             return []
@@ -81,7 +76,7 @@ class PollingListener:
         return [EVERYTHING]
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no connection is open."""
 
 
 class CacheUpdater:
@@ -110,7 +105,7 @@ class CacheUpdater:
             before = self.connects
             try:
                 self._follow(stop)
-            except (StoreUnavailableError, SchemaMismatchError, InvalidDsnError, RowRejectedError, OSError) as error:
+            except (PostgresError, OSError) as error:
                 tries = 0 if self.connects > before else tries
                 why = f"Postgres can't be read: {error}"
                 self._board.trouble("postgres", why)

@@ -1,4 +1,4 @@
-"""What one view of the dashboard needs: sparklines, whales summed up, a whale with its context."""
+"""Models of the dashboard's views: sparklines, whales summed up, a whale with its context."""
 
 from pydantic import BaseModel, Field
 
@@ -90,7 +90,7 @@ class PricesAround(BaseModel):
 
 
 class WhaleContext(BaseModel):
-    """One whale: its minute, those around it, its hour's report, its place in Kafka with its neighbours, its run."""
+    """One whale: its minute, those around it, its hour's report, its offset in Kafka with its neighbours, its run."""
 
     whale: Whale
     window: Window | None
@@ -98,6 +98,6 @@ class WhaleContext(BaseModel):
     prices: PricesAround | None = Field(description="Null until the hour has been reported.")
     report: Report | None = Field(description="Null until the hour has been reported.")
     trade: Place | None
-    trade_missing: str | None = Field(description="Why its place is not known.")
+    trade_missing: str | None = Field(description="Why its offset is not known.")
     around: list[TradeBeside] = Field(description="Up to 20 before and 20 after, oldest first.")
     run: RunOf

@@ -58,7 +58,7 @@ class Latest(Named, Currencies):
     day: Span | None
     last_whale: LastWhale | None
     last_event_time: Time = Field(description="Of the newest trade in it, the exchange's time.")
-    updated_at: Time = Field(description="When the stream said so.")
+    updated_at: Time = Field(description="When the stream reported it.")
     age_s: float = Field(description="Seconds from updated_at to as_of.", examples=[0.4])
     stale: bool
     reason: str | None = Field(description="Why it is stale.")

@@ -128,7 +128,7 @@ class Gap(Named):
 
     first_id: TradeId
     last_id: TradeId
-    cause: str = Field(description="restart, reconnect, stream, or epoch where the exchange's ids began anew.")
+    cause: str = Field(description="restart, reconnect, stream, or epoch where the exchange restarted its ids.")
     mode: str = Field(description="inline: filled before later trades; background: afterwards.")
     state: Literal["open", "repaired", "exchange_gap", "unrepaired"]
     found_time: Time

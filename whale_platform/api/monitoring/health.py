@@ -1,4 +1,4 @@
-"""How each part is, asked of the part itself: Postgres, Kafka, the services' heartbeats, the lake's log, the board.
+"""The state of each part, from the part itself: Postgres, Kafka, the services' heartbeats, the lake's log, the cache.
 
 Nobody's word is taken for another's: a service whose heartbeat is old is silent, whatever it said last. An answer is
 kept for a second, so that many who ask cost no more than one; the questions are short and made in a worker's thread.
@@ -18,11 +18,7 @@ from whale_platform.lake.delta import newest as lake
 from whale_platform.lake.delta.schema import table_exists
 from whale_platform.lake.errors import LakeError
 from whale_platform.settings import WORKERS, Settings
-from whale_platform.stores.postgres.connection import (
-    InvalidDsnError,
-    SchemaMismatchError,
-    StoreUnavailableError,
-)
+from whale_platform.stores.errors import PostgresUnusableError
 from whale_platform.stores.postgres.pool import ConnectionPool
 from whale_platform.supervision.control import desired_state, state_files
 from whale_platform.supervision.runtime import heartbeat
@@ -66,7 +62,7 @@ class HealthMonitor:
         """What models.health.Health describes; a second old, or as old as a check under way takes."""
         last = self._last
         if last is not None and self._lock.locked():
-            return last  # somebody is asking: waiting too would take every worker while Kafka is away
+            return last  # somebody is asking: waiting too would take every worker while Kafka is unavailable
         with self._lock:
             now = self._clock()
             if self._last is None or not 0 <= now - self._at <= CACHE_S:  # the clock may have been set back
@@ -99,7 +95,7 @@ class HealthMonitor:
     def _postgres(self) -> dict[str, Any]:
         try:
             self._pool.rows("SELECT 1 FROM trade_windows LIMIT 1")
-        except (StoreUnavailableError, SchemaMismatchError, InvalidDsnError) as error:
+        except PostgresUnusableError as error:
             return _part("away", str(error))
         return _part("ready", self._settings.public_dsn("api"))
 

@@ -1,4 +1,4 @@
-"""What the live push says of the platform once a second: exchanges, services, whether what is shown is old, and why.
+"""The platform's state as the live push sends it once a second: exchanges, services, whether data is stale, and why.
 
 All of it is in files that the services write; nothing is asked of anybody, so it is never late. A service whose
 heartbeat is old is silent, and with the ingester silent every exchange is.
@@ -12,7 +12,7 @@ from whale_platform.api.monitoring.health import read_services
 from whale_platform.settings import Settings
 from whale_platform.supervision.runtime import heartbeat
 
-HUNG_S = 10.0  # the board is made anew every second while the reading goes on
+HUNG_S = 10.0  # the cache is renewed every second while it is read
 
 
 class LiveStatus:

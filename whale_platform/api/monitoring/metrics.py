@@ -1,7 +1,7 @@
-"""Prometheus's view: the API's own requests as they happen, and the platform's numbers when it asks.
+"""Metrics for Prometheus: the API's own requests as they happen, and the platform's figures at each scrape.
 
-The platform's are read from heartbeats and Postgres at each scrape; where a source is away its series are left out
-rather than repeated. One registry an app, none of the library's globals, so that two apps in a process do not meet.
+The platform's are read from heartbeats and Postgres at each scrape; where a source is unavailable its series are left
+out rather than repeated. One registry an app, none of the library's globals, so that two apps in a process do not meet.
 """
 
 import time
@@ -16,11 +16,7 @@ from whale_platform.api.latest_cache.cache import LatestCache
 from whale_platform.api.monitoring.health import SILENT_S
 from whale_platform.files import disk_usage
 from whale_platform.settings import Settings
-from whale_platform.stores.postgres.connection import (
-    InvalidDsnError,
-    SchemaMismatchError,
-    StoreUnavailableError,
-)
+from whale_platform.stores.errors import PostgresUnusableError
 from whale_platform.stores.postgres.pool import ConnectionPool
 from whale_platform.supervision.runtime import heartbeat
 
@@ -44,13 +40,13 @@ _OF_AN_EXCHANGE = (
         "Median from its trade to here, ten seconds.",
     ),
     ("clock_offset_ms", GaugeMetricFamily, "whale_exchange_clock_offset_seconds", 1e-3, "Its clock minus ours."),
-    ("gaps_open", GaugeMetricFamily, "whale_exchange_gaps_open", 1, "Holes in its ids that are being looked for."),
+    ("gaps_open", GaugeMetricFamily, "whale_exchange_gaps_open", 1, "Gaps in its ids that are being filled."),
     (
         "gaps_repaired",
         CounterMetricFamily,
         "whale_exchange_gaps_repaired",
         1,
-        "Holes filled since the ingester's start.",
+        "Gaps filled since the ingester's start.",
     ),
     (
         "reconnects",
@@ -98,7 +94,7 @@ class ApiMetrics:
         self._known: dict[tuple[str, int], tuple[Histogram, Counter]] = {}
 
     def observe(self, path: str, status: int, seconds: float) -> None:
-        """One answer."""
+        """Count one response and its duration."""
         key = (path if path in PATHS else "other", status)
         pair = self._known.get(key)
         if pair is None:
@@ -155,11 +151,11 @@ class _Platform(Collector):
             yield GaugeMetricFamily("whale_newest_state_age_seconds", "Of the newest window in Postgres.", newest)
         try:
             rows = self._pool.rows(_GAPS)
-        except (StoreUnavailableError, SchemaMismatchError, InvalidDsnError):
+        except PostgresUnusableError:
             yield GaugeMetricFamily("whale_postgres_up", "Whether Postgres answered.", 0)
             return
         yield GaugeMetricFamily("whale_postgres_up", "Whether Postgres answered.", 1)
-        gaps = GaugeMetricFamily("whale_gaps", "Holes in the exchanges' trade ids, by state.", labels=["state"])
+        gaps = GaugeMetricFamily("whale_gaps", "Gaps in the exchanges' trade ids, by state.", labels=["state"])
         for state, count in rows:
             gaps.add_metric([state], count)
         yield gaps

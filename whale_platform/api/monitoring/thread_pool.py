@@ -1,4 +1,4 @@
-"""Where blocking work is done: a few threads with a bounded queue before them, so that the event loop never waits.
+"""Threads for blocking work: a few, with a bounded queue before them, so that the event loop never waits.
 
 One more than fits is told to come back instead of waiting in memory. What may take seconds, and what watchdogs ask, has
 each a worker of its own: nobody waits behind a slower kind of question.
@@ -32,7 +32,7 @@ class BoundedThreadPool:
         if self._closed:
             raise _STOPS
         if self._waiting >= self._most:
-            raise build_unavailable("too many questions of this kind at once: ask again in a moment", 1)
+            raise build_unavailable("too many requests of this kind: retry in a moment", 1)
         self._waiting += 1
         self._gauge.set(self._waiting)
         try:

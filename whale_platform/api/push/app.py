@@ -1,7 +1,7 @@
 """The live push as one thing to own: feed, hub, routes and numbers.
 
-Who may come in is the gate's business, before this. Kafka may be away at the start: clients are told. Serve it by
-`push_server.PushServer`, which starts it in the loop and ends the open streams first: an event stream never ends by
+The middleware before it decides who may connect. Kafka may be unavailable at the start: clients are notified. Serve it
+by `push_server.PushServer`, which starts it in the loop and ends the open streams first: an event stream never ends by
 itself.
 """
 
@@ -14,19 +14,14 @@ import structlog
 from fastapi import APIRouter, Header, Query, Request, WebSocket
 from starlette.responses import Response
 
+from whale_platform.api.errors import ApiProblemError, InvalidCursorError, SubscriptionRejectedError
 from whale_platform.api.http.openapi import INVALID, REFUSED
-from whale_platform.api.http.problems import ApiProblemError
 from whale_platform.api.http.query_params import WhaleStreamParams
 from whale_platform.api.push.clients.sse import WhaleEventStream
 from whale_platform.api.push.clients.websocket import SUBPROTOCOL, WebSocketSession, is_origin_allowed
-from whale_platform.api.push.fanout.client_limits import (
-    ClientLimits,
-    ConnectionLimiter,
-    SubscriptionRejectedError,
-    make_filter,
-)
+from whale_platform.api.push.fanout.client_limits import ClientLimits, ConnectionLimiter, make_filter
 from whale_platform.api.push.fanout.hub import PushHub
-from whale_platform.api.push.fanout.whale_cursor import InvalidCursorError, parse_cursor
+from whale_platform.api.push.fanout.whale_cursor import parse_cursor
 from whale_platform.api.push.fanout.whale_subscription import WhaleSubscription
 from whale_platform.api.push.sources.kafka_source import TICK_S, KafkaSource
 from whale_platform.api.push.sources.whale_history import WhaleHistory
@@ -83,11 +78,11 @@ class PushApp:
         self._sweeper = asyncio.create_task(self._sweep())
 
     def end(self) -> None:
-        """Send the clients away; they are told to come back."""
+        """Disconnect the clients, with the advice to reconnect."""
         self.hub.end()
 
     async def stop(self) -> None:
-        """Send the clients away and stop reading."""
+        """Disconnect the clients and stop reading."""
         self.end()
         self.feed.stop()
         if self._sweeper is not None:

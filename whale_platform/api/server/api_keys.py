@@ -1,9 +1,9 @@
 """API keys: a file of their hashes in the home, readable by its owner alone.
 
-In a file and not in Postgres, because who may ask must be known also while the database is away, and before the first
-migration. A key is 256 random bits, so a plain SHA-256 is enough: a salt and a slow hash protect what people choose,
-which can be guessed, and would cost every request 50 ms. Adding and removing takes effect within a second, without a
-restart. A file that can't be read lets nobody in.
+In a file and not in Postgres, because who may ask must be known also while the database is unavailable, and before the
+first migration. A key is 256 random bits, so a plain SHA-256 is enough: a salt and a slow hash protect what people
+choose, which can be guessed, and would cost every request 50 ms. Adding and removing takes effect within a second,
+without a restart. A file that can't be read lets nobody in.
 """
 
 import hashlib
@@ -17,15 +17,12 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from whale_platform.api.errors import KeyFileError
 from whale_platform.files.file_lock import hold_lock
 
 KEY_FILE = "api-keys.json"
 RECHECK_S = 1.0
 NAME_PATTERN = re.compile(r"[A-Za-z0-9_.-]{1,40}")
-
-
-class KeyFileError(Exception):
-    """The file can't be read or the name can't be used; the text says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +70,7 @@ def remove_key(home: Path, name: str) -> None:
 
 
 def hash_key(key: str) -> str:
-    """SHA-256, hex."""
+    """Return the SHA-256 of a key, in hex."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 
@@ -81,7 +78,7 @@ class ApiKeyRegistry:
     """The keys as they are now, looked up by a request. Used by one thread."""
 
     def __init__(self, home: Path) -> None:
-        """Raises KeyFileError."""
+        """Read the file of `home`. Raises KeyFileError."""
         self._home = home
         self._mark = self._stat()
         self._names = self._load()

@@ -47,13 +47,13 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse(503, "too many connections of this address or in all: close some, and ask again in a moment")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no more."""
+        """Stop the timer, and release the connection's slot."""
         self._wait_no_more()
         self.crowd.leave(self)
         super().connection_lost(exc)
 
     def evict(self) -> None:
-        """See `connection_registry.EvictableConnection`."""
+        """Close at once, as `connection_registry.EvictableConnection` says."""
         self.transport.abort()
 
     def data_received(self, data: bytes) -> None:

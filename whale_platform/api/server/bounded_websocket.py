@@ -23,7 +23,7 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
     _bucket: FrameBucket | None = None
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Say so, too."""
+        """Call `when_lost` as well."""
         super().connection_lost(exc)
         self.when_lost()
 
@@ -63,7 +63,7 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
         self.transport.pause_reading()
 
     def resume_writing(self) -> None:
-        """Both go on."""
+        """Resume writing and reading."""
         super().resume_writing()
         if not self.read_paused:
             self.transport.resume_reading()

@@ -1,4 +1,4 @@
-"""Who is connected, by address, so that nobody's sockets shut the others out.
+"""The open connections by address, so that one address can't use up the sockets of all others.
 
 A socket counts from its first moment to its last. It is idle while no request of it is under way: a new one that has
 said nothing or half a head, one that is kept alive, one whose answer is not fetched. Where an address has too many idle
@@ -92,7 +92,7 @@ class ConnectionRegistry:
         self._forget(one.address)
 
     def numbers(self) -> dict[str, int]:
-        """For metrics."""
+        """Return the figures for `/metrics`."""
         return {
             "api_connections": len(self._inside),
             "api_connections_idle": len(self._idle),

@@ -1,4 +1,4 @@
-"""How uvicorn has to be set for live clients.
+"""Settings of uvicorn for live clients.
 
 A listening socket with a time-out for data that a peer never takes: without it, a stalled client's connection stays
 for as long as its machine lives; and a small send buffer, so that it is soon seen to be stalled. Small WebSocket
@@ -55,17 +55,17 @@ class PushServer(uvicorn.Server):
         self._live, self._progress = live, progress
 
     async def on_tick(self, counter: int) -> bool:
-        """See uvicorn."""
+        """Record progress on each tick of uvicorn's loop."""
         self._progress()
         return await super().on_tick(counter)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """See uvicorn."""
+        """Start the live push before uvicorn listens."""
         await self._live.start()
         await super().startup(sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """See uvicorn."""
+        """End the live push before uvicorn closes its connections."""
         self._live.end()
         await super().shutdown(sockets)
         await self._live.stop()

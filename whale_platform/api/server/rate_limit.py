@@ -1,4 +1,4 @@
-"""How many requests a second one client may make: a bucket of tokens each, refilled steadily.
+"""The rate limit of a client's requests: a bucket of tokens each, refilled steadily.
 
 Clients are forgotten, longest unseen first, when there are more than `MAX_CLIENTS`: a forgotten one begins with a full
 bucket, so memory is bounded and nobody is wronged. Used by one thread.

@@ -1,4 +1,4 @@
-"""Who was refused, and what the server's libraries say, as lines of the log: few of them, whatever is sent to it.
+"""Refusals, and the messages of the server's libraries, as lines of the log: few of them, whatever is sent to it.
 
 The first refusal of an address is a line at once; after that one a minute tells how many there were. The libraries'
 own lines get time and level as ours have, and the same kind comes once a minute. What is kept is bounded: the address

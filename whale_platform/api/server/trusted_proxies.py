@@ -1,4 +1,4 @@
-"""Whose request it is, where a proxy stands before the API: what the proxies of `WHALE_API_PROXIES` say is believed.
+"""The client's address behind a reverse proxy: headers of the proxies in `WHALE_API_PROXIES` are trusted.
 
 X-Forwarded-For is read from its end, where the nearest proxy writes: the first address that is no trusted proxy's is
 the client. Anybody else's headers of that kind mean nothing. What can't be read counts for the proxy itself.
@@ -53,7 +53,7 @@ class ForwardedMiddleware:
         self._app, self._proxies = app, proxies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI."""
+        """Handle one request or WebSocket, as ASGI calls it."""
         peer = scope["client"] if scope["type"] in ("http", "websocket") else None
         if peer and self._proxies.trust(peer[0]):
             headers: Sequence[tuple[bytes, bytes]] = scope["headers"]

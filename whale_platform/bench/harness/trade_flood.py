@@ -29,7 +29,7 @@ class TradeFlood(threading.Thread):
         self._producer = TradeProducer(bootstrap, "flood", linger_ms=20)
 
     def run(self) -> None:
-        """The thread."""
+        """Send trades at the rate until `stop`, in this thread."""
         begun = time.time()
         while not self._stopped.wait(STEP_S):
             while self.sent < (time.time() - begun) * self._rate and not self._stopped.is_set():

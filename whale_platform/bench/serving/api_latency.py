@@ -1,4 +1,4 @@
-"""The API while trades flow: `/latest` asked by a second process, before and after the tables hold many days.
+"""The API while trades flow: a second process requests `/latest`, before and after the tables hold many days.
 
 Raises CalledProcessError where that process fails: a request was refused or the connection broke.
 """

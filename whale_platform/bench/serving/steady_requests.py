@@ -1,4 +1,4 @@
-"""`python -m whale_platform.bench.serving.steady_requests PORT PATH RATE SECONDS`: asks an API at a steady rate.
+"""`python -m whale_platform.bench.serving.steady_requests PORT PATH RATE SECONDS`: sends requests at a steady rate.
 
 Requests are due at fixed times over kept-open connections; a latency counts from when its request was due, so a server
 that pauses pays for all that would have been sent meanwhile (no coordinated omission), and so does this process where

@@ -28,7 +28,7 @@ READS = 40
 
 
 def generate_trades(count: int, symbols: int = 20, seed: int = 1) -> list[Trade]:
-    """Random walks of `symbols` prices with ids without holes, spread over one hour from START."""
+    """Random walks of `symbols` prices with ids without gaps, spread over one hour from START."""
     dice = random.Random(seed)
     prices = {f"SYM{number}USDT": dice.randrange(100, 9_000_000) for number in range(symbols)}
     first, made = int(START.timestamp() * 1_000_000), []

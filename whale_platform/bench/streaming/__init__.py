@@ -1,1 +1,1 @@
-"""Benchmarks of the way from a frame to a row: latency, lag, backlogs, kills."""
+"""Benchmarks between a frame and its row: latency, lag, backlogs, kills."""

@@ -1,8 +1,8 @@
-"""Whether the stream says the truth of itself: `ready` and `lag` against the topics, each half second, from `up` on.
+"""Whether the stream's reported lag is right: `ready` and `lag` against the topics, each half second, from `up` on.
 
-A lie is a lag below every count of the topics in the last two seconds: the heartbeat may be a second old and its look
-another. The calm begins when what came in during the start is processed. An overload, with whales in it, is put
-straight into the raw topic, beside what the simulator sends, and counted afterwards.
+An understatement is a lag below every count of the topics in the last two seconds: the heartbeat may be a second old
+and its measurement another. The calm begins when what came in during the start is processed. An overload, with whales
+in it, is put straight into the raw topic, beside what the simulator sends, and counted afterwards.
 """
 
 import re
@@ -17,9 +17,9 @@ from whale_platform.bench.harness.latency_summary import summarise_latencies
 from whale_platform.bench.harness.platform import Platform, PlatformError, wait_for
 from whale_platform.bench.harness.trade_flood import FLOOD_EXCHANGE, TradeFlood
 from whale_platform.bench.streaming.latency import ArrivalWatch
+from whale_platform.broker.errors import BrokerError
 from whale_platform.broker.reader import TopicReader
 from whale_platform.broker.topic_offsets import TopicOffsets
-from whale_platform.broker.topics import BrokerError
 from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.supervision.runtime import heartbeat

@@ -45,8 +45,8 @@ def audit(
     """Is every trade in Kafka, Postgres and the lake, once? Prints what is missing, doubled, repaired or a true gap.
 
     Whole hours are compared, the newest up to three minutes ago: later trades are still on their way. Exit code: 0
-    nothing is wrong (the exchange's own gaps are not), 1 something is, 2 nothing was compared or a place can't be
-    asked, 75 nothing is wrong so far, but some trades have not arrived everywhere yet.
+    nothing is wrong (the exchange's own gaps are not), 1 something is, 2 nothing was compared or a system can't be
+    read, 75 nothing is wrong so far, but some trades have not arrived everywhere yet.
     """
     place, now = current_home(home), datetime.now(UTC)
     settings, born = load_home_settings(place), datetime.fromtimestamp(place.created, UTC)

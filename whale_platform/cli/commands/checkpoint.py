@@ -1,4 +1,4 @@
-"""`whale checkpoint`: what the stream remembers of its place, and how to make it forget without losing anything."""
+"""`whale checkpoint`: the stream's checkpoints, and how to reset them without losing anything."""
 
 import sys
 import time
@@ -11,7 +11,7 @@ from whale_platform.cli.common.context import current_home, load_home_settings
 from whale_platform.cli.common.errors import UserError
 from whale_platform.cli.common.options import HomeOption
 from whale_platform.stream.query import checkpoints
-from whale_platform.supervision.runtime.lease import LeaseRefusedError
+from whale_platform.supervision.errors import LeaseRefusedError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="The stream's checkpoints: list, archive, reset.")
 Query = Annotated[str, typer.Argument(metavar="windows|whales|lake|all")]

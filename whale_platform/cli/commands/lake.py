@@ -1,4 +1,4 @@
-"""`whale lake`: what it holds, its versions, and an hour made anew; upkeep by itself is Dagster's."""
+"""`whale lake`: what it holds, its versions, and an hour restored; upkeep by itself is Dagster's."""
 
 import sys
 from datetime import UTC, datetime
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
-    help="The lake of trades: what it holds, its versions, an hour made anew.",
+    help="The lake of trades: what it holds, its versions, an hour restored.",
 )
 HourArgument = Annotated[str, typer.Argument(metavar="HOUR", help="Like 2026-11-21T13:00, UTC.")]
 
@@ -71,7 +71,7 @@ def restore(
     ] = False,
     home: HomeOption = None,
 ) -> None:
-    """Make an hour anew from Kafka: damaged files, missing trades. What the lake still has is kept."""
+    """Restore an hour from Kafka: damaged files, missing trades. What the lake still has is kept."""
     settings = _settings(home)
     with explain_errors():
         done = restoring.restore_hour(

@@ -29,11 +29,7 @@ from whale_platform.domain.raw_trade import format_decimal
 from whale_platform.lake.delta import table
 from whale_platform.lake.duckdb import query as lake_query
 from whale_platform.lake.errors import LakeError
-from whale_platform.stores.postgres.connection import (
-    InvalidDsnError,
-    SchemaMismatchError,
-    StoreUnavailableError,
-)
+from whale_platform.stores.errors import DecimalOverflowError, PostgresUnusableError
 from whale_platform.stores.queries import csv_export
 
 if TYPE_CHECKING:
@@ -42,7 +38,7 @@ if TYPE_CHECKING:
 SHOWN = 1000  # rows, in the formats for eyes
 WIDE = 100_000  # columns: lines are never broken or cut
 CONTROL = {number: f"\\x{number:02x}" for number in (*range(32), *range(127, 160)) if number != ord("\n")}
-UNAVAILABLE = (StoreUnavailableError, SchemaMismatchError, InvalidDsnError, OSError)
+UNAVAILABLE = (PostgresUnusableError, OSError)
 Rows = Iterable[tuple[Any, ...]]
 app = typer.Typer(add_completion=False, help="SQL over the lake and Postgres side by side.")
 
@@ -84,9 +80,9 @@ def _copy(settings: "Settings", name: str, path: Path) -> Sequence[tuple[str, st
         return csv_export.copy_table(settings.dsn(), name, path)
     except UNAVAILABLE as error:
         raise UserError(
-            f"`{name}` is not in the lake, and Postgres can't be asked for it ({error}): see `whale status`"
+            f"`{name}` is not in the lake, and Postgres can't be read ({error}): see `whale status`"
         ) from None
-    except csv_export.DecimalOverflowError as error:
+    except DecimalOverflowError as error:
         raise UserError(str(error)) from None
 
 
@@ -103,7 +99,7 @@ def _list_tables(settings: "Settings") -> None:
         for name, comment in csv_export.list_tables(settings.dsn()).items():
             print(f"  {name:<18} {comment}".rstrip())
     except UNAVAILABLE as error:
-        print(f"  can't be asked ({error}): see `whale status`")
+        print(f"  can't be read ({error}): see `whale status`")
     print('\nColumns of any: `whale query "DESCRIBE trade_windows"`')
 
 
@@ -131,7 +127,7 @@ def _write_table(columns: Sequence[str], rows: Rows, out: TextIO) -> None:
 
 
 def _write_csv(columns: Sequence[str], rows: Rows, out: TextIO) -> None:
-    """With a header."""
+    """Write the rows as CSV, below a line of column names."""
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(columns)
     writer.writerows([_text(value) for value in row] for row in rows)
@@ -148,7 +144,7 @@ def _write_json(columns: Sequence[str], rows: Rows, out: TextIO) -> None:
 
 
 def _write_markdown(columns: Sequence[str], rows: Rows, out: TextIO) -> None:
-    """A Markdown table."""
+    """Write the rows as a Markdown table."""
     found = list(rows)
     marks = ["---:" if _numbers(found, number) else "---" for number in range(len(columns))]
     for line in (list(columns), marks, *([_text(value) for value in row] for row in found)):

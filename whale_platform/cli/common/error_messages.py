@@ -3,17 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from whale_platform.api.server.api_keys import KeyFileError
-from whale_platform.broker.reader import OffsetExpiredError
-from whale_platform.broker.topics import BrokerError
+from whale_platform.api.errors import KeyFileError
+from whale_platform.broker.errors import BrokerError, OffsetExpiredError
 from whale_platform.cli.common.errors import UserError
 from whale_platform.lake.errors import LakeError
-from whale_platform.stores.postgres.connection import (
-    InvalidDsnError,
-    RowRejectedError,
-    SchemaMismatchError,
-    StoreUnavailableError,
-)
+from whale_platform.stores.errors import InvalidDsnError, RowRejectedError, SchemaMismatchError, StoreUnavailableError
 
 _DO = "see `whale status`, start it with `whale up`"
 
@@ -24,8 +18,8 @@ def explain_errors() -> Iterator[None]:
     try:
         yield
     except (BrokerError, OffsetExpiredError) as error:
-        raise UserError(f"Kafka can't be asked ({error}): {_DO}") from None
+        raise UserError(f"Kafka can't be read ({error}): {_DO}") from None
     except (StoreUnavailableError, FileNotFoundError) as error:
-        raise UserError(f"Postgres can't be asked ({error}): {_DO}") from None
+        raise UserError(f"Postgres can't be read ({error}): {_DO}") from None
     except (SchemaMismatchError, InvalidDsnError, RowRejectedError, LakeError, KeyFileError, ValueError) as error:
         raise UserError(str(error)) from None

@@ -1,4 +1,4 @@
-"""What an operator did that can't work: one line on stderr, exit code 2, never a traceback. Cheap to import."""
+"""Mistakes of an operator: one line on stderr, exit code 2, never a traceback. Cheap to import."""
 
 USER_ERROR = 2
 

@@ -27,11 +27,7 @@ def become_psql(home: Path | None, args: list[str]) -> NoReturn:
 def become_dagster(home: Path | None, args: list[str]) -> NoReturn:
     """Become Dagster's command line. Raises UserError where its storage does not answer."""
     from whale_platform.embedded import dagster as embedded
-    from whale_platform.stores.postgres.connection import (
-        InvalidDsnError,
-        SchemaMismatchError,
-        StoreUnavailableError,
-    )
+    from whale_platform.stores.errors import PostgresUnusableError
 
     settings = load_home_settings(current_home(home))
     if args[:1] == ["dev"]:
@@ -41,7 +37,7 @@ def become_dagster(home: Path | None, args: list[str]) -> NoReturn:
         )
     try:
         embedded.prepare_dagster(settings)
-    except (StoreUnavailableError, SchemaMismatchError, InvalidDsnError, OSError) as error:
+    except (PostgresUnusableError, OSError) as error:
         raise UserError(f"Dagster's storage can't be used: {error}; is the platform up? See `whale status`") from None
     embedded.become_program(settings, [sys.executable, "-W", "ignore", "-m", "dagster", *args])
 

@@ -1,7 +1,9 @@
-"""What the live screen shows from Postgres, with the reason where it shows nothing."""
+"""The rows of Postgres on the live screen, with the reason where there are none."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from whale_platform.stores.errors import PostgresUnusableError
 
 if TYPE_CHECKING:
     from whale_platform.settings import Settings
@@ -18,16 +20,10 @@ class RecentRows:
 
 
 def load_recent_rows(settings: "Settings", whales: int = 8) -> RecentRows:
-    """The newest rows now; a database that is away gives an empty feed with the reason."""
-    from whale_platform.stores.postgres import connection
+    """The newest rows now; a database that is unavailable gives an empty feed with the reason."""
     from whale_platform.stores.queries import recent
 
     try:
         return RecentRows(*recent.read_recent_rows(settings.dsn(), whales))
-    except (
-        connection.StoreUnavailableError,
-        connection.SchemaMismatchError,
-        connection.InvalidDsnError,
-        OSError,
-    ) as error:
+    except (PostgresUnusableError, OSError) as error:
         return RecentRows(problem=str(error))

@@ -73,7 +73,7 @@ def _exchanges(settings: "Settings") -> Iterator[MachineFinding]:
         if one.streams and one.history:
             yield MachineFinding("ok", "exchange", found)
         elif one.streams:
-            yield MachineFinding("warn", "exchange", found, "trades come, but holes in them can't be repaired")
+            yield MachineFinding("warn", "exchange", found, "trades come, but gaps in them can't be repaired")
         else:
             fix = "check network, proxy and firewall; without it: WHALE_EXCHANGES, or `whale up --source simulator`"
             if "451" in f"{one.stream_detail}{one.history_detail}":

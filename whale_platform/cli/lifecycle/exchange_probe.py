@@ -1,4 +1,4 @@
-"""Whether the exchanges can be reached from here: a real WebSocket handshake and one REST answer each, all at once."""
+"""Whether the exchanges are reachable from here: a real WebSocket handshake and one REST response each, all at once."""
 
 import ssl
 import threading

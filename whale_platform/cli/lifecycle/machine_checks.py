@@ -1,4 +1,4 @@
-"""What must hold on this machine before anything is started; each failure is one line with the way out."""
+"""Checks of this machine before anything is started; each failure is one line with the way out."""
 
 import os
 import shutil
@@ -67,7 +67,7 @@ def prepare_home(settings: "Settings", say: Callable[[str], None]) -> None:
 
 
 def check_python() -> MachineFinding:
-    """The interpreter."""
+    """Check the version of the interpreter."""
     found = f"Python {sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}"
     if sys.version_info < OLDEST_PYTHON:
         return MachineFinding("bad", "python", found, "install Python 3.11 or newer and run ./whale again")

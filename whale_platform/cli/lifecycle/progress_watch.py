@@ -1,4 +1,4 @@
-"""What a command waits for, and for how long: as long as anything moves, by what the supervisor publishes.
+"""Waits for a command's effect as long as anything moves, by what the supervisor publishes.
 
 The supervisor itself ends what stands still and starts it again; a command only has to notice that there is nothing to
 wait for any more: nothing moves, or a service comes up again and again and never gets ready.

@@ -6,6 +6,7 @@ from whale_platform.cli.common.errors import UserError
 from whale_platform.homes import Home
 from whale_platform.supervision.control import desired_state, service_commands
 from whale_platform.supervision.control.state_files import list_working_parts, read_working_state
+from whale_platform.supervision.errors import CommandRefusedError
 
 
 def restart_service(home: Home, service: str) -> None:
@@ -14,7 +15,7 @@ def restart_service(home: Home, service: str) -> None:
         raise UserError("the platform is not running: start it with `whale up`")
     try:
         service_commands.complete_command(service_commands.restart_service(home.path, service))
-    except service_commands.CommandRefusedError as refused:
+    except CommandRefusedError as refused:
         raise UserError(str(refused)) from None
 
 

@@ -1,4 +1,4 @@
-"""Starting and stopping the supervisor as a process of its own, and following what it says meanwhile."""
+"""Starts and stops the supervisor as a process of its own, and follows what it reports meanwhile."""
 
 import contextlib
 import os
@@ -14,8 +14,9 @@ from whale_platform.cli.common.errors import UserError
 from whale_platform.cli.lifecycle.progress_watch import ProgressWatch
 from whale_platform.homes import Home
 from whale_platform.supervision.control.state_files import SUPERVISOR, list_working_parts
+from whale_platform.supervision.errors import LeaseRefusedError
 from whale_platform.supervision.runtime import lease
-from whale_platform.supervision.runtime.lease import HANDED_LEASE, Lease, LeaseRefusedError
+from whale_platform.supervision.runtime.lease import HANDED_LEASE, Lease
 from whale_platform.topology import home_state
 from whale_platform.version import ROOT
 
@@ -130,7 +131,7 @@ def stop_supervisor(home: Home, say: Say) -> bool:
 
 
 def follow_stop(home: Home, pid: int, say: Say) -> None:
-    """Until the supervisor `pid` has let go of the home. Raises UserError where nothing moves for long."""
+    """Wait until the supervisor `pid` has released the home. Raises UserError where nothing moves for long."""
     waiting, gone = ProgressWatch(home), set[str]()
     running = {name for name, service in _services(home).items() if service["pid"] is not None}
     while True:

@@ -1,4 +1,4 @@
-"""Hours made anew from the lake up to their reports, in one run: by hand, as a backfill, or after an import.
+"""Hours recomputed from the lake up to their reports, in one run: by hand, as a backfill, or after an import.
 
 The sensor sees each file that was imported, in order and none left out, whatever happened to the run that imported it,
 and asks for exactly the hours that the file has trades of; what the stream tables and reports say of them then comes
@@ -21,7 +21,7 @@ FILES_A_TICK = 20
 remake_hours = dg.define_asset_job(
     "remake_hours",
     selection=[windows_from_lake],
-    description="Makes windows, whales, rollups and reports of the chosen hours anew from the lake.",
+    description="Recomputes windows, whales, rollups and reports of the chosen hours from the lake.",
 )
 
 

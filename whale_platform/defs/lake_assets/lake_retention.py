@@ -1,4 +1,4 @@
-"""What of the lake goes: days by age, only if a person has chosen an age, and files that no version needs any more.
+"""Retention of the lake: days by age, only if a person has chosen an age, and files that no version needs any more.
 
 As for the stream tables: what a job would do is its default; the same plan is then done with `dry_run: false`.
 """
@@ -35,7 +35,7 @@ class VacuumConfig(DeletionConfig):
 
 @dg.op
 def let_old_lake_days_go(context: dg.OpExecutionContext, config: LakeRetentionConfig) -> None:
-    """Takes days out of the lake that are older than asked for; vacuum deletes their files a day later."""
+    """Remove days from the lake that are older than configured; vacuum deletes their files a day later."""
     from whale_platform.lake.maintenance import retention  # 90 MB in processes that never need it
 
     root = Settings().trades_lake
@@ -47,7 +47,7 @@ def let_old_lake_days_go(context: dg.OpExecutionContext, config: LakeRetentionCo
     except ValueError as error:
         raise dg.Failure(f"retention of the lake: {error}", allow_retries=False) from None
     rows = [(day.day, day.files, f"{day.rows:,}", f"{day.size / 1e6:,.1f} MB") for day in planned]
-    text = render_table(("day", "files", "trades", ""), rows) if rows else "No day is old enough to go."
+    text = render_table(("day", "files", "trades", ""), rows) if rows else "No day is old enough to be deleted."
     sure, gone = is_confirmed(config), 0
     if not config.dry_run and planned:
         about = {"run": context.run_id, "why": f"retention of {config.days} days"}
@@ -78,15 +78,13 @@ def vacuum_lake(context: dg.OpExecutionContext, config: VacuumConfig) -> None:
     context.add_output_metadata({"files": len(found.paths), "bytes": found.size, "dry_run": config.dry_run})
 
 
-@dg.job(description="Takes days out of the lake that are older than asked for. Dry run by default.")
+@dg.job(description="Removes days from the lake that are older than configured. Dry run by default.")
 def lake_retention() -> None:
-    """One op."""
     let_old_lake_days_go()
 
 
 @dg.job(description="Deletes files that no version of the lake's last day needs. Dry run by default.")
 def lake_vacuum() -> None:
-    """One op."""
     vacuum_lake()
 
 

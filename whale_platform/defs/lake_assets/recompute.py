@@ -1,4 +1,4 @@
-"""Past hours made again from the lake, in Dagster: whenever someone asks, after an import, and each hour what is wrong.
+"""Past hours recomputed from the lake, in Dagster: on request, after an import, and each hour what is wrong.
 
 The work itself is `repair/recompute_hours.py`, which the repair service does within minutes, with or without Dagster.
 The job `late_trades` does the same; its schedule asks for it only where no such service is kept. Never two are at it:
@@ -25,7 +25,7 @@ from whale_platform.lake.delta.schema import table_exists
 from whale_platform.reports.tables import render_table
 from whale_platform.settings import Settings
 from whale_platform.stores.asset_tables.materialisation import HOUR, HourRange, Provenance
-from whale_platform.stores.postgres.advisory_lock import AdvisoryLockHeldError
+from whale_platform.stores.errors import AdvisoryLockHeldError
 from whale_platform.supervision.control import overload, state_files
 from whale_platform.version import code_version, new_run_id
 
@@ -140,9 +140,8 @@ def _listed(late: "Mapping[datetime, Mapping[MarketHour, tuple[int, int]]]") -> 
     )
 
 
-@dg.job(description="Makes the windows of closed hours again that are not what the lake has.")
+@dg.job(description="Recomputes the windows of closed hours that differ from the lake.")
 def late_trades() -> None:
-    """One op."""
     remake_late_hours()
 
 

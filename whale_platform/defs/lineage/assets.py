@@ -1,4 +1,4 @@
-"""What Dagster does not make but the platform does: exchanges, topics and stream tables, for the lineage."""
+"""External assets for the lineage: exchanges, topics and stream tables, which the platform computes and not Dagster."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -10,11 +10,7 @@ from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, RAW_TRADES, T
 from whale_platform.embedded.dagster import is_platform_dagster
 from whale_platform.exchanges.registry import build_adapters
 from whale_platform.settings import Settings
-from whale_platform.stores.postgres.connection import (
-    InvalidDsnError,
-    SchemaMismatchError,
-    StoreUnavailableError,
-)
+from whale_platform.stores.errors import PostgresUnusableError
 
 OWNERS = ["team:whale-platform"]
 RAW_KEY, THRESHOLDS_KEY = dg.AssetKey(["topic", RAW_TRADES]), dg.AssetKey(["table", "whale_thresholds"])
@@ -22,18 +18,19 @@ LAKE_KEY, IMPORTED_KEY = dg.AssetKey(["lake", "trades"]), dg.AssetKey(["lake", "
 FROM_LAKE_KEY = dg.AssetKey(["lake", "windows_from_lake"])
 
 
-# The health sensor tells every five minutes of what has moved; whales and holes may well be rare.
+# The health sensor tells every five minutes of what has moved; whales and gaps may well be rare.
 FLOW_FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(minutes=20), warn_window=timedelta(minutes=11))
 FLOWS = (f"topic/{RAW_TRADES}", f"topic/{TRADE_WINDOWS}", f"table/{TRADE_WINDOWS}", "lake/trades")
 
 
 def _table(settings: Settings, name: str) -> dg.TableSchema | None:
-    """As the database describes it; None where this is not the platform's own Dagster, or the database is away."""
+    """As the database describes it; None where this is not the platform's own Dagster, or the database is
+    unavailable."""
     if not is_platform_dagster():
         return None
     try:
         return column_schemas.describe_table(settings.dsn("dagster"), name)
-    except (StoreUnavailableError, SchemaMismatchError, InvalidDsnError, OSError):
+    except (PostgresUnusableError, OSError):
         return None
 
 
@@ -90,7 +87,7 @@ def build_specs(settings: Settings) -> list[dg.AssetSpec]:
             exchanges,
         ),
         _spec(
-            f"topic/{INGEST_GAPS}", "topics", {"kafka"}, "Each hole in the trade ids, and what became of it.", exchanges
+            f"topic/{INGEST_GAPS}", "topics", {"kafka"}, "Each gap in the trade ids, and what became of it.", exchanges
         ),
         _spec(
             f"topic/{TRADE_WINDOWS}",
@@ -125,7 +122,7 @@ def build_specs(settings: Settings) -> list[dg.AssetSpec]:
             for name, description in (
                 (TRADE_WINDOWS, "1-minute windows by exchange and symbol; a row grows until its minute is over."),
                 (WHALE_ALERTS, "Every whale once, with the threshold that applied."),
-                (INGEST_GAPS, "The ledger of holes: found, cause, repaired or explained."),
+                (INGEST_GAPS, "The gap ledger: found, cause, repaired or explained."),
             )
         ),
     ]

@@ -1,8 +1,8 @@
-"""What the stream does, told to Dagster: a materialisation of each topic and table that has moved, every few minutes.
+"""Reports the stream's work to Dagster: a materialisation of each topic and table that has moved, every few minutes.
 
-Materialisations, not observations, because freshness policies look at nothing else. What did not move is not
-reported, so a stalled stream turns stale by itself. A broker or database that is away skips the tick and says so.
-Columns are told by the assets' definitions; of what is reported here, `events.py` leaves one an hour after a day.
+Materialisations, not observations, because freshness policies look at nothing else. What did not move is not reported,
+so a stalled stream turns stale by itself. A broker or database that is unavailable skips the tick and says so. Columns
+are told by the assets' definitions; of what is reported here, `events.py` leaves one an hour after a day.
 """
 
 import json
@@ -12,8 +12,9 @@ from typing import Any
 import dagster as dg
 
 from whale_platform.broker.connection_errors import explain_unavailable
+from whale_platform.broker.errors import BrokerError
 from whale_platform.broker.reader import TopicReader
-from whale_platform.broker.topics import BrokerError, is_reachable
+from whale_platform.broker.topics import is_reachable
 from whale_platform.defs.shared.own_instance import sensor_status
 from whale_platform.defs.shared.store_resource import StoreResource
 from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, RAW_TRADES, TRADE_WINDOWS, WHALE_ALERTS
@@ -21,11 +22,7 @@ from whale_platform.lake.delta import newest
 from whale_platform.lake.delta.schema import table_exists
 from whale_platform.lake.errors import LakeError
 from whale_platform.settings import Settings
-from whale_platform.stores.postgres.connection import (
-    InvalidDsnError,
-    SchemaMismatchError,
-    StoreUnavailableError,
-)
+from whale_platform.stores.errors import PostgresUnusableError
 from whale_platform.stores.quality import stream_quality
 from whale_platform.supervision.runtime import heartbeat
 
@@ -46,7 +43,7 @@ def stream_health(context: dg.SensorEvaluationContext, store: StoreResource) -> 
     settings = Settings()
     try:
         seen = {**observe_topics(settings), **observe_tables(store.dsn(), datetime.now(UTC)), **observe_lake(settings)}
-    except (BrokerError, StoreUnavailableError, SchemaMismatchError, InvalidDsnError, LakeError, dg.Failure) as error:
+    except (BrokerError, PostgresUnusableError, LakeError, dg.Failure) as error:
         return dg.SkipReason(f"can't look: {error}")
     before = json.loads(context.cursor or "{}")
     moved = {key: found for key, found in seen.items() if found["at"] != before.get(key)}
@@ -60,7 +57,7 @@ def stream_health(context: dg.SensorEvaluationContext, store: StoreResource) -> 
 
 
 def observe_topics(settings: Settings) -> dict[str, dict[str, Any]]:
-    """Each topic's messages so far, with what its writer says of itself. Raises BrokerError."""
+    """Each topic's messages so far, with what its writer reports of itself. Raises BrokerError."""
     if not is_reachable(settings.bootstrap, 3.0):
         raise BrokerError(explain_unavailable(settings.bootstrap))
     reader = TopicReader(settings.bootstrap, "whale-health")

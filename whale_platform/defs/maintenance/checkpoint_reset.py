@@ -10,7 +10,8 @@ from whale_platform.settings import Settings
 from whale_platform.stream.query import checkpoints
 from whale_platform.supervision.control import desired_state
 from whale_platform.supervision.control.state_files import request_restart
-from whale_platform.supervision.runtime.lease import LeaseRefusedError, find_lease_holder
+from whale_platform.supervision.errors import LeaseRefusedError
+from whale_platform.supervision.runtime.lease import find_lease_holder
 
 
 class CheckpointResetConfig(DeletionConfig):
@@ -59,5 +60,4 @@ def reset_checkpoint(context: dg.OpExecutionContext, config: CheckpointResetConf
     "first. Dry run by default; otherwise it asks for the home's name."
 )
 def checkpoint_reset() -> None:
-    """One op."""
     reset_checkpoint()

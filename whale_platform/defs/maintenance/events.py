@@ -1,4 +1,4 @@
-"""Which events of Dagster's storage are old enough to go, while what it knows of assets and partitions stays.
+"""Which events of Dagster's storage are old enough to be deleted, while what it knows of assets and partitions stays.
 
 Three kinds grow for ever although no run's deletion reaches them: what the health sensor reports outside of any run
 (kept whole for a day, one an hour for a week, then only the newest); materialisations that a later one of the same

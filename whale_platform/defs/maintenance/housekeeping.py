@@ -1,4 +1,4 @@
-"""Dagster's own storage kept small: old runs of services and of upkeep go; those that made partitions never do.
+"""Keeps Dagster's storage small: old runs of services and of upkeep are deleted, those of partitions never.
 
 Deleting a run deletes its events, and with them what Dagster knows of the partitions it made. So only the jobs named
 here are looked at, and of those no run that made one; what else is old goes by event (`events.py`), ticks by
@@ -85,7 +85,7 @@ def delete_old_runs(context: dg.OpExecutionContext, config: HousekeepingConfig) 
     rows = [(f"runs of {name}", len(ids)) for name, ids in found.items() if ids]
     rows += [(f"events: {name}", len(ids)) for name, ids in old.items() if ids]
     rows += [("reports and pictures in old events", len(bulky))] if bulky else []
-    text = render_table(("what", "old"), rows) if rows else "Nothing is old enough to go."
+    text = render_table(("what", "old"), rows) if rows else "Nothing is old enough to be deleted."
     context.log.info(text)
     if not config.dry_run:
         for number, run_id in enumerate(going, 1):
@@ -105,7 +105,6 @@ def delete_old_runs(context: dg.OpExecutionContext, config: HousekeepingConfig) 
     "replaced events of the others; what made a partition last stays. Dry run by default.",
 )
 def dagster_housekeeping() -> None:
-    """One op."""
     delete_old_runs()
 
 

@@ -52,7 +52,7 @@ def let_old_days_go(context: dg.OpExecutionContext, config: RetentionConfig, sto
 def render_plan(planned: list[StreamTableDay], dry_run: bool) -> str:
     """The plan as a table."""
     if not planned:
-        return "No day is old enough to go."
+        return "No day is old enough to be deleted."
     does = ("would go", "would stay") if dry_run else ("gone", "stays")
     rows = [
         (day.day.isoformat(), f"{day.windows:,}", f"{day.whales:,}", f"{does[1]}: {day.kept}" if day.kept else does[0])
@@ -61,11 +61,8 @@ def render_plan(planned: list[StreamTableDay], dry_run: bool) -> str:
     return render_table(("day", "windows", "whales", ""), rows)
 
 
-@dg.job(
-    description="Lets old days of the stream tables go, never before their hours are rolled up. Dry run by default."
-)
+@dg.job(description="Drops old days of the stream tables, never before their hours are rolled up. Dry run by default.")
 def retention() -> None:
-    """One op."""
     let_old_days_go()
 
 

@@ -13,8 +13,7 @@ import dagster as dg
 
 from whale_platform.audit import render
 from whale_platform.audit.reconcile import AuditLine, AuditResult
-from whale_platform.broker.reader import OffsetExpiredError
-from whale_platform.broker.topics import BrokerError
+from whale_platform.broker.errors import BrokerError, OffsetExpiredError
 from whale_platform.defs.lineage.assets import LAKE_KEY
 from whale_platform.defs.reports.assets import ALERTS_KEY, WINDOWS_KEY
 from whale_platform.defs.shared.store_resource import StoreResource

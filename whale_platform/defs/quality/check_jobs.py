@@ -1,4 +1,4 @@
-"""All checks as one job, asked every hour."""
+"""All checks as one job, run every hour."""
 
 import dagster as dg
 

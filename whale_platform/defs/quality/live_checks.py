@@ -8,7 +8,7 @@ import dagster as dg
 from whale_platform.audit import recount
 from whale_platform.audit.recount import MinuteDifference, MinuteTotal
 from whale_platform.broker import recent_messages
-from whale_platform.broker.topics import BrokerError
+from whale_platform.broker.errors import BrokerError
 from whale_platform.defs.lineage.assets import RAW_KEY
 from whale_platform.defs.quality.table_checks import LOOK_BACK
 from whale_platform.defs.reports.assets import WINDOWS_KEY

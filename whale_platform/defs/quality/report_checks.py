@@ -1,4 +1,4 @@
-"""Checks on what reports are made from and on themselves; those that come before another asset hold it back.
+"""Checks of reports and of the tables below them; a check that comes before another asset holds it back.
 
 They look at the hours that the run makes, or at the last 24 full hours where a run makes none.
 """

@@ -33,9 +33,9 @@ def nothing_refused(store: StoreResource) -> dg.AssetCheckResult:
     )
 
 
-@dg.asset_check(asset=GAPS_KEY, description="No hole in the ids was given up.", blocking=False)
+@dg.asset_check(asset=GAPS_KEY, description="No gap in the ids was given up.", blocking=False)
 def no_hole_given_up(store: StoreResource) -> dg.AssetCheckResult:
-    """Unrepaired holes by symbol: each can be explained by its row in the ledger."""
+    """Unrepaired gaps by symbol: each can be explained by its row in the ledger."""
     found = questions.read_unrepaired_gaps(store.dsn())
     return dg.AssetCheckResult(
         passed=not found,
@@ -47,14 +47,16 @@ def no_hole_given_up(store: StoreResource) -> dg.AssetCheckResult:
     )
 
 
-@dg.asset_check(asset=WINDOWS_KEY, description="In the last 24 hours no reader of a topic lost messages or its place.")
+@dg.asset_check(
+    asset=WINDOWS_KEY, description="In the last 24 hours no reader of a topic lost messages or its position."
+)
 def nothing_lost(store: StoreResource) -> dg.AssetCheckResult:
-    """What the sink and the stream's queries lost, and which checkpoints began anew."""
+    """What the sink and the stream's queries lost, and which queries restarted with a fresh checkpoint."""
     return judge_losses(questions.read_losses(store.dsn(), datetime.now(UTC) - LOOK_BACK))
 
 
 def judge_losses(found: list[questions.ReaderLoss]) -> dg.AssetCheckResult:
-    """What the answer means: a query that began anew and lost nothing is worth a line, but not wrong."""
+    """What the answer means: a query that restarted and lost nothing is worth a line, but not wrong."""
     rows = [(f"{one.found_at:%Y-%m-%d %H:%M:%S}", one.reader, one.topic, one.partition, one.detail) for one in found]
     lost = [one for one in found if one.cause != "none"]
     return dg.AssetCheckResult(

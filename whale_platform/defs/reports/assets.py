@@ -1,4 +1,4 @@
-"""The hourly assets: made from the stream tables by hour, any number of hours in one run and one transaction."""
+"""The hourly assets, computed from the stream tables: any number of hours in one run and one transaction."""
 
 import os
 from collections.abc import Sequence

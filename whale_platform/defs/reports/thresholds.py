@@ -7,7 +7,7 @@ import dagster as dg
 from pydantic import Field
 
 from whale_platform.broker import recent_messages
-from whale_platform.broker.topics import BrokerError
+from whale_platform.broker.errors import BrokerError
 from whale_platform.defs.lineage.assets import OWNERS, RAW_KEY, THRESHOLDS_KEY
 from whale_platform.defs.shared.store_resource import StoreResource
 from whale_platform.domain.names import RAW_TRADES
@@ -25,7 +25,7 @@ class SuggestConfig(dg.Config):
     hours: int = Field(24, ge=1, le=168, description="How far back to look; at most half a million trades a partition.")
     share: float = Field(0.999, gt=0, lt=1, description="Of a symbol's trades, how many are no whales.")
     least_trades: int = Field(1000, ge=1, description="Symbols with fewer trades get no suggestion.")
-    dry_run: bool = Field(False, description="Only say what would be suggested.")
+    dry_run: bool = Field(False, description="Dry run: only list what would be suggested.")
 
 
 @dg.asset(key=THRESHOLDS_KEY, deps=[RAW_KEY], group_name="stream_tables", kinds={"postgres", "table"}, owners=OWNERS)
@@ -75,5 +75,5 @@ thresholds_daily = dg.ScheduleDefinition(
     job=suggest_job,
     cron_schedule="41 0 * * *",
     execution_timezone="UTC",
-    description="Suggests thresholds anew each day. Off until it is turned on: numbers of whales then change with it.",
+    description="Suggests thresholds again each day. Off until it is turned on: numbers of whales then change with it.",
 )

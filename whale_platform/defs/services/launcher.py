@@ -1,4 +1,4 @@
-"""How Dagster launches runs here: jobs as the code server's children, a shift without any process.
+"""Launches Dagster's runs: jobs as the code server's children, a shift without any process.
 
 A shift follows a service that the supervisor keeps, so its run is only written down: begun here, told and ended by
 the sensor (`shifts.py`). Terminating it asks the supervisor for a restart. Runs of jobs end with the code server; run

@@ -1,8 +1,8 @@
 """The services as Dagster runs: a run is a shift that shows one service's life, a sensor keeps one shift at work.
 
-The supervisor keeps the services; nothing here starts, holds or ends a process, so Dagster may be away or be killed at
+The supervisor keeps the services; nothing here starts, holds or ends a process, so Dagster may be down or be killed at
 any time. The sensor reads the supervisor's files: it writes each change of a service's state into the log of its shift,
-also those that came while Dagster was away, and ends the shift when it is over. Terminating a shift restarts its
+also those that came while Dagster was down, and ends the shift when it is over. Terminating a shift restarts its
 service (`launcher.py`); the stop job is what stops it. What is to be done is decided in
 `supervision/control/shift_policy.py`.
 """
@@ -28,9 +28,9 @@ from whale_platform.supervision.control import desired_state, shift_policy, stat
 TICK_S = 1  # the daemon looks every 5 s; more than that would make it every second time
 REMEMBERED = 5
 SERVICE_TASKS = {
-    "ingester": "takes trades from the exchanges' WebSockets to Kafka, and fills holes from their history",
-    "stream": "makes windows and whale alerts of the trades, by Spark in real-time mode",
-    "sink": "writes windows, alerts and the ledger of holes to Postgres",
+    "ingester": "takes trades from the exchanges' WebSockets to Kafka, and fills gaps from their history",
+    "stream": "computes windows and whale alerts from the trades, by Spark in real-time mode",
+    "sink": "writes windows, alerts and the gap ledger to Postgres",
 }
 WARNING_STATES = ("backoff", "blocked", "degraded")
 _states: dict[dg.DagsterRunStatus, str] = {

@@ -1,4 +1,4 @@
-"""What the jobs that delete ask for twice: the name of the home, for more than is usually deleted."""
+"""The second confirmation of jobs that delete: the name of the home, for more than is usually deleted."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from whale_platform.settings import Settings
 class DeletionConfig(dg.Config):
     """What the launchpad asks for, whatever is deleted."""
 
-    dry_run: bool = Field(True, description="Only say what would be done.")
+    dry_run: bool = Field(True, description="Dry run: only list what would be done.")
     confirm_home: str = Field(default="", description="The name of this home's folder, to delete more than usual.")
 
 

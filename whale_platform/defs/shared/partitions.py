@@ -1,4 +1,4 @@
-"""Hours and days (UTC) by which assets are made. Past trades may be imported, so they start with the first dump."""
+"""Hours and days (UTC) by which assets are partitioned, from the first dump on: past trades may be imported."""
 
 from collections.abc import Iterable
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""A Spark session for batches over the lake, by dagster-pyspark, in the run that asks for it and only there.
+"""A Spark session for batches over the lake, by dagster-pyspark, in the run that requests it and only there.
 
 The library is loaded when the session is: in each of the processes that only look at definitions it would cost 18 MB.
 """

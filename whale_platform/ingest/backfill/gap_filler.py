@@ -18,14 +18,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from whale_platform.broker.producer import ProducerStoppedError
+from whale_platform.broker.errors import ProducerStoppedError
 from whale_platform.domain.trade import Trade
 from whale_platform.ingest.backfill.history_client import HistoryClient
 from whale_platform.ingest.connections.connection_manager import ConnectionManager
+from whale_platform.ingest.errors import HttpUnavailableError
 from whale_platform.ingest.publishing.pipeline import Pipeline
 from whale_platform.ingest.sequencing.gap_tracker import ALL_IDS, BackfillRange
 from whale_platform.ingest.sequencing.unconfirmed_trades import DISORDER_US
-from whale_platform.ingest.transport.rest_client import HttpUnavailableError
 
 FIRST_S = 1.0
 CAP_S = 60.0
@@ -87,7 +87,7 @@ class GapFiller:
         self._thread = threading.Thread(target=self._run, name=f"repair-{pipeline.exchange.name}", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def join(self, timeout_s: float) -> None:

@@ -16,12 +16,13 @@ from dataclasses import dataclass
 
 from websocket import ABNF, WebSocketBadStatusException, WebSocketException, WebSocketTimeoutException
 
-from whale_platform.broker.producer import ProducerStoppedError
+from whale_platform.broker.errors import ProducerStoppedError
 from whale_platform.exchanges.base import Event, Exchange, SubscriptionConfirmed, SymbolRejected
 from whale_platform.ingest.connections.subscriptions import MAX_MISSES, MessageRateLimit, Subscriptions
+from whale_platform.ingest.errors import FrameTooLargeError
 from whale_platform.ingest.publishing.pipeline import Pipeline
 from whale_platform.ingest.transport.http_status import describe_http_error, retry_after_s
-from whale_platform.ingest.transport.websocket import BufferedWebSocket, FrameTooLargeError
+from whale_platform.ingest.transport.websocket import BufferedWebSocket
 
 PING_S = 20.0
 DEAD_S = 35.0
@@ -85,7 +86,7 @@ class Connection:
         self._thread = threading.Thread(target=self._run, name=f"socket-{exchange.name}", daemon=True)
 
     def start(self) -> None:
-        """Begin to connect."""
+        """Start the thread, which connects."""
         self._thread.start()
 
     def subscribe(self, symbols: Sequence[str]) -> None:

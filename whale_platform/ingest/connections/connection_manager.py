@@ -63,7 +63,7 @@ class ConnectionManager:
         self._thread = threading.Thread(target=self._run, name=f"feed-{exchange.name}", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def close(self) -> None:
@@ -98,7 +98,7 @@ class ConnectionManager:
 
     @property
     def reconnects(self) -> int:
-        """Ends of connections."""
+        """Return how many connections have ended."""
         return sum(strand.reconnects for strand in self.strands)
 
     def reconnects_of(self, symbol: str) -> int:

@@ -16,8 +16,9 @@ from whale_platform.domain import catalogue
 from whale_platform.exchanges.base import Exchange, InvalidFrameError
 from whale_platform.files.atomic_files import write_json
 from whale_platform.ingest.connections.connection_manager import ConnectionManager
+from whale_platform.ingest.errors import HttpUnavailableError
 from whale_platform.ingest.publishing.pipeline import Pipeline
-from whale_platform.ingest.transport.rest_client import HttpUnavailableError, RestClient
+from whale_platform.ingest.transport.rest_client import RestClient
 
 DAY_S = 86_400.0
 FIRST_S = 60.0
@@ -57,7 +58,7 @@ class SymbolLister:
         self._thread = threading.Thread(target=self._run, name=f"lister-{self._exchange.name}", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def join(self, timeout_s: float) -> None:
@@ -119,11 +120,11 @@ class SymbolLister:
             for pair in self._exchange.parse_listing(body):
                 listed.add(pair)
         except InvalidFrameError as bad:
-            self._log.warning("a refused symbol can't be asked for", symbol=symbol, reason=str(bad))
+            self._log.warning("a refused symbol can't be checked", symbol=symbol, reason=str(bad))
             return
         except HttpUnavailableError as trouble:
             if trouble.status not in NOT_THERE:
-                self._log.warning("a refused symbol can't be asked for", symbol=symbol, reason=str(trouble))
+                self._log.warning("a refused symbol can't be checked", symbol=symbol, reason=str(trouble))
             return
         if listed.get(symbol) is not None and listed.refusal(symbol) is None:
             self._feed.accept(symbol)

@@ -58,7 +58,7 @@ class DeadLetterSender:
         self._at = clock()
 
     def put(self, kind: DeadLetterKind, reason: str, frame: bytes, received_time: int) -> None:
-        """Send one letter."""
+        """Send one dead letter."""
         now = self._clock()
         self._budget = min(BURST_BYTES, self._budget + (now - self._at) * BYTES_PER_S)
         self._at = now

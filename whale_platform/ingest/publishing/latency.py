@@ -31,7 +31,7 @@ class LatencySamples:
         return True
 
     def add(self, milliseconds: float) -> None:
-        """One sample, now."""
+        """Add one sample with the present time."""
         self._samples.append((time.monotonic(), milliseconds, self._every))
 
     def tune(self, per_second: float) -> None:

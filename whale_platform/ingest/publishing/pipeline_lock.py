@@ -2,7 +2,7 @@
 
 import threading
 
-from whale_platform.broker.producer import ProducerStoppedError
+from whale_platform.broker.errors import ProducerStoppedError
 
 
 class PipelineLock:

@@ -2,10 +2,9 @@
 
 Its offsets are only a shortcut: it names the cluster and the topic it speaks of, everything in it was delivered before
 it was written, and whatever came after it is read from the topic. Its ids are the exchange's, so they outlive a topic
-that was made anew, or whose messages have expired. A missing or torn file costs time while the topic, or the ledger,
-still speaks of the symbol.
-It knows the markets of one share: of another share's markets it says nothing, so a share that it does not cover reads
-the whole topic.
+that was recreated, or whose messages have expired. A missing or torn file costs time while the topic, or the ledger,
+still speaks of the symbol. It knows the markets of one share: of another share's markets it says nothing, so a share
+that it does not cover reads the whole topic.
 """
 
 import json

@@ -5,8 +5,8 @@ any more. Who was fenced before (standby.py) first waits until nobody writes thi
 
 A positions file that names another share, or offsets that the topic does not have (any more: others may have written
 what is gone), is not used: then the whole topic is read (some 200,000 trades a second). Where one ingester has all
-symbols and the topic begins after the file, the file holds for the symbols that left nothing else. Of a file that
-names another cluster or topic, as where the broker's disk was made anew, the offsets mean nothing, but the ids are the
+symbols and the topic begins after the file, the file holds for the symbols that left nothing else. Of a file that names
+another cluster or topic, as where the broker's disk was replaced, the offsets mean nothing, but the ids are the
 exchange's: they hold, and what the topic has goes on from them. A symbol of which only the ledger speaks goes on there.
 Simulated, replayed and live trades have ids of their own, so a topic that holds another kind is refused.
 """
@@ -24,6 +24,7 @@ from whale_platform.broker.reader import TopicReader
 from whale_platform.domain.names import INGEST_GAPS, RAW_TRADES
 from whale_platform.domain.raw_trade import decode_trade
 from whale_platform.domain.trade import Source
+from whale_platform.ingest.errors import MixedSourcesError, ScanStoppedError
 from whale_platform.ingest.recovery import positions_file as files
 from whale_platform.ingest.recovery.positions_file import Positions, SymbolPosition
 from whale_platform.ingest.recovery.resume_points import ResumePoint, find_resume_point
@@ -74,14 +75,6 @@ class _TailScan:
     def kinds(self) -> set[str]:
         """The sources of each symbol's newest message."""
         return {parse_source(value) for value in self.newest.values()}
-
-
-class ScanStoppedError(Exception):
-    """The service is to end while it still reads."""
-
-
-class MixedSourcesError(Exception):
-    """The topic holds trades of another source; the text says what to do."""
 
 
 def scan_topic(

@@ -1,4 +1,4 @@
-"""A time limit over a whole conversation: a socket's own time-out starts anew with each byte that trickles in."""
+"""A time limit over a whole conversation: a socket's own time-out starts again with each byte that arrives."""
 
 import contextlib
 import socket

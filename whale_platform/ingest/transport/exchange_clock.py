@@ -16,7 +16,8 @@ from statistics import median_high
 from typing import Any
 
 from whale_platform.exchanges.base import Exchange, InvalidFrameError
-from whale_platform.ingest.transport.rest_client import HttpUnavailableError, RestClient, TimedResponse
+from whale_platform.ingest.errors import HttpUnavailableError
+from whale_platform.ingest.transport.rest_client import RestClient, TimedResponse
 
 SAMPLES = 4
 SPACING_S = 1.0
@@ -73,7 +74,7 @@ class ExchangeClocks:
         self._thread = threading.Thread(target=self._run, name="clock", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def join(self, timeout_s: float) -> None:

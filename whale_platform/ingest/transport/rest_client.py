@@ -21,6 +21,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from whale_platform import __version__, host_headers
+from whale_platform.ingest.errors import HttpUnavailableError
 from whale_platform.ingest.transport.deadline import Deadline
 from whale_platform.ingest.transport.http_status import describe_http_error, retry_after_s
 
@@ -34,15 +35,6 @@ GLOBAL_BACKOFF_STATUSES = (
     429,
     503,
 )  # what the exchange says of the address; a firewall or a country may refuse one path alone
-
-
-class HttpUnavailableError(Exception):
-    """No answer that can be used. `status`: HTTP status or None; `wait_s`: told by the exchange, or None."""
-
-    def __init__(self, reason: str, status: int | None = None, wait_s: float | None = None) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.wait_s = wait_s
 
 
 @dataclass(frozen=True, slots=True)

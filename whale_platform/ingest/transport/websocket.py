@@ -11,6 +11,7 @@ from typing import Any
 
 from websocket import ABNF, WebSocket, WebSocketBadStatusException, WebSocketException, WebSocketProtocolException
 
+from whale_platform.ingest.errors import FrameTooLargeError
 from whale_platform.ingest.transport.deadline import Deadline
 
 MAX_FRAME = 16 * 1024 * 1024
@@ -18,14 +19,6 @@ READ_BYTES = 65_536
 CONNECT_S = 10.0
 HANDSHAKE_S = 60.0  # all of it, however slowly it comes
 TICK_S = 1.0
-
-
-class FrameTooLargeError(Exception):
-    """`length`: bytes announced; `start`: what had arrived of it."""
-
-    def __init__(self, length: int, start: bytes) -> None:
-        super().__init__(f"a frame of {length} bytes; at most {MAX_FRAME} are read")
-        self.start = start
 
 
 class BufferedWebSocket(WebSocket):  # type: ignore[misc]
@@ -90,7 +83,7 @@ class BufferedWebSocket(WebSocket):  # type: ignore[misc]
         opcode = first & 0xF
         total = length + self._message if opcode == ABNF.OPCODE_CONT else length
         if total > MAX_FRAME:
-            raise FrameTooLargeError(total, bytes(buffer[start : start + READ_BYTES]))
+            raise FrameTooLargeError(total, MAX_FRAME, bytes(buffer[start : start + READ_BYTES]))
         end = start + length
         if len(buffer) < end:
             return None

@@ -1,4 +1,4 @@
-"""Which trades are held only within an exchange's aggregate: they exist, and nobody can say how large each one was.
+"""Trades that are held only within an exchange's aggregate: they exist, and the size of each one is unknown.
 
 A rewrite drops the fills of an aggregate that are not all there and keeps the aggregate, so a trade that the stream saw
 may be found nowhere by its id. Raises LakeError's subclasses.

@@ -1,4 +1,4 @@
-"""What the lake's trades add up to by symbol and minute, and which of them are large, for the audit: hour by hour.
+"""Sums of the lake's trades by symbol and minute, and the large ones among them, for the audit: hour by hour.
 
 A minute is one row of an aggregate, so an hour of millions of trades needs no more memory than one of hundreds; large
 trades are handed over as they are read. An hour in which a trade is there twice, or which holds aggregates beside

@@ -1,4 +1,4 @@
-"""Which ids the lake holds of each symbol and hour, as runs: for the audit, hour by hour, so its memory stays flat.
+"""The ids that the lake holds of each symbol and hour, as id ranges: for the audit, hour by hour, with flat memory.
 
 DuckDB sorts an hour's ids and hands over where a run begins and ends; an hour of millions of contiguous ids is one
 line. One version of the table is counted, whatever is committed meanwhile. Raises LakeError's subclasses.

@@ -1,4 +1,4 @@
-"""Changes of the table, each one commit. With table.py the only place that speaks to `deltalake`.
+"""Changes of the table, each one commit. With table.py the only module that uses `deltalake`.
 
 Exactly once in effect: a commit that appends trades from Kafka carries, for each partition of the topic, the next
 offset as an application transaction, so the table itself knows how far it has come; whoever writes skips what is below.

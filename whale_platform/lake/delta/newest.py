@@ -76,7 +76,7 @@ def read_index(root: Path) -> NewestHours:
 
 
 def advance_index(root: Path) -> int:
-    """Write the file anew, as of the newest commit; returns that version."""
+    """Write the file again, as of the newest commit; returns that version."""
     newest = read_index(root)
     write_json(_path(root), asdict(newest))
     return newest.version

@@ -1,4 +1,4 @@
-"""The Delta table in a folder: made, opened, its files, and how far it has come. Raises LakeError's subclasses."""
+"""The Delta table in a folder: created, opened, its files, and how far it has come. Raises LakeError's subclasses."""
 
 import errno
 from collections.abc import Iterator, Mapping
@@ -62,7 +62,8 @@ def create_table(root: Path) -> None:
         return
     if table_exists(root):
         raise LakeError(
-            f"{root} has data but no log: put `_delta_log` back from a copy, or move the folder away to begin anew"
+            f"{root} has data but no log: put `_delta_log` back from a copy, or move the folder elsewhere to start an "
+            "empty lake"
         )
     fields = [
         Field(column.name, PrimitiveType(column.delta), nullable=True, metadata={"comment": column.comment})

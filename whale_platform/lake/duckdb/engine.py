@@ -1,4 +1,4 @@
-"""DuckDB over the lake's files: sorts and sums larger than memory, on two threads, and says plainly what is broken.
+"""DuckDB over the lake's files: sorts and sums larger than memory, on two threads, with errors that name the cause.
 
 It is given lists of files, because its Delta extension can't be assumed to be there. Its memory is bounded; what does
 not fit spills into a folder beside the table, as far as that leaves room for the trades. Raises LakeError's subclasses.
@@ -73,7 +73,7 @@ def translate_duckdb_errors() -> Iterator[None]:
     try:
         yield
     except duckdb.OutOfMemoryException as error:
-        raise LakeError(f"too much for the memory allowed: ask for fewer hours ({_line(error)})") from None
+        raise LakeError(f"this needs more memory than is allowed: query fewer hours ({_line(error)})") from None
     except duckdb.Error as error:
         text = str(error)
         if "No space left" in text or "max_temp_directory_size" in text:
@@ -85,10 +85,10 @@ def translate_duckdb_errors() -> Iterator[None]:
             raise
         if "No such file" in text or "No files found" in text:
             raise FileMissingError(
-                f"{path[0]} is gone: vacuum or retention has passed the version that was being read; read again"
+                f"{path[0]} was deleted: vacuum or retention has passed the version that was being read; read again"
             ) from None
         raise DamagedFileError(
-            f"{path[0]} can't be read ({_line(error)}): `whale lake restore` makes its hour anew from Kafka"
+            f"{path[0]} can't be read ({_line(error)}): `whale lake restore` rebuilds its hour from Kafka"
         ) from None
 
 

@@ -23,8 +23,8 @@ from whale_platform.lake.delta import newest, table
 from whale_platform.lake.delta.schema import COLUMNS, PARTITION_COLUMNS, LakeColumn
 from whale_platform.lake.duckdb import engine
 from whale_platform.lake.duckdb.engine import quote_literal
-from whale_platform.lake.duckdb.sql_guard import InvalidStatementError, describe_sql_error, validate_statement
-from whale_platform.lake.errors import FileMissingError
+from whale_platform.lake.duckdb.sql_guard import describe_sql_error, validate_statement
+from whale_platform.lake.errors import FileMissingError, InvalidStatementError
 
 TRADES, NEWEST = "trades", "newest_trades"
 SHOWN_COLUMNS = (

@@ -1,4 +1,4 @@
-"""What may be asked: one statement that only reads, tables by name and a few harmless functions.
+"""Allowed SQL: one statement that only reads, tables by name and a few harmless functions.
 
 It is parsed before it runs. The lists are needed: a COPY within a WITH looks like a SELECT, and DuckDB's own lock lets
 it write over the very files it lets the question read. Raises InvalidStatementError for all else.
@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from whale_platform.lake.errors import LakeError
+from whale_platform.lake.errors import InvalidStatementError
 
 ALLOWED_FUNCTIONS = frozenset(
     ("range", "generate_series", "unnest", "json_each", "json_tree", "duckdb_functions", "duckdb_types")
@@ -21,10 +21,6 @@ ALLOWED_STATEMENTS = (
     "(a PIVOT: `FROM (PIVOT … ON side IN ('buy', 'sell') …)`)"
 )
 _EXPLAIN = re.compile(r"\s*explain\s+(?:analyze\s+)?(?=\w)", re.IGNORECASE)
-
-
-class InvalidStatementError(LakeError):
-    """The question is not one that is answered here, or has a mistake."""
 
 
 def validate_statement(connection: duckdb.DuckDBPyConnection, sql: str) -> set[str]:

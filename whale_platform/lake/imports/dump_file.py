@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, NoReturn
 
 from whale_platform.lake.duckdb.engine import require_free_space
-from whale_platform.lake.errors import LakeError
+from whale_platform.lake.errors import InvalidDumpError
 
 EXCHANGE = "binance"
 DUMP_COLUMNS = {
@@ -31,10 +31,6 @@ HEADER_LINE = re.compile(r"[a-z]*id,price,(qty|quantity),[a-z,]*time[a-z]*,[a-z]
 CHUNK_BYTES = 1 << 22
 
 ImportProgress = Callable[[str, int, int], None]  # (what is being done, how much of it is done, of how much)
-
-
-class InvalidDumpError(LakeError):
-    """This file can't be imported, and nothing of it was; the message says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,5 +124,5 @@ def count_header_lines(dump: DumpFile, lines: Path) -> int:
 
 
 def reject_dump(path: Path, why: str, line: int | None = None) -> NoReturn:
-    """Raises InvalidDumpError."""
+    """Raise InvalidDumpError with the path, the line if there is one, and the reason."""
     raise InvalidDumpError(f"{path}{'' if line is None else f', line {line:,}'} {why}; nothing of it was imported")

@@ -1,4 +1,4 @@
-"""Messages of `raw_crypto_trades` as rows of the lake, without Spark: for hours that are made anew from Kafka."""
+"""Messages of `raw_crypto_trades` as rows of the lake, without Spark: for hours that are restored from Kafka."""
 
 import json
 from collections.abc import Iterable

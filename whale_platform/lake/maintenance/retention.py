@@ -1,4 +1,4 @@
-"""What of the lake is old enough to go: days by age, and files that no version of the last day needs.
+"""Retention of the lake: days by age, and files that no version of the last day needs.
 
 Both first say what would go (`plan_retention`) and then do exactly that. Files go in two steps: a commit takes them out
 of the table, and a day later vacuum deletes them, so whoever still reads an older version can finish. What is young
@@ -56,7 +56,7 @@ def plan_retention(root: Path, keep_days: int, today: date) -> list[LakeDay]:
 
 
 def drop_days(root: Path, planned: list[LakeDay], about: Mapping[str, Any], sure: bool = False) -> int:
-    """Take the planned days out of the table, in one commit; returns how many files went.
+    """Remove the planned days from the table, in one commit; returns how many files were removed.
 
     Raises UnconfirmedDeletionError.
     """

@@ -1,4 +1,4 @@
-"""One hour of the lake made anew: all its files, and more rows if there are any, become one sorted file.
+"""Rewrites one hour of the lake: all its files, and more rows if there are any, become one sorted file.
 
 Compaction, import and restoring are this one thing. Each trade stays once: of two rows with one identity the one that
 came through Kafka first is kept. An imported aggregate stands for its fills only while they are not all there
@@ -62,7 +62,7 @@ def rewrite_hour(
     check: Callable[[int], None] = lambda _: None,
     distinct: bool = False,
 ) -> RewriteResult | None:
-    """Make the hour from `start` (aware UTC) anew; None where nothing was to be done.
+    """Rewrite the hour from `start` (aware UTC); None where nothing was to be done.
 
     `more(connection)` gives SQL of further rows (the table's columns) of this hour; `mark` is recorded with the
     commit. `without_damaged`: leave files out that can't be read, where `more` brings their trades. `check(rows)` may

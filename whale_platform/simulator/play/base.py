@@ -13,10 +13,6 @@ MarketKey = tuple[str, str]
 """(exchange, symbol): `binance` or `coinbase`, and the symbol as that exchange spells it."""
 
 
-class PlaySetupError(ValueError):
-    """The settings or files allow no play; the message says in one line what to do."""
-
-
 @dataclass(frozen=True, slots=True)
 class Fill:
     """One trade as an exchange would publish it.
@@ -79,7 +75,7 @@ class Play(Protocol):
         """Seconds by which the next trade is late."""
 
     def last(self, place: MarketKey) -> Fill | None:
-        """The newest trade."""
+        """Return the market's newest trade, or None before the first."""
 
     def upward(self, place: MarketKey, first_id: int, limit: int) -> list[Fill]:
         """At most `limit` trades from `first_id` on, ascending."""

@@ -2,7 +2,7 @@
 
 Several files become one sequence by receive time, whatever order they are given in. Other channels are skipped, and a
 trade that is not newer than its symbol's last one (overlapping captures) is dropped. A line that holds a trade which
-can't be read ends the reading with the file and line: a hole in a recording is worse than none.
+can't be read ends the reading with the file and line: a gap in a recording is worse than none.
 """
 
 import gzip
@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from whale_platform.domain.trade import Side
-from whale_platform.simulator.play.base import Fill, MarketKey, PlaySetupError
+from whale_platform.simulator.errors import PlaySetupError
+from whale_platform.simulator.play.base import Fill, MarketKey
 
 _BINANCE_LINE = re.compile(r"([0-9]{16,19}) (\{.*\})\s*").fullmatch
 _COINBASE_LINE = re.compile(r"([0-9]{9,11}(?:\.[0-9]+)?): (\{.*\})\s*").fullmatch

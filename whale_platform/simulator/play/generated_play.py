@@ -16,7 +16,8 @@ from itertools import islice
 from typing import Any, Literal
 
 from whale_platform.domain.catalogue import ListedPair
-from whale_platform.simulator.play.base import Fill, FillPublisher, MarketKey, PlaySetupError, PlayState
+from whale_platform.simulator.errors import PlaySetupError
+from whale_platform.simulator.play.base import Fill, FillPublisher, MarketKey, PlayState
 from whale_platform.simulator.play.market_profile import MEAN_FILLS, MarketProfile, build_profile
 from whale_platform.simulator.play.trade_generator import TradePrint, generate_prints
 
@@ -60,7 +61,7 @@ class _Feed:
         return min(pause, _RUSH_PAUSE_S) if self._next.rush else pause
 
     def last(self) -> Fill | None:
-        """The newest fill."""
+        """Return the newest fill, or None before the first."""
         if self._last is None and self.index:
             self._last = self.page(self.index - 1, 1)[0]
         return self._last
@@ -128,7 +129,7 @@ class GeneratedPlay:
         return max(0.0, time.monotonic() - self._due[0][0]) if self._due else 0.0
 
     def last(self, place: MarketKey) -> Fill | None:
-        """The newest trade."""
+        """Return the market's newest trade, or None before the first."""
         return self._feeds[place].last()
 
     def upward(self, place: MarketKey, first_id: int, limit: int) -> list[Fill]:

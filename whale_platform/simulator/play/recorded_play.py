@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from whale_platform.domain.catalogue import ListedPair
+from whale_platform.simulator.errors import PlaySetupError
 from whale_platform.simulator.play import symbol_listing
-from whale_platform.simulator.play.base import Fill, FillPublisher, MarketKey, PlaySetupError, PlayState
+from whale_platform.simulator.play.base import Fill, FillPublisher, MarketKey, PlayState
 from whale_platform.simulator.play.capture_files import read_captures, survey_captures
 
 ReplayTimes = Literal["original", "now"]

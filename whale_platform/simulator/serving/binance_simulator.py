@@ -13,15 +13,10 @@ from urllib.parse import unquote
 from websockets.asyncio.server import ServerConnection
 
 from whale_platform.domain.catalogue import ListedPair
+from whale_platform.simulator.errors import InvalidParameterError
 from whale_platform.simulator.play.base import MarketKey, Play
 from whale_platform.simulator.serving import wire_format
-from whale_platform.simulator.serving.rest_response import (
-    InvalidParameterError,
-    RestResponse,
-    parse_parameters,
-    read_number,
-    respond_ok,
-)
+from whale_platform.simulator.serving.rest_response import RestResponse, parse_parameters, read_number, respond_ok
 from whale_platform.simulator.serving.subscription_hub import SimulatorClient, SubscriptionHub
 
 NAME = "binance"
@@ -50,7 +45,7 @@ class BinanceSimulator:
         return path == "/stream" or path == "/ws" or path.startswith("/ws/")
 
     def rest(self, path: str, query: str, headers: Mapping[str, str]) -> RestResponse:
-        """Answer one GET."""
+        """Return the response to one GET."""
         call = self._calls.get(path)
         if call is None:
             return RestResponse(HTTPStatus.NOT_FOUND, {"code": -1000, "msg": "Unknown path."})

@@ -15,15 +15,10 @@ from websockets.asyncio.server import ServerConnection
 from websockets.frames import CloseCode
 
 from whale_platform.domain.catalogue import ListedPair
+from whale_platform.simulator.errors import ControlRejectedError, InvalidParameterError
 from whale_platform.simulator.play.base import Play
 from whale_platform.simulator.serving import wire_format
-from whale_platform.simulator.serving.rest_response import (
-    InvalidParameterError,
-    RestResponse,
-    parse_parameters,
-    read_number,
-    respond_ok,
-)
+from whale_platform.simulator.serving.rest_response import RestResponse, parse_parameters, read_number, respond_ok
 from whale_platform.simulator.serving.subscription_hub import SimulatorClient, SubscriptionHub
 
 NAME = "coinbase"
@@ -44,10 +39,6 @@ _CHANNELS = frozenset(("matches", "heartbeat", *_SILENT))
 ProductChannels = dict[str, set[str]]
 
 
-class ControlRejectedError(Exception):
-    """A control message that is answered with an error frame; the message is its reason."""
-
-
 class CoinbaseSimulator:
     """Both doors of the Coinbase half; paths come without the `/coinbase` in front."""
 
@@ -60,7 +51,7 @@ class CoinbaseSimulator:
         return path in ("", "/")
 
     def rest(self, path: str, query: str, _headers: Mapping[str, str]) -> RestResponse:
-        """Answer one GET."""
+        """Return the response to one GET."""
         parts = [unquote(part) for part in path.split("/")[1:]]
         if parts == ["time"]:
             now = time.time_ns() // 1000

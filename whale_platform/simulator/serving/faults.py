@@ -1,4 +1,4 @@
-"""The seam for faults on demand: every connection asks here, and every outgoing payload passes here."""
+"""The seam for faults on demand: every connection and every outgoing payload passes here."""
 
 from typing import Protocol
 
@@ -14,12 +14,12 @@ class Faults(Protocol):
 
 
 class NoFaults:
-    """Nothing goes wrong."""
+    """Implements `Faults` for a simulator in which nothing goes wrong."""
 
     def accept(self, _exchange: str) -> bool:
-        """Always."""
+        """Return True."""
         return True
 
     def outgoing(self, _exchange: str, _client: int, payloads: list[bytes]) -> list[bytes]:
-        """As they are."""
+        """Return `payloads` as they are."""
         return payloads

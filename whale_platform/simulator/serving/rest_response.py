@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import parse_qs
 
+from whale_platform.simulator.errors import InvalidParameterError
+
 
 @dataclass(frozen=True, slots=True)
 class RestResponse:
@@ -20,12 +22,8 @@ class RestResponse:
         return json.dumps(self.value, separators=(",", ":")).encode()
 
 
-class InvalidParameterError(Exception):
-    """A parameter that is no non-negative integer; the message is its name."""
-
-
 def respond_ok(value: object, headers: Mapping[str, str] | None = None) -> RestResponse:
-    """200."""
+    """Return a response with status 200."""
     return RestResponse(HTTPStatus.OK, value, headers or {})
 
 

@@ -21,7 +21,7 @@ PONG_WITHIN_S = 60.0
 _MAX_INCOMING = 1 << 16
 
 _log = logging.getLogger("whale_platform.simulator.serving.server")
-# Port checks and browsers that go away are no errors of ours.
+# Port checks and browsers that disconnect are no errors of ours.
 _log.addFilter(lambda record: "opening handshake failed" not in record.getMessage())
 
 
@@ -32,7 +32,7 @@ class ExchangeSimulator(Protocol):
         """Whether `path` is a WebSocket address."""
 
     def rest(self, path: str, query: str, headers: Mapping[str, str]) -> RestResponse:
-        """Answer one GET."""
+        """Return the response to one GET."""
 
     async def converse(self, connection: ServerConnection, path: str, query: str) -> None:
         """Serve one WebSocket connection until it closes."""

@@ -43,14 +43,14 @@ class SubscriptionHub:
         return sum(1 for client in self._clients if client.places)
 
     def join(self, exchange: str, connection: ServerConnection, encode: FillEncoder) -> SimulatorClient:
-        """Register a connection."""
+        """Register a connection, without any subscription."""
         self.joined += 1
         client = SimulatorClient(self.joined, exchange, connection, encode)
         self._clients.add(client)
         return client
 
     def leave(self, client: SimulatorClient) -> None:
-        """Forget a connection."""
+        """Remove a connection and its subscriptions."""
         self.unsubscribe(client, tuple(client.places))
         self._clients.discard(client)
         self._waiting.discard(client)
@@ -63,7 +63,7 @@ class SubscriptionHub:
                 self._listeners.setdefault(place, []).append(client)
 
     def unsubscribe(self, client: SimulatorClient, places: Iterable[MarketKey]) -> None:
-        """The opposite."""
+        """Send no more trades of `places` to `client`."""
         for place in places:
             if place in client.places:
                 client.places.discard(place)

@@ -84,7 +84,7 @@ def build_coinbase_row(fill: Fill) -> dict[str, object]:
 
 
 def format_iso_time(micros: int) -> str:
-    """`2021-04-17T16:43:37.089723Z`."""
+    """Return epoch microseconds as `2021-04-17T16:43:37.089723Z`."""
     seconds, rest = divmod(micros, 1_000_000)
     return f"{_second(seconds)}.{rest:06d}Z"
 

@@ -1,4 +1,4 @@
-"""What the asset tables share: who made a row, over which hours, one maker of a table at a time.
+"""What the asset tables share: who wrote a row, over which hours, and one writer of a table at a time.
 
 An asset is made by writing its hours again from the stream tables, in one transaction: one hour and five hundred take
 the same path, a reader never sees half of it, and making it again gives the same numbers. Stream tables only ever grow,
@@ -50,7 +50,7 @@ class HourRange:
 
     @property
     def count(self) -> int:
-        """How many."""
+        """Return how many hours it has."""
         return (self.end - self.start) // HOUR
 
 

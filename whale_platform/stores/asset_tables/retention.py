@@ -1,10 +1,9 @@
-"""What of the stream tables is old enough to go, day by day, and its going.
+"""Retention of the stream tables: `plan_retention` lists whole days to drop, `apply_retention` drops exactly those.
 
-A day goes whole: its partition of `trade_windows` is dropped, and its `whale_alerts` are deleted where those have an
-age too (they are few, and what the platform is for), in one transaction, and only once every hour of it has been rolled
-up and reported as the stream says now. Rollups and reports stay, and so do imported days until somebody asks for them
-to go. What `plan_retention` returns is what `apply_retention` does: a day that has changed in between is refused, not
-guessed.
+A day is dropped whole: its partition of `trade_windows` is dropped, and its `whale_alerts` are deleted where those have
+an age too (they are few, and what the platform is for), in one transaction, and only once every hour of it has been
+rolled up and reported as the stream says now. Rollups and reports stay, and so do imported days until their deletion is
+requested. A day that has changed between the two is refused.
 """
 
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from psycopg2.extensions import cursor as Cursor
 from whale_platform.domain import deletion_limits
 from whale_platform.stores.asset_tables import rollups, whale_reports
 from whale_platform.stores.asset_tables.materialisation import STATEMENT_TIMEOUT_S, HourRange, fetch_rows
+from whale_platform.stores.errors import DayChangedError
 from whale_platform.stores.postgres.connection import open_transaction
 from whale_platform.stores.stream_tables.partitions import drop_day, partition_name
 
@@ -37,10 +37,6 @@ DELETE FROM whale_prices USING whale_alerts gone WHERE (gone.event_time AT TIME 
         = (whale_prices.exchange, whale_prices.symbol, whale_prices.trade_id)
 """
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class DayChangedError(Exception):
-    """A day is not as it was planned; plan again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +71,7 @@ def plan_retention(
 
 
 def apply_retention(dsn: str, days: list[StreamTableDay], sure: bool = False) -> int:
-    """Let the planned days go, one transaction each; returns how many went.
+    """Drop the planned days, one transaction each; returns how many were dropped.
 
     Raises DayChangedError; UnconfirmedDeletionError, before any goes, where one is young (`domain/deletion_limits.py`)
     and nobody is `sure`.

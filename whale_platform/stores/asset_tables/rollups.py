@@ -1,7 +1,7 @@
-"""Table `hourly_rollups`: made from `trade_windows`, and which hours of it are no longer what the stream says.
+"""Table `hourly_rollups`: computed from `trade_windows`, and which of its hours differ from the stream's rows by now.
 
 Nothing is counted as changed because of a clock: an hour is stale where the stream's trade count or newest state
-differs from what the row was made from. Raises StoreUnavailableError, SchemaMismatchError, InvalidDsnError.
+differs from what the row was made from. Raises PostgresUnusableError.
 """
 
 from collections.abc import Collection
@@ -99,7 +99,7 @@ ORDER BY hour
 
 
 def materialise_rollups(dsn: str, hours: HourRange, maker: Provenance) -> int:
-    """Make these hours anew from the stream table; returns the rows written. Repeatable."""
+    """Materialise these hours again from the stream table; returns the rows written. Repeatable."""
     with exclusive_materialisation(dsn, "hourly_rollups") as cursor:
         return write_rollups(cursor, hours, maker, ())
 

@@ -1,9 +1,9 @@
 """The whale thresholds in Postgres: read by the stream every few seconds, changed while everything runs.
 
-Exchange and symbol `*` mean any; who reads picks the most specific row: (exchange, symbol), (*, symbol),
-(exchange, *), (*, *). Each holds from an event time on (`valid_from`), and the table's trigger keeps what held before,
-so that an old hour is judged by what held then. Short timeouts: a database that is away makes the reader keep what it
-had, not wait.
+Exchange and symbol `*` mean any; who reads picks the most specific row: (exchange, symbol), (*, symbol), (exchange, *),
+(*, *). Each holds from an event time on (`valid_from`), and the table's trigger keeps what held before, so that an old
+hour is judged by what held then. Short timeouts: a database that is unavailable makes the reader keep what it had, not
+wait.
 """
 
 from collections.abc import Iterable, Mapping
@@ -29,8 +29,7 @@ class ThresholdPeriod:
 
 
 def read_thresholds(dsn: str) -> list[tuple[str, str, Decimal]]:
-    """Every (exchange, symbol, US dollars), ordered. Raises StoreUnavailableError, SchemaMismatchError,
-    InvalidDsnError."""
+    """Every (exchange, symbol, US dollars), ordered. Raises PostgresUnusableError."""
     with open_transaction(dsn, "whale-thresholds") as conn, conn.cursor() as cursor:
         cursor.execute("SELECT exchange, symbol, threshold_usd FROM whale_thresholds ORDER BY exchange, symbol")
         return [(str(exchange), str(symbol), Decimal(usd)) for exchange, symbol, usd in cursor.fetchall()]

@@ -1,4 +1,4 @@
-"""Table `whale_prices`: the prices around each whale. The lake has them; who writes asks it (repair/price_rows.py).
+"""Table `whale_prices`: the prices around each whale, which the lake has (repair/price_rows.py reads them).
 
 Writing a whale's row again replaces what is known now, since the lake may have got trades between; what it no longer
 has stays as it was. Raises as `session` does.

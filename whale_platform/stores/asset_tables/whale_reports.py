@@ -1,9 +1,8 @@
-"""Table `whale_reports`: the whales of each hour, made from `whale_alerts`, `trade_windows` and `whale_prices`.
+"""Table `whale_reports`: each hour's whales, computed from `whale_alerts`, `trade_windows` and `whale_prices`.
 
 A symbol's row looks 16 minutes past its hour for the prices after a whale, so it is stale until stream and lake have
 come that far (the lake at most two hours after the stream, since what it lost it will never have), and again whenever
-those windows change; that retention takes some of them is no change. Raises StoreUnavailableError,
-SchemaMismatchError, InvalidDsnError.
+those windows change; that retention takes some of them is no change. Raises PostgresUnusableError.
 """
 
 from collections.abc import Collection, Sequence
@@ -142,7 +141,7 @@ ORDER BY hour
 
 
 def materialise_reports(dsn: str, hours: HourRange, maker: Provenance, prices: Sequence[WhalePriceRow] = ()) -> int:
-    """Make these hours anew from the stream tables; returns the rows written. Repeatable.
+    """Materialise these hours again from the stream tables; returns the rows written. Repeatable.
 
     `prices` around whales, as the lake has them now, are stored first.
     """

@@ -1,4 +1,4 @@
-"""Run by Alembic: upgrades over the connection, and in the transaction, that `migrate` hands over."""
+"""Run by Alembic: upgrades over the connection, and in the transaction, that `migrate` passes."""
 
 from alembic import context
 

@@ -2,8 +2,7 @@
 
 It is held by a transaction of its own, so that a pooler leaves it its session, and ends with its holder, however that
 dies; it has no snapshot and keeps no vacuum from its work. Where the server ends meanwhile the lock is lost: what it
-keeps apart must do no harm when done twice, only cost. Raises StoreUnavailableError, SchemaMismatchError,
-InvalidDsnError.
+keeps apart must do no harm when done twice, only cost. Raises PostgresUnusableError.
 """
 
 import time
@@ -12,6 +11,7 @@ from contextlib import contextmanager
 
 from psycopg2.extensions import cursor as Cursor
 
+from whale_platform.stores.errors import AdvisoryLockHeldError
 from whale_platform.stores.postgres.connection import connect, translate_errors
 
 RETRY_S = 1.0
@@ -22,10 +22,6 @@ SELECT coalesce(max(application_name), 'one that has just ended') FROM pg_locks 
 WHERE locktype = 'advisory' AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
     AND objid::bigint = hashtext(%s)::bigint & 4294967295
 """
-
-
-class AdvisoryLockHeldError(Exception):
-    """Somebody else is at it; the text says who."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""One way to connect, and the four ways a database says no, in this platform's own words.
+"""Connections to Postgres, and the translation of psycopg2's exceptions.
 
 Other rooms never see psycopg2's exceptions: `StoreUnavailableError` (wait and try again), `RowRejectedError` (this row
 can't be stored, the next can), `SchemaMismatchError` (migrate first), `InvalidDsnError` (a person must correct the
@@ -17,21 +17,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.sql import Composable
 
-
-class StoreUnavailableError(Exception):
-    """Postgres can't be reached, is shutting down, is out of something, or took too long. Trying again may help."""
-
-
-class RowRejectedError(Exception):
-    """A value broke a constraint or doesn't fit its column; the text names the constraint or kind, never the value."""
-
-
-class SchemaMismatchError(Exception):
-    """A table, column or right is missing: the migrations have not run, or ran for another version."""
-
-
-class InvalidDsnError(Exception):
-    """The connection string can't be read."""
+from whale_platform.stores.errors import InvalidDsnError, RowRejectedError, SchemaMismatchError, StoreUnavailableError
 
 
 class _Connection(Connection):
@@ -112,7 +98,7 @@ def open_transaction(
 
 @contextmanager
 def translate_errors() -> Iterator[None]:
-    """Turn psycopg2's exceptions into this module's."""
+    """Turn psycopg2's exceptions into PostgresErrors (`stores/errors.py`)."""
     try:
         yield
     except psycopg2.Error as error:
@@ -120,7 +106,7 @@ def translate_errors() -> Iterator[None]:
 
 
 def to_store_error(error: psycopg2.Error) -> Exception:
-    """The exception of this module that says what `error` says; `error` itself where none does."""
+    """Return the PostgresError that says what `error` says, or `error` itself where none does."""
     if isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError | psycopg2.InternalError):
         return StoreUnavailableError(_one_line(error))
     if isinstance(error, psycopg2.DataError | psycopg2.IntegrityError):

@@ -1,17 +1,10 @@
-"""Other databases beside the platform's own: Dagster's storage is made here and asked for its daemon's heartbeat."""
+"""Other databases beside the platform's own: creates Dagster's storage and reads its daemon's heartbeat from it."""
 
 from psycopg2 import errors, sql
 from psycopg2.extensions import parse_dsn
 
-from whale_platform.stores.postgres.connection import (
-    InvalidDsnError,
-    RowRejectedError,
-    SchemaMismatchError,
-    StoreUnavailableError,
-    connect,
-    open_transaction,
-    translate_errors,
-)
+from whale_platform.stores.errors import PostgresError, StoreUnavailableError
+from whale_platform.stores.postgres.connection import connect, open_transaction, translate_errors
 
 ANSWER_S = 20
 _BEATS = "SELECT max(timestamp) > now() AT TIME ZONE 'utc' - interval '45 seconds' FROM daemon_heartbeats"
@@ -43,11 +36,12 @@ def ensure_database(dsn: str, wanted: str) -> bool:
 
 
 def is_daemon_alive(dsn: str) -> bool | None:
-    """Whether Dagster's daemon has beaten within 45 s, which it does every 30; None where Postgres can't be asked."""
+    """Whether Dagster's daemon has sent a heartbeat within 45 s (one is due every 30); None if Postgres can't be
+    read."""
     try:
         with open_transaction(dsn, "whale-ready", ANSWER_S, ANSWER_S) as conn, conn.cursor() as cursor:
             cursor.execute(_BEATS)
             row = cursor.fetchone()
             return bool(row and row[0])
-    except (StoreUnavailableError, SchemaMismatchError, InvalidDsnError, RowRejectedError):
+    except PostgresError:
         return None

@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
-from whale_platform.stores.postgres.connection import StoreUnavailableError, connect, translate_errors
+from whale_platform.stores.errors import StoreUnavailableError
+from whale_platform.stores.postgres.connection import connect, translate_errors
 
 T = TypeVar("T")
 
@@ -36,8 +37,7 @@ class ConnectionPool:
         self.size = size
 
     def read(self, ask: Callable[[Cursor], T]) -> T:
-        """What `ask(cursor)` returns. Raises StoreUnavailableError, SchemaMismatchError, RowRejectedError,
-        InvalidDsnError."""
+        """What `ask(cursor)` returns. Raises PostgresError."""
         if not self._free.acquire(timeout=self._wait_s):
             raise StoreUnavailableError(f"all {self.size} connections have been busy for {self._wait_s:g} s")
         try:

@@ -46,7 +46,7 @@ _LOCK = 0x77686C72  # "whlr": migrations of one database take turns; another dat
 def ensure_roles(settings: Settings) -> list[Role]:
     """Make the embedded server's roles, and grant all that stand there what they need; returns those granted.
 
-    Raises StoreUnavailableError, SchemaMismatchError, InvalidDsnError; OSError where a password can't be written down.
+    Raises PostgresUnusableError; OSError where a password can't be written down.
     """
     passwords = {} if settings.postgres_dsn is not None else {role: _password(settings, role) for role in ROLES}
     conn = connect(settings.dsn(direct=True), "whale-migrate", statement_timeout_s=60.0)

@@ -1,7 +1,7 @@
-"""How many trades Postgres has of each symbol and hour, and what the ledger says of holes: for audit and repair.
+"""How many trades Postgres has of each symbol and hour, and what the gap ledger says: for audit and repair.
 
-The minutes are summed; of hours whose minutes retention has let go the rollup still has the count. While minutes are
-owed no rollup stands in for them. Read-only. Raises StoreUnavailableError, SchemaMismatchError, InvalidDsnError.
+The minutes are summed; of hours whose minutes retention has dropped the rollup still has the count. While minutes are
+owed no rollup stands in for them. Read-only. Raises PostgresUnusableError.
 """
 
 from collections.abc import Mapping
@@ -75,7 +75,7 @@ def read_sink_offsets(dsn: str) -> dict[tuple[str, int], tuple[int, str]]:
 
 
 def read_ledger_gaps(dsn: str, spans: Mapping[tuple[str, str], tuple[int, int]]) -> list[LedgerGap]:
-    """The ledger's holes that touch `spans`: {(exchange, symbol): (first id, last id)}; in order."""
+    """The ledger's gaps that touch `spans`: {(exchange, symbol): (first id, last id)}; in order."""
     asked = {
         "exchanges": [exchange for exchange, _ in spans],
         "symbols": [symbol for _, symbol in spans],

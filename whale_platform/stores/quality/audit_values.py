@@ -1,7 +1,7 @@
-"""What Postgres says of an hour, for the audit of values: its minutes, its rollups, its whales in order.
+"""Postgres's values of an hour, for the audit: its minutes, its rollups, its whales in order.
 
 Whales are read through a cursor on the server, so an hour with very many needs no more memory. Read-only. Raises
-StoreUnavailableError, SchemaMismatchError, InvalidDsnError.
+PostgresUnusableError.
 """
 
 from collections.abc import Iterator

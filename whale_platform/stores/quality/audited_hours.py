@@ -1,6 +1,6 @@
 """Table `audited_hours`: which hours were audited and how that ended, so that no hour is left out.
 
-Raises StoreUnavailableError, SchemaMismatchError, InvalidDsnError.
+Raises PostgresUnusableError.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
-"""Whether rollups, whale reports and alerts say what the rows say that they were made from.
+"""Whether rollups, whale reports and alerts agree with the rows that they were computed from.
 
 A row whose sources have changed since it was made is stale, not wrong: the repair schedule makes it again, and only
-after that it is judged. Read-only. Raises StoreUnavailableError, SchemaMismatchError, InvalidDsnError.
+after that it is judged. Read-only. Raises PostgresUnusableError.
 """
 
 from datetime import datetime

@@ -1,6 +1,6 @@
-"""Whether the stream tables are as promised: nothing absurd, nothing refused, no hole given up, nothing lost.
+"""Whether the stream tables are as promised: nothing implausible, nothing refused, no gap given up, nothing lost.
 
-Read-only questions over the hours asked for. Raises StoreUnavailableError, SchemaMismatchError, InvalidDsnError.
+Read-only questions over the hours asked for. Raises PostgresUnusableError.
 """
 
 from dataclasses import dataclass
@@ -90,7 +90,7 @@ def read_reject_counts(dsn: str) -> list[tuple[str, str, int]]:
 
 
 def read_unrepaired_gaps(dsn: str) -> list[tuple[str, str, int]]:
-    """(exchange, symbol, ids) of the holes that were given up."""
+    """(exchange, symbol, ids) of the gaps that were given up."""
     statement = """SELECT exchange, symbol, sum(last_id - first_id + 1 - filled)::bigint FROM ingest_gaps
         WHERE state = 'unrepaired' GROUP BY 1, 2 ORDER BY 3 DESC"""
     return [(str(exchange), str(symbol), int(count)) for exchange, symbol, count in fetch_rows(dsn, statement, ())]

@@ -1,4 +1,4 @@
-"""What the database says of a table's columns: the one truth, comments included. Read-only."""
+"""A table's columns as the database describes them, comments included. Read-only."""
 
 from dataclasses import dataclass
 
@@ -21,6 +21,5 @@ class PostgresColumn:
 
 
 def read_columns(dsn: str, table: str) -> list[PostgresColumn]:
-    """In their order; empty where there is no such table. Raises StoreUnavailableError, SchemaMismatchError,
-    InvalidDsnError."""
+    """In their order; empty where there is no such table. Raises PostgresUnusableError."""
     return [PostgresColumn(*row) for row in fetch_rows(dsn, _COLUMNS, (table,))]

@@ -10,6 +10,7 @@ from pathlib import Path
 from psycopg2 import sql
 
 from whale_platform.stores.asset_tables.materialisation import STATEMENT_TIMEOUT_S, fetch_rows
+from whale_platform.stores.errors import DecimalOverflowError
 from whale_platform.stores.postgres.connection import open_transaction
 from whale_platform.stores.queries.columns import PostgresColumn, read_columns
 
@@ -33,10 +34,6 @@ WHERE relnamespace = to_regnamespace('public') AND relkind IN ('r', 'p') AND NOT
 """
 
 
-class DecimalOverflowError(Exception):
-    """A number of this column does not fit decimal(38,18)."""
-
-
 def list_tables(dsn: str) -> dict[str, str]:
     """The tables of schema public and their comments; partitions count as their table. Raises as `open_transaction`
     does."""
@@ -46,7 +43,7 @@ def list_tables(dsn: str) -> dict[str, str]:
 def copy_table(dsn: str, name: str, path: Path) -> list[tuple[str, str]]:
     """Write the table to `path` as CSV with a header, UTF-8; returns (column, DuckDB's type), empty where none is.
 
-    Raises DecimalOverflowError, OSError for the file, StoreUnavailableError, SchemaMismatchError, InvalidDsnError.
+    Raises DecimalOverflowError, OSError for the file, PostgresUnusableError.
     """
     if name not in list_tables(dsn):
         return []

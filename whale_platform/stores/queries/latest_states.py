@@ -1,4 +1,4 @@
-"""The newest state of every symbol: with `period_totals.py`, what `/latest` is made of.
+"""The newest state of every symbol: with `period_totals.py`, the content of `/latest`.
 
 Every statement reads as much with fifty days in the tables as with one: symbols are found by jumps along the key, and
 the newest row is the first of its index. Raises what `ConnectionPool.read` raises.

@@ -1,4 +1,4 @@
-"""What each symbol's last hour and day added up to.
+"""Totals of each symbol's last hour and day.
 
 A day is 22 rollups and the minutes before and after them, so it costs the same with fifty days in the tables as with
 one; where hours are not rolled up (no Dagster) their minutes are summed instead. The last full hour is taken by its

@@ -1,8 +1,7 @@
 """What the live screen shows: each symbol's newest window and the newest whales.
 
 Each is one quick statement with a timeout of two seconds, for a screen that asks every second; empty tables give empty
-lists. Money is exact Decimal, times are aware UTC. Raises StoreUnavailableError, SchemaMismatchError (not migrated) and
-InvalidDsnError.
+lists. Money is exact Decimal, times are aware UTC. Raises PostgresUnusableError.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
-"""Whales in the order of their detection, for clients that were away longer than Kafka remembers.
+"""Whales in the order of their detection, for clients that were disconnected for longer than Kafka keeps messages.
 
-Raises StoreUnavailableError, SchemaMismatchError (not migrated) and InvalidDsnError.
+Raises PostgresUnusableError.
 """
 
 from datetime import datetime

@@ -7,14 +7,11 @@ gone.
 
 import selectors
 
+from whale_platform.stores.errors import NotifyUnavailableError
 from whale_platform.stores.postgres.connection import connect, translate_errors
 from whale_platform.stores.stream_tables.change_notice import CHANNEL
 
 DIRECT_DSN_HINT = "give WHALE_API_POSTGRES_DSN, or WHALE_POSTGRES_DIRECT_DSN where there is none, past the pooler"
-
-
-class NotifyUnavailableError(Exception):
-    """What is connected to never says what has been committed; the message says why."""
 
 
 class ChangeListener:
@@ -60,5 +57,5 @@ class ChangeListener:
             return {(exchange, symbol): newest for exchange, symbol, newest in cursor.fetchall()}
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._conn.close()

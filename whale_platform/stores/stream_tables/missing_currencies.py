@@ -1,4 +1,4 @@
-"""Currencies for rows that were stored before they were told: from the exchanges' lists, as the home keeps them.
+"""Currencies for rows that were stored without them: from the exchanges' lists, as the home keeps them.
 
 Run at every `up`: a list that is read for the first time later is used at the next one. A symbol that no list has stays
 null. Raises as `open_transaction` does.

@@ -1,4 +1,4 @@
-"""Day partitions of `trade_windows`, made ahead by `migrate` and on demand by the sink.
+"""Day partitions of `trade_windows`, created ahead by `migrate` and on demand by the sink.
 
 Replayed trades are years old, so any day may be asked for. There is no default partition: a row that strays into one
 blocks making its real partition later. The work is done by functions of the tables' owner (migration 0005), so that
@@ -14,7 +14,7 @@ DAYS_AHEAD = 7
 
 
 def partition_name(day: date) -> str:
-    """`trade_windows_20240808`."""
+    """Return the name of a day's partition, such as `trade_windows_20240808`."""
     return f"trade_windows_{day:%Y%m%d}"
 
 

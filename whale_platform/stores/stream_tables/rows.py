@@ -47,7 +47,7 @@ class WindowRow(NamedTuple):
 
     @property
     def key(self) -> tuple[str, str, datetime]:
-        """The primary key."""
+        """Return the primary key."""
         return self[:3]
 
 
@@ -77,12 +77,12 @@ class WhaleRow(NamedTuple):
 
     @property
     def key(self) -> tuple[str, str, str, int]:
-        """The primary key."""
+        """Return the primary key."""
         return self[:4]
 
 
 class GapRow(NamedTuple):
-    """One hole in a symbol's trade ids; see the comments on table `ingest_gaps`."""
+    """One gap in a symbol's trade ids; see the comments on table `ingest_gaps`."""
 
     exchange: str
     symbol: str
@@ -100,7 +100,7 @@ class GapRow(NamedTuple):
 
     @property
     def key(self) -> tuple[str, str, int]:
-        """The primary key."""
+        """Return the primary key."""
         return self[:3]
 
 
@@ -135,7 +135,7 @@ class LossRow(NamedTuple):
 
     @property
     def key(self) -> tuple[str, str, int, str, datetime]:
-        """The primary key."""
+        """Return the primary key."""
         return self.reader, self.topic, self.partition, self.topic_id, self.found_at
 
 

@@ -19,7 +19,8 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
 from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, STREAM_LOSSES, TRADE_WINDOWS, WHALE_ALERTS
-from whale_platform.stores.postgres.connection import RowRejectedError, connect, translate_errors
+from whale_platform.stores.errors import OffsetConflictError, RowRejectedError
+from whale_platform.stores.postgres.connection import connect, translate_errors
 from whale_platform.stores.stream_tables import upserts
 from whale_platform.stores.stream_tables.change_notice import CHANNEL, build_batch_notice
 from whale_platform.stores.stream_tables.partitions import ensure_days
@@ -32,10 +33,6 @@ UPDATE sink_offsets AS o SET next_offset = v.next_offset, updated_at = now()
 FROM (VALUES %s) AS v (topic, partition, expected, next_offset)
 WHERE o.topic = v.topic AND o.partition = v.partition AND o.next_offset = v.expected
 """
-
-
-class OffsetConflictError(Exception):
-    """The stored offsets are not where this sink left them: another sink is writing to this database."""
 
 
 @dataclass(frozen=True, slots=True)

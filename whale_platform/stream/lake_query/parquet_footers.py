@@ -1,4 +1,4 @@
-"""What a Parquet file says of itself in its footer, read by the driver's JVM: rows, and the range of some columns."""
+"""Reads the footer of a Parquet file by the driver's JVM: rows, and the range of some columns."""
 
 import uuid
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""An hour of the lake made anew from Kafka: where a file is damaged or rows are missing, as long as Kafka has them.
+"""Restores an hour of the lake from Kafka, where a file is damaged or rows are missing, as long as Kafka has them.
 
 What the lake still has is kept, each trade once. What the stream has yet to bring is left to it: it appends what lies
 after the table's own offsets, whatever else is there, and would bring those trades a second time. If Kafka and the

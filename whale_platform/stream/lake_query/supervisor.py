@@ -2,7 +2,7 @@
 
 It begins once they are ready, so a start is no slower for it. When it fails (a full disk, a damaged log) the service
 says so as `degraded` and starts it again, later after each failure; Kafka keeps the trades meanwhile. A checkpoint of
-no use is made anew (recovery.py): the table itself knows what it has, so reading the topic anew doubles nothing.
+no use is replaced (recovery.py): the table itself knows what it has, so reading the topic again creates no duplicates.
 """
 
 import re
@@ -13,14 +13,15 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
+from whale_platform.broker.errors import BrokerError
 from whale_platform.broker.naming import add_prefix
-from whale_platform.broker.topics import BrokerError
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.lake.delta import commits, table
 from whale_platform.lake.errors import LakeError
+from whale_platform.stream.errors import ForeignCheckpointError
 from whale_platform.stream.lake_query.writer import LakeWriter
 from whale_platform.stream.query import checkpoints, queries
-from whale_platform.stream.query.checkpoints import LAKE_QUERY, CheckpointLabel, ForeignCheckpointError
+from whale_platform.stream.query.checkpoints import LAKE_QUERY, CheckpointLabel
 from whale_platform.stream.query.mode_policy import Mode
 from whale_platform.stream.query.recovery import QueryRecovery
 from whale_platform.stream.spark.session import read_java_trace
@@ -37,7 +38,7 @@ RESTART_BACKOFF = RestartBackoff(first_s=2.0, cap_s=60.0, healthy_after_s=60.0)
 class LakeQuerySupervisor:
     """Call `look` again and again; `trouble` is what is wrong now, or empty.
 
-    `outdated`: the topic is another one now, which the whole service has to begin with anew.
+    `outdated`: the topic is another one now, with which the whole service has to restart.
     """
 
     def __init__(

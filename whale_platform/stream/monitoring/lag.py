@@ -83,7 +83,7 @@ def find_largest_lag(found: Mapping[str, QueryLag]) -> QueryLag:
 
 @dataclass(slots=True)
 class EmitRate:
-    """Trades a second of the last RATE_OVER_S, from a count that only grows; a count that shrinks begins anew."""
+    """Trades a second of the last RATE_OVER_S, from a count that only grows; a count that shrinks restarts the rate."""
 
     _seen: deque[tuple[float, int]] = field(default_factory=deque)
 

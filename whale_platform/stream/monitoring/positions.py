@@ -1,4 +1,4 @@
-"""What each query has put out, by three witnesses, none of which costs more than a few requests a second.
+"""How far each query has emitted, by three witnesses, none of which costs more than a few requests a second.
 
 The checkpoint's files say what whole batches have done. Windows carry the offset of their newest trade, so the newest
 messages of `trade_windows` say what real-time mode has put out within a batch, wherever its executors are. Alerts are
@@ -17,10 +17,10 @@ from typing import Any
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
+from whale_platform.broker.errors import BrokerError, OffsetExpiredError
 from whale_platform.broker.naming import add_prefix
-from whale_platform.broker.reader import KafkaRecord, OffsetExpiredError, TopicReader
+from whale_platform.broker.reader import KafkaRecord, TopicReader
 from whale_platform.broker.topic_offsets import OffsetRanges
-from whale_platform.broker.topics import BrokerError
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.stream.query import checkpoints
@@ -91,7 +91,7 @@ class TopicProbe:
         """
         read = self._read.setdefault(topic, {part: end for part, (_, end) in edges.items()})
         emitted = self._emitted.setdefault(topic, {})
-        for part, (_, end) in edges.items():  # a topic that was made anew ends earlier
+        for part, (_, end) in edges.items():  # a recreated topic ends earlier
             read[part] = min(read.get(part, end), end)
         new = {part: (read[part], end) for part, (_, end) in edges.items() if end > read[part]}
         for record in self._between(topic, new):
@@ -102,7 +102,7 @@ class TopicProbe:
         return emitted
 
     def forget(self, topic: str, ends: Mapping[int, int]) -> None:
-        """What comes from `ends` on counts: the query begins anew, and goes over some of it again."""
+        """What comes from `ends` on counts: the query restarts, and reads some of it again."""
         self._read[topic], self._emitted[topic] = dict(ends), {}
 
     def age(self, part: int, offset: int) -> float | None:
@@ -134,7 +134,7 @@ class TopicProbe:
         return (max(times) - min(times)) / 1e6 if times else 0.0
 
     def close(self) -> None:
-        """Leave the broker."""
+        """Close the connection to the broker."""
         self._reader.close()
 
     def _between(

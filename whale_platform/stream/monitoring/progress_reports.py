@@ -1,4 +1,4 @@
-"""What the running queries tell of themselves, as numbers for the heartbeat.
+"""The progress reports of the running queries, as numbers for the heartbeat.
 
 Spark reports once a batch, which in real-time mode is once a checkpoint interval; so it is asked only when the
 checkpoint shows that a batch is over. What happens within a batch is in topic_flow.py.
@@ -15,7 +15,7 @@ APART_S = 3.0  # Spark keeps five reports: enough for micro-batches of a second
 
 
 class ProgressReports:
-    """The last report of each query, read anew when its batch number has changed."""
+    """The last report of each query, read again when its batch number has changed."""
 
     def __init__(self) -> None:
         self._due: dict[str, int] = {}
@@ -41,7 +41,7 @@ class ProgressReports:
         return True
 
     def forget(self, name: str) -> None:
-        """The query begins anew, maybe in another mode: what its last batch took says nothing any more."""
+        """The query restarts, maybe in another mode: drop what its last batch took."""
         self.numbers.pop(f"{name}_batch_ms", None)
 
     def busy(self, name: str, interval_s: float) -> float | None:

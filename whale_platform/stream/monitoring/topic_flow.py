@@ -1,4 +1,4 @@
-"""What is in the raw topic, what each query has put out of it, and so how far each is behind; looked at once a second.
+"""The raw topic's content, what each query has emitted of it, and so how far each is behind; updated once a second.
 
 While the broker does not answer, everything is unknown (None) and nothing is guessed.
 """
@@ -10,8 +10,8 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from whale_platform.broker import topics
+from whale_platform.broker.errors import BrokerError
 from whale_platform.broker.topic_offsets import TopicOffsets
-from whale_platform.broker.topics import BrokerError
 from whale_platform.domain.names import RAW_TRADES, STREAM_POSITIONS, TRADE_WINDOWS
 from whale_platform.settings import Settings
 from whale_platform.stream.monitoring.lag import (
@@ -42,7 +42,7 @@ class TopicFlow:
     def __init__(
         self, settings: Settings, session: SparkSession, parts: list[int], folders: Mapping[str, Path], run_id: str
     ) -> None:
-        """Raises BrokerError where the broker is away."""
+        """Raises BrokerError where the broker is unavailable."""
         found = topics.describe_topics(settings.bootstrap, [TRADE_WINDOWS])[TRADE_WINDOWS]
         local = cluster.is_local(settings.spark_master)
         positions = {} if local else {STREAM_POSITIONS: range(1)}
@@ -111,7 +111,7 @@ class TopicFlow:
         return {part: max(emitted.get(part, 0), settled.get(part, 0)) for part in {*emitted, *settled}}
 
     def begin(self, query: str) -> None:
-        """The query begins, or begins anew: it is to reach the ends that were seen when it began first."""
+        """The query starts or restarts: it is to reach the ends that were seen when it began first."""
         out = self._out.get(query) or {}
         self._targets.setdefault(query, (self._ends, any(out.get(part, 0) < end for part, end in self._ends.items())))
         if query == "windows":
@@ -139,5 +139,5 @@ class TopicFlow:
         )
 
     def close(self) -> None:
-        """Leave the broker."""
+        """Close the connection to the broker."""
         self._messages.close()

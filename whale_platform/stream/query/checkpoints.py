@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from whale_platform.files.atomic_files import write_json
+from whale_platform.stream.errors import CheckpointMismatchError, ForeignCheckpointError
 from whale_platform.stream.query import diagnosis
 from whale_platform.supervision.runtime.lease import Lease
 
@@ -24,14 +25,6 @@ LABEL_FILE = "whale.json"
 LAKE_QUERY = "lake"
 QUERY_NAMES = ("windows", "whales", LAKE_QUERY)
 KEPT_ARCHIVES = 5
-
-
-class CheckpointMismatchError(Exception):
-    """The checkpoint can't be used; the message says why."""
-
-
-class ForeignCheckpointError(CheckpointMismatchError):
-    """The checkpoint belongs to another Kafka cluster; the message says what a person can do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +177,7 @@ def list_live_folders(home: Path, query: str) -> list[Path]:
 def archive_checkpoints(home: Path, query: str) -> list[Path]:
     """Move every live checkpoint of `query`, or of `all`, aside; returns the new places.
 
-    The next start reads the topic anew.
+    The next start reads the topic from its beginning.
     """
     return [archive_folder(home, path) for path in list_live_folders(home, query)]
 

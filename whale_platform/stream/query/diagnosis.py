@@ -1,8 +1,8 @@
 """What an error or a checkpoint's files say about the checkpoint, and which offsets are lost with it. Pure.
 
 Spark names a damage in a hundred ways, most of them an exception from deep inside ("assertion failed", "no cause
-message"), so an error is judged by its whole Java trace: by what it says, then by which of Spark's readers it came
-out of. What the world did (a full disk, a broker or a worker that is away) is no damage, whatever the trace shows.
+message"), so an error is judged by its whole Java trace: by what it says, then by which of Spark's readers it came out
+of. What the world did (a full disk, a broker or a worker that is unavailable) is no damage, whatever the trace shows.
 """
 
 import json
@@ -136,7 +136,7 @@ class LostOffsets:
 def find_losses(
     position: Mapping[int, int], same_topic: bool, earliest: Mapping[int, int], ends: Mapping[int, int]
 ) -> list[LostOffsets]:
-    """What a query loses that had come to `position` and begins anew at `earliest`, for each partition.
+    """What a query loses that had come to `position` and restarts at `earliest`, for each partition.
 
     All by partition: the next offset it would have read (left out where nobody knows: then all that has expired counts
     as lost), the first offset in the topic, the next one to be written. `same_topic`: the topic is not another one

@@ -54,7 +54,7 @@ class ModePolicy:
     _first_out: int | None = field(default=None)
 
     def switched(self, mode: Mode, now: float) -> None:
-        """The query has begun anew in `mode`."""
+        """Confirm that the query has restarted in `mode`."""
         self.mode, self.since = mode, now
         self._behind = self._calm_since = self._first_out = None
 
@@ -78,7 +78,7 @@ class ModePolicy:
         # 3. It has put out nothing since it began: a slow start says nothing of what this machine holds.
         if seen.out is not None and seen.out == self._first_out and seen.now - self.since < START_S:
             return "realtime"
-        # 4. It is behind and catching up: that is given its time, counted anew from each fifth less.
+        # 4. It is behind and catching up: that is given its time, counted again from each fifth less.
         if self._behind is None or seen.trades <= 0.8 * self._behind[1]:
             self._behind = (seen.now, seen.trades)
         # 5. It is behind for long, or far with a backlog, as after a suspend: the next try comes later than this one.

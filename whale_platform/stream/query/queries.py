@@ -44,7 +44,8 @@ class SourceTopic:
 
 
 def inspect_source(settings: Settings) -> SourceTopic | None:
-    """Where the raw trades are now; None while the topic does not exist. Raises KafkaException with the broker away."""
+    """Where the raw trades are now; None while the topic does not exist. Raises KafkaException while the broker is
+    unavailable."""
     names = [RAW_TRADES, TRADE_WINDOWS, *([] if cluster.is_local(settings.spark_master) else [STREAM_POSITIONS])]
     found = topics.describe_topics(settings.bootstrap, names)
     if len(found) < len(names):

@@ -1,4 +1,4 @@
-"""A query whose checkpoint is of no use begins anew by itself; what it lost with it stands in the ledger.
+"""A query whose checkpoint is useless restarts with a fresh one by itself; what it lost with it stands in the ledger.
 
 The steps: the record of what happened is written into the checkpoint's folder, the folder is moved to the archive, the
 record is published to the topic `stream_losses` (the sink stores it in the table of that name), and only then marked
@@ -22,13 +22,14 @@ from typing import Any
 
 from whale_platform.broker import topics
 from whale_platform.broker.connection_errors import explain_unavailable
-from whale_platform.broker.producer import ProducerStoppedError, TradeProducer
-from whale_platform.broker.topics import BrokerError
+from whale_platform.broker.errors import BrokerError, ProducerStoppedError
+from whale_platform.broker.producer import TradeProducer
 from whale_platform.domain.names import RAW_TRADES, STREAM_LOSSES
 from whale_platform.files.atomic_files import write_json
 from whale_platform.settings import Settings
+from whale_platform.stream.errors import CheckpointMismatchError
 from whale_platform.stream.query import checkpoints, diagnosis
-from whale_platform.stream.query.checkpoints import CheckpointLabel, CheckpointMismatchError
+from whale_platform.stream.query.checkpoints import CheckpointLabel
 from whale_platform.stream.query.queries import SourceTopic
 from whale_platform.supervision.policy.backoff import RestartBackoff, ServiceLifetime
 
@@ -41,7 +42,7 @@ PUBLISH_S = 15.0
 
 @dataclass(frozen=True, slots=True)
 class RecoveryRecord:
-    """One time that a query began anew. `at`: microseconds since 1970; `lost`: rows for the ledger."""
+    """One restart of a query with a fresh checkpoint. `at`: microseconds since 1970; `lost`: rows for the ledger."""
 
     query: str
     at: int
@@ -55,7 +56,10 @@ class RecoveryRecord:
         when = datetime.fromtimestamp(self.at / 1e6, UTC)
         gone = [row["detail"] for row in self.lost if row["cause"] != "none"]
         cost = "; ".join(gone) if gone else "nothing was lost"
-        return f"query {self.query} began anew at {when:%Y-%m-%d %H:%M:%S} UTC: {self.reason.rstrip('.')}; {cost}"
+        return (
+            f"query {self.query} restarted with a fresh checkpoint at {when:%Y-%m-%d %H:%M:%S} UTC: "
+            f"{self.reason.rstrip('.')}; {cost}"
+        )
 
 
 class QueryRecovery:
@@ -91,13 +95,13 @@ class QueryRecovery:
 
     @property
     def note(self) -> str:
-        """What began anew within the last hour, the newest of each query, for `whale status`; empty where nothing."""
+        """The restarts within the last hour, the newest of each query, for `whale status`; empty where nothing."""
         since = (self._now() - SHOWN_S) * 1e6
         newest = {record.query: record for record in self._history if record.at >= since}
         return "; ".join(record.sentence for record in newest.values())
 
     def prepare(self, labels: Iterable[CheckpointLabel], place: SourceTopic) -> dict[str, Path]:
-        """{query: folder to hand to Spark}, each fit or made anew.
+        """{query: folder to hand to Spark}, each fit, or fresh.
 
         Raises ForeignCheckpointError, before anything is changed, where one belongs to another Kafka cluster.
         """
@@ -129,7 +133,7 @@ class QueryRecovery:
         if (left := self._left(label.query)) > 0:
             again = datetime.fromtimestamp(self._now() + left, UTC)
             self._trouble[label.query] = (
-                f"query {label.query} failed again right after it had begun anew: {reason}; "
+                f"query {label.query} failed again right after it had restarted with a fresh checkpoint: {reason}; "
                 f"it is tried again at {again:%H:%M:%S} UTC, the other queries run on"
             )
             self._reasons[label.query] = reason  # asked again, this is the same failure and not another
@@ -171,10 +175,11 @@ class QueryRecovery:
         # 2. Out of Spark's way.
         kept = checkpoints.archive_folder(home, path)
         self._history = list_recoveries(home)
-        self._log.error("the query begins anew", query=label.query, reason=reason, kept=str(kept), lost=_said(lost))
+        self._log.error("the query restarts", query=label.query, reason=reason, kept=str(kept), lost=_said(lost))
 
     def publish(self) -> None:
-        """Send what the ledger has not been told yet; with the broker away it stays for the next time."""
+        """Publish the losses that are not in the ledger yet; while the broker is unavailable it stays for the next
+        time."""
         found = [(path, record) for path, record in _records(self._settings.stream_home) if not record.published]
         if not found:
             return
@@ -182,7 +187,7 @@ class QueryRecovery:
         try:
             self._send(self._settings, [row for _, record in found for row in record.lost])
         except (BrokerError, ProducerStoppedError) as error:
-            self._log.warning("the ledger can't be told yet what was lost", error=str(error))
+            self._log.warning("the losses can't be published yet", error=str(error))
             return
         # 4. Done; sent again where a kill comes before this.
         for path, record in found:
@@ -230,7 +235,8 @@ def publish_losses(settings: Settings, rows: Iterable[dict[str, Any]]) -> None:
 
 
 def list_recoveries(home: Path) -> list[RecoveryRecord]:
-    """Every time that a query of this home began anew, as far as its archive goes, the oldest first."""
+    """Return each restart of a query of this home with a fresh checkpoint, as far as its archive goes, the oldest
+    first."""
     return sorted((record for _, record in _records(home)), key=lambda record: record.at)
 
 

@@ -1,10 +1,10 @@
-"""Whale thresholds on their way from the Postgres table to the running query, without a restart.
+"""Brings whale thresholds from the Postgres table to the running query, without a restart.
 
 A thread copies the table into one small JSON file when it has changed; Spark reads that file again at each batch (in
-real-time mode: each checkpoint interval), as a scalar subquery. While the table can't be read (Postgres away, not yet
-migrated, being restored) or the copy can't be written, the last copy stays in force; with no copy yet, the configured
-default does. The copy has what held before as well, so that trades that are read again late, after a checkpoint was
-begun anew, are judged by what held at their time.
+real-time mode: each checkpoint interval), as a scalar subquery. While the table can't be read (Postgres unavailable,
+not yet migrated, being restored) or the copy can't be written, the last copy stays in force; with no copy yet, the
+configured default does. The copy has what held before as well, so that trades that are read again late, after a
+checkpoint was restarted, are judged by what held at their time.
 """
 
 import json
@@ -21,19 +21,13 @@ from whale_platform.stores.asset_tables.thresholds import (
     build_threshold_periods,
     read_threshold_history,
 )
-from whale_platform.stores.postgres.connection import (
-    InvalidDsnError,
-    RowRejectedError,
-    SchemaMismatchError,
-    StoreUnavailableError,
-)
+from whale_platform.stores.errors import PostgresError
 
 EVERY_S = 2.0
 MAX_ENTRIES = 500  # changes that are kept in the copy: what is older is judged by the oldest of them
 ThresholdCopy = list[
     dict[str, Any]
 ]  # [{"since": microseconds UTC, "limits": {"exchange:symbol": "USD"}}], oldest first
-UNREADABLE_ERRORS = (StoreUnavailableError, SchemaMismatchError, InvalidDsnError, RowRejectedError)
 
 
 class ThresholdFile:
@@ -68,7 +62,7 @@ class ThresholdFile:
                 self._write(table)
                 known = len(table[-1]["limits"])
                 self._log.info("thresholds changed; in force from the next batch", thresholds=known)
-        except (*UNREADABLE_ERRORS, OSError) as error:
+        except (PostgresError, OSError) as error:
             if str(error) != self._trouble:
                 self._log.warning("thresholds can't be copied, the last ones stay in force", error=str(error))
             self._trouble = str(error)

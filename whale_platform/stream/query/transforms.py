@@ -1,4 +1,4 @@
-"""What a window is and what a whale is: the one definition, as DataFrame transforms, for every mode and path.
+"""The one definition of window and whale, as DataFrame transforms, for every mode and path.
 
 Each takes and returns a DataFrame and starts nothing. `parse_trades` reads schema version 1 of `raw_crypto_trades`;
 what does not fit it is not `good` and is routed to the dead letters by `compute_alerts`, never dropped unseen.

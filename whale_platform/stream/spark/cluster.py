@@ -1,7 +1,7 @@
 """A Spark cluster (`spark://…`): what its executors are started with, its master, and the folder that they share.
 
-Nothing here needs a person to start it again: a master that is away, workers that are not there yet and a folder that
-executors do not see are named, and waited for. On this machine (`local[…]`) all of it is left out.
+Nothing here needs a person to start it again: a master that is unavailable, workers that are not there yet and a folder
+that executors do not see are named, and waited for. On this machine (`local[…]`) all of it is left out.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""What every JVM of Spark is started with: the stream's driver, executors, and what computes hours again.
+"""Options of every JVM of Spark: the stream's driver, executors, and batch recomputation.
 
 Java's optimising compiler takes a third of what a start costs, from trades that wait meanwhile. It begins at ten times
 the usual counts here: what a start calls often is left to the quick compiler, what trades call for hours is optimised
@@ -7,7 +7,7 @@ as before. Kafka's JVM is left as it is: it optimises less in a start, and needs
 
 COMMON_JVM_OPTIONS = (
     "-XX:-UsePerfData",
-    # What is out of memory limps on without its threads; the process ends with its JVM and begins anew.
+    # What is out of memory limps on without its threads; the process ends with its JVM and is restarted.
     "-XX:+ExitOnOutOfMemoryError",
     "-XX:Tier4InvocationThreshold=50000",
     "-XX:Tier4MinInvocationThreshold=6000",

@@ -1,8 +1,8 @@
 """Plans the queries over and over while the JVM is young, so that its compiler has met that code before it matters.
 
-Real-time mode plans a query anew at each checkpoint, and no trade is read meanwhile; every two minutes is too seldom
-for the JVM to compile the planner. First and second pause at 1,000 trades/s: 2.0 and 0.9 s without, 0.7 to 1.2 and
-0.4 s with it. Nothing is executed, and an error only ends the warm-up.
+Real-time mode plans a query again at each checkpoint, and no trade is read meanwhile; every two minutes is too seldom
+for the JVM to compile the planner. First and second pause at 1,000 trades/s: 2.0 and 0.9 s without, 0.7 to 1.2 and 0.4
+s with it. Nothing is executed, and an error only ends the warm-up.
 """
 
 import threading

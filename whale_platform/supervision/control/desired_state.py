@@ -1,6 +1,6 @@
 """Whether a person wants a service to run: one small file a service, kept over every restart.
 
-Nothing said, or a file that can't be read, means: running.
+The default, also for an unreadable file, is running.
 """
 
 import json
@@ -13,7 +13,7 @@ from whale_platform.files.atomic_files import write_json
 
 @dataclass(frozen=True, slots=True)
 class DesiredState:
-    """`since`: epoch seconds, 0 where nobody has said anything; `by`: who, such as a Dagster run."""
+    """`since`: epoch seconds, 0 where it was never written; `by`: who, such as a Dagster run."""
 
     running: bool = True
     since: float = 0.0
@@ -25,7 +25,7 @@ def _path(home: Path, service: str) -> Path:
 
 
 def read_desired_state(home: Path, service: str) -> DesiredState:
-    """What was last said."""
+    """Return the desired state."""
     try:
         return DesiredState(**json.loads(_path(home, service).read_text()))
     except (OSError, ValueError, TypeError):
@@ -33,5 +33,5 @@ def read_desired_state(home: Path, service: str) -> DesiredState:
 
 
 def write_desired_state(home: Path, service: str, running: bool, by: str) -> None:
-    """Say it now."""
+    """Write the desired state."""
     write_json(_path(home, service), asdict(DesiredState(running, time.time(), by)))

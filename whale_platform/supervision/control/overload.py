@@ -1,4 +1,4 @@
-"""Whether stream or sink have fallen behind, by their heartbeats: what can wait does then, so that trades need not.
+"""Whether stream or sink have fallen behind, by their heartbeats: then work that can wait does, and trades need not.
 
 Nothing waits for ever: a machine that is always too small still has its lake compacted and its late trades counted.
 Dagster's schedules call `explain_stream_lag`, which itself ends after `LONGEST_WAIT_S`. A caller that polls (the repair

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from whale_platform.supervision.control import desired_state, state_files
+from whale_platform.supervision.errors import CommandRefusedError
 from whale_platform.supervision.policy.restart_policy import WORKING_STATES
 
 PATIENCE_S = 120.0
@@ -31,10 +32,6 @@ RESTART_ORDER = (
 )
 
 CommandSteps = Iterator[object]
-
-
-class CommandRefusedError(Exception):
-    """It can't be done, or has failed; the message says why and what to do."""
 
 
 def start_service(home: Path, service: str, by: str) -> CommandSteps:

@@ -1,7 +1,7 @@
-"""Whether a service needs a new shift, and whether the one at work is over: a pure function of what is seen.
+"""Decides whether a service needs a new shift, and whether the present one is over: a pure function of what is known.
 
 A shift is a run in Dagster that shows what the supervisor does with one service; it keeps nothing alive. Level-
-triggered: asked every few seconds, the same view gives the same answer, so a missed event can't be missed for good.
+triggered: called every few seconds, the same view gives the same decision, so a missed event can't be missed for good.
 """
 
 from collections.abc import Sequence

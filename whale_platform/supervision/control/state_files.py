@@ -104,7 +104,7 @@ def take_restart(home: Path, service: str) -> bool:
 
 
 def forget_requests(home: Path, services: Iterable[str]) -> None:
-    """Drop what was asked of an earlier supervisor of these services."""
+    """Delete the requests to an earlier supervisor of these services."""
     for service in services:
         with contextlib.suppress(OSError):
             (requests_folder(home) / service).unlink()

@@ -1,6 +1,6 @@
-"""The supervisor's mind: from what is seen of one service to what to do about it. Pure, no clock, no process.
+"""The supervisor's decisions: what is known of one service in, one action out. Pure: no clock, no process.
 
-Level-triggered: the same view always gives the same answer, so a missed event can't be missed for good. Nothing is
+Level-triggered: the same view always gives the same decision, so a missed event can't be missed for good. Nothing is
 killed for being slow: silence alone proves nothing, what the processes did meanwhile does.
 """
 
@@ -75,7 +75,7 @@ class ServiceView:
 
 @dataclass(frozen=True, slots=True)
 class StartService:
-    """Start it now."""
+    """Decides: start the service now."""
 
 
 @dataclass(frozen=True, slots=True)

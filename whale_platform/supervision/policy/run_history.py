@@ -7,8 +7,8 @@ other end waits for the back-off.
 import signal
 from dataclasses import dataclass, field
 
+from whale_platform.supervision.errors import ServiceBlockedError
 from whale_platform.supervision.policy.backoff import RestartBackoff, ServiceLifetime
-from whale_platform.supervision.policy.service_spec import ServiceBlockedError
 from whale_platform.supervision.runtime import exit_codes
 
 REMEMBERED_LIVES = 20

@@ -10,10 +10,6 @@ from dataclasses import dataclass, field
 from whale_platform.supervision.policy.backoff import RestartBackoff
 
 
-class ServiceBlockedError(Exception):
-    """Raised by `prepare`: starting again can't help; the message says what a person must do."""
-
-
 @dataclass(frozen=True, slots=True)
 class ServiceSpec:
     """One service. Times in seconds.
@@ -22,10 +18,9 @@ class ServiceSpec:
     `needs`: names that must be ready before this one starts. `prepare` runs in a thread before each start; what it
     raises counts as a failed start. `ready`: True once the service answers, None where another's fault keeps it from
     being asked; must not raise; needed exactly where `beats` is false and the service is not `one_shot`. Once it is
-    ready it must get on (every loop that its beat names, or `ready`) at least every `silent_after_s`, or
-    `decide.deadly` says why
-    not: it runs in circles where it uses `loops_after_cpu_s` of CPU meanwhile. A start may take as long as it likes
-    while it works, writes to its log or says something new: it is ended after `still_after_s` of nothing at all. What
+    ready, every loop that its heartbeat names (or `ready`) must advance at least every `silent_after_s`, or it hangs;
+    it loops without progress where it uses `loops_after_cpu_s` of CPU meanwhile. A start may take as long as it likes
+    while it works, writes to its log or reports something new: it is ended after `still_after_s` of none of these. What
     was told to stop is killed once it has not moved for `stop_grace_s`. `nice`: its priority once it has started; a
     start at a low one would take for ever where the processor is short.
     """

@@ -53,7 +53,7 @@ class LogPipes:
         self._tell(f"-{group}\n")
 
     def ensure(self) -> None:
-        """Start the keeper where it is not running."""
+        """Start the log collector if it is not running."""
         if self._process is not None and self._process.poll() is None:
             return
         if self._control is not None:
@@ -82,7 +82,7 @@ class LogPipes:
             self._tell(f"+{group}\n")
 
     def close(self) -> None:
-        """Let the keeper write what is left and end."""
+        """Let the log collector write what is left and end."""
         for reader, writer in self._pipes.values():
             os.close(reader)
             os.close(writer)

@@ -1,4 +1,4 @@
-"""A child process that can't be lost: own session and group, a leash on stdin, its whole group ended with it.
+"""A child process that can't be lost: own session and group, a parent watch on stdin; its whole group ends with it.
 
 Must be started from the supervisor's main thread: the kernel's parent-death signal follows the thread that spawned.
 """

@@ -1,7 +1,7 @@
-"""Processes of an earlier supervisor of this home that are still there: found and ended before anything is started.
+"""Orphans: processes that an earlier supervisor of this home left. They are ended before anything is started.
 
 Only for the holder of the home's supervisor lease: then every process that carries this home's mark in its own
-environment is a leftover, whatever its pid. Nothing is guessed from pids, which the kernel hands out again.
+environment is an orphan, whatever its pid. Nothing is guessed from pids, which the kernel hands out again.
 """
 
 import contextlib
@@ -41,7 +41,8 @@ def end_orphans(
     grace_s: float = GRACE_S,
     only: Collection[str] | None = None,
 ) -> list[int]:
-    """Wait for leftovers to end by their leashes, and kill those that do nothing any more; returns the pids found."""
+    """Wait for orphans to end by their parent watches, and kill those that do nothing any more; returns the pids
+    found."""
     found = find_orphans(home, only)
     termination.wait_for_exit(found, grace_s, say)
     return [process.pid for process in found]

@@ -1,4 +1,4 @@
-"""What a service's processes get and want of the processor: how a hung process is told from a starved one.
+"""CPU use and CPU wait of a service's processes, which tell a hung process from a starved one.
 
 A process that waits for the processor (`waited_s`) can't get on, however healthy it is; one that neither runs nor waits
 is blocked. Where the kernel does not publish its scheduler's figures, a process that is seen runnable counts as one
@@ -43,7 +43,7 @@ class ActivityMeter:
         self._look(first=True)
 
     def read(self) -> ProcessActivity:
-        """Look now."""
+        """Measure now, and return the activity since the beginning."""
         self._look(first=False)
         now = self._read_at
         stopped_s = now - self._stopped_since if self._stopped_since is not None else 0.0
@@ -110,7 +110,7 @@ class ActivityTracker:
         return self.effort.cpu_s - self._said_cpu_s
 
     def excuse(self) -> None:
-        """The watcher was away: what was seen until now proves nothing."""
+        """The watcher was not running: what was seen until now proves nothing."""
         self.moved_at = self._clock()
 
 

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from whale_platform.supervision.errors import SetupProgramError
 from whale_platform.supervision.processes import parent_watch
 from whale_platform.supervision.processes.process_activity import SAMPLE_WINDOW_S, ActivityTracker
 
@@ -23,10 +24,6 @@ _LOOK_S = 0.2
 _cancelled = threading.Event()
 _running: set[int] = set()
 _lock = threading.Lock()
-
-
-class SetupProgramError(Exception):
-    """The program was ended before its time; the message says why."""
 
 
 def run_program(

@@ -1,4 +1,4 @@
-"""Waiting for processes that are about to end: as long as they get on with it, and no longer.
+"""Waits for processes that are about to end, as long as they are active.
 
 A server that writes its last checkpoint on a slow machine may take minutes, and a hung one takes for ever. What tells
 them apart is not the time but whether anything moves: CPU used or waited for, processes ended, lines in the log.
@@ -72,7 +72,7 @@ def is_alive(process: psutil.Process) -> bool:
 
 
 def describe_process(process: psutil.Process) -> str:
-    """`java (pid 4711)`."""
+    """Return name and pid, such as `java (pid 4711)`."""
     try:
         return f"{process.name()} (pid {process.pid})"
     except psutil.Error:

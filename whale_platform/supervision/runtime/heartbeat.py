@@ -1,7 +1,7 @@
 """A service's heartbeat: one small JSON file, replaced atomically about once a second.
 
-Whoever watches looks at progress, not at pids, nor at the beats themselves, which a thread of their own writes while
-all else hangs: what counts is that every loop of `progress` gets on. A torn or missing file reads as None.
+The supervisor judges by progress, not by pids, nor by the heartbeat's age, since a thread of its own writes it while
+all else hangs: every loop of `progress` must advance. A torn or missing file reads as None.
 """
 
 import json
@@ -19,7 +19,7 @@ HEARTBEAT_INTERVAL_S = 1.0
 
 @dataclass(slots=True)
 class Heartbeat:
-    """What a service says of itself. `numbers` holds its counters and latencies; `at`, `started`: epoch seconds.
+    """What a service reports of itself. `numbers` holds its counters and latencies; `at`, `started`: epoch seconds.
 
     `progress`: how often each of its loops has come round; `patience`: how many seconds the next round of a loop that
     waits for somebody else may take.
@@ -37,7 +37,7 @@ class Heartbeat:
 
 
 def heartbeat_path(home: Path, service: str) -> Path:
-    """Where `service` beats."""
+    """Return the path of the heartbeat file of `service`."""
     return home / "run" / f"{service}.beat.json"
 
 

@@ -12,12 +12,10 @@ import time
 from pathlib import Path
 from typing import IO
 
+from whale_platform.supervision.errors import LeaseRefusedError
+
 LOG_LIMIT = 200_000
 HANDED_LEASE = "WHALE_LEASE_FD"
-
-
-class LeaseRefusedError(Exception):
-    """Another process holds the lease; the message names its pid."""
 
 
 def _lock(file: IO[str], kind: int) -> bool:
@@ -49,7 +47,7 @@ def find_lease_holder(home: Path, service: str) -> int | None:
 
 
 class Lease:
-    """Take with `acquire`; let go by ending the process or `release`."""
+    """Acquired by `acquire`; released by `release` or at the end of the process."""
 
     def __init__(self, home: Path, service: str) -> None:
         self._path = home / "run" / f"{service}.lock"
@@ -97,7 +95,7 @@ class Lease:
         os.dup(self.fileno())  # the lock is the open file's, whichever of its descriptors is closed first
 
     def release(self) -> None:
-        """Let the next one in."""
+        """Release the lease."""
         if self._file is not None:
             self._note("released")
             self._file.close()

@@ -1,4 +1,4 @@
-"""The frame around every Python service: settings, log, lease, leash, signals, heartbeat, exit code.
+"""The frame around every Python service: settings, log, lease, parent watch, signals, heartbeat, exit code.
 
 A service is a function `main(context) -> exit code` that returns soon after `context.stop` is set. An exception that
 escapes it is logged with its traceback and becomes exit code 1, which the supervisor answers with its back-off.
@@ -17,11 +17,12 @@ import structlog
 
 from whale_platform import home_mark, proxy_bypass
 from whale_platform.settings import Settings
+from whale_platform.supervision.errors import LeaseRefusedError
 from whale_platform.supervision.processes import parent_watch
 from whale_platform.supervision.runtime import exit_codes, log_setup
 from whale_platform.supervision.runtime import heartbeat as beats
 from whale_platform.supervision.runtime.heartbeat import Heartbeat, ServiceState
-from whale_platform.supervision.runtime.lease import Lease, LeaseRefusedError
+from whale_platform.supervision.runtime.lease import Lease
 from whale_platform.supervision.runtime.settings_reader import read_settings
 
 
@@ -36,14 +37,14 @@ class ServiceContext:
     before_beat: Callable[[], None] | None = None
 
     def tell(self, state: ServiceState, detail: str = "") -> None:
-        """Set what the next beat says, and beat at once, where the disk takes it."""
+        """Set state and detail, and write the heartbeat now; a full disk is ignored."""
         if (state, detail) != (self.beat.state, self.beat.detail):
             self.log.info("state", state=state, detail=detail)
         self.beat.state, self.beat.detail = state, detail
         self.publish()
 
     def publish(self) -> None:
-        """Beat at once, where the disk takes it: what was just measured is not to wait for the next beat."""
+        """Write the heartbeat now, so that a new measurement need not wait; a full disk is ignored."""
         with contextlib.suppress(OSError):
             beats.write_heartbeat(self.settings.home, self.beat)
 

@@ -3,8 +3,8 @@
 import json
 from decimal import Decimal
 
+from whale_platform.api.errors import HistoryExpiredError, HistoryUnavailableError
 from whale_platform.api.push.fanout.whale_log import AlertRecord, PushedWhale
-from whale_platform.api.push.fanout.whale_subscription import HistoryExpiredError, HistoryUnavailableError
 from whale_platform.domain.names import WHALE_ALERTS
 from whale_platform_tests.sink.messages import message
 

@@ -5,7 +5,8 @@ import sys
 import uvicorn
 from fastapi import FastAPI
 
-from whale_platform.api.http.problems import ApiProblemError, handle_problem
+from whale_platform.api.errors import ApiProblemError
+from whale_platform.api.http.problems import handle_problem
 from whale_platform.api.push.app import PushApp
 from whale_platform.api.push.fanout.client_limits import ClientLimits
 from whale_platform.api.server.push_server import UVICORN_OPTIONS, PushServer, open_listening_socket

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.datastructures import Headers
 
+from whale_platform.api.errors import SubscriptionRejectedError
 from whale_platform.api.push.clients.client_messages import (
     PingMessage,
     SubscribeMessage,
@@ -17,13 +18,7 @@ from whale_platform.api.push.clients.client_messages import (
     parse_message,
 )
 from whale_platform.api.push.clients.websocket import is_origin_allowed
-from whale_platform.api.push.fanout.client_limits import (
-    ClientLimits,
-    ConnectionLimiter,
-    FrameBucket,
-    StreamFilter,
-    SubscriptionRejectedError,
-)
+from whale_platform.api.push.fanout.client_limits import ClientLimits, ConnectionLimiter, FrameBucket, StreamFilter
 from whale_platform.api.push.fanout.client_queue import MAX_NOTICES, MAX_TICKS, TOO_SLOW, ClientQueue
 from whale_platform.api.push.fanout.hub import PushHub
 from whale_platform.api.push.fanout.trade_samples import sample_trades
@@ -133,7 +128,7 @@ def test_who_comes_back_gets_the_windows_that_changed_or_is_told_what_to_fetch()
     assert [(one["symbol"], one["trade_count"]) for one in missed["windows"]] == [("BTCUSDT", 2)]
     gap, newest = map(json.loads, hub.missed_windows(StreamFilter(), "another", seq))
     assert (gap["type"], gap["fetch"], len(newest["windows"])) == ("gap", "/windows", 2)
-    hub.gap("windows", "offsets are gone")
+    hub.gap("windows", "offsets have expired")
     assert json.loads(hub.missed_windows(StreamFilter(), hub.epoch, seq)[0])["type"] == "gap"
 
 

@@ -7,15 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from whale_platform.api.errors import HistoryUnavailableError, InvalidCursorError
 from whale_platform.api.push.fanout import whale_subscription
 from whale_platform.api.push.fanout.message_text import format_iso_ms
-from whale_platform.api.push.fanout.whale_cursor import MAX_MS, InvalidCursorError, WhaleCursor, parse_cursor
+from whale_platform.api.push.fanout.whale_cursor import MAX_MS, WhaleCursor, parse_cursor
 from whale_platform.api.push.fanout.whale_log import AlertRecord, PushedWhale, WhaleLog
-from whale_platform.api.push.fanout.whale_subscription import (
-    HistoryUnavailableError,
-    WhaleDelivery,
-    WhaleSubscription,
-)
+from whale_platform.api.push.fanout.whale_subscription import WhaleDelivery, WhaleSubscription
 from whale_platform.api.push.sources.whale_history import AT_ONCE, MAX_PENDING_PER_ADDRESS, WhaleHistory
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform_tests.api.push.builders import Topic, whale
@@ -139,14 +136,14 @@ def test_expired_offsets_come_from_the_tables_after_a_notice() -> None:
     assert sorted(int(one.body) for one in sent if one.body) == list(range(1, 21))
 
 
-def test_a_topic_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_recreated_topic_is_read_from_the_tables(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(whale_subscription, "OVERLAP_MS", 0)
     topic = Topic()
     for number in range(1, 7):
         topic.add(0, whale(number))
     follower = WhaleSubscription(log_of(topic, 3), topic, all_of, WhaleCursor("old", 4, {0: 900}))
     sent = [one for _ in range(5) for one in take(follower)]
-    assert "anew" in sent[0].gap
+    assert "recreated" in sent[0].gap
     assert [one.body for one in sent[1:4]] == ["4", "5", "6"]
     assert sorted(int(one.body) for one in sent[4:]) == [1, 2, 3]  # of the new topic, so not yet sent
 

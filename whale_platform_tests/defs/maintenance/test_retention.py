@@ -76,7 +76,7 @@ def test_the_plan_is_a_table() -> None:
         "| 2024-08-08 | 1,000 | 2 | would go |",
         "| 2024-08-08 | 1 | 0 | would stay: 3 hours are not rolled up |",
     ]
-    assert render_plan([], dry_run=True) == "No day is old enough to go."
+    assert render_plan([], dry_run=True) == "No day is old enough to be deleted."
 
 
 def test_replayed_days_are_old_from_the_start_and_stay(ours: None) -> None:

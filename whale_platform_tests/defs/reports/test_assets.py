@@ -173,7 +173,7 @@ def test_a_database_that_is_away_is_told_and_asked_again(tmp_path: Path, monkeyp
     )
     tick = schedules.repair_hours.evaluate_tick(context)
     assert not tick.run_requests
-    assert "the database can't be asked" in str(tick.skip_message)
+    assert "the database can't be read" in str(tick.skip_message)
     assert "secret" not in str(tick.skip_message)
 
 

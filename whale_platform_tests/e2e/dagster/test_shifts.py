@@ -21,8 +21,8 @@ import psycopg2
 import pytest
 
 from whale_platform.bench.harness.platform import Platform, wait_for
+from whale_platform.broker.errors import BrokerError
 from whale_platform.broker.reader import TopicReader
-from whale_platform.broker.topics import BrokerError
 from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.supervision.control import service_commands

@@ -16,10 +16,11 @@ from whale_platform.ingest.backfill import gap_filler
 from whale_platform.ingest.backfill.gap_filler import BELIEVE_S, GapFiller
 from whale_platform.ingest.backfill.history_client import HistoryClient
 from whale_platform.ingest.connections.connection_manager import ConnectionManager
+from whale_platform.ingest.errors import HttpUnavailableError
 from whale_platform.ingest.publishing.pipeline import Pipeline
 from whale_platform.ingest.publishing.symbol_publisher import SILENT_S
 from whale_platform.ingest.sequencing.gap import decode_gap
-from whale_platform.ingest.transport.rest_client import HttpUnavailableError, RestClient
+from whale_platform.ingest.transport.rest_client import RestClient
 from whale_platform.ingest.transport.rest_client import TimedResponse as Page
 from whale_platform_tests.ingest.fake_binance import frame, past
 from whale_platform_tests.ingest.fakes import Log, RecordingProducer, pipeline

@@ -21,8 +21,9 @@ from whale_platform.ingest.connections import connection_manager, symbol_lister
 from whale_platform.ingest.connections.connection import Connection
 from whale_platform.ingest.connections.connection_manager import ConnectionManager
 from whale_platform.ingest.connections.symbol_lister import CAP_S, DAY_S, FIRST_S, SymbolLister
+from whale_platform.ingest.errors import HttpUnavailableError
 from whale_platform.ingest.transport import websocket as sockets
-from whale_platform.ingest.transport.rest_client import HttpUnavailableError, RestClient, TimedResponse
+from whale_platform.ingest.transport.rest_client import RestClient, TimedResponse
 from whale_platform_tests.ingest.fake_binance import FakeBinance, until
 from whale_platform_tests.ingest.fakes import Log, RecordingProducer, pipeline
 from whale_platform_tests.simulator.harness import context_of, settings, simulator

@@ -16,6 +16,7 @@ from whale_platform.broker.topic_offsets import TopicOffsets
 from whale_platform.domain.epochs import EPOCH
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.domain.raw_trade import decode_trade, encode_key, encode_trade
+from whale_platform.ingest.errors import MixedSourcesError
 from whale_platform.ingest.recovery import positions_file, startup_scan
 from whale_platform.ingest.recovery.positions_file import Positions, SymbolPosition
 from whale_platform.ingest.recovery.resume_points import ResumePoint, find_resume_point
@@ -267,7 +268,7 @@ def test_what_has_left_the_topic_since_the_file_is_no_hole(kafka: KafkaServer, t
     claimed: list[str] = []
     claim, more = lambda: claimed.append("once"), (0.0, threading.Event(), structlog.get_logger())
     with pytest.raises(
-        startup_scan.MixedSourcesError, match=r"raw_crypto_trades of this broker holds live trades.* WHALE_KAFKA_PREFIX"
+        MixedSourcesError, match=r"raw_crypto_trades of this broker holds live trades.* WHALE_KAFKA_PREFIX"
     ):
         startup_scan.scan_topic(kafka.bootstrap, tmp_path, WHOLE_SHARE, "replay", claim, *more)
     assert not claimed, "whoever writes there goes on"

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from whale_platform.exchanges.base import Exchange
 from whale_platform.exchanges.binance import Binance
 from whale_platform.exchanges.coinbase import Coinbase
+from whale_platform.ingest.errors import HttpUnavailableError
 from whale_platform.ingest.transport.exchange_clock import (
     FORGET_S,
     SAMPLES,
@@ -21,7 +22,7 @@ from whale_platform.ingest.transport.exchange_clock import (
     ExchangeClocks,
     measure_offset,
 )
-from whale_platform.ingest.transport.rest_client import HttpUnavailableError, RestClient, TimedResponse
+from whale_platform.ingest.transport.rest_client import RestClient, TimedResponse
 from whale_platform_tests.ingest.fakes import Log
 from whale_platform_tests.simulator.harness import simulator
 

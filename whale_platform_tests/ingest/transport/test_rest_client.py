@@ -10,7 +10,8 @@ from http import HTTPStatus
 import pytest
 from websocket import WebSocketBadStatusException, WebSocketException
 
-from whale_platform.ingest.transport.rest_client import HttpUnavailableError, RestClient, TimedResponse
+from whale_platform.ingest.errors import HttpUnavailableError
+from whale_platform.ingest.transport.rest_client import RestClient, TimedResponse
 from whale_platform.ingest.transport.websocket import BufferedWebSocket
 from whale_platform_tests.ingest.fake_binance import FakeBinance
 

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from websocket import ABNF, WebSocketProtocolException, WebSocketTimeoutException
 
 from whale_platform.ingest.connections import connection
+from whale_platform.ingest.errors import FrameTooLargeError
 from whale_platform.ingest.transport import websocket as sockets
-from whale_platform.ingest.transport.websocket import BufferedWebSocket, FrameTooLargeError
+from whale_platform.ingest.transport.websocket import BufferedWebSocket
 
 
 class Fed(BufferedWebSocket):

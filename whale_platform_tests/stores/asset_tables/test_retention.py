@@ -8,7 +8,8 @@ import pytest
 
 from whale_platform.stores.asset_tables import retention, rollups, whale_reports
 from whale_platform.stores.asset_tables.materialisation import HourRange
-from whale_platform.stores.asset_tables.retention import DayChangedError, StreamTableDay
+from whale_platform.stores.asset_tables.retention import StreamTableDay
+from whale_platform.stores.errors import DayChangedError
 from whale_platform.stores.postgres.connection import open_transaction
 from whale_platform_tests.stores.asset_tables.test_materialisation import (
     MAKER,

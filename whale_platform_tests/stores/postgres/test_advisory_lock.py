@@ -8,7 +8,8 @@ import threading
 
 import pytest
 
-from whale_platform.stores.postgres.advisory_lock import AdvisoryLockHeldError, hold_advisory_lock
+from whale_platform.stores.errors import AdvisoryLockHeldError
+from whale_platform.stores.postgres.advisory_lock import hold_advisory_lock
 from whale_platform_tests.support.postgres_server import query
 
 WHAT = "another recomputation from the lake"

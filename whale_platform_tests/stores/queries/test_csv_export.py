@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from whale_platform.stores.postgres.connection import StoreUnavailableError
+from whale_platform.stores.errors import DecimalOverflowError, StoreUnavailableError
 from whale_platform.stores.queries import csv_export
 from whale_platform_tests.support.postgres_server import query
 
@@ -59,7 +59,7 @@ def test_every_value_comes_as_it_is(database: str, tmp_path: Path) -> None:
 def test_a_number_that_would_be_rounded_is_an_error(database: str, tmp_path: Path, number: str) -> None:
     query(database, "CREATE TABLE wide (fine numeric, n numeric)")
     query(database, "INSERT INTO wide VALUES (1, %s::numeric)", number)
-    with pytest.raises(csv_export.DecimalOverflowError, match=r"wide\.n has a number that decimal\(38,18\) can't hold"):
+    with pytest.raises(DecimalOverflowError, match=r"wide\.n has a number that decimal\(38,18\) can't hold"):
         csv_export.copy_table(database, "wide", tmp_path / "out.csv")
 
 

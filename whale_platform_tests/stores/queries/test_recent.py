@@ -14,7 +14,7 @@ from whale_platform.stores.asset_tables.thresholds import (
     set_threshold,
     suggest_thresholds,
 )
-from whale_platform.stores.postgres.connection import RowRejectedError
+from whale_platform.stores.errors import RowRejectedError
 from whale_platform.stores.queries import recent
 from whale_platform.stores.stream_tables.rows import MessageRef
 from whale_platform.stores.stream_tables.sink_store import SinkStore, StoredOffset

@@ -7,7 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg2.extensions import cursor as Cursor
 
-from whale_platform.stores.postgres.connection import RowRejectedError, open_transaction, translate_errors
+from whale_platform.stores.errors import RowRejectedError
+from whale_platform.stores.postgres.connection import open_transaction, translate_errors
 from whale_platform.stores.stream_tables import upserts
 from whale_platform.stores.stream_tables.partitions import ensure_days
 from whale_platform.stores.stream_tables.rows import DeadLetterRow, MessageRef, RejectedMessage, WindowRow

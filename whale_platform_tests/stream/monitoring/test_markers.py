@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from whale_platform.bench.harness.platform import wait_for
+from whale_platform.broker.errors import BrokerError
 from whale_platform.broker.producer import TradeProducer
 from whale_platform.broker.reader import KafkaRecord
 from whale_platform.broker.topic_offsets import OffsetRanges, TopicOffsets
-from whale_platform.broker.topics import BrokerError
 from whale_platform.domain import raw_trade
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.stream.monitoring import positions

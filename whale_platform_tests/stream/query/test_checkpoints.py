@@ -10,12 +10,9 @@ from pathlib import Path
 import pytest
 
 from whale_platform.files.atomic_files import write_json
+from whale_platform.stream.errors import CheckpointMismatchError, ForeignCheckpointError
 from whale_platform.stream.query import checkpoints
-from whale_platform.stream.query.checkpoints import (
-    CheckpointLabel,
-    CheckpointMismatchError,
-    ForeignCheckpointError,
-)
+from whale_platform.stream.query.checkpoints import CheckpointLabel
 
 LABEL = CheckpointLabel("windows", "realtime", 1, "cluster-a", "raw_crypto_trades", "topic-1")
 

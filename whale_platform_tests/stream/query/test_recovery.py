@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 import structlog
 
-from whale_platform.broker.producer import ProducerStoppedError
+from whale_platform.broker.errors import ProducerStoppedError
 from whale_platform.settings import Settings
+from whale_platform.stream.errors import ForeignCheckpointError
 from whale_platform.stream.query import checkpoints, recovery
-from whale_platform.stream.query.checkpoints import CheckpointLabel, ForeignCheckpointError
+from whale_platform.stream.query.checkpoints import CheckpointLabel
 from whale_platform.stream.query.queries import SourceTopic
 from whale_platform.stream.query.recovery import QueryRecovery
 from whale_platform_tests.stream.query.test_checkpoints import LABEL, read_until
@@ -78,7 +79,7 @@ def test_one_that_does_not_fit_is_archived_alone_and_its_loss_told(world: World)
         ("windows", 1, 0, -1, "none"),
     ]
     assert checkpoints.inspect_checkpoint(folders["windows"]).offsets == {}
-    assert "windows began anew" in world.healer.note and "100 to 139 are lost" in world.healer.note
+    assert "windows restarted" in world.healer.note and "100 to 139 are lost" in world.healer.note
     (world.folder() / "metadata").write_text("")
     world.read(WHALES)
     world.now += 10

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from whale_platform.settings import Settings
 from whale_platform.stores.asset_tables.thresholds import ALWAYS, ThresholdChange
-from whale_platform.stores.postgres.connection import SchemaMismatchError, StoreUnavailableError
+from whale_platform.stores.errors import SchemaMismatchError, StoreUnavailableError
 from whale_platform.stream.query import threshold_file
 from whale_platform.stream.query.threshold_file import ThresholdFile
 

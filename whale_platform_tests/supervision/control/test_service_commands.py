@@ -16,6 +16,7 @@ from whale_platform.supervision.control.state_files import (
     state_path,
     take_restart,
 )
+from whale_platform.supervision.errors import CommandRefusedError
 from whale_platform.supervision.runtime.lease import Lease
 
 
@@ -67,7 +68,7 @@ def test_a_restart_that_fails_says_why(files: Files, state: str) -> None:
     take_restart(files.home, "sink")
     next(steps)
     files.publish(state, starts=2, detail="no key")
-    with pytest.raises(service_commands.CommandRefusedError, match=f"sink is {state}: no key; see `whale logs sink`"):
+    with pytest.raises(CommandRefusedError, match=f"sink is {state}: no key; see `whale logs sink`"):
         next(steps)
 
 
@@ -80,9 +81,7 @@ def test_a_stop_is_done_when_the_process_has_ended_and_a_start_when_it_works(fil
     assert goes_on(steps), "it is ending"
     files.publish("stopped", pid=None)
     assert not goes_on(steps)
-    with pytest.raises(
-        service_commands.CommandRefusedError, match="was stopped by run x: start it with the job `sink_start`"
-    ):
+    with pytest.raises(CommandRefusedError, match="was stopped by run x: start it with the job `sink_start`"):
         next(service_commands.restart_service(files.home, "sink"))
     assert not restart_requested(files.home, "sink")
     steps = service_commands.start_service(files.home, "sink", "run y")
@@ -100,16 +99,14 @@ def test_starting_what_has_failed_is_a_restart(files: Files) -> None:
 
 def test_without_a_supervisor_it_says_who_keeps_the_services(files: Files) -> None:
     files.publish("ready")
-    with pytest.raises(service_commands.CommandRefusedError, match="there is no service 'kafka': one of sink"):
+    with pytest.raises(CommandRefusedError, match="there is no service 'kafka': one of sink"):
         next(service_commands.stop_service(files.home, "kafka", "run x"))
     files.lease.release()
     for act in (
         service_commands.start_service(files.home, "sink", "x"),
         service_commands.stop_service(files.home, "sink", "x"),
     ):
-        with pytest.raises(
-            service_commands.CommandRefusedError, match=r"start it with `whale up`.*`docker compose up -d sink`"
-        ):
+        with pytest.raises(CommandRefusedError, match=r"start it with `whale up`.*`docker compose up -d sink`"):
             next(act)
     assert desired_state.read_desired_state(files.home, "sink") == desired_state.DesiredState(), (
         "nothing is noted that nobody obeys"
@@ -129,7 +126,7 @@ def test_what_no_longer_moves_is_given_up(files: Files, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(time, "sleep", sleep)
     files.publish("starting")
-    with pytest.raises(service_commands.CommandRefusedError, match="nothing has changed for 120 s"):
+    with pytest.raises(CommandRefusedError, match="nothing has changed for 120 s"):
         service_commands.complete_command(service_commands.start_service(files.home, "sink", "run x"))
     assert len(slept) > 60, "a supervisor that publishes is waited for, however long a start takes"
 

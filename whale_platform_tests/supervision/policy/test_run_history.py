@@ -2,9 +2,9 @@
 
 import pytest
 
+from whale_platform.supervision.errors import ServiceBlockedError
 from whale_platform.supervision.policy.backoff import RestartBackoff, ServiceLifetime
 from whale_platform.supervision.policy.run_history import RunHistory, describe_exit
-from whale_platform.supervision.policy.service_spec import ServiceBlockedError
 from whale_platform.supervision.runtime import exit_codes
 
 

@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
+from whale_platform.supervision.errors import SetupProgramError
 from whale_platform.supervision.processes import setup_programs
-from whale_platform.supervision.processes.setup_programs import SetupProgramError
 
 pytestmark = pytest.mark.process
 WORK = "import sys, time\nwhile time.process_time() < 2: pass\nprint(sys.stdin.read()); sys.exit(3)"

@@ -1,1 +1,1 @@
-"""How clients are spoken to: messages, their schema, WebSocket and Server-Sent Events."""
+"""The protocols of live clients: messages, their schema, WebSocket and Server-Sent Events."""

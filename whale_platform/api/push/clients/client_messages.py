@@ -1,4 +1,4 @@
-"""What WebSocket clients may say, read with care: every refusal names the field.
+"""Parses the messages of WebSocket clients; every refusal names the field.
 
     {"subscribe": {"topics": ["windows", "whales"], "symbols": ["BTCUSDT"], "exchanges": ["binance"],
                    "min_notional_usd": "100000", "cursor": "…", "since": {"epoch": "…", "seq": 17}}}
@@ -12,13 +12,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from whale_platform.api.push.fanout.client_limits import (
-    TOPICS,
-    StreamFilter,
-    SubscriptionRejectedError,
-    make_filter,
-)
-from whale_platform.api.push.fanout.whale_cursor import InvalidCursorError, WhaleCursor, parse_cursor
+from whale_platform.api.errors import InvalidCursorError, SubscriptionRejectedError
+from whale_platform.api.push.fanout.client_limits import TOPICS, StreamFilter, make_filter
+from whale_platform.api.push.fanout.whale_cursor import WhaleCursor, parse_cursor
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""WebSocket `/stream`. What clients say: `client_messages.py`; what they are sent: `message_schema.py`.
+"""WebSocket `/stream`. Messages from clients: `client_messages.py`; messages to them: `message_schema.py`.
 
 Close codes: 1008 nonsense or too many messages, 1009 a message too large, 1012 the server stops, 1013 too many
 clients, 4000 nothing subscribed, 4008 too slow. A client of another origin gets HTTP 403 instead of a socket: a page
@@ -15,6 +15,7 @@ from starlette.datastructures import Headers
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from whale_platform import host_headers
+from whale_platform.api.errors import SubscriptionRejectedError
 from whale_platform.api.push.clients.client_messages import (
     PingMessage,
     SubscribeMessage,
@@ -23,13 +24,7 @@ from whale_platform.api.push.clients.client_messages import (
 )
 from whale_platform.api.push.clients.message_schema import VERSION
 from whale_platform.api.push.fanout import message_text
-from whale_platform.api.push.fanout.client_limits import (
-    TOPICS,
-    ClientLimits,
-    FrameBucket,
-    StreamFilter,
-    SubscriptionRejectedError,
-)
+from whale_platform.api.push.fanout.client_limits import TOPICS, ClientLimits, FrameBucket, StreamFilter
 from whale_platform.api.push.fanout.client_queue import ClientQueue
 from whale_platform.api.push.fanout.hub import PushHub
 from whale_platform.api.push.fanout.whale_subscription import HistoryReader, WhaleSubscription

@@ -1,1 +1,1 @@
-"""What each client gets and how it waits for it: plain state of the event loop, without network or disk."""
+"""What is sent to each client, and the queues until then: plain state of the event loop, without network or disk."""

@@ -1,4 +1,4 @@
-"""What a client may ask for, how often, and how many clients there may be."""
+"""Limits on clients: what they may subscribe to, how often, and how many of them there may be."""
 
 import time
 from collections import Counter
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from whale_platform.api.errors import SubscriptionRejectedError
 from whale_platform.api.push.fanout.whale_log import PushedWhale
 from whale_platform.domain.names import is_symbol
 
@@ -25,10 +26,6 @@ class ClientLimits:
     send_s: float = 10.0
     idle_s: float = 60.0
     heartbeat_s: float = 15.0
-
-
-class SubscriptionRejectedError(Exception):
-    """The request can't be served; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)

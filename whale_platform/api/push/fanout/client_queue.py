@@ -1,8 +1,8 @@
-"""What waits for one client: bounded, whatever the client does.
+"""Bounded send queue of one client; merges ticks when the client is slow.
 
 A tick of windows and trades is shared by all clients and written out once per filter. A client that falls `MAX_TICKS`
-behind gets them merged to the newest state of each window and one sample per symbol (`thinned` counts). Notices that
-nobody reads end in a drop. Whales do not wait here: see `whale_subscription`.
+behind gets them merged to the newest state of each window and one sample per symbol (`thinned` counts). A client that
+reads no notices is disconnected. Whales do not wait here: see `whale_subscription`.
 """
 
 import asyncio

@@ -1,4 +1,5 @@
-"""Who gets what. All of it runs in the event loop, so nothing is locked; nothing here waits for a client.
+"""Fan-out: routes windows, trades, whales and status to the clients' queues. Runs in the event loop, without locks and
+without waiting for a client.
 
 Every message has a number (`seq`) that grows as long as this server runs (`epoch`). The newest state of the last
 `KEPT_WINDOWS` windows is kept with its number: a client that comes back within the same epoch gets exactly those that
@@ -42,7 +43,7 @@ class PushHub:
         self._boxes.add(box)
 
     def leave(self, box: ClientQueue) -> None:
-        """Forget it."""
+        """Send nothing to `box` any more, and add its counts to the totals."""
         self._boxes.discard(box)
         self._thinned += box.thinned
         self.dropped += box.end is not None and box.end[0] == TOO_SLOW
@@ -140,7 +141,7 @@ class PushHub:
                 box.drop(NOT_AUTHORISED, "the key is not known any more")
 
     def end(self) -> None:
-        """Send everyone away: the server stops."""
+        """Disconnect all clients: the server stops."""
         for box in list(self._boxes):
             box.drop(1012, "the server stops; connect again")
 

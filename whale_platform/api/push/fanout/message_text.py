@@ -1,4 +1,4 @@
-"""What clients are sent: JSON text, money as decimal strings, times as ISO 8601 in UTC.
+"""Messages as JSON text, money as decimal strings, times as ISO 8601 in UTC.
 
 Every window, trade sample and whale is turned into text once, here; messages are put together from those pieces.
 The shapes of whole messages are `SCHEMA` in `message_schema.py`.
@@ -14,12 +14,12 @@ from whale_platform.stores.stream_tables.rows import WhaleRow, WindowRow
 
 
 def dump_json(value: object) -> str:
-    """Compact JSON."""
+    """Return `value` as compact JSON."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def format_iso(time: datetime) -> str:
-    """2024-08-08T12:00:00.005000Z."""
+    """Return a time as `2024-08-08T12:00:00.005000Z`."""
     return time.isoformat().replace("+00:00", "Z")
 
 

@@ -38,7 +38,7 @@ class TradeSample:
     largest_usd: Decimal = _ZERO
 
     def plus(self, later: "TradeSample") -> "TradeSample":
-        """Both as one."""
+        """Return one sample for both."""
         return TradeSample(
             self.exchange,
             self.symbol,
@@ -51,7 +51,7 @@ class TradeSample:
         )
 
     def text(self) -> str:
-        """JSON."""
+        """Return the sample as JSON."""
         trade_id, price, quantity, side, event_time = (part.decode() for part in self.newest)
         return dump_json(
             {

@@ -1,4 +1,4 @@
-"""A client's place among the whales, as one opaque text that outlives the server.
+"""A client's position among the whales, as one opaque text that outlives the server.
 
 It holds the next offset of each partition, so it means the same to every server whatever order it reads partitions
 in; the topic's id, because offsets of a recreated topic mean nothing; and the Kafka time of the last whale, for when
@@ -10,13 +10,11 @@ import binascii
 import re
 from dataclasses import dataclass, field
 
+from whale_platform.api.errors import InvalidCursorError
+
 MAX_TEXT = 8_000
 MAX_MS = 253_402_300_799_999  # the end of the year 9999, beyond which there is no time to ask the tables for
 _form = re.compile(r"1\.([A-Za-z0-9+/=_-]{0,64})\.([0-9]{1,15})\.((?:[0-9]{1,5}:[0-9]{1,18}(?:,|$)){0,256})").fullmatch
-
-
-class InvalidCursorError(ValueError):
-    """The text is no cursor of this server's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +29,7 @@ class WhaleCursor:
     places: dict[int, int] = field(default_factory=dict)
 
     def text(self) -> str:
-        """URL-safe text."""
+        """Return the cursor as URL-safe text."""
         pairs = ",".join(f"{partition}:{offset}" for partition, offset in sorted(self.places.items()))
         return base64.urlsafe_b64encode(f"1.{self.topic}.{self.time_ms}.{pairs}".encode()).rstrip(b"=").decode()
 

@@ -1,4 +1,4 @@
-"""One client's way through the whales: what it missed, then what comes; each once, whenever it was cut off.
+"""One client's subscription to whales: the missed ones, then the new ones; each once, whenever it was cut off.
 
 The log answers first. Offsets that the log has dropped are read from Kafka again, and what Kafka has dropped too, or
 what a recreated topic has lost, comes from the tables by time, announced by a `gap`: only after one may a whale come
@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from whale_platform.api.errors import HistoryExpiredError, HistoryUnavailableError
 from whale_platform.api.push.fanout.whale_cursor import WhaleCursor
 from whale_platform.api.push.fanout.whale_log import (
     AlertRecord,
@@ -24,18 +25,6 @@ OVERLAP_MS = 5_000
 RETRY_S = 2.0
 BATCH_SIZE = 500
 WhalePredicate = Callable[[PushedWhale], bool]
-
-
-class HistoryUnavailableError(Exception):
-    """Kafka or Postgres does not answer now."""
-
-
-class HistoryExpiredError(Exception):
-    """Kafka no longer has the offset; `low` is its earliest."""
-
-    def __init__(self, low: int) -> None:
-        super().__init__(f"the earliest offset is {low}")
-        self.low = low
 
 
 class HistoryReader(Protocol):
@@ -102,7 +91,7 @@ class WhaleSubscription:
             self._begin_now()
             return []
         if self._at.topic != log.topic:
-            out = await self._tables("the topic was made anew")
+            out = await self._tables("the topic was recreated")
             self._at = WhaleCursor(log.topic, self._at.time_ms)
             self._started = True
             return out

@@ -1,1 +1,1 @@
-"""Where the push reads: the topics as they grow, and older whales from Kafka and Postgres."""
+"""The push's sources: the topics as they grow, and older whales from Kafka and Postgres."""

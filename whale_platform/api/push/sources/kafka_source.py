@@ -1,4 +1,4 @@
-"""Two tails that feed the hub: whales at once and from some way back, windows and trades once a tick.
+"""Two tails that feed the hub: whales at once and from some time back, windows and trades once a tick.
 
 They are apart because a whale must not wait for a tick, and a thousand trades a second must not wake anyone a
 thousand times. What they say of Kafka becomes the clients' `status`; what they could not read becomes a `gap`.
@@ -23,7 +23,7 @@ _NAMES = {TRADE_WINDOWS: "windows", RAW_TRADES: "trades", WHALE_ALERTS: "whales"
 
 
 class KafkaSource:
-    """Kafka to `hub`."""
+    """Reads Kafka's topics and passes what they hold to `hub`."""
 
     def __init__(self, bootstrap: KafkaCluster, hub: PushHub, tick_s: float = TICK_S) -> None:
         self._hub, self._tick_s = hub, tick_s
@@ -44,12 +44,12 @@ class KafkaSource:
         self.tails[1].tick_s = max(self._tick_s, SLOW_TICK_S) if slowly else self._tick_s
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Begin to read."""
+        """Start reading; messages are passed to the event loop `loop`."""
         for tail in self.tails:
             tail.start(loop)
 
     def stop(self) -> None:
-        """Read no more."""
+        """Stop reading."""
         for tail in self.tails:
             tail.stop()
 

@@ -1,8 +1,8 @@
-"""A thread that tails topics from their ends and hands what it reads to the event loop, one batch a poll.
+"""A thread that tails topics from their ends and passes what it reads to the event loop, one batch a poll.
 
-It keeps its own offsets. A broker that is away is waited for and told (`said`); topics made anew are read from their
-start. An offset that has expired is told by `lost` with the range, then reading goes on at the earliest. While the
-loop has not taken the last batch nothing is polled: what waits, waits in Kafka, not here.
+It keeps its own offsets. A broker that is unavailable is waited for and told (`said`); recreated topics are read from
+their start. An offset that has expired is told by `lost` with the range, then reading goes on at the earliest. While
+the loop has not taken the last batch nothing is polled: what waits, waits in Kafka, not here.
 """
 
 import asyncio
@@ -16,11 +16,11 @@ from functools import partial
 import structlog
 
 from whale_platform.broker import connection_errors, topics
-from whale_platform.broker.reader import KafkaRecord, OffsetExpiredError, TopicReader
-from whale_platform.broker.topics import BrokerError
+from whale_platform.broker.errors import BrokerError, BrokerUnavailableError, OffsetExpiredError, describe_broker_error
+from whale_platform.broker.reader import KafkaRecord, TopicReader
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.sink.resume_offsets import TopicIdentity
-from whale_platform.sink.topic_watch import BrokerUnavailableError, TopicWatch, describe_broker_error
+from whale_platform.sink.topic_watch import TopicWatch
 
 MAX_RECORDS = 20_000
 POLL_S = 0.2
@@ -87,10 +87,10 @@ class TopicTailer:
             try:
                 self._read()
                 failures = 0
-            except (BrokerError, BrokerUnavailableError) as error:
+            except BrokerError as error:
                 self._say("waiting", f"waiting for Kafka: {describe_broker_error(error)}")
             except OffsetExpiredError as error:
-                self._say("waiting", f"offsets are gone: {error}")
+                self._say("waiting", f"offsets have expired: {error}")
             failures += 1
             self._stop.wait(min(CAP_WAIT_S, 0.1 * 2.0 ** min(failures, 8)) * random.uniform(0.5, 1.0))
 
@@ -156,10 +156,12 @@ class TopicTailer:
                 place = max(low, high - self._back) if first else low if held is None else held
                 if held is not None and not low <= held <= high:
                     place = low
-                    losses.append((name, f"offset {held} of partition {partition} is gone: reading on from {low}"))
+                    losses.append(
+                        (name, f"offset {held} of partition {partition} has expired: reading continues at {low}")
+                    )
                 places[name, partition], ends[name, partition] = place, high
             if not first and self._ids.get(name) != ids[name]:
-                losses.append((name, "the topic was made anew"))
+                losses.append((name, "the topic was recreated"))
         self._ids, self._places = ids, dict(places)
         for name, why in losses:
             self._hand(partial(self._ears.lost, name, why))

@@ -14,23 +14,17 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TypeVar
 
+from whale_platform.api.errors import HistoryExpiredError, HistoryUnavailableError
 from whale_platform.api.push.fanout.message_text import to_pushed_whale
 from whale_platform.api.push.fanout.whale_log import AlertRecord, PushedWhale
-from whale_platform.api.push.fanout.whale_subscription import (
-    HistoryExpiredError,
-    HistoryReader,
-    HistoryUnavailableError,
-)
-from whale_platform.broker.reader import KafkaRecord, OffsetExpiredError, TopicReader
-from whale_platform.broker.topics import BrokerError, is_reachable
+from whale_platform.api.push.fanout.whale_subscription import HistoryReader
+from whale_platform.broker.errors import BrokerError, OffsetExpiredError
+from whale_platform.broker.reader import KafkaRecord, TopicReader
+from whale_platform.broker.topics import is_reachable
 from whale_platform.domain.names import WHALE_ALERTS
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.sink import parse
-from whale_platform.stores.postgres.connection import (
-    InvalidDsnError,
-    SchemaMismatchError,
-    StoreUnavailableError,
-)
+from whale_platform.stores.errors import PostgresUnusableError
 from whale_platform.stores.queries.whales_since import read_whales_since
 
 T = TypeVar("T")
@@ -61,11 +55,11 @@ class WhaleHistory:
         return _PastOf(self, address)
 
     async def kafka(self, address: str, partition: int, start: int, end: int, most: int) -> list[AlertRecord]:
-        """See `whale_subscription.HistoryReader`."""
+        """Read from Kafka, as `whale_subscription.HistoryReader` says."""
         return await self._ask(address, lambda: self._kafka(partition, start, end, most))
 
     async def tables(self, address: str, since_ms: int, most: int) -> list[PushedWhale] | None:
-        """See `whale_subscription.HistoryReader`."""
+        """Read from the tables, as `whale_subscription.HistoryReader` says."""
         dsn = self._dsn
         return None if dsn is None else await self._ask(address, lambda: self._tables(dsn, since_ms, most))
 
@@ -116,7 +110,7 @@ class WhaleHistory:
     def _tables(self, dsn: Callable[[], str], since_ms: int, most: int) -> list[PushedWhale] | None:
         try:
             rows = read_whales_since(dsn(), datetime.fromtimestamp(since_ms / 1000, UTC), most + 1)
-        except (StoreUnavailableError, SchemaMismatchError, InvalidDsnError, OSError) as error:
+        except (PostgresUnusableError, OSError) as error:
             raise HistoryUnavailableError(f"older whales can't be read from Postgres: {error}") from None
         return None if len(rows) > most else [to_pushed_whale(row) for row in rows]
 

@@ -211,7 +211,7 @@ COMMENTS = {
 
 
 def upgrade() -> None:
-    """Create everything."""
+    """Create all tables of the stream."""
     op.execute(TABLES)
     for table, comments in COMMENTS.items():
         for column, comment in comments.items():

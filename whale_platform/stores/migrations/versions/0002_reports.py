@@ -92,7 +92,7 @@ COMMENTS = {
 
 
 def upgrade() -> None:
-    """Create them."""
+    """Create the asset tables."""
     op.execute(TABLES)
     for table, comments in COMMENTS.items():
         for column, comment in comments.items():

@@ -12,5 +12,5 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Create it."""
+    """Create the index."""
     op.execute("CREATE INDEX whale_alerts_by_symbol ON whale_alerts (symbol, exchange, event_time, trade_id)")

@@ -35,5 +35,5 @@ REVOKE ALL ON FUNCTION make_trade_windows_day(date), drop_trade_windows_day(date
 
 
 def upgrade() -> None:
-    """Make them."""
+    """Create the functions."""
     op.execute(_FUNCTIONS)

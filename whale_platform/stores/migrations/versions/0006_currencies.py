@@ -20,7 +20,7 @@ COMMENTS = {
 
 
 def upgrade() -> None:
-    """Add them."""
+    """Add the columns of the currencies."""
     for table in TABLES:
         op.execute(f"ALTER TABLE {table} ADD COLUMN base text, ADD COLUMN quote text, ADD COLUMN usd_via text")
         for column, comment in COMMENTS.items():

@@ -146,7 +146,7 @@ COMMENTS = {
 
 
 def upgrade() -> None:
-    """Add them."""
+    """Add the columns and tables."""
     op.execute(_TABLES)
     for what, comment in COMMENTS.items():
         op.execute(f"COMMENT ON {what} IS '{comment}'")

@@ -35,7 +35,7 @@ COMMENTS = {
 
 
 def upgrade() -> None:
-    """Make it."""
+    """Create the table."""
     op.execute(TABLE)
     for what, comment in COMMENTS.items():
         op.execute(f"COMMENT ON {what} IS '{comment}'")

@@ -1,0 +1,37 @@
+"""Exceptions of the ingester.
+
+* IngestError
+  x HttpUnavailableError
+  x FrameTooLargeError
+  x ScanStoppedError
+  x MixedSourcesError
+"""
+
+
+class IngestError(Exception):
+    """Base of all exceptions of the ingester."""
+
+
+class HttpUnavailableError(IngestError):
+    """No usable HTTP response. `status`: HTTP status or None; `wait_s`: seconds that the exchange demands, or None."""
+
+    def __init__(self, reason: str, status: int | None = None, wait_s: float | None = None) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.wait_s = wait_s
+
+
+class FrameTooLargeError(IngestError):
+    """`length`: bytes announced; `most`: bytes that are read; `start`: what had arrived of the frame."""
+
+    def __init__(self, length: int, most: int, start: bytes) -> None:
+        super().__init__(f"a frame of {length} bytes; at most {most} are read")
+        self.start = start
+
+
+class ScanStoppedError(IngestError):
+    """The service is to end while it still reads the topic."""
+
+
+class MixedSourcesError(IngestError):
+    """The topic holds trades of another source; the text says what to do."""
