@@ -23,7 +23,7 @@ from whale_platform.domain.trade import Trade
 from whale_platform.ingest.backfill.history_client import HistoryClient
 from whale_platform.ingest.connections.connection_manager import ConnectionManager
 from whale_platform.ingest.publishing.pipeline import Pipeline
-from whale_platform.ingest.sequencing.gap_tracker import ALL_IDS, BackfillRange
+from whale_platform.ingest.sequencing.backfill_range import ALL_IDS, BackfillRange
 from whale_platform.ingest.sequencing.unconfirmed_trades import DISORDER_US
 from whale_platform.ingest.transport.rest_client import HttpUnavailableError
 

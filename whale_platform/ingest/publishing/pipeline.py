@@ -23,7 +23,7 @@ from whale_platform.ingest.publishing.plausibility_filter import Implausibility,
 from whale_platform.ingest.publishing.symbol_publisher import ExchangeRecords, SymbolPublisher
 from whale_platform.ingest.recovery.positions_file import CLOCK_TOLERANCE_US, SymbolPosition
 from whale_platform.ingest.recovery.resume_points import ResumePoint
-from whale_platform.ingest.sequencing.gap_tracker import ALL_IDS, BackfillRange
+from whale_platform.ingest.sequencing.backfill_range import ALL_IDS, BackfillRange
 from whale_platform.ingest.sequencing.unconfirmed_trades import LOW_TRADES
 from whale_platform.ingest.transport.exchange_clock import NO_LEAD, ClockLead
 
@@ -168,7 +168,7 @@ class Pipeline:
         with self._work:
             line = self.lines[symbol]
             base = line.sequencer.base
-            line.sequencer.give_up(chunk.moved(base), last_id + base, note, time.time_ns() // 1000)
+            line.sequencer.background.give_up(chunk.moved(base), last_id + base, note, time.time_ns() // 1000)
             line.publish(())
 
     def quiet(self, now_s: float) -> dict[str, bool]:
@@ -259,7 +259,7 @@ class Pipeline:
     def open_gaps(self) -> int:
         """Holes that are being looked for."""
         lines = list(self.lines.values())
-        return sum(len(line.sequencer.background) + (line.sequencer.hole is not None) for line in lines)
+        return sum(len(line.sequencer.background.gaps) + (line.sequencer.hole is not None) for line in lines)
 
     def _in_turn(self) -> list[SymbolPublisher]:
         """Every line, beginning after the one that was served last."""

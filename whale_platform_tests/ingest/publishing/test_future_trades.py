@@ -10,7 +10,7 @@ from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS
 from whale_platform.domain.trade import Trade
 from whale_platform.exchanges.binance import Binance
 from whale_platform.ingest.publishing import plausibility_filter
-from whale_platform.ingest.sequencing.gap_tracker import BackfillRange
+from whale_platform.ingest.sequencing.backfill_range import BackfillRange
 from whale_platform.ingest.transport.exchange_clock import ClockLead
 from whale_platform_tests.ingest.fake_binance import frame
 from whale_platform_tests.ingest.fakes import RecordingProducer, pipeline
