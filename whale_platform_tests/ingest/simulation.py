@@ -24,7 +24,7 @@ from whale_platform.domain.raw_trade import decode_trade
 from whale_platform.exchanges.binance import Binance
 from whale_platform.ingest.backfill import gap_filler, history_client
 from whale_platform.ingest.connections.connection_manager import ConnectionManager
-from whale_platform.ingest.publishing import pipeline, symbol_publisher
+from whale_platform.ingest.publishing import history_intake, pipeline, symbol_publisher
 from whale_platform.ingest.publishing.delivery import NextOffsets
 from whale_platform.ingest.publishing.latency import LatencySamples
 from whale_platform.ingest.recovery import startup_scan
@@ -103,7 +103,7 @@ class World:
     def __post_init__(self) -> None:
         self.chance = chance = random.Random(self.seed)
         self.time = Time()
-        for module in (history_client, symbol_publisher, pipeline, gap_filler):
+        for module in (history_client, symbol_publisher, pipeline, history_intake, gap_filler):
             cast(Any, module).time = self.time
         self.fills: list[Fill] = []
         self.space, self.next = 0, chance.choice([1, 1000, 3_000_000_000])

@@ -75,6 +75,7 @@ class GapFiller:
     ) -> None:
         self.status = ""
         self._pipeline = pipeline
+        self._intake = pipeline.history
         self._feed = feed
         self._history = history
         self._stop = stop
@@ -109,9 +110,9 @@ class GapFiller:
     def step(self, now: float) -> bool:
         """Do one thing if there is one to do; returns whether there was."""
         waiting = _waiting(self._trials, now)
-        wanted = self._pipeline.wanted(waiting)
+        wanted = self._intake.wanted(waiting)
         if wanted is None or wanted[1].mode != "inline":
-            doubtful = self._pipeline.doubtful(_waiting(self._doubts, now))
+            doubtful = self._intake.doubtful(_waiting(self._doubts, now))
             if doubtful is not None:
                 return self._ask((doubtful, "doubt"), lambda: self._judge(doubtful, now))
         if wanted is not None:
@@ -146,7 +147,7 @@ class GapFiller:
         now_us = time.time_ns() // 1000
         below = BackfillRange(max(0, chunk.first_id - 1), chunk.last_id, chunk.mode)
         found = self._history.trades(symbol, below if chunk.mode == "inline" else chunk)
-        surely = chunk.mode == "inline" and self._pipeline.continues(symbol, chunk, found)
+        surely = chunk.mode == "inline" and self._intake.continues(symbol, chunk, found)
         if chunk.until and not surely:  # later ones are of ids that began anew
             found = {one: trade for one, trade in found.items() if trade.event_time <= chunk.until + DISORDER_US}
         if (
@@ -158,7 +159,7 @@ class GapFiller:
         sure = self._sure_until(symbol, chunk, found, now, now_us)
         if sure >= chunk.first_id:
             whole = BackfillRange(chunk.first_id, sure, chunk.mode, chunk.end)
-            self._pipeline.fill(symbol, whole, found, now_us, self._reach(symbol, whole, found), surely)
+            self._intake.fill(symbol, whole, found, now_us, self._reach(symbol, whole, found), surely)
 
     def _cut(self, symbol: str, chunk: BackfillRange, found: dict[int, Trade], now_us: int) -> bool:
         """Give up what is older than a day; whether there was any."""
@@ -168,7 +169,7 @@ class GapFiller:
         if first <= chunk.first_id:
             return False
         self._log.warning("a hole is too old to be filled from history", symbol=symbol, ids=first - chunk.first_id)
-        self._pipeline.give_up(symbol, chunk, first - 1, TOO_OLD_NOTE)
+        self._intake.give_up(symbol, chunk, first - 1, TOO_OLD_NOTE)
         return True
 
     def _sure_until(self, symbol: str, chunk: BackfillRange, found: dict[int, Trade], now: float, now_us: int) -> int:
@@ -205,13 +206,13 @@ class GapFiller:
         """Ask which place the trades have that the symbol holds."""
         newest = self._history.newest(symbol)
         if newest is not None:
-            behind, same_id = self._pipeline.behind(symbol), None
+            behind, same_id = self._intake.behind(symbol), None
             if behind is not None and newest.trade_id >= behind:
                 same_id = self._history.trades(symbol, BackfillRange(behind, behind, "inline")).get(behind)
-            since = self._pipeline.judge(newest, same_id)
+            since = self._intake.judge(newest, same_id)
             if since is not None:
                 self._begin_epoch(symbol, newest, since)
-        if self._pipeline.doubtful(frozenset(self._pipeline.lines) - {symbol}) is None:
+        if self._intake.doubtful(frozenset(self._pipeline.lines) - {symbol}) is None:
             self._doubts.pop(symbol, None)
         else:
             _postpone(self._doubts, symbol, now)
@@ -224,10 +225,10 @@ class GapFiller:
         if first is None:
             return
         if any(one < low for one in around):
-            self._pipeline.goes_on(symbol)
+            self._intake.goes_on(symbol)
             return
         self._log.warning("the exchange's ids began anew; going on in a new epoch", symbol=symbol, first_id=low)
-        self._pipeline.begin_epoch(symbol, first, newest.trade_id)
+        self._intake.begin_epoch(symbol, first, newest.trade_id)
 
     def _silent(self, now: float, postponed: frozenset[RequestKey]) -> str | None:
         """A symbol whose newest trade is to be asked for."""

@@ -291,7 +291,7 @@ def test_ids_that_begin_anew_go_on_with_all_that_history_has_of_them() -> None:
         new = json.loads(frame(A, number))
         new["data"] |= {"T": later + number, "p": "9.25"}
         bench.pipeline.frame(json.dumps(new).encode(), 10**15 * 2)
-    while bench.pipeline.open_gaps() or bench.pipeline.doubtful(frozenset()):
+    while bench.pipeline.open_gaps() or bench.pipeline.history.doubtful(frozenset()):
         assert bench.repairer.step(0.0)
     assert bench.producer.ids(A)[-6:] == [1001, *(EPOCH + number for number in range(1, 6))]
     rows = [decode_gap(value)[1] for value in bench.producer.sent[INGEST_GAPS]]
@@ -316,9 +316,9 @@ def test_a_trade_published_under_a_wrong_id_is_no_new_epoch() -> None:
     bench.answer = history(12)
     for number in (9, 10, 11, 12):
         bench.pipeline.frame(frame(A, number).encode(), 10**15 * 2)
-    assert bench.pipeline.doubtful(frozenset()) == A
+    assert bench.pipeline.history.doubtful(frozenset()) == A
     bench.repairer.step(0.0)
-    assert bench.pipeline.doubtful(frozenset()) is None
+    assert bench.pipeline.history.doubtful(frozenset()) is None
     assert line.sequencer.base == 0 and not any(b'"epoch"' in row for row in bench.producer.sent[INGEST_GAPS])
 
 
@@ -370,7 +370,7 @@ def test_symbols_with_long_holes_are_served_in_turn() -> None:
         line = bench.pipeline.lines[symbol]
         bench.pipeline.frame(frame(symbol, 7).encode(), 10**15 * 2)
         line.publish(line.sequencer.to_background(1))
-    found = [wanted[0] for _ in range(4) if (wanted := bench.pipeline.wanted(frozenset())) is not None]
+    found = [wanted[0] for _ in range(4) if (wanted := bench.pipeline.history.wanted(frozenset())) is not None]
     assert found in ([A, B, A, B], [B, A, B, A])
 
 
