@@ -12,9 +12,10 @@ import pytest
 from whale_platform.domain.epochs import EPOCH
 from whale_platform.domain.names import INGEST_GAPS
 from whale_platform.exchanges.binance import Binance
-from whale_platform.ingest.backfill import gap_filler
-from whale_platform.ingest.backfill.gap_filler import BELIEVE_S, GapFiller
+from whale_platform.ingest.backfill import request_trials
+from whale_platform.ingest.backfill.gap_filler import GapFiller
 from whale_platform.ingest.backfill.history_client import HistoryClient
+from whale_platform.ingest.backfill.request_trials import BELIEVE_S
 from whale_platform.ingest.connections.connection_manager import ConnectionManager
 from whale_platform.ingest.publishing.pipeline import Pipeline
 from whale_platform.ingest.publishing.symbol_publisher import SILENT_S
@@ -185,7 +186,7 @@ def test_trouble_without_a_told_time_is_waited_out_ever_longer_up_to_the_cap() -
     bench = Bench(refusing(500), A)
     for _ in range(10):
         bench.repairer.step(0.0)
-    assert bench.waits == sorted(bench.waits) and bench.waits[-1] == gap_filler.CAP_S
+    assert bench.waits == sorted(bench.waits) and bench.waits[-1] == request_trials.CAP_S
 
 
 def test_a_page_that_is_not_a_page_is_trouble_and_fills_nothing() -> None:
@@ -249,7 +250,7 @@ def test_a_symbol_without_news_is_asked_once_a_connection() -> None:
 
 
 def test_an_id_that_a_young_history_lacks_once_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gap_filler, "SETTLED_US", 10**18)
+    monkeypatch.setattr(request_trials, "SETTLED_US", 10**18)
     bench = Bench(history(6, 3), A)
     bench.repairer.step(0.0)
     assert bench.producer.ids(A) == [1, 2], "what lies below is sure"
@@ -259,7 +260,7 @@ def test_an_id_that_a_young_history_lacks_once_is_asked_for_again(monkeypatch: p
 
 
 def test_an_id_that_a_young_history_lacks_twice_is_the_exchanges_own_gap(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gap_filler, "SETTLED_US", 10**18)
+    monkeypatch.setattr(request_trials, "SETTLED_US", 10**18)
     bench = Bench(history(6, 3), A)
     bench.repairer.step(0.0)
     bench.repairer.step(BELIEVE_S)
