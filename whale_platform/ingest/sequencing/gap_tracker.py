@@ -88,17 +88,20 @@ class GapTracker:
 
         `around`: all that the answer had, beyond the chunk too; `surely`: see `PendingTrades.refuted_by`.
         """
+        # 1. The range is of a background gap, also where that blocked when the range was requested.
         gap = self.background.find(chunk)
         if gap is not None:
             return self.background.fill(gap, min(gap.last_id, chunk.last_id), found, now_us, reach)
         if self.hole is None or self.next_id is None or not self.hole.first_id <= chunk.first_id <= self.next_id:
             return ()
+        # 2. History refutes what waits under a wrong id; so the gap may end elsewhere.
         refuted = self._pending.refuted_by(around, surely)
         if refuted and not self._pending:  # what history has is all there is
             out = self._advance(now_us, found, min(chunk.last_id, self.hole.last_id, max(around)), reach)
             self._wrong(refuted, now_us)
             return out
         self._wrong(refuted, now_us)
+        # 3. Up to its end the range is proven, unless nothing waits behind it and history does not reach it.
         sure_until = min(chunk.last_id, self._end())
         if self._pending or reach[1] >= sure_until:
             return self._advance(now_us, found, sure_until, reach)
@@ -114,13 +117,16 @@ class GapTracker:
         """
         if self.hole is None or not self._pending:
             return ()
+        # 1. Look for a trade that others, or history, vouch for; without one nothing is published on a guess.
         first = self._pending.lowest().trade_id
         if first > self._vouched or self._pending.disputed(first):
             run = self._pending.vouched()
             if run is None:
                 return ()
             first, self._vouched = run
+        # 2. What waits below it is refused.
         self._wrong([self._pending.pop(one.trade_id) for one in self._pending if one.trade_id < first], now_us)
+        # 3. The gap now ends below it, and no longer blocks.
         if self.hole is not None:
             self._set_aside(self.hole)
         return self._advance(now_us)
@@ -180,12 +186,15 @@ class GapTracker:
         assert self.next_id is not None
         out: list[Trade] = []
         while True:
+            # 1. Go on as far as each id is known to be published, quarantined or absent.
             self._pass_known(out, now_us, found, sure_until, reach)
             if not self._pending:
                 break
+            # 2. Trades wait behind the next id, so it is missing: that is a gap, which blocks them.
             if self.hole is None:
                 self._open_hole(now_us)
             assert self.hole is not None
+            # 3. One that is long, or holds back too much, is filled in the background; what it held back goes on.
             if self.hole.last_id - self.hole.first_id < INLINE_MAX and len(self._pending) <= PENDING_MAX:
                 break
             self._set_aside(self.hole)
@@ -196,6 +205,7 @@ class GapTracker:
         while True:
             number, hole = self.next_id, self.hole
             sure = number <= sure_until
+            # 1. The trade that waits under this id counts, but for one that is disputed and that history lacks.
             trade = self._pending.get(number)
             disputed = self._pending.disputed(number)
             if trade is not None and (sure or not disputed):
@@ -205,6 +215,7 @@ class GapTracker:
                     trade = None
             else:
                 trade = None
+            # 2. Else the one that history has; else the id is quarantined, or absent; else nobody knows yet.
             trade = trade or (found.get(number) if sure else None)
             if trade is not None:
                 out.append(trade)
@@ -219,8 +230,10 @@ class GapTracker:
                 hole.lack(number, reach)
             else:
                 return
+            # 3. Ids passed without a trade, up to here, may yet come in turn: nothing above them is published.
             if trade is None:
                 self._blank = (self._blank[0] if self._blank[1] == number else number, number + 1)
+            # 4. The gap is closed with its last id.
             self.next_id = number + 1
             if hole is not None:
                 hole.progress_id = self.next_id
