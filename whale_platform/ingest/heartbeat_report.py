@@ -65,8 +65,8 @@ class HeartbeatReport:
         found: dict[str, Any] = {
             "trades": trades,
             "trades_per_s": round(per_second, 1),
-            "duplicates": sum(line.sequencer.duplicates for line in lines),
-            "unproven": sum(line.sequencer.unproven for line in lines),
+            "duplicates": sum(line.sequencer.record.duplicates for line in lines),
+            "unproven": sum(line.sequencer.record.unproven for line in lines),
             "unplaced": self._told,
             "held": sum(len(line.sequencer.doubts.held) for line in lines)
             + sum(pipeline.from_future()[0] for pipeline in self._pipelines),
@@ -130,7 +130,9 @@ class HeartbeatReport:
     def _unplaced(self, pipeline: Pipeline, now: float) -> str:
         """A stream of trades whose place among the ids nobody can prove, for a person; empty without one."""
         lines = list(pipeline.lines.values())
-        refused = self._unproven[pipeline.exchange.name].grown(now, sum(line.sequencer.unproven for line in lines))
+        refused = self._unproven[pipeline.exchange.name].grown(
+            now, sum(line.sequencer.record.unproven for line in lines)
+        )
         held = {line.symbol: len(line.sequencer.doubts.held) for line in lines}
         waiting = [symbol for symbol, count in held.items() if count >= ALARM]
         if refused < ALARM and not waiting:

@@ -19,14 +19,14 @@ from urllib.parse import parse_qs, urlparse
 
 from whale_platform.broker.errors import ProducerStoppedError
 from whale_platform.broker.producer import TradeProducer
-from whale_platform.domain.epochs import EPOCH, epoch_of, exchange_id
+from whale_platform.domain.epochs import exchange_id
 from whale_platform.domain.names import INGEST_GAPS, RAW_TRADES
 from whale_platform.domain.raw_trade import decode_trade
 from whale_platform.exchanges.binance import Binance
 from whale_platform.ingest.backfill import gap_filler, history_client
 from whale_platform.ingest.connections.connection_manager import ConnectionManager
 from whale_platform.ingest.errors import HttpUnavailableError
-from whale_platform.ingest.publishing import pipeline, symbol_publisher
+from whale_platform.ingest.publishing import history_intake, pipeline, symbol_publisher
 from whale_platform.ingest.publishing.delivery import NextOffsets
 from whale_platform.ingest.publishing.latency import LatencySamples
 from whale_platform.ingest.recovery import startup_scan
@@ -35,64 +35,11 @@ from whale_platform.ingest.recovery.resume_points import find_resume_point
 from whale_platform.ingest.recovery.topic_tail import SymbolTail, parse_trade_id
 from whale_platform.ingest.sequencing.gap import SequenceGap, decode_gap
 from whale_platform.ingest.transport.rest_client import RestClient, TimedResponse
-from whale_platform_tests.ingest.backfill.test_gap_filler import Clock as Unwaited
-from whale_platform_tests.ingest.backfill.test_gap_filler import Feedless
-from whale_platform_tests.ingest.fakes import Log, RecordingProducer
-
-SYMBOL, NAME = "AAAUSDT", "binance:AAAUSDT"
-T0 = 1_790_000_000_000_000
-
-
-class Time:
-    """Stands for module `time` where the ingester looks at clocks."""
-
-    def __init__(self) -> None:
-        self.us = T0
-
-    def time_ns(self) -> int:
-        return self.us * 1000
-
-    def monotonic_ns(self) -> int:
-        return (self.us - T0) * 1000
-
-    def monotonic(self) -> float:
-        return (self.us - T0) / 1e6
-
-
-@dataclass(frozen=True, slots=True)
-class Fill:
-    """A true trade: `serial` is in its price, so that it is known whatever id it travels under."""
-
-    serial: int
-    space: int
-    number: int
-    time: int
-
-    def frame(self, number: int | None = None, price: str | None = None) -> bytes:
-        shown = self.number if number is None else number
-        return (
-            f'{{"stream":"aaausdt@trade","data":{{"e":"trade","s":"{SYMBOL}","t":{shown},'
-            f'"p":"{price or self.price}","q":"1.5","T":{self.time},"m":true}}}}'
-        ).encode()
-
-    @property
-    def price(self) -> str:
-        return f"{1 + self.serial}.25"
-
-    def row(self) -> dict[str, object]:
-        return {"id": self.number, "price": self.price, "qty": "1.5", "time": self.time, "isBuyerMaker": True}
-
-
-class Mortal(RecordingProducer):
-    """Dies at the `die_in`th message from now."""
-
-    die_in = -1
-
-    def send(self, topic: str, key: bytes, value: bytes) -> None:
-        if self.die_in == 0:
-            raise ProducerStoppedError("killed")
-        self.die_in -= 1
-        self.sent[topic].append(value)
+from whale_platform_tests.ingest.backfill.bench import Clock as Unwaited
+from whale_platform_tests.ingest.backfill.bench import Feedless
+from whale_platform_tests.ingest.fakes import Log
+from whale_platform_tests.ingest.simulated_fills import NAME, SYMBOL, Fill, Mortal, Time
+from whale_platform_tests.ingest.simulation_check import check
 
 
 @dataclass
@@ -105,7 +52,7 @@ class World:
     def __post_init__(self) -> None:
         self.chance = chance = random.Random(self.seed)
         self.time = Time()
-        for module in (history_client, symbol_publisher, pipeline, gap_filler):
+        for module in (history_client, symbol_publisher, pipeline, history_intake, gap_filler):
             cast(Any, module).time = self.time
         self.fills: list[Fill] = []
         self.space, self.next = 0, chance.choice([1, 1000, 3_000_000_000])
@@ -302,48 +249,6 @@ class World:
     def published(self) -> list[int]:
         """Serials in the order of the topic."""
         return [int(json.loads(value)["price"].partition(".")[0]) - 1 for value in self.producer.sent[RAW_TRADES]]
-
-
-def check(world: World) -> None:
-    """Every true trade once, under its own id; every hole explained; nothing waits."""
-    rows = [json.loads(value) for value in world.producer.sent[RAW_TRADES]]
-    ledger = {gap.first_id: gap for gap in (decode_gap(value)[1] for value in world.producer.sent[INGEST_GAPS])}
-    ids: dict[int, int] = {}
-    for row in rows:
-        serial = int(row["price"].partition(".")[0]) - 1
-        assert serial not in ids, f"{world.fills[serial]} is published twice"
-        ids[serial] = row["trade_id"]
-        garbled = f"{world.fills[serial]} was published as {row['trade_id']}"
-        assert exchange_id(row["trade_id"]) == world.fills[serial].number, garbled
-    assert len(set(ids.values())) == len(ids), "one id for two trades"
-    if not ids:
-        return
-    bases = {world.fills[serial].space: number - exchange_id(number) for serial, number in ids.items()}
-    first = min(world.fills[serial].number for serial in ids if world.fills[serial].space == min(bases))
-    for fill in world.fills:
-        if fill.serial in ids or fill.space < min(bases) or (fill.space == min(bases) and fill.number < first):
-            continue
-        assert fill.space in bases, f"nothing of id space {fill.space} was published"
-        number = bases[fill.space] + fill.number
-        covered = [gap for gap in ledger.values() if gap.first_id <= number <= gap.last_id]
-        assert covered, f"{fill} is lost and in no row"
-        kept = any(first <= number <= last for gap in covered for first, last in gap.kept)
-        assert fill.space != world.space or kept, f"{fill} is lost though history has it"
-    true = {bases[one.space] + one.number for one in world.fills if one.space in bases}
-    known, last = sorted(ids.values()), -1
-    for number in known:
-        for missing in range(last + 1, number) if last >= 0 and epoch_of(last) == epoch_of(number) else ():
-            covered = [gap for gap in ledger.values() if gap.first_id <= missing <= gap.last_id]
-            assert covered, f"id {missing} is in no row"
-            assert missing in true or {gap.state for gap in covered} & {"exchange_gap", "unrepaired"}, missing
-        if last >= 0 and epoch_of(last) != epoch_of(number):
-            assert any(gap.cause == "epoch" for gap in ledger.values() if gap.first_id <= epoch_of(number) * EPOCH - 1)
-        last = number
-    opened = [gap for gap in ledger.values() if gap.state == "open"]
-    assert not opened, f"still open: {opened}"
-    assert not world.pipeline.open_gaps()
-    sequencer = world.pipeline.lines[SYMBOL].sequencer
-    assert not sequencer.doubts, f"still held: {list(sequencer.doubts)}"
 
 
 def simulate(seeds: Iterable[int]) -> None:

@@ -186,10 +186,10 @@ def test_a_stream_of_trades_without_a_place_is_told_and_a_single_one_is_not(monk
     monkeypatch.setattr("time.monotonic", lambda: now)
     line = bench.pipelines[0].lines["AAAUSDT"]
     assert bench.report.state() == ("ready", "")
-    line.sequencer.unproven += ALARM - 1
+    line.sequencer.record.unproven += ALARM - 1
     now += 1
     assert bench.report.state() == ("ready", "")
-    line.sequencer.unproven += 1
+    line.sequencer.record.unproven += 1
     state, detail = bench.report.state()
     assert state == "degraded" and detail.startswith("binance: 10 trades of the last minute have ids that contradict")
     found = bench.report.numbers()

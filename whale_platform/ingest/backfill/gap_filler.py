@@ -6,31 +6,27 @@ or for much longer than it used to be, is asked for its newest trade: else its n
 would be the first to show the hole. One that has never shown anything may not exist.
 
 It never gives up: a failed request is tried again after a growing wait, per symbol where the symbol is the trouble,
-for all where the exchange is. History may lag behind the live stream, and one of its servers behind another: an id
-that an answer lacks counts as absent only where another answer, `BELIEVE_S` later, lacks it too, or where history has
-a trade above it that is older than `SETTLED_US`. What lies below all that history has, or above, is beyond it. Of a
-long gap only the last day is fetched: older trades come quicker from the exchange's dumps.
+for all where the exchange is. Which ids a response proves to be absent: request_trials.py. What lies below all that
+history has, or above, is beyond it. Of a long gap only the last day is fetched: older trades come quicker from the
+exchange's dumps.
 """
 
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from whale_platform.broker.errors import ProducerStoppedError
 from whale_platform.domain.trade import Trade
 from whale_platform.ingest.backfill.history_client import HistoryClient
+from whale_platform.ingest.backfill.request_trials import AbsenceTrials, RequestKey, RequestTrials, back_off_s
 from whale_platform.ingest.connections.connection_manager import ConnectionManager
 from whale_platform.ingest.errors import HttpUnavailableError
 from whale_platform.ingest.publishing.pipeline import Pipeline
-from whale_platform.ingest.sequencing.gap_tracker import ALL_IDS, BackfillRange
+from whale_platform.ingest.sequencing.backfill_range import ALL_IDS, BackfillRange
 from whale_platform.ingest.sequencing.unconfirmed_trades import DISORDER_US
 
-FIRST_S = 1.0
-CAP_S = 60.0
-BELIEVE_S = 60.0
-SETTLED_US = 600_000_000
 IDLE_S = 0.5
 PROBE_AFTER_S = 5.0
 PROBE_S, PROBE_CAP_S = 300.0, 3600.0
@@ -42,20 +38,6 @@ DAY_US = 86_400_000_000
 TOO_OLD_NOTE = "older than a day when it was found: import the exchange's dump"
 CHECK_AFTER_S = 30.0
 NOT_FOUND_STATUSES = (400, 404, 410)
-RequestKey = tuple[
-    str, str
-]  # symbol, and for what: a mode of BackfillRange, "doubt" or "probe"; one does not wait for another
-K = TypeVar("K")
-
-
-@dataclass(slots=True)
-class BackfillTrial:
-    """What a request waits for. `lacking`: ids that the answer of `since` lacked; `times`: asked in a row in vain."""
-
-    since: float
-    times: int = 0
-    not_before: float = 0.0
-    lacking: frozenset[int] = frozenset()
 
 
 @dataclass(slots=True)
@@ -75,15 +57,16 @@ class GapFiller:
     ) -> None:
         self.status = ""
         self._pipeline = pipeline
+        self._intake = pipeline.history
         self._feed = feed
         self._history = history
         self._stop = stop
         self._log = log.bind(exchange=pipeline.exchange.name)
-        self._trials: dict[RequestKey, BackfillTrial] = {}
+        self._trials = AbsenceTrials()
         self._failures = 0
         self._checked: set[str] = set()
         self._probed: dict[str, QuietProbe] = {}
-        self._doubts: dict[str, BackfillTrial] = {}
+        self._doubts: RequestTrials[str] = RequestTrials()
         self._thread = threading.Thread(target=self._run, name=f"repair-{pipeline.exchange.name}", daemon=True)
 
     def start(self) -> None:
@@ -108,14 +91,18 @@ class GapFiller:
 
     def step(self, now: float) -> bool:
         """Do one thing if there is one to do; returns whether there was."""
-        waiting = _waiting(self._trials, now)
-        wanted = self._pipeline.wanted(waiting)
+        waiting = self._trials.waiting(now)
+        # 1. What a gap holds back comes before all else.
+        wanted = self._intake.wanted(waiting)
         if wanted is None or wanted[1].mode != "inline":
-            doubtful = self._pipeline.doubtful(_waiting(self._doubts, now))
+            # 2. The newest trade of a symbol that holds trades without a position.
+            doubtful = self._intake.doubtful(self._doubts.waiting(now))
             if doubtful is not None:
                 return self._ask((doubtful, "doubt"), lambda: self._judge(doubtful, now))
+        # 3. The range of that gap, or else of a background gap.
         if wanted is not None:
             return self._ask((wanted[0], wanted[1].mode), lambda: self._repair(*wanted, now))
+        # 4. Symbols that show nothing.
         silent = self._silent(now, waiting)
         if silent is not None:
             return self._ask((silent, "probe"), lambda: self._probe(silent, now))
@@ -130,13 +117,13 @@ class GapFiller:
             self._log.warning("history not available", symbol=asked[0], reason=str(trouble))
             if trouble.status in NOT_FOUND_STATUSES:
                 if asked[1] == "doubt":
-                    _postpone(self._doubts, asked[0], time.monotonic())
+                    self._doubts.postpone(asked[0], time.monotonic())
                 else:
-                    _postpone(self._trials, asked, time.monotonic())
+                    self._trials.postpone(asked, time.monotonic())
                 return True
             self._failures += 1
             self.status = str(trouble)
-            self._stop.wait(trouble.wait_s or min(CAP_S, FIRST_S * 2.0 ** min(self._failures - 1, 16)))
+            self._stop.wait(trouble.wait_s or back_off_s(self._failures))
         else:
             self._failures = 0
             self.status = ""
@@ -144,21 +131,23 @@ class GapFiller:
 
     def _repair(self, symbol: str, chunk: BackfillRange, now: float) -> None:
         now_us = time.time_ns() // 1000
+        # 1. The page of a blocking gap has the trade below it too: where that is the one published last, the page is
+        #    known to be of the same ids.
         below = BackfillRange(max(0, chunk.first_id - 1), chunk.last_id, chunk.mode)
         found = self._history.trades(symbol, below if chunk.mode == "inline" else chunk)
-        surely = chunk.mode == "inline" and self._pipeline.continues(symbol, chunk, found)
-        if chunk.until and not surely:  # later ones are of ids that began anew
+        surely = chunk.mode == "inline" and self._intake.continues(symbol, chunk, found)
+        # 2. Else trades later than those behind the gap are of ids that began again.
+        if chunk.until and not surely:
             found = {one: trade for one, trade in found.items() if trade.event_time <= chunk.until + DISORDER_US}
-        if (
-            chunk.mode == "background"
-            and chunk.end - chunk.first_id > LONG_GAP_IDS
-            and self._cut(symbol, chunk, found, now_us)
-        ):
+        # 3. What a long gap has of more than a day ago is left to the exchange's dumps.
+        long = chunk.mode == "background" and chunk.end - chunk.first_id > LONG_GAP_IDS
+        if long and self._cut(symbol, chunk, found, now_us):
             return
-        sure = self._sure_until(symbol, chunk, found, now, now_us)
+        # 4. What the page has, or proves to be absent, is filled in; the rest is requested again.
+        sure = self._trials.sure_until(symbol, chunk, found, now, now_us)
         if sure >= chunk.first_id:
             whole = BackfillRange(chunk.first_id, sure, chunk.mode, chunk.end)
-            self._pipeline.fill(symbol, whole, found, now_us, self._reach(symbol, whole, found), surely)
+            self._intake.fill(symbol, whole, found, now_us, self._reach(symbol, whole, found), surely)
 
     def _cut(self, symbol: str, chunk: BackfillRange, found: dict[int, Trade], now_us: int) -> bool:
         """Give up what is older than a day; whether there was any."""
@@ -168,31 +157,16 @@ class GapFiller:
         if first <= chunk.first_id:
             return False
         self._log.warning("a hole is too old to be filled from history", symbol=symbol, ids=first - chunk.first_id)
-        self._pipeline.give_up(symbol, chunk, first - 1, TOO_OLD_NOTE)
+        self._intake.give_up(symbol, chunk, first - 1, TOO_OLD_NOTE)
         return True
-
-    def _sure_until(self, symbol: str, chunk: BackfillRange, found: dict[int, Trade], now: float, now_us: int) -> int:
-        """Up to which id of `chunk` the answer can be believed."""
-        settled = max((one for one, trade in found.items() if trade.event_time < now_us - SETTLED_US), default=-1)
-        lacking = frozenset(one for one in range(chunk.first_id, chunk.last_id + 1) if one not in found)
-        young = frozenset(one for one in lacking if one > settled)
-        asked = symbol, chunk.mode
-        trial = self._trials.get(asked)
-        asked_twice = trial is not None and now - trial.since >= BELIEVE_S
-        doubtful = young - trial.lacking if trial is not None and asked_twice else young
-        if not doubtful:
-            self._trials.pop(asked, None)
-            return chunk.last_id
-        if trial is None or asked_twice or not trial.lacking & young:
-            trial = self._trials[asked] = BackfillTrial(now, lacking=young)
-        _postpone(self._trials, asked, now)
-        return min(doubtful) - 1
 
     def _reach(self, symbol: str, chunk: BackfillRange, found: dict[int, Trade]) -> tuple[int, int]:
         """The first and last id that history can tell of, as far as `chunk` needs it."""
         first, last = ALL_IDS
+        # 1. Above its newest trade it has nothing yet.
         if found and max(found) < chunk.last_id:
             last = max(found)
+        # 2. Where it has nothing below the range either, it begins within the range, or above.
         if chunk.first_id not in found and chunk.first_id > 1 and not any(one < chunk.first_id for one in found):
             below = BackfillRange(max(0, chunk.first_id - IDS_BELOW), chunk.first_id - 1, chunk.mode)
             if not any(one < chunk.first_id for one in self._history.trades(symbol, below)):
@@ -205,16 +179,19 @@ class GapFiller:
         """Ask which place the trades have that the symbol holds."""
         newest = self._history.newest(symbol)
         if newest is not None:
-            behind, same_id = self._pipeline.behind(symbol), None
+            # 1. Where several happened later than the trade published last, history's trade of that id tells why.
+            behind, same_id = self._intake.behind(symbol), None
             if behind is not None and newest.trade_id >= behind:
                 same_id = self._history.trades(symbol, BackfillRange(behind, behind, "inline")).get(behind)
-            since = self._pipeline.judge(newest, same_id)
+            # 2. The newest trade gives them a position, or shows that the ids may have begun again.
+            since = self._intake.judge(newest, same_id)
             if since is not None:
                 self._begin_epoch(symbol, newest, since)
-        if self._pipeline.doubtful(frozenset(self._pipeline.lines) - {symbol}) is None:
-            self._doubts.pop(symbol, None)
+        # 3. What is still without one waits for another request.
+        if self._intake.doubtful(frozenset(self._pipeline.lines) - {symbol}) is None:
+            self._doubts.end(symbol)
         else:
-            _postpone(self._doubts, symbol, now)
+            self._doubts.postpone(symbol, now)
 
     def _begin_epoch(self, symbol: str, newest: Trade, since: int) -> None:
         """Where history has nothing of before `since` its ids began anew; else they go on."""
@@ -224,10 +201,10 @@ class GapFiller:
         if first is None:
             return
         if any(one < low for one in around):
-            self._pipeline.goes_on(symbol)
+            self._intake.goes_on(symbol)
             return
         self._log.warning("the exchange's ids began anew; going on in a new epoch", symbol=symbol, first_id=low)
-        self._pipeline.begin_epoch(symbol, first, newest.trade_id)
+        self._intake.begin_epoch(symbol, first, newest.trade_id)
 
     def _silent(self, now: float, postponed: frozenset[RequestKey]) -> str | None:
         """A symbol whose newest trade is to be asked for."""
@@ -269,13 +246,3 @@ class GapFiller:
                 self._checked.discard(symbol)
                 raise
             self._feed.refuse(symbol, f"the exchange does not know it (HTTP {trouble.status})")
-
-
-def _waiting(trials: dict[K, BackfillTrial], now: float) -> frozenset[K]:
-    return frozenset(asked for asked, trial in trials.items() if trial.not_before > now)
-
-
-def _postpone(trials: dict[K, BackfillTrial], asked: K, now: float) -> None:
-    trial = trials.setdefault(asked, BackfillTrial(now))
-    trial.times += 1
-    trial.not_before = now + min(CAP_S, FIRST_S * 2.0 ** min(trial.times - 1, 16))

@@ -6,7 +6,7 @@ import time
 from whale_platform.domain.trade import Trade
 from whale_platform.exchanges.base import Exchange, InvalidFrameError
 from whale_platform.ingest.errors import HttpUnavailableError
-from whale_platform.ingest.sequencing.gap_tracker import BACKFILL_IDS, BackfillRange
+from whale_platform.ingest.sequencing.backfill_range import BACKFILL_IDS, BackfillRange
 from whale_platform.ingest.transport.rest_client import RestClient
 
 MAX_PAGES = 100

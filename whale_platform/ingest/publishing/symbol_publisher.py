@@ -19,7 +19,7 @@ from whale_platform.ingest.publishing.delivery import CountedSender, TradeSender
 from whale_platform.ingest.publishing.latency import PipelineCounts
 from whale_platform.ingest.recovery.positions_file import SymbolPosition
 from whale_platform.ingest.sequencing.gap import SequenceGap, encode_gap, encode_gap_key
-from whale_platform.ingest.sequencing.gap_tracker import TradeConflict
+from whale_platform.ingest.sequencing.sequence_record import TradeConflict
 from whale_platform.ingest.sequencing.sequencer import Sequencer
 
 HOLD_S = 30.0  # how long a hole may hold trades back; the whale behind it is late by as much
@@ -63,7 +63,7 @@ class SymbolPublisher:
 
     def publish(self, trades: Sequence[Trade]) -> None:
         """What the sequencer has just answered. Raises ProducerStoppedError."""
-        if self.sequencer.events:
+        if self.sequencer.record.events:
             self._take_events()
         for trade in trades:
             self.outlet.send(trade)
@@ -98,8 +98,7 @@ class SymbolPublisher:
 
     def write_quarantine(self) -> None:
         """Record the runs of quarantined ids that have gathered: one row a run, not one an id."""
-        runs, self.sequencer.quarantine = self.sequencer.quarantine, []
-        for gap in runs:
+        for gap in self.sequencer.quarantined.take_rows():
             self._books.gap(self.symbol, gap)
 
     def place(self) -> SymbolPosition | None:
@@ -107,7 +106,7 @@ class SymbolPublisher:
         if self.sequencer.next_id is None:
             return None
         hole = self.sequencer.hole
-        gaps = [gap.copy() for gap in (*self.sequencer.background, *((hole,) if hole is not None else ()))]
+        gaps = [gap.copy() for gap in (*self.sequencer.background.gaps, *((hole,) if hole is not None else ()))]
         newest_time = self.sequencer.newest_time
         return SymbolPosition(
             self.sequencer.next_id - 1, gaps, newest_time, 0 if newest_time else self.sequencer.latest
@@ -120,8 +119,7 @@ class SymbolPublisher:
         )
 
     def _take_events(self) -> None:
-        events, self.sequencer.events = self.sequencer.events, []
-        for event in events:
+        for event in self.sequencer.record.take_events():
             if isinstance(event, TradeConflict):
                 said = replace(event.trade, trade_id=exchange_id(event.trade.trade_id))
                 self._books.quarantined(said, event.reason)

@@ -45,12 +45,14 @@ def find_resume_point(
     tail: SymbolTail, noted: Iterable[SequenceGap], ledger: Mapping[int, SequenceGap], now_us: int
 ) -> ResumePoint:
     """`noted`: gaps of the positions file; `ledger`: this symbol's rows by first id."""
+    # 1. The topic says where the symbol has come to; only an empty one leaves that to the ledger.
     if tail.last is None:
         tail = _by_ledger(ledger)
     if tail.last is None:
         return ResumePoint()
     begin = ResumePoint(tail.last + 1, newest_time=tail.newest_time(), floor=-1 if tail.first is None else tail.first)
     begin.latest = 0 if begin.newest_time else tail.latest
+    # 2. Sort the rows: open ones may own a gap of the topic, closed ones account for it, but those that a kill cut off.
     owners = {row.first_id: row for row in ledger.values() if row.state == "open"}
     closed = [row for row in ledger.values() if row.state in ("exchange_gap", "unrepaired")]
     cut_off = [row for row in closed if _absent(tail, row) > row.last_id - row.first_id + 1 - row.filled]
@@ -58,6 +60,7 @@ def find_resume_point(
     for row in cut_off:
         owners[row.first_id] = replace(row, filled=0, progress_id=row.first_id, absent=[], kept=[], beyond=[])
     owners.update((gap.first_id, gap) for gap in noted)
+    # 3. What the topic lacks and no closed row accounts for is open, in its owner's row or in a row of its own.
     for hole in tail.holes:
         for first, last in _without(hole, accounted):
             owner = _owner(owners, first)
@@ -72,12 +75,14 @@ def find_resume_point(
                 begin.gaps.append(open_gap)
             else:
                 begin.changed.append(_of_another_epoch(open_gap, now_us))
+    # 4. An open row that the topic has passed without a gap is repaired, or lies below what was read of the topic.
     for row in owners.values():
         if row.first_id not in ledger or ledger[row.first_id].state == "open":
             _settle(begin, row, tail, tail.last, now_us)
     for gap in begin.gaps:
         # Not the row's alone: the trade that ended it then may have been garbled, and another ends it now.
         gap.until = max(gap.until, begin.newest_time) or begin.latest
+    # 5. Closed rows are known on, as one of their ids may yet arrive; open ones behind the topic's end become one gap.
     begin.gaps.sort(key=lambda gap: gap.first_id)
     begin.passed = sorted((row for row in closed if row not in cut_off), key=lambda row: row.first_id)
     begin.changed += begin.gaps

@@ -55,6 +55,13 @@ class SequenceGap:
         """Nobody can tell of these ids any more."""
         _add(self.beyond, first_id, last_id)
 
+    def lack(self, trade_id: int, reach: IdRange) -> None:
+        """Note that history lacks `trade_id`: absent within its `reach`, else given up."""
+        if reach[0] <= trade_id <= reach[1]:
+            self.miss(trade_id)
+        else:
+            self.give_up(trade_id, trade_id)
+
     def arrive(self, trade_id: int) -> bool:
         """Count an id that was not published as published; False where it is none of those."""
         if not any(_remove(runs, trade_id) for runs in (self.absent, self.kept, self.beyond)):

@@ -1,56 +1,31 @@
-"""Trades in id order and the holes among them: what the sequencer does with an id whose place is known.
+"""Trades in id order and the gap that blocks them: what the sequencer does with an id whose position is known.
 
 A missing id holds the later trades back (`hole`, mode inline) until history fills it or proves it absent. A hole that
-is long, or holds back too much, goes to the `background`: later trades go on at once and the hole is filled by chunks
-below them, the newest hole first. What was passed without being published stays known by the closed rows, `passed`.
+is long, or holds back too much, goes to the background (background_gaps.py): later trades go on at once. What was
+passed without being published stays known by the closed rows (closed_gaps.py).
 """
 
-from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from whale_platform.domain.epochs import EPOCH, epoch_of
 from whale_platform.domain.trade import Trade
-from whale_platform.ingest.sequencing.gap import GapCause, GapMode, IdRange, SequenceGap
+from whale_platform.ingest.sequencing import backfill_range
+from whale_platform.ingest.sequencing.backfill_range import ALL_IDS, EMPTY_PAGE, NO_TRADES, BackfillRange, HistoryPage
+from whale_platform.ingest.sequencing.background_gaps import BackgroundGaps
+from whale_platform.ingest.sequencing.closed_gaps import ClosedGaps
+from whale_platform.ingest.sequencing.gap import GapCause, IdRange, SequenceGap
 from whale_platform.ingest.sequencing.pending_trades import PendingTrades
+from whale_platform.ingest.sequencing.quarantined_ids import QuarantinedIds
+from whale_platform.ingest.sequencing.recent_trades import RecentTrades
+from whale_platform.ingest.sequencing.sequence_record import SequenceRecord
 from whale_platform.ingest.sequencing.unconfirmed_trades import is_copy
 
 INLINE_MAX = 10_000  # ids: about ten pages of history, fetched in two seconds; longer would hold trades back too long
 PENDING_MAX = 20_000  # trades held back: some 20 MB
-BACKFILL_IDS = 4_998  # with one id more on either side: five full pages
-RECENT_TRADES = 512  # newest trades kept to compare a second copy with: far more than two connections are ever apart
-CLOSED_GAPS = 200  # newest rows with ids that were not published, should one arrive
-HistoryPage = Mapping[int, Trade | None]  # a page of history by id; None: the id is there, but quarantined
-EMPTY_PAGE: HistoryPage = {}
-NO_TRADES: Mapping[int, Trade] = {}
-ALL_IDS: IdRange = (-1, 1 << 63)
-
-
-@dataclass(frozen=True, slots=True)
-class TradeConflict:
-    """A trade that contradicts what is known, or has no place; it is kept back."""
-
-    trade: Trade
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class BackfillRange:
-    """Ids wanted from the exchange's history; `end` and `until`: of the hole that they are of."""
-
-    first_id: int
-    last_id: int
-    mode: GapMode
-    end: int = field(default=-1, compare=False)
-    until: int = field(default=0, compare=False)
-
-    def moved(self, by: int) -> "BackfillRange":
-        """The same with ids of another epoch."""
-        return BackfillRange(self.first_id + by, self.last_id + by, self.mode, self.end + by, self.until)
 
 
 class GapTracker:
-    """State of one symbol. Gaps that changed and conflicts gather in `events` until the caller takes them.
+    """State of one symbol. Gaps that changed and conflicts gather in `record` until the caller takes them.
 
     `base`: what the present epoch adds to the exchange's ids; every id here has it. `newest_time`: event time of the
     trade published last, 0 where unknown; `passed`: closed rows.
@@ -62,26 +37,27 @@ class GapTracker:
         self.next_id = next_id
         self.base = epoch_of(next_id or 0) * EPOCH
         self.newest_time = newest_time
-        self.background = list(background)
         self.hole: SequenceGap | None = None
-        self.events: list[SequenceGap | TradeConflict] = []
-        self.quarantine: list[SequenceGap] = []
-        self.duplicates = self.unproven = 0
-        self._passed = deque(passed, CLOSED_GAPS)
+        self.record = SequenceRecord()
+        self._closed = ClosedGaps(self.record, passed)
+        self.background = BackgroundGaps(self.record, self._closed, background)
+        self.quarantined = QuarantinedIds(self._closed)
         self._pending = PendingTrades()
+        self._recent = RecentTrades()
         self._vouched = -1
         self._blank = (-1, -1)
-        self._skipped: dict[int, int] = {}
         self._top = -1
-        self._ring: list[Trade | None] = [None] * RECENT_TRADES
         self._mark: tuple[int | None, GapCause] = (next_id, "restart")
 
     def skip(self, trade_id: int, now_us: int) -> Sequence[Trade]:
         """`trade_id` was seen but is quarantined: it counts as seen and is not looked for in history."""
         if self.next_id is None or trade_id in self._pending:
             return ()
-        if self.next_id <= trade_id <= max(self.next_id, self._top) + INLINE_MAX and len(self._skipped) < PENDING_MAX:
-            self._skipped[trade_id] = now_us
+        if (
+            self.next_id <= trade_id <= max(self.next_id, self._top) + INLINE_MAX
+            and len(self.quarantined) < PENDING_MAX
+        ):
+            self.quarantined.add(trade_id, now_us)
             return self._advance(now_us)
         return ()
 
@@ -94,12 +70,10 @@ class GapTracker:
         """The ids to fetch next: of the hole that holds trades back, else of the newest background gap."""
         if self.hole is not None and self.next_id is not None:
             last, until = self.hole.last_id, max(self.hole.until, self._pending.latest_us())
-            return BackfillRange(self.next_id, min(last, self.next_id + BACKFILL_IDS - 1), "inline", last, until)
-        if self.background:
-            gap = self.background[-1]
-            last = min(gap.last_id, gap.progress_id + BACKFILL_IDS - 1)
-            return BackfillRange(gap.progress_id, last, "background", gap.last_id, gap.until)
-        return None
+            return BackfillRange(
+                self.next_id, min(last, self.next_id + backfill_range.BACKFILL_IDS - 1), "inline", last, until
+            )
+        return self.background.wanted()
 
     def fill(
         self,
@@ -114,34 +88,26 @@ class GapTracker:
 
         `around`: all that the answer had, beyond the chunk too; `surely`: see `PendingTrades.refuted_by`.
         """
-        for gap in self.background:
-            if gap.first_id <= chunk.first_id <= gap.progress_id <= min(gap.last_id, chunk.last_id):
-                return self._fill_below(gap, min(gap.last_id, chunk.last_id), found, now_us, reach)
+        # 1. The range is of a background gap, also where that blocked when the range was requested.
+        gap = self.background.find(chunk)
+        if gap is not None:
+            return self.background.fill(gap, min(gap.last_id, chunk.last_id), found, now_us, reach)
         if self.hole is None or self.next_id is None or not self.hole.first_id <= chunk.first_id <= self.next_id:
             return ()
+        # 2. History refutes what waits under a wrong id; so the gap may end elsewhere.
         refuted = self._pending.refuted_by(around, surely)
         if refuted and not self._pending:  # what history has is all there is
             out = self._advance(now_us, found, min(chunk.last_id, self.hole.last_id, max(around)), reach)
             self._wrong(refuted, now_us)
             return out
         self._wrong(refuted, now_us)
+        # 3. Up to its end the range is proven, unless nothing waits behind it and history does not reach it.
         sure_until = min(chunk.last_id, self._end())
         if self._pending or reach[1] >= sure_until:
             return self._advance(now_us, found, sure_until, reach)
         out = self._advance(now_us, found, reach[1], reach)  # a row of before a restart, which a wrong id may have made
         self._end_hole(now_us)
         return out
-
-    def give_up(self, chunk: BackfillRange, last_id: int, note: str, now_us: int) -> None:
-        """Leave what a background gap lacks up to `last_id`, for the reason `note`; the rest is a gap of its own."""
-        for place, gap in enumerate(self.background):
-            if gap.progress_id == chunk.first_id and last_id < gap.last_id:
-                rest = gap.above(last_id)
-                gap.last_id = last_id
-                self._abandon(gap, note, now_us)
-                self.background[place] = rest
-                self.events.append(rest)
-                return
 
     def to_background(self, now_us: int) -> Sequence[Trade]:
         """Stop waiting for the present hole: what it held back goes on, up to the next hole if there is one.
@@ -151,13 +117,16 @@ class GapTracker:
         """
         if self.hole is None or not self._pending:
             return ()
+        # 1. Look for a trade that others, or history, vouch for; without one nothing is published on a guess.
         first = self._pending.lowest().trade_id
         if first > self._vouched or self._pending.disputed(first):
             run = self._pending.vouched()
             if run is None:
                 return ()
             first, self._vouched = run
+        # 2. What waits below it is refused.
         self._wrong([self._pending.pop(one.trade_id) for one in self._pending if one.trade_id < first], now_us)
+        # 3. The gap now ends below it, and no longer blocks.
         if self.hole is not None:
             self._set_aside(self.hole)
         return self._advance(now_us)
@@ -167,20 +136,20 @@ class GapTracker:
         if known is None:
             self._wrong(self._pending.add(trade), trade.received_time)
         elif is_copy(known, trade):
-            self.duplicates += 1
+            self.record.duplicates += 1
         elif trade.trade_id == self.next_id or self._pending.differ(trade.trade_id):
             if trade.trade_id in self._pending:
                 self._pending.pop(trade.trade_id)
             self._wrong([known], trade.received_time)
             self._wrong(self._pending.add(trade), trade.received_time)
         else:
-            self._compare(known, trade)
+            self.record.compare(known, trade)
         self._top = self._pending.highest()
 
     def _wrong(self, trades: Iterable[Trade], now_us: int) -> None:
         """These, which no longer wait, have a wrong id: the hole ends where others tell that it does."""
         for one in trades:
-            self._conflict(one, "its id and its time contradict those of other trades")
+            self.record.conflict(one, "its id and its time contradict those of other trades")
         if not trades or self.hole is None or self.next_id is None:
             return
         self._top = self._pending.highest()
@@ -194,7 +163,7 @@ class GapTracker:
             return
         self.hole.last_id = above - 1
         self.hole.until = max(self.hole.until, self._pending.latest_us())  # what is missing now may have happened later
-        self.events.append(self.hole)
+        self.record.gap(self.hole)
 
     def _end(self) -> int:
         """The last id of the hole, -1 without one."""
@@ -207,18 +176,8 @@ class GapTracker:
         self.hole.last_id = max(self.hole.first_id, self.next_id - 1)
         if self.next_id == self.hole.first_id:
             self.hole.filled, self.hole.note = 1, "nothing was missing: the id behind it was wrong"
-        self._close(self.hole, now_us)
+        self._closed.close(self.hole, now_us)
         self.hole = None
-
-    def _compare(self, known: Trade, trade: Trade) -> None:
-        if is_copy(known, trade):
-            self.duplicates += 1
-        else:
-            self._conflict(trade, f"trade {trade.trade_id} came with {known.quantity} at {known.price} before")
-
-    def _conflict(self, trade: Trade, reason: str) -> None:
-        self.unproven += 1
-        self.events.append(TradeConflict(trade, reason))
 
     def _advance(
         self, now_us: int, found: HistoryPage = EMPTY_PAGE, sure_until: int = -1, reach: IdRange = ALL_IDS
@@ -227,12 +186,15 @@ class GapTracker:
         assert self.next_id is not None
         out: list[Trade] = []
         while True:
+            # 1. Go on as far as each id is known to be published, quarantined or absent.
             self._pass_known(out, now_us, found, sure_until, reach)
             if not self._pending:
                 break
+            # 2. Trades wait behind the next id, so it is missing: that is a gap, which blocks them.
             if self.hole is None:
                 self._open_hole(now_us)
             assert self.hole is not None
+            # 3. One that is long, or holds back too much, is filled in the background; what it held back goes on.
             if self.hole.last_id - self.hole.first_id < INLINE_MAX and len(self._pending) <= PENDING_MAX:
                 break
             self._set_aside(self.hole)
@@ -243,126 +205,58 @@ class GapTracker:
         while True:
             number, hole = self.next_id, self.hole
             sure = number <= sure_until
+            # 1. The trade that waits under this id counts, but for one that is disputed and that history lacks.
             trade = self._pending.get(number)
             disputed = self._pending.disputed(number)
             if trade is not None and (sure or not disputed):
                 self._pending.pop(number)
                 if disputed:
-                    self._conflict(trade, "history does not have it, and other trades speak against it")
+                    self.record.conflict(trade, "history does not have it, and other trades speak against it")
                     trade = None
             else:
                 trade = None
+            # 2. Else the one that history has; else the id is quarantined, or absent; else nobody knows yet.
             trade = trade or (found.get(number) if sure else None)
             if trade is not None:
                 out.append(trade)
-                self._skipped.pop(number, None)
-                self._ring[number % RECENT_TRADES] = trade
+                self.quarantined.discard(number)
+                self._recent.add(trade)
                 self.newest_time = trade.event_time
                 if hole is not None:
                     hole.filled += 1
-            elif number in self._skipped or (sure and number in found):
-                self._pass_skipped(number, now_us)
+            elif number in self.quarantined or (sure and number in found):
+                self.quarantined.pass_by(number, now_us, hole)
             elif sure and hole is not None:
-                _lack(hole, number, reach)
+                hole.lack(number, reach)
             else:
                 return
+            # 3. Ids passed without a trade, up to here, may yet come in turn: nothing above them is published.
             if trade is None:
                 self._blank = (self._blank[0] if self._blank[1] == number else number, number + 1)
+            # 4. The gap is closed with its last id.
             self.next_id = number + 1
             if hole is not None:
                 hole.progress_id = self.next_id
                 if number >= hole.last_id:
-                    self._close(hole, now_us)
+                    self._closed.close(hole, now_us)
                     self.hole = None
-
-    def _pass_skipped(self, number: int, now_us: int) -> None:
-        seen = self._skipped.pop(number, now_us)
-        if self.hole is not None:
-            self.hole.keep(number)
-        elif self.quarantine and self.quarantine[-1].last_id == number - 1:
-            self.quarantine[-1].last_id = number
-            self.quarantine[-1].keep(number)
-            self.quarantine[-1].close(seen)
-        else:
-            gap = SequenceGap(number, number, "stream", seen)
-            gap.keep(number)
-            gap.close(seen)
-            self._passed.append(gap)
-            self.quarantine.append(gap)
 
     def _open_hole(self, now_us: int) -> None:
         assert self.next_id is not None
         lowest = self._pending.lowest()
         above = lowest.trade_id if lowest.trade_id > self.next_id else self._pending.above(self.next_id)
-        last = min(self._top + 1 if above is None else above, min(self._skipped, default=self._top + 1)) - 1
+        last = min(self._top + 1 if above is None else above, self.quarantined.lowest(self._top + 1)) - 1
         cause: GapCause = self._mark[1] if self._mark[0] == self.next_id else "stream"
         until = lowest.event_time
         self.hole = SequenceGap(self.next_id, last, cause, now_us, progress_id=self.next_id, until=until)
-        self.events.append(self.hole)
+        self.record.gap(self.hole)
 
     def _set_aside(self, hole: SequenceGap) -> None:
         assert self.next_id is not None
-        known = min(self._pending.lowest().trade_id, min(self._skipped, default=self._top))
+        known = min(self._pending.lowest().trade_id, self.quarantined.lowest(self._top))
         hole.until = max(hole.until, self._pending.latest_us())
         hole.last_id = min(hole.last_id, known - 1)
         hole.mode, hole.progress_id = "background", self.next_id
         self.next_id = hole.last_id + 1
         self.hole = None
-        self.background.append(hole)
-        self.events.append(hole)
-
-    def _fill_below(
-        self, gap: SequenceGap, last_id: int, found: HistoryPage, now_us: int, reach: IdRange
-    ) -> list[Trade]:
-        out: list[Trade] = []
-        for number in range(gap.progress_id, last_id + 1):
-            trade = found.get(number)
-            if trade is not None:
-                out.append(trade)
-            elif number in found:
-                gap.keep(number)
-            else:
-                _lack(gap, number, reach)
-        gap.filled += len(out)
-        self._go_on(gap, last_id + 1, now_us)
-        return out
-
-    def _go_on(self, gap: SequenceGap, progress_id: int, now_us: int) -> None:
-        """A background gap has been dealt with up to `progress_id`."""
-        gap.progress_id = progress_id
-        if progress_id > gap.last_id:
-            self.background.remove(gap)
-            self._close(gap, now_us)
-        else:
-            self.events.append(gap)
-
-    def _divide(self, gap: SequenceGap, number: int, now_us: int) -> None:
-        """`number` came before the gap was filled up to it: what lies above is a gap of its own."""
-        if number == gap.progress_id:
-            gap.filled += 1
-            self._go_on(gap, number + 1, now_us)
-            return
-        if number < gap.last_id:
-            rest = gap.above(number)
-            self.background.insert(self.background.index(gap) + 1, rest)
-            self.events.append(rest)
-        gap.last_id = number - 1
-        self.events.append(gap)
-
-    def _abandon(self, gap: SequenceGap, note: str, now_us: int) -> None:
-        gap.give_up(gap.progress_id, gap.last_id)
-        gap.note = "; ".join(part for part in (gap.note, note) if part)
-        self._close(gap, now_us)
-
-    def _close(self, gap: SequenceGap, now_us: int) -> None:
-        gap.close(now_us)
-        self.events.append(gap)
-        if gap.state != "repaired":
-            self._passed.append(gap)
-
-
-def _lack(gap: SequenceGap, number: int, reach: IdRange) -> None:
-    if reach[0] <= number <= reach[1]:
-        gap.miss(number)
-    else:
-        gap.give_up(number, number)
+        self.background.add(hole)

@@ -29,6 +29,19 @@ def is_copy(one: Trade, other: Trade) -> bool:
     return one.price == other.price and one.quantity == other.quantity
 
 
+def is_consistent(one: Trade, known: Trade) -> bool:
+    """Whether both may be true, `known` being history's: in order, and not the same trade under another id."""
+    moved = (
+        one.trade_id != known.trade_id and one.event_time // 1000 == known.event_time // 1000 and is_copy(one, known)
+    )
+    return is_in_order(one, known) and not moved
+
+
+def is_in_order(one: Trade, other: Trade) -> bool:
+    """Whether ids and event times of two trades ascend together."""
+    return (one.trade_id - other.trade_id) * (one.event_time - other.event_time) >= 0
+
+
 class UnconfirmedTrades:
     """One symbol's, by id. `placed`: trades that had a place since the newest doubt."""
 
@@ -78,6 +91,34 @@ class UnconfirmedTrades:
         """Those within so many ids of `trade_id`, from `above` on, by id."""
         low, high = bisect_left(self._ids, max(above, trade_id - within)), bisect_right(self._ids, trade_id + within)
         return [self.held[one] for one in self._ids[low:high]]
+
+    def begin_with(self, trade: Trade) -> list[Trade] | None:
+        """Return the first trades of a new symbol, `trade` the last of them; None where they do not prove each other.
+
+        Two are enough where no other is held: of three, two that are garbled alike may stand against a true one.
+        """
+        near = [one for one in self.near(trade.trade_id, CLOSE_IDS) if is_in_order(one, trade)]
+        enough = 2 if len(near) == len(self.held) else FIRST_TRADES
+        return [*near, trade] if len(near) + 1 >= enough else None
+
+    def ahead_with(self, trade: Trade, next_id: int, top: int, newest_time: int) -> list[Trade] | None:
+        """Return the trades far ahead that `trade` is the second one of; None where it may be garbled like the first.
+
+        They are believed where a symbol can have had as many trades as they skip, since `newest_time`.
+        """
+        first = self.first_near(trade.trade_id, NEAR_IDS, next_id)
+        if first is None or self.lows(next_id):
+            return None
+        skipped = min(first, trade.trade_id) - max(next_id, top)
+        seconds = (trade.event_time - newest_time) / 1e6
+        if newest_time and skipped > NEAR_IDS + MAX_RATE * seconds:
+            return None
+        return [*self.near(trade.trade_id, NEAR_IDS, next_id), trade]
+
+    def climb_to(self, trade_id: int, next_id: int) -> bool:
+        """Whether `trade_id` goes on where ids that began below `next_id` have come to."""
+        below = self.before(trade_id)
+        return below is not None and self.lows(next_id) >= LOW_TRADES and trade_id - below <= CLOSE_IDS
 
     def take(self, trades: Iterable[Trade]) -> None:
         """Those have a place now."""

@@ -11,7 +11,7 @@ from whale_platform.exchanges.binance import Binance
 from whale_platform.exchanges.coinbase import Coinbase
 from whale_platform.ingest.backfill.history_client import HistoryClient
 from whale_platform.ingest.transport.rest_client import RestClient, TimedResponse
-from whale_platform_tests.ingest.backfill.test_gap_filler import Clock
+from whale_platform_tests.ingest.backfill.bench import Clock
 
 T0_S = 1_790_000_000
 IDS = [*range(100_000, 100_400), *range(160_000, 160_100), 900_000]

@@ -10,7 +10,7 @@ from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS
 from whale_platform.domain.trade import Trade
 from whale_platform.exchanges.binance import Binance
 from whale_platform.ingest.publishing import plausibility_filter
-from whale_platform.ingest.sequencing.gap_tracker import BackfillRange
+from whale_platform.ingest.sequencing.backfill_range import BackfillRange
 from whale_platform.ingest.transport.exchange_clock import ClockLead
 from whale_platform_tests.ingest.fake_binance import frame
 from whale_platform_tests.ingest.fakes import RecordingProducer, pipeline
@@ -75,9 +75,9 @@ def test_what_can_t_be_held_is_a_hole_that_history_fills(monkeypatch: pytest.Mon
     bench.lead = ClockLead(bench.slow_us)
     bench.trade(11)
     assert bench.producer.ids(SYMBOL) == [1, 2, 3, 4, 5]
-    found = bench.pipeline.wanted(frozenset())
+    found = bench.pipeline.history.wanted(frozenset())
     assert found is not None and (found[1].first_id, found[1].last_id) == (6, 10)
-    bench.pipeline.fill(SYMBOL, found[1], bench.history(6, 10), 1)
+    bench.pipeline.history.fill(SYMBOL, found[1], bench.history(6, 10), 1)
     assert bench.producer.ids(SYMBOL) == list(range(1, 12))
 
 
@@ -88,9 +88,9 @@ def test_one_from_the_future_by_a_clock_that_is_known_is_looked_for_in_history()
     bench.trade(4, more_us=120 * MINUTE)
     bench.trade(5)
     assert bench.producer.ids(SYMBOL) == [1, 2, 3] and bench.pipeline.counts.future == 1
-    found = bench.pipeline.wanted(frozenset())
+    found = bench.pipeline.history.wanted(frozenset())
     assert found is not None and (found[1].first_id, found[1].last_id) == (4, 4)
-    bench.pipeline.fill(SYMBOL, found[1], bench.history(4, 5), 1)
+    bench.pipeline.history.fill(SYMBOL, found[1], bench.history(4, 5), 1)
     assert bench.producer.ids(SYMBOL) == [1, 2, 3, 4, 5]
 
 
@@ -100,13 +100,13 @@ def test_history_is_not_judged_by_a_clock_that_nobody_knows() -> None:
     for number in (1, 2, 6):
         bench.trade(number)
     bench.slow_us = 20 * MINUTE
-    (chunk,) = [found[1] for found in [bench.pipeline.wanted(frozenset())] if found is not None]
-    bench.pipeline.fill(SYMBOL, chunk, bench.history(3, 3, -20 * MINUTE) | bench.history(4, 6), 1)
+    (chunk,) = [found[1] for found in [bench.pipeline.history.wanted(frozenset())] if found is not None]
+    bench.pipeline.history.fill(SYMBOL, chunk, bench.history(3, 3, -20 * MINUTE) | bench.history(4, 6), 1)
     assert bench.producer.ids(SYMBOL) == [1, 2, 3] and bench.producer.sent[DEAD_LETTERS] == []
-    assert bench.pipeline.wanted(frozenset()) is None, "not at once"
-    bench.pipeline._later.clear()
+    assert bench.pipeline.history.wanted(frozenset()) is None, "not at once"
+    bench.pipeline.history._later.clear()
     bench.lead = ClockLead(bench.slow_us)
-    found = bench.pipeline.wanted(frozenset())
+    found = bench.pipeline.history.wanted(frozenset())
     assert found == (SYMBOL, BackfillRange(4, 5, "inline"))
-    bench.pipeline.fill(SYMBOL, found[1], bench.history(4, 5), 1)
+    bench.pipeline.history.fill(SYMBOL, found[1], bench.history(4, 5), 1)
     assert bench.producer.ids(SYMBOL) == [1, 2, 3, 4, 5, 6]

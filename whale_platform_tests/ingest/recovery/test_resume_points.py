@@ -203,7 +203,7 @@ def test_a_file_without_times_bounds_them_by_when_it_was_written(tmp_path: Path,
     assert (begin.next_id, begin.newest_time, begin.latest) == (1001, 0, written + positions_file.CLOCK_TOLERANCE_US)
     sequencer = begin.sequencer()
     ours_was_slow = replace(trade(1000), event_time=written + 5_000_000)
-    assert sequencer.last_trade(ours_was_slow) == () and not sequencer.asks() and not sequencer.unproven
+    assert sequencer.last_trade(ours_was_slow) == () and not sequencer.asks() and not sequencer.record.unproven
     assert [out for n in range(997, 1001) for out in sequencer.live(trade(n))] == []
     assert not sequencer.asks() and not sequencer.may_begin_anew(trade(998), None), "a history that lags proves nothing"
     new = [replace(trade(n), event_time=begin.latest + n) for n in range(1, 5)]

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from whale_platform.domain.trade import Trade
 from whale_platform.ingest.recovery.topic_tail import SymbolTail
-from whale_platform.ingest.sequencing import gap_tracker as module
+from whale_platform.ingest.sequencing import backfill_range, gap_tracker
 from whale_platform.ingest.sequencing.gap import SequenceGap
 from whale_platform.ingest.sequencing.sequencer import Sequencer
 from whale_platform_tests.ingest.builders import trade
@@ -43,7 +43,7 @@ class World:
         self.account()
 
     def account(self) -> None:
-        for gap in [*self.sequencer.events, *self.sequencer.quarantine]:
+        for gap in [*self.sequencer.record.events, *self.sequencer.quarantined.rows]:
             if isinstance(gap, SequenceGap):
                 self.accounted |= {n for a, b in [*gap.absent, *gap.kept] for n in range(a, b + 1)}
 
@@ -106,8 +106,8 @@ class World:
 def test_every_id_once_and_in_order(
     absent: set[int], bad: set[int], steps: list[tuple[str, int]], inline: int, pending: int, chunk: int
 ) -> None:
-    before = module.INLINE_MAX, module.PENDING_MAX, module.BACKFILL_IDS
-    module.INLINE_MAX, module.PENDING_MAX, module.BACKFILL_IDS = inline, pending, chunk
+    before = gap_tracker.INLINE_MAX, gap_tracker.PENDING_MAX, backfill_range.BACKFILL_IDS
+    gap_tracker.INLINE_MAX, gap_tracker.PENDING_MAX, backfill_range.BACKFILL_IDS = inline, pending, chunk
     try:
         world = World(absent, bad - absent)
         for action, number in steps:
@@ -126,7 +126,7 @@ def test_every_id_once_and_in_order(
             world.repair()
         check(world)
     finally:
-        module.INLINE_MAX, module.PENDING_MAX, module.BACKFILL_IDS = before
+        gap_tracker.INLINE_MAX, gap_tracker.PENDING_MAX, backfill_range.BACKFILL_IDS = before
 
 
 def check(world: World) -> None:

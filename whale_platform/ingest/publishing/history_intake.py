@@ -1,0 +1,163 @@
+"""Where an exchange's history meets its pipeline: what is wanted from it, and what becomes of its trades.
+
+The gap filler calls this from its own thread; the lock is the pipeline's, and the trades go out by the same publishers
+as the live ones. Ids are the exchange's here, and the platform's behind it: each call adds or takes off what the
+symbol's epoch adds. Nothing here fetches anything, so nothing waits with the lock held but for a full producer.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+
+from whale_platform.domain.trade import Trade
+from whale_platform.exchanges.base import Exchange
+from whale_platform.ingest.publishing.pipeline_lock import PipelineLock
+from whale_platform.ingest.publishing.plausibility_filter import PlausibilityFilter
+from whale_platform.ingest.publishing.symbol_publisher import ExchangeRecords, SymbolPublisher
+from whale_platform.ingest.recovery.positions_file import CLOCK_TOLERANCE_US
+from whale_platform.ingest.sequencing.backfill_range import ALL_IDS, BackfillRange
+from whale_platform.ingest.sequencing.unconfirmed_trades import LOW_TRADES
+
+LATER_S = 10.0  # before history is asked again for what can't be judged before our clock is known
+
+
+class HistoryIntake:
+    """Every method takes `lock` itself; `lines`: the publishers of the exchange's symbols."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        lines: Mapping[str, SymbolPublisher],
+        books: ExchangeRecords,
+        guard: PlausibilityFilter,
+        lock: PipelineLock,
+    ) -> None:
+        self._exchange = exchange
+        self._lines = lines
+        self._books = books
+        self._guard = guard
+        self._work = lock
+        self._served = ""
+        self._later: dict[str, float] = {}
+
+    def wanted(self, not_now: frozenset[tuple[str, str]]) -> tuple[str, BackfillRange] | None:
+        """The most urgent ids to fetch, leaving out (symbol, mode) in `not_now`: what holds trades back comes first."""
+        self._books.wanting.clear()
+        best: tuple[SymbolPublisher, BackfillRange] | None = None
+        now = time.monotonic()
+        with self._work:
+            self._later = {symbol: at for symbol, at in self._later.items() if at > now}
+            for line in self._in_turn():
+                chunk = None if line.symbol in self._later else line.sequencer.wanted()
+                if chunk is None or (line.symbol, chunk.mode) in not_now or self._exchange.unreadable(line.symbol):
+                    continue
+                if best is None or chunk.mode == "inline":
+                    best = line, chunk
+                    if chunk.mode == "inline":
+                        break
+            if best is None:
+                return None
+            self._served = best[0].symbol
+            return best[0].symbol, best[1].moved(-best[0].sequencer.base)
+
+    def doubtful(self, not_now: frozenset[str]) -> str | None:
+        """A symbol that holds trades without a place, which history's newest trade may give them."""
+        with self._work:
+            found = (line for line in self._in_turn() if line.sequencer.asks() and line.symbol not in not_now)
+            return next((line.symbol for line in found), None)
+
+    def behind(self, symbol: str) -> int | None:
+        """The exchange's id of the newest trade published, where several that are held happened later; else None."""
+        with self._work:
+            sequencer = self._lines[symbol].sequencer
+            if sequencer.next_id is None or sequencer.doubts.lows(sequencer.next_id) < LOW_TRADES:
+                return None
+            return sequencer.next_id - 1 - sequencer.base
+
+    def judge(self, newest: Trade, same_id: Trade | None) -> int | None:
+        """Give a place to what is held of the symbol of `newest`; `same_id`: see `Sequencer.may_begin_anew`.
+
+        Where the ids may have begun anew nothing is done: then a time up to which history has nothing if they have.
+        """
+        now_us = time.time_ns() // 1000
+        with self._work:
+            line = self._lines[newest.symbol]
+            sequencer = line.sequencer
+            newest = move_trade(newest, sequencer.base)
+            same_id = None if same_id is None else move_trade(same_id, sequencer.base)
+            if sequencer.may_begin_anew(newest, same_id):
+                return sequencer.newest_time or sequencer.latest - 2 * CLOCK_TOLERANCE_US
+            line.publish(sequencer.judge(newest, same_id, now_us))
+            return None
+
+    def begin_epoch(self, symbol: str, first: Trade, newest_id: int) -> None:
+        """The ids of `symbol` began anew; see `Sequencer.begin_epoch`."""
+        with self._work:
+            line = self._lines[symbol]
+            line.publish(line.sequencer.begin_epoch(first, newest_id, time.time_ns() // 1000))
+
+    def goes_on(self, symbol: str) -> None:
+        """The ids of `symbol` did not begin anew; see `Sequencer.goes_on`."""
+        with self._work:
+            line = self._lines[symbol]
+            line.publish(line.sequencer.goes_on(time.time_ns() // 1000))
+
+    def continues(self, symbol: str, chunk: BackfillRange, found: Mapping[int, Trade]) -> bool:
+        """Whether history's answer for `chunk` goes on from the trade of the symbol that was published last."""
+        with self._work:
+            sequencer = self._lines[symbol].sequencer
+            below = found.get(chunk.first_id - 1)
+            return sequencer.next_id == chunk.first_id + sequencer.base and sequencer.continues(below) is True
+
+    def give_up(self, symbol: str, chunk: BackfillRange, last_id: int, note: str) -> None:
+        """Leave what a background gap lacks from the start of `chunk` to the exchange's `last_id`."""
+        with self._work:
+            line = self._lines[symbol]
+            base = line.sequencer.base
+            line.sequencer.background.give_up(chunk.moved(base), last_id + base, note, time.time_ns() // 1000)
+            line.publish(())
+
+    def fill(
+        self,
+        symbol: str,
+        chunk: BackfillRange,
+        trades: Mapping[int, Trade],
+        now_us: int,
+        reach: tuple[int, int] = ALL_IDS,
+        surely: bool = False,
+    ) -> None:
+        """History's answer for `chunk`: its ids that are not in `trades` are proven absent, or outside `reach`.
+
+        `surely`: see `PendingTrades.refuted_by`.
+        """
+        monotonic_us = time.monotonic_ns() // 1000
+        with self._work:
+            found: dict[int, Trade | None] = {}
+            line = self._lines[symbol]
+            base = line.sequencer.base
+            for number, trade in sorted(trades.items()):
+                if chunk.first_id <= number <= chunk.last_id:
+                    absurd = self._guard.old(trade, monotonic_us)
+                    if absurd is not None and absurd.future and not self._guard.sure:
+                        self._later[symbol] = time.monotonic() + LATER_S
+                        if number == chunk.first_id:
+                            return
+                        chunk = BackfillRange(chunk.first_id, number - 1, chunk.mode, chunk.end, chunk.until)
+                        break
+                    found[number + base] = None if absurd else move_trade(trade, base)
+                    if absurd:
+                        self._books.quarantined(trade, absurd.reason)
+            reach = reach[0] + base, reach[1] + base
+            around = {number + base: move_trade(trade, base) for number, trade in trades.items()}
+            line.publish(line.sequencer.fill(chunk.moved(base), found, now_us, reach, around, surely))
+
+    def _in_turn(self) -> list[SymbolPublisher]:
+        """Every line, beginning after the one that was served last."""
+        lines = list(self._lines.values())
+        at = next((place for place, line in enumerate(lines, 1) if line.symbol == self._served), 0)
+        return lines[at:] + lines[:at]
+
+
+def move_trade(trade: Trade, base: int) -> Trade:
+    """Return `trade` with the id that it has in the epoch of `base`."""
+    return replace(trade, trade_id=trade.trade_id + base) if base else trade

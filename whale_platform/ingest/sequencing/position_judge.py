@@ -1,0 +1,121 @@
+"""Which position the trades have that are held without a proven one: the stream's and history's judgement of them.
+
+A trade is held where its id alone does not show what was missed: the first ones of a new symbol, ids far ahead, and ids
+below the next one that happened later than all that was published. They are believed when another trade or history's
+newest one agrees with them, requested while `asks`, and refused as `TradeConflict` when others go on without them.
+This extends GapTracker, and is no part beside it: what is believed changes the next id and what waits behind a gap.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from whale_platform.domain.trade import Trade
+from whale_platform.ingest.sequencing.gap import SequenceGap
+from whale_platform.ingest.sequencing.gap_tracker import GapTracker
+from whale_platform.ingest.sequencing.late_trades import LateTrades
+from whale_platform.ingest.sequencing.unconfirmed_trades import (
+    CLOSE_IDS,
+    LOW_TRADES,
+    MAX_UNCONFIRMED,
+    NEAR_IDS,
+    UnconfirmedTrades,
+    is_consistent,
+    is_copy,
+)
+
+
+class PositionJudge(GapTracker):
+    """As GapTracker; `floor`: see LateTrades.
+
+    `latest`: a time after the newest published trade's, where that is not known; `held`: what a process before held of
+    a symbol that was new.
+    """
+
+    def __init__(
+        self,
+        next_id: int | None,
+        background: Iterable[SequenceGap],
+        newest_time: int,
+        passed: Iterable[SequenceGap],
+        floor: int,
+        latest: int,
+        held: Iterable[Trade],
+    ) -> None:
+        super().__init__(next_id, background, newest_time, passed)
+        self.latest = latest
+        self.doubts = UnconfirmedTrades()
+        for one in held:
+            self.doubts.add(one)
+        self._late = LateTrades(self.record, self.background, self._closed, floor)
+        self._before = -1
+
+    def continues(self, same_id: Trade | None) -> bool | None:
+        """Whether `same_id`, which history has under the id published last, is that trade; None where nobody knows."""
+        if same_id is None or self.next_id is None:
+            return None
+        known = self._recent.get(self.next_id - 1)
+        if known is not None:
+            return is_copy(known, same_id) and known.event_time // 1000 == same_id.event_time // 1000
+        if self._blank[1] == self.next_id:
+            return None
+        if self.newest_time:
+            return same_id.event_time // 1000 == self.newest_time // 1000
+        return None if not self.latest else same_id.event_time <= self.latest
+
+    def asks(self) -> bool:
+        """Whether history's newest trade may give a place to what is held."""
+        if not self.doubts or self.next_id is None:
+            return bool(self.doubts)
+        return self.doubts.highest() >= self.next_id or len(self.doubts.held) >= LOW_TRADES
+
+    def judge(self, newest: Trade, same_id: Trade | None, now_us: int) -> Sequence[Trade]:
+        """Give a place to what is held, by the `newest` trade of history; for `same_id` see `began_anew`."""
+        if self.next_id is None:
+            near = [one for one in self.doubts.near(newest.trade_id, CLOSE_IDS) if is_consistent(one, newest)]
+            return self._begin(near) if near else ()
+        low = self.doubts.low(self.next_id)
+        if len(low) >= LOW_TRADES:
+            if not self.continues(same_id):
+                return ()
+            self.doubts.take(low)
+            self._refute(low)
+        ahead = [one for one in self.doubts if self.next_id <= one.trade_id <= newest.trade_id + NEAR_IDS]
+        return self._believe(ahead) if ahead else self._advance(now_us)
+
+    def _begin(self, trades: Sequence[Trade]) -> Sequence[Trade]:
+        """The first ids of a new symbol, near each other or near history's newest."""
+        first = min(one.trade_id for one in trades)
+        if any(one.trade_id == self._before for one in trades):
+            first = self._before + 1
+        self.next_id, self._late.floor = first, min(first, *(one.trade_id for one in trades))
+        self._mark = (first, "stream")
+        self.doubts.take(trades)
+        self._refute(self.doubts.drain())
+        for one in trades:
+            if one.trade_id >= first:
+                self._hold(one)
+            else:
+                self.newest_time = max(self.newest_time, one.event_time)
+                self._recent.add(one)
+        return self._advance(trades[-1].received_time)
+
+    def _later(self, trade: Trade) -> bool:
+        """Whether it happened after the trade that was published last; without that one's time nobody knows."""
+        return 0 < (self.newest_time or self.latest) < trade.event_time
+
+    def _believe(self, trades: Sequence[Trade]) -> Sequence[Trade]:
+        self.doubts.take(trades)
+        for one in trades:
+            self._hold(one)
+        return self._advance(trades[-1].received_time)
+
+    def _doubt(self, trade: Trade) -> Sequence[Trade]:
+        if not self.doubts.add(trade):
+            self.record.compare(self.doubts.held[trade.trade_id], trade)
+        elif len(self.doubts.held) > MAX_UNCONFIRMED:
+            self._refute(self.doubts.drain())
+        return ()
+
+    def _refute(self, trades: Iterable[Trade]) -> None:
+        for one in trades:
+            ahead = one.trade_id - (self.next_id or 0)
+            self.record.conflict(one, f"trade id {abs(ahead)} {'ahead of' if ahead >= 0 else 'behind'} its turn")

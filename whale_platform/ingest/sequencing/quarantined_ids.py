@@ -1,0 +1,60 @@
+"""Ids of trades that were seen but are implausible: they hold nothing back, and history is not queried for them.
+
+An id is kept in `_seen` until the sequence reaches it. Then it is noted in the row of the blocking gap that it lies in,
+or in a row of its own; ids that follow each other share a row, so that a bad minute makes one row and not thousands.
+"""
+
+from whale_platform.ingest.sequencing.closed_gaps import ClosedGaps
+from whale_platform.ingest.sequencing.gap import SequenceGap
+
+
+class QuarantinedIds:
+    """`rows`: closed rows of ids that were passed, until the caller takes them."""
+
+    def __init__(self, closed: ClosedGaps) -> None:
+        self.rows: list[SequenceGap] = []
+        self._closed = closed
+        self._seen: dict[int, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._seen)
+
+    def __contains__(self, trade_id: int) -> bool:
+        return trade_id in self._seen
+
+    def add(self, trade_id: int, now_us: int) -> None:
+        """Note an id that was seen."""
+        self._seen[trade_id] = now_us
+
+    def discard(self, trade_id: int) -> None:
+        """Forget an id that a plausible trade has come under."""
+        self._seen.pop(trade_id, None)
+
+    def clear(self) -> None:
+        """Forget the ids that the sequence has not reached."""
+        self._seen = {}
+
+    def lowest(self, default: int) -> int:
+        """Return the lowest id that the sequence has not reached."""
+        return min(self._seen, default=default)
+
+    def pass_by(self, trade_id: int, now_us: int, hole: SequenceGap | None) -> None:
+        """Note in `hole`, or in a row, that the sequence goes on behind `trade_id`."""
+        seen = self._seen.pop(trade_id, now_us)
+        if hole is not None:
+            hole.keep(trade_id)
+        elif self.rows and self.rows[-1].last_id == trade_id - 1:
+            self.rows[-1].last_id = trade_id
+            self.rows[-1].keep(trade_id)
+            self.rows[-1].close(seen)
+        else:
+            gap = SequenceGap(trade_id, trade_id, "stream", seen)
+            gap.keep(trade_id)
+            gap.close(seen)
+            self._closed.keep(gap)
+            self.rows.append(gap)
+
+    def take_rows(self) -> list[SequenceGap]:
+        """Return the rows that have gathered, and begin with none."""
+        rows, self.rows = self.rows, []
+        return rows

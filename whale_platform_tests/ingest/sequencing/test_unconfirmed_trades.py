@@ -1,0 +1,142 @@
+"""Trades without a proven position, among them garbled ids: what proves and what refutes them."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from whale_platform.ingest.sequencing.backfill_range import BackfillRange
+from whale_platform.ingest.sequencing.gap import SequenceGap
+from whale_platform.ingest.sequencing.gap_tracker import INLINE_MAX
+from whale_platform.ingest.sequencing.sequence_record import TradeConflict
+from whale_platform.ingest.sequencing.sequencer import Sequencer
+from whale_platform_tests.ingest.builders import trade
+from whale_platform_tests.ingest.sequencing.sequences import feed, garbled, history, ids, restarted, wanted
+
+
+def test_one_garbled_id_does_not_poison_the_symbol() -> None:
+    sequencer = Sequencer(next_id=1)
+    assert feed(sequencer, 1, 10**15, 2, 3) == [1, 2, 3]
+    assert [type(event) for event in sequencer.record.events] == [TradeConflict]
+    assert sequencer.wanted() is None
+
+
+def test_a_far_id_that_comes_twice_is_believed() -> None:
+    sequencer = Sequencer(next_id=1)
+    far = INLINE_MAX + 100
+    assert feed(sequencer, far, far) == [far]
+    assert wanted(sequencer).mode == "background"
+
+
+def test_a_garbled_first_id_is_no_baseline() -> None:
+    sequencer = Sequencer()
+    assert feed(sequencer, 5_000_000_000, 1_000, 1_001, 1_002) == [1_000, 1_001, 1_002]
+    assert [type(event) for event in sequencer.record.events] == [TradeConflict]
+    alone = Sequencer()
+    assert feed(alone, 1_000) == []
+    assert ids(alone.judge(trade(1_010), None, 1)) == [1_000]
+
+
+def test_a_garbled_pair_far_ahead_is_not_believed_and_history_can_say_that_it_is_right() -> None:
+    sequencer = Sequencer(1_000)
+    far = [replace(trade(5_000_000_000 + n), event_time=trade(1_001).event_time) for n in range(2)]
+    feed(sequencer, 1_000)
+    assert [out for one in far for out in sequencer.live(one)] == []
+    assert feed(sequencer, 1_001, 1_002, 1_003) == [1_001, 1_002, 1_003]
+    assert (sequencer.record.unproven, sequencer.background.gaps) == (2, [])
+    for one in far:
+        sequencer.live(replace(one, event_time=trade(1_004).event_time))
+    assert ids(sequencer.judge(trade(5_000_000_002), None, 1)) == ids(far)
+
+
+def test_a_later_trade_with_an_id_of_a_hole_is_garbled() -> None:
+    sequencer = Sequencer(1)
+    feed(sequencer, 1, 5)
+    assert sequencer.live(replace(trade(6), trade_id=3)) == []
+    assert feed(sequencer, 2) == [2], "either may be the wrong one"
+    around = {number: trade(number) for number in (2, 3, 4, 5)}
+    assert ids(sequencer.fill(wanted(sequencer), history(wanted(sequencer)), 1, around=around)) == [3, 4, 5]
+    assert sequencer.record.unproven == 1
+
+
+def test_two_ids_garbled_alike_do_not_stand_against_a_true_first_one() -> None:
+    sequencer = Sequencer()
+    assert feed(sequencer, 1_000, 1_001_001, 1_001_002) == []
+    assert ids(sequencer.judge(trade(1_003), None, 1)) == [1_000]
+    assert sequencer.record.unproven == 2
+    alone = Sequencer()
+    assert feed(alone, 1_000, 1_001_001, 1_002, 1_003) == [1_000], "1,001 is missing"
+
+
+@pytest.mark.parametrize("ahead", [2, 50, 9_000])
+def test_an_id_garbled_ahead_is_refuted_by_what_comes_in_turn(ahead: int) -> None:
+    """What came in turn was refused for 30 s, then the wrong one published, and what came later taken for an epoch."""
+    sequencer = Sequencer(1)
+    feed(sequencer, 1, 2)
+    assert sequencer.live(garbled(2, 3 + ahead)) == (), "a copy of what is published"
+    assert sequencer.live(garbled(3, 3 + ahead)) == []
+    assert feed(sequencer, 3) == [3], "in turn is in turn"
+    assert feed(sequencer, *range(4, 4 + ahead + 5)) == list(range(4, 4 + ahead + 5))
+    assert (sequencer.record.unproven, sequencer.hole, sequencer.background.gaps) == (2, None, [])
+    row = next(event for event in reversed(sequencer.record.events) if isinstance(event, SequenceGap))
+    assert (row.state, row.unpublished()) == ("repaired", 0)
+
+
+def test_an_id_garbled_ahead_is_refuted_by_what_waits_for_its_true_one() -> None:
+    sequencer = Sequencer(1)
+    feed(sequencer, 1, 2)
+    assert sequencer.live(garbled(3, 53)) == []
+    assert feed(sequencer, 4, 5) == [] and sequencer.record.unproven == 1
+    assert wanted(sequencer) == BackfillRange(3, 4, "inline")
+    assert ids(sequencer.fill(wanted(sequencer), history(wanted(sequencer)), 1)) == [3, 4, 5]
+    assert (sequencer.hole, sequencer.record.duplicates) == (None, 0)
+
+
+def test_history_refutes_a_trade_that_it_has_under_another_id() -> None:
+    sequencer = Sequencer(1)
+    feed(sequencer, 1, 2)
+    sequencer.live(garbled(3, 53))
+    chunk = wanted(sequencer)
+    assert ids(sequencer.fill(chunk, {3: trade(3)}, 1, around={2: trade(2), 3: trade(3)}, surely=True)) == [3]
+    assert (sequencer.record.unproven, sequencer.hole) == (1, None)
+    assert feed(sequencer, 4) == [4]
+
+
+def test_one_trade_alone_behind_a_hole_is_not_let_go_without_history() -> None:
+    sequencer = Sequencer(1)
+    feed(sequencer, 1, 2)
+    sequencer.live(garbled(3, 53))
+    assert sequencer.to_background(1) == ()
+    assert feed(sequencer, 3, 4, 5) == [3, 4, 5] and sequencer.hole is None
+    told = Sequencer(1)
+    feed(told, 1, 2)
+    assert told.last_trade(trade(53), surely=True) == []
+    assert ids(told.to_background(1)) == [53], "history has it under that id"
+
+
+def test_behind_a_hole_a_trade_costs_no_look_at_all_that_waits() -> None:
+    """It was searched through, and what has no place sorted, at every trade."""
+    sequencer, looked = Sequencer(1), 0
+
+    class Counted(list[int]):
+        def __getitem__(self, place: Any) -> Any:
+            nonlocal looked
+            looked += 1
+            return super().__getitem__(place)
+
+        def __iter__(self) -> Any:
+            raise AssertionError("all are looked at")
+
+    sequencer._pending._ids = Counted()
+    sequencer.doubts._ids = Counted()
+    feed(sequencer, 1, *range(3, 2_003))
+    assert len(sequencer._pending) == 2_000 and looked < 2_000 * 100
+    feed(sequencer, *range(100, 1_100))
+    assert sequencer.record.duplicates == 1_000 and looked < 3_000 * 100
+    low, looked = Sequencer(1_000_000), 0
+    feed(low, 1_000_000)
+    low.doubts._ids = Counted()
+    for number in range(1, 2_001):
+        low.live(restarted(number, 1_000_000))
+        assert low.asks() == (number >= 3)
+    assert len(low.doubts.held) == 2_000 and looked < 2_000 * 100
