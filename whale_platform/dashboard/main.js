@@ -1,21 +1,21 @@
 // Starts every part of the page, in the order in which a reader needs them, and hands each message of the stream to
 // those it concerns. A part that fails to start is told in the console and does not keep the others from starting.
 
-import { $, closable, perFrame } from "./dom.js";
-import { Stream } from "./stream.js";
-import { pref, setPref } from "./prefs.js";
-import { chartCatchUp, chartShown, chartThreshold, chartWhale, chartWindows, startChart } from "./chart.js";
-import { flowAgain, flowLoad, flowShown, flowWhale, startFlow } from "./flow.js";
-import { busiest, loadMarkets, market, marketWindows, marketsShown, onMarkets, startMarkets, threshold } from "./markets.js";
-import { pressureLoad, pressureShown, pressureWindows, startPressure } from "./pressure.js";
-import { onView, setView, startView, view } from "./view.js";
-import { openWhale, openWhales, startContext } from "./context.js";
-import { quoteTrades, startQuote } from "./quote.js";
-import { dagsterAddress, startStatus, statusDown, statusMessage, statusUp } from "./status.js";
-import { startKeys } from "./api.js";
-import { startSound } from "./sound.js";
-import { startTape, tapeAgain, tapeFill, tapeShown, tapeUp, tapeWhale } from "./tapepanel.js";
-import { startTheme } from "./theme.js";
+import { $, closable, perFrame } from "./lib/dom.js";
+import { Stream } from "./data/live-stream.js";
+import { pref, setPref } from "./lib/prefs.js";
+import { chartCatchUp, chartShown, chartThreshold, chartWhale, chartWindows, startChart } from "./price/price-panel.js";
+import { flowAgain, flowLoad, flowShown, flowWhale, startFlow } from "./flow/flow-panel.js";
+import { busiest, loadMarkets, market, marketWindows, marketsShown, onMarkets, startMarkets, threshold } from "./markets/markets-panel.js";
+import { pressureLoad, pressureShown, pressureWindows, startPressure } from "./pressure/pressure-panel.js";
+import { onView, setView, startView, view } from "./data/url-state.js";
+import { openWhale, openWhales, startContext } from "./whale/whale-dialog.js";
+import { quoteTrades, startQuote } from "./quote/quote-panel.js";
+import { dagsterAddress, startStatus, statusDown, statusMessage, statusUp } from "./status/status-panel.js";
+import { startKeys } from "./data/api.js";
+import { startSound } from "./lib/sound.js";
+import { startTape, tapeAgain, tapeFill, tapeShown, tapeUp, tapeWhale } from "./tape/tape-panel.js";
+import { startTheme } from "./lib/theme.js";
 
 let connected = false; // ever
 let missed = false; // an attempt or a connection was lost since the last one that stood

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Bars } from "../../whale_platform/dashboard/bars.js";
-import { bar } from "./server.mjs";
+import { Bars } from "../../whale_platform/dashboard/data/bars.js";
+import { bar } from "./fake-api.mjs";
 
 const DAY = 1_700_006_400; // 00:00 UTC
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { amount, grouped, price, tier, usd, wholeAmount } from "../../whale_platform/dashboard/format.js";
+import { amount, grouped, price, tier, usd, wholeAmount } from "../../whale_platform/dashboard/lib/format.js";
 
 test("sums are rounded before their unit is chosen", () => {
   const shown = { 0: "$0.00", 9.996: "$10", 999.4: "$999", 999.7: "$1.00k", 1234: "$1.23k", 99_940: "$99.9k", 99_960: "$100k" };

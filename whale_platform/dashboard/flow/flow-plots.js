@@ -2,10 +2,10 @@
 // table for screen readers, as a canvas says nothing. Hidden plots are not drawn; a new theme draws them anew.
 
 import uPlot from "/vendor/uplot.js";
-import { $, h, put, shown } from "./dom.js";
-import { clock, signedUsd, usd, usdAxis } from "./format.js";
-import { everyHour, usedSizes } from "./summary.js";
-import { onTheme, rem, token } from "./theme.js";
+import { $, h, put, shown } from "../lib/dom.js";
+import { clock, signedUsd, usd, usdAxis } from "../lib/format.js";
+import { everyHour, usedSizes } from "../data/flow-summary.js";
+import { onTheme, rem, token } from "../lib/theme.js";
 
 const bars = uPlot.paths.bars;
 

@@ -1,5 +1,5 @@
-// Dark and light. The colours stand in style.css alone; charts read them here and are told when they change. Without a
-// choice of the reader's, the system decides, also while the page is open.
+// Dark and light. The colours stand in styles/page.css alone; charts read them here and are told when they change.
+// Without a choice of the reader's, the system decides, also while the page is open.
 
 import { pref, setPref } from "./prefs.js";
 import { $ } from "./dom.js";

@@ -12,8 +12,8 @@ import {
   createChart,
   createSeriesMarkers,
 } from "/vendor/lightweight-charts.js";
-import { clock } from "./format.js";
-import { rem, token } from "./theme.js";
+import { clock } from "../lib/format.js";
+import { rem, token } from "../lib/theme.js";
 
 const FAINT = "66"; // alpha of volume and fills
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Tape } from "../../whale_platform/dashboard/tape.js";
-import { view } from "../../whale_platform/dashboard/view.js";
-import { serve, whale } from "./server.mjs";
+import { Tape } from "../../whale_platform/dashboard/data/whale-tape.js";
+import { view } from "../../whale_platform/dashboard/data/url-state.js";
+import { serve, whale } from "./fake-api.mjs";
 
 const NOW = 1_700_006_400;
 const page = (first, count, next) => ({ items: Array.from({ length: count }, (_, at) => whale(first - at, NOW + first - at)), next });

@@ -2,15 +2,15 @@
 // live. A failed load is tried again by a timer, by the next scroll and once the server is back; the panel tells of it
 // where there is no bar yet. An answer that comes after the market was changed is dropped.
 
-import { $, perFrame, put, shown, throttled } from "./dom.js";
-import { Bars } from "./bars.js";
-import { Canvas } from "./canvas.js";
-import { History } from "./history.js";
-import { Marks } from "./marks.js";
-import { Retry } from "./retry.js";
-import { onTheme } from "./theme.js";
+import { $, perFrame, put, shown, throttled } from "../lib/dom.js";
+import { Bars } from "../data/bars.js";
+import { Canvas } from "./price-chart.js";
+import { History } from "../data/bar-history.js";
+import { Marks } from "./whale-markers.js";
+import { Retry } from "../lib/retry.js";
+import { onTheme } from "../lib/theme.js";
 import { sayBar, showBar, showTable } from "./legend.js";
-import { isMarket, onView, setView, view } from "./view.js";
+import { isMarket, onView, setView, view } from "../data/url-state.js";
 
 let canvas, bars, history, marks, leave;
 let loading = false;

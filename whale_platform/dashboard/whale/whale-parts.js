@@ -1,9 +1,9 @@
 // The parts of a whale's context: prices before and after it, its minute, its hour, the trades around it, and the way
 // from the exchange to this page. Each takes the server's answer and says so where a piece is not there yet.
 
-import { h, s } from "./dom.js";
-import { SIDE, amount, clock, grouped, percent, price, quantity, signedUsd, tier, usd, whole, wholeAmount } from "./format.js";
-import { digits } from "./markets.js";
+import { h, s } from "../lib/dom.js";
+import { SIDE, amount, clock, grouped, percent, price, quantity, signedUsd, tier, usd, whole, wholeAmount } from "../lib/format.js";
+import { digits } from "../markets/markets-panel.js";
 
 const seconds = (time) => Math.floor(Date.parse(time) / 1000);
 

@@ -1,10 +1,10 @@
 // The head of the page: the shown market's last price, from the samples of its trades, its day, and how long ago the
 // last trade was heard of. Time is measured by the browser's steady clock, because wall clocks leap.
 
-import { $, perFrame, put } from "./dom.js";
-import { age, amount, percent, price, wholeAmount } from "./format.js";
-import { change, market, onMarkets, spanOf } from "./markets.js";
-import { isMarket, onView, view } from "./view.js";
+import { $, perFrame, put } from "../lib/dom.js";
+import { age, amount, percent, price, wholeAmount } from "../lib/format.js";
+import { change, market, onMarkets, spanOf } from "../markets/markets-panel.js";
+import { isMarket, onView, view } from "../data/url-state.js";
 
 let last = null;
 let heard = 0;

@@ -3,9 +3,9 @@
 // fetched, and `note` says from what size on, as it does when a stretch has more whales than are drawn. A stretch that
 // could not be fetched is fetched with the next one.
 
-import { get } from "./api.js";
-import { keyOf, usd } from "./format.js";
-import { STEP } from "./bars.js";
+import { get } from "../data/api.js";
+import { keyOf, usd } from "../lib/format.js";
+import { STEP } from "../data/bars.js";
 
 const MOST = 20_000;
 const ROOM = 1_000; // how many go when there are too many

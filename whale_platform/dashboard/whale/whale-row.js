@@ -1,9 +1,9 @@
 // One whale as a row of a table: the same in the tape, among the top whales, and behind a marker. Side by sign and word
 // and colour, tier by its mark and weight, the exact sum in the title.
 
-import { h } from "./dom.js";
-import { SIDE, clock, price, tier, usd, whole } from "./format.js";
-import { digits } from "./markets.js";
+import { h } from "../lib/dom.js";
+import { SIDE, clock, price, tier, usd, whole } from "../lib/format.js";
+import { digits } from "../markets/markets-panel.js";
 
 export const pathOf = (whale) => `${whale.exchange}/${whale.symbol}/${whale.trade_id}`;
 

@@ -3,10 +3,10 @@
 // may not have come yet. The page dims by `data-state` on the body. What counts seconds stands beside what is spoken, so
 // that a screen reader tells a state once.
 
-import { $, arrange, closable, h, perFrame, put } from "./dom.js";
-import { age, clock } from "./format.js";
-import { askKey } from "./api.js";
-import { details, number } from "./statusdetails.js";
+import { $, arrange, closable, h, perFrame, put } from "../lib/dom.js";
+import { age, clock } from "../lib/format.js";
+import { askKey } from "../data/api.js";
+import { details, number } from "./status-details.js";
 
 const SIGN = { connected: "●", connecting: "◐", silent: "◌", away: "○" };
 let status = null;

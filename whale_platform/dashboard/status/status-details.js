@@ -1,7 +1,7 @@
 // The dialog with the details of the status: exchanges, services, ways to Dagster. It is renewed every second, so cells
 // are changed in place: what is in focus or marked stays so.
 
-import { $, arrange, h, put } from "./dom.js";
+import { $, arrange, h, put } from "../lib/dom.js";
 
 /** A number with `digits` decimals and its unit; never a negative zero. */
 export const number = (value, unit = "", digits = 0) =>

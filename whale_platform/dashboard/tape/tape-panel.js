@@ -2,15 +2,15 @@
 // frame what the Tape holds; rows are made once per whale and moved, and made anew only where their time is told in
 // another way. What can't be loaded is tried again by a timer and once the server is back.
 
-import { $, arrange, h, perFrame, put, shown } from "./dom.js";
-import { keyOf, tier, usd } from "./format.js";
-import { Tape } from "./tape.js";
-import { exchanges, onMarkets } from "./markets.js";
-import { onView, setView, view } from "./view.js";
-import { Retry } from "./retry.js";
-import { isOld, whaleRow } from "./rows.js";
-import { play } from "./sound.js";
-import { walkable } from "./lists.js";
+import { $, arrange, h, perFrame, put, shown } from "../lib/dom.js";
+import { keyOf, tier, usd } from "../lib/format.js";
+import { Tape } from "../data/whale-tape.js";
+import { exchanges, onMarkets } from "../markets/markets-panel.js";
+import { onView, setView, view } from "../data/url-state.js";
+import { Retry } from "../lib/retry.js";
+import { isOld, whaleRow } from "../whale/whale-row.js";
+import { play } from "../lib/sound.js";
+import { walkable } from "../lib/keyboard-list.js";
 
 const tape = new Tape();
 const nodes = new Map();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Marks } from "../../whale_platform/dashboard/marks.js";
-import { iso, serve, whale } from "./server.mjs";
+import { Marks } from "../../whale_platform/dashboard/price/whale-markers.js";
+import { iso, serve, whale } from "./fake-api.mjs";
 
 const NOW = 1_700_006_400;
 const market = { exchange: "sim", symbol: "BTCUSDT" };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
-import { Stream } from "../../whale_platform/dashboard/stream.js";
-import { serve } from "./server.mjs";
+import { Stream } from "../../whale_platform/dashboard/data/live-stream.js";
+import { serve } from "./fake-api.mjs";
 
 let sockets, said, stream;
 

@@ -1,13 +1,13 @@
 // The dialog about one whale, or about the whales behind one marker. Which whale is open stands in the address, so that
 // it can be shared and the browser's back closes it. A whale that is not known, or a server that is away, is said in it.
 
-import { $, closable, h, put } from "./dom.js";
-import { get } from "./api.js";
-import { SIDE, quantity, tier, usd } from "./format.js";
-import { aroundPart, hourPart, lineagePart, pricePart, windowPart } from "./contextparts.js";
-import { link, onView, setView, view } from "./view.js";
-import { pathOf, whaleRow } from "./rows.js";
-import { walkable } from "./lists.js";
+import { $, closable, h, put } from "../lib/dom.js";
+import { get } from "../data/api.js";
+import { SIDE, quantity, tier, usd } from "../lib/format.js";
+import { aroundPart, hourPart, lineagePart, pricePart, windowPart } from "./whale-parts.js";
+import { link, onView, setView, view } from "../data/url-state.js";
+import { pathOf, whaleRow } from "./whale-row.js";
+import { walkable } from "../lib/keyboard-list.js";
 
 let leave = null;
 let dagster = () => null;

@@ -5,7 +5,7 @@ import { test } from "node:test";
 
 globalThis.location = { hash: "", pathname: "/" };
 globalThis.addEventListener = () => {};
-const { link, startView, view } = await import("../../whale_platform/dashboard/view.js");
+const { link, startView, view } = await import("../../whale_platform/dashboard/data/url-state.js");
 
 const opened = (hash) => {
   Object.assign(view, { exchange: "", symbol: "", on: "", whale: "" });

@@ -1,8 +1,8 @@
 // The bar under the crosshair in words and figures, and the last bars as a table: the chart for those who can't see it,
 // or want the number. Prices are shown with the market's decimals.
 
-import { $, h, put } from "./dom.js";
-import { clock, percent, price, quantity, zoneName } from "./format.js";
+import { $, h, put } from "../lib/dom.js";
+import { clock, percent, price, quantity, zoneName } from "../lib/format.js";
 
 const FIELDS = [
   ["", (bar) => `${clock(bar.time, "bar")}`],

@@ -1,7 +1,7 @@
 // Questions to the REST API. A 401 asks the reader for a key, once for all that wait, and asks again with it; other
 // refusals become an ApiError with the server's own sentence; no answer within 15 s is one too.
 
-import { $, closable, put } from "./dom.js";
+import { $, closable, put } from "../lib/dom.js";
 
 const KEY = "whale.key";
 const SOUND = /^[\w.~-]+$/; // what may stand in a header and in a subprotocol alike

@@ -3,15 +3,15 @@
 // neither panel is in sight. Where it can't be loaded, numbers of the same filters stay, under the time they are from;
 // those of other filters go.
 
-import { $, arrange, put, shown, throttled } from "./dom.js";
-import { get } from "./api.js";
-import { clock, keyOf } from "./format.js";
-import { digits } from "./markets.js";
-import { onView, view } from "./view.js";
-import { hoursPlot, sizesPlot } from "./plots.js";
-import { tapeAsked, tapeFits } from "./tapepanel.js";
-import { walkable } from "./lists.js";
-import { whaleRow } from "./rows.js";
+import { $, arrange, put, shown, throttled } from "../lib/dom.js";
+import { get } from "../data/api.js";
+import { clock, keyOf } from "../lib/format.js";
+import { digits } from "../markets/markets-panel.js";
+import { onView, view } from "../data/url-state.js";
+import { hoursPlot, sizesPlot } from "./flow-plots.js";
+import { tapeAsked, tapeFits } from "../tape/tape-panel.js";
+import { walkable } from "../lib/keyboard-list.js";
+import { whaleRow } from "../whale/whale-row.js";
 
 let leave = null;
 let plots;

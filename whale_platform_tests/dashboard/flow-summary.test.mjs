@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { spark } from "../../whale_platform/dashboard/markets.js";
-import { everyHour, usedSizes } from "../../whale_platform/dashboard/summary.js";
+import { spark } from "../../whale_platform/dashboard/markets/markets-panel.js";
+import { everyHour, usedSizes } from "../../whale_platform/dashboard/data/flow-summary.js";
 
 test("every hour has its place: 25 where the 24 do not begin with one", () => {
   const hours = [{ hour: "2026-01-01T12:00:00Z", whales: 3, buy_usd: "5", sell_usd: "2" }];

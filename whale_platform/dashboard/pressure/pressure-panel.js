@@ -2,12 +2,12 @@
 // minutes, from the same windows as the chart. They end where the newest minute of all markets begins, so that a market
 // without trades has none to show. Dashes until the past is loaded; what fails is tried again by a timer.
 
-import { $, h, perFrame, put, shown } from "./dom.js";
-import { get } from "./api.js";
-import { quantity } from "./format.js";
-import { newestMinute } from "./markets.js";
-import { Retry } from "./retry.js";
-import { isMarket, onView, view } from "./view.js";
+import { $, h, perFrame, put, shown } from "../lib/dom.js";
+import { get } from "../data/api.js";
+import { quantity } from "../lib/format.js";
+import { newestMinute } from "../markets/markets-panel.js";
+import { Retry } from "../lib/retry.js";
+import { isMarket, onView, view } from "../data/url-state.js";
 
 const SPANS = [1, 5, 15, 60];
 const KEPT = 61; // minutes: the hour and the running one

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Bars } from "../../whale_platform/dashboard/bars.js";
-import { History } from "../../whale_platform/dashboard/history.js";
-import { bar, iso, serve } from "./server.mjs";
+import { Bars } from "../../whale_platform/dashboard/data/bars.js";
+import { History } from "../../whale_platform/dashboard/data/bar-history.js";
+import { bar, iso, serve } from "./fake-api.mjs";
 
 const HOUR = 1_700_006_400;
 const market = { exchange: "sim", symbol: "BTCUSDT" };

@@ -2,7 +2,7 @@
 // page, no network. A window is replaced by a state with more trades, never by one with fewer, so that pages and live
 // messages may come in any order. VWAP and delta run from 00:00 UTC of each day; where that is not loaded, they are null.
 
-import { decimals } from "./format.js";
+import { decimals } from "../lib/format.js";
 
 export const STEP = { "1m": 60, "5m": 300, "15m": 900, "1h": 3600 };
 const DAY = 86_400;

@@ -2,11 +2,11 @@
 // exchange. Prices come from live windows; the rest is fetched anew every minute, and when a market shows up that is
 // not in the list. Also answers what others ask of a market: its threshold and its decimals.
 
-import { $, arrange, h, perFrame, put, s, shown, throttled } from "./dom.js";
-import { amount, clock, decimals, inDollars, percent, price, wholeAmount } from "./format.js";
-import { get } from "./api.js";
-import { walkable } from "./lists.js";
-import { isMarket, marketOf, onView, setView, view } from "./view.js";
+import { $, arrange, h, perFrame, put, s, shown, throttled } from "../lib/dom.js";
+import { amount, clock, decimals, inDollars, percent, price, wholeAmount } from "../lib/format.js";
+import { get } from "../data/api.js";
+import { walkable } from "../lib/keyboard-list.js";
+import { isMarket, marketOf, onView, setView, view } from "../data/url-state.js";
 
 const HOUR = 3600; // of a sparkline
 const FRESH_MS = 60_000;

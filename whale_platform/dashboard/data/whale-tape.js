@@ -4,8 +4,8 @@
 // `state` and asked for again by `again`.
 
 import { get } from "./api.js";
-import { keyOf } from "./format.js";
-import { isMarket, view } from "./view.js";
+import { keyOf } from "../lib/format.js";
+import { isMarket, view } from "./url-state.js";
 
 const MOST = 500;
 const RECENT = 300;
