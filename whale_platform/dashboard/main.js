@@ -1,8 +1,8 @@
 // Starts every part of the page, in the order in which a reader needs them, and hands each message of the stream to
 // those it concerns. A part that fails to start is told in the console and does not keep the others from starting.
 
-import { $, closable, perFrame } from "./lib/dom.js";
-import { Stream } from "./data/live-stream.js";
+import { byId, makeClosable, oncePerFrame } from "./lib/dom.js";
+import { LiveStream } from "./data/live-stream.js";
 import { pref, setPref } from "./lib/prefs.js";
 import { chartCatchUp, chartShown, chartThreshold, chartWhale, chartWindows, startChart } from "./price/price-panel.js";
 import { flowAgain, flowLoad, flowShown, flowWhale, startFlow } from "./flow/flow-panel.js";
@@ -43,7 +43,7 @@ const take = {
   },
 };
 
-const stream = new Stream({
+const stream = new LiveStream({
   message: (message) => take[message.type]?.(message),
   down: (since, wait) => {
     missed = true;
@@ -73,7 +73,7 @@ function choose() {
   if (first) setView({ exchange: first.exchange, symbol: first.symbol }, true);
 }
 
-const redrawn = perFrame(() => {
+const redrawn = oncePerFrame(() => {
   chartShown();
   tapeShown();
   marketsShown();
@@ -93,29 +93,29 @@ function tabs() {
   document.querySelector(".skip").addEventListener("click", (event) => {
     event.preventDefault();
     show("tape");
-    $("tape").focus();
+    byId("tape").focus();
   });
   addEventListener("resize", redrawn);
 }
 
 function keys() {
-  closable($("help"));
-  $("help-open").addEventListener("click", () => $("help").showModal());
+  makeClosable(byId("help"));
+  byId("help-open").addEventListener("click", () => byId("help").showModal());
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input, select, textarea, dialog")) return;
-    if (event.key === "?") $("help").showModal();
+    if (event.key === "?") byId("help").showModal();
     else if (event.key === "/") {
       document.querySelector('.tabs [data-tab="markets"]').click();
-      $("search").focus();
-      $("search").select();
+      byId("search").focus();
+      byId("search").select();
     } else return;
     event.preventDefault();
   });
 }
 
 function zone() {
-  $("zone").value = pref("zone", "utc");
-  $("zone").addEventListener("change", (event) => {
+  byId("zone").value = pref("zone", "utc");
+  byId("zone").addEventListener("change", (event) => {
     setPref("zone", event.target.value);
     tapeAgain();
     chartShown();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Bars } from "../../whale_platform/dashboard/data/bars.js";
-import { History } from "../../whale_platform/dashboard/data/bar-history.js";
+import { BarHistory } from "../../whale_platform/dashboard/data/bar-history.js";
 import { bar, iso, serve } from "./fake-api.mjs";
 
 const HOUR = 1_700_006_400;
@@ -16,7 +16,7 @@ test("between the newest rollup and the first page of windows there is no hole",
     return { items: minutes.slice(at, at + 500), next: at + 500 < 1200 ? String(at + 500) : null };
   });
   const bars = new Bars("1h");
-  const history = new History(market, "1h", bars);
+  const history = new BarHistory(market, "1h", bars);
   await history.older();
   const times = bars.rebuild().map((one) => one.time);
   assert.deepEqual(times, Array.from({ length: 21 }, (_, hour) => HOUR + 3600 * hour));
@@ -26,7 +26,7 @@ test("between the newest rollup and the first page of windows there is no hole",
 
 test("where there are no rollups, one page of windows is loaded at a time", async () => {
   serve((url) => (url.pathname === "/rollups" ? { items: [], next: null } : { items: [bar(HOUR)], next: "more" }));
-  const history = new History(market, "1h", new Bars("1h"));
+  const history = new BarHistory(market, "1h", new Bars("1h"));
   assert.equal(await history.older(), true);
 });
 
@@ -34,7 +34,7 @@ test("a catch-up that failed is made up for from where it began, whatever came l
   const bars = new Bars("1m");
   bars.add([bar(HOUR)]);
   bars.rebuild();
-  const history = new History(market, "1m", bars);
+  const history = new BarHistory(market, "1m", bars);
   serve(() => {
     throw new Error("busy");
   });
@@ -54,7 +54,7 @@ test("a page that failed is asked for again", async () => {
     return { items: [bar(HOUR)], next: null };
   });
   const bars = new Bars("1m");
-  const history = new History(market, "1m", bars);
+  const history = new BarHistory(market, "1m", bars);
   await assert.rejects(history.older(), /away/);
   down = false;
   assert.equal(await history.older(), false);

@@ -11,11 +11,11 @@ test("every bar from the last one drawn on is given, also several that came betw
   bars.rebuild();
   bars.live(bar(DAY, 5));
   for (const minute of [1, 2, 3]) bars.live(bar(DAY + 60 * minute));
-  const drawn = bars.from(DAY);
+  const drawn = bars.barsSince(DAY);
   assert.deepEqual(drawn.map((one) => one.time), [DAY, DAY + 60, DAY + 120, DAY + 180]);
   assert.equal(drawn[0].trades, 5);
-  assert.equal(bars.from(DAY + 240).length, 0);
-  assert.equal(new Bars("1m").from(0).length, 0);
+  assert.equal(bars.barsSince(DAY + 240).length, 0);
+  assert.equal(new Bars("1m").barsSince(0).length, 0);
 });
 
 test("a bar is found by its time, whatever was put before it", () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
-import { Stream } from "../../whale_platform/dashboard/data/live-stream.js";
+import { LiveStream } from "../../whale_platform/dashboard/data/live-stream.js";
 import { serve } from "./fake-api.mjs";
 
 let sockets, said, stream;
@@ -31,7 +31,7 @@ beforeEach(() => {
   globalThis.location = { protocol: "http:", host: "page" };
   globalThis.WebSocket = Socket;
   const note = (name) => (...rest) => said.push([name, ...rest]);
-  stream = new Stream({ message: note("message"), up: note("up"), down: note("down") });
+  stream = new LiveStream({ message: note("message"), up: note("up"), down: note("down") });
 });
 
 afterEach(() => clearTimeout(stream.timer));

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Marks } from "../../whale_platform/dashboard/price/whale-markers.js";
+import { WhaleMarkers } from "../../whale_platform/dashboard/price/whale-markers.js";
 import { iso, serve, whale } from "./fake-api.mjs";
 
 const NOW = 1_700_006_400;
@@ -10,15 +10,15 @@ const away = () => {
 };
 
 test("short intervals draw every whale, also below a threshold that is not right yet; long ones only the larger", () => {
-  assert.ok(new Marks(market, "1m", 50_000).add(whale(1, NOW, "12000")));
-  const hourly = new Marks(market, "1h", 10_000);
+  assert.ok(new WhaleMarkers(market, "1m", 50_000).add(whale(1, NOW, "12000")));
+  const hourly = new WhaleMarkers(market, "1h", 10_000);
   assert.ok(!hourly.add(whale(1, NOW, "49999")));
   assert.ok(hourly.add(whale(2, NOW, "50000")));
   assert.equal(hourly.note, "Whales from $50.0k");
 });
 
 test("a stretch that could not be loaded is loaded with the next", async () => {
-  const marks = new Marks(market, "1m", 50_000);
+  const marks = new WhaleMarkers(market, "1m", 50_000);
   serve(away);
   await assert.rejects(marks.load(NOW - 7200, NOW - 3600));
   await assert.rejects(marks.load(NOW - 60, null));
@@ -32,7 +32,7 @@ test("a stretch that could not be loaded is loaded with the next", async () => {
 });
 
 test("where there are too many, the oldest go", () => {
-  const marks = new Marks(market, "1m", 50_000);
+  const marks = new WhaleMarkers(market, "1m", 50_000);
   for (let id = 20_000; id > 0; id -= 1) marks.add(whale(id, NOW + id));
   assert.ok(marks.add(whale(20_001, NOW + 20_001)));
   const times = [...marks.whales.values()].map((one) => one.time - NOW);
@@ -42,7 +42,7 @@ test("where there are too many, the oldest go", () => {
 });
 
 test("whales of one bar and side are one arrow, each counts once, and the arrow tells them", () => {
-  const marks = new Marks(market, "5m", 50_000);
+  const marks = new WhaleMarkers(market, "5m", 50_000);
   const first = whale(1, NOW, "60000");
   assert.ok(marks.add(first));
   assert.ok(!marks.add(first));
@@ -55,7 +55,7 @@ test("whales of one bar and side are one arrow, each counts once, and the arrow 
 });
 
 test("buys are arrows up from below the bar, sells down from above it, larger by what they add up to", () => {
-  const marks = new Marks(market, "5m", 50_000);
+  const marks = new WhaleMarkers(market, "5m", 50_000);
   marks.add(whale(1, NOW, "50000"));
   marks.add(whale(2, NOW + 10, "2450000", { side: "sell" }));
   marks.add(whale(3, NOW + 300, "100000"));

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Tape } from "../../whale_platform/dashboard/data/whale-tape.js";
+import { WhaleTape } from "../../whale_platform/dashboard/data/whale-tape.js";
 import { view } from "../../whale_platform/dashboard/data/url-state.js";
 import { serve, whale } from "./fake-api.mjs";
 
@@ -11,7 +11,7 @@ const away = () => {
 };
 
 test("what failed is asked for again, the page that it was", async () => {
-  const tape = new Tape();
+  const tape = new WhaleTape();
   serve(away);
   await tape.fill();
   assert.equal(tape.state, "failed");
@@ -31,7 +31,7 @@ test("what failed is asked for again, the page that it was", async () => {
 });
 
 test("at 500 rows there is no page back", async () => {
-  const tape = new Tape();
+  const tape = new WhaleTape();
   let first = 10_000;
   serve(() => {
     first -= 150;
@@ -48,7 +48,7 @@ test("at 500 rows there is no page back", async () => {
 });
 
 test("live whales and pages come in any order: newest first, each once", async () => {
-  const tape = new Tape();
+  const tape = new WhaleTape();
   assert.ok(tape.live(whale(5, NOW + 5)));
   assert.ok(tape.live(whale(9, NOW + 9)));
   assert.ok(!tape.live(whale(5, NOW + 5)));
@@ -58,7 +58,7 @@ test("live whales and pages come in any order: newest first, each once", async (
 });
 
 test("a whale that the tables do not have yet stays through a change of filters", async () => {
-  const tape = new Tape();
+  const tape = new WhaleTape();
   tape.live(whale(7, NOW, "2000000"));
   serve(() => ({ items: [], next: null }));
   view.min = 1_000_000;
@@ -73,7 +73,7 @@ test("a whale that the tables do not have yet stays through a change of filters"
 });
 
 test("a whale that was taken back goes when all is asked for anew", async () => {
-  const tape = new Tape();
+  const tape = new WhaleTape();
   serve(() => page(1000, 3, null));
   await tape.fill();
   tape.live(whale(1001, NOW + 1001));

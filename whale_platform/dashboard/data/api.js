@@ -1,7 +1,7 @@
 // Questions to the REST API. A 401 asks the reader for a key, once for all that wait, and asks again with it; other
 // refusals become an ApiError with the server's own sentence; no answer within 15 s is one too.
 
-import { $, closable, put } from "../lib/dom.js";
+import { byId, makeClosable, setText } from "../lib/dom.js";
 
 const KEY = "whale.key";
 const SOUND = /^[\w.~-]+$/; // what may stand in a header and in a subprotocol alike
@@ -61,28 +61,28 @@ function needKey(tried) {
 /** Open the dialog; resolves to whether there is a new key. */
 export function askKey(tried = apiKey()) {
   asking ??= new Promise((resolve) => {
-    const dialog = $("key-dialog");
-    $("key-error").textContent = tried ? "The server does not know this key." : "";
+    const dialog = byId("key-dialog");
+    byId("key-error").textContent = tried ? "The server does not know this key." : "";
     const use = () => {
-      const key = $("key").value.trim();
-      if (!SOUND.test(key)) return put($("key-error"), key ? "A key has only letters, digits and . _ ~ - in it." : "");
+      const key = byId("key").value.trim();
+      if (!SOUND.test(key)) return setText(byId("key-error"), key ? "A key has only letters, digits and . _ ~ - in it." : "");
       memory = key;
       try {
         sessionStorage.setItem(KEY, memory);
       } catch {
         // kept in `memory`
       }
-      $("key").value = "";
+      byId("key").value = "";
       dialog.close();
     };
     const enter = (event) => event.key === "Enter" && use();
-    $("key-use").addEventListener("click", use);
-    $("key").addEventListener("keydown", enter);
+    byId("key-use").addEventListener("click", use);
+    byId("key").addEventListener("keydown", enter);
     dialog.addEventListener(
       "close",
       () => {
-        $("key-use").removeEventListener("click", use);
-        $("key").removeEventListener("keydown", enter);
+        byId("key-use").removeEventListener("click", use);
+        byId("key").removeEventListener("keydown", enter);
         asking = null;
         dismissed = apiKey() === tried;
         document.dispatchEvent(new CustomEvent("whale:key", { detail: !dismissed }));
@@ -91,9 +91,9 @@ export function askKey(tried = apiKey()) {
       { once: true },
     );
     dialog.showModal();
-    $("key").focus();
+    byId("key").focus();
   });
   return asking;
 }
 
-export const startKeys = () => closable($("key-dialog"));
+export const startKeys = () => makeClosable(byId("key-dialog"));

@@ -6,7 +6,7 @@ import { get } from "./api.js";
 
 const PAGE = { "1m": 1000, "5m": 1000, "15m": 1000, "1h": 500 };
 
-export class History {
+export class BarHistory {
   constructor(market, interval, bars, signal) {
     this.market = market;
     this.interval = interval;

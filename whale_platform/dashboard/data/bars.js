@@ -40,7 +40,7 @@ export class Bars {
   }
 
   /** The bars from this time on, oldest first. */
-  from(time) {
+  barsSince(time) {
     let at = this.list.length;
     while (at > 0 && this.list[at - 1].time >= time) at -= 1;
     return this.list.slice(at);

@@ -8,7 +8,7 @@ import { apiKey, get } from "./api.js";
 const SILENT_MS = 40_000;
 const SLOWEST_MS = 15_000;
 
-export class Stream {
+export class LiveStream {
   /** on: message(m), up(), down(since ms, retry in ms). */
   constructor(on) {
     this.on = on;

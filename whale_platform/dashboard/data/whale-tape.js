@@ -14,7 +14,7 @@ const PAGE = 150;
 const at = (whale) => (whale.at ??= Date.parse(whale.event_time));
 const before = (a, b) => at(b) - at(a) || b.trade_id - a.trade_id;
 
-export class Tape {
+export class WhaleTape {
   constructor() {
     this.rows = [];
     this.keys = new Set();

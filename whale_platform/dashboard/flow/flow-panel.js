@@ -3,14 +3,14 @@
 // neither panel is in sight. Where it can't be loaded, numbers of the same filters stay, under the time they are from;
 // those of other filters go.
 
-import { $, arrange, put, shown, throttled } from "../lib/dom.js";
+import { byId, isVisible, reorderChildren, setText, throttle } from "../lib/dom.js";
 import { get } from "../data/api.js";
 import { clock, keyOf } from "../lib/format.js";
 import { digits } from "../markets/markets-panel.js";
 import { onView, view } from "../data/url-state.js";
 import { hoursPlot, sizesPlot } from "./flow-plots.js";
 import { tapeAsked, tapeFits } from "../tape/tape-panel.js";
-import { walkable } from "../lib/keyboard-list.js";
+import { keyboardList } from "../lib/keyboard-list.js";
 import { whaleRow } from "../whale/whale-row.js";
 
 let leave = null;
@@ -28,7 +28,7 @@ function scope() {
 
 async function load() {
   late = true;
-  if (document.hidden || !(shown($("flow")) || shown($("top")))) return;
+  if (document.hidden || !(isVisible(byId("flow")) || isVisible(byId("top")))) return;
   leave?.abort();
   const mine = (leave = new AbortController());
   const asked = scope();
@@ -47,7 +47,7 @@ async function load() {
 }
 
 function head(text) {
-  for (const note of document.querySelectorAll(".scope")) put(note, text);
+  for (const note of document.querySelectorAll(".scope")) setText(note, text);
 }
 
 /** summary: null where there is none; note: why there is nothing to show. */
@@ -59,12 +59,12 @@ function show(text, summary, note) {
   const rows = top.map((whale, at) => nodes.get(keys[at]) ?? whaleRow(whale, "minute"));
   nodes.clear();
   keys.forEach((key, at) => nodes.set(key, rows[at]));
-  arrange($("top-body"), rows);
+  reorderChildren(byId("top-body"), rows);
   walk.settle();
-  put($("top-empty"), note);
+  setText(byId("top-empty"), note);
 }
 
-const soon = throttled(load, 15_000);
+const soon = throttle(load, 15_000);
 
 /** A live whale. */
 export function flowWhale(whale) {
@@ -86,7 +86,7 @@ export function flowShown() {
 
 export function startFlow(open) {
   plots = [hoursPlot(), sizesPlot()];
-  walk = walkable($("top-body"), (row) => open(row.dataset.whale));
+  walk = keyboardList(byId("top-body"), (row) => open(row.dataset.whale));
   onView((changed) => {
     const fields = view.tape === "this" ? ["tape", "on", "side", "min", "symbol", "exchange"] : ["tape", "on", "side", "min"];
     if (fields.some((field) => changed.has(field))) load();

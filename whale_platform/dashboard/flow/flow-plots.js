@@ -2,7 +2,7 @@
 // table for screen readers, as a canvas says nothing. Hidden plots are not drawn; a new theme draws them anew.
 
 import uPlot from "/vendor/uplot.js";
-import { $, h, put, shown } from "../lib/dom.js";
+import { byId, element, isVisible, setText } from "../lib/dom.js";
 import { clock, signedUsd, usd, usdAxis } from "../lib/format.js";
 import { everyHour, usedSizes } from "../data/flow-summary.js";
 import { onTheme, rem, token } from "../lib/theme.js";
@@ -13,7 +13,7 @@ class Plot {
   /** options(): of uPlot; read(place): the sentence about one bar, or about all of them. */
   constructor(node, reading, options, read, table) {
     Object.assign(this, { node, reading, options, read, table, data: null, plot: null });
-    this.hidden = h("div", { class: "vh" });
+    this.hidden = element("div", { class: "vh" });
     node.after(this.hidden);
     new ResizeObserver(() => this.draw()).observe(node);
     onTheme(() => this.set(this.data));
@@ -29,13 +29,13 @@ class Plot {
   /** Nothing to draw, for this reason. */
   clear(reason) {
     this.set(null);
-    put(this.reading, reason);
+    setText(this.reading, reason);
     this.node.setAttribute("aria-label", reason);
     this.hidden.replaceChildren();
   }
 
   draw() {
-    if (!this.data || !shown(this.node)) return;
+    if (!this.data || !isVisible(this.node)) return;
     const size = { width: this.node.clientWidth, height: this.node.clientHeight };
     if (size.width < 40 || size.height < 30) return;
     if (this.plot) {
@@ -50,22 +50,22 @@ class Plot {
         padding: [8, 4, 0, 0],
         legend: { show: false },
         cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
-        hooks: { setCursor: [(plot) => put(this.reading, this.read(plot.cursor.idx ?? null))] },
+        hooks: { setCursor: [(plot) => setText(this.reading, this.read(plot.cursor.idx ?? null))] },
         ...this.options(axis),
       },
       this.data,
       this.node,
     );
-    put(this.reading, this.read(null));
+    setText(this.reading, this.read(null));
     this.node.setAttribute("aria-label", this.read(null));
     this.hidden.replaceChildren(this.table());
   }
 }
 
 function plain(caption, names, rows) {
-  const head = h("tr", {}, ...names.map((text) => h("th", { scope: "col", text })));
-  const body = rows.map((row) => h("tr", {}, ...row.map((text) => h("td", { text: String(text) }))));
-  return h("table", {}, h("caption", { text: caption }), h("thead", {}, head), h("tbody", {}, ...body));
+  const head = element("tr", {}, ...names.map((text) => element("th", { scope: "col", text })));
+  const body = rows.map((row) => element("tr", {}, ...row.map((text) => element("td", { text: String(text) }))));
+  return element("table", {}, element("caption", { text: caption }), element("thead", {}, head), element("tbody", {}, ...body));
 }
 
 const filled = (name, width) => ({ stroke: token(name), fill: `${token(name)}b0`, width, points: { show: false } });
@@ -75,8 +75,8 @@ export function hoursPlot() {
   let summary;
   let hours = [];
   const plot = new Plot(
-    $("hours"),
-    $("hours-read"),
+    byId("hours"),
+    byId("hours-read"),
     (axis) => ({
       scales: { x: { time: false, range: () => [-0.6, hours.length - 0.4] }, y: { range: (_, low, high) => [Math.min(low, 0) * 1.08, Math.max(high, 0) * 1.08 || 1] } },
       axes: [
@@ -126,8 +126,8 @@ export function sizesPlot() {
     ctx.restore();
   };
   const plot = new Plot(
-    $("sizes"),
-    $("sizes-read"),
+    byId("sizes"),
+    byId("sizes-read"),
     (axis) => ({
       scales: { x: { time: false, range: () => [-0.6, bins.length - 0.4] }, y: { range: (_, low, high) => [0, high * 1.18 || 1] } },
       axes: [
@@ -139,7 +139,7 @@ export function sizesPlot() {
         { ...filled("--buy", 0), paths: bars({ size: [0.42, 40], align: -1 }) },
         { ...filled("--sell", 0), paths: bars({ size: [0.42, 40], align: 1 }) },
       ],
-      hooks: { draw: [counts], setCursor: [(at) => put(plot.reading, plot.read(at.cursor.idx ?? null))] },
+      hooks: { draw: [counts], setCursor: [(at) => setText(plot.reading, plot.read(at.cursor.idx ?? null))] },
     }),
     (place) => {
       if (place !== null && bins[place]) return `${name(bins[place])}: ▲ ${bins[place].buys} · ▼ ${bins[place].sells}`;

@@ -2,15 +2,15 @@
 // text, never as markup, so nothing an exchange sends can become part of the page.
 
 /** @returns {any} */
-export const $ = (id) => document.getElementById(id);
+export const byId = (id) => document.getElementById(id);
 
 /** An element. props: attributes, `class`, `text`, or on… handlers; null and false are left out. */
-export function h(tag, props = {}, ...children) {
+export function element(tag, props = {}, ...children) {
   return fill(document.createElement(tag), props, children);
 }
 
 /** The same in SVG. */
-export function s(tag, props = {}, ...children) {
+export function svgElement(tag, props = {}, ...children) {
   return fill(document.createElementNS("http://www.w3.org/2000/svg", tag), props, children);
 }
 
@@ -26,13 +26,13 @@ function fill(node, props, children) {
 }
 
 /** Sets text only where it differs: no layout for nothing. */
-export function put(node, text, title) {
+export function setText(node, text, title) {
   if (node.textContent !== text) node.textContent = text;
   if (title !== undefined && node.title !== title) node.title = title;
 }
 
 /** A function that has `draw` run once in the next frame, however often it is called. A hidden page draws nothing. */
-export function perFrame(draw) {
+export function oncePerFrame(draw) {
   let asked = false;
   return () => {
     if (asked) return;
@@ -45,7 +45,7 @@ export function perFrame(draw) {
 }
 
 /** A function that runs `work` now, and again at most every `ms`. */
-export function throttled(work, ms) {
+export function throttle(work, ms) {
   let timer = 0;
   let again = false;
   const run = () => {
@@ -66,10 +66,10 @@ export function throttled(work, ms) {
 }
 
 /** Whether it is to be seen: hidden panels are not drawn. */
-export const shown = (node) => node.checkVisibility?.() ?? node.offsetParent !== null;
+export const isVisible = (node) => node.checkVisibility?.() ?? node.offsetParent !== null;
 
 /** Puts `rows` into `body` in this order, moving only what is out of place. */
-export function arrange(body, rows) {
+export function reorderChildren(body, rows) {
   let at = body.firstElementChild;
   for (const row of rows) {
     if (row === at) at = at.nextElementSibling;
@@ -83,7 +83,7 @@ export function arrange(body, rows) {
 }
 
 /** Dialogs close by their button and by a click beside them; Escape and the focus are the browser's. */
-export function closable(dialog) {
+export function makeClosable(dialog) {
   dialog.addEventListener("click", (event) => {
     if (event.target === dialog || event.target.closest("[data-close]")) dialog.close();
   });

@@ -5,7 +5,7 @@ const DOWN = new Set(["ArrowDown", "j"]);
 const UP = new Set(["ArrowUp", "k"]);
 
 /** body: the element whose children hold one `button.row` each. open(row element). */
-export function walkable(body, open) {
+export function keyboardList(body, open) {
   const button = (row) => row?.querySelector("button.row");
   const enter = (row) => {
     const next = button(row);

@@ -1,7 +1,7 @@
 // A tone per whale: high for a taker's buy, low for a sell; louder and longer the larger. Off until the reader turns it
 // on. Browsers let a page sound only after a click or a key, so a sound chosen on an earlier visit begins with the first.
 
-import { $ } from "./dom.js";
+import { byId } from "./dom.js";
 import { pref, setPref } from "./prefs.js";
 
 let audio = null;
@@ -37,8 +37,8 @@ export function play(side, times) {
 }
 
 export function startSound() {
-  $("sound").value = pref("sound", "off");
-  $("sound").addEventListener("change", (event) => {
+  byId("sound").value = pref("sound", "off");
+  byId("sound").addEventListener("change", (event) => {
     setPref("sound", event.target.value);
     wake();
     setTimeout(() => play("buy", 20), 80);

@@ -2,7 +2,7 @@
 // Without a choice of the reader's, the system decides, also while the page is open.
 
 import { pref, setPref } from "./prefs.js";
-import { $ } from "./dom.js";
+import { byId } from "./dom.js";
 
 const root = document.documentElement;
 const listeners = [];
@@ -20,15 +20,15 @@ export function onTheme(listener) {
 function use(theme) {
   root.dataset.theme = theme;
   const other = theme === "dark" ? "Light colours" : "Dark colours";
-  $("theme").setAttribute("aria-label", other);
-  $("theme").title = other;
+  byId("theme").setAttribute("aria-label", other);
+  byId("theme").title = other;
   document.querySelector('meta[name="theme-color"]').content = token("--bg");
   for (const listener of listeners) listener();
 }
 
 export function startTheme() {
   use(root.dataset.theme);
-  $("theme").addEventListener("click", () => {
+  byId("theme").addEventListener("click", () => {
     const next = root.dataset.theme === "dark" ? "light" : "dark";
     setPref("theme", next);
     use(next);

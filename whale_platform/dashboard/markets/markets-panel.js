@@ -2,10 +2,10 @@
 // exchange. Prices come from live windows; the rest is fetched anew every minute, and when a market shows up that is
 // not in the list. Also answers what others ask of a market: its threshold and its decimals.
 
-import { $, arrange, h, perFrame, put, s, shown, throttled } from "../lib/dom.js";
+import { byId, element, isVisible, oncePerFrame, reorderChildren, setText, svgElement, throttle } from "../lib/dom.js";
 import { amount, clock, decimals, inDollars, percent, price, wholeAmount } from "../lib/format.js";
 import { get } from "../data/api.js";
-import { walkable } from "../lib/keyboard-list.js";
+import { keyboardList } from "../lib/keyboard-list.js";
 import { isMarket, marketOf, onView, setView, view } from "../data/url-state.js";
 
 const HOUR = 3600; // of a sparkline
@@ -66,15 +66,15 @@ export async function loadMarkets() {
       one.day = row.day;
       one.open = row.day?.change ? Number(row.price) / (1 + Number(row.day.change)) : null;
     }
-    put($("markets-empty"), markets.size ? "" : "No trade yet. Markets appear here with their first trade, a few seconds after the sources answer.");
+    setText(byId("markets-empty"), markets.size ? "" : "No trade yet. Markets appear here with their first trade, a few seconds after the sources answer.");
   } catch (error) {
-    put($("markets-empty"), markets.size ? "" : `Markets can't be loaded: ${error.message}.`);
+    setText(byId("markets-empty"), markets.size ? "" : `Markets can't be loaded: ${error.message}.`);
   }
   for (const listener of listeners) listener();
   draw();
 }
 
-const refresh = throttled(() => loadMarkets(), 5_000);
+const refresh = throttle(() => loadMarkets(), 5_000);
 
 /** Live windows. */
 export function marketWindows(rows) {
@@ -115,47 +115,47 @@ export function spark(all, last) {
 }
 
 function row(one) {
-  one.button = h("button", { class: "row", type: "button", tabindex: -1 }, h("b", { text: one.symbol }));
-  one.curve = s("polyline", { points: spark(one.line, newest) });
-  one.cells = { price: h("span", { class: "last" }), change: h("span") };
-  one.node = h(
+  one.button = element("button", { class: "row", type: "button", tabindex: -1 }, element("b", { text: one.symbol }));
+  one.curve = svgElement("polyline", { points: spark(one.line, newest) });
+  one.cells = { price: element("span", { class: "last" }), change: element("span") };
+  one.node = element(
     "tr",
     { "data-market": marketOf(one) },
-    h("td", {}, one.button, h("small", { text: one.exchange })),
-    h("td", { class: "spark" }, s("svg", { viewBox: "0 0 80 24", preserveAspectRatio: "none", "aria-hidden": "true" }, one.curve)),
-    h("td", { class: "num" }, one.cells.price, one.cells.change),
+    element("td", {}, one.button, element("small", { text: one.exchange })),
+    element("td", { class: "spark" }, svgElement("svg", { viewBox: "0 0 80 24", preserveAspectRatio: "none", "aria-hidden": "true" }, one.curve)),
+    element("td", { class: "num" }, one.cells.price, one.cells.change),
   );
 }
 
-const curves = throttled(() => {
+const curves = throttle(() => {
   for (const one of markets.values()) one.curve?.setAttribute("points", spark(one.line, newest));
 }, 5_000);
 
 /** What the search and the exchange of the list let through, in the list's order. */
 function found() {
-  const wanted = $("search").value.trim().toLowerCase();
-  const on = $("markets-exchange").value;
+  const wanted = byId("search").value.trim().toLowerCase();
+  const on = byId("markets-exchange").value;
   return [...markets.values()]
     .filter((one) => (!on || one.exchange === on) && `${one.symbol} ${one.exchange}`.toLowerCase().includes(wanted))
     .sort((a, b) => a.exchange.localeCompare(b.exchange) || byNotional(a, b));
 }
 
-const draw = perFrame(() => {
-  if (!shown($("markets"))) return;
+const draw = oncePerFrame(() => {
+  if (!isVisible(byId("markets"))) return;
   const rows = found();
   for (const one of rows) {
     if (!one.node) row(one);
     const moved = change(one);
-    put(one.cells.price, price(one.price, one.digits));
-    put(one.cells.change, moved === null ? "" : `${moved < 0 ? "▼" : "▲"} ${percent(Math.abs(moved)).replace("+", "")}`);
+    setText(one.cells.price, price(one.price, one.digits));
+    setText(one.cells.change, moved === null ? "" : `${moved < 0 ? "▼" : "▲"} ${percent(Math.abs(moved)).replace("+", "")}`);
     one.node.className = moved < 0 ? "fell" : "rose";
     if (isMarket(one)) one.button.setAttribute("aria-current", "true");
     else one.button.removeAttribute("aria-current");
     if (one.day) one.node.title = `${spanOf(one.day)}: ${amount(one.day.notional, one)} (${wholeAmount(one.day.notional, one)})${one.note ? `; ${one.note}` : ""}`;
   }
-  arrange($("markets-body"), rows.map((one) => one.node));
-  put($("markets-count"), markets.size ? `${rows.length} of ${markets.size}` : "");
-  if (markets.size) put($("markets-empty"), rows.length ? "" : "No market fits.");
+  reorderChildren(byId("markets-body"), rows.map((one) => one.node));
+  setText(byId("markets-count"), markets.size ? `${rows.length} of ${markets.size}` : "");
+  if (markets.size) setText(byId("markets-empty"), rows.length ? "" : "No market fits.");
   walk.settle();
   curves();
 });
@@ -165,12 +165,12 @@ export function startMarkets() {
     setView({ exchange, symbol });
     if (getComputedStyle(document.querySelector(".tabs")).display !== "none") document.querySelector('.tabs [data-tab="chart"]').click();
   };
-  walk = walkable($("markets-body"), (node) => {
+  walk = keyboardList(byId("markets-body"), (node) => {
     const [exchange, symbol] = node.dataset.market.split(/:(.*)/s);
     open({ exchange, symbol });
   });
-  $("search").addEventListener("input", draw);
-  $("search").addEventListener("keydown", (event) => {
+  byId("search").addEventListener("input", draw);
+  byId("search").addEventListener("keydown", (event) => {
     if (event.key === "ArrowDown") walk.first();
     else if (event.key === "Enter" && found().length) open(found()[0]);
     else if (event.key === "Escape" && event.target.value) event.target.value = "";
@@ -178,7 +178,7 @@ export function startMarkets() {
     event.preventDefault();
     draw();
   });
-  $("markets-exchange").addEventListener("change", draw);
+  byId("markets-exchange").addEventListener("change", draw);
   onView(draw);
   setInterval(() => document.hidden || loadMarkets(), FRESH_MS);
   document.addEventListener("visibilitychange", () => document.hidden || performance.now() - loaded < FRESH_MS || loadMarkets());

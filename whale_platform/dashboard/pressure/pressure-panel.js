@@ -2,7 +2,7 @@
 // minutes, from the same windows as the chart. They end where the newest minute of all markets begins, so that a market
 // without trades has none to show. Dashes until the past is loaded; what fails is tried again by a timer.
 
-import { $, h, perFrame, put, shown } from "../lib/dom.js";
+import { byId, element, isVisible, oncePerFrame, setText } from "../lib/dom.js";
 import { get } from "../data/api.js";
 import { quantity } from "../lib/format.js";
 import { newestMinute } from "../markets/markets-panel.js";
@@ -16,16 +16,16 @@ let leave = null;
 let loaded = false;
 
 const rows = SPANS.map((span) => {
-  const bar = h("span", { class: "meter-buy" });
-  const row = { bar, share: h("td", { class: "num share" }), delta: h("td", { class: "num" }) };
-  $("pressure").append(
-    h("tr", {}, h("th", { scope: "row", text: span === 60 ? "1 h" : `${span} min` }), h("td", { class: "meter-cell" }, h("span", { class: "meter" }, bar)), row.share, row.delta),
+  const bar = element("span", { class: "meter-buy" });
+  const row = { bar, share: element("td", { class: "num share" }), delta: element("td", { class: "num" }) };
+  byId("pressure").append(
+    element("tr", {}, element("th", { scope: "row", text: span === 60 ? "1 h" : `${span} min` }), element("td", { class: "meter-cell" }, element("span", { class: "meter" }, bar)), row.share, row.delta),
   );
   return row;
 });
 
-const draw = perFrame(() => {
-  if (!shown($("pressure-part"))) return;
+const draw = oncePerFrame(() => {
+  if (!isVisible(byId("pressure-part"))) return;
   const running = Math.max(newestMinute(), ...minutes.keys());
   const end = minutes.size === 1 && minutes.has(running) ? running + 60 : running; // whole minutes, where there are any
   SPANS.forEach((span, at) => {
@@ -39,9 +39,9 @@ const draw = perFrame(() => {
     const { bar, share: cell, delta } = rows[at];
     bar.style.width = `${((share ?? 0.5) * 100).toFixed(1)}%`;
     bar.parentElement.classList.toggle("none", share === null);
-    put(cell, share === null ? "–" : `${share >= 0.5 ? "▲" : "▼"} ${(share * 100).toFixed(0)}% buy`);
+    setText(cell, share === null ? "–" : `${share >= 0.5 ? "▲" : "▼"} ${(share * 100).toFixed(0)}% buy`);
     cell.classList.toggle("sell", share !== null && share < 0.5);
-    put(delta, share === null ? "" : `${2 * buys > volume ? "+" : ""}${quantity(2 * buys - volume)}`, "Delta: bought less sold by takers, base units");
+    setText(delta, share === null ? "" : `${2 * buys > volume ? "+" : ""}${quantity(2 * buys - volume)}`, "Delta: bought less sold by takers, base units");
   });
 });
 

@@ -1,7 +1,7 @@
 // The bar under the crosshair in words and figures, and the last bars as a table: the chart for those who can't see it,
 // or want the number. Prices are shown with the market's decimals.
 
-import { $, h, put } from "../lib/dom.js";
+import { byId, element, setText } from "../lib/dom.js";
 import { clock, percent, price, quantity, zoneName } from "../lib/format.js";
 
 const FIELDS = [
@@ -19,30 +19,30 @@ const FIELDS = [
 ];
 const SPOKEN = { 0: "Time", 5: "Change", 6: "Volume" };
 const cells = FIELDS.map(([name], at) => {
-  const value = h("dd");
-  $("legend").append(h("div", {}, h("dt", {}, name || h("span", { class: "vh", text: SPOKEN[at] })), value));
+  const value = element("dd");
+  byId("legend").append(element("div", {}, element("dt", {}, name || element("span", { class: "vh", text: SPOKEN[at] })), value));
   return value;
 });
 
 /** Show this bar; null where there is none. */
 export function showBar(bar, digits) {
-  FIELDS.forEach(([, text], at) => put(cells[at], bar ? text(bar, digits) : "–"));
-  $("legend").classList.toggle("down", Boolean(bar) && bar.close < bar.open);
+  FIELDS.forEach(([, text], at) => setText(cells[at], bar ? text(bar, digits) : "–"));
+  byId("legend").classList.toggle("down", Boolean(bar) && bar.close < bar.open);
 }
 
 /** One sentence for screen readers. */
 export function sayBar(bar, digits) {
   const change = percent(bar.close / bar.open - 1);
-  put($("chart-say"), `${clock(bar.time, "bar")}: close ${price(bar.close, digits)}, ${change}, volume ${quantity(bar.volume)}`);
+  setText(byId("chart-say"), `${clock(bar.time, "bar")}: close ${price(bar.close, digits)}, ${change}, volume ${quantity(bar.volume)}`);
 }
 
 /** The newest 60 bars as a table. */
 export function showTable(bars, digits) {
-  const head = h("tr", {}, ...FIELDS.map(([name], at) => h("th", { scope: "col", class: at ? "num" : null, text: at ? (SPOKEN[at] ?? name) : zoneName() })));
+  const head = element("tr", {}, ...FIELDS.map(([name], at) => element("th", { scope: "col", class: at ? "num" : null, text: at ? (SPOKEN[at] ?? name) : zoneName() })));
   const rows = bars.slice(-60).reverse();
   const body = rows.map((bar) =>
-    h("tr", {}, ...FIELDS.map(([, text], at) => h(at ? "td" : "th", { scope: at ? null : "row", class: at ? "num" : null, text: text(bar, digits) }))),
+    element("tr", {}, ...FIELDS.map(([, text], at) => element(at ? "td" : "th", { scope: at ? null : "row", class: at ? "num" : null, text: text(bar, digits) }))),
   );
-  const caption = h("caption", { class: "vh", text: "The newest 60 bars, newest first" });
-  $("bars").replaceChildren(h("table", { class: "list data" }, caption, h("thead", {}, head), h("tbody", {}, ...body)));
+  const caption = element("caption", { class: "vh", text: "The newest 60 bars, newest first" });
+  byId("bars").replaceChildren(element("table", { class: "list data" }, caption, element("thead", {}, head), element("tbody", {}, ...body)));
 }

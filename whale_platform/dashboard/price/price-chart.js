@@ -25,7 +25,7 @@ function tick(time, kind) {
   return minute;
 }
 
-export class Canvas {
+export class PriceChart {
   /** on: near(), hover(time or null, whether the pointer moved), pick(marker id). */
   constructor(node, on) {
     this.bars = [];

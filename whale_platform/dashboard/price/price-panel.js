@@ -2,11 +2,11 @@
 // live. A failed load is tried again by a timer, by the next scroll and once the server is back; the panel tells of it
 // where there is no bar yet. An answer that comes after the market was changed is dropped.
 
-import { $, perFrame, put, shown, throttled } from "../lib/dom.js";
+import { byId, isVisible, oncePerFrame, setText, throttle } from "../lib/dom.js";
 import { Bars } from "../data/bars.js";
-import { Canvas } from "./price-chart.js";
-import { History } from "../data/bar-history.js";
-import { Marks } from "./whale-markers.js";
+import { PriceChart } from "./price-chart.js";
+import { BarHistory } from "../data/bar-history.js";
+import { WhaleMarkers } from "./whale-markers.js";
 import { Retry } from "../lib/retry.js";
 import { onTheme } from "../lib/theme.js";
 import { sayBar, showBar, showTable } from "./legend.js";
@@ -21,23 +21,23 @@ let hovered = null; // time of the bar under the crosshair
 let keyed = false; // it was put there by keys: there it stays when bars move below it
 let table = false;
 
-const draw = perFrame(() => {
-  if (!bars || !shown($("chart"))) return;
+const draw = oncePerFrame(() => {
+  if (!bars || !isVisible(byId("chart"))) return;
   if (all) canvas.set(bars.list, bars.digits);
-  else for (const bar of bars.from(canvas.drawn)) canvas.update(bar); // several where no frame ran in between
+  else for (const bar of bars.barsSince(canvas.drawn)) canvas.update(bar); // several where no frame ran in between
   if (marked || all) canvas.marks.setMarkers(marks.markers({ buy: canvas.colour[0], sell: canvas.colour[1] }, bars.list[0]?.time ?? 0));
   all = marked = false;
   if (keyed) canvas.point(bars.list[bars.place(hovered)]);
   showBar(bars.list[bars.place(hovered)] ?? bars.newest, bars.digits);
-  put($("chart-note"), marks.note);
+  setText(byId("chart-note"), marks.note);
   if (table) slowTable();
   if (loaded) {
     loaded = false;
     if (canvas.early()) older(); // the reader went on while it was under way
   }
 });
-const slowTable = throttled(() => table && showTable(bars.list, bars.digits), 1000);
-const redraw = throttled(() => {
+const slowTable = throttle(() => table && showTable(bars.list, bars.digits), 1000);
+const redraw = throttle(() => {
   all = true;
   bars.rebuild();
   draw();
@@ -80,8 +80,8 @@ async function older() {
 }
 
 function empty(text) {
-  put($("chart-empty"), text);
-  $("chart-empty").hidden = !text;
+  setText(byId("chart-empty"), text);
+  byId("chart-empty").hidden = !text;
 }
 
 /** Everything of the view's market and interval from the start. */
@@ -92,14 +92,14 @@ function open() {
   retry.stop();
   const market = { exchange: view.exchange, symbol: view.symbol };
   bars = new Bars(view.interval);
-  history = new History(market, view.interval, bars, leave.signal);
-  marks = new Marks(market, view.interval, thresholdOf(market), leave.signal);
+  history = new BarHistory(market, view.interval, bars, leave.signal);
+  marks = new WhaleMarkers(market, view.interval, thresholdOf(market), leave.signal);
   hovered = null;
   keyed = false;
   loading = false;
   all = true;
-  put($("chart-title"), `${view.symbol} price`);
-  for (const button of $("intervals").children) button.setAttribute("aria-pressed", button.dataset.interval === view.interval);
+  setText(byId("chart-title"), `${view.symbol} price`);
+  for (const button of byId("intervals").children) button.setAttribute("aria-pressed", button.dataset.interval === view.interval);
   canvas.clear();
   showBar(null, 0);
   empty("Loading bars…");
@@ -114,7 +114,7 @@ export function chartWindows(rows) {
     const bar = bars.live(row);
     if (bar === "past") redraw();
     else if (bar) {
-      if (!$("chart-empty").hidden && !loading) empty("");
+      if (!byId("chart-empty").hidden && !loading) empty("");
       draw();
     }
   }
@@ -146,11 +146,11 @@ const retry = new Retry(chartCatchUp);
 /** The market's whale threshold may have become known, or be another. */
 export async function chartThreshold() {
   if (!marks || marks.threshold === thresholdOf(history.market)) return;
-  marks.judge(thresholdOf(history.market));
+  marks.applyThreshold(thresholdOf(history.market));
   marked = true;
   draw();
   if (!marks.filtered) return;
-  const mine = (marks = new Marks(history.market, view.interval, marks.threshold, leave.signal));
+  const mine = (marks = new WhaleMarkers(history.market, view.interval, marks.threshold, leave.signal));
   if (!bars.newest) return;
   try {
     await mine.load(bars.list[0].time, null);
@@ -190,7 +190,7 @@ function keys(event) {
 /** threshold(market): its whale threshold; pick(whales): a marker was clicked. */
 export function startChart(threshold, pick) {
   thresholdOf = threshold;
-  canvas = new Canvas($("canvas"), {
+  canvas = new PriceChart(byId("canvas"), {
     near: older,
     hover: (time, pointed) => {
       if (keyed && !pointed) return;
@@ -200,15 +200,15 @@ export function startChart(threshold, pick) {
     },
     pick: (id) => pick(marks.of(id)),
   });
-  canvas.chart.timeScale().subscribeVisibleLogicalRangeChange(() => ($("chart-newest").hidden = canvas.behind() < 3));
-  $("chart-newest").addEventListener("click", () => canvas.newest());
-  $("canvas").addEventListener("keydown", keys);
-  $("intervals").addEventListener("click", (event) => event.target.dataset.interval && setView({ interval: event.target.dataset.interval }));
-  $("chart-table").addEventListener("click", () => {
+  canvas.chart.timeScale().subscribeVisibleLogicalRangeChange(() => (byId("chart-newest").hidden = canvas.behind() < 3));
+  byId("chart-newest").addEventListener("click", () => canvas.newest());
+  byId("canvas").addEventListener("keydown", keys);
+  byId("intervals").addEventListener("click", (event) => event.target.dataset.interval && setView({ interval: event.target.dataset.interval }));
+  byId("chart-table").addEventListener("click", () => {
     table = !table;
-    $("chart-table").setAttribute("aria-pressed", table);
-    $("bars").hidden = !table;
-    $("canvas").hidden = table;
+    byId("chart-table").setAttribute("aria-pressed", table);
+    byId("bars").hidden = !table;
+    byId("canvas").hidden = table;
     slowTable();
   });
   onTheme(() => {

@@ -12,12 +12,12 @@ const ROOM = 1_000; // how many go when there are too many
 const PAGES = 5;
 const FROM = { "1m": 1, "5m": 1, "15m": 2, "1h": 5 };
 
-export class Marks {
+export class WhaleMarkers {
   constructor(market, interval, threshold, signal) {
     this.market = market;
     this.step = STEP[interval];
     this.times = FROM[interval];
-    this.judge(threshold);
+    this.applyThreshold(threshold);
     this.signal = signal;
     this.whales = new Map();
     this.cut = false;
@@ -25,7 +25,7 @@ export class Marks {
   }
 
   /** By this threshold from now on. What is here already stays. */
-  judge(threshold) {
+  applyThreshold(threshold) {
     this.threshold = threshold;
     this.min = threshold * this.times; // USD of the smallest arrow; of the smallest whale too, where `filtered`
   }

@@ -1,7 +1,7 @@
 // The head of the page: the shown market's last price, from the samples of its trades, its day, and how long ago the
 // last trade was heard of. Time is measured by the browser's steady clock, because wall clocks leap.
 
-import { $, perFrame, put } from "../lib/dom.js";
+import { byId, oncePerFrame, setText } from "../lib/dom.js";
 import { age, amount, percent, price, wholeAmount } from "../lib/format.js";
 import { change, market, onMarkets, spanOf } from "../markets/markets-panel.js";
 import { isMarket, onView, view } from "../data/url-state.js";
@@ -9,20 +9,20 @@ import { isMarket, onView, view } from "../data/url-state.js";
 let last = null;
 let heard = 0;
 
-const draw = perFrame(() => {
+const draw = oncePerFrame(() => {
   const one = market(view);
   const text = last?.price ?? one?.price;
-  put($("quote-symbol"), view.symbol || "No market yet");
-  put($("quote-exchange"), view.exchange);
-  put($("quote-price"), text ? price(text, one?.digits ?? 0) : "–");
+  setText(byId("quote-symbol"), view.symbol || "No market yet");
+  setText(byId("quote-exchange"), view.exchange);
+  setText(byId("quote-price"), text ? price(text, one?.digits ?? 0) : "–");
   const moved = change(text ? { open: one?.open, price: text } : null);
-  put($("quote-change"), moved === null ? "" : `${moved < 0 ? "▼" : "▲"} ${percent(Math.abs(moved)).replace("+", "")}`);
-  $("quote-change").dataset.span = one?.day ? spanOf(one.day) : "";
-  $("quote-change").className = `quote-fact ${moved < 0 ? "sell" : "buy"}`;
-  put($("quote-volume"), one?.day ? `${amount(one.day.notional, one)} ${spanOf(one.day)}` : "", one?.day ? wholeAmount(one.day.notional, one) : "");
+  setText(byId("quote-change"), moved === null ? "" : `${moved < 0 ? "▼" : "▲"} ${percent(Math.abs(moved)).replace("+", "")}`);
+  byId("quote-change").dataset.span = one?.day ? spanOf(one.day) : "";
+  byId("quote-change").className = `quote-fact ${moved < 0 ? "sell" : "buy"}`;
+  setText(byId("quote-volume"), one?.day ? `${amount(one.day.notional, one)} ${spanOf(one.day)}` : "", one?.day ? wholeAmount(one.day.notional, one) : "");
   const seconds = (performance.now() - heard) / 1000;
-  put($("quote-age"), !heard ? "no trade heard yet" : seconds < 2 ? "live" : `last trade ${age(seconds)} ago`);
-  $("quote-age").classList.toggle("old", heard > 0 && seconds > 30);
+  setText(byId("quote-age"), !heard ? "no trade heard yet" : seconds < 2 ? "live" : `last trade ${age(seconds)} ago`);
+  byId("quote-age").classList.toggle("old", heard > 0 && seconds > 30);
 });
 
 /** Not with the frames: a tab in the background has none, but its title is seen. */
@@ -41,7 +41,7 @@ export function quoteTrades(trades) {
     const before = Number(last?.price ?? trade.price);
     last = trade;
     const now = Number(trade.price);
-    if (now !== before) $("quote-price").dataset.move = now > before ? "up" : "down";
+    if (now !== before) byId("quote-price").dataset.move = now > before ? "up" : "down";
   }
   draw();
 }

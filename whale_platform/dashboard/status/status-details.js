@@ -1,7 +1,7 @@
 // The dialog with the details of the status: exchanges, services, ways to Dagster. It is renewed every second, so cells
 // are changed in place: what is in focus or marked stays so.
 
-import { $, arrange, h, put } from "../lib/dom.js";
+import { byId, element, reorderChildren, setText } from "../lib/dom.js";
 
 /** A number with `digits` decimals and its unit; never a negative zero. */
 export const number = (value, unit = "", digits = 0) =>
@@ -10,35 +10,35 @@ export const number = (value, unit = "", digits = 0) =>
 const said = (one) => [one.state, one.detail].filter(Boolean).join(": ");
 
 function table(caption, names) {
-  const head = h("tr", {}, ...names.map((text, at) => h("th", { scope: "col", class: at > 1 ? "num" : null, text })));
-  const body = h("tbody");
-  const scroll = h("div", { class: "wide-scroll", tabindex: 0, role: "region", "aria-label": caption }, h("table", { class: "list data" }, h("thead", {}, head), body));
-  $("status-body").append(h("section", { class: "part" }, h("h3", { text: caption }), scroll));
+  const head = element("tr", {}, ...names.map((text, at) => element("th", { scope: "col", class: at > 1 ? "num" : null, text })));
+  const body = element("tbody");
+  const scroll = element("div", { class: "wide-scroll", tabindex: 0, role: "region", "aria-label": caption }, element("table", { class: "list data" }, element("thead", {}, head), body));
+  byId("status-body").append(element("section", { class: "part" }, element("h3", { text: caption }), scroll));
   const held = new Map();
   return (rows) => {
     const nodes = rows.map(([name, ...rest]) => {
       if (!held.has(name)) {
-        const cells = rest.map((_, at) => h("td", { class: at ? "num" : null }));
-        held.set(name, { cells, node: h("tr", {}, h("th", { scope: "row", text: name }), ...cells) });
+        const cells = rest.map((_, at) => element("td", { class: at ? "num" : null }));
+        held.set(name, { cells, node: element("tr", {}, element("th", { scope: "row", text: name }), ...cells) });
       }
       const { cells, node } = held.get(name);
-      rest.forEach((text, at) => put(cells[at], String(text ?? "–")));
+      rest.forEach((text, at) => setText(cells[at], String(text ?? "–")));
       return node;
     });
-    arrange(body, nodes);
+    reorderChildren(body, nodes);
   };
 }
 
 function dagster() {
-  const links = h("p", { class: "links" });
+  const links = element("p", { class: "links" });
   let shown;
-  $("status-body").append(h("section", { class: "part" }, h("h3", { text: "Dagster" }), links));
+  byId("status-body").append(element("section", { class: "part" }, element("h3", { text: "Dagster" }), links));
   return (address) => {
     if (shown === address) return;
     shown = address;
     const pages = [["runs", "Runs"], ["assets", "Assets"], ["automation", "Sensors and schedules"]];
-    const made = pages.map(([path, text]) => h("a", { href: `${address}/${path}`, target: "_blank", rel: "noreferrer", text: `${text} ↗` }));
-    links.replaceChildren(...(address ? made : [h("span", { class: "note", text: "Dagster is not running here." })]));
+    const made = pages.map(([path, text]) => element("a", { href: `${address}/${path}`, target: "_blank", rel: "noreferrer", text: `${text} ↗` }));
+    links.replaceChildren(...(address ? made : [element("span", { class: "note", text: "Dagster is not running here." })]));
   };
 }
 

@@ -3,7 +3,7 @@
 // may not have come yet. The page dims by `data-state` on the body. What counts seconds stands beside what is spoken, so
 // that a screen reader tells a state once.
 
-import { $, arrange, closable, h, perFrame, put } from "../lib/dom.js";
+import { byId, element, makeClosable, oncePerFrame, reorderChildren, setText } from "../lib/dom.js";
 import { age, clock } from "../lib/format.js";
 import { askKey } from "../data/api.js";
 import { details, number } from "./status-details.js";
@@ -17,7 +17,7 @@ let act = null; // what the banner's button does
 
 /** Name, what is said, what counts seconds, and what a button does about it. */
 function state() {
-  if (locked || $("key-dialog").open) return ["locked", "This server wants a key.", "", "Enter a key", () => askKey()];
+  if (locked || byId("key-dialog").open) return ["locked", "This server wants a key.", "", "Enter a key", () => askKey()];
   if (down) {
     const seconds = (performance.now() - down.at) / 1000;
     const wait = Math.max(0, Math.ceil((down.retryAt - performance.now()) / 1000));
@@ -30,20 +30,20 @@ function state() {
   return ["live", ""];
 }
 
-const draw = perFrame(() => {
+const draw = oncePerFrame(() => {
   const [name, text, count = "", action = "", work = null] = state();
   if (document.body.dataset.state !== name) document.body.dataset.state = name;
-  $("banner").hidden = !text;
-  put($("banner-text"), text);
-  put($("banner-say"), text);
-  put($("banner-count"), count);
-  put($("banner-act"), action);
-  $("banner-act").hidden = !action;
+  byId("banner").hidden = !text;
+  setText(byId("banner-text"), text);
+  setText(byId("banner-say"), text);
+  setText(byId("banner-count"), count);
+  setText(byId("banner-act"), action);
+  byId("banner-act").hidden = !action;
   act = work;
   const words = { live: "● Live", stale: "◌ Old data", wait: "◐ Waiting", down: "○ Disconnected", locked: "○ Key needed" };
-  put($("link"), words[name]);
+  setText(byId("link"), words[name]);
   chips();
-  if ($("status-dialog").open) details(status);
+  if (byId("status-dialog").open) details(status);
 });
 
 const held = new Map();
@@ -51,24 +51,24 @@ const held = new Map();
 function chips() {
   const rows = (status?.exchanges ?? []).map((one) => {
     if (!held.has(one.exchange)) {
-      const [sign, facts] = [h("b"), h("span", { class: "facts-line" })];
-      held.set(one.exchange, { sign, facts, node: h("li", {}, sign, facts) });
+      const [sign, facts] = [element("b"), element("span", { class: "facts-line" })];
+      held.set(one.exchange, { sign, facts, node: element("li", {}, sign, facts) });
     }
     const chip = held.get(one.exchange);
     chip.node.className = `chip ${one.state}`;
-    put(chip.sign, `${SIGN[one.state] ?? "○"} ${one.exchange}`);
+    setText(chip.sign, `${SIGN[one.state] ?? "○"} ${one.exchange}`);
     const gaps = `gaps ${one.gaps_open} open, ${one.gaps_repaired} repaired`;
     const live = `${number(one.trades_per_s)}/s · lag ${number(one.delay_ms, " ms")} · clock ${number(one.clock_offset_ms, " ms")} · ${gaps}`;
-    put(chip.facts, one.state === "connected" ? live : `${one.state} · ${gaps}`, one.detail);
+    setText(chip.facts, one.state === "connected" ? live : `${one.state} · ${gaps}`, one.detail);
     return chip.node;
   });
-  arrange($("chips"), rows);
-  put($("rates"), status ? `${number(status.trades_per_s)} trades/s · ${status.lag === null || status.lag === undefined ? "" : `${status.lag} to read`}` : "");
+  reorderChildren(byId("chips"), rows);
+  setText(byId("rates"), status ? `${number(status.trades_per_s)} trades/s · ${status.lag === null || status.lag === undefined ? "" : `${status.lag} to read`}` : "");
   const source = { simulator: "Simulated", replay: "Replay" }[status?.source];
-  $("source").hidden = !source;
-  put($("source"), source ?? "", source ? "These are no live trades of an exchange" : "");
-  $("dagster").hidden = !status?.dagster;
-  if (status?.dagster && $("dagster").getAttribute("href") !== status.dagster) $("dagster").href = status.dagster;
+  byId("source").hidden = !source;
+  setText(byId("source"), source ?? "", source ? "These are no live trades of an exchange" : "");
+  byId("dagster").hidden = !status?.dagster;
+  if (status?.dagster && byId("dagster").getAttribute("href") !== status.dagster) byId("dagster").href = status.dagster;
 }
 
 /** A `status` message. */
@@ -95,11 +95,11 @@ export const dagsterAddress = () => status?.dagster ?? null;
 export function startStatus(again) {
   retry = again;
   down.since = 0;
-  closable($("status-dialog"));
-  $("banner-act").addEventListener("click", () => act?.());
-  $("status-open").addEventListener("click", () => {
+  makeClosable(byId("status-dialog"));
+  byId("banner-act").addEventListener("click", () => act?.());
+  byId("status-open").addEventListener("click", () => {
     details(status);
-    $("status-dialog").showModal();
+    byId("status-dialog").showModal();
   });
   document.addEventListener("whale:key", (event) => {
     locked = !event.detail;

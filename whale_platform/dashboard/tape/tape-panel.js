@@ -2,37 +2,37 @@
 // frame what the Tape holds; rows are made once per whale and moved, and made anew only where their time is told in
 // another way. What can't be loaded is tried again by a timer and once the server is back.
 
-import { $, arrange, h, perFrame, put, shown } from "../lib/dom.js";
+import { byId, element, isVisible, oncePerFrame, reorderChildren, setText } from "../lib/dom.js";
 import { keyOf, tier, usd } from "../lib/format.js";
-import { Tape } from "../data/whale-tape.js";
+import { WhaleTape } from "../data/whale-tape.js";
 import { exchanges, onMarkets } from "../markets/markets-panel.js";
 import { onView, setView, view } from "../data/url-state.js";
 import { Retry } from "../lib/retry.js";
 import { isOld, whaleRow } from "../whale/whale-row.js";
 import { play } from "../lib/sound.js";
-import { walkable } from "../lib/keyboard-list.js";
+import { keyboardList } from "../lib/keyboard-list.js";
 
-const tape = new Tape();
+const tape = new WhaleTape();
 const nodes = new Map();
 const FILTERS = ["tape", "on", "side", "min"];
 let walk;
 let unseen = 0;
 
-const draw = perFrame(() => {
-  if (!shown($("tape"))) return;
+const draw = oncePerFrame(() => {
+  if (!isVisible(byId("tape"))) return;
   for (const key of nodes.keys()) if (!tape.keys.has(key)) nodes.delete(key);
   const rows = tape.rows.map((whale) => {
     const key = keyOf(whale);
     if (!nodes.has(key)) nodes.set(key, whaleRow(whale));
     return nodes.get(key);
   });
-  arrange($("tape-body"), rows);
+  reorderChildren(byId("tape-body"), rows);
   walk.settle();
   const all = tape.cursor ? "+" : "";
-  put($("tape-count"), rows.length ? `${rows.length}${all} shown` : "");
-  put($("tape-empty"), message(rows.length));
-  put($("tape-new"), `▲ ${unseen} new`);
-  $("tape-new").hidden = !unseen;
+  setText(byId("tape-count"), rows.length ? `${rows.length}${all} shown` : "");
+  setText(byId("tape-empty"), message(rows.length));
+  setText(byId("tape-new"), `▲ ${unseen} new`);
+  byId("tape-new").hidden = !unseen;
 });
 
 function message(count) {
@@ -57,14 +57,14 @@ function say(whale) {
     said = performance.now();
     const { name } = tier(newest);
     const others = more ? `, and ${more} more` : "";
-    put($("say"), `${name}: taker ${newest.side} ${usd(newest.notional_usd)} ${newest.symbol} on ${newest.exchange}${others}`);
+    setText(byId("say"), `${name}: taker ${newest.side} ${usd(newest.notional_usd)} ${newest.symbol} on ${newest.exchange}${others}`);
   }, Math.max(0, said + 10_000 - performance.now()));
 }
 
 /** A whale from the stream. */
 export function tapeWhale(whale) {
   if (!tape.live(whale)) return;
-  if ($("tape-scroll").scrollTop > 40) unseen += 1;
+  if (byId("tape-scroll").scrollTop > 40) unseen += 1;
   if (Date.now() - Date.parse(whale.detected_time) < 120_000) {
     say(whale);
     play(whale.side, tier(whale).times);
@@ -107,23 +107,23 @@ function ages() {
 }
 
 function showFilters() {
-  $("f-on").replaceChildren(h("option", { value: "", text: "All exchanges" }), ...exchanges().map((name) => h("option", { value: name, text: name })));
-  if (view.on && ![...$("f-on").options].some((one) => one.value === view.on)) $("f-on").append(h("option", { value: view.on, text: view.on }));
-  const list = $("markets-exchange");
+  byId("f-on").replaceChildren(element("option", { value: "", text: "All exchanges" }), ...exchanges().map((name) => element("option", { value: name, text: name })));
+  if (view.on && ![...$("f-on").options].some((one) => one.value === view.on)) byId("f-on").append(element("option", { value: view.on, text: view.on }));
+  const list = byId("markets-exchange");
   const chosen = list.value;
   list.replaceChildren(...[...$("f-on").options].map((one) => one.cloneNode(true)));
   list.options[0].textContent = "All";
   list.value = chosen;
-  if (![...$("f-min").options].some((one) => Number(one.value) === view.min)) $("f-min").append(h("option", { value: view.min, text: `≥ ${usd(view.min)}` }));
-  for (const field of FILTERS) $(`f-${field}`).value = String(view[field]);
-  $("f-on").disabled = view.tape === "this";
+  if (![...$("f-min").options].some((one) => Number(one.value) === view.min)) byId("f-min").append(element("option", { value: view.min, text: `≥ ${usd(view.min)}` }));
+  for (const field of FILTERS) byId(`f-${field}`).value = String(view[field]);
+  byId("f-on").disabled = view.tape === "this";
 }
 
 /** open(path of a whale). */
 export function startTape(open) {
-  walk = walkable($("tape-body"), (row) => open(row.dataset.whale));
+  walk = keyboardList(byId("tape-body"), (row) => open(row.dataset.whale));
   for (const field of FILTERS) {
-    $(`f-${field}`).addEventListener("change", (event) => setView({ [field]: field === "min" ? Number(event.target.value) : event.target.value }));
+    byId(`f-${field}`).addEventListener("change", (event) => setView({ [field]: field === "min" ? Number(event.target.value) : event.target.value }));
   }
   let known = false;
   onMarkets(() => {
@@ -136,11 +136,11 @@ export function startTape(open) {
     const moved = view.tape === "this" && (changed.has("symbol") || changed.has("exchange"));
     if (moved || FILTERS.some((field) => changed.has(field))) {
       unseen = 0;
-      $("tape-scroll").scrollTop = 0;
+      byId("tape-scroll").scrollTop = 0;
       after(tape.refilter());
     }
   });
-  const scroll = $("tape-scroll");
+  const scroll = byId("tape-scroll");
   scroll.addEventListener("scroll", () => {
     if (scroll.scrollTop < 40 && unseen) {
       unseen = 0;
@@ -148,7 +148,7 @@ export function startTape(open) {
     }
     if (scroll.scrollTop + scroll.clientHeight > scroll.scrollHeight - 400 && tape.ready) after(tape.more());
   }, { passive: true });
-  $("tape-new").addEventListener("click", () => (scroll.scrollTop = 0));
+  byId("tape-new").addEventListener("click", () => (scroll.scrollTop = 0));
   showFilters();
   tapeFill();
   for (const wait of [4_000, 30_000]) setTimeout(() => tape.topUp().then(draw), wait);

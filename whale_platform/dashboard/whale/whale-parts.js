@@ -1,22 +1,22 @@
 // The parts of a whale's context: prices before and after it, its minute, its hour, the trades around it, and the way
 // from the exchange to this page. Each takes the server's answer and says so where a piece is not there yet.
 
-import { h, s } from "../lib/dom.js";
+import { element, svgElement } from "../lib/dom.js";
 import { SIDE, amount, clock, grouped, percent, price, quantity, signedUsd, tier, usd, whole, wholeAmount } from "../lib/format.js";
 import { digits } from "../markets/markets-panel.js";
 
 const seconds = (time) => Math.floor(Date.parse(time) / 1000);
 
 function part(name, heading, ...children) {
-  return h("section", { class: `part ${name}` }, h("h3", { text: heading }), ...children);
+  return element("section", { class: `part ${name}` }, element("h3", { text: heading }), ...children);
 }
 
 function facts(pairs) {
-  return h("dl", { class: "facts" }, ...pairs.filter(([, value]) => value !== null).map(([name, value, title]) =>
-    h("div", {}, h("dt", { text: name }), value instanceof Node ? h("dd", {}, value) : h("dd", { text: value, title: title ?? null }))));
+  return element("dl", { class: "facts" }, ...pairs.filter(([, value]) => value !== null).map(([name, value, title]) =>
+    element("div", {}, element("dt", { text: name }), value instanceof Node ? element("dd", {}, value) : element("dd", { text: value, title: title ?? null }))));
 }
 
-const none = (text) => h("p", { class: "note", text });
+const none = (text) => element("p", { class: "note", text });
 
 export function pricePart({ whale, windows, prices }) {
   const at = Number(whale.price);
@@ -35,10 +35,10 @@ export function pricePart({ whale, windows, prices }) {
     const text = value ? `${shift === 0 || exact[shift] ? "" : "≈ "}${price(value, places)}` : missing(shift);
     const title = value && shift !== 0 && !exact[shift] ? "The close of that minute" : null;
     const change = shift !== 0 && value ? percent(Number(value) / at - 1, 3) : "";
-    return h("tr", { class: shift === 0 ? "here" : null }, h("th", { scope: "row", text: name }), h("td", { class: "num", text, title }), h("td", { class: "num", text: change }));
+    return element("tr", { class: shift === 0 ? "here" : null }, element("th", { scope: "row", text: name }), element("td", { class: "num", text, title }), element("td", { class: "num", text: change }));
   });
-  const head = h("tr", {}, h("th", { scope: "col", text: "When" }), h("th", { scope: "col", class: "num", text: "Price" }), h("th", { scope: "col", class: "num", text: "From the whale's" }));
-  return part("prices", "Price before and after", curve(windows, minute, whale), h("table", { class: "list data" }, h("thead", {}, head), h("tbody", {}, ...cells)));
+  const head = element("tr", {}, element("th", { scope: "col", text: "When" }), element("th", { scope: "col", class: "num", text: "Price" }), element("th", { scope: "col", class: "num", text: "From the whale's" }));
+  return part("prices", "Price before and after", curve(windows, minute, whale), element("table", { class: "list data" }, element("thead", {}, head), element("tbody", {}, ...cells)));
 }
 
 function curve(windows, minute, whale) {
@@ -49,11 +49,11 @@ function curve(windows, minute, whale) {
   const y = (value) => 74 - (68 * (value - low)) / (high - low || 1);
   const of = (field) => windows.map((row) => `${x(seconds(row.window_start) + 30).toFixed(1)},${y(Number(row[field])).toFixed(1)}`);
   const here = { cx: x(seconds(whale.event_time)), cy: y(Number(whale.price)) };
-  return s("svg", { viewBox: "0 0 300 80", class: `curve ${whale.side}`, role: "img", "aria-label": "Price in the quarter hours before and after the whale" },
-    s("polygon", { points: [...of("high"), ...of("low").reverse()].join(" ") }),
-    s("polyline", { points: of("close").join(" ") }),
-    s("line", { x1: here.cx, x2: here.cx, y1: 0, y2: 80 }),
-    s("circle", { ...here, r: 4 }));
+  return svgElement("svg", { viewBox: "0 0 300 80", class: `curve ${whale.side}`, role: "img", "aria-label": "Price in the quarter hours before and after the whale" },
+    svgElement("polygon", { points: [...of("high"), ...of("low").reverse()].join(" ") }),
+    svgElement("polyline", { points: of("close").join(" ") }),
+    svgElement("line", { x1: here.cx, x2: here.cx, y1: 0, y2: 80 }),
+    svgElement("circle", { ...here, r: 4 }));
 }
 
 export function windowPart({ whale, window }) {
@@ -101,17 +101,17 @@ export function aroundPart({ whale, around }) {
   if (!around.length) return part("around", "Trades around it", none("They are no longer in Kafka."));
   const places = digits(whale);
   const rows = around.map((one) =>
-    h("tr", { class: `${one.side}${one.trade_id === whale.trade_id ? " here" : ""}` },
-      h("td", { text: clock(one.event_time, "full").split(", ").at(-1) }), h("td", { class: "side", text: SIDE[one.side] }), h("td", { class: "num", text: price(one.price, places) }),
-      h("td", { class: "num", text: grouped(one.quantity) }), h("td", { class: "num", text: amount(one.notional, whale), title: wholeAmount(one.notional, whale) })));
-  const head = h("tr", {}, ...["Time", "Taker", "Price", "Quantity", "Notional"].map((text, at) => h("th", { scope: "col", class: at > 1 ? "num" : null, text })));
-  return part("around", "Trades around it", h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Trades around the whale" }, h("table", { class: "list data" }, h("thead", {}, head), h("tbody", {}, ...rows))));
+    element("tr", { class: `${one.side}${one.trade_id === whale.trade_id ? " here" : ""}` },
+      element("td", { text: clock(one.event_time, "full").split(", ").at(-1) }), element("td", { class: "side", text: SIDE[one.side] }), element("td", { class: "num", text: price(one.price, places) }),
+      element("td", { class: "num", text: grouped(one.quantity) }), element("td", { class: "num", text: amount(one.notional, whale), title: wholeAmount(one.notional, whale) })));
+  const head = element("tr", {}, ...["Time", "Taker", "Price", "Quantity", "Notional"].map((text, at) => element("th", { scope: "col", class: at > 1 ? "num" : null, text })));
+  return part("around", "Trades around it", element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Trades around the whale" }, element("table", { class: "list data" }, element("thead", {}, head), element("tbody", {}, ...rows))));
 }
 
 export function lineagePart({ whale, window, trade, trade_missing: missing, run }, dagster) {
-  const asset = (name, text) => (dagster ? h("a", { href: `${dagster}/assets/${name}`, target: "_blank", rel: "noreferrer", text: `${text} in Dagster ↗` }) : null);
-  const step = (name, ...lines) => h("li", {}, h("b", { text: name }), ...lines.map((line) => (line instanceof Node ? line : line && h("span", { text: line }))));
-  return part("lineage", "Lineage", h("ol", { class: "way" },
+  const asset = (name, text) => (dagster ? element("a", { href: `${dagster}/assets/${name}`, target: "_blank", rel: "noreferrer", text: `${text} in Dagster ↗` }) : null);
+  const step = (name, ...lines) => element("li", {}, element("b", { text: name }), ...lines.map((line) => (line instanceof Node ? line : line && element("span", { text: line }))));
+  return part("lineage", "Lineage", element("ol", { class: "way" },
     step(`Exchange ${whale.exchange}`, `trade ${whale.trade_id}`, `${whale.source}, ${clock(whale.event_time, "full")}`),
     trade ? step("Kafka", `${trade.topic}, partition ${trade.partition}, offset ${trade.offset}`, trade.timestamp ? clock(trade.timestamp, "full") : missing) : step("Kafka", missing ?? "place not known"),
     window ? step("Window", `${clock(window.window_start, "bar")}, trades ${window.first_trade_id} to ${window.last_trade_id}`, `${window.trade_count} trades, last said ${clock(window.updated_at, "full")}`) : step("Window", "not in the tables"),
