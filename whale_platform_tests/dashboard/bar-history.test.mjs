@@ -18,7 +18,7 @@ test("between the newest rollup and the first page of windows there is no hole",
   const bars = new Bars("1h");
   const history = new BarHistory(market, "1h", bars);
   await history.older();
-  const times = bars.rebuild().map((one) => one.time);
+  const times = bars.rebuild().map(({ time }) => time);
   assert.deepEqual(times, Array.from({ length: 21 }, (_, hour) => HOUR + 3600 * hour));
   assert.equal(asked.length, 4);
   assert.ok(history.done);

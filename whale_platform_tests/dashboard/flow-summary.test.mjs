@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { spark } from "../../whale_platform/dashboard/markets/markets-panel.js";
 import { everyHour, usedSizes } from "../../whale_platform/dashboard/data/flow-summary.js";
 
 test("every hour has its place: 25 where the 24 do not begin with one", () => {
@@ -18,10 +17,4 @@ test("sizes have no hole between the smallest and the largest used", () => {
   assert.deepEqual(usedSizes(sizes).map((bin) => bin.from_usd), [2, 3, 4, 5]);
   const none = sizes.map((bin) => ({ ...bin, buys: 0 }));
   assert.deepEqual(usedSizes(none), []);
-});
-
-test("the line of the last hour is drawn by time, and has nothing older in it", () => {
-  const last = 1_700_006_400;
-  assert.equal(spark(new Map([[last, 3], [last - 1770, 2], [last - 3540, 1]]), last), "0.0,22.0 40.0,12.0 80.0,2.0");
-  assert.equal(spark(new Map([[last - 3600, 9], [last - 120, 2]]), last), "");
 });

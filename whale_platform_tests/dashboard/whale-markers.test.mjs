@@ -9,7 +9,7 @@ const away = () => {
   throw new Error("away");
 };
 
-test("short intervals draw every whale, also below a threshold that is not right yet; long ones only the larger", () => {
+test("short intervals draw every whale, also below a threshold not right yet; long ones only the larger", () => {
   assert.ok(new WhaleMarkers(market, "1m", 50_000).add(whale(1, NOW, "12000")));
   const hourly = new WhaleMarkers(market, "1h", 10_000);
   assert.ok(!hourly.add(whale(1, NOW, "49999")));
@@ -35,9 +35,11 @@ test("where there are too many, the oldest go", () => {
   const marks = new WhaleMarkers(market, "1m", 50_000);
   for (let id = 20_000; id > 0; id -= 1) marks.add(whale(id, NOW + id));
   assert.ok(marks.add(whale(20_001, NOW + 20_001)));
-  const times = [...marks.whales.values()].map((one) => one.time - NOW);
-  assert.equal(Math.max(...times), 20_001);
-  assert.equal(Math.min(...times), 1_001);
+  const times = marks.markers({ buy: "green", sell: "red" }, 0).map(({ time }) => time - NOW);
+  assert.equal(Math.max(...times), 19_980);
+  assert.equal(Math.min(...times), 960);
+  const oldest = marks.whalesOf(`${NOW + 960}/buy`).map((marked) => marked.trade_id);
+  assert.equal(Math.min(...oldest), 1_001);
   assert.match(marks.note, /not all/);
 });
 
@@ -51,7 +53,7 @@ test("whales of one bar and side are one arrow, each counts once, and the arrow 
   marks.add(whale(4, NOW - 900, "70000"));
   const drawn = marks.markers({ buy: "green", sell: "red" }, NOW);
   assert.deepEqual(drawn.map((one) => [one.time, one.color]), [[NOW, "green"], [NOW, "red"]]);
-  assert.deepEqual(marks.of(drawn[0].id).map((one) => one.trade_id), [2, 1]);
+  assert.deepEqual(marks.whalesOf(drawn[0].id).map((one) => one.trade_id), [2, 1]);
 });
 
 test("buys are arrows up from below the bar, sells down from above it, larger by what they add up to", () => {
@@ -61,7 +63,14 @@ test("buys are arrows up from below the bar, sells down from above it, larger by
   marks.add(whale(3, NOW + 300, "100000"));
   marks.add(whale(4, NOW + 310, "150000"));
   const drawn = marks.markers({ buy: "green", sell: "red" }, NOW);
-  const looks = drawn.map((one) => [one.time - NOW, one.shape, one.position, one.color, one.size.toFixed(2), one.text ?? ""]);
+  const looks = drawn.map(({ time, shape, position, color, size, text }) => [
+    time - NOW,
+    shape,
+    position,
+    color,
+    size.toFixed(2),
+    text ?? "",
+  ]);
   assert.deepEqual(looks, [
     [0, "arrowUp", "belowBar", "green", "0.60", ""],
     [0, "arrowDown", "aboveBar", "red", "1.69", "$2.45M"],

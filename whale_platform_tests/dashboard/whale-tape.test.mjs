@@ -5,7 +5,10 @@ import { view } from "../../whale_platform/dashboard/data/url-state.js";
 import { serve, whale } from "./fake-api.mjs";
 
 const NOW = 1_700_006_400;
-const page = (first, count, next) => ({ items: Array.from({ length: count }, (_, at) => whale(first - at, NOW + first - at)), next });
+const page = (first, count, next) => {
+  const items = Array.from({ length: count }, (_, index) => whale(first - index, NOW + first - index));
+  return { items, next };
+};
 const away = () => {
   throw new Error("away");
 };

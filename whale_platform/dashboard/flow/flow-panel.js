@@ -1,97 +1,142 @@
 // Whale flow of the last 24 hours under the tape's filters: by hour, by size, the largest ten. The server sums; here it
 // is asked for again when the filters change, soon after a whale that fits, and every minute. Nothing is asked while
-// neither panel is in sight. Where it can't be loaded, numbers of the same filters stay, under the time they are from;
+// neither part is in sight. Where it can't be loaded, numbers of the same filters stay, under the time they are from;
 // those of other filters go.
 
-import { byId, isVisible, reorderChildren, setText, throttle } from "../lib/dom.js";
-import { get } from "../data/api.js";
+import { isVisible, reorderChildren, setText, throttle } from "../lib/dom.js";
 import { clock, keyOf } from "../lib/format.js";
-import { digits } from "../markets/markets-panel.js";
-import { onView, view } from "../data/url-state.js";
-import { hoursPlot, sizesPlot } from "./flow-plots.js";
-import { tapeAsked, tapeFits } from "../tape/tape-panel.js";
 import { keyboardList } from "../lib/keyboard-list.js";
+import { partsOf } from "../lib/panel.js";
+import { get } from "../data/api.js";
+import { onView, setView } from "../data/url-state.js";
+import { currentFilter, describeFilter, filterChanged, passesFilter } from "../data/whale-filter.js";
 import { whaleRow } from "../whale/whale-row.js";
+import { hoursPlot, sizesPlot } from "./flow-plots.js";
+import { Plot } from "./plot.js";
 
-let leave = null;
-let plots;
-let walk;
-let late = true; // what is shown is not what would be answered now
-let held = null; // filters and time of what is shown
-const nodes = new Map();
+/** @import { MarketCatalogue } from "../data/market-catalogue.js" */
+/** @import { Whale, WhaleSummary } from "../data/messages.d.ts" */
+/** @import { Panel } from "../lib/panel.js" */
 
-function scope() {
-  const names = view.tape === "this" ? `${view.symbol} on ${view.exchange}` : view.on || "all markets";
-  const extra = [view.side && `${view.side}s`, view.min && `≥ $${view.min.toLocaleString("en-US")}`].filter(Boolean).join(", ");
-  return extra ? `${names}, ${extra}` : names;
-}
+const SOON_MS = 15_000;
+const FRESH_MS = 60_000;
 
-async function load() {
-  late = true;
-  if (document.hidden || !(isVisible(byId("flow")) || isVisible(byId("top")))) return;
-  leave?.abort();
-  const mine = (leave = new AbortController());
-  const asked = scope();
-  try {
-    const summary = await get("/whales/summary", tapeAsked(), mine.signal);
-    if (mine.signal.aborted) return;
-    late = false;
-    held = { scope: asked, time: Date.now() / 1000 };
-    show(asked, summary, summary.top.length ? "" : "No whale in the last 24 hours.");
-  } catch (error) {
-    if (mine.signal.aborted) return;
-    if (held?.scope === asked) return head(`${asked}, as of ${clock(held.time, "minute")}`);
-    held = null;
-    show(asked, null, `It can't be loaded: ${error.message}.`);
+/** @implements {Panel} */
+export class FlowPanel {
+  #parts;
+  #scopes;
+  #markets;
+  #list;
+  #hours;
+  #sizes;
+  /** @type {AbortController | null} */
+  #request = null;
+  #late = true; // what is shown is not what would be answered now
+  /** @type {{ scope: string, time: number } | null} Filters and time of what is shown. */
+  #shown = null;
+  /** @type {Map<string, HTMLElement>} */
+  #rows = new Map();
+  #soon = throttle(() => this.#reload(), SOON_MS);
+
+  /** @param {HTMLElement} root @param {MarketCatalogue} markets */
+  constructor(root, markets) {
+    const parts = (this.#parts = partsOf(root));
+    this.#scopes = [parts["hours-scope"], parts["sizes-scope"], parts["top-scope"]];
+    this.#markets = markets;
+    this.#hours = new Plot(parts.hours, parts["hours-read"]);
+    this.#sizes = new Plot(parts.sizes, parts["sizes-read"]);
+    this.#list = keyboardList(parts["top-body"], (row) => setView({ whale: row.dataset.whale }));
   }
-}
 
-function head(text) {
-  for (const note of document.querySelectorAll(".scope")) setText(note, text);
-}
+  start() {
+    onView((changed) => {
+      if (filterChanged(changed)) this.#reload();
+    });
+    document.addEventListener("visibilitychange", () => this.onVisible());
+    setInterval(() => this.#reload(), FRESH_MS);
+    this.#reload();
+  }
 
-/** summary: null where there is none; note: why there is nothing to show. */
-function show(text, summary, note) {
-  head(text);
-  for (const set of plots) set(summary?.whales ? summary : null, note);
-  const top = summary?.top ?? [];
-  const keys = top.map((whale) => `${keyOf(whale)} ${digits(whale)}`); // more decimals of its market: another row
-  const rows = top.map((whale, at) => nodes.get(keys[at]) ?? whaleRow(whale, "minute"));
-  nodes.clear();
-  keys.forEach((key, at) => nodes.set(key, rows[at]));
-  reorderChildren(byId("top-body"), rows);
-  walk.settle();
-  setText(byId("top-empty"), note);
-}
+  /** @param {Whale} whale */
+  onWhale(whale) {
+    if (passesFilter(whale)) this.#soon();
+  }
 
-const soon = throttle(load, 15_000);
+  onReconnect() {
+    this.#reload();
+  }
 
-/** A live whale. */
-export function flowWhale(whale) {
-  if (tapeFits(whale)) soon();
-}
+  onVisible() {
+    if (this.#late) this.#reload();
+  }
 
-export const flowLoad = load;
+  onZone() {
+    this.#rows.clear();
+    this.#reload();
+  }
 
-/** All rows anew: the zone of times has changed. */
-export function flowAgain() {
-  nodes.clear();
-  load();
-}
+  async #reload() {
+    this.#late = true;
+    if (document.hidden || !(isVisible(this.#parts.plots) || isVisible(this.#parts.top))) return;
+    this.#request?.abort();
+    const { signal } = (this.#request = new AbortController());
+    const scope = describeFilter();
+    try {
+      /** @type {WhaleSummary} */
+      const summary = await get("/whales/summary", currentFilter(), signal);
+      if (signal.aborted) return;
+      this.#late = false;
+      this.#shown = { scope, time: Date.now() / 1000 };
+      this.#show(scope, summary, summary.top.length ? "" : "No whale in the last 24 hours.");
+    } catch (error) {
+      if (!signal.aborted) this.#fail(scope, /** @type {Error} */ (error));
+    }
+  }
 
-/** A panel has come into sight. */
-export function flowShown() {
-  if (late) load();
-}
+  /** @param {string} scope @param {Error} error */
+  #fail(scope, error) {
+    if (this.#shown?.scope === scope) {
+      this.#showScope(`${scope}, as of ${clock(this.#shown.time, "minute")}`);
+      return;
+    }
+    this.#shown = null;
+    this.#show(scope, null, `It can't be loaded: ${error.message}.`);
+  }
 
-export function startFlow(open) {
-  plots = [hoursPlot(), sizesPlot()];
-  walk = keyboardList(byId("top-body"), (row) => open(row.dataset.whale));
-  onView((changed) => {
-    const fields = view.tape === "this" ? ["tape", "on", "side", "min", "symbol", "exchange"] : ["tape", "on", "side", "min"];
-    if (fields.some((field) => changed.has(field))) load();
-  });
-  document.addEventListener("visibilitychange", flowShown);
-  setInterval(load, 60_000);
-  load();
+  /** @param {string} text */
+  #showScope(text) {
+    for (const node of this.#scopes) setText(node, text);
+  }
+
+  /**
+   * @param {string} scope
+   * @param {WhaleSummary | null} summary
+   * @param {string} note Why there is nothing to show.
+   */
+  #show(scope, summary, note) {
+    this.#showScope(scope);
+    if (summary?.whales) {
+      this.#hours.show(hoursPlot(summary));
+      this.#sizes.show(sizesPlot(summary));
+    } else {
+      this.#hours.clear(note);
+      this.#sizes.clear(note);
+    }
+    this.#showTop(summary?.top ?? []);
+    setText(this.#parts["top-empty"], note);
+  }
+
+  /** @param {Whale[]} whales */
+  #showTop(whales) {
+    /** @type {Map<string, HTMLElement>} */
+    const rows = new Map();
+    for (const whale of whales) {
+      const digits = this.#markets.digitsOf(whale);
+      const key = `${keyOf(whale)} ${digits}`; // more decimals of its market: another row
+      rows.set(key, this.#rows.get(key) ?? whaleRow(whale, digits, "minute"));
+    }
+    this.#rows = rows;
+    reorderChildren(this.#parts["top-body"], [...rows.values()]);
+    this.#list.settle();
+  }
 }

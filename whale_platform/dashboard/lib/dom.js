@@ -1,21 +1,46 @@
 // The few helpers that every panel needs to touch the page: find, make, draw once a frame. Text always goes in as
 // text, never as markup, so nothing an exchange sends can become part of the page.
 
-/** @returns {any} */
+/**
+ * @typedef {Record<string, any>} Properties Attributes, `class`, `text`, or on… handlers; null and false are left out.
+ * @typedef {Node | string | null | undefined} Child
+ */
+
+/** An element of the page itself; panels look inside their root. @param {string} id @returns {any} */
 export const byId = (id) => document.getElementById(id);
 
-/** An element. props: attributes, `class`, `text`, or on… handlers; null and false are left out. */
-export function element(tag, props = {}, ...children) {
-  return fill(document.createElement(tag), props, children);
+/**
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Properties} [properties]
+ * @param {Child[]} children
+ * @returns {HTMLElementTagNameMap[Tag]}
+ */
+export function element(tag, properties = {}, ...children) {
+  return fill(document.createElement(tag), properties, children);
 }
 
-/** The same in SVG. */
-export function svgElement(tag, props = {}, ...children) {
-  return fill(document.createElementNS("http://www.w3.org/2000/svg", tag), props, children);
+/**
+ * The same in SVG.
+ *
+ * @template {keyof SVGElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Properties} [properties]
+ * @param {Child[]} children
+ * @returns {SVGElementTagNameMap[Tag]}
+ */
+export function svgElement(tag, properties = {}, ...children) {
+  return fill(document.createElementNS("http://www.w3.org/2000/svg", tag), properties, children);
 }
 
-function fill(node, props, children) {
-  for (const [name, value] of Object.entries(props)) {
+/**
+ * @template {Element} T
+ * @param {T} node
+ * @param {Properties} properties
+ * @param {Child[]} children
+ */
+function fill(node, properties, children) {
+  for (const [name, value] of Object.entries(properties)) {
     if (value === null || value === undefined || value === false) continue;
     if (name === "text") node.textContent = value;
     else if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
@@ -25,13 +50,23 @@ function fill(node, props, children) {
   return node;
 }
 
-/** Sets text only where it differs: no layout for nothing. */
+/**
+ * Set text only where it differs: no layout for nothing.
+ *
+ * @param {HTMLElement} node
+ * @param {string} text
+ * @param {string} [title]
+ */
 export function setText(node, text, title) {
   if (node.textContent !== text) node.textContent = text;
   if (title !== undefined && node.title !== title) node.title = title;
 }
 
-/** A function that has `draw` run once in the next frame, however often it is called. A hidden page draws nothing. */
+/**
+ * A function that has `draw` run once in the next frame, however often it is called. A hidden page draws nothing.
+ *
+ * @param {() => void} draw
+ */
 export function oncePerFrame(draw) {
   let asked = false;
   return () => {
@@ -44,18 +79,24 @@ export function oncePerFrame(draw) {
   };
 }
 
-/** A function that runs `work` now, and again at most every `ms`. */
+/**
+ * A function that runs `work` now, and again at most every `ms`.
+ *
+ * @param {() => void} work
+ * @param {number} ms
+ */
 export function throttle(work, ms) {
-  let timer = 0;
+  let waiting = false;
   let again = false;
   const run = () => {
-    if (timer) {
+    if (waiting) {
       again = true;
       return;
     }
     work();
-    timer = setTimeout(() => {
-      timer = 0;
+    waiting = true;
+    setTimeout(() => {
+      waiting = false;
       if (again) {
         again = false;
         run();
@@ -65,26 +106,36 @@ export function throttle(work, ms) {
   return run;
 }
 
-/** Whether it is to be seen: hidden panels are not drawn. */
+/** Whether it is to be seen: hidden panels are not drawn. @param {HTMLElement} node */
 export const isVisible = (node) => node.checkVisibility?.() ?? node.offsetParent !== null;
 
-/** Puts `rows` into `body` in this order, moving only what is out of place. */
+/**
+ * Put `rows` into `body` in this order, moving only what is out of place.
+ *
+ * @param {Element} body
+ * @param {Element[]} rows
+ */
 export function reorderChildren(body, rows) {
-  let at = body.firstElementChild;
+  let next = body.firstElementChild;
   for (const row of rows) {
-    if (row === at) at = at.nextElementSibling;
-    else body.insertBefore(row, at);
+    if (row === next) next = next.nextElementSibling;
+    else body.insertBefore(row, next);
   }
-  while (at) {
-    const next = at.nextElementSibling;
-    at.remove();
-    at = next;
+  while (next) {
+    const gone = next;
+    next = next.nextElementSibling;
+    gone.remove();
   }
 }
 
-/** Dialogs close by their button and by a click beside them; Escape and the focus are the browser's. */
+/**
+ * Have a dialog close by its button and by a click beside it; Escape and the focus are the browser's.
+ *
+ * @param {HTMLDialogElement} dialog
+ */
 export function makeClosable(dialog) {
   dialog.addEventListener("click", (event) => {
-    if (event.target === dialog || event.target.closest("[data-close]")) dialog.close();
+    const target = /** @type {Element} */ (event.target);
+    if (target === dialog || target.closest("[data-close]")) dialog.close();
   });
 }

@@ -4,34 +4,46 @@
 const DOWN = new Set(["ArrowDown", "j"]);
 const UP = new Set(["ArrowUp", "k"]);
 
-/** body: the element whose children hold one `button.row` each. open(row element). */
+/** @typedef {{ first: () => void, settle: () => void }} KeyboardList */
+
+/**
+ * Make the rows of `body`, which hold one `button.row` each, a list of that kind.
+ *
+ * @param {HTMLElement} body
+ * @param {(row: HTMLElement) => void} open A row was chosen.
+ * @returns {KeyboardList} `first` puts the focus on the first row; `settle` is due after rows have come or gone, as one
+ *   of them must be in the tab order.
+ */
 export function keyboardList(body, open) {
-  const button = (row) => row?.querySelector("button.row");
+  /** @param {Element | null} row @returns {HTMLButtonElement | null} */
+  const button = (row) => row?.querySelector("button.row") ?? null;
+  /** @param {Element | null} row */
   const enter = (row) => {
     const next = button(row);
-    if (!next) return;
-    for (const other of body.querySelectorAll('button.row[tabindex="0"]')) other.tabIndex = -1;
+    if (!row || !next) return;
+    for (const other of body.querySelectorAll('button.row[tabindex="0"]')) other.setAttribute("tabindex", "-1");
     next.tabIndex = 0;
     next.focus();
     row.scrollIntoView({ block: "nearest" });
   };
+  /** @param {Event} event @returns {HTMLElement | null} */
+  const rowOf = (event) => /** @type {Element} */ (event.target).closest("tr");
   body.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const row = event.target.closest("tr");
-    if (DOWN.has(event.key)) enter(row.nextElementSibling);
-    else if (UP.has(event.key)) enter(row.previousElementSibling);
+    const row = rowOf(event);
+    if (DOWN.has(event.key)) enter(row?.nextElementSibling ?? null);
+    else if (UP.has(event.key)) enter(row?.previousElementSibling ?? null);
     else if (event.key === "Home") enter(body.firstElementChild);
     else if (event.key === "End") enter(body.lastElementChild);
     else return;
     event.preventDefault();
   });
   body.addEventListener("click", (event) => {
-    const row = event.target.closest("tr");
+    const row = rowOf(event);
     if (row && button(row)) open(row);
   });
   return {
     first: () => enter(body.firstElementChild),
-    /** After rows have come or gone: one of them must be in the tab order. */
     settle: () => {
       const first = button(body.firstElementChild);
       if (first && !body.querySelector('button.row[tabindex="0"]')) first.tabIndex = 0;

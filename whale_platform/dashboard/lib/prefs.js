@@ -1,11 +1,13 @@
 // What a reader has chosen for this browser: time zone, sound, theme. Where storage is refused, choices last as long
 // as the page.
 
+/** @type {Map<string, string>} */
 const held = new Map();
 
-/** @param {string} name @param {string} otherwise */
+/** @param {string} name @param {string} otherwise @returns {string} */
 export function pref(name, otherwise) {
-  if (held.has(name)) return held.get(name);
+  const chosen = held.get(name);
+  if (chosen !== undefined) return chosen;
   try {
     return localStorage.getItem(`whale.${name}`) ?? otherwise;
   } catch {

@@ -5,20 +5,24 @@ const FIRST_MS = 2_000;
 const SLOWEST_MS = 60_000;
 
 export class Retry {
+  #work;
+  #wait = FIRST_MS;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+
+  /** @param {() => void} work */
   constructor(work) {
-    this.work = work;
-    this.timer = 0;
-    this.wait = FIRST_MS;
+    this.#work = work;
   }
 
   later() {
-    clearTimeout(this.timer);
-    this.timer = setTimeout(this.work, this.wait * (0.75 + Math.random() / 2));
-    this.wait = Math.min(SLOWEST_MS, 2 * this.wait);
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(this.#work, this.#wait * (0.75 + Math.random() / 2));
+    this.#wait = Math.min(SLOWEST_MS, 2 * this.#wait);
   }
 
   stop() {
-    clearTimeout(this.timer);
-    this.wait = FIRST_MS;
+    clearTimeout(this.#timer);
+    this.#wait = FIRST_MS;
   }
 }

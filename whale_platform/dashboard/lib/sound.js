@@ -1,9 +1,11 @@
 // A tone per whale: high for a taker's buy, low for a sell; louder and longer the larger. Off until the reader turns it
-// on. Browsers let a page sound only after a click or a key, so a sound chosen on an earlier visit begins with the first.
+// on. Browsers let a page sound only after a click or a key, so a sound chosen on an earlier visit begins with the
+// first.
 
 import { byId } from "./dom.js";
 import { pref, setPref } from "./prefs.js";
 
+/** @type {AudioContext | null} */
 let audio = null;
 let busy = 0;
 
@@ -15,9 +17,9 @@ function wake() {
   if (audio.state === "suspended") audio.resume();
 }
 
-/** times: notional by threshold. */
+/** @param {"buy" | "sell"} side @param {number} times Notional by threshold. */
 export function play(side, times) {
-  if (times < level() || audio?.state !== "running") return;
+  if (times < level() || !audio || audio.state !== "running") return;
   const now = audio.currentTime;
   if (now < busy) return; // a crowd of whales is one sound, not a siren
   busy = now + 0.12;
@@ -38,8 +40,8 @@ export function play(side, times) {
 
 export function startSound() {
   byId("sound").value = pref("sound", "off");
-  byId("sound").addEventListener("change", (event) => {
-    setPref("sound", event.target.value);
+  byId("sound").addEventListener("change", () => {
+    setPref("sound", byId("sound").value);
     wake();
     setTimeout(() => play("buy", 20), 80);
   });

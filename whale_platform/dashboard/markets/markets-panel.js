@@ -1,187 +1,168 @@
 // The list of markets: last price, change over 24 hours, the last hour as a line; found by typing, narrowed by
-// exchange. Prices come from live windows; the rest is fetched anew every minute, and when a market shows up that is
-// not in the list. Also answers what others ask of a market: its threshold and its decimals.
+// exchange.
 
-import { byId, element, isVisible, oncePerFrame, reorderChildren, setText, svgElement, throttle } from "../lib/dom.js";
-import { amount, clock, decimals, inDollars, percent, price, wholeAmount } from "../lib/format.js";
-import { get } from "../data/api.js";
+import { element, isVisible, oncePerFrame, reorderChildren, setText, throttle } from "../lib/dom.js";
+import { amount, change, price, wholeAmount } from "../lib/format.js";
 import { keyboardList } from "../lib/keyboard-list.js";
-import { isMarket, marketOf, onView, setView, view } from "../data/url-state.js";
+import { partsOf } from "../lib/panel.js";
+import { byNotional, changeOf, spanOf } from "../data/market-catalogue.js";
+import { isMarket, marketOf, onView, setView } from "../data/url-state.js";
+import { exchangeChoices } from "../data/whale-filter.js";
+import { sparkline, sparklinePoints } from "./sparkline.js";
 
-const HOUR = 3600; // of a sparkline
-const FRESH_MS = 60_000;
-const markets = new Map();
-let newest = 0;
-let loaded = 0;
-let walk;
-let listeners = [];
+/** @import { Market, MarketCatalogue } from "../data/market-catalogue.js" */
+/** @import { Named } from "../data/messages.d.ts" */
+/** @import { Panel } from "../lib/panel.js" */
 
-export const market = (row) => markets.get(marketOf(row));
-export const threshold = (row) => Number(market(row)?.threshold ?? 50_000) || 50_000;
-export const digits = (row) => market(row)?.digits ?? 0;
-/** The newest minute of all markets, seconds since the epoch; 0 where none is known. */
-export const newestMinute = () => newest;
-// Sums in dollars first: those of other currencies compare with their own kind alone.
-const byNotional = (a, b) =>
-  inDollars(b) - inDollars(a) ||
-  (inDollars(a) ? 0 : (a.quote ?? "").localeCompare(b.quote ?? "")) ||
-  Number(b.day?.notional ?? 0) - Number(a.day?.notional ?? 0);
-export const busiest = () => [...markets.values()].sort(byNotional)[0];
-export const exchanges = () => [...new Set([...markets.values()].map((one) => one.exchange))].sort();
-export const onMarkets = (listener) => listeners.push(listener);
+const NONE = "No trade yet. Markets appear here with their first trade, a few seconds after the sources answer.";
 
-function held(row) {
-  const key = marketOf(row);
-  if (!markets.has(key)) markets.set(key, { exchange: row.exchange, symbol: row.symbol, digits: 0, line: new Map(), open: null });
-  return markets.get(key);
-}
+/** @implements {Panel} */
+export class MarketsPanel {
+  #root;
+  #parts;
+  #markets;
+  #onChosen;
+  #list;
+  /** @type {Map<Market, ReturnType<typeof makeRow>>} */
+  #rows = new Map();
+  #draw = oncePerFrame(() => this.#render());
+  #drawLines = throttle(() => this.#renderLines(), 5_000);
 
-function priced(one, text) {
-  one.price = text;
-  one.digits = Math.max(one.digits, decimals([text]));
-}
-
-/** Fetch everything of the list. */
-export async function loadMarkets() {
-  try {
-    const [symbols, board, lines] = await Promise.all([
-      get("/symbols"),
-      get("/latest").catch(() => ({ symbols: [] })),
-      get("/sparklines", { minutes: HOUR / 60 }).catch(() => ({ items: [] })),
-    ]);
-    loaded = performance.now();
-    for (const { exchange, symbol, base, quote, usd_via, note, threshold_usd } of symbols.items) {
-      Object.assign(held({ exchange, symbol }), { base, quote, usd_via, note, threshold: threshold_usd });
-    }
-    for (const row of lines.items) {
-      const one = held(row);
-      row.times.forEach((time, at) => one.line.set(time, Number(row.closes[at])));
-      newest = Math.max(newest, ...row.times);
-      one.digits = Math.max(one.digits, decimals(row.closes));
-    }
-    for (const row of board.symbols) {
-      const one = held(row);
-      one.minute = Math.max(one.minute ?? 0, Math.floor(Date.parse(row.window.start) / 1000));
-      priced(one, row.price);
-      one.day = row.day;
-      one.open = row.day?.change ? Number(row.price) / (1 + Number(row.day.change)) : null;
-    }
-    setText(byId("markets-empty"), markets.size ? "" : "No trade yet. Markets appear here with their first trade, a few seconds after the sources answer.");
-  } catch (error) {
-    setText(byId("markets-empty"), markets.size ? "" : `Markets can't be loaded: ${error.message}.`);
+  /**
+   * @param {HTMLElement} root
+   * @param {MarketCatalogue} markets
+   * @param {() => void} onChosen The reader has chosen a market.
+   */
+  constructor(root, markets, onChosen) {
+    this.#root = root;
+    this.#parts = partsOf(root);
+    this.#markets = markets;
+    this.#onChosen = onChosen;
+    this.#list = keyboardList(this.#parts.body, (row) => {
+      const [exchange, symbol] = (row.dataset.market ?? "").split(/:(.*)/s);
+      this.#open({ exchange, symbol });
+    });
   }
-  for (const listener of listeners) listener();
-  draw();
-}
 
-const refresh = throttle(() => loadMarkets(), 5_000);
-
-/** Live windows. */
-export function marketWindows(rows) {
-  for (const row of rows) {
-    const one = market(row);
-    const minute = Math.floor(Date.parse(row.window_start) / 1000);
-    newest = Math.max(newest, minute);
-    if (!one) {
-      refresh();
-      continue;
-    }
-    if (minute < (one.minute ?? 0)) continue;
-    if (minute !== one.minute) trim(one.line);
-    one.minute = minute;
-    one.line.set(minute, Number(row.close));
-    priced(one, row.close);
+  start() {
+    const { search, exchange } = this.#parts;
+    search.addEventListener("input", this.#draw);
+    search.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => this.#searchKey(event));
+    exchange.addEventListener("change", this.#draw);
+    this.#markets.onLoad(() => this.#loaded());
+    onView(() => {
+      this.#showExchanges();
+      this.#draw();
+    });
+    this.#showExchanges();
   }
-  draw();
-}
 
-/** What a day's sum covers: less than a day where the first trade is younger. */
-export const spanOf = (day) => (Date.now() - Date.parse(day.since) < 23 * 3_600_000 ? `since ${clock(day.since, "minute")}` : "in 24 h");
-
-export const change = (one) => (one?.open && one.price ? Number(one.price) / one.open - 1 : null);
-
-function trim(closes) {
-  for (const time of closes.keys()) if (time <= newest - HOUR) closes.delete(time);
-}
-
-/** The points of a line of closes by minute, over the hour that ends with `last`. */
-export function spark(all, last) {
-  const closes = new Map([...all].filter(([time]) => time > last - HOUR));
-  if (closes.size < 2) return "";
-  const [low, high] = [Math.min(...closes.values()), Math.max(...closes.values())];
-  const x = (time) => 80 * (1 - (last - time) / (HOUR - 60));
-  const y = (value) => 22 - (20 * (value - low)) / (high - low || 1);
-  return [...closes].sort((a, b) => a[0] - b[0]).map(([time, value]) => `${x(time).toFixed(1)},${y(value).toFixed(1)}`).join(" ");
-}
-
-function row(one) {
-  one.button = element("button", { class: "row", type: "button", tabindex: -1 }, element("b", { text: one.symbol }));
-  one.curve = svgElement("polyline", { points: spark(one.line, newest) });
-  one.cells = { price: element("span", { class: "last" }), change: element("span") };
-  one.node = element(
-    "tr",
-    { "data-market": marketOf(one) },
-    element("td", {}, one.button, element("small", { text: one.exchange })),
-    element("td", { class: "spark" }, svgElement("svg", { viewBox: "0 0 80 24", preserveAspectRatio: "none", "aria-hidden": "true" }, one.curve)),
-    element("td", { class: "num" }, one.cells.price, one.cells.change),
-  );
-}
-
-const curves = throttle(() => {
-  for (const one of markets.values()) one.curve?.setAttribute("points", spark(one.line, newest));
-}, 5_000);
-
-/** What the search and the exchange of the list let through, in the list's order. */
-function found() {
-  const wanted = byId("search").value.trim().toLowerCase();
-  const on = byId("markets-exchange").value;
-  return [...markets.values()]
-    .filter((one) => (!on || one.exchange === on) && `${one.symbol} ${one.exchange}`.toLowerCase().includes(wanted))
-    .sort((a, b) => a.exchange.localeCompare(b.exchange) || byNotional(a, b));
-}
-
-const draw = oncePerFrame(() => {
-  if (!isVisible(byId("markets"))) return;
-  const rows = found();
-  for (const one of rows) {
-    if (!one.node) row(one);
-    const moved = change(one);
-    setText(one.cells.price, price(one.price, one.digits));
-    setText(one.cells.change, moved === null ? "" : `${moved < 0 ? "▼" : "▲"} ${percent(Math.abs(moved)).replace("+", "")}`);
-    one.node.className = moved < 0 ? "fell" : "rose";
-    if (isMarket(one)) one.button.setAttribute("aria-current", "true");
-    else one.button.removeAttribute("aria-current");
-    if (one.day) one.node.title = `${spanOf(one.day)}: ${amount(one.day.notional, one)} (${wholeAmount(one.day.notional, one)})${one.note ? `; ${one.note}` : ""}`;
+  onWindows() {
+    this.#draw();
   }
-  reorderChildren(byId("markets-body"), rows.map((one) => one.node));
-  setText(byId("markets-count"), markets.size ? `${rows.length} of ${markets.size}` : "");
-  if (markets.size) setText(byId("markets-empty"), rows.length ? "" : "No market fits.");
-  walk.settle();
-  curves();
-});
 
-export function startMarkets() {
-  const open = ({ exchange, symbol }) => {
+  onVisible() {
+    this.#draw();
+  }
+
+  /** @param {Named} market */
+  #open({ exchange, symbol }) {
     setView({ exchange, symbol });
-    if (getComputedStyle(document.querySelector(".tabs")).display !== "none") document.querySelector('.tabs [data-tab="chart"]').click();
-  };
-  walk = keyboardList(byId("markets-body"), (node) => {
-    const [exchange, symbol] = node.dataset.market.split(/:(.*)/s);
-    open({ exchange, symbol });
-  });
-  byId("search").addEventListener("input", draw);
-  byId("search").addEventListener("keydown", (event) => {
-    if (event.key === "ArrowDown") walk.first();
-    else if (event.key === "Enter" && found().length) open(found()[0]);
-    else if (event.key === "Escape" && event.target.value) event.target.value = "";
+    this.#onChosen();
+  }
+
+  /** @param {KeyboardEvent} event */
+  #searchKey(event) {
+    const { search } = this.#parts;
+    const [first] = this.#found();
+    if (event.key === "ArrowDown") this.#list.first();
+    else if (event.key === "Enter" && first) this.#open(first);
+    else if (event.key === "Escape" && search.value) search.value = "";
     else return;
     event.preventDefault();
-    draw();
-  });
-  byId("markets-exchange").addEventListener("change", draw);
-  onView(draw);
-  setInterval(() => document.hidden || loadMarkets(), FRESH_MS);
-  document.addEventListener("visibilitychange", () => document.hidden || performance.now() - loaded < FRESH_MS || loadMarkets());
+    this.#draw();
+  }
+
+  #loaded() {
+    const { error } = this.#markets;
+    const empty = error ? `Markets can't be loaded: ${error}.` : NONE;
+    setText(this.#parts.empty, this.#markets.list().length ? "" : empty);
+    this.#showExchanges();
+    this.#draw();
+  }
+
+  #showExchanges() {
+    const { exchange } = this.#parts;
+    const chosen = exchange.value;
+    const names = exchangeChoices(this.#markets.exchanges());
+    const options = names.map((name) => element("option", { value: name, text: name }));
+    exchange.replaceChildren(element("option", { value: "", text: "All" }), ...options);
+    exchange.value = chosen;
+  }
+
+  /** What the search and the exchange of the list let through, in the list's order. */
+  #found() {
+    const wanted = this.#parts.search.value.trim().toLowerCase();
+    const exchange = this.#parts.exchange.value;
+    return this.#markets
+      .list()
+      .filter((market) => !exchange || market.exchange === exchange)
+      .filter((market) => `${market.symbol} ${market.exchange}`.toLowerCase().includes(wanted))
+      .sort((a, b) => a.exchange.localeCompare(b.exchange) || byNotional(a, b));
+  }
+
+  #render() {
+    if (!isVisible(this.#root)) return;
+    const { body, count, empty } = this.#parts;
+    const all = this.#markets.list().length;
+    const found = this.#found();
+    reorderChildren(body, found.map((market) => this.#renderRow(market)));
+    setText(count, all ? `${found.length} of ${all}` : "");
+    if (all) setText(empty, found.length ? "" : "No market fits.");
+    this.#list.settle();
+    this.#drawLines();
+  }
+
+  /** @param {Market} market */
+  #renderRow(market) {
+    let row = this.#rows.get(market);
+    if (!row) this.#rows.set(market, (row = makeRow(market, this.#markets.newestMinute)));
+    const moved = changeOf(market, market.price);
+    setText(row.price, price(market.price, market.digits));
+    setText(row.change, change(moved));
+    row.node.className = (moved ?? 0) < 0 ? "fell" : "rose";
+    if (isMarket(market)) row.button.setAttribute("aria-current", "true");
+    else row.button.removeAttribute("aria-current");
+    if (market.day) row.node.title = dayOf(market, market.day.notional, spanOf(market.day));
+    return row.node;
+  }
+
+  #renderLines() {
+    for (const [market, { line }] of this.#rows) {
+      line.setAttribute("points", sparklinePoints(market.line, this.#markets.newestMinute));
+    }
+  }
 }
 
-export const marketsShown = () => draw();
+/** @param {Market} market @param {string} notional @param {string} span */
+function dayOf(market, notional, span) {
+  const note = market.note ? `; ${market.note}` : "";
+  return `${span}: ${amount(notional, market)} (${wholeAmount(notional, market)})${note}`;
+}
+
+/** @param {Market} market @param {number} newest The newest minute of all markets. */
+function makeRow(market, newest) {
+  const name = element("b", { text: market.symbol });
+  const button = element("button", { class: "row", type: "button", tabindex: -1 }, name);
+  const { node: svg, line } = sparkline();
+  line.setAttribute("points", sparklinePoints(market.line, newest));
+  const cells = { price: element("span", { class: "last" }), change: element("span") };
+  const node = element(
+    "tr",
+    { "data-market": marketOf(market) },
+    element("td", {}, button, element("small", { text: market.exchange })),
+    element("td", { class: "spark" }, svg),
+    element("td", { class: "num" }, cells.price, cells.change),
+  );
+  return { node, button, line, ...cells };
+}

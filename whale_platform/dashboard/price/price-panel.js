@@ -1,229 +1,239 @@
-// The price panel: opens a market at an interval, loads history as the reader scrolls into it, keeps the newest bar
-// live. A failed load is tried again by a timer, by the next scroll and once the server is back; the panel tells of it
-// where there is no bar yet. An answer that comes after the market was changed is dropped.
+// The price panel: the market in sight at the chosen interval, as a chart, under the crosshair in figures, and as a
+// table. Loads older bars as the reader scrolls into them; where there is no bar, it says why.
 
-import { byId, isVisible, oncePerFrame, setText, throttle } from "../lib/dom.js";
-import { Bars } from "../data/bars.js";
-import { PriceChart } from "./price-chart.js";
-import { BarHistory } from "../data/bar-history.js";
-import { WhaleMarkers } from "./whale-markers.js";
-import { Retry } from "../lib/retry.js";
+import { isVisible, oncePerFrame, setText, throttle } from "../lib/dom.js";
+import { partsOf } from "../lib/panel.js";
 import { onTheme } from "../lib/theme.js";
-import { sayBar, showBar, showTable } from "./legend.js";
 import { isMarket, onView, setView, view } from "../data/url-state.js";
+import { Legend, sentence, table } from "./legend.js";
+import { MarketSeries } from "./market-series.js";
+import { PriceChart } from "./price-chart.js";
 
-let canvas, bars, history, marks, leave;
-let loading = false;
-let loaded = false; // a page has come, and is drawn next
-let all = false; // everything is to be drawn anew, not only what came after the newest bar drawn
-let marked = false;
-let hovered = null; // time of the bar under the crosshair
-let keyed = false; // it was put there by keys: there it stays when bars move below it
-let table = false;
+/** @import { MarketCatalogue } from "../data/market-catalogue.js" */
+/** @import { Gap, TradeWindow, Whale } from "../data/messages.d.ts" */
+/** @import { Panel } from "../lib/panel.js" */
 
-const draw = oncePerFrame(() => {
-  if (!bars || !isVisible(byId("chart"))) return;
-  if (all) canvas.set(bars.list, bars.digits);
-  else for (const bar of bars.barsSince(canvas.drawn)) canvas.update(bar); // several where no frame ran in between
-  if (marked || all) canvas.marks.setMarkers(marks.markers({ buy: canvas.colour[0], sell: canvas.colour[1] }, bars.list[0]?.time ?? 0));
-  all = marked = false;
-  if (keyed) canvas.point(bars.list[bars.place(hovered)]);
-  showBar(bars.list[bars.place(hovered)] ?? bars.newest, bars.digits);
-  setText(byId("chart-note"), marks.note);
-  if (table) slowTable();
-  if (loaded) {
-    loaded = false;
-    if (canvas.early()) older(); // the reader went on while it was under way
+/** @implements {Panel} */
+export class PricePanel {
+  #root;
+  #parts;
+  #markets;
+  #chart;
+  #legend;
+  /** @type {MarketSeries | null} */
+  #series = null;
+  #all = false; // everything is to be drawn, not only what came after the newest bar drawn
+  #marked = false; // the markers are to be drawn
+  #settled = false; // no page is under way, and the last one is drawn next
+  /** @type {number | null} Time of the bar under the crosshair. */
+  #hovered = null;
+  #keyed = false; // it was put there by keys: there it stays when bars move below it
+  #table = false;
+  #draw = oncePerFrame(() => this.#render());
+  #drawTable = throttle(() => this.#renderTable(), 1000);
+  #redraw = throttle(() => {
+    this.#series?.bars.rebuild();
+    this.#drawAll();
+  }, 500);
+
+  /**
+   * @param {HTMLElement} root
+   * @param {MarketCatalogue} markets
+   * @param {(whales: Whale[]) => void} onPick The reader has picked a marker.
+   */
+  constructor(root, markets, onPick) {
+    this.#root = root;
+    this.#parts = partsOf(root);
+    this.#markets = markets;
+    this.#legend = new Legend(this.#parts.legend);
+    this.#chart = new PriceChart(this.#parts.canvas, {
+      near: () => this.#series?.older(),
+      hover: (time, pointed) => this.#hover(time, pointed),
+      pick: (id) => onPick(this.#series?.markers.whalesOf(id) ?? []),
+      scrolled: (behind) => (this.#parts.newest.hidden = behind < 3),
+    });
   }
-});
-const slowTable = throttle(() => table && showTable(bars.list, bars.digits), 1000);
-const redraw = throttle(() => {
-  all = true;
-  bars.rebuild();
-  draw();
-}, 500);
 
-const wanted = () => !history.done && (!bars.newest?.known || bars.list.length < 120);
+  start() {
+    const { newest, canvas, intervals, table: button } = this.#parts;
+    newest.addEventListener("click", () => this.#chart.newest());
+    canvas.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => this.#key(event));
+    intervals.addEventListener("click", (/** @type {any} */ { target: { dataset } }) => {
+      if (dataset.interval) setView({ interval: dataset.interval });
+    });
+    button.addEventListener("click", () => this.#switchTable());
+    onTheme(() => {
+      this.#chart.paint();
+      this.#drawAll();
+    });
+    document.addEventListener("visibilitychange", this.#draw);
+    this.#markets.onLoad(() => {
+      if (this.#series) this.#series.setThreshold(this.#markets.thresholdOf(this.#series.market));
+    });
+    onView((changed) => {
+      if (changed.has("exchange") || changed.has("symbol") || changed.has("interval")) this.#open();
+    });
+    this.#open();
+  }
 
-async function older() {
-  if (loading || !history || (history.done && bars.list.length)) return;
-  loading = true;
-  const mine = history;
-  const before = bars.list[0]?.time ?? null;
-  try {
-    await mine.older();
-    if (mine !== history) return;
-    bars.rebuild();
-    all = true;
-    const oldest = bars.list[0]?.time;
-    canvas.edge(history.done && bars.list.length > 200);
-    draw();
-    empty(oldest === undefined ? "No trade of this market yet. Its first bar appears with its first trade." : "");
-    if (oldest !== undefined && oldest !== before) {
-      await marks.load(oldest, before);
-      marked = true;
-      draw();
+  /** @param {TradeWindow[]} windows */
+  onWindows(windows) {
+    for (const row of windows) if (isMarket(row)) this.#series?.addWindow(row);
+  }
+
+  /** @param {Whale} whale */
+  onWhale(whale) {
+    if (isMarket(whale)) this.#series?.addWhale(whale);
+  }
+
+  /** @param {Gap} gap */
+  onGap(gap) {
+    if (gap.topic !== "trades") this.#series?.catchUp();
+  }
+
+  onReconnect() {
+    this.#series?.catchUp();
+  }
+
+  onVisible() {
+    this.onZone();
+  }
+
+  onZone() {
+    this.#chart.zone();
+    this.#drawAll();
+  }
+
+  /** Everything of the view's market and interval from the start. */
+  #open() {
+    this.#series?.close();
+    if (!view.symbol) {
+      this.#empty("Bars appear here with the first trade of a market.");
+      return;
     }
-  } catch (error) {
-    if (mine === history) {
-      empty(bars.list.length ? "" : `The chart can't be loaded: ${error.message}.`);
-      retry.later();
+    const market = { exchange: view.exchange, symbol: view.symbol };
+    this.#series = new MarketSeries(market, view.interval, this.#markets.thresholdOf(market), this.#events());
+    this.#hovered = null;
+    this.#keyed = false;
+    this.#all = true;
+    setText(this.#parts.title, `${view.symbol} price`);
+    for (const button of this.#parts.intervals.children) {
+      button.setAttribute("aria-pressed", button.dataset.interval === view.interval);
     }
-    return;
-  } finally {
-    if (mine === history) loading = false;
+    this.#chart.clear();
+    this.#legend.show(null, 0);
+    this.#empty("Loading bars…");
+    this.#series.older();
   }
-  if (mine !== history) return;
-  if (wanted()) return older();
-  loaded = true;
-  draw();
-}
 
-function empty(text) {
-  setText(byId("chart-empty"), text);
-  byId("chart-empty").hidden = !text;
-}
+  /** What the panel does about each event of its series. */
+  #events() {
+    return {
+      page: () => {
+        this.#chart.edge(Boolean(this.#series?.done) && (this.#series?.bars.list.length ?? 0) > 200);
+        this.#drawAll();
+      },
+      newest: () => {
+        if (!this.#parts.empty.hidden && !this.#series?.loading) this.#empty("");
+        this.#draw();
+      },
+      past: this.#redraw,
+      markers: () => {
+        this.#marked = true;
+        this.#draw();
+      },
+      empty: (/** @type {string} */ reason) => this.#empty(reason),
+      settled: () => {
+        this.#settled = true;
+        this.#draw();
+      },
+      restart: () => this.#open(),
+    };
+  }
 
-/** Everything of the view's market and interval from the start. */
-function open() {
-  leave?.abort();
-  if (!view.symbol) return empty("Bars appear here with the first trade of a market.");
-  leave = new AbortController();
-  retry.stop();
-  const market = { exchange: view.exchange, symbol: view.symbol };
-  bars = new Bars(view.interval);
-  history = new BarHistory(market, view.interval, bars, leave.signal);
-  marks = new WhaleMarkers(market, view.interval, thresholdOf(market), leave.signal);
-  hovered = null;
-  keyed = false;
-  loading = false;
-  all = true;
-  setText(byId("chart-title"), `${view.symbol} price`);
-  for (const button of byId("intervals").children) button.setAttribute("aria-pressed", button.dataset.interval === view.interval);
-  canvas.clear();
-  showBar(null, 0);
-  empty("Loading bars…");
-  older();
-}
+  #drawAll() {
+    this.#all = true;
+    this.#draw();
+  }
 
-/** Live windows of any market. */
-export function chartWindows(rows) {
-  if (!bars) return;
-  for (const row of rows) {
-    if (!isMarket(row)) continue;
-    const bar = bars.live(row);
-    if (bar === "past") redraw();
-    else if (bar) {
-      if (!byId("chart-empty").hidden && !loading) empty("");
-      draw();
+  #render() {
+    const series = this.#series;
+    if (!series || !isVisible(this.#root)) return;
+    const { bars, markers } = series;
+    const chart = this.#chart;
+    if (this.#all) chart.set(bars.list, bars.digits);
+    else for (const bar of bars.barsSince(chart.drawn)) chart.update(bar); // several where no frame ran in between
+    if (this.#marked || this.#all) chart.mark(markers.markers(chart.colours, bars.list[0]?.time ?? 0));
+    this.#all = this.#marked = false;
+    const hovered = bars.at(this.#hovered);
+    if (this.#keyed) chart.point(hovered);
+    this.#legend.show(hovered ?? bars.newest, bars.digits);
+    setText(this.#parts.note, markers.note);
+    if (this.#table) this.#drawTable();
+    if (this.#settled) {
+      this.#settled = false;
+      if (chart.early()) series.older(); // the reader went on while it was under way
     }
   }
-}
 
-/** A live whale. */
-export function chartWhale(whale) {
-  if (bars && isMarket(whale) && marks.add(whale)) {
-    marked = true;
-    draw();
+  #renderTable() {
+    if (!this.#table || !this.#series) return;
+    this.#parts.bars.replaceChildren(table(this.#series.bars.list, this.#series.bars.digits));
   }
-}
 
-/** What came while the connection was lost, or could not be loaded. */
-export async function chartCatchUp() {
-  if (!history) return;
-  if (!bars.newest) return history.done ? open() : older();
-  const mine = history;
-  const done = await Promise.allSettled([mine.newest(), marks.load(bars.newest.time - 3600, null)]);
-  if (mine !== history) return;
-  redraw();
-  if (done.some((one) => one.status === "rejected")) return retry.later();
-  retry.stop();
-  if (wanted()) older();
-}
-
-const retry = new Retry(chartCatchUp);
-
-/** The market's whale threshold may have become known, or be another. */
-export async function chartThreshold() {
-  if (!marks || marks.threshold === thresholdOf(history.market)) return;
-  marks.applyThreshold(thresholdOf(history.market));
-  marked = true;
-  draw();
-  if (!marks.filtered) return;
-  const mine = (marks = new WhaleMarkers(history.market, view.interval, marks.threshold, leave.signal));
-  if (!bars.newest) return;
-  try {
-    await mine.load(bars.list[0].time, null);
-    marked = true;
-    draw();
-  } catch {
-    if (mine === marks) retry.later();
+  #switchTable() {
+    const { canvas, bars, table: button } = this.#parts;
+    this.#table = !this.#table;
+    button.setAttribute("aria-pressed", this.#table);
+    bars.hidden = !this.#table;
+    canvas.hidden = this.#table;
+    this.#drawTable();
   }
-}
 
-let thresholdOf = () => 50_000;
+  /** Why there is no bar to be seen; "" where there is one. @param {string} reason */
+  #empty(reason) {
+    setText(this.#parts.empty, reason);
+    this.#parts.empty.hidden = !reason;
+  }
 
-function keys(event) {
-  if (!bars?.list.length || event.ctrlKey || event.metaKey || event.altKey) return;
-  const last = bars.list.length - 1;
-  const at = bars.place(hovered) ?? last;
-  const moves = { ArrowLeft: at - 1, ArrowRight: at + 1, PageUp: at - 20, PageDown: at + 20, End: last, Home: 0 };
-  if (event.key in moves) {
-    const to = Math.max(0, Math.min(last, moves[event.key]));
-    const bar = bars.list[to];
-    hovered = bar.time;
-    keyed = true;
-    if (event.key === "End") canvas.newest();
-    else canvas.reveal(to);
-    canvas.point(bar);
-    sayBar(bar, bars.digits);
-    draw();
-  } else if (event.key === "+" || event.key === "=") canvas.zoom(1.3);
-  else if (event.key === "-") canvas.zoom(1 / 1.3);
-  else if (event.key === "Escape") {
-    keyed = false;
-    canvas.point((hovered = null));
-  } else return;
-  event.preventDefault();
-}
+  /** @param {number | null} time @param {boolean} pointed */
+  #hover(time, pointed) {
+    if (this.#keyed && !pointed) return;
+    this.#keyed = false;
+    this.#hovered = time;
+    this.#draw();
+  }
 
-/** threshold(market): its whale threshold; pick(whales): a marker was clicked. */
-export function startChart(threshold, pick) {
-  thresholdOf = threshold;
-  canvas = new PriceChart(byId("canvas"), {
-    near: older,
-    hover: (time, pointed) => {
-      if (keyed && !pointed) return;
-      keyed = false;
-      hovered = time;
-      draw();
-    },
-    pick: (id) => pick(marks.of(id)),
-  });
-  canvas.chart.timeScale().subscribeVisibleLogicalRangeChange(() => (byId("chart-newest").hidden = canvas.behind() < 3));
-  byId("chart-newest").addEventListener("click", () => canvas.newest());
-  byId("canvas").addEventListener("keydown", keys);
-  byId("intervals").addEventListener("click", (event) => event.target.dataset.interval && setView({ interval: event.target.dataset.interval }));
-  byId("chart-table").addEventListener("click", () => {
-    table = !table;
-    byId("chart-table").setAttribute("aria-pressed", table);
-    byId("bars").hidden = !table;
-    byId("canvas").hidden = table;
-    slowTable();
-  });
-  onTheme(() => {
-    canvas.paint();
-    all = true;
-    draw();
-  });
-  document.addEventListener("visibilitychange", draw);
-  onView((changed) => ["exchange", "symbol", "interval"].some((field) => changed.has(field)) && open());
-  open();
-}
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    const bars = this.#series?.bars;
+    if (!bars?.list.length || event.ctrlKey || event.metaKey || event.altKey) return;
+    const last = bars.list.length - 1;
+    const index = bars.indexOf(this.#hovered) ?? last;
+    const [back, on] = [{ ArrowLeft: index - 1, PageUp: index - 20 }, { ArrowRight: index + 1, PageDown: index + 20 }];
+    /** @type {Record<string, number>} */
+    const moves = { ...back, ...on, Home: 0, End: last };
+    if (event.key in moves) this.#moveTo(Math.max(0, Math.min(last, moves[event.key])), event.key === "End");
+    else if (event.key === "+" || event.key === "=") this.#chart.zoom(1.3);
+    else if (event.key === "-") this.#chart.zoom(1 / 1.3);
+    else if (event.key === "Escape") {
+      this.#keyed = false;
+      this.#hovered = null;
+      this.#chart.point(null);
+    } else return;
+    event.preventDefault();
+  }
 
-/** The panel has come into sight, or the zone of times has changed. */
-export function chartShown() {
-  canvas.zone();
-  all = true;
-  draw();
+  /** Put the crosshair on a bar. @param {number} index In the list. @param {boolean} toNewest Scroll to the newest. */
+  #moveTo(index, toNewest) {
+    const bars = /** @type {MarketSeries} */ (this.#series).bars;
+    const bar = bars.list[index];
+    this.#hovered = bar.time;
+    this.#keyed = true;
+    if (toNewest) this.#chart.newest();
+    else this.#chart.reveal(index);
+    this.#chart.point(bar);
+    setText(this.#parts.say, sentence(bar, bars.digits));
+    this.#draw();
+  }
 }
