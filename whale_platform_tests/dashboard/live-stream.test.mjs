@@ -27,7 +27,8 @@ beforeEach(() => {
   [sockets, said] = [[], []];
   serve(() => ({ items: [] }));
   const store = new Map();
-  globalThis.sessionStorage = { getItem: (name) => store.get(name) ?? null, setItem: (name, value) => store.set(name, value) };
+  const setItem = (name, value) => store.set(name, value);
+  globalThis.sessionStorage = { getItem: (name) => store.get(name) ?? null, setItem };
   globalThis.location = { protocol: "http:", host: "page" };
   globalThis.WebSocket = Socket;
   const note = (name) => (...rest) => said.push([name, ...rest]);
@@ -47,7 +48,8 @@ test("after a loss it subscribes with where it was", () => {
   stream.connect();
   sockets[1].take({ type: "hello", epoch: "e1", seq: 9 });
   assert.deepEqual(sockets[0].sent, [{ topics: ["whales"] }, { topics: ["windows"] }]);
-  assert.deepEqual(sockets[1].sent, [{ topics: ["whales"], cursor: "c7" }, { topics: ["windows"], since: { epoch: "e1", seq: 4 } }]);
+  const windows = { topics: ["windows"], since: { epoch: "e1", seq: 4 } };
+  assert.deepEqual(sockets[1].sent, [{ topics: ["whales"], cursor: "c7" }, windows]);
   assert.deepEqual(said.map(([name]) => name), ["up", "message", "message", "down", "up"]);
 });
 
