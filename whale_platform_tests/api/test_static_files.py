@@ -225,7 +225,7 @@ def test_only_the_dashboard_s_own_addresses_need_no_key() -> None:
 
 
 def test_every_address_that_the_page_names_is_served(tools: Path) -> None:
-    client = client_of(pages.DASHBOARD, tools)
+    client = client_of(static_files.DASHBOARD, tools)
     named = re.findall(r'(?:src|href)="(/[^"]+)"', client.get("/").text)
     assert {"/dashboard/main.js", "/vendor/uplot.css", "/manifest.webmanifest"} <= set(named)
     assert [path for path in named if client.get(path).status_code != 200] == []

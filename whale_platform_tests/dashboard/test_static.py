@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from whale_platform.embedded import node, web
-from whale_platform.embedded.errors import EmbeddedError
 from whale_platform.settings import ROOT, Settings
+from whale_platform.toolchain import node, web_assets
+from whale_platform.toolchain.errors import ToolchainError
 
 DASHBOARD = "whale_platform/dashboard"
 TESTS = "whale_platform_tests/dashboard"
@@ -22,7 +22,7 @@ TSC, ESLINT = "typescript/bin/tsc", "eslint/bin/eslint.js"
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of what is checked, with the packages of the lock; skipped where `./whale test` has not installed them."""
-    modules, root = web.modules(Settings().tools), tmp_path_factory.mktemp("checkout")
+    modules, root = web_assets.node_modules_path(Settings().tools), tmp_path_factory.mktemp("checkout")
     for name, version in json.loads((ROOT / "package.json").read_text())["devDependencies"].items():
         if version_in(modules / name) != version:
             pytest.skip(f"{name} {version} is not in {modules}: `./whale test` installs it")
@@ -48,8 +48,8 @@ def program() -> str:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WHALE_NODE", "bundled")
         try:
-            return node.npm()[0]
-        except EmbeddedError as error:
+            return node.find_npm()[0]
+        except ToolchainError as error:
             pytest.skip(f"no Node.js: {error}")
 
 
