@@ -18,7 +18,7 @@ from whale_platform.api.http.problems import ApiProblemError
 from whale_platform.api.http.responses import ResponsePreferences, matches_etag
 from whale_platform.toolchain import web_assets
 
-DASHBOARD = Path(__file__).resolve().parent.parent / "dashboard"
+DASHBOARD = Path(__file__).resolve().parents[2] / "dashboard"
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "manifest-src 'self'; worker-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; "
