@@ -1,166 +1,105 @@
-// Starts every part of the page, in the order in which a reader needs them, and hands each message of the stream to
-// those it concerns. A part that fails to start is told in the console and does not keep the others from starting.
+// Starts every part of the page, in the order in which a reader needs them, and hands each message of the stream to the
+// panels. Which elements are panels stands in index.html, what a panel is in lib/panel.js.
 
-import { $, closable, perFrame } from "./dom.js";
-import { Stream } from "./stream.js";
-import { pref, setPref } from "./prefs.js";
-import { chartCatchUp, chartShown, chartThreshold, chartWhale, chartWindows, startChart } from "./chart.js";
-import { flowAgain, flowLoad, flowShown, flowWhale, startFlow } from "./flow.js";
-import { busiest, loadMarkets, market, marketWindows, marketsShown, onMarkets, startMarkets, threshold } from "./markets.js";
-import { pressureLoad, pressureShown, pressureWindows, startPressure } from "./pressure.js";
-import { onView, setView, startView, view } from "./view.js";
-import { openWhale, openWhales, startContext } from "./context.js";
-import { quoteTrades, startQuote } from "./quote.js";
-import { dagsterAddress, startStatus, statusDown, statusMessage, statusUp } from "./status.js";
-import { startKeys } from "./api.js";
-import { startSound } from "./sound.js";
-import { startTape, tapeAgain, tapeFill, tapeShown, tapeUp, tapeWhale } from "./tapepanel.js";
-import { startTheme } from "./theme.js";
+import { byId, oncePerFrame } from "./lib/dom.js";
+import { Panels, attempt } from "./lib/panel.js";
+import { startSound } from "./lib/sound.js";
+import { startTheme } from "./lib/theme.js";
+import { LiveStream } from "./data/live-stream.js";
+import { MarketCatalogue } from "./data/market-catalogue.js";
+import { onView, setView, startView, view } from "./data/url-state.js";
+import { FlowPanel } from "./flow/flow-panel.js";
+import { MarketsPanel } from "./markets/markets-panel.js";
+import { askKey, isAsking, startKeys } from "./page/key-dialog.js";
+import { News } from "./page/news.js";
+import { keepOffline } from "./page/offline.js";
+import { startShortcuts } from "./page/shortcuts.js";
+import { hasTabs, showTab, startTabs } from "./page/tabs.js";
+import { startZone } from "./page/zone.js";
+import { PressurePanel } from "./pressure/pressure-panel.js";
+import { PricePanel } from "./price/price-panel.js";
+import { QuotePanel } from "./quote/quote-panel.js";
+import { StatusPanel } from "./status/status-panel.js";
+import { TapePanel } from "./tape/tape-panel.js";
+import { WhaleDialog } from "./whale/whale-dialog.js";
+
+/** @import { Message } from "./data/messages.d.ts" */
+/** @import { Panel } from "./lib/panel.js" */
 
 let connected = false; // ever
 let missed = false; // an attempt or a connection was lost since the last one that stood
 
-const take = {
-  windows: (message) => {
-    marketWindows(message.windows);
-    chartWindows(message.windows);
-    pressureWindows(message.windows);
-  },
-  trades: (message) => quoteTrades(message.trades),
-  whale: (message) => {
-    tapeWhale(message.whale);
-    chartWhale(message.whale);
-    flowWhale(message.whale);
-  },
-  status: statusMessage,
-  gap: (message) => {
-    if (message.topic !== "trades") chartCatchUp();
-    if (message.topic === "whales") tapeFill(message.reason.includes("taken back"));
-    if (message.topic === "windows") {
-      loadMarkets();
-      pressureLoad();
-    }
-  },
+const panels = new Panels();
+const markets = new MarketCatalogue();
+const stream = new LiveStream({ message: take, up, down });
+const news = new News(byId("say"));
+
+/** @type {Record<string, (root: HTMLElement) => Panel>} What an element with this `data-panel` becomes. */
+const KINDS = {
+  quote: (root) => new QuotePanel(root, markets),
+  status: (root) => new StatusPanel(root, { reconnect: () => stream.now(), askKey, isAsking }),
+  markets: (root) => new MarketsPanel(root, markets, () => hasTabs() && showTab("chart")),
+  price: (root) => new PricePanel(root, markets, (whales) => panels.tell("onPick", whales)),
+  tape: (root) => new TapePanel(root, markets, news),
+  pressure: (root) => new PressurePanel(root, markets),
+  flow: (root) => new FlowPanel(root, markets),
+  whale: (root) => new WhaleDialog(root, markets),
 };
 
-const stream = new Stream({
-  message: (message) => take[message.type]?.(message),
-  down: (since, wait) => {
-    missed = true;
-    statusDown(connected ? since : 0, wait);
-  },
-  up: () => {
-    statusUp();
-    if (missed || !market(view)) loadMarkets();
-    if (missed) {
-      chartCatchUp();
-      pressureLoad();
-      flowLoad();
-    }
-    tapeUp(Boolean(stream.cursor));
-    connected = true;
-    missed = false;
-  },
-});
+/** @param {Message} message */
+function take(message) {
+  if (message.type === "windows") {
+    markets.addWindows(message.windows);
+    panels.tell("onWindows", message.windows);
+  } else if (message.type === "trades") panels.tell("onTrades", message.trades);
+  else if (message.type === "whale") panels.tell("onWhale", message.whale);
+  else if (message.type === "status") panels.tell("onStatus", message);
+  else if (message.type === "gap") {
+    if (message.topic === "windows") markets.load();
+    panels.tell("onGap", message);
+  }
+}
 
+function up() {
+  panels.tell("onConnect", Boolean(stream.cursor));
+  if (missed || !markets.find(view)) markets.load();
+  if (missed) panels.tell("onReconnect");
+  connected = true;
+  missed = false;
+}
+
+/** @param {number} since @param {number} retryIn */
+function down(since, retryIn) {
+  missed = true;
+  panels.tell("onDisconnect", connected ? since : 0, retryIn);
+}
+
+/** Have trades of the market in sight sent. */
 function follow() {
   if (view.symbol) stream.subscribe("trades", ["trades"], { symbols: [view.symbol], exchanges: [view.exchange] });
 }
 
-/** The first market, where the address names none: the busiest. */
+/** Choose the first market, where the address names none: the busiest. */
 function choose() {
-  const first = view.symbol ? null : busiest();
+  const first = view.symbol ? null : markets.busiest();
   if (first) setView({ exchange: first.exchange, symbol: first.symbol }, true);
 }
 
-const redrawn = perFrame(() => {
-  chartShown();
-  tapeShown();
-  marketsShown();
-  pressureShown();
-  flowShown();
-});
-
-function tabs() {
-  const buttons = document.querySelectorAll(".tabs button");
-  const show = (name) => {
-    document.body.dataset.tab = name;
-    for (const button of buttons) button.setAttribute("aria-pressed", button.dataset.tab === name);
-    redrawn();
-  };
-  for (const button of buttons) button.addEventListener("click", () => show(button.dataset.tab));
-  show("chart");
-  document.querySelector(".skip").addEventListener("click", (event) => {
-    event.preventDefault();
-    show("tape");
-    $("tape").focus();
-  });
-  addEventListener("resize", redrawn);
-}
-
-function keys() {
-  closable($("help"));
-  $("help-open").addEventListener("click", () => $("help").showModal());
-  addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input, select, textarea, dialog")) return;
-    if (event.key === "?") $("help").showModal();
-    else if (event.key === "/") {
-      document.querySelector('.tabs [data-tab="markets"]').click();
-      $("search").focus();
-      $("search").select();
-    } else return;
-    event.preventDefault();
-  });
-}
-
-function zone() {
-  $("zone").value = pref("zone", "utc");
-  $("zone").addEventListener("change", (event) => {
-    setPref("zone", event.target.value);
-    tapeAgain();
-    chartShown();
-    flowAgain();
-  });
-}
-
-/** The shell for days without a server; a browser that has no service workers just lacks that. */
-async function offline() {
-  if (!("serviceWorker" in navigator)) return;
-  try {
-    const ready = await navigator.serviceWorker.register("/sw.js").then(() => navigator.serviceWorker.ready);
-    const loaded = performance.getEntriesByType("resource").map((entry) => new URL(entry.name));
-    const shell = loaded.filter((url) => url.origin === location.origin && /^\/(dashboard|vendor)\//.test(url.pathname));
-    ready.active.postMessage({ keep: ["/", "/manifest.webmanifest", ...shell.map((url) => url.pathname)] });
-  } catch (error) {
-    console.info("no offline start:", error.message);
-  }
-}
-
 startView();
-const parts = [
-  startTheme, tabs, keys, zone, startKeys, startSound, startQuote,
-  () => startStatus(() => stream.now()),
-  () => startMarkets(),
-  () => startChart(threshold, openWhales),
-  () => startTape(openWhale),
-  startPressure,
-  () => startFlow(openWhale),
-  () => startContext(dagsterAddress),
-];
-for (const start of parts) {
-  try {
-    start();
-  } catch (error) {
-    console.error(error);
-  }
-}
-onMarkets(choose);
-onMarkets(chartThreshold);
+attempt(startTheme);
+attempt(() => startTabs(oncePerFrame(() => panels.tell("onVisible"))));
+attempt(startShortcuts);
+attempt(() => startZone(() => panels.tell("onZone")));
+attempt(startKeys);
+attempt(startSound);
+panels.start(document, KINDS);
+markets.onLoad(choose);
+markets.start();
 onView((changed) => (changed.has("symbol") || changed.has("exchange")) && follow());
 stream.subscribe("windows", ["windows"]);
 stream.subscribe("whales", ["whales"]);
 stream.subscribe("status", ["status"]);
 follow();
 stream.start();
-loadMarkets();
-addEventListener("load", offline);
+markets.load();
+addEventListener("load", keepOffline);

@@ -3,19 +3,24 @@
 // answers. Data of the API is never kept. A new version takes over at once.
 
 const NAME = "whale-shell";
-const shell = (url) => url.origin === location.origin && (url.pathname === "/" || url.pathname === "/manifest.webmanifest" || /^\/(dashboard|vendor)\//.test(url.pathname));
+const SHELL = /^\/(manifest\.webmanifest$|dashboard\/|vendor\/|$)/;
+const SLOW_MS = 4_000;
+const worker = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (self));
 
-self.addEventListener("install", () => self.skipWaiting());
+/** @param {URL} url */
+const isShell = (url) => url.origin === location.origin && SHELL.test(url.pathname);
 
-self.addEventListener("activate", (event) => {
+worker.addEventListener("install", () => worker.skipWaiting());
+
+worker.addEventListener("activate", (event) => {
   const old = async () => {
     for (const name of await caches.keys()) if (name !== NAME) await caches.delete(name);
-    await self.clients.claim();
+    await worker.clients.claim();
   };
   event.waitUntil(old());
 });
 
-self.addEventListener("message", (event) => {
+worker.addEventListener("message", (event) => {
   const keep = async () => {
     const cache = await caches.open(NAME);
     const wanted = new Set(event.data.keep);
@@ -27,18 +32,20 @@ self.addEventListener("message", (event) => {
   if (Array.isArray(event.data?.keep)) event.waitUntil(keep());
 });
 
-self.addEventListener("fetch", (event) => {
+worker.addEventListener("fetch", (event) => {
   const url = new URL(event.request.url);
-  if (event.request.method === "GET" && shell(url)) event.respondWith(answer(event, url.pathname));
+  if (event.request.method === "GET" && isShell(url)) event.respondWith(answer(event, url.pathname));
 });
 
+/** @param {FetchEvent} event @param {string} path */
 async function answer(event, path) {
   const cache = await caches.open(NAME);
   const late = new AbortController();
-  const timer = setTimeout(() => late.abort(), 4_000);
+  const timer = setTimeout(() => late.abort(), SLOW_MS); // for its begin: a body may take longer
   try {
-    const found = await fetch(event.request, { signal: late.signal }).finally(() => clearTimeout(timer)); // a body may take longer
-    if (found.ok) event.waitUntil(cache.put(path, found.clone()).catch(() => {})); // where there is no room, none is kept
+    const found = await fetch(event.request, { signal: late.signal }).finally(() => clearTimeout(timer));
+    const keep = () => cache.put(path, found.clone()).catch(() => {}); // where there is no room, none is kept
+    if (found.ok) event.waitUntil(keep());
     return found;
   } catch (error) {
     const kept = await cache.match(path);

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import re
 import shutil
 from pathlib import Path
 from urllib.parse import unquote
@@ -21,8 +22,9 @@ __all__ = ["browser_files"]
 PNG = bytes(range(256)) * 8
 OWN = {
     "index.html": b"<!doctype html><title>Whales</title>" + b"<p>whale</p>" * 200,
-    "style.css": b"body{color:red}" * 100,
     "main.js": b"export const whale = 1;\n" * 100,
+    "lib/dom.js": b"export const byId = 1;",
+    "tape/tape.css": b"body{color:red}" * 100,
     "sw.js": b"self.addEventListener('fetch', () => {});",
     "manifest.webmanifest": b'{"name":"Whales"}',
     "icons/icon.svg": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
@@ -70,7 +72,8 @@ def client_of(dashboard: Path, tools: Path) -> TestClient:
         ("/manifest.webmanifest", "application/manifest+json", "manifest.webmanifest"),
         ("/favicon.ico", "image/png", "icons/favicon.png"),
         ("/dashboard/main.js", "text/javascript; charset=utf-8", "main.js"),
-        ("/dashboard/style.css", "text/css; charset=utf-8", "style.css"),
+        ("/dashboard/lib/dom.js", "text/javascript; charset=utf-8", "lib/dom.js"),
+        ("/dashboard/tape/tape.css", "text/css; charset=utf-8", "tape/tape.css"),
         ("/dashboard/icons/icon.svg", "image/svg+xml", "icons/icon.svg"),
         ("/dashboard/icons/favicon.png", "image/png", "icons/favicon.png"),
     ],
@@ -219,6 +222,13 @@ def test_only_the_dashboard_s_own_addresses_need_no_key() -> None:
         "/index.html",
     ):
         assert not static_files.is_dashboard_path(path)
+
+
+def test_every_address_that_the_page_names_is_served(tools: Path) -> None:
+    client = client_of(static_files.DASHBOARD, tools)
+    named = re.findall(r'(?:src|href)="(/[^"]+)"', client.get("/").text)
+    assert {"/dashboard/main.js", "/vendor/uplot.css", "/manifest.webmanifest"} <= set(named)
+    assert [path for path in named if client.get(path).status_code != 200] == []
 
 
 @pytest.mark.server

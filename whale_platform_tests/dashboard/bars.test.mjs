@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Bars } from "../../whale_platform/dashboard/bars.js";
-import { bar } from "./server.mjs";
+import { Bars } from "../../whale_platform/dashboard/data/bars.js";
+import { bar } from "./fake-api.mjs";
 
 const DAY = 1_700_006_400; // 00:00 UTC
 
@@ -11,23 +11,23 @@ test("every bar from the last one drawn on is given, also several that came betw
   bars.rebuild();
   bars.live(bar(DAY, 5));
   for (const minute of [1, 2, 3]) bars.live(bar(DAY + 60 * minute));
-  const drawn = bars.from(DAY);
-  assert.deepEqual(drawn.map((one) => one.time), [DAY, DAY + 60, DAY + 120, DAY + 180]);
+  const drawn = bars.barsSince(DAY);
+  assert.deepEqual(drawn.map(({ time }) => time), [DAY, DAY + 60, DAY + 120, DAY + 180]);
   assert.equal(drawn[0].trades, 5);
-  assert.equal(bars.from(DAY + 240).length, 0);
-  assert.equal(new Bars("1m").from(0).length, 0);
+  assert.equal(bars.barsSince(DAY + 240).length, 0);
+  assert.equal(new Bars("1m").barsSince(0).length, 0);
 });
 
 test("a bar is found by its time, whatever was put before it", () => {
   const bars = new Bars("1m");
   bars.add([bar(DAY + 600), bar(DAY + 660)]);
   bars.rebuild();
-  assert.equal(bars.place(DAY + 660), 1);
+  assert.equal(bars.indexOf(DAY + 660), 1);
   bars.add([bar(DAY), bar(DAY + 60)]);
   bars.rebuild();
-  assert.equal(bars.place(DAY + 660), 3);
-  assert.equal(bars.place(DAY + 1), null);
-  assert.equal(bars.place(null), null);
+  assert.equal(bars.indexOf(DAY + 660), 3);
+  assert.equal(bars.indexOf(DAY + 1), null);
+  assert.equal(bars.indexOf(null), null);
 });
 
 test("a state with fewer trades replaces none with more", () => {
@@ -52,7 +52,8 @@ test("VWAP and delta begin with the day, and are not told where its beginning is
 /** A window, or a rollup, of its own numbers. */
 function of(start, [open, high, low, close], volume, notional, buys, trades = 2) {
   const text = { open, high, low, close, volume, notional, buy_volume: buys };
-  return { ...bar(start, trades), ...Object.fromEntries(Object.entries(text).map(([name, value]) => [name, String(value)])) };
+  const strings = Object.entries(text).map(([name, value]) => [name, String(value)]);
+  return { ...bar(start, trades), ...Object.fromEntries(strings) };
 }
 const DAY_OF = [
   of(DAY, [100, 107, 99, 102], 4, 408, 3),
@@ -83,7 +84,7 @@ test("an hour that is rolled up is its rollup, whatever minutes are loaded; one 
   const bars = new Bars("1h");
   bars.complete = true;
   bars.add(DAY_OF);
-  bars.add([of(DAY, [98, 120, 80, 110], 40, 4000, 25, 60)], true);
+  bars.addHours([of(DAY, [98, 120, 80, 110], 40, 4000, 25, 60)]);
   bars.add([of(DAY + 3600, [110, 111, 109, 110], 3, 330, 2)]);
   const [made, open] = bars.rebuild();
   assert.deepEqual([made.open, made.high, made.low, made.close, made.volume, made.trades], [98, 120, 80, 110, 40, 60]);
@@ -97,7 +98,7 @@ test("a window from before what is loaded waits for its page, unless nothing is 
   bars.rebuild();
   assert.equal(bars.live(bar(DAY - 3600)), null);
   bars.rebuild();
-  assert.deepEqual(bars.list.map((one) => one.time), [DAY + 8 * 3600]);
+  assert.deepEqual(bars.list.map(({ time }) => time), [DAY + 8 * 3600]);
   bars.complete = true;
   assert.equal(bars.live(bar(DAY - 3600)), "past");
 });
@@ -108,5 +109,5 @@ test("before the first page every live window counts", () => {
   bars.live(bar(DAY, 6));
   bars.add([bar(DAY, 5), bar(DAY - 60, 5)]);
   bars.rebuild();
-  assert.deepEqual(bars.list.map((one) => one.trades), [5, 6, 1]);
+  assert.deepEqual(bars.list.map(({ trades }) => trades), [5, 6, 1]);
 });

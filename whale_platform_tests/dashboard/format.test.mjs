@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { amount, grouped, price, tier, usd, wholeAmount } from "../../whale_platform/dashboard/format.js";
+import { amount, grouped, price, tier, usd, wholeAmount } from "../../whale_platform/dashboard/lib/format.js";
 
 test("sums are rounded before their unit is chosen", () => {
-  const shown = { 0: "$0.00", 9.996: "$10", 999.4: "$999", 999.7: "$1.00k", 1234: "$1.23k", 99_940: "$99.9k", 99_960: "$100k" };
-  const larger = { 999_700: "$1.00M", 9_996_000: "$10.0M", 999_960_000: "$1.00B", "-250000": "−$250k", 1e13: "$10000B" };
-  for (const [value, text] of Object.entries({ ...shown, ...larger })) assert.equal(usd(value), text, value);
+  const small = { 0: "$0.00", 9.996: "$10", 999.4: "$999" };
+  const thousands = { 999.7: "$1.00k", 1234: "$1.23k", 99_940: "$99.9k", 99_960: "$100k", "-250000": "−$250k" };
+  const larger = { 999_700: "$1.00M", 9_996_000: "$10.0M", 999_960_000: "$1.00B", 1e13: "$10000B" };
+  const all = { ...small, ...thousands, ...larger };
+  for (const [value, text] of Object.entries(all)) assert.equal(usd(value), text, value);
   assert.equal(usd(null), "–");
   assert.equal(usd("none"), "–");
 });

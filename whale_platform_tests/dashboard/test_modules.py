@@ -34,10 +34,10 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("page")
     (root / "package.json").write_text('{"type": "module"}')
     for folder in (MODULES, HERE):
-        beside = root / folder.relative_to(ROOT)
-        beside.mkdir(parents=True)
-        for path in [*folder.glob("*.js"), *folder.glob("*.mjs")]:
-            shutil.copyfile(path, beside / path.name)
+        for path in [*folder.rglob("*.js"), *folder.rglob("*.mjs")]:
+            beside = root / path.relative_to(ROOT)
+            beside.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, beside)
     return root / HERE.relative_to(ROOT)
 
 

@@ -1,0 +1,63 @@
+// Questions to the REST API. A 401 asks the reader for a key, once for all that wait, and asks again with it; other
+// refusals become an ApiError with the server's own sentence; no answer within 15 s is one too.
+
+import { apiKey } from "./api-key.js";
+
+export class ApiError extends Error {
+  /** @param {number} status 0 where there was no answer. @param {string} text */
+  constructor(status, text) {
+    super(text);
+    this.status = status;
+  }
+}
+
+/** @type {(tried: string) => Promise<boolean>} */
+let otherKey = async () => false;
+
+/**
+ * Call `listener` when a key is refused; it resolves to whether there is another.
+ *
+ * @param {typeof otherKey} listener
+ */
+export function onKeyRefused(listener) {
+  otherKey = listener;
+}
+
+/**
+ * GET `path`.
+ *
+ * @param {string} path
+ * @param {Record<string, string | number | null | undefined>} [params] Empty ones are left out.
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<any>} Throws ApiError, or AbortError by `signal`.
+ */
+export async function get(path, params = {}, signal) {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(params)) {
+    if (value !== "" && value !== null && value !== undefined) query.set(name, String(value));
+  }
+  const address = query.size ? `${path}?${query}` : path;
+  for (;;) {
+    const key = apiKey();
+    const answer = await ask(address, key, signal);
+    if (answer.ok) return answer.json();
+    if (answer.status === 401 && (await otherKey(key))) continue;
+    const problem = await answer.json().catch(() => ({}));
+    throw new ApiError(answer.status, problem.detail ?? `the server answered ${answer.status}`);
+  }
+}
+
+/** @param {string} address @param {string} key @param {AbortSignal | undefined} signal */
+async function ask(address, key, signal) {
+  const limit = AbortSignal.timeout(15_000);
+  try {
+    return await fetch(address, {
+      headers: key ? { "X-API-Key": key, Accept: "application/json" } : { Accept: "application/json" },
+      signal: signal ? AbortSignal.any([signal, limit]) : limit,
+      cache: "no-store",
+    });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new ApiError(0, limit.aborted ? "no answer within 15 s" : "the server can't be reached");
+  }
+}

@@ -1,0 +1,205 @@
+// What the server sends, as the page uses it: rows of the REST API and messages of /stream. Money and prices are decimal
+// strings, times RFC 3339 in UTC. The whole of it: api/shapes and api/live/schema.py.
+
+export type Side = "buy" | "sell";
+
+export interface Named {
+  exchange: string;
+  symbol: string;
+}
+
+/** Null where it is not known; `usd_via`: how an amount in `quote` becomes dollars, null where it has no dollar value. */
+export interface Currencies {
+  base: string | null;
+  quote: string | null;
+  usd_via: string | null;
+}
+
+export interface Bar {
+  open: string;
+  high: string;
+  low: string;
+  close: string;
+  volume: string;
+  notional: string;
+  buy_volume: string;
+  trade_count: number;
+}
+
+export interface TradeWindow extends Named, Bar {
+  window_start: string;
+  updated_at: string;
+  first_trade_id: number;
+  last_trade_id: number;
+}
+
+export interface StoredWindow extends TradeWindow {
+  vwap: string;
+}
+
+export interface Rollup extends Named, Bar {
+  hour: string;
+}
+
+export interface TradeSample extends Named {
+  price: string;
+  event_time: string;
+}
+
+export interface Whale extends Named, Currencies {
+  kind: string;
+  trade_id: number;
+  side: Side;
+  price: string;
+  quantity: string;
+  notional_usd: string;
+  threshold_usd: string;
+  event_time: string;
+  received_time: string;
+  detected_time: string;
+  source: string;
+  run_id: string;
+}
+
+export interface Page<Row> {
+  items: Row[];
+  next: string | null;
+}
+
+export interface SymbolRow extends Named, Currencies {
+  threshold_usd: string | null;
+  note: string | null;
+}
+
+/** The last 24 hours, or since the first trade. */
+export interface Day {
+  since: string;
+  change: string | null;
+  notional: string;
+}
+
+export interface LatestRow extends Named {
+  price: string;
+  window: { start: string };
+  day: Day | null;
+}
+
+export interface Sparkline extends Named {
+  times: number[];
+  closes: string[];
+}
+
+export interface SizeBin {
+  from_usd: number;
+  to_usd: number | null;
+  buys: number;
+  sells: number;
+}
+
+export interface HourFlow {
+  hour: string;
+  whales: number;
+  buy_usd: string;
+  sell_usd: string;
+}
+
+export interface WhaleSummary {
+  from: string;
+  to: string;
+  whales: number;
+  buy_usd: string;
+  sell_usd: string;
+  hours: HourFlow[];
+  sizes: SizeBin[];
+  top: Whale[];
+}
+
+export interface Report {
+  hour: string;
+  whales: number;
+  buy_usd: string;
+  sell_usd: string;
+  net_flow_usd: string;
+  share: string;
+  materialised_at: string;
+}
+
+export interface TradeBeside {
+  trade_id: number;
+  side: Side;
+  price: string;
+  quantity: string;
+  notional: string;
+  event_time: string;
+}
+
+export interface WhaleContext {
+  whale: Whale;
+  window: StoredWindow | null;
+  windows: StoredWindow[];
+  prices: Record<"before" | "after_1" | "after_5" | "after_15", string | null> | null;
+  report: Report | null;
+  trade: { topic: string; partition: number; offset: number; timestamp: string | null } | null;
+  trade_missing: string | null;
+  around: TradeBeside[];
+  run: { id: string; service: string; started: string | null; code: string };
+}
+
+export interface ExchangeStatus {
+  exchange: string;
+  state: "connected" | "connecting" | "away" | "silent";
+  detail: string;
+  trades_per_s: number;
+  delay_ms: number | null;
+  clock_offset_ms: number | null;
+  gaps_open: number;
+  gaps_repaired: number;
+  reconnects: number;
+  symbols: number;
+}
+
+export interface ServiceStatus {
+  name: string;
+  state: string;
+  detail: string;
+  age_s: number | null;
+  lag: number | null;
+}
+
+/** Until a second after the start there is only `feed`. */
+export interface StatusMessage {
+  type: "status";
+  feed?: "ready" | "waiting";
+  detail?: string;
+  stale?: boolean;
+  reason?: string | null;
+  source?: "live" | "simulator" | "replay";
+  dagster?: string | null;
+  exchanges?: ExchangeStatus[];
+  services?: ServiceStatus[];
+  trades_per_s?: number;
+  lag?: number | null;
+}
+
+/** Messages of a topic that a client missed and that are not sent again. */
+export interface Gap {
+  type: "gap";
+  topic: string;
+  reason: string;
+  since: string | null;
+}
+
+interface Sequenced {
+  seq: number;
+}
+
+export type Message =
+  | ({ type: "hello"; epoch: string } & Sequenced)
+  | ({ type: "subscribed"; cursor?: string } & Sequenced)
+  | ({ type: "windows"; windows: TradeWindow[] } & Sequenced)
+  | ({ type: "trades"; trades: TradeSample[] } & Sequenced)
+  | ({ type: "whale"; whale: Whale; cursor: string } & Sequenced)
+  | ({ type: "heartbeat"; cursor?: string } & Sequenced)
+  | StatusMessage
+  | Gap
+  | { type: "error"; message: string };

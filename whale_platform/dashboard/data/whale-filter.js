@@ -1,0 +1,39 @@
+// Which whales the reader wants to see: the filters of the tape, which stand in the address, applied to a whale, as
+// parameters of the API, and in words. The tape and the plots of the flow have the same.
+
+import { isMarket, view } from "./url-state.js";
+
+/** @import { Whale } from "./messages.d.ts" */
+/** @import { Changed } from "./url-state.js" */
+
+/** The fields of the view that are filters. */
+export const FILTERS = /** @type {const} */ (["tape", "on", "side", "min"]);
+
+/** Whether the filters let a whale pass. @param {Whale} whale */
+export function passesFilter(whale) {
+  if (view.tape === "this" ? !isMarket(whale) : view.on && whale.exchange !== view.on) return false;
+  return (!view.side || whale.side === view.side) && Number(whale.notional_usd) >= view.min;
+}
+
+/** The filters as parameters of the API. */
+export function currentFilter() {
+  const names = view.tape === "this" ? { exchange: view.exchange, symbol: view.symbol } : { exchange: view.on };
+  return { ...names, side: view.side, min_notional: view.min ? String(view.min) : "" };
+}
+
+/** The exchanges to choose from: all that have markets, and the chosen one. @param {string[]} exchanges */
+export const exchangeChoices = (exchanges) =>
+  !view.on || exchanges.includes(view.on) ? exchanges : [...exchanges, view.on];
+
+/** The filters in words. */
+export function describeFilter() {
+  const names = view.tape === "this" ? `${view.symbol} on ${view.exchange}` : view.on || "all markets";
+  const extra = [view.side && `${view.side}s`, view.min && `≥ $${view.min.toLocaleString("en-US")}`].filter(Boolean);
+  return extra.length ? `${names}, ${extra.join(", ")}` : names;
+}
+
+/** Whether the view's change is one of the filters too. @param {Changed} changed */
+export function filterChanged(changed) {
+  const moved = view.tape === "this" && (changed.has("symbol") || changed.has("exchange"));
+  return moved || FILTERS.some((field) => changed.has(field));
+}

@@ -1,0 +1,91 @@
+// The head of the page: the shown market's last price, from the samples of its trades, its day, and how long ago the
+// last trade was heard of. Time is measured by the browser's steady clock, because wall clocks leap.
+
+import { oncePerFrame, setText } from "../lib/dom.js";
+import { age, amount, change, price, wholeAmount } from "../lib/format.js";
+import { partsOf } from "../lib/panel.js";
+import { changeOf, spanOf } from "../data/market-catalogue.js";
+import { isMarket, onView, view } from "../data/url-state.js";
+
+/** @import { MarketCatalogue } from "../data/market-catalogue.js" */
+/** @import { TradeSample } from "../data/messages.d.ts" */
+/** @import { Panel } from "../lib/panel.js" */
+
+/** @implements {Panel} */
+export class QuotePanel {
+  #parts;
+  #markets;
+  /** @type {TradeSample | null} */
+  #last = null;
+  #heard = 0; // when, by the steady clock; 0: never
+  #draw = oncePerFrame(() => this.#render());
+
+  /** @param {HTMLElement} root @param {MarketCatalogue} markets */
+  constructor(root, markets) {
+    this.#parts = partsOf(root);
+    this.#markets = markets;
+  }
+
+  start() {
+    onView((changed) => {
+      if (changed.has("symbol") || changed.has("exchange")) {
+        this.#last = null;
+        this.#heard = 0;
+      }
+      this.#draw();
+    });
+    this.#markets.onLoad(this.#draw);
+    setInterval(() => {
+      this.#title();
+      this.#draw();
+    }, 1000);
+    this.#draw();
+  }
+
+  /** @param {TradeSample[]} trades */
+  onTrades(trades) {
+    for (const trade of trades) {
+      if (!isMarket(trade)) continue;
+      this.#heard = performance.now();
+      // Repaired: an old one come late.
+      if (this.#last && Date.parse(trade.event_time) < Date.parse(this.#last.event_time)) continue;
+      const before = Number(this.#last?.price ?? trade.price);
+      this.#last = trade;
+      const now = Number(trade.price);
+      if (now !== before) this.#parts.price.dataset.move = now > before ? "up" : "down";
+    }
+    this.#draw();
+  }
+
+  /** The market in sight, where it is known, and its price. */
+  #now() {
+    const market = this.#markets.find(view);
+    return { market, text: this.#last?.price ?? market?.price };
+  }
+
+  #render() {
+    const { market, text } = this.#now();
+    const parts = this.#parts;
+    setText(parts.symbol, view.symbol || "No market yet");
+    setText(parts.exchange, view.exchange);
+    setText(parts.price, text ? price(text, market?.digits ?? 0) : "–");
+    const moved = changeOf(market, text);
+    setText(parts.change, change(moved));
+    parts.change.className = `quote-fact ${(moved ?? 0) < 0 ? "sell" : "buy"}`;
+    const day = market?.day;
+    const span = day ? spanOf(day) : "";
+    parts.change.dataset.span = span;
+    const [volume, exact] = day ? [amount(day.notional, market), wholeAmount(day.notional, market)] : ["", ""];
+    setText(parts.volume, day ? `${volume} ${span}` : "", exact);
+    const seconds = (performance.now() - this.#heard) / 1000;
+    const silence = seconds < 2 ? "live" : `last trade ${age(seconds)} ago`;
+    setText(parts.age, this.#heard ? silence : "no trade heard yet");
+    parts.age.classList.toggle("old", this.#heard > 0 && seconds > 30);
+  }
+
+  /** Not with the frames: a tab in the background has none, but its title is seen. */
+  #title() {
+    const { market, text } = this.#now();
+    document.title = text ? `${price(text, market?.digits ?? 0)} ${view.symbol} · Whale Platform` : "Whale Platform";
+  }
+}

@@ -1,0 +1,191 @@
+// The tape on the page: rows, filters, new ones while one reads further down, sound and spoken news. Draws once a frame
+// what the WhaleTape holds; rows are made once per whale and moved, and made again only where their time is told in
+// another way. What can't be loaded is tried again by a timer and once the server is back.
+
+import { element, isVisible, oncePerFrame, reorderChildren, setText } from "../lib/dom.js";
+import { keyOf, tier, usd } from "../lib/format.js";
+import { keyboardList } from "../lib/keyboard-list.js";
+import { partsOf } from "../lib/panel.js";
+import { Retry } from "../lib/retry.js";
+import { play } from "../lib/sound.js";
+import { onView, setView, view } from "../data/url-state.js";
+import { FILTERS, exchangeChoices, filterChanged } from "../data/whale-filter.js";
+import { WhaleTape } from "../data/whale-tape.js";
+import { isOld, whaleRow } from "../whale/whale-row.js";
+
+/** @import { MarketCatalogue } from "../data/market-catalogue.js" */
+/** @import { Gap, Whale } from "../data/messages.d.ts" */
+/** @import { Panel } from "../lib/panel.js" */
+/** @import { News } from "../page/news.js" */
+
+const NEWS_MS = 120_000; // an older whale is no news
+const TOP = 40; // px from the top that one may have scrolled and still sees what is new
+const NEXT = 400; // px before the end at which the next page is fetched
+const TOP_UPS_MS = [4_000, 30_000]; // after the start: the tables may be a moment behind the stream
+const AGE_MS = 3_600_000;
+
+/** @implements {Panel} */
+export class TapePanel {
+  #root;
+  #parts;
+  #markets;
+  #list;
+  #news;
+  #tape = new WhaleTape();
+  /** @type {Map<string, HTMLElement>} The rows by their whale's key. */
+  #rows = new Map();
+  #unseen = 0;
+  #draw = oncePerFrame(() => this.#render());
+  #retry = new Retry(() => this.#after(this.#tape.again()));
+
+  /** @param {HTMLElement} root @param {MarketCatalogue} markets @param {News} news Told of what is new. */
+  constructor(root, markets, news) {
+    this.#root = root;
+    this.#parts = partsOf(root);
+    this.#markets = markets;
+    this.#list = keyboardList(this.#parts.body, (row) => setView({ whale: row.dataset.whale }));
+    this.#news = news;
+  }
+
+  start() {
+    this.#listenToFilters();
+    this.#listenToMarkets();
+    onView((changed) => {
+      this.#showFilters();
+      if (filterChanged(changed)) {
+        this.#unseen = 0;
+        this.#parts.scroll.scrollTop = 0;
+        this.#after(this.#tape.refilter());
+      }
+    });
+    this.#parts.scroll.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+    this.#parts.new.addEventListener("click", () => (this.#parts.scroll.scrollTop = 0));
+    this.#showFilters();
+    this.#after(this.#tape.fill());
+    for (const wait of TOP_UPS_MS) setTimeout(() => this.#tape.topUp().then(this.#draw), wait);
+    setInterval(() => this.#remakeOld(), AGE_MS);
+  }
+
+  /** @param {Whale} whale */
+  onWhale(whale) {
+    if (!this.#tape.live(whale)) return;
+    if (this.#parts.scroll.scrollTop > TOP) this.#unseen += 1;
+    if (Date.now() - Date.parse(whale.detected_time) < NEWS_MS) {
+      this.#news.tell(whale);
+      play(whale.side, tier(whale).times);
+    }
+    this.#draw();
+  }
+
+  /** @param {Gap} gap */
+  onGap(gap) {
+    if (gap.topic !== "whales") return;
+    this.#after(gap.reason.includes("taken back") ? this.#tape.reload() : this.#tape.fill());
+  }
+
+  /** @param {boolean} resumed */
+  onConnect(resumed) {
+    if (!resumed || this.#tape.state === "failed") this.#after(this.#tape.fill());
+  }
+
+  onVisible() {
+    this.#draw();
+  }
+
+  onZone() {
+    this.#rerenderRows();
+  }
+
+  #listenToFilters() {
+    for (const field of FILTERS) {
+      const select = this.#parts[field];
+      const value = () => (field === "min" ? Number(select.value) : select.value);
+      select.addEventListener("change", () => setView({ [field]: value() }));
+    }
+  }
+
+  #listenToMarkets() {
+    let known = false;
+    this.#markets.onLoad(() => {
+      this.#showFilters();
+      if (!known) this.#rerenderRows(); // with the decimals of their prices
+      known = this.#markets.exchanges().length > 0;
+    });
+  }
+
+  #scrolled() {
+    const { scroll } = this.#parts;
+    if (scroll.scrollTop < TOP && this.#unseen) {
+      this.#unseen = 0;
+      this.#draw();
+    }
+    const end = scroll.scrollTop + scroll.clientHeight > scroll.scrollHeight - NEXT;
+    if (end && this.#tape.ready) this.#after(this.#tape.more());
+  }
+
+  /** Draw now and once the page is there. @param {Promise<void>} page */
+  async #after(page) {
+    this.#draw();
+    await page;
+    this.#draw();
+    if (this.#tape.state === "failed") this.#retry.later();
+    else this.#retry.stop();
+  }
+
+  #render() {
+    if (!isVisible(this.#root)) return;
+    const { cursor, keys, rows } = this.#tape;
+    for (const key of this.#rows.keys()) if (!keys.has(key)) this.#rows.delete(key);
+    reorderChildren(this.#parts.body, rows.map((whale) => this.#rowOf(whale)));
+    this.#list.settle();
+    setText(this.#parts.count, rows.length ? `${rows.length}${cursor ? "+" : ""} shown` : "");
+    setText(this.#parts.empty, this.#message());
+    setText(this.#parts.new, `▲ ${this.#unseen} new`);
+    this.#parts.new.hidden = !this.#unseen;
+  }
+
+  /** @param {Whale} whale */
+  #rowOf(whale) {
+    const key = keyOf(whale);
+    let row = this.#rows.get(key);
+    if (!row) this.#rows.set(key, (row = whaleRow(whale, this.#markets.digitsOf(whale))));
+    return row;
+  }
+
+  #message() {
+    const { error, rows, state } = this.#tape;
+    if (state === "failed") return `Whales can't be loaded: ${error}. It is tried again.`;
+    if (state === "loading") return rows.length ? "" : "Loading whales…";
+    if (rows.length) return "";
+    const filtered = view.tape === "this" || view.on || view.side || view.min;
+    return filtered
+      ? "No whale fits these filters."
+      : "No whale yet. One appears with the first trade over its symbol's threshold.";
+  }
+
+  #rerenderRows() {
+    this.#rows.clear();
+    this.#draw();
+  }
+
+  /** Rows that have come of age since they were made tell their day from now on. */
+  #remakeOld() {
+    for (const whale of this.#tape.rows) {
+      const key = keyOf(whale);
+      if (isOld(whale) && this.#rows.get(key)?.querySelector(".row:not(.old)")) this.#rows.delete(key);
+    }
+    this.#draw();
+  }
+
+  #showFilters() {
+    const { on, min } = this.#parts;
+    const names = exchangeChoices(this.#markets.exchanges());
+    const options = names.map((name) => element("option", { value: name, text: name }));
+    on.replaceChildren(element("option", { value: "", text: "All exchanges" }), ...options);
+    if (![...min.options].some((option) => Number(option.value) === view.min)) {
+      min.append(element("option", { value: view.min, text: `≥ ${usd(view.min)}` }));
+    }
+    for (const field of FILTERS) this.#parts[field].value = String(view[field]);
+    on.disabled = view.tape === "this";
+  }
+}

@@ -1,0 +1,154 @@
+// The dialog about one whale, or about the whales behind one marker. Which whale is open stands in the address, so that
+// it can be shared and the browser's back closes it. A whale that is not known, or a server that is away, is said in
+// it.
+
+import { element, makeClosable, setText } from "../lib/dom.js";
+import { SIDE, quantity, tier, usd } from "../lib/format.js";
+import { keyboardList } from "../lib/keyboard-list.js";
+import { partsOf } from "../lib/panel.js";
+import { ApiError, get } from "../data/api.js";
+import { link, onView, setView, view } from "../data/url-state.js";
+import { aroundPart, hourPart, lineagePart, pricePart, windowPart } from "./whale-parts.js";
+import { pathOf, whaleHead, whaleRow } from "./whale-row.js";
+
+/** @import { MarketCatalogue } from "../data/market-catalogue.js" */
+/** @import { StatusMessage, Whale, WhaleContext } from "../data/messages.d.ts" */
+/** @import { Panel } from "../lib/panel.js" */
+
+const MOST = 200; // whales of one marker
+const UNKNOWN = "This whale is not known here: it may be older than what is kept.";
+
+/** @param {string} path Exchange, symbol and trade id. */
+function addressOf(path) {
+  const [exchange, ...rest] = path.split("/");
+  const id = rest.pop();
+  return `/whales/${exchange}/${encodeURIComponent(rest.join("/"))}/${id}`;
+}
+
+/** @param {Whale} whale */
+export function titleOf(whale) {
+  const { name } = tier(whale);
+  const mark = name === "whale" ? "" : `, ${name}`;
+  const base = whale.base ?? `of ${whale.symbol}`;
+  return `${SIDE[whale.side]} ${quantity(whale.quantity)} ${base} for ${usd(whale.notional_usd)}${mark}`;
+}
+
+/** @implements {Panel} */
+export class WhaleDialog {
+  #dialog;
+  #parts;
+  #markets;
+  /** @type {AbortController | null} */
+  #request = null;
+  /** @type {string | null} Dagster's address. */
+  #dagster = null;
+
+  /** @param {HTMLElement} root A dialog. @param {MarketCatalogue} markets */
+  constructor(root, markets) {
+    this.#dialog = /** @type {HTMLDialogElement} */ (root);
+    this.#parts = partsOf(root);
+    this.#markets = markets;
+  }
+
+  start() {
+    makeClosable(this.#dialog);
+    this.#dialog.addEventListener("close", () => {
+      this.#request?.abort();
+      if (view.whale) setView({ whale: "" });
+    });
+    this.#parts.copy.addEventListener("click", () => this.#copy());
+    onView((changed) => {
+      if (!changed.has("whale")) return;
+      if (view.whale) this.#show(view.whale);
+      else if (this.#dialog.open) this.#dialog.close();
+    });
+    if (view.whale) this.#show(view.whale);
+  }
+
+  /** @param {StatusMessage} status */
+  onStatus(status) {
+    this.#dagster = status.dagster ?? null;
+  }
+
+  /** One is opened, several are listed. @param {Whale[]} whales */
+  onPick(whales) {
+    const [first] = whales;
+    if (!first) return;
+    if (whales.length === 1) {
+      setView({ whale: pathOf(first) });
+      return;
+    }
+    this.#request?.abort();
+    this.#title(`${whales.length} whales of this bar, taker ${first.side}`, first.side);
+    this.#parts.copy.hidden = true;
+    const rows = whales.slice(0, MOST).map((whale) => whaleRow(whale, this.#markets.digitsOf(whale)));
+    const body = element("tbody", {}, ...rows);
+    this.#parts.body.replaceChildren(element("table", { class: "list tape" }, element("thead", {}, whaleHead()), body));
+    keyboardList(body, (row) => setView({ whale: row.dataset.whale })).settle();
+    this.#dialog.showModal();
+  }
+
+  /** @param {string} path */
+  async #show(path) {
+    this.#request?.abort();
+    const { signal } = (this.#request = new AbortController());
+    const { title, body, copy } = this.#parts;
+    setText(title, "Whale");
+    body.replaceChildren(element("p", { class: "empty", text: "Loading…" }));
+    copy.hidden = false;
+    if (!this.#dialog.open) this.#dialog.showModal();
+    try {
+      /** @type {WhaleContext} */
+      const context = await get(addressOf(path), {}, signal);
+      if (signal.aborted) return;
+      this.#title(titleOf(context.whale), context.whale.side);
+      this.#fill(context);
+    } catch (error) {
+      if (!signal.aborted) this.#fail(path, /** @type {Error} */ (error));
+    }
+  }
+
+  /** @param {string} text @param {string} side */
+  #title(text, side) {
+    setText(this.#parts.title, text);
+    this.#parts.title.className = side;
+  }
+
+  /** @param {WhaleContext} context */
+  #fill(context) {
+    const { body } = this.#parts;
+    const digits = this.#markets.digitsOf(context.whale);
+    body.replaceChildren(
+      pricePart(context, digits),
+      windowPart(context, digits),
+      lineagePart(context, this.#dagster),
+      hourPart(context),
+      aroundPart(context, digits),
+    );
+    body.querySelector(".around .here")?.scrollIntoView({ block: "center" });
+    body.scrollTop = 0;
+  }
+
+  /** @param {string} path @param {Error} error */
+  #fail(path, error) {
+    const unknown = error instanceof ApiError && error.status === 404;
+    const text = unknown ? UNKNOWN : `It can't be loaded: ${error.message}.`;
+    const again = { type: "button", class: "tool", text: "Try again", onclick: () => this.#show(path) };
+    this.#parts.body.replaceChildren(element("p", { class: "error", text }), element("button", again));
+  }
+
+  async #copy() {
+    const { body, copy } = this.#parts;
+    const text = new URL(link(), location.href).href;
+    try {
+      await navigator.clipboard.writeText(text);
+      setText(copy, "Copied");
+    } catch {
+      const label = "Link to this whale";
+      const field = element("input", { class: "permalink", readonly: true, value: text, "aria-label": label });
+      body.prepend(field);
+      field.select();
+    }
+    setTimeout(() => setText(copy, "Copy link"), 2000);
+  }
+}

@@ -1,0 +1,214 @@
+// The parts of a whale's context: prices before and after it, its minute, its hour, the trades around it, and the way
+// from the exchange to this page. Each takes the server's answer and says so where a piece is not there yet.
+
+import { element } from "../lib/dom.js";
+import {
+  SIDE,
+  amount,
+  clock,
+  grouped,
+  percent,
+  price,
+  quantity,
+  signedUsd,
+  tier,
+  usd,
+  whole,
+  wholeAmount,
+} from "../lib/format.js";
+import { priceCurve } from "./price-curve.js";
+
+/** @import { StoredWindow, TradeBeside, Whale, WhaleContext } from "../data/messages.d.ts" */
+
+/** @typedef {[name: string, value: string, title?: string]} Fact */
+
+const YOUNG_MS = 20 * 60_000; // after which no price is still to come
+/** @type {[number, string][]} Minutes from the whale. */
+const BEFORE = [[-15, "15 min before"], [-5, "5 min before"], [-1, "1 min before"]];
+/** @type {[1 | 5 | 15, string][]} */
+const AFTER = [[1, "1 min after"], [5, "5 min after"], [15, "15 min after"]];
+
+/** @type {[string, boolean][]} */
+const AROUND = [["Time", false], ["Taker", false], ["Price", true], ["Quantity", true], ["Notional", true]];
+
+/** @param {string} time */
+const minuteOf = (time) => Math.floor(Date.parse(time) / 60_000) * 60;
+
+/** @param {string} name @param {string} heading @param {Node[]} children */
+function part(name, heading, ...children) {
+  return element("section", { class: `part ${name}` }, element("h3", { text: heading }), ...children);
+}
+
+/** @param {Fact[]} pairs */
+function facts(pairs) {
+  const rows = pairs.map(([name, value, title]) =>
+    element("div", {}, element("dt", { text: name }), element("dd", { text: value, title })),
+  );
+  return element("dl", { class: "facts" }, ...rows);
+}
+
+/** @param {[text: string, number: boolean][]} names @param {Node[]} rows */
+function table(names, rows) {
+  const cells = names.map(([text, number]) => element("th", { scope: "col", class: number ? "num" : null, text }));
+  const head = element("thead", {}, element("tr", {}, ...cells));
+  return element("table", { class: "list data" }, head, element("tbody", {}, ...rows));
+}
+
+/** @param {string} text */
+const none = (text) => element("p", { class: "note", text });
+
+/** A share of a whole: "12%". @param {string | number} value @param {number} digits */
+const share = (value, digits) => percent(value, digits).replace("+", "");
+
+/** @param {WhaleContext} context @param {number} digits Decimals of the market's prices. */
+export function pricePart({ whale, windows, prices }, digits) {
+  const minute = minuteOf(whale.event_time);
+  const closes = new Map(windows.map((row) => [minuteOf(row.window_start), row.close]));
+  const newest = Math.max(...closes.keys());
+  const young = Date.now() - Date.parse(whale.received_time) < YOUNG_MS;
+  /** @param {string} name @param {string} text @param {string | null} value @param {string | null} [title] */
+  const row = (name, text, value, title = null) => {
+    const change = value === null ? "" : percent(Number(value) / Number(whale.price) - 1, 3);
+    const cells = [element("td", { class: "num", text, title }), element("td", { class: "num", text: change })];
+    return element("tr", {}, element("th", { scope: "row", text: name }), ...cells);
+  };
+  // What is exact is to the microsecond (the lake's); else the close of that minute stands in, and says so.
+  /** @param {number} shift @param {string} name @param {string | null} [exact] */
+  const near = (shift, name, exact = null) => {
+    if (exact) return row(name, price(exact, digits), exact);
+    const about = closes.get(minute + shift * 60);
+    if (about) return row(name, `≈ ${price(about, digits)}`, about, "The close of that minute");
+    return row(name, young && minute + shift * 60 > newest ? "not yet" : "no trade", null);
+  };
+  const here = row("the whale", price(whale.price, digits), null);
+  here.className = "here";
+  const rows = [
+    ...BEFORE.map(([shift, name]) => near(shift, name)),
+    prices?.before ? row("the trade before", price(prices.before, digits), prices.before) : null,
+    here,
+    ...AFTER.map(([shift, name]) => near(shift, name, prices?.[`after_${shift}`])),
+  ].filter((node) => node !== null);
+  const names = table([["When", false], ["Price", true], ["From the whale's", true]], rows);
+  const curve = priceCurve(windows, minute, whale) ?? none("Too few minutes around it for a curve.");
+  return part("prices", "Price before and after", curve, names);
+}
+
+/** @param {WhaleContext} context @param {number} digits */
+export function windowPart({ whale, window }, digits) {
+  const heading = "The trade and its minute";
+  const trade = facts(tradeFacts(whale, digits));
+  if (!window) return part("minute", heading, trade, none("Its minute is not in the tables."));
+  return part("minute", heading, trade, facts(minuteFacts(whale, window, digits)));
+}
+
+/** @param {Whale} whale @param {number} digits @returns {Fact[]} */
+function tradeFacts(whale, digits) {
+  /** @param {string} from @param {string} to */
+  const ms = (from, to) => `${Math.max(0, Date.parse(to) - Date.parse(from))} ms`;
+  return [
+    ["Market", `${whale.symbol} on ${whale.exchange}`],
+    ["Traded", clock(whale.event_time, "full")],
+    ["Price", price(whale.price, digits)],
+    ["Quantity", grouped(whale.quantity)],
+    ["Notional", whole(whale.notional_usd)],
+    ["Threshold", `${usd(whale.threshold_usd)}, ${tier(whale).times.toFixed(1)} times reached`],
+    ["Exchange to here", ms(whale.event_time, whale.received_time)],
+    ["Here to detected", ms(whale.received_time, whale.detected_time)],
+  ];
+}
+
+/** @param {Whale} whale @param {StoredWindow} window @param {number} digits @returns {Fact[]} */
+function minuteFacts(whale, window, digits) {
+  const ofMinute = Number(window.notional) ? Number(whale.notional_usd) / Number(window.notional) : 0;
+  return [
+    ["Minute", clock(window.window_start, "bar")],
+    ["Open, close", `${price(window.open, digits)}, ${price(window.close, digits)}`],
+    ["High, low", `${price(window.high, digits)}, ${price(window.low, digits)}`],
+    ["VWAP", price(Number(window.vwap), digits), window.vwap],
+    ["Volume", quantity(window.volume), window.volume],
+    ["Bought by takers", share(Number(window.buy_volume) / Number(window.volume), 0)],
+    ["Trades", window.trade_count.toLocaleString("en-US")],
+    ["The whale's share", share(ofMinute, 1)],
+  ];
+}
+
+/** @param {WhaleContext} context */
+export function hourPart({ report }) {
+  if (!report) return part("hour", "Its hour", none("The hour's report is made once the hour is over."));
+  const numbers = facts([
+    ["Hour", clock(report.hour, "bar")],
+    ["Whales", String(report.whales)],
+    ["Net flow", signedUsd(report.net_flow_usd), whole(report.net_flow_usd)],
+    ["Bought", usd(report.buy_usd), whole(report.buy_usd)],
+    ["Sold", usd(report.sell_usd), whole(report.sell_usd)],
+    ["Whales' share of all trading", share(report.share, 1)],
+    ["Report made", clock(report.materialised_at, "bar")],
+  ]);
+  return part("hour", "Its hour", numbers);
+}
+
+/** @param {WhaleContext} context @param {number} digits */
+export function aroundPart({ whale, around }, digits) {
+  const heading = "Trades around it";
+  if (!around.length) return part("around", heading, none("They are no longer in Kafka."));
+  const rows = around.map((trade) => aroundRow(trade, whale, digits));
+  const content = table(AROUND, rows);
+  const scroll = { class: "scroll", tabindex: 0, role: "region", "aria-label": "Trades around the whale" };
+  return part("around", heading, element("div", scroll, content));
+}
+
+/** @param {TradeBeside} trade @param {Whale} whale @param {number} digits */
+function aroundRow(trade, whale, digits) {
+  const here = trade.trade_id === whale.trade_id ? " here" : "";
+  const notional = { text: amount(trade.notional, whale), title: wholeAmount(trade.notional, whale) };
+  return element(
+    "tr",
+    { class: `${trade.side}${here}` },
+    element("td", { text: clock(trade.event_time, "full").split(", ").at(-1) }),
+    element("td", { class: "side", text: SIDE[trade.side] }),
+    element("td", { class: "num", text: price(trade.price, digits) }),
+    element("td", { class: "num", text: grouped(trade.quantity) }),
+    element("td", { class: "num", ...notional }),
+  );
+}
+
+/** @param {WhaleContext} context @param {string | null} dagster Its address. */
+export function lineagePart({ whale, window, trade, trade_missing: missing, run }, dagster) {
+  const kafka = trade
+    ? [
+        `${trade.topic}, partition ${trade.partition}, offset ${trade.offset}`,
+        trade.timestamp ? clock(trade.timestamp, "full") : missing,
+      ]
+    : [missing ?? "place not known"];
+  const minute = window
+    ? [
+        `${clock(window.window_start, "bar")}, trades ${window.first_trade_id} to ${window.last_trade_id}`,
+        `${window.trade_count} trades, last said ${clock(window.updated_at, "full")}`,
+      ]
+    : ["not in the tables"];
+  const began = run.started ? `began ${clock(run.started, "full")}` : null;
+  const reports = dagster
+    ? [assetLink(dagster, "whale_reports", "Whale reports"), assetLink(dagster, "hourly_rollups", "Hourly rollups")]
+    : ["Dagster is not running here"];
+  const traded = `${whale.source}, ${clock(whale.event_time, "full")}`;
+  const steps = [
+    step(`Exchange ${whale.exchange}`, `trade ${whale.trade_id}`, traded),
+    step("Kafka", ...kafka),
+    step("Window", ...minute),
+    step("Run", run.id, run.service, run.code ? `commit ${run.code}` : null, began),
+    step("Reports", ...reports),
+  ];
+  return part("lineage", "Lineage", element("ol", { class: "way" }, ...steps));
+}
+
+/** @param {string} name @param {(Node | string | null)[]} lines */
+function step(name, ...lines) {
+  const nodes = lines.map((line) => (typeof line === "string" ? element("span", { text: line }) : line));
+  return element("li", {}, element("b", { text: name }), ...nodes);
+}
+
+/** @param {string} dagster @param {string} asset @param {string} text */
+function assetLink(dagster, asset, text) {
+  const address = { href: `${dagster}/assets/${asset}`, target: "_blank", rel: "noreferrer" };
+  return element("a", { ...address, text: `${text} in Dagster ↗` });
+}

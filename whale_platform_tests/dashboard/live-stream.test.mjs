@@ -1,0 +1,80 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, test } from "node:test";
+import { LiveStream } from "../../whale_platform/dashboard/data/live-stream.js";
+import { serve } from "./fake-api.mjs";
+
+let sockets, said, stream;
+
+class Socket {
+  constructor(address, protocols) {
+    if (protocols.some((one) => /[^\w.~-]/.test(one))) throw new SyntaxError("no such subprotocol");
+    this.sent = [];
+    sockets.push(this);
+  }
+
+  send(text) {
+    this.sent.push(JSON.parse(text).subscribe);
+  }
+
+  take(message) {
+    this.onmessage({ data: JSON.stringify(message) });
+  }
+
+  close() {}
+}
+
+beforeEach(() => {
+  [sockets, said] = [[], []];
+  serve(() => ({ items: [] }));
+  const store = new Map();
+  const setItem = (name, value) => store.set(name, value);
+  globalThis.sessionStorage = { getItem: (name) => store.get(name) ?? null, setItem };
+  globalThis.location = { protocol: "http:", host: "page" };
+  globalThis.WebSocket = Socket;
+  const note = (name) => (...rest) => said.push([name, ...rest]);
+  stream = new LiveStream({ message: note("message"), up: note("up"), down: note("down") });
+});
+
+afterEach(() => clearTimeout(stream.timer));
+
+test("after a loss it subscribes with where it was", () => {
+  stream.subscribe("whales", ["whales"]);
+  stream.subscribe("windows", ["windows"]);
+  stream.connect();
+  sockets[0].take({ type: "hello", epoch: "e1", seq: 0 });
+  sockets[0].take({ type: "whale", cursor: "c7", seq: 3 });
+  sockets[0].take({ type: "windows", seq: 4, windows: [] });
+  sockets[0].onclose();
+  stream.connect();
+  sockets[1].take({ type: "hello", epoch: "e1", seq: 9 });
+  assert.deepEqual(sockets[0].sent, [{ topics: ["whales"] }, { topics: ["windows"] }]);
+  const windows = { topics: ["windows"], since: { epoch: "e1", seq: 4 } };
+  assert.deepEqual(sockets[1].sent, [{ topics: ["whales"], cursor: "c7" }, windows]);
+  assert.deepEqual(said.map(([name]) => name), ["up", "message", "message", "down", "up"]);
+});
+
+test("a silent socket is lost since its last message", () => {
+  stream.connect();
+  sockets[0].take({ type: "hello", epoch: "e1", seq: 0 });
+  stream.heard -= 45_000;
+  stream.watch();
+  const [name, since] = said.at(-1);
+  assert.equal(name, "down");
+  assert.ok(Math.abs(Date.now() - 45_000 - since) < 2_000);
+});
+
+test("a key that no socket takes is a loss like any other", () => {
+  sessionStorage.setItem("whale.key", "schlüssel");
+  stream.connect();
+  assert.equal(said.at(-1)[0], "down");
+});
+
+test("a cursor that the server no longer has is a gap", () => {
+  stream.subscribe("whales", ["whales"]);
+  stream.connect();
+  sockets[0].take({ type: "hello", epoch: "e1", seq: 0 });
+  sockets[0].take({ type: "whale", cursor: "c7", seq: 3 });
+  sockets[0].take({ type: "error", message: "unknown cursor" });
+  assert.equal(said.at(-1)[1].type, "gap");
+  assert.deepEqual(sockets[0].sent.at(-1), { topics: ["whales"] });
+});
