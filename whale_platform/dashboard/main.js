@@ -31,13 +31,13 @@ let missed = false; // an attempt or a connection was lost since the last one th
 
 const panels = new Panels();
 const markets = new MarketCatalogue();
-const stream = new LiveStream({ message: take, up, down });
+const stream = new LiveStream({ message: handleMessage, up: handleUp, down: handleDown });
 const news = new News(byId("say"));
 
 /** @type {Record<string, (root: HTMLElement) => Panel>} What an element with this `data-panel` becomes. */
 const KINDS = {
   quote: (root) => new QuotePanel(root, markets),
-  status: (root) => new StatusPanel(root, { reconnect: () => stream.now(), askKey, isAsking }),
+  status: (root) => new StatusPanel(root, { reconnect: () => stream.connectNow(), askKey, isAsking }),
   markets: (root) => new MarketsPanel(root, markets, () => hasTabs() && showTab("chart")),
   price: (root) => new PricePanel(root, markets, (whales) => panels.tell("onPick", whales)),
   tape: (root) => new TapePanel(root, markets, news),
@@ -47,7 +47,7 @@ const KINDS = {
 };
 
 /** @param {Message} message */
-function take(message) {
+function handleMessage(message) {
   if (message.type === "windows") {
     markets.addWindows(message.windows);
     panels.tell("onWindows", message.windows);
@@ -60,7 +60,7 @@ function take(message) {
   }
 }
 
-function up() {
+function handleUp() {
   panels.tell("onConnect", Boolean(stream.cursor));
   if (missed || !markets.find(view)) markets.load();
   if (missed) panels.tell("onReconnect");
@@ -69,7 +69,7 @@ function up() {
 }
 
 /** @param {number} since @param {number} retryIn */
-function down(since, retryIn) {
+function handleDown(since, retryIn) {
   missed = true;
   panels.tell("onDisconnect", connected ? since : 0, retryIn);
 }

@@ -17,7 +17,7 @@ test("between the newest rollup and the first page of windows there is no hole",
   });
   const bars = new Bars("1h");
   const history = new BarHistory(market, "1h", bars);
-  await history.older();
+  await history.loadOlder();
   const times = bars.rebuild().map(({ time }) => time);
   assert.deepEqual(times, Array.from({ length: 21 }, (_, hour) => HOUR + 3600 * hour));
   assert.equal(asked.length, 4);
@@ -27,23 +27,23 @@ test("between the newest rollup and the first page of windows there is no hole",
 test("where there are no rollups, one page of windows is loaded at a time", async () => {
   serve((url) => (url.pathname === "/rollups" ? { items: [], next: null } : { items: [bar(HOUR)], next: "more" }));
   const history = new BarHistory(market, "1h", new Bars("1h"));
-  assert.equal(await history.older(), true);
+  assert.equal(await history.loadOlder(), true);
 });
 
 test("a catch-up that failed is made up for from where it began, whatever came live since", async () => {
   const bars = new Bars("1m");
-  bars.add([bar(HOUR)]);
+  bars.addWindows([bar(HOUR)]);
   bars.rebuild();
   const history = new BarHistory(market, "1m", bars);
   serve(() => {
     throw new Error("busy");
   });
-  await assert.rejects(history.newest(), /busy/);
-  bars.live(bar(HOUR + 7200));
+  await assert.rejects(history.loadNewest(), /busy/);
+  bars.addLive(bar(HOUR + 7200));
   const asked = serve(() => ({ items: [bar(HOUR + 3600)], next: null }));
-  await history.newest();
+  await history.loadNewest();
   assert.equal(asked[0].searchParams.get("from"), iso(HOUR - 600));
-  await history.newest();
+  await history.loadNewest();
   assert.equal(asked[1].searchParams.get("from"), iso(HOUR + 6600));
 });
 
@@ -55,8 +55,8 @@ test("a page that failed is asked for again", async () => {
   });
   const bars = new Bars("1m");
   const history = new BarHistory(market, "1m", bars);
-  await assert.rejects(history.older(), /away/);
+  await assert.rejects(history.loadOlder(), /away/);
   down = false;
-  assert.equal(await history.older(), false);
+  assert.equal(await history.loadOlder(), false);
   assert.equal(bars.rebuild().length, 1);
 });

@@ -57,7 +57,7 @@ test("a silent socket is lost since its last message", () => {
   stream.connect();
   sockets[0].take({ type: "hello", epoch: "e1", seq: 0 });
   stream.heard -= 45_000;
-  stream.watch();
+  stream.dropIfSilent();
   const [name, since] = said.at(-1);
   assert.equal(name, "down");
   assert.ok(Math.abs(Date.now() - 45_000 - since) < 2_000);

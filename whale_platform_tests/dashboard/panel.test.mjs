@@ -62,7 +62,7 @@ const KINDS = {
   },
   tape: {
     parts: ["tape", "on", "side", "min", "scroll", "body", "count", "empty", "new"],
-    make: (root, markets) => new TapePanel(root, markets, { tell: () => {} }),
+    make: (root, markets) => new TapePanel(root, markets, { announce: () => {} }),
     happen: (panel) => panel.onWhale({ ...whale(1, NOW), price: "61837.1", threshold_usd: "50000" }),
     draw: (panel) => panel.onVisible(),
     read: (root) => [textOf(root, "count"), root.querySelectorAll("tr").length],

@@ -35,7 +35,7 @@ test("where there are too many, the oldest go", () => {
   const marks = new WhaleMarkers(market, "1m", 50_000);
   for (let id = 20_000; id > 0; id -= 1) marks.add(whale(id, NOW + id));
   assert.ok(marks.add(whale(20_001, NOW + 20_001)));
-  const times = marks.markers({ buy: "green", sell: "red" }, 0).map(({ time }) => time - NOW);
+  const times = marks.toMarkers({ buy: "green", sell: "red" }, 0).map(({ time }) => time - NOW);
   assert.equal(Math.max(...times), 19_980);
   assert.equal(Math.min(...times), 960);
   const oldest = marks.whalesOf(`${NOW + 960}/buy`).map((marked) => marked.trade_id);
@@ -51,7 +51,7 @@ test("whales of one bar and side are one arrow, each counts once, and the arrow 
   marks.add(whale(2, NOW + 299, "90000"));
   marks.add(whale(3, NOW + 10, "70000", { side: "sell" }));
   marks.add(whale(4, NOW - 900, "70000"));
-  const drawn = marks.markers({ buy: "green", sell: "red" }, NOW);
+  const drawn = marks.toMarkers({ buy: "green", sell: "red" }, NOW);
   assert.deepEqual(drawn.map((one) => [one.time, one.color]), [[NOW, "green"], [NOW, "red"]]);
   assert.deepEqual(marks.whalesOf(drawn[0].id).map((one) => one.trade_id), [2, 1]);
 });
@@ -62,7 +62,7 @@ test("buys are arrows up from below the bar, sells down from above it, larger by
   marks.add(whale(2, NOW + 10, "2450000", { side: "sell" }));
   marks.add(whale(3, NOW + 300, "100000"));
   marks.add(whale(4, NOW + 310, "150000"));
-  const drawn = marks.markers({ buy: "green", sell: "red" }, NOW);
+  const drawn = marks.toMarkers({ buy: "green", sell: "red" }, NOW);
   const looks = drawn.map(({ time, shape, position, color, size, text }) => [
     time - NOW,
     shape,

@@ -20,16 +20,16 @@ test("what failed is asked for again, the page that it was", async () => {
   assert.equal(tape.state, "failed");
   assert.equal(tape.error, "away");
   serve(() => page(1000, 150, "older"));
-  await tape.again();
+  await tape.retry();
   assert.equal(tape.state, "ready");
   assert.equal(tape.rows.length, 150);
   serve(away);
-  await tape.more();
+  await tape.loadMore();
   const asked = serve(() => page(850, 150, "oldest"));
-  await tape.again();
+  await tape.retry();
   assert.equal(asked[0].searchParams.get("cursor"), "older");
   assert.equal(tape.rows.length, 300);
-  await tape.again();
+  await tape.retry();
   assert.equal(asked.length, 1);
 });
 
@@ -43,7 +43,7 @@ test("at 500 rows there is no page back", async () => {
   await tape.fill();
   for (let turn = 0; turn < 3; turn += 1) {
     assert.ok(tape.ready);
-    await tape.more();
+    await tape.loadMore();
   }
   assert.equal(tape.rows.length, 500);
   assert.equal(tape.cursor, null);
@@ -52,9 +52,9 @@ test("at 500 rows there is no page back", async () => {
 
 test("live whales and pages come in any order: newest first, each once", async () => {
   const tape = new WhaleTape();
-  assert.ok(tape.live(whale(5, NOW + 5)));
-  assert.ok(tape.live(whale(9, NOW + 9)));
-  assert.ok(!tape.live(whale(5, NOW + 5)));
+  assert.ok(tape.addLive(whale(5, NOW + 5)));
+  assert.ok(tape.addLive(whale(9, NOW + 9)));
+  assert.ok(!tape.addLive(whale(5, NOW + 5)));
   serve(() => page(9, 9, null));
   await tape.fill();
   assert.deepEqual(tape.rows.map((one) => one.trade_id), [9, 8, 7, 6, 5, 4, 3, 2, 1]);
@@ -62,7 +62,7 @@ test("live whales and pages come in any order: newest first, each once", async (
 
 test("a whale that the tables do not have yet stays through a change of filters", async () => {
   const tape = new WhaleTape();
-  tape.live(whale(7, NOW, "2000000"));
+  tape.addLive(whale(7, NOW, "2000000"));
   serve(() => ({ items: [], next: null }));
   view.min = 1_000_000;
   await tape.refilter();
@@ -79,7 +79,7 @@ test("a whale that was taken back goes when all is asked for anew", async () => 
   const tape = new WhaleTape();
   serve(() => page(1000, 3, null));
   await tape.fill();
-  tape.live(whale(1001, NOW + 1001));
+  tape.addLive(whale(1001, NOW + 1001));
   assert.equal(tape.rows.length, 4);
   serve(() => page(999, 2, null));
   await tape.fill();

@@ -39,7 +39,7 @@ export class BarHistory {
   }
 
   /** Fetch one more page; resolves to whether there may be more. */
-  async older() {
+  async loadOlder() {
     if (this.#first && this.#interval === "1h") {
       await this.#pageOfRollups();
       const newest = Math.max(0, ...this.#bars.hours.keys());
@@ -57,13 +57,13 @@ export class BarHistory {
   async #pageOfWindows() {
     /** @type {TradeWindow[]} */
     const items = await this.#page("/windows", this.#windows);
-    this.#bars.add(items);
+    this.#bars.addWindows(items);
   }
 
   async #pageOfRollups() {
     /** @type {Rollup[]} */
     const items = await this.#page("/rollups", this.#rollups);
-    this.#bars.addHours(items);
+    this.#bars.addRollups(items);
   }
 
   /** @param {string} path @param {{ cursor: string, from: string, done: boolean }} position Moved on by it. */
@@ -76,7 +76,7 @@ export class BarHistory {
   }
 
   /** Fetch everything from a little before the newest bar to now, if there is one: after a loss of the connection. */
-  async newest() {
+  async loadNewest() {
     const newest = this.#bars.newest;
     if (!newest) return;
     const since = (this.#missed = Math.min(this.#missed, newest.time - 600));
@@ -85,7 +85,7 @@ export class BarHistory {
     do {
       /** @type {Page<TradeWindow>} */
       const page = await get("/windows", { ...this.market, from, limit: 1000, cursor }, this.#signal);
-      this.#bars.add(page.items);
+      this.#bars.addWindows(page.items);
       cursor = page.next ?? "";
     } while (cursor);
     if (this.#missed === since) this.#missed = Infinity;

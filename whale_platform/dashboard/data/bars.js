@@ -115,13 +115,13 @@ export class Bars {
   }
 
   /** Take the windows of a page; `rebuild` is due afterwards. @param {TradeWindow[]} windows */
-  add(windows) {
+  addWindows(windows) {
     this.#page(windows);
     for (const row of windows) grow(this.#minutes, seconds(row.window_start), row);
   }
 
   /** Take the rollups of a page; `rebuild` is due afterwards. @param {Rollup[]} rollups */
-  addHours(rollups) {
+  addRollups(rollups) {
     this.#page(rollups);
     for (const row of rollups) grow(this.hours, seconds(row.hour), row);
   }
@@ -138,7 +138,7 @@ export class Bars {
    * @param {TradeWindow} row
    * @returns {Bar | "past" | null} Its bar if that is the newest now, "past" if an older one changed, or null.
    */
-  live(row) {
+  addLive(row) {
     const start = seconds(row.window_start);
     // Before what is loaded: its page brings it, with those between.
     if (this.#loaded && !this.complete && start < (this.list[0]?.time ?? 0)) return null;

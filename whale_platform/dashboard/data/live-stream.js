@@ -43,9 +43,9 @@ export class LiveStream {
   }
 
   start() {
-    setInterval(() => this.watch(), 5_000);
-    addEventListener("online", () => this.now());
-    document.addEventListener("visibilitychange", () => !document.hidden && this.now());
+    setInterval(() => this.dropIfSilent(), 5_000);
+    addEventListener("online", () => this.connectNow());
+    document.addEventListener("visibilitychange", () => !document.hidden && this.connectNow());
     this.connect();
   }
 
@@ -63,7 +63,7 @@ export class LiveStream {
   }
 
   /** Connect now rather than after the wait. */
-  now() {
+  connectNow() {
     if (!this.#socket && !this.#up) {
       clearTimeout(this.timer);
       this.connect();
@@ -84,7 +84,7 @@ export class LiveStream {
     }
     this.#socket = socket;
     socket.onmessage = (event) => {
-      if (this.#socket === socket) this.#take(JSON.parse(event.data));
+      if (this.#socket === socket) this.#receive(JSON.parse(event.data));
     };
     socket.onclose = () => {
       if (this.#socket === socket) this.#lost();
@@ -101,7 +101,7 @@ export class LiveStream {
   }
 
   /** @param {Message} message */
-  #take(message) {
+  #receive(message) {
     this.heard = performance.now();
     if (message.type === "hello") {
       this.#up = true;
@@ -126,7 +126,7 @@ export class LiveStream {
   }
 
   /** Give up a socket that is silent. */
-  watch() {
+  dropIfSilent() {
     if (this.#socket && performance.now() - this.heard > SILENT_MS) {
       const socket = this.#socket;
       this.#lost();

@@ -1,7 +1,7 @@
 // The whales of the tape: newest first, each once, at most 500. Live whales come in any order and maybe twice; pages of
 // the API fill what the filter asks for. The last few hundred of the stream are kept whatever the filter, because the
 // tables are written moments after it has spoken, and a changed filter must not lose those. A page that failed is told
-// by `state` and asked for again by `again`.
+// by `state` and asked for again by `retry`.
 
 import { get } from "./api.js";
 import { keyOf } from "../lib/format.js";
@@ -42,7 +42,7 @@ export class WhaleTape {
   #turn = 0;
 
   /** Take a live whale; whether it is new here. @param {Whale} whale */
-  live(whale) {
+  addLive(whale) {
     if (this.#recent.length >= 2 * RECENT) this.#recent.splice(0, RECENT);
     this.#recent.push(whale);
     return passesFilter(whale) && this.#add(whale);
@@ -97,7 +97,7 @@ export class WhaleTape {
   }
 
   /** Fetch the page that failed, unless something else was asked for since. */
-  again() {
+  retry() {
     return this.state === "failed" ? this.#page(this.#failed, true) : Promise.resolve();
   }
 
@@ -107,7 +107,7 @@ export class WhaleTape {
   }
 
   /** Fetch one more page back. */
-  more() {
+  loadMore() {
     return this.#page(this.cursor ?? "", true);
   }
 

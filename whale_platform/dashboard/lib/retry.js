@@ -1,4 +1,4 @@
-// Tries again what failed: after about 2 s, then ever later, up to a minute, with jitter, until `stop` says that it
+// Tries again what failed: after about 2 s, then ever later, up to a minute, with jitter, until `reset` says that it
 // went well or is wanted no more. One attempt is pending at most.
 
 const FIRST_MS = 2_000;
@@ -15,13 +15,13 @@ export class Retry {
     this.#work = work;
   }
 
-  later() {
+  schedule() {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(this.#work, this.#wait * (0.75 + Math.random() / 2));
     this.#wait = Math.min(SLOWEST_MS, 2 * this.#wait);
   }
 
-  stop() {
+  reset() {
     clearTimeout(this.#timer);
     this.#wait = FIRST_MS;
   }

@@ -19,7 +19,7 @@ export class News {
   }
 
   /** @param {Whale} whale */
-  tell(whale) {
+  announce(whale) {
     if (this.#held) {
       this.#held = { whale, more: this.#held.more + 1 };
       return;

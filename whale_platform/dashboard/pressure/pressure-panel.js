@@ -67,7 +67,7 @@ export class PressurePanel {
   #open() {
     this.#minutes.clear();
     this.#loaded = false;
-    this.#retry.stop();
+    this.#retry.reset();
     this.#draw();
     this.#reload();
   }
@@ -82,9 +82,9 @@ export class PressurePanel {
       const page = await get("/windows", { exchange: view.exchange, symbol: view.symbol, limit: KEPT }, signal);
       this.#add(page.items);
       this.#loaded = true;
-      this.#retry.stop();
+      this.#retry.reset();
     } catch {
-      if (!signal.aborted) this.#retry.later();
+      if (!signal.aborted) this.#retry.schedule();
     }
     this.#draw();
   }

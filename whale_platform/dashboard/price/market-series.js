@@ -49,7 +49,7 @@ export class MarketSeries {
 
   close() {
     this.#closing.abort();
-    this.#retry.stop();
+    this.#retry.reset();
   }
 
   get #closed() {
@@ -68,7 +68,7 @@ export class MarketSeries {
 
   /** Take a live window. @param {TradeWindow} row */
   addWindow(row) {
-    const changed = this.bars.live(row);
+    const changed = this.bars.addLive(row);
     if (changed === "past") this.#events.past();
     else if (changed) this.#events.newest();
   }
@@ -79,7 +79,7 @@ export class MarketSeries {
   }
 
   /** Load the page before the oldest bar, and more until there are enough. */
-  async older() {
+  async loadOlder() {
     const { bars } = this;
     if (this.loading || (this.done && bars.list.length)) return;
     this.loading = true;
@@ -90,7 +90,7 @@ export class MarketSeries {
       if (this.#closed) return;
       const { message } = /** @type {Error} */ (error);
       this.#events.empty(bars.list.length ? "" : `The chart can't be loaded: ${message}.`);
-      this.#retry.later();
+      this.#retry.schedule();
       return;
     } finally {
       this.loading = false;
@@ -101,7 +101,7 @@ export class MarketSeries {
   async #page() {
     const { bars } = this;
     const before = bars.list[0]?.time ?? null;
-    await this.#history.older();
+    await this.#history.loadOlder();
     if (this.#closed) return;
     bars.rebuild();
     this.#events.page();
@@ -117,18 +117,18 @@ export class MarketSeries {
     const { newest } = this.bars;
     if (!newest) {
       if (this.done) this.#events.restart();
-      else this.older();
+      else this.loadOlder();
       return;
     }
-    const loads = await Promise.allSettled([this.#history.newest(), this.markers.load(newest.time - 3600, null)]);
+    const loads = await Promise.allSettled([this.#history.loadNewest(), this.markers.load(newest.time - 3600, null)]);
     if (this.#closed) return;
     this.#events.past();
     if (loads.some((load) => load.status === "rejected")) {
-      this.#retry.later();
+      this.#retry.schedule();
       return;
     }
-    this.#retry.stop();
-    if (this.#wanting) this.older();
+    this.#retry.reset();
+    if (this.#wanting) this.loadOlder();
   }
 
   /** The threshold may have become known, or be another. @param {number} threshold */
@@ -144,7 +144,7 @@ export class MarketSeries {
       await markers.load(this.bars.list[0].time, null);
       if (!this.#closed) this.#events.markers();
     } catch {
-      if (markers === this.markers && !this.#closed) this.#retry.later();
+      if (markers === this.markers && !this.#closed) this.#retry.schedule();
     }
   }
 }

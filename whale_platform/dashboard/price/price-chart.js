@@ -79,7 +79,7 @@ export class PriceChart {
     below.setStretchFactor(1);
     this.#markers = createSeriesMarkers(this.#candles, []);
     this.#chart.timeScale().subscribeVisibleLogicalRangeChange(() => {
-      if (this.early()) events.near();
+      if (this.isNearStart()) events.near();
       events.scrolled(this.#behind());
     });
     this.#chart.subscribeCrosshairMove((at) => {
@@ -88,7 +88,7 @@ export class PriceChart {
     this.#chart.subscribeClick((at) => {
       if (at.hoveredObjectId) events.pick(String(at.hoveredObjectId));
     });
-    this.zone();
+    this.updateZone();
     this.paint();
   }
 
@@ -125,7 +125,7 @@ export class PriceChart {
   }
 
   /** Draw all bars. @param {Bar[]} bars Oldest first. @param {number} digits Decimals of prices. */
-  set(bars, digits) {
+  setBars(bars, digits) {
     this.#bars = bars;
     this.drawn = bars.at(-1)?.time ?? 0;
     const format = { type: /** @type {const} */ ("price"), precision: digits, minMove: 1 / 10 ** digits };
@@ -139,7 +139,7 @@ export class PriceChart {
   }
 
   /** Draw the newest bar drawn again, or the next. @param {Bar} bar */
-  update(bar) {
+  updateBar(bar) {
     const row = this.#rows(bar);
     this.drawn = bar.time;
     this.#candles.update(row.candle);
@@ -149,7 +149,7 @@ export class PriceChart {
   }
 
   /** @param {SeriesMarker<UTCTimestamp>[]} markers Oldest first. */
-  mark(markers) {
+  setMarkers(markers) {
     this.#markers.setMarkers(markers);
   }
 
@@ -183,12 +183,12 @@ export class PriceChart {
   }
 
   /** Labels of times in the zone chosen now. */
-  zone() {
+  updateZone() {
     this.#chart.applyOptions(timeLabels());
   }
 
   /** Put the crosshair on a bar, or take it away. @param {Bar | null} bar */
-  point(bar) {
+  pointAt(bar) {
     const time = /** @type {UTCTimestamp | undefined} */ (bar?.time);
     if (bar && time !== undefined) this.#chart.setCrosshairPosition(bar.close, time, this.#candles);
     else this.#chart.clearCrosshairPosition();
@@ -211,25 +211,25 @@ export class PriceChart {
   }
 
   /** Whether the oldest bars are in sight, or nearly. */
-  early() {
+  isNearStart() {
     return (this.#chart.timeScale().getVisibleLogicalRange()?.from ?? Infinity) < 40;
   }
 
   /** Let nobody scroll past the oldest bar: where there is nothing older. @param {boolean} fixed */
-  edge(fixed) {
+  fixLeftEdge(fixed) {
     this.#chart.timeScale().applyOptions({ fixLeftEdge: fixed });
   }
 
   /** Scroll to the newest bar. */
-  newest() {
+  scrollToNewest() {
     this.#chart.timeScale().scrollToRealTime();
   }
 
   /** Empty, at its newest end, for another market or interval. */
   clear() {
-    this.point(null);
-    this.edge(false);
-    this.set([], 2);
+    this.pointAt(null);
+    this.fixLeftEdge(false);
+    this.setBars([], 2);
     this.#chart.timeScale().scrollToPosition(this.#chart.timeScale().options().rightOffset, false);
   }
 

@@ -47,7 +47,7 @@ export class PricePanel {
     this.#markets = markets;
     this.#legend = new Legend(this.#parts.legend);
     this.#chart = new PriceChart(this.#parts.canvas, {
-      near: () => this.#series?.older(),
+      near: () => this.#series?.loadOlder(),
       hover: (time, pointed) => this.#hover(time, pointed),
       pick: (id) => onPick(this.#series?.markers.whalesOf(id) ?? []),
       scrolled: (behind) => (this.#parts.newest.hidden = behind < 3),
@@ -56,7 +56,7 @@ export class PricePanel {
 
   start() {
     const { newest, canvas, intervals, table: button } = this.#parts;
-    newest.addEventListener("click", () => this.#chart.newest());
+    newest.addEventListener("click", () => this.#chart.scrollToNewest());
     canvas.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => this.#key(event));
     intervals.addEventListener("click", (/** @type {any} */ { target: { dataset } }) => {
       if (dataset.interval) setView({ interval: dataset.interval });
@@ -100,7 +100,7 @@ export class PricePanel {
   }
 
   onZone() {
-    this.#chart.zone();
+    this.#chart.updateZone();
     this.#drawAll();
   }
 
@@ -123,14 +123,14 @@ export class PricePanel {
     this.#chart.clear();
     this.#legend.show(null, 0);
     this.#empty("Loading bars…");
-    this.#series.older();
+    this.#series.loadOlder();
   }
 
   /** What the panel does about each event of its series. */
   #events() {
     return {
       page: () => {
-        this.#chart.edge(Boolean(this.#series?.done) && (this.#series?.bars.list.length ?? 0) > 200);
+        this.#chart.fixLeftEdge(Boolean(this.#series?.done) && (this.#series?.bars.list.length ?? 0) > 200);
         this.#drawAll();
       },
       newest: () => {
@@ -161,18 +161,18 @@ export class PricePanel {
     if (!series || !isVisible(this.#root)) return;
     const { bars, markers } = series;
     const chart = this.#chart;
-    if (this.#all) chart.set(bars.list, bars.digits);
-    else for (const bar of bars.barsSince(chart.drawn)) chart.update(bar); // several where no frame ran in between
-    if (this.#marked || this.#all) chart.mark(markers.markers(chart.colours, bars.list[0]?.time ?? 0));
+    if (this.#all) chart.setBars(bars.list, bars.digits);
+    else for (const bar of bars.barsSince(chart.drawn)) chart.updateBar(bar); // several where no frame ran in between
+    if (this.#marked || this.#all) chart.setMarkers(markers.toMarkers(chart.colours, bars.list[0]?.time ?? 0));
     this.#all = this.#marked = false;
     const hovered = bars.at(this.#hovered);
-    if (this.#keyed) chart.point(hovered);
+    if (this.#keyed) chart.pointAt(hovered);
     this.#legend.show(hovered ?? bars.newest, bars.digits);
     setText(this.#parts.note, markers.note);
     if (this.#table) this.#drawTable();
     if (this.#settled) {
       this.#settled = false;
-      if (chart.early()) series.older(); // the reader went on while it was under way
+      if (chart.isNearStart()) series.loadOlder(); // the reader went on while it was under way
     }
   }
 
@@ -219,7 +219,7 @@ export class PricePanel {
     else if (event.key === "Escape") {
       this.#keyed = false;
       this.#hovered = null;
-      this.#chart.point(null);
+      this.#chart.pointAt(null);
     } else return;
     event.preventDefault();
   }
@@ -230,9 +230,9 @@ export class PricePanel {
     const bar = bars.list[index];
     this.#hovered = bar.time;
     this.#keyed = true;
-    if (toNewest) this.#chart.newest();
+    if (toNewest) this.#chart.scrollToNewest();
     else this.#chart.reveal(index);
-    this.#chart.point(bar);
+    this.#chart.pointAt(bar);
     setText(this.#parts.say, sentence(bar, bars.digits));
     this.#draw();
   }

@@ -129,7 +129,7 @@ export class WhaleMarkers {
    * @param {Record<Side, string>} colours
    * @param {number} oldest Begin of the oldest bar.
    */
-  markers(colours, oldest) {
+  toMarkers(colours, oldest) {
     /** @type {Map<string, { id: string, time: number, side: Side, usd: number }>} */
     const sums = new Map();
     for (const marked of this.#whales.values()) {

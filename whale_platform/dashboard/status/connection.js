@@ -26,12 +26,12 @@ export class Connection {
   status = null;
 
   /** It stands. */
-  up() {
+  markUp() {
     this.#down = null;
   }
 
   /** It is lost. @param {number} since Epoch ms; 0 where there was none yet. @param {number} retryIn ms */
-  down(since, retryIn) {
+  markDown(since, retryIn) {
     const at = performance.now() - (since ? Date.now() - since : 0);
     this.#down = { since, at: this.#down?.at ?? at, retryAt: performance.now() + retryIn };
   }

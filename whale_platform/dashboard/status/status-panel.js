@@ -68,13 +68,13 @@ export class StatusPanel {
   }
 
   onConnect() {
-    this.#connection.up();
+    this.#connection.markUp();
     this.#draw();
   }
 
   /** @param {number} since @param {number} retryIn */
   onDisconnect(since, retryIn) {
-    this.#connection.down(since, retryIn);
+    this.#connection.markDown(since, retryIn);
     this.#draw();
   }
 

@@ -36,7 +36,7 @@ export class TapePanel {
   #rows = new Map();
   #unseen = 0;
   #draw = oncePerFrame(() => this.#render());
-  #retry = new Retry(() => this.#after(this.#tape.again()));
+  #retry = new Retry(() => this.#after(this.#tape.retry()));
 
   /** @param {HTMLElement} root @param {MarketCatalogue} markets @param {News} news Told of what is new. */
   constructor(root, markets, news) {
@@ -68,10 +68,10 @@ export class TapePanel {
 
   /** @param {Whale} whale */
   onWhale(whale) {
-    if (!this.#tape.live(whale)) return;
+    if (!this.#tape.addLive(whale)) return;
     if (this.#parts.scroll.scrollTop > TOP) this.#unseen += 1;
     if (Date.now() - Date.parse(whale.detected_time) < NEWS_MS) {
-      this.#news.tell(whale);
+      this.#news.announce(whale);
       play(whale.side, tier(whale).times);
     }
     this.#draw();
@@ -120,7 +120,7 @@ export class TapePanel {
       this.#draw();
     }
     const end = scroll.scrollTop + scroll.clientHeight > scroll.scrollHeight - NEXT;
-    if (end && this.#tape.ready) this.#after(this.#tape.more());
+    if (end && this.#tape.ready) this.#after(this.#tape.loadMore());
   }
 
   /** Draw now and once the page is there. @param {Promise<void>} page */
@@ -128,8 +128,8 @@ export class TapePanel {
     this.#draw();
     await page;
     this.#draw();
-    if (this.#tape.state === "failed") this.#retry.later();
-    else this.#retry.stop();
+    if (this.#tape.state === "failed") this.#retry.schedule();
+    else this.#retry.reset();
   }
 
   #render() {
