@@ -44,7 +44,6 @@ class GapTracker:
         self.quarantined = QuarantinedIds(self._closed)
         self._pending = PendingTrades()
         self._recent = RecentTrades()
-        self._vouched = -1
         self._blank = (-1, -1)
         self._top = -1
         self._mark: tuple[int | None, GapCause] = (next_id, "restart")
@@ -122,12 +121,9 @@ class GapTracker:
         if self.blocking_gap is None or not self._pending:
             return ()
         # 1. Look for a trade that others, or history, vouch for; without one nothing is published on a guess.
-        first = self._pending.lowest().trade_id
-        if first > self._vouched or self._pending.disputed(first):
-            run = self._pending.vouched()
-            if run is None:
-                return ()
-            first, self._vouched = run
+        first = self._pending.first_vouched()
+        if first is None:
+            return ()
         # 2. What waits below it is refused.
         self._wrong([self._pending.pop(one.trade_id) for one in self._pending if one.trade_id < first], now_us)
         # 3. The gap now ends below it, and no longer blocks.

@@ -23,6 +23,7 @@ class PendingTrades:
         self._ids: list[int] = []
         self._rivals: dict[int, set[int]] = {}
         self._struck: dict[int, int] = {}
+        self._vouched_until = -1
 
     def __len__(self) -> int:
         return len(self._trades)
@@ -135,7 +136,21 @@ class PendingTrades:
                 refuted.append(self.pop(number))
         return refuted
 
-    def vouched(self) -> tuple[int, int] | None:
+    def vouch(self, trade_id: int) -> None:
+        """Note that history has the newest trade under that id: what waits up to there may be published."""
+        self._vouched_until = max(self._vouched_until, trade_id)
+
+    def first_vouched(self) -> int | None:
+        """Return the lowest id that history or other trades vouch for, None without one; some trade must wait."""
+        first = self._ids[0]
+        if first > self._vouched_until or first in self._rivals:
+            vouched = self._vouched_range()
+            if vouched is None:
+                return None
+            first, self._vouched_until = vouched
+        return first
+
+    def _vouched_range(self) -> tuple[int, int] | None:
         """The lowest id that is not disputed and has another such close above it; the last of that run that has.
 
         The run's end may be garbled: nothing above speaks for it.

@@ -73,7 +73,7 @@ class Sequencer(PositionJudge):
         elif trade.trade_id < self.next_id and not self._later(trade):
             return ()
         elif surely:
-            self._vouched = max(self._vouched, trade.trade_id)
+            self._pending.vouch(trade.trade_id)
         return self.live(trade)
 
     def may_begin_anew(self, newest: Trade, same_id: Trade | None) -> bool:
