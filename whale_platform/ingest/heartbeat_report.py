@@ -52,7 +52,7 @@ class HeartbeatReport:
         self._rate = EventRate()
         self._rates = [EventRate() for _ in pipelines]
         self._up_at: dict[str, float] = {}
-        self._told = ""
+        self._unplaced_text = ""
         self._unproven = {one.exchange.name: RecentGrowth() for one in pipelines}
         self._future = {one.exchange.name: RecentGrowth() for one in pipelines}
 
@@ -67,8 +67,8 @@ class HeartbeatReport:
             "trades_per_s": round(per_second, 1),
             "duplicates": sum(line.sequencer.record.duplicates for line in lines),
             "unproven": sum(line.sequencer.record.unproven for line in lines),
-            "unplaced": self._told,
-            "held": sum(len(line.sequencer.doubts.held) for line in lines)
+            "unplaced": self._unplaced_text,
+            "held": sum(len(line.sequencer.unconfirmed.held) for line in lines)
             + sum(pipeline.from_future()[0] for pipeline in self._pipelines),
             "dead_letters": sum(count.dead_letters for count in counts),
             "quarantined": sum(count.quarantined for count in counts),
@@ -110,7 +110,7 @@ class HeartbeatReport:
             troubles += [repairer.status for repairer in self._repairers if repairer.status]
         troubles += [text for pipeline in self._pipelines if (text := self._ahead(pipeline, now))]
         unplaced = [text for pipeline in self._pipelines if (text := self._unplaced(pipeline, now))]
-        self._told = "; ".join(unplaced)
+        self._unplaced_text = "; ".join(unplaced)
         troubles += unplaced
         warning = self._clocks.warning()
         return "degraded" if troubles else "ready", "; ".join([*troubles, warning] if warning else troubles)
@@ -128,12 +128,12 @@ class HeartbeatReport:
         return "" if refused < ALARM else f"{name}: trades lie in the future and are refused (see the dead letters)"
 
     def _unplaced(self, pipeline: Pipeline, now: float) -> str:
-        """A stream of trades whose place among the ids nobody can prove, for a person; empty without one."""
+        """A stream of trades whose position among the ids nobody can prove, for a person; empty without one."""
         lines = list(pipeline.lines.values())
         refused = self._unproven[pipeline.exchange.name].grown(
             now, sum(line.sequencer.record.unproven for line in lines)
         )
-        held = {line.symbol: len(line.sequencer.doubts.held) for line in lines}
+        held = {line.symbol: len(line.sequencer.unconfirmed.held) for line in lines}
         waiting = [symbol for symbol, count in held.items() if count >= ALARM]
         if refused < ALARM and not waiting:
             return ""

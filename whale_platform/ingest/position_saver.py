@@ -1,8 +1,8 @@
 """The ingester's housekeeping, on a thread of its own since all of it may have to wait for a full producer.
 
-Every `TICK_S`: holes that hold trades back too long are let go. Every hour: the writer's name is registered again.
-About every `SAVE_S`: the positions file. Its offsets are read before the symbols' places and it is written once all
-that those places say has been delivered: so reading the topic from these offsets on can only repeat what is known,
+Every `TICK_S`: gaps that hold trades back too long are let go. Every hour: the writer's name is registered again.
+About every `SAVE_S`: the positions file. Its offsets are read before the symbols' positions and it is written once all
+that those positions say has been delivered: so reading the topic from these offsets on can only repeat what is known,
 never miss anything.
 """
 
@@ -80,10 +80,10 @@ class PositionSaver:
         offsets = dict(self._ends.next_offsets)
         places, held = dict(self._others), dict(self._others_held)
         for pipeline in self._pipelines:
-            found = pipeline.places()
-            if found is None:
+            known = pipeline.positions()
+            if known is None:
                 return None
-            places.update(found)
+            places.update(known)
             held.update(pipeline.held())
         positions = Positions(self._learned.cluster_id, self._learned.topic_id, offsets, places, str(self._share), held)
         return _Draft(positions, [pipeline.sent() for pipeline in self._pipelines])

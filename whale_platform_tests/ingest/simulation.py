@@ -70,17 +70,17 @@ class World:
 
     # --- the ingester
 
-    def begin(self, places: dict[str, SymbolPosition], offset: int, held: dict[str, list[str]]) -> None:
+    def begin(self, positions: dict[str, SymbolPosition], offset: int, held: dict[str, list[str]]) -> None:
         """As `startup_scan` does, from the topic, the positions and the ledger."""
         ledger: dict[int, SequenceGap] = {}
         for value in self.producer.sent[INGEST_GAPS]:
             gap = decode_gap(value)[1]
             ledger[gap.first_id] = gap
-        place = places.get(NAME)
-        tail = SymbolTail() if place is None else startup_scan.build_tail(place)
+        position = positions.get(NAME)
+        tail = SymbolTail() if position is None else startup_scan.build_tail(position)
         for value in self.producer.sent[RAW_TRADES][offset:]:
             tail.add(parse_trade_id(value) or 0, value)
-        begun = find_resume_point(tail, place.gaps if place is not None else (), ledger, self.time.us)
+        begun = find_resume_point(tail, position.gaps if position is not None else (), ledger, self.time.us)
         begun.held = [decode_trade(one.encode()) for one in held.get(NAME, ())]
         self.producer.die_in = -1
         sender, exchange = cast(TradeProducer, self.producer), Binance()
@@ -97,19 +97,19 @@ class World:
 
     def restart(self) -> None:
         if self.saved is not None and self.chance.random() < 0.6:
-            offset, places, held, saved_us = self.saved
-            if places and self.chance.random() < 0.3:  # what the version before saved, which knew no times
+            offset, positions, held, saved_us = self.saved
+            if positions and self.chance.random() < 0.3:  # what the version before saved, which knew no times
                 self.upgraded = True
-                places = {NAME: replace(places[NAME], last_time=0, latest=saved_us + CLOCK_TOLERANCE_US)}
+                positions = {NAME: replace(positions[NAME], last_time=0, latest=saved_us + CLOCK_TOLERANCE_US)}
         else:
-            offset, places, held, self.saved = 0, {}, {}, None
+            offset, positions, held, self.saved = 0, {}, {}, None
         self.time.us += self.chance.choice([10_000, 2_000_000])
-        self.begin(places, offset, held)
+        self.begin(positions, offset, held)
 
     def save(self) -> None:
-        places = self.pipeline.places()
-        if places is not None:
-            self.saved = len(self.producer.sent[RAW_TRADES]), places, self.pipeline.held(), self.time.us
+        positions = self.pipeline.positions()
+        if positions is not None:
+            self.saved = len(self.producer.sent[RAW_TRADES]), positions, self.pipeline.held(), self.time.us
 
     # --- the exchange
 

@@ -53,4 +53,4 @@ def check(world: World) -> None:
     assert not opened, f"still open: {opened}"
     assert not world.pipeline.open_gaps()
     sequencer = world.pipeline.lines[SYMBOL].sequencer
-    assert not sequencer.doubts, f"still held: {list(sequencer.doubts)}"
+    assert not sequencer.unconfirmed, f"still held: {list(sequencer.unconfirmed)}"

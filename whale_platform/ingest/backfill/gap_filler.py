@@ -1,9 +1,9 @@
-"""Fills holes from the exchange's history, and asks about symbols that show nothing. One thread an exchange.
+"""Fills gaps from the exchange's history, and looks after symbols that show nothing. One thread an exchange.
 
-Asked for are, in this order: what a hole holds back; the newest trade of a symbol that holds trades without a place;
-background gaps, symbol by symbol in turn; symbols that show nothing. A symbol that is quiet after a connection began,
-or for much longer than it used to be, is asked for its newest trade: else its next live trade, hours later perhaps,
-would be the first to show the hole. One that has never shown anything may not exist.
+It requests, in this order: what a gap holds back; the newest trade of a symbol that holds trades without a proven
+position; background gaps, symbol by symbol in turn; the newest trade of symbols that show nothing, as those that are
+quiet after a connection began, or for much longer than they used to be: else the next live trade of such a symbol,
+hours later perhaps, would be the first to show the gap. One that has never shown anything may not exist.
 
 It never gives up: a failed request is tried again after a growing wait, per symbol where the symbol is the trouble,
 for all where the exchange is. Which ids a response proves to be absent: request_trials.py. What lies below all that
@@ -31,7 +31,7 @@ IDLE_S = 0.5
 PROBE_AFTER_S = 5.0
 PROBE_S, PROBE_CAP_S = 300.0, 3600.0
 IDS_BELOW = (
-    999  # ids below a hole among which history has one, unless it begins later; with the one beyond a single page
+    999  # ids below a gap among which history has one, unless it begins later; with the one beyond a single page
 )
 LONG_GAP_IDS = 100_000  # ids: what is shorter takes a minute or less
 DAY_US = 86_400_000_000
@@ -66,7 +66,7 @@ class GapFiller:
         self._failures = 0
         self._checked: set[str] = set()
         self._probed: dict[str, QuietProbe] = {}
-        self._doubts: RequestTrials[str] = RequestTrials()
+        self._position_trials: RequestTrials[str] = RequestTrials()
         self._thread = threading.Thread(target=self._run, name=f"repair-{pipeline.exchange.name}", daemon=True)
 
     def start(self) -> None:
@@ -96,9 +96,9 @@ class GapFiller:
         wanted = self._intake.wanted(waiting)
         if wanted is None or wanted[1].mode != "inline":
             # 2. The newest trade of a symbol that holds trades without a position.
-            doubtful = self._intake.doubtful(self._doubts.waiting(now))
-            if doubtful is not None:
-                return self._ask((doubtful, "doubt"), lambda: self._judge(doubtful, now))
+            unconfirmed = self._intake.unconfirmed(self._position_trials.waiting(now))
+            if unconfirmed is not None:
+                return self._ask((unconfirmed, "position"), lambda: self._judge(unconfirmed, now))
         # 3. The range of that gap, or else of a background gap.
         if wanted is not None:
             return self._ask((wanted[0], wanted[1].mode), lambda: self._repair(*wanted, now))
@@ -116,8 +116,8 @@ class GapFiller:
         except HttpUnavailableError as trouble:
             self._log.warning("history not available", symbol=asked[0], reason=str(trouble))
             if trouble.status in NOT_FOUND_STATUSES:
-                if asked[1] == "doubt":
-                    self._doubts.postpone(asked[0], time.monotonic())
+                if asked[1] == "position":
+                    self._position_trials.postpone(asked[0], time.monotonic())
                 else:
                     self._trials.postpone(asked, time.monotonic())
                 return True
@@ -129,54 +129,54 @@ class GapFiller:
             self.status = ""
         return True
 
-    def _repair(self, symbol: str, chunk: BackfillRange, now: float) -> None:
+    def _repair(self, symbol: str, id_range: BackfillRange, now: float) -> None:
         now_us = time.time_ns() // 1000
         # 1. The page of a blocking gap has the trade below it too: where that is the one published last, the page is
         #    known to be of the same ids.
-        below = BackfillRange(max(0, chunk.first_id - 1), chunk.last_id, chunk.mode)
-        found = self._history.trades(symbol, below if chunk.mode == "inline" else chunk)
-        surely = chunk.mode == "inline" and self._intake.continues(symbol, chunk, found)
+        below = BackfillRange(max(0, id_range.first_id - 1), id_range.last_id, id_range.mode)
+        page = self._history.trades(symbol, below if id_range.mode == "inline" else id_range)
+        surely = id_range.mode == "inline" and self._intake.continues(symbol, id_range, page)
         # 2. Else trades later than those behind the gap are of ids that began again.
-        if chunk.until and not surely:
-            found = {one: trade for one, trade in found.items() if trade.event_time <= chunk.until + DISORDER_US}
+        if id_range.until and not surely:
+            page = {one: trade for one, trade in page.items() if trade.event_time <= id_range.until + DISORDER_US}
         # 3. What a long gap has of more than a day ago is left to the exchange's dumps.
-        long = chunk.mode == "background" and chunk.end - chunk.first_id > LONG_GAP_IDS
-        if long and self._cut(symbol, chunk, found, now_us):
+        long = id_range.mode == "background" and id_range.end - id_range.first_id > LONG_GAP_IDS
+        if long and self._cut(symbol, id_range, page, now_us):
             return
         # 4. What the page has, or proves to be absent, is filled in; the rest is requested again.
-        sure = self._trials.sure_until(symbol, chunk, found, now, now_us)
-        if sure >= chunk.first_id:
-            whole = BackfillRange(chunk.first_id, sure, chunk.mode, chunk.end)
-            self._intake.fill(symbol, whole, found, now_us, self._reach(symbol, whole, found), surely)
+        sure = self._trials.sure_until(symbol, id_range, page, now, now_us)
+        if sure >= id_range.first_id:
+            whole = BackfillRange(id_range.first_id, sure, id_range.mode, id_range.end)
+            self._intake.fill(symbol, whole, page, now_us, self._reach(symbol, whole, page), surely)
 
-    def _cut(self, symbol: str, chunk: BackfillRange, found: dict[int, Trade], now_us: int) -> bool:
+    def _cut(self, symbol: str, id_range: BackfillRange, page: dict[int, Trade], now_us: int) -> bool:
         """Give up what is older than a day; whether there was any."""
-        if not found or found[min(found)].event_time >= now_us - DAY_US:
+        if not page or page[min(page)].event_time >= now_us - DAY_US:
             return False
-        first = self._history.first_since(symbol, chunk.first_id, chunk.end, now_us - DAY_US)
-        if first <= chunk.first_id:
+        first = self._history.first_since(symbol, id_range.first_id, id_range.end, now_us - DAY_US)
+        if first <= id_range.first_id:
             return False
-        self._log.warning("a hole is too old to be filled from history", symbol=symbol, ids=first - chunk.first_id)
-        self._intake.give_up(symbol, chunk, first - 1, TOO_OLD_NOTE)
+        self._log.warning("a gap is too old to be filled from history", symbol=symbol, ids=first - id_range.first_id)
+        self._intake.give_up(symbol, id_range, first - 1, TOO_OLD_NOTE)
         return True
 
-    def _reach(self, symbol: str, chunk: BackfillRange, found: dict[int, Trade]) -> tuple[int, int]:
-        """The first and last id that history can tell of, as far as `chunk` needs it."""
+    def _reach(self, symbol: str, id_range: BackfillRange, page: dict[int, Trade]) -> tuple[int, int]:
+        """The first and last id that history can tell of, as far as `id_range` needs it."""
         first, last = ALL_IDS
         # 1. Above its newest trade it has nothing yet.
-        if found and max(found) < chunk.last_id:
-            last = max(found)
+        if page and max(page) < id_range.last_id:
+            last = max(page)
         # 2. Where it has nothing below the range either, it begins within the range, or above.
-        if chunk.first_id not in found and chunk.first_id > 1 and not any(one < chunk.first_id for one in found):
-            below = BackfillRange(max(0, chunk.first_id - IDS_BELOW), chunk.first_id - 1, chunk.mode)
-            if not any(one < chunk.first_id for one in self._history.trades(symbol, below)):
-                first = min((one for one in found if one > chunk.first_id), default=chunk.last_id + 1)
-            elif not found:
-                last = chunk.first_id - 1
+        if id_range.first_id not in page and id_range.first_id > 1 and not any(one < id_range.first_id for one in page):
+            below = BackfillRange(max(0, id_range.first_id - IDS_BELOW), id_range.first_id - 1, id_range.mode)
+            if not any(one < id_range.first_id for one in self._history.trades(symbol, below)):
+                first = min((one for one in page if one > id_range.first_id), default=id_range.last_id + 1)
+            elif not page:
+                last = id_range.first_id - 1
         return first, last
 
     def _judge(self, symbol: str, now: float) -> None:
-        """Ask which place the trades have that the symbol holds."""
+        """Query history for the position of the trades that the symbol holds."""
         newest = self._history.newest(symbol)
         if newest is not None:
             # 1. Where several happened later than the trade published last, history's trade of that id tells why.
@@ -188,10 +188,10 @@ class GapFiller:
             if since is not None:
                 self._begin_epoch(symbol, newest, since)
         # 3. What is still without one waits for another request.
-        if self._intake.doubtful(frozenset(self._pipeline.lines) - {symbol}) is None:
-            self._doubts.end(symbol)
+        if self._intake.unconfirmed(frozenset(self._pipeline.lines) - {symbol}) is None:
+            self._position_trials.end(symbol)
         else:
-            self._doubts.postpone(symbol, now)
+            self._position_trials.postpone(symbol, now)
 
     def _begin_epoch(self, symbol: str, newest: Trade, since: int) -> None:
         """Where history has nothing of before `since` its ids began anew; else they go on."""

@@ -27,12 +27,12 @@ class HistoryClient:
         self._next_at = time.monotonic() + 1 / self._exchange.history_per_second
         return self._rest.ask(url).body
 
-    def trades(self, symbol: str, chunk: BackfillRange) -> dict[int, Trade]:
-        """What history has around `chunk`, by id; one id more is asked for, to see that history goes beyond it.
+    def trades(self, symbol: str, id_range: BackfillRange) -> dict[int, Trade]:
+        """What history has around `id_range`, by id; one id more is asked for, to see that history goes beyond it.
 
         Raises HttpUnavailableError, also for an answer that can't be parsed.
         """
-        first, last = chunk.first_id, chunk.last_id + 1
+        first, last = id_range.first_id, id_range.last_id + 1
         found: dict[int, Trade] = {}
         url: str | None = self._exchange.history_url(symbol, first, last)
         for _ in range(MAX_PAGES):

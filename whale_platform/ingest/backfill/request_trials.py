@@ -16,7 +16,7 @@ FIRST_S = 1.0
 CAP_S = 60.0
 BELIEVE_S = 60.0
 SETTLED_US = 600_000_000
-# Symbol, and for what: a mode of BackfillRange, "doubt" or "probe"; one does not wait for another.
+# Symbol, and for what: a mode of BackfillRange, "position" or "probe"; one does not wait for another.
 RequestKey = tuple[str, str]
 K = TypeVar("K")
 
@@ -60,22 +60,24 @@ class RequestTrials(Generic[K]):
 class AbsenceTrials(RequestTrials[RequestKey]):
     """Those of backfill ranges: each remembers the ids that a response lacked, for the next one to confirm."""
 
-    def sure_until(self, symbol: str, chunk: BackfillRange, found: Mapping[int, Trade], now: float, now_us: int) -> int:
-        """Return up to which id of `chunk` the page `found` can be believed; what lies above is postponed."""
+    def sure_until(
+        self, symbol: str, id_range: BackfillRange, page: Mapping[int, Trade], now: float, now_us: int
+    ) -> int:
+        """Return up to which id of `id_range` the page `page` can be believed; what lies above is postponed."""
         # 1. Ids below a trade that is settled are absent where they lack; younger ones may only be late.
-        settled = max((one for one, trade in found.items() if trade.event_time < now_us - SETTLED_US), default=-1)
-        lacking = frozenset(one for one in range(chunk.first_id, chunk.last_id + 1) if one not in found)
+        settled = max((one for one, trade in page.items() if trade.event_time < now_us - SETTLED_US), default=-1)
+        lacking = frozenset(one for one in range(id_range.first_id, id_range.last_id + 1) if one not in page)
         young = frozenset(one for one in lacking if one > settled)
         # 2. Those that an earlier response lacked too are absent.
-        asked = symbol, chunk.mode
+        asked = symbol, id_range.mode
         trial = self._trials.get(asked)
         asked_twice = trial is not None and now - trial.since >= BELIEVE_S
-        doubtful = young - trial.lacking if trial is not None and asked_twice else young
-        if not doubtful:
+        unproven = young - trial.lacking if trial is not None and asked_twice else young
+        if not unproven:
             self.end(asked)
-            return chunk.last_id
+            return id_range.last_id
         # 3. The others are requested again, and this response is what the next one is compared with.
         if trial is None or asked_twice or not trial.lacking & young:
             self._trials[asked] = BackfillTrial(now, lacking=young)
         self.postpone(asked, now)
-        return min(doubtful) - 1
+        return min(unproven) - 1

@@ -96,8 +96,8 @@ class SymbolLister:
             self._log.warning(
                 "the list of symbols is unavailable", reason=str(trouble), kept=len(self._exchange.listed)
             )
-            told = trouble.wait_s if isinstance(trouble, HttpUnavailableError) else None
-            self._later(self._whole, now, told)
+            wait_s = trouble.wait_s if isinstance(trouble, HttpUnavailableError) else None
+            self._later(self._whole, now, wait_s)
             if self._exchange.listed.read_at is None:  # symbols may wait for it
                 self._whole.wait_s = min(FIRST_S, self._whole.wait_s)
             return

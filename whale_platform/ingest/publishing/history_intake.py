@@ -48,34 +48,38 @@ class HistoryIntake:
         with self._work:
             self._later = {symbol: at for symbol, at in self._later.items() if at > now}
             for line in self._in_turn():
-                chunk = None if line.symbol in self._later else line.sequencer.wanted()
-                if chunk is None or (line.symbol, chunk.mode) in not_now or self._exchange.unreadable(line.symbol):
+                id_range = None if line.symbol in self._later else line.sequencer.wanted()
+                if (
+                    id_range is None
+                    or (line.symbol, id_range.mode) in not_now
+                    or self._exchange.unreadable(line.symbol)
+                ):
                     continue
-                if best is None or chunk.mode == "inline":
-                    best = line, chunk
-                    if chunk.mode == "inline":
+                if best is None or id_range.mode == "inline":
+                    best = line, id_range
+                    if id_range.mode == "inline":
                         break
             if best is None:
                 return None
             self._served = best[0].symbol
             return best[0].symbol, best[1].moved(-best[0].sequencer.base)
 
-    def doubtful(self, not_now: frozenset[str]) -> str | None:
-        """A symbol that holds trades without a place, which history's newest trade may give them."""
+    def unconfirmed(self, not_now: frozenset[str]) -> str | None:
+        """A symbol that holds trades without a proven position, which history's newest trade may prove."""
         with self._work:
-            found = (line for line in self._in_turn() if line.sequencer.asks() and line.symbol not in not_now)
-            return next((line.symbol for line in found), None)
+            lines = (line for line in self._in_turn() if line.sequencer.asks() and line.symbol not in not_now)
+            return next((line.symbol for line in lines), None)
 
     def behind(self, symbol: str) -> int | None:
         """The exchange's id of the newest trade published, where several that are held happened later; else None."""
         with self._work:
             sequencer = self._lines[symbol].sequencer
-            if sequencer.next_id is None or sequencer.doubts.lows(sequencer.next_id) < LOW_TRADES:
+            if sequencer.next_id is None or sequencer.unconfirmed.lows(sequencer.next_id) < LOW_TRADES:
                 return None
             return sequencer.next_id - 1 - sequencer.base
 
     def judge(self, newest: Trade, same_id: Trade | None) -> int | None:
-        """Give a place to what is held of the symbol of `newest`; `same_id`: see `Sequencer.may_begin_anew`.
+        """Give a position to what is held of the symbol of `newest`; `same_id`: see `Sequencer.may_begin_anew`.
 
         Where the ids may have begun anew nothing is done: then a time up to which history has nothing if they have.
         """
@@ -102,59 +106,61 @@ class HistoryIntake:
             line = self._lines[symbol]
             line.publish(line.sequencer.goes_on(time.time_ns() // 1000))
 
-    def continues(self, symbol: str, chunk: BackfillRange, found: Mapping[int, Trade]) -> bool:
-        """Whether history's answer for `chunk` goes on from the trade of the symbol that was published last."""
+    def continues(self, symbol: str, id_range: BackfillRange, page: Mapping[int, Trade]) -> bool:
+        """Whether history's answer for `id_range` goes on from the trade of the symbol that was published last."""
         with self._work:
             sequencer = self._lines[symbol].sequencer
-            below = found.get(chunk.first_id - 1)
-            return sequencer.next_id == chunk.first_id + sequencer.base and sequencer.continues(below) is True
+            below = page.get(id_range.first_id - 1)
+            return sequencer.next_id == id_range.first_id + sequencer.base and sequencer.continues(below) is True
 
-    def give_up(self, symbol: str, chunk: BackfillRange, last_id: int, note: str) -> None:
-        """Leave what a background gap lacks from the start of `chunk` to the exchange's `last_id`."""
+    def give_up(self, symbol: str, id_range: BackfillRange, last_id: int, note: str) -> None:
+        """Leave what a background gap lacks from the start of `id_range` to the exchange's `last_id`."""
         with self._work:
             line = self._lines[symbol]
             base = line.sequencer.base
-            line.sequencer.background.give_up(chunk.moved(base), last_id + base, note, time.time_ns() // 1000)
+            line.sequencer.background.give_up(id_range.moved(base), last_id + base, note, time.time_ns() // 1000)
             line.publish(())
 
     def fill(
         self,
         symbol: str,
-        chunk: BackfillRange,
+        id_range: BackfillRange,
         trades: Mapping[int, Trade],
         now_us: int,
         reach: tuple[int, int] = ALL_IDS,
         surely: bool = False,
     ) -> None:
-        """History's answer for `chunk`: its ids that are not in `trades` are proven absent, or outside `reach`.
+        """History's answer for `id_range`: its ids that are not in `trades` are proven absent, or outside `reach`.
 
         `surely`: see `PendingTrades.refuted_by`.
         """
         monotonic_us = time.monotonic_ns() // 1000
         with self._work:
-            found: dict[int, Trade | None] = {}
+            page: dict[int, Trade | None] = {}
             line = self._lines[symbol]
             base = line.sequencer.base
             for number, trade in sorted(trades.items()):
-                if chunk.first_id <= number <= chunk.last_id:
+                if id_range.first_id <= number <= id_range.last_id:
                     absurd = self._guard.old(trade, monotonic_us)
                     if absurd is not None and absurd.future and not self._guard.sure:
                         self._later[symbol] = time.monotonic() + LATER_S
-                        if number == chunk.first_id:
+                        if number == id_range.first_id:
                             return
-                        chunk = BackfillRange(chunk.first_id, number - 1, chunk.mode, chunk.end, chunk.until)
+                        id_range = BackfillRange(
+                            id_range.first_id, number - 1, id_range.mode, id_range.end, id_range.until
+                        )
                         break
-                    found[number + base] = None if absurd else move_trade(trade, base)
+                    page[number + base] = None if absurd else move_trade(trade, base)
                     if absurd:
                         self._books.quarantined(trade, absurd.reason)
             reach = reach[0] + base, reach[1] + base
             around = {number + base: move_trade(trade, base) for number, trade in trades.items()}
-            line.publish(line.sequencer.fill(chunk.moved(base), found, now_us, reach, around, surely))
+            line.publish(line.sequencer.fill(id_range.moved(base), page, now_us, reach, around, surely))
 
     def _in_turn(self) -> list[SymbolPublisher]:
         """Every line, beginning after the one that was served last."""
         lines = list(self._lines.values())
-        at = next((place for place, line in enumerate(lines, 1) if line.symbol == self._served), 0)
+        at = next((index for index, line in enumerate(lines, 1) if line.symbol == self._served), 0)
         return lines[at:] + lines[:at]
 
 

@@ -3,9 +3,9 @@
 What the exchange's history has goes the same way, and comes in by history_intake.py, behind the same lock.
 
 Several threads call (two sockets during a renewal, the repairer, the service's clock), one at a time behind a lock.
-A full producer blocks the caller inside: then nothing is read from the socket, the exchange closes it, and the hole
+A full producer blocks the caller inside: then nothing is read from the socket, the exchange closes it, and the gap
 is repaired by id later. When the producer stops while trades are on their way, what the sequencers say was published
-is no longer true: `places` then answers None and the process must end.
+is no longer true: `positions` then answers None and the process must end.
 """
 
 import time
@@ -103,14 +103,14 @@ class Pipeline:
             self._trade(trade, True, True)
 
     def tick(self, now_us: int) -> None:
-        """Every quarter of a second or so: let go of what a hole has held back too long; write what has gathered."""
+        """Every quarter of a second or so: let go of what a gap has held back too long; write what has gathered."""
         now = time.monotonic()
         with self._work:
             self._release()
             for line in self.lines.values():
                 line.tick(now, now_us)
 
-    def places(self) -> dict[str, SymbolPosition] | None:
+    def positions(self) -> dict[str, SymbolPosition] | None:
         """For the positions file: where each symbol is. What this says holds once `delivered` has caught up."""
         with self._work:
             if self._work.broken:
@@ -118,13 +118,13 @@ class Pipeline:
             for line in self.lines.values():
                 line.write_quarantine()
             return {
-                f"{self.exchange.name}:{line.symbol}": place
+                f"{self.exchange.name}:{line.symbol}": position
                 for line in self.lines.values()
-                if (place := line.place()) is not None
+                if (position := line.position()) is not None
             }
 
     def held(self) -> dict[str, list[str]]:
-        """For the positions file: the trades held of each symbol without a place, as the topic would have them."""
+        """For the positions file: the trades held of each symbol without a position, as the topic would have them."""
         with self._work:
             lines = [(f"{self.exchange.name}:{line.symbol}", line.held()) for line in self.lines.values()]
             return {name: trades for name, trades in lines if trades}
@@ -143,9 +143,9 @@ class Pipeline:
         return len(self._guard.held), self._guard.overflown
 
     def open_gaps(self) -> int:
-        """Holes that are being looked for."""
+        """Gaps that are being looked for."""
         lines = list(self.lines.values())
-        return sum(len(line.sequencer.background.gaps) + (line.sequencer.hole is not None) for line in lines)
+        return sum(len(line.sequencer.background.gaps) + (line.sequencer.blocking_gap is not None) for line in lines)
 
     def _trade(self, trade: Trade, last: bool, surely: bool = False) -> None:
         line = self.lines.get(trade.symbol)

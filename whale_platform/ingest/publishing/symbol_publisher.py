@@ -1,6 +1,6 @@
 """One symbol's pipeline after parsing: sequencer, gap ledger, producer; and what an exchange writes beside trades.
 
-Nothing here is locked: the pipeline calls, one thread at a time. The ledger goes before the trades: a hole is on
+Nothing here is locked: the pipeline calls, one thread at a time. The ledger goes before the trades: a gap is on
 record before what comes after it can be seen.
 """
 
@@ -22,7 +22,7 @@ from whale_platform.ingest.sequencing.gap import SequenceGap, encode_gap, encode
 from whale_platform.ingest.sequencing.sequence_record import TradeConflict
 from whale_platform.ingest.sequencing.sequencer import Sequencer
 
-HOLD_S = 30.0  # how long a hole may hold trades back; the whale behind it is late by as much
+HOLD_S = 30.0  # how long a gap may hold trades back; the whale behind it is late by as much
 SILENT_S, SILENT_TIMES = 300.0, 20  # a symbol that trades on the average once a minute is overdue after 20 minutes
 
 
@@ -84,14 +84,14 @@ class SymbolPublisher:
         return now_s - self._heard > max(SILENT_S, SILENT_TIMES * mean_s)
 
     def tick(self, now_s: float, now_us: int) -> None:
-        """Let go of what a hole has held back for `HOLD_S`, by the monotonic `now_s`; write what has gathered."""
+        """Let go of what a gap has held back for `HOLD_S`, by the monotonic `now_s`; write what has gathered."""
         if self.outlet.sent != self._sent_heard:
             self._heard, self._sent_heard = now_s, self.outlet.sent
-        hole = self.sequencer.hole
-        if hole is None:
+        blocking_gap = self.sequencer.blocking_gap
+        if blocking_gap is None:
             self._holding = None
-        elif self._holding is None or self._holding[0] != hole.first_id:
-            self._holding = hole.first_id, now_s
+        elif self._holding is None or self._holding[0] != blocking_gap.first_id:
+            self._holding = blocking_gap.first_id, now_s
         elif now_s - self._holding[1] > HOLD_S:
             self.publish(self.sequencer.to_background(now_us))
         self.write_quarantine()
@@ -101,21 +101,26 @@ class SymbolPublisher:
         for gap in self.sequencer.quarantined.take_rows():
             self._books.gap(self.symbol, gap)
 
-    def place(self) -> SymbolPosition | None:
+    def position(self) -> SymbolPosition | None:
         """Where the symbol is, as a copy; None before its first trade."""
         if self.sequencer.next_id is None:
             return None
-        hole = self.sequencer.hole
-        gaps = [gap.copy() for gap in (*self.sequencer.background.gaps, *((hole,) if hole is not None else ()))]
+        blocking_gap = self.sequencer.blocking_gap
+        gaps = [
+            gap.copy()
+            for gap in (*self.sequencer.background.gaps, *((blocking_gap,) if blocking_gap is not None else ()))
+        ]
         newest_time = self.sequencer.newest_time
         return SymbolPosition(
             self.sequencer.next_id - 1, gaps, newest_time, 0 if newest_time else self.sequencer.latest
         )
 
     def held(self) -> list[str]:
-        """The trades that it holds before it has a place, as the topic would have them."""
+        """The trades that it holds before it has a position, as the topic would have them."""
         return (
-            [] if self.sequencer.next_id is not None else [encode_trade(one).decode() for one in self.sequencer.doubts]
+            []
+            if self.sequencer.next_id is not None
+            else [encode_trade(one).decode() for one in self.sequencer.unconfirmed]
         )
 
     def _take_events(self) -> None:

@@ -23,7 +23,7 @@ CLOCK_TOLERANCE_US = 600_000_000
 
 @dataclass(slots=True)
 class SymbolPosition:
-    """One symbol: the highest id published, the background gaps below it and the hole that begins there or before.
+    """One symbol: the highest id published, the background gaps below it and the gap that begins there or before.
 
     last_time: event time of that id; latest: where that is not known (0), a time after it. Microseconds UTC.
     """
@@ -39,7 +39,7 @@ class Positions:
     """`offsets`: per partition of the trades' topic, where to read on; `places` by `exchange:symbol`.
 
     `share`: the one whose markets it knows, as in the settings. `held`: trades, as in the topic, of symbols that have
-    no place yet.
+    no position yet.
     """
 
     cluster_id: str
@@ -75,12 +75,15 @@ def load_positions(path: Path) -> Positions | None:
             {int(partition): int(offset) for partition, offset in row["offsets"].items()},
             {
                 name: SymbolPosition(
-                    int(place["last_id"]),
-                    [_gap(gap) for gap in place["gaps"]],
-                    int(place.get("last_time", 0)),
-                    int(place.get("latest", 0) or (0 if place.get("last_time") else written_us + CLOCK_TOLERANCE_US)),
+                    int(position["last_id"]),
+                    [_gap(gap) for gap in position["gaps"]],
+                    int(position.get("last_time", 0)),
+                    int(
+                        position.get("latest", 0)
+                        or (0 if position.get("last_time") else written_us + CLOCK_TOLERANCE_US)
+                    ),
                 )
-                for name, place in row["places"].items()
+                for name, position in row["places"].items()
             },
             str(row.get("share", WHOLE_SHARE)),
             {name: [str(one) for one in trades] for name, trades in row.get("held", {}).items()},

@@ -1,9 +1,9 @@
 """From what the topic, the positions file and the gap ledger say to where each symbol goes on. Pure.
 
-The topic decides: a hole in it that no closed ledger row accounts for is open, whatever the ledger says; a ledger row
-that the topic has passed without a hole is repaired. A row is written before the trades that it counts: one that counts
+The topic decides: a gap in it that no closed ledger row accounts for is open, whatever the ledger says; a ledger row
+that the topic has passed without a gap is repaired. A row is written before the trades that it counts: one that counts
 more than the topic has was cut off from them by a kill, and is open again. Open rows that begin behind the topic's
-end held trades back: they are one hole now, from that end on, as the trades between them were not published either.
+end held trades back: they are one gap now, from that end on, as the trades between them were not published either.
 """
 
 from collections.abc import Iterable, Mapping
@@ -29,7 +29,7 @@ class ResumePoint:
     newest_time: int = 0
     passed: list[SequenceGap] = field(default_factory=list)
     floor: int = -1
-    hole: SequenceGap | None = None
+    blocking_gap: SequenceGap | None = None
     latest: int = 0
     held: list[Trade] = field(default_factory=list)
 
@@ -37,7 +37,7 @@ class ResumePoint:
         """One that goes on there."""
         held = self.held if self.next_id is None else ()
         return Sequencer(
-            self.next_id, self.gaps, self.newest_time, self.passed, self.floor, self.hole, self.latest, held
+            self.next_id, self.gaps, self.newest_time, self.passed, self.floor, self.blocking_gap, self.latest, held
         )
 
 
@@ -61,8 +61,8 @@ def find_resume_point(
         owners[row.first_id] = replace(row, filled=0, progress_id=row.first_id, absent=[], kept=[], beyond=[])
     owners.update((gap.first_id, gap) for gap in noted)
     # 3. What the topic lacks and no closed row accounts for is open, in its owner's row or in a row of its own.
-    for hole in tail.holes:
-        for first, last in _without(hole, accounted):
+    for missing in tail.missing:
+        for first, last in _without(missing, accounted):
             owner = _owner(owners, first)
             gap = (
                 SequenceGap(first, last, "restart", now_us, progress_id=first)
@@ -91,7 +91,7 @@ def find_resume_point(
 
 
 def _by_ledger(ledger: Mapping[int, SequenceGap]) -> SymbolTail:
-    """Where nothing else is left: below a hole, and above one that was closed, is what was published."""
+    """Where nothing else is left: below a gap, and above one that was closed, is what was published."""
     if not ledger:
         return SymbolTail()
     row = ledger[max(ledger)]
@@ -101,7 +101,7 @@ def _by_ledger(ledger: Mapping[int, SequenceGap]) -> SymbolTail:
 
 def _absent(tail: SymbolTail, row: SequenceGap) -> int:
     """How many ids of the row the topic lacks."""
-    return sum(max(0, min(last, row.last_id) - max(first, row.first_id) + 1) for first, last in tail.holes)
+    return sum(max(0, min(last, row.last_id) - max(first, row.first_id) + 1) for first, last in tail.missing)
 
 
 def _owner(owners: Mapping[int, SequenceGap], trade_id: int) -> SequenceGap | None:
@@ -115,7 +115,7 @@ def _go_on(gap: SequenceGap, progress: int, last: int) -> SequenceGap:
 
 
 def _settle(begin: ResumePoint, row: SequenceGap, tail: SymbolTail, last: int, now_us: int) -> None:
-    """A row that is open although the topic has no hole of it."""
+    """A row that is open although the topic has no gap of it."""
     if row.first_id > last:
         return
     if tail.first is not None and row.first_id < tail.first:
@@ -136,11 +136,11 @@ def _ahead(begin: ResumePoint, rows: list[SequenceGap], now_us: int) -> None:
     next_id = begin.next_id or 0
     same = [row for row in rows if epoch_of(row.last_id) == epoch_of(next_id)]
     if same:
-        found, last = (choose(same, key=lambda row: row.last_id) for choose in (min, max))
-        begin.hole = SequenceGap(
-            next_id, last.last_id, found.cause, found.found_time, progress_id=next_id, until=last.until
+        first, last = (choose(same, key=lambda row: row.last_id) for choose in (min, max))
+        begin.blocking_gap = SequenceGap(
+            next_id, last.last_id, first.cause, first.found_time, progress_id=next_id, until=last.until
         )
-        begin.changed.append(begin.hole)
+        begin.changed.append(begin.blocking_gap)
     for row in rows:
         if row.first_id != next_id:
             row = replace(row, filled=row.last_id - row.first_id + 1, note=f"counted in the row of {next_id}")
@@ -149,16 +149,16 @@ def _ahead(begin: ResumePoint, rows: list[SequenceGap], now_us: int) -> None:
 
 
 def _of_another_epoch(gap: SequenceGap, now_us: int) -> SequenceGap:
-    """A hole that the exchange can't be asked about any more: its ids mean other trades now, or none."""
+    """A gap that the exchange can't be asked about any more: its ids mean other trades now, or none."""
     gap.give_up(gap.progress_id, gap.last_id)
     gap.note = "the exchange's ids began anew before it was filled"
     gap.close(now_us)
     return gap
 
 
-def _without(hole: IdRange, spans: Iterable[IdRange]) -> list[IdRange]:
-    """The parts of `hole` that none of `spans` covers."""
-    parts = [hole]
+def _without(missing: IdRange, spans: Iterable[IdRange]) -> list[IdRange]:
+    """The parts of `gap` that none of `spans` covers."""
+    parts = [missing]
     for first, last in spans:
         parts = [
             piece for a, b in parts for piece in ((a, min(b, first - 1)), (max(a, last + 1), b)) if piece[0] <= piece[1]

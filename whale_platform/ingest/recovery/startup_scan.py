@@ -104,12 +104,12 @@ def scan_topic(
         file = files.load_positions(files.positions_path(home))
         known = _usable(file, share, bool(silence_s), edges, cluster, topic.topic_id, log)
         fold = _TailScan(share)
-        noted = {name: place for name, place in known.places.items() if share.owns(name)} if known else {}
+        noted = {name: position for name, position in known.places.items() if share.owns(name)} if known else {}
         offsets = {part: max(low, known.offsets[part]) for part, low in lows.items()} if known else lows
         moved = known is not None and (known.cluster_id, known.topic_id) != (cluster, topic.topic_id)
         passed = known is not None and not moved and any(known.offsets[part] < low for part, low in lows.items())
         if not passed:
-            fold.tails = {name: build_tail(place) for name, place in noted.items()}
+            fold.tails = {name: build_tail(position) for name, position in noted.items()}
         offsets = _read_to_end(reader, RAW_TRADES, offsets, fold.add, stop, log, silence_s)
         if others := fold.kinds() - {source, "repair"}:
             raise MixedSourcesError(
@@ -120,8 +120,8 @@ def scan_topic(
         claim()
         offsets = _read_to_end(reader, RAW_TRADES, offsets, fold.add, stop, log)
         if passed:  # what lay between may be published and gone: the file is asked of those alone that left nothing
-            noted = {name: place for name, place in noted.items() if name not in fold.tails}
-            fold.tails |= {name: build_tail(place) for name, place in noted.items()}
+            noted = {name: position for name, position in noted.items() if name not in fold.tails}
+            fold.tails |= {name: build_tail(position) for name, position in noted.items()}
         if fold.unreadable:
             log.warning("messages without a readable trade id", topic=RAW_TRADES, messages=fold.unreadable)
         ledger = _ledger(reader, stop, log)
@@ -138,10 +138,10 @@ def scan_topic(
     return StartupState(cluster, topic.topic_id, offsets, starts)
 
 
-def build_tail(place: SymbolPosition) -> SymbolTail:
+def build_tail(position: SymbolPosition) -> SymbolTail:
     """What the positions file knows of a symbol's messages in the topic."""
-    holes = [(gap.progress_id, gap.last_id) for gap in place.gaps if gap.mode == "background"]
-    return SymbolTail(place.last_id, holes, -1, time=place.last_time, latest=place.latest)
+    missing = [(gap.progress_id, gap.last_id) for gap in position.gaps if gap.mode == "background"]
+    return SymbolTail(position.last_id, missing, -1, time=position.last_time, latest=position.latest)
 
 
 def _usable(
@@ -165,11 +165,11 @@ def _usable(
     if not edges.keys() >= known.offsets.keys():
         return None
     for partition, (low, high) in edges.items():
-        place = known.offsets.setdefault(partition, low)
-        if place > high:
+        offset = known.offsets.setdefault(partition, low)
+        if offset > high:
             log.warning("the topic ends before the positions file does; reading the whole topic", partition=partition)
             return None
-        if place < low and (share != WHOLE_SHARE or fenced):  # others may have written what is gone
+        if offset < low and (share != WHOLE_SHARE or fenced):  # others may have written what is gone
             log.warning("the topic begins after the positions file ends; reading the whole topic", partition=partition)
             return None
     return known
@@ -178,24 +178,24 @@ def _usable(
 def _read_to_end(
     reader: TopicReader,
     topic: str,
-    places: Mapping[int, int],
+    offsets: Mapping[int, int],
     add: Callable[[bytes | None, bytes | None], bool],
     stop: threading.Event,
     log: Any,
     silence_s: float = 0.0,
 ) -> dict[int, int]:
-    """Hand every message from `places` on to `add(key, value)`; returns the offsets after them.
+    """Hand every message from `offsets` on to `add(key, value)`; returns the offsets after them.
 
     Ends where all that had come when it was looked at is read, and, where `silence_s` is asked for, nothing that `add`
     answers True to came for so long.
     """
-    at = dict(places)
+    at = dict(offsets)
     progress = _Progress(topic, log)
     ours_at = time.monotonic()
     while True:
         looked = time.monotonic()
         ends = {partition: reader.bounds(topic, partition)[1] for partition in at}
-        behind = {(topic, partition): place for partition, place in at.items() if place < ends[partition]}
+        behind = {(topic, partition): offset for partition, offset in at.items() if offset < ends[partition]}
         reader.assign(behind)
         while not all(reader.done(topic, partition, ends[partition]) for _, partition in behind):
             for record in reader.poll(10_000, 0.5):
@@ -218,11 +218,11 @@ class _Progress:
 
     def __init__(self, topic: str, log: Any) -> None:
         self.messages = 0
-        self._topic, self._log, self._told = topic, log, time.monotonic()
+        self._topic, self._log, self._logged_at = topic, log, time.monotonic()
 
     def tell(self, left: int) -> None:
-        if time.monotonic() - self._told > LOG_EVERY_S:
-            self._told = time.monotonic()
+        if time.monotonic() - self._logged_at > LOG_EVERY_S:
+            self._logged_at = time.monotonic()
             self._log.info("reading", topic=self._topic, messages=self.messages, left=left)
 
 

@@ -13,7 +13,7 @@ _MARK, _TIME, _SOURCE = b'"trade_id":', b'"event_time":', b'"source":"'
 
 @dataclass(slots=True)
 class SymbolTail:
-    """One symbol: the highest id and the holes below it as (first, last), ascending.
+    """One symbol: the highest id and the gaps below it as (first, last), ascending.
 
     `first` is the lowest id the fold can speak of; None for a topic read from its beginning, until a trade is seen.
     `newest`: the message of the highest id, None where it was not read; `time`: what else tells its event time;
@@ -21,7 +21,7 @@ class SymbolTail:
     """
 
     last: int | None = None
-    holes: list[tuple[int, int]] = field(default_factory=list)
+    missing: list[tuple[int, int]] = field(default_factory=list)
     first: int | None = None
     newest: bytes | None = None
     time: int = 0
@@ -33,9 +33,9 @@ class SymbolTail:
             if self.last is None:
                 self.first = trade_id if self.first is None else self.first
             elif trade_id > self.last + 1:
-                self.holes.append((self.last + 1, trade_id - 1))
+                self.missing.append((self.last + 1, trade_id - 1))
             self.last, self.newest = trade_id, message
-        elif self.holes:
+        elif self.missing:
             self._repaired(trade_id)
 
     def newest_time(self) -> int:
@@ -43,11 +43,11 @@ class SymbolTail:
         return (parse_event_time(self.newest) if self.newest is not None else None) or self.time
 
     def _repaired(self, trade_id: int) -> None:
-        place = bisect_right(self.holes, trade_id, key=lambda hole: hole[0]) - 1
-        if place >= 0 and trade_id <= self.holes[place][1]:
-            first, last = self.holes[place]
+        index = bisect_right(self.missing, trade_id, key=lambda id_range: id_range[0]) - 1
+        if index >= 0 and trade_id <= self.missing[index][1]:
+            first, last = self.missing[index]
             parts = (first, trade_id - 1), (trade_id + 1, last)
-            self.holes[place : place + 1] = [part for part in parts if part[0] <= part[1]]
+            self.missing[index : index + 1] = [part for part in parts if part[0] <= part[1]]
 
 
 def parse_trade_id(value: bytes) -> int | None:
@@ -67,9 +67,9 @@ def parse_source(value: bytes) -> str:
 
 
 def _integer(value: bytes, mark: bytes, name: str) -> int | None:
-    place = value.find(mark)
-    number = value[place + len(mark) : value.find(b",", place)]
-    if place >= 0 and number.isdigit():
+    start = value.find(mark)
+    number = value[start + len(mark) : value.find(b",", start)]
+    if start >= 0 and number.isdigit():
         return int(number)
     try:
         found = json.loads(value)[name]

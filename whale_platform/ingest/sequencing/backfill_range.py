@@ -18,7 +18,7 @@ BACKFILL_IDS = 4_998  # with one id more on either side: five full pages
 
 @dataclass(frozen=True, slots=True)
 class BackfillRange:
-    """Ids wanted from the exchange's history; `end` and `until`: of the hole that they are of."""
+    """Ids wanted from the exchange's history; `end` and `until`: of the gap that they are of."""
 
     first_id: int
     last_id: int

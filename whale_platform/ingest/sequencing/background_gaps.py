@@ -35,21 +35,21 @@ class BackgroundGaps:
         last = min(gap.last_id, gap.progress_id + backfill_range.BACKFILL_IDS - 1)
         return BackfillRange(gap.progress_id, last, "background", gap.last_id, gap.until)
 
-    def find(self, chunk: BackfillRange) -> SequenceGap | None:
-        """Return the gap whose next ids `chunk` has."""
+    def find(self, id_range: BackfillRange) -> SequenceGap | None:
+        """Return the gap whose next ids `id_range` has."""
         for gap in self.gaps:
-            if gap.first_id <= chunk.first_id <= gap.progress_id <= min(gap.last_id, chunk.last_id):
+            if gap.first_id <= id_range.first_id <= gap.progress_id <= min(gap.last_id, id_range.last_id):
                 return gap
         return None
 
-    def fill(self, gap: SequenceGap, last_id: int, found: HistoryPage, now_us: int, reach: IdRange) -> list[Trade]:
+    def fill(self, gap: SequenceGap, last_id: int, page: HistoryPage, now_us: int, reach: IdRange) -> list[Trade]:
         """Return the trades of `gap` that history has up to `last_id`, and note what it lacks."""
         out: list[Trade] = []
         for number in range(gap.progress_id, last_id + 1):
-            trade = found.get(number)
+            trade = page.get(number)
             if trade is not None:
                 out.append(trade)
-            elif number in found:
+            elif number in page:
                 gap.keep(number)
             else:
                 gap.lack(number, reach)
@@ -71,14 +71,14 @@ class BackgroundGaps:
         gap.last_id = number - 1
         self._record.gap(gap)
 
-    def give_up(self, chunk: BackfillRange, last_id: int, note: str, now_us: int) -> None:
+    def give_up(self, id_range: BackfillRange, last_id: int, note: str, now_us: int) -> None:
         """Leave what a gap lacks up to `last_id`, for the reason `note`; the rest is a gap of its own."""
-        for place, gap in enumerate(self.gaps):
-            if gap.progress_id == chunk.first_id and last_id < gap.last_id:
+        for index, gap in enumerate(self.gaps):
+            if gap.progress_id == id_range.first_id and last_id < gap.last_id:
                 rest = gap.above(last_id)
                 gap.last_id = last_id
                 self._closed.abandon(gap, note, now_us)
-                self.gaps[place] = rest
+                self.gaps[index] = rest
                 self._record.gap(rest)
                 return
 

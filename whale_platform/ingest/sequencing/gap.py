@@ -1,4 +1,4 @@
-"""A hole in one symbol's trade ids, from its finding to its closing, and its row in topic `ingest_gaps`.
+"""A gap in one symbol's trade ids, from its finding to its closing, and its row in topic `ingest_gaps`.
 
 A row is written again, under the same key, whenever it changes; the topic is compacted, so the last one counts. Every
 id that is missing lies in exactly one row. A closed row still knows which of its ids were not published, as one of
@@ -64,14 +64,14 @@ class SequenceGap:
 
     def arrive(self, trade_id: int) -> bool:
         """Count an id that was not published as published; False where it is none of those."""
-        if not any(_remove(runs, trade_id) for runs in (self.absent, self.kept, self.beyond)):
+        if not any(_remove(ranges, trade_id) for ranges in (self.absent, self.kept, self.beyond)):
             return False
         self.filled += 1
         return True
 
     def unpublished(self) -> int:
         """How many ids are known not to be published."""
-        return sum(last - first + 1 for runs in (self.absent, self.kept, self.beyond) for first, last in runs)
+        return sum(last - first + 1 for ranges in (self.absent, self.kept, self.beyond) for first, last in ranges)
 
     def close(self, now_us: int) -> None:
         """Settle the state from what was found."""
@@ -97,34 +97,34 @@ class SequenceGap:
         """For a person: what is still missing and why."""
         parts = [self.note] if self.note else []
         if self.absent:
-            parts.append(f"not in the exchange's history: {_told(self.absent)}")
+            parts.append(f"not in the exchange's history: {_format_ranges(self.absent)}")
         if self.kept:
             parts.append(f"{sum(last - first + 1 for first, last in self.kept)} quarantined")
         if self.beyond:
-            parts.append(f"beyond the exchange's history: {_told(self.beyond)}")
+            parts.append(f"beyond the exchange's history: {_format_ranges(self.beyond)}")
         return "; ".join(parts)
 
 
-def _add(runs: list[IdRange], first: int, last: int) -> None:
-    if runs and runs[-1][1] == first - 1:
-        runs[-1] = (runs[-1][0], last)
+def _add(ranges: list[IdRange], first: int, last: int) -> None:
+    if ranges and ranges[-1][1] == first - 1:
+        ranges[-1] = (ranges[-1][0], last)
     else:
-        runs.append((first, last))
+        ranges.append((first, last))
 
 
-def _remove(runs: list[IdRange], trade_id: int) -> bool:
-    for place, (first, last) in enumerate(runs):
+def _remove(ranges: list[IdRange], trade_id: int) -> bool:
+    for index, (first, last) in enumerate(ranges):
         if first <= trade_id <= last:
             parts = (first, trade_id - 1), (trade_id + 1, last)
-            runs[place : place + 1] = [part for part in parts if part[0] <= part[1]]
+            ranges[index : index + 1] = [part for part in parts if part[0] <= part[1]]
             return True
     return False
 
 
-def _told(found: list[IdRange]) -> str:
-    runs = [str(a) if a == b else f"{a}-{b}" for a, b in found[:RANGES_SHOWN]]
-    more = len(found) - len(runs)
-    return f"{', '.join(runs)}{f' and {more} more runs' if more else ''}"
+def _format_ranges(ranges: list[IdRange]) -> str:
+    shown = [str(a) if a == b else f"{a}-{b}" for a, b in ranges[:RANGES_SHOWN]]
+    more = len(ranges) - len(shown)
+    return f"{', '.join(shown)}{f' and {more} more runs' if more else ''}"
 
 
 def encode_gap_key(exchange: str, symbol: str, first_id: int) -> bytes:

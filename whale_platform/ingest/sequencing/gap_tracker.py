@@ -1,8 +1,8 @@
 """Trades in id order and the gap that blocks them: what the sequencer does with an id whose position is known.
 
-A missing id holds the later trades back (`hole`, mode inline) until history fills it or proves it absent. A hole that
-is long, or holds back too much, goes to the background (background_gaps.py): later trades go on at once. What was
-passed without being published stays known by the closed rows (closed_gaps.py).
+A missing id holds the later trades back (`blocking_gap`, mode inline) until history fills it or proves it absent. A
+gap that is long, or holds back too much, goes to the background (background_gaps.py): later trades are published at
+once. What was passed without being published stays known by the closed rows (closed_gaps.py).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -37,14 +37,13 @@ class GapTracker:
         self.next_id = next_id
         self.base = epoch_of(next_id or 0) * EPOCH
         self.newest_time = newest_time
-        self.hole: SequenceGap | None = None
+        self.blocking_gap: SequenceGap | None = None
         self.record = SequenceRecord()
         self._closed = ClosedGaps(self.record, passed)
         self.background = BackgroundGaps(self.record, self._closed, background)
         self.quarantined = QuarantinedIds(self._closed)
         self._pending = PendingTrades()
         self._recent = RecentTrades()
-        self._vouched = -1
         self._blank = (-1, -1)
         self._top = -1
         self._mark: tuple[int | None, GapCause] = (next_id, "restart")
@@ -62,14 +61,14 @@ class GapTracker:
         return ()
 
     def connected(self) -> None:
-        """Another connection delivers from here on: a hole that begins here is its cause."""
+        """Another connection delivers from here on: a gap that begins here is its cause."""
         if self._mark != (self.next_id, "restart"):
             self._mark = (self.next_id, "reconnect")
 
     def wanted(self) -> BackfillRange | None:
-        """The ids to fetch next: of the hole that holds trades back, else of the newest background gap."""
-        if self.hole is not None and self.next_id is not None:
-            last, until = self.hole.last_id, max(self.hole.until, self._pending.latest_us())
+        """The ids to fetch next: of the gap that holds trades back, else of the newest background gap."""
+        if self.blocking_gap is not None and self.next_id is not None:
+            last, until = self.blocking_gap.last_id, max(self.blocking_gap.until, self._pending.latest_us())
             return BackfillRange(
                 self.next_id, min(last, self.next_id + backfill_range.BACKFILL_IDS - 1), "inline", last, until
             )
@@ -77,58 +76,59 @@ class GapTracker:
 
     def fill(
         self,
-        chunk: BackfillRange,
-        found: HistoryPage,
+        id_range: BackfillRange,
+        page: HistoryPage,
         now_us: int,
         reach: IdRange = ALL_IDS,
         around: Mapping[int, Trade] = NO_TRADES,
         surely: bool = False,
     ) -> Sequence[Trade]:
-        """History's answer for `chunk`: its ids that are not in `found` are absent; outside `reach`, beyond history.
+        """History's answer for `id_range`: its ids that are not in `page` are absent; outside `reach`, beyond history.
 
-        `around`: all that the answer had, beyond the chunk too; `surely`: see `PendingTrades.refuted_by`.
+        `around`: all that the answer had, beyond the range too; `surely`: see `PendingTrades.refuted_by`.
         """
         # 1. The range is of a background gap, also where that blocked when the range was requested.
-        gap = self.background.find(chunk)
+        gap = self.background.find(id_range)
         if gap is not None:
-            return self.background.fill(gap, min(gap.last_id, chunk.last_id), found, now_us, reach)
-        if self.hole is None or self.next_id is None or not self.hole.first_id <= chunk.first_id <= self.next_id:
+            return self.background.fill(gap, min(gap.last_id, id_range.last_id), page, now_us, reach)
+        if (
+            self.blocking_gap is None
+            or self.next_id is None
+            or not self.blocking_gap.first_id <= id_range.first_id <= self.next_id
+        ):
             return ()
         # 2. History refutes what waits under a wrong id; so the gap may end elsewhere.
         refuted = self._pending.refuted_by(around, surely)
         if refuted and not self._pending:  # what history has is all there is
-            out = self._advance(now_us, found, min(chunk.last_id, self.hole.last_id, max(around)), reach)
+            out = self._advance(now_us, page, min(id_range.last_id, self.blocking_gap.last_id, max(around)), reach)
             self._wrong(refuted, now_us)
             return out
         self._wrong(refuted, now_us)
         # 3. Up to its end the range is proven, unless nothing waits behind it and history does not reach it.
-        sure_until = min(chunk.last_id, self._end())
+        sure_until = min(id_range.last_id, self._end())
         if self._pending or reach[1] >= sure_until:
-            return self._advance(now_us, found, sure_until, reach)
-        out = self._advance(now_us, found, reach[1], reach)  # a row of before a restart, which a wrong id may have made
-        self._end_hole(now_us)
+            return self._advance(now_us, page, sure_until, reach)
+        out = self._advance(now_us, page, reach[1], reach)  # a row of before a restart, which a wrong id may have made
+        self._end_blocking_gap(now_us)
         return out
 
     def to_background(self, now_us: int) -> Sequence[Trade]:
-        """Stop waiting for the present hole: what it held back goes on, up to the next hole if there is one.
+        """Stop waiting for the present gap: what it held back goes on, up to the next gap if there is one.
 
-        As far as it is vouched for: one trade alone behind a hole may have a wrong id, and waits for history or others.
+        As far as it is vouched for: one trade alone behind a gap may have a wrong id, and waits for history or others.
         What waits below is history's to tell.
         """
-        if self.hole is None or not self._pending:
+        if self.blocking_gap is None or not self._pending:
             return ()
         # 1. Look for a trade that others, or history, vouch for; without one nothing is published on a guess.
-        first = self._pending.lowest().trade_id
-        if first > self._vouched or self._pending.disputed(first):
-            run = self._pending.vouched()
-            if run is None:
-                return ()
-            first, self._vouched = run
+        first = self._pending.first_vouched()
+        if first is None:
+            return ()
         # 2. What waits below it is refused.
         self._wrong([self._pending.pop(one.trade_id) for one in self._pending if one.trade_id < first], now_us)
         # 3. The gap now ends below it, and no longer blocks.
-        if self.hole is not None:
-            self._set_aside(self.hole)
+        if self.blocking_gap is not None:
+            self._set_aside(self.blocking_gap)
         return self._advance(now_us)
 
     def _hold(self, trade: Trade) -> None:
@@ -147,63 +147,68 @@ class GapTracker:
         self._top = self._pending.highest()
 
     def _wrong(self, trades: Iterable[Trade], now_us: int) -> None:
-        """These, which no longer wait, have a wrong id: the hole ends where others tell that it does."""
+        """These, which no longer wait, have a wrong id: the gap ends where others tell that it does."""
         for one in trades:
             self.record.conflict(one, "its id and its time contradict those of other trades")
-        if not trades or self.hole is None or self.next_id is None:
+        if not trades or self.blocking_gap is None or self.next_id is None:
             return
         self._top = self._pending.highest()
-        above = self._pending.above(self.hole.last_id)
-        if self.hole.last_id + 1 in self._pending:
+        above = self._pending.above(self.blocking_gap.last_id)
+        if self.blocking_gap.last_id + 1 in self._pending:
             return
         if above is None and self._pending:
             above = self._top
         if above is None:
-            self._end_hole(now_us)
+            self._end_blocking_gap(now_us)
             return
-        self.hole.last_id = above - 1
-        self.hole.until = max(self.hole.until, self._pending.latest_us())  # what is missing now may have happened later
-        self.record.gap(self.hole)
+        self.blocking_gap.last_id = above - 1
+        self.blocking_gap.until = max(
+            self.blocking_gap.until, self._pending.latest_us()
+        )  # what is missing now may have happened later
+        self.record.gap(self.blocking_gap)
 
     def _end(self) -> int:
-        """The last id of the hole, -1 without one."""
-        return -1 if self.hole is None else self.hole.last_id
+        """The last id of the gap, -1 without one."""
+        return -1 if self.blocking_gap is None else self.blocking_gap.last_id
 
-    def _end_hole(self, now_us: int) -> None:
-        """Nothing more is missing. A row covers an id at least: the next one, which comes or opens a hole anew."""
-        if self.hole is None or self.next_id is None:
+    def _end_blocking_gap(self, now_us: int) -> None:
+        """Nothing more is missing. A row covers an id at least: the next one, which comes or opens a gap anew."""
+        if self.blocking_gap is None or self.next_id is None:
             return
-        self.hole.last_id = max(self.hole.first_id, self.next_id - 1)
-        if self.next_id == self.hole.first_id:
-            self.hole.filled, self.hole.note = 1, "nothing was missing: the id behind it was wrong"
-        self._closed.close(self.hole, now_us)
-        self.hole = None
+        self.blocking_gap.last_id = max(self.blocking_gap.first_id, self.next_id - 1)
+        if self.next_id == self.blocking_gap.first_id:
+            self.blocking_gap.filled, self.blocking_gap.note = 1, "nothing was missing: the id behind it was wrong"
+        self._closed.close(self.blocking_gap, now_us)
+        self.blocking_gap = None
 
     def _advance(
-        self, now_us: int, found: HistoryPage = EMPTY_PAGE, sure_until: int = -1, reach: IdRange = ALL_IDS
+        self, now_us: int, page: HistoryPage = EMPTY_PAGE, sure_until: int = -1, reach: IdRange = ALL_IDS
     ) -> list[Trade]:
         """Publish from `next_id` on while ids are known; ids up to `sure_until` are absent where unknown."""
         assert self.next_id is not None
         out: list[Trade] = []
         while True:
             # 1. Go on as far as each id is known to be published, quarantined or absent.
-            self._pass_known(out, now_us, found, sure_until, reach)
+            self._pass_known(out, now_us, page, sure_until, reach)
             if not self._pending:
                 break
             # 2. Trades wait behind the next id, so it is missing: that is a gap, which blocks them.
-            if self.hole is None:
-                self._open_hole(now_us)
-            assert self.hole is not None
+            if self.blocking_gap is None:
+                self._open_blocking_gap(now_us)
+            assert self.blocking_gap is not None
             # 3. One that is long, or holds back too much, is filled in the background; what it held back goes on.
-            if self.hole.last_id - self.hole.first_id < INLINE_MAX and len(self._pending) <= PENDING_MAX:
+            if (
+                self.blocking_gap.last_id - self.blocking_gap.first_id < INLINE_MAX
+                and len(self._pending) <= PENDING_MAX
+            ):
                 break
-            self._set_aside(self.hole)
+            self._set_aside(self.blocking_gap)
         return out
 
-    def _pass_known(self, out: list[Trade], now_us: int, found: HistoryPage, sure_until: int, reach: IdRange) -> None:
+    def _pass_known(self, out: list[Trade], now_us: int, page: HistoryPage, sure_until: int, reach: IdRange) -> None:
         assert self.next_id is not None
         while True:
-            number, hole = self.next_id, self.hole
+            number, blocking_gap = self.next_id, self.blocking_gap
             sure = number <= sure_until
             # 1. The trade that waits under this id counts, but for one that is disputed and that history lacks.
             trade = self._pending.get(number)
@@ -216,18 +221,18 @@ class GapTracker:
             else:
                 trade = None
             # 2. Else the one that history has; else the id is quarantined, or absent; else nobody knows yet.
-            trade = trade or (found.get(number) if sure else None)
+            trade = trade or (page.get(number) if sure else None)
             if trade is not None:
                 out.append(trade)
                 self.quarantined.discard(number)
                 self._recent.add(trade)
                 self.newest_time = trade.event_time
-                if hole is not None:
-                    hole.filled += 1
-            elif number in self.quarantined or (sure and number in found):
-                self.quarantined.pass_by(number, now_us, hole)
-            elif sure and hole is not None:
-                hole.lack(number, reach)
+                if blocking_gap is not None:
+                    blocking_gap.filled += 1
+            elif number in self.quarantined or (sure and number in page):
+                self.quarantined.pass_by(number, now_us, blocking_gap)
+            elif sure and blocking_gap is not None:
+                blocking_gap.lack(number, reach)
             else:
                 return
             # 3. Ids passed without a trade, up to here, may yet come in turn: nothing above them is published.
@@ -235,28 +240,28 @@ class GapTracker:
                 self._blank = (self._blank[0] if self._blank[1] == number else number, number + 1)
             # 4. The gap is closed with its last id.
             self.next_id = number + 1
-            if hole is not None:
-                hole.progress_id = self.next_id
-                if number >= hole.last_id:
-                    self._closed.close(hole, now_us)
-                    self.hole = None
+            if blocking_gap is not None:
+                blocking_gap.progress_id = self.next_id
+                if number >= blocking_gap.last_id:
+                    self._closed.close(blocking_gap, now_us)
+                    self.blocking_gap = None
 
-    def _open_hole(self, now_us: int) -> None:
+    def _open_blocking_gap(self, now_us: int) -> None:
         assert self.next_id is not None
         lowest = self._pending.lowest()
         above = lowest.trade_id if lowest.trade_id > self.next_id else self._pending.above(self.next_id)
         last = min(self._top + 1 if above is None else above, self.quarantined.lowest(self._top + 1)) - 1
         cause: GapCause = self._mark[1] if self._mark[0] == self.next_id else "stream"
         until = lowest.event_time
-        self.hole = SequenceGap(self.next_id, last, cause, now_us, progress_id=self.next_id, until=until)
-        self.record.gap(self.hole)
+        self.blocking_gap = SequenceGap(self.next_id, last, cause, now_us, progress_id=self.next_id, until=until)
+        self.record.gap(self.blocking_gap)
 
-    def _set_aside(self, hole: SequenceGap) -> None:
+    def _set_aside(self, blocking_gap: SequenceGap) -> None:
         assert self.next_id is not None
         known = min(self._pending.lowest().trade_id, self.quarantined.lowest(self._top))
-        hole.until = max(hole.until, self._pending.latest_us())
-        hole.last_id = min(hole.last_id, known - 1)
-        hole.mode, hole.progress_id = "background", self.next_id
-        self.next_id = hole.last_id + 1
-        self.hole = None
-        self.background.add(hole)
+        blocking_gap.until = max(blocking_gap.until, self._pending.latest_us())
+        blocking_gap.last_id = min(blocking_gap.last_id, known - 1)
+        blocking_gap.mode, blocking_gap.progress_id = "background", self.next_id
+        self.next_id = blocking_gap.last_id + 1
+        self.blocking_gap = None
+        self.background.add(blocking_gap)

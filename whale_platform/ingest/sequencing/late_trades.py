@@ -24,7 +24,7 @@ class LateTrades:
         self._background = background
         self._closed = closed
 
-    def take(self, trade: Trade, hole: SequenceGap | None) -> Sequence[Trade]:
+    def take(self, trade: Trade, blocking_gap: SequenceGap | None) -> Sequence[Trade]:
         """Return `trade` where it is to be published after all; else it is counted, and nothing returned."""
         number = trade.trade_id
         # 1. A background gap that has not been filled up to it is divided.
@@ -35,7 +35,7 @@ class LateTrades:
                 self._background.take_out(trade, gap)
                 return (trade,)
         # 2. A row that passed it, open or closed, is corrected.
-        unclosed = (*self._background.gaps, *((hole,) if hole else ()))
+        unclosed = (*self._background.gaps, *((blocking_gap,) if blocking_gap else ()))
         for gap in self._closed.covering(number, unclosed):
             if self._too_late(trade, gap.until):
                 return ()

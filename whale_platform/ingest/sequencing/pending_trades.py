@@ -1,4 +1,4 @@
-"""Trades that wait behind a hole, by id, and what speaks against each of them.
+"""Trades that wait behind a gap, by id, and what speaks against each of them.
 
 Ids and event times ascend together. Where two trades contradict that, or two of one id differ, one of them is garbled:
 both are `disputed` until the exchange's history decides. The stream itself refutes a trade that `REFUTING_TRADES` later
@@ -23,6 +23,7 @@ class PendingTrades:
         self._ids: list[int] = []
         self._rivals: dict[int, set[int]] = {}
         self._struck: dict[int, int] = {}
+        self._vouched_until = -1
 
     def __len__(self) -> int:
         return len(self._trades)
@@ -47,8 +48,8 @@ class PendingTrades:
 
     def above(self, trade_id: int) -> int | None:
         """The lowest id above `trade_id`."""
-        place = bisect_right(self._ids, trade_id)
-        return self._ids[place] if place < len(self._ids) else None
+        index = bisect_right(self._ids, trade_id)
+        return self._ids[index] if index < len(self._ids) else None
 
     def disputed(self, trade_id: int) -> bool:
         """Whether another trade speaks against the one of that id."""
@@ -59,8 +60,8 @@ class PendingTrades:
         if len(self._earlier(trade)) == MANY:
             return [trade]
         refuted = self.contradict(trade, trade.trade_id)
-        place = bisect_left(self._ids, trade.trade_id)
-        below = self._trades[self._ids[place - 1]] if place else None
+        index = bisect_left(self._ids, trade.trade_id)
+        below = self._trades[self._ids[index - 1]] if index else None
         self._trades[trade.trade_id] = trade
         insort(self._ids, trade.trade_id)
         for number in self._earlier(trade):
@@ -108,34 +109,48 @@ class PendingTrades:
                     del self._rivals[rival]
         return trade
 
-    def refuted_by(self, found: Mapping[int, Trade], surely: bool) -> list[Trade]:
+    def refuted_by(self, page: Mapping[int, Trade], surely: bool) -> list[Trade]:
         """What history's trades say of those that wait: returns the refuted, which are gone; the others it confirms.
 
         `surely`: history is known to speak of these ids, and not of such as began anew. A trade that history has under
         another id is garbled anyway.
         """
-        if not found or not self._ids:
+        if not page or not self._ids:
             return []
         under: dict[tuple[int, object, object], set[int]] = {}
         latest: list[tuple[int, int]] = []
-        for number in sorted(found):
-            one = found[number]
+        for number in sorted(page):
+            one = page[number]
             under.setdefault((one.event_time // 1000, one.price, one.quantity), set()).add(number)
             latest.append((number, max(one.event_time // 1000, latest[-1][1] if latest else 0)))
         refuted = []
         for trade in self:
-            number, known = trade.trade_id, found.get(trade.trade_id)
+            number, known = trade.trade_id, page.get(trade.trade_id)
             if known is not None and is_copy(known, trade):
                 self.confirm(number)
                 continue
-            place = bisect_left(latest, (number, -1))
-            passed = place > 0 and latest[place - 1][1] > trade.event_time // 1000
+            index = bisect_left(latest, (number, -1))
+            passed = index > 0 and latest[index - 1][1] > trade.event_time // 1000
             elsewhere = (trade.event_time // 1000, trade.price, trade.quantity) in under
             if elsewhere or (surely and (known is not None or passed)):
                 refuted.append(self.pop(number))
         return refuted
 
-    def vouched(self) -> tuple[int, int] | None:
+    def vouch(self, trade_id: int) -> None:
+        """Note that history has the newest trade under that id: what waits up to there may be published."""
+        self._vouched_until = max(self._vouched_until, trade_id)
+
+    def first_vouched(self) -> int | None:
+        """Return the lowest id that history or other trades vouch for, None without one; some trade must wait."""
+        first = self._ids[0]
+        if first > self._vouched_until or first in self._rivals:
+            vouched = self._vouched_range()
+            if vouched is None:
+                return None
+            first, self._vouched_until = vouched
+        return first
+
+    def _vouched_range(self) -> tuple[int, int] | None:
         """The lowest id that is not disputed and has another such close above it; the last of that run that has.
 
         The run's end may be garbled: nothing above speaks for it.
@@ -158,14 +173,14 @@ class PendingTrades:
 
     def _earlier(self, trade: Trade) -> list[int]:
         """Ids above that of `trade` which happened before it: the first `MANY` that follow each other."""
-        found = []
-        for place in range(bisect_right(self._ids, trade.trade_id), len(self._ids)):
-            if self._trades[self._ids[place]].event_time >= trade.event_time:
+        earlier = []
+        for index in range(bisect_right(self._ids, trade.trade_id), len(self._ids)):
+            if self._trades[self._ids[index]].event_time >= trade.event_time:
                 break
-            found.append(self._ids[place])
-            if len(found) == MANY:
+            earlier.append(self._ids[index])
+            if len(earlier) == MANY:
                 break
-        return found
+        return earlier
 
     def _oppose(self, one: int, other: int) -> None:
         self._rivals.setdefault(one, set()).add(other)

@@ -42,9 +42,9 @@ class PositionJudge(GapTracker):
     ) -> None:
         super().__init__(next_id, background, newest_time, passed)
         self.latest = latest
-        self.doubts = UnconfirmedTrades()
+        self.unconfirmed = UnconfirmedTrades()
         for one in held:
-            self.doubts.add(one)
+            self.unconfirmed.add(one)
         self._late = LateTrades(self.record, self.background, self._closed, floor)
         self._before = -1
 
@@ -62,23 +62,23 @@ class PositionJudge(GapTracker):
         return None if not self.latest else same_id.event_time <= self.latest
 
     def asks(self) -> bool:
-        """Whether history's newest trade may give a place to what is held."""
-        if not self.doubts or self.next_id is None:
-            return bool(self.doubts)
-        return self.doubts.highest() >= self.next_id or len(self.doubts.held) >= LOW_TRADES
+        """Whether history's newest trade may give a position to what is held."""
+        if not self.unconfirmed or self.next_id is None:
+            return bool(self.unconfirmed)
+        return self.unconfirmed.highest() >= self.next_id or len(self.unconfirmed.held) >= LOW_TRADES
 
     def judge(self, newest: Trade, same_id: Trade | None, now_us: int) -> Sequence[Trade]:
-        """Give a place to what is held, by the `newest` trade of history; for `same_id` see `began_anew`."""
+        """Give a position to what is held, by the `newest` trade of history; for `same_id` see `began_anew`."""
         if self.next_id is None:
-            near = [one for one in self.doubts.near(newest.trade_id, CLOSE_IDS) if is_consistent(one, newest)]
+            near = [one for one in self.unconfirmed.near(newest.trade_id, CLOSE_IDS) if is_consistent(one, newest)]
             return self._begin(near) if near else ()
-        low = self.doubts.low(self.next_id)
+        low = self.unconfirmed.low(self.next_id)
         if len(low) >= LOW_TRADES:
             if not self.continues(same_id):
                 return ()
-            self.doubts.take(low)
+            self.unconfirmed.take(low)
             self._refute(low)
-        ahead = [one for one in self.doubts if self.next_id <= one.trade_id <= newest.trade_id + NEAR_IDS]
+        ahead = [one for one in self.unconfirmed if self.next_id <= one.trade_id <= newest.trade_id + NEAR_IDS]
         return self._believe(ahead) if ahead else self._advance(now_us)
 
     def _begin(self, trades: Sequence[Trade]) -> Sequence[Trade]:
@@ -88,8 +88,8 @@ class PositionJudge(GapTracker):
             first = self._before + 1
         self.next_id, self._late.floor = first, min(first, *(one.trade_id for one in trades))
         self._mark = (first, "stream")
-        self.doubts.take(trades)
-        self._refute(self.doubts.drain())
+        self.unconfirmed.take(trades)
+        self._refute(self.unconfirmed.drain())
         for one in trades:
             if one.trade_id >= first:
                 self._hold(one)
@@ -103,16 +103,16 @@ class PositionJudge(GapTracker):
         return 0 < (self.newest_time or self.latest) < trade.event_time
 
     def _believe(self, trades: Sequence[Trade]) -> Sequence[Trade]:
-        self.doubts.take(trades)
+        self.unconfirmed.take(trades)
         for one in trades:
             self._hold(one)
         return self._advance(trades[-1].received_time)
 
-    def _doubt(self, trade: Trade) -> Sequence[Trade]:
-        if not self.doubts.add(trade):
-            self.record.compare(self.doubts.held[trade.trade_id], trade)
-        elif len(self.doubts.held) > MAX_UNCONFIRMED:
-            self._refute(self.doubts.drain())
+    def _hold_unconfirmed(self, trade: Trade) -> Sequence[Trade]:
+        if not self.unconfirmed.add(trade):
+            self.record.compare(self.unconfirmed.held[trade.trade_id], trade)
+        elif len(self.unconfirmed.held) > MAX_UNCONFIRMED:
+            self._refute(self.unconfirmed.drain())
         return ()
 
     def _refute(self, trades: Iterable[Trade]) -> None:

@@ -38,11 +38,11 @@ class QuarantinedIds:
         """Return the lowest id that the sequence has not reached."""
         return min(self._seen, default=default)
 
-    def pass_by(self, trade_id: int, now_us: int, hole: SequenceGap | None) -> None:
-        """Note in `hole`, or in a row, that the sequence goes on behind `trade_id`."""
+    def pass_by(self, trade_id: int, now_us: int, blocking_gap: SequenceGap | None) -> None:
+        """Note in `blocking_gap`, or in a row, that the sequence goes on behind `trade_id`."""
         seen = self._seen.pop(trade_id, now_us)
-        if hole is not None:
-            hole.keep(trade_id)
+        if blocking_gap is not None:
+            blocking_gap.keep(trade_id)
         elif self.rows and self.rows[-1].last_id == trade_id - 1:
             self.rows[-1].last_id = trade_id
             self.rows[-1].keep(trade_id)

@@ -31,7 +31,7 @@ from whale_platform.ingest.sequencing.unconfirmed_trades import (
 
 
 class Sequencer(PositionJudge):
-    """As PositionJudge; `hole`: the gap that held trades back when the process before ended."""
+    """As PositionJudge; `blocking_gap`: the gap that held trades back when the process before ended."""
 
     def __init__(
         self,
@@ -40,12 +40,12 @@ class Sequencer(PositionJudge):
         newest_time: int = 0,
         passed: Iterable[SequenceGap] = (),
         floor: int = -1,
-        hole: SequenceGap | None = None,
+        blocking_gap: SequenceGap | None = None,
         latest: int = 0,
         held: Iterable[Trade] = (),
     ) -> None:
         super().__init__(next_id, background, newest_time, passed, floor, latest, held)
-        self.hole = hole
+        self.blocking_gap = blocking_gap
         self._ended: EndedEpoch | None = None
         self._ring = self._recent.ring
         self._hot = -1
@@ -73,7 +73,7 @@ class Sequencer(PositionJudge):
         elif trade.trade_id < self.next_id and not self._later(trade):
             return ()
         elif surely:
-            self._vouched = max(self._vouched, trade.trade_id)
+            self._pending.vouch(trade.trade_id)
         return self.live(trade)
 
     def may_begin_anew(self, newest: Trade, same_id: Trade | None) -> bool:
@@ -84,15 +84,15 @@ class Sequencer(PositionJudge):
         """
         if self.next_id is None or not self._later(newest):
             return False
-        if sum(one.trade_id <= newest.trade_id + NEAR_IDS for one in self.doubts.low(self.next_id)) < LOW_TRADES:
+        if sum(one.trade_id <= newest.trade_id + NEAR_IDS for one in self.unconfirmed.low(self.next_id)) < LOW_TRADES:
             return False
         return newest.trade_id < self.next_id - 1 or self.continues(same_id) is False
 
     def goes_on(self, now_us: int) -> Sequence[Trade]:
         """History has trades of before and after the one published last: the ids go on, and that one's was wrong."""
-        low = self.doubts.low(self.next_id or 0)
-        self.doubts.take(low)
-        out = [published for one in low for published in self._late.take(one, self.hole)]
+        low = self.unconfirmed.low(self.next_id or 0)
+        self.unconfirmed.take(low)
+        out = [published for one in low for published in self._late.take(one, self.blocking_gap)]
         return [*out, *self._advance(now_us)]
 
     def begin_epoch(self, first: Trade, newest_id: int, now_us: int) -> Sequence[Trade]:
@@ -103,18 +103,20 @@ class Sequencer(PositionJudge):
         assert self.next_id is not None
         # 1. What the old space still held back goes on; its gaps are closed.
         out = self._end_id_space(UNFILLED_NOTE, now_us)
-        # 2. The jump is on record; what still comes of the old space is told by its time.
+        # 2. The jump is on record; what still comes of the old space shows by its time.
         first_id = first.trade_id
         self.base += EPOCH
         self._ended = EndedEpoch(self.next_id, self.newest_time, replace(first, trade_id=self.base + first_id))
         self._closed.close(self._ended.jump(now_us), now_us)
-        # 3. The new one is a hole like any other as far as history has it, since of what was held an id may be garbled;
+        # 3. The new one is a gap like any other as far as history has it, since of what was held an id may be garbled;
         #    what is newer shows in the next trade.
         self.next_id = self._late.floor = self.base + first_id
         if newest_id >= first_id:
-            self.hole = SequenceGap(self.next_id, self.base + newest_id, "epoch", now_us, progress_id=self.next_id)
-            self.record.gap(self.hole)
-        for one in self.doubts.drain():
+            self.blocking_gap = SequenceGap(
+                self.next_id, self.base + newest_id, "epoch", now_us, progress_id=self.next_id
+            )
+            self.record.gap(self.blocking_gap)
+        for one in self.unconfirmed.drain():
             if not first_id <= exchange_id(one.trade_id) <= newest_id + NEAR_IDS:
                 self.record.conflict(one, f"{JUMP_NOTE}, and this one is not of them")
         self._settle()
@@ -124,15 +126,15 @@ class Sequencer(PositionJudge):
         """Return what was held back, and close every gap for the reason `note`, as history has no more of it."""
         out: list[Trade] = []
         # 1. What the present gap holds back is published; where nothing vouches for what waits, it is refused.
-        while self.hole is not None and self._pending:
+        while self.blocking_gap is not None and self._pending:
             waited = len(self._pending)
             out += self.to_background(now_us)
             if len(self._pending) == waited:
                 self._wrong([self._pending.pop(one.trade_id) for one in self._pending], now_us)
         # 2. A gap that nothing waits behind ends where it begins.
-        if self.hole is not None:
-            self.next_id = self.hole.first_id
-            self.hole = None
+        if self.blocking_gap is not None:
+            self.next_id = self.blocking_gap.first_id
+            self.blocking_gap = None
         # 3. Nobody can be queried for the ids of the others any more.
         self.background.abandon(note, now_us)
         self.quarantined.clear()
@@ -142,8 +144,8 @@ class Sequencer(PositionJudge):
         number = trade.trade_id
         # 1. The first trades of a new symbol must prove each other.
         if self.next_id is None:
-            first = self.doubts.begin_with(trade)
-            return self._doubt(trade) if first is None else self._begin(first)
+            first = self.unconfirmed.begin_with(trade)
+            return self._hold_unconfirmed(trade) if first is None else self._begin(first)
         # 2. A connection that is behind still brings trades of the id space that has ended.
         if self._ended is not None and self._ended.includes(trade):
             return self._of_ended(replace(trade, trade_id=number - EPOCH), self._ended)
@@ -154,15 +156,15 @@ class Sequencer(PositionJudge):
             return ()
         # 4. One far ahead of all others is believed when a second one comes.
         if number - max(self.next_id, self._top) > gap_tracker.INLINE_MAX:
-            ahead = self.doubts.ahead_with(trade, self.next_id, self._top, self.newest_time)
-            return self._doubt(trade) if ahead is None else self._believe(ahead)
+            ahead = self.unconfirmed.ahead_with(trade, self.next_id, self._top, self.newest_time)
+            return self._hold_unconfirmed(trade) if ahead is None else self._believe(ahead)
         # 5. Its position is known, unless ids that began below have come up to it; so others that are held are wrong.
-        if self.doubts:
-            if self.doubts.climb_to(number, self.next_id):
-                return self._doubt(trade)
-            self.doubts.placed += 1
-            if self.doubts.placed >= REFUTING_TRADES:
-                self._refute(self.doubts.drain())
+        if self.unconfirmed:
+            if self.unconfirmed.climb_to(number, self.next_id):
+                return self._hold_unconfirmed(trade)
+            self.unconfirmed.placed += 1
+            if self.unconfirmed.placed >= REFUTING_TRADES:
+                self._refute(self.unconfirmed.drain())
         # 6. It waits for its turn, and what is in turn is published.
         if number == self.next_id:
             self._wrong(self._pending.contradict(trade, number), trade.received_time)
@@ -177,7 +179,7 @@ class Sequencer(PositionJudge):
         if ahead > gap_tracker.INLINE_MAX or trade.event_time <= ended.newest_time:
             self.record.conflict(trade, f"trade id {ahead} ahead of where the ids ended")
             return ()
-        return self._late.take(trade, self.hole)
+        return self._late.take(trade, self.blocking_gap)
 
     def _below(self, trade: Trade, later: bool) -> Sequence[Trade]:
         """An id below the next one; `later`: it happened after the trade that was published last."""
@@ -191,18 +193,18 @@ class Sequencer(PositionJudge):
             self.record.compare(known, trade)
             return ()
         # 3. A later trade has no proven position here; any other is late, or a duplicate.
-        return self._doubt(trade) if later else self._late.take(trade, self.hole)
+        return self._hold_unconfirmed(trade) if later else self._late.take(trade, self.blocking_gap)
 
     def _in_blank(self, trade: Trade) -> Sequence[Trade]:
         """An id that was passed, and nothing above it was published: it is not late at all."""
         number = trade.trade_id
-        for gap in self._closed.covering(number, (self.hole,) if self.hole else ()):
+        for gap in self._closed.covering(number, (self.blocking_gap,) if self.blocking_gap else ()):
             if self._closed.count(gap, trade):
                 self._blank = (number + 1, self._blank[1])
                 self.newest_time = trade.event_time
                 self._recent.add(trade)
                 return (trade,)
-        return self._doubt(trade)
+        return self._hold_unconfirmed(trade)
 
     def _is_old(self, trade: Trade) -> bool:
         """Whether a trade that is to come next, or later, happened before the one that was published last."""
@@ -215,12 +217,12 @@ class Sequencer(PositionJudge):
         return True
 
     def _settle(self) -> None:
-        quiet = self.hole is None and not self._pending and not self.quarantined and not self.doubts
+        quiet = self.blocking_gap is None and not self._pending and not self.quarantined and not self.unconfirmed
         self._hot = self.next_id if quiet and self.next_id is not None else -1
 
     def _advance(
-        self, now_us: int, found: HistoryPage = EMPTY_PAGE, sure_until: int = -1, reach: IdRange = ALL_IDS
+        self, now_us: int, page: HistoryPage = EMPTY_PAGE, sure_until: int = -1, reach: IdRange = ALL_IDS
     ) -> list[Trade]:
-        out = super()._advance(now_us, found, sure_until, reach)
+        out = super()._advance(now_us, page, sure_until, reach)
         self._settle()
         return out

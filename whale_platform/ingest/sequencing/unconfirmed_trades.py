@@ -1,7 +1,7 @@
-"""Trades whose place among the ids is not known: they are held until the stream or the exchange's history proves one.
+"""Trades whose position among the ids is not proven; they are held until the stream or history proves one.
 
 Three kinds: the first trade of a new symbol, ids far ahead of all others, and ids below the newest published one that
-happened after it. One garbled id is among trades that have a place, and is then known to be wrong; an id space that
+happened after it. One garbled id is among trades that have a position, and is then known to be wrong; an id space that
 began anew brings more and more of them.
 """
 
@@ -20,7 +20,7 @@ FIRST_TRADES = (
     3  # trades close to each other that are the first ones of a new symbol, although another one is far from them
 )
 DISORDER_US = 1_000_000  # by which a trade may be later than one with a higher id
-REFUTING_TRADES = 2  # trades with a place after which those without one are given up
+REFUTING_TRADES = 2  # trades with a position after which those without one are given up
 MAX_RATE = 5_000  # trades a second of one symbol, for seconds on end: more than has been seen
 
 
@@ -43,7 +43,7 @@ def is_in_order(one: Trade, other: Trade) -> bool:
 
 
 class UnconfirmedTrades:
-    """One symbol's, by id. `placed`: trades that had a place since the newest doubt."""
+    """One symbol's, by id. `placed`: trades that had a position since the newest doubt."""
 
     def __init__(self) -> None:
         self.held: dict[int, Trade] = {}
@@ -78,14 +78,14 @@ class UnconfirmedTrades:
 
     def before(self, trade_id: int) -> int | None:
         """The highest id held below `trade_id`."""
-        place = bisect_left(self._ids, trade_id)
-        return self._ids[place - 1] if place else None
+        index = bisect_left(self._ids, trade_id)
+        return self._ids[index - 1] if index else None
 
     def first_near(self, trade_id: int, within: int, above: int) -> int | None:
         """The lowest id held within so many ids of `trade_id`, from `above` on."""
-        place = bisect_left(self._ids, max(above, trade_id - within))
-        found = self._ids[place] if place < len(self._ids) else None
-        return found if found is not None and found <= trade_id + within else None
+        index = bisect_left(self._ids, max(above, trade_id - within))
+        lowest = self._ids[index] if index < len(self._ids) else None
+        return lowest if lowest is not None and lowest <= trade_id + within else None
 
     def near(self, trade_id: int, within: int, above: int = -1) -> list[Trade]:
         """Those within so many ids of `trade_id`, from `above` on, by id."""
@@ -121,12 +121,12 @@ class UnconfirmedTrades:
         return below is not None and self.lows(next_id) >= LOW_TRADES and trade_id - below <= CLOSE_IDS
 
     def take(self, trades: Iterable[Trade]) -> None:
-        """Those have a place now."""
+        """Those have a position now."""
         for one in trades:
             self.held.pop(one.trade_id, None)
         self._ids = sorted(self.held)
 
     def drain(self) -> list[Trade]:
         """All, which are no longer held."""
-        found, self.held, self._ids, self.placed = list(self.held.values()), {}, [], 0
-        return found
+        drained, self.held, self._ids, self.placed = list(self.held.values()), {}, [], 0
+        return drained

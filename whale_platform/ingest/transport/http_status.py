@@ -39,8 +39,8 @@ def retry_after_s(status: int, retry_after: str | None) -> float | None:
     if status in (403, 451):
         return ELSEWHERE_S if status == 451 else TOO_MANY_S
     least = ASKED_TO_WAIT.get(status)
-    told = _seconds(retry_after) if least is not None or status == 503 else None
-    return told if told is not None else least
+    wait_s = _seconds(retry_after) if least is not None or status == 503 else None
+    return wait_s if wait_s is not None else least
 
 
 def _seconds(text: str | None) -> float | None:

@@ -59,11 +59,11 @@ class RestClient:
         """simulated: whether it is the simulator, which has no TLS and may be another host; others need TLS."""
         self._fetch = fetch or partial(_fetch, name, simulated)
         self._now = now
-        self._told = 0.0, ""
+        self._wait = 0.0, ""
 
     def ask(self, url: str, timeout_s: float = TIMEOUT_S) -> TimedResponse:
         """Answer of `url`. Raises HttpUnavailableError; without asking, while the exchange has told anybody to wait."""
-        until, reason = self._told
+        until, reason = self._wait
         left = until - self._now()
         if left > 0:
             raise HttpUnavailableError(reason, None, left)
@@ -71,7 +71,7 @@ class RestClient:
             return self._fetch(url, timeout_s)
         except HttpUnavailableError as trouble:
             if trouble.wait_s is not None and trouble.status in GLOBAL_BACKOFF_STATUSES:
-                self._told = self._now() + trouble.wait_s, str(trouble)
+                self._wait = self._now() + trouble.wait_s, str(trouble)
             raise
 
 

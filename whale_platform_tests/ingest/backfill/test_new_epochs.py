@@ -28,7 +28,7 @@ def test_ids_that_begin_anew_go_on_with_all_that_history_has_of_them() -> None:
         new = json.loads(frame(A, number))
         new["data"] |= {"T": later + number, "p": "9.25"}
         bench.pipeline.frame(json.dumps(new).encode(), 10**15 * 2)
-    while bench.pipeline.open_gaps() or bench.pipeline.history.doubtful(frozenset()):
+    while bench.pipeline.open_gaps() or bench.pipeline.history.unconfirmed(frozenset()):
         assert bench.repairer.step(0.0)
     assert bench.producer.ids(A)[-6:] == [1001, *(EPOCH + number for number in range(1, 6))]
     rows = [decode_gap(value)[1] for value in bench.producer.sent[INGEST_GAPS]]
@@ -53,7 +53,7 @@ def test_a_trade_published_under_a_wrong_id_is_no_new_epoch() -> None:
     bench.answer = history(12)
     for number in (9, 10, 11, 12):
         bench.pipeline.frame(frame(A, number).encode(), 10**15 * 2)
-    assert bench.pipeline.history.doubtful(frozenset()) == A
+    assert bench.pipeline.history.unconfirmed(frozenset()) == A
     bench.repairer.step(0.0)
-    assert bench.pipeline.history.doubtful(frozenset()) is None
+    assert bench.pipeline.history.unconfirmed(frozenset()) is None
     assert line.sequencer.base == 0 and not any(b'"epoch"' in row for row in bench.producer.sent[INGEST_GAPS])

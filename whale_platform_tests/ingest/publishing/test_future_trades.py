@@ -100,8 +100,8 @@ def test_history_is_not_judged_by_a_clock_that_nobody_knows() -> None:
     for number in (1, 2, 6):
         bench.trade(number)
     bench.slow_us = 20 * MINUTE
-    (chunk,) = [found[1] for found in [bench.pipeline.history.wanted(frozenset())] if found is not None]
-    bench.pipeline.history.fill(SYMBOL, chunk, bench.history(3, 3, -20 * MINUTE) | bench.history(4, 6), 1)
+    (id_range,) = [found[1] for found in [bench.pipeline.history.wanted(frozenset())] if found is not None]
+    bench.pipeline.history.fill(SYMBOL, id_range, bench.history(3, 3, -20 * MINUTE) | bench.history(4, 6), 1)
     assert bench.producer.ids(SYMBOL) == [1, 2, 3] and bench.producer.sent[DEAD_LETTERS] == []
     assert bench.pipeline.history.wanted(frozenset()) is None, "not at once"
     bench.pipeline.history._later.clear()

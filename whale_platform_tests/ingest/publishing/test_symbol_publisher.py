@@ -73,9 +73,9 @@ def test_a_hole_holds_trades_back_for_so_long_and_no_longer(bench: Bench) -> Non
     assert bench.ids() == [1, 2, 4, 5]
     told = [decode_gap(row)[1] for row in bench.producer.sent[INGEST_GAPS]]
     assert [(gap.first_id, gap.last_id, gap.mode) for gap in told] == [(3, 3, "inline"), (3, 3, "background")]
-    chunk = bench.line.sequencer.wanted()
-    assert chunk is not None
-    bench.line.publish(bench.line.sequencer.fill(chunk, {3: trade(3, source="repair")}, 1))
+    id_range = bench.line.sequencer.wanted()
+    assert id_range is not None
+    bench.line.publish(bench.line.sequencer.fill(id_range, {3: trade(3, source="repair")}, 1))
     assert (bench.ids()[-1], bench.states()) == (3, ["open", "open", "repaired"])
 
 
@@ -90,11 +90,11 @@ def test_each_hole_has_its_own_time(bench: Bench) -> None:
 def test_a_place_is_a_copy_that_stands_still(bench: Bench) -> None:
     bench.see(6, 7)
     bench.line.publish(bench.line.sequencer.to_background(1))
-    place, chunk = bench.line.place(), bench.line.sequencer.wanted()
-    assert place is not None and chunk is not None
-    assert (place.last_id, place.gaps[0].progress_id, place.gaps[0].absent) == (7, 3, [])
-    bench.line.publish(bench.line.sequencer.fill(chunk, {}, 2))
-    assert (place.gaps[0].progress_id, place.gaps[0].absent) == (3, [])
+    position, id_range = bench.line.position(), bench.line.sequencer.wanted()
+    assert position is not None and id_range is not None
+    assert (position.last_id, position.gaps[0].progress_id, position.gaps[0].absent) == (7, 3, [])
+    bench.line.publish(bench.line.sequencer.fill(id_range, {}, 2))
+    assert (position.gaps[0].progress_id, position.gaps[0].absent) == (3, [])
 
 
 def test_silent_until_it_publishes_on_the_present_connection(bench: Bench) -> None:

@@ -106,14 +106,14 @@ def test_an_inline_row_that_was_half_filled_ends_where_the_topic_does() -> None:
 def test_an_inline_row_ahead_of_the_topic_is_left_to_the_live_stream() -> None:
     begin = find_resume_point(tail(1), (), ledger(gap(2, 6)), 9)
     assert (begin.next_id, begin.gaps) == (2, [])
-    assert begin.hole is not None and begin.changed == [begin.hole]
-    assert (begin.hole.first_id, begin.hole.last_id, begin.hole.mode) == (2, 6, "inline")
+    assert begin.blocking_gap is not None and begin.changed == [begin.blocking_gap]
+    assert (begin.blocking_gap.first_id, begin.blocking_gap.last_id, begin.blocking_gap.mode) == (2, 6, "inline")
 
 
 def test_open_rows_behind_the_topics_end_are_one_hole() -> None:
     """A kill came between them and the trades between; a row that nobody looks for would stay open for good."""
     begin = find_resume_point(tail(1), (), ledger(gap(3, 6), gap(9, 9)), 9)
-    assert begin.hole is not None and (begin.hole.first_id, begin.hole.last_id) == (2, 9)
+    assert begin.blocking_gap is not None and (begin.blocking_gap.first_id, begin.blocking_gap.last_id) == (2, 9)
     assert [(row.first_id, row.state) for row in begin.changed] == [(2, "open"), (3, "repaired"), (9, "repaired")]
 
 
@@ -215,7 +215,7 @@ def test_what_a_new_symbol_held_at_a_stop_is_held_again(tmp_path: Path) -> None:
     """Its first trade waited for a second one, and was gone with the process: nothing spoke of it any more."""
     sequencer = Sequencer()
     assert sequencer.live(trade(41)) == ()
-    held = {"fake:AAA": [encode_trade(one).decode() for one in sequencer.doubts]}
+    held = {"fake:AAA": [encode_trade(one).decode() for one in sequencer.unconfirmed]}
     path = positions_file.positions_path(tmp_path)
     positions_file.save_positions(path, Positions("c", "t", {0: 5}, {}, held=held))
     known = positions_file.load_positions(path)

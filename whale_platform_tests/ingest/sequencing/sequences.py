@@ -22,14 +22,14 @@ def ids(trades: Sequence[Trade]) -> list[int]:
     return [one.trade_id for one in trades]
 
 
-def history(chunk: BackfillRange, *absent: int) -> dict[int, Trade | None]:
-    return {n: trade(n, source="repair") for n in range(chunk.first_id, chunk.last_id + 1) if n not in absent}
+def history(id_range: BackfillRange, *absent: int) -> dict[int, Trade | None]:
+    return {n: trade(n, source="repair") for n in range(id_range.first_id, id_range.last_id + 1) if n not in absent}
 
 
 def wanted(sequencer: Sequencer) -> BackfillRange:
-    chunk = sequencer.wanted()
-    assert chunk is not None
-    return chunk
+    id_range = sequencer.wanted()
+    assert id_range is not None
+    return id_range
 
 
 def garbled(number: int, shown: int) -> Trade:

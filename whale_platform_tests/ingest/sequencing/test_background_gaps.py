@@ -17,9 +17,9 @@ def test_a_long_hole_goes_to_the_background_once_the_next_trade_confirms_it() ->
     assert feed(sequencer, far + 1) == [far, far + 1]
     assert feed(sequencer, far + 2) == [far + 2]
     filled: list[int] = []
-    while (chunk := sequencer.wanted()) is not None:
-        assert chunk.mode == "background" and chunk.last_id - chunk.first_id < BACKFILL_IDS
-        filled += ids(sequencer.fill(chunk, history(chunk), 1))
+    while (id_range := sequencer.wanted()) is not None:
+        assert id_range.mode == "background" and id_range.last_id - id_range.first_id < BACKFILL_IDS
+        filled += ids(sequencer.fill(id_range, history(id_range), 1))
     assert filled == list(range(1, far))
     told = [gap for gap in sequencer.record.events if isinstance(gap, SequenceGap)]
     assert (told[-1].state, told[-1].filled) == ("repaired", far - 1)
@@ -37,7 +37,10 @@ def test_the_callers_deadline_sends_only_the_missing_ids_to_the_background() -> 
     feed(sequencer, 10, 5)
     assert ids(sequencer.to_background(1)) == [5]
     assert [(gap.first_id, gap.last_id) for gap in sequencer.background.gaps] == [(1, 4)]
-    assert sequencer.hole is not None and (sequencer.hole.first_id, sequencer.hole.last_id) == (6, 9)
+    assert sequencer.blocking_gap is not None and (sequencer.blocking_gap.first_id, sequencer.blocking_gap.last_id) == (
+        6,
+        9,
+    )
     assert sequencer.to_background(1) == (), "nothing speaks for it"
     assert feed(sequencer, 11) == []
     assert ids(sequencer.to_background(1)) == [10, 11]
@@ -47,10 +50,10 @@ def test_the_callers_deadline_sends_only_the_missing_ids_to_the_background() -> 
 def test_a_chunk_asked_for_inline_still_fits_after_the_hole_went_to_the_background() -> None:
     sequencer = Sequencer(next_id=1)
     feed(sequencer, 4, 5)
-    chunk = wanted(sequencer)
+    id_range = wanted(sequencer)
     assert ids(sequencer.to_background(1)) == [4, 5]
-    assert ids(sequencer.fill(chunk, history(chunk), 1)) == [1, 2, 3]
-    assert sequencer.fill(chunk, history(chunk), 1) == ()
+    assert ids(sequencer.fill(id_range, history(id_range), 1)) == [1, 2, 3]
+    assert sequencer.fill(id_range, history(id_range), 1) == ()
     assert sequencer.background.gaps == []
 
 
@@ -60,8 +63,8 @@ def test_a_trade_of_a_background_gap_that_comes_live_is_published_and_divides_it
     sequencer.to_background(1)
     assert feed(sequencer, 5, 2) == [5, 2]
     assert [(gap.progress_id, gap.last_id) for gap in sequencer.background.gaps] == [(3, 4), (6, 8)]
-    while (chunk := sequencer.wanted()) is not None:
-        sequencer.fill(chunk, history(chunk), 1)
+    while (id_range := sequencer.wanted()) is not None:
+        sequencer.fill(id_range, history(id_range), 1)
     assert feed(sequencer, 3, 7) == [] and sequencer.record.duplicates == 2
 
 

@@ -31,12 +31,12 @@ def test_ids_that_begin_again_go_on_in_a_new_epoch() -> None:
     assert (sequencer.record.duplicates, sequencer.asks()) == (0, True)
     assert sequencer.may_begin_anew(new[-1], None)
     assert sequencer.begin_epoch(new[0], 5, 9) == []
-    jump, hole = (event for event in sequencer.record.events if isinstance(event, SequenceGap))
+    jump, blocking_gap = (event for event in sequencer.record.events if isinstance(event, SequenceGap))
     assert (jump.first_id, jump.last_id, jump.cause, jump.state) == (3_000_000_002, EPOCH, "epoch", "exchange_gap")
-    chunk = wanted(sequencer)
-    assert (chunk.first_id, chunk.last_id, hole.cause) == (EPOCH + 1, EPOCH + 5, "epoch")
+    id_range = wanted(sequencer)
+    assert (id_range.first_id, id_range.last_id, blocking_gap.cause) == (EPOCH + 1, EPOCH + 5, "epoch")
     found = {EPOCH + one.trade_id: replace(one, trade_id=EPOCH + one.trade_id) for one in new}
-    out = sequencer.fill(chunk, found, 9)
+    out = sequencer.fill(id_range, found, 9)
     assert [(epoch_of(one.trade_id), exchange_id(one.trade_id)) for one in out] == [(1, n) for n in range(1, 6)]
     assert ids(sequencer.live(replace(restarted(6, 3_000_000_001), trade_id=EPOCH + 6))) == [EPOCH + 6]
 
@@ -59,7 +59,7 @@ def test_a_trade_of_the_ended_ids_that_was_not_published_keeps_its_id() -> None:
     sequencer = Sequencer(997, newest_time=trade(996).event_time)
     new = anew(sequencer, 1000)
     assert ids(sequencer.live(replace(trade(1001), trade_id=EPOCH + 1001))) == [1001]
-    assert (sequencer.hole, sequencer.doubts.held) == (None, {})
+    assert (sequencer.blocking_gap, sequencer.unconfirmed.held) == (None, {})
     assert sequencer.live(replace(trade(999), trade_id=EPOCH + 999)) == () and sequencer.record.duplicates == 1
     assert sequencer.live(replace(trade(1002), trade_id=EPOCH + 5_000_000)) == () and sequencer.record.unproven == 1
     assert sequencer.live(replace(trade(999), trade_id=EPOCH + 1002)) == () and sequencer.record.unproven == 2

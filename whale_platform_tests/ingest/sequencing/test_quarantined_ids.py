@@ -17,7 +17,7 @@ def test_a_quarantined_id_is_no_hole() -> None:
     sequencer.skip(1, 7)
     sequencer.skip(2, 8)
     assert feed(sequencer, 3) == [3]
-    assert sequencer.hole is None
+    assert sequencer.blocking_gap is None
     assert [(gap.first_id, gap.last_id, gap.state) for gap in sequencer.quarantined.rows] == [(1, 2, "unrepaired")]
     assert sequencer.quarantined.rows[0].kept == [(1, 2)]
 
@@ -25,8 +25,8 @@ def test_a_quarantined_id_is_no_hole() -> None:
 def test_a_quarantined_id_of_history_closes_the_gap_as_unrepaired() -> None:
     sequencer = Sequencer(next_id=1)
     feed(sequencer, 4)
-    chunk = wanted(sequencer)
-    assert ids(sequencer.fill(chunk, {**history(chunk), 2: None}, 1)) == [1, 3, 4]
+    id_range = wanted(sequencer)
+    assert ids(sequencer.fill(id_range, {**history(id_range), 2: None}, 1)) == [1, 3, 4]
     gap = sequencer.record.events[-1]
     assert isinstance(gap, SequenceGap) and (gap.state, gap.kept) == ("unrepaired", [(2, 2)])
 
@@ -35,8 +35,8 @@ def test_a_quarantined_id_of_history_leaves_a_background_gap_unrepaired() -> Non
     sequencer = Sequencer(next_id=1)
     feed(sequencer, 4, 5)
     assert ids(sequencer.to_background(1)) == [4, 5]
-    chunk = wanted(sequencer)
-    assert ids(sequencer.fill(chunk, {**history(chunk, 3), 2: None}, 9)) == [1]
+    id_range = wanted(sequencer)
+    assert ids(sequencer.fill(id_range, {**history(id_range, 3), 2: None}, 9)) == [1]
     gap = sequencer.record.events[-1]
     assert isinstance(gap, SequenceGap)
     assert (gap.state, gap.kept, gap.absent, gap.closed_time) == ("unrepaired", [(2, 2)], [(3, 3)], 9)
@@ -57,7 +57,7 @@ def test_a_quarantined_copy_does_not_kill_the_sane_one() -> None:
     sequencer.skip(3, 7)
     sequencer.skip(4, 8)
     assert feed(sequencer, 3, 4, 5) == [3, 4, 5]
-    assert (sequencer.record.unproven, sequencer.record.duplicates, sequencer.doubts.held) == (0, 0, {})
+    assert (sequencer.record.unproven, sequencer.record.duplicates, sequencer.unconfirmed.held) == (0, 0, {})
     row = sequencer.quarantined.rows[-1]
     assert (row.first_id, row.last_id, row.state, row.kept) == (3, 4, "repaired", [])
     sequencer.skip(6, 9)

@@ -54,7 +54,7 @@ def test_two_holes_are_filled_one_after_the_other() -> None:
     assert ids(sequencer.fill(wanted(sequencer), history(wanted(sequencer)), 1)) == [1, 2, 3]
     assert wanted(sequencer) == BackfillRange(4, 5, "inline")
     assert ids(sequencer.fill(wanted(sequencer), history(wanted(sequencer)), 1)) == [4, 5, 6]
-    assert sequencer.hole is None
+    assert sequencer.blocking_gap is None
 
 
 def test_ids_absent_from_history_are_recorded_and_passed() -> None:
@@ -118,4 +118,7 @@ def test_a_hole_that_is_half_filled_says_how_far() -> None:
     """Else a restart counts what was filled twice, and takes ids that are missing for repaired."""
     sequencer = Sequencer(1)
     feed(sequencer, 1, 6, 2, 3)
-    assert sequencer.hole is not None and (sequencer.hole.filled, sequencer.hole.progress_id) == (2, 4)
+    assert sequencer.blocking_gap is not None and (
+        sequencer.blocking_gap.filled,
+        sequencer.blocking_gap.progress_id,
+    ) == (2, 4)

@@ -79,19 +79,19 @@ class World:
             self.sequencer.connected()
         elif action == "restart":
             assert self.tail.last is not None
-            gaps = [SequenceGap(a, b, "restart", 1, "background", progress_id=a) for a, b in self.tail.holes]
+            gaps = [SequenceGap(a, b, "restart", 1, "background", progress_id=a) for a, b in self.tail.missing]
             self.sequencer = Sequencer(self.tail.last + 1, gaps, trade(self.tail.last).event_time)
 
     def repair(self) -> None:
-        chunk = self.sequencer.wanted()
-        if chunk is None:
+        id_range = self.sequencer.wanted()
+        if id_range is None:
             return
         found = {
             n: None if n in self.bad else trade(n, source="repair")
-            for n in range(chunk.first_id - 2, chunk.last_id + 3)
+            for n in range(id_range.first_id - 2, id_range.last_id + 3)
             if n not in self.absent - self.arrived
         }
-        self.publish(self.sequencer.fill(chunk, found, 1))
+        self.publish(self.sequencer.fill(id_range, found, 1))
 
 
 @settings(max_examples=500, deadline=None)
@@ -104,10 +104,10 @@ class World:
     st.sampled_from([1, 3, 50]),
 )
 def test_every_id_once_and_in_order(
-    absent: set[int], bad: set[int], steps: list[tuple[str, int]], inline: int, pending: int, chunk: int
+    absent: set[int], bad: set[int], steps: list[tuple[str, int]], inline: int, pending: int, id_range: int
 ) -> None:
     before = gap_tracker.INLINE_MAX, gap_tracker.PENDING_MAX, backfill_range.BACKFILL_IDS
-    gap_tracker.INLINE_MAX, gap_tracker.PENDING_MAX, backfill_range.BACKFILL_IDS = inline, pending, chunk
+    gap_tracker.INLINE_MAX, gap_tracker.PENDING_MAX, backfill_range.BACKFILL_IDS = inline, pending, id_range
     try:
         world = World(absent, bad - absent)
         for action, number in steps:

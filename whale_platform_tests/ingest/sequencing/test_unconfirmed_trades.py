@@ -77,7 +77,7 @@ def test_an_id_garbled_ahead_is_refuted_by_what_comes_in_turn(ahead: int) -> Non
     assert sequencer.live(garbled(3, 3 + ahead)) == []
     assert feed(sequencer, 3) == [3], "in turn is in turn"
     assert feed(sequencer, *range(4, 4 + ahead + 5)) == list(range(4, 4 + ahead + 5))
-    assert (sequencer.record.unproven, sequencer.hole, sequencer.background.gaps) == (2, None, [])
+    assert (sequencer.record.unproven, sequencer.blocking_gap, sequencer.background.gaps) == (2, None, [])
     row = next(event for event in reversed(sequencer.record.events) if isinstance(event, SequenceGap))
     assert (row.state, row.unpublished()) == ("repaired", 0)
 
@@ -89,16 +89,16 @@ def test_an_id_garbled_ahead_is_refuted_by_what_waits_for_its_true_one() -> None
     assert feed(sequencer, 4, 5) == [] and sequencer.record.unproven == 1
     assert wanted(sequencer) == BackfillRange(3, 4, "inline")
     assert ids(sequencer.fill(wanted(sequencer), history(wanted(sequencer)), 1)) == [3, 4, 5]
-    assert (sequencer.hole, sequencer.record.duplicates) == (None, 0)
+    assert (sequencer.blocking_gap, sequencer.record.duplicates) == (None, 0)
 
 
 def test_history_refutes_a_trade_that_it_has_under_another_id() -> None:
     sequencer = Sequencer(1)
     feed(sequencer, 1, 2)
     sequencer.live(garbled(3, 53))
-    chunk = wanted(sequencer)
-    assert ids(sequencer.fill(chunk, {3: trade(3)}, 1, around={2: trade(2), 3: trade(3)}, surely=True)) == [3]
-    assert (sequencer.record.unproven, sequencer.hole) == (1, None)
+    id_range = wanted(sequencer)
+    assert ids(sequencer.fill(id_range, {3: trade(3)}, 1, around={2: trade(2), 3: trade(3)}, surely=True)) == [3]
+    assert (sequencer.record.unproven, sequencer.blocking_gap) == (1, None)
     assert feed(sequencer, 4) == [4]
 
 
@@ -107,7 +107,7 @@ def test_one_trade_alone_behind_a_hole_is_not_let_go_without_history() -> None:
     feed(sequencer, 1, 2)
     sequencer.live(garbled(3, 53))
     assert sequencer.to_background(1) == ()
-    assert feed(sequencer, 3, 4, 5) == [3, 4, 5] and sequencer.hole is None
+    assert feed(sequencer, 3, 4, 5) == [3, 4, 5] and sequencer.blocking_gap is None
     told = Sequencer(1)
     feed(told, 1, 2)
     assert told.last_trade(trade(53), surely=True) == []
@@ -119,24 +119,24 @@ def test_behind_a_hole_a_trade_costs_no_look_at_all_that_waits() -> None:
     sequencer, looked = Sequencer(1), 0
 
     class Counted(list[int]):
-        def __getitem__(self, place: Any) -> Any:
+        def __getitem__(self, index: Any) -> Any:
             nonlocal looked
             looked += 1
-            return super().__getitem__(place)
+            return super().__getitem__(index)
 
         def __iter__(self) -> Any:
             raise AssertionError("all are looked at")
 
     sequencer._pending._ids = Counted()
-    sequencer.doubts._ids = Counted()
+    sequencer.unconfirmed._ids = Counted()
     feed(sequencer, 1, *range(3, 2_003))
     assert len(sequencer._pending) == 2_000 and looked < 2_000 * 100
     feed(sequencer, *range(100, 1_100))
     assert sequencer.record.duplicates == 1_000 and looked < 3_000 * 100
     low, looked = Sequencer(1_000_000), 0
     feed(low, 1_000_000)
-    low.doubts._ids = Counted()
+    low.unconfirmed._ids = Counted()
     for number in range(1, 2_001):
         low.live(restarted(number, 1_000_000))
         assert low.asks() == (number >= 3)
-    assert len(low.doubts.held) == 2_000 and looked < 2_000 * 100
+    assert len(low.unconfirmed.held) == 2_000 and looked < 2_000 * 100
