@@ -4,7 +4,7 @@ import asyncio
 import threading
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from whale_platform.api.errors import HistoryUnavailableError, InvalidCursorError
@@ -75,7 +75,14 @@ steps = st.lists(
 )
 
 
+W0, W1, AGAIN, RESTART = ("whale", 0), ("whale", 1), ("again", 3), ("restart", 0)
+
+
 @settings(max_examples=400, deadline=None)
+@example(
+    [W0, W0, W0, W0, AGAIN, W0, W0, W0, W0, RESTART]
+)  # its first message is read from Kafka, the second in the log
+@example([W1, W0, W0, W0, AGAIN, ("read", 3), W1, W0, W0, W0, RESTART])  # the second message is read from Kafka
 @given(steps)
 def test_each_whale_once_across_disconnects_and_restarts(script: list[tuple[str, int]]) -> None:
     topic, kept, got, cursor = Topic(), 6, list[str](), ""
@@ -107,7 +114,9 @@ def test_each_whale_once_across_disconnects_and_restarts(script: list[tuple[str,
             topic.away = value
         else:
             if verb == "restart":
-                log = log_of(topic, kept, back=12, order=value)
+                # A server that starts reads further back than the stream ever emits a whale again.
+                back = 12 if all(step[0] != "again" for step in script) else len(script)
+                log = log_of(topic, kept, back=back, order=value)
             follower = WhaleSubscription(log, topic, all_of, parse_cursor(cursor))
     for _ in range(200):
         read(500)

@@ -59,7 +59,7 @@ class WhaleLog:
         self._time_ms = 0
         self._kept = kept
         self._entries: deque[WhaleLogEntry] = deque()
-        self._keys: OrderedDict[WhaleKey, None] = OrderedDict()
+        self._keys: OrderedDict[WhaleKey, int] = OrderedDict()  # the offset of its first message
 
     def begin(self, topic: str, places: dict[int, int]) -> None:
         """Entries come from these offsets on. A new topic id forgets all offsets; a jump moves the floor."""
@@ -81,7 +81,7 @@ class WhaleLog:
             if item.whale.key in self._keys:
                 self.doubles += 1
                 continue
-            self._remember(item.whale.key)
+            self._remember(item.whale.key, item.offset)
             self._time_ms = max(self._time_ms, item.whale.time_ms)
             self.last += 1
             cursor = self.cursor()
@@ -101,8 +101,12 @@ class WhaleLog:
         behind = min(self.last - number, len(self._entries))
         return [self._entries[-place] for place in range(behind, max(0, behind - most), -1)]
 
-    def _remember(self, key: WhaleKey) -> None:
-        self._keys[key] = None
+    def is_repeated(self, record: AlertRecord) -> bool:
+        """Whether the stream emitted this message's whale before, as far as the log remembers."""
+        return record.whale is not None and self._keys.get(record.whale.key, record.offset) < record.offset
+
+    def _remember(self, key: WhaleKey, offset: int) -> None:
+        self._keys[key] = offset
         if len(self._keys) > 2 * self._kept:
             self._keys.popitem(last=False)
 

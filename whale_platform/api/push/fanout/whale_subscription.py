@@ -56,6 +56,7 @@ class WhaleSubscription:
         self._number = 0
         self._started = self._aligned = False
         self._seen: set[WhaleKey] = set()
+        self._seen_until = 0
         self._retry_at = 0.0
         self._told = ""
         self.trouble = ""
@@ -138,7 +139,7 @@ class WhaleSubscription:
                 self._number = entry.number
                 if self._aligned:
                     self._at = entry.cursor
-                    if self._wanted(entry.whale):
+                    if not self._has_seen(entry) and self._wanted(entry.whale):
                         out.append(WhaleDelivery(entry.cursor_text, entry.whale.body))
                 else:
                     out += self._resumed(entry)
@@ -155,14 +156,23 @@ class WhaleSubscription:
             sent = self._one(AlertRecord(entry.partition, entry.offset, entry.whale))
         if all(place <= entry.cursor.places.get(p, 0) for p, place in self._at.places.items()):
             self._aligned = True
-            self._seen.clear()
+            self._seen_until = self._log.last
+            if entry.number == self._seen_until:
+                self._seen.clear()
             self._told = ""
         return [sent] if sent else []
+
+    def _has_seen(self, entry: WhaleLogEntry) -> bool:
+        """Whether it was sent from before the log, which does not know that the stream emitted it again."""
+        seen = entry.whale.key in self._seen
+        if entry.number >= self._seen_until:
+            self._seen.clear()
+        return seen
 
     def _one(self, found: AlertRecord) -> WhaleDelivery | None:
         whale = found.whale
         self._move(found.partition, found.offset + 1, whale.time_ms if whale else 0)
-        if whale is None or whale.key in self._seen:
+        if whale is None or whale.key in self._seen or self._log.is_repeated(found):
             return None
         self._seen.add(whale.key)
         return WhaleDelivery(self._text(), whale.body) if self._wanted(whale) else None
