@@ -30,7 +30,9 @@ OWN = {
     "icons/icon.svg": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
     "icons/favicon.png": PNG,
 }
-NOT_SERVED = {"notes.md": b"SECRET", "server.py": b"SECRET", ".env": b"SECRET", "main.js~": b"SECRET"}
+NOT_SERVED = dict.fromkeys(
+    ("notes.md", "server.py", ".env", "main.js~", "jsconfig.json", "data/messages.d.ts"), b"SECRET"
+)
 
 
 @pytest.fixture
@@ -123,6 +125,8 @@ ESCAPES = [
     "/dashboard/notes.md",
     "/dashboard/.env",
     "/dashboard/main.js~",
+    "/dashboard/jsconfig.json",
+    "/dashboard/data/messages.d.ts",
     "/vendor/",
     "/vendor/uplot/package.js",
     "/vendor/../vendor/uplot.js",

@@ -1,5 +1,5 @@
 // What the server sends, as the page uses it: rows of the REST API and messages of /stream. Money and prices are decimal
-// strings, times RFC 3339 in UTC. The whole of it: api/shapes and api/live/schema.py.
+// strings, times RFC 3339 in UTC. /openapi.json and the API's JSON Schema of /stream have all of it.
 
 export type Side = "buy" | "sell";
 
