@@ -129,8 +129,8 @@ def test_making_again_changes_nothing_and_what_the_stream_has_less_of_stays(data
     whale_reports.materialise_reports(database, DAY, MAKER)
     assert (rollups.read_rollups(database, DAY), whale_reports.read_reports(database, DAY)) == (before, reports)
     with open_transaction(database, "test") as conn, conn.cursor() as cursor:
-        for table in (rollups, whale_reports):
-            table.write(cursor, DAY, MAKER, [("binance", "BTCUSDT", START)])
+        for write in (rollups.write_rollups, whale_reports.write_reports):
+            write(cursor, DAY, MAKER, [("binance", "BTCUSDT", START)])
     changed = [
         (old.hour, old.symbol)
         for old, new in zip(before, rollups.read_rollups(database, DAY), strict=True)
