@@ -114,7 +114,7 @@ def test_each_whale_once_across_disconnects_and_restarts(script: list[tuple[str,
             topic.away = value
         else:
             if verb == "restart":
-                # A server that starts reads further back than the stream ever emits a whale again.
+                # What was first emitted before the messages that a starting server reads is not known as repeated.
                 back = 12 if all(step[0] != "again" for step in script) else len(script)
                 log = log_of(topic, kept, back=back, order=value)
             follower = WhaleSubscription(log, topic, all_of, parse_cursor(cursor))

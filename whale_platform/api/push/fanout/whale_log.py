@@ -3,6 +3,8 @@
 One log serves all clients: each keeps only the number of the last entry it was sent. A whale that the stream says
 again after a restart is left out here, once for all. What the log has dropped is told by `floor`: an offset below it
 has to be read from Kafka again. Lives in the event loop; not thread-safe.
+A repetition is recognised only where the first message is among those that this server has read (`KEPT` back at its
+start): a client that resumes near that edge may get an older whale twice.
 """
 
 from collections import OrderedDict, deque
