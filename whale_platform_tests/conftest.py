@@ -26,10 +26,16 @@ SERVERS = {"kafka_session", "postgres_server", "own_postgres"}
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark whoever uses a real server `server`, so that the fast part starts none; before -m chooses."""
+    """Mark whoever uses a real server `server`, so that the fast part starts none; before -m chooses.
+
+    A test whose fixture is defined nowhere ends the run here, however few of the tests were to run.
+    """
     for item in items:
-        if SERVERS.intersection(getattr(item, "fixturenames", ())):
+        needed = set(getattr(item, "fixturenames", ()))
+        if SERVERS & needed:
             item.add_marker("server")
+        if missing := needed - {"request"} - getattr(item, "_fixtureinfo").name2fixturedefs.keys():  # noqa: B009
+            raise pytest.UsageError(f"{item.nodeid} needs {', '.join(sorted(missing))}, which no fixture defines")
 
 
 class Together(LoadScopeScheduling):  # type: ignore[misc]

@@ -1,14 +1,17 @@
-"""The stream service for the tests of this room."""
+"""The stream service and a Spark session for the tests of this room."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from pyspark.sql import SparkSession
 
 from whale_platform.broker import naming, topics
-from whale_platform.settings import StreamMode
+from whale_platform.settings import Settings, StreamMode
+from whale_platform.stream.spark import session
 from whale_platform_tests.stream.real_stream import Stream
 from whale_platform_tests.support.kafka_server import KafkaServer as Kafka
+from whale_platform_tests.support.spark_jvm import end_own_jvm
 
 
 @pytest.fixture
@@ -30,3 +33,14 @@ def stream(kafka: Kafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
             item.kill()
     monkeypatch.undo()
     naming.read_prefix.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    """A session in this process, whose JVM ends with the file's tests."""
+    with end_own_jvm():
+        built = session.build_session(
+            Settings(home=tmp_path_factory.mktemp("home"), spark_master="local[2]", spark_driver_memory="512m")
+        )
+        yield built
+        built.stop()

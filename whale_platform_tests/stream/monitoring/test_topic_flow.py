@@ -13,6 +13,7 @@ from whale_platform.broker.producer import TradeProducer
 from whale_platform.domain import raw_trade
 from whale_platform.domain.names import RAW_TRADES, STREAM_POSITIONS, TRADE_WINDOWS
 from whale_platform.settings import Settings
+from whale_platform.stream.monitoring import positions
 from whale_platform.stream.monitoring import topic_flow as flow_module
 from whale_platform.stream.monitoring.lag import UNKNOWN_LAG, QueryLag
 from whale_platform.stream.monitoring.topic_flow import HIDDEN_TRADES, TopicFlow
@@ -76,6 +77,7 @@ class Topics:
 @pytest.fixture
 def there(kafka: Kafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Topics:
     monkeypatch.setattr(topic_offsets, "TIMEOUT_S", 120.0)  # each look of a test has to be answered
+    monkeypatch.setattr(positions, "READ_S", 120.0)  # and to read all there is, which the service leaves to the next
     return Topics(kafka, tmp_path)
 
 

@@ -3,7 +3,7 @@
 import json
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from decimal import Decimal
 from functools import reduce
 from pathlib import Path
@@ -17,28 +17,15 @@ from whale_platform.domain import raw_trade
 from whale_platform.domain.plausibility import explain_implausible
 from whale_platform.domain.trade import EXACT, Trade
 from whale_platform.lake.delta import table
-from whale_platform.settings import Settings
 from whale_platform.stores.asset_tables.thresholds import build_threshold_periods
 from whale_platform.stream import batch_recompute
 from whale_platform.stream.query import transforms
 from whale_platform.stream.query.threshold_file import encode_history
-from whale_platform.stream.spark import session
 from whale_platform_tests.lake.builders import lay
-from whale_platform_tests.support.spark_jvm import end_own_jvm
 
 pytestmark = pytest.mark.server
 MINUTE = 60_000_000
 START = 1_723_161_254_000_000
-
-
-@pytest.fixture(scope="module")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    with end_own_jvm():
-        built = session.build_session(
-            Settings(home=tmp_path_factory.mktemp("home"), spark_master="local[2]", spark_driver_memory="512m")
-        )
-        yield built
-        built.stop()
 
 
 def some_trades(count: int) -> list[Trade]:
