@@ -45,7 +45,7 @@ ENV PATH=/app/.venv/bin:$PATH PYTHONPATH=/app WHALE_TOOLS=/app/.whale/tools WHAL
 COPY --from=packages /app/.venv .venv
 COPY --from=packages /app/.whale .whale
 # Owned by who runs it: a checkout made under umask 077 lets nobody else read it.
-COPY --chown=whale package.json package-lock.json dagster.yaml workspace.yaml ./
+COPY --chown=whale package.json package-lock.json pyproject.toml dagster.yaml workspace.yaml ./
 COPY --chown=whale whale_platform whale_platform
 RUN printf '#!/bin/sh\nexec python -P -m whale_platform.cli "$@"\n' > /usr/local/bin/whale && chmod 755 /usr/local/bin/whale \
  && python -m compileall -q whale_platform

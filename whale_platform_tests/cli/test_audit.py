@@ -19,7 +19,7 @@ from whale_platform.broker import topics
 from whale_platform.cli.app import app
 from whale_platform.cli.common.errors import UserError
 from whale_platform.defs.quality import audit_checks as checks
-from whale_platform.defs.shared.store_resource import StoreResource
+from whale_platform.defs.resources import build_resources
 from whale_platform.domain import raw_trade
 from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS
 from whale_platform.domain.trade import Trade
@@ -230,38 +230,37 @@ def test_what_has_not_arrived_yet_is_not_missing_and_nothing_is_proven(place: Pl
     assert (value["passed"], value["verdict"], value["behind"]["windows"]) == (True, "ok", 0)
 
 
-def ask() -> dict[str, dg.AssetCheckEvaluation]:
+def ask(place: Place) -> dict[str, dg.AssetCheckEvaluation]:
     """Each check's answer by its name."""
+    resources = build_resources(home=str(place.lake.parent.parent))
     selected = dg.AssetSelection.checks(checks.audit_checks)
-    done = dg.materialize([checks.audit_checks], resources={"store": StoreResource()}, selection=selected)
+    done = dg.materialize([checks.audit_checks], resources=resources, selection=selected)
     return {one.check_name: one for one in done.get_asset_check_evaluations()}
 
 
 def test_the_check_audits_every_hour_since_the_last_and_one_that_was_wrong_again(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("WHALE_HOME", str(place.lake.parent.parent))
     place.fill()
     end = place.start + HOUR
     monkeypatch.setattr(collect, "find_settled_end", lambda *_: end + MINUTE)  # also where an hour ends meanwhile
     place.without(1005)
-    found = ask()
+    found = ask(place)
     ids, values, whales = (found[spec.name] for spec in (checks.IDS_SPEC, checks.VALUES_SPEC, checks.WHALES_SPEC))
     assert (ids.passed, ids.metadata["hours"].value, ids.metadata["missing"].value) == (False, 2, 1)
     assert "missing in lake: 1" in str(ids.metadata["table"].value)
     assert (values.passed, values.metadata["different"].value, whales.passed) == (False, 1, True)
     with monkeypatch.context() as later:
         later.setattr(collect, "find_settled_end", lambda *_: end + 7 * HOUR)
-        ids = ask()[checks.IDS_SPEC.name]
+        ids = ask(place)[checks.IDS_SPEC.name]
         assert (ids.passed, ids.metadata["hours"].value) == (False, 7), "Dagster was down for seven hours"
         assert f"whale audit --from {place.start:%Y-%m-%dT%H:%M}" in str(ids.metadata["unresolved"].value)
     lay(place.lake, [place.whole[1005]], 10_000)
-    assert [one.passed for one in ask().values()] == [True, True, True]
-    assert ask()[checks.IDS_SPEC.name].metadata["hours"].value == 0, "all of them have been audited"
+    assert [one.passed for one in ask(place).values()] == [True, True, True]
+    assert ask(place)[checks.IDS_SPEC.name].metadata["hours"].value == 0, "all of them have been audited"
 
 
 def test_the_check_leaves_its_turn_while_the_stream_is_behind(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WHALE_HOME", str(place.lake.parent.parent))
     place.fill()
     place.without(1005)
     monkeypatch.setattr(collect, "find_settled_end", lambda *_: place.start + HOUR + MINUTE)
@@ -269,7 +268,7 @@ def test_the_check_leaves_its_turn_while_the_stream_is_behind(place: Place, monk
         "stream", detail="windows lag", at=time.time() + 600, numbers={"behind_since": time.time() - 60}
     )
     write_json(heartbeat.heartbeat_path(place.lake.parent.parent, "stream"), asdict(told))
-    found = ask()
+    found = ask(place)
     assert [one.passed for one in found.values()] == [True, True, True]
     table = str(found[checks.IDS_SPEC.name].metadata["table"].value)
     assert "No hour was audited: the stream has been behind for" in table and "windows lag" in table, table

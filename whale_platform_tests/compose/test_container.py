@@ -12,13 +12,13 @@ from dagster._core.launcher.base import WorkerStatus
 from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._core.test_utils import instance_for_test
 
-from whale_platform.defs.services import controls
+from whale_platform.defs.services.jobs import CONTROL_JOBS
 from whale_platform.settings import ROOT
 from whale_platform.supervision.control import service_commands
 from whale_platform.supervision.runtime import exit_codes
 from whale_platform.toolchain import java
 from whale_platform_tests.compose.test_compose_file import SERVICES
-from whale_platform_tests.defs.services.test_shifts import LAUNCHER
+from whale_platform_tests.defs.services.test_shifts import launcher_of
 from whale_platform_tests.support.embedded_servers import free_port, port_answers
 from whale_platform_tests.support.fake_services import wait_for_result
 
@@ -40,9 +40,9 @@ def test_the_code_server_serves_until_it_is_told_to_end(database: str, tmp_path:
             wait_for_result(lambda: port_answers(port), 300)
             workspace = (tmp_path / "dagster" / "workspace.yaml").read_text()
             assert '"host": "dagster-code"' in workspace
-            with instance_for_test(overrides={"run_launcher": LAUNCHER}) as instance:
+            with instance_for_test(overrides={"run_launcher": launcher_of(tmp_path)}) as instance:
                 told = {GRPC_INFO_TAG: json.dumps({"host": "127.0.0.1", "port": port})}
-                run = instance.create_run_for_job(controls.JOBS[0], tags=told)
+                run = instance.create_run_for_job(CONTROL_JOBS[0], tags=told)
                 found = instance.run_launcher.check_run_worker_health(run)
                 assert found.status is WorkerStatus.FAILED, "a run of an earlier code server has no process"
             container.terminate()

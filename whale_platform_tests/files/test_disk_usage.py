@@ -12,6 +12,7 @@ from rich.console import Console
 from whale_platform.api.monitoring.metrics import _disks
 from whale_platform.cli.inspection import screen
 from whale_platform.defs.quality import disk_checks
+from whale_platform.defs.shared.platform_settings import PlatformSettings
 from whale_platform.files import disk_usage
 from whale_platform.files.disk_usage import DiskSpace
 from whale_platform.homes import open_home
@@ -75,17 +76,20 @@ def test_a_tenth_is_low_and_two_gigabytes_stay(free: int, total: int, low: bool,
 
 
 def test_a_disk_that_is_nearly_full_is_said_by_status_metrics_and_check(
-    small_disk: Path, monkeypatch: pytest.MonkeyPatch
+    small_disk: Path,
 ) -> None:
     home = open_home(small_disk, "live")
     fill(home.path / "kafka" / "x", MB)
     disk_usage._publish(home.path, disk_usage.measure_stores(home.path, home.path / "lake", home.path))
-    monkeypatch.setenv("WHALE_HOME", str(home.path))
     for expected in ("ok", "degraded"):
         now = home_state.take_snapshot(home)["disk"]
         assert now["state"] == expected
         assert json.loads(json.dumps(now)) == now
-        checked = dg.materialize([disk_checks.enough_disk], selection=dg.AssetSelection.checks(disk_checks.enough_disk))
+        checked = dg.materialize(
+            [disk_checks.enough_disk],
+            selection=dg.AssetSelection.checks(disk_checks.enough_disk),
+            resources={"platform": PlatformSettings(home=str(home.path))},
+        )
         evaluation = checked.get_asset_check_evaluations()[0]
         assert evaluation.passed == (expected == "ok")
         out = io.StringIO()

@@ -16,6 +16,7 @@ OWNERS = ["team:whale-platform"]
 RAW_KEY, THRESHOLDS_KEY = dg.AssetKey(["topic", RAW_TRADES]), dg.AssetKey(["table", "whale_thresholds"])
 LAKE_KEY, IMPORTED_KEY = dg.AssetKey(["lake", "trades"]), dg.AssetKey(["lake", "imported_trades"])
 FROM_LAKE_KEY = dg.AssetKey(["lake", "windows_from_lake"])
+WINDOWS_KEY, ALERTS_KEY = dg.AssetKey(["table", TRADE_WINDOWS]), dg.AssetKey(["table", WHALE_ALERTS])
 
 
 # The health sensor tells every five minutes of what has moved; whales and gaps may well be rare.
@@ -126,3 +127,9 @@ def build_specs(settings: Settings) -> list[dg.AssetSpec]:
             )
         ),
     ]
+
+
+@dg.definitions
+def lineage() -> dg.Definitions:
+    """Return the external assets of the home that the environment names."""
+    return dg.Definitions(assets=build_specs(Settings()))

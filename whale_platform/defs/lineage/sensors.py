@@ -40,7 +40,7 @@ WRITERS = {RAW_TRADES: "ingester", TRADE_WINDOWS: "stream", WHALE_ALERTS: "strea
 )
 def stream_health(context: dg.SensorEvaluationContext, store: StoreResource) -> dg.SensorResult | dg.SkipReason:
     """One materialisation for each that has moved since the last tick."""
-    settings = Settings()
+    settings = store.read()
     try:
         seen = {**observe_topics(settings), **observe_tables(store.dsn(), datetime.now(UTC)), **observe_lake(settings)}
     except (BrokerError, PostgresUnusableError, LakeError, dg.Failure) as error:

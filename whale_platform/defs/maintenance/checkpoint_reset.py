@@ -1,12 +1,12 @@
-"""The checkpoint reset as a job: what it would archive is its default; done with `dry_run: false`, then a restart."""
+"""The checkpoint reset: what it would archive is its default; done with `dry_run: false`, then a restart."""
 
 import dagster as dg
 from pydantic import Field
 
 from whale_platform.defs.shared.confirmation import DeletionConfig, explain_unconfirmed, is_confirmed
+from whale_platform.defs.shared.platform_settings import PlatformSettings
 from whale_platform.domain.deletion_limits import UnconfirmedDeletionError
 from whale_platform.reports.tables import render_table
-from whale_platform.settings import Settings
 from whale_platform.stream.query import checkpoints
 from whale_platform.supervision.control import desired_state
 from whale_platform.supervision.control.state_files import request_restart
@@ -21,10 +21,9 @@ class CheckpointResetConfig(DeletionConfig):
 
 
 @dg.op
-def reset_checkpoint(context: dg.OpExecutionContext, config: CheckpointResetConfig) -> None:
+def reset_checkpoint(context: dg.OpExecutionContext, config: CheckpointResetConfig, platform: PlatformSettings) -> None:
     """Archives the query's checkpoint and starts the stream: the topic is read again, rows are only ever upserted."""
-    settings = Settings()
-    home, root = settings.home.resolve(), settings.stream_home.resolve()
+    home, root = platform.folder, platform.read().stream_home.resolve()
     try:
         found = [checkpoints.inspect_checkpoint(path) for path in checkpoints.list_live_folders(root, config.query)]
     except ValueError as error:
@@ -36,11 +35,11 @@ def reset_checkpoint(context: dg.OpExecutionContext, config: CheckpointResetConf
         text += f"\n\nThe stream runs as pid {pid}: while it does, a reset is refused. Launch `stream_stop` first."
     context.log.info(text)
     context.add_output_metadata({"plan": dg.MetadataValue.md(text)})
-    sure = is_confirmed(config)
+    sure = is_confirmed(config, platform)
     if config.dry_run:
         return
     if not sure:
-        with explain_unconfirmed():
+        with explain_unconfirmed(platform):
             raise UnconfirmedDeletionError(
                 "a reset makes the stream read the whole topic again, which has to be confirmed"
             )
@@ -53,11 +52,3 @@ def reset_checkpoint(context: dg.OpExecutionContext, config: CheckpointResetConf
     desired_state.write_desired_state(home, "stream", True, f"run {context.run_id}")
     request_restart(home, "stream")
     context.add_output_metadata({"archived": [str(path) for path in moved]})
-
-
-@dg.job(
-    description="Archives the stream's checkpoints and starts it again; refused while it runs: launch `stream_stop` "
-    "first. Dry run by default; otherwise it asks for the home's name."
-)
-def checkpoint_reset() -> None:
-    reset_checkpoint()

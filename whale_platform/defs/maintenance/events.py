@@ -19,9 +19,6 @@ from dagster._core.storage.event_log.schema import AssetEventTagsTable, SqlEvent
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._serdes import deserialize_value
 
-from whale_platform.defs.lineage.assets import build_specs
-from whale_platform.settings import Settings
-
 FINE, COARSE = timedelta(days=1), timedelta(hours=1)
 BATCH = 500
 MATERIALISED = dg.DagsterEventType.ASSET_MATERIALIZATION.value
@@ -44,11 +41,17 @@ class StoredEvent(NamedTuple):
 
 
 def find_old_events(
-    instance: dg.DagsterInstance, now: datetime, before: datetime, spared: Collection[str]
+    instance: dg.DagsterInstance,
+    now: datetime,
+    before: datetime,
+    spared: Collection[str],
+    reported: Collection[str],
 ) -> dict[str, list[int]]:
-    """Ids of the events that may go, by what they are; `spared` are runs whose logs stay. Times with a zone."""
+    """Ids of the events that may go, by what they are. Times with a zone.
+
+    `spared`: runs whose logs stay; `reported`: keys, as stored, of the assets that the health sensor reports.
+    """
     now, before = (time.replace(tzinfo=None) for time in (now, before))  # naive UTC, as the storage has them
-    reported = [spec.key.to_string() for spec in build_specs(Settings())]
     health = _made(instance, (_events.run_id == RUNLESS_RUN_ID) & _events.asset_key.in_(reported))
     logs = _events.dagster_event_type.is_(None) | _events.dagster_event_type.notin_(STATE_EVENTS)
     of_runs = (_events.run_id != RUNLESS_RUN_ID) & _events.run_id.notin_(list(spared))

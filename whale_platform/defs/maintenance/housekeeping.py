@@ -11,20 +11,22 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 from pydantic import Field
 
-from whale_platform.defs.lake_assets import compaction, lake_retention, recompute
-from whale_platform.defs.maintenance import checkpoint_reset, events, retention
-from whale_platform.defs.quality import check_jobs
-from whale_platform.defs.reports import thresholds
-from whale_platform.defs.services import controls, shifts
+from whale_platform.defs.lake.jobs import lake_compaction, lake_retention, lake_vacuum
+from whale_platform.defs.lineage.assets import build_specs
+from whale_platform.defs.maintenance import events
+from whale_platform.defs.quality.jobs import stream_checks
+from whale_platform.defs.recompute.jobs import late_trades
+from whale_platform.defs.services.jobs import CONTROL_JOBS, SHIFT_JOBS
 from whale_platform.defs.shared.confirmation import DeletionConfig, explain_unconfirmed, is_confirmed
-from whale_platform.defs.shared.own_instance import schedule_status
+from whale_platform.defs.shared.platform_settings import PlatformSettings
+from whale_platform.defs.thresholds.jobs import suggest_thresholds
 from whale_platform.domain import deletion_limits
 from whale_platform.reports.tables import render_table
 
 FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 UNFINISHED = [status for status in dg.DagsterRunStatus if status not in FINISHED]
 BATCH = 100
-NAME = "dagster_housekeeping"
+OWN_JOBS = ("dagster_housekeeping", "retention", "checkpoint_reset")  # of jobs.py, which imports this module
 
 
 class HousekeepingConfig(DeletionConfig):
@@ -36,11 +38,8 @@ class HousekeepingConfig(DeletionConfig):
 
 def list_upkeep_jobs() -> list[str]:
     """Names of the jobs whose old runs may go."""
-    upkeep = (
-        *(check_jobs.stream_checks, retention.retention, lake_retention.lake_retention, lake_retention.lake_vacuum),
-        *(compaction.lake_compaction, recompute.late_trades, thresholds.suggest_job, checkpoint_reset.checkpoint_reset),
-    )
-    return [*shifts.JOBS, *(job.name for job in controls.JOBS), *(job.name for job in upkeep), NAME]
+    upkeep = (stream_checks, lake_compaction, lake_retention, lake_vacuum, late_trades, suggest_thresholds)
+    return [*SHIFT_JOBS, *(job.name for job in CONTROL_JOBS), *(job.name for job in upkeep), *OWN_JOBS]
 
 
 def find_old_runs(
@@ -69,18 +68,19 @@ def has_materialised(instance: dg.DagsterInstance, run_id: str) -> bool:
 
 
 @dg.op
-def delete_old_runs(context: dg.OpExecutionContext, config: HousekeepingConfig) -> None:
+def delete_old_runs(context: dg.OpExecutionContext, config: HousekeepingConfig, platform: PlatformSettings) -> None:
     """Deletes them one by one, saying how far it is; then old events of the others."""
     instance, now = context.instance, datetime.now(UTC)
-    if not is_confirmed(config) and not config.dry_run:
-        with explain_unconfirmed():
+    if not is_confirmed(config, platform) and not config.dry_run:
+        with explain_unconfirmed(platform):
             deletion_limits.check_days(config.days)
     before = now - timedelta(days=config.days)
     found = find_old_runs(instance, list_upkeep_jobs(), before, config.keep)
     unfinished = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
     spared = find_newest_runs(instance, list_upkeep_jobs(), config.keep) | {run.run_id for run in unfinished}
     going = [run_id for ids in found.values() for run_id in ids]
-    old = events.find_old_events(instance, now, before, {*spared, *going})
+    reported = [spec.key.to_string() for spec in build_specs(platform.read())]
+    old = events.find_old_events(instance, now, before, {*spared, *going}, reported)
     bulky = events.find_bulky_events(instance, before)
     rows = [(f"runs of {name}", len(ids)) for name, ids in found.items() if ids]
     rows += [(f"events: {name}", len(ids)) for name, ids in old.items() if ids]
@@ -97,23 +97,3 @@ def delete_old_runs(context: dg.OpExecutionContext, config: HousekeepingConfig) 
         events.strip_metadata(instance, bulky)
     counts = {"runs": len(going), "events": sum(map(len, old.values())), "dry_run": config.dry_run}
     context.add_output_metadata({"plan": dg.MetadataValue.md(text), **counts})
-
-
-@dg.job(
-    name=NAME,
-    description="Deletes old finished runs of services, checks and upkeep from Dagster's storage, and old logs and "
-    "replaced events of the others; what made a partition last stays. Dry run by default.",
-)
-def dagster_housekeeping() -> None:
-    delete_old_runs()
-
-
-housekeeping_nightly = dg.ScheduleDefinition(
-    name="housekeeping_every_night",
-    job=dagster_housekeeping,
-    cron_schedule="37 4 * * *",
-    execution_timezone="UTC",
-    run_config=dg.RunConfig({"delete_old_runs": HousekeepingConfig(days=7, keep=20, dry_run=False)}),
-    default_status=schedule_status(),
-    description="Deletes runs of services, checks and upkeep that are older than a week, and other runs' old logs.",
-)

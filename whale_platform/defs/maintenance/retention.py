@@ -1,21 +1,14 @@
-"""The retention job: what it would do is its default; the same plan is then done with `dry_run: false`."""
+"""The retention of stream tables: what it would do is its default; the same plan is done with `dry_run: false`."""
 
 from datetime import UTC, datetime
 
 import dagster as dg
 from pydantic import Field
 
-from whale_platform.defs.shared.confirmation import (
-    DeletionConfig,
-    explain_unconfirmed,
-    home_name,
-    is_confirmed,
-)
-from whale_platform.defs.shared.own_instance import schedule_status
+from whale_platform.defs.shared.confirmation import DeletionConfig, explain_unconfirmed, is_confirmed
 from whale_platform.defs.shared.store_resource import StoreResource
 from whale_platform.domain import deletion_limits
 from whale_platform.reports.tables import render_table
-from whale_platform.settings import Settings
 from whale_platform.stores.asset_tables import retention as days_table
 from whale_platform.stores.asset_tables.retention import StreamTableDay
 
@@ -38,9 +31,9 @@ def let_old_days_go(context: dg.OpExecutionContext, config: RetentionConfig, sto
         )
     except ValueError as error:
         raise dg.Failure(f"retention: {error}", allow_retries=False) from None
-    sure, gone = is_confirmed(config), 0
+    sure, gone = is_confirmed(config, store), 0
     if not config.dry_run:
-        with explain_unconfirmed():
+        with explain_unconfirmed(store):
             if not sure:
                 deletion_limits.check_days(config.days)
             gone = days_table.apply_retention(dsn, planned, sure)
@@ -59,28 +52,3 @@ def render_plan(planned: list[StreamTableDay], dry_run: bool) -> str:
         for day in planned
     ]
     return render_table(("day", "windows", "whales", ""), rows)
-
-
-@dg.job(description="Drops old days of the stream tables, never before their hours are rolled up. Dry run by default.")
-def retention() -> None:
-    let_old_days_go()
-
-
-def build_schedule(settings: Settings) -> dg.ScheduleDefinition:
-    """Every night for real; switched off where recorded trades are replayed, which are old from the start."""
-    config = RetentionConfig(
-        days=settings.retention_days,
-        whale_days=settings.alert_retention_days,
-        imported=False,
-        dry_run=False,
-        confirm_home=home_name(settings),
-    )
-    return dg.ScheduleDefinition(
-        name="retention_every_night",
-        job=retention,
-        cron_schedule="17 4 * * *",
-        execution_timezone="UTC",
-        run_config=dg.RunConfig({"let_old_days_go": config}),
-        default_status=schedule_status(settings.source != "replay"),
-        description=f"Lets stream rows older than {settings.retention_days} days go, once they are rolled up.",
-    )

@@ -1,1 +1,1 @@
-"""Asset checks of tables, reports, services and disks, the audit among them, and the job that runs them all."""
+"""Asset checks of tables, services and disks, the audit among them, and the job that runs all checks."""

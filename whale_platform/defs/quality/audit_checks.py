@@ -14,12 +14,10 @@ import dagster as dg
 from whale_platform.audit import render
 from whale_platform.audit.reconcile import AuditLine, AuditResult
 from whale_platform.broker.errors import BrokerError, OffsetExpiredError
-from whale_platform.defs.lineage.assets import LAKE_KEY
-from whale_platform.defs.reports.assets import ALERTS_KEY, WINDOWS_KEY
+from whale_platform.defs.lineage.assets import ALERTS_KEY, LAKE_KEY, WINDOWS_KEY
 from whale_platform.defs.shared.store_resource import StoreResource
 from whale_platform.homes import read_home
 from whale_platform.reports.tables import render_table
-from whale_platform.settings import Settings
 from whale_platform.stores.quality import audited_hours
 from whale_platform.supervision.control import overload
 
@@ -48,7 +46,7 @@ def audit_checks(store: StoreResource) -> Iterator[dg.AssetCheckResult]:
     from whale_platform.lake.errors import LakeError
 
     dsn = store.dsn()  # fails with words where there is no database yet
-    settings, now = Settings(), datetime.now(UTC)
+    settings, now = store.read(), datetime.now(UTC)
     home = read_home(settings.home)
     born = datetime.fromtimestamp(home.created, UTC) if home else None
     end = collect.find_settled_end(settings, now).replace(minute=0)
@@ -62,14 +60,20 @@ def audit_checks(store: StoreResource) -> Iterator[dg.AssetCheckResult]:
             raise dg.Failure(f"the trades can't be audited: {error}", allow_retries=False) from None
         audit_progress.record_audit(settings, found)
     unresolved = audited_hours.read_failed_hours(dsn, end - audited_hours.WEEK)
-    yield from build_results(found, [row for row in unresolved if row[0] < found.start])
+    replayed = settings.source == "replay"
+    yield from build_results(found, [row for row in unresolved if row[0] < found.start], replayed)
 
 
-def build_results(found: AuditResult, unresolved: list[tuple[datetime, str]]) -> Iterator[dg.AssetCheckResult]:
-    """What the answer means; unresolved: earlier hours that were wrong and have not been found right since."""
+def build_results(
+    found: AuditResult, unresolved: list[tuple[datetime, str]], replayed: bool
+) -> Iterator[dg.AssetCheckResult]:
+    """What the answer means.
+
+    unresolved: earlier hours that were wrong and have not been found right since; replayed: trades are of other days.
+    """
     sums = render.sum_lines(found.lines)
     hours = (found.end - found.start) // timedelta(hours=1)
-    nothing = hours > 0 and not found.lines and Settings().source != "replay"  # whose trades are of other days
+    nothing = hours > 0 and not found.lines and not replayed
     ids = [line for line in found.lines if replace(line, differences=()).verdict == "wrong"]
     yield dg.AssetCheckResult(
         check_name=IDS_SPEC.name,

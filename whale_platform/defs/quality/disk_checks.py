@@ -3,14 +3,14 @@
 import dagster as dg
 
 from whale_platform.defs.lineage.assets import RAW_KEY
+from whale_platform.defs.shared.platform_settings import PlatformSettings
 from whale_platform.files import disk_usage
-from whale_platform.settings import Settings
 
 
 @dg.asset_check(asset=RAW_KEY, description="A tenth of each disk is free.")
-def enough_disk() -> dg.AssetCheckResult:
+def enough_disk(platform: PlatformSettings) -> dg.AssetCheckResult:
     """Free bytes of the home's disks, and what each store takes, as last measured."""
-    home = Settings().home
+    home = platform.folder
     wrong = disk_usage.describe_low_disks(home)
     return dg.AssetCheckResult(
         passed=not wrong,

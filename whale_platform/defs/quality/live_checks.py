@@ -9,13 +9,13 @@ from whale_platform.audit import recount
 from whale_platform.audit.recount import MinuteDifference, MinuteTotal
 from whale_platform.broker import recent_messages
 from whale_platform.broker.errors import BrokerError
-from whale_platform.defs.lineage.assets import RAW_KEY
+from whale_platform.defs.lineage.assets import RAW_KEY, WINDOWS_KEY
 from whale_platform.defs.quality.table_checks import LOOK_BACK
-from whale_platform.defs.reports.assets import WINDOWS_KEY
+from whale_platform.defs.shared.platform_settings import PlatformSettings
 from whale_platform.defs.shared.store_resource import StoreResource
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.reports.tables import format_percent, render_table
-from whale_platform.settings import WORKERS, Settings
+from whale_platform.settings import WORKERS
 from whale_platform.stores.quality import stream_quality as questions
 from whale_platform.supervision.control import desired_state, state_files
 from whale_platform.supervision.runtime import heartbeat
@@ -34,8 +34,9 @@ def windows_hold_the_raw_trades(store: StoreResource) -> dg.AssetCheckResult:
     end = (datetime.now(UTC) - SETTLED_AFTER).replace(second=0, microsecond=0)
     start = end - RECOUNTED_SPAN
     since_ms = int((start - SETTLED_AFTER).timestamp() * 1000)
+    bootstrap = store.read().bootstrap
     try:
-        messages = recent_messages.read_recent_values(Settings().bootstrap, RAW_TRADES, since_ms, MAX_MESSAGES)
+        messages = recent_messages.read_recent_values(bootstrap, RAW_TRADES, since_ms, MAX_MESSAGES)
         raw = recount.count_minutes(messages, int(start.timestamp()) * 1_000_000, int(end.timestamp()) * 1_000_000)
     except BrokerError as error:
         raise dg.Failure(f"the trades can't be read: {error}", allow_retries=False) from None
@@ -87,7 +88,7 @@ def no_absurd_window(store: StoreResource) -> dg.AssetCheckResult:
 )
 def few_late_trades(store: StoreResource) -> dg.AssetCheckResult:
     """Late trades since the stream's start, as its heartbeat counts them, against the trades in the windows since."""
-    told = heartbeat.read_heartbeat(Settings().home, "stream")
+    told = heartbeat.read_heartbeat(store.folder, "stream")
     late = int(told.numbers.get("late_dropped", 0)) if told is not None else 0
     since = datetime.fromtimestamp(told.started, UTC) if told is not None else datetime.now(UTC)
     counted = questions.count_trades_since(store.dsn(), since)
@@ -100,12 +101,12 @@ def few_late_trades(store: StoreResource) -> dg.AssetCheckResult:
 
 
 @dg.asset_check(asset=RAW_KEY, description="Every service that is wanted beats, and none is far behind.")
-def nobody_lags() -> dg.AssetCheckResult:
+def nobody_lags(platform: PlatformSettings) -> dg.AssetCheckResult:
     """Messages and seconds each service is behind, by its own heartbeat; one that has just started may be.
 
     A lag that a service does not know is wrong too: nobody can say that it keeps up.
     """
-    home, now = Settings().home, time.time()
+    home, now = platform.folder, time.time()
     lags: dict[str, float] = {}
     wrong: list[str] = []
     for service in WORKERS:
@@ -129,9 +130,9 @@ def nobody_lags() -> dg.AssetCheckResult:
 
 
 @dg.asset_check(asset=RAW_KEY, description="No service fails again and again.")
-def no_restart_storm() -> dg.AssetCheckResult:
+def no_restart_storm(platform: PlatformSettings) -> dg.AssetCheckResult:
     """How often each service was started within the last hour, as its supervisor tells."""
-    home, now = Settings().home.resolve(), time.time()
+    home, now = platform.folder, time.time()
     starts = dict.fromkeys(WORKERS, 0)
     for name in WORKERS:
         changes = (state_files.read_changes(home, name) or {}) if state_files.read_working_state(home, name) else {}
@@ -143,9 +144,9 @@ def no_restart_storm() -> dg.AssetCheckResult:
 
 
 @dg.asset_check(asset=RAW_KEY, description="No stream of trades whose ids contradict what is known.")
-def every_id_has_its_place() -> dg.AssetCheckResult:
+def every_id_has_its_place(platform: PlatformSettings) -> dg.AssetCheckResult:
     """What the ingester tells of trades that it could neither publish nor prove to be duplicates."""
-    told = heartbeat.read_heartbeat(Settings().home, "ingester")
+    told = heartbeat.read_heartbeat(platform.folder, "ingester")
     numbers = told.numbers if told is not None else {}
     return dg.AssetCheckResult(
         passed=not numbers.get("unplaced"),

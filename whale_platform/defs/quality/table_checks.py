@@ -4,20 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from whale_platform.defs.reports.assets import WINDOWS_KEY
+from whale_platform.defs.lineage.assets import WINDOWS_KEY
 from whale_platform.defs.shared.store_resource import StoreResource
 from whale_platform.reports.tables import render_table
-from whale_platform.stores.asset_tables.materialisation import HourRange
 from whale_platform.stores.quality import stream_quality as questions
 
 LOOK_BACK = timedelta(hours=24)
 GAPS_KEY = dg.AssetKey(["table", "ingest_gaps"])
-
-
-def last_full_hours() -> HourRange:
-    """The last 24 full hours."""
-    end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    return HourRange(end - LOOK_BACK, end)
 
 
 @dg.asset_check(asset=WINDOWS_KEY, description="The sink has stored every message it was given.")

@@ -1,1 +1,1 @@
-"""Rollups, whale reports, the daily report and whale thresholds: assets that Dagster computes from trades."""
+"""Rollups, whale reports and the daily report: assets that Dagster computes from the stream tables."""

@@ -1,18 +1,16 @@
 """The hourly assets, computed from the stream tables: any number of hours in one run and one transaction."""
 
 import os
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
 
 from whale_platform.defs.lineage import column_schemas
-from whale_platform.defs.lineage.assets import OWNERS
+from whale_platform.defs.lineage.assets import ALERTS_KEY, OWNERS, WINDOWS_KEY
 from whale_platform.defs.shared.partitions import DAYS, HOURS, hours_of_run
 from whale_platform.defs.shared.store_resource import StoreResource
 from whale_platform.reports import charts, daily, hourly, whales
-from whale_platform.settings import Settings
 from whale_platform.stores.asset_tables import rollups as rollup_table
 from whale_platform.stores.asset_tables import whale_prices
 from whale_platform.stores.asset_tables import whale_reports as report_table
@@ -20,7 +18,6 @@ from whale_platform.stores.asset_tables import whale_reports as report_table
 EPOCH, MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 HOURLY_FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=3), warn_window=timedelta(minutes=75))
 DAILY_FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36), warn_window=timedelta(hours=26))
-WINDOWS_KEY, ALERTS_KEY = dg.AssetKey(["table", "trade_windows"]), dg.AssetKey(["table", "whale_alerts"])
 
 
 @dg.asset(
@@ -72,9 +69,9 @@ def whale_reports(context: dg.AssetExecutionContext, store: StoreResource) -> dg
     from whale_platform.lake.errors import LakeError  # with DuckDB 90 MB, and every process of Dagster loads this file
     from whale_platform.repair import price_rows
 
-    hours, dsn = hours_of_run(context), store.dsn()
+    hours, dsn, lake = hours_of_run(context), store.dsn(), store.read().trades_lake
     try:
-        around = price_rows.find_whale_prices(Settings().trades_lake, whale_prices.read_whale_refs(dsn, hours))
+        around = price_rows.find_whale_prices(lake, whale_prices.read_whale_refs(dsn, hours))
     except LakeError as error:  # they are looked for again with the next repair of the hour
         context.log.warning(f"the prices around whales can't be read from the lake: {error}")
         around = []
@@ -109,7 +106,7 @@ def daily_market_report(context: dg.AssetExecutionContext, store: StoreResource)
     made = rollup_table.read_materialised_days(dsn, hours.end).get(hours.start)
     rows, reports = rollup_table.read_rollups(dsn, hours), report_table.read_reports(dsn, hours)
     text = daily.render_daily(hours.start.date(), rows, reports)
-    page = _page(context.partition_key)
+    page = _page(store.folder, context.partition_key)
     page.parent.mkdir(parents=True, exist_ok=True)
     for path, content in (
         (page, daily.render_html(f"Market report {context.partition_key}", text)),
@@ -131,22 +128,19 @@ def daily_market_report(context: dg.AssetExecutionContext, store: StoreResource)
     )
 
 
-def read_page_time(day: str) -> datetime | None:
+def read_page_time(home: Path, day: str) -> datetime | None:
     """When the newest row was made that the page of a day (`2026-11-21`) has; None where there is no page."""
     try:
-        return EPOCH + _page(day).stat().st_mtime_ns // 1000 * MICROSECOND
+        return EPOCH + _page(home, day).stat().st_mtime_ns // 1000 * MICROSECOND
     except OSError:
         return None
 
 
-def _page(day: str) -> Path:
-    return Settings().home.resolve() / "reports" / f"market-{day}.html"
+def _page(home: Path, day: str) -> Path:
+    return home / "reports" / f"market-{day}.html"
 
 
 def _picture(title: str, unit: str, series: charts.HourlySeries) -> dict[str, dg.MetadataValue[str]]:
     if not any(series.values()):
         return {}
     return {"picture": dg.MetadataValue.md(charts.embed_png(charts.draw_bars(title, unit, series), title))}
-
-
-ASSETS: Sequence[dg.AssetsDefinition] = (hourly_rollups, whale_reports, daily_market_report)

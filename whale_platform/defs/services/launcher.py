@@ -7,14 +7,16 @@ monitoring asks here whether a run still has its process, so that none stays `st
 
 import logging
 import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import dagster as dg
 from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.launcher.base import CheckRunHealthResult, LaunchRunContext, WorkerStatus
 from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
-from dagster._serdes import deserialize_value
+from dagster._serdes import ConfigurableClassData, deserialize_value
 
-from whale_platform.settings import Settings
 from whale_platform.supervision.control.state_files import read_working_state, request_restart
 
 SERVICE_TAG = "whale/service"
@@ -22,7 +24,21 @@ SUPERVISOR_TAG = "whale/supervisor"
 
 
 class ServiceLauncher(dg.DefaultRunLauncher):
-    """Named in dagster.yaml; loaded by every process of the instance."""
+    """Named in dagster.yaml, with the home; loaded by every process of the instance."""
+
+    def __init__(self, home: Path, inst_data: ConfigurableClassData | None = None) -> None:
+        super().__init__(inst_data=inst_data)
+        self._home = home.resolve()
+
+    @classmethod
+    def config_type(cls) -> dict[str, Any]:
+        """Return the schema of `run_launcher.config` in dagster.yaml."""
+        return {"home": dg.Field(dg.StringSource, description="The home's folder.")}
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData, config_value: Mapping[str, Any]) -> "ServiceLauncher":
+        """Return the launcher that dagster.yaml describes."""
+        return cls(Path(config_value["home"]), inst_data)
 
     def launch_run(self, context: LaunchRunContext) -> None:
         """A shift begins at once, or fails with the reason; any other run is the default launcher's."""
@@ -31,10 +47,9 @@ class ServiceLauncher(dg.DefaultRunLauncher):
         if service is None:
             super().launch_run(context)
             return
-        home = Settings().home.resolve()
-        state = read_working_state(home, service)
+        state = read_working_state(self._home, service)
         if state is None:
-            self._instance.report_run_failed(run, explain_unsupervised(service, str(home)))
+            self._instance.report_run_failed(run, explain_unsupervised(service, str(self._home)))
             return
         self._instance.add_run_tags(run.run_id, {SUPERVISOR_TAG: state["life"]})
         begun = f"The shift begins: this run follows the {service}, which the supervisor (pid {state['pid']}) keeps."
@@ -48,7 +63,7 @@ class ServiceLauncher(dg.DefaultRunLauncher):
             return bool(super().terminate(run_id))  # type: ignore[no-untyped-call]
         if run.is_finished:
             return False
-        request_restart(Settings().home.resolve(), service)
+        request_restart(self._home, service)
         self._instance.report_run_canceling(run, f"The supervisor is asked to restart the {service}.")
         self._instance.report_run_canceled(run, "The shift was terminated; the next run follows the new process.")
         return True

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import dagster as dg
 from pydantic import Field
 
+from whale_platform.defs.shared.platform_settings import PlatformSettings
 from whale_platform.domain.deletion_limits import UnconfirmedDeletionError
 from whale_platform.settings import Settings
 
@@ -23,18 +24,18 @@ def home_name(settings: Settings) -> str:
 
 
 @contextmanager
-def explain_unconfirmed() -> Iterator[None]:
+def explain_unconfirmed(platform: PlatformSettings) -> Iterator[None]:
     """UnconfirmedDeletionError becomes a Failure that says how to confirm."""
     try:
         yield
     except UnconfirmedDeletionError as error:
-        name = home_name(Settings())
+        name = platform.folder.name
         raise dg.Failure(f"{error}: set `confirm_home: {name}` if you mean it", allow_retries=False) from None
 
 
-def is_confirmed(config: DeletionConfig) -> bool:
+def is_confirmed(config: DeletionConfig, platform: PlatformSettings) -> bool:
     """Whether the home was named. Raises Failure where another one was."""
-    name = home_name(Settings())
+    name = platform.folder.name
     if config.confirm_home not in ("", name):
         text = f"confirm_home is {config.confirm_home!a}, but this home is {name!a}: nothing was done"
         raise dg.Failure(text, allow_retries=False)

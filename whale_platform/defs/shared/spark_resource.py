@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from whale_platform.defs.shared.platform_settings import PlatformSettings
 from whale_platform.files.scratch_folder import open_scratch_folder
-from whale_platform.settings import Settings
 from whale_platform.toolchain import java
 from whale_platform.toolchain.errors import ToolchainError
 
@@ -25,7 +25,7 @@ _until_exit = ExitStack()
 atexit.register(_until_exit.close)
 
 
-class SparkResource(dg.ConfigurableResource[None]):
+class SparkResource(PlatformSettings):
     """Starts a JVM (5 s, about 500 MB) for as long as it is needed."""
 
     @contextmanager
@@ -35,9 +35,9 @@ class SparkResource(dg.ConfigurableResource[None]):
 
         from whale_platform.stream import batch_recompute
 
-        settings = Settings()
+        settings = self.read()
         os.environ.update(java.build_java_environment(settings.tools))
-        work = _work(settings.home.resolve())
+        work = _work(self.folder)
         try:
             config = batch_recompute.configure_batch(settings, work)
         except ToolchainError as error:

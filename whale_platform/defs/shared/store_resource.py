@@ -1,19 +1,19 @@
-"""The database as a Dagster resource. It holds no secret: the DSN comes from the environment when it is needed."""
+"""The database as a Dagster resource. It holds no secret: the DSN is read when it is needed."""
 
 import dagster as dg
 
-from whale_platform.settings import Settings
+from whale_platform.defs.shared.platform_settings import PlatformSettings
 from whale_platform.stores.asset_tables.materialisation import Provenance
 from whale_platform.version import code_version
 
 
-class StoreResource(dg.ConfigurableResource[None]):
-    """Where the stream tables and asset tables are: by the `WHALE_…` environment, as for every service."""
+class StoreResource(PlatformSettings):
+    """Where the stream tables and asset tables of this home are."""
 
     def dsn(self) -> str:
         """libpq URI with the password. Raises Failure where the database has not been made yet."""
         try:
-            return Settings().dsn("dagster")
+            return self.read().dsn("dagster")
         except OSError as error:
             raise dg.Failure(f"no database here: {error.strerror or error}") from None
 

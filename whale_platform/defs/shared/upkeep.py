@@ -1,12 +1,11 @@
 """Upkeep goes last: its runs step back behind the services, and its schedules wait while the stream is behind."""
 
 import os
-from collections.abc import Callable
 
 import dagster as dg
 from dagster._core.executor.init import InitExecutorContext
 
-from whale_platform.settings import Settings
+from whale_platform.defs.shared.platform_settings import PlatformSettings
 from whale_platform.supervision.control import overload
 from whale_platform.supervision.processes import priority
 
@@ -22,11 +21,7 @@ def upkeep_executor(context: InitExecutorContext) -> dg.Executor:
     return make(context)
 
 
-def unless_behind() -> Callable[[object], dg.RunRequest | dg.SkipReason]:
-    """The evaluation of a schedule that waits while the stream is behind, for hours at most."""
-
-    def evaluate(_: object) -> dg.RunRequest | dg.SkipReason:
-        why = overload.explain_stream_lag(Settings().home)
-        return dg.RunRequest() if why is None else dg.SkipReason(why)
-
-    return evaluate
+def request_unless_behind(platform: PlatformSettings) -> dg.RunRequest | dg.SkipReason:
+    """Return a run's request, or why it waits: while the stream is behind, for hours at most."""
+    why = overload.explain_stream_lag(platform.folder)
+    return dg.RunRequest() if why is None else dg.SkipReason(why)

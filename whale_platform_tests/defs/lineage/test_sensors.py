@@ -9,7 +9,7 @@ import pytest
 from whale_platform.broker.producer import TradeProducer
 from whale_platform.defs.lineage.assets import build_specs
 from whale_platform.defs.lineage.sensors import stream_health
-from whale_platform.defs.shared.store_resource import StoreResource
+from whale_platform.defs.resources import build_resources
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.embedded.dagster import INSTANCE_VARIABLE
 from whale_platform.settings import Settings
@@ -19,8 +19,8 @@ from whale_platform_tests.stores.asset_tables.test_materialisation import flat, 
 from whale_platform_tests.support.kafka_server import KafkaServer
 
 
-def tick(cursor: str | None) -> dg.SensorResult | dg.SkipReason:
-    context = dg.build_sensor_context(cursor=cursor, resources={"store": StoreResource()})
+def tick(settings: dict[str, str], cursor: str | None) -> dg.SensorResult | dg.SkipReason:
+    context = dg.build_sensor_context(cursor=cursor, resources=build_resources(**settings))
     answer = stream_health(context)
     assert isinstance(answer, dg.SensorResult | dg.SkipReason)
     return answer
@@ -35,20 +35,13 @@ def told(result: dg.SensorResult | dg.SkipReason) -> dict[str, dict[str, object]
     }
 
 
-def test_what_moved_is_told_once_with_its_numbers(
-    kafka: KafkaServer, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in {
-        "POSTGRES_DSN": database,
-        "HOME": str(tmp_path),
-        "KAFKA_BOOTSTRAP": str(kafka.bootstrap),
-    }.items():
-        monkeypatch.setenv(f"WHALE_{name}", value)
+def test_what_moved_is_told_once_with_its_numbers(kafka: KafkaServer, database: str, tmp_path: Path) -> None:
+    settings = {"home": str(tmp_path), "kafka_bootstrap": str(kafka.bootstrap), "postgres_dsn": database}
     heartbeat.write_heartbeat(
         tmp_path,
         heartbeat.Heartbeat("ingester", numbers={"trades_per_s": 12.5, "mode": "words", "ms": {"read": {"P99": 7}}}),
     )
-    first = tick(None)
+    first = tick(settings, None)
     assert told(first) == {}, "empty topics and tables have not moved"
 
     producer = TradeProducer(kafka.bootstrap, "test")
@@ -58,7 +51,7 @@ def test_what_moved_is_told_once_with_its_numbers(
     store(database, [flat(0, "1")])
     lay(tmp_path / "lake" / "trades", [trade(0), trade(1, every_s=3600), trade(2, every_s=1801)])
     assert isinstance(first, dg.SensorResult)
-    second = tick(first.cursor)
+    second = tick(settings, first.cursor)
     found = told(second)
     assert set(found) == {"topic/raw_crypto_trades", "table/trade_windows", "lake/trades"}
     assert (found["lake/trades"]["newest_hour"], found["lake/trades"]["trades_of_the_hour"]) == (
@@ -69,17 +62,15 @@ def test_what_moved_is_told_once_with_its_numbers(
     assert float(str(found["table/trade_windows"]["seconds_behind"])) > 0
 
     assert isinstance(second, dg.SensorResult)
-    third = tick(second.cursor)
+    third = tick(settings, second.cursor)
     assert told(third) == {}
     assert isinstance(third, dg.SensorResult)
     assert json.loads(str(third.cursor)) == json.loads(str(second.cursor))
 
 
-def test_a_broker_that_is_away_is_said(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WHALE_POSTGRES_DSN", database)
-    monkeypatch.setenv("WHALE_HOME", str(tmp_path))
-    monkeypatch.setenv("WHALE_KAFKA_BOOTSTRAP", "127.0.0.1:1")
-    answer = tick(None)
+def test_a_broker_that_is_away_is_said(database: str, tmp_path: Path) -> None:
+    settings = {"home": str(tmp_path), "kafka_bootstrap": "127.0.0.1:1", "postgres_dsn": database}
+    answer = tick(settings, None)
     assert isinstance(answer, dg.SkipReason)
     assert "can't look: no answer from Kafka at 127.0.0.1:1" in str(answer.skip_message)
 

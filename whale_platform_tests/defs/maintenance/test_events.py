@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whale_platform.defs.lake_assets.recompute import late_trades
-from whale_platform.defs.maintenance import housekeeping
 from whale_platform.defs.maintenance.events import StoredEvent, find_replaced, thin_out
+from whale_platform.defs.maintenance.jobs import dagster_housekeeping
+from whale_platform.defs.recompute.jobs import late_trades
+from whale_platform.defs.shared.platform_settings import PlatformSettings
 from whale_platform_tests.support.postgres_server import query
 
 RAW, ALERTS = dg.AssetKey(["topic", "raw_crypto_trades"]), dg.AssetKey(["table", "whale_alerts"])
@@ -60,7 +61,9 @@ def report(instance: dg.DagsterInstance, storage: str, key: dg.AssetKey, ago: ti
 
 def clean(instance: dg.DagsterInstance, dry_run: bool) -> dict[str, object]:
     config = {"ops": {"delete_old_runs": {"config": {"days": 7, "keep": 1, "dry_run": dry_run}}}}
-    done = housekeeping.dagster_housekeeping.execute_in_process(instance=instance, run_config=config)
+    done = dagster_housekeeping.execute_in_process(
+        instance=instance, run_config=config, resources={"platform": PlatformSettings(home="/nowhere")}
+    )
     output = next(e for e in done.events_for_node("delete_old_runs") if e.event_type_value == "STEP_OUTPUT")
     return {name: value.value for name, value in output.step_output_data.metadata.items()}
 

@@ -8,8 +8,10 @@ import dagster as dg
 import pytest
 
 from whale_platform.defs.maintenance import housekeeping
-from whale_platform.defs.schedules import hourly_assets
-from whale_platform.defs.services import shifts
+from whale_platform.defs.maintenance.jobs import checkpoint_reset, dagster_housekeeping, retention
+from whale_platform.defs.reports.jobs import hourly_assets
+from whale_platform.defs.services.jobs import SHIFT_JOBS
+from whale_platform.defs.shared.platform_settings import PlatformSettings
 
 
 @pytest.fixture
@@ -19,15 +21,16 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 
 def add(instance: dg.DagsterInstance, count: int) -> list[str]:
-    runs = [instance.create_run_for_job(shifts.JOBS["sink"]) for _ in range(count)]
+    runs = [instance.create_run_for_job(SHIFT_JOBS["sink"]) for _ in range(count)]
     for run in runs:
         instance.report_run_failed(run, "in a test")
     return [run.run_id for run in runs]
 
 
 def clean(instance: dg.DagsterInstance, dry_run: bool) -> dict[str, object]:
-    done = housekeeping.dagster_housekeeping.execute_in_process(
+    done = dagster_housekeeping.execute_in_process(
         instance=instance,
+        resources={"platform": PlatformSettings(home="/nowhere")},
         run_config={"ops": {"delete_old_runs": {"config": {"days": 7, "keep": 3, "dry_run": dry_run}}}},
     )
     event = next(e for e in done.events_for_node("delete_old_runs") if e.event_type_value == "STEP_OUTPUT")
@@ -52,17 +55,14 @@ def test_the_newest_stay_the_old_go_and_the_dry_run_says_so(
 def test_runs_that_make_partitions_are_not_in_its_care() -> None:
     assert hourly_assets.name not in housekeeping.list_upkeep_jobs()
     upkeep = {"lake_compaction", "lake_vacuum", "lake_retention", "late_trades", "suggest_thresholds", "retention"}
-    assert {"sink", "sink_stop", "stream_checks", "dagster_housekeeping", *upkeep} <= set(
-        housekeeping.list_upkeep_jobs()
-    )
+    upkeep |= {dagster_housekeeping.name, retention.name, checkpoint_reset.name}
+    assert {"sink", "sink_stop", "stream_checks", *upkeep} <= set(housekeeping.list_upkeep_jobs())
 
 
-def test_fewer_days_than_a_week_ask_for_the_home_s_name(
-    instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("WHALE_HOME", str(tmp_path))
-    done = housekeeping.dagster_housekeeping.execute_in_process(
+def test_fewer_days_than_a_week_ask_for_the_home_s_name(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    done = dagster_housekeeping.execute_in_process(
         instance=instance,
+        resources={"platform": PlatformSettings(home=str(tmp_path))},
         run_config={"ops": {"delete_old_runs": {"config": {"days": 1, "dry_run": False}}}},
         raise_on_error=False,
     )

@@ -11,7 +11,7 @@ import pytest
 
 from whale_platform.broker.producer import TradeProducer
 from whale_platform.defs.quality import live_checks
-from whale_platform.defs.shared.store_resource import StoreResource
+from whale_platform.defs.resources import build_resources
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.files.atomic_files import write_json
 from whale_platform.settings import WORKERS
@@ -27,15 +27,15 @@ from whale_platform_tests.support.kafka_server import KafkaServer
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("WHALE_HOME", str(tmp_path))
+def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def ask(check: dg.AssetChecksDefinition) -> dg.AssetCheckEvaluation:
+def ask(check: dg.AssetChecksDefinition, home: Path, **settings: str) -> dg.AssetCheckEvaluation:
+    """What the check says of this home; settings: fields of its resource."""
     done = dg.materialize(
         [check],
-        resources={"store": StoreResource()},
+        resources=build_resources(home=str(home), **settings),
         selection=dg.AssetSelection.checks(check),
     )
     return done.get_asset_check_evaluations()[0]
@@ -45,11 +45,8 @@ def minutes_ago(minutes: int) -> datetime:
     return datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=minutes)
 
 
-def test_windows_are_compared_with_the_raw_trades(
-    kafka: KafkaServer, database: str, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("WHALE_POSTGRES_DSN", database)
-    monkeypatch.setenv("WHALE_KAFKA_BOOTSTRAP", str(kafka.bootstrap))
+def test_windows_are_compared_with_the_raw_trades(kafka: KafkaServer, database: str, home: Path) -> None:
+    settings = {"kafka_bootstrap": str(kafka.bootstrap), "postgres_dsn": database}
     minute = minutes_ago(4)
     stamp = int(minute.timestamp()) * 1_000_000
     producer = TradeProducer(kafka.bootstrap, "test")
@@ -60,34 +57,32 @@ def test_windows_are_compared_with_the_raw_trades(
         exchange="binance", symbol="BTCUSDT", window_start=minute, first_trade_id=1, last_trade_id=2, trade_count=1
     )
     store(database, [window])
-    wrong = ask(live_checks.windows_hold_the_raw_trades)
+    wrong = ask(live_checks.windows_hold_the_raw_trades, home, **settings)
     assert (wrong.passed, wrong.metadata["trades"].value, wrong.metadata["different"].value) == (False, 2, 1)
     assert "binance BTCUSDT" in str(wrong.metadata["by_minute"].value)
     store(database, [window._replace(trade_count=2, volume=str(Decimal("0.5")), buy_volume="0.1")])
-    assert ask(live_checks.windows_hold_the_raw_trades).passed
+    assert ask(live_checks.windows_hold_the_raw_trades, home, **settings).passed
 
 
-def test_a_window_that_can_not_be_is_named(database: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WHALE_POSTGRES_DSN", database)
+def test_a_window_that_can_not_be_is_named(database: str, home: Path) -> None:
     notional = Decimal(WINDOW.low) * Decimal(WINDOW.volume)
     sane = WINDOW._replace(window_start=minutes_ago(10), notional=str(notional))
     store(database, [sane])
-    assert ask(live_checks.no_absurd_window).passed
+    assert ask(live_checks.no_absurd_window, home, postgres_dsn=database).passed
     store(database, [sane._replace(window_start=minutes_ago(11), high=str(Decimal(sane.low) * 3))])
-    wrong = ask(live_checks.no_absurd_window)
+    wrong = ask(live_checks.no_absurd_window, home, postgres_dsn=database)
     assert (wrong.passed, wrong.metadata["windows"].value) == (False, 1)
 
 
-def test_many_late_trades_are_a_warning(database: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WHALE_POSTGRES_DSN", database)
-    assert ask(live_checks.few_late_trades).passed, "a stream that has not run has none"
+def test_many_late_trades_are_a_warning(database: str, home: Path) -> None:
+    assert ask(live_checks.few_late_trades, home, postgres_dsn=database).passed, "a stream that has not run has none"
     begun = minutes_ago(10)
     store(database, [WINDOW._replace(window_start=minutes_ago(5))])
     for late, passed in ((0, True), (1, False)):
         heartbeat.write_heartbeat(
             home, heartbeat.Heartbeat("stream", started=begun.timestamp(), numbers={"late_dropped": late})
         )
-        found = ask(live_checks.few_late_trades)
+        found = ask(live_checks.few_late_trades, home, postgres_dsn=database)
         assert (found.passed, found.metadata["counted"].value) == (passed, WINDOW.trade_count)
         assert found.severity is dg.AssetCheckSeverity.WARN
 
@@ -95,11 +90,11 @@ def test_many_late_trades_are_a_warning(database: str, home: Path, monkeypatch: 
 def test_a_service_that_lags_or_is_silent_is_named_unless_it_is_meant_to_be(home: Path) -> None:
     for service in WORKERS:
         heartbeat.write_heartbeat(home, heartbeat.Heartbeat(service, numbers={"lag": 5}))
-    assert ask(live_checks.nobody_lags).passed
+    assert ask(live_checks.nobody_lags, home).passed
     heartbeat.write_heartbeat(home, heartbeat.Heartbeat("sink", numbers={"lag": 20_000}))
-    assert ask(live_checks.nobody_lags).passed, "it has only just started"
+    assert ask(live_checks.nobody_lags, home).passed, "it has only just started"
     heartbeat.write_heartbeat(home, heartbeat.Heartbeat("sink", started=time.time() - 301, numbers={"lag": 20_000}))
-    assert ask(live_checks.nobody_lags).metadata["wrong"].value == "sink: 20,000 messages behind"
+    assert ask(live_checks.nobody_lags, home).metadata["wrong"].value == "sink: 20,000 messages behind"
     long_ago = time.time() - 301
     for numbers, words in (
         ({"lag": None, "lag_s": None}, "stream: it is unknown how far behind it is"),
@@ -111,26 +106,26 @@ def test_a_service_that_lags_or_is_silent_is_named_unless_it_is_meant_to_be(home
         heartbeat.write_heartbeat(home, heartbeat.Heartbeat("sink", started=long_ago, numbers={"lag": 0}))
         said = heartbeat.Heartbeat("stream", detail="windows are 900 trades behind", started=long_ago, numbers=numbers)
         heartbeat.write_heartbeat(home, said)
-        assert ask(live_checks.nobody_lags).metadata["wrong"].value == words
+        assert ask(live_checks.nobody_lags, home).metadata["wrong"].value == words
     (home / "run" / "sink.beat.json").unlink()
-    assert ask(live_checks.nobody_lags).metadata["wrong"].value == "sink: no heartbeat"
+    assert ask(live_checks.nobody_lags, home).metadata["wrong"].value == "sink: no heartbeat"
     desired_state.write_desired_state(home, "sink", False, "run x")
-    assert ask(live_checks.nobody_lags).passed
+    assert ask(live_checks.nobody_lags, home).passed
 
 
 def test_trades_without_a_place_are_named(home: Path) -> None:
-    assert ask(live_checks.every_id_has_its_place).passed
+    assert ask(live_checks.every_id_has_its_place, home).passed
     heartbeat.write_heartbeat(home, heartbeat.Heartbeat("ingester", numbers={"unproven": 3, "held": 1, "unplaced": ""}))
-    assert ask(live_checks.every_id_has_its_place).passed
+    assert ask(live_checks.every_id_has_its_place, home).passed
     heartbeat.write_heartbeat(
         home, heartbeat.Heartbeat("ingester", numbers={"unproven": 40, "held": 0, "unplaced": "binance: 40 trades"})
     )
-    wrong = ask(live_checks.every_id_has_its_place)
+    wrong = ask(live_checks.every_id_has_its_place, home)
     assert not wrong.passed and wrong.metadata["wrong"].value == "binance: 40 trades"
 
 
 def test_a_storm_of_restarts_within_the_hour_is_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert ask(live_checks.no_restart_storm).passed
+    assert ask(live_checks.no_restart_storm, home).passed
     lease, changes = Lease(home, SUPERVISOR), StateChanges(home, "7-1000")
     lease.acquire()
     write_json(state_path(home), {"pid": os.getpid(), "services": {}})
@@ -141,7 +136,7 @@ def test_a_storm_of_restarts_within_the_hour_is_named(home: Path, monkeypatch: p
     for _ in range(live_checks.STORM_RESTARTS):
         changes.add("stream", "starting", "")
     changes.write()
-    wrong = ask(live_checks.no_restart_storm)
+    wrong = ask(live_checks.no_restart_storm, home)
     lease.release()
     assert not wrong.passed
     assert wrong.metadata["starts_stream"].value == live_checks.STORM_RESTARTS

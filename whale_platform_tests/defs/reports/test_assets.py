@@ -2,17 +2,18 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
 
 from whale_platform.definitions import defs
-from whale_platform.defs import schedules
 from whale_platform.defs.lineage.assets import build_specs
-from whale_platform.defs.quality.report_checks import page_is_its_rows
+from whale_platform.defs.reports import schedules
 from whale_platform.defs.reports.assets import daily_market_report, hourly_rollups, whale_reports
+from whale_platform.defs.reports.checks import last_full_hours, page_is_its_rows
+from whale_platform.defs.resources import build_resources
 from whale_platform.defs.shared.partitions import RANGE_TAG, group_consecutive, partition_key
-from whale_platform.defs.shared.store_resource import StoreResource
 from whale_platform.settings import Settings
 from whale_platform.stores.asset_tables import recomputed_hours
 from whale_platform.stores.asset_tables.materialisation import HourRange, Provenance
@@ -33,20 +34,23 @@ def stream(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> st
     return database
 
 
+def platform() -> dict[str, dg.ConfigurableResource[Any]]:
+    """The resources of the home that the environment names, as the loaded definitions have them."""
+    return build_resources(home=str(Settings().home))
+
+
 def run(first: str, last: str) -> dg.ExecuteInProcessResult:
     """One run over the hours from `first` to `last`."""
     return dg.materialize(
         [hourly_rollups, whale_reports],
         tags={f"{RANGE_TAG}start": first, f"{RANGE_TAG}end": last},
-        resources={"store": StoreResource()},
+        resources=platform(),
         partition_key=None,
     )
 
 
 def test_one_hour_is_made_with_a_report_a_picture_and_its_run(stream: str) -> None:
-    done = dg.materialize(
-        [hourly_rollups, whale_reports], partition_key="2024-08-08-13:00", resources={"store": StoreResource()}
-    )
+    done = dg.materialize([hourly_rollups, whale_reports], partition_key="2024-08-08-13:00", resources=platform())
     assert query(stream, "SELECT DISTINCT hour, run_id FROM hourly_rollups") == [(START + HOUR, done.run_id)]
     assert query(stream, "SELECT symbol, whales FROM whale_reports ORDER BY 1") == [("BTCUSDT", 0), ("ETHUSDT", 1)]
     told = {
@@ -69,7 +73,7 @@ def test_a_range_is_one_run_and_making_it_twice_changes_nothing(stream: str) -> 
 
 def test_a_days_report_is_one_page_that_needs_nothing_else(stream: str, tmp_path: Path) -> None:
     run("2024-08-08-12:00", "2024-08-08-14:00")
-    dg.materialize([daily_market_report], partition_key="2024-08-08", resources={"store": StoreResource()})
+    dg.materialize([daily_market_report], partition_key="2024-08-08", resources=platform())
     page = (tmp_path / "reports" / "market-2024-08-08.html").read_text()
     assert "in 3 of 24 hours. 1 whales moved $123,675; they bought $123,675 more" in page
     assert page.count('<img src="data:image/png;base64,') == 2
@@ -79,13 +83,13 @@ def test_a_days_report_is_one_page_that_needs_nothing_else(stream: str, tmp_path
 
 def made(job: str, key: str) -> dg.ExecuteInProcessResult:
     """One run of the job for one partition."""
-    return defs.resolve_job_def(job).execute_in_process(partition_key=key, raise_on_error=False)
+    return defs().resolve_job_def(job).execute_in_process(partition_key=key, raise_on_error=False)
 
 
 def page_passes() -> bool:
     """Whether the newest page is found to say what its rows say."""
     only = dg.AssetSelection.checks(page_is_its_rows)
-    done = dg.materialize([page_is_its_rows], resources={"store": StoreResource()}, selection=only)
+    done = dg.materialize([page_is_its_rows], resources=platform(), selection=only)
     return done.get_asset_check_evaluations()[0].passed
 
 
@@ -121,7 +125,7 @@ def test_no_whale_report_is_made_of_whales_that_can_not_be(stream: str) -> None:
 def repairs() -> list[tuple[str, str]]:
     """The ranges that the repair schedule asks for, a day after the trades."""
     context = dg.build_schedule_context(
-        scheduled_execution_time=datetime(2024, 8, 9, 12, 23, tzinfo=UTC), resources={"store": StoreResource()}
+        scheduled_execution_time=datetime(2024, 8, 9, 12, 23, tzinfo=UTC), resources=platform()
     )
     tick = schedules.repair_hours.evaluate_tick(context)
     return [(request.tags[f"{RANGE_TAG}start"], request.tags[f"{RANGE_TAG}end"]) for request in tick.run_requests or ()]
@@ -141,7 +145,7 @@ def test_the_repair_asks_for_exactly_the_hours_that_changed(stream: str) -> None
 def stale_days() -> list[str]:
     """The days whose pages the schedule asks for, a day after the trades."""
     context = dg.build_schedule_context(
-        scheduled_execution_time=datetime(2024, 8, 10, 12, 28, tzinfo=UTC), resources={"store": StoreResource()}
+        scheduled_execution_time=datetime(2024, 8, 10, 12, 28, tzinfo=UTC), resources=platform()
     )
     tick = schedules.repair_days.evaluate_tick(context)
     return [request.tags["dagster/partition"] for request in tick.run_requests or ()]
@@ -151,7 +155,7 @@ def test_a_days_page_follows_the_repair_of_its_hours(stream: str, tmp_path: Path
     assert stale_days() == [], "nothing was made yet"
     run("2024-08-08-12:00", "2024-08-08-14:00")
     assert stale_days() == ["2024-08-08"], "a day that was over before anything was made of it, as after an import"
-    dg.materialize([daily_market_report], partition_key="2024-08-08", resources={"store": StoreResource()})
+    dg.materialize([daily_market_report], partition_key="2024-08-08", resources=platform())
     assert stale_days() == []
     lake = [row._replace(trade_count=1, source="import") for row in some_windows(1)]
     keys = [("binance", symbol, START) for symbol in ("BTCUSDT", "ETHUSDT")]
@@ -161,7 +165,7 @@ def test_a_days_page_follows_the_repair_of_its_hours(stream: str, tmp_path: Path
     )
     assert stale_days() == ["2024-08-08"]
     before = (tmp_path / "reports" / "market-2024-08-08.md").read_text()
-    dg.materialize([daily_market_report], partition_key="2024-08-08", resources={"store": StoreResource()})
+    dg.materialize([daily_market_report], partition_key="2024-08-08", resources=platform())
     assert (tmp_path / "reports" / "market-2024-08-08.md").read_text() != before
     assert stale_days() == []
 
@@ -169,7 +173,7 @@ def test_a_days_page_follows_the_repair_of_its_hours(stream: str, tmp_path: Path
 def test_a_database_that_is_away_is_told_and_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WHALE_POSTGRES_DSN", "postgresql://nobody:secret@127.0.0.1:1/none")
     context = dg.build_schedule_context(
-        scheduled_execution_time=datetime(2024, 8, 9, 12, 23, tzinfo=UTC), resources={"store": StoreResource()}
+        scheduled_execution_time=datetime(2024, 8, 9, 12, 23, tzinfo=UTC), resources=platform()
     )
     tick = schedules.repair_hours.evaluate_tick(context)
     assert not tick.run_requests
@@ -189,7 +193,7 @@ def test_neighbouring_hours_are_one_stretch() -> None:
 
 
 def test_the_lineage_goes_from_the_exchanges_to_the_reports() -> None:
-    graph = defs.resolve_asset_graph()
+    graph = defs().resolve_asset_graph()
     found = {key.to_user_string() for key in graph.get_ancestor_asset_keys(whale_reports.key)}
     assert {"exchange/binance", "topic/raw_crypto_trades", "topic/whale_alerts", "table/trade_windows"} <= found
     assert all(graph.get(key).owners and graph.get(key).group_name != "default" for key in graph.get_all_asset_keys())
@@ -198,3 +202,7 @@ def test_the_lineage_goes_from_the_exchanges_to_the_reports() -> None:
 def test_generated_trades_have_their_own_exchanges_in_the_lineage() -> None:
     names = [spec.key.to_user_string() for spec in build_specs(Settings.model_validate({"source": "simulator"}))]
     assert names[:2] == ["exchange/sim_binance", "exchange/sim_coinbase"]
+
+
+def test_a_check_outside_of_a_partition_looks_at_24_full_hours() -> None:
+    assert last_full_hours().count == 24

@@ -10,7 +10,8 @@ import dagster as dg
 import pytest
 
 from whale_platform.definitions import defs
-from whale_platform.defs.services import shifts
+from whale_platform.defs.services.jobs import SHIFT_JOBS
+from whale_platform.defs.shared.platform_settings import PlatformSettings
 from whale_platform.embedded import dagster
 from whale_platform.settings import ROOT, Settings
 
@@ -18,7 +19,7 @@ OFF = {"thresholds_every_day", "lake_retention_every_night"}
 LOOK = """
 import json
 from whale_platform.definitions import defs
-found = defs.get_repository_def()
+found = defs().get_repository_def()
 all_of_them = [*found.schedule_defs, *found.sensor_defs]
 print(json.dumps({one.name: one.default_status.value for one in all_of_them}))
 """
@@ -34,7 +35,7 @@ def test_only_the_platform_s_own_dagster_starts_anything_by_itself(tmp_path: Pat
     assert {name for name, status in own.items() if status != "RUNNING"} == OFF
     assert {"shifts", "stream_health", "every_hour", "retention_every_night"} <= own.keys()
 
-    here = defs.get_repository_def()  # a test is not part of the platform's own
+    here = defs().get_repository_def()  # a test is not part of the platform's own
     other = {one.name: one.default_status.value for one in here.schedule_defs}
     other |= {one.name: one.default_status.value for one in here.sensor_defs}
     assert own.keys() == other.keys() and set(other.values()) == {"STOPPED"}
@@ -43,9 +44,10 @@ def test_only_the_platform_s_own_dagster_starts_anything_by_itself(tmp_path: Pat
 def test_a_shift_launched_elsewhere_starts_nothing_and_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("WHALE_HOME", str(tmp_path))
     monkeypatch.delenv(dagster.INSTANCE_VARIABLE, raising=False)
     with dg.DagsterInstance.ephemeral() as instance:
-        done = shifts.JOBS["sink"].execute_in_process(instance=instance, raise_on_error=False)
+        done = SHIFT_JOBS["sink"].execute_in_process(
+            instance=instance, resources={"platform": PlatformSettings(home=str(tmp_path))}, raise_on_error=False
+        )
     assert "whale up" in str(done.failure_data_for_node("show_sink"))
     assert not list(tmp_path.rglob("*.lock")), "it took no lease and started nothing"

@@ -1,6 +1,6 @@
-"""The lake's upkeep: closed hours become one sorted file each, old days go, what no version needs is deleted.
+"""The lake's compaction: each closed hour becomes one sorted file.
 
-All of it is safe while the stream writes: a rewrite replaces just the files it has read, in one commit, and what it
+It is safe while the stream writes: a rewrite replaces just the files it has read, in one commit, and what it
 replaces stays on disk for a day. Where the lake says no (full, damaged), the run fails with its sentence and nothing
 has changed. The lake's libraries are loaded inside the runs: 90 MB in processes that never need them.
 """
@@ -13,11 +13,9 @@ import dagster as dg
 from pydantic import Field
 
 from whale_platform.defs.lineage.assets import LAKE_KEY, OWNERS
-from whale_platform.defs.shared.own_instance import schedule_status
-from whale_platform.defs.shared.upkeep import unless_behind
+from whale_platform.defs.shared.platform_settings import PlatformSettings
 from whale_platform.lake.delta.schema import table_exists
 from whale_platform.reports.tables import format_percent, render_table
-from whale_platform.settings import Settings
 from whale_platform.version import code_version
 
 if TYPE_CHECKING:
@@ -34,14 +32,20 @@ class CompactionConfig(dg.Config):
 
 
 @dg.asset(
-    key=["lake", "compacted_trades"], deps=[LAKE_KEY], group_name="lake", kinds={"deltalake", "duckdb"}, owners=OWNERS
+    key=["lake", "compacted_trades"],
+    deps=[LAKE_KEY],
+    group_name="lake",
+    kinds={"deltalake", "duckdb"},
+    owners=OWNERS,
 )
-def compacted_trades(context: dg.AssetExecutionContext, config: CompactionConfig) -> dg.MaterializeResult[None]:
+def compacted_trades(
+    context: dg.AssetExecutionContext, config: CompactionConfig, platform: PlatformSettings
+) -> dg.MaterializeResult[None]:
     """Every closed hour that is not one sorted file becomes one; trades that came twice become one."""
     from whale_platform.lake.errors import LakeError
     from whale_platform.lake.maintenance import rewrite
 
-    root = Settings().trades_lake
+    root = platform.read().trades_lake
     done: list[RewriteResult] = []
     wrong: list[str] = []
     if table_exists(root):
@@ -93,20 +97,3 @@ def _by_hour(done: "Sequence[RewriteResult]") -> str:
         for one in done[-MAX_SHOWN_HOURS:]
     ]
     return render_table(("hour", "files", "trades", "bytes before", "after", "less than CSV"), rows)
-
-
-lake_compaction = dg.define_asset_job(
-    "lake_compaction",
-    selection=[compacted_trades],
-    description="Makes one sorted file of each closed hour of the lake.",
-)
-
-compaction_hourly = dg.ScheduleDefinition(
-    name="compact_every_hour",
-    job=lake_compaction,
-    cron_schedule="12 * * * *",
-    execution_fn=unless_behind(),
-    execution_timezone="UTC",
-    default_status=schedule_status(),
-    description="Compacts the hour that ended, and earlier ones into which trades have come late.",
-)

@@ -10,13 +10,13 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from whale_platform.defs.lake_assets.imported_hours import remake_imported_hours
-from whale_platform.defs.lake_assets.imports import HOURS_METADATA
-from whale_platform.defs.lake_assets.recompute import late_trades, windows_from_lake
+from whale_platform.defs.imports.assets import HOURS_METADATA
+from whale_platform.defs.imports.sensors import remake_imported_hours
 from whale_platform.defs.lineage.assets import IMPORTED_KEY
+from whale_platform.defs.recompute.assets import windows_from_lake
+from whale_platform.defs.recompute.jobs import late_trades
+from whale_platform.defs.resources import build_resources
 from whale_platform.defs.shared.partitions import RANGE_TAG, group_consecutive
-from whale_platform.defs.shared.spark_resource import SparkResource
-from whale_platform.defs.shared.store_resource import StoreResource
 from whale_platform.domain.trade import Trade
 from whale_platform.stores.asset_tables.thresholds import set_threshold
 from whale_platform.version import code_version, parse_run_id
@@ -25,7 +25,6 @@ from whale_platform_tests.support.postgres_server import query
 from whale_platform_tests.support.spark_jvm import end_own_jvm
 
 WINDOWS = "SELECT symbol, window_start, trade_count, volume, run_id FROM trade_windows ORDER BY 1, 2"
-RESOURCES = {"store": StoreResource(), "spark": SparkResource()}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -35,10 +34,13 @@ def jvm() -> Iterator[None]:
 
 
 @pytest.fixture
-def root(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("WHALE_HOME", str(tmp_path))
-    monkeypatch.setenv("WHALE_POSTGRES_DSN", database)
+def root(tmp_path: Path) -> Path:
     return tmp_path / "lake" / "trades"
+
+
+@pytest.fixture
+def resources(database: str, tmp_path: Path) -> dict[str, dg.ConfigurableResource[Any]]:
+    return build_resources(home=str(tmp_path), postgres_dsn=database)
 
 
 def lately(count: int) -> Sequence[Trade]:
@@ -48,18 +50,20 @@ def lately(count: int) -> Sequence[Trade]:
     return [trade(first + number, every_s=60, quantity="1000" if number == 7 else "2") for number in range(count)]
 
 
-def test_late_trades_are_found_made_good_and_looked_for_no_more(root: Path, database: str) -> None:
-    assert late_trades.execute_in_process(resources=RESOURCES).success, "without a lake there is nothing to do"
+def test_late_trades_are_found_made_good_and_looked_for_no_more(
+    root: Path, database: str, resources: dict[str, dg.ConfigurableResource[Any]]
+) -> None:
+    assert late_trades.execute_in_process(resources=resources).success, "without a lake there is nothing to do"
     trades = lately(40)
     lay(root, trades[:30])
-    late_trades.execute_in_process(resources=RESOURCES)
+    late_trades.execute_in_process(resources=resources)
     assert len(query(database, WINDOWS)) == 30
     assert query(database, "SELECT trade_id, notional_usd FROM whale_alerts") == [
         (trades[7].trade_id, Decimal("100500.0"))
     ]
     lay(root, trades[30:], first_offset=30)
     lay(root, trades[5:10], first_offset=40)  # and some that came twice
-    second = late_trades.execute_in_process(resources=RESOURCES)
+    second = late_trades.execute_in_process(resources=resources)
     found = query(database, WINDOWS)
     assert [row[2] for row in found] == [1] * 40
     known = [row[4] for row in found]
@@ -72,11 +76,11 @@ def test_late_trades_are_found_made_good_and_looked_for_no_more(root: Path, data
     assert made == {"lake/windows_from_lake", "hourly_rollups", "whale_reports"}
     assert query(database, "SELECT trade_count, run_id FROM hourly_rollups") == [(40, known[-1])]
     assert len(list((root.parent.parent / "recompute").iterdir())) == 1, "a scratch folder a process, kept for its JVM"
-    third = late_trades.execute_in_process(resources=RESOURCES)
+    third = late_trades.execute_in_process(resources=resources)
     assert not [one for one in third.all_events if one.is_step_materialization]
     assert query(database, WINDOWS) == found
     count_wrong_both_ways(root, database, trades)
-    fourth = late_trades.execute_in_process(resources=RESOURCES)
+    fourth = late_trades.execute_in_process(resources=resources)
     again = query(database, WINDOWS)
     assert [row[:4] for row in again[:-1]] == [row[:4] for row in found] and again[-1][0] == "ETHUSDT"
     run_id = query(database, "SELECT DISTINCT run_id FROM trade_windows WHERE run_id NOT IN (%s, %s)", *runs(found))
@@ -117,7 +121,9 @@ def runs(found: list[tuple[Any, ...]]) -> list[str]:
     return sorted({str(row[4]) for row in found})
 
 
-def test_imported_hours_are_asked_for_and_reported_like_live_ones(root: Path, database: str) -> None:
+def test_imported_hours_are_asked_for_and_reported_like_live_ones(
+    root: Path, database: str, resources: dict[str, dg.ConfigurableResource[Any]]
+) -> None:
     as_imported: Any = "import"
     lay(root, [replace(trade(number, every_s=600, quantity="9999"), source=as_imported) for number in range(12)])
     instance = dg.DagsterInstance.ephemeral()
@@ -135,7 +141,7 @@ def test_imported_hours_are_asked_for_and_reported_like_live_ones(root: Path, da
     assert not again.run_requests
     assert again.skip_message
     tags = {name: value for name, value in asked[0].tags.items() if name.startswith(RANGE_TAG)}
-    assert dg.materialize([windows_from_lake], tags=tags, resources=RESOURCES).success
+    assert dg.materialize([windows_from_lake], tags=tags, resources=resources).success
     assert query(database, "SELECT hour, trade_count FROM hourly_rollups ORDER BY 1") == [
         (START, 6),
         (START + timedelta(hours=1), 6),

@@ -1,4 +1,4 @@
-"""Hours recomputed from the lake up to their reports, in one run: by hand, as a backfill, or after an import.
+"""Requests the recomputation of the hours that an import has brought.
 
 The sensor sees each file that was imported, in order and none left out, whatever happened to the run that imported it,
 and asks for exactly the hours that the file has trades of; what the stream tables and reports say of them then comes
@@ -10,19 +10,13 @@ from typing import cast
 
 import dagster as dg
 
-from whale_platform.defs.lake_assets.imports import HOURS_METADATA
-from whale_platform.defs.lake_assets.recompute import windows_from_lake
+from whale_platform.defs.imports.assets import HOURS_METADATA
 from whale_platform.defs.lineage.assets import IMPORTED_KEY
+from whale_platform.defs.recompute.jobs import remake_hours
 from whale_platform.defs.shared.own_instance import sensor_status
 from whale_platform.defs.shared.partitions import range_tags
 
 FILES_A_TICK = 20
-
-remake_hours = dg.define_asset_job(
-    "remake_hours",
-    selection=[windows_from_lake],
-    description="Recomputes windows, whales, rollups and reports of the chosen hours from the lake.",
-)
 
 
 @dg.sensor(

@@ -2,7 +2,7 @@
 
 Importing is idempotent and resumable (lake/imports/importer.py), so making the asset again after a failure does the
 rest. A broken file fails the run with a sentence and changes nothing; the files before it are in. Each file that is
-through is an event of its own, from which its hours are asked for (imported_hours.py), whatever becomes of the files
+through is an event of its own, from which its hours are asked for (sensors.py), whatever becomes of the files
 after it.
 """
 
@@ -15,6 +15,7 @@ from pydantic import Field
 
 from whale_platform.defs.lineage.assets import OWNERS
 from whale_platform.defs.shared.partitions import group_consecutive
+from whale_platform.defs.shared.platform_settings import PlatformSettings
 from whale_platform.domain import catalogue
 from whale_platform.exchanges import symbols
 from whale_platform.reports.tables import render_table
@@ -37,15 +38,20 @@ class ImportConfig(dg.Config):
     )
 
 
-@dg.asset(key=["lake", "imported_trades"], group_name="lake", kinds={"parquet", "deltalake"}, owners=OWNERS)
+@dg.asset(
+    key=["lake", "imported_trades"],
+    group_name="lake",
+    kinds={"parquet", "deltalake"},
+    owners=OWNERS,
+)
 def imported_trades(
-    context: dg.AssetExecutionContext, config: ImportConfig
+    context: dg.AssetExecutionContext, config: ImportConfig, platform: PlatformSettings
 ) -> Iterator[dg.AssetMaterialization | dg.MaterializeResult[None]]:
     """Binance's daily and monthly dumps of spot trades and aggTrades, each trade once beside those that came live."""
     from whale_platform.lake.errors import LakeError
     from whale_platform.lake.imports import dump_file, importer  # 90 MB in processes that never need them
 
-    settings = Settings()
+    settings = platform.read()
     if settings.source == "simulator":
         raise dg.Failure("this home holds simulated trades, which must not mix with real ones", allow_retries=False)
     root = settings.trades_lake

@@ -9,17 +9,22 @@ from typing import Any
 
 import dagster as dg
 
-from whale_platform.defs.quality.table_checks import last_full_hours
-from whale_platform.defs.reports.assets import ALERTS_KEY, daily_market_report, hourly_rollups, whale_reports
+from whale_platform.defs.lineage.assets import ALERTS_KEY
+from whale_platform.defs.reports.assets import daily_market_report, hourly_rollups, whale_reports
 from whale_platform.defs.shared.partitions import DAYS, HOURS, RANGE_TAG
 from whale_platform.defs.shared.store_resource import StoreResource
 from whale_platform.reports import daily
 from whale_platform.reports.tables import render_table
-from whale_platform.settings import Settings
 from whale_platform.stores.asset_tables import rollups
 from whale_platform.stores.asset_tables import whale_reports as report_table
 from whale_platform.stores.asset_tables.materialisation import HourRange
 from whale_platform.stores.quality import report_quality as questions
+
+
+def last_full_hours() -> HourRange:
+    """The last 24 full hours."""
+    end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    return HourRange(end - timedelta(hours=24), end)
 
 
 def hours_of_tags(tags: dict[str, str]) -> HourRange:
@@ -69,7 +74,7 @@ def reports_are_their_whales(context: dg.AssetCheckExecutionContext, store: Stor
 @dg.asset_check(asset=daily_market_report, description="The newest day's page says what its hours' rows say.")
 def page_is_its_rows(store: StoreResource) -> dg.AssetCheckResult:
     """Its text is made again and compared, pictures aside."""
-    pages = sorted((Settings().home.resolve() / "reports").glob("market-*.md"))
+    pages = sorted((store.folder / "reports").glob("market-*.md"))
     if not pages:
         return dg.AssetCheckResult(passed=True, metadata={"page": "none was made yet"})
     day = datetime.strptime(pages[-1].stem, "market-%Y-%m-%d").replace(tzinfo=UTC)

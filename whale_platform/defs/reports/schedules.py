@@ -1,7 +1,11 @@
 """When assets are materialised: each hour a few minutes after it, and again where the stream's rows have changed.
 
-The repair compares what the stream says with what each hour of the last `REPAIR_DAYS` was made from, and asks for
-exactly the hours that differ: one run for each stretch of neighbouring hours.
+The repair compares what the stream says with what each hour of the last `REPAIR_DAYS` was made from, and requests
+exactly the hours that differ: one run for each stretch of neighbouring hours. Where only the whale reports differ, as
+they do once the prices after an hour's last whale are there, only they are requested.
+
+These are schedules and no automation conditions: a condition sees Dagster's events alone, while rows also change by
+the sink and the repair service, which write none; and it would be evaluated every 30 s instead of twice an hour.
 """
 
 from collections.abc import Iterator
@@ -9,17 +13,9 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from whale_platform.defs.quality.report_checks import (
-    reports_are_their_whales,
-    rollups_are_their_windows,
-    whales_add_up,
-)
-from whale_platform.defs.reports.assets import (
-    daily_market_report,
-    hourly_rollups,
-    read_page_time,
-    whale_reports,
-)
+from whale_platform.defs.reports.assets import read_page_time, whale_reports
+from whale_platform.defs.reports.checks import whales_add_up
+from whale_platform.defs.reports.jobs import daily_assets, hourly_assets
 from whale_platform.defs.shared.own_instance import schedule_status
 from whale_platform.defs.shared.partitions import DAYS, group_consecutive, range_tags
 from whale_platform.defs.shared.store_resource import StoreResource
@@ -31,13 +27,6 @@ from whale_platform.stores.errors import PostgresUnusableError
 MINUTES_PAST = 3
 REPAIR_DAYS = 7
 DAYS_AT_ONCE = 31  # an import may bring years: their pages come a month at a time
-DAILY_NEEDS = (rollups_are_their_windows, reports_are_their_whales)
-
-hourly_assets = dg.define_asset_job(
-    "hourly_assets",
-    selection=dg.AssetSelection.assets(hourly_rollups, whale_reports) | dg.AssetSelection.checks(whales_add_up),
-    description="Makes the rollups and whale reports of the chosen hours; making them again changes nothing.",
-)
 
 rollups_hourly = dg.build_schedule_from_partitioned_job(
     hourly_assets,
@@ -45,13 +34,6 @@ rollups_hourly = dg.build_schedule_from_partitioned_job(
     minute_of_hour=MINUTES_PAST,
     default_status=schedule_status(),
     description=f"Makes each hour {MINUTES_PAST} minutes after its end.",
-)
-
-
-daily_assets = dg.define_asset_job(
-    "daily_assets",
-    selection=dg.AssetSelection.assets(daily_market_report) | dg.AssetSelection.checks(*DAILY_NEEDS),
-    description="Makes the market report of the chosen days, from rollups and whale reports that are right.",
 )
 
 reports_daily = dg.build_schedule_from_partitioned_job(
@@ -77,18 +59,24 @@ def repair_hours(
     now = context.scheduled_execution_time.astimezone(UTC)
     past = HourRange(_hour(now) - timedelta(days=REPAIR_DAYS), _hour(now))
     try:
-        found = sorted(
-            {*rollups.find_stale_rollup_hours(store.dsn(), past), *reports.find_stale_report_hours(store.dsn(), past)}
-        )
+        rows_changed = set(rollups.find_stale_rollup_hours(store.dsn(), past))
+        only_reports = set(reports.find_stale_report_hours(store.dsn(), past)) - rows_changed
     except PostgresUnusableError as error:
         yield dg.SkipReason(f"the database can't be read: {error}")
         return
-    if not found:
+    if not rows_changed and not only_reports:
         yield dg.SkipReason(f"every hour of the last {REPAIR_DAYS} days is what the stream says")
-    for first, last in group_consecutive(found):
+    for first, last in group_consecutive(rows_changed):
         yield dg.RunRequest(
             run_key=f"repair {first} {last} at {now.isoformat()}",
             tags=range_tags(first, last, "stream rows have changed"),
+        )
+    for first, last in group_consecutive(only_reports):
+        yield dg.RunRequest(
+            run_key=f"reports {first} {last} at {now.isoformat()}",
+            tags=range_tags(first, last, "whales have changed, or the prices after them are there"),
+            asset_selection=[whale_reports.key],
+            asset_check_keys=[whales_add_up.check_key],
         )
 
 
@@ -106,7 +94,7 @@ def repair_days(context: dg.ScheduleEvaluationContext, store: StoreResource) -> 
     except PostgresUnusableError as error:
         yield dg.SkipReason(f"the database can't be read: {error}")
         return
-    known = {day: read_page_time(f"{day:%Y-%m-%d}") for day in made if day >= DAYS.start}
+    known = {day: read_page_time(store.folder, f"{day:%Y-%m-%d}") for day in made if day >= DAYS.start}
     old = [day for day, page in known.items() if page is None or page < made[day]][-DAYS_AT_ONCE:]
     if not old:
         yield dg.SkipReason("the report of every day is newer than its hours")

@@ -13,7 +13,6 @@ from whale_platform.defs.shared.store_resource import StoreResource
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.reports import suggestions
 from whale_platform.reports.charts import embed_png
-from whale_platform.settings import Settings
 from whale_platform.stores.asset_tables import thresholds
 
 MAX_MESSAGES = 500_000
@@ -28,7 +27,13 @@ class SuggestConfig(dg.Config):
     dry_run: bool = Field(False, description="Dry run: only list what would be suggested.")
 
 
-@dg.asset(key=THRESHOLDS_KEY, deps=[RAW_KEY], group_name="stream_tables", kinds={"postgres", "table"}, owners=OWNERS)
+@dg.asset(
+    key=THRESHOLDS_KEY,
+    deps=[RAW_KEY],
+    group_name="stream_tables",
+    kinds={"postgres", "table"},
+    owners=OWNERS,
+)
 def whale_thresholds(
     context: dg.AssetExecutionContext, config: SuggestConfig, store: StoreResource
 ) -> dg.MaterializeResult[None]:
@@ -40,7 +45,7 @@ def whale_thresholds(
     since_ms = int((time.time() - config.hours * 3600) * 1000)
     try:
         found = suggestions.collect_notionals(
-            recent_messages.read_recent_values(Settings().bootstrap, RAW_TRADES, since_ms, MAX_MESSAGES)
+            recent_messages.read_recent_values(store.read().bootstrap, RAW_TRADES, since_ms, MAX_MESSAGES)
         )
     except BrokerError as error:
         raise dg.Failure(f"the trades can't be read: {error}", allow_retries=False) from None
@@ -62,18 +67,3 @@ def whale_thresholds(
             **shown,
         }
     )
-
-
-suggest_job = dg.define_asset_job(
-    "suggest_thresholds",
-    selection=[whale_thresholds],
-    description="Suggests a whale threshold for each symbol from its recent trades; never over what a person has set.",
-)
-
-thresholds_daily = dg.ScheduleDefinition(
-    name="thresholds_every_day",
-    job=suggest_job,
-    cron_schedule="41 0 * * *",
-    execution_timezone="UTC",
-    description="Suggests thresholds again each day. Off until it is turned on: numbers of whales then change with it.",
-)

@@ -13,25 +13,14 @@ from typing import Any
 
 import dagster as dg
 
-from whale_platform.defs.services.launcher import (
-    SERVICE_TAG,
-    SUPERVISOR_TAG,
-    ServiceLauncher,
-    explain_unsupervised,
-    log_to_run,
-    report_event,
-)
+from whale_platform.defs.services.jobs import SHIFT_JOBS, describe_state
+from whale_platform.defs.services.launcher import SUPERVISOR_TAG, ServiceLauncher, log_to_run, report_event
 from whale_platform.defs.shared.own_instance import sensor_status
-from whale_platform.settings import WORKERS, Settings
+from whale_platform.defs.shared.platform_settings import PlatformSettings
 from whale_platform.supervision.control import desired_state, shift_policy, state_files
 
 TICK_S = 1  # the daemon looks every 5 s; more than that would make it every second time
 REMEMBERED = 5
-SERVICE_TASKS = {
-    "ingester": "takes trades from the exchanges' WebSockets to Kafka, and fills gaps from their history",
-    "stream": "computes windows and whale alerts from the trades, by Spark in real-time mode",
-    "sink": "writes windows, alerts and the gap ledger to Postgres",
-}
 WARNING_STATES = ("backoff", "blocked", "degraded")
 _states: dict[dg.DagsterRunStatus, str] = {
     dg.DagsterRunStatus.SUCCESS: "done",
@@ -44,52 +33,22 @@ _states: dict[dg.DagsterRunStatus, str] = {
 ShiftCursor = dict[str, list[Any]]  # by service: the supervisor's life, and the number of the last change that was told
 
 
-def build_shift_job(service: str) -> dg.JobDefinition:
-    """A job whose runs are shifts. Its op is executed only where it is not the platform's own Dagster that launches."""
-
-    @dg.op(name=f"show_{service}", description=f"Says how the {service} is, and ends.", out=dg.Out(dg.Nothing))
-    def op(context: dg.OpExecutionContext) -> None:
-        home = Settings().home.resolve()
-        state = state_files.read_working_state(home, service)
-        if state is None:
-            raise dg.Failure(explain_unsupervised(service, str(home)), allow_retries=False)
-        entry = state["services"][service]
-        context.log.info(f"{_line(service, entry)} (pid {entry['pid']}), kept by the supervisor {state['pid']}")
-
-    @dg.job(
-        name=service,
-        executor_def=dg.in_process_executor,
-        tags={SERVICE_TAG: service, "dagster/max_retries": "0", "dagster/priority": "10"},
-        description=f"A shift of the {service}, which {SERVICE_TASKS[service]}. "
-        "The run shows what happens to it, and takes no process; the sensor begins one by itself, and the next when "
-        f"this one ends. Terminating the run restarts the "
-        f"{service}; to stop it, launch `{service}_stop`.",
-    )
-    def job() -> None:
-        op()
-
-    return job
-
-
-JOBS: dict[str, dg.JobDefinition] = {service: build_shift_job(service) for service in WORKERS}
-
-
 @dg.sensor(
     name="shifts",
-    jobs=list(JOBS.values()),
+    jobs=list(SHIFT_JOBS.values()),
     minimum_interval_seconds=TICK_S,
     default_status=sensor_status(),
     description="Keeps exactly one shift of each service at work, and writes into it what happens to the service. "
     "Turned off, nothing is shown any more; the services run on. To stop one and let it stay stopped: `…_stop`.",
 )
-def shifts_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+def shifts_sensor(context: dg.SensorEvaluationContext, platform: PlatformSettings) -> dg.SensorResult:
     """Looks every few seconds."""
     if not isinstance(context.instance.run_launcher, ServiceLauncher):
         return dg.SensorResult(skip_reason="this is not the platform's own Dagster: it follows no services")
-    home = Settings().home.resolve()
+    home = platform.folder
     cursor: ShiftCursor = json.loads(context.cursor or "{}")
     requests, reasons = [], []
-    for service in JOBS:
+    for service in SHIFT_JOBS:
         state, changes = state_files.read_working_state(home, service), state_files.read_changes(home, service) or {}
         runs = _runs(context.instance, service)
         view = shift_policy.ShiftView(
@@ -143,12 +102,8 @@ def _tell(
     told_life, told = cursor.get(service, ["", 0])
     for change in changes["services"].get(service, ()):
         if told_life != life or change["n"] > told:
-            log_to_run(instance, run, _line(service, change), change["at"], change["state"] in WARNING_STATES)
+            log_to_run(instance, run, describe_state(service, change), change["at"], change["state"] in WARNING_STATES)
             cursor[service] = [life, change["n"]]
-
-
-def _line(service: str, entry: dict[str, Any]) -> str:
-    return f"{service} {entry['state']}{': ' if entry['detail'] else ''}{entry['detail']}"
 
 
 def _end(instance: dg.DagsterInstance, run_id: str, reason: str, failed: bool) -> None:

@@ -1,1 +1,0 @@
-"""The lake in Dagster: compaction, retention, imports, and hours recomputed from it."""

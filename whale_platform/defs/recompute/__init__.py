@@ -1,0 +1,1 @@
+"""Past hours recomputed from the lake, in Dagster."""

@@ -1,0 +1,1 @@
+"""Whale thresholds in Dagster: suggested from recent trades."""

@@ -1,0 +1,82 @@
+"""The definitions as Dagster and `dg` load them: what stands in the folder, and no work before they are loaded."""
+
+import ast
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from whale_platform.settings import ROOT
+
+DEFS = ROOT / "whale_platform" / "defs"
+IMPORT = """
+import importlib, json, pkgutil, sys
+events = []
+def record(event, args):
+    if event.startswith(("socket.connect", "socket.bind", "socket.getaddrinfo", "subprocess.", "os.exec", "os.fork")):
+        events.append(event)
+    if event in ("open", "os.listdir", "os.scandir") and args and str(args[0]).startswith(sys.argv[1]):
+        events.append(f"{event} {args[0]}")
+from whale_platform import settings
+built = []
+settings.Settings.__init__ = lambda *_, **__: built.append(1)
+import dagster, dagster.components
+sys.addaudithook(record)
+from whale_platform import defs, definitions
+names = [one.name for one in pkgutil.walk_packages(defs.__path__, "whale_platform.defs.")]
+for name in names:
+    importlib.import_module(name)
+print(json.dumps({"events": events, "settings": len(built), "modules": len(names)}))
+"""
+
+
+def run(argv: list[str], cwd: Path, **env: str) -> str:
+    """What a program prints, with the tests' own environment and `env`."""
+    known = {**os.environ, "DAGSTER_DISABLE_TELEMETRY": "1", **env}
+    done = subprocess.run(argv, env=known, cwd=cwd, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_importing_them_opens_no_socket_reads_no_home_and_builds_no_settings(tmp_path: Path) -> None:
+    argv = [sys.executable, "-W", "ignore", "-c", IMPORT, str(tmp_path)]
+    home = {"WHALE_HOME": str(tmp_path), "WHALE_DAGSTER_INSTANCE": str(tmp_path), "DAGSTER_HOME": str(tmp_path)}
+    found = json.loads(run(argv, tmp_path, PYTHONPATH=str(ROOT), **home))
+    assert (found["events"], found["settings"]) == ([], 0)
+    assert found["modules"] == sum(path.name != "__init__.py" or path.parent != DEFS for path in DEFS.rglob("*.py"))
+
+
+def decorated(node: ast.FunctionDef) -> bool:
+    """Whether Dagster calls this function to load definitions."""
+    return any(ast.unparse(decorator) == "dg.definitions" for decorator in node.decorator_list)
+
+
+def settings_read(tree: ast.AST) -> int:
+    """How often `Settings()` stands there."""
+    return sum(isinstance(node, ast.Call) and ast.unparse(node) == "Settings()" for node in ast.walk(tree))
+
+
+def test_settings_are_read_only_where_definitions_are_loaded() -> None:
+    elsewhere = {}
+    for path in DEFS.rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        loads = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and decorated(node)]
+        if count := settings_read(tree) - sum(map(settings_read, loads)):
+            elsewhere[str(path.relative_to(DEFS))] = count
+    assert elsewhere == {}
+
+
+def test_what_dg_scaffolds_in_a_checkout_is_loaded(tmp_path: Path) -> None:
+    checkout = tmp_path / "checkout"
+    shutil.copytree(ROOT / "whale_platform", checkout / "whale_platform", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", checkout)
+    (tmp_path / "dagster").mkdir()
+    dg = [sys.executable, "-W", "ignore", "-m", "dagster_dg_cli.cli"]
+    env = {"PYTHONPATH": str(checkout), "WHALE_HOME": str(tmp_path), "DAGSTER_HOME": str(tmp_path / "dagster")}
+    run([*dg, "scaffold", "defs", "dagster.asset", "reports/weekly.py"], checkout, **env)
+    listed = json.loads(run([*dg, "list", "defs", "--json"], checkout, **env))
+    keys = {one["asset_key"] for one in listed["assets"]}
+    assert {"weekly", "hourly_rollups", "table/trade_windows"} <= keys, keys
+    assert {"retention", "hourly_assets", "sink", "sink_stop"} <= {one["name"] for one in listed["jobs"]}
