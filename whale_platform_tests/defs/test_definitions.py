@@ -8,6 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from whale_platform.definitions import defs
+from whale_platform.defs.shared import code_versions
 from whale_platform.settings import ROOT
 
 DEFS = ROOT / "whale_platform" / "defs"
@@ -80,3 +84,22 @@ def test_what_dg_scaffolds_in_a_checkout_is_loaded(tmp_path: Path) -> None:
     keys = {one["asset_key"] for one in listed["assets"]}
     assert {"weekly", "hourly_rollups", "table/trade_windows"} <= keys, keys
     assert {"retention", "hourly_assets", "sink", "sink_stop"} <= {one["name"] for one in listed["jobs"]}
+
+
+def test_an_asset_is_outdated_when_the_code_that_computes_it_changes_and_only_then(tmp_path: Path) -> None:
+    (tmp_path / "whale_platform").mkdir()
+    for name in ("one", "other"):
+        (tmp_path / "whale_platform" / f"{name}.py").write_text(f"{name} = 1\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(code_versions, "ROOT", tmp_path)
+        first, other = (code_versions.hash_modules(f"whale_platform.{name}") for name in ("one", "other"))
+        (tmp_path / "whale_platform" / "one.py").write_text("one = 2\n")
+        assert code_versions.hash_modules("whale_platform.one") != first != other
+        assert code_versions.hash_modules("whale_platform.other") == other
+
+
+def test_every_asset_that_dagster_computes_has_a_code_version_of_its_own() -> None:
+    graph = defs().resolve_asset_graph()
+    versions = {key: graph.get(key).code_version for key in graph.materializable_asset_keys}
+    assert len(versions) == 7 and None not in versions.values()
+    assert len(set(versions.values())) == len(versions)

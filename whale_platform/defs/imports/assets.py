@@ -14,6 +14,7 @@ import dagster as dg
 from pydantic import Field
 
 from whale_platform.defs.lineage.assets import OWNERS
+from whale_platform.defs.shared.code_versions import hash_modules
 from whale_platform.defs.shared.partitions import group_consecutive
 from whale_platform.defs.shared.platform_settings import PlatformSettings
 from whale_platform.domain import catalogue
@@ -43,6 +44,7 @@ class ImportConfig(dg.Config):
     group_name="lake",
     kinds={"parquet", "deltalake"},
     owners=OWNERS,
+    code_version=hash_modules("whale_platform.lake.imports.importer", "whale_platform.lake.imports.dump_file"),
 )
 def imported_trades(
     context: dg.AssetExecutionContext, config: ImportConfig, platform: PlatformSettings

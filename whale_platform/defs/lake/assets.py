@@ -13,6 +13,7 @@ import dagster as dg
 from pydantic import Field
 
 from whale_platform.defs.lineage.assets import LAKE_KEY, OWNERS
+from whale_platform.defs.shared.code_versions import hash_modules
 from whale_platform.defs.shared.platform_settings import PlatformSettings
 from whale_platform.lake.delta.schema import table_exists
 from whale_platform.reports.tables import format_percent, render_table
@@ -37,6 +38,7 @@ class CompactionConfig(dg.Config):
     group_name="lake",
     kinds={"deltalake", "duckdb"},
     owners=OWNERS,
+    code_version=hash_modules("whale_platform.lake.maintenance.rewrite"),
 )
 def compacted_trades(
     context: dg.AssetExecutionContext, config: CompactionConfig, platform: PlatformSettings

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from whale_platform.defs.lineage.assets import FROM_LAKE_KEY, LAKE_KEY, OWNERS
 from whale_platform.defs.reports.assets import hourly_rollups, whale_reports
+from whale_platform.defs.shared.code_versions import hash_modules
 from whale_platform.defs.shared.partitions import HOURS, hours_of_run, partition_key
 from whale_platform.defs.shared.spark_resource import SparkResource
 from whale_platform.defs.shared.store_resource import StoreResource
@@ -44,6 +45,12 @@ class RecomputeConfig(dg.Config):
     group_name="lake",
     kinds={"pyspark", "postgres"},
     owners=OWNERS,
+    code_version=hash_modules(
+        "whale_platform.repair.recompute_hours",
+        "whale_platform.stream.batch_recompute",
+        "whale_platform.stream.query.transforms",
+        "whale_platform.stores.asset_tables.recomputed_hours",
+    ),
 )
 def windows_from_lake(
     context: dg.AssetExecutionContext, config: RecomputeConfig, store: StoreResource, spark: SparkResource

@@ -7,7 +7,9 @@ from pathlib import Path
 import dagster as dg
 
 from whale_platform.defs.lineage import column_schemas
-from whale_platform.defs.lineage.assets import ALERTS_KEY, OWNERS, WINDOWS_KEY
+from whale_platform.defs.lineage.assets import ALERTS_KEY, LAKE_KEY, OWNERS, WINDOWS_KEY
+from whale_platform.defs.reports.column_lineage import ROLLUP_COLUMNS, WHALE_REPORT_COLUMNS
+from whale_platform.defs.shared.code_versions import hash_modules
 from whale_platform.defs.shared.partitions import DAYS, HOURS, hours_of_run
 from whale_platform.defs.shared.store_resource import StoreResource
 from whale_platform.reports import charts, daily, hourly, whales
@@ -28,6 +30,8 @@ DAILY_FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36)
     group_name="reports",
     kinds={"postgres", "sql"},
     owners=OWNERS,
+    code_version=hash_modules(rollup_table, hourly),
+    metadata={"dagster/column_lineage": ROLLUP_COLUMNS},
 )
 def hourly_rollups(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult[None]:
     """OHLC, VWAP, volume, buyers' share, trade count and realised volatility by hour, exchange and symbol.
@@ -55,10 +59,12 @@ def hourly_rollups(context: dg.AssetExecutionContext, store: StoreResource) -> d
     partitions_def=HOURS,
     backfill_policy=dg.BackfillPolicy.single_run(),
     freshness_policy=HOURLY_FRESHNESS,
-    deps=[WINDOWS_KEY, ALERTS_KEY],
+    deps=[WINDOWS_KEY, ALERTS_KEY, LAKE_KEY],
     group_name="reports",
     kinds={"postgres", "sql"},
     owners=OWNERS,
+    code_version=hash_modules(report_table, whale_prices, "whale_platform.repair.price_rows", whales),
+    metadata={"dagster/column_lineage": WHALE_REPORT_COLUMNS},
 )
 def whale_reports(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult[None]:
     """Whales by hour, exchange and symbol: count, dollars, net flow, share, the largest with the prices around them.
@@ -99,6 +105,7 @@ def whale_reports(context: dg.AssetExecutionContext, store: StoreResource) -> dg
     group_name="reports",
     kinds={"html", "markdown"},
     owners=OWNERS,
+    code_version=hash_modules(daily, hourly, whales, charts),
 )
 def daily_market_report(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult[None]:
     """A day's market and whales as one HTML file and as Markdown, in `HOME/reports`; made from the hours' rows."""

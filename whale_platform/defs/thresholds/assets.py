@@ -9,6 +9,7 @@ from pydantic import Field
 from whale_platform.broker import recent_messages
 from whale_platform.broker.errors import BrokerError
 from whale_platform.defs.lineage.assets import OWNERS, RAW_KEY, THRESHOLDS_KEY
+from whale_platform.defs.shared.code_versions import hash_modules
 from whale_platform.defs.shared.store_resource import StoreResource
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.reports import suggestions
@@ -33,6 +34,7 @@ class SuggestConfig(dg.Config):
     group_name="stream_tables",
     kinds={"postgres", "table"},
     owners=OWNERS,
+    code_version=hash_modules(suggestions, thresholds),
 )
 def whale_thresholds(
     context: dg.AssetExecutionContext, config: SuggestConfig, store: StoreResource

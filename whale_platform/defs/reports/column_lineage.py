@@ -1,0 +1,61 @@
+"""Which columns a report's columns come from, as definition metadata: a materialisation would repeat it every hour.
+
+Columns that are of the materialisation itself (`run_id`, `code_version`, `materialised_at`) come from no column.
+"""
+
+import dagster as dg
+
+from whale_platform.defs.lineage.assets import ALERTS_KEY, LAKE_KEY, WINDOWS_KEY
+
+OWN_COLUMNS = {"run_id", "code_version", "materialised_at"}
+
+
+def trace_columns(sources: dict[str, dict[dg.AssetKey, str]]) -> dg.TableColumnLineage:
+    """Return the lineage; sources: {column: {asset: its columns, separated by blanks}}."""
+    return dg.TableColumnLineage(
+        {
+            column: [dg.TableColumnDep(key, name) for key, names in assets.items() for name in names.split()]
+            for column, assets in sources.items()
+        }
+    )
+
+
+def _same(names: str) -> dict[str, dict[dg.AssetKey, str]]:
+    return {name: {WINDOWS_KEY: name} for name in names.split()}
+
+
+ROLLUP_COLUMNS = trace_columns(
+    {
+        **_same("exchange symbol high low volume notional buy_volume sell_volume trade_count"),
+        **_same("first_trade_id last_trade_id base quote usd_via"),
+        "hour": {WINDOWS_KEY: "window_start"},
+        "open": {WINDOWS_KEY: "open window_start"},
+        "close": {WINDOWS_KEY: "close window_start"},
+        "vwap": {WINDOWS_KEY: "notional volume"},
+        "buy_share": {WINDOWS_KEY: "buy_volume volume"},
+        "realised_volatility": {WINDOWS_KEY: "open close window_start"},
+        "minutes": {WINDOWS_KEY: "window_start"},
+        "stream_updated_at": {WINDOWS_KEY: "updated_at"},
+    }
+)
+
+WHALE_REPORT_COLUMNS = trace_columns(
+    {
+        **_same("exchange symbol"),
+        "hour": {WINDOWS_KEY: "window_start"},
+        "whales": {ALERTS_KEY: "exchange symbol event_time"},
+        "notional_usd": {ALERTS_KEY: "notional_usd"},
+        "buy_usd": {ALERTS_KEY: "notional_usd side"},
+        "sell_usd": {ALERTS_KEY: "notional_usd side"},
+        "net_flow_usd": {ALERTS_KEY: "notional_usd side"},
+        "market_notional": {WINDOWS_KEY: "notional"},
+        "share": {ALERTS_KEY: "notional_usd", WINDOWS_KEY: "notional"},
+        "largest": {
+            ALERTS_KEY: "trade_id kind side event_time notional_usd price",
+            LAKE_KEY: "price event_time trade_id",
+        },
+        "complete": {WINDOWS_KEY: "window_start updated_at", LAKE_KEY: "price event_time"},
+        "stream_trades": {WINDOWS_KEY: "trade_count"},
+        "stream_updated_at": {WINDOWS_KEY: "updated_at"},
+    }
+)
