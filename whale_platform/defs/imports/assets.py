@@ -45,6 +45,7 @@ class ImportConfig(dg.Config):
     kinds={"parquet", "deltalake"},
     owners=OWNERS,
     code_version=hash_modules("whale_platform.lake.imports.importer", "whale_platform.lake.imports.dump_file"),
+    pool="imports",  # a second import would be refused; so it waits
 )
 def imported_trades(
     context: dg.AssetExecutionContext, config: ImportConfig, platform: PlatformSettings

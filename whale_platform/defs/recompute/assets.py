@@ -26,6 +26,8 @@ from whale_platform.version import code_version, new_run_id
 if TYPE_CHECKING:
     from whale_platform.repair.recompute_hours import RecomputeCounts
 
+SPARK_POOL = "spark"  # one run at a time, by dagster.yaml: a second JVM would not fit a small machine
+
 
 class RecomputeConfig(dg.Config):
     """What the launchpad asks for."""
@@ -45,6 +47,7 @@ class RecomputeConfig(dg.Config):
     group_name="lake",
     kinds={"pyspark", "postgres"},
     owners=OWNERS,
+    pool=SPARK_POOL,
     code_version=hash_modules(
         "whale_platform.repair.recompute_hours",
         "whale_platform.stream.batch_recompute",

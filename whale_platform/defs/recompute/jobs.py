@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from whale_platform.defs.lineage.assets import FROM_LAKE_KEY
-from whale_platform.defs.recompute.assets import describe_dependents, windows_from_lake
+from whale_platform.defs.recompute.assets import SPARK_POOL, describe_dependents, windows_from_lake
 from whale_platform.defs.shared.job_factories import build_asset_job, build_op_job
 from whale_platform.defs.shared.partitions import partition_key
 from whale_platform.defs.shared.spark_resource import SparkResource
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from whale_platform.stores.asset_tables.recomputed_hours import MarketHour
 
 
-@dg.op(out=dg.Out(dg.Nothing))
+@dg.op(out=dg.Out(dg.Nothing), pool=SPARK_POOL)
 def remake_late_hours(
     context: dg.OpExecutionContext, store: StoreResource, spark: SparkResource
 ) -> Iterator[dg.AssetMaterialization | dg.Output[None]]:
