@@ -3,7 +3,7 @@
 They look at the hours that the run makes, or at the last 24 full hours where a run makes none.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -93,4 +93,34 @@ def _words(text: str) -> list[str]:
     return [line for line in text.splitlines() if not line.startswith("![")]
 
 
-CHECKS = (whales_add_up, rollups_are_their_windows, reports_are_their_whales, page_is_its_rows)
+def build_hours_check(
+    asset: dg.AssetsDefinition, settled: timedelta, find_stale: Callable[[str, HourRange], list[datetime]]
+) -> dg.AssetChecksDefinition:
+    """Return the check that no hour of the last day is missing, or was made from other rows than there are now.
+
+    A freshness policy looks at the newest materialisation of any hour, so an old one made again would satisfy it.
+    settled: how long after its end an hour must be right; find_stale: the hours that differ, by libpq URI and range.
+    """
+
+    @dg.asset_check(
+        asset=asset,
+        name="every_hour_is_made",
+        description=f"Each hour of the last day that ended {settled // timedelta(hours=1)} h ago is there, and is "
+        "made from the rows that there are.",
+    )
+    def every_hour_is_made(store: StoreResource) -> dg.AssetCheckResult:
+        day = last_full_hours()
+        hours = HourRange(day.start, day.end - settled)
+        stale = [(f"{hour:%Y-%m-%d %H:%M}",) for hour in find_stale(store.dsn(), hours)]
+        return _answer(stale, ("hour",), hours)
+
+    return every_hour_is_made
+
+
+every_rollup_is_made = build_hours_check(hourly_rollups, timedelta(hours=1), rollups.find_stale_rollup_hours)
+every_report_is_made = build_hours_check(whale_reports, timedelta(hours=4), report_table.find_stale_report_hours)
+
+CHECKS = (
+    *(whales_add_up, rollups_are_their_windows, reports_are_their_whales, page_is_its_rows),
+    *(every_rollup_is_made, every_report_is_made),
+)

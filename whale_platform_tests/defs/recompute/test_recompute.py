@@ -74,6 +74,13 @@ def test_late_trades_are_found_made_good_and_looked_for_no_more(
         if one.is_step_materialization and one.asset_key
     }
     assert made == {"lake/windows_from_lake", "hourly_rollups", "whale_reports"}
+    rows = {
+        event.asset_key.to_user_string(): event.step_materialization_data.materialization.metadata
+        for event in second.all_events
+        if event.is_step_materialization and event.asset_key
+    }
+    assert rows["hourly_rollups"]["dagster/partition_row_count"].value == 1, "its partition says what it holds"
+    assert rows["whale_reports"]["dagster/partition_row_count"].value == 1
     assert query(database, "SELECT trade_count, run_id FROM hourly_rollups") == [(40, known[-1])]
     assert len(list((root.parent.parent / "recompute").iterdir())) == 1, "a scratch folder a process, kept for its JVM"
     third = late_trades.execute_in_process(resources=resources)

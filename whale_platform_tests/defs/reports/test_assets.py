@@ -1,5 +1,6 @@
 """The assets through Dagster itself, on a real database: one hour, a range in one run, and the repair."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,13 @@ from whale_platform.definitions import defs
 from whale_platform.defs.lineage.assets import build_specs
 from whale_platform.defs.reports import schedules
 from whale_platform.defs.reports.assets import daily_market_report, hourly_rollups, whale_reports
-from whale_platform.defs.reports.checks import last_full_hours, page_is_its_rows
+from whale_platform.defs.reports.checks import (
+    every_report_is_made,
+    every_rollup_is_made,
+    last_full_hours,
+    page_is_its_rows,
+    whales_add_up,
+)
 from whale_platform.defs.resources import build_resources
 from whale_platform.defs.shared.partitions import RANGE_TAG, group_consecutive, partition_key
 from whale_platform.settings import Settings
@@ -122,13 +129,14 @@ def test_no_whale_report_is_made_of_whales_that_can_not_be(stream: str) -> None:
     assert query(stream, rows) == [(2, 2)]
 
 
-def repairs() -> list[tuple[str, str]]:
-    """The ranges that the repair schedule asks for, a day after the trades."""
+def repairs(assets: int = 0) -> list[tuple[str, str]]:
+    """The ranges that the repair schedule asks for, a day after the trades; assets: 0 for all, 1 for reports alone."""
     context = dg.build_schedule_context(
         scheduled_execution_time=datetime(2024, 8, 9, 12, 23, tzinfo=UTC), resources=platform()
     )
     tick = schedules.repair_hours.evaluate_tick(context)
-    return [(request.tags[f"{RANGE_TAG}start"], request.tags[f"{RANGE_TAG}end"]) for request in tick.run_requests or ()]
+    requests = [one for one in tick.run_requests or () if len(one.asset_selection or ()) == assets]
+    return [(request.tags[f"{RANGE_TAG}start"], request.tags[f"{RANGE_TAG}end"]) for request in requests]
 
 
 def test_the_repair_asks_for_exactly_the_hours_that_changed(stream: str) -> None:
@@ -140,6 +148,46 @@ def test_the_repair_asks_for_exactly_the_hours_that_changed(stream: str) -> None
     assert repairs() == [("2024-08-08-13:00", "2024-08-08-13:00")]
     run(*repairs()[0])
     assert repairs() == []
+
+
+def test_prices_that_came_later_are_no_change_of_the_rollups(stream: str) -> None:
+    run("2024-08-08-12:00", "2024-08-08-14:00")
+    query(stream, "UPDATE whale_reports SET complete = NOT complete WHERE hour = %s", START + HOUR)
+    assert repairs() == [], "the rows of the hour are those that the rollup was made from"
+    assert repairs(assets=1) == [("2024-08-08-13:00", "2024-08-08-13:00")]
+
+
+def test_a_run_of_the_reports_alone_is_held_back_by_wrong_whales_too(stream: str) -> None:
+    run("2024-08-08-12:00", "2024-08-08-14:00")
+    query(stream, "UPDATE whale_reports SET complete = NOT complete, run_id = 'before'")
+    query(stream, "UPDATE whale_alerts SET price = price * 2")
+    job = (
+        defs()
+        .resolve_job_def("hourly_assets")
+        .get_subset(asset_selection={whale_reports.key}, asset_check_selection={whales_add_up.check_key})
+    )
+    assert not job.execute_in_process(partition_key="2024-08-08-13:00", raise_on_error=False).success
+    assert query(stream, "SELECT DISTINCT run_id FROM whale_reports") == [("before",)]
+
+
+def lacking(check: dg.AssetChecksDefinition) -> list[str]:
+    """The hours that the check finds missing."""
+    done = dg.materialize([check], resources=platform(), selection=dg.AssetSelection.checks(check))
+    (found,) = done.get_asset_check_evaluations()
+    hours = re.findall(r"^\| (\d.*) \|$", str(found.metadata["which"].value), re.M)
+    assert found.passed == (not hours)
+    return hours
+
+
+def test_an_old_hour_that_is_made_again_does_not_hide_one_that_is_missing(stream: str) -> None:
+    end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    moved = [row._replace(window_start=row.window_start + (end - 8 * HOUR - START)) for row in some_windows(3)]
+    store(stream, moved, [])
+    hours = [f"{end - number * HOUR:%Y-%m-%d %H:%M}" for number in (8, 7, 6)]
+    run("2024-08-08-12:00", "2024-08-08-14:00")
+    assert lacking(every_rollup_is_made) == lacking(every_report_is_made) == hours
+    run(partition_key(end - 8 * HOUR), partition_key(end - 7 * HOUR))
+    assert lacking(every_rollup_is_made) == hours[2:]
 
 
 def stale_days() -> list[str]:
