@@ -171,7 +171,13 @@ def test_the_image_sets_up_all_that_its_parts_use() -> None:
     ignored = (ROOT / ".dockerignore").read_text().split()
     image = (ROOT / "Dockerfile").read_text()
     copied = [name for line in COPIED.findall(image.replace("\\\n", " ")) for name in line.split()[:-1]]
-    assert {"requirements.lock", "requirements-build.lock", *web_assets.PACKAGE_FILES, "dagster.yaml"} <= set(copied)
+    assert {
+        "requirements.lock",
+        "requirements-build.lock",
+        *web_assets.PACKAGE_FILES,
+        "dagster.yaml",
+        "pyproject.toml",
+    } <= set(copied)
     assert not [name for name in copied for pattern in ignored if fnmatch.fnmatch(name, pattern)]
     assert all((ROOT / name).exists() for name in copied)
     code = [line for line in image.splitlines() if line == "COPY --chown=whale whale_platform whale_platform"]

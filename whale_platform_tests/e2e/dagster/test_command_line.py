@@ -48,11 +48,13 @@ def test_the_code_location_is_loaded_and_the_schedules_run(url: str) -> None:
 
 def test_both_families_of_commands_accept_the_definitions(platform: Platform) -> None:
     platform.whale("dagster", "definitions", "validate", *DEFINITIONS)
-    for words in (["check", "defs"], ["check", "toml"]):
+    settings = settings_of(platform)
+    known = {"WHALE_DAGSTER_DSN": settings.dagster_dsn_text(), "WHALE_HOME": str(settings.home)}
+    for words in (["check", "defs"], ["check", "toml"], ["list", "defs"]):
         done = subprocess.run(
             [sys.executable, "-m", "dagster_dg_cli.cli", *words],
             cwd=ROOT,
-            env={**platform.env, "WHALE_DAGSTER_DSN": settings_of(platform).dagster_dsn_text()},
+            env={**platform.env, **known},
             capture_output=True,
             text=True,
             check=False,
