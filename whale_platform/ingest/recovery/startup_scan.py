@@ -21,15 +21,15 @@ from typing import Any
 from whale_platform.broker import topics
 from whale_platform.broker.naming import add_prefix
 from whale_platform.broker.reader import TopicReader
+from whale_platform.contracts.raw_trade import decode_trade, peek_source, peek_trade_id
 from whale_platform.domain.names import INGEST_GAPS, RAW_TRADES
-from whale_platform.domain.raw_trade import decode_trade
 from whale_platform.domain.trade import Source
 from whale_platform.ingest.errors import MixedSourcesError, ScanStoppedError
 from whale_platform.ingest.recovery import positions_file as files
 from whale_platform.ingest.recovery.positions_file import Positions, SymbolPosition
 from whale_platform.ingest.recovery.resume_points import ResumePoint, find_resume_point
 from whale_platform.ingest.recovery.share import WHOLE_SHARE, Share
-from whale_platform.ingest.recovery.topic_tail import SymbolTail, parse_source, parse_trade_id
+from whale_platform.ingest.recovery.topic_tail import SymbolTail
 from whale_platform.ingest.sequencing.gap import SequenceGap, decode_gap
 from whale_platform.kafka_cluster import KafkaCluster
 
@@ -63,7 +63,7 @@ class _TailScan:
         tail = self.by_key[key]
         if tail is None and key:
             return False
-        number = parse_trade_id(value) if value else None
+        number = peek_trade_id(value) if value else None
         if tail is None or number is None:
             self.unreadable += 1
             return False
@@ -74,7 +74,7 @@ class _TailScan:
 
     def kinds(self) -> set[str]:
         """The sources of each symbol's newest message."""
-        return {parse_source(value) for value in self.newest.values()}
+        return {peek_source(value) for value in self.newest.values()}
 
 
 def scan_topic(

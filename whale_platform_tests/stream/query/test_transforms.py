@@ -13,7 +13,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from whale_platform.domain import raw_trade
+from whale_platform.contracts import raw_trade
 from whale_platform.domain.plausibility import explain_implausible
 from whale_platform.domain.trade import EXACT, Trade
 from whale_platform.lake.delta import table
