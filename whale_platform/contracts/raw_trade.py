@@ -1,8 +1,11 @@
-"""Topic `raw_crypto_trades`: every trade once, written by the ingester.
+"""Topic `raw_crypto_trades`: every trade once, written by the ingester. Version 2 is written, 1 and 2 are read.
 
 Decimals travel as plain strings without exponent or trailing zeros, so no reader can turn them into floats by accident;
-times are integer microseconds UTC. Readers that meet millions of trades look at the bytes, since the writer keeps the
-order of the fields: a look that is not sure to be what decoding gives leaves the message to the decoder.
+times are integer microseconds UTC. What follows from other fields is not written: dollars from the quote currency, the
+product of price and quantity where both fit decimal(18,8). Optional fields are absent where they say nothing.
+
+Readers that meet millions of trades look at the bytes, since the writer keeps the order of the fields: a look that is
+not sure to be what decoding gives leaves the message to the decoder.
 """
 
 import json
@@ -17,45 +20,39 @@ from whale_platform.domain.decimal_text import format_decimal
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.domain.trade import EXACT, Source, Trade, usd_via
 
-VERSION = 1
+VERSION = 2
+VERSIONS = (1, 2)
 CONTRACT = MessageContract(
     topic=RAW_TRADES,
     version=VERSION,
-    about="Every trade once, by the ingester.",
+    about="Every trade once, by the ingester. Messages of version 1 are read too: they have `dense`, `notional` and "
+    "`taker_order_id` always, as null where nothing is known, and `notional_usd` and `usd_via`, which nobody reads.",
     key="binance:BTCUSDT",
     fields=(
         MessageField("exchange", "name", "the adapter's name; sim_… for generated trades"),
         MessageField("symbol", "name", "as the exchange spells it"),
         MessageField("trade_id", "integer", "the exchange's id; with exchange and symbol the identity"),
-        MessageField("dense", "boolean", "whether the ids of this symbol have no holes by design"),
         MessageField("base", "name", "base currency"),
         MessageField("quote", "name", "quote currency"),
         MessageField("price", "decimal", "quote currency for one base unit"),
         MessageField("quantity", "decimal", "base units"),
-        MessageField("notional", "decimal", "price times quantity"),
-        MessageField("notional_usd", "decimal", "the same in US dollars; null: no rate is known", nullable=True),
-        MessageField("usd_via", "name", "how quote amounts become dollars; null: they do not", nullable=True),
         MessageField("side", "name", "the taker's side: buy or sell"),
         MessageField("event_time", "time", "the exchange's trade time"),
         MessageField("received_time", "time", "when the frame reached the ingester"),
         MessageField("source", "name", "live, repair, import, replay or simulated"),
-        MessageField(
-            "taker_order_id", "text", "groups the fills of one order, where the exchange tells", nullable=True
-        ),
+        MessageField("notional", "decimal", "price x quantity, where decimal(18,8) can't hold both", optional=True),
+        MessageField("dense", "boolean", "false: the ids of this symbol have holes by design", optional=True),
+        MessageField("taker_order_id", "text", "groups the fills of one order; where known", optional=True),
     ),
     example={
         "v": VERSION,
-        "exchange": "binance",
-        "symbol": "BTCUSDT",
+        "exchange": "coinbase",
+        "symbol": "BTC-USD",
         "trade_id": 10,
-        "dense": True,
         "base": "BTC",
-        "quote": "USDT",
+        "quote": "USD",
         "price": "61837.63",
         "quantity": "2",
-        "notional": "123675.26",
-        "notional_usd": "123675.26",
-        "usd_via": "peg:USDT",
         "side": "buy",
         "event_time": 1_723_118_400_000_000,
         "received_time": 1_723_118_400_005_000,
@@ -65,16 +62,24 @@ CONTRACT = MessageContract(
 )
 NAME_PATTERN = r'[^\x00-\x20"\\\[\]{}\ufffd]+'  # of exchange, symbol, base, quote and source; for Python and Java
 DECIMAL_PATTERN = r"(?=[0.]*[1-9])[0-9]{1,20}(?:[.][0-9]{1,18})?"  # positive, and fits Spark's decimal(38,18)
+NARROW_PATTERN = r"(?=[0.]*[1-9])[0-9]{1,10}(?:[.][0-9]{1,8})?"  # fits decimal(18,8) as it is written
+SHORT = 9  # characters: a number that is no longer is narrow
 MAX_INTEGER = 2**63
-_name, _digits = re.compile(NAME_PATTERN).fullmatch, re.compile(DECIMAL_PATTERN).fullmatch
+_name, _digits, _narrow = (re.compile(one).fullmatch for one in (NAME_PATTERN, DECIMAL_PATTERN, NARROW_PATTERN))
 _quoted = partial(json.dumps, ensure_ascii=False)
-_PARTS = {b"name": rb"[!#-Z^-z|~]+", b"number": DECIMAL_PATTERN.encode(), b"text": rb"[ !#-\[\]-~]*", b"v": VERSION}
+_PARTS = {
+    b"name": rb"[!#-Z^-z|~]+",
+    b"narrow": NARROW_PATTERN.encode(),
+    b"number": rb"[0-9.]+",
+    b"text": rb"[ !#-\[\]-~]*",
+}
 _written = re.compile(
-    rb'(\{"v":%(v)d,"exchange":"(%(name)s)","symbol":"(%(name)s)"),"trade_id":([0-9]{1,18}),"dense":(?:true|false),'
-    rb'"base":"%(name)s","quote":"(%(name)s)","price":"(%(number)s)","quantity":"(%(number)s)",'
-    rb'"notional":"%(number)s","notional_usd":(?:null|"%(number)s"),"usd_via":(?:null|"%(name)s"),'
-    rb'"side":"(buy|sell)","event_time":([0-9]{1,18}),"received_time":[0-9]{1,18},"source":"%(name)s",'
-    rb'"taker_order_id":(?:null|"%(text)s")\}' % _PARTS
+    rb'(\{"v":[12],"exchange":"(%(name)s)","symbol":"(%(name)s)"),"trade_id":([0-9]{1,18}),'
+    rb'(?:"dense":(?:true|false),)?"base":"%(name)s","quote":"(%(name)s)","price":"(%(narrow)s)",'
+    rb'"quantity":"(%(narrow)s)",(?:"notional":"%(number)s","notional_usd":(?:null|"%(number)s"),'
+    rb'"usd_via":(?:null|"%(name)s"),)?"side":"(buy|sell)","event_time":([0-9]{1,18}),'
+    rb'"received_time":[0-9]{1,18},"source":"%(name)s"(?:,"dense":false)?'
+    rb'(?:,"taker_order_id":(?:null|"%(text)s"))?\}' % _PARTS
 ).fullmatch
 
 
@@ -98,44 +103,52 @@ def encode_key(exchange: str, symbol: str) -> bytes:
 
 
 def encode_trade(trade: Trade) -> bytes:
-    """One JSON object, UTF-8, without escapes (stream/query/transforms.py relies on it); field order is stable.
+    """One JSON object of version 2, UTF-8, without escapes where no text needs one; field order is stable.
 
     Written out by hand because json.dumps takes three times as long; `encode_plainly` in the tests is the proof.
     """
-    notional = format_decimal(EXACT.multiply(trade.price, trade.quantity))
-    head, pair, via = _fixed(trade.exchange, trade.symbol, trade.base, trade.quote)
-    usd = f'"{notional}"' if via != "null" else "null"
-    order = "null" if trade.taker_order_id is None else _quoted(trade.taker_order_id)
+    head, pair = _fixed(trade.exchange, trade.symbol, trade.base, trade.quote)
     price, quantity = format_decimal(trade.price), format_decimal(trade.quantity)
+    optional = ""
+    if not (_is_narrow(price) and _is_narrow(quantity)):
+        optional = f',"notional":"{format_decimal(trade.notional)}"'
+    if not trade.dense:
+        optional += ',"dense":false'
+    if trade.taker_order_id is not None:
+        optional += f',"taker_order_id":{_quoted(trade.taker_order_id)}'
     return (
-        f'{head}{trade.trade_id},"dense":{"true" if trade.dense else "false"},{pair},"price":"{price}",'
-        f'"quantity":"{quantity}","notional":"{notional}","notional_usd":{usd},"usd_via":{via},'
-        f'"side":"{trade.side}","event_time":{trade.event_time},"received_time":{trade.received_time},'
-        f'"source":"{trade.source}","taker_order_id":{order}}}'
+        f'{head}{trade.trade_id},{pair},"price":"{price}","quantity":"{quantity}","side":"{trade.side}",'
+        f'"event_time":{trade.event_time},"received_time":{trade.received_time},"source":"{trade.source}"{optional}}}'
     ).encode()
 
 
 @lru_cache(4096)
-def _fixed(exchange: str, symbol: str, base: str, quote: str) -> tuple[str, str, str]:
+def _fixed(exchange: str, symbol: str, base: str, quote: str) -> tuple[str, str]:
     return (
         f'{{"v":{VERSION},"exchange":{_quoted(exchange)},"symbol":{_quoted(symbol)},"trade_id":',
         f'"base":{_quoted(base)},"quote":{_quoted(quote)}',
-        _quoted(usd_via(quote)),
     )
 
 
+def _is_narrow(number: str) -> bool:
+    return len(number) <= SHORT or _narrow(number) is not None
+
+
 def decode_trade(value: bytes) -> Trade:
-    """The inverse of `encode_trade`. Raises MessageFormatError.
+    """The inverse of `encode_trade`, and of what wrote version 1. Raises MessageFormatError.
 
     Texts are taken as they stand between the quotes, without escapes. A price that is a number and no text may have
     passed a float and is refused. Notional is derived again, never trusted.
     """
     row = _load(value)
-    if type(row.get("v")) is not int or row["v"] != VERSION:
-        raise MessageFormatError(f"raw trade of schema version {row.get('v')!r}; this code reads version {VERSION}")
-    side = row.get("side")
+    version, side = row.get("v"), row.get("side")
+    if type(version) is not int or version not in VERSIONS:
+        raise MessageFormatError(f"raw trade of schema version {version!r}; this code reads versions 1 and 2")
     if side not in ("buy", "sell"):
         raise MessageFormatError("side is neither buy nor sell")
+    price, quantity = _read_decimal(row, "price"), _read_decimal(row, "quantity")
+    if not (_is_narrow(row["price"]) and _is_narrow(row["quantity"])):
+        _read_decimal(row, "notional")  # Spark can't multiply these, and needs it
     order = row.get("taker_order_id")
     return Trade(
         exchange=_read_name(row, "exchange"),
@@ -143,8 +156,8 @@ def decode_trade(value: bytes) -> Trade:
         base=_read_name(row, "base"),
         quote=_read_name(row, "quote"),
         trade_id=_read_integer(row, "trade_id"),
-        price=_read_decimal(row, "price"),
-        quantity=_read_decimal(row, "quantity"),
+        price=price,
+        quantity=quantity,
         side=side,
         event_time=_read_integer(row, "event_time"),
         received_time=_read_integer(row, "received_time"),
@@ -192,7 +205,8 @@ def _read_integer(row: dict[str, Any], field: str) -> int:
 
 def begins_of_symbol(exchange: str, symbol: str) -> tuple[bytes, ...]:
     """Return how the messages of a symbol begin, for `bytes.startswith`."""
-    return (f'{{"v":{VERSION},"exchange":"{exchange}","symbol":"{symbol}","trade_id":'.encode(),)
+    texts = (f'{{"v":{version},"exchange":"{exchange}","symbol":"{symbol}","trade_id":' for version in VERSIONS)
+    return tuple(text.encode() for text in texts)
 
 
 def peek_identity(value: bytes) -> tuple[bytes, int, int] | None:

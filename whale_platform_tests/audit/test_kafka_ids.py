@@ -76,7 +76,7 @@ def test_what_is_no_trade_is_counted() -> None:
         b"{}",
         at(1).replace(b":1,", b":null,", 2),
         at(1).replace(b'"trade_id":1', b'"x":1'),
-        at(1).replace(b'"v":1', b'"v":99'),
+        at(1).replace(b'"v":2', b'"v":99'),
         encode_trade(replace(TRADE, symbol='ODD"SYM')),
     ]
     huge = at(1).replace(b'"trade_id":1', b'"trade_id":99999999999999999999')

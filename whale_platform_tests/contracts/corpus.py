@@ -52,7 +52,19 @@ def spell_version_1(trade: Trade) -> dict[str, Any]:
     }
 
 
-SPELLINGS: dict[int, Callable[[Trade], dict[str, Any]]] = {1: spell_version_1}
+def spell_version_2(trade: Trade) -> dict[str, Any]:
+    """Return the message of version 2, field by field."""
+    row = spell_version_1(trade)
+    always = ("exchange", "symbol", "trade_id", "base", "quote", "price", "quantity", "side", "event_time")
+    out = {"v": 2, **{name: row[name] for name in (*always, "received_time", "source")}}
+    if trade.price < Decimal("0.00000001"):  # of all that are here, the one with more than 8 decimals
+        out["notional"] = row["notional"]
+    if not trade.dense:
+        out["dense"] = False
+    return out if trade.taker_order_id is None else out | {"taker_order_id": trade.taker_order_id}
+
+
+SPELLINGS: dict[int, Callable[[Trade], dict[str, Any]]] = {1: spell_version_1, 2: spell_version_2}
 
 
 def dump(row: object) -> bytes:
@@ -83,6 +95,12 @@ def _odd(row: dict[str, Any]) -> list[tuple[str, bytes, Trade]]:
         ("with more fields", dump(row | {"trade_id": 22, "block": True, "sweep": {"id": 1, "fills": [1, 2]}}),
          replace(TRADE, trade_id=22)),
         ("with a number for a name", dump(row | {"trade_id": 23, "base": 1}), replace(TRADE, trade_id=23, base="1")),
+        ("over several lines", json.dumps(row | {"trade_id": 24}, indent=1).encode(), replace(TRADE, trade_id=24)),
+        ("with a notional that is not its own", dump(row | {"trade_id": 26, "notional": "1"}),
+         replace(TRADE, trade_id=26)),
+        ("with nine decimals of which the last is a zero",
+         dump(row | {"trade_id": 27, "price": "61837.630000000", "notional": "25.9718046"}),
+         replace(TRADE, trade_id=27)),
         ("with trailing zeros", dump(row | {"trade_id": 25, "price": "61837.63000"}), replace(TRADE, trade_id=25)),
     ]  # fmt: skip
 
@@ -116,6 +134,8 @@ def _broken(row: dict[str, Any]) -> list[tuple[str, bytes]]:
         "a price that is none": {"price": "NaN"},
         "a price that closes its quotes": {"price": '1","low":"0'},
         "a blank in the price": {"price": " 1"},
+        "nine decimals without the product": {"price": "1.123456789", "notional": None},
+        "nine decimals and a product that is none": {"price": "1.123456789", "notional": "0"},
         "the version as a text": {"v": str(row["v"])},
         "no version": {"v": None},
         "a later version": {"v": 99},

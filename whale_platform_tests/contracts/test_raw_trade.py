@@ -12,8 +12,8 @@ from whale_platform.contracts.raw_trade import NAME_PATTERN, VERSION, decode_tra
 from whale_platform.domain.decimal_text import format_decimal
 from whale_platform.domain.trade import Trade
 
-NUMBERS = st.decimals(min_value=Decimal("1e-18"), max_value=Decimal("1e15"), allow_nan=False, places=18) | st.decimals(
-    min_value=Decimal("0.01"), max_value=10**9, allow_nan=False, places=2
+NUMBERS = st.decimals(min_value=Decimal("1e-9"), max_value=10**10, places=9) | st.decimals(
+    min_value=Decimal("0.01"), max_value=10**9, places=2
 )
 NAMES = st.from_regex(NAME_PATTERN, fullmatch=True).filter(lambda name: name.isprintable() and len(name) < 20)
 TRADES = st.builds(
@@ -36,26 +36,27 @@ TRADES = st.builds(
 
 def encode_plainly(trade: Trade) -> bytes:
     """The message as json.dumps writes it."""
-    usd = trade.notional_usd
     row: dict[str, Any] = {
         "v": VERSION,
         "exchange": trade.exchange,
         "symbol": trade.symbol,
         "trade_id": trade.trade_id,
-        "dense": trade.dense,
         "base": trade.base,
         "quote": trade.quote,
         "price": format_decimal(trade.price),
         "quantity": format_decimal(trade.quantity),
-        "notional": format_decimal(trade.notional),
-        "notional_usd": None if usd is None else format_decimal(usd),
-        "usd_via": trade.usd_via,
         "side": trade.side,
         "event_time": trade.event_time,
         "received_time": trade.received_time,
         "source": trade.source,
-        "taker_order_id": trade.taker_order_id,
     }
+    narrow = [number < 10**10 and number == round(number, 8) for number in (trade.price, trade.quantity)]
+    if not all(narrow):
+        row["notional"] = format_decimal(trade.notional)
+    if not trade.dense:
+        row["dense"] = False
+    if trade.taker_order_id is not None:
+        row["taker_order_id"] = trade.taker_order_id
     return json.dumps(row, separators=(",", ":"), ensure_ascii=False).encode()
 
 

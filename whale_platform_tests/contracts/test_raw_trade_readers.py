@@ -61,7 +61,8 @@ def test_a_peek_gives_what_decoding_gives(case: RawTradeCase) -> None:
     if case.written:
         assert raw_trade.peek_source(case.value) == trade.source
         assert case.value.startswith(raw_trade.begins_of_symbol(trade.exchange, trade.symbol))
-        assert identity is not None or not trade.symbol.isascii(), "the fast look misses what the ingester writes"
+        common = trade.symbol.isascii() and trade.price >= Decimal("1e-8")
+        assert identity is not None or not common, "the fast look misses what the ingester writes"
 
 
 def test_the_audit_counts_those_ids() -> None:

@@ -22,7 +22,8 @@ def spool_messages(path: Path, messages: Iterable[tuple[int, int, bytes]], start
         for partition, offset, value in messages:
             fill = read_fill(value)
             if fill is not None and first <= fill.event_time < last:
-                file.write(b'{"p":%d,"o":%d,"t":%s}\n' % (partition, offset, value))
+                line = value.replace(b"\n", b" ").replace(b"\r", b" ")
+                file.write(b'{"p":%d,"o":%d,"t":%s}\n' % (partition, offset, line))
                 count += 1
     return count
 
@@ -41,8 +42,5 @@ def select_spooled(path: Path) -> str:
         side, make_timestamptz(event_time) AS event_time, make_timestamptz(received_time) AS received_time, source,
         taker_order_id, p AS topic_partition, o AS topic_offset
     FROM (SELECT *, {exact} FROM (SELECT p, o, unnest(t) FROM read_json({quote_literal(str(path))},
-        format = 'newline_delimited', columns = {columns}, maximum_object_size = 33554432)))
-    WHERE v = 1 AND exchange IS NOT NULL AND symbol IS NOT NULL AND source IS NOT NULL AND trade_id IS NOT NULL
-        AND event_time IS NOT NULL AND received_time IS NOT NULL AND side IN ('buy', 'sell')
-        AND price_exact > 0 AND quantity_exact > 0 AND notional_exact > 0)
+        format = 'newline_delimited', columns = {columns}, maximum_object_size = 33554432))))
     """

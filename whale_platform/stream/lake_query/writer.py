@@ -17,6 +17,7 @@ from typing import Any
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from whale_platform.contracts import raw_trade
 from whale_platform.lake.delta import commits, table
 from whale_platform.lake.delta.schema import COLUMN_NAMES, IDENTITY, NARROW_DECIMAL, WIDE_DECIMAL, fits_narrow
 from whale_platform.stream.lake_query import parquet_footers
@@ -98,6 +99,7 @@ def read_trades(files: DataFrame) -> DataFrame:
         "quantity_exact": F.col("quantity"),
         "notional_exact": F.coalesce("notional_wide", exact),
         "usd_via": transforms.usd_via_column(F.col("quote")),
+        "v": F.lit(raw_trade.VERSION),
         "good": F.lit(True),
         "value": F.lit(""),
     }

@@ -4,8 +4,9 @@ Each takes and returns a DataFrame and starts nothing. The layouts of messages a
 `parse_trades` can't read is not `good` and is routed to the dead letters by `compute_alerts`, never dropped unseen.
 
 Sums stay exact: prices, quantities and notionals are decimal(38,18), the widest Spark has, and the ingester
-quarantines what would not fit (domain/plausibility.py). Spark multiplies nothing: notional arrives computed. Wide
-decimals are what a trade costs most here, so what is only passed on stays the text it came as.
+quarantines what would not fit (domain/plausibility.py). Spark multiplies decimal(18,8) alone, which is exact: of wider
+numbers the message has the product. Wide decimals are what a trade costs most here, so what is only passed on stays the
+text it came as.
 """
 
 from collections.abc import Sequence
@@ -29,8 +30,9 @@ from whale_platform.stream.query.message_columns import build_json, build_struct
 
 DECIMAL = "decimal(38,18)"
 THRESHOLDS_TYPE = f"array<struct<since:bigint,limits:map<string,{DECIMAL}>>>"  # threshold_file.ThresholdCopy
+NARROW = "decimal(18,8)"
 LAKE_FIELDS = ("dense", "taker_order_id")  # which the lake alone reads
-UNREAD_FIELDS = ("notional_usd",)
+NUMBERS = ("price", "quantity")
 NAMES = ("exchange", "symbol", "base", "quote", "source")
 JSON_OPTIONS = {"allowSingleQuotes": "false"}
 _NAMES_PATTERN = f"^{raw_trade.NAME_PATTERN}(\x01{raw_trade.NAME_PATTERN}){{{len(NAMES) - 1}}}$"  # each there, none odd
@@ -49,29 +51,34 @@ def parse_trades(kafka: DataFrame, kept: Sequence[str] = (), more_fields: Sequen
     """Kafka rows (key, value, …) -> one row a message, with its raw `value` for dead letters.
 
     `kept` names Kafka columns to keep, `more_fields` those of LAKE_FIELDS to read. Columns: the fields as they came,
-    `price_exact`, `quantity_exact`, `notional_exact`, `ts` (event time) and `good` (a raw trade, complete,
+    `price_exact`, `quantity_exact`, `notional_exact`, `ts` (event time), `usd_via` and `good` (a raw trade, complete,
     with numbers to compute with). Escapes are not part of the schema: without a backslash no name can hold a quote, and
     `compute_windows` may write it out as it came. The JSON is parsed in a generator, which the optimizer leaves alone:
     as a plain column it was pushed into every filter and parsed up to fifteen times.
     """
     text = F.col("value").cast("string")
-    exact = {f"{name}_exact": F.col(name).try_cast(DECIMAL) for name in ("price", "quantity", "notional")}
-    unread = {*UNREAD_FIELDS, *LAKE_FIELDS} - set(more_fields)
-    schema = raw_trade.CONTRACT.spark_schema(unread)
+    schema = raw_trade.CONTRACT.spark_schema(set(LAKE_FIELDS) - set(more_fields))
     parsed = kafka.select(text.alias("value"), *kept, F.inline_outer(F.array(F.from_json(text, schema, JSON_OPTIONS))))
+    narrow = {
+        f"{name}_narrow": F.when(F.col(name).rlike(_whole(raw_trade.NARROW_PATTERN)), F.col(name).try_cast(NARROW))
+        for name in NUMBERS
+    }
+    product = F.col("price_narrow") * F.col("quantity_narrow")
+    exact = {
+        **{f"{name}_exact": F.coalesce(F.col(f"{name}_narrow").cast(DECIMAL), _wide(name)) for name in NUMBERS},
+        "notional_exact": F.coalesce(product.cast(DECIMAL), _wide("notional")),
+    }
     checks = (
         F.concat_ws("\x01", *NAMES).rlike(_NAMES_PATTERN),
-        *[F.col(name).isNotNull() for name in ("trade_id", "event_time", "received_time")],
-        *[F.col(name).rlike(f"^{raw_trade.DECIMAL_PATTERN}$") for name in ("price", "quantity")],
-        *[_is_text(name) for name in ("price", "quantity")],
-        *[F.col(name) > 0 for name in exact],
+        *[F.col(name).isNotNull() for name in ("trade_id", "event_time", "received_time", *exact)],
+        *[_is_text(name) for name in NUMBERS],
         F.col("side").isin("buy", "sell"),
         ~F.col("value").contains("\\"),
         F.col("value").endswith("}") & ~F.col("value").contains("}{"),  # the parser does not look behind the object
     )
-    good = F.coalesce(reduce(and_, checks, F.col("v") == raw_trade.VERSION), F.lit(False))
-    times = {"ts": F.timestamp_micros("event_time")}
-    return parsed.withColumns(exact | times).withColumn("good", good)
+    good = F.coalesce(reduce(and_, checks, F.col("v").isin(*raw_trade.VERSIONS)), F.lit(False))
+    derived = {"ts": F.timestamp_micros("event_time"), "usd_via": usd_via_column(F.col("quote")), "good": good}
+    return parsed.withColumns(narrow).withColumns(exact).withColumns(derived).drop(*narrow)
 
 
 def compute_windows(trades: DataFrame, watermark: str, run_id: str, aggregates: bool = False) -> DataFrame:
@@ -197,6 +204,22 @@ def _is_text(name: str) -> Column:
     return F.col("value").contains(f'"{name}":"') | F.col("value").rlike(f'"{name}"\\s*:\\s*"')
 
 
+def _whole(pattern: str) -> str:
+    return f"^{pattern}$"
+
+
+def _wide(name: str) -> Column:
+    """A decimal of the message; null where it is none that every reader takes."""
+    return F.when(F.col(name).rlike(_whole(raw_trade.DECIMAL_PATTERN)), F.col(name).try_cast(DECIMAL))
+
+
+def _explain_refusal() -> Column:
+    version = F.col("v")
+    later = F.concat(F.lit("raw trade of schema version "), version, F.lit("; this code reads versions 1 and 2"))
+    known = version.isNull() | version.isin(*raw_trade.VERSIONS)
+    return F.when(known, F.lit("not a raw trade of schema version 1 or 2")).otherwise(later)
+
+
 def _letter(rows: DataFrame) -> Column:
     """The dead letter of a message that is no good trade."""
     most = dead_letter.MAX_STREAM_CHARACTERS
@@ -205,7 +228,7 @@ def _letter(rows: DataFrame) -> Column:
         rows,
         {
             "exchange": F.lit(dead_letter.UNKNOWN_EXCHANGE),
-            "reason": F.lit(f"not a raw trade of schema version {raw_trade.VERSION}"),
+            "reason": _explain_refusal(),
             "kind": F.lit("unparseable"),
             "received_time": F.lit(0).cast("bigint"),
             "frame": F.substring("value", 1, most),

@@ -16,6 +16,12 @@ from whale_platform_tests.contracts.corpus import EXPECTED, RAW_TRADES
 
 pytestmark = pytest.mark.server
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+STATE = (
+    "valueWithExtremumOrdering:string,extremumOrdering:bigint,max:decimal(38,18),min:decimal(38,18),"
+    "valueWithExtremumOrdering:string,extremumOrdering:bigint,sum:decimal(38,18),isEmpty:boolean,sum:decimal(38,18),"
+    "isEmpty:boolean,sum:decimal(38,18),isEmpty:boolean,sum:decimal(38,18),isEmpty:boolean,count:bigint,min:bigint,"
+    "max:bigint,max:bigint,max:bigint,max:string,max:int,max:bigint"
+)
 OFFSETS = [offset for offset, case in enumerate(RAW_TRADES) if case.trade is not None]
 
 
@@ -70,3 +76,18 @@ def test_the_lake_query_writes_those_trades(spark: SparkSession, tmp_path: Path)
         for row in rows
     ] == EXPECTED
     assert [row.topic_offset for row in rows] == OFFSETS
+
+
+def test_the_state_of_windows_stays_as_the_checkpoints_have_it(spark: SparkSession, tmp_path: Path) -> None:
+    """A query that finds another form of state in its checkpoint refuses to start: raise its version then."""
+    source, checkpoint = str(tmp_path / "source"), str(tmp_path / "checkpoint")
+    messages(spark).write.parquet(source)
+    stream = spark.readStream.schema("value binary, partition int, offset bigint").parquet(source)
+    trades = transforms.parse_trades(transforms.add_offsets(stream), kept=transforms.OFFSET_COLUMNS)
+    writer = transforms.compute_windows(trades, "10 minutes", "run").writeStream.outputMode("update").format("noop")
+    writer.option("checkpointLocation", checkpoint).trigger(availableNow=True).start().awaitTermination()
+    state = spark.read.format("statestore").load(checkpoint).schema
+    assert state["key"].dataType.simpleString() == (
+        "struct<window:struct<start:timestamp,end:timestamp>,exchange:string,symbol:string>"
+    )
+    assert state["value"].dataType.simpleString() == f"struct<{STATE}>"
