@@ -6,14 +6,18 @@ nothing is taken to be on its way to it. Ask before the places are asked: what a
 yet arrived and be there all the same. Raises BrokerError, PostgresUnusableError, LakeError's subclasses.
 """
 
-import json
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
-from whale_platform.audit.kafka_ids import HOUR_US, MarketHour, SendState, WaitingIds
+from whale_platform.audit.kafka_ids import MarketHour, SendState, WaitingIds
 from whale_platform.audit.reconcile import LAKE, POSTGRES, WHALES
 from whale_platform.broker import bulk_reader, topics
+from whale_platform.contracts.errors import MessageFormatError
+from whale_platform.contracts.trade_window import decode_window
+from whale_platform.contracts.whale_alert import decode_whale
 from whale_platform.domain.id_ranges import IdRanges
 from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS, WHALE_ALERTS
 from whale_platform.lake.delta import table
@@ -73,10 +77,11 @@ def read_arrivals(settings: Settings) -> ReachedOffsets:
 
 def add_stored(settings: Settings, reached: ReachedOffsets, waiting: WaitingIds) -> None:
     """Add the trades of those windows and whales that the sink has not stored yet."""
+    now_ms = int(time.time() * 1000)
     for topic, span in reached.stored.items():
         for _, values in bulk_reader.read_values(settings.bootstrap, topic, span, lambda *_: 0):
             for value in values:
-                for key, place, first, last in _row(topic, value):
+                for key, place, first, last in list_stored_ids(topic, value, now_ms):
                     waiting.setdefault(key, {}).setdefault(place, IdRanges()).add(first, last)
 
 
@@ -98,16 +103,21 @@ def _query(settings: Settings, query: str, topic_id: str, parts: list[int]) -> P
     return None if newest is None else checkpoints.read_position(newest.path)
 
 
-def _row(topic: str, value: bytes) -> Iterator[tuple[MarketHour, str, int, int]]:
-    """Nothing of a message that the sink will reject."""
-    try:
-        row = json.loads(value)
+def list_stored_ids(topic: str, value: bytes, now_ms: int) -> Iterator[tuple[MarketHour, str, int, int]]:
+    """Yield (hour, place, first id, last id) of a window or whale; nothing of a message that the sink will reject.
+
+    `now_ms`: the wall clock in milliseconds, later than the message's own timestamp.
+    """
+    with suppress(MessageFormatError):
         if topic == TRADE_WINDOWS:
-            place, time, first, last = POSTGRES, row["window_start"], row["first_trade_id"], row["last_trade_id"]
+            window = decode_window(value, now_ms)
+            if window.first_trade_id <= window.last_trade_id:
+                hour = _hour(window.window_start)
+                yield (window.exchange, window.symbol, hour), POSTGRES, window.first_trade_id, window.last_trade_id
         else:
-            place, time, first, last = WHALES, row["event_time"], row["trade_id"], row["trade_id"]
-        hour = datetime.fromtimestamp(time // HOUR_US * HOUR_US // 1_000_000, UTC)
-        if first <= last:
-            yield (str(row["exchange"]), str(row["symbol"]), hour), place, int(first), int(last)
-    except (ValueError, KeyError, TypeError, OverflowError):
-        return
+            whale = decode_whale(value, now_ms)
+            yield (whale.exchange, whale.symbol, _hour(whale.event_time)), WHALES, whale.trade_id, whale.trade_id
+
+
+def _hour(moment: datetime) -> datetime:
+    return moment.replace(minute=0, second=0, microsecond=0)

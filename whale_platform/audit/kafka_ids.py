@@ -1,24 +1,23 @@
 """The ids in topic `raw_crypto_trades`, by symbol and hour, counted as fast as Kafka delivers them.
 
-Only the id and the time of a message are read: the text before the id names the exchange and the symbol and is parsed
-once. `"event_time":` with its quotes can't stand inside a JSON string, so the search finds the field itself. Messages
-that don't look as the ingester writes them are parsed as JSON; what is no trade at all is counted, not guessed.
+Only the id and the time of a message are looked at: what names its exchange and symbol is compared, and decoded once.
+Messages that don't look as the ingester writes them are decoded; what is no trade at all is counted, not guessed.
 """
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from whale_platform.contracts.raw_trade import decode_trade, peek_identity
 from whale_platform.domain.id_ranges import HeldIds, IdRanges
 
 MarketHour = tuple[str, str, datetime]
 HOUR_US = 3_600_000_000
 EDGE_US = 600_000_000  # ids and times of trades are not in the same order, but for so long at most
-_ID, _TIME = b',"trade_id":', b'"event_time":'
 
 
 SendState = tuple[bool, tuple[str, ...]]  # whether just now; the places that have not read so far yet
+_UNSURE = (b"", 0, 0)  # has to be decoded
 WaitingIds = dict[MarketHour, dict[str, IdRanges]]  # the ids that have not arrived yet, by place
 
 
@@ -67,19 +66,14 @@ def count_kafka_ids(
     found, symbols = KafkaIds(), dict[bytes, _Symbol]()
     for (late, places), values in batches:
         for value in values:
-            at = value.find(_ID)
-            symbol = symbols.get(value[:at])
+            head, trade_id, time = peek_identity(value) or _UNSURE
+            symbol = symbols.get(head)
             try:
                 if symbol is None:
-                    symbol, trade_id, time = _parsed(value)
+                    symbol, trade_id, time = _decoded(value)
                     symbol.beyond = found.beyond.setdefault((symbol.exchange, symbol.symbol), symbol.beyond)
-                    if at > 0 and _begins(value[:at], symbol):
-                        symbols[value[:at]] = symbol
-                else:
-                    at += len(_ID)
-                    trade_id = int(value[at : value.index(b",", at)])
-                    at = value.rindex(_TIME) + len(_TIME)
-                    time = int(value[at : value.index(b",", at)])
+                    if head:
+                        symbols[head] = symbol
                 if not start <= time < end:
                     if start - EDGE_US <= time < end + EDGE_US:
                         symbol.beyond.add(trade_id, trade_id)
@@ -87,7 +81,7 @@ def count_kafka_ids(
                 if not 0 <= time - symbol.start < HOUR_US:
                     symbol.turn(time, found.held)
                 again = symbol.held.ids.add(trade_id, trade_id)
-            except (ValueError, KeyError, TypeError, OverflowError):
+            except (ValueError, OverflowError):
                 found.unreadable += 1
                 continue
             if again:
@@ -101,15 +95,6 @@ def count_kafka_ids(
     return found
 
 
-def _parsed(value: bytes) -> tuple[_Symbol, int, int]:
-    row = json.loads(value)
-    symbol = _Symbol(str(row["exchange"]), str(row["symbol"]), row.get("dense", True) is True)
-    numbers = row["trade_id"], row["event_time"]
-    if not all(isinstance(number, int) for number in numbers):
-        raise ValueError(f"{numbers} are not an id and a time")
-    return symbol, *numbers
-
-
-def _begins(head: bytes, symbol: _Symbol) -> bool:
-    row = json.loads(head + b"}")
-    return (row.get("exchange"), row.get("symbol")) == (symbol.exchange, symbol.symbol)
+def _decoded(value: bytes) -> tuple[_Symbol, int, int]:
+    trade = decode_trade(value)
+    return _Symbol(trade.exchange, trade.symbol, trade.dense), trade.trade_id, trade.event_time

@@ -1,9 +1,10 @@
 """Minutes counted again from the raw trades, to be compared with the stream's."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+
+from whale_platform.contracts.raw_trade import read_fill
 
 MINUTE_US = 60_000_000
 MinuteKey = tuple[str, str, int]
@@ -29,14 +30,17 @@ class MinuteDifference:
 
 
 def count_minutes(messages: Iterable[bytes], start: int, end: int) -> dict[MinuteKey, MinuteTotal]:
-    """Totals of the minutes in [start, end), microseconds, by (exchange, symbol, minute); each id once."""
+    """Totals of the minutes in [start, end), microseconds, by (exchange, symbol, minute); each id once.
+
+    What is no raw trade is left out: the stream leaves it out too.
+    """
     seen: dict[MinuteKey, dict[int, Decimal]] = {}
     for message in messages:
-        trade = json.loads(message)
-        if start <= trade["event_time"] < end:
-            minute = trade["event_time"] // MINUTE_US * MINUTE_US
-            place = seen.setdefault((trade["exchange"], trade["symbol"], minute), {})
-            place[trade["trade_id"]] = Decimal(trade["quantity"])
+        fill = read_fill(message)
+        if fill is not None and start <= fill.event_time < end:
+            minute = fill.event_time // MINUTE_US * MINUTE_US
+            quantities = seen.setdefault((fill.exchange, fill.symbol, minute), {})
+            quantities[fill.trade_id] = Decimal(fill.quantity)
     return {minute: MinuteTotal(len(found), sum(found.values(), Decimal(0))) for minute, found in seen.items()}
 
 

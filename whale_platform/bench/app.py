@@ -226,6 +226,22 @@ def lake(
 
 
 @app.command()
+def messages(
+    trades: Annotated[int, typer.Option(min=1000)] = 100_000,
+    rounds: Annotated[int, typer.Option(min=1)] = 5,
+    file: Annotated[list[Path] | None, typer.Option(help="Recordings to take the trades from.")] = None,
+    home: HomeOption = None,
+) -> None:
+    """Bytes of a raw trade and CPU to encode, decode, look at and parse it, by the version of its message."""
+    from whale_platform.bench.storage import lake_reads, lake_sizes
+    from whale_platform.bench.streaming import message_cost
+
+    with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
+        found = lake_sizes.read_recorded_trades(file) if file else lake_reads.generate_trades(trades)
+        _print("messages", message_cost.measure_messages(Settings(home=Path(folder)), list(found), rounds))
+
+
+@app.command()
 def soak(rate: RateOption = 2000, seconds: float = 1800, kills: int = 5, home: HomeOption = None) -> None:
     """Load with the Spark driver killed, the lake compacted and vacuumed every two minutes; then the audit's answer."""
     from whale_platform.bench.streaming import soak as soak_case

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from whale_platform.broker.errors import BrokerError, ProducerStoppedError
-from whale_platform.domain.raw_trade import encode_trade
+from whale_platform.contracts.raw_trade import encode_trade
 from whale_platform.ingest.publishing.delivery import NextOffsets
 from whale_platform.ingest.publishing.pipeline import Pipeline
 from whale_platform.ingest.recovery import positions_file as files

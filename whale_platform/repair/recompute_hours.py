@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from whale_platform.contracts import trade_window, whale_alert
+from whale_platform.contracts.errors import MessageFormatError
 from whale_platform.domain.id_ranges import HeldIds
 from whale_platform.lake.analysis import aggregate_fills, id_counts
 from whale_platform.lake.delta import table as lake
@@ -20,7 +22,6 @@ from whale_platform.lake.maintenance import rewrite
 from whale_platform.repair import price_rows
 from whale_platform.repair.completeness import find_complete, find_differing, select_within
 from whale_platform.settings import Settings
-from whale_platform.sink import parse
 from whale_platform.stores.asset_tables import recomputed_hours, thresholds, whale_prices
 from whale_platform.stores.asset_tables.materialisation import HOUR, HourRange, Provenance
 from whale_platform.stores.asset_tables.recomputed_hours import MarketHour
@@ -101,11 +102,11 @@ def recompute_hours(
         before = before if lake_is_whole else select_within(before, held)
         over = {hour for hour in there if hour + HOUR <= datetime.now(UTC)}
         windows = [
-            parse.parse_window(value, now)
+            trade_window.decode_window(value, now)
             for value in batch_recompute.recompute_windows(session, root, paths, maker.run_id)
         ]
         whales = [
-            parse.parse_whale(value, now)
+            whale_alert.decode_whale(value, now)
             for value in batch_recompute.recompute_whales(session, root, paths, limits, maker.run_id)
         ]
         if before.whales:
@@ -184,7 +185,7 @@ def collect_failure(hour: datetime, failed: dict[datetime, str]) -> Iterator[Non
     """What is wrong with the data of this one hour goes into `failed`, so that the others go on."""
     try:
         yield
-    except (DamagedFileError, RowRejectedError, parse.MessageFormatError) as error:
+    except (DamagedFileError, RowRejectedError, MessageFormatError) as error:
         failed[hour] = str(error)
 
 

@@ -1,10 +1,10 @@
 """Whale thresholds suggested from what was traded: the notional that only one trade in so many exceeds."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_UP, Decimal
 
+from whale_platform.contracts.raw_trade import read_fill
 from whale_platform.reports import charts
 from whale_platform.reports.tables import format_money, format_percent, render_table
 
@@ -24,12 +24,12 @@ class ThresholdSuggestion:
 
 
 def collect_notionals(messages: Iterable[bytes]) -> dict[Market, list[Decimal]]:
-    """US dollar notionals by (exchange, symbol) of raw trades; those without a dollar value are left out."""
+    """US dollar notionals by (exchange, symbol) of raw trades; what is none or has no dollar value is left out."""
     out: dict[Market, list[Decimal]] = {}
     for message in messages:
-        trade = json.loads(message)
-        if trade["notional_usd"] is not None:
-            out.setdefault((trade["exchange"], trade["symbol"]), []).append(Decimal(trade["notional_usd"]))
+        fill = read_fill(message)
+        if fill is not None and fill.usd:
+            out.setdefault((fill.exchange, fill.symbol), []).append(fill.notional)
     return out
 
 

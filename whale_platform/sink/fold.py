@@ -9,18 +9,16 @@ The stream writes a window once a trade and its identity and count first, so mos
 be outdone before they are parsed, which takes twenty times as long; outdone ones are not looked at further.
 """
 
-import re
 from collections.abc import Iterable
 from operator import itemgetter
 
 from whale_platform.broker.reader import KafkaRecord
+from whale_platform.contracts import dead_letter, ingest_gap, stream_loss, trade_window, whale_alert
+from whale_platform.contracts.dead_letter import DeadLetterRow
+from whale_platform.contracts.errors import MessageFormatError
 from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, STREAM_LOSSES, TRADE_WINDOWS, WHALE_ALERTS
-from whale_platform.sink import parse
-from whale_platform.stores.stream_tables.rows import DeadLetterRow, MessageRef, RejectedMessage, SinkBatch
+from whale_platform.stores.stream_tables.rows import MessageRef, RejectedMessage, SinkBatch
 
-_window_head = re.compile(
-    rb'(\{"v":1,"exchange":"[^"\\]*","symbol":"[^"\\]*","window_start":[0-9]{1,18}),"trade_count":([0-9]{1,18}),'
-).match
 _count_of = itemgetter(0)
 SINK_TOPICS = (TRADE_WINDOWS, WHALE_ALERTS, INGEST_GAPS, STREAM_LOSSES, DEAD_LETTERS)
 
@@ -33,11 +31,12 @@ def fold_records(records: Iterable[KafkaRecord], places: dict[tuple[str, int], i
         part = (record.topic, record.partition)
         expected, _ = batch.moves.get(part, (places[part], 0))
         batch.moves[part] = (expected, record.offset + 1)
-        head = _window_head(record.value or b"") if record.topic == TRADE_WINDOWS else None
-        if head is None:
+        state = trade_window.peek_state(record.value or b"") if record.topic == TRADE_WINDOWS else None
+        if state is None:
             _add(batch, record)
         else:
-            states.setdefault(head[1], []).append((int(head[2]), record))
+            window, count = state
+            states.setdefault(window, []).append((count, record))
     for found in states.values():
         found.sort(key=_count_of)  # stable: of equals the later stays behind the earlier
         while found and not _add(batch, found.pop()[1]):
@@ -50,7 +49,7 @@ def _add(batch: SinkBatch, record: KafkaRecord) -> bool:
     origin = MessageRef(record.topic, record.partition, record.offset)
     try:
         _parse(batch, record, origin)
-    except parse.MessageFormatError as reason:
+    except MessageFormatError as reason:
         batch.rejects.append(RejectedMessage(origin, str(reason)))
         return False
     return True
@@ -59,23 +58,23 @@ def _add(batch: SinkBatch, record: KafkaRecord) -> bool:
 def _parse(batch: SinkBatch, record: KafkaRecord, origin: MessageRef) -> None:
     value, stamp = record.value, record.timestamp_ms
     if record.topic == TRADE_WINDOWS:
-        window = parse.parse_window(value, stamp)
+        window = trade_window.decode_window(value, stamp)
         held = batch.windows.get(window.key)
         if held is None or window.trade_count >= held[0].trade_count:
             batch.windows[window.key] = (window, origin)
     elif record.topic == WHALE_ALERTS:
-        whale = parse.parse_whale(value, stamp)
+        whale = whale_alert.decode_whale(value, stamp)
         batch.whales.setdefault(whale.key, (whale, origin))
     elif record.topic == INGEST_GAPS:
         if record.value is not None:  # a tombstone of the compacted topic says nothing about the ledger
-            gap = parse.parse_gap(value, stamp)
+            gap = ingest_gap.decode_gap_row(value, stamp)
             batch.gaps[gap.key] = (gap, origin)
     elif record.topic == STREAM_LOSSES:
         if record.value is not None:
-            loss = parse.parse_loss(value, stamp)
+            loss = stream_loss.decode_loss(value, stamp)
             batch.losses[loss.key] = (loss, origin)
     else:
-        _count(batch, parse.parse_dead_letter(value, stamp, record.offset))
+        _count(batch, dead_letter.decode_dead_letter(value, stamp, record.offset))
 
 
 def _count(batch: SinkBatch, letter: DeadLetterRow) -> None:

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from whale_platform.broker.errors import BrokerError, OffsetExpiredError, describe_broker_error
 from whale_platform.broker.reader import KafkaRecord
+from whale_platform.contracts.stream_loss import LossRow
 from whale_platform.sink.counters import SinkCounters
 from whale_platform.sink.fold import fold_records
 from whale_platform.sink.resume_offsets import TopicIdentity, plan_resume
@@ -23,7 +24,7 @@ from whale_platform.stores.errors import (
     SchemaMismatchError,
     StoreUnavailableError,
 )
-from whale_platform.stores.stream_tables.rows import LossRow, SinkBatch
+from whale_platform.stores.stream_tables.rows import SinkBatch
 from whale_platform.stores.stream_tables.sink_store import StoredOffset
 from whale_platform.supervision.runtime import exit_codes
 from whale_platform.supervision.runtime.runner import ServiceContext

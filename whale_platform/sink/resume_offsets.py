@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from whale_platform.broker.topics import TopicInfo
-from whale_platform.stores.stream_tables.rows import LossRow
+from whale_platform.contracts.stream_loss import LossRow
 from whale_platform.stores.stream_tables.sink_store import StoredOffset
 
 

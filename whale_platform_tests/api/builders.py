@@ -3,10 +3,13 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from whale_platform.contracts.ingest_gap import GapRow
+from whale_platform.contracts.trade_window import WindowRow
+from whale_platform.contracts.whale_alert import WhaleRow
 from whale_platform.domain.names import INGEST_GAPS, TRADE_WINDOWS, WHALE_ALERTS
 from whale_platform.stores.asset_tables import rollups, whale_reports
 from whale_platform.stores.asset_tables.materialisation import HourRange, Provenance
-from whale_platform.stores.stream_tables.rows import GapRow, MessageRef, SinkBatch, WhaleRow, WindowRow
+from whale_platform.stores.stream_tables.rows import MessageRef, SinkBatch
 from whale_platform.stores.stream_tables.sink_store import SinkStore, StoredOffset
 from whale_platform_tests.stores.builders import GAP, WHALE, WINDOW
 

@@ -10,7 +10,7 @@ from whale_platform.api.http.responses import format_time
 from whale_platform.api.models import dashboard as dashboard_models
 from whale_platform.api.models import rows
 from whale_platform.broker.producer import TradeProducer
-from whale_platform.domain import raw_trade
+from whale_platform.contracts import raw_trade
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.domain.trade import Trade
 from whale_platform.stores.asset_tables import recomputed_hours

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from whale_platform.audit.kafka_ids import count_kafka_ids
-from whale_platform.domain.raw_trade import encode_trade
+from whale_platform.contracts.raw_trade import encode_trade
 from whale_platform.domain.trade import Trade
 
 HOUR = datetime(2026, 11, 21, 10, tzinfo=UTC)
@@ -22,7 +22,7 @@ def at(trade_id: int, time: int = US) -> bytes:
 
 
 def test_ids_by_symbol_and_hour_with_doubles() -> None:
-    other = encode_trade(replace(TRADE, symbol='ODD"SYM\\é', trade_id=3, dense=False))
+    other = encode_trade(replace(TRADE, symbol="币安人生USDT", trade_id=3, dense=False))
     later = US + 3_600_000_000
     found = count_kafka_ids(
         [(READ, [at(1), at(2), at(2), other, at(3, later - 1), at(4, later), at(5, later - 1)])], *ALL
@@ -30,7 +30,7 @@ def test_ids_by_symbol_and_hour_with_doubles() -> None:
     assert (found.messages, found.unreadable) == (7, 0)
     assert {key: (list(held.ids), held.doubled, held.dense) for key, held in found.held.items()} == {
         KEY: ([(1, 3), (5, 5)], 1, True),
-        ("binance", 'ODD"SYM\\é', HOUR): ([(3, 3)], 0, False),
+        ("binance", "币安人生USDT", HOUR): ([(3, 3)], 0, False),
         ("binance", "BTCUSDT", HOUR.replace(hour=11)): ([(4, 4)], 0, True),
     }
 
@@ -63,7 +63,7 @@ def test_other_spellings_of_the_same_trade_are_read_alike() -> None:
     row = json.loads(at(9))
     spaced = json.dumps(row).encode()
     turned = json.dumps(dict(reversed(row.items())), separators=(",", ":")).encode()
-    tricky = encode_trade(replace(TRADE, trade_id=10, taker_order_id='"event_time":1,"trade_id":5,'))
+    tricky = encode_trade(replace(TRADE, trade_id=10, taker_order_id="event_time:1,trade_id:5,"))
     found = count_kafka_ids([(READ, [at(8), spaced, turned, tricky, turned.replace(b":9,", b":11,")])], *ALL)
     assert (list(found.held[KEY].ids), found.held[KEY].doubled, found.unreadable) == ([(8, 11)], 1, 0)
 
@@ -76,6 +76,8 @@ def test_what_is_no_trade_is_counted() -> None:
         b"{}",
         at(1).replace(b":1,", b":null,", 2),
         at(1).replace(b'"trade_id":1', b'"x":1'),
+        at(1).replace(b'"v":2', b'"v":99'),
+        encode_trade(replace(TRADE, symbol='ODD"SYM')),
     ]
     huge = at(1).replace(b'"trade_id":1', b'"trade_id":99999999999999999999')
     assert count_kafka_ids([(READ, [*broken, huge])], *ALL).unreadable == len(broken) + 1

@@ -12,7 +12,7 @@ from confluent_kafka import Producer
 
 from whale_platform.audit import collect, render
 from whale_platform.broker import topics
-from whale_platform.domain import raw_trade
+from whale_platform.contracts import raw_trade
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.domain.trade import EXACT, Side, Trade
 from whale_platform.domain.window_sums import WindowSums, merge_sums

@@ -18,9 +18,9 @@ from whale_platform.audit import collect
 from whale_platform.broker import topics
 from whale_platform.cli.app import app
 from whale_platform.cli.common.errors import UserError
+from whale_platform.contracts import raw_trade
 from whale_platform.defs.quality import audit_checks as checks
 from whale_platform.defs.resources import build_resources
-from whale_platform.domain import raw_trade
 from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS
 from whale_platform.domain.trade import Trade
 from whale_platform.files.atomic_files import write_json

@@ -7,7 +7,7 @@ import pytest
 from whale_platform.cli.common.errors import UserError
 from whale_platform.cli.lifecycle import service_restart
 from whale_platform.homes import open_home
-from whale_platform.supervision.control import desired_state
+from whale_platform.supervision.control import desired_state, service_commands
 from whale_platform_tests.support.fake_services import all_ready, run_supervisor
 
 pytestmark = pytest.mark.process
@@ -31,3 +31,10 @@ def test_all_of_this_code_is_restarted_in_turn_what_is_needed_first_and_what_is_
         run.wait(lambda now: now["stream"]["state"] == "stopped" and now["stream"]["pid"] is None)
         service_restart.restart_all(home, said.append)
         assert [line.split()[0] for line in said] == ["topics", "sink", "stream", "topics"]
+
+
+def test_who_reads_a_topic_is_restarted_before_who_writes_it() -> None:
+    """New code reads the messages of older code, and not the other way round."""
+    order = service_commands.RESTART_ORDER
+    for writer, readers in {"ingester": ("stream", "api", "sink"), "stream": ("sink", "api")}.items():
+        assert all(order.index(reader) < order.index(writer) for reader in readers)

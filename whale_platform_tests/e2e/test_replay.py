@@ -17,7 +17,7 @@ import pytest
 from whale_platform.bench.harness.platform import Platform, PlatformError, wait_for
 from whale_platform.broker.errors import BrokerError
 from whale_platform.broker.reader import TopicReader
-from whale_platform.domain import raw_trade
+from whale_platform.contracts import raw_trade
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.domain.trade import Trade
 from whale_platform.kafka_cluster import KafkaCluster

@@ -6,8 +6,8 @@ from typing import Any, cast
 
 from whale_platform.broker.errors import ProducerStoppedError
 from whale_platform.broker.producer import DeliveryCallback, TradeProducer
+from whale_platform.contracts.raw_trade import decode_trade
 from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, RAW_TRADES
-from whale_platform.domain.raw_trade import decode_trade
 from whale_platform.domain.trade import Trade
 from whale_platform.exchanges.base import Exchange
 from whale_platform.ingest.publishing.delivery import NextOffsets

@@ -19,9 +19,9 @@ from urllib.parse import parse_qs, urlparse
 
 from whale_platform.broker.errors import ProducerStoppedError
 from whale_platform.broker.producer import TradeProducer
+from whale_platform.contracts.raw_trade import decode_trade, peek_trade_id
 from whale_platform.domain.epochs import exchange_id
 from whale_platform.domain.names import INGEST_GAPS, RAW_TRADES
-from whale_platform.domain.raw_trade import decode_trade
 from whale_platform.exchanges.binance import Binance
 from whale_platform.ingest.backfill import gap_filler, history_client
 from whale_platform.ingest.connections.connection_manager import ConnectionManager
@@ -32,7 +32,7 @@ from whale_platform.ingest.publishing.latency import LatencySamples
 from whale_platform.ingest.recovery import startup_scan
 from whale_platform.ingest.recovery.positions_file import CLOCK_TOLERANCE_US, SymbolPosition
 from whale_platform.ingest.recovery.resume_points import find_resume_point
-from whale_platform.ingest.recovery.topic_tail import SymbolTail, parse_trade_id
+from whale_platform.ingest.recovery.topic_tail import SymbolTail
 from whale_platform.ingest.sequencing.gap import SequenceGap, decode_gap
 from whale_platform.ingest.transport.rest_client import RestClient, TimedResponse
 from whale_platform_tests.ingest.backfill.bench import Clock as Unwaited
@@ -79,7 +79,7 @@ class World:
         position = positions.get(NAME)
         tail = SymbolTail() if position is None else startup_scan.build_tail(position)
         for value in self.producer.sent[RAW_TRADES][offset:]:
-            tail.add(parse_trade_id(value) or 0, value)
+            tail.add(peek_trade_id(value) or 0, value)
         begun = find_resume_point(tail, position.gaps if position is not None else (), ledger, self.time.us)
         begun.held = [decode_trade(one.encode()) for one in held.get(NAME, ())]
         self.producer.die_in = -1

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from whale_platform.domain import raw_trade
+from whale_platform.contracts import raw_trade
 from whale_platform.domain.trade import Trade
 from whale_platform.lake.delta import commits, table
 from whale_platform.lake.delta.table import HOUR

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from whale_platform.domain import raw_trade
+from whale_platform.contracts import raw_trade
 from whale_platform.domain.deletion_limits import UnconfirmedDeletionError
 from whale_platform.files import disk_usage
 from whale_platform.lake.delta import table

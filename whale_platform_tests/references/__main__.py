@@ -25,6 +25,7 @@ def write(name: str, text: str) -> None:
     """Write one page, and say so where it changes."""
     path = FOLDER / name
     if not path.exists() or path.read_text() != text:
+        path.parent.mkdir(exist_ok=True)
         path.write_text(text)
         print(path)
 

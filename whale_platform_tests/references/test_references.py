@@ -9,9 +9,10 @@ from whale_platform import kafka_cluster
 from whale_platform.api.monitoring import metrics
 from whale_platform.broker import topics
 from whale_platform.cli.lifecycle.machine_checks import MARKS, SET_UP
+from whale_platform.contracts.catalogue import CONTRACTS
 from whale_platform.embedded import dagster
 from whale_platform.settings import ROOT, Settings
-from whale_platform_tests.references import metrics_page, settings_page, tables_page, topics_page
+from whale_platform_tests.references import metrics_page, settings_page, tables_page
 from whale_platform_tests.references.markdown import COMMAND
 from whale_platform_tests.references.pages import FOLDER, PAGES, TABLES
 
@@ -48,7 +49,7 @@ def test_every_metric_that_the_code_names_is_on_the_page() -> None:
 
 
 def test_every_topic_is_on_the_page() -> None:
-    assert [topic.name for topic in topics_page.ALL] == list(topics.CONFIG)
+    assert list(CONTRACTS) == list(topics.CONFIG)
 
 
 def test_every_variable_that_is_named_anywhere_is_one() -> None:

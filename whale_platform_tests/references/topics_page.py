@@ -1,97 +1,55 @@
-"""topics.md: each topic with its key, its settings and the fields of one message.
-
-Messages come from the code that writes them where that is a function, else from the samples that the sink's tests read.
-"""
+"""topics.md: each topic with its key, its settings and the fields of its message; and the JSON Schema of each."""
 
 import json
-from decimal import Decimal
-from typing import Any, NamedTuple
 
 from whale_platform.broker import topics
-from whale_platform.domain import names, raw_trade
-from whale_platform.domain.trade import Trade
-from whale_platform.ingest.publishing.dead_letters import encode_dead_letter
-from whale_platform.ingest.sequencing.gap import SequenceGap, encode_gap, encode_gap_key
+from whale_platform.contracts.catalogue import CONTRACTS
+from whale_platform.contracts.message_contract import MessageContract, MessageField
 from whale_platform_tests.references.markdown import code, page, table
-from whale_platform_tests.sink.messages import MESSAGES, START_US
 
 ABOUT = """Values are JSON objects in UTF-8. Decimals are strings with all their digits, times are integers:
-microseconds since the epoch, UTC. `v` is the version of the message. `WHALE_KAFKA_PREFIX` stands before each name where
-it is set; this and the other variables are in [settings](settings.md), what the sink writes into Postgres in
-[tables](tables.md)."""
-TRADE = Trade(
-    "binance", "BTCUSDT", "BTC", "USDT", 10, Decimal("61837.63"), Decimal(2), "buy", START_US, START_US + 5_000,
-    taker_order_id="4711",
-)  # fmt: skip
-GAP = SequenceGap(
-    12, 20, "reconnect", START_US, "inline", "exchange_gap", START_US + 1, 8, 21, absent=[(15, 15)], until=START_US
-)
-
-
-class Topic(NamedTuple):
-    """What a page says of one topic; value: one message."""
-
-    name: str
-    about: str
-    key: str
-    value: dict[str, Any]
-
-
-MARKET = raw_trade.encode_key(TRADE.exchange, TRADE.symbol).decode()
-ALL = (
-    Topic(names.RAW_TRADES, "Every trade once, by the ingester.", MARKET, json.loads(raw_trade.encode_trade(TRADE))),
-    Topic(
-        names.TRADE_WINDOWS,
-        "Each state of each one-minute window, by the stream: the newest of a window counts.",
-        MARKET,
-        MESSAGES[names.TRADE_WINDOWS],
-    ),
-    Topic(names.WHALE_ALERTS, "Each whale, by the stream.", MARKET, MESSAGES[names.WHALE_ALERTS]),
-    Topic(
-        names.DEAD_LETTERS,
-        "What could not be parsed or believed, by the ingester and the stream; the stream's have the exchange "
-        "`unknown` and the time 0. A frame that is no text is `frame_base64` instead of `frame`.",
-        TRADE.exchange,
-        json.loads(encode_dead_letter(TRADE.exchange, "unparseable", "not JSON", b"{", START_US)),
-    ),
-    Topic(
-        names.INGEST_GAPS,
-        "Each gap in a symbol's trade ids, by the ingester, again under its key whenever it changes.",
-        encode_gap_key(TRADE.exchange, TRADE.symbol, GAP.first_id).decode(),
-        json.loads(encode_gap(TRADE.exchange, TRADE.symbol, GAP)),
-    ),
-    Topic(
-        names.STREAM_LOSSES,
-        "Each stretch of offsets that a query of the stream could not read any more.",
-        f"windows:topic-1:1:{START_US}",
-        MESSAGES[names.STREAM_LOSSES],
-    ),
-    Topic(
-        names.STREAM_POSITIONS,
-        "How far the whales' query has read, by the stream; only where Spark runs on other machines.",
-        "1",
-        {"partition": 1, "offset": 4_720, "run_id": "run-1"},
-    ),
-)
-KINDS = {bool: "boolean", int: "integer", str: "string", list: "list", type(None): "null"}
+microseconds since the epoch, UTC. `v` is the version of the message. Readers ignore fields that they do not know, so a
+field may be added without a new version. `WHALE_KAFKA_PREFIX` stands before each name where it is set; this and the
+other variables are in [settings](settings.md), what the sink writes into Postgres in [tables](tables.md)."""
+KINDS = {"time": "integer", "decimal": "string", "name": "string", "text": "string", "ranges": "list of pairs"}
 
 
 def render() -> str:
     """Return the page."""
-    return page("Topics", ABOUT, *map(_section, ALL))
+    return page("Topics", ABOUT, *map(_section, CONTRACTS.values()))
 
 
-def _section(topic: Topic) -> str:
-    fields = [(code(name), KINDS[type(value)], code(json.dumps(value))) for name, value in topic.value.items()]
-    parts = (f"## {topic.name}", topic.about, _settings(topic), table(("field", "type", "example"), fields))
-    return "\n\n".join(parts)
+def render_schema(topic: str) -> str:
+    """Return the JSON Schema of the topic's message."""
+    return json.dumps(CONTRACTS[topic].json_schema(), indent=1, ensure_ascii=False) + "\n"
 
 
-def _settings(topic: Topic) -> str:
-    partitions = "1" if topic.name in topics.ONE_PARTITION else "`WHALE_TOPIC_PARTITIONS`"
-    kept = _time(int(topics.CONFIG[topic.name].get("retention.ms", 0)) // 3_600_000)
-    share = f"{100 * topics.BYTE_SHARES[topic.name]:.0f} % of `WHALE_KAFKA_BYTES`"
-    return f"Key: such as `{topic.key}`. Partitions: {partitions}. Kept: {kept}; at most {share}."
+def _section(contract: MessageContract) -> str:
+    version = () if contract.version is None else (MessageField("v", "integer", "version of the message"),)
+    fields = [
+        (code(field.name), KINDS.get(field.kind, field.kind), _example(contract, field), _meaning(field))
+        for field in (*version, *contract.fields)
+    ]
+    schema = f"As [JSON Schema](schemas/{contract.topic}.json)."
+    about = (contract.about, _settings(contract), schema)
+    return "\n\n".join((f"## {contract.topic}", *about, table(("field", "type", "example", "meaning"), fields)))
+
+
+def _example(contract: MessageContract, field: MessageField) -> str:
+    return code(json.dumps(contract.example[field.name])) if field.name in contract.example else ""
+
+
+def _meaning(field: MessageField) -> str:
+    absent = " and ".join(word for word, so in (("null", field.nullable), ("absent", field.optional)) if so)
+    return "; ".join(part for part in (field.about, f"may be {absent}" if absent else "") if part)
+
+
+def _settings(contract: MessageContract) -> str:
+    name = contract.topic
+    partitions = "1" if name in topics.ONE_PARTITION else "`WHALE_TOPIC_PARTITIONS`"
+    kept = _time(int(topics.CONFIG[name].get("retention.ms", 0)) // 3_600_000)
+    share = f"{100 * topics.BYTE_SHARES[name]:.0f} % of `WHALE_KAFKA_BYTES`"
+    return f"Key: such as `{contract.key}`. Partitions: {partitions}. Kept: {kept}; at most {share}."
 
 
 def _time(hours: int) -> str:

@@ -17,12 +17,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from whale_platform.contracts.trade_window import WindowRow
+from whale_platform.contracts.whale_alert import WhaleRow
 from whale_platform.lake.delta import table
 from whale_platform.repair import recompute_hours, work
 from whale_platform.settings import Settings
 from whale_platform.stores.asset_tables.materialisation import HOUR, HourRange
 from whale_platform.stores.errors import AdvisoryLockHeldError
-from whale_platform.stores.stream_tables.rows import WhaleRow, WindowRow
 from whale_platform.stream import batch_recompute
 from whale_platform_tests.lake.builders import START, ids, lay, swallow, trade
 from whale_platform_tests.stores.asset_tables.test_materialisation import MAKER, store

@@ -1,6 +1,5 @@
 """Thresholds suggested, minutes counted again: plain functions over raw trades."""
 
-import json
 from decimal import Decimal
 
 import pytest
@@ -8,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whale_platform.audit.recount import MinuteDifference, MinuteTotal, count_minutes, find_differences
+from whale_platform.contracts.raw_trade import encode_trade
+from whale_platform.domain.trade import Trade
 from whale_platform.reports.suggestions import (
     collect_notionals,
     draw_suggestions,
@@ -19,9 +20,12 @@ from whale_platform.reports.suggestions import (
 BTC = ("binance", "BTCUSDT")
 
 
-def raw(trade_id: int, usd: str | None = "1", time: int = 0, quantity: str = "1", symbol: str = "BTCUSDT") -> bytes:
-    row = {"exchange": "binance", "symbol": symbol, "trade_id": trade_id, "event_time": time}
-    return json.dumps({**row, "quantity": quantity, "notional_usd": usd}).encode()
+def raw(
+    trade_id: int, price: str = "1", time: int = 0, quantity: str = "1", quote: str = "USDT", symbol: str = "BTCUSDT"
+) -> bytes:
+    return encode_trade(
+        Trade("binance", symbol, "BTC", quote, trade_id, Decimal(price), Decimal(quantity), "buy", time, time)
+    )
 
 
 def test_the_share_asked_for_stays_under_the_suggestion() -> None:
@@ -33,7 +37,7 @@ def test_the_share_asked_for_stays_under_the_suggestion() -> None:
 
 
 def test_trades_without_a_dollar_value_teach_nothing() -> None:
-    assert collect_notionals([raw(1, None), raw(2, "5")]) == {BTC: [Decimal(5)]}
+    assert collect_notionals([raw(1, "7", quote="EUR"), b"{", raw(2, "5")]) == {BTC: [Decimal(5)]}
 
 
 @pytest.mark.parametrize(("share", "least"), [("0", 1), ("1", 1), ("0.5", 0)])

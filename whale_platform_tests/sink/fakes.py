@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable
 
 from whale_platform.broker.reader import KafkaRecord
 from whale_platform.broker.topics import TopicInfo
+from whale_platform.contracts.stream_loss import LossRow
 from whale_platform.domain.names import TRADE_WINDOWS
 from whale_platform.sink.resume_offsets import TopicIdentity
 from whale_platform.stores.errors import OffsetConflictError
-from whale_platform.stores.stream_tables.rows import LossRow, SinkBatch
+from whale_platform.stores.stream_tables.rows import SinkBatch
 from whale_platform.stores.stream_tables.sink_store import StoredOffset
 
 IDENTITY = TopicIdentity("cluster", {TRADE_WINDOWS: TopicInfo(TRADE_WINDOWS, "topic-1", 1)})

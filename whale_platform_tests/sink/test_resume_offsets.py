@@ -1,8 +1,8 @@
 from datetime import UTC, datetime
 
 from whale_platform.broker.topics import TopicInfo
+from whale_platform.contracts.stream_loss import LossRow
 from whale_platform.sink.resume_offsets import TopicIdentity, plan_resume
-from whale_platform.stores.stream_tables.rows import LossRow
 from whale_platform.stores.stream_tables.sink_store import StoredOffset
 
 NOW = TopicIdentity("cluster", {"t": TopicInfo("t", "id-2", 1)})

@@ -2,8 +2,11 @@
 
 from datetime import UTC, datetime
 
+from whale_platform.contracts.ingest_gap import GapRow
+from whale_platform.contracts.trade_window import WindowRow
+from whale_platform.contracts.whale_alert import WhaleRow
 from whale_platform.domain.names import TRADE_WINDOWS
-from whale_platform.stores.stream_tables.rows import GapRow, MessageRef, SinkBatch, WhaleRow, WindowRow
+from whale_platform.stores.stream_tables.rows import MessageRef, SinkBatch
 
 START = datetime(2024, 8, 8, 12, 0, tzinfo=UTC)
 

@@ -15,7 +15,7 @@ import psutil
 
 from whale_platform.broker.producer import TradeProducer
 from whale_platform.broker.reader import TopicReader
-from whale_platform.domain import raw_trade
+from whale_platform.contracts import raw_trade
 from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS
 from whale_platform.domain.trade import Trade
 from whale_platform.kafka_cluster import KafkaCluster

@@ -20,7 +20,7 @@ from whale_platform.bench.harness.platform import wait_for
 from whale_platform.bench.harness.spark_cluster import SparkCluster
 from whale_platform.broker import topics
 from whale_platform.broker.producer import TradeProducer
-from whale_platform.domain import raw_trade
+from whale_platform.contracts import raw_trade
 from whale_platform.domain.names import RAW_TRADES, WHALE_ALERTS
 from whale_platform.domain.trade import Trade
 from whale_platform.kafka_cluster import KafkaCluster

@@ -20,7 +20,8 @@ from whale_platform.broker.errors import BrokerError, OffsetExpiredError
 from whale_platform.broker.naming import add_prefix
 from whale_platform.broker.reader import KafkaRecord, TopicReader
 from whale_platform.broker.topics import is_reachable
-from whale_platform.domain import raw_trade
+from whale_platform.contracts import raw_trade
+from whale_platform.domain.decimal_text import format_decimal
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.domain.trade import EXACT, Trade
 from whale_platform.kafka_cluster import KafkaCluster
@@ -70,7 +71,7 @@ def _find(
     deadline = time.monotonic() + DEADLINE_S
     if not is_reachable(bootstrap, ANSWER_S):
         return TradeLocation(missing=f"{explain_unavailable(bootstrap)}: ask again when it is back")
-    begins = f'{{"v":{raw_trade.VERSION},"exchange":"{exchange}","symbol":"{symbol}","trade_id":'.encode()
+    begins = raw_trade.begins_of_symbol(exchange, symbol)
     reader = TopicReader(bootstrap, "whale-api-origin", fetch_wait_ms=50, timeout_s=ANSWER_S)
     try:
         if known is not None:
@@ -138,9 +139,9 @@ def _told(record: KafkaRecord, trade: Trade) -> dict[str, Any]:
     return {
         "trade_id": trade.trade_id,
         "side": trade.side,
-        "price": raw_trade.format_decimal(trade.price),
-        "quantity": raw_trade.format_decimal(trade.quantity),
-        "notional": raw_trade.format_decimal(EXACT.multiply(trade.price, trade.quantity)),
+        "price": format_decimal(trade.price),
+        "quantity": format_decimal(trade.quantity),
+        "notional": format_decimal(EXACT.multiply(trade.price, trade.quantity)),
         "event_time": format_time(EPOCH + timedelta(microseconds=trade.event_time)),
         "offset": record.offset,
     }

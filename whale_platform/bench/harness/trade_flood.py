@@ -8,7 +8,7 @@ import time
 from decimal import Decimal
 
 from whale_platform.broker.producer import TradeProducer
-from whale_platform.domain import raw_trade
+from whale_platform.contracts import raw_trade
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.domain.trade import Trade
 from whale_platform.kafka_cluster import KafkaCluster

@@ -16,7 +16,7 @@ from typing import Any
 
 from duckdb import DuckDBPyConnection
 
-from whale_platform.domain import raw_trade
+from whale_platform.contracts import raw_trade
 from whale_platform.domain.trade import Trade
 from whale_platform.lake.delta import commits, newest, table
 from whale_platform.lake.delta.table import HOUR, NewFile, hour_folder

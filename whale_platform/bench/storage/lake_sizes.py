@@ -12,7 +12,7 @@ from typing import Any
 
 from deltalake import ColumnProperties, WriterProperties, write_deltalake
 
-from whale_platform.domain import raw_trade
+from whale_platform.contracts import raw_trade
 from whale_platform.domain.catalogue import SymbolCatalogue, find_currencies, split_dashed
 from whale_platform.domain.trade import Trade
 from whale_platform.lake.delta import table

@@ -14,7 +14,7 @@ from whale_platform.bench.harness.platform import Platform, wait_for
 from whale_platform.bench.harness.process_usage import read_cpu_seconds
 from whale_platform.broker.producer import TradeProducer
 from whale_platform.broker.reader import TopicReader
-from whale_platform.domain import raw_trade
+from whale_platform.contracts import raw_trade
 from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS
 from whale_platform.domain.trade import Trade
 from whale_platform.kafka_cluster import KafkaCluster

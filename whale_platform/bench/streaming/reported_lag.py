@@ -5,7 +5,6 @@ and its measurement another. The calm begins when what came in during the start 
 in it, is put straight into the raw topic, beside what the simulator sends, and counted afterwards.
 """
 
-import re
 import threading
 import time
 from collections import deque
@@ -20,6 +19,7 @@ from whale_platform.bench.streaming.latency import ArrivalWatch
 from whale_platform.broker.errors import BrokerError
 from whale_platform.broker.reader import TopicReader
 from whale_platform.broker.topic_offsets import TopicOffsets
+from whale_platform.contracts.stream_position import peek_position
 from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.supervision.runtime import heartbeat
@@ -27,7 +27,6 @@ from whale_platform.supervision.runtime import heartbeat
 EVERY_S = 0.5
 LAG_TOLERANCE = 10  # trades between two questions of one look, and a transaction's marker at the end of each partition
 CAUGHT_UP_S = 2.0
-_placed = re.compile(rb'"partition":([0-9]+),"offset":([0-9]+),').search
 
 
 class LagSampler(threading.Thread):
@@ -66,9 +65,9 @@ class LagSampler(threading.Thread):
             due = time.time()
             while not self._stopped.is_set():
                 for record in reader.poll(5_000, 0.05):
-                    if found := _placed(record.value or b""):
-                        part = int(found[1])
-                        self._out[part] = max(self._out.get(part, 0), int(found[2]) + 1)
+                    if found := peek_position(record.value or b""):
+                        part, offset, _ = found
+                        self._out[part] = max(self._out.get(part, 0), offset + 1)
                         self.first_row = self.first_row or time.time()
                 if time.time() >= due:
                     due = time.time() + EVERY_S

@@ -25,7 +25,7 @@ from rich.text import Text
 from whale_platform.cli.common.context import current_home, load_home_settings
 from whale_platform.cli.common.errors import UserError
 from whale_platform.cli.common.options import HomeOption
-from whale_platform.domain.raw_trade import format_decimal
+from whale_platform.domain.decimal_text import format_decimal
 from whale_platform.lake.delta import table
 from whale_platform.lake.duckdb import query as lake_query
 from whale_platform.lake.errors import LakeError

@@ -4,40 +4,16 @@ Every one is kept: a flood is not dropped but cut to its first `SHORT_BYTES` eac
 a format change at full rate can't fill the broker with megabyte frames.
 """
 
-import base64
 import json
 import time
 from collections.abc import Callable
-from typing import Literal
 
+from whale_platform.contracts.dead_letter import LONG_BYTES, DeadLetterKind, encode_dead_letter
 from whale_platform.domain.trade import Trade
 
-LONG_BYTES = 256_000
 SHORT_BYTES = 1_000
 BYTES_PER_S = 2_000_000
 BURST_BYTES = 32_000_000
-DeadLetterKind = Literal["unparseable", "quarantined"]
-
-
-def encode_dead_letter(
-    exchange: str, kind: DeadLetterKind, reason: str, frame: bytes, received_time: int, most: int = LONG_BYTES
-) -> bytes:
-    """One message; at most about 350 kB. The frame is text where it is UTF-8 (and not mostly escapes), else base64."""
-    kept = frame[:most]
-    text = _text(kept, len(frame) > most)
-    row: dict[str, object] = {
-        "v": 1,
-        "exchange": exchange,
-        "reason": reason[:1_000],
-        "kind": kind,
-        "received_time": received_time,
-    }
-    if text is not None:
-        row["frame"] = text
-    else:
-        row["frame_base64"] = base64.b64encode(kept).decode()
-    row["truncated"] = len(frame) > most
-    return json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
 
 
 def describe_trade(trade: Trade) -> bytes:
@@ -65,13 +41,3 @@ class DeadLetterSender:
         most = LONG_BYTES if self._budget > 0 else SHORT_BYTES
         self._budget -= min(len(frame), most)
         self._send(encode_dead_letter(self._exchange, kind, reason, frame, received_time, most))
-
-
-def _text(kept: bytes, cut: bool) -> str | None:
-    for spare in range(4 if cut else 1):
-        try:
-            text = kept[: len(kept) - spare].decode()
-        except UnicodeDecodeError:
-            continue
-        return text if sum(character < " " for character in text) * 5 < LONG_BYTES else None
-    return None

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Mapping
 
 from whale_platform.broker.producer import TradeProducer
-from whale_platform.domain.raw_trade import encode_trade
+from whale_platform.contracts.raw_trade import encode_trade
 from whale_platform.domain.trade import Trade
 from whale_platform.ingest.publishing.latency import LatencySamples
 

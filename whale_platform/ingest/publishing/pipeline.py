@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from whale_platform.broker.producer import TradeProducer
+from whale_platform.contracts.raw_trade import encode_key
 from whale_platform.domain.names import RAW_TRADES
-from whale_platform.domain.raw_trade import encode_key
 from whale_platform.domain.trade import Trade
 from whale_platform.exchanges.base import Event, Exchange, IgnoredMessage, InvalidFrameError, LastTrade
 from whale_platform.ingest.publishing.dead_letters import describe_trade

@@ -10,15 +10,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from whale_platform.broker.producer import TradeProducer
+from whale_platform.contracts.ingest_gap import encode_gap_key
+from whale_platform.contracts.raw_trade import encode_trade
 from whale_platform.domain.epochs import exchange_id
 from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS
-from whale_platform.domain.raw_trade import encode_trade
 from whale_platform.domain.trade import Trade
 from whale_platform.ingest.publishing.dead_letters import DeadLetterSender, describe_trade
 from whale_platform.ingest.publishing.delivery import CountedSender, TradeSender
 from whale_platform.ingest.publishing.latency import PipelineCounts
 from whale_platform.ingest.recovery.positions_file import SymbolPosition
-from whale_platform.ingest.sequencing.gap import SequenceGap, encode_gap, encode_gap_key
+from whale_platform.ingest.sequencing.gap import SequenceGap, encode_gap
 from whale_platform.ingest.sequencing.sequence_record import TradeConflict
 from whale_platform.ingest.sequencing.sequencer import Sequencer
 

@@ -13,9 +13,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from whale_platform.contracts.ingest_gap import parse_ranges
 from whale_platform.files.atomic_files import write_json
 from whale_platform.ingest.recovery.share import WHOLE_SHARE
-from whale_platform.ingest.sequencing.gap import SequenceGap, parse_ranges
+from whale_platform.ingest.sequencing.gap import SequenceGap
 
 # An exchange's clock is not so far ahead of ours: its trades would be quarantined (plausibility_filter.py).
 CLOCK_TOLERANCE_US = 600_000_000

@@ -13,7 +13,7 @@ Simulated, replayed and live trades have ids of their own, so a topic that holds
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,15 +21,16 @@ from typing import Any
 from whale_platform.broker import topics
 from whale_platform.broker.naming import add_prefix
 from whale_platform.broker.reader import TopicReader
+from whale_platform.contracts.errors import MessageFormatError
+from whale_platform.contracts.raw_trade import decode_trade, peek_source, peek_trade_id
 from whale_platform.domain.names import INGEST_GAPS, RAW_TRADES
-from whale_platform.domain.raw_trade import decode_trade
-from whale_platform.domain.trade import Source
+from whale_platform.domain.trade import Source, Trade
 from whale_platform.ingest.errors import MixedSourcesError, ScanStoppedError
 from whale_platform.ingest.recovery import positions_file as files
 from whale_platform.ingest.recovery.positions_file import Positions, SymbolPosition
 from whale_platform.ingest.recovery.resume_points import ResumePoint, find_resume_point
 from whale_platform.ingest.recovery.share import WHOLE_SHARE, Share
-from whale_platform.ingest.recovery.topic_tail import SymbolTail, parse_source, parse_trade_id
+from whale_platform.ingest.recovery.topic_tail import SymbolTail
 from whale_platform.ingest.sequencing.gap import SequenceGap, decode_gap
 from whale_platform.kafka_cluster import KafkaCluster
 
@@ -63,7 +64,7 @@ class _TailScan:
         tail = self.by_key[key]
         if tail is None and key:
             return False
-        number = parse_trade_id(value) if value else None
+        number = peek_trade_id(value) if value else None
         if tail is None or number is None:
             self.unreadable += 1
             return False
@@ -74,7 +75,7 @@ class _TailScan:
 
     def kinds(self) -> set[str]:
         """The sources of each symbol's newest message."""
-        return {parse_source(value) for value in self.newest.values()}
+        return {peek_source(value) for value in self.newest.values()}
 
 
 def scan_topic(
@@ -134,7 +135,7 @@ def scan_topic(
     }
     for name, trades in known.held.items() if known else ():
         begin = starts.setdefault(name, ResumePoint()) if share.owns(name) else ResumePoint()
-        begin.held = [decode_trade(one.encode()) for one in trades]
+        begin.held = list(_decode_held(trades, log))
     return StartupState(cluster, topic.topic_id, offsets, starts)
 
 
@@ -211,6 +212,15 @@ def _read_to_end(
             return at
         if not behind and stop.wait(POLL_S):
             raise ScanStoppedError
+
+
+def _decode_held(trades: Iterable[str], log: Any) -> Iterator[Trade]:
+    """The trades of the positions file; one that can't be read is left to the exchange's history."""
+    for one in trades:
+        try:
+            yield decode_trade(one.encode())
+        except MessageFormatError as error:
+            log.warning("a held trade can't be read", reason=str(error))
 
 
 class _Progress:

@@ -4,11 +4,10 @@
 gap was backfilled, or came late, and divides it.
 """
 
-import json
 from bisect import bisect_right
 from dataclasses import dataclass, field
 
-_MARK, _TIME, _SOURCE = b'"trade_id":', b'"event_time":', b'"source":"'
+from whale_platform.contracts.raw_trade import peek_event_time
 
 
 @dataclass(slots=True)
@@ -40,7 +39,7 @@ class SymbolTail:
 
     def newest_time(self) -> int:
         """Event time of the highest id, microseconds UTC; 0 where it is not known."""
-        return (parse_event_time(self.newest) if self.newest is not None else None) or self.time
+        return (peek_event_time(self.newest) if self.newest is not None else None) or self.time
 
     def _repaired(self, trade_id: int) -> None:
         index = bisect_right(self.missing, trade_id, key=lambda id_range: id_range[0]) - 1
@@ -48,31 +47,3 @@ class SymbolTail:
             first, last = self.missing[index]
             parts = (first, trade_id - 1), (trade_id + 1, last)
             self.missing[index : index + 1] = [part for part in parts if part[0] <= part[1]]
-
-
-def parse_trade_id(value: bytes) -> int | None:
-    """The id in a message of the topic; None where it has none that can be read."""
-    return _integer(value, _MARK, "trade_id")
-
-
-def parse_event_time(value: bytes) -> int | None:
-    """The event time in a message of the topic, microseconds UTC; None where it has none that can be read."""
-    return _integer(value, _TIME, "event_time")
-
-
-def parse_source(value: bytes) -> str:
-    """How the trade in a message of the topic reached us; empty where it does not say."""
-    _, _, rest = value.rpartition(_SOURCE)
-    return rest.partition(b'"')[0].decode(errors="replace") if rest != value else ""
-
-
-def _integer(value: bytes, mark: bytes, name: str) -> int | None:
-    start = value.find(mark)
-    number = value[start + len(mark) : value.find(b",", start)]
-    if start >= 0 and number.isdigit():
-        return int(number)
-    try:
-        found = json.loads(value)[name]
-    except (ValueError, KeyError, TypeError):
-        return None
-    return found if isinstance(found, int) else None

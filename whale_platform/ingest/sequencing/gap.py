@@ -1,14 +1,14 @@
-"""A gap in one symbol's trade ids, from its finding to its closing, and its row in topic `ingest_gaps`.
+"""A gap in one symbol's trade ids, from its finding to its closing, and as a message of topic `ingest_gaps`.
 
 A row is written again, under the same key, whenever it changes; the topic is compacted, so the last one counts. Every
 id that is missing lies in exactly one row. A closed row still knows which of its ids were not published, as one of
 them may yet arrive; where those are more than `MAX_RANGES` runs, the row in the topic names the first of them only.
 """
 
-import json
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, cast
+
+from whale_platform.contracts.ingest_gap import GapMessage, decode_gap_message, encode_gap_message
 
 GapCause = Literal["restart", "reconnect", "stream", "epoch"]
 GapMode = Literal["inline", "background"]
@@ -127,65 +127,48 @@ def _format_ranges(ranges: list[IdRange]) -> str:
     return f"{', '.join(shown)}{f' and {more} more runs' if more else ''}"
 
 
-def encode_gap_key(exchange: str, symbol: str, first_id: int) -> bytes:
-    """Key of the row."""
-    return f"{exchange}:{symbol}:{first_id}".encode()
-
-
 def encode_gap(exchange: str, symbol: str, gap: SequenceGap) -> bytes:
-    """The row as JSON, schema version 1."""
-    return json.dumps(
-        {
-            "v": 1,
-            "exchange": exchange,
-            "symbol": symbol,
-            "first_id": gap.first_id,
-            "last_id": gap.last_id,
-            "cause": gap.cause,
-            "mode": gap.mode,
-            "state": gap.state,
-            "found_time": gap.found_time,
-            "closed_time": gap.closed_time,
-            "filled": gap.filled,
-            "progress_id": gap.progress_id or gap.first_id,
-            "detail": gap.detail(),
-            "absent": gap.absent[:MAX_RANGES],
-            "kept": gap.kept[:MAX_RANGES],
-            "beyond": gap.beyond[:MAX_RANGES],
-            "note": gap.note,
-            "until": gap.until,
-        },
-        separators=(",", ":"),
-    ).encode()
+    """Encode the gap of a market as a message of `ingest_gaps`."""
+    return encode_gap_message(
+        GapMessage(
+            exchange=exchange,
+            symbol=symbol,
+            first_id=gap.first_id,
+            last_id=gap.last_id,
+            cause=gap.cause,
+            mode=gap.mode,
+            state=gap.state,
+            found_time=gap.found_time,
+            closed_time=gap.closed_time,
+            filled=gap.filled,
+            progress_id=gap.progress_id or gap.first_id,
+            detail=gap.detail(),
+            absent=gap.absent[:MAX_RANGES],
+            kept=gap.kept[:MAX_RANGES],
+            beyond=gap.beyond[:MAX_RANGES],
+            note=gap.note,
+            until=gap.until,
+        )
+    )
 
 
 def decode_gap(value: bytes) -> tuple[str, SequenceGap]:
-    """(`exchange:symbol`, gap) of one row. Raises ValueError on what is not a row of version 1."""
-    row = json.loads(value)
-    try:
-        if row["v"] != 1:
-            raise ValueError(f"gap row of version {row['v']}")
-        gap = SequenceGap(
-            row["first_id"],
-            row["last_id"],
-            row["cause"],
-            row["found_time"],
-            row["mode"],
-            row["state"],
-            row["closed_time"],
-            row["filled"],
-            row["progress_id"],
-            parse_ranges(row.get("absent", ())),
-            parse_ranges(row.get("kept", ())),
-            parse_ranges(row.get("beyond", ())),
-            row.get("note", row["detail"]),
-            row.get("until", 0),
-        )
-        return f"{row['exchange']}:{row['symbol']}", gap
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"not a gap row: {error!r}") from None
-
-
-def parse_ranges(rows: Iterable[Iterable[int]]) -> list[IdRange]:
-    """Runs as JSON has them."""
-    return [(int(first), int(last)) for first, last in rows]
+    """Return (`exchange:symbol`, gap) of a message of `ingest_gaps`. Raises MessageFormatError."""
+    row = decode_gap_message(value)
+    gap = SequenceGap(
+        row["first_id"],
+        row["last_id"],
+        cast(GapCause, row["cause"]),
+        row["found_time"],
+        cast(GapMode, row["mode"]),
+        cast(GapState, row["state"]),
+        row["closed_time"],
+        row["filled"],
+        row["progress_id"],
+        row["absent"],
+        row["kept"],
+        row["beyond"],
+        row["note"],
+        row["until"],
+    )
+    return f"{row['exchange']}:{row['symbol']}", gap

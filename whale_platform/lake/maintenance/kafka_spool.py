@@ -1,57 +1,46 @@
 """Messages of `raw_crypto_trades` as rows of the lake, without Spark: for hours that are restored from Kafka."""
 
-import json
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
+from whale_platform.contracts import raw_trade
+from whale_platform.contracts.raw_trade import read_fill
 from whale_platform.lake.delta.schema import WIDE_DECIMAL, fits_narrow
 from whale_platform.lake.delta.table import HOUR
 from whale_platform.lake.duckdb.engine import quote_literal
-
-_FIELDS = {
-    **dict.fromkeys(("exchange", "symbol", "base", "quote", "price", "quantity", "notional"), "VARCHAR"),
-    **dict.fromkeys(("side", "source", "taker_order_id"), "VARCHAR"),
-    **dict.fromkeys(("v", "trade_id", "event_time", "received_time"), "BIGINT"),
-    "dense": "BOOLEAN",
-}
 
 
 def spool_messages(path: Path, messages: Iterable[tuple[int, int, bytes]], start: datetime) -> int:
     """Write those messages (partition, offset, value) to `path` whose trade is of the hour from `start`; how many.
 
-    What is no JSON object is left out: it has become a dead letter.
+    What is no raw trade is left out: it has become a dead letter.
     """
     first, last = (int(time.timestamp()) * 1_000_000 for time in (start, start + HOUR))
     count = 0
     with path.open("wb") as file:
         for partition, offset, value in messages:
-            try:
-                time = json.loads(value)["event_time"]
-            except (ValueError, KeyError, TypeError):
-                continue
-            if isinstance(time, int) and first <= time < last:
-                file.write(b'{"p":%d,"o":%d,"t":%s}\n' % (partition, offset, value))
+            fill = read_fill(value)
+            if fill is not None and first <= fill.event_time < last:
+                line = value.replace(b"\n", b" ").replace(b"\r", b" ")
+                file.write(b'{"p":%d,"o":%d,"t":%s}\n' % (partition, offset, line))
                 count += 1
     return count
 
 
 def select_spooled(path: Path) -> str:
-    """SQL: the kept messages as rows of the lake; only what the stream calls a good trade."""
-    inner = ", ".join(f"{name} {kind}" for name, kind in _FIELDS.items())
-    columns = f"{{p: 'INTEGER', o: 'BIGINT', t: 'STRUCT({inner})'}}"
+    """SQL: the kept messages as rows of the lake."""
+    columns = f"{{p: 'INTEGER', o: 'BIGINT', t: '{raw_trade.CONTRACT.duckdb_schema()}'}}"
     exact = ", ".join(
         f"try_cast({name} AS {WIDE_DECIMAL}) AS {name}_exact" for name in ("price", "quantity", "notional")
     )
     return f"""
-    (SELECT exchange, symbol, base, quote, trade_id, 1::INTEGER AS fills, dense, price_exact AS price,
-        quantity_exact AS quantity, CASE WHEN NOT ({fits_narrow("price_exact")} AND {fits_narrow("quantity_exact")})
+    (SELECT exchange, symbol, base, quote, trade_id, 1::INTEGER AS fills, coalesce(dense, true) AS dense,
+        price_exact AS price, quantity_exact AS quantity,
+        CASE WHEN NOT ({fits_narrow("price_exact")} AND {fits_narrow("quantity_exact")})
             THEN notional_exact END AS notional_wide,
         side, make_timestamptz(event_time) AS event_time, make_timestamptz(received_time) AS received_time, source,
         taker_order_id, p AS topic_partition, o AS topic_offset
     FROM (SELECT *, {exact} FROM (SELECT p, o, unnest(t) FROM read_json({quote_literal(str(path))},
-        format = 'newline_delimited', columns = {columns}, maximum_object_size = 33554432)))
-    WHERE v = 1 AND exchange IS NOT NULL AND symbol IS NOT NULL AND source IS NOT NULL AND trade_id IS NOT NULL
-        AND event_time IS NOT NULL AND received_time IS NOT NULL AND side IN ('buy', 'sell')
-        AND price_exact > 0 AND quantity_exact > 0 AND notional_exact > 0)
+        format = 'newline_delimited', columns = {columns}, maximum_object_size = 33554432))))
     """

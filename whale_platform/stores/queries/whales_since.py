@@ -5,8 +5,8 @@ Raises PostgresUnusableError.
 
 from datetime import datetime
 
+from whale_platform.contracts.whale_alert import WhaleRow
 from whale_platform.stores.postgres.connection import open_transaction
-from whale_platform.stores.stream_tables.rows import WhaleRow
 
 _SINCE = """
 SELECT exchange, symbol, kind, trade_id, side, trim_scale(price)::text, trim_scale(quantity)::text,

@@ -18,13 +18,14 @@ from typing import Any
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
+from whale_platform.contracts.stream_loss import LossRow
 from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, STREAM_LOSSES, TRADE_WINDOWS, WHALE_ALERTS
 from whale_platform.stores.errors import OffsetConflictError, RowRejectedError
 from whale_platform.stores.postgres.connection import connect, translate_errors
 from whale_platform.stores.stream_tables import upserts
 from whale_platform.stores.stream_tables.change_notice import CHANNEL, build_batch_notice
 from whale_platform.stores.stream_tables.partitions import ensure_days
-from whale_platform.stores.stream_tables.rows import LossRow, MessageRef, RejectedMessage, SinkBatch
+from whale_platform.stores.stream_tables.rows import MessageRef, RejectedMessage, SinkBatch
 
 STATEMENT_TIMEOUT_S = 20.0
 

@@ -15,15 +15,12 @@ from typing import NamedTuple
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
-from whale_platform.stores.stream_tables.rows import (
-    DeadLetterRow,
-    GapRow,
-    LossRow,
-    MessageRef,
-    RejectedMessage,
-    WhaleRow,
-    WindowRow,
-)
+from whale_platform.contracts.dead_letter import DeadLetterRow
+from whale_platform.contracts.ingest_gap import GapRow
+from whale_platform.contracts.stream_loss import LossRow
+from whale_platform.contracts.trade_window import WindowRow
+from whale_platform.contracts.whale_alert import WhaleRow
+from whale_platform.stores.stream_tables.rows import MessageRef, RejectedMessage
 
 PAGE = 1_000  # rows a statement: some 400 kB of SQL text
 

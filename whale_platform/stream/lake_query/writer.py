@@ -17,12 +17,12 @@ from typing import Any
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from whale_platform.contracts import raw_trade
 from whale_platform.lake.delta import commits, table
 from whale_platform.lake.delta.schema import COLUMN_NAMES, IDENTITY, NARROW_DECIMAL, WIDE_DECIMAL, fits_narrow
 from whale_platform.stream.lake_query import parquet_footers
 from whale_platform.stream.query import transforms
 
-LAKE_FIELDS = ", dense boolean, taker_order_id string"
 WRITE_OPTIONS = {
     "compression": "zstd",
     "parquet.writer.version": "v2",
@@ -71,10 +71,12 @@ class LakeWriter:
 
 def select_lake_rows(kafka: DataFrame) -> DataFrame:
     """Kafka rows -> good trades in the lake's columns, with `date` and `hour`; the others become dead letters."""
-    good = transforms.parse_trades(transforms.add_offsets(kafka), LAKE_FIELDS, transforms.OFFSET_COLUMNS).where("good")
+    placed = transforms.add_offsets(kafka)
+    good = transforms.parse_trades(placed, transforms.OFFSET_COLUMNS, transforms.LAKE_FIELDS).where("good")
     narrow = F.expr(f"{fits_narrow('price_exact')} AND {fits_narrow('quantity_exact')}")
     columns: dict[str, Column] = {name: F.col(name) for name in COLUMN_NAMES if name in good.columns} | {
         "fills": F.lit(1),
+        "dense": F.coalesce("dense", F.lit(True)),
         "price": F.col("price_exact"),
         "quantity": F.col("quantity_exact"),
         "notional_wide": F.when(~narrow, F.col("notional_exact")),
@@ -97,6 +99,7 @@ def read_trades(files: DataFrame) -> DataFrame:
         "quantity_exact": F.col("quantity"),
         "notional_exact": F.coalesce("notional_wide", exact),
         "usd_via": transforms.usd_via_column(F.col("quote")),
+        "v": F.lit(raw_trade.VERSION),
         "good": F.lit(True),
         "value": F.lit(""),
     }

@@ -6,7 +6,6 @@ rare, so for whales the Kafka consumers in the driver's JVM are asked; with exec
 them, the query itself writes each few offsets to `stream_positions`.
 """
 
-import re
 import time
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -21,6 +20,8 @@ from whale_platform.broker.errors import BrokerError, OffsetExpiredError
 from whale_platform.broker.naming import add_prefix
 from whale_platform.broker.reader import KafkaRecord, TopicReader
 from whale_platform.broker.topic_offsets import OffsetRanges
+from whale_platform.contracts.raw_trade import peek_event_time
+from whale_platform.contracts.stream_position import peek_position
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.stream.query import checkpoints
@@ -29,8 +30,6 @@ MAX_MARKERS = 65  # of transactions that may follow one upon the other: one of e
 MAX_READ = 2_000  # messages a partition and look: the newest, where there are more
 READ_S, PATIENT_S = 1.0, 30.0
 NAMES_EVERY_S = 10.0
-_placed = re.compile(rb'"partition":([0-9]{1,9}),"offset":([0-9]{1,18}),"run_id":"([^"]*)"\}$').search
-_event_time = re.compile(rb'"event_time":([0-9]{1,17})').search
 
 
 class CommittedOffsets:
@@ -96,9 +95,9 @@ class TopicProbe:
         new = {part: (read[part], end) for part, (_, end) in edges.items() if end > read[part]}
         for record in self._between(topic, new):
             read[record.partition] = record.offset + 1  # what a slow broker has not given is asked for again
-            if (found := _placed(record.value or b"")) and found[3] == self._run_id:
-                part, after = int(found[1]), int(found[2]) + 1
-                emitted[part] = max(after, emitted.get(part, 0))
+            if (found := peek_position(record.value or b"")) and found[2] == self._run_id:
+                part, offset, _ = found
+                emitted[part] = max(offset + 1, emitted.get(part, 0))
         return emitted
 
     def forget(self, topic: str, ends: Mapping[int, int]) -> None:
@@ -127,10 +126,10 @@ class TopicProbe:
                 found = self._between(RAW_TRADES, {part: where}, PATIENT_S)
                 if not found and part in self._read_whole:
                     break  # nothing but markers waits
-                moment = _event_time(found[which].value or b"") if found else None
+                moment = peek_event_time(found[which].value or b"") if found else None
                 if moment is None:
                     return inf
-                times.append(int(moment[1]))
+                times.append(moment)
         return (max(times) - min(times)) / 1e6 if times else 0.0
 
     def close(self) -> None:

@@ -24,7 +24,8 @@ from whale_platform.broker import topics
 from whale_platform.broker.connection_errors import explain_unavailable
 from whale_platform.broker.errors import BrokerError, ProducerStoppedError
 from whale_platform.broker.producer import TradeProducer
-from whale_platform.domain.names import RAW_TRADES, STREAM_LOSSES
+from whale_platform.contracts import stream_loss
+from whale_platform.domain.names import STREAM_LOSSES
 from whale_platform.files.atomic_files import write_json
 from whale_platform.settings import Settings
 from whale_platform.stream.errors import CheckpointMismatchError
@@ -170,7 +171,9 @@ class QueryRecovery:
         lost = diagnosis.find_losses(known, topic_id == place.topic_id, place.earliest, place.ends)
         at = int(self._now() * 1e6)
         # 1. What happened, into the folder itself, so that it can't be archived without.
-        record = RecoveryRecord(label.query, at, reason, [_row(label.query, topic_id, at, reason, one) for one in lost])
+        record = RecoveryRecord(
+            label.query, at, reason, [_loss(label.query, topic_id, at, reason, one) for one in lost]
+        )
         write_json(path / RECORD_FILE, asdict(record))
         # 2. Out of Spark's way.
         kept = checkpoints.archive_folder(home, path)
@@ -227,7 +230,7 @@ def publish_losses(settings: Settings, rows: Iterable[dict[str, Any]]) -> None:
     producer = TradeProducer(settings.bootstrap, "whale-healing")
     try:
         for row in rows:
-            producer.send(STREAM_LOSSES, _key(row), json.dumps(row).encode())
+            producer.send(STREAM_LOSSES, stream_loss.encode_loss_key(row), stream_loss.encode_loss(row))
     finally:
         left = producer.close(PUBLISH_S)
     if left or producer.fatal:
@@ -252,23 +255,10 @@ def _mark_published(path: Path, record: RecoveryRecord) -> None:
     write_json(path, {**asdict(record), "published": True})
 
 
-def _row(query: str, topic_id: str, at: int, reason: str, lost: diagnosis.LostOffsets) -> dict[str, Any]:
-    return {
-        "v": 1,
-        "reader": query,
-        "topic": RAW_TRADES,
-        "partition": lost.partition,
-        "topic_id": topic_id,
-        "first_offset": lost.first,
-        "last_offset": lost.last,
-        "cause": lost.cause,
-        "detail": f"{lost}. {reason}",
-        "found_at": at,
-    }
-
-
-def _key(row: dict[str, Any]) -> bytes:
-    return f"{row['reader']}:{row['topic_id']}:{row['partition']}:{row['found_at']}".encode()
+def _loss(query: str, topic_id: str, at: int, reason: str, lost: diagnosis.LostOffsets) -> dict[str, Any]:
+    return stream_loss.build_loss(
+        query, topic_id, lost.partition, lost.first, lost.last, lost.cause, f"{lost}. {reason}", at
+    )
 
 
 def _said(lost: Iterable[diagnosis.LostOffsets]) -> str:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from whale_platform.domain.raw_trade import format_decimal
+from whale_platform.domain.decimal_text import format_decimal
 from whale_platform.files.atomic_files import write_json
 from whale_platform.settings import Settings
 from whale_platform.stores.asset_tables.thresholds import (

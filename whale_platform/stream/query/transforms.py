@@ -1,11 +1,12 @@
 """The one definition of window and whale, as DataFrame transforms, for every mode and path.
 
-Each takes and returns a DataFrame and starts nothing. `parse_trades` reads schema version 1 of `raw_crypto_trades`;
-what does not fit it is not `good` and is routed to the dead letters by `compute_alerts`, never dropped unseen.
+Each takes and returns a DataFrame and starts nothing. The layouts of messages are those of `contracts/`; what
+`parse_trades` can't read is not `good` and is routed to the dead letters by `compute_alerts`, never dropped unseen.
 
 Sums stay exact: prices, quantities and notionals are decimal(38,18), the widest Spark has, and the ingester
-quarantines what would not fit (domain/plausibility.py). Spark multiplies nothing: notional arrives computed. Wide
-decimals are what a trade costs most here, so what is only passed on stays the text it came as.
+quarantines what would not fit (domain/plausibility.py). Spark multiplies decimal(18,8) alone, which is exact: of wider
+numbers the message has the product. Wide decimals are what a trade costs most here, so what is only passed on stays the
+text it came as.
 """
 
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from whale_platform.broker.naming import add_prefix
+from whale_platform.contracts import dead_letter, raw_trade, stream_position, trade_window, whale_alert
 from whale_platform.domain.names import (
     DEAD_LETTERS,
     SINGLE_TRADE,
@@ -23,15 +25,17 @@ from whale_platform.domain.names import (
     WHALE_ALERTS,
     WINDOW_SECONDS,
 )
-from whale_platform.domain.raw_trade import VERSION
 from whale_platform.domain.trade import PEGGED
+from whale_platform.stream.query.message_columns import build_json, build_struct
 
 DECIMAL = "decimal(38,18)"
 THRESHOLDS_TYPE = f"array<struct<since:bigint,limits:map<string,{DECIMAL}>>>"  # threshold_file.ThresholdCopy
-RAW_SCHEMA = (
-    "v int, exchange string, symbol string, trade_id bigint, side string, source string, event_time bigint, "
-    "received_time bigint, price string, quantity string, notional string, base string, quote string, usd_via string"
-)
+NARROW = "decimal(18,8)"
+LAKE_FIELDS = ("dense", "taker_order_id")  # which the lake alone reads
+NUMBERS = ("price", "quantity")
+NAMES = ("exchange", "symbol", "base", "quote", "source")
+JSON_OPTIONS = {"allowSingleQuotes": "false"}
+_NAMES_PATTERN = f"^{raw_trade.NAME_PATTERN}(\x01{raw_trade.NAME_PATTERN}){{{len(NAMES) - 1}}}$"  # each there, none odd
 
 POSITION_EVERY = 20  # offsets
 
@@ -43,30 +47,38 @@ def add_offsets(kafka: DataFrame) -> DataFrame:
     return kafka.withColumns(dict(zip(OFFSET_COLUMNS, (F.col("partition"), F.col("offset")), strict=True)))
 
 
-def parse_trades(kafka: DataFrame, more_fields: str = "", kept: Sequence[str] = ()) -> DataFrame:
+def parse_trades(kafka: DataFrame, kept: Sequence[str] = (), more_fields: Sequence[str] = ()) -> DataFrame:
     """Kafka rows (key, value, …) -> one row a message, with its raw `value` for dead letters.
 
-    `more_fields` adds to RAW_SCHEMA, `kept` names Kafka columns to keep. Columns: those of RAW_SCHEMA as they came,
-    `price_exact`, `quantity_exact`, `notional_exact`, `ts` (event time) and `good` (a trade of version 1, complete,
+    `kept` names Kafka columns to keep, `more_fields` those of LAKE_FIELDS to read. Columns: the fields as they came,
+    `price_exact`, `quantity_exact`, `notional_exact`, `ts` (event time), `usd_via` and `good` (a raw trade, complete,
     with numbers to compute with). Escapes are not part of the schema: without a backslash no name can hold a quote, and
     `compute_windows` may write it out as it came. The JSON is parsed in a generator, which the optimizer leaves alone:
     as a plain column it was pushed into every filter and parsed up to fifteen times.
     """
     text = F.col("value").cast("string")
-    exact = {f"{name}_exact": F.col(name).try_cast(DECIMAL) for name in ("price", "quantity", "notional")}
-    parsed = kafka.select(
-        text.alias("value"), *kept, F.inline_outer(F.array(F.from_json(text, RAW_SCHEMA + more_fields)))
-    )
-    needed = ("exchange", "symbol", "source", "trade_id", "event_time", "received_time")
+    schema = raw_trade.CONTRACT.spark_schema(set(LAKE_FIELDS) - set(more_fields))
+    parsed = kafka.select(text.alias("value"), *kept, F.inline_outer(F.array(F.from_json(text, schema, JSON_OPTIONS))))
+    narrow = {
+        f"{name}_narrow": F.when(F.col(name).rlike(_whole(raw_trade.NARROW_PATTERN)), F.col(name).try_cast(NARROW))
+        for name in NUMBERS
+    }
+    product = F.col("price_narrow") * F.col("quantity_narrow")
+    exact = {
+        **{f"{name}_exact": F.coalesce(F.col(f"{name}_narrow").cast(DECIMAL), _wide(name)) for name in NUMBERS},
+        "notional_exact": F.coalesce(product.cast(DECIMAL), _wide("notional")),
+    }
     checks = (
-        *[F.col(name).isNotNull() for name in needed],
-        ~F.col("value").contains("\\"),
+        F.concat_ws("\x01", *NAMES).rlike(_NAMES_PATTERN),
+        *[F.col(name).isNotNull() for name in ("trade_id", "event_time", "received_time", *exact)],
+        *[_is_text(name) for name in NUMBERS],
         F.col("side").isin("buy", "sell"),
-        *[F.col(name) > 0 for name in exact],
+        ~F.col("value").contains("\\"),
+        F.col("value").endswith("}") & ~F.col("value").contains("}{"),  # the parser does not look behind the object
     )
-    good = F.coalesce(reduce(and_, checks, F.col("v") == VERSION), F.lit(False))
-    times = {"ts": F.timestamp_micros("event_time")}
-    return parsed.withColumns(exact | times).withColumn("good", good)
+    good = F.coalesce(reduce(and_, checks, F.col("v").isin(*raw_trade.VERSIONS)), F.lit(False))
+    derived = {"ts": F.timestamp_micros("event_time"), "usd_via": usd_via_column(F.col("quote")), "good": good}
+    return parsed.withColumns(narrow).withColumns(exact).withColumns(derived).drop(*narrow)
 
 
 def compute_windows(trades: DataFrame, watermark: str, run_id: str, aggregates: bool = False) -> DataFrame:
@@ -114,23 +126,16 @@ def compute_windows(trades: DataFrame, watermark: str, run_id: str, aggregates: 
     )
     about = F.split("about", " ")
     base, quote = F.get(about, F.lit(1)), F.get(about, F.lit(2))
-    integers = ("trade_count", "first_trade_id", "last_trade_id", "last_event_time", "last_received_time")
-    decimals = ("open", "high", "low", "close", "price_sum", "volume", "notional", "buy_volume")
-    body = {
-        "v": F.lit(VERSION),
-        **{name: _text(F.col(name)) for name in ("exchange", "symbol")},
+    derived = {
         "window_start": F.unix_micros(F.col("window.start")),
-        **{name: F.col(name) for name in integers},
-        **{name: _text(F.col(name)) for name in decimals},
-        "source": _text(F.get(about, F.lit(0))),
-        **{
-            name: _nullable(column)
-            for name, column in (("base", base), ("quote", quote), ("usd_via", usd_via_column(quote)))
-        },
-        **{name: _or_null(F.col(column)) for name, column in zip(("partition", "offset"), place, strict=False)},
-        "run_id": _text(F.lit(run_id)),
+        "source": F.get(about, F.lit(0)),
+        "base": base,
+        "quote": quote,
+        "usd_via": usd_via_column(quote),
+        **{name: F.col(column) for name, column in zip(("partition", "offset"), place, strict=False)},
+        "run_id": F.lit(run_id),
     }
-    return folded.select(_key().alias("key"), _json(body).alias("value"))
+    return folded.select(_key().alias("key"), build_json(trade_window.CONTRACT, folded, derived).alias("value"))
 
 
 def compute_alerts(trades: DataFrame, thresholds: Column, run_id: str, positions: bool = False) -> DataFrame:
@@ -147,42 +152,28 @@ def compute_alerts(trades: DataFrame, thresholds: Column, run_id: str, positions
     earlier = F.try_element_at(F.filter(history, lambda one: one["since"] <= event_time), F.lit(-1))
     held = F.when(event_time >= newest["since"], newest["limits"]).otherwise(earlier["limits"])
     threshold = F.coalesce(*[F.element_at(held, name) for name in _threshold_names()])
-    place = [F.col(column).alias(name) for column, name in zip(OFFSET_COLUMNS, ("partition", "offset"), strict=True)]
     rows = (
         trades.withColumn("thresholds", thresholds)
         .withColumn("threshold_usd", threshold)
         .withColumn("notional_usd", F.when(F.col("usd_via").isNotNull(), F.col("notional_exact")))
     )
     broken = ~F.col("good")
-    alert = F.struct(
-        F.lit(VERSION).alias("v"),
-        "exchange",
-        "symbol",
-        F.lit(SINGLE_TRADE).alias("kind"),
-        "trade_id",
-        "side",
-        *[F.col(name).cast("string").alias(name) for name in ("price", "quantity", "notional_usd", "threshold_usd")],
-        "event_time",
-        "received_time",
-        "source",
-        F.lit(run_id).alias("run_id"),
-        *("base", "quote", "usd_via"),
-        *(place if set(OFFSET_COLUMNS) <= set(trades.columns) else ()),
-    )
-    letter = F.struct(
-        F.lit(VERSION).alias("v"),
-        F.lit("unknown").alias("exchange"),
-        F.lit(f"not a raw trade of schema version {VERSION}").alias("reason"),
-        F.lit("unparseable").alias("kind"),
-        F.lit(0).cast("bigint").alias("received_time"),
-        F.substring("value", 1, 100_000).alias("frame"),
-        (F.length("value") > 100_000).alias("truncated"),
+    place = OFFSET_COLUMNS if set(OFFSET_COLUMNS) <= set(trades.columns) else ()
+    alert = build_struct(
+        whale_alert.CONTRACT,
+        rows,
+        {
+            "kind": F.lit(SINGLE_TRADE),
+            **{name: F.col(name).cast("string") for name in ("price", "quantity", "notional_usd", "threshold_usd")},
+            "run_id": F.lit(run_id),
+            **{name: F.col(column) for name, column in zip(("partition", "offset"), place, strict=False)},
+        },
     )
     found = broken | (F.col("notional_usd") >= F.col("threshold_usd"))
     row = (
         F.when(broken, F.lit(add_prefix(DEAD_LETTERS))).otherwise(F.lit(add_prefix(WHALE_ALERTS))).alias("topic"),
-        F.coalesce(_key(), F.lit("unknown")).alias("key"),
-        F.when(broken, F.to_json(letter)).otherwise(F.to_json(alert)).alias("value"),
+        F.coalesce(_key(), F.lit(dead_letter.UNKNOWN_EXCHANGE)).alias("key"),
+        F.when(broken, F.to_json(_letter(rows))).otherwise(F.to_json(alert)).alias("value"),
     )
     if not positions:
         return rows.where(found).select(*row)
@@ -191,7 +182,9 @@ def compute_alerts(trades: DataFrame, thresholds: Column, run_id: str, positions
     reached = F.struct(
         F.lit(add_prefix(STREAM_POSITIONS)).alias("topic"),
         partition.cast("string").alias("key"),
-        _json({"partition": partition, "offset": offset, "run_id": _text(F.lit(run_id))}).alias("value"),
+        build_json(
+            stream_position.CONTRACT, rows, {"partition": partition, "offset": offset, "run_id": F.lit(run_id)}
+        ).alias("value"),
     )
     both = F.array_compact(F.array(F.when(found, F.struct(*row)), F.when(due, reached)))
     return rows.where(found | due).select(F.inline(both))
@@ -206,27 +199,42 @@ def _key() -> Column:
     return F.concat(F.col("exchange"), F.lit(":"), F.col("symbol"))
 
 
-def _json(fields: dict[str, Column]) -> Column:
-    """A JSON object in this order, which sink/fold.py looks at; to_json would take longer than the window's state."""
-    parts: list[Column] = []
-    for name, column in fields.items():
-        parts += [F.lit(f'{"," if parts else "{"}"{name}":'), column.cast("string")]
-    return F.concat(*parts, F.lit("}"))
+def _is_text(name: str) -> Column:
+    """Whether the message has that field as a text: a number has passed a float when it is parsed."""
+    return F.col("value").contains(f'"{name}":"') | F.col("value").rlike(f'"{name}"\\s*:\\s*"')
 
 
-def _or_null(column: Column) -> Column:
-    """A number, or null where there is none: an imported trade came by no topic."""
-    return F.coalesce(column.cast("string"), F.lit("null"))
+def _whole(pattern: str) -> str:
+    return f"^{pattern}$"
 
 
-def _text(column: Column) -> Column:
-    """A JSON string, unescaped: no text of a good trade needs it."""
-    return F.concat(F.lit('"'), column.cast("string"), F.lit('"'))
+def _wide(name: str) -> Column:
+    """A decimal of the message; null where it is none that every reader takes."""
+    return F.when(F.col(name).rlike(_whole(raw_trade.DECIMAL_PATTERN)), F.col(name).try_cast(DECIMAL))
 
 
-def _nullable(column: Column) -> Column:
-    """The same, or null."""
-    return F.coalesce(_text(column), F.lit("null"))
+def _explain_refusal() -> Column:
+    version = F.col("v")
+    later = F.concat(F.lit("raw trade of schema version "), version, F.lit("; this code reads versions 1 and 2"))
+    known = version.isNull() | version.isin(*raw_trade.VERSIONS)
+    return F.when(known, F.lit("not a raw trade of schema version 1 or 2")).otherwise(later)
+
+
+def _letter(rows: DataFrame) -> Column:
+    """The dead letter of a message that is no good trade."""
+    most = dead_letter.MAX_STREAM_CHARACTERS
+    return build_struct(
+        dead_letter.CONTRACT,
+        rows,
+        {
+            "exchange": F.lit(dead_letter.UNKNOWN_EXCHANGE),
+            "reason": _explain_refusal(),
+            "kind": F.lit("unparseable"),
+            "received_time": F.lit(0).cast("bigint"),
+            "frame": F.substring("value", 1, most),
+            "truncated": F.length("value") > most,
+        },
+    )
 
 
 def _threshold_names() -> list[Column]:

@@ -17,14 +17,15 @@ from whale_platform.supervision.policy.restart_policy import WORKING_STATES
 
 PATIENCE_S = 120.0
 LOOK_S = 0.1
-# What runs this package's code, in the order in which all of it is restarted; a simulator would begin again.
+# What runs this package's code, in the order in which all of it is restarted: who reads a topic before who writes it,
+# since new code reads the messages of older code and not the other way round. A simulator would begin again.
 RESTART_ORDER = (
     "topics",
     "migrate",
-    "sink",
-    "ingester",
-    "stream",
     "api",
+    "sink",
+    "stream",
+    "ingester",
     "repair",
     "dagster-code",
     "dagster-daemon",

@@ -5,7 +5,9 @@ from decimal import Decimal
 
 from whale_platform.api.errors import HistoryExpiredError, HistoryUnavailableError
 from whale_platform.api.push.fanout.whale_log import AlertRecord, PushedWhale
+from whale_platform.contracts.raw_trade import encode_trade
 from whale_platform.domain.names import WHALE_ALERTS
+from whale_platform.domain.trade import Trade
 from whale_platform_tests.sink.messages import message
 
 
@@ -20,27 +22,10 @@ def alert(number: int, **changes: object) -> bytes:
 
 
 def trade(number: int, symbol: str = "BTCUSDT", **changes: object) -> bytes:
-    """A message of `raw_crypto_trades`, fields in the order of the codec."""
-    row = {
-        "v": 1,
-        "exchange": "binance",
-        "symbol": symbol,
-        "trade_id": number,
-        "dense": True,
-        "base": "BTC",
-        "quote": "USDT",
-        "price": "2.5",
-        "quantity": "4",
-        "notional": "10",
-        "notional_usd": "10",
-        "usd_via": "peg:USDT",
-        "side": "buy",
-        "event_time": 1_723_118_400_000_000,
-        "received_time": 1_723_118_400_000_000,
-        "source": "live",
-        "taker_order_id": None,
-    }
-    return json.dumps(row | changes, separators=(",", ":")).encode()
+    """A message of `raw_crypto_trades` with some fields changed."""
+    time = 1_723_118_400_000_000
+    made = Trade("binance", symbol, "BTC", "USDT", number, Decimal("2.5"), Decimal(4), "buy", time, time)
+    return json.dumps(json.loads(encode_trade(made)) | changes, separators=(",", ":")).encode()
 
 
 class Topic:

@@ -24,9 +24,9 @@ from whale_platform.api.push.fanout.hub import PushHub
 from whale_platform.api.push.fanout.trade_samples import sample_trades
 from whale_platform.api.push.sources.topic_tailer import TailCallbacks, TopicTailer
 from whale_platform.broker.reader import KafkaRecord
+from whale_platform.contracts.trade_window import WindowRow
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.kafka_cluster import KafkaCluster
-from whale_platform.stores.stream_tables.rows import WindowRow
 from whale_platform_tests.api.push.builders import trade
 from whale_platform_tests.stores.builders import WINDOW
 
@@ -113,7 +113,7 @@ def test_filters() -> None:
     coinbase = box_of(hub, "windows", wanted=StreamFilter(exchanges=frozenset({"coinbase"})))
     large = box_of(hub, "trades", wanted=StreamFilter(min_notional_usd=Decimal(1_000)))
     hub.bulk([window(1), window(1, "ETHUSDT")], sample_trades([trade(1)])[0])
-    hub.bulk([], sample_trades([trade(2, notional="5000", notional_usd="5000")])[0])
+    hub.bulk([], sample_trades([trade(2, quantity="2000")])[0])
     assert [one["symbol"] for message in said(btc) for one in message["windows"]] == ["BTCUSDT"]
     assert said(coinbase) == []
     assert [one["trade_id"] for message in said(large) for one in message["trades"]] == [2]
@@ -135,7 +135,7 @@ def test_who_comes_back_gets_the_windows_that_changed_or_is_told_what_to_fetch()
 @given(st.lists(st.tuples(st.sampled_from(["A", "B"]), st.integers(1, 10**9), st.booleans()), max_size=30))
 def test_samples_add_up_exactly(trades: list[tuple[str, int, bool]]) -> None:
     values = [
-        trade(number, symbol, quantity=f"0.{units:012d}", notional=f"{units}.1", side="buy" if buy else "sell")
+        trade(number, symbol, quantity=f"0.{units:012d}", side="buy" if buy else "sell")
         for number, (symbol, units, buy) in enumerate(trades)
     ]
     out, unread = sample_trades([*values, b"junk", None])
@@ -144,7 +144,7 @@ def test_samples_add_up_exactly(trades: list[tuple[str, int, bool]]) -> None:
         units = [units for name, units, _ in trades if name == symbol]
         assert (one.count, one.volume) == (len(units), sum(units) * Decimal("1e-12"))
         assert one.buy_volume == sum(units for name, units, buy in trades if name == symbol and buy) * Decimal("1e-12")
-        assert one.notional == sum(units) + len(units) * Decimal("0.1")
+        assert one.notional == one.volume * Decimal("2.5")
 
 
 def test_the_protocol() -> None:
@@ -245,9 +245,7 @@ def test_a_message_that_nobody_thought_of_is_left_out_and_said() -> None:
     assert lost == [RAW_TRADES]
 
 
-@pytest.mark.parametrize(
-    "broken", [{"price": "1.2.3"}, {"quantity": "."}, {"event_time": 10**30}, {"exchange": "\u00e9"}]
-)
+@pytest.mark.parametrize("broken", [{"price": "1.2.3"}, {"quantity": "."}, {"event_time": 10**30}, {"exchange": ""}])
 def test_a_trade_of_another_kind_is_counted_not_sampled(broken: dict[str, Any]) -> None:
     found, unread = sample_trades([trade(1), trade(2, **broken)])
     assert (found["binance", "BTCUSDT"].count, unread) == (1, 1)
@@ -258,6 +256,6 @@ def test_the_newest_trade_of_a_sample_is_the_latest_however_late_another_comes()
     live, old = trade(1000, price="61000"), trade(500, price="58000", event_time=1_723_114_800_000_000)
     for found in (sample_trades([live, old])[0], sample_trades([old, live])[0]):
         (one,) = found.values()
-        assert (one.newest[1], one.count) == (b"61000", 2)
+        assert (one.newest.price, one.count) == ("61000", 2)
     (first,), (second,) = sample_trades([live])[0].values(), sample_trades([old])[0].values()
     assert first.plus(second).newest == second.plus(first).newest == first.newest

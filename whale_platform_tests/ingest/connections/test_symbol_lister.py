@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from whale_platform.contracts.raw_trade import decode_trade
 from whale_platform.domain import catalogue
 from whale_platform.domain.catalogue import ListedPair, SymbolCatalogue
 from whale_platform.domain.names import DEAD_LETTERS, RAW_TRADES
-from whale_platform.domain.raw_trade import decode_trade
 from whale_platform.exchanges.binance import Binance
 from whale_platform.exchanges.coinbase import Coinbase
 from whale_platform.exchanges.registry import assign_symbols, build_adapters

@@ -8,14 +8,8 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whale_platform.ingest.publishing.dead_letters import (
-    BURST_BYTES,
-    LONG_BYTES,
-    SHORT_BYTES,
-    DeadLetterSender,
-    describe_trade,
-    encode_dead_letter,
-)
+from whale_platform.contracts.dead_letter import LONG_BYTES, encode_dead_letter
+from whale_platform.ingest.publishing.dead_letters import BURST_BYTES, SHORT_BYTES, DeadLetterSender, describe_trade
 from whale_platform_tests.ingest.builders import trade
 
 MOST = 1_000_000  # the producer's and the broker's limit

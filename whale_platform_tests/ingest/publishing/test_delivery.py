@@ -7,8 +7,8 @@ from typing import cast
 import pytest
 
 from whale_platform.broker.producer import DeliveryCallback, TradeProducer
+from whale_platform.contracts.raw_trade import decode_trade
 from whale_platform.domain.names import INGEST_GAPS, RAW_TRADES
-from whale_platform.domain.raw_trade import decode_trade
 from whale_platform.ingest.publishing.delivery import CountedSender, NextOffsets, TradeSender
 from whale_platform.ingest.publishing.latency import LatencySamples
 from whale_platform_tests.ingest.builders import trade

@@ -13,15 +13,15 @@ from confluent_kafka import TopicPartition
 from whale_platform.broker import topics
 from whale_platform.broker.producer import TradeProducer
 from whale_platform.broker.topic_offsets import TopicOffsets
+from whale_platform.contracts.raw_trade import decode_trade, encode_key, encode_trade, peek_trade_id
 from whale_platform.domain.epochs import EPOCH
 from whale_platform.domain.names import RAW_TRADES
-from whale_platform.domain.raw_trade import decode_trade, encode_key, encode_trade
 from whale_platform.ingest.errors import MixedSourcesError
 from whale_platform.ingest.recovery import positions_file, startup_scan
 from whale_platform.ingest.recovery.positions_file import Positions, SymbolPosition
 from whale_platform.ingest.recovery.resume_points import ResumePoint, find_resume_point
 from whale_platform.ingest.recovery.share import WHOLE_SHARE, Share
-from whale_platform.ingest.recovery.topic_tail import SymbolTail, parse_trade_id
+from whale_platform.ingest.recovery.topic_tail import SymbolTail
 from whale_platform.ingest.sequencing.gap import SequenceGap, decode_gap, encode_gap
 from whale_platform.ingest.sequencing.sequencer import Sequencer
 from whale_platform_tests.ingest.builders import trade
@@ -170,10 +170,10 @@ def test_a_closed_row_is_not_written_again_for_an_old_note() -> None:
 
 
 def test_ids_are_read_from_messages_also_from_strange_ones() -> None:
-    assert parse_trade_id(encode_trade(trade(77))) == 77
-    assert parse_trade_id(b'{"trade_id": 5, "v": 1}') == 5
+    assert peek_trade_id(encode_trade(trade(77))) == 77
+    assert peek_trade_id(b'{"trade_id": 5, "v": 1}') == 5
     for junk in (b"", b"nonsense", b'{"trade_id":"x","v":1}', b"[]", b'{"v":1}'):
-        assert parse_trade_id(junk) is None
+        assert peek_trade_id(junk) is None
 
 
 def test_positions_come_back_as_they_were_saved_and_a_torn_file_as_none(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from itertools import pairwise
 
 import pytest
 
+from whale_platform.contracts.trade_window import WindowRow
+from whale_platform.contracts.whale_alert import WhaleRow
 from whale_platform.domain.trade import EXACT
 from whale_platform.stores.asset_tables import rollups, whale_prices, whale_reports
 from whale_platform.stores.asset_tables.materialisation import HOUR, HourRange, Provenance
@@ -17,7 +19,6 @@ from whale_platform.stores.asset_tables.whale_prices import WhalePriceRow
 from whale_platform.stores.postgres.connection import open_transaction
 from whale_platform.stores.stream_tables import upserts
 from whale_platform.stores.stream_tables.partitions import ensure_days
-from whale_platform.stores.stream_tables.rows import WhaleRow, WindowRow
 from whale_platform_tests.stores.builders import START, WHALE, WINDOW
 from whale_platform_tests.support.postgres_server import query
 

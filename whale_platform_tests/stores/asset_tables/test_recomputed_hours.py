@@ -10,12 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from whale_platform.api.latest_cache.updater import ChangeSet
+from whale_platform.contracts.trade_window import WindowRow
+from whale_platform.contracts.whale_alert import WhaleRow
 from whale_platform.stores.asset_tables import recomputed_hours, rollups, whale_reports
 from whale_platform.stores.asset_tables.materialisation import HOUR, HourRange, Provenance
 from whale_platform.stores.asset_tables.whale_prices import WhalePriceRow
 from whale_platform.stores.quality import audit_counts
 from whale_platform.stores.stream_tables.change_listener import ChangeListener
-from whale_platform.stores.stream_tables.rows import WhaleRow, WindowRow
 from whale_platform_tests.stores.asset_tables.test_materialisation import MAKER, store
 from whale_platform_tests.stores.builders import START, WHALE, WINDOW
 from whale_platform_tests.support.postgres_server import query

@@ -2,12 +2,15 @@
 
 from datetime import timedelta
 
+from whale_platform.contracts.ingest_gap import GapRow
+from whale_platform.contracts.stream_loss import LossRow
+from whale_platform.contracts.trade_window import WindowRow
 from whale_platform.stores.asset_tables.materialisation import HOUR
 from whale_platform.stores.postgres.connection import open_transaction
 from whale_platform.stores.quality import stream_quality
 from whale_platform.stores.quality.stream_quality import TableProgress
 from whale_platform.stores.stream_tables import upserts
-from whale_platform.stores.stream_tables.rows import GapRow, LossRow, MessageRef, RejectedMessage, WindowRow
+from whale_platform.stores.stream_tables.rows import MessageRef, RejectedMessage
 from whale_platform_tests.stores.asset_tables.test_materialisation import flat, store
 from whale_platform_tests.stores.builders import GAP, START
 

@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta
 import psycopg2
 import pytest
 
+from whale_platform.contracts.stream_loss import LossRow
+from whale_platform.contracts.trade_window import WindowRow
 from whale_platform.domain.names import TRADE_WINDOWS, WHALE_ALERTS
 from whale_platform.stores.errors import OffsetConflictError, SchemaMismatchError, StoreUnavailableError
 from whale_platform.stores.stream_tables.change_notice import CHANNEL
-from whale_platform.stores.stream_tables.rows import LossRow, MessageRef, WindowRow
+from whale_platform.stores.stream_tables.rows import MessageRef
 from whale_platform.stores.stream_tables.sink_store import SinkStore, StoredOffset
 from whale_platform_tests.stores.builders import START, WHALE, WINDOW, batch_of
 from whale_platform_tests.support.postgres_server import query

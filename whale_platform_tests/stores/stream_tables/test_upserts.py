@@ -7,11 +7,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg2.extensions import cursor as Cursor
 
+from whale_platform.contracts.dead_letter import DeadLetterRow
+from whale_platform.contracts.trade_window import WindowRow
 from whale_platform.stores.errors import RowRejectedError
 from whale_platform.stores.postgres.connection import open_transaction, translate_errors
 from whale_platform.stores.stream_tables import upserts
 from whale_platform.stores.stream_tables.partitions import ensure_days
-from whale_platform.stores.stream_tables.rows import DeadLetterRow, MessageRef, RejectedMessage, WindowRow
+from whale_platform.stores.stream_tables.rows import MessageRef, RejectedMessage
 from whale_platform_tests.stores.builders import GAP, START, WHALE, WINDOW
 
 EXACT = Context(prec=200)

@@ -8,7 +8,7 @@ import pytest
 import structlog
 from pyspark.sql import SparkSession
 
-from whale_platform.domain import raw_trade
+from whale_platform.contracts import raw_trade
 from whale_platform.lake.delta import table
 from whale_platform.lake.duckdb import engine
 from whale_platform.lake.maintenance import rewrite

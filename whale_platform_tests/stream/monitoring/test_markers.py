@@ -9,7 +9,7 @@ from whale_platform.broker.errors import BrokerError
 from whale_platform.broker.producer import TradeProducer
 from whale_platform.broker.reader import KafkaRecord
 from whale_platform.broker.topic_offsets import OffsetRanges, TopicOffsets
-from whale_platform.domain import raw_trade
+from whale_platform.contracts import raw_trade
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.stream.monitoring import positions
 from whale_platform.stream.monitoring.positions import TopicProbe

@@ -10,7 +10,7 @@ import pytest
 from whale_platform.bench.harness.platform import wait_for
 from whale_platform.broker import topic_offsets
 from whale_platform.broker.producer import TradeProducer
-from whale_platform.domain import raw_trade
+from whale_platform.contracts import raw_trade
 from whale_platform.domain.names import RAW_TRADES, STREAM_POSITIONS, TRADE_WINDOWS
 from whale_platform.settings import Settings
 from whale_platform.stream.monitoring import positions

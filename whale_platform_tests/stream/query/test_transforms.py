@@ -13,7 +13,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from whale_platform.domain import raw_trade
+from whale_platform.contracts import raw_trade
 from whale_platform.domain.plausibility import explain_implausible
 from whale_platform.domain.trade import EXACT, Trade
 from whale_platform.lake.delta import table
@@ -198,7 +198,7 @@ def test_a_raw_message_that_does_not_parse_becomes_a_dead_letter(spark: SparkSes
     good = some_trades(1)[0]
     row = json.loads(raw_trade.encode_trade(good))
     odd: list[dict[str, Any]] = [
-        {"v": 2},
+        {"v": 3},
         {"exchange": None},
         {"symbol": 'a"b'},
         {"source": "a\\b"},
@@ -207,9 +207,9 @@ def test_a_raw_message_that_does_not_parse_becomes_a_dead_letter(spark: SparkSes
         {"event_time": None},
         {"price": "0"},
         {"quantity": "-1"},
-        {"notional": "NaN"},
+        {"price": "NaN"},
         {"price": '1","low":"0'},
-        {"notional": "1e30"},
+        {"price": "1.123456789"},
     ]
     values = [
         b"{",
@@ -223,7 +223,10 @@ def test_a_raw_message_that_does_not_parse_becomes_a_dead_letter(spark: SparkSes
     letters = transforms.compute_alerts(frame, thresholds(spark, tmp_path, {"*:*": "1e30"}), "run-1").collect()
 
     assert {row.topic for row in letters} == {"trade_dead_letters"}
-    assert {json.loads(row.value)["frame"] for row in letters} == {value.decode() for value in values[:-1]}
+    reasons = {json.loads(row.value)["frame"]: json.loads(row.value)["reason"] for row in letters}
+    assert reasons.keys() == {value.decode() for value in values[:-1]}
+    assert reasons["{"] == "not a raw trade of schema version 1 or 2"
+    assert reasons[values[3].decode()] == "raw trade of schema version 3; this code reads versions 1 and 2"
     assert [
         json.loads(row.value)["trade_count"] for row in transforms.compute_windows(frame, "10 minutes", "r").collect()
     ] == [1]

@@ -16,7 +16,7 @@ from whale_platform.api.push.fanout.client_limits import StreamFilter
 from whale_platform.api.push.fanout.client_queue import TOO_SLOW, ClientQueue, PushTick, WindowKey
 from whale_platform.api.push.fanout.trade_samples import TradeSample
 from whale_platform.api.push.fanout.whale_log import AlertRecord, WhaleLog
-from whale_platform.stores.stream_tables.rows import WindowRow
+from whale_platform.contracts.trade_window import WindowRow
 
 KEPT_WINDOWS = 2_000
 NOT_AUTHORISED = 1008

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from whale_platform.api.push.fanout.whale_log import PushedWhale
-from whale_platform.stores.stream_tables.rows import WhaleRow, WindowRow
+from whale_platform.contracts.trade_window import WindowRow
+from whale_platform.contracts.whale_alert import WhaleRow
 
 
 def dump_json(value: object) -> str:

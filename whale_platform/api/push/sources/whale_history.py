@@ -21,9 +21,10 @@ from whale_platform.api.push.fanout.whale_subscription import HistoryReader
 from whale_platform.broker.errors import BrokerError, OffsetExpiredError
 from whale_platform.broker.reader import KafkaRecord, TopicReader
 from whale_platform.broker.topics import is_reachable
+from whale_platform.contracts import whale_alert
+from whale_platform.contracts.errors import MessageFormatError
 from whale_platform.domain.names import WHALE_ALERTS
 from whale_platform.kafka_cluster import KafkaCluster
-from whale_platform.sink import parse
 from whale_platform.stores.errors import PostgresUnusableError
 from whale_platform.stores.queries.whales_since import read_whales_since
 
@@ -36,8 +37,8 @@ DEADLINE_S = 5.0
 def parse_alert(record: KafkaRecord) -> AlertRecord:
     """A message of `whale_alerts`."""
     try:
-        whale = to_pushed_whale(parse.parse_whale(record.value, record.timestamp_ms))
-    except parse.MessageFormatError:
+        whale = to_pushed_whale(whale_alert.decode_whale(record.value, record.timestamp_ms))
+    except MessageFormatError:
         return AlertRecord(record.partition, record.offset, None)
     return AlertRecord(record.partition, record.offset, whale)
 

@@ -1,0 +1,116 @@
+"""Topic `whale_alerts`: one whale, written by the stream and by a recomputation."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from whale_platform.contracts.field_reader import MessageFields
+from whale_platform.contracts.message_contract import MessageContract, MessageField
+from whale_platform.domain.names import SINGLE_TRADE, WHALE_ALERTS
+
+VERSION = 1
+CONTRACT = MessageContract(
+    topic=WHALE_ALERTS,
+    version=VERSION,
+    about="Each whale, by the stream; it may come again, and is the same then.",
+    key="binance:BTCUSDT",
+    fields=(
+        MessageField("exchange", "name", "the adapter's name; sim_… for generated trades"),
+        MessageField("symbol", "name", "as the exchange spells it"),
+        MessageField("kind", "name", f"{SINGLE_TRADE}: one trade over the threshold"),
+        MessageField("trade_id", "integer", "the exchange's id"),
+        MessageField("side", "name", "the taker's side: buy or sell"),
+        MessageField("price", "decimal", "quote currency for one base unit"),
+        MessageField("quantity", "decimal", "base units"),
+        MessageField("notional_usd", "decimal", "US dollars"),
+        MessageField("threshold_usd", "decimal", "the threshold that held at the trade's time"),
+        MessageField("event_time", "time", "the exchange's trade time"),
+        MessageField("received_time", "time", "when the frame reached the ingester"),
+        MessageField("source", "name", "how the trade reached us"),
+        MessageField("run_id", "name", "the run of the stream that wrote it"),
+        MessageField("base", "name", "base currency", nullable=True, optional=True),
+        MessageField("quote", "name", "quote currency", nullable=True, optional=True),
+        MessageField("usd_via", "name", "how quote amounts become dollars", nullable=True, optional=True),
+        MessageField("partition", "integer", "of the trade in raw_crypto_trades; absent: imported", True, True),
+        MessageField("offset", "integer", "of the trade, in that partition", nullable=True, optional=True),
+    ),
+    example={
+        "v": VERSION,
+        "exchange": "binance",
+        "symbol": "BTCUSDT",
+        "kind": SINGLE_TRADE,
+        "trade_id": 10,
+        "side": "buy",
+        "price": "61837.630000000000000000",
+        "quantity": "2.000000000000000000",
+        "notional_usd": "123675.260000000000000000",
+        "threshold_usd": "50000.000000000000000000",
+        "event_time": 1_723_118_400_000_000,
+        "received_time": 1_723_118_400_005_000,
+        "source": "live",
+        "run_id": "run-1",
+        "base": "BTC",
+        "quote": "USDT",
+        "usd_via": "peg:USDT",
+        "partition": 1,
+        "offset": 4_711,
+    },
+)
+
+
+class WhaleRow(NamedTuple):
+    """One whale as it is stored: the fields are columns, see the comments on table `whale_alerts`.
+
+    Decimals are strings without trailing zeros, which go to `numeric` columns untouched; times are aware, UTC.
+    """
+
+    exchange: str
+    symbol: str
+    kind: str
+    trade_id: int
+    side: str
+    price: str
+    quantity: str
+    notional_usd: str
+    threshold_usd: str
+    event_time: datetime
+    received_time: datetime
+    detected_time: datetime
+    source: str
+    run_id: str
+    made_from: str = "stream"
+    topic_partition: int | None = None
+    topic_offset: int | None = None
+    base: str | None = None
+    quote: str | None = None
+    usd_via: str | None = None
+
+    @property
+    def key(self) -> tuple[str, str, str, int]:
+        """Return the primary key."""
+        return self[:4]
+
+
+def decode_whale(value: bytes | None, stamp_ms: int) -> WhaleRow:
+    """Decode one message; `stamp_ms`: its Kafka timestamp. Raises MessageFormatError."""
+    m = MessageFields(value, stamp_ms, VERSION)
+    return WhaleRow(
+        exchange=m.name("exchange"),
+        symbol=m.name("symbol"),
+        kind=m.name("kind"),
+        trade_id=m.integer("trade_id"),
+        side=m.name("side"),
+        price=m.decimal("price"),
+        quantity=m.decimal("quantity"),
+        notional_usd=m.decimal("notional_usd"),
+        threshold_usd=m.decimal("threshold_usd"),
+        event_time=m.time("event_time"),
+        received_time=m.time("received_time"),
+        detected_time=m.stamp,
+        source=m.name("source"),
+        run_id=m.name("run_id"),
+        topic_partition=m.integer_or_none("partition"),
+        topic_offset=m.integer_or_none("offset"),
+        base=m.name_or_none("base"),
+        quote=m.name_or_none("quote"),
+        usd_via=m.name_or_none("usd_via"),
+    )

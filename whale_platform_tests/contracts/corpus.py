@@ -1,0 +1,174 @@
+"""One corpus of raw trades for every reader: what each message is, told without the code that is tested.
+
+`RAW_TRADES` are valid ones as the ingester writes them, odd ones that are trades all the same, and broken ones, which
+every reader leaves out. `EXPECTED` are the trades that they hold, in order.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from whale_platform.domain.trade import Trade
+
+START_US = 1_723_118_400_000_000
+TRADE = Trade(
+    "binance", "BTCUSDT", "BTC", "USDT", 7, Decimal("61837.63"), Decimal("0.00042"), "buy", START_US, START_US + 5_000
+)
+
+
+class RawTradeCase(NamedTuple):
+    """A message; trade: what it holds, None where it is no raw trade. written: the ingester writes such bytes."""
+
+    name: str
+    value: bytes
+    trade: Trade | None = None
+    written: bool = False
+
+
+def spell_version_1(trade: Trade) -> dict[str, Any]:
+    """Return the message of version 1, field by field."""
+    notional = f"{trade.price * trade.quantity:f}"
+    usd = trade.quote in ("USD", "USDT")
+    return {
+        "v": 1,
+        "exchange": trade.exchange,
+        "symbol": trade.symbol,
+        "trade_id": trade.trade_id,
+        "dense": trade.dense,
+        "base": trade.base,
+        "quote": trade.quote,
+        "price": f"{trade.price:f}",
+        "quantity": f"{trade.quantity:f}",
+        "notional": notional,
+        "notional_usd": notional if usd else None,
+        "usd_via": ("USD" if trade.quote == "USD" else f"peg:{trade.quote}") if usd else None,
+        "side": trade.side,
+        "event_time": trade.event_time,
+        "received_time": trade.received_time,
+        "source": trade.source,
+        "taker_order_id": trade.taker_order_id,
+    }
+
+
+def spell_version_2(trade: Trade) -> dict[str, Any]:
+    """Return the message of version 2, field by field."""
+    row = spell_version_1(trade)
+    always = ("exchange", "symbol", "trade_id", "base", "quote", "price", "quantity", "side", "event_time")
+    out = {"v": 2, **{name: row[name] for name in (*always, "received_time", "source")}}
+    if trade.price < Decimal("0.00000001"):  # of all that are here, the one with more than 8 decimals
+        out["notional"] = row["notional"]
+    if not trade.dense:
+        out["dense"] = False
+    return out if trade.taker_order_id is None else out | {"taker_order_id": trade.taker_order_id}
+
+
+SPELLINGS: dict[int, Callable[[Trade], dict[str, Any]]] = {1: spell_version_1, 2: spell_version_2}
+
+
+def dump(row: object) -> bytes:
+    """Return `row` as the ingester spells JSON."""
+    return json.dumps(row, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+VALID = {
+    "plain": TRADE,
+    "sold for euros": replace(TRADE, trade_id=8, symbol="BTCEUR", quote="EUR", side="sell"),
+    "in dollars, with an order": replace(
+        TRADE, trade_id=9, exchange="coinbase", symbol="BTC-USD", quote="USD", taker_order_id="b2e7-11", source="repair"
+    ),
+    "of a symbol in another script": replace(TRADE, trade_id=10, symbol="币安人生USDT", base="币安人生"),
+    "without dense ids": replace(TRADE, trade_id=11, symbol="ODDUSDT", dense=False, source="replay"),
+    "tiny and long": replace(TRADE, trade_id=12, price=Decimal("0.000000000001"), quantity=Decimal("123456789.654321")),
+    "of eight decimals each": replace(TRADE, trade_id=13, price=Decimal("0.00001305"), quantity=Decimal("0.12345678")),
+    "large": replace(TRADE, trade_id=14, price=Decimal("1000000000"), quantity=Decimal("985")),
+    "of the next minute": replace(TRADE, trade_id=15, event_time=START_US + 60_000_000),
+}
+
+
+def _odd(row: dict[str, Any]) -> list[tuple[str, bytes, Trade]]:
+    turned = dict(reversed(row.items()))
+    return [
+        ("spaced", json.dumps(row | {"trade_id": 20}).encode(), replace(TRADE, trade_id=20)),
+        ("in another order", dump(turned | {"trade_id": 21}), replace(TRADE, trade_id=21)),
+        ("with more fields", dump(row | {"trade_id": 22, "block": True, "sweep": {"id": 1, "fills": [1, 2]}}),
+         replace(TRADE, trade_id=22)),
+        ("with a number for a name", dump(row | {"trade_id": 23, "base": 1}), replace(TRADE, trade_id=23, base="1")),
+        ("over several lines", json.dumps(row | {"trade_id": 24}, indent=1).encode(), replace(TRADE, trade_id=24)),
+        ("with a notional that is not its own", dump(row | {"trade_id": 26, "notional": "1"}),
+         replace(TRADE, trade_id=26)),
+        ("with nine decimals of which the last is a zero",
+         dump(row | {"trade_id": 27, "price": "61837.630000000", "notional": "25.9718046"}),
+         replace(TRADE, trade_id=27)),
+        ("with trailing zeros", dump(row | {"trade_id": 25, "price": "61837.63000"}), replace(TRADE, trade_id=25)),
+    ]  # fmt: skip
+
+
+def _broken(row: dict[str, Any]) -> list[tuple[str, bytes]]:
+    changes: dict[str, dict[str, Any]] = {
+        "no exchange": {"exchange": None},
+        "an empty symbol": {"symbol": ""},
+        "a quote in the symbol": {"symbol": 'a"b'},
+        "a list for a symbol": {"symbol": ["BTCUSDT"]},
+        "a blank in the source": {"source": "from afar"},
+        "a backslash": {"source": "a\\b"},
+        "no base": {"base": None},
+        "no quote": {"quote": None},
+        "an odd side": {"side": "BUY"},
+        "no side": {"side": None},
+        "an id that is a text": {"trade_id": "1"},
+        "an id with a point": {"trade_id": 1.5},
+        "an id too large": {"trade_id": 2**63},
+        "a true id": {"trade_id": True},
+        "no event time": {"event_time": None},
+        "a received time that is a text": {"received_time": "now"},
+        "a price of zero": {"price": "0.00"},
+        "no price": {"price": None},
+        "a price that is a whole number": {"price": 61837},
+        "a quantity that is a float": {"quantity": 0.5},
+        "a negative quantity": {"quantity": "-1"},
+        "a price with an exponent": {"price": "1e3"},
+        "a price with too many decimals": {"price": "1.0000000000000000001"},
+        "a price too large": {"price": "1" * 21},
+        "a price that is none": {"price": "NaN"},
+        "a price that closes its quotes": {"price": '1","low":"0'},
+        "a blank in the price": {"price": " 1"},
+        "nine decimals without the product": {"price": "1.123456789", "notional": None},
+        "nine decimals and a product that is none": {"price": "1.123456789", "notional": "0"},
+        "the version as a text": {"v": str(row["v"])},
+        "no version": {"v": None},
+        "a later version": {"v": 99},
+        "a much later version": {"v": 99_999_999_999},
+    }
+    spoilt = [(name, dump(row | change)) for name, change in changes.items()]
+    lacking = [
+        (f"without {name}", dump({key: row[key] for key in row if key != name})) for name in ("v", "price", "source")
+    ]
+    whole = dump(row)
+    bytes_ = [
+        ("cut", whole[:-20]),
+        ("without its end", whole[:-1]),
+        ("with more after its end", whole + b"x"),
+        ("twice", whole + whole),
+        ("bytes that are no text", whole.replace(b"BTCUSDT", b"BTC\xff\xfe")),
+        ("single quotes", whole.replace(b'"', b"'")),
+    ]
+    return [*spoilt, *((f"without {name}", value) for name, value in lacking), *bytes_]
+
+
+def cases() -> list[RawTradeCase]:
+    """Return every case; names are unique."""
+    out = [RawTradeCase(name, value) for name, value in (
+        ("nothing", b""), ("no JSON", b"{"), ("null", b"null"), ("a list", b"[]"), ("an empty object", b"{}"),
+    )]  # fmt: skip
+    for version, spell in SPELLINGS.items():
+        row = spell(TRADE)
+        out += [RawTradeCase(f"version {version}: {name}", dump(spell(one)), one, True) for name, one in VALID.items()]
+        out += [RawTradeCase(f"version {version}: {name}", value, one) for name, value, one in _odd(row)]
+        out += [RawTradeCase(f"version {version}: {name}", value) for name, value in _broken(row)]
+    return out
+
+
+RAW_TRADES = cases()
+EXPECTED = [case.trade for case in RAW_TRADES if case.trade is not None]
