@@ -11,7 +11,6 @@ import time
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from math import inf
-from pathlib import Path
 from typing import Any
 
 from py4j.protocol import Py4JJavaError
@@ -23,6 +22,7 @@ from whale_platform.broker.reader import KafkaRecord, TopicReader
 from whale_platform.broker.topic_offsets import OffsetRanges
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.kafka_cluster import KafkaCluster
+from whale_platform.storage.folders import Folder
 from whale_platform.stream.query import checkpoints
 
 MAX_MARKERS = 65  # of transactions that may follow one upon the other: one of each ingester that shares the symbols
@@ -36,16 +36,16 @@ _event_time = re.compile(rb'"event_time":([0-9]{1,17})').search
 class CommittedOffsets:
     """{partition: next offset} of a checkpoint's last finished batch, read again only where there is a newer one."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Folder) -> None:
         self._folder = folder
         self.batch: int | None = None
         self._places: dict[int, int] = {}
 
     def look(self) -> dict[int, int]:
         """Empty before the first batch has finished, or while its files can't be read."""
-        newest = checkpoints.find_last_batch(self._folder)
-        if newest is not None and newest != self.batch:
-            with suppress(OSError, ValueError, IndexError):
+        with suppress(OSError, ValueError, IndexError):
+            newest = checkpoints.find_last_batch(self._folder)
+            if newest is not None and newest != self.batch:
                 self._places = checkpoints.read_batch_ends(self._folder, newest)
                 self.batch = newest
         return self._places
