@@ -21,6 +21,7 @@ COPY whale_platform/__init__.py whale_platform/host_headers.py whale_platform/ka
     whale_platform/postgres_login.py whale_platform/settings.py whale_platform/version.py whale_platform/
 COPY whale_platform/supervision whale_platform/supervision
 COPY whale_platform/files whale_platform/files
+COPY whale_platform/storage whale_platform/storage
 COPY whale_platform/toolchain whale_platform/toolchain
 RUN python -m whale_platform.toolchain.setup image
 # Templates of other languages' and other versions' Python do not compile, which harms nobody.

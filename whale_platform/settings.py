@@ -12,17 +12,21 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import ByteSize, Field, SecretStr, ValidationInfo, field_validator
+from pydantic import BeforeValidator, ByteSize, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from whale_platform.kafka_cluster import KafkaCluster, SaslMechanism, SecurityProtocol
 from whale_platform.postgres_login import ROLES, PostgresLogin, Role
+from whale_platform.storage import object_store
+from whale_platform.storage.folders import Folder, open_object_folder, scratch_folder
+from whale_platform.storage.object_store import ObjectStore
 
 SourceKind = Literal["live", "simulator", "replay"]
 StreamMode = Literal["auto", "realtime", "microbatch"]
 Worker = Literal["sink", "stream", "ingester"]
 WORKERS: tuple[Worker, ...] = ("sink", "stream", "ingester")  # the services that move the trades
 Port = Annotated[int, Field(ge=1, le=65535)]
+Location = Annotated[Path | str, BeforeValidator(object_store.parse_location)]  # a folder, or s3://BUCKET/PREFIX
 Memory = Annotated[str, Field(pattern=r"^[1-9]\d*[kmgt]$")]  # of a JVM, such as 768m or 2g
 
 _DSNS = ("postgres_dsn", "postgres_direct_dsn", "dagster_dsn", *(f"{role}_postgres_dsn" for role in ROLES))
@@ -48,7 +52,15 @@ class Settings(BaseSettings):
 
     # the folder of the state; `./whale` takes it for the folder above it, which holds one for each source
     home: Path = ROOT / ".whale" / "live"
-    shared: Path | None = None  # checkpoints, thresholds and lake, where Spark's executors see it too; unset: the home
+    # https://HOST:PORT of the object store that s3:// names below; unset: AWS_ENDPOINT_URL, else AWS itself
+    s3_endpoint: str | None = None
+    s3_region: str | None = None  # the object store's region; unset: AWS_REGION, else us-east-1
+    s3_key: str | None = None  # id of the access key there; unset: AWS_ACCESS_KEY_ID
+    s3_secret: SecretStr | None = None  # secret of that key; unset: AWS_SECRET_ACCESS_KEY
+    s3_secret_file: Path | None = None  # a file that holds it instead
+    # checkpoints, thresholds and lake, where Spark's executors see it too: a folder, or s3://BUCKET/PREFIX; unset: the
+    # home
+    shared: Location | None = None
     # what no Python package brings: jars, the dashboard's libraries, the log of the set-up
     tools: Path = ROOT / ".whale" / "tools"
     source: SourceKind = "live"  # where the trades come from
@@ -90,7 +102,8 @@ class Settings(BaseSettings):
     dagster_postgres_dsn: SecretStr | None = None  # Dagster's own log-in to the platform's tables; unset: postgres_dsn
     pg_bin: Path | None = None  # folder of the programs of another Postgres than the installed one
 
-    lake: Path | None = None  # where the lake lies; unset: `lake` in the shared folder, else in the home
+    # where the lake lies: a folder, or s3://BUCKET/PREFIX; unset: `lake` in the shared folder, else in the home
+    lake: Location | None = None
     lake_trigger_s: Annotated[float, Field(gt=0)] = 20.0  # between the stream's writes to the lake
     lake_files: Annotated[int, Field(ge=1, le=64)] = 1  # the most that one write makes for an hour
     lake_retention_days: Annotated[int, Field(ge=0)] = 0  # how long the lake keeps trades; 0: forever
@@ -194,12 +207,25 @@ class Settings(BaseSettings):
         return value
 
     @field_validator(
-        "shared", "lake", "kafka_ca", "kafka_certificate", "kafka_key", "kafka_password_file", mode="after"
+        "s3_secret_file", "kafka_ca", "kafka_certificate", "kafka_key", "kafka_password_file", mode="after"
     )
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         """Services are started in their home, not where the command was given."""
         return path and path.absolute()
+
+    @field_validator("s3_endpoint", mode="after")
+    @classmethod
+    def _endpoint(cls, value: str | None) -> str | None:
+        return object_store.check_endpoint(value)
+
+    @field_validator("shared", "lake", mode="after")
+    @classmethod
+    def _reachable(cls, value: Path | str | None, info: ValidationInfo) -> Path | str | None:
+        """Its check reads the object store's fields, so they stand before it."""
+        if isinstance(value, str):
+            _object_store(info.data)
+        return value
 
     @field_validator("api_proxies", mode="after")
     @classmethod
@@ -245,14 +271,38 @@ class Settings(BaseSettings):
         return _cluster(dict(self))
 
     @property
-    def stream_home(self) -> Path:
-        """The folder of checkpoints and thresholds: `WHALE_SHARED`, which a cluster's executors see, or the home."""
-        return (self.shared or self.home).absolute()
+    def object_store(self) -> ObjectStore | None:
+        """The object store that `WHALE_SHARED` or `WHALE_LAKE` names; None where both are folders.
+
+        Raises ValueError where the secret's file can't be read any more.
+        """
+        return _object_store(dict(self)) if isinstance(self.shared, str) or isinstance(self.lake, str) else None
 
     @property
-    def trades_lake(self) -> Path:
-        """The Delta table of trades, on a disk that Spark's executors see (`WHALE_LAKE`, else `WHALE_SHARED`)."""
-        return (self.lake or self.stream_home / "lake").resolve() / "trades"
+    def stream_home(self) -> Folder:
+        """The folder of checkpoints and thresholds: `WHALE_SHARED`, which a cluster's executors see, or the home."""
+        return self._folder(self.shared or self.home).absolute()
+
+    @property
+    def trades_lake(self) -> Folder:
+        """The Delta table of trades, where Spark's executors see it (`WHALE_LAKE`, else `WHALE_SHARED`)."""
+        lake = self.stream_home / "lake" if self.lake is None else self._folder(self.lake)
+        return lake.resolve() / "trades"
+
+    @property
+    def local_lake(self) -> Path:
+        """Where the lake, or what is written beside it for a while, takes this machine's disk."""
+        return scratch_folder(self.trades_lake)
+
+    @property
+    def local_stream_home(self) -> Path:
+        """Where checkpoints take this machine's disk: the home where they lie in an object store."""
+        return self.shared if isinstance(self.shared, Path) else self.home
+
+    def _folder(self, location: Path | str) -> Folder:
+        if isinstance(location, Path):
+            return location
+        return open_object_folder(_object_store(dict(self)), location, self.home.absolute() / "lake")
 
     @property
     def password_file(self) -> Path:
@@ -352,6 +402,15 @@ def _cluster(given: Mapping[str, Any]) -> KafkaCluster:
         given.get("kafka_sasl", "SCRAM-SHA-512"),
         given.get("kafka_user"),
         texts["password"],
+    )
+
+
+def _object_store(given: Mapping[str, Any]) -> ObjectStore:
+    """`given`: the fields by name; one that was refused is left out, as its own error says why."""
+    secret: SecretStr | None = given.get("s3_secret")
+    text = None if secret is None else secret.get_secret_value()
+    return object_store.find_log_in(
+        given.get("s3_endpoint"), given.get("s3_region"), given.get("s3_key"), text, given.get("s3_secret_file")
     )
 
 

@@ -11,6 +11,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from whale_platform import proxy_bypass
 from whale_platform_tests.support.kafka_server import KafkaServer, start_kafka
+from whale_platform_tests.support.s3_server import S3Server
 
 settings.register_profile("unhurried", deadline=None)  # properties are judged by what they find, not by how fast
 settings.load_profile("unhurried")
@@ -21,7 +22,7 @@ SLOW = [
     f"whale_platform_tests/stream/test_{name}.py"
     for name in ("cluster", "kills", "lake", "service", "damages", "switching")
 ]
-SERVERS = {"kafka_session", "postgres_server", "own_postgres"}
+SERVERS = {"kafka_session", "postgres_server", "own_postgres", "s3_session"}
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -74,6 +75,22 @@ def kafka(kafka_session: KafkaServer) -> KafkaServer:
     """A running broker with empty topics."""
     kafka_session.fresh_topics()
     return kafka_session
+
+
+@pytest.fixture(scope="session")
+def s3_session() -> Iterator[S3Server]:
+    """One object store for the whole run; each test has a prefix of its own."""
+    server = S3Server()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def s3(s3_session: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> S3Server:
+    """The object store, and settings by which all that is shared lies there, under the test's own prefix."""
+    for name, value in s3_session.environment(tmp_path.name).items():
+        monkeypatch.setenv(name, value)
+    return s3_session
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ Late trades, repaired gaps and imports all show so, seconds after they came, wha
 """
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from whale_platform.lake.delta import newest
 from whale_platform.settings import Settings
+from whale_platform.storage.folders import Folder
 from whale_platform.stores.asset_tables.materialisation import HourRange
 
 CLOSED_AFTER = timedelta(minutes=2)  # after its end an hour's last trades have had time to be everywhere
@@ -24,7 +24,7 @@ def list_closed_hours(settings: Settings, now: datetime) -> HourRange:
 class ChangedHours:
     """Follows the log of the table in `root` from where it is at the first look."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Folder) -> None:
         self._root = root
         self._version: int | None = None
 

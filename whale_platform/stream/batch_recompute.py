@@ -15,12 +15,15 @@ from pyspark.sql import functions as F
 
 from whale_platform.files.scratch_folder import open_scratch_folder
 from whale_platform.settings import Settings
+from whale_platform.storage import folders
+from whale_platform.storage.folders import Folder
 from whale_platform.stores.asset_tables.thresholds import ThresholdPeriod
 from whale_platform.stream.lake_query import writer
 from whale_platform.stream.query import transforms
 from whale_platform.stream.query.threshold_file import encode_history
 from whale_platform.stream.spark import cluster, jvm_options
-from whale_platform.toolchain import java
+from whale_platform.stream.spark.session import pass_secrets
+from whale_platform.toolchain import jars, java
 from whale_platform.toolchain.errors import ToolchainError
 
 BatchSession = SparkSession
@@ -29,14 +32,14 @@ CORES = 2  # of a cluster, beside the stream
 NO_WATERMARK = "0 seconds"  # a batch has none
 
 
-def recompute_windows(session: SparkSession, root: Path, paths: Sequence[str], run_id: str) -> Iterator[bytes]:
+def recompute_windows(session: SparkSession, root: Folder, paths: Sequence[str], run_id: str) -> Iterator[bytes]:
     """The values of `trade_windows` messages, one for each final window of these files of the lake."""
     rows = transforms.compute_windows(_trades(session, root, paths), NO_WATERMARK, run_id, aggregates=True)
     return (row.value.encode() for row in rows.toLocalIterator())
 
 
 def recompute_whales(
-    session: SparkSession, root: Path, paths: Sequence[str], thresholds: Sequence[ThresholdPeriod], run_id: str
+    session: SparkSession, root: Folder, paths: Sequence[str], thresholds: Sequence[ThresholdPeriod], run_id: str
 ) -> Iterator[bytes]:
     """The values of `whale_alerts` messages. `thresholds`: what held when, oldest first (`stores.thresholds.by_time`).
 
@@ -53,10 +56,9 @@ def open_batch_session(settings: Settings) -> Iterator[SparkSession]:
 
     Raises ToolchainError as `configure_batch`, OSError where the home can't be written.
     """
-    os.environ.update(java.build_java_environment(settings.tools))
     with open_scratch_folder(settings.home.resolve() / "recompute", "spark-") as work:
         builder = SparkSession.builder
-        for name, value in configure_batch(settings, work).items():
+        for name, value in prepare_batch(settings, work).items():
             builder = builder.config(name, value)
         session: SparkSession = builder.getOrCreate()
         session.sparkContext.setLogLevel("ERROR")
@@ -66,11 +68,20 @@ def open_batch_session(settings: Settings) -> Iterator[SparkSession]:
             session.stop()
 
 
+def prepare_batch(settings: Settings, work: Path) -> dict[str, str]:
+    """The settings of `configure_batch` and the log-ins, which this process's environment holds for its JVM."""
+    store = settings.object_store
+    secrets = {} if store is None else store.java_secrets()
+    os.environ.update({**java.build_java_environment(settings.tools), **secrets})
+    conf = configure_batch(settings, work)
+    return conf if cluster.is_local(conf["spark.master"]) else conf | pass_secrets(conf, secrets)
+
+
 def configure_batch(settings: Settings, work: Path) -> dict[str, str]:
     """The Spark settings of a batch, by WHALE_SPARK_BATCH_MASTER on this machine or on a cluster.
 
     `work`, a folder of its own, takes all scratch files of the driver. Raises ToolchainError where no executor could
-    reach it, or the cluster's master is unavailable.
+    reach it, the cluster's master is unavailable, or jars are missing.
     """
     master, executors = settings.spark_batch_master, dict[str, str]()
     bind, host = "127.0.0.1", "127.0.0.1"
@@ -97,8 +108,16 @@ def configure_batch(settings: Settings, work: Path) -> dict[str, str]:
         "spark.sql.shuffle.partitions": str(CORES),
         "spark.sql.ansi.enabled": "true",
         **executors,
+        **_object_store(settings),
     }
 
 
-def _trades(session: SparkSession, root: Path, paths: Sequence[str]) -> DataFrame:
-    return writer.read_trades(session.read.parquet(*[str(root / path) for path in paths]))
+def _object_store(settings: Settings) -> dict[str, str]:
+    if settings.object_store is None:
+        return {}
+    paths = jars.find_s3_jars(settings.tools)
+    return {"spark.jars": ",".join(map(str, paths)), **settings.object_store.build_hadoop_options()}
+
+
+def _trades(session: SparkSession, root: Folder, paths: Sequence[str]) -> DataFrame:
+    return writer.read_trades(session.read.parquet(*[folders.spark_path(root / path) for path in paths]))

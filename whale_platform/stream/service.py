@@ -17,6 +17,7 @@ from pyspark.sql.streaming import StreamingQuery
 from whale_platform.broker.connection_errors import explain_unavailable
 from whale_platform.broker.errors import BrokerError
 from whale_platform.broker.topics import is_reachable
+from whale_platform.storage.errors import ObjectStoreError
 from whale_platform.stream import slots
 from whale_platform.stream.errors import ForeignCheckpointError
 from whale_platform.stream.lake_query.supervisor import LakeQuerySupervisor
@@ -95,6 +96,9 @@ def main(context: ServiceContext) -> int:
         return context.blocked(str(foreign))
     except BrokerError as error:
         context.tell("degraded", f"the Kafka broker is unreachable, starting again: {error}")
+        return exit_codes.RETRY
+    except ObjectStoreError as error:
+        context.tell("degraded", f"{error}; starting again")
         return exit_codes.RETRY
     finally:
         stop_quietly(spark.stop)

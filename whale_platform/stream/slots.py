@@ -7,6 +7,7 @@ and the lake's query needs one. Workers come late and go; nothing of that is a r
 
 from pyspark.sql import SparkSession
 
+from whale_platform.storage import folders
 from whale_platform.stream.main_loop import START_S
 from whale_platform.stream.spark import cluster, session
 from whale_platform.supervision.runtime.runner import ServiceContext
@@ -37,11 +38,13 @@ def ensure_slots(context: ServiceContext, spark: SparkSession, topic_partitions:
     settings = context.settings
     wanted = count_needed_slots(topic_partitions, settings.stream_reducers)
     if cluster.is_local(settings.spark_master):
+        _await_objects(context)
         if spark.sparkContext.defaultParallelism >= wanted:
             return spark
         context.log.warning("more task slots than WHALE_SPARK_MASTER says", master=settings.spark_master, slots=wanted)
         spark.stop()
         return session.build_session(settings, f"local[{wanted}]")
+    _await_objects(context)
     while (lacking := explain_shortage(spark, wanted)) and not context.stop.is_set():
         context.progress(next_within_s=START_S)
         context.tell("degraded", f"{lacking}; waiting")
@@ -52,6 +55,15 @@ def ensure_slots(context: ServiceContext, spark: SparkSession, topic_partitions:
             context.tell("degraded", problem)
             context.stop.wait(PROBE_EVERY_S)
     return spark
+
+
+def _await_objects(context: ServiceContext) -> None:
+    """Return once what lies in an object store can be written there, or `context.stop` is set."""
+    for folder in filter(folders.is_remote, (context.settings.stream_home, context.settings.trades_lake.parent)):
+        while not context.stop.is_set() and (problem := folders.explain_unusable(folder)):
+            context.progress(next_within_s=START_S)
+            context.tell("degraded", f"{problem}; waiting")
+            context.stop.wait(PROBE_EVERY_S)
 
 
 def explain_shortage(spark: SparkSession, wanted: int) -> str:

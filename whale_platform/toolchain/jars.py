@@ -21,9 +21,11 @@ from whale_platform.supervision.processes import setup_programs
 from whale_platform.toolchain import java, truststore
 from whale_platform.toolchain.errors import ToolchainError
 
-JarSection = Literal["spark", "broker"]
-JAR_SECTIONS: tuple[JarSection, ...] = ("spark", "broker")
+JarSection = Literal["spark", "broker", "s3"]
+JAR_SECTIONS: tuple[JarSection, ...] = ("spark", "broker", "s3")
+USUAL_SECTIONS: tuple[JarSection, ...] = ("spark", "broker")  # what every machine needs; "s3" only with an object store
 JAR_LIST = Path(__file__).with_name("jars.toml")
+_ABOUT = {"spark": "Spark's Kafka connector", "broker": "the Kafka broker", "s3": "Spark's way to an object store"}
 FETCH_LANES = 3  # fetches side by side: a jar costs round trips, not bandwidth, and each lane is a 60 MB JVM
 
 # Poms and Ivy's SHA-1 files are not asked for: the list is complete and carries better hashes (5 s instead of 40).
@@ -71,12 +73,17 @@ def find_spark_jars(tools: Path) -> list[Path]:
     return _present(tools, "spark")
 
 
+def find_s3_jars(tools: Path) -> list[Path]:
+    """The jars by which Spark reaches an object store. Raises ToolchainError where one is missing."""
+    return _present(tools, "s3")
+
+
 def build_broker_classpath(tools: Path) -> str:
     """The broker's class path. Raises ToolchainError where a jar is missing."""
     return os.pathsep.join(map(str, _present(tools, "broker")))
 
 
-def ensure_jars(tools: Path, report: Callable[[str], None], sections: Collection[str] = JAR_SECTIONS) -> None:
+def ensure_jars(tools: Path, report: Callable[[str], None], sections: Collection[str] = USUAL_SECTIONS) -> None:
     """Make every jar of the list's `sections` stand in `tools`, intact; one is damaged: it is fetched again.
 
     Raises ToolchainError: a jar can't be fetched, or is not what the list says.
@@ -86,7 +93,7 @@ def ensure_jars(tools: Path, report: Callable[[str], None], sections: Collection
         missing = [jar for jar in wanted if sha256(jar.path(tools)) != jar.sha256]
         if not missing:
             return
-        report(f"fetching {len(missing)} jars (Spark's Kafka connector, the Kafka broker)")
+        report(f"fetching {len(missing)} jars ({', '.join(_ABOUT[one] for one in JAR_SECTIONS if one in sections)})")
         fetched = tools / "jars" / "fetch"
         lanes = [lane for number in range(FETCH_LANES) for section in JAR_SECTIONS
                  if (lane := [jar for jar in missing if jar.section == section][number::FETCH_LANES])]  # fmt: skip

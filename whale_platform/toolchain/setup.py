@@ -1,8 +1,8 @@
 """`python -m whale_platform.toolchain.setup [dev|image]`: the part of the set-up that needs the environment.
 
 Java, the jars and the browser's files; with `dev`, also those that only tests load; with `image`, for a container,
-whose broker is another one, no broker's jars. Run by `./whale` and the Dockerfile. Each stamp is written last, so a
-set-up that was killed is repeated.
+whose broker is another one, no broker's jars, and those by which Spark reaches an object store. Run by `./whale` and
+the Dockerfile. Each stamp is written last, so a set-up that was killed is repeated.
 """
 
 import errno
@@ -22,7 +22,7 @@ def main(argv: list[str]) -> int:
         _report(f"Java: {home}{' (bundled)' if home == tools / 'java' else ''}")
         shuffle_bind.ensure_patched_class(tools)
         if argv == ["image"]:
-            jars.ensure_jars(tools, _report, ("spark",))
+            jars.ensure_jars(tools, _report, ("spark", "s3"))
         else:
             jars.ensure_jars(tools, _report)
             stamp = tools / "jars" / "stamp"

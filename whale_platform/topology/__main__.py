@@ -5,6 +5,7 @@ Ends with one line on stderr and code 76 where the home is already supervised, 7
 
 import os
 import sys
+from pathlib import Path
 
 from whale_platform import proxy_bypass
 from whale_platform.files import disk_usage
@@ -21,9 +22,9 @@ def main() -> int:
     settings = read_settings("services")
     settings = settings.model_copy(update={"home": settings.home.resolve()})
     log_setup.configure_logging(settings.log_level)
-    if settings.lake is None and settings.shared is None:  # what lies elsewhere may be there for others to read
+    if not isinstance(settings.lake or settings.shared, Path):  # what lies elsewhere may be there for others to read
         os.umask(0o077)
-    disk_usage.start_measuring(settings.home, settings.trades_lake.parent, settings.stream_home)
+    disk_usage.start_measuring(settings.home, settings.local_lake, settings.local_stream_home)
     try:
         Supervisor(settings.home, build_specs(settings), describe_home(settings)).run()
     except LeaseRefusedError as refused:

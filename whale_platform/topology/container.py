@@ -41,7 +41,7 @@ def main(service: str) -> int:
         print(f"there is no service {service!a} here: one of {', '.join(own)}", file=sys.stderr)
         return exit_codes.BLOCKED
     if service == MEASURES_DISK:
-        disk_usage.start_measuring(settings.home, settings.trades_lake.parent, settings.stream_home)
+        disk_usage.start_measuring(settings.home, settings.local_lake, settings.local_stream_home)
     try:
         keeper = partial(LogPipes, echo=True)
         Supervisor(

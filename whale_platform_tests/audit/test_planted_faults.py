@@ -1,6 +1,5 @@
 """The audit proven by planted faults: on a real broker, database and lake each one is found, at its symbol and hour."""
 
-import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -19,6 +18,7 @@ from whale_platform.domain.window_sums import WindowSums, merge_sums
 from whale_platform.lake.delta import commits, table
 from whale_platform.lake.delta.table import HOUR
 from whale_platform.settings import Settings
+from whale_platform.storage import folders
 from whale_platform.stores.asset_tables import rollups
 from whale_platform.stores.asset_tables.materialisation import HourRange
 from whale_platform_tests.lake.builders import lay, swallow
@@ -75,7 +75,7 @@ class Place:
         assert producer.flush(300) == 0
 
     def fill_lake(self, trades: Iterable[Trade]) -> None:
-        shutil.rmtree(self.lake.parent, ignore_errors=True)
+        folders.delete_folder(self.lake.parent)
         topic = topics.describe_topics(self.kafka.bootstrap, [RAW_TRADES])[RAW_TRADES]
         lay(self.lake, trades, topic_id=topic.topic_id)
         commits.append_files(

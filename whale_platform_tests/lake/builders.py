@@ -4,7 +4,6 @@ import gzip
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 
 from whale_platform.contracts import raw_trade
 from whale_platform.domain.trade import Trade
@@ -12,6 +11,8 @@ from whale_platform.lake.delta import commits, table
 from whale_platform.lake.delta.table import HOUR
 from whale_platform.lake.duckdb import engine, parquet_writer
 from whale_platform.lake.maintenance import kafka_spool, rewrite
+from whale_platform.storage import folders
+from whale_platform.storage.folders import Folder
 from whale_platform_tests.support.captures import binance_files, decode_frame
 
 START = datetime(2026, 1, 2, 10, tzinfo=UTC)
@@ -36,7 +37,7 @@ def trade(
     )
 
 
-def lay(root: Path, trades: Iterable[Trade], first_offset: int = 0, topic_id: str = "topic") -> int:
+def lay(root: Folder, trades: Iterable[Trade], first_offset: int = 0, topic_id: str = "topic") -> int:
     """Append the trades as one commit, as messages from `first_offset` on in partition 0; returns the version."""
     table.create_table(root)
     numbered = [(0, first_offset + n, raw_trade.encode_trade(one)) for n, one in enumerate(trades)]
@@ -44,19 +45,19 @@ def lay(root: Path, trades: Iterable[Trade], first_offset: int = 0, topic_id: st
     for message in numbered:
         at = datetime.fromtimestamp(raw_trade.decode_trade(message[2]).event_time / 1e6, UTC)
         hours.setdefault(at.replace(minute=0, second=0, microsecond=0), []).append(message)
-    path, added = root.parent / "laid.json", []
+    path, added = folders.scratch_folder(root) / "laid.json", []
+    path.parent.mkdir(parents=True, exist_ok=True)
     for start, found in sorted(hours.items()):
         assert kafka_spool.spool_messages(path, found, start) == len(found)
         with engine.connect(root) as connection:
             file = parquet_writer.write_sorted(connection, kafka_spool.select_spooled(path), root, start)
-        written = root / file.path
         name = file.path.replace(parquet_writer.SORTED_PREFIX, "part-")
-        written.rename(root / name)
+        folders.move_file(root / file.path, root / name)
         added.append(table.NewFile(name, file.start, file.rows, file.size, file.stats))
     return commits.append_files(root, added, topic_id, {0: first_offset + len(numbered)}, {"test": True})
 
 
-def swallow(root: Path, hour: datetime, like: int, first: int, fills: int = 2, symbol: str = "BTCUSDT") -> None:
+def swallow(root: Folder, hour: datetime, like: int, first: int, fills: int = 2, symbol: str = "BTCUSDT") -> None:
     """An import brings the aggregate of `fills` trades from id `first` on; else it is as the trade `like`."""
     there = engine.select_rows(
         root, [file.path for file in table.list_files(table.open_table(root), hour, hour + HOUR)]
@@ -92,7 +93,7 @@ def captured() -> Iterator[Trade]:
                     )
 
 
-def ids(root: Path, start: datetime | None = None, hours: int = 1) -> list[tuple[str, int]]:
+def ids(root: Folder, start: datetime | None = None, hours: int = 1) -> list[tuple[str, int]]:
     """(symbol, trade_id) of every row, sorted; doubled ones twice."""
     end = None if start is None else start + hours * HOUR
     paths = [file.path for file in table.list_files(table.open_table(root), start, end)]

@@ -23,6 +23,7 @@ from whale_platform.lake.delta import table
 from whale_platform.lake.duckdb import engine
 from whale_platform.lake.errors import LakeError
 from whale_platform.settings import ROOT, StreamMode
+from whale_platform.storage.folders import Folder
 
 START = 1_723_161_240_000_000
 
@@ -116,7 +117,7 @@ def expected(trades: list[Trade]) -> dict[tuple[str, int], tuple[int, Decimal]]:
     return dict(out)
 
 
-def lake_rows(root: Path) -> list[tuple[str, int, Decimal]]:
+def lake_rows(root: Folder) -> list[tuple[str, int, Decimal]]:
     """(symbol, id, price x quantity) of every row in the lake, sorted."""
     try:
         paths = [file.path for file in table.list_files(table.open_table(root))]

@@ -23,6 +23,7 @@ from whale_platform.broker.reader import TopicReader
 from whale_platform.domain.names import RAW_TRADES, STREAM_LOSSES, TRADE_WINDOWS
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.settings import Settings
+from whale_platform.storage.folders import Folder
 from whale_platform.stream.query import checkpoints, queries, recovery, transforms
 from whale_platform.stream.query.checkpoints import CheckpointLabel
 from whale_platform.stream.query.recovery import QueryRecovery, publish_losses
@@ -71,7 +72,7 @@ class Case:
         return CheckpointLabel("windows", "microbatch", 1, place.cluster_id, RAW_TRADES, place.topic_id)
 
     @property
-    def folder(self) -> Path:
+    def folder(self) -> Folder:
         return checkpoints.checkpoint_folder(self.home, "windows", "microbatch", 1)
 
     def look(self) -> None:
@@ -143,7 +144,7 @@ def feed(bootstrap: KafkaCluster, start: int, end: int) -> None:
 def copied(source: Path, to: Path) -> Path:
     """A copy that Spark takes for another query, so that many can run at once; returns its checkpoint's folder."""
     shutil.copytree(source, to, dirs_exist_ok=True)
-    path = checkpoints.checkpoint_folder(to, "windows", "microbatch", 1)
+    path = Path(str(checkpoints.checkpoint_folder(to, "windows", "microbatch", 1)))
     (path / "metadata").write_text(json.dumps({"id": str(uuid.uuid4())}))
     (path / ".metadata.crc").unlink()
     return path

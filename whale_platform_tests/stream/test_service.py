@@ -15,6 +15,7 @@ from whale_platform.broker.errors import BrokerError
 from whale_platform.domain.names import RAW_TRADES, STREAM_LOSSES, WHALE_ALERTS
 from whale_platform.files.atomic_files import write_json
 from whale_platform.kafka_cluster import KafkaCluster
+from whale_platform.storage.folders import Folder
 from whale_platform.stream.query import checkpoints
 from whale_platform.supervision.runtime import exit_codes, heartbeat
 from whale_platform_tests.stream.real_stream import Stream, expected, messages, produce, totals, trade
@@ -51,10 +52,10 @@ def test_torn_checkpoints_a_recreated_topic_and_lost_memory_need_no_hand(
     first = [trade(symbol, number, "60000") for number in range(100) for symbol in ("A", "B")]
     produce(kafka.bootstrap, first)
 
-    def folders() -> list[Path]:
+    def folders() -> list[Folder]:
         return [path for query in ("windows", "whales") for path in checkpoints.list_live_folders(running.home, query)]
 
-    def newest(log: str) -> list[Path]:
+    def newest(log: str) -> list[Folder]:
         return [max((path / log).glob("[0-9]*"), key=lambda file: int(file.name), default=path) for path in folders()]
 
     patiently("checkpoints", lambda: len(folders()) == 2 and all(file.is_file() for file in newest("commits")))

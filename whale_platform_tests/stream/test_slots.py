@@ -10,6 +10,7 @@ import pytest
 import structlog
 
 from whale_platform.settings import Settings
+from whale_platform.storage import folders
 from whale_platform.stream import slots
 from whale_platform.stream.spark import cluster, session
 from whale_platform.toolchain import shuffle_bind
@@ -78,6 +79,19 @@ def test_workers_that_come_late_are_waited_for_and_then_have_to_see_the_folders(
     home, lake = context.settings.stream_home, context.settings.trades_lake.parent
     assert (asked, spark.stopped) == ([home, home, lake], False)
     assert context.rounds == len(context.told), "who waits says that it gets on, or its supervisor ends it"
+
+
+@pytest.mark.parametrize("master", ["local[8]", "spark://master:7077"])
+def test_an_object_store_that_refuses_is_named_and_waited_for(monkeypatch: pytest.MonkeyPatch, master: str) -> None:
+    answers = {"s3://bucket/x": ["it refused", ""], "s3://bucket/x/lake": [""]}
+    monkeypatch.setattr(folders, "explain_unusable", lambda folder: answers[str(folder)].pop(0))
+    monkeypatch.setattr(cluster, "explain_unshared", lambda *_: "")
+    spark, context = Spark(NEEDED), Context(master)
+    given = {"shared": "s3://bucket/x", "s3_key": "AKIA", "s3_secret": "none", "spark_master": master}
+    context.settings = Settings.model_validate(given)
+    assert with_slots(context, spark) is spark
+    assert context.told == [("degraded", "it refused; waiting")]
+    assert answers == {"s3://bucket/x": [], "s3://bucket/x/lake": []}
 
 
 def test_each_wait_ends_with_the_service() -> None:

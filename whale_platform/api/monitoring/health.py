@@ -111,9 +111,9 @@ class HealthMonitor:
         return _part("degraded" if trouble else "ready", trouble)
 
     def _lake(self) -> dict[str, Any]:
-        if not table_exists(self._settings.trades_lake):
-            return _part("none", "there is none yet: it begins with the first trade")
         try:
+            if not table_exists(self._settings.trades_lake):
+                return _part("none", "there is none yet: it begins with the first trade")
             return _part("ready", f"version {lake.read_index(self._settings.trades_lake).version}")
         except LakeError as error:
             return _part("away", str(error))

@@ -22,6 +22,8 @@ from whale_platform.lake.duckdb.parquet_writer import ROW_ORDER, ZSTD_LEVEL
 from whale_platform.lake.maintenance import rewrite
 from whale_platform.settings import Settings
 from whale_platform.simulator.play.capture_files import read_captures
+from whale_platform.storage import folders
+from whale_platform.storage.folders import Folder
 from whale_platform.stream.lake_query.writer import WRITE_OPTIONS, LakeWriter
 from whale_platform.stream.spark import session
 
@@ -60,7 +62,7 @@ def measure_sizes(settings: Settings, trades: Sequence[Trade], batch: int) -> di
         def by_spark() -> int:
             rows = spark.read.parquet(*[str(root / path) for path in paths]).repartition(1)
             sorted_rows = rows.sortWithinPartitions("exchange", "symbol", "trade_id").write.options(**WRITE_OPTIONS)
-            out = root.parent / "by_spark"
+            out = folders.scratch_folder(root) / "by_spark"
             sorted_rows.option("parquet.compression.codec.zstd.level", ZSTD_LEVEL).parquet(str(out))
             return sum(path.stat().st_size for path in out.glob("*.parquet"))
 
@@ -69,7 +71,7 @@ def measure_sizes(settings: Settings, trades: Sequence[Trade], batch: int) -> di
                 name: ColumnProperties(dictionary_enabled=False, encoding="DELTA_BINARY_PACKED")
                 for name in DELTA_COLUMNS
             }
-            out = root.parent / "by_delta_rs"
+            out = folders.scratch_folder(root) / "by_delta_rs"
             with engine.connect(root) as connection:
                 relation = connection.sql(
                     f"SELECT {', '.join(COLUMN_NAMES)} FROM {engine.select_rows(root, paths)} ORDER BY {ROW_ORDER}"
@@ -106,7 +108,7 @@ def measure_sizes(settings: Settings, trades: Sequence[Trade], batch: int) -> di
         spark.stop()
 
 
-def _csv(root: Path) -> int:
+def _csv(root: Folder) -> int:
     line = " + ".join(f"strlen({text})" for text in rewrite.CSV_TEXTS.values())
     paths = [file.path for file in table.list_files(table.open_table(root))]
     with engine.connect(root) as connection:

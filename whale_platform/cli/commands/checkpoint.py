@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from whale_platform.cli.common.context import current_home, load_home_settings
+from whale_platform.cli.common.error_messages import explain_errors
 from whale_platform.cli.common.errors import UserError
 from whale_platform.cli.common.options import HomeOption
+from whale_platform.storage.folders import Folder, relative_text
 from whale_platform.stream.query import checkpoints
 from whale_platform.supervision.errors import LeaseRefusedError
 
@@ -21,7 +23,8 @@ Query = Annotated[str, typer.Argument(metavar="windows|whales|lake|all")]
 def list_checkpoints(home: HomeOption = None) -> None:
     """Every checkpoint: query, mode, version, last batch, place in the topic, size, age; archived ones last."""
     root = load_home_settings(current_home(home)).stream_home
-    found = checkpoints.list_checkpoints(root)
+    with explain_errors():
+        found = checkpoints.list_checkpoints(root)
     if not found:
         print("whale: no checkpoints yet: they appear when the stream has run", file=sys.stderr)
     for item in found:
@@ -34,9 +37,8 @@ def list_checkpoints(home: HomeOption = None) -> None:
         places = " ".join(f"{part}:{place}" for part, place in sorted(item.offsets.items())) or "-"
         age = "-" if item.modified is None else f"{(time.time() - item.modified) / 60:.0f} min ago"
         batch = "-" if item.batch is None else item.batch
-        print(
-            f"{what}  batch {batch}  offsets {places}  {item.size / 1e6:.1f} MB  {age}  {item.path.relative_to(root)}"
-        )
+        where = relative_text(item.path, root)
+        print(f"{what}  batch {batch}  offsets {places}  {item.size / 1e6:.1f} MB  {age}  {where}")
 
 
 @app.command()
@@ -53,11 +55,10 @@ def reset(query: Query, home: HomeOption = None) -> None:
     print(f"whale: {len(moved)} checkpoints archived; now `whale restart stream`, or `whale up`", file=sys.stderr)
 
 
-def _set_aside(option: Path | None, query: str) -> list[Path]:
+def _set_aside(option: Path | None, query: str) -> list[Folder]:
     home = current_home(option)
     try:
-        return checkpoints.archive_under_lease(home.path, load_home_settings(home).stream_home, query)
-    except ValueError as error:
-        raise UserError(str(error)) from None
+        with explain_errors():
+            return checkpoints.archive_under_lease(home.path, load_home_settings(home).stream_home, query)
     except LeaseRefusedError as refused:
         raise UserError(f"{refused}: stop it first with `whale down`, then try again") from None

@@ -18,6 +18,7 @@ from whale_platform.lake.errors import LakeError
 from whale_platform.lake.imports import dump_file, importer
 from whale_platform.lake.imports.dump_file import DumpFile
 from whale_platform.lake.imports.importer import ImportResult
+from whale_platform.storage.folders import Folder
 from whale_platform.version import code_version
 
 app = typer.Typer(add_completion=False, help="Past trades into the lake, from the files that an exchange publishes.")
@@ -86,7 +87,7 @@ def describe_import(name: str, done: ImportResult, seconds: float) -> str:
     )
 
 
-def _import(root: Path, dump: DumpFile) -> ImportResult:
+def _import(root: Folder, dump: DumpFile) -> ImportResult:
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:

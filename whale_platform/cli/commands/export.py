@@ -20,6 +20,7 @@ from whale_platform.cli.common.time_input import parse_time
 from whale_platform.lake.duckdb import file_export
 from whale_platform.lake.duckdb.file_export import ExportFormat, ExportSelection
 from whale_platform.lake.errors import LakeError
+from whale_platform.storage.folders import Folder
 
 STDOUT = "-"
 app = typer.Typer(add_completion=False, help="Trades of a range of time, as a CSV or Parquet file.")
@@ -65,7 +66,7 @@ def export(
             sys.stdout.buffer.flush()
 
 
-def _export(root: Path, wanted: ExportSelection, path: Path, kind: ExportFormat) -> None:
+def _export(root: Folder, wanted: ExportSelection, path: Path, kind: ExportFormat) -> None:
     began = time.monotonic()
     try:
         with _bar() as progress:

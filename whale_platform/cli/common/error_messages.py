@@ -7,6 +7,7 @@ from whale_platform.api.errors import KeyFileError
 from whale_platform.broker.errors import BrokerError, OffsetExpiredError
 from whale_platform.cli.common.errors import UserError
 from whale_platform.lake.errors import LakeError
+from whale_platform.storage.errors import ObjectStoreError
 from whale_platform.stores.errors import InvalidDsnError, RowRejectedError, SchemaMismatchError, StoreUnavailableError
 
 _DO = "see `whale status`, start it with `whale up`"
@@ -19,6 +20,8 @@ def explain_errors() -> Iterator[None]:
         yield
     except (BrokerError, OffsetExpiredError) as error:
         raise UserError(f"Kafka can't be read ({error}): {_DO}") from None
+    except ObjectStoreError as error:
+        raise UserError(str(error)) from None
     except (StoreUnavailableError, FileNotFoundError) as error:
         raise UserError(f"Postgres can't be read ({error}): {_DO}") from None
     except (SchemaMismatchError, InvalidDsnError, RowRejectedError, LakeError, KeyFileError, ValueError) as error:

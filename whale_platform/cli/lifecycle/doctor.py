@@ -43,6 +43,8 @@ def _java(settings: "Settings") -> Iterator[MachineFinding]:
         yield MachineFinding("bad", "java", *_split(str(error)))
     try:
         jars.find_spark_jars(settings.tools)
+        if settings.object_store is not None:
+            jars.find_s3_jars(settings.tools)
         jars.build_broker_classpath(settings.tools)
         shuffle_bind.ensure_patched_class(settings.tools)
         yield MachineFinding("ok", "jars", "all there")

@@ -59,6 +59,8 @@ def prepare_home(settings: "Settings", say: Callable[[str], None]) -> None:
             raise UserError(f"{finding.found}: {finding.fix}")
     java.find_java_home(settings.tools)
     jars.find_spark_jars(settings.tools)
+    if settings.object_store is not None:
+        jars.ensure_jars(settings.tools, say, ("s3",))
     shuffle_bind.ensure_patched_class(settings.tools)
     if settings.kafka_bootstrap is None:
         jars.build_broker_classpath(settings.tools)

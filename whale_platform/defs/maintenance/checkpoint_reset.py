@@ -7,6 +7,7 @@ from whale_platform.defs.shared.confirmation import DeletionConfig, explain_unco
 from whale_platform.defs.shared.platform_settings import PlatformSettings
 from whale_platform.domain.deletion_limits import UnconfirmedDeletionError
 from whale_platform.reports.tables import render_table
+from whale_platform.storage.folders import relative_text
 from whale_platform.stream.query import checkpoints
 from whale_platform.supervision.control import desired_state
 from whale_platform.supervision.control.state_files import request_restart
@@ -23,12 +24,12 @@ class CheckpointResetConfig(DeletionConfig):
 @dg.op
 def reset_checkpoint(context: dg.OpExecutionContext, config: CheckpointResetConfig, platform: PlatformSettings) -> None:
     """Archives the query's checkpoint and starts the stream: the topic is read again, rows are only ever upserted."""
-    home, root = platform.folder, platform.read().stream_home.resolve()
+    home, root = platform.folder, platform.read().stream_home
     try:
         found = [checkpoints.inspect_checkpoint(path) for path in checkpoints.list_live_folders(root, config.query)]
     except ValueError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
-    rows = [(str(one.path.relative_to(root)), one.batch, f"{one.size / 1e6:.1f} MB") for one in found]
+    rows = [(relative_text(one.path, root), one.batch, f"{one.size / 1e6:.1f} MB") for one in found]
     pid = find_lease_holder(home, "stream")
     text = render_table(("checkpoint", "last batch", "size"), rows) if rows else "No checkpoint to archive."
     if pid is not None:

@@ -4,7 +4,6 @@ The library is loaded when the session is: in each of the processes that only lo
 """
 
 import atexit
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
@@ -15,7 +14,6 @@ import dagster as dg
 
 from whale_platform.defs.shared.platform_settings import PlatformSettings
 from whale_platform.files.scratch_folder import open_scratch_folder
-from whale_platform.toolchain import java
 from whale_platform.toolchain.errors import ToolchainError
 
 if TYPE_CHECKING:
@@ -36,10 +34,9 @@ class SparkResource(PlatformSettings):
         from whale_platform.stream import batch_recompute
 
         settings = self.read()
-        os.environ.update(java.build_java_environment(settings.tools))
         work = _work(self.folder)
         try:
-            config = batch_recompute.configure_batch(settings, work)
+            config = batch_recompute.prepare_batch(settings, work)
         except ToolchainError as error:
             raise dg.Failure(str(error)) from None
         made: BatchSession = LazyPySparkResource(spark_config=config).spark_session

@@ -5,11 +5,11 @@ may be found nowhere by its id. Raises LakeError's subclasses.
 """
 
 from collections.abc import Collection, Iterable
-from pathlib import Path
 
 import duckdb
 
 from whale_platform.lake.duckdb import engine
+from whale_platform.storage.folders import Folder
 
 TradeKey = tuple[str, str, int]  # exchange, symbol, trade id
 
@@ -22,7 +22,7 @@ WHERE EXISTS (SELECT 1 FROM {rows} AS held WHERE held.fills > 1 AND held.exchang
 
 
 def find_covered(
-    connection: duckdb.DuckDBPyConnection, root: Path, paths: Iterable[str], trades: Collection[TradeKey]
+    connection: duckdb.DuckDBPyConnection, root: Folder, paths: Iterable[str], trades: Collection[TradeKey]
 ) -> set[TradeKey]:
     """Those of `trades` whose id lies within a row of several fills in these files."""
     if not trades:

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
@@ -23,6 +22,7 @@ from whale_platform.lake.delta.schema import COLUMN_NAMES
 from whale_platform.lake.delta.table import LakeFile
 from whale_platform.lake.duckdb import engine
 from whale_platform.lake.maintenance import rewrite
+from whale_platform.storage.folders import Folder
 
 FETCH_ROWS = 10_000
 MAX_THRESHOLD = Decimal(10**19)  # as a threshold: DECIMAL(38,18) holds no more, and no trade is worth it
@@ -89,7 +89,7 @@ class LargeTrade(NamedTuple):
 class HourValues:
     """The lake's hours at one version; `settled`: trades received later may lack elsewhere."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, root: Path, files: list[LakeFile], settled: datetime):
+    def __init__(self, connection: duckdb.DuckDBPyConnection, root: Folder, files: list[LakeFile], settled: datetime):
         self._connection, self._root, self._settled = connection, root, settled
         self._files: dict[datetime, list[str]] = {}
         for file in files:
@@ -145,7 +145,7 @@ def _time(microseconds: int) -> datetime:
 
 
 @contextmanager
-def open_hours(root: Path, start: datetime, end: datetime, settled: datetime) -> Iterator[HourValues]:
+def open_hours(root: Folder, start: datetime, end: datetime, settled: datetime) -> Iterator[HourValues]:
     """The hours of [start, end), from a full hour on, aware UTC. Raises LakeNotFoundError."""
     files = table.list_files(table.open_table(root), start, end)
     with engine.connect(root) as connection:

@@ -7,7 +7,6 @@ line. One version of the table is counted, whatever is committed meanwhile. Rais
 from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import groupby
-from pathlib import Path
 
 import duckdb
 
@@ -17,6 +16,7 @@ from whale_platform.lake.delta.table import HOUR, LakeFile
 from whale_platform.lake.duckdb import engine
 from whale_platform.lake.errors import DamagedFileError
 from whale_platform.lake.maintenance import rewrite
+from whale_platform.storage.folders import Folder
 
 MarketHour = tuple[str, str, datetime]
 FETCH_ROWS = 10_000
@@ -42,7 +42,7 @@ _SUMS = "SELECT exchange, symbol, sum(coalesce(fills, 1))::BIGINT, false FROM {r
 _ONCE = "SELECT exchange, symbol, count(DISTINCT trade_id), max(coalesce(fills, 1)) > 1 FROM {rows} GROUP BY 1, 2"
 
 
-def count_trades(root: Path, hour: datetime) -> dict[MarketHour, int]:
+def count_trades(root: Folder, hour: datetime) -> dict[MarketHour, int]:
     """Trades by (exchange, symbol, hour) of the hour from `hour` on, each once, as a rewrite keeps them.
 
     An hour of one sorted file holds each once already and is read in a tenth of the time. Raises LakeError.
@@ -60,7 +60,7 @@ def count_trades(root: Path, hour: datetime) -> dict[MarketHour, int]:
     return {(exchange, symbol, hour): trades for exchange, symbol, trades, _ in rows}
 
 
-def find_time_span(root: Path) -> tuple[datetime, datetime] | None:
+def find_time_span(root: Folder) -> tuple[datetime, datetime] | None:
     """Return the first hour of the lake and the end of the last; None for a table without trades.
 
     Raises LakeNotFoundError.
@@ -70,7 +70,7 @@ def find_time_span(root: Path) -> tuple[datetime, datetime] | None:
 
 
 def count_ids(
-    root: Path,
+    root: Folder,
     start: datetime,
     end: datetime,
     tell: Callable[[int, int], None] = lambda done, all_hours: None,
@@ -102,7 +102,7 @@ def count_ids(
 
 def _count_hour(
     connection: duckdb.DuckDBPyConnection,
-    root: Path,
+    root: Folder,
     hour: datetime,
     files: list[LakeFile],
     end: datetime,

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
-from pathlib import Path
 
 import duckdb
 
 from whale_platform.lake.delta import table
 from whale_platform.lake.delta.table import LakeFile
 from whale_platform.lake.duckdb import engine
+from whale_platform.storage.folders import Folder
 
 MINUTES_AFTER = (1, 5, 15)  # minutes
 LOOK_BACK = timedelta(minutes=15)
@@ -62,7 +62,7 @@ class SurroundingPrices:
         return None not in self.after.values()
 
 
-def find_prices(root: Path, trades: Iterable[TimedTradeKey]) -> dict[tuple[str, str, int], SurroundingPrices]:
+def find_prices(root: Folder, trades: Iterable[TimedTradeKey]) -> dict[tuple[str, str, int], SurroundingPrices]:
     """The prices around each of `trades`, which the lake need not have itself."""
     asked = sorted(trades, key=lambda one: one[3])
     found = {trade[:3]: SurroundingPrices() for trade in asked}
@@ -75,7 +75,7 @@ def find_prices(root: Path, trades: Iterable[TimedTradeKey]) -> dict[tuple[str, 
 
 def _look(
     connection: duckdb.DuckDBPyConnection,
-    root: Path,
+    root: Folder,
     files: Sequence[LakeFile],
     asked: list[TimedTradeKey],
     found: Mapping[tuple[str, str, int], SurroundingPrices],
@@ -101,7 +101,7 @@ def _look(
 
 def _reached(
     connection: duckdb.DuckDBPyConnection,
-    root: Path,
+    root: Folder,
     files: Sequence[LakeFile],
     symbols: set[MarketKey],
     last: datetime,

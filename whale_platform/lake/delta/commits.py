@@ -10,7 +10,6 @@ there twice. Raises LakeError's subclasses.
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from deltalake import CommitProperties, DeltaTable, Transaction
@@ -26,6 +25,7 @@ from whale_platform.lake.delta.table import (
     translate_delta_errors,
 )
 from whale_platform.lake.errors import ConcurrentCommitError
+from whale_platform.storage.folders import Folder
 
 MAX_TRIES = 8
 REWRITE_APP_ID = "rewrite"
@@ -33,14 +33,16 @@ FileChange = Callable[[DeltaTable], tuple[Sequence[NewFile], Sequence[LakeFile]]
 
 
 def append_files(
-    root: Path, added: Sequence[NewFile], topic_id: str, next_offsets: Mapping[int, int], about: Mapping[str, Any]
+    root: Folder, added: Sequence[NewFile], topic_id: str, next_offsets: Mapping[int, int], about: Mapping[str, Any]
 ) -> int:
     """Add files of trades read from Kafka up to `next_offsets`: {partition: offset}; returns the version."""
     moves = [Transaction(kafka_app_id(topic_id, part), offset) for part, offset in sorted(next_offsets.items())]
     return _commit(root, lambda _: (added, ()), lambda _: moves, about)
 
 
-def replace_files(root: Path, change: FileChange, about: Mapping[str, Any], mark: tuple[str, int] | None = None) -> int:
+def replace_files(
+    root: Folder, change: FileChange, about: Mapping[str, Any], mark: tuple[str, int] | None = None
+) -> int:
     """Replace files in one commit: `change(table)` -> (added, removed), asked again where another rewrite won.
 
     Returns the version. `mark`: (name, number) to record with it. Nothing is committed where nothing changes.
@@ -50,7 +52,7 @@ def replace_files(root: Path, change: FileChange, about: Mapping[str, Any], mark
 
 
 def _commit(
-    root: Path, change: FileChange, moves: Callable[[DeltaTable], list[Transaction]], about: Mapping[str, Any]
+    root: Folder, change: FileChange, moves: Callable[[DeltaTable], list[Transaction]], about: Mapping[str, Any]
 ) -> int:
     for _ in range(MAX_TRIES):
         table = open_table(root)

@@ -15,11 +15,16 @@ import structlog
 
 from whale_platform.lake.delta import newest
 from whale_platform.lake.errors import LakeError
+from whale_platform.storage import folders
+from whale_platform.storage.folders import Folder
 
 
-def sync_files(paths: Iterable[Path]) -> None:
-    """Return once these files and their names are on the disk. Raises OSError."""
-    files = list(paths)
+def sync_files(paths: Iterable[Folder]) -> None:
+    """Return once these files and their names are on the disk; an object store has what it has acknowledged.
+
+    Raises OSError.
+    """
+    files = [path for path in paths if isinstance(path, Path)]
     for path in {*files, *(file.parent for file in files)}:
         handle = os.open(path, os.O_RDONLY)
         try:
@@ -28,28 +33,30 @@ def sync_files(paths: Iterable[Path]) -> None:
             os.close(handle)
 
 
-def commit_path(root: Path, version: int) -> Path:
+def commit_path(root: Folder, version: int) -> Folder:
     """Where the commit of that version stands."""
     return root / "_delta_log" / f"{version:020d}.json"
 
 
-def refuse_torn_commit(root: Path, version: int | None = None) -> None:
+def refuse_torn_commit(root: Folder, version: int | None = None) -> None:
     """Raises LakeError where the commit of `version`, else the newest, is torn; its file and the way out are named."""
     version = newest.find_last_version(root) if version is None else version
-    if version is not None and _is_torn(root, version):
+    if version is not None and not folders.is_remote(root) and _is_torn(root, version):
         raise LakeError(
             f"{commit_path(root, version)} is torn, as after a loss of power: the stream sets it aside when it starts "
             "(`whale up`), and so does an import; the version before it counts then"
         )
 
 
-def set_aside_torn_commits(root: Path) -> list[Path]:
+def set_aside_torn_commits(root: Folder) -> list[Path]:
     """Move torn newest commits beside the table; returns where they are now. For writers, before they begin."""
     moved: list[Path] = []
+    if not isinstance(root, Path):  # an object is whole or not there
+        return moved
     with (root.parent / f"{root.name}.mend.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # a commit stands in its own way, so nobody writes another in its place
         while (version := newest.find_last_version(root)) is not None and _is_torn(root, version):
-            commit = commit_path(root, version)
+            commit = root / "_delta_log" / commit_path(root, version).name
             newest.delete_index(root)
             aside = root.parent / f"{root.name}.torn.{commit.name}"
             commit.replace(aside)
@@ -63,6 +70,6 @@ def set_aside_torn_commits(root: Path) -> list[Path]:
     return moved
 
 
-def _is_torn(root: Path, version: int) -> bool:
+def _is_torn(root: Folder, version: int) -> bool:
     """Empty, cut off, or blocks that were never written; not what is not there, as after a clean-up of the log."""
     return commit_path(root, version).exists() and newest.read_commit(root, version) is None

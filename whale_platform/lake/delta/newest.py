@@ -10,10 +10,12 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from whale_platform.files.atomic_files import write_json
+from whale_platform.lake.errors import LakeError
+from whale_platform.storage import folders
+from whale_platform.storage.errors import ObjectStoreError
+from whale_platform.storage.folders import Folder
 
 KEPT_HOURS = 3  # hours
 HourFiles = dict[str, int]  # {path relative to the table: rows}
@@ -63,7 +65,7 @@ class NewestHours:
         return [path for files in self.filled()[-hours:] for path in files]
 
 
-def read_index(root: Path) -> NewestHours:
+def read_index(root: Folder) -> NewestHours:
     """As of the newest commit. Raises LakeError as `table.open_table` does."""
     newest = _written(root)
     if (
@@ -75,23 +77,23 @@ def read_index(root: Path) -> NewestHours:
     return newest if newest.enough() and newest.filled() else _from_table(root)
 
 
-def advance_index(root: Path) -> int:
+def advance_index(root: Folder) -> int:
     """Write the file again, as of the newest commit; returns that version."""
     newest = read_index(root)
-    write_json(_path(root), asdict(newest))
+    folders.write_json(_path(root), asdict(newest))
     return newest.version
 
 
-def delete_index(root: Path) -> None:
+def delete_index(root: Folder) -> None:
     """Delete the file: it may tell of a version that is no more."""
     _path(root).unlink(missing_ok=True)
 
 
-def _path(root: Path) -> Path:
+def _path(root: Folder) -> Folder:
     return root.parent / f"{root.name}.newest.json"
 
 
-def _written(root: Path) -> NewestHours | None:
+def _written(root: Folder) -> NewestHours | None:
     try:
         value = json.loads(_path(root).read_text())
         hours = {int(hour): dict(files) for hour, files in value["hours"].items()}
@@ -100,7 +102,7 @@ def _written(root: Path) -> NewestHours | None:
         return None
 
 
-def _from_table(root: Path) -> NewestHours:
+def _from_table(root: Folder) -> NewestHours:
     from whale_platform.lake.delta import table  # the library takes longer to load than the newest hour to read
 
     opened = table.open_table(root)
@@ -111,18 +113,22 @@ def _from_table(root: Path) -> NewestHours:
     return newest
 
 
-def find_last_version(root: Path) -> int | None:
+def find_last_version(root: Folder) -> int | None:
     """The newest version whose commit stands in the log; None where there is no table yet."""
-    return max(
-        (int(path.stem) for path in (root / "_delta_log").glob("[0-9]*.json") if path.stem.isdigit()), default=None
-    )
+    names = (name.partition(".") for name in folders.list_names(root / "_delta_log"))
+    return max((int(stem) for stem, _, suffix in names if stem.isdigit() and suffix == "json"), default=None)
 
 
-def read_commit(root: Path, version: int) -> list[dict[str, Any]] | None:
-    """The actions of one version's commit; None where the log does not have it (any more), or has it torn."""
+def read_commit(root: Folder, version: int) -> list[dict[str, Any]] | None:
+    """The actions of one version's commit; None where the log does not have it (any more), or has it torn.
+
+    Raises LakeError where an object store does not tell.
+    """
     try:
         lines = (root / "_delta_log" / f"{version:020d}.json").read_bytes().splitlines()
         return [json.loads(line) for line in lines if line] or None
+    except ObjectStoreError as error:  # it is not known whether the log has it
+        raise LakeError(f"the lake can't be reached: {error}") from None
     except (OSError, ValueError):
         return None
 

@@ -6,8 +6,11 @@ where it doesn't (more than 8 decimals, or ten billion and more), `notional_wide
 """
 
 import re
-from pathlib import Path
 from typing import NamedTuple
+
+from whale_platform.lake.errors import LakeError
+from whale_platform.storage import folders
+from whale_platform.storage.folders import Folder
 
 COMMIT_NAME = re.compile(r"\d{20}(\.json|\.checkpoint.*\.parquet)")
 WIDE_DECIMAL, NARROW_DECIMAL = "decimal(38,18)", "decimal(18,8)"
@@ -63,17 +66,24 @@ TABLE_PROPERTIES: dict[str, str | None] = {
 }
 
 
-def table_exists(root: Path) -> bool:
-    """Whether the table is there; costs no library.
+def table_exists(root: Folder) -> bool:
+    """Whether the table is there; costs no library. Raises LakeError where that can't be known.
 
     Its log's folder comes before its first commit: until then nobody reads. Data without a log is a broken table.
     """
-    return has_commit(root) or any(root.glob("date=*"))
+    return has_commit(root) or any(name.startswith("date=") for name in _names(root))
 
 
-def has_commit(root: Path) -> bool:
-    """Whether the table's log has a commit, or a checkpoint of many."""
-    return any(COMMIT_NAME.fullmatch(path.name) for path in (root / "_delta_log").glob("0*"))
+def has_commit(root: Folder) -> bool:
+    """Whether the table's log has a commit, or a checkpoint of many. Raises LakeError where that can't be known."""
+    return any(COMMIT_NAME.fullmatch(name) for name in _names(root / "_delta_log"))
+
+
+def _names(folder: Folder) -> list[str]:
+    try:
+        return folders.list_names(folder)
+    except OSError as error:
+        raise LakeError(f"the lake can't be reached: {error}") from None
 
 
 def fits_narrow(number: str) -> str:

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from deltalake import DeltaTable, Field, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError
@@ -20,6 +19,8 @@ from whale_platform.lake.delta.schema import (
     table_exists,
 )
 from whale_platform.lake.errors import ConcurrentCommitError, DiskFullError, LakeError, LakeNotFoundError
+from whale_platform.storage import folders
+from whale_platform.storage.folders import Folder
 
 HOUR = timedelta(hours=1)
 
@@ -51,7 +52,7 @@ def hour_folder(start: datetime) -> str:
     return f"date={start:%Y-%m-%d}/hour={start.hour}"
 
 
-def create_table(root: Path) -> None:
+def create_table(root: Folder) -> None:
     """Make the table where there is none, or where making it was cut short: a log without a commit is not one.
 
     A torn newest commit of one that is there is set aside. Raises LakeError where data lie there without a log.
@@ -71,23 +72,24 @@ def create_table(root: Path) -> None:
     ]
     with translate_delta_errors():
         DeltaTable.create(
-            root,
+            str(root),
             Schema(fields),
             mode="ignore",
             partition_by=[column.name for column in PARTITION_COLUMNS],
             name="trades",
             description="Every trade, once; by hour of event time (UTC).",
             configuration=TABLE_PROPERTIES,
+            storage_options=folders.object_options(root),
         )
 
 
-def open_table(root: Path, version: int | None = None) -> DeltaTable:
+def open_table(root: Folder, version: int | None = None) -> DeltaTable:
     """The table as it is, or as of `version`. Raises LakeNotFoundError."""
     if not table_exists(root):
         raise LakeNotFoundError(f"there is no lake in {root.parent} yet: it begins with the first trade")
     try:
         with translate_delta_errors():
-            table = DeltaTable(root, version=version)
+            table = DeltaTable(str(root), version=version, storage_options=folders.object_options(root))
         if version is None:
             durability.refuse_torn_commit(root, table.version())
         return table
@@ -96,8 +98,8 @@ def open_table(root: Path, version: int | None = None) -> DeltaTable:
             durability.refuse_torn_commit(root)
             raise
         raise LakeNotFoundError(
-            f"version {version} of the lake is not there: the newest is {DeltaTable(root).version()}, and those of "
-            "the last two days are kept"
+            f"version {version} of the lake is not there: the newest is {open_table(root).version()}, and those of the "
+            "last two days are kept"
         ) from None
 
 

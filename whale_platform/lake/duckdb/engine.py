@@ -7,13 +7,14 @@ not fit spills into a folder beside the table, as far as that leaves room for th
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import duckdb
 
 from whale_platform.files import disk_usage
 from whale_platform.lake.delta.schema import COLUMN_NAMES, COLUMNS, NARROW_DECIMAL, PARTITION_COLUMNS
 from whale_platform.lake.errors import DamagedFileError, DiskFullError, FileMissingError, LakeError
+from whale_platform.storage import folders
+from whale_platform.storage.folders import Folder
 
 THREADS, MEMORY_LIMIT = 2, "400MB"
 PARTITION_TYPES = "{" + ", ".join(f"'{column.name}': {column.duck}" for column in PARTITION_COLUMNS) + "}"
@@ -24,23 +25,27 @@ EMPTY_ROW = ", ".join(f"NULL::{column.duck} AS {column.name}" for column in (*CO
 
 
 @contextmanager
-def connect(root: Path, memory: str = MEMORY_LIMIT) -> Iterator[duckdb.DuckDBPyConnection]:
+def connect(root: Folder, memory: str = MEMORY_LIMIT) -> Iterator[duckdb.DuckDBPyConnection]:
     """A database in memory for one piece of work; `memory` bounds what it holds before it spills beside `root`."""
+    if folders.is_remote(root):
+        folders.scratch_folder(root).mkdir(parents=True, exist_ok=True)
     config: dict[str, str | bool | int | float | list[str]] = {
         "threads": THREADS,
         "memory_limit": memory,
-        "temp_directory": str(root.parent / "spill"),
-        "max_temp_directory_size": f"{disk_usage.read_disk_space(root).spare}B",
+        "temp_directory": str(folders.scratch_folder(root) / "spill"),
+        "max_temp_directory_size": f"{disk_usage.read_disk_space(folders.scratch_folder(root)).spare}B",
     }
     with duckdb.connect(config=config) as connection, translate_duckdb_errors():
         connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
         connection.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
+        if folders.is_remote(root):
+            connection.register_filesystem(root.fs)
         yield connection
 
 
-def require_free_space(root: Path, needed: int, what: str) -> None:
+def require_free_space(root: Folder, needed: int, what: str) -> None:
     """Raises DiskFullError where `needed` bytes beside `root` would take what must stay free for the trades."""
-    spare = disk_usage.read_disk_space(root).spare
+    spare = disk_usage.read_disk_space(folders.scratch_folder(root)).spare
     if needed >= spare:
         raise DiskFullError(
             f"{what} may need {_size(needed)}, and {_size(spare)} can be had beside the lake (a tenth of the disk, "
@@ -48,7 +53,7 @@ def require_free_space(root: Path, needed: int, what: str) -> None:
         )
 
 
-def select_rows(root: Path, paths: Iterable[str]) -> str:
+def select_rows(root: Folder, paths: Iterable[str]) -> str:
     """SQL: the rows of these files (relative to `root`) as they are stored, with `date` and `hour`."""
     listed = ", ".join(quote_literal(str(root / path)) for path in paths)
     if not listed:
@@ -56,7 +61,7 @@ def select_rows(root: Path, paths: Iterable[str]) -> str:
     return f"read_parquet([{listed}], hive_partitioning = true, hive_types = {PARTITION_TYPES})"
 
 
-def select_trades(root: Path, paths: Iterable[str]) -> str:
+def select_trades(root: Folder, paths: Iterable[str]) -> str:
     """SQL: the rows of these files as people read them, with `notional` (quote currency, exact)."""
     names = ", ".join(name for name in COLUMN_NAMES if name != "notional_wide")
     return f"(SELECT {names}, {NOTIONAL_SQL} AS notional, date, hour FROM {select_rows(root, paths)})"
@@ -80,6 +85,8 @@ def translate_duckdb_errors() -> Iterator[None]:
             raise DiskFullError(
                 f"no space is left beside the lake: free some, nothing was changed ({_line(error)})"
             ) from None
+        if refused := re.search(r"ObjectStoreError: (.*)", text):
+            raise LakeError(refused[1]) from None
         path = re.search(r"[^\"' ]*date=[^\"']*?\.parquet", text)
         if path is None:
             raise

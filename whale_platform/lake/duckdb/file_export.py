@@ -19,6 +19,7 @@ from whale_platform.lake.duckdb import engine, query
 from whale_platform.lake.duckdb.engine import quote_literal
 from whale_platform.lake.duckdb.query import SHOWN_COLUMNS
 from whale_platform.lake.errors import DiskFullError
+from whale_platform.storage.folders import Folder
 
 ExportFormat = Literal["csv", "parquet"]
 COPY_OPTIONS = {"csv": "FORMAT csv, HEADER", "parquet": "FORMAT parquet, COMPRESSION zstd"}
@@ -47,7 +48,7 @@ class ExportResult:
 
 
 def export_trades(
-    root: Path, wanted: ExportSelection, out: Path, kind: ExportFormat, progress: ExportProgress
+    root: Folder, wanted: ExportSelection, out: Path, kind: ExportFormat, progress: ExportProgress
 ) -> ExportResult:
     """Write the trades to `out`, over what is there."""
     opened = table.open_table(root, wanted.version)
@@ -77,7 +78,7 @@ def _beside(out: Path) -> Iterator[Path]:
         path.unlink(missing_ok=True)
 
 
-def _select(root: Path, paths: Sequence[str], wanted: ExportSelection, kind: ExportFormat) -> str:
+def _select(root: Folder, paths: Sequence[str], wanted: ExportSelection, kind: ExportFormat) -> str:
     columns = ", ".join(
         _text(column.name, column.duck) if kind == "csv" else column.name for column in EXPORTED_COLUMNS
     )

@@ -6,13 +6,13 @@ writes it by default 9 (`whale bench lake`).
 
 import uuid
 from datetime import UTC, datetime
-from pathlib import Path
 
 import duckdb
 
 from whale_platform.lake.delta.schema import COLUMN_NAMES, IDENTITY, STATISTICS_COLUMNS
 from whale_platform.lake.delta.table import NewFile, hour_folder
 from whale_platform.lake.duckdb.engine import quote_literal, translate_duckdb_errors
+from whale_platform.storage.folders import Folder
 
 SORTED_PREFIX = "sorted-"  # how the names of such files begin
 ZSTD_LEVEL = 9
@@ -22,7 +22,7 @@ PARQUET_OPTIONS = (
 ROW_ORDER = ", ".join(IDENTITY)
 
 
-def write_sorted(connection: duckdb.DuckDBPyConnection, rows: str, root: Path, start: datetime) -> NewFile:
+def write_sorted(connection: duckdb.DuckDBPyConnection, rows: str, root: Folder, start: datetime) -> NewFile:
     """Write the result of `rows` (SQL; the table's columns) as the file of hour `start`. Raises LakeError's subclasses.
 
     The file is there before anyone knows of it: who commits it makes it part of the table, else vacuum deletes it.

@@ -25,6 +25,8 @@ from whale_platform.lake.duckdb import engine
 from whale_platform.lake.duckdb.engine import quote_literal
 from whale_platform.lake.duckdb.sql_guard import describe_sql_error, validate_statement
 from whale_platform.lake.errors import FileMissingError, InvalidStatementError
+from whale_platform.storage import folders
+from whale_platform.storage.folders import Folder
 
 TRADES, NEWEST = "trades", "newest_trades"
 SHOWN_COLUMNS = (
@@ -53,7 +55,7 @@ class LakeQueryResult:
 
 
 @contextmanager
-def run_query(root: Path, sql: str, version: int | None, copy: CopyTable) -> Iterator[LakeQueryResult]:
+def run_query(root: Folder, sql: str, version: int | None, copy: CopyTable) -> Iterator[LakeQueryResult]:
     """The answer to one statement about `trades` (at `version`) and tables that `copy` knows; read it inside.
 
     Raises InvalidStatementError, and LakeError's others where the lake is not there, or its files are not.
@@ -69,7 +71,7 @@ def run_query(root: Path, sql: str, version: int | None, copy: CopyTable) -> Ite
             paths += _view_newest(connection, root)
         connection.execute("CREATE SCHEMA public; SET search_path = 'main,public'")
         with TemporaryDirectory(prefix="whale-query-") as folder:
-            if not root.parent.is_dir():
+            if not folders.scratch_folder(root).is_dir():
                 connection.execute(f"SET temp_directory = {quote_literal(folder)}")
             for name in sorted(names - {TRADES, NEWEST} - _known(connection)):
                 _load(connection, name, Path(folder) / "table.csv", copy)
@@ -80,7 +82,7 @@ def run_query(root: Path, sql: str, version: int | None, copy: CopyTable) -> Ite
 
 
 @contextmanager
-def explain_errors(root: Path, version: int | None) -> Iterator[None]:
+def explain_errors(root: Folder, version: int | None) -> Iterator[None]:
     """Turn DuckDB's errors into this room's; a file that an older version has lost is told as such."""
     try:
         with engine.translate_duckdb_errors():
@@ -112,13 +114,13 @@ def run_interruptible(connection: duckdb.DuckDBPyConnection, statement: str, pro
         running.result()
 
 
-def _view(connection: duckdb.DuckDBPyConnection, root: Path, version: int | None) -> list[str]:
+def _view(connection: duckdb.DuckDBPyConnection, root: Folder, version: int | None) -> list[str]:
     paths = [file.path for file in table.list_files(table.open_table(root, version))]
     connection.execute(f"CREATE VIEW {TRADES} AS {engine.select_trades(root, paths)[1:-1]}")
     return [str(root / path) for path in paths]
 
 
-def _view_newest(connection: duckdb.DuckDBPyConnection, root: Path) -> list[str]:
+def _view_newest(connection: duckdb.DuckDBPyConnection, root: Folder) -> list[str]:
     paths = newest.read_index(root).files(1)
     connection.execute(f"CREATE VIEW {NEWEST} AS {engine.select_trades(root, paths)[1:-1]}")
     return [str(root / path) for path in paths]

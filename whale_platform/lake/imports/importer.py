@@ -26,6 +26,8 @@ from whale_platform.lake.imports import dump_loader
 from whale_platform.lake.imports.dump_file import EXCHANGE, DumpFile, ImportProgress
 from whale_platform.lake.imports.dump_loader import LoadedDump
 from whale_platform.lake.maintenance import rewrite
+from whale_platform.storage import folders
+from whale_platform.storage.folders import Folder
 
 WORK_FOLDER = "importing"  # the folder beside the table for what is unzipped; a killed import leaves it to the next
 
@@ -46,7 +48,7 @@ class ImportResult:
     checked: bool
 
 
-def import_dump(root: Path, dump: DumpFile, about: Mapping[str, Any], tell: ImportProgress) -> ImportResult:
+def import_dump(root: Folder, dump: DumpFile, about: Mapping[str, Any], tell: ImportProgress) -> ImportResult:
     """Import the dump; `about` goes into the commits.
 
     Raises InvalidDumpError (nothing was changed) and other LakeErrors.
@@ -69,11 +71,11 @@ def import_dump(root: Path, dump: DumpFile, about: Mapping[str, Any], tell: Impo
 
 
 @contextmanager
-def _work(root: Path) -> Iterator[Path]:
+def _work(root: Folder) -> Iterator[Path]:
     """An empty folder for this import alone, deleted afterwards. Raises ConcurrentCommitError where another import is
     under way."""
-    folder = root.parent / WORK_FOLDER
-    root.parent.mkdir(parents=True, exist_ok=True)
+    folder = folders.scratch_folder(root) / WORK_FOLDER
+    folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_suffix(".lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -89,7 +91,7 @@ def _work(root: Path) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _still_there(root: Path, dump: DumpFile, loaded: LoadedDump, marked: int) -> set[datetime]:
+def _still_there(root: Folder, dump: DumpFile, loaded: LoadedDump, marked: int) -> set[datetime]:
     """Of the first `marked` hours those that have as many trades of the symbol as the dump: they need no import."""
     if not marked:
         return set()

@@ -8,7 +8,6 @@ of the table, and a day later vacuum deletes them, so whoever still reads an old
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from deltalake import DeltaTable
@@ -16,6 +15,7 @@ from deltalake import DeltaTable
 from whale_platform.domain import deletion_limits
 from whale_platform.lake.delta import commits, table
 from whale_platform.lake.delta.table import LakeFile, NewFile
+from whale_platform.storage.folders import Folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class OrphanFiles:
     size: int
 
 
-def list_days(root: Path, before: date | None = None) -> list[LakeDay]:
+def list_days(root: Folder, before: date | None = None) -> list[LakeDay]:
     """The days of the lake, oldest first; only those before `before`, where it is given."""
     found: dict[date, list[LakeFile]] = {}
     for file in table.list_files(table.open_table(root)):
@@ -48,14 +48,14 @@ def list_days(root: Path, before: date | None = None) -> list[LakeDay]:
     ]
 
 
-def plan_retention(root: Path, keep_days: int, today: date) -> list[LakeDay]:
+def plan_retention(root: Folder, keep_days: int, today: date) -> list[LakeDay]:
     """Every day before the last `keep_days` days. Raises ValueError for keep_days < 1."""
     if keep_days < 1:
         raise ValueError(f"days is {keep_days}: keep at least 1")
     return list_days(root, today - timedelta(days=keep_days))
 
 
-def drop_days(root: Path, planned: list[LakeDay], about: Mapping[str, Any], sure: bool = False) -> int:
+def drop_days(root: Folder, planned: list[LakeDay], about: Mapping[str, Any], sure: bool = False) -> int:
     """Remove the planned days from the table, in one commit; returns how many files were removed.
 
     Raises UnconfirmedDeletionError.
@@ -76,7 +76,7 @@ def drop_days(root: Path, planned: list[LakeDay], about: Mapping[str, Any], sure
 
 
 def vacuum(
-    root: Path, hours: int = deletion_limits.LEAST_HOURS, dry_run: bool = True, sure: bool = False
+    root: Folder, hours: int = deletion_limits.LEAST_HOURS, dry_run: bool = True, sure: bool = False
 ) -> OrphanFiles:
     """Delete files that no version of the last `hours` needs; or only say which.
 
@@ -98,7 +98,7 @@ def vacuum(
     return OrphanFiles(tuple(sizes), sum(sizes.values()))
 
 
-def _size(path: Path) -> int | None:
+def _size(path: Folder) -> int | None:
     """None where the file is gone: those deleted before are named again, and another vacuum may be at it now."""
     try:
         return path.stat().st_size
@@ -117,7 +117,7 @@ class LakeVersion:
     code: str
 
 
-def list_versions(root: Path, limit: int) -> list[LakeVersion]:
+def list_versions(root: Folder, limit: int) -> list[LakeVersion]:
     """The newest versions, newest first."""
     found = []
     for one in table.open_table(root).history(limit):

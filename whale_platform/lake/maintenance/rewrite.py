@@ -20,6 +20,7 @@ from whale_platform.lake.delta.schema import COLUMN_NAMES, IDENTITY
 from whale_platform.lake.delta.table import HOUR, LakeFile, NewFile
 from whale_platform.lake.duckdb import engine, parquet_writer
 from whale_platform.lake.errors import DamagedFileError, FileMissingError
+from whale_platform.storage.folders import Folder
 
 SAMPLE_ROWS = 100_000
 CSV_TEXTS = (
@@ -53,7 +54,7 @@ class RewriteResult:
 
 
 def rewrite_hour(
-    root: Path,
+    root: Folder,
     start: datetime,
     about: Mapping[str, Any],
     more: Callable[[duckdb.DuckDBPyConnection], str] | None = None,
@@ -115,7 +116,7 @@ def rewrite_hour(
     return done
 
 
-def adds_nothing(connection: duckdb.DuckDBPyConnection, root: Path, found: list[LakeFile], new: NewFile) -> bool:
+def adds_nothing(connection: duckdb.DuckDBPyConnection, root: Folder, found: list[LakeFile], new: NewFile) -> bool:
     """Whether `new` adds nothing to an hour that was one sorted file before: no row, and no trade in a row."""
     if not (len(found) == 1 and is_sorted(found[0]) and found[0].rows == new.rows):
         return False
@@ -128,7 +129,7 @@ def is_sorted(file: LakeFile) -> bool:
     return Path(file.path).name.startswith(parquet_writer.SORTED_PREFIX)
 
 
-def hours_to_compact(root: Path, start: datetime | None = None, end: datetime | None = None) -> list[datetime]:
+def hours_to_compact(root: Folder, start: datetime | None = None, end: datetime | None = None) -> list[datetime]:
     """Hours in [start, end), aware UTC, that are not one sorted file."""
     hours: dict[datetime, list[LakeFile]] = {}
     for file in table.list_files(table.open_table(root), start, end):
@@ -136,7 +137,7 @@ def hours_to_compact(root: Path, start: datetime | None = None, end: datetime | 
     return [hour for hour, files in sorted(hours.items()) if len(files) > 1 or not is_sorted(files[0])]
 
 
-def count_csv_bytes(connection: duckdb.DuckDBPyConnection, root: Path, file: LakeFile) -> int:
+def count_csv_bytes(connection: duckdb.DuckDBPyConnection, root: Folder, file: LakeFile) -> int:
     """Bytes of the file's rows as CSV without quotes: decimals without trailing zeros, times as microseconds."""
     line = " + ".join(f"strlen({text})" for text in CSV_TEXTS.values())
     rows = engine.select_rows(root, [file.path])
@@ -166,7 +167,7 @@ def select_distinct(connection: duckdb.DuckDBPyConnection, rows: str) -> str:
     """
 
 
-def _broken(connection: duckdb.DuckDBPyConnection, root: Path, file: LakeFile) -> bool:
+def _broken(connection: duckdb.DuckDBPyConnection, root: Folder, file: LakeFile) -> bool:
     try:
         with engine.translate_duckdb_errors():
             every = ", ".join(f"max({name})" for name in COLUMN_NAMES)

@@ -2,18 +2,19 @@
 
 import uuid
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from pyspark.sql import SparkSession
 
 from whale_platform.lake.delta.schema import STATISTICS_COLUMNS
 from whale_platform.lake.delta.table import NewFile, hour_folder
+from whale_platform.storage import folders
+from whale_platform.storage.folders import Folder
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def describe_file(session: SparkSession, root: Path, path: Path) -> NewFile:
+def describe_file(session: SparkSession, root: Folder, path: Folder) -> NewFile:
     """The file at `…/date=D/hour=H/name` as it is to be in the table at `root`, under a name of its own."""
     day, hour = path.parent.parent.name.partition("=")[2], int(path.parent.name.partition("=")[2])
     start = datetime.fromisoformat(f"{day}T{hour:02}:00:00+00:00")
@@ -25,9 +26,9 @@ def describe_file(session: SparkSession, root: Path, path: Path) -> NewFile:
     return NewFile(f"{hour_folder(start)}/part-{uuid.uuid4()}.parquet", start, rows, path.stat().st_size, stats)
 
 
-def _footer(session: SparkSession, path: Path) -> tuple[int, dict[str, tuple[Any, Any]]]:
+def _footer(session: SparkSession, path: Folder) -> tuple[int, dict[str, tuple[Any, Any]]]:
     jvm: Any = session._jvm
-    place = jvm.org.apache.hadoop.fs.Path(str(path))
+    place = jvm.org.apache.hadoop.fs.Path(folders.spark_path(path))
     source = jvm.org.apache.parquet.hadoop.util.HadoopInputFile.fromPath(
         place,
         session._jsc.hadoopConfiguration(),

@@ -8,7 +8,6 @@ readable files together have fewer trades than the table says it had, nothing is
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import cache, partial
-from pathlib import Path
 
 from whale_platform.broker import recent_messages, topics
 from whale_platform.domain.names import RAW_TRADES
@@ -19,6 +18,8 @@ from whale_platform.lake.delta.table import HOUR
 from whale_platform.lake.errors import LakeError
 from whale_platform.lake.maintenance import kafka_spool, rewrite
 from whale_platform.lake.maintenance.rewrite import RewriteResult
+from whale_platform.storage import folders
+from whale_platform.storage.folders import Folder
 
 EARLIER_S = 3600  # a trade may reach Kafka before its own time, by a wrong clock
 
@@ -28,7 +29,7 @@ class RowsLostError(LakeError):
 
 
 def restore_hour(
-    root: Path,
+    root: Folder,
     bootstrap: KafkaCluster,
     start: datetime,
     run_id: str,
@@ -53,7 +54,7 @@ def restore_hour(
             if record.value is not None and record.offset < place(record.partition):
                 yield record.partition, record.offset, record.value
 
-    with open_scratch_folder(root.parent, "restore-") as folder:
+    with open_scratch_folder(folders.scratch_folder(root), "restore-") as folder:
         path = folder / "messages.json"
         found = kafka_spool.spool_messages(path, told(), start)
         had = sum(file.rows for file in table.list_files(table.open_table(root), start, start + HOUR))
@@ -73,7 +74,7 @@ def restore_hour(
         )
 
 
-def _places(root: Path, bootstrap: KafkaCluster) -> Callable[[int], int]:
+def _places(root: Folder, bootstrap: KafkaCluster) -> Callable[[int], int]:
     """Partition -> the first offset that the table does not have."""
     found = topics.describe_topics(bootstrap, [RAW_TRADES]).get(RAW_TRADES)
     return cache(partial(table.read_position, table.open_table(root), found.topic_id if found else ""))

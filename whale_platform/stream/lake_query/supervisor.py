@@ -18,6 +18,8 @@ from whale_platform.broker.naming import add_prefix
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.lake.delta import commits, table
 from whale_platform.lake.errors import LakeError
+from whale_platform.storage import folders
+from whale_platform.storage.errors import ObjectStoreError
 from whale_platform.stream.errors import ForeignCheckpointError
 from whale_platform.stream.lake_query.writer import LakeWriter
 from whale_platform.stream.query import checkpoints, queries
@@ -31,6 +33,7 @@ from whale_platform.version import code_version
 
 MODE: Mode = "microbatch"
 VERSION = 1
+OWN_ERROR = r"(?:lake|storage)\.errors\.\w+"  # in a trace: the lake failed, not the checkpoint
 SLOWER = 6  # times its usual trigger, while the stream is behind
 RESTART_BACKOFF = RestartBackoff(first_s=2.0, cap_s=60.0, healthy_after_s=60.0)
 
@@ -122,7 +125,7 @@ class LakeQuerySupervisor:
             kafka.load()
             .writeStream.queryName(LAKE_QUERY)
             .foreachBatch(self._writer)
-            .option("checkpointLocation", str(self._folder.absolute()))
+            .option("checkpointLocation", folders.spark_path(self._folder))
             .trigger(processingTime=f"{self._trigger_s() * 1000:.0f} milliseconds")
             .start()
         )
@@ -137,6 +140,8 @@ class LakeQuerySupervisor:
             return ""
         try:
             ends = sorted(self._writer.ends(done).items())
+        except ObjectStoreError:
+            raise
         except (OSError, ValueError, IndexError):  # as after a loss of power
             return f"the offsets of batch {done}, the last that was done, can't be read"
         has = self._has()
@@ -172,7 +177,7 @@ class LakeQuerySupervisor:
         self._runs = [*self._runs[-20:], ServiceLifetime(self._started, now, None)]
         self.trouble = f"the lake's query failed, trying again: {_told(error)}"
         self._context.log.error("lake query failed", error=error)
-        if java and not re.search(r"lake\.errors\.", java):  # else it is the table that failed, not the checkpoint
+        if java and not re.search(OWN_ERROR, java):  # else it is the table that failed, not the checkpoint
             self._healer.failed(self._label, java)
 
 
@@ -180,5 +185,5 @@ def _told(error: str) -> str:
     """The line of a Java and Python traceback that a person can use."""
     if "No space left" in error:
         return "No space left where the lake lies: free some; Kafka keeps the trades meanwhile"
-    ours = re.findall(r"lake\.errors\.\w+: (.*)", error)
+    ours = [found[1] for found in re.finditer(rf"{OWN_ERROR}: (.*)", error)]
     return (ours or error.strip().splitlines() or ["unknown"])[0][:300]

@@ -6,12 +6,10 @@ left out, so every message is in the table once, whatever the batches were. If t
 ends, says why and is tried again (supervisor.py); the real-time queries go on.
 """
 
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
-from pathlib import Path
 from typing import Any
 
 from pyspark.sql import Column, DataFrame
@@ -20,6 +18,8 @@ from pyspark.sql import functions as F
 from whale_platform.contracts import raw_trade
 from whale_platform.lake.delta import commits, table
 from whale_platform.lake.delta.schema import COLUMN_NAMES, IDENTITY, NARROW_DECIMAL, WIDE_DECIMAL, fits_narrow
+from whale_platform.storage import folders
+from whale_platform.storage.folders import Folder
 from whale_platform.stream.lake_query import parquet_footers
 from whale_platform.stream.query import transforms
 
@@ -35,7 +35,7 @@ WRITE_OPTIONS = {
 class LakeWriter:
     """What `foreachBatch` calls. `ends(batch)` -> {partition: next offset}; `numbers` of the last commit, to tell."""
 
-    root: Path
+    root: Folder
     topic_id: str
     files: int
     ends: Callable[[int], dict[int, int]]
@@ -47,26 +47,25 @@ class LakeWriter:
         opened, ends = table.open_table(self.root), self.ends(batch_id)
         known = {part: table.read_position(opened, self.topic_id, part) for part in ends}
         staging = self.root / "_staging"
-        shutil.rmtree(staging, ignore_errors=True)
+        folders.delete_folder(staging)
         self._write(batch, known, staging)
-        files = sorted(staging.glob("date=*/hour=*/*.parquet"))
+        files = folders.find_files(staging, "date=*/hour=*/*.parquet")
         moved = {part: end for part, end in ends.items() if end > known[part]}  # never back: a reset reads again
         if files or moved:
             added = [parquet_footers.describe_file(batch.sparkSession, self.root, path) for path in files]
             for path, file in zip(files, added, strict=True):
-                (self.root / file.path).parent.mkdir(parents=True, exist_ok=True)
-                path.rename(self.root / file.path)
+                folders.move_file(path, self.root / file.path)
             version = commits.append_files(self.root, added, self.topic_id, moved, {**self.about, "batch": batch_id})
             written = sum(file.rows for file in added)
             self.numbers |= {"lake_version": version, "lake_rows": written, "lake_files": len(added)}
-        shutil.rmtree(staging, ignore_errors=True)
+        folders.delete_folder(staging)
 
-    def _write(self, batch: DataFrame, known: Mapping[int, int], folder: Path) -> None:
+    def _write(self, batch: DataFrame, known: Mapping[int, int], folder: Folder) -> None:
         here, offset = F.col("topic_partition"), F.col("topic_offset")
         old = reduce(or_, [(here == part) & (offset < place) for part, place in known.items()], F.lit(False))
         fresh = select_lake_rows(batch).where(~old).coalesce(self.files)
         writer = fresh.sortWithinPartitions("date", "hour", *IDENTITY).write
-        writer.partitionBy("date", "hour").options(**WRITE_OPTIONS).parquet(str(folder))
+        writer.partitionBy("date", "hour").options(**WRITE_OPTIONS).parquet(folders.spark_path(folder))
 
 
 def select_lake_rows(kafka: DataFrame) -> DataFrame:

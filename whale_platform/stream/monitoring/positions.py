@@ -10,7 +10,6 @@ import time
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from math import inf
-from pathlib import Path
 from typing import Any
 
 from py4j.protocol import Py4JJavaError
@@ -24,6 +23,7 @@ from whale_platform.contracts.raw_trade import peek_event_time
 from whale_platform.contracts.stream_position import peek_position
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.kafka_cluster import KafkaCluster
+from whale_platform.storage.folders import Folder
 from whale_platform.stream.query import checkpoints
 
 MAX_MARKERS = 65  # of transactions that may follow one upon the other: one of each ingester that shares the symbols
@@ -35,16 +35,16 @@ NAMES_EVERY_S = 10.0
 class CommittedOffsets:
     """{partition: next offset} of a checkpoint's last finished batch, read again only where there is a newer one."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Folder) -> None:
         self._folder = folder
         self.batch: int | None = None
         self._places: dict[int, int] = {}
 
     def look(self) -> dict[int, int]:
         """Empty before the first batch has finished, or while its files can't be read."""
-        newest = checkpoints.find_last_batch(self._folder)
-        if newest is not None and newest != self.batch:
-            with suppress(OSError, ValueError, IndexError):
+        with suppress(OSError, ValueError, IndexError):
+            newest = checkpoints.find_last_batch(self._folder)
+            if newest is not None and newest != self.batch:
                 self._places = checkpoints.read_batch_ends(self._folder, newest)
                 self.batch = newest
         return self._places

@@ -5,7 +5,6 @@ While the broker does not answer, everything is unknown (None) and nothing is gu
 
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from pyspark.sql import SparkSession
 
@@ -14,6 +13,7 @@ from whale_platform.broker.errors import BrokerError
 from whale_platform.broker.topic_offsets import TopicOffsets
 from whale_platform.domain.names import RAW_TRADES, STREAM_POSITIONS, TRADE_WINDOWS
 from whale_platform.settings import Settings
+from whale_platform.storage.folders import Folder
 from whale_platform.stream.monitoring.lag import (
     UNKNOWN_LAG,
     EmitRate,
@@ -40,7 +40,7 @@ class TopicFlow:
     """
 
     def __init__(
-        self, settings: Settings, session: SparkSession, parts: list[int], folders: Mapping[str, Path], run_id: str
+        self, settings: Settings, session: SparkSession, parts: list[int], folders: Mapping[str, Folder], run_id: str
     ) -> None:
         """Raises BrokerError where the broker is unavailable."""
         found = topics.describe_topics(settings.bootstrap, [TRADE_WINDOWS])[TRADE_WINDOWS]

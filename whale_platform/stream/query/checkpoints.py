@@ -6,17 +6,16 @@ show a stack trace, or silently read another topic's offsets. recovery.py then a
 of each query the newest `KEPT_ARCHIVES` archives stay.
 """
 
-import itertools
 import json
-import os
-import shutil
+import re
 import time
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from whale_platform.files.atomic_files import write_json
+from whale_platform.storage import folders
+from whale_platform.storage.errors import ObjectStoreError
+from whale_platform.storage.folders import Folder
 from whale_platform.stream.errors import CheckpointMismatchError, ForeignCheckpointError
 from whale_platform.stream.query import diagnosis
 from whale_platform.supervision.runtime.lease import Lease
@@ -25,6 +24,7 @@ LABEL_FILE = "whale.json"
 LAKE_QUERY = "lake"
 QUERY_NAMES = ("windows", "whales", LAKE_QUERY)
 KEPT_ARCHIVES = 5
+_STAMP = re.compile(r"-(\d{8}T\d{6}Z)(?:-(\d+))?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Checkpoint:
     `size`: bytes of its files; `modified`: when the newest was written, seconds since 1970, None where there is none.
     """
 
-    path: Path
+    path: Folder
     label: CheckpointLabel | None
     batch: int | None
     offsets: dict[int, int]
@@ -55,12 +55,12 @@ class Checkpoint:
     modified: float | None
 
 
-def checkpoint_folder(home: Path, query: str, mode: str, version: int) -> Path:
+def checkpoint_folder(home: Folder, query: str, mode: str, version: int) -> Folder:
     """Where the checkpoint of a query lies; one that both modes share has none in its name."""
     return home / "checkpoints" / query / "-".join(part for part in (mode, f"v{version}") if part)
 
 
-def prepare_folder(home: Path, label: CheckpointLabel, earliest: dict[int, int], ends: dict[int, int]) -> Path:
+def prepare_folder(home: Folder, label: CheckpointLabel, earliest: dict[int, int], ends: dict[int, int]) -> Folder:
     """The folder to hand to Spark, new or fit.
 
     `earliest`: {partition: first offset still in the topic}, `ends`: {partition: next offset to be written}. Raises
@@ -71,7 +71,7 @@ def prepare_folder(home: Path, label: CheckpointLabel, earliest: dict[int, int],
     path.mkdir(parents=True, exist_ok=True)
     _sweep(path)
     if not (path / LABEL_FILE).exists() and not (path / "metadata").exists():
-        write_json(path / LABEL_FILE, asdict(label))
+        folders.write_json(path / LABEL_FILE, asdict(label))
     refuse_foreign_checkpoint(home, label)
     if problem := explain_mismatch(inspect_checkpoint(path), label, earliest, ends) or diagnosis.explain_torn_file(
         path
@@ -80,7 +80,7 @@ def prepare_folder(home: Path, label: CheckpointLabel, earliest: dict[int, int],
     return path
 
 
-def refuse_foreign_checkpoint(home: Path, label: CheckpointLabel) -> None:
+def refuse_foreign_checkpoint(home: Folder, label: CheckpointLabel) -> None:
     """Raise ForeignCheckpointError where the checkpoint of `label` is known to belong to another Kafka cluster."""
     found = _label(checkpoint_folder(home, label.query, label.mode, label.version) / LABEL_FILE)
     if found is not None and found.cluster_id != label.cluster_id:
@@ -91,14 +91,15 @@ def refuse_foreign_checkpoint(home: Path, label: CheckpointLabel) -> None:
         )
 
 
-def _sweep(path: Path) -> None:
+def _sweep(path: Folder) -> None:
     """Delete what a kill in the middle of writing has left: Spark takes it for another query's and would not begin."""
     for log in ("offsets", "commits"):
-        for file in (path / log).glob(".*.tmp*"):
-            file.unlink(missing_ok=True)  # a driver that is just being ended may still rename it
-    begun = {file.name for file in (path / "offsets").glob("[0-9]*")}
-    if begun <= {"0"} and not any((path / "commits").glob("[0-9]*")):
-        shutil.rmtree(path / "state", ignore_errors=True)  # of a first batch that did not come to its end
+        for name in folders.list_names(path / log):
+            if name.startswith(".") and ".tmp" in name:
+                (path / log / name).unlink(missing_ok=True)  # a driver that is just being ended may still rename it
+    begun = {name for name in folders.list_names(path / "offsets") if name.isdigit()}
+    if begun <= {"0"} and _newest(path / "commits") is None:
+        folders.delete_folder(path / "state")  # of a first batch that did not come to its end
 
 
 def explain_mismatch(
@@ -139,42 +140,43 @@ def explain_mismatch(
     return None
 
 
-def inspect_checkpoint(path: Path) -> Checkpoint:
+def inspect_checkpoint(path: Folder) -> Checkpoint:
     """Read one checkpoint folder, also while Spark writes in it; what can't be read is None or empty."""
-    files = _files(path)
+    files = list(folders.list_files(path))
     return Checkpoint(
         path=path,
         label=_label(path / LABEL_FILE),
         batch=_newest(path / "commits"),
         offsets=_offsets(path),
-        size=sum(file.st_size for file in files),
-        modified=max((file.st_mtime for file in files), default=None),
+        size=sum(file.size for file in files),
+        modified=max((file.modified for file in files), default=None),
     )
 
 
-def list_checkpoints(home: Path, query: str | None = None) -> list[Checkpoint]:
+def list_checkpoints(home: Folder, query: str | None = None) -> list[Checkpoint]:
     """All checkpoints of a home (of one query, if named), archived ones last."""
     root = home / "checkpoints"
-    live = [path for path in sorted(root.glob("*/*")) if path.is_dir() and path.parent.name != "archive"]
-    kept = [path for path in sorted((root / "archive").glob("*")) if path.is_dir()]
+    queries = sorted(set(folders.list_names(root)) - {"archive"})
+    live = [root / name / version for name in queries for version in sorted(folders.list_folders(root / name))]
+    kept = [root / "archive" / name for name in sorted(folders.list_folders(root / "archive"))]
     found = [inspect_checkpoint(path) for path in live + kept]
     return [item for item in found if query is None or (item.label is not None and item.label.query == query)]
 
 
-def list_live_folders(home: Path, query: str) -> list[Path]:
+def list_live_folders(home: Folder, query: str) -> list[Folder]:
     """The folders in use by `query`, or by `all`: what `archive_checkpoints` moves. Raises ValueError for another
     name."""
     if query not in (*QUERY_NAMES, "all"):
         raise ValueError(f"there is no query {query!a}: one of {', '.join(QUERY_NAMES)} or all")
     return [
-        path
+        home / "checkpoints" / name / version
         for name in QUERY_NAMES
         if query in (name, "all")
-        for path in sorted((home / "checkpoints" / name).glob("*"))
+        for version in sorted(folders.list_folders(home / "checkpoints" / name))
     ]
 
 
-def archive_checkpoints(home: Path, query: str) -> list[Path]:
+def archive_checkpoints(home: Folder, query: str) -> list[Folder]:
     """Move every live checkpoint of `query`, or of `all`, aside; returns the new places.
 
     The next start reads the topic from its beginning.
@@ -182,22 +184,28 @@ def archive_checkpoints(home: Path, query: str) -> list[Path]:
     return [archive_folder(home, path) for path in list_live_folders(home, query)]
 
 
-def archive_folder(home: Path, path: Path) -> Path:
+def archive_folder(home: Folder, path: Folder) -> Folder:
     """Move one checkpoint to the archive, of which the oldest of the same query go; returns the new place."""
     root, query = home / "checkpoints" / "archive", path.parent.name
     root.mkdir(parents=True, exist_ok=True)
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    names = (f"{query}-{path.name}-{stamp}{f'-{count}' if count else ''}" for count in itertools.count())
-    target = next(root / name for name in names if not (root / name).exists())
-    path.rename(target)
-    os.utime(target)
-    kept = sorted(root.glob(f"{query}-*"), key=lambda folder: folder.stat().st_mtime_ns)
+    name = f"{query}-{path.name}-{stamp}"
+    taken = [_archived(other)[1] for other in folders.list_names(root) if other.startswith(name)]
+    target = root / (f"{name}-{max(taken) + 1}" if taken else name)
+    folders.move_folder(path, target)
+    kept = sorted((name for name in folders.list_names(root) if name.startswith(f"{query}-")), key=_archived)
     for old in kept[:-KEPT_ARCHIVES]:
-        shutil.rmtree(old, ignore_errors=True)
+        folders.delete_folder(root / old)
     return target
 
 
-def archive_under_lease(home: Path, root: Path, query: str) -> list[Path]:
+def _archived(name: str) -> tuple[str, int]:
+    """When the archive of that name was made, and which it was in that second."""
+    found = _STAMP.search(name)
+    return (found[1], int(found[2] or 0)) if found else ("", 0)
+
+
+def archive_under_lease(home: Path, root: Folder, query: str) -> list[Folder]:
     """Archive the checkpoints of `query`, or of `all`, in `root`, holding the lease of `home`; returns the new places.
 
     No running query loses its checkpoint, and none can start meanwhile. Raises LeaseRefused, ValueError.
@@ -210,36 +218,25 @@ def archive_under_lease(home: Path, root: Path, query: str) -> list[Path]:
         lease.release()
 
 
-def _label(file: Path) -> CheckpointLabel | None:
+def _label(file: Folder) -> CheckpointLabel | None:
     try:
         return CheckpointLabel(**json.loads(file.read_text()))
+    except ObjectStoreError:  # it is not known whether the file can be read
+        raise
     except (OSError, ValueError, TypeError):
         return None
 
 
-def _files(path: Path) -> list[os.stat_result]:
-    """Of every file in it; Spark writes each under another name first, so any may be gone before it is looked at."""
-    found = []
-    for folder, _, names in os.walk(path):
-        for name in names:
-            with suppress(FileNotFoundError):
-                found.append(Path(folder, name).stat())
-    return found
+def _newest(folder: Folder) -> int | None:
+    return max((int(name) for name in folders.list_names(folder) if name.isdigit()), default=None)
 
 
-def _newest(folder: Path) -> int | None:
-    try:
-        return max((int(file.name) for file in folder.iterdir() if file.name.isdigit()), default=None)
-    except FileNotFoundError:
-        return None
-
-
-def find_last_batch(path: Path) -> int | None:
+def find_last_batch(path: Folder) -> int | None:
     """The number of the last batch that was finished; None before the first."""
     return _newest(path / "commits")
 
 
-def read_batch_ends(path: Path, batch: int) -> dict[int, int]:
+def read_batch_ends(path: Folder, batch: int) -> dict[int, int]:
     """{partition: next offset} at the end of a batch, as Spark has written it down before the batch began.
 
     Raises OSError, ValueError, IndexError where that file can't be read.
@@ -250,21 +247,27 @@ def read_batch_ends(path: Path, batch: int) -> dict[int, int]:
     return {int(part): place for places in last.values() for part, place in places.items()}
 
 
-def read_position(path: Path) -> dict[int, int]:
+def read_position(path: Folder) -> dict[int, int]:
     """{partition: next offset} that the query had surely read, by the newest file that can be read; {} by none.
 
     Of what came after its last commit nobody can say whether it was read.
     """
     done = _newest(path / "commits")
     for batch in range(done, max(-1, done - 100), -1) if done is not None else ():
-        with suppress(OSError, ValueError, LookupError, AttributeError):
+        try:
             return read_batch_ends(path, batch)
+        except ObjectStoreError:
+            raise
+        except (OSError, ValueError, LookupError, AttributeError):
+            continue
     return {}
 
 
-def _offsets(path: Path) -> dict[int, int]:
+def _offsets(path: Folder) -> dict[int, int]:
     newest = _newest(path / "offsets")
     try:
         return {} if newest is None else read_batch_ends(path, newest)
+    except ObjectStoreError:
+        raise
     except (OSError, ValueError, IndexError):
         return {}

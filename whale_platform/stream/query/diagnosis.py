@@ -10,8 +10,11 @@ import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
+
+from whale_platform.storage import folders
+from whale_platform.storage.errors import ObjectStoreError
+from whale_platform.storage.folders import Folder
 
 LossCause = Literal["expired", "truncated", "recreated", "gone", "none"]
 
@@ -24,6 +27,7 @@ _WORLD = re.compile(
     "|stopped SparkContext|SparkContext (was|has been) shut ?down|CANNOT_WRITE_STATE_STORE"
     "|ExecutorLostFailure|Master removed our application|All masters are unresponsive"
     r"|(Failed to connect to|Connection (reset|refused)|Connection from) \S*:\d+"
+    r"|ObjectStoreError|fs\.s3a\.(AWS\w+|RemoteFileChanged|UnknownStore|auth\.\w+)Exception|AccessDeniedException|SdkClientException"
 )
 _KINDS = (
     ("trades that it had not read are gone from the topic", "data may have been lost|KAFKA_DATA_LOSS|OffsetOutOfRange"),
@@ -68,7 +72,7 @@ def is_environmental(error: str) -> bool:
     return _WORLD.search(error) is not None
 
 
-def explain_torn_file(path: Path) -> str | None:
+def explain_torn_file(path: Folder) -> str | None:
     """The file of a checkpoint that no query can begin with, in one sentence; None where there is none.
 
     Only what Spark reads first is looked at: a loss of power leaves the newest files empty or cut. Later finds
@@ -80,17 +84,19 @@ def explain_torn_file(path: Path) -> str | None:
             content = file.read_bytes()
             first, *lines = content.decode().splitlines() if file.name != "metadata" else ("v1", content)
             whole = first.startswith("v") and lines and all(_is_object(line) for line in lines)
+        except ObjectStoreError:  # it is not known whether the file is whole
+            raise
         except FileNotFoundError:
             whole = file.name == "metadata" and not newest
             content = b""
         except (OSError, ValueError):
             whole = False
         if not whole or not _sums_fit(file, content):
-            return f"The file {file.relative_to(path)} of the checkpoint is empty, torn, damaged or missing."
+            return f"The file {folders.relative_text(file, path)} of the checkpoint is empty, torn, damaged or missing."
     return None
 
 
-def _sums_fit(file: Path, content: bytes) -> bool:
+def _sums_fit(file: Folder, content: bytes) -> bool:
     """Whether Hadoop's checksums beside the file are those of its content; where it has none, Spark asks for none."""
     try:
         sums = file.with_name(f".{file.name}.crc").read_bytes()
@@ -103,9 +109,9 @@ def _sums_fit(file: Path, content: bytes) -> bool:
     return sums[8:] == b"".join(one.to_bytes(4, "big") for one in made)
 
 
-def _newest(folder: Path) -> Path | None:
-    found = [file for file in folder.glob("[0-9]*") if file.name.isdigit()]
-    return max(found, key=lambda file: int(file.name), default=None)
+def _newest(folder: Folder) -> Folder | None:
+    names = [name for name in folders.list_names(folder) if name.isdigit()]
+    return folder / max(names, key=int) if names else None
 
 
 def _is_object(line: str | bytes) -> bool:

@@ -10,7 +10,6 @@ checkpoint beside the old one and reads the topic again.
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
-from pathlib import Path
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -21,6 +20,8 @@ from whale_platform.broker.naming import add_prefix
 from whale_platform.broker.reader import TopicReader
 from whale_platform.domain.names import RAW_TRADES, STREAM_POSITIONS, TRADE_WINDOWS
 from whale_platform.settings import Settings
+from whale_platform.storage import folders
+from whale_platform.storage.folders import Folder
 from whale_platform.stream.query import transforms
 from whale_platform.stream.query.checkpoints import CheckpointLabel
 from whale_platform.stream.query.mode_policy import Mode
@@ -77,7 +78,7 @@ def choose_whales_mode(settings: Settings) -> Mode:
 
 
 def start_whales(
-    session: SparkSession, settings: Settings, folder: Path, file: ThresholdFile, run_id: str
+    session: SparkSession, settings: Settings, folder: Folder, file: ThresholdFile, run_id: str
 ) -> StreamingQuery:
     """Start the query of whales and dead letters; its rows name their topics."""
     mode = choose_whales_mode(settings)
@@ -87,7 +88,7 @@ def start_whales(
 
 
 def start_windows(
-    session: SparkSession, settings: Settings, folder: Path, run_id: str, mode: Mode, spread_s: float
+    session: SparkSession, settings: Settings, folder: Folder, run_id: str, mode: Mode, spread_s: float
 ) -> StreamingQuery:
     """Start the windows' query. The watermark waits `spread_s` seconds longer than it is set to.
 
@@ -102,7 +103,7 @@ def start_windows(
     return _started(rows, settings, "windows", mode, folder)
 
 
-def _started(rows: DataFrame, settings: Settings, query: str, mode: Mode, folder: Path) -> StreamingQuery:
+def _started(rows: DataFrame, settings: Settings, query: str, mode: Mode, folder: Folder) -> StreamingQuery:
     writer = (
         rows.writeStream.format("kafka")
         .queryName(query)
@@ -113,7 +114,7 @@ def _started(rows: DataFrame, settings: Settings, query: str, mode: Mode, folder
         .option("kafka.compression.type", "lz4")
         .option("kafka.linger.ms", "1")
         .option("kafka.batch.size", "262144")
-        .option("checkpointLocation", str(folder.absolute()))
+        .option("checkpointLocation", folders.spark_path(folder))
     )
     if query == "windows":
         writer = writer.option("topic", add_prefix(TRADE_WINDOWS))
@@ -129,7 +130,7 @@ def build_warm_ups(
 
     def read() -> DataFrame:
         place = [F.lit(0).alias("partition"), F.lit(0).cast("bigint").alias("offset")]
-        return session.read.text(str(file.path.absolute())).select("value", *place)
+        return session.read.text(folders.spark_path(file.path)).select("value", *place)
 
     def windows() -> DataFrame:
         trades = transforms.parse_trades(transforms.add_offsets(read()), kept=transforms.OFFSET_COLUMNS)
@@ -145,7 +146,7 @@ def _alerts(settings: Settings, kafka: DataFrame, thresholds: Column, run_id: st
 
 def read_thresholds(session: SparkSession, file: ThresholdFile) -> Column:
     """The thresholds and what held before them as a scalar subquery: read again at each batch."""
-    table = session.read.text(str(file.path.absolute()), wholetext=True)
+    table = session.read.text(folders.spark_path(file.path), wholetext=True)
     return table.select(F.from_json("value", transforms.THRESHOLDS_TYPE)).scalar()
 
 

@@ -17,7 +17,6 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 from whale_platform.broker import topics
@@ -26,8 +25,9 @@ from whale_platform.broker.errors import BrokerError, ProducerStoppedError
 from whale_platform.broker.producer import TradeProducer
 from whale_platform.contracts import stream_loss
 from whale_platform.domain.names import STREAM_LOSSES
-from whale_platform.files.atomic_files import write_json
 from whale_platform.settings import Settings
+from whale_platform.storage import folders
+from whale_platform.storage.folders import Folder
 from whale_platform.stream.errors import CheckpointMismatchError
 from whale_platform.stream.query import checkpoints, diagnosis
 from whale_platform.stream.query.checkpoints import CheckpointLabel
@@ -101,7 +101,7 @@ class QueryRecovery:
         newest = {record.query: record for record in self._history if record.at >= since}
         return "; ".join(record.sentence for record in newest.values())
 
-    def prepare(self, labels: Iterable[CheckpointLabel], place: SourceTopic) -> dict[str, Path]:
+    def prepare(self, labels: Iterable[CheckpointLabel], place: SourceTopic) -> dict[str, Folder]:
         """{query: folder to hand to Spark}, each fit, or fresh.
 
         Raises ForeignCheckpointError, before anything is changed, where one belongs to another Kafka cluster.
@@ -109,13 +109,13 @@ class QueryRecovery:
         wanted = list(labels)
         for label in wanted:
             checkpoints.refuse_foreign_checkpoint(self._settings.stream_home, label)
-        folders = {label.query: self._prepared(label, place) for label in wanted}
-        for path in folders.values():
+        prepared = {label.query: self._prepared(label, place) for label in wanted}
+        for path in prepared.values():
             (path / RECORD_FILE).unlink(missing_ok=True)  # a kill came before the archive, and now it fits
         self.publish()
-        return folders
+        return prepared
 
-    def _prepared(self, label: CheckpointLabel, place: SourceTopic) -> Path:
+    def _prepared(self, label: CheckpointLabel, place: SourceTopic) -> Folder:
         try:
             return checkpoints.prepare_folder(self._settings.stream_home, label, place.earliest, place.ends)
         except CheckpointMismatchError as unfit:
@@ -174,7 +174,7 @@ class QueryRecovery:
         record = RecoveryRecord(
             label.query, at, reason, [_loss(label.query, topic_id, at, reason, one) for one in lost]
         )
-        write_json(path / RECORD_FILE, asdict(record))
+        folders.write_json(path / RECORD_FILE, asdict(record))
         # 2. Out of Spark's way.
         kept = checkpoints.archive_folder(home, path)
         self._history = list_recoveries(home)
@@ -218,7 +218,7 @@ class QueryRecovery:
         except (OSError, ValueError, LookupError, TypeError):
             before, count = {}, 1
         with suppress(OSError):
-            write_json(path, {**before, label.query: {"batch": batch, "count": count % STUCK_FAILURES}})
+            folders.write_json(path, {**before, label.query: {"batch": batch, "count": count % STUCK_FAILURES}})
         return f"it failed {count} times at the same batch" if count >= STUCK_FAILURES else None
 
 
@@ -237,22 +237,23 @@ def publish_losses(settings: Settings, rows: Iterable[dict[str, Any]]) -> None:
         raise ProducerStoppedError(producer.fatal or explain_unavailable(settings.bootstrap))
 
 
-def list_recoveries(home: Path) -> list[RecoveryRecord]:
+def list_recoveries(home: Folder) -> list[RecoveryRecord]:
     """Return each restart of a query of this home with a fresh checkpoint, as far as its archive goes, the oldest
     first."""
     return sorted((record for _, record in _records(home)), key=lambda record: record.at)
 
 
-def _records(home: Path) -> list[tuple[Path, RecoveryRecord]]:
+def _records(home: Folder) -> list[tuple[Folder, RecoveryRecord]]:
     found = []
-    for path in (home / "checkpoints" / "archive").glob(f"*/{RECORD_FILE}"):
+    archive = home / "checkpoints" / "archive"
+    for path in (archive / name / RECORD_FILE for name in folders.list_names(archive)):
         with suppress(OSError, ValueError, TypeError):
             found.append((path, RecoveryRecord(**json.loads(path.read_text()))))
     return found
 
 
-def _mark_published(path: Path, record: RecoveryRecord) -> None:
-    write_json(path, {**asdict(record), "published": True})
+def _mark_published(path: Folder, record: RecoveryRecord) -> None:
+    folders.write_json(path, {**asdict(record), "published": True})
 
 
 def _loss(query: str, topic_id: str, at: int, reason: str, lost: diagnosis.LostOffsets) -> dict[str, Any]:

@@ -10,12 +10,13 @@ checkpoint was restarted, are judged by what held at their time.
 import json
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from whale_platform.domain.decimal_text import format_decimal
-from whale_platform.files.atomic_files import write_json
 from whale_platform.settings import Settings
+from whale_platform.storage import folders
+from whale_platform.storage.errors import ObjectStoreError
+from whale_platform.storage.folders import Folder
 from whale_platform.stores.asset_tables.thresholds import (
     ThresholdPeriod,
     build_threshold_periods,
@@ -31,15 +32,17 @@ ThresholdCopy = list[
 
 
 class ThresholdFile:
-    """`path` holds a ThresholdCopy; `refresh` copies the table's history into it."""
+    """`path` holds a ThresholdCopy; `refresh` copies the table's history into it. Raises ObjectStoreError at first."""
 
     def __init__(self, settings: Settings, log: Any) -> None:
-        self.path: Path = settings.stream_home / "stream" / "thresholds.json"
+        self.path: Folder = settings.stream_home / "stream" / "thresholds.json"
         self._settings = settings
         self._log = log
         self._trouble = ""
         try:
             found = json.loads(self.path.read_text())
+        except ObjectStoreError:  # there may be a copy, which the default must not replace
+            raise
         except (OSError, ValueError):
             found = {"*:*": format_decimal(settings.threshold_usd)}
         if isinstance(found, dict):  # of a version that knew no history, or none yet
@@ -70,7 +73,7 @@ class ThresholdFile:
             self._trouble = ""
 
     def _write(self, table: ThresholdCopy) -> None:
-        write_json(self.path, table)
+        folders.write_json(self.path, table)
         self._current = table
 
 

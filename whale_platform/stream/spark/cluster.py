@@ -5,7 +5,6 @@ that executors do not see are named, and waited for. On this machine (`local[…
 """
 
 import re
-import shutil
 import socket
 import uuid
 from collections.abc import Iterable
@@ -18,12 +17,16 @@ from pyspark.sql import SparkSession
 
 from whale_platform import host_headers
 from whale_platform.settings import Settings
+from whale_platform.storage import folders
+from whale_platform.storage.errors import ObjectStoreError
+from whale_platform.storage.folders import Folder
 from whale_platform.stream.spark import jvm_options
 from whale_platform.toolchain import shuffle_bind
 from whale_platform.toolchain.errors import ToolchainError
 
 CONNECT_S = 2.0
 SHARED_FOLDER_ADVICE = "mount the same disk there on every worker, or name one that they share by WHALE_SHARED"
+OBJECT_STORE_ADVICE = "the workers need to reach the address of WHALE_S3_ENDPOINT"
 _LOCAL = re.compile(r"local(\[(\*|\d+)(,\s*\d+)?\])?")
 _STANDALONE = re.compile(r"spark://([^/]+)")
 EXECUTOR_OPTIONS = ("-XX:+UseParallelGC", *jvm_options.COMMON_JVM_OPTIONS, "-Djava.net.preferIPv4Stack=true")
@@ -82,7 +85,7 @@ def is_master_reachable(master: str) -> bool:
     return False
 
 
-def explain_unshared(session: SparkSession, folder: Path, slots: int) -> str:
+def explain_unshared(session: SparkSession, folder: Folder, slots: int) -> str:
     """Why executors and driver do not see the same `folder`, in one sentence; empty where they do.
 
     Each of twice `slots` small tasks writes a file there, so that every executor has its turn, and the driver counts.
@@ -91,18 +94,22 @@ def explain_unshared(session: SparkSession, folder: Path, slots: int) -> str:
     tasks = 2 * slots
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        session.range(0, tasks, 1, tasks).selectExpr("cast(id as string)").write.text(str(probe))
-        found = sum(len(path.read_text().split()) for path in probe.glob("part-*"))
-    except (PySparkException, Py4JJavaError) as error:
+        session.range(0, tasks, 1, tasks).selectExpr("cast(id as string)").write.text(folders.spark_path(probe))
+        found = sum(len(path.read_text().split()) for path in folders.find_files(probe, "part-*"))
+    except (PySparkException, Py4JJavaError, ObjectStoreError) as error:
         if session.sparkContext._jsc.sc().isStopped():
             raise
         why = str(error).splitlines()[0][:300]
-        return f"Spark's executors can't write into the folder {folder} of the driver: {why}; {SHARED_FOLDER_ADVICE}"
+        return f"Spark's executors can't write into the folder {folder} of the driver: {why}; {_advise(folder)}"
     finally:
-        shutil.rmtree(probe, ignore_errors=True)
+        folders.delete_folder(probe)
     if found == tasks:
         return ""
     return (
         f"Spark's executors do not see the folder {folder} of the driver ({found} of {tasks} files arrived): "
-        f"{SHARED_FOLDER_ADVICE}"
+        f"{_advise(folder)}"
     )
+
+
+def _advise(folder: Folder) -> str:
+    return OBJECT_STORE_ADVICE if folders.is_remote(folder) else SHARED_FOLDER_ADVICE

@@ -8,6 +8,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from pyspark import SparkConf, SparkContext
@@ -35,9 +36,10 @@ def build_session(settings: Settings, master: str | None = None) -> SparkSession
     `master`: another one than the settings name. Raises PySparkRuntimeError where Java does not start, EmbeddedError
     where jars are missing or not the pinned ones.
     """
-    secrets = settings.bootstrap.java_secrets()
+    store = settings.object_store
+    secrets = settings.bootstrap.java_secrets() | ({} if store is None else store.java_secrets())
     os.environ.update({**java.build_java_environment(settings.tools), **secrets})
-    paths = jars.find_spark_jars(settings.tools)
+    paths = [*jars.find_spark_jars(settings.tools), *([] if store is None else jars.find_s3_jars(settings.tools))]
     bare = next(path for path in paths if path.name.startswith("hadoop-bare-naked-local-fs"))
     shuffle = shuffle_bind.ensure_patched_class(settings.tools).absolute()
     bind = cluster.bind_address(settings)
@@ -79,17 +81,26 @@ def build_session(settings: Settings, master: str | None = None) -> SparkSession
     }
     if not cluster.is_local(master or settings.spark_master):
         conf |= cluster.executor_settings(settings, (shuffle, bare))
-    if secrets and not cluster.is_local(master or settings.spark_master):
-        # What is set before the JVM runs stands on its command line, for every user of this machine to see.
-        named = {**conf, "spark.master": master or settings.spark_master}
-        SparkContext._ensure_initialized(conf=SparkConf(loadDefaults=False).setAll(list(named.items())))
-        conf |= {f"spark.executorEnv.{name}": text for name, text in secrets.items()}
-    builder = SparkSession.builder.master(master or settings.spark_master)
+    conf |= {} if store is None else store.build_hadoop_options()
+    conf["spark.master"] = master or settings.spark_master
+    if not cluster.is_local(conf["spark.master"]):
+        conf |= pass_secrets(conf, secrets)
+    builder = SparkSession.builder
     for name, value in conf.items():
         builder = builder.config(name, value)
     session: SparkSession = builder.getOrCreate()
     session.sparkContext.setLogLevel("WARN")
     return session
+
+
+def pass_secrets(conf: Mapping[str, str], secrets: Mapping[str, str]) -> dict[str, str]:
+    """The settings by which executors elsewhere get `secrets` as environment variables; starts the JVM of `conf`.
+
+    What is set before the JVM runs stands on its command line, for every user of this machine to see.
+    """
+    if secrets:
+        SparkContext._ensure_initialized(conf=SparkConf(loadDefaults=False).setAll(list(conf.items())))
+    return {f"spark.executorEnv.{name}": text for name, text in secrets.items()}
 
 
 def _emptied(home: Path, name: str) -> Path:

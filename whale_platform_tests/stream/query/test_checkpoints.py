@@ -4,24 +4,31 @@ import contextlib
 import json
 import shutil
 import threading
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
-from whale_platform.files.atomic_files import write_json
+from whale_platform.settings import Settings
+from whale_platform.storage import folders
+from whale_platform.storage.errors import ObjectStoreError
+from whale_platform.storage.folders import Folder
 from whale_platform.stream.errors import CheckpointMismatchError, ForeignCheckpointError
 from whale_platform.stream.query import checkpoints
 from whale_platform.stream.query.checkpoints import CheckpointLabel
+from whale_platform.stream.query.diagnosis import explain_torn_file
+from whale_platform_tests.support.kafka_server import free_port
+from whale_platform_tests.support.s3_server import S3Server
 
 LABEL = CheckpointLabel("windows", "realtime", 1, "cluster-a", "raw_crypto_trades", "topic-1")
 
 
-def prepare(home: Path, label: CheckpointLabel, earliest: dict[int, int], end: int = 500) -> Path:
+def prepare(home: Folder, label: CheckpointLabel, earliest: dict[int, int], end: int = 500) -> Folder:
     return checkpoints.prepare_folder(home, label, earliest, dict.fromkeys(earliest, end))
 
 
-def read_until(path: Path, offsets: dict[int, int]) -> None:
+def read_until(path: Folder, offsets: dict[int, int]) -> None:
     """Write what Spark writes after a batch."""
     (path / "metadata").write_text('{"id":"1"}')
     for name, lines in (
@@ -32,16 +39,16 @@ def read_until(path: Path, offsets: dict[int, int]) -> None:
         (path / name / "7").write_text("\n".join(lines))
 
 
-def stand_at(home: Path, query: str, topic_id: str, offsets: dict[int, int]) -> None:
+def stand_at(home: Folder, query: str, topic_id: str, offsets: dict[int, int]) -> None:
     """The checkpoint of a query that has put out all before `offsets`."""
     path = checkpoints.checkpoint_folder(home, query, "", 1)
     path.mkdir(parents=True, exist_ok=True)
-    write_json(path / checkpoints.LABEL_FILE, asdict(replace(LABEL, query=query, topic_id=topic_id)))
+    folders.write_json(path / checkpoints.LABEL_FILE, asdict(replace(LABEL, query=query, topic_id=topic_id)))
     read_until(path, offsets)
 
 
 @pytest.fixture
-def used(tmp_path: Path) -> Path:
+def used(tmp_path: Path) -> Folder:
     path = prepare(tmp_path, LABEL, {0: 0, 1: 0})
     read_until(path, {0: 100, 1: 50})
     return path
@@ -186,3 +193,36 @@ def test_modes_and_versions_lie_beside_each_other(tmp_path: Path, used: Path) ->
     other = prepare(tmp_path, replace(LABEL, mode="microbatch"), {0: 0, 1: 0})
     newer = prepare(tmp_path, replace(LABEL, version=2), {0: 0, 1: 0})
     assert len({used, other, newer}) == 3
+
+
+def test_in_an_object_store_checkpoints_are_kept_judged_and_archived_as_on_a_disk(s3: S3Server, tmp_path: Path) -> None:
+    home = Settings(home=tmp_path).stream_home
+    for number in range(checkpoints.KEPT_ARCHIVES + 2):
+        path = prepare(home, LABEL, {0: 0, 1: 0})
+        read_until(path, {0: 100 + number, 1: 50})
+        (path / "state" / "0" / "1.delta").write_bytes(b"")
+        assert prepare(home, LABEL, {0: 0, 1: 0}) == path
+        assert checkpoints.read_position(path) == {0: 100 + number, 1: 50}
+        with pytest.raises(CheckpointMismatchError, match="Retention deleted trades"):
+            prepare(home, LABEL, {0: 400, 1: 0})
+        (kept,) = checkpoints.archive_under_lease(tmp_path, home, "windows")
+        assert checkpoints.list_live_folders(home, "all") == []
+        assert folders.list_names(kept / "state" / "0") == ["1.delta"]
+    found = checkpoints.list_checkpoints(home)
+    assert [one.offsets[0] for one in found] == list(range(102, 102 + checkpoints.KEPT_ARCHIVES))
+    assert all(one.label == LABEL and one.batch == 7 and one.size and one.modified for one in found)
+
+
+def test_a_store_that_does_not_respond_is_not_taken_for_a_damaged_checkpoint(tmp_path: Path) -> None:
+    given = {"home": tmp_path, "shared": "s3://bucket", "s3_endpoint": f"http://127.0.0.1:{free_port()}"}
+    home = Settings.model_validate({**given, "s3_key": "AKIA", "s3_secret": "none"}).stream_home
+    path = checkpoints.checkpoint_folder(home, "windows", "", 1)
+    looks: list[Callable[[], object]] = [
+        lambda: prepare(home, LABEL, {0: 0}),
+        lambda: checkpoints.inspect_checkpoint(path),
+        lambda: checkpoints.read_position(path),
+        lambda: explain_torn_file(path),
+    ]
+    for look in looks:
+        with pytest.raises(ObjectStoreError, match="see WHALE_S3_ENDPOINT"):
+            look()

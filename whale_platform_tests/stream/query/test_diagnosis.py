@@ -52,6 +52,10 @@ def test_a_damage_is_known_by_its_trace(words: str, trace: str) -> None:
         f"1.0 (TID 26) (127.0.0.1 executor 0): ExecutorLostFailure (executor 0 exited){IN}state.RocksDB.load(R:1)",
         f"{QUERY}Job aborted\nCaused by: IOException: Failed to connect to /10.0.0.1:43{IN}state.RocksDB.load(R)",
         f"{QUERY}[CANNOT_WRITE_STATE_STORE.CANNOT_COMMIT] Error writing state store files",
+        f"{QUERY}[CANNOT_LOAD_STATE_STORE.UNCATEGORIZED] An error occurred\nCaused by: "
+        f"org.apache.hadoop.fs.s3a.AWSServiceThrottledException: getFileStatus{IN}state.RocksDB.load(R:1)",
+        f"{QUERY}read\nCaused by: java.nio.file.AccessDeniedException: s3a://b/c{IN}checkpointing.HDFSMetadataLog.get(H:1)",
+        f"{QUERY}python\nwhale_platform.storage.errors.ObjectStoreError: it failed{IN}state.RocksDB.load(R)",
         f"{QUERY}No host\nCaused by: org.apache.kafka.common.errors.UnknownTopicOrPartitionException",
     ],
 )

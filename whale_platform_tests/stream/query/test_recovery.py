@@ -11,6 +11,8 @@ import structlog
 
 from whale_platform.broker.errors import ProducerStoppedError
 from whale_platform.settings import Settings
+from whale_platform.storage import folders
+from whale_platform.storage.folders import Folder
 from whale_platform.stream.errors import ForeignCheckpointError
 from whale_platform.stream.query import checkpoints, recovery
 from whale_platform.stream.query.checkpoints import CheckpointLabel
@@ -42,7 +44,7 @@ class World:
             path = checkpoints.prepare_folder(self.home, label, self.place.earliest, self.place.ends)
             read_until(path, {0: 100, 1: 50})
 
-    def folder(self, label: CheckpointLabel = LABEL) -> Path:
+    def folder(self, label: CheckpointLabel = LABEL) -> Folder:
         return checkpoints.checkpoint_folder(self.home, label.query, label.mode, label.version)
 
     def archived(self) -> list[Path]:
@@ -100,7 +102,7 @@ def test_one_that_does_not_fit_is_archived_alone_and_its_loss_told(world: World)
     ],
 )
 def test_torn_files_lose_nothing_while_the_topic_has_all(
-    world: World, damage: Callable[[Path], object], cause: str
+    world: World, damage: Callable[[Folder], object], cause: str
 ) -> None:
     damage(world.folder())
     world.healer.prepare([LABEL, WHALES], HERE)
@@ -200,7 +202,7 @@ def test_a_full_disk_leaves_the_checkpoint_where_it_is(world: World, monkeypatch
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(recovery, "write_json", full)
+    monkeypatch.setattr(folders, "write_json", full)
     assert world.healer.failed(LABEL, TORN)
     assert world.archived() == []
     assert checkpoints.read_position(world.folder()) == {0: 100, 1: 50}

@@ -67,11 +67,12 @@ def test_a_copy_that_could_not_be_written_is_written_later(
     file: ThresholdFile, answers: list[Rows | Exception]
 ) -> None:
     answers.append([("*", "*", ALWAYS, Decimal(7))])
-    kept = file.path.parent.rename(file.path.parent.with_name("away"))
-    file.path.parent.write_text("in the way")
+    folder = Path(str(file.path.parent))
+    kept = folder.rename(folder.with_name("away"))
+    folder.write_text("in the way")
     file.refresh()
-    file.path.parent.unlink()
-    kept.rename(file.path.parent)
+    folder.unlink()
+    kept.rename(folder)
     file.refresh()
     assert json.loads(file.path.read_text()) == [{"since": 0, "limits": {"*:*": "7"}}]
 
