@@ -1,7 +1,7 @@
 """Ingest from frames to topic in simulated histories, each from its seed: what may happen to one symbol happens.
 
 Frames are lost, late, doubled, swapped and garbled; connections end and overlap; the exchange leaves ids out and begins
-its ids anew; its history lags, lies once and is away; the ingester is killed, also between a row of the ledger and its
+its ids again; its history lags, lies once and is away; the ingester is killed, also between a row of the ledger and its
 trades, and goes on with or without its positions, or with what an earlier version saved. In the end every true trade is
 in the topic once, and every id that is not is explained by the ledger. Many of them:
 `python -m whale_platform_tests.ingest.simulation 100000 [first seed]`.

@@ -194,7 +194,7 @@ class GapFiller:
             self._position_trials.postpone(symbol, now)
 
     def _begin_epoch(self, symbol: str, newest: Trade, since: int) -> None:
-        """Where history has nothing of before `since` its ids began anew; else they go on."""
+        """Where history has nothing of before `since` its ids began again; else they go on."""
         low = self._history.first_since(symbol, 0, newest.trade_id, since + 1)
         around = self._history.trades(symbol, BackfillRange(max(0, low - IDS_BELOW + 1), low, "inline"))
         first = around.get(low)
@@ -203,7 +203,7 @@ class GapFiller:
         if any(one < low for one in around):
             self._intake.goes_on(symbol)
             return
-        self._log.warning("the exchange's ids began anew; going on in a new epoch", symbol=symbol, first_id=low)
+        self._log.warning("the exchange's ids began again; continuing in a new epoch", symbol=symbol, first_id=low)
         self._intake.begin_epoch(symbol, first, newest.trade_id)
 
     def _silent(self, now: float, postponed: frozenset[RequestKey]) -> str | None:

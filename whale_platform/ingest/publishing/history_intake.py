@@ -79,9 +79,9 @@ class HistoryIntake:
             return sequencer.next_id - 1 - sequencer.base
 
     def judge(self, newest: Trade, same_id: Trade | None) -> int | None:
-        """Give a position to what is held of the symbol of `newest`; `same_id`: see `Sequencer.may_begin_anew`.
+        """Give a position to what is held of the symbol of `newest`; `same_id`: see `Sequencer.may_have_restarted`.
 
-        Where the ids may have begun anew nothing is done: then a time up to which history has nothing if they have.
+        Where the ids may have begun again nothing is done: then a time up to which history has nothing if they have.
         """
         now_us = time.time_ns() // 1000
         with self._work:
@@ -89,19 +89,19 @@ class HistoryIntake:
             sequencer = line.sequencer
             newest = move_trade(newest, sequencer.base)
             same_id = None if same_id is None else move_trade(same_id, sequencer.base)
-            if sequencer.may_begin_anew(newest, same_id):
+            if sequencer.may_have_restarted(newest, same_id):
                 return sequencer.newest_time or sequencer.latest - 2 * CLOCK_TOLERANCE_US
             line.publish(sequencer.judge(newest, same_id, now_us))
             return None
 
     def begin_epoch(self, symbol: str, first: Trade, newest_id: int) -> None:
-        """The ids of `symbol` began anew; see `Sequencer.begin_epoch`."""
+        """The ids of `symbol` began again; see `Sequencer.begin_epoch`."""
         with self._work:
             line = self._lines[symbol]
             line.publish(line.sequencer.begin_epoch(first, newest_id, time.time_ns() // 1000))
 
     def goes_on(self, symbol: str) -> None:
-        """The ids of `symbol` did not begin anew; see `Sequencer.goes_on`."""
+        """The ids of `symbol` did not begin again; see `Sequencer.goes_on`."""
         with self._work:
             line = self._lines[symbol]
             line.publish(line.sequencer.goes_on(time.time_ns() // 1000))

@@ -13,6 +13,7 @@ from whale_platform.domain.epochs import epoch_of
 from whale_platform.domain.trade import Trade
 from whale_platform.ingest.recovery.positions_file import CLOCK_TOLERANCE_US
 from whale_platform.ingest.recovery.topic_tail import SymbolTail
+from whale_platform.ingest.sequencing.ended_epoch import UNFILLED_NOTE
 from whale_platform.ingest.sequencing.gap import SequenceGap
 from whale_platform.ingest.sequencing.sequencer import Sequencer
 
@@ -143,7 +144,7 @@ def _ahead(begin: ResumePoint, rows: list[SequenceGap], now_us: int) -> None:
         begin.changed.append(begin.blocking_gap)
     for row in rows:
         if row.first_id != next_id:
-            row = replace(row, filled=row.last_id - row.first_id + 1, note=f"counted in the row of {next_id}")
+            row = replace(row, filled=row.last_id - row.first_id + 1, note=f"counted in the row of first_id {next_id}")
             row.close(now_us)
             begin.changed.append(row)
 
@@ -151,7 +152,7 @@ def _ahead(begin: ResumePoint, rows: list[SequenceGap], now_us: int) -> None:
 def _of_another_epoch(gap: SequenceGap, now_us: int) -> SequenceGap:
     """A gap that the exchange can't be asked about any more: its ids mean other trades now, or none."""
     gap.give_up(gap.progress_id, gap.last_id)
-    gap.note = "the exchange's ids began anew before it was filled"
+    gap.note = UNFILLED_NOTE
     gap.close(now_us)
     return gap
 

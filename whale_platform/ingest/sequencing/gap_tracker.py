@@ -172,12 +172,12 @@ class GapTracker:
         return -1 if self.blocking_gap is None else self.blocking_gap.last_id
 
     def _end_blocking_gap(self, now_us: int) -> None:
-        """Nothing more is missing. A row covers an id at least: the next one, which comes or opens a gap anew."""
+        """Nothing more is missing. A row covers an id at least: the next one, which comes or opens a gap again."""
         if self.blocking_gap is None or self.next_id is None:
             return
         self.blocking_gap.last_id = max(self.blocking_gap.first_id, self.next_id - 1)
         if self.next_id == self.blocking_gap.first_id:
-            self.blocking_gap.filled, self.blocking_gap.note = 1, "nothing was missing: the id behind it was wrong"
+            self.blocking_gap.filled, self.blocking_gap.note = 1, "no id was missing: the next trade had a wrong one"
         self._closed.close(self.blocking_gap, now_us)
         self.blocking_gap = None
 

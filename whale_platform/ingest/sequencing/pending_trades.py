@@ -112,7 +112,7 @@ class PendingTrades:
     def refuted_by(self, page: Mapping[int, Trade], surely: bool) -> list[Trade]:
         """What history's trades say of those that wait: returns the refuted, which are gone; the others it confirms.
 
-        `surely`: history is known to speak of these ids, and not of such as began anew. A trade that history has under
+        `surely`: history is known to speak of these ids, and not of such as began again. A trade that history has under
         another id is garbled anyway.
         """
         if not page or not self._ids:

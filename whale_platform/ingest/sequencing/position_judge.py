@@ -68,7 +68,7 @@ class PositionJudge(GapTracker):
         return self.unconfirmed.highest() >= self.next_id or len(self.unconfirmed.held) >= LOW_TRADES
 
     def judge(self, newest: Trade, same_id: Trade | None, now_us: int) -> Sequence[Trade]:
-        """Give a position to what is held, by the `newest` trade of history; for `same_id` see `began_anew`."""
+        """Give a position to what is held, by the `newest` trade of history; `same_id`: see `may_have_restarted`."""
         if self.next_id is None:
             near = [one for one in self.unconfirmed.near(newest.trade_id, CLOSE_IDS) if is_consistent(one, newest)]
             return self._begin(near) if near else ()

@@ -76,7 +76,7 @@ class Sequencer(PositionJudge):
             self._pending.vouch(trade.trade_id)
         return self.live(trade)
 
-    def may_begin_anew(self, newest: Trade, same_id: Trade | None) -> bool:
+    def may_have_restarted(self, newest: Trade, same_id: Trade | None) -> bool:
         """Whether the ids may have begun again, by the `newest` trade of history.
 
         `same_id`: what history has under the id that was published last, None where it has nothing, or was not asked
@@ -118,7 +118,7 @@ class Sequencer(PositionJudge):
             self.record.gap(self.blocking_gap)
         for one in self.unconfirmed.drain():
             if not first_id <= exchange_id(one.trade_id) <= newest_id + NEAR_IDS:
-                self.record.conflict(one, f"{JUMP_NOTE}, and this one is not of them")
+                self.record.conflict(one, f"{JUMP_NOTE}, and this id is none of the new ones")
         self._settle()
         return out
 

@@ -2,7 +2,7 @@
 
 Three kinds: the first trade of a new symbol, ids far ahead of all others, and ids below the newest published one that
 happened after it. One garbled id is among trades that have a position, and is then known to be wrong; an id space that
-began anew brings more and more of them.
+began again brings more and more of them.
 """
 
 from bisect import bisect_left, bisect_right, insort
@@ -14,7 +14,7 @@ NEAR_IDS = 10_000  # ids: about ten pages of history, fetched in two seconds
 CLOSE_IDS = 100  # ids: so near are the first trades of a new symbol, and those that follow each other anywhere
 MAX_UNCONFIRMED = 20_000  # trades held: some 20 MB
 LOW_TRADES = (
-    3  # trades below the newest one but later than it: from here on history is asked whether the ids began anew
+    3  # trades below the newest one but later than it: from here on history is asked whether the ids began again
 )
 FIRST_TRADES = (
     3  # trades close to each other that are the first ones of a new symbol, although another one is far from them

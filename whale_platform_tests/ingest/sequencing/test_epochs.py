@@ -29,7 +29,7 @@ def test_ids_that_begin_again_go_on_in_a_new_epoch() -> None:
     for one in new:
         assert sequencer.live(one) == ()
     assert (sequencer.record.duplicates, sequencer.asks()) == (0, True)
-    assert sequencer.may_begin_anew(new[-1], None)
+    assert sequencer.may_have_restarted(new[-1], None)
     assert sequencer.begin_epoch(new[0], 5, 9) == []
     jump, blocking_gap = (event for event in sequencer.record.events if isinstance(event, SequenceGap))
     assert (jump.first_id, jump.last_id, jump.cause, jump.state) == (3_000_000_002, EPOCH, "epoch", "exchange_gap")
@@ -47,7 +47,7 @@ def test_low_ids_are_no_new_epoch_while_history_goes_on_above() -> None:
     for number in range(1, 4):
         sequencer.live(restarted(number, 5_001))
     newest, same = trade(5_002), trade(5_001)
-    assert not sequencer.may_begin_anew(newest, same)
+    assert not sequencer.may_have_restarted(newest, same)
     assert sequencer.judge(newest, None, 1) == () and sequencer.asks(), "history said nothing of the id at hand"
     sequencer.judge(newest, same, 1)
     assert (sequencer.record.unproven, sequencer.asks()) == (3, False)
@@ -82,4 +82,4 @@ def test_an_epoch_takes_more_than_a_trade_published_under_a_wrong_id() -> None:
     later = [replace(one, event_time=one.event_time + 10_000_000) for one in map(trade, range(3))]
     for one in (later[0], replace(later[1], price=later[0].price), replace(later[2], price=later[0].price)):
         sequencer.live(one)
-    assert not sequencer.may_begin_anew(replace(trade(9), event_time=trade(99_999).event_time), trade(2))
+    assert not sequencer.may_have_restarted(replace(trade(9), event_time=trade(99_999).event_time), trade(2))
