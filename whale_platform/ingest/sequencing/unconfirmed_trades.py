@@ -13,12 +13,10 @@ from whale_platform.domain.trade import Trade
 NEAR_IDS = 10_000  # ids: about ten pages of history, fetched in two seconds
 CLOSE_IDS = 100  # ids: so near are the first trades of a new symbol, and those that follow each other anywhere
 MAX_UNCONFIRMED = 20_000  # trades held: some 20 MB
-LOW_TRADES = (
-    3  # trades below the newest one but later than it: from here on history is asked whether the ids began again
-)
-FIRST_TRADES = (
-    3  # trades close to each other that are the first ones of a new symbol, although another one is far from them
-)
+# Trades below the newest one but later than it, from which on history is queried whether the ids began again.
+LOW_TRADES = 3
+# Trades close to each other that begin a new symbol without history: two may be garbled alike.
+FIRST_TRADES = 3
 DISORDER_US = 1_000_000  # by which a trade may be later than one with a higher id
 REFUTING_TRADES = 2  # trades with a position after which those without one are given up
 MAX_RATE = 5_000  # trades a second of one symbol, for seconds on end: more than has been seen
@@ -95,11 +93,10 @@ class UnconfirmedTrades:
     def begin_with(self, trade: Trade) -> list[Trade] | None:
         """Return the first trades of a new symbol, `trade` the last of them; None where they do not prove each other.
 
-        Two are enough where no other is held: of three, two that are garbled alike may stand against a true one.
+        Fewer than `FIRST_TRADES` wait for history's newest trade, so a rare symbol waits for a request, not for trades.
         """
         near = [one for one in self.near(trade.trade_id, CLOSE_IDS) if is_in_order(one, trade)]
-        enough = 2 if len(near) == len(self.held) else FIRST_TRADES
-        return [*near, trade] if len(near) + 1 >= enough else None
+        return [*near, trade] if len(near) + 1 >= FIRST_TRADES else None
 
     def ahead_with(self, trade: Trade, next_id: int, top: int, newest_time: int) -> list[Trade] | None:
         """Return the trades far ahead that `trade` is the second one of; None where it may be garbled like the first.

@@ -30,12 +30,12 @@ def test_ids_that_begin_anew_go_on_with_all_that_history_has_of_them() -> None:
         bench.pipeline.frame(json.dumps(new).encode(), 10**15 * 2)
     while bench.pipeline.open_gaps() or bench.pipeline.history.unconfirmed(frozenset()):
         assert bench.repairer.step(0.0)
-    assert bench.producer.ids(A)[-6:] == [1001, *(EPOCH + number for number in range(1, 6))]
+    assert bench.producer.ids(A)[-7:] == [1001, *(EPOCH + number for number in range(6))]
     rows = [decode_gap(value)[1] for value in bench.producer.sent[INGEST_GAPS]]
     assert [(row.first_id, row.last_id, row.state) for row in rows if row.cause == "epoch"] == [
-        (1002, EPOCH, "exchange_gap"),
-        (EPOCH + 1, EPOCH + 5, "open"),
-        (EPOCH + 1, EPOCH + 5, "repaired"),
+        (1002, EPOCH - 1, "exchange_gap"),
+        (EPOCH, EPOCH + 5, "open"),
+        (EPOCH, EPOCH + 5, "repaired"),
     ]
 
 

@@ -213,7 +213,7 @@ def test_a_file_without_times_bounds_them_by_when_it_was_written(tmp_path: Path,
 
 
 def test_what_a_new_symbol_held_at_a_stop_is_held_again(tmp_path: Path) -> None:
-    """Its first trade waited for a second one, and was gone with the process: nothing spoke of it any more."""
+    """Its first trade waited for others, and was gone with the process: nothing spoke of it any more."""
     sequencer = Sequencer()
     assert sequencer.live(trade(41)) == ()
     held = {"fake:AAA": [encode_trade(one).decode() for one in sequencer.unconfirmed]}
@@ -222,7 +222,7 @@ def test_what_a_new_symbol_held_at_a_stop_is_held_again(tmp_path: Path) -> None:
     known = positions_file.load_positions(path)
     assert known is not None and known.held == held
     again = ResumePoint(held=[decode_trade(one.encode()) for one in known.held["fake:AAA"]]).sequencer()
-    assert [one.trade_id for one in again.live(trade(42))] == [41, 42]
+    assert [one.trade_id for number in (42, 43) for one in again.live(trade(number))] == [41, 42, 43]
 
 
 def test_where_only_the_ledger_is_left_its_rows_bound_the_time() -> None:

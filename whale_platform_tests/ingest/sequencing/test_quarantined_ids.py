@@ -9,7 +9,7 @@ from whale_platform_tests.ingest.sequencing.sequences import feed, history, ids,
 def test_a_quarantined_first_trade_is_no_baseline() -> None:
     sequencer = Sequencer()
     assert sequencer.skip(7_000_000, 1) == ()
-    assert feed(sequencer, 12, 13) == [12, 13]
+    assert feed(sequencer, 12, 13, 14) == [12, 13, 14]
 
 
 def test_a_quarantined_id_is_no_hole() -> None:
