@@ -129,10 +129,10 @@ class HistoryIntake:
         now_us: int,
         reach: tuple[int, int] = ALL_IDS,
         surely: bool = False,
-    ) -> None:
+    ) -> bool:
         """History's answer for `id_range`: its ids that are not in `trades` are proven absent, or outside `reach`.
 
-        `surely`: see `PendingTrades.refuted_by`.
+        `surely`: see `PendingTrades.refuted_by`. Returns False where it proves nothing and the range is still wanted.
         """
         monotonic_us = time.monotonic_ns() // 1000
         with self._work:
@@ -145,7 +145,7 @@ class HistoryIntake:
                     if absurd is not None and absurd.future and not self._guard.sure:
                         self._later[symbol] = time.monotonic() + LATER_S
                         if number == id_range.first_id:
-                            return
+                            return True
                         id_range = BackfillRange(
                             id_range.first_id, number - 1, id_range.mode, id_range.end, id_range.until
                         )
@@ -156,6 +156,8 @@ class HistoryIntake:
             reach = reach[0] + base, reach[1] + base
             around = {number + base: move_trade(trade, base) for number, trade in trades.items()}
             line.publish(line.sequencer.fill(id_range.moved(base), page, now_us, reach, around, surely))
+            wanted = line.sequencer.wanted()
+            return wanted is None or (wanted.first_id, wanted.mode) != (id_range.first_id + base, id_range.mode)
 
     def _in_turn(self) -> list[SymbolPublisher]:
         """Every line, beginning after the one that was served last."""

@@ -104,12 +104,16 @@ class GapTracker:
             self._wrong(refuted, now_us)
             return out
         self._wrong(refuted, now_us)
-        # 3. Up to its end the range is proven, unless nothing waits behind it and history does not reach it.
+        # 3. Where history reaches the end of the range, the range is proven up to there.
         sure_until = min(id_range.last_id, self._end())
-        if self._pending or reach[1] >= sure_until:
+        if reach[1] >= sure_until:
             return self._advance(now_us, page, sure_until, reach)
-        out = self._advance(now_us, page, reach[1], reach)  # a row of before a restart, which a wrong id may have made
-        self._end_blocking_gap(now_us)
+        # 4. Above its newest trade history proves nothing: what waits there is published if others vouch for it. One
+        #    trade alone may have a wrong id, also where ids began again and history has nothing of it any more.
+        out = self._advance(now_us, page, reach[1], reach)
+        if self._pending:
+            return [*out, *self.to_background(now_us)]
+        self._end_blocking_gap(now_us)  # a row of before a restart, which a wrong id may have made
         return out
 
     def to_background(self, now_us: int) -> Sequence[Trade]:
@@ -177,7 +181,10 @@ class GapTracker:
             return
         self.blocking_gap.last_id = max(self.blocking_gap.first_id, self.next_id - 1)
         if self.next_id == self.blocking_gap.first_id:
-            self.blocking_gap.filled, self.blocking_gap.note = 1, "no id was missing: the next trade had a wrong one"
+            self.blocking_gap.filled, self.blocking_gap.note = (
+                1,
+                "no id was missing: the next trade had a wrong one",
+            )
         self._closed.close(self.blocking_gap, now_us)
         self.blocking_gap = None
 

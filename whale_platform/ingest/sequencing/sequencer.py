@@ -80,13 +80,15 @@ class Sequencer(PositionJudge):
         """Whether the ids may have begun again, by the `newest` trade of history.
 
         `same_id`: what history has under the id that was published last, None where it has nothing, or was not asked
-        as the newest id is lower. They have where history moreover has nothing of before.
+        as the newest id is lower. They have where history moreover has nothing of before. A newest trade that is lower,
+        and yet later than all that was published, shows it alone; else several that are held must.
         """
         if self.next_id is None or not self._later(newest):
             return False
-        if sum(one.trade_id <= newest.trade_id + NEAR_IDS for one in self.unconfirmed.low(self.next_id)) < LOW_TRADES:
-            return False
-        return newest.trade_id < self.next_id - 1 or self.continues(same_id) is False
+        if newest.trade_id < self.next_id - 1:
+            return True
+        low = sum(one.trade_id <= newest.trade_id + NEAR_IDS for one in self.unconfirmed.low(self.next_id))
+        return low >= LOW_TRADES and self.continues(same_id) is False
 
     def goes_on(self, now_us: int) -> Sequence[Trade]:
         """History has trades of before and after the one published last: the ids go on, and that one's was wrong."""

@@ -54,6 +54,18 @@ def test_a_hole_that_history_never_reaches_is_given_up_and_not_called_the_exchan
     assert bench.state() == ["unrepaired"]
 
 
+def test_one_trade_alone_behind_a_hole_that_history_never_reaches_waits() -> None:
+    """It was published after a minute: with a wrong id where the exchange's ids had begun again meanwhile."""
+    bench = Bench(history(1), A)
+    for second in range(0, 600, 5):
+        bench.repairer.step(float(second))
+    assert bench.producer.ids(A) == [0, 1] and bench.state() == ["open"]
+    assert len(bench.requests) < 100, "it is asked for more and more rarely"
+    bench.answer = history(6)
+    bench.repairer.step(1_000.0)
+    assert bench.producer.ids(A) == [0, 1, 2, 3, 4, 5, 6] and bench.state() == ["repaired"]
+
+
 def test_an_absurd_trade_of_history_is_quarantined_and_passed() -> None:
     def answer(url: str) -> bytes:
         rows = [past(number) for number in range(2, 7)]

@@ -205,8 +205,9 @@ def test_a_file_without_times_bounds_them_by_when_it_was_written(tmp_path: Path,
     ours_was_slow = replace(trade(1000), event_time=written + 5_000_000)
     assert sequencer.last_trade(ours_was_slow) == () and not sequencer.asks() and not sequencer.record.unproven
     assert [out for n in range(997, 1001) for out in sequencer.live(trade(n))] == []
-    assert not sequencer.asks()
-    assert not sequencer.may_have_restarted(trade(998), None), "a history that lags proves nothing"
+    assert not sequencer.asks() and not sequencer.may_have_restarted(trade(998), None), (
+        "a history that lags proves nothing"
+    )
     new = [replace(trade(n), event_time=begin.latest + n) for n in range(1, 5)]
     assert [out for one in new for out in sequencer.live(one)] == []
     assert sequencer.asks() and sequencer.may_have_restarted(new[-1], None)
