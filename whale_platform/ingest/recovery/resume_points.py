@@ -112,7 +112,11 @@ def _owner(owners: Mapping[int, SequenceGap], trade_id: int) -> SequenceGap | No
 def _go_on(gap: SequenceGap, progress: int, last: int) -> SequenceGap:
     """`gap`, of which only `progress` to `last` is still missing."""
     known = max(gap.progress_id, gap.first_id)
-    return replace(gap, last_id=last, progress_id=progress, filled=gap.filled + max(0, progress - known))
+    filled, below = gap.filled + max(0, progress - known), progress - gap.first_id
+    if filled <= below:
+        return replace(gap, last_id=last, progress_id=progress, filled=filled)
+    # A kill cut the row off from trades that it counts: the topic has what lies below; the rest is looked for again.
+    return replace(gap, last_id=last, progress_id=progress, filled=below, absent=[], kept=[], beyond=[])
 
 
 def _settle(begin: ResumePoint, row: SequenceGap, tail: SymbolTail, last: int, now_us: int) -> None:

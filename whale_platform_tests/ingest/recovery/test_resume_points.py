@@ -91,6 +91,13 @@ def test_a_row_that_counts_trades_the_topic_never_got_is_open_again() -> None:
     assert (begin.gaps[0].filled, begin.gaps[0].absent) == (3, [(5, 5)]), "the positions file knows what was looked for"
 
 
+def test_an_open_row_that_counts_trades_the_topic_never_got_counts_what_it_has() -> None:
+    """It counted two trades twice, and so was closed as repaired although history lacked two others."""
+    row = gap(2, 9, mode="background", filled=3, progress_id=6, absent=[(5, 5)])
+    begin = find_resume_point(tail(1, 10, 2), (), ledger(row), 5)
+    assert (spans(begin), begin.gaps[0].filled, begin.gaps[0].absent) == ([(2, 3, 9)], 1, [])
+
+
 def test_an_inline_row_that_the_topic_has_passed_is_repaired() -> None:
     begin = find_resume_point(tail(1, 2, 3, 4, 5), (), ledger(gap(2, 4)), 9)
     assert begin.gaps == []
