@@ -2,8 +2,10 @@
 
 The topic decides: a gap in it that no closed ledger row accounts for is open, whatever the ledger says; a ledger row
 that the topic has passed without a gap is repaired. A row is written before the trades that it counts: one that counts
-more than the topic has was cut off from them by a kill, and is open again. Open rows that begin behind the topic's
-end held trades back: they are one gap now, from that end on, as the trades between them were not published either.
+more than the topic has was cut off from them by a kill, and is open again. Only the correction of a closed row is
+written after its late trade: a row that lacks an id that the topic has is corrected. Open rows that begin behind the
+topic's end held trades back: they are one gap now, from that end on, as the trades between them were not published
+either.
 """
 
 from collections.abc import Iterable, Mapping
@@ -53,7 +55,11 @@ def find_resume_point(
         return ResumePoint()
     begin = ResumePoint(tail.last + 1, newest_time=tail.newest_time(), floor=-1 if tail.first is None else tail.first)
     begin.latest = 0 if begin.newest_time else tail.latest
-    # 2. Sort the rows: open ones may own a gap of the topic, closed ones account for it, but those that a kill cut off.
+    # 2. Rows that lack the latest trades of the topic are corrected.
+    corrected = {first_id: _count_late(row, tail) for first_id, row in ledger.items()}
+    begin.changed += [row for first_id, row in corrected.items() if row is not ledger[first_id] and row.state != "open"]
+    ledger, noted = corrected, [_count_late(gap, tail) for gap in noted]
+    # 3. Sort the rows: open ones may own a gap of the topic, closed ones account for it, but those that a kill cut off.
     owners = {row.first_id: row for row in ledger.values() if row.state == "open"}
     closed = [row for row in ledger.values() if row.state in ("exchange_gap", "unrepaired")]
     cut_off = [row for row in closed if _absent(tail, row) > row.last_id - row.first_id + 1 - row.filled]
@@ -61,7 +67,7 @@ def find_resume_point(
     for row in cut_off:
         owners[row.first_id] = replace(row, filled=0, progress_id=row.first_id, absent=[], kept=[], beyond=[])
     owners.update((gap.first_id, gap) for gap in noted)
-    # 3. What the topic lacks and no closed row accounts for is open, in its owner's row or in a row of its own.
+    # 4. What the topic lacks and no closed row accounts for is open, in its owner's row or in a row of its own.
     for missing in tail.missing:
         for first, last in _without(missing, accounted):
             owner = _owner(owners, first)
@@ -76,14 +82,14 @@ def find_resume_point(
                 begin.gaps.append(open_gap)
             else:
                 begin.changed.append(_of_another_epoch(open_gap, now_us))
-    # 4. An open row that the topic has passed without a gap is repaired, or lies below what was read of the topic.
+    # 5. An open row that the topic has passed without a gap is repaired, or lies below what was read of the topic.
     for row in owners.values():
         if row.first_id not in ledger or ledger[row.first_id].state == "open":
             _settle(begin, row, tail, tail.last, now_us)
     for gap in begin.gaps:
         # Not the row's alone: the trade that ended it then may have been garbled, and another ends it now.
         gap.until = max(gap.until, begin.newest_time) or begin.latest
-    # 5. Closed rows are known on, as one of their ids may yet arrive; open ones behind the topic's end become one gap.
+    # 6. Closed rows are known on, as one of their ids may yet arrive; open ones behind the topic's end become one gap.
     begin.gaps.sort(key=lambda gap: gap.first_id)
     begin.passed = sorted((row for row in closed if row not in cut_off), key=lambda row: row.first_id)
     begin.changed += begin.gaps
@@ -98,6 +104,20 @@ def _by_ledger(ledger: Mapping[int, SequenceGap]) -> SymbolTail:
     row = ledger[max(ledger)]
     last = row.first_id - 1 if row.state == "open" else row.last_id
     return SymbolTail(last, [], -1, latest=row.until or (row.closed_time or row.found_time) + CLOCK_TOLERANCE_US)
+
+
+def _count_late(row: SequenceGap, tail: SymbolTail) -> SequenceGap:
+    """`row` with the trades counted that it says were not published, and that the topic has."""
+    unpublished = (*row.absent, *row.kept, *row.beyond)
+    late = [trade_id for first, last in unpublished for trade_id in tail.published(first, last)]
+    if not late:
+        return row
+    row = row.copy()
+    for trade_id in late:
+        row.arrive(trade_id)
+    if row.closed_time is not None:
+        row.close(row.closed_time)
+    return row
 
 
 def _absent(tail: SymbolTail, row: SequenceGap) -> int:

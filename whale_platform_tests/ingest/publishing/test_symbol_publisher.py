@@ -54,6 +54,18 @@ def bench() -> Bench:
     return Bench()
 
 
+def test_a_closed_row_is_corrected_after_its_late_trade(bench: Bench) -> None:
+    """Were it written first, a kill between the two would leave a row that counts a trade which nobody has."""
+    sequencer = bench.line.sequencer
+    bench.line.publish(sequencer.skip(3, 1))
+    bench.see(4)
+    bench.line.write_quarantine()
+    bench.producer.topics.clear()
+    bench.see(3)
+    assert bench.producer.topics == [RAW_TRADES, INGEST_GAPS]
+    assert (bench.ids(), bench.states()) == ([1, 2, 4, 3], ["unrepaired", "repaired"])
+
+
 def test_a_hole_is_on_record_and_called_out_before_anything_after_it_is_published(bench: Bench) -> None:
     bench.see(5)
     assert (bench.ids(), bench.states(), bench.books.wanting.is_set()) == ([1, 2], ["open"], True)

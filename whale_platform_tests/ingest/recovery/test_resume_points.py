@@ -98,6 +98,18 @@ def test_an_open_row_that_counts_trades_the_topic_never_got_counts_what_it_has()
     assert (spans(begin), begin.gaps[0].filled, begin.gaps[0].absent) == ([(2, 3, 9)], 1, [])
 
 
+@pytest.mark.parametrize("from_positions", [False, True])
+def test_a_row_whose_late_trade_was_sent_before_a_kill_is_corrected(from_positions: bool) -> None:
+    """Else a second copy of it would be taken for the trade that the row lacks, and published."""
+    row = gap(3, 4, state="unrepaired", filled=1, kept=[(4, 4)], closed_time=7)
+    found = SymbolTail(6, [], -1) if from_positions else tail(1, 2, 3, 5, 6)
+    found.add(4)
+    begin = find_resume_point(found, (), ledger(row), 9)
+    assert [(one.state, one.filled, one.kept, one.closed_time) for one in begin.changed] == [("repaired", 2, [], 7)]
+    assert (begin.gaps, begin.passed, row.kept) == ([], [], [(4, 4)])
+    assert find_resume_point(SymbolTail(6, [], -1), (), ledger(row), 9).passed == [row]
+
+
 def test_an_inline_row_that_the_topic_has_passed_is_repaired() -> None:
     begin = find_resume_point(tail(1, 2, 3, 4, 5), (), ledger(gap(2, 4)), 9)
     assert begin.gaps == []
