@@ -45,18 +45,22 @@ class GapTracker:
         self._pending = PendingTrades()
         self._recent = RecentTrades()
         self._blank = (-1, -1)
+        self._blank_times: dict[int, int] = {}
         self._top = -1
         self._mark: tuple[int | None, GapCause] = (next_id, "restart")
 
-    def skip(self, trade_id: int, now_us: int) -> Sequence[Trade]:
-        """`trade_id` was seen but is quarantined: it counts as seen and is not looked for in history."""
+    def skip(self, trade_id: int, now_us: int, event_time: int = 0) -> Sequence[Trade]:
+        """`trade_id` was seen but is quarantined: it counts as seen and is not looked for in history.
+
+        `event_time`: as that trade has it, 0 where unknown.
+        """
         if self.next_id is None or trade_id in self._pending:
             return ()
         if (
             self.next_id <= trade_id <= max(self.next_id, self._top) + INLINE_MAX
             and len(self.quarantined) < PENDING_MAX
         ):
-            self.quarantined.add(trade_id, now_us)
+            self.quarantined.add(trade_id, now_us, event_time)
             return self._advance(now_us)
         return ()
 
@@ -237,7 +241,9 @@ class GapTracker:
                 if blocking_gap is not None:
                     blocking_gap.filled += 1
             elif number in self.quarantined or (sure and number in page):
-                self.quarantined.pass_by(number, now_us, blocking_gap)
+                if self._blank[1] != number:
+                    self._blank_times.clear()
+                self._blank_times[number] = self.quarantined.pass_by(number, now_us, blocking_gap)
             elif sure and blocking_gap is not None:
                 blocking_gap.lack(number, reach)
             else:

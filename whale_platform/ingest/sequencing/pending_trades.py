@@ -57,14 +57,14 @@ class PendingTrades:
 
     def add(self, trade: Trade) -> list[Trade]:
         """Hold a trade of an id that is free; returns the refuted, which are gone: those, or one that many refute."""
-        if len(self._earlier(trade)) == MANY:
+        if len(self.earlier(trade)) == MANY:
             return [trade]
         refuted = self.contradict(trade, trade.trade_id)
         index = bisect_left(self._ids, trade.trade_id)
         below = self._trades[self._ids[index - 1]] if index else None
         self._trades[trade.trade_id] = trade
         insort(self._ids, trade.trade_id)
-        for number in self._earlier(trade):
+        for number in self.earlier(trade):
             self._oppose(trade.trade_id, number)
         if below is not None and below.event_time > trade.event_time:
             self._oppose(trade.trade_id, below.trade_id)
@@ -73,7 +73,7 @@ class PendingTrades:
     def contradict(self, trade: Trade, trade_id: int) -> list[Trade]:
         """A live trade came: those above it that happened before it are struck; returns the refuted, which are gone."""
         refuted = []
-        for number in self._earlier(trade):
+        for number in self.earlier(trade):
             self._struck[number] = self._struck.get(number, 0) + 1
             self._rivals.setdefault(number, set()).add(trade_id)
             if self._struck[number] >= REFUTING_TRADES:
@@ -150,6 +150,17 @@ class PendingTrades:
             first, self._vouched_until = vouched
         return first
 
+    def earlier(self, trade: Trade) -> list[int]:
+        """Return ids above that of `trade` which happened before it: the first `MANY` that follow each other."""
+        earlier = []
+        for index in range(bisect_right(self._ids, trade.trade_id), len(self._ids)):
+            if self._trades[self._ids[index]].event_time >= trade.event_time:
+                break
+            earlier.append(self._ids[index])
+            if len(earlier) == MANY:
+                break
+        return earlier
+
     def _vouched_range(self) -> tuple[int, int] | None:
         """The lowest id that is not disputed and has another such close above it; the last of that run that has.
 
@@ -170,17 +181,6 @@ class PendingTrades:
     def latest_us(self) -> int:
         """Event time of the latest one, 0 without one."""
         return max((one.event_time for one in self._trades.values()), default=0)
-
-    def _earlier(self, trade: Trade) -> list[int]:
-        """Ids above that of `trade` which happened before it: the first `MANY` that follow each other."""
-        earlier = []
-        for index in range(bisect_right(self._ids, trade.trade_id), len(self._ids)):
-            if self._trades[self._ids[index]].event_time >= trade.event_time:
-                break
-            earlier.append(self._ids[index])
-            if len(earlier) == MANY:
-                break
-        return earlier
 
     def _oppose(self, one: int, other: int) -> None:
         self._rivals.setdefault(one, set()).add(other)

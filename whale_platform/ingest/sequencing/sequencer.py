@@ -186,8 +186,9 @@ class Sequencer(PositionJudge):
     def _below(self, trade: Trade, later: bool) -> Sequence[Trade]:
         """An id below the next one; `later`: it happened after the trade that was published last."""
         number = trade.trade_id
-        # 1. It was passed, and nothing above it is published: then it can be later than all that was published.
-        if later and self._blank[1] == self.next_id and number >= self._blank[0]:
+        # 1. It was passed, and nothing above it is published: then it can be later than all that was published, but not
+        #    than what waits above it.
+        if later and self._blank[1] == self.next_id and number >= self._blank[0] and not self._pending.earlier(trade):
             return self._in_blank(trade)
         # 2. The trade published under its id is known: a copy, or one of the two is garbled.
         known = self._recent.get(number)
@@ -198,8 +199,14 @@ class Sequencer(PositionJudge):
         return self._hold_unconfirmed(trade) if later else self._late.take(trade, self.blocking_gap)
 
     def _in_blank(self, trade: Trade) -> Sequence[Trade]:
-        """An id that was passed, and nothing above it was published: it is not late at all."""
+        """An id that was passed, and nothing above it was published: it is not late at all.
+
+        Where it was quarantined for its price or quantity, its own event time tells it from a trade with a wrong id.
+        """
         number = trade.trade_id
+        quarantined_us = self._blank_times.get(number, 0)
+        if quarantined_us > self.newest_time and quarantined_us // 1000 != trade.event_time // 1000:
+            return self._hold_unconfirmed(trade)
         for gap in self._closed.covering(number, (self.blocking_gap,) if self.blocking_gap else ()):
             if self._closed.count(gap, trade):
                 self._blank = (number + 1, self._blank[1])
