@@ -185,10 +185,8 @@ class GapTracker:
             return
         self.blocking_gap.last_id = max(self.blocking_gap.first_id, self.next_id - 1)
         if self.next_id == self.blocking_gap.first_id:
-            self.blocking_gap.filled, self.blocking_gap.note = (
-                1,
-                "no id was missing: the next trade had a wrong one",
-            )
+            self.blocking_gap.filled = 1
+            self.blocking_gap.note = "no id was missing: the next trade had a wrong one"
         self._closed.close(self.blocking_gap, now_us)
         self.blocking_gap = None
 

@@ -96,6 +96,18 @@ def test_an_id_that_a_young_history_lacks_twice_is_the_exchanges_own_gap(monkeyp
     assert bench.producer.ids(A) == [0, 1, 2, 4, 5, 6] and bench.state() == ["exchange_gap"]
 
 
+def test_a_young_history_refutes_at_once_what_it_has_under_another_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was published after 30 s, as history proved none of the ids below it so soon."""
+    monkeypatch.setattr(request_trials, "SETTLED_US", 10**18)
+
+    def answer(url: str) -> bytes:
+        return json.dumps([past(1), past(3), past(4), past(6) | {"id": 5}]).encode()
+
+    bench = Bench(answer, A)
+    bench.repairer.step(0.0)
+    assert bench.producer.ids(A) == [0, 1] and bench.pipeline.lines[A].sequencer.record.unproven == 1
+
+
 def test_a_history_that_begins_later_than_the_hole_leaves_it_unrepaired() -> None:
     bench = Bench(lambda url: json.dumps([row for row in json.loads(history(6)(url)) if row["id"] >= 4]).encode(), A)
     bench.repairer.step(0.0)

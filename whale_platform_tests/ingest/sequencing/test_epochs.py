@@ -41,6 +41,16 @@ def test_ids_that_begin_again_go_on_in_a_new_epoch() -> None:
     assert ids(sequencer.live(replace(restarted(6, 3_000_000_001), trade_id=EPOCH + 6))) == [EPOCH + 6]
 
 
+def test_a_newest_trade_of_history_that_is_lower_and_later_shows_a_restart_alone() -> None:
+    """The last trade before it waits behind a gap that nobody can fill any more, and few new ones may have come."""
+    sequencer = Sequencer(5_000)
+    feed(sequencer, 5_000, 5_001, 5_009)
+    assert sequencer.may_have_restarted(restarted(2, 5_001), None)
+    assert not sequencer.may_have_restarted(trade(4_990), None), "a history that lags"
+    assert sequencer.begin_epoch(restarted(1, 5_001), 2, 9) == []
+    assert (sequencer.record.unproven, sequencer.next_id) == (1, EPOCH + 1)
+
+
 def test_low_ids_are_no_new_epoch_while_history_goes_on_above() -> None:
     sequencer = Sequencer(5_000)
     feed(sequencer, 5_000, 5_001)
