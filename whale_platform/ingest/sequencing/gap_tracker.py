@@ -21,6 +21,7 @@ from whale_platform.ingest.sequencing.sequence_record import SequenceRecord
 from whale_platform.ingest.sequencing.unconfirmed_trades import is_copy
 
 INLINE_MAX = 10_000  # ids: about ten pages of history, fetched in two seconds; longer would hold trades back too long
+CONTRADICTED = "its id and its time contradict those of other trades"
 PENDING_MAX = 20_000  # trades held back: some 20 MB
 
 
@@ -123,8 +124,8 @@ class GapTracker:
     def to_background(self, now_us: int) -> Sequence[Trade]:
         """Stop waiting for the present gap: what it held back goes on, up to the next gap if there is one.
 
-        As far as it is vouched for: one trade alone behind a gap may have a wrong id, and waits for history or others.
-        What waits below is history's to tell.
+        It does from the first trade on that is vouched for. What waits below may have a wrong id: it counts as missing,
+        so that history decides, and where that has nothing of it the ledger says that the gap is unrepaired.
         """
         if self.blocking_gap is None or not self._pending:
             return ()
@@ -133,7 +134,8 @@ class GapTracker:
         if first is None:
             return ()
         # 2. What waits below it is refused.
-        self._wrong([self._pending.pop(one.trade_id) for one in self._pending if one.trade_id < first], now_us)
+        unproven = [self._pending.pop(one.trade_id) for one in self._pending if one.trade_id < first]
+        self._wrong(unproven, now_us, "neither history nor the trade of the id before proves its id")
         # 3. The gap now ends below it, and no longer blocks.
         if self.blocking_gap is not None:
             self._set_aside(self.blocking_gap)
@@ -154,10 +156,10 @@ class GapTracker:
             self.record.compare(known, trade)
         self._top = self._pending.highest()
 
-    def _wrong(self, trades: Iterable[Trade], now_us: int) -> None:
+    def _wrong(self, trades: Iterable[Trade], now_us: int, reason: str = CONTRADICTED) -> None:
         """These, which no longer wait, have a wrong id: the gap ends where others tell that it does."""
         for one in trades:
-            self.record.conflict(one, "its id and its time contradict those of other trades")
+            self.record.conflict(one, reason)
         if not trades or self.blocking_gap is None or self.next_id is None:
             return
         self._top = self._pending.highest()

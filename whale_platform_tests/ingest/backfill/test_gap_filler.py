@@ -50,7 +50,7 @@ def test_a_hole_that_history_never_reaches_is_given_up_and_not_called_the_exchan
         bench.repairer.step(now)
         now += 5.0
     assert now > BELIEVE_S
-    assert bench.producer.ids(A) == [0, 1, 6, 7]
+    assert bench.producer.ids(A) == [0, 1, 7], "nothing proves that it was not one of the gap that came as 6"
     assert bench.state() == ["unrepaired"]
 
 
@@ -150,10 +150,10 @@ def test_what_holds_trades_back_does_not_wait_for_a_background_gap_of_its_symbol
     line.publish(line.sequencer.to_background(1))
     while bench.repairer.step(0.0):
         pass
-    assert bench.producer.ids(A) == [0, 1, 6, 7, 2, 3], "the others may yet come"
+    assert bench.producer.ids(A) == [0, 1, 7, 2, 3], "the others may yet come"
     bench.answer = history(10)
     bench.pipeline.frame(frame(A, 10).encode(), 10**15 * 2)
-    assert bench.repairer.step(0.0) and bench.producer.ids(A)[6:] == [8, 9, 10]
+    assert bench.repairer.step(0.0) and bench.producer.ids(A)[5:] == [8, 9, 10]
 
 
 def test_symbols_with_long_holes_are_served_in_turn() -> None:

@@ -44,14 +44,14 @@ def test_a_trade_published_under_a_wrong_id_is_no_new_epoch() -> None:
     bench = Bench(history(6), A)
     bench.repairer.step(0.0)
     line = bench.pipeline.lines[A]
-    for number in (5007, 5008):  # two garbled alike, while history was away
+    for number in (5007, 5008, 5009):  # three garbled alike, while history was unavailable
         row = json.loads(frame(A, number))
         row["data"] |= {"T": json.loads(frame(A, number - 5000))["data"]["T"]}
         bench.pipeline.frame(json.dumps(row).encode(), 10**15 * 2)
     line.publish(line.sequencer.to_background(1))
-    assert bench.producer.ids(A)[-2:] == [5007, 5008]
-    bench.answer = history(12)
-    for number in (9, 10, 11, 12):
+    assert bench.producer.ids(A)[-2:] == [5008, 5009]
+    bench.answer = history(13)
+    for number in (10, 11, 12, 13):
         bench.pipeline.frame(frame(A, number).encode(), 10**15 * 2)
     assert bench.pipeline.history.unconfirmed(frozenset()) == A
     bench.repairer.step(0.0)

@@ -77,18 +77,21 @@ def test_a_hole_is_on_record_and_called_out_before_anything_after_it_is_publishe
 
 
 def test_a_hole_holds_trades_back_for_so_long_and_no_longer(bench: Bench) -> None:
-    bench.see(4, 5)
+    bench.see(4, 5, 6)
     bench.line.tick(1000.0, 1)
     bench.line.tick(1000.0 + HOLD_S, 1)
     assert bench.ids() == [1, 2]
     bench.line.tick(1000.1 + HOLD_S, 1)
-    assert bench.ids() == [1, 2, 4, 5]
+    assert bench.ids() == [1, 2, 5, 6]
     told = [decode_gap(row)[1] for row in bench.producer.sent[INGEST_GAPS]]
-    assert [(gap.first_id, gap.last_id, gap.mode) for gap in told] == [(3, 3, "inline"), (3, 3, "background")]
+    assert [(gap.first_id, gap.last_id, gap.mode) for gap in told] == [
+        (3, 3, "inline"),
+        *[(3, 4, "background")] * 2,
+    ]
     id_range = bench.line.sequencer.wanted()
     assert id_range is not None
-    bench.line.publish(bench.line.sequencer.fill(id_range, {3: trade(3, source="repair")}, 1))
-    assert (bench.ids()[-1], bench.states()) == (3, ["open", "open", "repaired"])
+    bench.line.publish(bench.line.sequencer.fill(id_range, {3: trade(3, source="repair"), 4: trade(4)}, 1))
+    assert (bench.ids()[-2:], bench.states()) == ([3, 4], ["open", "open", "open", "repaired"])
 
 
 def test_each_hole_has_its_own_time(bench: Bench) -> None:

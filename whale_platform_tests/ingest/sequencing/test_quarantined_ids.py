@@ -34,10 +34,10 @@ def test_a_quarantined_id_of_history_closes_the_gap_as_unrepaired() -> None:
 
 def test_a_quarantined_id_of_history_leaves_a_background_gap_unrepaired() -> None:
     sequencer = Sequencer(next_id=1)
-    feed(sequencer, 4, 5)
-    assert ids(sequencer.to_background(1)) == [4, 5]
+    feed(sequencer, 4, 5, 6)
+    assert ids(sequencer.to_background(1)) == [5, 6]
     id_range = wanted(sequencer)
-    assert ids(sequencer.fill(id_range, {**history(id_range, 3), 2: None}, 9)) == [1]
+    assert ids(sequencer.fill(id_range, {**history(id_range, 3), 2: None}, 9)) == [1, 4]
     gap = sequencer.record.events[-1]
     assert isinstance(gap, SequenceGap)
     assert (gap.state, gap.kept, gap.absent, gap.closed_time) == ("unrepaired", [(2, 2)], [(3, 3)], 9)
