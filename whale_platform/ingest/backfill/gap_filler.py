@@ -187,11 +187,14 @@ class GapFiller:
             behind, same_id = self._intake.behind(symbol), None
             if behind is not None and newest.trade_id >= behind:
                 same_id = self._history.trades(symbol, BackfillRange(behind, behind, "inline")).get(behind)
-            # 2. The newest trade gives them a position, or shows that the ids may have begun again.
-            since = self._intake.judge(newest, same_id)
+            # 2. A new symbol begins with trades that history has too.
+            ids = self._intake.first_ids(newest)
+            first = {} if ids is None else self._history.trades(symbol, BackfillRange(*ids, "inline"))
+            # 3. The newest trade gives the others a position, or shows that the ids may have begun again.
+            since = self._intake.judge(newest, same_id, first)
             if since is not None:
                 self._begin_epoch(symbol, newest, since)
-        # 3. What is still without one waits for another request.
+        # 4. What is still without one waits for another request.
         if self._intake.unconfirmed(frozenset(self._pipeline.lines) - {symbol}) is None:
             self._position_trials.end(symbol)
         else:

@@ -15,7 +15,8 @@ from whale_platform.ingest.publishing.pipeline_lock import PipelineLock
 from whale_platform.ingest.publishing.plausibility_filter import PlausibilityFilter
 from whale_platform.ingest.publishing.symbol_publisher import ExchangeRecords, SymbolPublisher
 from whale_platform.ingest.recovery.positions_file import CLOCK_TOLERANCE_US
-from whale_platform.ingest.sequencing.backfill_range import ALL_IDS, BackfillRange
+from whale_platform.ingest.sequencing.backfill_range import ALL_IDS, NO_TRADES, BackfillRange
+from whale_platform.ingest.sequencing.gap import IdRange
 from whale_platform.ingest.sequencing.unconfirmed_trades import LOW_TRADES
 
 LATER_S = 10.0  # before history is asked again for what can't be judged before our clock is known
@@ -78,8 +79,13 @@ class HistoryIntake:
                 return None
             return sequencer.next_id - 1 - sequencer.base
 
-    def judge(self, newest: Trade, same_id: Trade | None) -> int | None:
-        """Give a position to what is held of the symbol of `newest`; `same_id`: see `Sequencer.may_have_restarted`.
+    def first_ids(self, newest: Trade) -> IdRange | None:
+        """What history must have for a new symbol to begin with; see `Sequencer.first_ids`."""
+        with self._work:
+            return self._lines[newest.symbol].sequencer.first_ids(newest)
+
+    def judge(self, newest: Trade, same_id: Trade | None, first: Mapping[int, Trade] = NO_TRADES) -> int | None:
+        """Give a position to what is held of the symbol of `newest`; `same_id` and `first`: see `Sequencer.judge`.
 
         Where the ids may have begun again nothing is done: then a time up to which history has nothing if they have.
         """
@@ -91,7 +97,7 @@ class HistoryIntake:
             same_id = None if same_id is None else move_trade(same_id, sequencer.base)
             if sequencer.may_have_restarted(newest, same_id):
                 return sequencer.newest_time or sequencer.latest - 2 * CLOCK_TOLERANCE_US
-            line.publish(sequencer.judge(newest, same_id, now_us))
+            line.publish(sequencer.judge(newest, same_id, now_us, first))
             return None
 
     def begin_epoch(self, symbol: str, first: Trade, newest_id: int) -> None:

@@ -27,14 +27,6 @@ def is_copy(one: Trade, other: Trade) -> bool:
     return one.price == other.price and one.quantity == other.quantity
 
 
-def is_consistent(one: Trade, known: Trade) -> bool:
-    """Whether both may be true, `known` being history's: in order, and not the same trade under another id."""
-    moved = (
-        one.trade_id != known.trade_id and one.event_time // 1000 == known.event_time // 1000 and is_copy(one, known)
-    )
-    return is_in_order(one, known) and not moved
-
-
 def is_in_order(one: Trade, other: Trade) -> bool:
     """Whether ids and event times of two trades ascend together."""
     return (one.trade_id - other.trade_id) * (one.event_time - other.event_time) >= 0
@@ -91,12 +83,18 @@ class UnconfirmedTrades:
         return [self.held[one] for one in self._ids[low:high]]
 
     def begin_with(self, trade: Trade) -> list[Trade] | None:
-        """Return the first trades of a new symbol, `trade` the last of them; None where they do not prove each other.
+        """Return the first trades of a new symbol, `trade` among them; None where they do not prove each other.
 
-        Fewer than `FIRST_TRADES` wait for history's newest trade, so a rare symbol waits for a request, not for trades.
+        The lowest must have the next id beside it, as its own may be garbled upwards. Fewer than `FIRST_TRADES` wait
+        for history, so a rare symbol waits for requests and not for trades.
         """
+        if trade.trade_id in self.held:
+            return None
         near = [one for one in self.near(trade.trade_id, CLOSE_IDS) if is_in_order(one, trade)]
-        return [*near, trade] if len(near) + 1 >= FIRST_TRADES else None
+        near = sorted([*near, trade], key=lambda one: one.trade_id)
+        while len(near) >= FIRST_TRADES and near[1].trade_id != near[0].trade_id + 1:
+            del near[0]
+        return near if len(near) >= FIRST_TRADES else None
 
     def ahead_with(self, trade: Trade, next_id: int, top: int, newest_time: int) -> list[Trade] | None:
         """Return the trades far ahead that `trade` is the second one of; None where it may be garbled like the first.
