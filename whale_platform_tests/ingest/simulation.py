@@ -231,9 +231,15 @@ class World:
         check(self)
 
     def calm(self) -> None:
-        """Time passes: minutes, and more while a hole is open."""
+        """Time passes: minutes, and more while a hole is open.
+
+        Where the version before saved no time of the newest trade, a hole may stay open until a trade comes that is
+        later than that file: until then no answer of history tells ids that began again from a history that lags.
+        """
+        sequencer = self.pipeline.lines[SYMBOL].sequencer
         for step in range(2_000):
-            if step >= 40 and not self.pipeline.open_gaps():
+            untimed = sequencer.next_id is not None and not sequencer.newest_time
+            if step >= 40 and (untimed or not self.pipeline.open_gaps()):
                 return
             self.pipeline.tick(self.time.us)
             self.time.us += 5_000_000
