@@ -17,11 +17,12 @@ from whale_platform.stores.stream_tables.rows import GapRow, WhaleRow, WindowRow
 _NOT_SAID = {"updated_at", "detected_time", "made_from", "topic_partition", "topic_offset"}
 _PLACE = {"partition": int, "offset": int}
 _DERIVED = {"v": int, "notional": str, "notional_usd": str | None, "usd_via": str | None}
+_GAP_IDS = {"absent": list, "kept": list, "beyond": list, "note": str, "until": int}  # in the message alone
 _MESSAGES: dict[str, Mapping[str, Any]] = {
     RAW_TRADES: {**get_type_hints(Trade), **_DERIVED},
     TRADE_WINDOWS: {"v": int, **get_type_hints(WindowRow), "last_received_time": int, **_PLACE},
     WHALE_ALERTS: {"v": int, **get_type_hints(WhaleRow), **_PLACE},
-    INGEST_GAPS: {"v": int, **get_type_hints(GapRow)},
+    INGEST_GAPS: {"v": int, **get_type_hints(GapRow), **_GAP_IDS},
 }
 
 
@@ -54,10 +55,12 @@ def _schema(found: Iterable[dg.TableColumn]) -> dg.TableSchema:
 
 def _json(name: str, kind: Any) -> dg.TableColumn:
     kinds = get_args(kind) if isinstance(kind, UnionType) else (kind,)
-    if datetime in kinds or name.endswith("_time"):
+    if datetime in kinds or name.endswith("_time") or name == "until":
         words, means = "integer", "microseconds since the epoch, UTC"
     elif int in kinds:
         words, means = "integer", None
+    elif list in kinds:
+        words, means = "array", "runs of trade ids, each as [first, last]"
     elif bool in kinds:
         words, means = "boolean", None
     else:

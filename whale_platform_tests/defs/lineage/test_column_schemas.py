@@ -10,9 +10,13 @@ from whale_platform.defs.lineage import column_schemas
 from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, RAW_TRADES, TRADE_WINDOWS, WHALE_ALERTS
 from whale_platform.domain.raw_trade import encode_trade
 from whale_platform.domain.trade import Trade
+from whale_platform.ingest.sequencing.gap import SequenceGap, encode_gap
 from whale_platform_tests.sink.messages import MESSAGES
 
-KINDS = {"string": str, "integer": int, "boolean": bool}
+KINDS = {"string": str, "integer": int, "boolean": bool, "array": list}
+GAP = json.loads(
+    encode_gap("binance", "BTCUSDT", SequenceGap(12, 20, "reconnect", 1, closed_time=2, absent=[(15, 15)]))
+)
 
 
 def kinds(schema: dg.TableSchema | None) -> dict[str, str]:
@@ -30,13 +34,9 @@ def test_the_raw_topics_columns_are_those_of_a_real_message() -> None:
 
 @pytest.mark.parametrize("topic", [TRADE_WINDOWS, WHALE_ALERTS, INGEST_GAPS])
 def test_a_topics_columns_are_those_of_the_messages_that_the_sink_reads(topic: str) -> None:
-    told = kinds(column_schemas.describe_topic(topic))
-    assert told.keys() == MESSAGES[topic].keys()
-    wrong = [
-        name
-        for name, value in MESSAGES[topic].items()
-        if value is not None and not isinstance(value, KINDS[told[name]])
-    ]
+    told, message = kinds(column_schemas.describe_topic(topic)), GAP if topic == INGEST_GAPS else MESSAGES[topic]
+    assert told.keys() == message.keys()
+    wrong = [name for name, value in message.items() if value is not None and not isinstance(value, KINDS[told[name]])]
     assert wrong == []
 
 
