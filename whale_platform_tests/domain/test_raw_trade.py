@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whale_platform.domain.raw_trade import VERSION, decode_trade, encode_trade, format_decimal
-from whale_platform.domain.trade import Trade
+from whale_platform.domain.trade import Trade, usd_via
 
 NUMBERS = st.decimals(min_value=Decimal("1e-18"), max_value=Decimal("1e15"), allow_nan=False, places=18) | st.decimals(
     min_value=0, max_value=10**9, allow_nan=False
@@ -77,3 +77,9 @@ def test_plain_is_exact_and_without_exponent(text: str) -> None:
 def test_decode_refuses_what_is_not_version_1(value: bytes) -> None:
     with pytest.raises(ValueError):
         decode_trade(value)
+
+
+def test_a_coin_without_a_sure_dollar_value_has_none() -> None:
+    """Two coins are called XUSD, and one of them fell below half a dollar; its amounts would be whales."""
+    assert usd_via("USDT") == "peg:USDT" and usd_via("USD") == "USD"
+    assert usd_via("XUSD") is None and usd_via("EUR") is None
