@@ -33,12 +33,16 @@ def is_in_order(one: Trade, other: Trade) -> bool:
 
 
 class UnconfirmedTrades:
-    """One symbol's, by id. `placed`: trades that had a position since the newest doubt."""
+    """One symbol's, by id. `placed`: trades that had a position since the newest doubt.
+
+    Where two trades of one id differ, the first one is held, and the id is `_disputed`: either may be garbled.
+    """
 
     def __init__(self) -> None:
         self.held: dict[int, Trade] = {}
         self.placed = 0
         self._ids: list[int] = []
+        self._disputed: set[int] = set()
 
     def __bool__(self) -> bool:
         return bool(self.held)
@@ -49,7 +53,10 @@ class UnconfirmedTrades:
     def add(self, trade: Trade) -> bool:
         """Hold it; False where a trade of that id is held already."""
         self.placed = 0
-        if self.held.setdefault(trade.trade_id, trade) is not trade:
+        known = self.held.setdefault(trade.trade_id, trade)
+        if known is not trade:
+            if not is_copy(known, trade):
+                self._disputed.add(trade.trade_id)
             return False
         insort(self._ids, trade.trade_id)
         return True
@@ -90,7 +97,11 @@ class UnconfirmedTrades:
         """
         if trade.trade_id in self.held:
             return None
-        near = [one for one in self.near(trade.trade_id, CLOSE_IDS) if is_in_order(one, trade)]
+        near = [
+            one
+            for one in self.near(trade.trade_id, CLOSE_IDS)
+            if is_in_order(one, trade) and one.trade_id not in self._disputed
+        ]
         near = sorted([*near, trade], key=lambda one: one.trade_id)
         while len(near) >= FIRST_TRADES and near[1].trade_id != near[0].trade_id + 1:
             del near[0]
@@ -120,8 +131,10 @@ class UnconfirmedTrades:
         for one in trades:
             self.held.pop(one.trade_id, None)
         self._ids = sorted(self.held)
+        self._disputed &= self.held.keys()
 
     def drain(self) -> list[Trade]:
         """All, which are no longer held."""
         drained, self.held, self._ids, self.placed = list(self.held.values()), {}, [], 0
+        self._disputed.clear()
         return drained

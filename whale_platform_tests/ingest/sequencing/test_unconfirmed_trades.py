@@ -47,6 +47,13 @@ def test_the_lowest_first_trade_may_be_garbled_unless_the_next_id_is_beside_it()
     assert feed(sequencer, 1_006) == [1_004, 1_005, 1_006] and sequencer.record.unproven == 1
 
 
+def test_no_symbol_begins_with_one_of_two_trades_of_one_id() -> None:
+    sequencer = Sequencer()
+    sequencer.live(garbled(1_000, 1_001))
+    assert feed(sequencer, 1_001, 1_002, 1_003) == [], "either may be the trade of 1,001"
+    assert feed(sequencer, 1_004) == [1_002, 1_003, 1_004] and sequencer.record.unproven == 2
+
+
 def test_a_garbled_pair_far_ahead_is_not_believed_and_history_can_say_that_it_is_right() -> None:
     sequencer = Sequencer(1_000)
     far = [replace(trade(5_000_000_000 + n), event_time=trade(1_001).event_time) for n in range(2)]
