@@ -141,7 +141,9 @@ class PendingTrades:
         return refuted
 
     def vouch(self, trade_id: int) -> None:
-        """Note that history has the trade of that id."""
+        """Note that history has the trade of that id, which waits here or is about to."""
+        if len(self._proven) > len(self._trades):  # one that never waited: it was published at once
+            self._proven.intersection_update(self._trades)
         self._proven.add(trade_id)
 
     def first_vouched(self) -> int | None:
