@@ -58,11 +58,12 @@ class Trade:
         return self.notional if self.usd_via else None
 
 
-# The one list of coins that count as a dollar; everything asks `usd_via`, so a new coin is added here alone.
+# The one list of coins that count as a dollar; everything asks `usd_via`, so a new coin is added here alone. A coin is
+# not on it where another one of the same name has lost its peg, as XUSD has (November 2025).
 PEGGED = frozenset(
     {
         *("USDT", "USDC", "FDUSD", "TUSD", "USDP", "PAX", "BUSD", "DAI", "PYUSD", "GUSD"),
-        *("USD1", "U", "RLUSD", "USDS", "USDE", "USDG", "XUSD", "BFUSD"),
+        *("USD1", "U", "RLUSD", "USDS", "USDE", "USDG", "BFUSD"),
     }
 )
 DOLLARS = PEGGED | {"USD"}

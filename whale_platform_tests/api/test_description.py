@@ -74,6 +74,15 @@ def _sendable(headers: Mapping[str, object] | None) -> dict[str, str]:
     return {str(name): str(value) for name, value in (headers or {}).items()}
 
 
+def test_every_bound_is_written_in_the_words_of_json_schema(client: TestClient) -> None:
+    """The id of a whale had `ge` and `lt`, which no client knows."""
+    whole = client.get("/openapi.json").json()
+    parameters = [one for path in whole["paths"].values() for one in path["get"].get("parameters", ())]
+    assert not [one["name"] for one in parameters if one["schema"].keys() & {"ge", "gt", "le", "lt", "multiple_of"}]
+    trade_id = next(one["schema"] for one in parameters if one["name"] == "trade_id")
+    assert (trade_id["minimum"], trade_id["exclusiveMaximum"]) == (0, 2**63)
+
+
 def test_every_field_of_a_number_has_its_unit_and_example(client: TestClient) -> None:
     whole = client.get("/openapi.json").json()
     shapes = whole["components"]["schemas"]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from whale_platform.contracts.raw_trade import NAME_PATTERN, VERSION, decode_trade, encode_trade
 from whale_platform.domain.decimal_text import format_decimal
-from whale_platform.domain.trade import Trade
+from whale_platform.domain.trade import Trade, usd_via
 
 NUMBERS = st.decimals(min_value=Decimal("1e-9"), max_value=10**10, places=9) | st.decimals(
     min_value=Decimal("0.01"), max_value=10**9, places=2
@@ -74,3 +74,9 @@ def test_decode_inverts_encode(trade: Trade) -> None:
 def test_plain_is_exact_and_without_exponent(text: str) -> None:
     assert Decimal(format_decimal(Decimal(text))) == Decimal(text)
     assert "E" not in format_decimal(Decimal(text)) and not format_decimal(Decimal(text)).endswith(".0")
+
+
+def test_a_coin_without_a_sure_dollar_value_has_none() -> None:
+    """Two coins are called XUSD, and one of them fell below half a dollar; its amounts would be whales."""
+    assert usd_via("USDT") == "peg:USDT" and usd_via("USD") == "USD"
+    assert usd_via("XUSD") is None and usd_via("EUR") is None

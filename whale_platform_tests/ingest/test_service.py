@@ -144,23 +144,23 @@ def test_bad_frames_and_absurd_trades_are_kept_apart_and_neighbours_unharmed(
 ) -> None:
     ingester.start()
     ingester.wait_ready()
-    fake.trade("AAAUSDT", 2)
-    future = json.loads(frame("AAAUSDT", 1002))
+    fake.trade("AAAUSDT", 3)
+    future = json.loads(frame("AAAUSDT", 1003))
     future["data"]["T"] = (int(time.time()) + 3600) * 1_000_000
-    tiny = json.loads(frame("AAAUSDT", 1003))
+    tiny = json.loads(frame("AAAUSDT", 1004))
     tiny["data"]["p"] = "0.000000000000000001"
     for bad in (json.dumps(future), json.dumps(tiny)):
         fake.say(bad)
-    fake.last["AAAUSDT"] = 1003
+    fake.last["AAAUSDT"] = 1004
     for junk in ('{"stream":"aaausdt@trade","da', b"\x00\xff\xfe", "[" * 100_000, "x" * 3_000_000, frame("ZZZUSDT", 1)):
         fake.say(junk)
     fake.trade("AAAUSDT", 2)
-    until(lambda: ingester.beat().numbers.get("trades") == 5, "the good trades, and the one whose time was wrong")
-    assert [number for number, _ in ingester.published()["AAAUSDT"]] == [1000, 1001, 1002, 1004, 1005]
+    until(lambda: ingester.beat().numbers.get("trades") == 6, "the good trades, and the one whose time was wrong")
+    assert [number for number, _ in ingester.published()["AAAUSDT"]] == [1000, 1001, 1002, 1003, 1005, 1006]
     assert (ingester.beat().numbers["quarantined"], ingester.beat().numbers["dead_letters"]) == (2, 5)
-    until(lambda: ("AAAUSDT", 1003) in ingester.gaps(), "the ledger")
+    until(lambda: ("AAAUSDT", 1004) in ingester.gaps(), "the ledger")
     rows = [(row["last_id"], row["state"]) for row in ingester.gaps().values()]
-    assert sorted(rows) == [(1002, "repaired"), (1003, "unrepaired")]
+    assert sorted(rows) == [(1003, "repaired"), (1004, "unrepaired")]
     letters = ingester.letters()
     assert sorted(str(letter["kind"]) for letter in letters) == ["quarantined"] * 2 + ["unparseable"] * 5
     assert [letter["truncated"] for letter in letters].count(True) == 1

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
+from pydantic import Field
 from starlette.responses import Response
 
 from whale_platform.api.endpoints import kafka_lookup
@@ -79,7 +80,9 @@ async def whale_context(
     parts: AppDeps,
     exchange: Annotated[Exchange, Path()],
     symbol: Annotated[Symbol, Path()],
-    trade_id: Annotated[int, WholeNumber, Path(ge=0, lt=2**63)],
+    trade_id: Annotated[
+        int, Field(ge=0, lt=2**63), WholeNumber, Path(description="As in the whale.", examples=[3721043801])
+    ],
     _: Annotated[NoParams, Query()],
 ) -> Response:
     """Its minute and those around, its hour, its offset in Kafka with its neighbours, and the run that wrote it."""

@@ -145,9 +145,13 @@ class GapFiller:
             return
         # 4. What the page has, or proves to be absent, is filled in; the rest is requested again.
         sure = self._trials.sure_until(symbol, id_range, page, now, now_us)
-        if sure >= id_range.first_id:
-            whole = BackfillRange(id_range.first_id, sure, id_range.mode, id_range.end)
-            self._intake.fill(symbol, whole, page, now_us, self._reach(symbol, whole, page), surely)
+        proven = BackfillRange(id_range.first_id, sure, id_range.mode, id_range.end)
+        if sure < id_range.first_id:  # its trades may still confirm or refute what waits behind the gap
+            self._intake.fill(symbol, proven, page, now_us, ALL_IDS, surely)
+        elif not self._intake.fill(symbol, proven, page, now_us, self._reach(symbol, proven, page), surely):
+            # 5. It ends below the range; history's newest trade shows whether the ids began again.
+            self._trials.postpone((symbol, id_range.mode), now)
+            self._judge(symbol, now)
 
     def _cut(self, symbol: str, id_range: BackfillRange, page: dict[int, Trade], now_us: int) -> bool:
         """Give up what is older than a day; whether there was any."""
@@ -163,16 +167,16 @@ class GapFiller:
     def _reach(self, symbol: str, id_range: BackfillRange, page: dict[int, Trade]) -> tuple[int, int]:
         """The first and last id that history can tell of, as far as `id_range` needs it."""
         first, last = ALL_IDS
-        # 1. Above its newest trade it has nothing yet.
-        if page and max(page) < id_range.last_id:
+        # 1. Above its newest trade it has nothing yet; where it has nothing from the range on, nor of the range.
+        if not page:
+            return first, id_range.first_id - 1
+        if max(page) < id_range.last_id:
             last = max(page)
         # 2. Where it has nothing below the range either, it begins within the range, or above.
         if id_range.first_id not in page and id_range.first_id > 1 and not any(one < id_range.first_id for one in page):
             below = BackfillRange(max(0, id_range.first_id - IDS_BELOW), id_range.first_id - 1, id_range.mode)
             if not any(one < id_range.first_id for one in self._history.trades(symbol, below)):
                 first = min((one for one in page if one > id_range.first_id), default=id_range.last_id + 1)
-            elif not page:
-                last = id_range.first_id - 1
         return first, last
 
     def _judge(self, symbol: str, now: float) -> None:
@@ -183,18 +187,21 @@ class GapFiller:
             behind, same_id = self._intake.behind(symbol), None
             if behind is not None and newest.trade_id >= behind:
                 same_id = self._history.trades(symbol, BackfillRange(behind, behind, "inline")).get(behind)
-            # 2. The newest trade gives them a position, or shows that the ids may have begun again.
-            since = self._intake.judge(newest, same_id)
+            # 2. A new symbol begins with trades that history has too.
+            ids = self._intake.first_ids(newest)
+            first = {} if ids is None else self._history.trades(symbol, BackfillRange(*ids, "inline"))
+            # 3. The newest trade gives the others a position, or shows that the ids may have begun again.
+            since = self._intake.judge(newest, same_id, first)
             if since is not None:
                 self._begin_epoch(symbol, newest, since)
-        # 3. What is still without one waits for another request.
+        # 4. What is still without one waits for another request.
         if self._intake.unconfirmed(frozenset(self._pipeline.lines) - {symbol}) is None:
             self._position_trials.end(symbol)
         else:
             self._position_trials.postpone(symbol, now)
 
     def _begin_epoch(self, symbol: str, newest: Trade, since: int) -> None:
-        """Where history has nothing of before `since` its ids began anew; else they go on."""
+        """Where history has nothing of before `since` its ids began again; else they go on."""
         low = self._history.first_since(symbol, 0, newest.trade_id, since + 1)
         around = self._history.trades(symbol, BackfillRange(max(0, low - IDS_BELOW + 1), low, "inline"))
         first = around.get(low)
@@ -203,7 +210,7 @@ class GapFiller:
         if any(one < low for one in around):
             self._intake.goes_on(symbol)
             return
-        self._log.warning("the exchange's ids began anew; going on in a new epoch", symbol=symbol, first_id=low)
+        self._log.warning("the exchange's ids began again; continuing in a new epoch", symbol=symbol, first_id=low)
         self._intake.begin_epoch(symbol, first, newest.trade_id)
 
     def _silent(self, now: float, postponed: frozenset[RequestKey]) -> str | None:

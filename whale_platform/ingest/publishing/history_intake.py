@@ -15,7 +15,8 @@ from whale_platform.ingest.publishing.pipeline_lock import PipelineLock
 from whale_platform.ingest.publishing.plausibility_filter import PlausibilityFilter
 from whale_platform.ingest.publishing.symbol_publisher import ExchangeRecords, SymbolPublisher
 from whale_platform.ingest.recovery.positions_file import CLOCK_TOLERANCE_US
-from whale_platform.ingest.sequencing.backfill_range import ALL_IDS, BackfillRange
+from whale_platform.ingest.sequencing.backfill_range import ALL_IDS, NO_TRADES, BackfillRange
+from whale_platform.ingest.sequencing.gap import IdRange
 from whale_platform.ingest.sequencing.unconfirmed_trades import LOW_TRADES
 
 LATER_S = 10.0  # before history is asked again for what can't be judged before our clock is known
@@ -78,10 +79,15 @@ class HistoryIntake:
                 return None
             return sequencer.next_id - 1 - sequencer.base
 
-    def judge(self, newest: Trade, same_id: Trade | None) -> int | None:
-        """Give a position to what is held of the symbol of `newest`; `same_id`: see `Sequencer.may_begin_anew`.
+    def first_ids(self, newest: Trade) -> IdRange | None:
+        """What history must have for a new symbol to begin with; see `Sequencer.first_ids`."""
+        with self._work:
+            return self._lines[newest.symbol].sequencer.first_ids(newest)
 
-        Where the ids may have begun anew nothing is done: then a time up to which history has nothing if they have.
+    def judge(self, newest: Trade, same_id: Trade | None, first: Mapping[int, Trade] = NO_TRADES) -> int | None:
+        """Give a position to what is held of the symbol of `newest`; `same_id` and `first`: see `Sequencer.judge`.
+
+        Where the ids may have begun again nothing is done: then a time up to which history has nothing if they have.
         """
         now_us = time.time_ns() // 1000
         with self._work:
@@ -89,19 +95,19 @@ class HistoryIntake:
             sequencer = line.sequencer
             newest = move_trade(newest, sequencer.base)
             same_id = None if same_id is None else move_trade(same_id, sequencer.base)
-            if sequencer.may_begin_anew(newest, same_id):
+            if sequencer.may_have_restarted(newest, same_id):
                 return sequencer.newest_time or sequencer.latest - 2 * CLOCK_TOLERANCE_US
-            line.publish(sequencer.judge(newest, same_id, now_us))
+            line.publish(sequencer.judge(newest, same_id, now_us, first))
             return None
 
     def begin_epoch(self, symbol: str, first: Trade, newest_id: int) -> None:
-        """The ids of `symbol` began anew; see `Sequencer.begin_epoch`."""
+        """The ids of `symbol` began again; see `Sequencer.begin_epoch`."""
         with self._work:
             line = self._lines[symbol]
             line.publish(line.sequencer.begin_epoch(first, newest_id, time.time_ns() // 1000))
 
     def goes_on(self, symbol: str) -> None:
-        """The ids of `symbol` did not begin anew; see `Sequencer.goes_on`."""
+        """The ids of `symbol` did not begin again; see `Sequencer.goes_on`."""
         with self._work:
             line = self._lines[symbol]
             line.publish(line.sequencer.goes_on(time.time_ns() // 1000))
@@ -129,10 +135,10 @@ class HistoryIntake:
         now_us: int,
         reach: tuple[int, int] = ALL_IDS,
         surely: bool = False,
-    ) -> None:
+    ) -> bool:
         """History's answer for `id_range`: its ids that are not in `trades` are proven absent, or outside `reach`.
 
-        `surely`: see `PendingTrades.refuted_by`.
+        `surely`: see `PendingTrades.refuted_by`. Returns False where it proves nothing and the range is still wanted.
         """
         monotonic_us = time.monotonic_ns() // 1000
         with self._work:
@@ -145,7 +151,7 @@ class HistoryIntake:
                     if absurd is not None and absurd.future and not self._guard.sure:
                         self._later[symbol] = time.monotonic() + LATER_S
                         if number == id_range.first_id:
-                            return
+                            return True
                         id_range = BackfillRange(
                             id_range.first_id, number - 1, id_range.mode, id_range.end, id_range.until
                         )
@@ -156,6 +162,8 @@ class HistoryIntake:
             reach = reach[0] + base, reach[1] + base
             around = {number + base: move_trade(trade, base) for number, trade in trades.items()}
             line.publish(line.sequencer.fill(id_range.moved(base), page, now_us, reach, around, surely))
+            wanted = line.sequencer.wanted()
+            return wanted is None or (wanted.first_id, wanted.mode) != (id_range.first_id + base, id_range.mode)
 
     def _in_turn(self) -> list[SymbolPublisher]:
         """Every line, beginning after the one that was served last."""

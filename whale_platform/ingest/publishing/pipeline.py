@@ -171,7 +171,8 @@ class Pipeline:
         if absurd.future:
             self.counts.future += 1
         else:
-            line.publish(line.sequencer.skip(trade.trade_id + line.sequencer.base, trade.received_time))
+            number = trade.trade_id + line.sequencer.base
+            line.publish(line.sequencer.skip(number, trade.received_time, trade.event_time))
 
     def _release(self) -> None:
         """Judge what was held because the exchange's clock was not known, in the order in which it came."""

@@ -69,6 +69,9 @@ class SymbolPublisher:
         for trade in trades:
             self.outlet.send(trade)
         self._books.counts.trades += len(trades)
+        if self.sequencer.record.corrections:
+            for gap in self.sequencer.record.take_corrections():
+                self._write(gap)
 
     def connected(self) -> None:
         """A connection begins that no other one overlaps."""
@@ -130,8 +133,11 @@ class SymbolPublisher:
                 said = replace(event.trade, trade_id=exchange_id(event.trade.trade_id))
                 self._books.quarantined(said, event.reason)
                 continue
-            if event.state == "open":
-                self._books.wanting.set()
-            elif event.filled:
-                self._books.counts.gaps_repaired += 1
-            self._books.gap(self.symbol, event)
+            self._write(event)
+
+    def _write(self, gap: SequenceGap) -> None:
+        if gap.state == "open":
+            self._books.wanting.set()
+        elif gap.filled:
+            self._books.counts.gaps_repaired += 1
+        self._books.gap(self.symbol, gap)

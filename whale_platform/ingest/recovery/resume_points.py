@@ -2,8 +2,10 @@
 
 The topic decides: a gap in it that no closed ledger row accounts for is open, whatever the ledger says; a ledger row
 that the topic has passed without a gap is repaired. A row is written before the trades that it counts: one that counts
-more than the topic has was cut off from them by a kill, and is open again. Open rows that begin behind the topic's
-end held trades back: they are one gap now, from that end on, as the trades between them were not published either.
+more than the topic has was cut off from them by a kill, and is open again. Only the correction of a closed row is
+written after its late trade: a row that lacks an id that the topic has is corrected. Open rows that begin behind the
+topic's end held trades back: they are one gap now, from that end on, as the trades between them were not published
+either.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,6 +15,7 @@ from whale_platform.domain.epochs import epoch_of
 from whale_platform.domain.trade import Trade
 from whale_platform.ingest.recovery.positions_file import CLOCK_TOLERANCE_US
 from whale_platform.ingest.recovery.topic_tail import SymbolTail
+from whale_platform.ingest.sequencing.ended_epoch import UNFILLED_NOTE
 from whale_platform.ingest.sequencing.gap import SequenceGap
 from whale_platform.ingest.sequencing.sequencer import Sequencer
 
@@ -52,7 +55,11 @@ def find_resume_point(
         return ResumePoint()
     begin = ResumePoint(tail.last + 1, newest_time=tail.newest_time(), floor=-1 if tail.first is None else tail.first)
     begin.latest = 0 if begin.newest_time else tail.latest
-    # 2. Sort the rows: open ones may own a gap of the topic, closed ones account for it, but those that a kill cut off.
+    # 2. Rows that lack the latest trades of the topic are corrected.
+    corrected = {first_id: _count_late(row, tail) for first_id, row in ledger.items()}
+    begin.changed += [row for first_id, row in corrected.items() if row is not ledger[first_id] and row.state != "open"]
+    ledger, noted = corrected, [_count_late(gap, tail) for gap in noted]
+    # 3. Sort the rows: open ones may own a gap of the topic, closed ones account for it, but those that a kill cut off.
     owners = {row.first_id: row for row in ledger.values() if row.state == "open"}
     closed = [row for row in ledger.values() if row.state in ("exchange_gap", "unrepaired")]
     cut_off = [row for row in closed if _absent(tail, row) > row.last_id - row.first_id + 1 - row.filled]
@@ -60,7 +67,7 @@ def find_resume_point(
     for row in cut_off:
         owners[row.first_id] = replace(row, filled=0, progress_id=row.first_id, absent=[], kept=[], beyond=[])
     owners.update((gap.first_id, gap) for gap in noted)
-    # 3. What the topic lacks and no closed row accounts for is open, in its owner's row or in a row of its own.
+    # 4. What the topic lacks and no closed row accounts for is open, in its owner's row or in a row of its own.
     for missing in tail.missing:
         for first, last in _without(missing, accounted):
             owner = _owner(owners, first)
@@ -75,14 +82,14 @@ def find_resume_point(
                 begin.gaps.append(open_gap)
             else:
                 begin.changed.append(_of_another_epoch(open_gap, now_us))
-    # 4. An open row that the topic has passed without a gap is repaired, or lies below what was read of the topic.
+    # 5. An open row that the topic has passed without a gap is repaired, or lies below what was read of the topic.
     for row in owners.values():
         if row.first_id not in ledger or ledger[row.first_id].state == "open":
             _settle(begin, row, tail, tail.last, now_us)
     for gap in begin.gaps:
         # Not the row's alone: the trade that ended it then may have been garbled, and another ends it now.
         gap.until = max(gap.until, begin.newest_time) or begin.latest
-    # 5. Closed rows are known on, as one of their ids may yet arrive; open ones behind the topic's end become one gap.
+    # 6. Closed rows are known on, as one of their ids may yet arrive; open ones behind the topic's end become one gap.
     begin.gaps.sort(key=lambda gap: gap.first_id)
     begin.passed = sorted((row for row in closed if row not in cut_off), key=lambda row: row.first_id)
     begin.changed += begin.gaps
@@ -99,6 +106,20 @@ def _by_ledger(ledger: Mapping[int, SequenceGap]) -> SymbolTail:
     return SymbolTail(last, [], -1, latest=row.until or (row.closed_time or row.found_time) + CLOCK_TOLERANCE_US)
 
 
+def _count_late(row: SequenceGap, tail: SymbolTail) -> SequenceGap:
+    """`row` with the trades counted that it says were not published, and that the topic has."""
+    unpublished = (*row.absent, *row.kept, *row.beyond)
+    late = [trade_id for first, last in unpublished for trade_id in tail.published(first, last)]
+    if not late:
+        return row
+    row = row.copy()
+    for trade_id in late:
+        row.arrive(trade_id)
+    if row.closed_time is not None:
+        row.close(row.closed_time)
+    return row
+
+
 def _absent(tail: SymbolTail, row: SequenceGap) -> int:
     """How many ids of the row the topic lacks."""
     return sum(max(0, min(last, row.last_id) - max(first, row.first_id) + 1) for first, last in tail.missing)
@@ -111,7 +132,11 @@ def _owner(owners: Mapping[int, SequenceGap], trade_id: int) -> SequenceGap | No
 def _go_on(gap: SequenceGap, progress: int, last: int) -> SequenceGap:
     """`gap`, of which only `progress` to `last` is still missing."""
     known = max(gap.progress_id, gap.first_id)
-    return replace(gap, last_id=last, progress_id=progress, filled=gap.filled + max(0, progress - known))
+    filled, below = gap.filled + max(0, progress - known), progress - gap.first_id
+    if filled <= below:
+        return replace(gap, last_id=last, progress_id=progress, filled=filled)
+    # A kill cut the row off from trades that it counts: the topic has what lies below; the rest is looked for again.
+    return replace(gap, last_id=last, progress_id=progress, filled=below, absent=[], kept=[], beyond=[])
 
 
 def _settle(begin: ResumePoint, row: SequenceGap, tail: SymbolTail, last: int, now_us: int) -> None:
@@ -143,7 +168,7 @@ def _ahead(begin: ResumePoint, rows: list[SequenceGap], now_us: int) -> None:
         begin.changed.append(begin.blocking_gap)
     for row in rows:
         if row.first_id != next_id:
-            row = replace(row, filled=row.last_id - row.first_id + 1, note=f"counted in the row of {next_id}")
+            row = replace(row, filled=row.last_id - row.first_id + 1, note=f"counted in the row of first_id {next_id}")
             row.close(now_us)
             begin.changed.append(row)
 
@@ -151,7 +176,7 @@ def _ahead(begin: ResumePoint, rows: list[SequenceGap], now_us: int) -> None:
 def _of_another_epoch(gap: SequenceGap, now_us: int) -> SequenceGap:
     """A gap that the exchange can't be asked about any more: its ids mean other trades now, or none."""
     gap.give_up(gap.progress_id, gap.last_id)
-    gap.note = "the exchange's ids began anew before it was filled"
+    gap.note = UNFILLED_NOTE
     gap.close(now_us)
     return gap
 

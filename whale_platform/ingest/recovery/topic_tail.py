@@ -15,6 +15,7 @@ class SymbolTail:
     """One symbol: the highest id and the gaps below it as (first, last), ascending.
 
     `first` is the lowest id the fold can speak of; None for a topic read from its beginning, until a trade is seen.
+    `late`: ids seen that neither lie above the last one nor inside a gap: copies, or late trades of closed rows.
     `newest`: the message of the highest id, None where it was not read; `time`: what else tells its event time;
     `latest`: a time after that where neither tells it, 0 where nothing does.
     """
@@ -25,6 +26,7 @@ class SymbolTail:
     newest: bytes | None = None
     time: int = 0
     latest: int = 0
+    late: set[int] = field(default_factory=set)
 
     def add(self, trade_id: int, message: bytes | None = None) -> None:
         """The next message of this symbol in the topic."""
@@ -34,8 +36,22 @@ class SymbolTail:
             elif trade_id > self.last + 1:
                 self.missing.append((self.last + 1, trade_id - 1))
             self.last, self.newest = trade_id, message
-        elif self.missing:
+        else:
             self._repaired(trade_id)
+
+    def published(self, first: int, last: int) -> list[int]:
+        """Return the ids from `first` to `last` that are known to be in the topic.
+
+        Where the topic was not read from its beginning, these are the late ones.
+        """
+        found = [one for one in self.late if first <= one <= last]
+        if self.last is None or self.first is None or self.first < 0:
+            return found
+        number = max(first, self.first)
+        for low, high in (*self.missing, (self.last + 1, self.last + 1)):
+            found += range(number, min(low, last + 1))
+            number = max(number, high + 1)
+        return found
 
     def newest_time(self) -> int:
         """Event time of the highest id, microseconds UTC; 0 where it is not known."""
@@ -47,3 +63,5 @@ class SymbolTail:
             first, last = self.missing[index]
             parts = (first, trade_id - 1), (trade_id + 1, last)
             self.missing[index : index + 1] = [part for part in parts if part[0] <= part[1]]
+        else:
+            self.late.add(trade_id)

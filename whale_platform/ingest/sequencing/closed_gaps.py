@@ -49,5 +49,5 @@ class ClosedGaps:
             return False
         if gap.state != "open":
             gap.close(trade.received_time)
-        self._record.gap(gap)
+        self._record.corrections.append(gap)
         return True

@@ -10,8 +10,8 @@ from whale_platform.domain.trade import Trade
 from whale_platform.ingest.sequencing.gap import SequenceGap
 from whale_platform.ingest.sequencing.unconfirmed_trades import DISORDER_US
 
-JUMP_NOTE = "the exchange's ids began anew"
-UNFILLED_NOTE = "the exchange's ids began anew before it was filled"
+JUMP_NOTE = "the exchange restarted its trade ids"
+UNFILLED_NOTE = "the exchange restarted its trade ids before the gap was filled"
 
 
 @dataclass(frozen=True, slots=True)

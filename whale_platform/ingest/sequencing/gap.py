@@ -124,7 +124,7 @@ def _remove(ranges: list[IdRange], trade_id: int) -> bool:
 def _format_ranges(ranges: list[IdRange]) -> str:
     shown = [str(a) if a == b else f"{a}-{b}" for a, b in ranges[:RANGES_SHOWN]]
     more = len(ranges) - len(shown)
-    return f"{', '.join(shown)}{f' and {more} more runs' if more else ''}"
+    return f"{', '.join(shown)}{f' and {more} more id ranges' if more else ''}"
 
 
 def encode_gap(exchange: str, symbol: str, gap: SequenceGap) -> bytes:

@@ -21,6 +21,7 @@ from whale_platform.ingest.sequencing.sequence_record import SequenceRecord
 from whale_platform.ingest.sequencing.unconfirmed_trades import is_copy
 
 INLINE_MAX = 10_000  # ids: about ten pages of history, fetched in two seconds; longer would hold trades back too long
+CONTRADICTED = "its id and its time contradict those of other trades"
 PENDING_MAX = 20_000  # trades held back: some 20 MB
 
 
@@ -45,18 +46,22 @@ class GapTracker:
         self._pending = PendingTrades()
         self._recent = RecentTrades()
         self._blank = (-1, -1)
+        self._blank_times: dict[int, int] = {}
         self._top = -1
         self._mark: tuple[int | None, GapCause] = (next_id, "restart")
 
-    def skip(self, trade_id: int, now_us: int) -> Sequence[Trade]:
-        """`trade_id` was seen but is quarantined: it counts as seen and is not looked for in history."""
+    def skip(self, trade_id: int, now_us: int, event_time: int = 0) -> Sequence[Trade]:
+        """`trade_id` was seen but is quarantined: it counts as seen and is not looked for in history.
+
+        `event_time`: as that trade has it, 0 where unknown.
+        """
         if self.next_id is None or trade_id in self._pending:
             return ()
         if (
             self.next_id <= trade_id <= max(self.next_id, self._top) + INLINE_MAX
             and len(self.quarantined) < PENDING_MAX
         ):
-            self.quarantined.add(trade_id, now_us)
+            self.quarantined.add(trade_id, now_us, event_time)
             return self._advance(now_us)
         return ()
 
@@ -104,19 +109,23 @@ class GapTracker:
             self._wrong(refuted, now_us)
             return out
         self._wrong(refuted, now_us)
-        # 3. Up to its end the range is proven, unless nothing waits behind it and history does not reach it.
+        # 3. Where history reaches the end of the range, the range is proven up to there.
         sure_until = min(id_range.last_id, self._end())
-        if self._pending or reach[1] >= sure_until:
+        if reach[1] >= sure_until:
             return self._advance(now_us, page, sure_until, reach)
-        out = self._advance(now_us, page, reach[1], reach)  # a row of before a restart, which a wrong id may have made
-        self._end_blocking_gap(now_us)
+        # 4. Above its newest trade history proves nothing: what waits there is published if others vouch for it. One
+        #    trade alone may have a wrong id, also where ids began again and history has nothing of it any more.
+        out = self._advance(now_us, page, reach[1], reach)
+        if self._pending:
+            return [*out, *self.to_background(now_us)]
+        self._end_blocking_gap(now_us)  # a row of before a restart, which a wrong id may have made
         return out
 
     def to_background(self, now_us: int) -> Sequence[Trade]:
         """Stop waiting for the present gap: what it held back goes on, up to the next gap if there is one.
 
-        As far as it is vouched for: one trade alone behind a gap may have a wrong id, and waits for history or others.
-        What waits below is history's to tell.
+        It does from the first trade on that is vouched for. What waits below may have a wrong id: it counts as missing,
+        so that history decides, and where that has nothing of it the ledger says that the gap is unrepaired.
         """
         if self.blocking_gap is None or not self._pending:
             return ()
@@ -125,7 +134,8 @@ class GapTracker:
         if first is None:
             return ()
         # 2. What waits below it is refused.
-        self._wrong([self._pending.pop(one.trade_id) for one in self._pending if one.trade_id < first], now_us)
+        unproven = [self._pending.pop(one.trade_id) for one in self._pending if one.trade_id < first]
+        self._wrong(unproven, now_us, "neither history nor the trade of the id before proves its id")
         # 3. The gap now ends below it, and no longer blocks.
         if self.blocking_gap is not None:
             self._set_aside(self.blocking_gap)
@@ -146,10 +156,10 @@ class GapTracker:
             self.record.compare(known, trade)
         self._top = self._pending.highest()
 
-    def _wrong(self, trades: Iterable[Trade], now_us: int) -> None:
+    def _wrong(self, trades: Iterable[Trade], now_us: int, reason: str = CONTRADICTED) -> None:
         """These, which no longer wait, have a wrong id: the gap ends where others tell that it does."""
         for one in trades:
-            self.record.conflict(one, "its id and its time contradict those of other trades")
+            self.record.conflict(one, reason)
         if not trades or self.blocking_gap is None or self.next_id is None:
             return
         self._top = self._pending.highest()
@@ -172,12 +182,13 @@ class GapTracker:
         return -1 if self.blocking_gap is None else self.blocking_gap.last_id
 
     def _end_blocking_gap(self, now_us: int) -> None:
-        """Nothing more is missing. A row covers an id at least: the next one, which comes or opens a gap anew."""
+        """Nothing more is missing. A row covers an id at least: the next one, which comes or opens a gap again."""
         if self.blocking_gap is None or self.next_id is None:
             return
         self.blocking_gap.last_id = max(self.blocking_gap.first_id, self.next_id - 1)
         if self.next_id == self.blocking_gap.first_id:
-            self.blocking_gap.filled, self.blocking_gap.note = 1, "nothing was missing: the id behind it was wrong"
+            self.blocking_gap.filled = 1
+            self.blocking_gap.note = "no id was missing: the next trade had a wrong one"
         self._closed.close(self.blocking_gap, now_us)
         self.blocking_gap = None
 
@@ -230,7 +241,9 @@ class GapTracker:
                 if blocking_gap is not None:
                     blocking_gap.filled += 1
             elif number in self.quarantined or (sure and number in page):
-                self.quarantined.pass_by(number, now_us, blocking_gap)
+                if self._blank[1] != number:
+                    self._blank_times.clear()
+                self._blank_times[number] = self.quarantined.pass_by(number, now_us, blocking_gap)
             elif sure and blocking_gap is not None:
                 blocking_gap.lack(number, reach)
             else:

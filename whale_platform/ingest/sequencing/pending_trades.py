@@ -2,15 +2,17 @@
 
 Ids and event times ascend together. Where two trades contradict that, or two of one id differ, one of them is garbled:
 both are `disputed` until the exchange's history decides. The stream itself refutes a trade that `REFUTING_TRADES` later
-ones contradict, as those that follow a garbled id go on below it. What is not disputed is `vouched` for by another one
-close above it.
+ones contradict, as those that follow a garbled id go on below it.
+
+The lowest trade above a gap is the one that the stream can't prove: its true id may be any of the gap, and what follows
+agrees with either. The one with the very next id is proven by it, as no id lies between them.
 """
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator, Mapping
 
 from whale_platform.domain.trade import Trade
-from whale_platform.ingest.sequencing.unconfirmed_trades import CLOSE_IDS, REFUTING_TRADES, is_copy
+from whale_platform.ingest.sequencing.unconfirmed_trades import REFUTING_TRADES, is_copy
 
 MANY = 3  # trades in order that one newcomer contradicts: then it is the one that is wrong
 
@@ -23,7 +25,7 @@ class PendingTrades:
         self._ids: list[int] = []
         self._rivals: dict[int, set[int]] = {}
         self._struck: dict[int, int] = {}
-        self._vouched_until = -1
+        self._proven: set[int] = set()
 
     def __len__(self) -> int:
         return len(self._trades)
@@ -57,14 +59,14 @@ class PendingTrades:
 
     def add(self, trade: Trade) -> list[Trade]:
         """Hold a trade of an id that is free; returns the refuted, which are gone: those, or one that many refute."""
-        if len(self._earlier(trade)) == MANY:
+        if len(self.earlier(trade)) == MANY:
             return [trade]
         refuted = self.contradict(trade, trade.trade_id)
         index = bisect_left(self._ids, trade.trade_id)
         below = self._trades[self._ids[index - 1]] if index else None
         self._trades[trade.trade_id] = trade
         insort(self._ids, trade.trade_id)
-        for number in self._earlier(trade):
+        for number in self.earlier(trade):
             self._oppose(trade.trade_id, number)
         if below is not None and below.event_time > trade.event_time:
             self._oppose(trade.trade_id, below.trade_id)
@@ -73,7 +75,7 @@ class PendingTrades:
     def contradict(self, trade: Trade, trade_id: int) -> list[Trade]:
         """A live trade came: those above it that happened before it are struck; returns the refuted, which are gone."""
         refuted = []
-        for number in self._earlier(trade):
+        for number in self.earlier(trade):
             self._struck[number] = self._struck.get(number, 0) + 1
             self._rivals.setdefault(number, set()).add(trade_id)
             if self._struck[number] >= REFUTING_TRADES:
@@ -101,6 +103,7 @@ class PendingTrades:
         trade = self._trades.pop(trade_id)
         del self._ids[bisect_left(self._ids, trade_id)]
         self._struck.pop(trade_id, None)
+        self._proven.discard(trade_id)
         for rival in self._rivals.pop(trade_id, ()):
             others = self._rivals.get(rival)
             if others is not None:
@@ -112,7 +115,7 @@ class PendingTrades:
     def refuted_by(self, page: Mapping[int, Trade], surely: bool) -> list[Trade]:
         """What history's trades say of those that wait: returns the refuted, which are gone; the others it confirms.
 
-        `surely`: history is known to speak of these ids, and not of such as began anew. A trade that history has under
+        `surely`: history is known to speak of these ids, and not of such as began again. A trade that history has under
         another id is garbled anyway.
         """
         if not page or not self._ids:
@@ -128,6 +131,7 @@ class PendingTrades:
             number, known = trade.trade_id, page.get(trade.trade_id)
             if known is not None and is_copy(known, trade):
                 self.confirm(number)
+                self.vouch(number)
                 continue
             index = bisect_left(latest, (number, -1))
             passed = index > 0 and latest[index - 1][1] > trade.event_time // 1000
@@ -137,42 +141,24 @@ class PendingTrades:
         return refuted
 
     def vouch(self, trade_id: int) -> None:
-        """Note that history has the newest trade under that id: what waits up to there may be published."""
-        self._vouched_until = max(self._vouched_until, trade_id)
+        """Note that history has the trade of that id, which waits here or is about to."""
+        if len(self._proven) > len(self._trades):  # one that never waited: it was published at once
+            self._proven.intersection_update(self._trades)
+        self._proven.add(trade_id)
 
     def first_vouched(self) -> int | None:
-        """Return the lowest id that history or other trades vouch for, None without one; some trade must wait."""
-        first = self._ids[0]
-        if first > self._vouched_until or first in self._rivals:
-            vouched = self._vouched_range()
-            if vouched is None:
-                return None
-            first, self._vouched_until = vouched
-        return first
-
-    def _vouched_range(self) -> tuple[int, int] | None:
-        """The lowest id that is not disputed and has another such close above it; the last of that run that has.
-
-        The run's end may be garbled: nothing above speaks for it.
-        """
-        first = before = last = -1
+        """Return the lowest id that history, or the trade with the id before it, vouches for; None without one."""
+        before = -2
         for number in self._ids:
             if number in self._rivals:
                 continue
-            if last >= 0 and number - last <= CLOSE_IDS:
-                before, last = last, number
-            elif before >= 0:
-                break
-            else:
-                first = last = number
-        return (first, before) if before >= 0 else None
+            if number == before + 1 or number in self._proven:
+                return number
+            before = number
+        return None
 
-    def latest_us(self) -> int:
-        """Event time of the latest one, 0 without one."""
-        return max((one.event_time for one in self._trades.values()), default=0)
-
-    def _earlier(self, trade: Trade) -> list[int]:
-        """Ids above that of `trade` which happened before it: the first `MANY` that follow each other."""
+    def earlier(self, trade: Trade) -> list[int]:
+        """Return ids above that of `trade` which happened before it: the first `MANY` that follow each other."""
         earlier = []
         for index in range(bisect_right(self._ids, trade.trade_id), len(self._ids)):
             if self._trades[self._ids[index]].event_time >= trade.event_time:
@@ -181,6 +167,10 @@ class PendingTrades:
             if len(earlier) == MANY:
                 break
         return earlier
+
+    def latest_us(self) -> int:
+        """Event time of the latest one, 0 without one."""
+        return max((one.event_time for one in self._trades.values()), default=0)
 
     def _oppose(self, one: int, other: int) -> None:
         self._rivals.setdefault(one, set()).add(other)

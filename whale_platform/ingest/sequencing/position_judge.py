@@ -6,10 +6,11 @@ newest one agrees with them, requested while `asks`, and refused as `TradeConfli
 This extends GapTracker, and is no part beside it: what is believed changes the next id and what waits behind a gap.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from whale_platform.domain.trade import Trade
-from whale_platform.ingest.sequencing.gap import SequenceGap
+from whale_platform.ingest.sequencing.backfill_range import NO_TRADES
+from whale_platform.ingest.sequencing.gap import IdRange, SequenceGap
 from whale_platform.ingest.sequencing.gap_tracker import GapTracker
 from whale_platform.ingest.sequencing.late_trades import LateTrades
 from whale_platform.ingest.sequencing.unconfirmed_trades import (
@@ -18,7 +19,6 @@ from whale_platform.ingest.sequencing.unconfirmed_trades import (
     MAX_UNCONFIRMED,
     NEAR_IDS,
     UnconfirmedTrades,
-    is_consistent,
     is_copy,
 )
 
@@ -67,11 +67,21 @@ class PositionJudge(GapTracker):
             return bool(self.unconfirmed)
         return self.unconfirmed.highest() >= self.next_id or len(self.unconfirmed.held) >= LOW_TRADES
 
-    def judge(self, newest: Trade, same_id: Trade | None, now_us: int) -> Sequence[Trade]:
-        """Give a position to what is held, by the `newest` trade of history; for `same_id` see `began_anew`."""
+    def first_ids(self, newest: Trade) -> IdRange | None:
+        """Return the ids that history must have for a new symbol to begin with, close to its `newest` trade."""
+        near = [] if self.next_id is not None else self.unconfirmed.near(newest.trade_id, CLOSE_IDS)
+        return (near[0].trade_id, near[-1].trade_id) if near else None
+
+    def judge(
+        self, newest: Trade, same_id: Trade | None, now_us: int, first: Mapping[int, Trade] = NO_TRADES
+    ) -> Sequence[Trade]:
+        """Give a position to what is held, by the `newest` trade of history; `same_id`: see `may_have_restarted`.
+
+        `first`: what history has of `first_ids`. A new symbol begins with what is held and history has too.
+        """
         if self.next_id is None:
-            near = [one for one in self.unconfirmed.near(newest.trade_id, CLOSE_IDS) if is_consistent(one, newest)]
-            return self._begin(near) if near else ()
+            known = [one for one in self.unconfirmed if (same := first.get(one.trade_id)) and is_copy(one, same)]
+            return self._begin(known) if known else ()
         low = self.unconfirmed.low(self.next_id)
         if len(low) >= LOW_TRADES:
             if not self.continues(same_id):

@@ -14,7 +14,7 @@ class QuarantinedIds:
     def __init__(self, closed: ClosedGaps) -> None:
         self.rows: list[SequenceGap] = []
         self._closed = closed
-        self._seen: dict[int, int] = {}
+        self._seen: dict[int, tuple[int, int]] = {}
 
     def __len__(self) -> int:
         return len(self._seen)
@@ -22,9 +22,9 @@ class QuarantinedIds:
     def __contains__(self, trade_id: int) -> bool:
         return trade_id in self._seen
 
-    def add(self, trade_id: int, now_us: int) -> None:
-        """Note an id that was seen."""
-        self._seen[trade_id] = now_us
+    def add(self, trade_id: int, now_us: int, event_time: int) -> None:
+        """Note an id that was seen, and when its trade happened as far as that says."""
+        self._seen[trade_id] = now_us, event_time
 
     def discard(self, trade_id: int) -> None:
         """Forget an id that a plausible trade has come under."""
@@ -38,9 +38,9 @@ class QuarantinedIds:
         """Return the lowest id that the sequence has not reached."""
         return min(self._seen, default=default)
 
-    def pass_by(self, trade_id: int, now_us: int, blocking_gap: SequenceGap | None) -> None:
-        """Note in `blocking_gap`, or in a row, that the sequence goes on behind `trade_id`."""
-        seen = self._seen.pop(trade_id, now_us)
+    def pass_by(self, trade_id: int, now_us: int, blocking_gap: SequenceGap | None) -> int:
+        """Note in `blocking_gap`, or in a row, that the sequence goes on behind `trade_id`; returns its event time."""
+        seen, event_time = self._seen.pop(trade_id, (now_us, 0))
         if blocking_gap is not None:
             blocking_gap.keep(trade_id)
         elif self.rows and self.rows[-1].last_id == trade_id - 1:
@@ -53,6 +53,7 @@ class QuarantinedIds:
             gap.close(seen)
             self._closed.keep(gap)
             self.rows.append(gap)
+        return event_time
 
     def take_rows(self) -> list[SequenceGap]:
         """Return the rows that have gathered, and begin with none."""

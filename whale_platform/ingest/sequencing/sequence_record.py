@@ -2,6 +2,9 @@
 
 Each part of the sequencer finds some of it, and the order of the findings counts: a row of the ledger is written as it
 is when the caller takes it, and after the rows before it. So all parts write into this one record. It never fails.
+
+`events` are written before the trades that come with them: a row that counts more than the topic has shows what a kill
+cut off. A closed row is corrected after its late trade, as nothing else would show that the trade is missing.
 """
 
 from dataclasses import dataclass
@@ -24,6 +27,7 @@ class SequenceRecord:
 
     def __init__(self) -> None:
         self.events: list[SequenceGap | TradeConflict] = []
+        self.corrections: list[SequenceGap] = []
         self.duplicates = 0
         self.unproven = 0
 
@@ -31,6 +35,11 @@ class SequenceRecord:
         """Return what has gathered, in order, and begin with nothing."""
         events, self.events = self.events, []
         return events
+
+    def take_corrections(self) -> list[SequenceGap]:
+        """Return the rows to write after the trades, and begin with none."""
+        corrections, self.corrections = self.corrections, []
+        return corrections
 
     def gap(self, gap: SequenceGap) -> None:
         """Note that the row of `gap` is to be written again."""

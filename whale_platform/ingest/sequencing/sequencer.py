@@ -76,17 +76,19 @@ class Sequencer(PositionJudge):
             self._pending.vouch(trade.trade_id)
         return self.live(trade)
 
-    def may_begin_anew(self, newest: Trade, same_id: Trade | None) -> bool:
+    def may_have_restarted(self, newest: Trade, same_id: Trade | None) -> bool:
         """Whether the ids may have begun again, by the `newest` trade of history.
 
         `same_id`: what history has under the id that was published last, None where it has nothing, or was not asked
-        as the newest id is lower. They have where history moreover has nothing of before.
+        as the newest id is lower. They have where history moreover has nothing of before. A newest trade that is lower,
+        and yet later than all that was published, shows it alone; else several that are held must.
         """
         if self.next_id is None or not self._later(newest):
             return False
-        if sum(one.trade_id <= newest.trade_id + NEAR_IDS for one in self.unconfirmed.low(self.next_id)) < LOW_TRADES:
-            return False
-        return newest.trade_id < self.next_id - 1 or self.continues(same_id) is False
+        if newest.trade_id < self.next_id - 1:
+            return True
+        low = sum(one.trade_id <= newest.trade_id + NEAR_IDS for one in self.unconfirmed.low(self.next_id))
+        return low >= LOW_TRADES and self.continues(same_id) is False
 
     def goes_on(self, now_us: int) -> Sequence[Trade]:
         """History has trades of before and after the one published last: the ids go on, and that one's was wrong."""
@@ -118,7 +120,7 @@ class Sequencer(PositionJudge):
             self.record.gap(self.blocking_gap)
         for one in self.unconfirmed.drain():
             if not first_id <= exchange_id(one.trade_id) <= newest_id + NEAR_IDS:
-                self.record.conflict(one, f"{JUMP_NOTE}, and this one is not of them")
+                self.record.conflict(one, f"{JUMP_NOTE}, and this id is none of the new ones")
         self._settle()
         return out
 
@@ -184,8 +186,9 @@ class Sequencer(PositionJudge):
     def _below(self, trade: Trade, later: bool) -> Sequence[Trade]:
         """An id below the next one; `later`: it happened after the trade that was published last."""
         number = trade.trade_id
-        # 1. It was passed, and nothing above it is published: then it can be later than all that was published.
-        if later and self._blank[1] == self.next_id and number >= self._blank[0]:
+        # 1. It was passed, and nothing above it is published: then it can be later than all that was published, but not
+        #    than what waits above it.
+        if later and self._blank[1] == self.next_id and number >= self._blank[0] and not self._pending.earlier(trade):
             return self._in_blank(trade)
         # 2. The trade published under its id is known: a copy, or one of the two is garbled.
         known = self._recent.get(number)
@@ -196,8 +199,14 @@ class Sequencer(PositionJudge):
         return self._hold_unconfirmed(trade) if later else self._late.take(trade, self.blocking_gap)
 
     def _in_blank(self, trade: Trade) -> Sequence[Trade]:
-        """An id that was passed, and nothing above it was published: it is not late at all."""
+        """An id that was passed, and nothing above it was published: it is not late at all.
+
+        Where it was quarantined for its price or quantity, its own event time tells it from a trade with a wrong id.
+        """
         number = trade.trade_id
+        quarantined_us = self._blank_times.get(number, 0)
+        if quarantined_us > self.newest_time and quarantined_us // 1000 != trade.event_time // 1000:
+            return self._hold_unconfirmed(trade)
         for gap in self._closed.covering(number, (self.blocking_gap,) if self.blocking_gap else ()):
             if self._closed.count(gap, trade):
                 self._blank = (number + 1, self._blank[1])

@@ -2,7 +2,7 @@
 
 Three kinds: the first trade of a new symbol, ids far ahead of all others, and ids below the newest published one that
 happened after it. One garbled id is among trades that have a position, and is then known to be wrong; an id space that
-began anew brings more and more of them.
+began again brings more and more of them.
 """
 
 from bisect import bisect_left, bisect_right, insort
@@ -13,12 +13,10 @@ from whale_platform.domain.trade import Trade
 NEAR_IDS = 10_000  # ids: about ten pages of history, fetched in two seconds
 CLOSE_IDS = 100  # ids: so near are the first trades of a new symbol, and those that follow each other anywhere
 MAX_UNCONFIRMED = 20_000  # trades held: some 20 MB
-LOW_TRADES = (
-    3  # trades below the newest one but later than it: from here on history is asked whether the ids began anew
-)
-FIRST_TRADES = (
-    3  # trades close to each other that are the first ones of a new symbol, although another one is far from them
-)
+# Trades below the newest one but later than it, from which on history is queried whether the ids began again.
+LOW_TRADES = 3
+# Trades close to each other that begin a new symbol without history: two may be garbled alike.
+FIRST_TRADES = 3
 DISORDER_US = 1_000_000  # by which a trade may be later than one with a higher id
 REFUTING_TRADES = 2  # trades with a position after which those without one are given up
 MAX_RATE = 5_000  # trades a second of one symbol, for seconds on end: more than has been seen
@@ -29,26 +27,22 @@ def is_copy(one: Trade, other: Trade) -> bool:
     return one.price == other.price and one.quantity == other.quantity
 
 
-def is_consistent(one: Trade, known: Trade) -> bool:
-    """Whether both may be true, `known` being history's: in order, and not the same trade under another id."""
-    moved = (
-        one.trade_id != known.trade_id and one.event_time // 1000 == known.event_time // 1000 and is_copy(one, known)
-    )
-    return is_in_order(one, known) and not moved
-
-
 def is_in_order(one: Trade, other: Trade) -> bool:
     """Whether ids and event times of two trades ascend together."""
     return (one.trade_id - other.trade_id) * (one.event_time - other.event_time) >= 0
 
 
 class UnconfirmedTrades:
-    """One symbol's, by id. `placed`: trades that had a position since the newest doubt."""
+    """One symbol's, by id. `placed`: trades that had a position since the newest doubt.
+
+    Where two trades of one id differ, the first one is held, and the id is `_disputed`: either may be garbled.
+    """
 
     def __init__(self) -> None:
         self.held: dict[int, Trade] = {}
         self.placed = 0
         self._ids: list[int] = []
+        self._disputed: set[int] = set()
 
     def __bool__(self) -> bool:
         return bool(self.held)
@@ -59,7 +53,10 @@ class UnconfirmedTrades:
     def add(self, trade: Trade) -> bool:
         """Hold it; False where a trade of that id is held already."""
         self.placed = 0
-        if self.held.setdefault(trade.trade_id, trade) is not trade:
+        known = self.held.setdefault(trade.trade_id, trade)
+        if known is not trade:
+            if not is_copy(known, trade):
+                self._disputed.add(trade.trade_id)
             return False
         insort(self._ids, trade.trade_id)
         return True
@@ -93,13 +90,22 @@ class UnconfirmedTrades:
         return [self.held[one] for one in self._ids[low:high]]
 
     def begin_with(self, trade: Trade) -> list[Trade] | None:
-        """Return the first trades of a new symbol, `trade` the last of them; None where they do not prove each other.
+        """Return the first trades of a new symbol, `trade` among them; None where they do not prove each other.
 
-        Two are enough where no other is held: of three, two that are garbled alike may stand against a true one.
+        The lowest must have the next id beside it, as its own may be garbled upwards. Fewer than `FIRST_TRADES` wait
+        for history, so a rare symbol waits for requests and not for trades.
         """
-        near = [one for one in self.near(trade.trade_id, CLOSE_IDS) if is_in_order(one, trade)]
-        enough = 2 if len(near) == len(self.held) else FIRST_TRADES
-        return [*near, trade] if len(near) + 1 >= enough else None
+        if trade.trade_id in self.held:
+            return None
+        near = [
+            one
+            for one in self.near(trade.trade_id, CLOSE_IDS)
+            if is_in_order(one, trade) and one.trade_id not in self._disputed
+        ]
+        near = sorted([*near, trade], key=lambda one: one.trade_id)
+        while len(near) >= FIRST_TRADES and near[1].trade_id != near[0].trade_id + 1:
+            del near[0]
+        return near if len(near) >= FIRST_TRADES else None
 
     def ahead_with(self, trade: Trade, next_id: int, top: int, newest_time: int) -> list[Trade] | None:
         """Return the trades far ahead that `trade` is the second one of; None where it may be garbled like the first.
@@ -125,8 +131,10 @@ class UnconfirmedTrades:
         for one in trades:
             self.held.pop(one.trade_id, None)
         self._ids = sorted(self.held)
+        self._disputed &= self.held.keys()
 
     def drain(self) -> list[Trade]:
         """All, which are no longer held."""
         drained, self.held, self._ids, self.placed = list(self.held.values()), {}, [], 0
+        self._disputed.clear()
         return drained

@@ -17,8 +17,8 @@ from whale_platform_tests.ingest.fake_binance import frame, past
 def test_a_hole_is_filled_with_one_request() -> None:
     bench = Bench(history(6), A)
     assert bench.repairer.step(0.0)
-    assert bench.producer.ids(A) == [1, 2, 3, 4, 5, 6]
-    assert [trade.source for trade in bench.producer.trades()] == ["live", *["repair"] * 4, "live"]
+    assert bench.producer.ids(A) == [0, 1, 2, 3, 4, 5, 6]
+    assert [trade.source for trade in bench.producer.trades()] == ["live", "live", *["repair"] * 4, "live"]
     assert len(bench.requests) == 1
     assert not bench.repairer.step(0.0)
 
@@ -26,31 +26,44 @@ def test_a_hole_is_filled_with_one_request() -> None:
 def test_ids_below_one_that_history_has_are_proven_absent() -> None:
     bench = Bench(history(6, 3, 5), A)
     bench.repairer.step(0.0)
-    assert bench.producer.ids(A) == [1, 2, 4, 6]
+    assert bench.producer.ids(A) == [0, 1, 2, 4, 6]
     assert bench.state() == ["exchange_gap"]
 
 
 def test_a_history_that_lags_behind_is_asked_again_and_not_believed() -> None:
     bench = Bench(history(3), A)
     bench.repairer.step(0.0)
-    assert bench.producer.ids(A) == [1, 2, 3]
+    assert bench.producer.ids(A) == [0, 1, 2, 3]
     assert not bench.repairer.step(0.1)
     bench.answer = history(6)
     bench.repairer.step(10.0)
-    assert bench.producer.ids(A) == [1, 2, 3, 4, 5, 6]
+    assert bench.producer.ids(A) == [0, 1, 2, 3, 4, 5, 6]
     assert bench.state() == ["repaired"]
 
 
 def test_a_hole_that_history_never_reaches_is_given_up_and_not_called_the_exchanges_own() -> None:
-    bench = Bench(history(0), A)
+    bench = Bench(history(1), A)
+    bench.pipeline.frame(frame(A, 7).encode(), 10**15 * 2)
     now = 0.0
     while bench.pipeline.open_gaps():
-        assert now <= 3 * BELIEVE_S
+        assert now <= 5 * BELIEVE_S
         bench.repairer.step(now)
         now += 5.0
     assert now > BELIEVE_S
-    assert bench.producer.ids(A) == [1, 6]
+    assert bench.producer.ids(A) == [0, 1, 7], "nothing proves that it was not one of the gap that came as 6"
     assert bench.state() == ["unrepaired"]
+
+
+def test_one_trade_alone_behind_a_hole_that_history_never_reaches_waits() -> None:
+    """It was published after a minute: with a wrong id where the exchange's ids had begun again meanwhile."""
+    bench = Bench(history(1), A)
+    for second in range(0, 600, 5):
+        bench.repairer.step(float(second))
+    assert bench.producer.ids(A) == [0, 1] and bench.state() == ["open"]
+    assert len(bench.requests) < 100, "it is asked for more and more rarely"
+    bench.answer = history(6)
+    bench.repairer.step(1_000.0)
+    assert bench.producer.ids(A) == [0, 1, 2, 3, 4, 5, 6] and bench.state() == ["repaired"]
 
 
 def test_an_absurd_trade_of_history_is_quarantined_and_passed() -> None:
@@ -61,7 +74,7 @@ def test_an_absurd_trade_of_history_is_quarantined_and_passed() -> None:
 
     bench = Bench(answer, A)
     bench.repairer.step(0.0)
-    assert bench.producer.ids(A) == [1, 2, 4, 5, 6]
+    assert bench.producer.ids(A) == [0, 1, 2, 4, 5, 6]
     assert bench.state() == ["unrepaired"] and bench.pipeline.counts.quarantined == 1
 
 
@@ -69,10 +82,10 @@ def test_an_id_that_a_young_history_lacks_once_is_asked_for_again(monkeypatch: p
     monkeypatch.setattr(request_trials, "SETTLED_US", 10**18)
     bench = Bench(history(6, 3), A)
     bench.repairer.step(0.0)
-    assert bench.producer.ids(A) == [1, 2], "what lies below is sure"
+    assert bench.producer.ids(A) == [0, 1, 2], "what lies below is sure"
     bench.answer = history(6)
     bench.repairer.step(2.0)
-    assert bench.producer.ids(A) == [1, 2, 3, 4, 5, 6] and bench.state() == ["repaired"]
+    assert bench.producer.ids(A) == [0, 1, 2, 3, 4, 5, 6] and bench.state() == ["repaired"]
 
 
 def test_an_id_that_a_young_history_lacks_twice_is_the_exchanges_own_gap(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,13 +93,25 @@ def test_an_id_that_a_young_history_lacks_twice_is_the_exchanges_own_gap(monkeyp
     bench = Bench(history(6, 3), A)
     bench.repairer.step(0.0)
     bench.repairer.step(BELIEVE_S)
-    assert bench.producer.ids(A) == [1, 2, 4, 5, 6] and bench.state() == ["exchange_gap"]
+    assert bench.producer.ids(A) == [0, 1, 2, 4, 5, 6] and bench.state() == ["exchange_gap"]
+
+
+def test_a_young_history_refutes_at_once_what_it_has_under_another_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was published after 30 s, as history proved none of the ids below it so soon."""
+    monkeypatch.setattr(request_trials, "SETTLED_US", 10**18)
+
+    def answer(url: str) -> bytes:
+        return json.dumps([past(1), past(3), past(4), past(6) | {"id": 5}]).encode()
+
+    bench = Bench(answer, A)
+    bench.repairer.step(0.0)
+    assert bench.producer.ids(A) == [0, 1] and bench.pipeline.lines[A].sequencer.record.unproven == 1
 
 
 def test_a_history_that_begins_later_than_the_hole_leaves_it_unrepaired() -> None:
     bench = Bench(lambda url: json.dumps([row for row in json.loads(history(6)(url)) if row["id"] >= 4]).encode(), A)
     bench.repairer.step(0.0)
-    assert bench.producer.ids(A) == [1, 4, 5, 6] and bench.state() == ["unrepaired"]
+    assert bench.producer.ids(A) == [0, 1, 4, 5, 6] and bench.state() == ["unrepaired"]
 
 
 def test_of_a_long_hole_only_the_last_day_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,7 +150,7 @@ def test_what_holds_trades_back_does_not_wait_for_a_background_gap_of_its_symbol
     line.publish(line.sequencer.to_background(1))
     while bench.repairer.step(0.0):
         pass
-    assert bench.producer.ids(A) == [1, 6, 7, 2, 3], "the others may yet come"
+    assert bench.producer.ids(A) == [0, 1, 7, 2, 3], "the others may yet come"
     bench.answer = history(10)
     bench.pipeline.frame(frame(A, 10).encode(), 10**15 * 2)
     assert bench.repairer.step(0.0) and bench.producer.ids(A)[5:] == [8, 9, 10]

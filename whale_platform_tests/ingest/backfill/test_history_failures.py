@@ -13,8 +13,8 @@ def test_a_symbol_whose_history_is_gone_does_not_hold_up_the_others() -> None:
     bench = Bench(lambda url: refusing(400)(url) if A in url else good(url), A, B)
     bench.repairer.step(0.0)
     bench.repairer.step(0.0)
-    assert bench.producer.ids(B) == [1, 2, 3, 4, 5, 6]
-    assert bench.producer.ids(A) == [1]
+    assert bench.producer.ids(B) == [0, 1, 2, 3, 4, 5, 6]
+    assert bench.producer.ids(A) == [0, 1]
     assert bench.repairer.status == "" and bench.waits == []
 
 
@@ -27,7 +27,7 @@ def test_the_exchanges_own_waiting_time_is_kept_and_told(status: int) -> None:
     bench.answer = history(6)
     bench.now = 1000.0
     bench.repairer.step(1000.0)
-    assert bench.repairer.status == "" and bench.producer.ids(A) == [1, 2, 3, 4, 5, 6]
+    assert bench.repairer.status == "" and bench.producer.ids(A) == [0, 1, 2, 3, 4, 5, 6]
 
 
 def test_a_wait_that_another_thread_was_told_is_kept_too() -> None:
@@ -40,7 +40,7 @@ def test_a_wait_that_another_thread_was_told_is_kept_too() -> None:
     assert (bench.waits, bench.repairer.status, len(bench.requests)) == ([100.0], "HTTP 429", 1)
     bench.now = 123.0
     bench.repairer.step(100.0)
-    assert bench.repairer.status == "" and bench.producer.ids(A) == [1, 2, 3, 4, 5, 6]
+    assert bench.repairer.status == "" and bench.producer.ids(A) == [0, 1, 2, 3, 4, 5, 6]
 
 
 def test_trouble_without_a_told_time_is_waited_out_ever_longer_up_to_the_cap() -> None:
@@ -54,4 +54,4 @@ def test_a_page_that_is_not_a_page_is_trouble_and_fills_nothing() -> None:
     bench = Bench(lambda url: b'{"code":-1,"msg":"no"}', A)
     bench.repairer.step(0.0)
     assert "can't be read" in bench.repairer.status
-    assert bench.producer.ids(A) == [1]
+    assert bench.producer.ids(A) == [0, 1]

@@ -30,12 +30,12 @@ def test_ids_that_begin_anew_go_on_with_all_that_history_has_of_them() -> None:
         bench.pipeline.frame(json.dumps(new).encode(), 10**15 * 2)
     while bench.pipeline.open_gaps() or bench.pipeline.history.unconfirmed(frozenset()):
         assert bench.repairer.step(0.0)
-    assert bench.producer.ids(A)[-6:] == [1001, *(EPOCH + number for number in range(1, 6))]
+    assert bench.producer.ids(A)[-7:] == [1001, *(EPOCH + number for number in range(6))]
     rows = [decode_gap(value)[1] for value in bench.producer.sent[INGEST_GAPS]]
     assert [(row.first_id, row.last_id, row.state) for row in rows if row.cause == "epoch"] == [
-        (1002, EPOCH, "exchange_gap"),
-        (EPOCH + 1, EPOCH + 5, "open"),
-        (EPOCH + 1, EPOCH + 5, "repaired"),
+        (1002, EPOCH - 1, "exchange_gap"),
+        (EPOCH, EPOCH + 5, "open"),
+        (EPOCH, EPOCH + 5, "repaired"),
     ]
 
 
@@ -44,14 +44,14 @@ def test_a_trade_published_under_a_wrong_id_is_no_new_epoch() -> None:
     bench = Bench(history(6), A)
     bench.repairer.step(0.0)
     line = bench.pipeline.lines[A]
-    for number in (5007, 5008):  # two garbled alike, while history was away
+    for number in (5007, 5008, 5009):  # three garbled alike, while history was unavailable
         row = json.loads(frame(A, number))
         row["data"] |= {"T": json.loads(frame(A, number - 5000))["data"]["T"]}
         bench.pipeline.frame(json.dumps(row).encode(), 10**15 * 2)
     line.publish(line.sequencer.to_background(1))
-    assert bench.producer.ids(A)[-2:] == [5007, 5008]
-    bench.answer = history(12)
-    for number in (9, 10, 11, 12):
+    assert bench.producer.ids(A)[-2:] == [5008, 5009]
+    bench.answer = history(13)
+    for number in (10, 11, 12, 13):
         bench.pipeline.frame(frame(A, number).encode(), 10**15 * 2)
     assert bench.pipeline.history.unconfirmed(frozenset()) == A
     bench.repairer.step(0.0)

@@ -67,11 +67,11 @@ def test_it_connects_again_after_every_kind_of_close(fake: FakeBinance, start: S
     one, producer = start()
     for code in (1000, 1008, 1011, 1012, 4001):
         until(lambda: len(fake.clients) == 1, "the connection")
-        fake.trade(SYMBOL, 2)  # the first of a new symbol is believed when the next one is near it
+        fake.trade(SYMBOL, 3)  # the first of a new symbol are believed when three are near each other
         until(lambda: producer.ids(SYMBOL)[-1:] == [fake.last[SYMBOL]], "the trades")
         fake.drop(code)
     until(lambda: one.reconnects == 5, "five ends")
-    assert producer.ids(SYMBOL) == list(range(1000, 1010))
+    assert producer.ids(SYMBOL) == list(range(1000, 1015))
 
 
 def test_heartbeats_do_not_fool_the_data_watchdog(fake: FakeBinance, start: Start) -> None:
@@ -122,8 +122,8 @@ def test_a_frame_too_large_is_never_read_and_costs_only_the_connection(fake: Fak
     assert [letter["reason"] for letter in letters] == [
         f"a frame of {sockets.MAX_FRAME + 1} bytes; at most {sockets.MAX_FRAME} are read"
     ]
-    fake.trade(SYMBOL, 2)
-    until(lambda: producer.ids(SYMBOL) == [1000, 1001], "the trades")
+    fake.trade(SYMBOL, 3)
+    until(lambda: producer.ids(SYMBOL) == [1000, 1001, 1002], "the trades")
 
 
 def test_a_half_open_connection_is_noticed(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,7 +178,7 @@ def test_one_refused_symbol_does_not_stop_the_others(start: Start) -> None:
                 continue
             channels = [{"name": "matches", "product_ids": products}]
             client.send(json.dumps({"type": "subscriptions", "channels": channels}))
-            for number in (7, 8):
+            for number in (7, 8, 9):
                 client.send(json.dumps(match(number)))
 
     with serve(talk, "127.0.0.1", 0) as server:
@@ -186,7 +186,7 @@ def test_one_refused_symbol_does_not_stop_the_others(start: Start) -> None:
         port = server.socket.getsockname()[1]
         exchange = Coinbase(f"ws://127.0.0.1:{port}", f"http://127.0.0.1:{port}")
         one, producer = start(exchange, symbols=("BAD-USD", "AAA-USD"))
-        until(lambda: producer.ids("AAA-USD") == [7, 8], "the other symbol's trades")
+        until(lambda: producer.ids("AAA-USD") == [7, 8, 9], "the other symbol's trades")
         assert asked == [["BAD-USD", "AAA-USD"], ["AAA-USD"]]
         assert list(one.refused) == ["BAD-USD"] and one.reconnects == 0
         one.close()
@@ -232,7 +232,7 @@ def test_a_socket_s_thread_that_hangs_is_seen(fake: FakeBinance, start: Start, m
     monkeypatch.setattr(one.strands[0]._pipeline, "frame", stuck)
     until(lambda: len(fake.clients) == 1, "the connection")
     until(lambda: not one.hangs(), "both threads to come round")
-    fake.trade(SYMBOL, 2)
+    fake.trade(SYMBOL, 3)
     until(one.hangs, "the hang to be seen")
     goes_on.set()
     until(lambda: producer.ids(SYMBOL) != [] and not one.hangs(), "the socket to go on")
@@ -253,6 +253,6 @@ def test_symbols_whose_message_is_not_answered_are_seen_and_get_another_connecti
     assert one.strands[0].reconnects == 0 and len(fake.refusals) >= 6
     fake.mute = set()
     until(lambda: one.unheard() == "" and one.up(), "the subscription")
-    fake.trade("BBBUSDT", 2)
-    until(lambda: producer.ids("BBBUSDT") == [1000, 1001], "the trades")
+    fake.trade("BBBUSDT", 3)
+    until(lambda: producer.ids("BBBUSDT") == [1000, 1001, 1002], "the trades")
     assert producer.sent[DEAD_LETTERS], "the answers that can't be used are kept"

@@ -151,9 +151,9 @@ def test_a_new_symbol_is_subscribed_in_the_open_connection_when_it_is_listed(
     fake.last[B] = 999
     looker.step(FIRST_S, 0.0)
     until(lambda: f"{B.lower()}@trade" in next(iter(fake.streams.values())), "the subscription")
-    fake.trade(A, 2)
-    fake.trade(B, 2)
-    until(lambda: producer.ids(A) == producer.ids(B) == [1000, 1001], "the trades of both")
+    fake.trade(A, 3)
+    fake.trade(B, 3)
+    until(lambda: producer.ids(A) == producer.ids(B) == [1000, 1001, 1002], "the trades of both")
     assert (fake.handshakes, fake.asked) == (
         1,
         [[f"{A.lower()}@trade", f"{E.lower()}@trade"], [f"{B.lower()}@trade"]],
@@ -172,8 +172,8 @@ def test_a_halted_symbol_is_subscribed_and_its_first_trades_come(
     one.start()
     until(lambda: len(fake.clients) == 1, "the connection")
     assert one.status() == f"connected 2 symbols; not trading now ({B})"
-    fake.trade(B, 2)
-    until(lambda: producer.ids(B) == [1000, 1001], "its trades, without being asked for again")
+    fake.trade(B, 3)
+    until(lambda: producer.ids(B) == [1000, 1001, 1002], "its trades, without being asked for again")
 
 
 def test_what_can_t_be_read_without_the_list_waits_for_it_and_says_so(
@@ -188,9 +188,9 @@ def test_what_can_t_be_read_without_the_list_waits_for_it_and_says_so(
     looker = SymbolLister(lines, one, RestClient("binance"), tmp_path, lambda: True, threading.Event(), Log())
     one.start()
     until(lambda: len(fake.clients) == 1, "the connection")
-    fake.trade(E, 2)
-    fake.trade(A, 2)
-    until(lambda: producer.ids(A) == [1000, 1001], "the trades that can be read")
+    fake.trade(E, 3)
+    fake.trade(A, 3)
+    until(lambda: producer.ids(A) == [1000, 1001, 1002], "the trades that can be read")
     assert producer.sent[DEAD_LETTERS] == [] and fake.asked == [[f"{A.lower()}@trade"]]
     waits = "binance's list of symbols is unavailable, and 2 of them wait for it"
     assert waits in one.unheard() and waits in one.status()
@@ -204,8 +204,8 @@ def test_what_can_t_be_read_without_the_list_waits_for_it_and_says_so(
     looker.step(now, 0.0)
     assert one.unheard() == "" and one.refused == {"CCCEURO": "the exchange does not list it"}
     until(lambda: f"{E.lower()}@trade" in next(iter(fake.streams.values())), "the subscription")
-    fake.trade(E, 2)
-    until(lambda: producer.ids(E) == [1002, 1003], "its trades")
+    fake.trade(E, 3)
+    until(lambda: producer.ids(E) == [1003, 1004, 1005], "its trades")
 
 
 def test_a_symbol_accepted_while_a_connection_is_being_made_is_subscribed_on_it(

@@ -54,6 +54,18 @@ def bench() -> Bench:
     return Bench()
 
 
+def test_a_closed_row_is_corrected_after_its_late_trade(bench: Bench) -> None:
+    """Were it written first, a kill between the two would leave a row that counts a trade which nobody has."""
+    sequencer = bench.line.sequencer
+    bench.line.publish(sequencer.skip(3, 1))
+    bench.see(4)
+    bench.line.write_quarantine()
+    bench.producer.topics.clear()
+    bench.see(3)
+    assert bench.producer.topics == [RAW_TRADES, INGEST_GAPS]
+    assert (bench.ids(), bench.states()) == ([1, 2, 4, 3], ["unrepaired", "repaired"])
+
+
 def test_a_hole_is_on_record_and_called_out_before_anything_after_it_is_published(bench: Bench) -> None:
     bench.see(5)
     assert (bench.ids(), bench.states(), bench.books.wanting.is_set()) == ([1, 2], ["open"], True)
@@ -65,18 +77,21 @@ def test_a_hole_is_on_record_and_called_out_before_anything_after_it_is_publishe
 
 
 def test_a_hole_holds_trades_back_for_so_long_and_no_longer(bench: Bench) -> None:
-    bench.see(4, 5)
+    bench.see(4, 5, 6)
     bench.line.tick(1000.0, 1)
     bench.line.tick(1000.0 + HOLD_S, 1)
     assert bench.ids() == [1, 2]
     bench.line.tick(1000.1 + HOLD_S, 1)
-    assert bench.ids() == [1, 2, 4, 5]
+    assert bench.ids() == [1, 2, 5, 6]
     told = [decode_gap(row)[1] for row in bench.producer.sent[INGEST_GAPS]]
-    assert [(gap.first_id, gap.last_id, gap.mode) for gap in told] == [(3, 3, "inline"), (3, 3, "background")]
+    assert [(gap.first_id, gap.last_id, gap.mode) for gap in told] == [
+        (3, 3, "inline"),
+        *[(3, 4, "background")] * 2,
+    ]
     id_range = bench.line.sequencer.wanted()
     assert id_range is not None
-    bench.line.publish(bench.line.sequencer.fill(id_range, {3: trade(3, source="repair")}, 1))
-    assert (bench.ids()[-1], bench.states()) == (3, ["open", "open", "repaired"])
+    bench.line.publish(bench.line.sequencer.fill(id_range, {3: trade(3, source="repair"), 4: trade(4)}, 1))
+    assert (bench.ids()[-2:], bench.states()) == ([3, 4], ["open", "open", "open", "repaired"])
 
 
 def test_each_hole_has_its_own_time(bench: Bench) -> None:

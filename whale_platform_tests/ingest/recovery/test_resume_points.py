@@ -91,6 +91,25 @@ def test_a_row_that_counts_trades_the_topic_never_got_is_open_again() -> None:
     assert (begin.gaps[0].filled, begin.gaps[0].absent) == (3, [(5, 5)]), "the positions file knows what was looked for"
 
 
+def test_an_open_row_that_counts_trades_the_topic_never_got_counts_what_it_has() -> None:
+    """It counted two trades twice, and so was closed as repaired although history lacked two others."""
+    row = gap(2, 9, mode="background", filled=3, progress_id=6, absent=[(5, 5)])
+    begin = find_resume_point(tail(1, 10, 2), (), ledger(row), 5)
+    assert (spans(begin), begin.gaps[0].filled, begin.gaps[0].absent) == ([(2, 3, 9)], 1, [])
+
+
+@pytest.mark.parametrize("from_positions", [False, True])
+def test_a_row_whose_late_trade_was_sent_before_a_kill_is_corrected(from_positions: bool) -> None:
+    """Else a second copy of it would be taken for the trade that the row lacks, and published."""
+    row = gap(3, 4, state="unrepaired", filled=1, kept=[(4, 4)], closed_time=7)
+    found = SymbolTail(6, [], -1) if from_positions else tail(1, 2, 3, 5, 6)
+    found.add(4)
+    begin = find_resume_point(found, (), ledger(row), 9)
+    assert [(one.state, one.filled, one.kept, one.closed_time) for one in begin.changed] == [("repaired", 2, [], 7)]
+    assert (begin.gaps, begin.passed, row.kept) == ([], [], [(4, 4)])
+    assert find_resume_point(SymbolTail(6, [], -1), (), ledger(row), 9).passed == [row]
+
+
 def test_an_inline_row_that_the_topic_has_passed_is_repaired() -> None:
     begin = find_resume_point(tail(1, 2, 3, 4, 5), (), ledger(gap(2, 4)), 9)
     assert begin.gaps == []
@@ -205,14 +224,16 @@ def test_a_file_without_times_bounds_them_by_when_it_was_written(tmp_path: Path,
     ours_was_slow = replace(trade(1000), event_time=written + 5_000_000)
     assert sequencer.last_trade(ours_was_slow) == () and not sequencer.asks() and not sequencer.record.unproven
     assert [out for n in range(997, 1001) for out in sequencer.live(trade(n))] == []
-    assert not sequencer.asks() and not sequencer.may_begin_anew(trade(998), None), "a history that lags proves nothing"
+    assert not sequencer.asks() and not sequencer.may_have_restarted(trade(998), None), (
+        "a history that lags proves nothing"
+    )
     new = [replace(trade(n), event_time=begin.latest + n) for n in range(1, 5)]
     assert [out for one in new for out in sequencer.live(one)] == []
-    assert sequencer.asks() and sequencer.may_begin_anew(new[-1], None)
+    assert sequencer.asks() and sequencer.may_have_restarted(new[-1], None)
 
 
 def test_what_a_new_symbol_held_at_a_stop_is_held_again(tmp_path: Path) -> None:
-    """Its first trade waited for a second one, and was gone with the process: nothing spoke of it any more."""
+    """Its first trade waited for others, and was gone with the process: nothing spoke of it any more."""
     sequencer = Sequencer()
     assert sequencer.live(trade(41)) == ()
     held = {"fake:AAA": [encode_trade(one).decode() for one in sequencer.unconfirmed]}
@@ -221,7 +242,7 @@ def test_what_a_new_symbol_held_at_a_stop_is_held_again(tmp_path: Path) -> None:
     known = positions_file.load_positions(path)
     assert known is not None and known.held == held
     again = ResumePoint(held=[decode_trade(one.encode()) for one in known.held["fake:AAA"]]).sequencer()
-    assert [one.trade_id for one in again.live(trade(42))] == [41, 42]
+    assert [one.trade_id for number in (42, 43) for one in again.live(trade(number))] == [41, 42, 43]
 
 
 def test_where_only_the_ledger_is_left_its_rows_bound_the_time() -> None:

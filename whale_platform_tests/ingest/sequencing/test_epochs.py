@@ -29,7 +29,7 @@ def test_ids_that_begin_again_go_on_in_a_new_epoch() -> None:
     for one in new:
         assert sequencer.live(one) == ()
     assert (sequencer.record.duplicates, sequencer.asks()) == (0, True)
-    assert sequencer.may_begin_anew(new[-1], None)
+    assert sequencer.may_have_restarted(new[-1], None)
     assert sequencer.begin_epoch(new[0], 5, 9) == []
     jump, blocking_gap = (event for event in sequencer.record.events if isinstance(event, SequenceGap))
     assert (jump.first_id, jump.last_id, jump.cause, jump.state) == (3_000_000_002, EPOCH, "epoch", "exchange_gap")
@@ -41,13 +41,23 @@ def test_ids_that_begin_again_go_on_in_a_new_epoch() -> None:
     assert ids(sequencer.live(replace(restarted(6, 3_000_000_001), trade_id=EPOCH + 6))) == [EPOCH + 6]
 
 
+def test_a_newest_trade_of_history_that_is_lower_and_later_shows_a_restart_alone() -> None:
+    """The last trade before it waits behind a gap that nobody can fill any more, and few new ones may have come."""
+    sequencer = Sequencer(5_000)
+    feed(sequencer, 5_000, 5_001, 5_009)
+    assert sequencer.may_have_restarted(restarted(2, 5_001), None)
+    assert not sequencer.may_have_restarted(trade(4_990), None), "a history that lags"
+    assert sequencer.begin_epoch(restarted(1, 5_001), 2, 9) == []
+    assert (sequencer.record.unproven, sequencer.next_id) == (1, EPOCH + 1)
+
+
 def test_low_ids_are_no_new_epoch_while_history_goes_on_above() -> None:
     sequencer = Sequencer(5_000)
     feed(sequencer, 5_000, 5_001)
     for number in range(1, 4):
         sequencer.live(restarted(number, 5_001))
     newest, same = trade(5_002), trade(5_001)
-    assert not sequencer.may_begin_anew(newest, same)
+    assert not sequencer.may_have_restarted(newest, same)
     assert sequencer.judge(newest, None, 1) == () and sequencer.asks(), "history said nothing of the id at hand"
     sequencer.judge(newest, same, 1)
     assert (sequencer.record.unproven, sequencer.asks()) == (3, False)
@@ -82,4 +92,4 @@ def test_an_epoch_takes_more_than_a_trade_published_under_a_wrong_id() -> None:
     later = [replace(one, event_time=one.event_time + 10_000_000) for one in map(trade, range(3))]
     for one in (later[0], replace(later[1], price=later[0].price), replace(later[2], price=later[0].price)):
         sequencer.live(one)
-    assert not sequencer.may_begin_anew(replace(trade(9), event_time=trade(99_999).event_time), trade(2))
+    assert not sequencer.may_have_restarted(replace(trade(9), event_time=trade(99_999).event_time), trade(2))

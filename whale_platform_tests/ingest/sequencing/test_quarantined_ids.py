@@ -3,13 +3,14 @@
 from whale_platform.ingest.sequencing.backfill_range import BackfillRange
 from whale_platform.ingest.sequencing.gap import SequenceGap
 from whale_platform.ingest.sequencing.sequencer import Sequencer
-from whale_platform_tests.ingest.sequencing.sequences import feed, history, ids, wanted
+from whale_platform_tests.ingest.builders import trade
+from whale_platform_tests.ingest.sequencing.sequences import feed, garbled, history, ids, wanted
 
 
 def test_a_quarantined_first_trade_is_no_baseline() -> None:
     sequencer = Sequencer()
     assert sequencer.skip(7_000_000, 1) == ()
-    assert feed(sequencer, 12, 13) == [12, 13]
+    assert feed(sequencer, 12, 13, 14) == [12, 13, 14]
 
 
 def test_a_quarantined_id_is_no_hole() -> None:
@@ -33,10 +34,10 @@ def test_a_quarantined_id_of_history_closes_the_gap_as_unrepaired() -> None:
 
 def test_a_quarantined_id_of_history_leaves_a_background_gap_unrepaired() -> None:
     sequencer = Sequencer(next_id=1)
-    feed(sequencer, 4, 5)
-    assert ids(sequencer.to_background(1)) == [4, 5]
+    feed(sequencer, 4, 5, 6)
+    assert ids(sequencer.to_background(1)) == [5, 6]
     id_range = wanted(sequencer)
-    assert ids(sequencer.fill(id_range, {**history(id_range, 3), 2: None}, 9)) == [1]
+    assert ids(sequencer.fill(id_range, {**history(id_range, 3), 2: None}, 9)) == [1, 4]
     gap = sequencer.record.events[-1]
     assert isinstance(gap, SequenceGap)
     assert (gap.state, gap.kept, gap.absent, gap.closed_time) == ("unrepaired", [(2, 2)], [(3, 3)], 9)
@@ -66,3 +67,17 @@ def test_a_quarantined_copy_does_not_kill_the_sane_one() -> None:
     assert feed(sequencer, 8) == [8]
     sequencer.skip(9, 9)
     assert (sequencer.quarantined.rows[-1].last_id, sequencer.quarantined.rows[-1].state) == (9, "unrepaired")
+
+
+def test_another_trade_under_a_quarantined_id_is_told_by_its_time() -> None:
+    """It was published under that id when nothing above was published so far, or waited above."""
+    sequencer = Sequencer(30)
+    feed(sequencer, 30)
+    sequencer.skip(31, 7, trade(31).event_time)
+    assert sequencer.live(garbled(32, 31)) == ()
+    assert feed(sequencer, 31) == [31], "its own trade, sane"
+    sequencer.skip(32, 8)
+    assert feed(sequencer, 35) == []
+    assert sequencer.live(garbled(36, 32)) == () and sequencer.record.unproven == 0
+    assert feed(sequencer, 33, 34) == [33, 34, 35]
+    assert sequencer.record.unproven == 2

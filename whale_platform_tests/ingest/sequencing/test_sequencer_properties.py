@@ -83,6 +83,10 @@ class World:
             self.sequencer = Sequencer(self.tail.last + 1, gaps, trade(self.tail.last).event_time)
 
     def repair(self) -> None:
+        if self.sequencer.asks():
+            behind = (self.sequencer.next_id or 0) - 1
+            same_id = None if behind in self.absent - self.arrived else trade(behind)
+            self.publish(self.sequencer.judge(trade(SIZE), same_id, 1))
         id_range = self.sequencer.wanted()
         if id_range is None:
             return

@@ -34,7 +34,24 @@ def test_a_garbled_first_id_is_no_baseline() -> None:
     assert [type(event) for event in sequencer.record.events] == [TradeConflict]
     alone = Sequencer()
     assert feed(alone, 1_000) == []
-    assert ids(alone.judge(trade(1_010), None, 1)) == [1_000]
+    assert alone.judge(trade(1_010), None, 1) == () and alone.first_ids(trade(1_010)) == (1_000, 1_000)
+    assert ids(alone.judge(trade(1_010), None, 1, {1_000: trade(1_000)})) == [1_000]
+
+
+def test_the_lowest_first_trade_may_be_garbled_unless_the_next_id_is_beside_it() -> None:
+    """Three near each other began a symbol, the lowest of them with an id that history had under another one."""
+    sequencer = Sequencer()
+    assert sequencer.live(garbled(1_000, 1_001)) == ()
+    assert sequencer.judge(trade(1_005), None, 1, {1_001: trade(1_001)}) == (), "not the trade of that id"
+    assert feed(sequencer, 1_004, 1_005, 1_005) == []
+    assert feed(sequencer, 1_006) == [1_004, 1_005, 1_006] and sequencer.record.unproven == 1
+
+
+def test_no_symbol_begins_with_one_of_two_trades_of_one_id() -> None:
+    sequencer = Sequencer()
+    sequencer.live(garbled(1_000, 1_001))
+    assert feed(sequencer, 1_001, 1_002, 1_003) == [], "either may be the trade of 1,001"
+    assert feed(sequencer, 1_004) == [1_002, 1_003, 1_004] and sequencer.record.unproven == 2
 
 
 def test_a_garbled_pair_far_ahead_is_not_believed_and_history_can_say_that_it_is_right() -> None:
@@ -62,10 +79,10 @@ def test_a_later_trade_with_an_id_of_a_hole_is_garbled() -> None:
 def test_two_ids_garbled_alike_do_not_stand_against_a_true_first_one() -> None:
     sequencer = Sequencer()
     assert feed(sequencer, 1_000, 1_001_001, 1_001_002) == []
-    assert ids(sequencer.judge(trade(1_003), None, 1)) == [1_000]
+    assert ids(sequencer.judge(trade(1_003), None, 1, {1_000: trade(1_000)})) == [1_000]
     assert sequencer.record.unproven == 2
     alone = Sequencer()
-    assert feed(alone, 1_000, 1_001_001, 1_002, 1_003) == [1_000], "1,001 is missing"
+    assert feed(alone, 1_000, 1_001_001, 1_002, 1_003, 1_004) == [1_002, 1_003, 1_004], "1,001 is missing"
 
 
 @pytest.mark.parametrize("ahead", [2, 50, 9_000])
