@@ -30,8 +30,8 @@ from whale_platform.supervision.control import overload, state_files
 from whale_platform.version import code_version, new_run_id
 
 if TYPE_CHECKING:
+    from whale_platform.domain.market import MarketHour
     from whale_platform.repair.recompute_hours import RecomputeCounts
-    from whale_platform.stores.asset_tables.recomputed_hours import MarketHour
 
 RunContext = dg.AssetExecutionContext | dg.OpExecutionContext
 

@@ -12,13 +12,13 @@ from pathlib import Path
 import duckdb
 
 from whale_platform.domain.id_ranges import HeldIds
+from whale_platform.domain.market import MarketHour
 from whale_platform.lake.delta import table
 from whale_platform.lake.delta.table import HOUR, LakeFile
 from whale_platform.lake.duckdb import engine
 from whale_platform.lake.errors import DamagedFileError
 from whale_platform.lake.maintenance import rewrite
 
-MarketHour = tuple[str, str, datetime]
 FETCH_ROWS = 10_000
 
 _RUNS = """
