@@ -12,13 +12,14 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from whale_platform.audit.kafka_ids import MarketHour, SendState, WaitingIds
+from whale_platform.audit.kafka_ids import SendState, WaitingIds
 from whale_platform.audit.reconcile import LAKE, POSTGRES, WHALES
 from whale_platform.broker import bulk_reader, topics
 from whale_platform.contracts.errors import MessageFormatError
 from whale_platform.contracts.trade_window import decode_window
 from whale_platform.contracts.whale_alert import decode_whale
 from whale_platform.domain.id_ranges import IdRanges
+from whale_platform.domain.market import MarketHour
 from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS, WHALE_ALERTS
 from whale_platform.lake.delta import table
 from whale_platform.lake.errors import LakeNotFoundError

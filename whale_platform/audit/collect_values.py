@@ -14,8 +14,9 @@ from whale_platform.audit.compare_values import (
     compare_sums,
     compare_whales,
 )
-from whale_platform.audit.reconcile import MarketHour, SystemCounts
+from whale_platform.audit.reconcile import SystemCounts
 from whale_platform.audit.threshold_history import ThresholdHistory
+from whale_platform.domain.market import MarketHour
 from whale_platform.lake.analysis import hour_values
 from whale_platform.lake.analysis.hour_values import HourValues
 from whale_platform.lake.errors import DamagedFileError

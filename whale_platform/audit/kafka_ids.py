@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 
 from whale_platform.contracts.raw_trade import decode_trade, peek_identity
 from whale_platform.domain.id_ranges import HeldIds, IdRanges
+from whale_platform.domain.market import MarketHour
 
-MarketHour = tuple[str, str, datetime]
 HOUR_US = 3_600_000_000
 EDGE_US = 600_000_000  # ids and times of trades are not in the same order, but for so long at most
 

@@ -15,9 +15,9 @@ from typing import Literal
 
 from whale_platform.domain.epochs import epoch_of
 from whale_platform.domain.id_ranges import HeldIds, IdRanges
+from whale_platform.domain.market import MarketHour
 from whale_platform.stores.quality.audit_counts import HourlyTradeCount, LedgerGap
 
-MarketHour = tuple[str, str, datetime]
 Verdict = Literal["ok", "explained", "not yet", "wrong"]
 VERDICTS: tuple[Verdict, ...] = ("ok", "explained", "not yet", "wrong")
 KAFKA, POSTGRES, LAKE, EXCHANGE_GAP = "Kafka", "Postgres", "lake", "exchange_gap"

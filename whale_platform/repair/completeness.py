@@ -10,7 +10,8 @@ whale may be ahead of the windows and of the lake alike.
 from collections.abc import Iterable, Mapping
 
 from whale_platform.domain.id_ranges import HeldIds, IdRanges
-from whale_platform.stores.asset_tables.recomputed_hours import MarketHour, StreamRowSnapshot, to_market_hour
+from whale_platform.domain.market import MarketHour
+from whale_platform.stores.asset_tables.recomputed_hours import StreamRowSnapshot, to_market_hour
 from whale_platform.stores.quality.audit_counts import HourlyTradeCount, LedgerGap
 
 TRADES_EXIST = frozenset({"open", "repaired"})  # states of gaps whose trades are, or may yet be, somewhere

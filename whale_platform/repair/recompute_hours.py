@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from whale_platform.contracts import trade_window, whale_alert
 from whale_platform.contracts.errors import MessageFormatError
 from whale_platform.domain.id_ranges import HeldIds
+from whale_platform.domain.market import MarketHour
 from whale_platform.lake.analysis import aggregate_fills, id_counts
 from whale_platform.lake.delta import table as lake
 from whale_platform.lake.duckdb import engine
@@ -24,7 +25,6 @@ from whale_platform.repair.completeness import find_complete, find_differing, se
 from whale_platform.settings import Settings
 from whale_platform.stores.asset_tables import recomputed_hours, thresholds, whale_prices
 from whale_platform.stores.asset_tables.materialisation import HOUR, HourRange, Provenance
-from whale_platform.stores.asset_tables.recomputed_hours import MarketHour
 from whale_platform.stores.errors import RowRejectedError
 from whale_platform.stores.postgres.advisory_lock import hold_advisory_lock
 from whale_platform.stores.quality import audit_counts as ledger

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from decimal import ROUND_UP, Decimal
 
 from whale_platform.contracts.raw_trade import read_fill
+from whale_platform.domain.market import Market
 from whale_platform.reports import charts
 from whale_platform.reports.tables import format_money, format_percent, render_table
-
-Market = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,7 @@ def collect_notionals(messages: Iterable[bytes]) -> dict[Market, list[Decimal]]:
     for message in messages:
         fill = read_fill(message)
         if fill is not None and fill.usd:
-            out.setdefault((fill.exchange, fill.symbol), []).append(fill.notional)
+            out.setdefault(Market(fill.exchange, fill.symbol), []).append(fill.notional)
     return out
 
 
@@ -67,7 +66,7 @@ def draw_suggestions(suggested: Sequence[ThresholdSuggestion]) -> bytes:
     return charts.draw_ranges("suggested threshold and largest trade", "US dollars", spans)
 
 
-def render_suggestions(suggested: Sequence[ThresholdSuggestion], written: Iterable[Market]) -> str:
+def render_suggestions(suggested: Sequence[ThresholdSuggestion], written: Iterable[tuple[str, str]]) -> str:
     """A table; what a person has set is marked as kept."""
     if not suggested:
         return "No symbol has enough trades to learn from."
@@ -79,7 +78,7 @@ def render_suggestions(suggested: Sequence[ThresholdSuggestion], written: Iterab
             format_money(one.usd),
             f"{one.whales:,} ({format_percent(one.whales / one.trades, 2)})",
             format_money(one.largest),
-            "suggested" if (one.exchange, one.symbol) in new else "kept: set by a person",
+            "suggested" if Market(one.exchange, one.symbol) in new else "kept: set by a person",
         )
         for one in suggested
     ]

@@ -13,7 +13,6 @@ from whale_platform.audit.reconcile import (
     WHALES,
     AuditLine,
     AuditResult,
-    MarketHour,
     SystemCounts,
     ValueDifference,
     list_id_spans,
@@ -21,6 +20,7 @@ from whale_platform.audit.reconcile import (
 )
 from whale_platform.domain.epochs import EPOCH
 from whale_platform.domain.id_ranges import HeldIds, IdRanges
+from whale_platform.domain.market import MarketHour
 from whale_platform.stores.quality.audit_counts import HourlyTradeCount, LedgerGap
 
 START = datetime(2026, 11, 21, 10, tzinfo=UTC)

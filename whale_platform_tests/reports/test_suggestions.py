@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from whale_platform.audit.recount import MinuteDifference, MinuteTotal, count_minutes, find_differences
 from whale_platform.contracts.raw_trade import encode_trade
+from whale_platform.domain.market import Market
 from whale_platform.domain.trade import Trade
 from whale_platform.reports.suggestions import (
     collect_notionals,
@@ -17,7 +18,7 @@ from whale_platform.reports.suggestions import (
     suggest_thresholds,
 )
 
-BTC = ("binance", "BTCUSDT")
+BTC = Market("binance", "BTCUSDT")
 
 
 def raw(
@@ -55,7 +56,7 @@ def test_rounding_goes_up_by_less_than_a_tenth(usd: Decimal) -> None:
 
 def test_what_a_person_set_is_marked() -> None:
     made = suggest_thresholds(
-        {BTC: [Decimal(n) for n in range(10)], ("binance", "ETHUSDT"): [Decimal(7)] * 9}, Decimal("0.5"), 1
+        {BTC: [Decimal(n) for n in range(10)], Market("binance", "ETHUSDT"): [Decimal(7)] * 9}, Decimal("0.5"), 1
     )
     text = render_suggestions(made, [BTC])
     assert "binance BTCUSDT | 10 | $5 | 5 (50.00 %) | $9 | suggested" in text

@@ -17,7 +17,8 @@ from decimal import Decimal
 from typing import Any
 
 from whale_platform.api.http.responses import GZIP_LEVEL, encode_json, format_number, format_time
-from whale_platform.stores.queries.latest_states import MarketKey, WhaleState, WindowState
+from whale_platform.domain.market import Market
+from whale_platform.stores.queries.latest_states import WhaleState, WindowState
 from whale_platform.stores.queries.period_totals import PeriodTotals
 
 RENDER_EVERY_S = 0.05
@@ -42,37 +43,37 @@ class LatestCache:
     def __init__(self) -> None:
         self.ready: RenderedResponse | None = None
         self._lock = threading.Lock()
-        self._windows: dict[MarketKey, WindowState] = {}
-        self._whales: dict[MarketKey, WhaleState] = {}
-        self._spans: tuple[Mapping[MarketKey, PeriodTotals], Mapping[MarketKey, PeriodTotals]] = ({}, {})
+        self._windows: dict[Market, WindowState] = {}
+        self._whales: dict[Market, WhaleState] = {}
+        self._spans: tuple[Mapping[Market, PeriodTotals], Mapping[Market, PeriodTotals]] = ({}, {})
         self._troubles: dict[str, tuple[str, float]] = {}
         self._loaded = False
         self._taken_back = 0
         self._revision, self._changed = 0, True
-        self._stale: frozenset[MarketKey] = frozenset()
+        self._stale: frozenset[Market] = frozenset()
 
     def put(self, windows: Iterable[WindowState] = (), whales: Iterable[WhaleState] = ()) -> None:
         """Take in what is newer than what is known."""
         with self._lock:
             for window in windows:
-                known = self._windows.get((window.exchange, window.symbol))
+                known = self._windows.get(Market(window.exchange, window.symbol))
                 if known is None or _place(window) > _place(known):
-                    self._windows[window.exchange, window.symbol] = window
+                    self._windows[Market(window.exchange, window.symbol)] = window
                     self._changed = True
             for whale in whales:
-                last = self._whales.get((whale.exchange, whale.symbol))
+                last = self._whales.get(Market(whale.exchange, whale.symbol))
                 if last is None or (whale.event_time, whale.trade_id) > (last.event_time, last.trade_id):
-                    self._whales[whale.exchange, whale.symbol] = whale
+                    self._whales[Market(whale.exchange, whale.symbol)] = whale
                     self._changed = True
 
     def replace(self, windows: Iterable[WindowState], whales: Iterable[WhaleState]) -> None:
         """Replace everything by what was read from the tables; what they no longer have is dropped."""
         with self._lock:
-            self._windows = {(one.exchange, one.symbol): one for one in windows}
-            self._whales = {(one.exchange, one.symbol): one for one in whales}
+            self._windows = {Market(one.exchange, one.symbol): one for one in windows}
+            self._whales = {Market(one.exchange, one.symbol): one for one in whales}
             self._loaded = self._changed = True
 
-    def put_spans(self, hour: Mapping[MarketKey, PeriodTotals], day: Mapping[MarketKey, PeriodTotals]) -> None:
+    def put_spans(self, hour: Mapping[Market, PeriodTotals], day: Mapping[Market, PeriodTotals]) -> None:
         """The last hour and day by symbol."""
         with self._lock:
             self._changed = self._changed or (hour, day) != self._spans
@@ -104,7 +105,7 @@ class LatestCache:
         with self._lock:
             return [window for _, window in sorted(self._windows.items())]
 
-    def newest_start(self, symbol: MarketKey) -> datetime | None:
+    def newest_start(self, symbol: Market) -> datetime | None:
         """When the newest window of a symbol begins; None where it has none."""
         with self._lock:
             window = self._windows.get(symbol)
@@ -133,7 +134,7 @@ class LatestCache:
             if not self._loaded:
                 return
             entries = [self._entry(symbol, now) for symbol in sorted(self._windows)]
-            stale = frozenset((entry["exchange"], entry["symbol"]) for entry in entries if entry["stale"])
+            stale = frozenset(Market(entry["exchange"], entry["symbol"]) for entry in entries if entry["stale"])
             if self._changed or stale != self._stale:
                 self._revision, self._changed, self._stale = self._revision + 1, False, stale
             etag = f'W/"{_BOOT}-{self._revision}"'
@@ -154,7 +155,7 @@ class LatestCache:
             return f"no trade of any symbol has reached Postgres for {_ago(min(entry['age_s'] for entry in entries))}"
         return None
 
-    def _entry(self, symbol: MarketKey, now: float) -> dict[str, Any]:
+    def _entry(self, symbol: Market, now: float) -> dict[str, Any]:
         window, whale = self._windows[symbol], self._whales.get(symbol)
         age = max(0.0, now - window.updated_at.timestamp())
         old = age > STALE_S

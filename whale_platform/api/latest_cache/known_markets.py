@@ -9,32 +9,32 @@ from collections.abc import Callable, Iterable
 from whale_platform.api.errors import ApiProblemError
 from whale_platform.api.http.query_params import MarketFilter
 from whale_platform.api.latest_cache.cache import LatestCache
+from whale_platform.domain.market import Market
 from whale_platform.stores.postgres.pool import ConnectionPool
 from whale_platform.stores.queries import latest_states
-from whale_platform.stores.queries.latest_states import MarketKey
 from whale_platform.stores.queries.listings import Listing
 
 
-def check_markets(asked: MarketFilter, board: LatestCache, more: Callable[[], Iterable[MarketKey]] = tuple) -> None:
+def check_markets(asked: MarketFilter, board: LatestCache, more: Callable[[], Iterable[Market]] = tuple) -> None:
     """Raises ApiProblemError (422) for the first name that is unknown to the board and to `more`, which is asked only
     then."""
-    known = {(one.exchange, one.symbol) for one in board.symbols()}
+    known = {Market(one.exchange, one.symbol) for one in board.symbols()}
     if known and _unknown(asked, known) and (field := _unknown(asked, known := known | set(more()))):
         raise ApiProblemError(422, f"{field}: {_hint(field, asked, known)}")
 
 
-def make_market_reader(pool: ConnectionPool, listing: Listing) -> Callable[[], Iterable[MarketKey]]:
+def make_market_reader(pool: ConnectionPool, listing: Listing) -> Callable[[], Iterable[Market]]:
     """What has a row in the listing, or a window."""
     return lambda: [*latest_states.list_markets(pool), *latest_states.list_markets(pool, listing.table)]
 
 
-def _unknown(asked: MarketFilter, known: set[MarketKey]) -> str:
+def _unknown(asked: MarketFilter, known: set[Market]) -> str:
     if not {exchange for exchange, _ in known}.issuperset(asked.exchange):
         return "exchange"
     return "" if {symbol for _, symbol in known}.issuperset(asked.symbol) else "symbol"
 
 
-def _hint(field: str, asked: MarketFilter, known: set[MarketKey]) -> str:
+def _hint(field: str, asked: MarketFilter, known: set[Market]) -> str:
     names = {pair[field == "symbol"] for pair in known}
     wrong = next(name for name in getattr(asked, field) if name not in names)
     close = sorted(name for name in names if _folded(name) == _folded(wrong))

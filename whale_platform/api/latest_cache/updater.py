@@ -15,12 +15,13 @@ from datetime import datetime
 import structlog
 
 from whale_platform.api.latest_cache.cache import RENDER_EVERY_S, LatestCache
+from whale_platform.domain.market import Market
 from whale_platform.domain.names import TRADE_WINDOWS, WHALE_ALERTS
 from whale_platform.stores.errors import NotifyUnavailableError, PostgresError
 from whale_platform.stores.postgres import replica_lag
 from whale_platform.stores.postgres.pool import ConnectionPool
 from whale_platform.stores.queries import latest_states, period_totals
-from whale_platform.stores.queries.latest_states import MarketKey, WindowKey
+from whale_platform.stores.queries.latest_states import WindowKey
 from whale_platform.stores.stream_tables.change_listener import ChangeListener
 from whale_platform.stores.stream_tables.change_notice import TAKEN_BACK
 
@@ -37,7 +38,7 @@ class ChangeSet:
 
     def __init__(self) -> None:
         self.windows: set[WindowKey] = set()
-        self.whales: set[MarketKey] = set()
+        self.whales: set[Market] = set()
         self.everything = False
         self.taken_back = 0
 
@@ -52,7 +53,7 @@ class ChangeSet:
             if windows is not None:
                 self.windows |= {(str(e), str(s), datetime.fromisoformat(start)) for e, s, start in windows["keys"]}
             if whales is not None:
-                self.whales |= {(str(key[0]), str(key[1])) for key in whales["keys"]}
+                self.whales |= {Market(str(key[0]), str(key[1])) for key in whales["keys"]}
         except (ValueError, KeyError, TypeError, AttributeError, IndexError):
             self.everything = True
 
@@ -92,7 +93,7 @@ class CacheUpdater:
     ) -> None:
         """`look`: why what comes is old (a service is silent), asked once a second; empty where it is not."""
         self._board, self._pool, self._dsn, self._told, self._look = board, pool, dsn, told, look
-        self._symbols: list[MarketKey] = []
+        self._symbols: list[Market] = []
         self._spans_at = self._all_at = self._looked_at = self._rendered_at = 0.0
         self.connects = self.reads = 0
         self.read_all_s = 0.0
@@ -169,10 +170,10 @@ class CacheUpdater:
         self._board.put(
             latest_states.read_windows(self._pool, newer), latest_states.read_newest_whales(self._pool, news.whales)
         )
-        self._symbols += sorted({key[:2] for key in newer} - known)
+        self._symbols += sorted({Market(*key[:2]) for key in newer} - known)
 
     def _may_be_newest(self, key: WindowKey) -> bool:
-        start = self._board.newest_start(key[:2])
+        start = self._board.newest_start(Market(*key[:2]))
         return start is None or key[2] >= start
 
     def _read_all(self) -> None:

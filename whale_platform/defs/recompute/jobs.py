@@ -24,7 +24,7 @@ from whale_platform.stores.errors import AdvisoryLockHeldError
 from whale_platform.version import code_version, new_run_id
 
 if TYPE_CHECKING:
-    from whale_platform.stores.asset_tables.recomputed_hours import MarketHour
+    from whale_platform.domain.market import MarketHour
 
 
 @dg.op(out=dg.Out(dg.Nothing), pool=SPARK_POOL)

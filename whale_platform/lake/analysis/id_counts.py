@@ -11,6 +11,7 @@ from itertools import groupby
 import duckdb
 
 from whale_platform.domain.id_ranges import HeldIds
+from whale_platform.domain.market import MarketHour
 from whale_platform.lake.delta import table
 from whale_platform.lake.delta.table import HOUR, LakeFile
 from whale_platform.lake.duckdb import engine
@@ -18,7 +19,6 @@ from whale_platform.lake.errors import DamagedFileError
 from whale_platform.lake.maintenance import rewrite
 from whale_platform.storage.folders import Folder
 
-MarketHour = tuple[str, str, datetime]
 FETCH_ROWS = 10_000
 
 _RUNS = """

@@ -14,6 +14,7 @@ from itertools import groupby
 
 import duckdb
 
+from whale_platform.domain.market import Market
 from whale_platform.lake.delta import table
 from whale_platform.lake.delta.table import LakeFile
 from whale_platform.lake.duckdb import engine
@@ -23,7 +24,6 @@ MINUTES_AFTER = (1, 5, 15)  # minutes
 LOOK_BACK = timedelta(minutes=15)
 LONGEST_AFTER = timedelta(minutes=max(MINUTES_AFTER))
 TimedTradeKey = tuple[str, str, int, datetime]  # exchange, symbol, trade id, event time (aware)
-MarketKey = tuple[str, str]
 
 _LEAST, _MOST = 0, 10**16 - 1  # ids have at most 16 digits (domain/epochs.py)
 _PLACE = "epoch_us({time})::HUGEINT * 10000000000000000 + {id}"  # in the order of a symbol's trades
@@ -85,7 +85,7 @@ def _look(
     near = [file.path for file in files if first - table.HOUR < file.start <= last]
     if not near:
         return
-    reached = _reached(connection, root, files, {one[:2] for one in asked}, last)
+    reached = _reached(connection, root, files, {Market(*one[:2]) for one in asked}, last)
     exchanges, symbols, ids, times = (list(column) for column in zip(*asked, strict=True))
     values = {"exchanges": exchanges, "symbols": symbols, "ids": ids, "times": times, "minutes": [0, *MINUTES_AFTER]}
     at = {one[:3]: one[3] for one in asked}
@@ -95,7 +95,7 @@ def _look(
         prices, time = found[exchange, symbol, trade_id], at[exchange, symbol, trade_id]
         if not minutes:
             prices.before = price if traded >= time - LOOK_BACK else None
-        elif traded >= time and reached.get((exchange, symbol), time) > time + timedelta(minutes=minutes):
+        elif traded >= time and reached.get(Market(exchange, symbol), time) > time + timedelta(minutes=minutes):
             prices.after[minutes] = price
 
 
@@ -103,11 +103,11 @@ def _reached(
     connection: duckdb.DuckDBPyConnection,
     root: Folder,
     files: Sequence[LakeFile],
-    symbols: set[MarketKey],
+    symbols: set[Market],
     last: datetime,
-) -> dict[MarketKey, datetime]:
+) -> dict[Market, datetime]:
     """The time of a trade of each symbol after `last`, the first hours that show one; else of its newest."""
-    reached: dict[MarketKey, datetime] = {}
+    reached: dict[Market, datetime] = {}
     left = set(symbols)
     for start, some in groupby(files, lambda file: file.start):
         if start < (last - LONGEST_AFTER).astimezone(UTC).replace(minute=0, second=0, microsecond=0) or not left:

@@ -19,6 +19,7 @@ from psycopg2.extras import execute_values
 
 from whale_platform.contracts.trade_window import WindowRow
 from whale_platform.contracts.whale_alert import WhaleRow
+from whale_platform.domain.market import MarketHour
 from whale_platform.stores.asset_tables import rollups, whale_prices, whale_reports
 from whale_platform.stores.asset_tables.materialisation import (
     STATEMENT_TIMEOUT_S,
@@ -32,7 +33,6 @@ from whale_platform.stores.stream_tables import upserts
 from whale_platform.stores.stream_tables.change_notice import CHANNEL, build_recompute_notice
 from whale_platform.stores.stream_tables.partitions import ensure_days
 
-MarketHour = tuple[str, str, datetime]  # exchange, symbol, hour
 WhaleKey = tuple[str, str, str, int]  # exchange, symbol, kind, trade id
 
 

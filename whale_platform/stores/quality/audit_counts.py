@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from whale_platform.domain.market import MarketHour
 from whale_platform.stores.asset_tables.materialisation import fetch_rows
 
-MarketHour = tuple[str, str, datetime]
 WINDOWS, ROLLUP = "windows", "rollup"
 
 

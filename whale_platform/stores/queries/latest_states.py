@@ -11,9 +11,9 @@ from decimal import Decimal
 
 from psycopg2 import sql
 
+from whale_platform.domain.market import Market
 from whale_platform.stores.postgres.pool import ConnectionPool
 
-MarketKey = tuple[str, str]  # exchange, symbol
 WindowKey = tuple[str, str, datetime]
 
 
@@ -88,12 +88,14 @@ FROM whale_alerts WHERE exchange = %s AND symbol = %s ORDER BY event_time DESC, 
 _THRESHOLDS = "SELECT exchange, symbol, threshold_usd FROM whale_thresholds"
 
 
-def list_markets(pool: ConnectionPool, table: str = "trade_windows") -> list[MarketKey]:
+def list_markets(pool: ConnectionPool, table: str = "trade_windows") -> list[Market]:
     """Every (exchange, symbol) with a row in `table`, whose key must begin with the two; in order."""
-    return [(str(exchange), str(symbol)) for exchange, symbol in pool.rows(_SYMBOLS.format(sql.Identifier(table)))]
+    return [
+        Market(str(exchange), str(symbol)) for exchange, symbol in pool.rows(_SYMBOLS.format(sql.Identifier(table)))
+    ]
 
 
-def read_newest_windows(pool: ConnectionPool, wanted: Iterable[MarketKey]) -> list[WindowState]:
+def read_newest_windows(pool: ConnectionPool, wanted: Iterable[Market]) -> list[WindowState]:
     """The newest window of each, as far as it has one."""
     return [WindowState(*row) for one in wanted for row in pool.rows(_NEWEST_WINDOW, one)]
 
@@ -113,11 +115,11 @@ def read_windows(pool: ConnectionPool, keys: Sequence[WindowKey]) -> list[Window
     return [WindowState(*row) for row in pool.rows(_THESE_WINDOWS, asked)]
 
 
-def read_newest_whales(pool: ConnectionPool, wanted: Iterable[MarketKey]) -> list[WhaleState]:
+def read_newest_whales(pool: ConnectionPool, wanted: Iterable[Market]) -> list[WhaleState]:
     """The newest whale of each that ever had one."""
     return [WhaleState(*row) for one in wanted for row in pool.rows(_NEWEST_WHALE, one)]
 
 
-def read_current_thresholds(pool: ConnectionPool) -> dict[MarketKey, Decimal]:
+def read_current_thresholds(pool: ConnectionPool) -> dict[tuple[str, str], Decimal]:
     """US dollars by (exchange, symbol), `*` for any."""
     return {(str(exchange), str(symbol)): usd for exchange, symbol, usd in pool.rows(_THRESHOLDS)}

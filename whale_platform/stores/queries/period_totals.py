@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from whale_platform.domain.market import Market
 from whale_platform.stores.postgres.pool import ConnectionPool
-from whale_platform.stores.queries.latest_states import MarketKey
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 
@@ -61,31 +61,33 @@ GROUP BY 1, 2
 
 def read_period_totals(
     pool: ConnectionPool, edge: datetime
-) -> tuple[dict[MarketKey, PeriodTotals], dict[MarketKey, PeriodTotals]]:
+) -> tuple[dict[Market, PeriodTotals], dict[Market, PeriodTotals]]:
     """(the 60 minutes, the 24 hours) that end with the minute that begins at `edge`, by symbol; whole minutes."""
     end = edge + MINUTE
     day = _minutes(pool, end - 24 * HOUR, _hour_from(end - 24 * HOUR))
     first, last = _hour_from(end - 24 * HOUR), _hour_of(end) - HOUR
     for exchange, symbol, hour, *rest in pool.rows(_HOURS, (first, last)):
-        _add(day, (exchange, symbol), PeriodTotals(hour, *rest))
+        _add(day, Market(exchange, symbol), PeriodTotals(hour, *rest))
     for exchange, symbol, *rest in pool.rows(_NOT_MADE, (first, last)):
-        _add(day, (exchange, symbol), PeriodTotals(*rest))
+        _add(day, Market(exchange, symbol), PeriodTotals(*rest))
     _merge(day, _minutes(pool, last, end))
     return _minutes(pool, end - HOUR, end), day
 
 
-def _minutes(pool: ConnectionPool, start: datetime, end: datetime) -> dict[MarketKey, PeriodTotals]:
+def _minutes(pool: ConnectionPool, start: datetime, end: datetime) -> dict[Market, PeriodTotals]:
     if start >= end:
         return {}
-    return {(exchange, symbol): PeriodTotals(*rest) for exchange, symbol, *rest in pool.rows(_MINUTES, (start, end))}
+    return {
+        Market(exchange, symbol): PeriodTotals(*rest) for exchange, symbol, *rest in pool.rows(_MINUTES, (start, end))
+    }
 
 
-def _merge(into: dict[MarketKey, PeriodTotals], more: dict[MarketKey, PeriodTotals]) -> None:
+def _merge(into: dict[Market, PeriodTotals], more: dict[Market, PeriodTotals]) -> None:
     for symbol, span in more.items():
         _add(into, symbol, span)
 
 
-def _add(into: dict[MarketKey, PeriodTotals], symbol: MarketKey, span: PeriodTotals) -> None:
+def _add(into: dict[Market, PeriodTotals], symbol: Market, span: PeriodTotals) -> None:
     into[symbol] = into[symbol] + span if symbol in into else span
 
 

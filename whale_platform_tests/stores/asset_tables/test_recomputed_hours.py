@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from whale_platform.api.latest_cache.updater import ChangeSet
 from whale_platform.contracts.trade_window import WindowRow
 from whale_platform.contracts.whale_alert import WhaleRow
+from whale_platform.domain.market import MarketHour
 from whale_platform.stores.asset_tables import recomputed_hours, rollups, whale_reports
 from whale_platform.stores.asset_tables.materialisation import HOUR, HourRange, Provenance
 from whale_platform.stores.asset_tables.whale_prices import WhalePriceRow
@@ -42,7 +43,7 @@ def overrule(
     hours: HourRange,
     windows: list[WindowRow],
     whales: list[WhaleRow],
-    whole: list[recomputed_hours.MarketHour],
+    whole: list[MarketHour],
     maker: Provenance,
     prices: Sequence[WhalePriceRow] = (),
 ) -> recomputed_hours.StoredRowCounts:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from whale_platform.domain.market import Market
 from whale_platform.stores.asset_tables import rollups
 from whale_platform.stores.asset_tables.materialisation import HOUR, HourRange
 from whale_platform.stores.postgres.pool import ConnectionPool
@@ -33,7 +34,7 @@ def test_a_day_lacks_no_hour_of_any_symbol(database: str, lacking: set[tuple[str
         _, day = period_totals.read_period_totals(pool, edge)
     for symbol in SYMBOLS:
         mine = [one for one in windows if one.symbol == symbol and edge - 24 * HOUR < one.window_start <= edge]
-        found = day["binance", symbol]
+        found = day[Market("binance", symbol)]
         assert found.trades == sum(one.trade_count for one in mine)
         assert found.volume == sum(Decimal(one.volume) for one in mine)
         assert found.open == Decimal(mine[0].open)

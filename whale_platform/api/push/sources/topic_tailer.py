@@ -28,7 +28,7 @@ FETCH_WAIT_MS = 100
 CAP_WAIT_S = 2.0
 LAG_EVERY_S = 1.0
 log = structlog.get_logger().bind(part="tail")
-PartitionOffsets = dict[tuple[str, int], int]
+OffsetsByPartition = dict[tuple[str, int], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class TailStart:
     """Where a reading begins. ids: topic ids by name; ends: the topics' ends as they were then."""
 
     ids: dict[str, str]
-    places: PartitionOffsets
-    ends: PartitionOffsets
+    places: OffsetsByPartition
+    ends: OffsetsByPartition
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class TopicTailer:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, name=f"tail-{names[0]}", daemon=True)
         self._ids: dict[str, str] = {}
-        self._places: PartitionOffsets = {}
+        self._places: OffsetsByPartition = {}
         self._state = ("starting", "")
         self.lag = 0
         self.messages = 0
@@ -148,7 +148,7 @@ class TopicTailer:
     def _start(self, known: TopicIdentity, reader: TopicReader) -> TailStart:
         first = not self._ids
         ids = {name: info.topic_id for name, info in known.topics.items()}
-        places, ends, losses = PartitionOffsets(), PartitionOffsets(), list[tuple[str, str]]()
+        places, ends, losses = OffsetsByPartition(), OffsetsByPartition(), list[tuple[str, str]]()
         for name, info in known.topics.items():
             for partition in range(info.partitions):
                 low, high = reader.bounds(name, partition)
