@@ -8,7 +8,7 @@ import dagster as dg
 
 from whale_platform.defs.lineage import column_schemas
 from whale_platform.defs.lineage.assets import ALERTS_KEY, LAKE_KEY, OWNERS, WINDOWS_KEY
-from whale_platform.defs.reports.column_lineage import ROLLUP_COLUMNS, WHALE_REPORT_COLUMNS
+from whale_platform.defs.reports.column_lineage import REPORT_COLUMNS, ROLLUP_COLUMNS
 from whale_platform.defs.shared.code_versions import hash_modules
 from whale_platform.defs.shared.partitions import DAYS, HOURS, hours_of_run
 from whale_platform.defs.shared.store_resource import StoreResource
@@ -64,7 +64,7 @@ def hourly_rollups(context: dg.AssetExecutionContext, store: StoreResource) -> d
     kinds={"postgres", "sql"},
     owners=OWNERS,
     code_version=hash_modules(report_table, whale_prices, "whale_platform.repair.price_rows", whales),
-    metadata={"dagster/column_lineage": WHALE_REPORT_COLUMNS},
+    metadata={"dagster/column_lineage": REPORT_COLUMNS},
 )
 def whale_reports(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult[None]:
     """Whales by hour, exchange and symbol: count, dollars, net flow, share, the largest with the prices around them.

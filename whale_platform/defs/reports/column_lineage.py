@@ -39,7 +39,7 @@ ROLLUP_COLUMNS = trace_columns(
     }
 )
 
-WHALE_REPORT_COLUMNS = trace_columns(
+REPORT_COLUMNS = trace_columns(
     {
         **_same("exchange symbol"),
         "hour": {WINDOWS_KEY: "window_start"},
