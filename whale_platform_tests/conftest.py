@@ -20,7 +20,7 @@ PLATFORMS = "platforms"
 WHOLE = ("whale_platform_tests/e2e/", "whale_platform_tests/bootstrap/test_fresh_clone.py")
 SLOW = [
     f"whale_platform_tests/stream/test_{name}.py"
-    for name in ("cluster", "object_store", "kills", "lake", "service", "damages", "switching")
+    for name in ("cluster", "kills", "lake", "service", "damages", "switching")
 ]
 SERVERS = {"kafka_session", "postgres_server", "own_postgres", "s3_session"}
 

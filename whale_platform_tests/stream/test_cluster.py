@@ -1,6 +1,6 @@
 """The stream on a Spark cluster of processes: late and killed workers, a killed driver, and every trade counted once.
 
-The driver's home and the folder that executors share are different ones, so what only the driver sees would be missed.
+Driver and executors share nothing but an object store, so what only the driver sees would be missed.
 """
 
 import dataclasses
@@ -25,8 +25,9 @@ from whale_platform.domain.names import RAW_TRADES, WHALE_ALERTS
 from whale_platform.domain.trade import Trade
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.settings import ROOT, Settings
+from whale_platform.storage import folders
 from whale_platform.supervision.runtime import exit_codes, heartbeat
-from whale_platform.toolchain import java
+from whale_platform.toolchain import jars
 from whale_platform_tests.stream.real_stream import (
     START,
     Stream,
@@ -39,6 +40,7 @@ from whale_platform_tests.stream.real_stream import (
 )
 from whale_platform_tests.support.kafka_server import KafkaServer as Kafka
 from whale_platform_tests.support.processes import find_open_ports
+from whale_platform_tests.support.s3_server import SECRET, S3Server
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(3600)]
 RATE = 500  # trades/s
@@ -46,19 +48,15 @@ SYMBOLS = ("A", "B", "C", "D")
 NEEDED, CORES = 7, 4  # slots: two for each of two partitions, two reducers, the lake's; and those of a worker
 
 AGAIN = """
-import sys
-from pathlib import Path
-from pyspark.sql import SparkSession
 from whale_platform.lake.delta import table
 from whale_platform.settings import Settings
 from whale_platform.stream import batch_recompute
-settings, builder = Settings(), SparkSession.builder
-for name, value in batch_recompute.configure_batch(settings, Path(sys.argv[1])).items():
-    builder = builder.config(name, value)
+settings = Settings()
 root = settings.trades_lake
 paths = [file.path for file in table.list_files(table.open_table(root))]
-for value in batch_recompute.recompute_windows(builder.getOrCreate(), root, paths, "again"):
-    print(value.decode())
+with batch_recompute.open_batch_session(settings) as spark:
+    for value in batch_recompute.recompute_windows(spark, root, paths, "again"):
+        print(value.decode())
 """
 
 
@@ -113,13 +111,16 @@ def cluster() -> Iterator[SparkCluster]:
 
 
 @pytest.fixture
-def stream(kafka: Kafka, cluster: SparkCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stream]:
+def stream(
+    kafka: Kafka, cluster: SparkCluster, s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Stream]:
+    jars.ensure_jars(Settings().tools, print, ("s3",))
     topics.create_topics(kafka.bootstrap, 2)
     for name, value in {
         "SPARK_MASTER": cluster.master,
+        "SPARK_BATCH_MASTER": cluster.master,
         "SPARK_EXECUTOR_MEMORY": "512m",
         "STREAM_REDUCERS": "2",
-        "SHARED": str(tmp_path / "shared"),
         "LAKE_TRIGGER_S": "5",
     }.items():
         monkeypatch.setenv(f"WHALE_{name}", value)
@@ -156,8 +157,10 @@ def flows(said: heartbeat.Heartbeat) -> bool:
 
 
 def test_a_cluster_loses_workers_and_its_driver_and_no_trade(
-    kafka: Kafka, cluster: SparkCluster, stream: Stream, tmp_path: Path
+    kafka: Kafka, cluster: SparkCluster, stream: Stream
 ) -> None:
+    settings = Settings(home=stream.home)
+    home, lake = settings.stream_home, settings.trades_lake
     stream.start()
     wait_until(stream, "the master to be missed", misses(f"the Spark master {cluster.master} is unavailable"))
     cluster.start()
@@ -168,7 +171,9 @@ def test_a_cluster_loses_workers_and_its_driver_and_no_trade(
         numbers = wait_until(stream, "two workers", flows).numbers
         assert None not in (numbers["windows_lag"], numbers["windows_lag_s"])
         assert None not in (numbers["whales_lag"], numbers["whales_lag_s"])
-        assert find_open_ports([*cluster.processes(), *stream.processes()]) == []
+        processes = [*cluster.processes(), *stream.processes()]
+        assert find_open_ports(processes) == []
+        assert SECRET not in str([process.cmdline() for process in processes])
 
         cluster.kill(0)
         wait_until(stream, "the killed worker to be missed", misses(f"{CORES} of the {NEEDED} task slots"))
@@ -178,7 +183,6 @@ def test_a_cluster_loses_workers_and_its_driver_and_no_trade(
         stream.kill()
         stream.start()
         wait_until(stream, "the driver", flows)
-        lake = tmp_path / "shared" / "lake" / "trades"
         wait_for("the lake", lambda: lake_rows(lake), 600)
 
     whales = sorted((one.symbol, one.trade_id) for one in made if one.price == 60000)
@@ -194,15 +198,15 @@ def test_a_cluster_loses_workers_and_its_driver_and_no_trade(
 
     wait_for("the service to know that nothing is behind", all_said, 600)
     assert stream.stop() == exit_codes.CLEAN
-    assert not (stream.home / "checkpoints").exists() and not (stream.home / "lake").exists()
-    assert computed_again(cluster, stream.home / "again") == {key: count for key, (count, _) in expected(made).items()}
+    assert folders.list_names(home / "checkpoints" / "archive") == [], "no checkpoint was taken for damaged"
+    assert not (stream.home / "checkpoints").exists() and not (stream.home / "lake" / "trades").exists()
+    assert SECRET not in (stream.home / "stream.log").read_text()
+    assert computed_again(stream.home) == {key: count for key, (count, _) in expected(made).items()}
 
 
-def computed_again(cluster: SparkCluster, work: Path) -> dict[tuple[str, int], int]:
+def computed_again(home: Path) -> dict[tuple[str, int], int]:
     """{(symbol, window): trades} by a batch over the lake, on the cluster's executors."""
-    env = {**os.environ, **java.build_java_environment(Settings().tools), "WHALE_SPARK_BATCH_MASTER": cluster.master}
-    done = subprocess.run(
-        [sys.executable, "-c", AGAIN, str(work)], env=env, cwd=ROOT, check=True, stdout=subprocess.PIPE
-    )
+    env = {**os.environ, "WHALE_HOME": str(home)}
+    done = subprocess.run([sys.executable, "-c", AGAIN], env=env, cwd=ROOT, check=True, stdout=subprocess.PIPE)
     windows = [json.loads(line) for line in done.stdout.splitlines()]
     return {(row["symbol"], row["window_start"]): row["trade_count"] for row in windows}
