@@ -37,6 +37,7 @@ from whale_platform.stores.asset_tables.materialisation import HourRange
 from whale_platform.stores.quality import audited_hours
 from whale_platform.supervision.runtime import heartbeat
 from whale_platform_tests.lake.builders import lay
+from whale_platform_tests.sink.messages import message
 from whale_platform_tests.stores.asset_tables.test_materialisation import MAKER, store
 from whale_platform_tests.stores.builders import GAP, WHALE
 from whale_platform_tests.stores.quality.test_stream_quality import note, wide
@@ -217,10 +218,10 @@ def test_what_has_not_arrived_yet_is_not_missing_and_nothing_is_proven(place: Pl
     stand_at(home, "windows", topic_id, {0: 120})
     lay(place.lake, [place.whole[n] for n in IDS[115:]], 115, topic_id)
     assert "missing in Postgres: 10" in place.audit().stdout
-    last = {"exchange": "binance", "symbol": "BTCUSDT", "first_trade_id": 1090, "last_trade_id": 1119}
     start_us = int((place.start + 3 * MINUTE).timestamp() * 1_000_000)
+    window = {"window_start": start_us, "last_event_time": start_us, "first_trade_id": 1090, "last_trade_id": 1119}
     producer = Producer({"bootstrap.servers": str(place.bootstrap)})
-    producer.produce(TRADE_WINDOWS, json.dumps({**last, "window_start": start_us}), b"binance:BTCUSDT", 0)
+    producer.produce(TRADE_WINDOWS, message(TRADE_WINDOWS, **window), b"binance:BTCUSDT", 0)
     assert producer.flush(300) == 0
     done = place.audit()
     assert (done.exit_code, "not yet in Postgres: 10" in done.stdout, "sink 1" in done.stdout) == (75, True, True)
