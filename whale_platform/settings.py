@@ -4,7 +4,6 @@ The supervisor hands the same settings to the services through their environment
 started by hand with those variables is the same service. A wrong value fails at start with the variable's name.
 """
 
-import ipaddress
 import os
 from collections.abc import Mapping
 from decimal import Decimal
@@ -12,25 +11,33 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, ByteSize, Field, SecretStr, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import ByteSize, Field, SecretStr, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from whale_platform.kafka_cluster import KafkaCluster, SaslMechanism, SecurityProtocol
 from whale_platform.postgres_login import ROLES, PostgresLogin, Role
-from whale_platform.storage import object_store
+from whale_platform.setting_values import (
+    AbsolutePath,
+    Endpoint,
+    Files,
+    Location,
+    Memory,
+    Names,
+    Networks,
+    Origins,
+    Port,
+    PostgresUri,
+    ReadablePath,
+    Share,
+    read_secret,
+)
 from whale_platform.storage.folders import Folder, open_object_folder, scratch_folder
-from whale_platform.storage.object_store import ObjectStore
+from whale_platform.storage.object_store import ObjectStore, find_log_in
 
 SourceKind = Literal["live", "simulator", "replay"]
 StreamMode = Literal["auto", "realtime", "microbatch"]
 Worker = Literal["sink", "stream", "ingester"]
 WORKERS: tuple[Worker, ...] = ("sink", "stream", "ingester")  # the services that move the trades
-Port = Annotated[int, Field(ge=1, le=65535)]
-Location = Annotated[Path | str, BeforeValidator(object_store.parse_location)]  # a folder, or s3://BUCKET/PREFIX
-Memory = Annotated[str, Field(pattern=r"^[1-9]\d*[kmgt]$")]  # of a JVM, such as 768m or 2g
-
-_DSNS = ("postgres_dsn", "postgres_direct_dsn", "dagster_dsn", *(f"{role}_postgres_dsn" for role in ROLES))
-
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_BASES = ("BTC", "ETH", "SOL", "XRP", "DOGE", "ADA", "AVAX", "LINK", "LTC", "DOT")
 
@@ -53,11 +60,11 @@ class Settings(BaseSettings):
     # the folder of the state; `./whale` takes it for the folder above it, which holds one for each source
     home: Path = ROOT / ".whale" / "live"
     # https://HOST:PORT of the object store that s3:// names below; unset: AWS_ENDPOINT_URL, else AWS itself
-    s3_endpoint: str | None = None
+    s3_endpoint: Endpoint | None = None
     s3_region: str | None = None  # the object store's region; unset: AWS_REGION, else us-east-1
     s3_key: str | None = None  # id of the access key there; unset: AWS_ACCESS_KEY_ID
     s3_secret: SecretStr | None = None  # secret of that key; unset: AWS_SECRET_ACCESS_KEY
-    s3_secret_file: Path | None = None  # a file that holds it instead
+    s3_secret_file: AbsolutePath | None = None  # a file that holds it instead
     # checkpoints, thresholds and lake, where Spark's executors see it too: a folder, or s3://BUCKET/PREFIX; unset: the
     # home
     shared: Location | None = None
@@ -65,23 +72,23 @@ class Settings(BaseSettings):
     tools: Path = ROOT / ".whale" / "tools"
     source: SourceKind = "live"  # where the trades come from
     # the exchanges whose trades are ingested
-    exchanges: Annotated[tuple[str, ...], NoDecode] = ("binance", "coinbase")
+    exchanges: Names = ("binance", "coinbase")
     # BTC, BTC/EUR, BTCUSDT, BTC-USD or binance:BTCUSDT; what an exchange does not list is left out
-    symbols: Annotated[tuple[str, ...], NoDecode] = DEFAULT_BASES
+    symbols: Names = DEFAULT_BASES
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"  # the least severe lines that are logged
 
     kafka_port: Port = 19092  # of the embedded broker, on 127.0.0.1
     kafka_controller_port: Port = 19093  # of the embedded broker's controller, on 127.0.0.1
     kafka_bootstrap: str | None = None  # HOST:PORT,… of another broker; unset: the embedded one
     kafka_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,100}$")] = ""  # before every topic and group
-    kafka_ca: Path | None = None  # PEM file of the authorities; unset: the system's
-    kafka_certificate: Path | None = None  # PEM file of the client's certificate
-    kafka_key: Path | None = None  # PEM file of the certificate's key (PKCS#8)
+    kafka_ca: AbsolutePath | None = None  # PEM file of the authorities; unset: the system's
+    kafka_certificate: AbsolutePath | None = None  # PEM file of the client's certificate
+    kafka_key: AbsolutePath | None = None  # PEM file of the certificate's key (PKCS#8)
     kafka_key_password: SecretStr | None = None  # where the key is encrypted
     kafka_sasl: SaslMechanism = "SCRAM-SHA-512"  # the mechanism with sasl_ssl and sasl_plaintext
     kafka_user: str | None = None  # the user with sasl_ssl and sasl_plaintext
     kafka_password: SecretStr | None = None  # that user's password
-    kafka_password_file: Path | None = None  # a file that holds it instead
+    kafka_password_file: AbsolutePath | None = None  # a file that holds it instead
     # how every client logs in at the broker
     kafka_security: Annotated[SecurityProtocol, Field(validate_default=True)] = "plaintext"
     topic_partitions: Annotated[int, Field(ge=1, le=256)] = 2  # of a topic when it is made
@@ -92,14 +99,15 @@ class Settings(BaseSettings):
     kafka_bytes: ByteSize | None = None  # of all topics, such as 20GB; 0: no bound; unset: by the disk's size
 
     postgres_port: Port = 15432  # of the embedded server, on 127.0.0.1
-    postgres_dsn: SecretStr | None = None  # postgresql://… of another server's database; unset: the embedded one
-    postgres_password_file: Path | None = None  # holds the password of a postgres_dsn without one
-    postgres_direct_dsn: SecretStr | None = None  # past the pooler that postgres_dsn names, for what needs a session
-    sink_postgres_dsn: SecretStr | None = None  # the sink's own log-in; unset: postgres_dsn
-    stream_postgres_dsn: SecretStr | None = None  # the stream's own log-in; unset: postgres_dsn
+    postgres_dsn: PostgresUri | None = None  # postgresql://… of another server's database; unset: the embedded one
+    postgres_password_file: ReadablePath | None = None  # holds the password of a postgres_dsn without one
+    postgres_direct_dsn: PostgresUri | None = None  # past the pooler that postgres_dsn names, for what needs a session
+    sink_postgres_dsn: PostgresUri | None = None  # the sink's own log-in; unset: postgres_dsn
+    stream_postgres_dsn: PostgresUri | None = None  # the stream's own log-in; unset: postgres_dsn
     # the API's own log-in, which may be a read replica's; unset: postgres_dsn
-    api_postgres_dsn: SecretStr | None = None
-    dagster_postgres_dsn: SecretStr | None = None  # Dagster's own log-in to the platform's tables; unset: postgres_dsn
+    api_postgres_dsn: PostgresUri | None = None
+    # Dagster's own log-in to the platform's tables; unset: postgres_dsn
+    dagster_postgres_dsn: PostgresUri | None = None
     pg_bin: Path | None = None  # folder of the programs of another Postgres than the installed one
 
     # where the lake lies: a folder, or s3://BUCKET/PREFIX; unset: `lake` in the shared folder, else in the home
@@ -115,17 +123,17 @@ class Settings(BaseSettings):
     dagster: bool = True  # whether Dagster runs
     dagster_code_host: str = "127.0.0.1"  # where Dagster's code server is, for its webserver and daemon
     dagster_port: Port = 13000  # of Dagster's UI
-    dagster_hosts: Annotated[tuple[str, ...], NoDecode] = ()  # names its UI is known by beside this machine's own
+    dagster_hosts: Names = ()  # names its UI is known by beside this machine's own
     dagster_code_port: Port = 13001  # only with a code server on another host (dagster_code_host)
     # of Dagster's own storage; unset: the database `dagster` on the platform's server
-    dagster_dsn: SecretStr | None = None
+    dagster_dsn: PostgresUri | None = None
 
     api_host: str = "127.0.0.1"  # address that the API listens on; beyond this machine it needs a key or api_open
     api_port: Port = 18000  # of the API and the dashboard
     api_open: bool = False  # listen beyond this machine without keys
-    api_hosts: Annotated[tuple[str, ...], NoDecode] = ()  # allowed Host names while no API key is configured
-    api_proxies: Annotated[tuple[str, ...], NoDecode] = ()  # addresses or networks whose X-Forwarded-For is believed
-    api_cors: Annotated[tuple[str, ...], NoDecode] = ()  # origins whose pages may read it, such as https://example.org
+    api_hosts: Names = ()  # allowed Host names while no API key is configured
+    api_proxies: Networks = ()  # addresses or networks whose X-Forwarded-For is believed
+    api_cors: Origins = ()  # origins whose pages may read it, such as https://example.org
     api_rate: Annotated[float, Field(gt=0)] = 5_000.0  # requests a second of a key or address
 
     simulator_host: str = "127.0.0.1"  # where the simulator is, for the ingester
@@ -136,7 +144,7 @@ class Settings(BaseSettings):
     coinbase_rest_url: str = "https://api.exchange.coinbase.com"  # of Coinbase's REST side
 
     ingest_silence_s: Annotated[float, Field(gt=0)] = 60.0  # after so long without a trade it connects again
-    ingest_share: str = "1/1"  # 2/3: the second of three ingesters that share the symbols
+    ingest_share: Share = "1/1"  # 2/3: the second of three ingesters that share the symbols
 
     # from which a trade is a whale, until `./whale threshold set` says otherwise
     threshold_usd: Annotated[Decimal, Field(gt=0)] = Decimal(50_000)
@@ -154,50 +162,11 @@ class Settings(BaseSettings):
     spark_batch_master: str = "local[2]"  # for windows and whales that are computed again from the lake
 
     # recordings to play; colons between them where a name has a comma
-    replay_files: Annotated[tuple[Path, ...], NoDecode] = ()
+    replay_files: Files = ()
     replay_speed: Annotated[float, Field(gt=0)] = 1.0  # times as fast as recorded
     replay_times: Literal["original", "now"] = "now"  # the trades' times: as recorded, or moved to now
     simulator_rate: Annotated[float, Field(gt=0)] = 50.0  # generated trades a second, of all symbols together
     simulator_seed: int = 1  # the same seed generates the same trades
-
-    @field_validator("symbols", "exchanges", "dagster_hosts", "api_hosts", "api_proxies", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-
-    @field_validator("ingest_share")
-    @classmethod
-    def _share(cls, value: str) -> str:
-        index, slash, count = value.partition("/")
-        if not (slash and index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count) <= 64):
-            raise ValueError("write it as 2/3 for the second of three ingesters; 64 are the most")
-        return value
-
-    @field_validator("replay_files", mode="before")
-    @classmethod
-    def _files(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        return tuple(part.strip() for part in value.split(os.pathsep if os.pathsep in value else ",") if part.strip())
-
-    @field_validator("postgres_password_file")
-    @classmethod
-    def _readable(cls, path: Path | None) -> Path | None:
-        if path is not None:
-            try:
-                path.read_text()
-            except OSError as error:
-                raise ValueError(f"{path} can't be read ({error.strerror})") from None
-        return path and path.absolute()
-
-    @field_validator("api_cors", mode="before")
-    @classmethod
-    def _origins(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        return tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
 
     @field_validator("topic_min_insync", mode="after")
     @classmethod
@@ -206,19 +175,6 @@ class Settings(BaseSettings):
             raise ValueError("it is more than WHALE_TOPIC_REPLICATION: nothing could be written")
         return value
 
-    @field_validator(
-        "s3_secret_file", "kafka_ca", "kafka_certificate", "kafka_key", "kafka_password_file", mode="after"
-    )
-    @classmethod
-    def _absolute(cls, path: Path | None) -> Path | None:
-        """Services are started in their home, not where the command was given."""
-        return path and path.absolute()
-
-    @field_validator("s3_endpoint", mode="after")
-    @classmethod
-    def _endpoint(cls, value: str | None) -> str | None:
-        return object_store.check_endpoint(value)
-
     @field_validator("shared", "lake", mode="after")
     @classmethod
     def _reachable(cls, value: Path | str | None, info: ValidationInfo) -> Path | str | None:
@@ -226,25 +182,6 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             _object_store(info.data)
         return value
-
-    @field_validator("api_proxies", mode="after")
-    @classmethod
-    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for text in value:
-            try:
-                ipaddress.ip_network(text, strict=False)
-            except ValueError:
-                raise ValueError(f"{text} is no address or network: give such as 127.0.0.1 or 10.0.0.0/8") from None
-        return value
-
-    @field_validator(*_DSNS, mode="after")
-    @classmethod
-    def _uri(cls, value: SecretStr | None) -> SecretStr | None:
-        """SQLAlchemy takes one spelling of the scheme alone, and only a URI can be shown without its password."""
-        scheme, mark, rest = ("", "", "") if value is None else value.get_secret_value().partition("://")
-        if value is not None and (not mark or scheme not in ("postgresql", "postgres")):
-            raise ValueError("must be a URI, as postgresql://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full")
-        return None if value is None else SecretStr(f"postgresql://{rest}")
 
     @field_validator("kafka_security", mode="after")
     @classmethod
@@ -383,35 +320,25 @@ class Settings(BaseSettings):
 
 def _cluster(given: Mapping[str, Any]) -> KafkaCluster:
     """`given`: the fields by name; one that was refused is left out, as its own error says why."""
-    secrets = {name: given.get(f"kafka_{name}") for name in ("password", "key_password")}
-    texts = {name: None if secret is None else secret.get_secret_value() for name, secret in secrets.items()}
-    if (path := given.get("kafka_password_file")) is not None:
-        if texts["password"] is not None:
-            raise ValueError("the password is given twice: unset WHALE_KAFKA_PASSWORD or WHALE_KAFKA_PASSWORD_FILE")
-        try:
-            texts["password"] = path.read_text().rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ValueError(f"WHALE_KAFKA_PASSWORD_FILE: {path} can't be read: {error}") from None
+    password = read_secret("KAFKA_PASSWORD", given.get("kafka_password"), given.get("kafka_password_file"))
+    key_password = read_secret("KAFKA_KEY_PASSWORD", given.get("kafka_key_password"), None)
     return KafkaCluster(
         given.get("kafka_bootstrap") or f"127.0.0.1:{given.get('kafka_port')}",
         given.get("kafka_security", "plaintext"),
         given.get("kafka_ca"),
         given.get("kafka_certificate"),
         given.get("kafka_key"),
-        texts["key_password"],
+        key_password,
         given.get("kafka_sasl", "SCRAM-SHA-512"),
         given.get("kafka_user"),
-        texts["password"],
+        password,
     )
 
 
 def _object_store(given: Mapping[str, Any]) -> ObjectStore:
     """`given`: the fields by name; one that was refused is left out, as its own error says why."""
-    secret: SecretStr | None = given.get("s3_secret")
-    text = None if secret is None else secret.get_secret_value()
-    return object_store.find_log_in(
-        given.get("s3_endpoint"), given.get("s3_region"), given.get("s3_key"), text, given.get("s3_secret_file")
-    )
+    secret = read_secret("S3_SECRET", given.get("s3_secret"), given.get("s3_secret_file"))
+    return find_log_in(given.get("s3_endpoint"), given.get("s3_region"), given.get("s3_key"), secret)
 
 
 def _url(host: str, port: int) -> str:

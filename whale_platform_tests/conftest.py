@@ -32,10 +32,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     A test whose fixture is defined nowhere ends the run here, however few of the tests were to run.
     """
     for item in items:
-        needed = set(getattr(item, "fixturenames", ()))
-        if SERVERS & needed:
+        if not isinstance(item, pytest.Function):
+            continue
+        if SERVERS.intersection(item.fixturenames):
             item.add_marker("server")
-        if missing := needed - {"request"} - getattr(item, "_fixtureinfo").name2fixturedefs.keys():  # noqa: B009
+        if missing := set(item.fixturenames) - {"request"} - item._fixtureinfo.name2fixturedefs.keys():
             raise pytest.UsageError(f"{item.nodeid} needs {', '.join(sorted(missing))}, which no fixture defines")
 
 

@@ -88,10 +88,8 @@ def parse_location(value: object) -> object:
     return f"{SCHEME}{bucket}/{prefix}".rstrip("/")
 
 
-def check_endpoint(value: str | None) -> str | None:
+def check_endpoint(value: str) -> str:
     """The address of an object store without a slash at its end. Raises ValueError where it can't be one."""
-    if value is None:
-        return None
     try:
         parts = urlsplit(value)
         whole = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
@@ -102,25 +100,17 @@ def check_endpoint(value: str | None) -> str | None:
     return value.rstrip("/")
 
 
-def find_log_in(
-    endpoint: str | None, region: str | None, key: str | None, secret: str | None, secret_file: Path | None
-) -> ObjectStore:
+def find_log_in(endpoint: str | None, region: str | None, key: str | None, secret: str | None) -> ObjectStore:
     """The object store by these settings, and by AWS's own variables where one is None.
 
-    Raises ValueError, naming the settings, where there is no log-in, two secrets, or a file that can't be read.
+    Raises ValueError, naming the settings, where there is no log-in.
     """
-    if secret_file is not None:
-        if secret is not None:
-            raise ValueError("the secret is given twice: unset WHALE_S3_SECRET or WHALE_S3_SECRET_FILE")
-        try:
-            secret = secret_file.read_text().strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ValueError(f"WHALE_S3_SECRET_FILE: {secret_file} can't be read: {error}") from None
     key, secret = key or os.environ.get("AWS_ACCESS_KEY_ID"), secret or os.environ.get("AWS_SECRET_ACCESS_KEY")
     if not key or not secret:
         raise ValueError(
             "an object store needs a log-in: set WHALE_S3_KEY and WHALE_S3_SECRET or WHALE_S3_SECRET_FILE (or "
             "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY)"
         )
-    endpoint = endpoint or check_endpoint(os.environ.get("AWS_ENDPOINT_URL") or None)
+    if endpoint is None and (url := os.environ.get("AWS_ENDPOINT_URL")):
+        endpoint = check_endpoint(url)
     return ObjectStore(endpoint, region or os.environ.get("AWS_REGION") or DEFAULT_REGION, key, secret)
