@@ -56,7 +56,7 @@ class KafkaCluster:
         """Whether a client logs in with user and password."""
         return self.security in ("sasl_ssl", "sasl_plaintext")
 
-    def librdkafka(self) -> dict[str, str]:
+    def librdkafka_config(self) -> dict[str, str]:
         """What each of librdkafka's clients is configured with. It holds secrets: hand it to a client, never log it."""
         out = {"bootstrap.servers": self.servers, "security.protocol": self.security}
         if self.encrypted:
@@ -68,7 +68,7 @@ class KafkaCluster:
             out |= {"sasl.password": self.password or ""}
         return out
 
-    def spark(self) -> dict[str, str]:
+    def spark_options(self) -> dict[str, str]:
         """Options of Spark's Kafka source and sink; without secrets, which `java_secrets` gives.
 
         Certificates stand in the options themselves, so that executors need no file. Raises OSError for a PEM file
@@ -93,7 +93,7 @@ class KafkaCluster:
         return {f"kafka.{name}": value for name, value in out.items()}
 
     def java_secrets(self) -> dict[str, str]:
-        """Environment variables that the options of `spark` refer to, for the driver's JVM and for executors.
+        """Environment variables that the options of `spark_options` refer to, for the driver's JVM and for executors.
 
         Raises OSError for a key that can't be read, ValueError for one in a form that Java does not take.
         """
@@ -106,7 +106,7 @@ class KafkaCluster:
             out |= {} if self.key_password is None else {KEY_PASSWORD_VARIABLE: self.key_password}
         return out
 
-    def check(self) -> None:
+    def validate(self) -> None:
         """Raises ValueError, naming the setting, where these can't be a log-in or a file is not there or of no use."""
         if self.sasl and not (self.user and self.password):
             raise ValueError(

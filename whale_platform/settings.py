@@ -191,7 +191,7 @@ class Settings(BaseSettings):
             raise ValueError(
                 "the embedded broker speaks plaintext: name yours with WHALE_KAFKA_BOOTSTRAP, or unset this"
             )
-        _cluster({**info.data, "kafka_security": value}).check()
+        _cluster({**info.data, "kafka_security": value}).validate()
         return value
 
     @property

@@ -55,7 +55,7 @@ def build_app(parts: AppDependencies) -> tuple[ASGIApp, FastAPI]:
     app.include_router(listings.router)
     app.include_router(dashboard.router)
     app.include_router(static_files.build_router(parts.settings.tools))
-    app.include_router(parts.live.router)
+    app.include_router(parts.push.router)
     app.add_exception_handler(ApiProblemError, problems.handle_problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)

@@ -47,17 +47,17 @@ class EdgeMiddleware:
         else:
             await self._app(scope, receive, send)
 
-    def refusal(self, scope: Scope) -> ApiProblemError | None:
+    def check_request(self, scope: Scope) -> ApiProblemError | None:
         """Why this client may not ask now: 401, 421 or 429."""
         headers = Headers(scope=scope)
-        name = (self._parts.keys.name(_key(headers)) or "") if self._parts.keys.any else ""
+        name = (self._parts.keys.name_of(_key(headers)) or "") if self._parts.keys.has_keys else ""
         scope[KEY_NAME] = name
         page = is_dashboard_path(scope["path"])
         wait = self._limiter.wait_s(f"key {name}" if name else _address(scope))
         if wait > 0:
             text = f"too many requests: ask again in {ceil(wait)} s, or have WHALE_API_RATE raised"
             return ApiProblemError(429, text, {"Retry-After": str(ceil(wait))})
-        if not page and not self._parts.welcome(name):
+        if not page and not self._parts.is_authorised(name):
             text = (
                 "a key is needed: send `Authorization: Bearer KEY` or `X-API-Key: KEY`; `whale api-key add` makes one"
             )
@@ -82,7 +82,7 @@ class EdgeMiddleware:
             await send(message)
 
         try:
-            refusal = self.refusal(scope)
+            refusal = self.check_request(scope)
             if refusal is not None:
                 await problems.build_problem_response(refusal)(scope, receive, watched)
             elif path == "/latest" and method in ("GET", "HEAD") and not scope["query_string"]:
@@ -93,13 +93,13 @@ class EdgeMiddleware:
                 await self._app(scope, receive, watched)
         finally:
             if status in LOGGED_STATUSES:
-                self._parts.trail.refused(_address(scope), status, path)
+                self._parts.refusals.record(_address(scope), status, path)
             if path != STREAMED:
                 self._parts.metrics.observe(path, status, time.perf_counter() - begun)
 
     async def _latest(self, scope: Scope, send: Send) -> None:
         headers = Headers(scope=scope)
-        status, body, out = response.render_response(self._parts.board, headers.get)
+        status, body, out = response.render_response(self._parts.latest, headers.get)
         await send({"type": "http.response.start", "status": status, "headers": out})
         await send({"type": "http.response.body", "body": body})
 
@@ -112,14 +112,14 @@ class EdgeMiddleware:
             if message["type"] == "websocket.close":
                 code = message.get("code", 1000) if accepted else 403
                 if code in LOGGED_STATUSES:
-                    self._parts.trail.refused(_address(scope), code, scope["path"])
+                    self._parts.refusals.record(_address(scope), code, scope["path"])
             await send(message)
 
-        refusal = self.refusal(scope)
+        refusal = self.check_request(scope)
         if refusal is None:
             await self._app(scope, receive, watched)
         else:
-            self._parts.trail.refused(_address(scope), refusal.status, scope["path"])
+            self._parts.refusals.record(_address(scope), refusal.status, scope["path"])
             await send({"type": "websocket.close", "code": 1008})
 
 

@@ -50,15 +50,19 @@ def main(context: ServiceContext) -> int:
         named = alone and "*" not in settings.api_cors  # with a `*` any page reads all with its user's browser
         without = settings.api_open or named
         parts = AppDependencies(
-            settings, pool, open_without_keys=without, local_only=alone, crowd=ConnectionRegistry(reserve_sockets())
+            settings,
+            pool,
+            open_without_keys=without,
+            local_only=alone,
+            connections=ConnectionRegistry(reserve_sockets()),
         )
     except KeyFileError as error:
-        return context.blocked(str(error))
-    if not parts.open_without_keys and not parts.keys.any:
+        return context.report_blocked(str(error))
+    if not parts.open_without_keys and not parts.keys.has_keys:
         why = f"WHALE_API_HOST={settings.api_host} is not this machine alone"
         if alone:
             why = "WHALE_API_CORS=* lets every page read everything"
-        return context.blocked(
+        return context.report_blocked(
             f"{why} and there is no key: make one with `whale api-key add NAME`, or set WHALE_API_OPEN=true to let "
             "everybody in"
         )
@@ -66,31 +70,31 @@ def main(context: ServiceContext) -> int:
         context.log.warning("keys and answers are sent unencrypted: put a proxy that speaks TLS before this port")
     listening = _listen(settings, context.stop)
     if isinstance(listening, str):
-        context.tell("degraded", listening)  # whoever has the port may go: the supervisor tries again
+        context.report_state("degraded", listening)  # whoever has the port may go: the supervisor tries again
         return exit_codes.RETRY
     logging.getLogger().addHandler(LibraryLogHandler())
     sys.setswitchinterval(0.0002)  # a thread that makes a page may hold up the event loop by so much, not by 5 ms
     feeding = ConnectionPool(dsn, "whale-api-feeder", 1, statement_timeout_s=10.0)
 
     def told(trouble: str) -> None:
-        context.progress("feeder", FEEDER_S)
-        context.tell("degraded" if trouble else "ready", trouble)
+        context.record_progress("feeder", FEEDER_S)
+        context.report_state("degraded" if trouble else "ready", trouble)
 
     def look() -> str:
-        context.progress("feeder", FEEDER_S)
+        context.record_progress("feeder", FEEDER_S)
         return describe_silent_services(settings)
 
-    feeder = CacheUpdater(parts.board, feeding, partial(dsn, direct=True), told, look)
+    feeder = CacheUpdater(parts.latest, feeding, partial(dsn, direct=True), told, look)
     threading.Thread(target=feeder.run, args=(context.stop,), name="feeder", daemon=True).start()
-    server = _server(parts, lambda: context.progress("event loop"))
+    server = _server(parts, lambda: context.record_progress("event loop"))
     gc.collect()
     gc.freeze()  # what the app is made of stays, and need not be gone through again and again
     http = threading.Thread(target=server.run, args=([listening],), name="http", daemon=True)
     http.start()
     while not context.stop.wait(0.2) and http.is_alive():
-        context.progress()
-        parts.worker.pulse(lambda: context.progress("workers", WORKERS_S))
-        context.beat.numbers.update(reads=feeder.reads, connects=feeder.connects)
+        context.record_progress()
+        parts.table_threads.heartbeat_when_free(lambda: context.record_progress("workers", WORKERS_S))
+        context.heartbeat.numbers.update(reads=feeder.reads, connects=feeder.connects)
     failed = not http.is_alive()
     parts.close()
     server.should_exit = True
@@ -105,7 +109,7 @@ def _server(parts: AppDependencies, progress: Callable[[], None]) -> uvicorn.Ser
     proxies = TrustedProxies(parts.settings.api_proxies)
     config = uvicorn.Config(
         ForwardedMiddleware(served, proxies),
-        http=bind_protocol(parts.crowd, parts.trail, proxies),
+        http=bind_protocol(parts.connections, parts.refusals, proxies),
         loop="uvloop",
         lifespan="off",
         log_config=None,
@@ -117,7 +121,7 @@ def _server(parts: AppDependencies, progress: Callable[[], None]) -> uvicorn.Ser
         timeout_graceful_shutdown=STOP_S,
         **UVICORN_OPTIONS,
     )
-    return PushServer(config, parts.live, progress)
+    return PushServer(config, parts.push, progress)
 
 
 def _listen(settings: Settings, stop: threading.Event) -> socket.socket | str:

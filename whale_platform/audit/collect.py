@@ -99,8 +99,8 @@ def run_audit(
         kept,
         lake,
         _day(now) - timedelta(days=days) if days else EVER,
-        waiting=kafka.waiting,
-        beyond=kafka.beyond,
+        ids_in_transit=kafka.waiting,
+        ids_outside_range=kafka.beyond,
     )
     notes = [*_notes(places, kafka.unreadable), *_lost([one for one in losses if one.found_at >= start])]
     places = compare_hours(settings, places, find_settled_end(settings, now), now, damaged) if there else places

@@ -49,12 +49,12 @@ class DifferenceCollector:
         if len(self._found[key][kind]) < MAX_TOLD:
             self._found[key][kind].append(what)
 
-    def wait(self, key: MarketHour, place: str) -> None:
+    def add_not_yet(self, key: MarketHour, place: str) -> None:
         """One more that has not arrived in that place yet."""
         by_place = self.not_yet.setdefault(key, {})
         by_place[place] = by_place.get(place, 0) + 1
 
-    def by_key(self) -> dict[MarketHour, tuple[ValueDifference, ...]]:
+    def by_market_hour(self) -> dict[MarketHour, tuple[ValueDifference, ...]]:
         """Of each key one a kind."""
         return {
             key: tuple(
@@ -178,7 +178,7 @@ def compare_whales(
             due = owed and not trade.late and (window is not None if trade.imported else valued)
             if due and possible and trade.notional_usd >= max(possible):
                 if waits(WHALES, key, trade_id):
-                    found.wait(key, WHALES)
+                    found.add_not_yet(key, WHALES)
                     continue
                 found.add(key, "whale missing", f"trade {trade_id} of {_text(trade.notional_usd)} USD")
             continue

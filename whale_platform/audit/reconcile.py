@@ -38,15 +38,16 @@ class SystemCounts:
     """What was counted of the hours [start, end), by (exchange, symbol, hour).
 
     A `…_since` is the first hour that retention leaves to the place, by its settings; None: Kafka may have let any go.
-    From there on a place owes every hour since `born`, the home's first, and earlier ones that Kafka or, not by import,
-    the lake has. Before it, Kafka is still compared for a symbol whose ids there begin no later than the lake's.
-    waiting: ids in Kafka that a place has not got to yet; not_yet: what else has not arrived there, as a number.
-    beyond: by (exchange, symbol), ids of trades that are outside of [start, end) by their times.
+    From there on a place owes every hour since `home_start`, the home's first, and earlier ones that Kafka or, not by
+    import, the lake has. Before it, Kafka is still compared for a symbol whose ids there begin no later than the
+    lake's.
+    `ids_in_transit`: ids in Kafka that a place has not got to yet; `not_yet`: what else has not arrived, as a number.
+    `ids_outside_range`: by (exchange, symbol), ids of trades that are outside of [start, end) by their times.
     """
 
     start: datetime
     end: datetime
-    born: datetime
+    home_start: datetime
     kafka: Mapping[MarketHour, HeldIds]
     kafka_since: datetime | None
     postgres: Mapping[MarketHour, HourlyTradeCount]
@@ -55,9 +56,9 @@ class SystemCounts:
     lake_since: datetime
     gaps: Sequence[LedgerGap] = ()
     differences: Mapping[MarketHour, tuple[ValueDifference, ...]] = field(default_factory=dict)
-    waiting: Mapping[MarketHour, Mapping[str, IdRanges]] = field(default_factory=dict)
+    ids_in_transit: Mapping[MarketHour, Mapping[str, IdRanges]] = field(default_factory=dict)
     not_yet: Mapping[MarketHour, Mapping[str, int]] = field(default_factory=dict)
-    beyond: Mapping[tuple[str, str], IdRanges] = field(default_factory=dict)
+    ids_outside_range: Mapping[tuple[str, str], IdRanges] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -163,7 +164,7 @@ def _symbol(places: SystemCounts, keys: list[MarketHour]) -> Iterator[AuditLine]
     ledger = [gap for gap in places.gaps if (gap.exchange, gap.symbol) == keys[0][:2]]
     left = {gap.first_id: gap.last_id - gap.first_id + 1 - gap.filled for gap in ledger}
     anywhere = kafka.joined(lake)
-    beyond = places.beyond.get(keys[0][:2], IdRanges())
+    beyond = places.ids_outside_range.get(keys[0][:2], IdRanges())
     gaps = IdRanges(*((gap.first_id, gap.last_id) for gap in ledger if gap.state == EXCHANGE_GAP))
     known = anywhere.joined(gaps, beyond)
     holes = _by_hour(anywhere, hours, beyond) if all(hour.dense for hour in hours) else {}
@@ -184,7 +185,7 @@ class _Hour:
     def __init__(self, places: SystemCounts, key: MarketHour) -> None:
         not_yet = dict(places.not_yet.get(key, {}))
         self.line = AuditLine(*key, not_yet=not_yet, differences=places.differences.get(key, ()))
-        self.waiting = places.waiting.get(key, {})
+        self.waiting = places.ids_in_transit.get(key, {})
         self.kafka, self.lake = places.kafka.get(key, HeldIds()), places.lake.get(key, HeldIds())
         self.counted = places.postgres.get(key)
         self.ids = self.kafka.ids.joined(self.lake.ids)
@@ -193,8 +194,9 @@ class _Hour:
     def compare(self, places: SystemCounts, kafka_begun: bool) -> None:
         """Set what each place has and lacks of what any has."""
         line, every = self.line, self.ids.count
-        owed = line.hour >= places.born or any(held.ids.count > held.alone.count for held in (self.kafka, self.lake))
-        kafka_owes = line.hour >= places.born and places.kafka_since is not None and line.hour >= places.kafka_since
+        lived = line.hour >= places.home_start
+        owed = lived or any(held.ids.count > held.alone.count for held in (self.kafka, self.lake))
+        kafka_owes = lived and places.kafka_since is not None and line.hour >= places.kafka_since
         if kafka_begun or kafka_owes:
             line.kafka = self.kafka.trades
             _note(line.missing, KAFKA, every - self.kafka.ids.joined(self.lake.alone).count)

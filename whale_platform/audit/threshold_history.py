@@ -23,7 +23,7 @@ class ThresholdHistory:
 
     def __init__(self, history: Iterable[ThresholdChange], default: Decimal) -> None:
         self._periods = build_threshold_periods(history, default)
-        self._since = [period.since for period in self._periods]
+        self._since = [period.valid_from for period in self._periods]
         self._known: dict[tuple[str, str, datetime], frozenset[Decimal]] = {}
 
     def possible(self, exchange: str, symbol: str, time: datetime) -> frozenset[Decimal]:

@@ -63,13 +63,13 @@ def running_platform(home: Path | None, rate: float, warm_s: float = 0.0) -> Ite
         begin = time.monotonic()
         _tell("starting the platform")
         try:
-            made.up("--source", "simulator", "--rate", str(rate))
+            made.start("--source", "simulator", "--rate", str(rate))
             took = time.monotonic() - begin
             time.sleep(warm_s)
             yield made, took
         finally:
             _tell("stopping it")
-            made.down()
+            made.stop()
 
 
 @app.command()
@@ -91,7 +91,7 @@ def truth(
         try:
             _print("truth", truth_case.measure_reported_lag(made, rate, calm, overload, seconds))
         finally:
-            made.down()
+            made.stop()
 
 
 @app.command()

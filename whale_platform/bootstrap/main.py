@@ -18,7 +18,7 @@ def main(argv: list[str]) -> int:
     if argv[:1] == ["--version"]:
         print(f"whale {version_text()}")
         return 0
-    places = CheckoutPaths.of(ROOT)
+    places = CheckoutPaths.of_checkout(ROOT)
     developing = argv[:1] in (["check"], ["test"])
     kind: setup_stamps.SetupKind = "dev" if developing else "run"
     if not (setup_stamps.is_environment_current(places, kind) and setup_stamps.are_tools_current(places, kind)):

@@ -16,7 +16,7 @@ class CheckoutPaths:
         self.tools = tools
 
     @classmethod
-    def of(cls, root: Path) -> "CheckoutPaths":
+    def of_checkout(cls, root: Path) -> "CheckoutPaths":
         """Those of a checkout; WHALE_TOOLS moves the tools."""
         return cls(root, Path(os.environ.get("WHALE_TOOLS") or root / ".whale" / "tools").absolute())
 

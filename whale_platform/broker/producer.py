@@ -59,7 +59,7 @@ class TradeProducer:
         one_writer = {"transactional.id": add_prefix(writer), "transaction.timeout.ms": TIMEOUT_MS} if writer else {}
         self._producer = Producer(
             {
-                **bootstrap.librdkafka(),
+                **bootstrap.librdkafka_config(),
                 "client.id": client_id,
                 "enable.idempotence": True,
                 "acks": "all",

@@ -36,7 +36,7 @@ def create_consumer(bootstrap: KafkaCluster, client_id: str, fetch_wait_ms: int)
     """A consumer that is told where to read, and commits nothing."""
     return Consumer(
         {
-            **bootstrap.librdkafka(),
+            **bootstrap.librdkafka_config(),
             "client.id": client_id,
             "group.id": add_prefix(f"unused-{client_id}"),
             "enable.auto.commit": False,

@@ -73,7 +73,7 @@ def create_admin(bootstrap: KafkaCluster) -> KafkaAdmin:
 
     One that is kept finds a broker that is back within half a second.
     """
-    config: dict[str, Any] = {**bootstrap.librdkafka(), "socket.timeout.ms": 10_000, "log_level": 2}
+    config: dict[str, Any] = {**bootstrap.librdkafka_config(), "socket.timeout.ms": 10_000, "log_level": 2}
     config |= {"reconnect.backoff.ms": 100, "reconnect.backoff.max.ms": 500}
     return AdminClient({**config, "error_cb": partial(connection_errors.note_error, bootstrap)})
 

@@ -62,7 +62,7 @@ def list_writers(bootstrap: KafkaCluster) -> list[str]:
 def fence_writer(bootstrap: KafkaCluster, name: str) -> None:
     """Make the broker refuse whatever the present writer of that name still sends. Raises BrokerError."""
     config = {
-        **bootstrap.librdkafka(),
+        **bootstrap.librdkafka_config(),
         "client.id": "whale-fence",
         "transactional.id": add_prefix(name),
         "log_level": 2,

@@ -162,7 +162,7 @@ def doctor(home: HomeOption = None) -> None:
     for finding in command.check_machine(settings, home_state.take_snapshot(there) if there is not None else None):
         bad = bad or finding.level == "bad"
         fix = f"\n     -> {escape(finding.fix)}" if finding.fix else ""
-        console.print(f"{command.SIGNS[finding.level]} {finding.what:<9} {escape(finding.found)}{fix}")
+        console.print(f"{command.SIGNS[finding.level]} {finding.what:<9} {escape(finding.observed)}{fix}")
     raise typer.Exit(1 if bad else 0)
 
 

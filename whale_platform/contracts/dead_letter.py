@@ -84,13 +84,13 @@ def decode_dead_letter(value: bytes | None, stamp_ms: int, offset: int) -> DeadL
     m = MessageFields(value, stamp_ms, VERSION)
     received = m.time("received_time") if m.integer("received_time") else m.stamp  # 0: the stream's, which has none
     return DeadLetterRow(
-        exchange=m.name("exchange"),
-        kind=m.name("kind"),
+        exchange=m.read_name("exchange"),
+        kind=m.read_name("kind"),
         day=received.date(),
         letters=1,
         first_time=received,
         last_time=received,
-        last_reason=m.prose("reason"),
+        last_reason=m.read_text("reason"),
         last_offset=offset,
     )
 

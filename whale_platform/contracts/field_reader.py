@@ -38,14 +38,14 @@ class MessageFields:
         self._latest_us = stamp_ms * 1000 + AHEAD_US
         self.stamp = _EPOCH + timedelta(milliseconds=max(stamp_ms, 0))
 
-    def name(self, field: str) -> str:
+    def read_name(self, field: str) -> str:
         """A short printable text."""
         value = self._row.get(field)
         if type(value) is not str or not 0 < len(value) <= MAX_NAME or not value.isprintable():
             raise MessageFormatError(f"{field} is not a name")
         return value
 
-    def prose(self, field: str) -> str:
+    def read_text(self, field: str) -> str:
         """Any text, shortened, with what can't be stored or printed replaced."""
         value = self._row.get(field)
         if type(value) is not str:
@@ -76,12 +76,12 @@ class MessageFields:
 
     def name_or_none(self, field: str) -> str | None:
         """A short printable text; None where it is null, or the message is older than the field."""
-        return self.name(field) if self.maybe(field) else None
+        return self.read_name(field) if self.read_bool_or_none(field) else None
 
     def integer_or_none(self, field: str) -> int | None:
         """A whole number; None where it is null, or the message is older than the field."""
-        return self.integer(field) if self.maybe(field) else None
+        return self.integer(field) if self.read_bool_or_none(field) else None
 
-    def maybe(self, field: str) -> bool:
+    def read_bool_or_none(self, field: str) -> bool:
         """Whether `field` holds something other than null."""
         return self._row.get(field) is not None

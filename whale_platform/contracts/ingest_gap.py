@@ -153,18 +153,18 @@ def decode_gap_row(value: bytes | None, stamp_ms: int) -> GapRow:
     """Decode one message as the sink stores it; `stamp_ms`: its Kafka timestamp. Raises MessageFormatError."""
     m = MessageFields(value, stamp_ms, VERSION)
     return GapRow(
-        exchange=m.name("exchange"),
-        symbol=m.name("symbol"),
+        exchange=m.read_name("exchange"),
+        symbol=m.read_name("symbol"),
         first_id=m.integer("first_id"),
         last_id=m.integer("last_id"),
-        cause=m.name("cause"),
-        mode=m.name("mode"),
-        state=m.name("state"),
+        cause=m.read_name("cause"),
+        mode=m.read_name("mode"),
+        state=m.read_name("state"),
         found_time=m.time("found_time"),
-        closed_time=m.time("closed_time") if m.maybe("closed_time") else None,
+        closed_time=m.time("closed_time") if m.read_bool_or_none("closed_time") else None,
         filled=m.integer("filled"),
         progress_id=m.integer_or_none("progress_id"),
-        detail=m.prose("detail"),
+        detail=m.read_text("detail"),
         updated_at=m.stamp,
     )
 

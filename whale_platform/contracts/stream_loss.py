@@ -95,13 +95,13 @@ def decode_loss(value: bytes | None, stamp_ms: int) -> LossRow:
     """Decode one message; `stamp_ms`: its Kafka timestamp. Raises MessageFormatError."""
     m = MessageFields(value, stamp_ms, VERSION)
     return LossRow(
-        reader=m.name("reader"),
-        topic=m.name("topic"),
+        reader=m.read_name("reader"),
+        topic=m.read_name("topic"),
         partition=m.integer("partition"),
-        topic_id=m.name("topic_id"),
+        topic_id=m.read_name("topic_id"),
         first_offset=m.integer("first_offset"),
         last_offset=m.integer_or_none("last_offset"),
-        cause=m.name("cause"),
-        detail=m.prose("detail"),
+        cause=m.read_name("cause"),
+        detail=m.read_text("detail"),
         found_at=m.time("found_at"),
     )

@@ -118,8 +118,8 @@ def decode_window(value: bytes | None, stamp_ms: int) -> WindowRow:
     """Decode one message; `stamp_ms`: its Kafka timestamp. Raises MessageFormatError."""
     m = MessageFields(value, stamp_ms, VERSION)
     return WindowRow(
-        exchange=m.name("exchange"),
-        symbol=m.name("symbol"),
+        exchange=m.read_name("exchange"),
+        symbol=m.read_name("symbol"),
         window_start=m.time("window_start"),
         open=m.decimal("open"),
         high=m.decimal("high"),
@@ -133,8 +133,8 @@ def decode_window(value: bytes | None, stamp_ms: int) -> WindowRow:
         first_trade_id=m.integer("first_trade_id"),
         last_trade_id=m.integer("last_trade_id"),
         last_event_time=m.time("last_event_time"),
-        source=m.name("source"),
-        run_id=m.name("run_id"),
+        source=m.read_name("source"),
+        run_id=m.read_name("run_id"),
         updated_at=m.stamp,
         topic_partition=m.integer_or_none("partition"),
         topic_offset=m.integer_or_none("offset"),

@@ -94,11 +94,11 @@ def decode_whale(value: bytes | None, stamp_ms: int) -> WhaleRow:
     """Decode one message; `stamp_ms`: its Kafka timestamp. Raises MessageFormatError."""
     m = MessageFields(value, stamp_ms, VERSION)
     return WhaleRow(
-        exchange=m.name("exchange"),
-        symbol=m.name("symbol"),
-        kind=m.name("kind"),
+        exchange=m.read_name("exchange"),
+        symbol=m.read_name("symbol"),
+        kind=m.read_name("kind"),
         trade_id=m.integer("trade_id"),
-        side=m.name("side"),
+        side=m.read_name("side"),
         price=m.decimal("price"),
         quantity=m.decimal("quantity"),
         notional_usd=m.decimal("notional_usd"),
@@ -106,8 +106,8 @@ def decode_whale(value: bytes | None, stamp_ms: int) -> WhaleRow:
         event_time=m.time("event_time"),
         received_time=m.time("received_time"),
         detected_time=m.stamp,
-        source=m.name("source"),
-        run_id=m.name("run_id"),
+        source=m.read_name("source"),
+        run_id=m.read_name("run_id"),
         topic_partition=m.integer_or_none("partition"),
         topic_offset=m.integer_or_none("offset"),
         base=m.name_or_none("base"),

@@ -52,21 +52,24 @@ class DagsterAccessCheck:
 def find_refusal(scope: AsgiScope, names: tuple[str, ...]) -> tuple[int, str] | None:
     """HTTP status (421 or 403) and the sentence why this request or socket is refused; None where it may pass."""
     headers = RequestHeaders(scope)
-    host = headers.one("host")
+    host = headers.single_value("host")
     if host is None or not host_headers.is_known_host(host, names):
         return 421, "Open Dagster by 127.0.0.1 or localhost, or name this host in WHALE_DAGSTER_HOSTS."
-    origin = headers.one("origin")
-    if headers.given("origin") and (origin is None or not host_headers.is_same_origin(origin, host)):
+    origin = headers.single_value("origin")
+    if headers.contains("origin") and (origin is None or not host_headers.is_same_origin(origin, host)):
         return 403, "Pages of another origin may not use Dagster."
-    if headers.given("sec-fetch-site") and headers.one("sec-fetch-site") not in ("same-origin", "none"):
-        linked = headers.one("sec-fetch-mode") == "navigate" and headers.one("sec-fetch-dest") == "document"
+    if headers.contains("sec-fetch-site") and headers.single_value("sec-fetch-site") not in ("same-origin", "none"):
+        linked = (
+            headers.single_value("sec-fetch-mode") == "navigate"
+            and headers.single_value("sec-fetch-dest") == "document"
+        )
         if scope["type"] != "http" or scope["method"] != "GET" or scope["path"].startswith(GRAPHQL) or not linked:
             return 403, "Pages of another site may link to Dagster's pages, but not use it."
     if scope["type"] == "websocket" or scope["method"] in READ_METHODS:
         return None
     if scope["method"] != "POST":
         return 403, "Dagster is asked by GET and POST only."
-    media = (headers.one("content-type") or "").partition(";")[0].strip().lower()
+    media = (headers.single_value("content-type") or "").partition(";")[0].strip().lower()
     if media != "application/json":
         return 403, "Send JSON, with the header `Content-Type: application/json`: forms of other pages can't."
     return None
@@ -88,11 +91,11 @@ class RequestHeaders:
     def __init__(self, scope: AsgiScope) -> None:
         self._all: list[tuple[bytes, bytes]] = scope["headers"]
 
-    def given(self, name: str) -> bool:
+    def contains(self, name: str) -> bool:
         """Whether it was sent at all."""
         return any(key == name.encode() for key, _ in self._all)
 
-    def one(self, name: str) -> str | None:
+    def single_value(self, name: str) -> str | None:
         """Its value; None where it was not sent, or more than once."""
         found = [value for key, value in self._all if key == name.encode()]
         return found[0].decode("latin-1") if len(found) == 1 else None

@@ -31,12 +31,12 @@ class DiskSpace:
     total: int
 
     @property
-    def low(self) -> bool:
+    def is_low(self) -> bool:
         """Whether less than a tenth is free."""
         return self.free < LOW_SHARE * self.total
 
     @property
-    def spare(self) -> int:
+    def spare_bytes(self) -> int:
         """What may be taken by what can wait (imports, compaction, sorts): a tenth, 2 GB at most, stays free."""
         return max(0, self.free - min(int(LOW_SHARE * self.total), RESERVE_BYTES))
 
@@ -70,7 +70,7 @@ def describe_low_disks(home: Path) -> str:
         f"the disk of {one.path} is nearly full: {one.free / 1e9:.1f} of {one.total / 1e9:.1f} GB are free. "
         "Free some, or bound what grows: WHALE_KAFKA_BYTES, WHALE_RETENTION_DAYS, WHALE_LAKE_RETENTION_DAYS"
         for one in read_disk_spaces(home).values()
-        if one.low
+        if one.is_low
     )
 
 

@@ -60,12 +60,12 @@ def main(context: ServiceContext) -> int:
         _read_lists(context, exchanges)
         symbols = assign_symbols(exchanges, settings.symbols)
     except ValueError as wrong:
-        return context.blocked(str(wrong))
+        return context.report_blocked(str(wrong))
     share = Share.read(settings.ingest_share)
     mine = share.of(symbols)
     if not any(mine.values()):
         all_of_them = sum(map(len, symbols.values()))
-        return context.blocked(
+        return context.report_blocked(
             f"None of the {all_of_them} markets falls to share {share} (WHALE_INGEST_SHARE): run fewer ingesters."
         )
     return run_ingester(context, exchanges, mine)
@@ -78,9 +78,9 @@ def _read_lists(context: ServiceContext, exchanges: Sequence[Exchange]) -> None:
     for exchange in exchanges:
         listed, rest = exchange.listed, RestClient(exchange.name, simulated=settings.source != "live")
         known = listed.read_at is not None and not any(map(listed.refusal, symbols[exchange.name]))
-        context.tell("starting", f"reading the list of symbols of {exchange.name}")
+        context.report_state("starting", f"reading the list of symbols of {exchange.name}")
         while settings.source != "live" or not known:
-            context.progress()
+            context.record_progress()
             try:
                 symbol_lister.read_symbol_list(exchange, rest, settings.home)
                 break
@@ -88,7 +88,7 @@ def _read_lists(context: ServiceContext, exchanges: Sequence[Exchange]) -> None:
                 context.log.warning("the list of symbols is unavailable", reason=str(trouble), kept=len(listed))
                 if settings.source == "live" or context.stop.wait(WAIT_S):
                     break
-                context.tell("starting", f"waiting for the list of symbols: {trouble}")
+                context.report_state("starting", f"waiting for the list of symbols: {trouble}")
 
 
 def run_ingester(context: ServiceContext, exchanges: Sequence[Exchange], symbols: Mapping[str, Sequence[str]]) -> int:
@@ -98,7 +98,7 @@ def run_ingester(context: ServiceContext, exchanges: Sequence[Exchange], symbols
     producer = TradeProducer(
         settings.bootstrap,
         "whale-ingester",
-        progress=lambda: context.progress("delivery reports"),
+        progress=lambda: context.record_progress("delivery reports"),
         writer=share.writer,
     )
     ledger = TradeProducer(settings.bootstrap, "whale-ingester-ledger")
@@ -107,7 +107,7 @@ def run_ingester(context: ServiceContext, exchanges: Sequence[Exchange], symbols
     except MixedSourcesError as mixed:
         producer.close()
         ledger.close()
-        return context.blocked(str(mixed))
+        return context.report_blocked(str(mixed))
     if learned is None:
         code = exit_codes.RETRY if producer.fatal else exit_codes.CLEAN
         if producer.fatal:
@@ -165,7 +165,7 @@ def _ingest(
         thread.start()
     producers = (producer, ledger)
     report = HeartbeatReport(pipelines, feeds, repairers, producers, receive_to_produced, clocks)
-    context.before_beat = lambda: context.beat.numbers.update(report.numbers())
+    context.before_heartbeat = lambda: context.heartbeat.numbers.update(report.numbers())
     code = _watch(context, report, producers, feeds, listers, threads)
     _end(context, feeds, [*repairers, keeper, clocks, *listers], stop, producers, saver)
     return code
@@ -180,13 +180,13 @@ def _learn(
     silence_s = standby.wait_s * random.uniform(1, 1.5)  # two that have fenced each other do not begin in step again
     if silence_s:
         reading += f", waiting for {silence_s:.0f} s without its trades: another process began as {share.writer}"
-    while producer.fatal is None and not context.stop.wait(WAIT_S if context.beat.detail else 0):
-        context.progress()
+    while producer.fatal is None and not context.stop.wait(WAIT_S if context.heartbeat.detail else 0):
+        context.record_progress()
         if not is_reachable(settings.bootstrap):
-            context.tell("starting", f"waiting for the Kafka broker: {explain_unavailable(settings.bootstrap)}")
+            context.report_state("starting", f"waiting for the Kafka broker: {explain_unavailable(settings.bootstrap)}")
             continue
         try:
-            context.tell("starting", reading)
+            context.report_state("starting", reading)
             learned = scan_topic(
                 settings.bootstrap,
                 settings.home,
@@ -200,12 +200,12 @@ def _learn(
             if learned is not None:
                 standby.claimed()
                 return learned
-            context.tell("starting", "waiting for the topics, which `up` makes")
+            context.report_state("starting", "waiting for the topics, which `up` makes")
         except BrokerError as error:
             note_error(settings.bootstrap, error.args[0])
-            context.tell("starting", f"waiting for the Kafka broker: {explain_unavailable(settings.bootstrap)}")
+            context.report_state("starting", f"waiting for the Kafka broker: {explain_unavailable(settings.bootstrap)}")
         except OSError as full:
-            context.tell("starting", f"the home can't be written: {full}")
+            context.report_state("starting", f"the home can't be written: {full}")
         except ScanStoppedError:
             break
     return None
@@ -234,13 +234,13 @@ def _watch(
 ) -> int:
     """Tell how it goes until there is a reason to end; returns the exit code."""
     while not context.stop.wait(POLL_S):
-        context.progress()
+        context.record_progress()
         for feed in feeds:
             if any(producer.full for producer in producers) or not feed.hangs():
-                context.progress(f"feed of {feed.exchange.name}")
+                context.record_progress(f"feed of {feed.exchange.name}")
         state = report.state()
-        if state != (context.beat.state, context.beat.detail):
-            context.tell(*state)
+        if state != (context.heartbeat.state, context.heartbeat.detail):
+            context.report_state(*state)
         broken = next((producer.fatal for producer in producers if producer.fatal), None)
         if broken is None and not all(thread.alive() for thread in threads):
             broken = "a thread has died; its error stands above"
@@ -261,7 +261,7 @@ def _end(
     producers: Sequence[TradeProducer],
     saver: PositionSaver,
 ) -> None:
-    context.tell("stopping")
+    context.report_state("stopping")
     stop.set()
     for feed in feeds:
         feed.close()

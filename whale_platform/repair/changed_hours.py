@@ -28,7 +28,7 @@ class ChangedHours:
         self._root = root
         self._version: int | None = None
 
-    def look(self) -> set[datetime] | None:
+    def poll(self) -> set[datetime] | None:
         """The hours (aware UTC) that have got files since the last look; None where that is not known: any may have."""
         last = newest.find_last_version(self._root)
         if last is None:

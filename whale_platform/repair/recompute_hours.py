@@ -115,7 +115,7 @@ def recompute_hours(
                 hidden = aggregate_fills.find_covered(
                     connection, root, paths, {(key[0], key[1], key[3]) for key in absent}
                 )
-            before = before.without(hidden)
+            before = before.without_whales_of(hidden)
         # 3. the lake's word counts for what it holds whole
         sure, imported = {key for key in known if key[2] in over}, {key[2].date() for key in held if held[key].alone}
         near = whale_prices.read_whale_refs(dsn, HourRange(part.start - HOUR, part.end + HOUR))
@@ -126,7 +126,7 @@ def recompute_hours(
         out.trades += sum(window.trade_count for window in windows)
         out.windows, out.whales = out.windows + len(windows), out.whales + len(whales)
         out.windows_changed += stored.windows
-        out.windows_gone += stored.windows_gone
+        out.windows_gone += stored.windows_deleted
         out.whales_new += stored.whales
         out.whales_taken_back += stored.whales_taken_back
         tell(part.start)

@@ -45,14 +45,14 @@ class WorkHold:
         self._home = home
         self._since: float | None = None
 
-    def reason(self) -> str | None:
+    def reason_to_wait(self) -> str | None:
         """Why work is to wait now; None where it need not, or has waited long enough."""
         why, now = overload.explain_pressure(self._home), time.monotonic()
         if why is not None and self._since is None:
             self._since = now
         return None if self._since is not None and now - self._since > overload.LONGEST_WAIT_S else why
 
-    def done(self) -> None:
+    def reset(self) -> None:
         """The work has been done: the next may be held again."""
         self._since = None
 
@@ -77,11 +77,11 @@ def run_loop(context: ServiceContext, work: Work, look_s: float = LOOK_S, first_
     broken: set[datetime] = set()
     trouble, again_s = "", AGAIN_S
     all_at, not_before = time.monotonic() + first_s, time.monotonic() + first_s
-    context.tell("ready")
+    context.report_state("ready")
     while not context.stop.wait(look_s):
-        context.progress()
+        context.record_progress()
         # 1. which hours have new files, or may have
-        news = log.look() if table_exists(root) else set()
+        news = log.poll() if table_exists(root) else set()
         if news is None:
             all_at = min(all_at, not_before)
         waiting |= news or set()
@@ -95,7 +95,7 @@ def run_loop(context: ServiceContext, work: Work, look_s: float = LOOK_S, first_
         if time.monotonic() < not_before or not (due or everything):
             continue
         # 3. the trades go first
-        if why := hold.reason():
+        if why := hold.reason_to_wait():
             _tell(context, trouble, f"the repair waits: {why}")
             continue
         # 4. compare and repair; where nothing could be, all stay waiting
@@ -111,17 +111,17 @@ def run_loop(context: ServiceContext, work: Work, look_s: float = LOOK_S, first_
             trouble = "hours can't be repaired now, trying again: see the log"
             _tell(context, trouble)
             continue
-        hold.done()
+        hold.reset()
         waiting, again_s = waiting - due, AGAIN_S
         failed = {datetime.fromisoformat(hour) for hour in done.pop("failed", ())}
         broken = failed if everything else broken - due | failed
         all_at = time.monotonic() + ALL_S if everything else all_at
         for name, count in done.items():
             sums[name] = sums.get(name, 0) + count
-        context.beat.numbers.update(sums)
+        context.heartbeat.numbers.update(sums)
         trouble = f"{len(broken)} hours can't be repaired, from {min(broken)} on: see the log" if broken else ""
         _tell(context, trouble)
-    context.tell("stopping")
+    context.report_state("stopping")
     return exit_codes.CLEAN
 
 
@@ -131,11 +131,11 @@ def run_command(context: ServiceContext, command: Sequence[str], hold: WorkHold)
     asked_at = pressed_since = began
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as child:
         while child.poll() is None:
-            context.progress()
+            context.record_progress()
             if context.stop.wait(POLL_S) or time.monotonic() - began > WORK_MOST_S:
                 _end(child)
             elif time.monotonic() - asked_at >= ASK_S:
-                asked_at, why = time.monotonic(), hold.reason()
+                asked_at, why = time.monotonic(), hold.reason_to_wait()
                 if why is None:
                     pressed_since = asked_at
                 elif asked_at - pressed_since >= END_AFTER_S:
@@ -160,10 +160,10 @@ def _tell(context: ServiceContext, trouble: str, why: str = "") -> None:
     """What is in the way; a detail whose numbers alone change is no news for the log."""
     state: ServiceState = "degraded" if trouble else "ready"
     detail = "; ".join(filter(None, (trouble, why)))
-    if (state, bool(detail)) == (context.beat.state, bool(context.beat.detail)):
-        context.beat.detail = detail
+    if (state, bool(detail)) == (context.heartbeat.state, bool(context.heartbeat.detail)):
+        context.heartbeat.detail = detail
     else:
-        context.tell(state, detail)
+        context.report_state(state, detail)
 
 
 def _end(child: "subprocess.Popen[str]") -> None:

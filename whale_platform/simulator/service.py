@@ -38,7 +38,7 @@ def main(context: ServiceContext) -> int:
     try:
         return asyncio.run(serve_play(context, build_play(context.settings), NoFaults()))
     except PlaySetupError as wrong:
-        return context.blocked(str(wrong))
+        return context.report_blocked(str(wrong))
 
 
 def build_play(settings: Settings) -> Play:
@@ -81,7 +81,7 @@ async def serve_play(context: ServiceContext, play: Play, faults: Faults) -> int
         before, at = play.played, time.monotonic()
         while True:
             await asyncio.sleep(1)
-            context.progress()
+            context.record_progress()
             now = time.monotonic()
             rate, before, at = (play.played - before) / (now - at), play.played, now
             coinbase.beat()
@@ -94,7 +94,9 @@ async def serve_play(context: ServiceContext, play: Play, faults: Faults) -> int
             bind = "127.0.0.1" if host_headers.is_loopback(context.settings.simulator_host) else context.settings.bind
             await stack.enter_async_context(serve_exchanges(port, sides, hub, bind))
         except OSError as wrong:
-            context.tell("degraded", f"port {port} can't be used ({wrong}): set WHALE_SIMULATOR_PORT to a free one")
+            context.report_state(
+                "degraded", f"port {port} can't be used ({wrong}): set WHALE_SIMULATOR_PORT to a free one"
+            )
             return exit_codes.RETRY
         _tell(context, play, hub, 0.0)
         seconds = asyncio.create_task(each_second())
@@ -107,13 +109,13 @@ async def serve_play(context: ServiceContext, play: Play, faults: Faults) -> int
             seconds.cancel()
             playing.cancel()
             save()
-    context.tell("stopping")
+    context.report_state("stopping")
     return exit_codes.CLEAN
 
 
 def _tell(context: ServiceContext, play: Play, hub: SubscriptionHub, rate: float) -> None:
     late = play.behind_s()
-    context.beat.numbers = {
+    context.heartbeat.numbers = {
         "state": play.state,
         "kind": play.kind,
         "trades_sent": play.played,
@@ -126,8 +128,8 @@ def _tell(context: ServiceContext, play: Play, hub: SubscriptionHub, rate: float
     }
     state: ServiceState = "degraded" if late > _LATE_S else "ready"
     detail = f"{late:.0f} s behind: {rate:,.0f} trades/s is all it can send" if late > _LATE_S else ""
-    if (state, detail) != (context.beat.state, context.beat.detail):
-        context.tell(state, detail)
+    if (state, detail) != (context.heartbeat.state, context.heartbeat.detail):
+        context.report_state(state, detail)
 
 
 def _saved(path: Path) -> dict[str, Any] | None:

@@ -17,7 +17,7 @@ class SinkCounters:
         self._clock = clock
         self._last = (clock(), 0)
 
-    def wrote(self, messages: int, changed: dict[str, int], rejects: int) -> None:
+    def add_written(self, messages: int, changed: dict[str, int], rejects: int) -> None:
         """One transaction was committed."""
         self.messages += messages
         self.batches += 1

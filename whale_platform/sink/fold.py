@@ -29,8 +29,8 @@ def fold_records(records: Iterable[KafkaRecord], places: dict[tuple[str, int], i
     states: dict[bytes, list[tuple[int, KafkaRecord]]] = {}
     for record in records:
         part = (record.topic, record.partition)
-        expected, _ = batch.moves.get(part, (places[part], 0))
-        batch.moves[part] = (expected, record.offset + 1)
+        expected, _ = batch.offset_moves.get(part, (places[part], 0))
+        batch.offset_moves[part] = (expected, record.offset + 1)
         state = trade_window.peek_state(record.value or b"") if record.topic == TRADE_WINDOWS else None
         if state is None:
             _add(batch, record)

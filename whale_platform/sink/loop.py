@@ -51,8 +51,8 @@ class RecordReader(Protocol):
 class BatchStore(Protocol):
     """What the sink needs of `SinkStore`."""
 
-    def places(self) -> dict[tuple[str, int], StoredOffset]: ...
-    def settle(self, places: dict[tuple[str, int], StoredOffset], losses: list[LossRow]) -> None: ...
+    def stored_offsets(self) -> dict[tuple[str, int], StoredOffset]: ...
+    def store_offsets(self, places: dict[tuple[str, int], StoredOffset], losses: list[LossRow]) -> None: ...
     def write(self, batch: SinkBatch) -> dict[str, int]: ...
     def close(self) -> None: ...
 
@@ -73,16 +73,16 @@ class SinkLoop:
         self._identify = identify
         self._counters = SinkCounters()
         self._failures = 0
-        context.beat.numbers = dict(self._counters.numbers())
-        context.before_beat = self._before_beat
+        context.heartbeat.numbers = dict(self._counters.numbers())
+        context.before_heartbeat = self._before_beat
 
     def run(self) -> int:
         """Until `stop`; returns the exit code."""
         context = self._context
         while not context.stop.is_set():
-            context.progress(next_within_s=HANG_S)
+            context.record_progress(next_within_s=HANG_S)
             try:
-                self._connected()
+                self._run_connected()
             except StoreUnavailableError as error:
                 self._counters.postgres = "away"
                 self._wait(f"waiting for Postgres: {error}")
@@ -93,41 +93,41 @@ class SinkLoop:
             except SchemaMismatchError as error:
                 self._wait(f"the database's schema does not fit this code ({error}): `whale restart --all` migrates it")
             except OffsetConflictError as error:
-                context.tell("degraded", f"{error}; starting again")
+                context.report_state("degraded", f"{error}; starting again")
                 return exit_codes.RETRY
             except InvalidDsnError as error:
-                return context.blocked(str(error))
+                return context.report_blocked(str(error))
             finally:
                 self._counters.writing_since = None
-        context.tell("stopping")
+        context.report_state("stopping")
         return exit_codes.CLEAN
 
-    def _connected(self) -> None:
+    def _run_connected(self) -> None:
         store = self._open_store()
         try:
             self._counters.postgres = "up"
             reader = self._open_reader()
             try:
-                self._stream(store, reader)
+                self._consume(store, reader)
             finally:
                 reader.close()
         finally:
             store.close()
 
-    def _stream(self, store: BatchStore, reader: RecordReader) -> None:
+    def _consume(self, store: BatchStore, reader: RecordReader) -> None:
         known = self._identify()
-        todo = plan_resume(store.places(), known, reader.bounds, datetime.now(UTC))
+        todo = plan_resume(store.stored_offsets(), known, reader.bounds, datetime.now(UTC))
         for note in todo.notes:
             self._context.log.warning("place", note=note)
-        store.settle(todo.changed, todo.losses)
-        places = todo.places
+        store.store_offsets(todo.changed, todo.losses)
+        places = todo.offsets
         reader.assign(places)
         watch = TopicWatch(self._identify, known)
-        self._context.tell("ready")
+        self._context.report_state("ready")
         lag_at = 0.0
         try:
             while not self._context.stop.is_set() and not watch.changed:
-                self._context.progress()
+                self._context.record_progress()
                 records = reader.poll(MAX_RECORDS, POLL_S)
                 if records:
                     self._write(store, records, places)
@@ -135,7 +135,7 @@ class SinkLoop:
                     lag_at = time.monotonic() + LAG_EVERY_S
                     ends = {part: reader.known_end(*part) for part in places}
                     self._counters.lag = sum(max(0, (ends[part] or 0) - place) for part, place in places.items())
-                    self._say(watch.trouble)
+                    self._report(watch.trouble)
         finally:
             watch.stop()
         if watch.changed:
@@ -143,32 +143,32 @@ class SinkLoop:
 
     def _write(self, store: BatchStore, records: list[KafkaRecord], places: dict[tuple[str, int], int]) -> None:
         batch = fold_records(records, places)
-        self._context.progress(next_within_s=HANG_S)
+        self._context.record_progress(next_within_s=HANG_S)
         self._counters.writing_since = time.monotonic()
         changed = store.write(batch)
         self._counters.writing_since = None
-        self._counters.wrote(len(records), changed, len(batch.rejects))
+        self._counters.add_written(len(records), changed, len(batch.rejects))
         self._failures = 0
-        for part, (_, place) in batch.moves.items():
+        for part, (_, place) in batch.offset_moves.items():
             places[part] = place
         for reject in batch.rejects[:3]:
             self._context.log.error("message rejected", reason=reject.reason, **reject.origin._asdict())
         if len(batch.rejects) > 3:
             self._context.log.error("more messages rejected in this batch", count=len(batch.rejects) - 3)
 
-    def _say(self, trouble: str) -> None:
+    def _report(self, trouble: str) -> None:
         state = "degraded" if trouble else "ready"
-        if (self._context.beat.state, self._context.beat.detail) != (state, trouble):
-            self._context.tell("degraded" if trouble else "ready", trouble)
+        if (self._context.heartbeat.state, self._context.heartbeat.detail) != (state, trouble):
+            self._context.report_state("degraded" if trouble else "ready", trouble)
 
     def _wait(self, why: str) -> None:
-        self._context.tell("degraded", why)
+        self._context.report_state("degraded", why)
         most = min(CAP_WAIT_S, FIRST_WAIT_S * 2.0 ** min(self._failures, 10))
         self._failures += 1
         self._context.stop.wait(most * random.uniform(0.5, 1.0))
 
     def _before_beat(self) -> None:
-        beat, counters = self._context.beat, self._counters
+        beat, counters = self._context.heartbeat, self._counters
         stuck = counters.stuck_s()
         if stuck > STUCK_S:
             counters.postgres = "away"

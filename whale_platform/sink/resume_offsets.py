@@ -26,7 +26,7 @@ class TopicIdentity:
 class ResumePlan:
     """places: first offset to read, by (topic, partition). changed: what must be stored first. notes: for the log."""
 
-    places: dict[tuple[str, int], int] = field(default_factory=dict)
+    offsets: dict[tuple[str, int], int] = field(default_factory=dict)
     changed: dict[tuple[str, int], StoredOffset] = field(default_factory=dict)
     losses: list[LossRow] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -45,7 +45,7 @@ def plan_resume(
             low, high = bounds(topic, partition)
             start = _start(out, stored.get((topic, partition)), info, partition, (low, high), found_at)
             place = StoredOffset(start, info.topic_id, now.cluster_id)
-            out.places[topic, partition] = start
+            out.offsets[topic, partition] = start
             if place != stored.get((topic, partition)):
                 out.changed[topic, partition] = place
     return out

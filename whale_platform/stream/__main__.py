@@ -22,7 +22,7 @@ def main(context: ServiceContext) -> int:
         if (code := session.read_jvm_exit_code()) is None:
             raise
         why = "was out of memory (WHALE_SPARK_DRIVER_MEMORY)" if code == OUT_OF_MEMORY else f"ended with code {code}"
-        context.tell("degraded", f"Spark's JVM {why}, starting again")
+        context.report_state("degraded", f"Spark's JVM {why}, starting again")
         return exit_codes.RETRY
 
 

@@ -52,7 +52,7 @@ class MainLoop:
         shortage: Callable[[], str],
     ) -> None:
         self._context, self._flow, self._whales, self._windows = context, flow, whales, windows
-        self._lake, self._healer, self._failed, self._rehearse = lake, healer, failed, rehearse
+        self._lake, self._healer, self._failed, self._start_warm_up = lake, healer, failed, rehearse
         self._shortage = shortage
         self._whales_mode: Mode = queries.choose_whales_mode(context.settings)
         self._condition, self._reports = StreamCondition(), ProgressReports()
@@ -60,25 +60,25 @@ class MainLoop:
 
     def run(self) -> int:
         """Until `context.stop` or a query fails; returns the exit code."""
-        self._context.before_beat = self._forget
+        self._context.before_heartbeat = self._expire_lag
         while not self._context.stop.is_set():
             for name, query in self._running().items():
                 if query.isActive:
                     continue
-                self._context.progress(next_within_s=START_S)
+                self._context.record_progress(next_within_s=START_S)
                 if self._failed(name, query):
                     return exit_codes.RETRY
             if self._lake.outdated:
                 return exit_codes.RETRY
             began = time.monotonic()
-            self._flow.look(self._modes())
-            self._context.progress(next_within_s=START_S)  # the JVM has answered
+            self._flow.update(self._modes())
+            self._context.record_progress(next_within_s=START_S)  # the JVM has answered
             self._advance()
-            self._context.progress()
-            self._tell(began)
+            self._context.record_progress()
+            self._publish(began)
             self._context.stop.wait(max(LOOK_S - (time.monotonic() - began), REST_S))
-        self._context.progress(next_within_s=START_S)
-        self._context.tell("stopping")
+        self._context.record_progress(next_within_s=START_S)
+        self._context.report_state("stopping")
         for stop in (self._lake.stop, self._windows.stop, self._whales.stop):
             stop_quietly(stop)
         self._flow.close()
@@ -98,50 +98,52 @@ class MainLoop:
         if self._step <= 2 and flow.behind["windows"].trades is None:
             return
         if self._step == 1:
-            flow.begin("whales")
+            flow.mark_start("whales")
             self._step = 2
         # 2. It reads, and has put out what waited for it, or is left as it failed: now the windows begin.
-        elif self._step == 2 and (not self._whales.isActive or flow.reached("whales", lambda: _works(self._whales))):
-            flow.begin("windows")
+        elif self._step == 2 and (
+            not self._whales.isActive or flow.has_caught_up("whales", lambda: _works(self._whales))
+        ):
+            flow.mark_start("windows")
             self._windows.begin(flow.behind["windows"])
             self._step = 3
         # 3. So have the windows: the service is ready, and what may wait begins.
         elif self._step == 3 and self._windows.query is not None:
             query = self._windows.query
             if not query.isActive:
-                self._lake.look(True)
-            elif flow.reached("windows", lambda: _works(query)):
-                self._rehearse(self._room)
+                self._lake.poll(True)
+            elif flow.has_caught_up("windows", lambda: _works(query)):
+                self._start_warm_up(self._has_spare_processors)
                 self._step = 4
         # 4. The lake's query is kept running, and lives on less while the stream is behind.
         elif self._step == 4:
-            self._lake.look(self._condition.behind_since is not None)
+            self._lake.poll(self._condition.behind_since is not None)
         if (
             self._step >= 3
-            and not self._healer.stands("windows")
-            and self._windows.look(flow.behind["windows"], self._busy(), flow.windows_out)
+            and not self._healer.is_suspended("windows")
+            and self._windows.update(flow.behind["windows"], self._busy(), flow.windows_emitted)
         ):
-            flow.begin("windows")
+            flow.mark_start("windows")
             self._reports.forget("windows")
 
-    def _room(self) -> bool:
+    def _has_spare_processors(self) -> bool:
         """Whether there are processors to spare; a plan is rehearsed only for real-time mode."""
         return self._condition.behind_since is None and self._windows.mode == "realtime"
 
     def _busy(self) -> float | None:
         return self._reports.busy("windows", queries.MICROBATCH_S) if self._windows.mode == "microbatch" else None
 
-    def _tell(self, began: float) -> None:
+    def _publish(self, began: float) -> None:
         """Publish what the look that began then has found, at once."""
-        flow, numbers = self._flow, self._context.beat.numbers
+        flow, numbers = self._flow, self._context.heartbeat.numbers
         for name, query in self._running().items():
             batch = flow.committed[name].batch
-            if self._reports.look(time.monotonic(), name, query, batch) and name == "windows":
+            if self._reports.poll(time.monotonic(), name, query, batch) and name == "windows":
                 self._log()
         behind = flow.behind
         trouble = "; ".join(filter(None, (self._shortage(), self._healer.trouble, self._lake.trouble)))
-        state, detail = self._condition.look(time.monotonic(), behind, flow.rate, self._step == 4, trouble)
-        detail = detail or self._healer.note
+        state, detail = self._condition.update(time.monotonic(), behind, flow.rate, self._step == 4, trouble)
+        detail = detail or self._healer.recent_recoveries
         since = self._condition.behind_since
         numbers.update(
             self._reports.numbers,
@@ -154,20 +156,20 @@ class MainLoop:
             **_lags(find_largest_lag(behind), behind["windows"], behind["whales"]),
         )
         self._looked = began
-        self._forget()
-        if state != self._context.beat.state or bool(detail) != bool(self._context.beat.detail):
-            self._context.tell(state, detail)
+        self._expire_lag()
+        if state != self._context.heartbeat.state or bool(detail) != bool(self._context.heartbeat.detail):
+            self._context.report_state(state, detail)
         else:
-            self._context.beat.detail = detail  # its numbers change every second, which is nothing to log
-            self._context.publish()
+            self._context.heartbeat.detail = detail  # its numbers change every second, which is nothing to log
+            self._context.write_heartbeat()
 
-    def _forget(self) -> None:
+    def _expire_lag(self) -> None:
         """Called before each beat: while a query takes long to start or end, how far it is behind is unknown.
 
         What counts is the age of the look that was published, not of the one under way.
         """
         if time.monotonic() - self._looked > STALE_S:
-            self._context.beat.numbers.update(_lags(UNKNOWN_LAG, UNKNOWN_LAG, UNKNOWN_LAG))
+            self._context.heartbeat.numbers.update(_lags(UNKNOWN_LAG, UNKNOWN_LAG, UNKNOWN_LAG))
 
     def _log(self) -> None:
         if self._windows.mode == "realtime" or time.monotonic() - self._logged >= LOG_S:

@@ -43,20 +43,22 @@ def main(context: ServiceContext) -> int:
     """Run until `context.stop`; returns the exit code."""
     settings = context.settings
     run_id = new_run_id("stream")
-    context.beat.numbers.update(mode=settings.stream_mode, run=run_id)
+    context.heartbeat.numbers.update(mode=settings.stream_mode, run=run_id)
     slots.wait_for_master(context)
     if context.stop.is_set():
         return exit_codes.CLEAN
-    context.tell("starting", "starting Spark")
-    context.progress(next_within_s=START_S)
+    context.report_state("starting", "starting Spark")
+    context.record_progress(next_within_s=START_S)
     try:
         spark = session.build_session(settings)
     except ToolchainError as error:
-        return context.blocked(str(error))
+        return context.report_blocked(str(error))
     except (PySparkException, Py4JError) as error:
         if cluster.is_local(settings.spark_master):
             raise
-        context.tell("degraded", f"the Spark master {settings.spark_master} gave no session, trying again: {error}")
+        context.report_state(
+            "degraded", f"the Spark master {settings.spark_master} gave no session, trying again: {error}"
+        )
         return exit_codes.RETRY
     try:
         place = _wait_for_topics(context)
@@ -65,7 +67,7 @@ def main(context: ServiceContext) -> int:
         spark = slots.ensure_slots(context, spark, len(place.earliest))
         if context.stop.is_set():
             return exit_codes.CLEAN
-        context.progress(next_within_s=START_S)
+        context.record_progress(next_within_s=START_S)
         file = ThresholdFile(settings, context.log)
         file.refresh()
         healer = QueryRecovery(settings, context.log, partial(queries.inspect_source, settings), publish_losses)
@@ -93,12 +95,12 @@ def main(context: ServiceContext) -> int:
         )
         return watch.run()
     except ForeignCheckpointError as foreign:
-        return context.blocked(str(foreign))
+        return context.report_blocked(str(foreign))
     except BrokerError as error:
-        context.tell("degraded", f"the Kafka broker is unreachable, starting again: {error}")
+        context.report_state("degraded", f"the Kafka broker is unreachable, starting again: {error}")
         return exit_codes.RETRY
     except ObjectStoreError as error:
-        context.tell("degraded", f"{error}; starting again")
+        context.report_state("degraded", f"{error}; starting again")
         return exit_codes.RETRY
     finally:
         stop_quietly(spark.stop)
@@ -106,16 +108,18 @@ def main(context: ServiceContext) -> int:
 
 def _wait_for_topics(context: ServiceContext) -> queries.SourceTopic | None:
     while not context.stop.is_set():
-        context.progress(next_within_s=START_S)
+        context.record_progress(next_within_s=START_S)
         try:
             place = queries.inspect_source(context.settings)
         except BrokerError:
             is_reachable(context.settings.bootstrap)  # learns why
-            context.tell("starting", f"waiting for the Kafka broker: {explain_unavailable(context.settings.bootstrap)}")
+            context.report_state(
+                "starting", f"waiting for the Kafka broker: {explain_unavailable(context.settings.bootstrap)}"
+            )
         else:
             if place is not None:
                 return place
-            context.tell("starting", "waiting for the topics to be created")
+            context.report_state("starting", "waiting for the topics to be created")
         context.stop.wait(POLL_S)
     return None
 
@@ -133,7 +137,7 @@ def _failed(
         context.log.error("query failed", query=name, error=error)
     if not healer.failed(labels[name], session.read_java_trace(query)):
         return False
-    context.tell("degraded", f"query {name} failed, starting again: {error.splitlines()[0][:300]}")
+    context.report_state("degraded", f"query {name} failed, starting again: {error.splitlines()[0][:300]}")
     return True
 
 

@@ -25,8 +25,8 @@ def wait_for_master(context: ServiceContext) -> None:
     """Return once the cluster's master takes connections, or `context.stop` is set."""
     master = context.settings.spark_master
     while not cluster.is_master_reachable(master) and not context.stop.is_set():
-        context.progress(next_within_s=START_S)
-        context.tell("degraded", f"the Spark master {master} is unavailable, connecting again")
+        context.record_progress(next_within_s=START_S)
+        context.report_state("degraded", f"the Spark master {master} is unavailable, connecting again")
         context.stop.wait(EVERY_S)
 
 
@@ -46,13 +46,13 @@ def ensure_slots(context: ServiceContext, spark: SparkSession, topic_partitions:
         return session.build_session(settings, f"local[{wanted}]")
     _await_objects(context)
     while (lacking := explain_shortage(spark, wanted)) and not context.stop.is_set():
-        context.progress(next_within_s=START_S)
-        context.tell("degraded", f"{lacking}; waiting")
+        context.record_progress(next_within_s=START_S)
+        context.report_state("degraded", f"{lacking}; waiting")
         context.stop.wait(EVERY_S)
     for folder in (settings.stream_home, settings.trades_lake.parent):
         while not context.stop.is_set() and (problem := cluster.explain_unshared(spark, folder, wanted)):
-            context.progress(next_within_s=START_S)
-            context.tell("degraded", problem)
+            context.record_progress(next_within_s=START_S)
+            context.report_state("degraded", problem)
             context.stop.wait(PROBE_EVERY_S)
     return spark
 
@@ -61,8 +61,8 @@ def _await_objects(context: ServiceContext) -> None:
     """Return once what lies in an object store can be written there, or `context.stop` is set."""
     for folder in filter(folders.is_remote, (context.settings.stream_home, context.settings.trades_lake.parent)):
         while not context.stop.is_set() and (problem := folders.explain_unusable(folder)):
-            context.progress(next_within_s=START_S)
-            context.tell("degraded", f"{problem}; waiting")
+            context.record_progress(next_within_s=START_S)
+            context.report_state("degraded", f"{problem}; waiting")
             context.stop.wait(PROBE_EVERY_S)
 
 

@@ -38,7 +38,7 @@ class WindowsQuery:
         self._policy = ModePolicy(mode, time.monotonic())
         self._begin(mode)
 
-    def look(self, behind: QueryLag, busy: float | None, out: int | None = None) -> bool:
+    def update(self, behind: QueryLag, busy: float | None, out: int | None = None) -> bool:
         """Change the mode where that is due; whether the query has just restarted. `busy`, `out`: see `ModeSample`."""
         policy = self._policy
         if policy is None:
@@ -48,11 +48,11 @@ class WindowsQuery:
                 return False
             self._ending = None
             self._begin(self._next)
-            policy.switched(self._next, time.monotonic())
+            policy.confirm_switch(self._next, time.monotonic())
             return True
         if self._wanted != "auto" or self.query is None:
             return False
-        mode = policy.look(ModeSample(time.monotonic(), behind.trades, behind.seconds, busy, out))
+        mode = policy.update(ModeSample(time.monotonic(), behind.trades, behind.seconds, busy, out))
         if mode != self.mode:
             self._log.warning(
                 "the windows' query changes its mode", mode=mode, behind=behind.trades, behind_s=behind.seconds

@@ -21,29 +21,29 @@ class Deployment:
         self.checkout = ask()
         self._looked = time.monotonic()
 
-    def look(self) -> bool:
+    def refresh(self) -> bool:
         """Whether the checkout has changed since the last look; asked every `every_s` seconds at most."""
         if time.monotonic() - self._looked < self._every_s:
             return False
         return self._look()
 
-    def started(self, service: str) -> bool:
+    def record_start(self, service: str) -> bool:
         """`service` starts now, with what is checked out; whether that has changed since the last look."""
         changed = self._look()
         self._codes[service] = self.checkout
         return changed
 
-    def code(self, service: str) -> str:
+    def code_of(self, service: str) -> str:
         """What `service` was last started with; empty where that is not known or not of this package."""
         return self._codes.get(service, "")
 
-    def is_old(self, service: str) -> bool:
+    def is_outdated(self, service: str) -> bool:
         """Whether `service` was last started with other code than is checked out."""
-        return self.code(service) not in ("", self.checkout)
+        return self.code_of(service) not in ("", self.checkout)
 
-    def is_new(self, service: str) -> bool:
+    def is_current(self, service: str) -> bool:
         """Whether `service` was last started with what is checked out."""
-        return self.code(service) == self.checkout != ""
+        return self.code_of(service) == self.checkout != ""
 
     def _look(self) -> bool:
         self._looked = time.monotonic()

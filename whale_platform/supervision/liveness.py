@@ -42,56 +42,56 @@ class ServiceLiveness:
         self._progress_at = clock()
         self._started_at: float | None = None
         self._loops: dict[str, _Loop] = {}
-        self.beat: beats.Heartbeat | None = None
+        self.heartbeat: beats.Heartbeat | None = None
 
-    def watch(self, process: ManagedProcess) -> None:
+    def observe(self, process: ManagedProcess) -> None:
         """Look at `process` from now on."""
         self._process = process
-        window_s = min(SAMPLE_WINDOW_S, self._spec.still_after_s / 10)
+        window_s = min(SAMPLE_WINDOW_S, self._spec.idle_limit_s / 10)
         self._start = ActivityTracker((process.pid,), self._said, window_s, self._clock)
-        if self._spec.ready is not None:
+        if self._spec.is_ready is not None:
             threading.Thread(
-                target=self._probe, args=(self._spec.ready,), name=f"probe-{self._spec.name}", daemon=True
+                target=self._probe, args=(self._spec.is_ready,), name=f"probe-{self._spec.name}", daemon=True
             ).start()
 
     def forget(self) -> None:
         """The process has ended."""
         self._process = None
 
-    def look(self) -> None:
+    def refresh(self) -> None:
         """Take in a new beat or answer, and what the processes do where that is asked."""
         if self._process is None:
             return
-        beat = beats.read_heartbeat(self._home, self._spec.name) if self._spec.beats else None
+        beat = beats.read_heartbeat(self._home, self._spec.name) if self._spec.has_heartbeat else None
         if beat is not None and beat.pid == self._process.pid:
-            self.beat = beat
+            self.heartbeat = beat
             for name, count in beat.progress.items():
-                self._loop(name).came(count, self._clock(), beat.patience.get(name, 0.0))
+                self._loop(name).record(count, self._clock(), beat.patience.get(name, 0.0))
         if self._answered is not None:
-            self._loop("").came(self._answered, self._answered)
-        if self._started_at is None and self.says()[0] != "starting":
+            self._loop("").record(self._answered, self._answered)
+        if self._started_at is None and self.reported_state()[0] != "starting":
             self._started_at = self._clock()
         if self._started_at is None:
             if self._start is not None:
-                self._start.look()
+                self._start.refresh()
             return
         if not self._loops:
             self._loop("main")
         for loop in self._loops.values():
             loop.measure(self._process.pid, self._silent_s(loop), self._spec.silent_after_s)
 
-    def hangs(self) -> str:
+    def hang_reason(self) -> str:
         """Why the process must be ended, in words; empty where it need not be."""
         if self._process is None or self._start is None:
             return ""
         if self._started_at is None:
             progress_s = self._clock() - max([self._progress_at, *(loop.at for loop in self._loops.values())])
             return explain_stuck_start(
-                self._start.effort,
-                self._start.still_s(),
+                self._start.activity,
+                self._start.idle_s(),
                 progress_s,
-                self._start.unsaid_cpu_s(),
-                self._spec.still_after_s,
+                self._start.cpu_since_output_s(),
+                self._spec.idle_limit_s,
             )
         silences = (
             LoopSilence(
@@ -111,27 +111,26 @@ class ServiceLiveness:
         """When it was first seen to have started, on the clock's seconds; a life is counted from then."""
         return self._started_at
 
-    def still_s(self) -> float | None:
+    def idle_s(self) -> float | None:
         """For how long its start has not moved, seconds; None once it has started."""
         if self._process is None or self._start is None or self._started_at is not None:
             return None
-        return self._start.still_s()
+        return self._start.idle_s()
 
-    def excuse_silence(self) -> None:
+    def reset_silence(self) -> None:
         """The watcher itself was not running: silence until now proves nothing."""
         now = self._clock()
         self._progress_at = now
         for loop in self._loops.values():
-            loop.excuse(now)
+            loop.reset(now)
         if self._start is not None:
-            self._start.excuse()
+            self._start.reset()
 
-    def says(self) -> tuple[ShownState, str]:
+    def reported_state(self) -> tuple[ShownState, str]:
         """The state the service gives itself, or is given by its answers."""
-        if self._spec.beats:
-            return (
-                ("starting", "") if self.beat is None else (_STATES.get(self.beat.state, "starting"), self.beat.detail)
-            )
+        if self._spec.has_heartbeat:
+            beat = self.heartbeat
+            return ("starting", "") if beat is None else (_STATES.get(beat.state, "starting"), beat.detail)
         if self._answered is None:
             return "starting", ""
         quiet = self._clock() - self._answered
@@ -148,7 +147,7 @@ class ServiceLiveness:
             size = (self._home / "logs" / f"{self._spec.name}.log").stat().st_size
         except OSError:
             size = 0
-        return size, self.beat and (self.beat.state, self.beat.detail)
+        return size, self.heartbeat and (self.heartbeat.state, self.heartbeat.detail)
 
     def _probe(self, ready: Callable[[], bool | None]) -> None:
         while self._process is not None:
@@ -170,13 +169,13 @@ class _Loop:
         self._meter: ActivityMeter | None = None
         self._read_at = 0.0
 
-    def came(self, count: float, at: float, patience_s: float = 0.0) -> None:
+    def record(self, count: float, at: float, patience_s: float = 0.0) -> None:
         """It stands at `count`, by a beat seen at `at`."""
         if count != self._count:
             self._count, self.at, self.patience_s = count, at, patience_s
             self._meter, self.effort = None, ProcessActivity()
 
-    def excuse(self, now: float) -> None:
+    def reset(self, now: float) -> None:
         """Nothing is known of the time until now."""
         self.at, self._meter, self.effort = now, None, ProcessActivity()
 

@@ -38,54 +38,54 @@ class SupervisedService:
         self.process: ManagedProcess | None = None
         self.starts = 0
         self.last_exit: int | None = None
-        self._home, self._keeper, self._clock = home, keeper, clock
-        self._past = RunHistory(spec.backoff)
+        self._home, self._log_pipes, self._clock = home, keeper, clock
+        self._history = RunHistory(spec.backoff)
         self._prepared: ServicePreparation | None = None
-        self._signs = ServiceLiveness(spec, home, clock)
+        self._liveness = ServiceLiveness(spec, home, clock)
         self._restarting: TerminationWait | None = None
-        self._stepped_back = False
+        self._priority_lowered = False
 
     @property
     def short_lives(self) -> int:
         """How many of the last lives in a row were short."""
-        return self._past.short_lives
+        return self._history.short_lives
 
-    def look(self) -> None:
+    def refresh(self) -> None:
         """Take in what has happened since the last look: an exit, a beat, an answer."""
         process = self.process
         if process is None:
             return
-        self._signs.look()
-        if self.spec.nice and not self._stepped_back and self._signs.says()[0] in WORKING_STATES:
-            self._stepped_back = True
+        self._liveness.refresh()
+        if self.spec.nice and not self._priority_lowered and self._liveness.reported_state()[0] in WORKING_STATES:
+            self._priority_lowered = True
             priority.lower_group_priority(process.pid, self.spec.nice)
         code = process.poll()
         if code is not None:
             self._ended(code)
 
-    def view(self, missing: tuple[str, ...]) -> ServiceView:
+    def build_view(self, missing: tuple[str, ...]) -> ServiceView:
         """What `decide_restart` is to see, given which needs are not ready."""
-        says, detail = self._signs.says()
+        says, detail = self._liveness.reported_state()
         return ServiceView(
             now=self._clock(),
             alive=self.process is not None,
-            says=says,
+            reported=says,
             detail=detail,
-            hangs=self._signs.hangs(),
+            hang_reason=self._liveness.hang_reason(),
             preparing=self._prepared is not None,
-            done=self._past.done,
-            blocked=self._past.blocked,
+            completed=self._history.done,
+            blocked=self._history.blocked,
             missing=missing,
-            retry_at=self._past.retry_at,
-            reason=self._past.reason,
+            retry_at=self._history.retry_at,
+            reason=self._history.reason,
         )
 
-    def begin(self) -> None:
-        """Start it, or start preparing it; `go_on` does the rest."""
+    def start(self) -> None:
+        """Start it, or start preparing it; `continue_start` does the rest."""
         self._prepared = ServicePreparation(self.spec)
-        self.go_on()
+        self.continue_start()
 
-    def go_on(self) -> None:
+    def continue_start(self) -> None:
         """From prepared to started."""
         prepared = self._prepared
         if prepared is None or not prepared.done:
@@ -99,7 +99,7 @@ class SupervisedService:
                 failure = error
         if failure is not None:
             now = self._clock()
-            self._past.failed(ServiceLifetime(now, now, None), failure)
+            self._history.record_failed_start(ServiceLifetime(now, now, None), failure)
 
     def kill(self, reason: str) -> None:
         """End the process now, and its group; it counts as a run that ended."""
@@ -107,14 +107,14 @@ class SupervisedService:
             self.process.end_group()
             self._ended(self.process.poll(), reason)
 
-    def turn(self, missing: tuple[str, ...] = ()) -> tuple[ShownState, str]:
+    def step(self, missing: tuple[str, ...] = ()) -> tuple[ShownState, str]:
         """Decide and act once; returns what to show of it and why."""
         if self._restarting is not None:
-            return self._go_on_restarting(self._restarting)
-        self.go_on()
-        match decide_restart(self.view(missing)):
+            return self._continue_restart(self._restarting)
+        self.continue_start()
+        match decide_restart(self.build_view(missing)):
             case StartService():
-                self.begin()
+                self.start()
                 return "starting", ""
             case KillService(reason):
                 self.kill(reason)
@@ -123,41 +123,41 @@ class SupervisedService:
                 return state, detail
 
     def restart(self) -> None:
-        """Stop it and start it again, and reset its failures and what it was blocked by; `turn` does the rest."""
+        """Stop it and start it again, and reset its failures and what it was blocked by; `step` does the rest."""
         self._restarting = self._ending()
         self.stop()
 
     def stop(self) -> None:
-        """Ask it to end; `look` sees when it has."""
+        """Ask it to end; `refresh` sees when it has."""
         if self.process is not None:
             self.process.signal(self.spec.stop_signal)
             self.process.signal(signal.SIGCONT)
 
-    def rest(self) -> bool:
-        """Instead of `turn`, as long as it is not wanted: stop it; whether it has ended. Its failures are forgiven."""
+    def stop_as_desired(self) -> bool:
+        """Instead of `step`, as long as it is not wanted: stop it; whether it has ended. Its failures are forgiven."""
         if self.process is not None and self._restarting is None:
             self.restart()
         if self._restarting is not None:
-            self._go_on_restarting(self._restarting)
+            self._continue_restart(self._restarting)
         elif self.process is None:
-            self._past.forgive()
+            self._history.reset()
         return self.process is None
 
-    def end(self, meanwhile: Callable[[], None] = lambda: None) -> None:
+    def stop_for_good(self, meanwhile: Callable[[], None] = lambda: None) -> None:
         """Stop it for good; killed after its grace. `meanwhile` is called often."""
         self.stop()
         ending = self._ending()
         while self.process is not None:
-            if why := ending.hopeless():
+            if why := ending.give_up_reason():
                 self.kill(why)
                 break
             self._wait(meanwhile)
 
-    def excuse_silence(self) -> None:
+    def reset_silence(self) -> None:
         """The watcher itself was not running: silence until now proves nothing."""
-        self._signs.excuse_silence()
+        self._liveness.reset_silence()
 
-    def published(self, state: ShownState, detail: str) -> dict[str, Any]:
+    def status_entry(self, state: ShownState, detail: str) -> dict[str, Any]:
         """Its entry in supervisor.json. `started`: epoch seconds, null while not running; `still_s`: for how long its
         start has done nothing, null while it is not starting."""
         process = self.process
@@ -168,50 +168,50 @@ class SupervisedService:
             "restarts": max(self.starts - 1, 0),
             "last_exit": self.last_exit,
             "detail": detail,
-            "still_s": self._signs.still_s(),
+            "still_s": self._liveness.idle_s(),
         }
 
     def _wait(self, meanwhile: Callable[[], None]) -> None:
         time.sleep(0.02)
-        self.look()
+        self.refresh()
         meanwhile()
 
     def _ending(self) -> TerminationWait:
         roots = () if self.process is None else (self.process.pid,)
-        log = self._keeper.path(self.spec.name)
+        log = self._log_pipes.log_path(self.spec.name)
         return TerminationWait(roots, self.spec.stop_grace_s, lambda: log.exists() and log.stat().st_size, self._clock)
 
-    def _go_on_restarting(self, ending: TerminationWait) -> tuple[ShownState, str]:
+    def _continue_restart(self, ending: TerminationWait) -> tuple[ShownState, str]:
         if self.process is None:
             self._restarting = None
-            self._past.forgive()
-        elif why := ending.hopeless():
+            self._history.reset()
+        elif why := ending.give_up_reason():
             self.kill(why)
         return "starting", "restarting"
 
     def _spawn(self) -> None:
         self.starts += 1
-        self._stepped_back = False
-        self._signs = ServiceLiveness(self.spec, self._home, self._clock)
+        self._priority_lowered = False
+        self._liveness = ServiceLiveness(self.spec, self._home, self._clock)
         process = ManagedProcess(
-            self.spec.name, self.spec.command(), self.spec.env, self._home, self._keeper.output(self.spec.name)
+            self.spec.name, self.spec.command(), self.spec.env, self._home, self._log_pipes.write_end(self.spec.name)
         )
         self.process = process
-        self._keeper.guard(process.pid)
-        self._signs.watch(process)
+        self._log_pipes.guard(process.pid)
+        self._liveness.observe(process)
 
     def _ended(self, code: int | None, reason: str = "") -> None:
         process, self.process = self.process, None
         assert process is not None
-        self._signs.forget()
+        self._liveness.forget()
         process.end_group()
-        self._keeper.release(process.pid)
+        self._log_pipes.release(process.pid)
         self.last_exit = code
         if self.spec.one_shot and code == exit_codes.CLEAN:
-            self._past.done = True
+            self._history.done = True
             return
-        beat = self._signs.beat
+        beat = self._liveness.heartbeat
         said = beat.detail if beat is not None and code in (exit_codes.BLOCKED, exit_codes.RETRY) else ""
-        said = said or read_last_line(self._keeper.path(self.spec.name))
-        now, ready_at = self._clock(), self._signs.started_at
-        self._past.ended(ServiceLifetime(now if ready_at is None else ready_at, now, code), said, reason)
+        said = said or read_last_line(self._log_pipes.log_path(self.spec.name))
+        now, ready_at = self._clock(), self._liveness.started_at
+        self._history.record_exit(ServiceLifetime(now if ready_at is None else ready_at, now, code), said, reason)

@@ -66,10 +66,10 @@ class Supervisor:
         _check_order(self._specs)
         self._deployment = deployment or Deployment()
         self._changes = StateChanges(self._home, f"{os.getpid()}-{time.time():.0f}", name)
-        self._wanted: dict[str, DesiredState] = {}
-        self._wanted_at = 0.0
+        self._desired: dict[str, DesiredState] = {}
+        self._desired_at = 0.0
         self._about = dict(about)
-        self._make_keeper = keeper
+        self._make_log_pipes = keeper
         self._log = structlog.get_logger().bind(service=name)
         self._stop = threading.Event()
         self._stopping = False
@@ -93,14 +93,14 @@ class Supervisor:
             self._home, lambda text: self._log.warning("orphans of an earlier run", doing=text), only=only
         )
         forget_requests(self._home, [spec.name for spec in self._specs])
-        self._keeper = self._make_keeper(self._home, [spec.name for spec in self._specs])
-        self._members = {spec.name: SupervisedService(spec, self._home, self._keeper) for spec in self._specs}
+        self._log_pipes = self._make_log_pipes(self._home, [spec.name for spec in self._specs])
+        self._services = {spec.name: SupervisedService(spec, self._home, self._log_pipes) for spec in self._specs}
         self._log.info("started", pid=os.getpid(), home=str(self._home))
         try:
             self._loop()
         finally:
             self._stop_all()
-            self._keeper.close()
+            self._log_pipes.close()
             self._log.info("ended")
 
     def _loop(self) -> None:
@@ -108,68 +108,68 @@ class Supervisor:
         while not self._stop.wait(TURN_S):
             now = time.monotonic()
             away, last = now - last > ABSENCE_S, now
-            self._keeper.ensure()
+            self._log_pipes.ensure_running()
             self._take_requests()
-            self._look_around(now)
-            for member in self._members.values():
-                member.look()
+            self._refresh(now)
+            for member in self._services.values():
+                member.refresh()
                 if away:
-                    member.excuse_silence()
-                self._turn(member)
+                    member.reset_silence()
+                self._step(member)
             self._publish()
 
-    def _look_around(self, now: float) -> None:
-        if now - self._wanted_at >= DESIRED_EVERY_S:
-            self._wanted_at = now
-            self._wanted = {name: desired_state.read_desired_state(self._home, name) for name in self._members}
-        if self._deployment.look():
+    def _refresh(self, now: float) -> None:
+        if now - self._desired_at >= DESIRED_EVERY_S:
+            self._desired_at = now
+            self._desired = {name: desired_state.read_desired_state(self._home, name) for name in self._services}
+        if self._deployment.refresh():
             self._note_old()
-        for member in self._members.values():
+        for member in self._services.values():
             if member.spec.one_shot and self._is_due(member.spec.name):
                 self._log.info("done again for new code", target=member.spec.name, code=self._deployment.checkout)
                 member.restart()
 
-    def _turn(self, member: SupervisedService) -> None:
-        name, wanted = member.spec.name, self._wanted.get(member.spec.name, DesiredState())
+    def _step(self, member: SupervisedService) -> None:
+        name, wanted = member.spec.name, self._desired.get(member.spec.name, DesiredState())
         if not wanted.running:
-            self._show(name, "stopped", f"by {wanted.by}" if member.rest() else f"by {wanted.by}, ending")
+            self._show(name, "stopped", f"by {wanted.by}" if member.stop_as_desired() else f"by {wanted.by}, ending")
             return
         missing = tuple(need for need in member.spec.needs if not self._serves(need))
-        self._show(name, *member.turn(missing))
+        self._show(name, *member.step(missing))
 
     def _serves(self, name: str) -> bool:
         if self._shown.get(name, ("waiting", ""))[0] not in WORKING_STATES:
             return False
-        return not (self._members[name].spec.one_shot and self._deployment.is_old(name))
+        return not (self._services[name].spec.one_shot and self._deployment.is_outdated(name))
 
     def _is_due(self, one_shot: str) -> bool:
         """Whether what was done for other code is to be done again: somebody waits for it, or runs the new code."""
-        if not self._deployment.is_old(one_shot) or self._shown[one_shot][0] not in ("ready", "blocked"):
+        if not self._deployment.is_outdated(one_shot) or self._shown[one_shot][0] not in ("ready", "blocked"):
             return False
         return any(
             (one_shot in other.spec.needs and self._shown[name][0] == "waiting")
-            or (other.process is not None and self._deployment.is_new(name))
-            for name, other in self._members.items()
+            or (other.process is not None and self._deployment.is_current(name))
+            for name, other in self._services.items()
             if not other.spec.one_shot
         )
 
     def _command(self, spec: ServiceSpec) -> tuple[str, ...]:
         """What to start, noting with which code: where it is Python it is this package's."""
         argv = spec.command()
-        if argv[0] == sys.executable and self._deployment.started(spec.name):
+        if argv[0] == sys.executable and self._deployment.record_start(spec.name):
             self._note_old()
         return argv
 
     def _note_old(self) -> None:
         checkout = self._deployment.checkout
         self._log.info("the checkout has changed; nothing is restarted for it", code=checkout)
-        for name in self._members:
-            if self._deployment.is_old(name):
-                text = describe_outdated(name, self._deployment.code(name), checkout)
+        for name in self._services:
+            if self._deployment.is_outdated(name):
+                text = describe_outdated(name, self._deployment.code_of(name), checkout)
                 self._changes.add(name, self._shown[name][0], text)
 
     def _take_requests(self) -> None:
-        for name, member in self._members.items():
+        for name, member in self._services.items():
             if take_restart(self._home, name):
                 self._log.info("restart asked for", target=name)
                 member.restart()
@@ -178,9 +178,9 @@ class Supervisor:
         self._stopping = True
         self._publish(force=True)
         setup_programs.cancel_programs()
-        for member in reversed(self._members.values()):
+        for member in reversed(self._services.values()):
             self._show(member.spec.name, self._shown.get(member.spec.name, ("stopped", ""))[0], "")
-            member.end(self._publish)
+            member.stop_for_good(self._publish)
             self._show(member.spec.name, "stopped", "")
         self._publish(force=True)
 
@@ -206,14 +206,14 @@ class Supervisor:
             "stopping": self._stopping,
             "checkout": self._deployment.checkout,
             **self._about,
-            "services": {name: self._entry(name, member) for name, member in self._members.items()},
+            "services": {name: self._entry(name, member) for name, member in self._services.items()},
         }
         with contextlib.suppress(OSError):
             write_json(state_path(self._home, self._name), state)
 
     def _entry(self, name: str, member: SupervisedService) -> dict[str, Any]:
-        more = {"starts": member.starts, "short_lives": member.short_lives, "code": self._deployment.code(name)}
-        return member.published(*self._shown.get(name, ("waiting", ""))) | more
+        more = {"starts": member.starts, "short_lives": member.short_lives, "code": self._deployment.code_of(name)}
+        return member.status_entry(*self._shown.get(name, ("waiting", ""))) | more
 
 
 def _check_order(specs: Sequence[ServiceSpec]) -> None:

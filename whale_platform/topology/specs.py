@@ -73,10 +73,10 @@ def build_specs(settings: Settings) -> list[ServiceSpec]:
                 lambda: tuple(embedded_postgres.postgres_command(settings)),
                 env,
                 prepare=partial(embedded_postgres.prepare_postgres, settings),
-                ready=partial(readiness.postgres_responds, settings),
+                is_ready=partial(readiness.postgres_responds, settings),
                 stop_signal=embedded_postgres.STOP_SIGNAL,
                 stop_grace_s=8,
-                beats=False,
+                has_heartbeat=False,
             )
         )
     if settings.kafka_bootstrap is None:
@@ -86,10 +86,10 @@ def build_specs(settings: Settings) -> list[ServiceSpec]:
                 lambda: tuple(embedded_kafka.broker_command(settings)),
                 with_java,
                 prepare=partial(embedded_kafka.prepare_broker, settings),
-                ready=partial(readiness.kafka_responds, settings),
+                is_ready=partial(readiness.kafka_responds, settings),
                 stop_signal=embedded_kafka.STOP_SIGNAL,
                 stop_grace_s=10,
-                beats=False,
+                has_heartbeat=False,
             )
         )
     out += [
@@ -120,10 +120,10 @@ def _dagster(settings: Settings) -> list[ServiceSpec]:
                 settings.environment(),
                 needs=(out[-1].name,) if out else ("migrate",),
                 prepare=partial(embedded_dagster.prepare_dagster, settings),
-                ready=partial(answers, settings),
+                is_ready=partial(answers, settings),
                 stop_signal=embedded_dagster.STOP_SIGNAL,
                 stop_grace_s=8,
-                beats=False,
+                has_heartbeat=False,
                 silent_after_s=DAEMON_SILENT_S if answers is embedded_dagster.daemon_is_alive else 30.0,
                 nice=DAGSTER_NICE,
             )
@@ -147,8 +147,8 @@ def _python(
         env,
         needs,
         one_shot=one_shot,
-        beats=not one_shot,
+        has_heartbeat=not one_shot,
         stop_grace_s=grace_s,
-        still_after_s=MIGRATION_S if one_shot else 300.0,
+        idle_limit_s=MIGRATION_S if one_shot else 300.0,
         nice=nice,
     )

@@ -35,13 +35,13 @@ class Sink:
 
     def __init__(self, dsn: str) -> None:
         self.dsn, self._store, self._offset = dsn, SinkStore(dsn), 0
-        self._store.settle({(TRADE_WINDOWS, 0): StoredOffset(0, "t", "c")}, [])
+        self._store.store_offsets({(TRADE_WINDOWS, 0): StoredOffset(0, "t", "c")}, [])
 
     def close(self) -> None:
         self._store.close()
 
     def write(self, *rows: WindowRow | WhaleRow | GapRow) -> None:
-        batch = SinkBatch(moves={(TRADE_WINDOWS, 0): (self._offset, self._offset + 1)})
+        batch = SinkBatch(offset_moves={(TRADE_WINDOWS, 0): (self._offset, self._offset + 1)})
         for row in rows:
             match row:
                 case WindowRow():

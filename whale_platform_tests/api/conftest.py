@@ -56,7 +56,7 @@ def make(database: str, tmp_path: Path) -> Iterator[Make]:
 def feed_once(parts: AppDependencies) -> None:
     """Read everything, as at the start."""
     stop = threading.Event()
-    CacheUpdater(parts.board, parts.pool, parts.settings.dsn, lambda _: stop.set()).run(stop)
+    CacheUpdater(parts.latest, parts.pool, parts.settings.dsn, lambda _: stop.set()).run(stop)
 
 
 def client_of(parts: AppDependencies, **more: str) -> TestClient:

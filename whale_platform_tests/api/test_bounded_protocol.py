@@ -28,7 +28,7 @@ class Seen(RefusalLog):
         super().__init__()
         self.refusals: list[tuple[str, int]] = []
 
-    def refused(self, address: str, status: int, path: str = "") -> None:
+    def record(self, address: str, status: int, path: str = "") -> None:
         self.refusals.append((address, status))
 
 
@@ -69,8 +69,8 @@ def answered(port: int, *parts: bytes) -> bytes:
 
 def full(crowd: ConnectionRegistry) -> None:
     for one in [Busy() for _ in range(MAX_PER_ADDRESS)]:
-        assert crowd.enter(one)
-        crowd.work(one)
+        assert crowd.register(one)
+        crowd.mark_busy(one)
 
 
 @pytest.mark.parametrize(("proxies", "address"), [((), "127.0.0.1"), (("127.0.0.1",), CLIENT)])

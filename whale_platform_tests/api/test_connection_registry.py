@@ -26,14 +26,14 @@ class Socket:
 
 
 def numbers(crowd: ConnectionRegistry) -> list[int]:
-    return list(crowd.numbers().values())
+    return list(crowd.read_metrics().values())
 
 
 def test_a_thousand_idle_ones_of_one_address_leave_the_others_and_the_newest_alone() -> None:
     crowd, other = ConnectionRegistry(), Socket("b")
-    assert crowd.enter(other)
+    assert crowd.register(other)
     many = [Socket("a") for _ in range(1_000)]
-    assert all(crowd.enter(one) for one in many)
+    assert all(crowd.register(one) for one in many)
     assert [bool(one.evicted) for one in many] == [True] * (1_000 - MAX_IDLE_PER_ADDRESS) + [
         False
     ] * MAX_IDLE_PER_ADDRESS
@@ -44,14 +44,14 @@ def test_what_is_at_work_stays_and_one_address_fills_no_more_than_its_share() ->
     crowd = ConnectionRegistry()
     busy = [Socket("a") for _ in range(MAX_PER_ADDRESS)]
     for one in busy:
-        assert crowd.enter(one)
-        crowd.work(one)
-    assert not crowd.enter(Socket("a")) and crowd.enter(Socket("b")) and not any(one.evicted for one in busy)
-    crowd.rest(busy[7])
-    assert crowd.enter(Socket("a")) and busy[7].evicted
-    crowd.leave(busy[8])
-    crowd.leave(busy[8])
-    assert crowd.enter(Socket("a")) and numbers(crowd)[0] == MAX_PER_ADDRESS + 1
+        assert crowd.register(one)
+        crowd.mark_busy(one)
+    assert not crowd.register(Socket("a")) and crowd.register(Socket("b")) and not any(one.evicted for one in busy)
+    crowd.mark_idle(busy[7])
+    assert crowd.register(Socket("a")) and busy[7].evicted
+    crowd.unregister(busy[8])
+    crowd.unregister(busy[8])
+    assert crowd.register(Socket("a")) and numbers(crowd)[0] == MAX_PER_ADDRESS + 1
 
 
 steps = st.lists(st.tuples(st.sampled_from(["enter", "rest", "work", "leave"]), st.integers(0, 30)), max_size=200)
@@ -72,7 +72,7 @@ def test_the_places_are_never_more_than_there_are_and_idle_ones_go_first(
     for verb, number in script:
         if verb == "enter" and number not in inside:
             known[number] = Socket(f"address {number % 3}")
-            let_in = crowd.enter(known[number])
+            let_in = crowd.register(known[number])
             assert let_in == (len(inside) < most or bool(idle))
             settle()
             if let_in:
@@ -105,9 +105,9 @@ def test_sockets_leave_files_for_everything_else(files: tuple[int, int], places:
 def test_who_is_refused_again_and_again_costs_a_line_a_minute_and_bounded_memory() -> None:
     now = 0.0
     sparse = LogThrottle(lambda: now)
-    assert [sparse.due("10.0.0.1 401") for _ in range(1_000)] == [1, *[0] * 999]
-    assert sparse.due("10.0.0.1 421") == 1
+    assert [sparse.count_due("10.0.0.1 401") for _ in range(1_000)] == [1, *[0] * 999]
+    assert sparse.count_due("10.0.0.1 421") == 1
     now = EVERY_S
-    assert sparse.due("10.0.0.1 401") == 1_000
-    assert sum(sparse.due(f"10.0.{number} 401") > 0 for number in range(5_000)) == LINES - 1
+    assert sparse.count_due("10.0.0.1 401") == 1_000
+    assert sum(sparse.count_due(f"10.0.{number} 401") > 0 for number in range(5_000)) == LINES - 1
     assert len(sparse._seen) == KEPT

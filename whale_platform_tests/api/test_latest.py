@@ -29,7 +29,7 @@ from whale_platform_tests.support.postgres_server import PostgresServer, setting
 @contextmanager
 def feeding(parts: AppDependencies) -> Iterator[CacheUpdater]:
     stop = threading.Event()
-    feeder = CacheUpdater(parts.board, parts.pool, parts.settings.dsn, lambda _: None)
+    feeder = CacheUpdater(parts.latest, parts.pool, parts.settings.dsn, lambda _: None)
     thread = threading.Thread(target=feeder.run, args=(stop,))
     thread.start()
     try:
@@ -40,8 +40,8 @@ def feeding(parts: AppDependencies) -> Iterator[CacheUpdater]:
 
 
 def entry(board: LatestCache, symbol: str) -> dict[str, Any]:
-    assert board.ready is not None
-    found = [one for one in json.loads(board.ready.body)["symbols"] if one["symbol"] == symbol]
+    assert board.response is not None
+    found = [one for one in json.loads(board.response.body)["symbols"] if one["symbol"] == symbol]
     return dict(found[0]) if found else {}
 
 
@@ -82,16 +82,17 @@ def test_a_commit_is_told_to_the_board_and_only_its_rows_are_read(sink: Sink, ma
     sink.fill()
     parts = make(fed=False)
     with feeding(parts) as feeder:
-        wait_for_result(lambda: parts.board.ready is not None, 5)
-        now, etag = this_minute(), parts.board.ready and parts.board.ready.etag
+        wait_for_result(lambda: parts.latest.response is not None, 5)
+        now, etag = this_minute(), parts.latest.response and parts.latest.response.etag
         sink.write(window(now + MINUTE, close="61839"), whale(9, now, notional_usd="99000"))
-        wait_for_result(lambda: entry(parts.board, "BTCUSDT")["price"] == "61839", 5)  # read without news: once in 60 s
-        assert entry(parts.board, "BTCUSDT")["last_whale"]["trade_id"] == 9
-        assert feeder.reads >= 1 and parts.board.ready is not None and parts.board.ready.etag != etag
+        # It is read without news, once in 60 s.
+        wait_for_result(lambda: entry(parts.latest, "BTCUSDT")["price"] == "61839", 5)
+        assert entry(parts.latest, "BTCUSDT")["last_whale"]["trade_id"] == 9
+        assert feeder.reads >= 1 and parts.latest.response is not None and parts.latest.response.etag != etag
         sink.write(window(now - 30 * MINUTE, close="61831", trade_count=7))
         sink.write(window(now, exchange="binance", symbol="NEWUSDT"))
-        wait_for_result(lambda: entry(parts.board, "NEWUSDT") != {}, 5)
-        assert entry(parts.board, "BTCUSDT")["price"] == "61839", "an older window moves nothing"
+        wait_for_result(lambda: entry(parts.latest, "NEWUSDT") != {}, 5)
+        assert entry(parts.latest, "BTCUSDT")["price"] == "61839", "an older window moves nothing"
 
 
 @pytest.mark.parametrize(
@@ -106,7 +107,7 @@ def test_a_commit_is_told_to_the_board_and_only_its_rows_are_read(sink: Sink, ma
 )
 def test_more_changes_than_are_named_mean_everything(everything: bool, payload: str) -> None:
     news = ChangeSet()
-    news.hear(payload)
+    news.merge(payload)
     assert news.everything == everything
 
 
@@ -114,21 +115,21 @@ def test_what_is_old_says_so(sink: Sink, make: Make) -> None:
     old = this_minute() - timedelta(hours=3)
     sink.write(window(old), window(this_minute(), symbol="ETHUSDT", updated_at=datetime.now(UTC)))
     parts = make()
-    btc = entry(parts.board, "BTCUSDT")
+    btc = entry(parts.latest, "BTCUSDT")
     assert btc["stale"] and btc["reason"] == "no trade of it has reached Postgres for 3 h"
-    assert not entry(parts.board, "ETHUSDT")["stale"]
-    assert parts.board.ready is not None
-    assert not json.loads(parts.board.ready.body)["stale"], "one quiet symbol is not a stale board"
-    etag = parts.board.ready.etag
-    parts.board.render(time.time() + 5)
-    assert parts.board.ready.etag == etag, "age alone is no news"
-    parts.board.render(time.time() + 600)
-    later = parts.board.ready
+    assert not entry(parts.latest, "ETHUSDT")["stale"]
+    assert parts.latest.response is not None
+    assert not json.loads(parts.latest.response.body)["stale"], "one quiet symbol is not a stale board"
+    etag = parts.latest.response.etag
+    parts.latest.render(time.time() + 5)
+    assert parts.latest.response.etag == etag, "age alone is no news"
+    parts.latest.render(time.time() + 600)
+    later = parts.latest.response
     assert later.etag != etag
-    assert json.loads(parts.board.ready.body)["reason"] == "no trade of any symbol has reached Postgres for 10 min"
-    parts.board.trouble("services", "sink is silent")
-    parts.board.render()
-    assert json.loads(parts.board.ready.body)["reason"].startswith("sink is silent (since ")
+    assert json.loads(parts.latest.response.body)["reason"] == "no trade of any symbol has reached Postgres for 10 min"
+    parts.latest.set_trouble("services", "sink is silent")
+    parts.latest.render()
+    assert json.loads(parts.latest.response.body)["reason"].startswith("sink is silent (since ")
 
 
 def test_postgres_away_and_back(own_postgres: PostgresServer, tmp_path: Path) -> None:
@@ -139,7 +140,7 @@ def test_postgres_away_and_back(own_postgres: PostgresServer, tmp_path: Path) ->
     parts = AppDependencies(settings, ConnectionPool(settings.dsn, "whale-api", 4))
     client = client_of(parts)
     with feeding(parts):
-        wait_for_result(lambda: parts.board.ready is not None, 60)
+        wait_for_result(lambda: parts.latest.response is not None, 60)
         assert client.get("/windows").status_code == 200
         own_postgres.kill()
         wait_for_result(lambda: client.get("/latest").json()["stale"], 60)

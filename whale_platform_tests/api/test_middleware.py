@@ -76,7 +76,7 @@ def test_a_key_that_goes_while_the_file_is_read_is_refused(tmp_path: Path, monke
     monkeypatch.setattr(api_keys, "read_keys", slowly)
     monkeypatch.setattr(api_keys, "RECHECK_S", 0.0)
     known = api_keys.ApiKeyRegistry(tmp_path)
-    assert known.name(key) is None
+    assert known.name_of(key) is None
 
 
 def test_who_asks_too_often_is_told_when_to_come_back(make: Make) -> None:

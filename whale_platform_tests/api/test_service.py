@@ -162,7 +162,7 @@ def test_it_is_open_to_others_only_with_keys_or_where_told(tmp_path: Path, asked
 def refused(home: Path, asked: Mapping[str, object], code: int = exit_codes.BLOCKED) -> str:
     context = ServiceContext(Settings.model_validate({"home": home, **asked}), Heartbeat("api"), structlog.get_logger())
     assert main(context) == code
-    return context.beat.detail
+    return context.heartbeat.detail
 
 
 @pytest.mark.process

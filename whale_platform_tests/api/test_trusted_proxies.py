@@ -51,7 +51,7 @@ PROXY = TrustedProxies(("10.0.0.0/8", "127.0.0.1", "2001:db8::/32"))
     ],
 )
 def test_the_client_is_the_last_address_that_is_no_trusted_proxy(peer: str, told: list[str], client: str) -> None:
-    assert PROXY.client(peer, [(b"x-forwarded-for", text.encode("latin-1")) for text in told]) == client
+    assert PROXY.client_address(peer, [(b"x-forwarded-for", text.encode("latin-1")) for text in told]) == client
 
 
 @pytest.mark.parametrize(
@@ -94,19 +94,19 @@ class One:
 def test_a_proxy_may_have_many_connections_and_each_of_its_clients_may_not() -> None:
     crowd = ConnectionRegistry()
     ours = [One(SHARED_ADDRESS) for _ in range(MAX_PER_ADDRESS + 50)]
-    assert all(crowd.enter(one) for one in ours), "the proxy's own are bounded by all places alone"
+    assert all(crowd.register(one) for one in ours), "the proxy's own are bounded by all places alone"
     for one in ours:
-        crowd.work(one)
-    greedy = [crowd.count_for(one, "198.51.100.7") for one in ours]
+        crowd.mark_busy(one)
+    greedy = [crowd.move_to_address(one, "198.51.100.7") for one in ours]
     assert greedy == [True] * MAX_PER_ADDRESS + [False] * 50
-    assert crowd.count_for(ours[-1], "198.51.100.8"), "another client is let in"
+    assert crowd.move_to_address(ours[-1], "198.51.100.8"), "another client is let in"
     for one in ours:
-        crowd.count_for(one, SHARED_ADDRESS)
-        crowd.rest(one)
+        crowd.move_to_address(one, SHARED_ADDRESS)
+        crowd.mark_idle(one)
     assert not any(one.evicted for one in ours)
     for one in ours:
-        crowd.leave(one)
-    assert crowd.numbers()["api_connections"] == crowd.numbers()["api_connections_idle"] == 0
+        crowd.unregister(one)
+    assert crowd.read_metrics()["api_connections"] == crowd.read_metrics()["api_connections_idle"] == 0
     assert not crowd._of_address
 
 

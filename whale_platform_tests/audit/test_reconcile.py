@@ -188,7 +188,7 @@ def test_a_place_that_is_empty_lacks_everything_it_owes() -> None:
     assert told(replace(SOUND, lake={}, postgres={})) == ["missing in lake: 100; missing in Postgres: 100"] * 3
     assert told(replace(SOUND, kafka={})) == ["missing in Kafka: 100"] * 3
     assert told(replace(SOUND, lake={}, kafka={})) == ["missing in Kafka: 100; missing in lake: 100"] * 3
-    older = replace(SOUND, born=START + 3 * HOUR)
+    older = replace(SOUND, home_start=START + 3 * HOUR)
     assert told(replace(older, postgres={}, lake={})) == ["missing in lake: 100; missing in Postgres: 100"] * 3
     assert told(replace(older, postgres={}, kafka={})) == ["missing in Postgres: 100"] * 3, (
         "Kafka's were another home's"
@@ -243,7 +243,7 @@ def test_what_was_sent_just_now_may_still_lack_elsewhere() -> None:
 def test_what_a_place_has_not_got_to_is_not_missing_but_nothing_is_proven() -> None:
     short = but(WHOLE, 2, held((200, 279)))
     waiting = {key(2): {LAKE: IdRanges((280, 299)), POSTGRES: IdRanges((250, 320))}}
-    behind = replace(SOUND, lake=short, waiting=waiting)
+    behind = replace(SOUND, lake=short, ids_in_transit=waiting)
     found = reconcile_hours(behind)
     assert [(render.describe_line(line), line.verdict) for line in found.lines] == [
         ("", "ok"),
@@ -265,7 +265,7 @@ def test_an_id_that_is_outside_by_its_time_is_no_hole_at_the_edge() -> None:
     edge = but(but(WHOLE, 2, held((200, 297), (299, 299))), 0, held((0, 0), (2, 99)))
     counts = {**SUMS, key(2): HourlyTradeCount(99, 200, 299, "windows"), key(0): HourlyTradeCount(99, 0, 99, "windows")}
     places = replace(SOUND, kafka=edge, lake=edge, postgres=counts)
-    assert told(replace(places, beyond={BTC: IdRanges((1, 1), (298, 298))})) == ["", "", ""]
+    assert told(replace(places, ids_outside_range={BTC: IdRanges((1, 1), (298, 298))})) == ["", "", ""]
     assert told(places)[2] == "missing everywhere, unexplained: 1"
 
 

@@ -172,7 +172,7 @@ def test_a_child_process_gets_the_file_and_not_the_password(tmp_path: Path) -> N
     assert made.bootstrap.password == "hush"
     handed_on = made.environment()
     assert handed_on["WHALE_KAFKA_PASSWORD_FILE"] == str(secret)
-    assert "hush" not in f"{handed_on}{made!r}{made.bootstrap!r}{made.bootstrap}{made.bootstrap.spark()}"
+    assert "hush" not in f"{handed_on}{made!r}{made.bootstrap!r}{made.bootstrap}{made.bootstrap.spark_options()}"
     assert settings(handed_on).bootstrap == made.bootstrap
 
 

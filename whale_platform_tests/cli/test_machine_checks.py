@@ -35,4 +35,4 @@ def test_the_need_is_computed(
     monkeypatch.setattr(disk_usage, "read_disk_space", lambda path: DiskSpace(path, free_gb * 10**9, total_gb * 10**9))
     found = machine_checks.check_disk_need(Settings.model_validate({"home": tmp_path, **more}), rate)
     assert found.level == level
-    assert says in f"{found.found} {found.fix}"
+    assert says in f"{found.observed} {found.fix}"

@@ -34,13 +34,13 @@ def platform(tmp_path: Path) -> Iterator[Platform]:
     env = {"WHALE_THRESHOLD_USD": "50000", "WHALE_DAGSTER": "false", "WHALE_LAKE_TRIGGER_S": "4"}
     made = Platform(tmp_path, {**env, **UPPER_CASE_PROXIES})
     yield made
-    made.down()
+    made.stop()
     wait_for("everything to end", lambda: not made.processes(), 300)
 
 
 def replay(platform: Platform, files: list[Path], speed: int) -> None:
     named = [word for file in files for word in ("--file", str(file))]
-    platform.up("--source", "replay", *named, "--speed", str(speed), "--times", "original")
+    platform.start("--source", "replay", *named, "--speed", str(speed), "--times", "original")
 
 
 def finished(platform: Platform, trades: int) -> None:
@@ -56,7 +56,7 @@ def finished(platform: Platform, trades: int) -> None:
     try:
         wait_for("the windows to fill", lambda: counted() >= trades, moves=counted)
     except PlatformError:
-        print(platform.whale("status", check=False).stdout, platform.sql("select * from ingest_gaps"))
+        print(platform.run_command("status", check=False).stdout, platform.sql("select * from ingest_gaps"))
 
 
 def kill(platform: Platform, service: str) -> int:
@@ -202,7 +202,7 @@ def check_reports(platform: Platform, expected: list[dict[str, Any]]) -> None:
     day_us = 24 * oracle.HOUR_US
     first = min(fill["time"] for fill in expected) // day_us
     day = f"{datetime.fromtimestamp(first * 86_400, UTC):%Y-%m-%d}"
-    platform.whale(
+    platform.run_command(
         *("dagster", "asset", "materialize", "-m", "whale_platform.definitions", "--select", "daily_market_report"),
         *("--partition", day),
     )
@@ -218,7 +218,7 @@ def check_lake(platform: Platform, expected: list[dict[str, Any]]) -> None:
     query = "select exchange, symbol, trade_id, price, quantity, side, epoch_us(event_time) from trades order by all"
 
     def rows() -> list[list[str]]:
-        printed = platform.whale("query", query, "--format", "csv", check=False).stdout
+        printed = platform.run_command("query", query, "--format", "csv", check=False).stdout
         return [line.split(",") for line in printed.splitlines()[1:]]
 
     wait_for("the lake to have all", lambda: len(rows()) >= len(expected), 300, every=3)
@@ -226,7 +226,7 @@ def check_lake(platform: Platform, expected: list[dict[str, Any]]) -> None:
     assert [(*row[:2], int(row[2]), *map(Decimal, row[3:5]), row[5], int(row[6])) for row in rows()] == [
         tuple(fill[name] for name in names) for fill in expected
     ]
-    audit = platform.whale("audit", check=False)
+    audit = platform.run_command("audit", check=False)
     assert (audit.returncode, "nothing is wrong" in audit.stdout) == (0, True), audit.stdout + audit.stderr
 
 
@@ -235,7 +235,7 @@ def check_repair(platform: Platform, expected: list[dict[str, Any]]) -> None:
     starts = sorted(start for _, _, start in oracle.windows(expected, 60 * oracle.MINUTE_US))
     first, last = (f"{datetime.fromtimestamp(start / 1e6, UTC):%Y-%m-%d-%H:%M}" for start in (starts[0], starts[-1]))
     platform.sql("truncate trade_windows, whale_alerts")
-    platform.whale(
+    platform.run_command(
         *("dagster", "asset", "materialize", "-m", "whale_platform.definitions", "--select", "lake/windows_from_lake"),
         *("--partition-range", f"{first}...{last}"),
     )
@@ -248,7 +248,7 @@ def check_hours(platform: Platform, expected: list[dict[str, Any]]) -> None:
     starts = sorted(datetime.fromtimestamp(start / 1e6, UTC) for _, _, start in hours)
     first, last = (f"{start:%Y-%m-%d-%H:%M}" for start in (starts[0], starts[-1]))
     for _ in range(2):
-        platform.whale(
+        platform.run_command(
             *("dagster", "asset", "materialize", "-m", "whale_platform.definitions", "--select"),
             *("hourly_rollups,whale_reports", "--partition-range", f"{first}...{last}"),
         )

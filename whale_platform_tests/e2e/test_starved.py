@@ -40,7 +40,7 @@ def platform(tmp_path: Path, group: Path) -> Iterator[Platform]:
     made = Platform(tmp_path)
     yield made
     lift_limit(group)
-    made.down()
+    made.stop()
     wait_for("everything to end", lambda: not made.processes(), 300)
 
 

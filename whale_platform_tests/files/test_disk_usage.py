@@ -72,7 +72,7 @@ def test_the_last_walk_is_there_for_everybody_and_a_torn_one_is_none(tmp_path: P
 )
 def test_a_tenth_is_low_and_two_gigabytes_stay(free: int, total: int, low: bool, spare: int) -> None:
     room = DiskSpace(Path("/"), free, total)
-    assert (room.low, room.spare) == (low, spare)
+    assert (room.is_low, room.spare_bytes) == (low, spare)
 
 
 def test_a_disk_that_is_nearly_full_is_said_by_status_metrics_and_check(

@@ -192,7 +192,7 @@ def test_a_torn_newest_commit_is_named_and_the_next_writer_sets_it_aside(root: P
             ask()
     table.create_table(root)
     assert (table.open_table(root).version(), table.read_position(table.open_table(root), "topic", 0)) == (1, 2)
-    assert [len(files) for files in newest.read_index(root).filled()] == [1], "as the table itself"
+    assert [len(files) for files in newest.read_index(root).hours_with_files()] == [1], "as the table itself"
     assert len(list(root.parent.glob("trades.torn.*"))) == 2, "nothing is deleted"
     lay(root, [trade(2), trade(3)], first_offset=2)
     assert ids(root) == [("BTCUSDT", number) for number in range(4)]

@@ -28,17 +28,17 @@ Hours = Iterable[datetime] | None
 def test_an_hour_that_gets_a_file_is_touched_once(tmp_path: Path) -> None:
     root = tmp_path / "trades"
     log = ChangedHours(root)
-    assert log.look() == set(), "there is no lake yet"
+    assert log.poll() == set(), "there is no lake yet"
     lay(root, [trade(1)])
-    assert log.look() is None, "what came before the first look may be in any hour"
-    assert log.look() == set()
+    assert log.poll() is None, "what came before the first look may be in any hour"
+    assert log.poll() == set()
     lay(root, [trade(2), trade(3, every_s=2400)], first_offset=1)
     lay(root, [trade(4)], first_offset=3)
-    assert log.look() == {START, START + 2 * HOUR}
+    assert log.poll() == {START, START + 2 * HOUR}
     lay(root, [trade(5)], first_offset=4)
     lay(root, [trade(6)], first_offset=5)
     sorted((root / "_delta_log").glob("0*.json"))[-2].unlink()  # as the log's own clean-up after two days
-    assert log.look() is None
+    assert log.poll() is None
 
 
 def made(home: Path) -> ServiceContext:
@@ -94,7 +94,7 @@ def test_an_hour_that_fails_by_itself_is_told_and_keeps_no_other_waiting(tmp_pat
     states: list[str] = []
 
     def look(context: ServiceContext, hours: Hours, hold: service.WorkHold) -> dict[str, Any] | str | None:
-        states.append(context.beat.state)
+        states.append(context.heartbeat.state)
         lay(settings.trades_lake, [late[len(states) - 1]], first_offset=len(states))
         return work(context, hours, hold)
 
@@ -129,7 +129,7 @@ def test_while_the_trades_need_the_machine_nothing_is_begun_and_then_all_of_it(t
 
     def calm() -> None:
         heartbeat.write_heartbeat(tmp_path, Heartbeat("sink", state="ready", numbers={"lag": next(lags, 0)}))
-        details.append(context.beat.detail)
+        details.append(context.heartbeat.detail)
 
     stop, wait = context.stop, context.stop.wait
     stop.wait = lambda timeout=None: calm() or wait(timeout)  # type: ignore[method-assign,func-returns-value]
@@ -168,9 +168,9 @@ def test_work_is_held_back_for_two_hours_and_then_neither_held_nor_ended(tmp_pat
     told = Heartbeat("stream", state="degraded", numbers={"behind_since": time.time()})
     for now[0], held in ((0.0, True), (overload.LONGEST_WAIT_S - 1, True), (overload.LONGEST_WAIT_S + 1, False)):
         heartbeat.write_heartbeat(tmp_path, told)
-        assert bool(hold.reason()) == held
-    hold.done()
-    assert hold.reason(), "the next work waits anew"
+        assert bool(hold.reason_to_wait()) == held
+    hold.reset()
+    assert hold.reason_to_wait(), "the next work waits anew"
 
 
 def test_what_another_recomputation_keeps_waiting_is_asked_for_again(tmp_path: Path, monkeypatch: Any) -> None:

@@ -54,7 +54,7 @@ class Running:
 
     def numbers(self) -> dict[str, Any]:
         """What its next beat will say."""
-        return self.context.beat.numbers
+        return self.context.heartbeat.numbers
 
     def get(self, path: str, headers: dict[str, str] | None = None) -> tuple[int, Any, dict[str, str]]:
         """Status, JSON and headers of one GET."""
@@ -88,7 +88,7 @@ def simulator(home: Path, faults: Faults | None = None, **given: Any) -> Iterato
     thread = threading.Thread(target=lambda: codes.append(asyncio.run(serve_play(context, play, faults or NoFaults()))))
     thread.start()
     try:
-        while context.beat.state == "starting" and thread.is_alive():
+        while context.heartbeat.state == "starting" and thread.is_alive():
             thread.join(0.01)
         yield Running(context)
     finally:

@@ -182,7 +182,7 @@ def test_a_taken_port_is_told_and_tried_again(tmp_path: Path) -> None:
     with simulator(tmp_path / "one") as running:
         context = context_of(settings(tmp_path / "two", simulator_port=running.port))
         assert main(context) == exit_codes.RETRY
-        assert "set WHALE_SIMULATOR_PORT" in context.beat.detail
+        assert "set WHALE_SIMULATOR_PORT" in context.heartbeat.detail
 
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 65_535, 65_536])

@@ -144,9 +144,9 @@ def test_what_cannot_be_played_blocks_with_one_line(tmp_path: Path) -> None:
     for given, said in cases:
         context = context_of(settings(tmp_path / "home", source="replay", **given))
         assert main(context) == exit_codes.BLOCKED
-        assert context.beat.state == "blocked"
-        assert said in context.beat.detail
-        assert "\n" not in context.beat.detail
+        assert context.heartbeat.state == "blocked"
+        assert said in context.heartbeat.detail
+        assert "\n" not in context.heartbeat.detail
 
 
 def test_a_home_keeps_one_replay(tmp_path: Path) -> None:

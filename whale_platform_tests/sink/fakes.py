@@ -87,17 +87,17 @@ class MemoryStore:
         self.opened += 1
         return self
 
-    def places(self) -> dict[tuple[str, int], StoredOffset]:
+    def stored_offsets(self) -> dict[tuple[str, int], StoredOffset]:
         return dict(self.stored)
 
-    def settle(self, places: dict[tuple[str, int], StoredOffset], losses: list[LossRow]) -> None:
+    def store_offsets(self, places: dict[tuple[str, int], StoredOffset], losses: list[LossRow]) -> None:
         self.stored.update(places)
         self.losses.extend(losses)
 
     def write(self, batch: SinkBatch) -> dict[str, int]:
         if self.before_write:
             raise self.before_write.pop(0)
-        for part, (expected, place) in batch.moves.items():
+        for part, (expected, place) in batch.offset_moves.items():
             if self.stored[part].next_offset != expected:
                 raise OffsetConflictError("another sink moved the offsets")
             self.stored[part] = StoredOffset(place, self.stored[part].topic_id, self.stored[part].cluster_id)

@@ -23,7 +23,7 @@ def test_the_highest_count_of_a_window_wins_and_of_equals_the_later() -> None:
     batch = fold_records([record(TRADE_WINDOWS, n, value) for n, value in enumerate(values)], PLACES)
     assert {key[1]: row.trade_count for key, (row, _) in batch.windows.items()} == {"A": 5, "B": 1, "BTCUSDT": 2}
     assert {row.run_id for row, _ in batch.windows.values() if row.symbol == "BTCUSDT"} == {"new"}
-    assert batch.moves == {(TRADE_WINDOWS, 0): (0, 6)}
+    assert batch.offset_moves == {(TRADE_WINDOWS, 0): (0, 6)}
 
 
 def test_the_first_whale_and_the_later_gap() -> None:
@@ -36,7 +36,7 @@ def test_the_first_whale_and_the_later_gap() -> None:
     batch = fold_records(records, PLACES)
     assert [row.run_id for row, _ in batch.whales.values()] == ["first"]
     assert [(row.state, origin.offset) for row, origin in batch.gaps.values()] == [("repaired", 9)]
-    assert batch.moves == {(WHALE_ALERTS, 0): (0, 2), (INGEST_GAPS, 0): (0, 10)}
+    assert batch.offset_moves == {(WHALE_ALERTS, 0): (0, 2), (INGEST_GAPS, 0): (0, 10)}
 
 
 def test_a_tombstone_only_moves_the_offset() -> None:
@@ -44,7 +44,7 @@ def test_a_tombstone_only_moves_the_offset() -> None:
     assert not batch.gaps
     assert not batch.losses
     assert not batch.rejects
-    assert batch.moves == {(INGEST_GAPS, 0): (0, 4), (STREAM_LOSSES, 0): (0, 4)}
+    assert batch.offset_moves == {(INGEST_GAPS, 0): (0, 4), (STREAM_LOSSES, 0): (0, 4)}
 
 
 def test_a_loss_that_is_told_again_is_one() -> None:
@@ -68,7 +68,7 @@ def test_an_unreadable_message_is_a_reject_and_its_neighbours_are_kept() -> None
     batch = fold_records([record(TRADE_WINDOWS, n, value) for n, value in enumerate(values)], PLACES)
     assert [(reject.origin.offset, reject.reason) for reject in batch.rejects] == [(1, "not JSON")]
     assert [row.trade_count for row, _ in batch.windows.values()] == [2]
-    assert batch.moves == {(TRADE_WINDOWS, 0): (0, 3)}
+    assert batch.offset_moves == {(TRADE_WINDOWS, 0): (0, 3)}
 
 
 def test_only_the_newest_readable_state_of_a_window_is_parsed() -> None:

@@ -60,9 +60,9 @@ def test_everything_is_stored_and_a_stop_is_clean(context: ServiceContext) -> No
     assert run(context, Log(RECORDS), store) == exit_codes.CLEAN
     assert store.counts == WHOLE
     assert store.stored == {PART: StoredOffset(10, "topic-1", "cluster")}
-    assert context.before_beat is not None
-    context.before_beat()
-    numbers = context.beat.numbers
+    assert context.before_heartbeat is not None
+    context.before_heartbeat()
+    numbers = context.heartbeat.numbers
     assert (numbers["messages"], numbers["batches"], numbers["lag"], numbers["rejects"]) == (10, 5, 0, 0)
 
 
@@ -72,7 +72,7 @@ def test_a_postgres_that_is_away_is_waited_for_without_polling(context: ServiceC
     seen: list[tuple[str, str, int]] = []
 
     def opening() -> MemoryStore:
-        seen.append((context.beat.state, context.beat.detail, log.polled))
+        seen.append((context.heartbeat.state, context.heartbeat.detail, log.polled))
         return store.open()
 
     log.when_empty = context.stop.set
@@ -134,7 +134,7 @@ def test_kafka_troubles_are_waited_out(context: ServiceContext) -> None:
     said: list[str] = []
 
     def opening() -> MemoryStore:
-        said.append(context.beat.detail)
+        said.append(context.heartbeat.detail)
         return store.open()
 
     log.when_empty = context.stop.set
@@ -155,14 +155,16 @@ def test_another_sink_ends_this_one(context: ServiceContext) -> None:
     store = MemoryStore()
     store.before_write = [OffsetConflictError("another sink moved the offsets")]
     assert run(context, Log(RECORDS), store) == exit_codes.RETRY
-    assert context.beat.detail == "another sink moved the offsets; starting again"
+    assert context.heartbeat.detail == "another sink moved the offsets; starting again"
 
 
 def test_a_schema_that_does_not_fit_is_waited_for_and_a_bad_setting_never(
     context: ServiceContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[str] = []
-    monkeypatch.setattr(context.stop, "wait", lambda _: told.append(f"{context.beat.state} {context.beat.detail}"))
+    monkeypatch.setattr(
+        context.stop, "wait", lambda _: told.append(f"{context.heartbeat.state} {context.heartbeat.detail}")
+    )
     store = MemoryStore()
     store.refuse_open = [SchemaMismatchError("no table"), SchemaMismatchError("no table")]
     run(context, Log(RECORDS), store)
@@ -171,7 +173,7 @@ def test_a_schema_that_does_not_fit_is_waited_for_and_a_bad_setting_never(
     store.refuse_open = [InvalidDsnError("unreadable")]
     context.stop.clear()
     assert run(context, Log(RECORDS), store) == exit_codes.BLOCKED
-    assert context.beat.state == "blocked"
+    assert context.heartbeat.state == "blocked"
 
 
 def test_a_recreated_topic_is_noticed_while_running(context: ServiceContext, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,9 +202,9 @@ def test_the_beat_tells_how_much_is_still_to_be_read(context: ServiceContext) ->
 
     class Asked(MemoryStore):
         def write(self, batch: SinkBatch) -> dict[str, int]:
-            assert context.before_beat is not None
-            context.before_beat()
-            lags.append(context.beat.numbers["lag"])
+            assert context.before_heartbeat is not None
+            context.before_heartbeat()
+            lags.append(context.heartbeat.numbers["lag"])
             return super().write(batch)
 
     run(context, Log(RECORDS), Asked())
@@ -219,8 +221,8 @@ def test_a_silent_broker_is_said_and_so_is_its_return(context: ServiceContext, m
         return IDENTITY
 
     def drained() -> None:
-        if said[-1:] != [(context.beat.state, context.beat.detail)]:
-            said.append((context.beat.state, context.beat.detail))
+        if said[-1:] != [(context.heartbeat.state, context.heartbeat.detail)]:
+            said.append((context.heartbeat.state, context.heartbeat.detail))
         if len(said) == 3:
             context.stop.set()
 
@@ -239,9 +241,9 @@ def test_a_transaction_without_an_answer_shows_in_the_beat(
 
     class Slow(MemoryStore):
         def write(self, batch: SinkBatch) -> dict[str, int]:
-            assert context.before_beat is not None
-            context.before_beat()
-            said.append((context.beat.state, context.beat.numbers["postgres"]))
+            assert context.before_heartbeat is not None
+            context.before_heartbeat()
+            said.append((context.heartbeat.state, context.heartbeat.numbers["postgres"]))
             return {}
 
     log.when_empty = context.stop.set

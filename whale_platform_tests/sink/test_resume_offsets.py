@@ -14,7 +14,7 @@ AT = datetime(2026, 11, 28, tzinfo=UTC)
 def planned(stored: StoredOffset | None, low: int, high: int) -> tuple[int, list[LossRow], bool]:
     found = plan_resume({} if stored is None else {("t", 0): stored}, NOW, lambda topic, partition: (low, high), AT)
     assert [note for note in found.notes if "lost" in note] == [loss.detail for loss in found.losses]
-    return found.places["t", 0], [loss._replace(detail="") for loss in found.losses], ("t", 0) in found.changed
+    return found.offsets["t", 0], [loss._replace(detail="") for loss in found.losses], ("t", 0) in found.changed
 
 
 def lost(topic_id: str, first: int, last: int | None, cause: str) -> list[LossRow]:
@@ -45,6 +45,6 @@ def test_a_log_that_lost_its_end_is_read_again_from_its_beginning() -> None:
 def test_every_partition_has_a_place() -> None:
     two = TopicIdentity("cluster", {"t": TopicInfo("t", "id-2", 2)})
     found = plan_resume({("t", 0): StoredOffset(5, "id-2", "cluster")}, two, lambda topic, partition: (0, 9), AT)
-    assert found.places == {("t", 0): 5, ("t", 1): 0}
+    assert found.offsets == {("t", 0): 5, ("t", 1): 0}
     assert list(found.changed) == [("t", 1)]
     assert len(found.notes) == 1

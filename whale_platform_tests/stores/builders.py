@@ -67,7 +67,7 @@ GAP = GapRow(
 
 def batch_of(*windows: WindowRow, expected: int = 0) -> SinkBatch:
     """A batch of these windows, as if they were the messages from offset `expected` on of partition 0."""
-    batch = SinkBatch(moves={(TRADE_WINDOWS, 0): (expected, expected + len(windows))})
+    batch = SinkBatch(offset_moves={(TRADE_WINDOWS, 0): (expected, expected + len(windows))})
     for number, row in enumerate(windows):
         batch.windows[row.key] = (row, MessageRef(TRADE_WINDOWS, 0, expected + number))
     return batch

@@ -168,7 +168,7 @@ def test_behind_pgbouncer_settings_stay_with_whom_they_are_for(server: PostgresS
                 assert quick.rows(ASKED) == [("7s", "on", True)]
                 assert patient.rows(ASKED) == [("70s", "on", True)]
                 assert query(pooled, "SELECT current_setting('statement_timeout')") == [("33s",)]
-            store.settle({(TRADE_WINDOWS, 0): StoredOffset(0, "topic-1", "cluster-1")}, [])
+            store.store_offsets({(TRADE_WINDOWS, 0): StoredOffset(0, "topic-1", "cluster-1")}, [])
             assert store.write(batch_of(WINDOW))[TRADE_WINDOWS] == 1
             assert any("BTCUSDT" in payload for payload in listener.wait(30))
         finally:
@@ -215,17 +215,17 @@ def test_a_replica_serves_the_board_and_says_when_it_is_behind(server: PostgresS
         thread = threading.Thread(target=feeder.run, args=(stop,))
         thread.start()
         try:
-            wait_for_result(lambda: board.ready is not None, 120)
+            wait_for_result(lambda: board.response is not None, 120)
             with closing(SinkStore(server.dsn("whale"))) as store:
-                store.settle({(TRADE_WINDOWS, 0): StoredOffset(0, "topic-1", "cluster-1")}, [])
+                store.store_offsets({(TRADE_WINDOWS, 0): StoredOffset(0, "topic-1", "cluster-1")}, [])
                 store.write(batch_of(WINDOW))
-            wait_for_result(lambda: board.ready is not None and b"BTCUSDT" in board.ready.body, 120)
+            wait_for_result(lambda: board.response is not None and b"BTCUSDT" in board.response.body, 120)
             assert replica_lag.describe_replica_lag(pool) == ""
             assert feeder.connects == 1
             server.kill()
             wait_for_result(lambda: "receives nothing from its primary" in replica_lag.describe_replica_lag(pool), 120)
-            wait_for_result(lambda: "receives nothing" in ((board.ready and board.ready.reason) or ""), 120)
-            assert b"BTCUSDT" in (board.ready.body if board.ready else b""), "what it has is still served"
+            wait_for_result(lambda: "receives nothing" in ((board.response and board.response.reason) or ""), 120)
+            assert b"BTCUSDT" in (board.response.body if board.response else b""), "what it has is still served"
         finally:
             stop.set()
             thread.join(60)

@@ -226,7 +226,7 @@ def test_what_held_before_the_history_began_is_told_by_the_whales(empty_database
 
     def held(symbol: str, hour: float) -> Decimal | None:
         at = START + timedelta(hours=hour)
-        return find_threshold([one for one in limits if one.since <= at][-1].usd, "binance", symbol)
+        return find_threshold([one for one in limits if one.valid_from <= at][-1].usd, "binance", symbol)
 
     assert {(symbol, hour): held(symbol, hour) for symbol, hour, _ in found} == {
         (symbol, hour): usd for symbol, hour, usd in found

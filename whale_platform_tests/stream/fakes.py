@@ -83,7 +83,7 @@ class Stage:
         self.said.append("close")
 
     def state(self) -> tuple[str, str]:
-        return self.context.beat.state, self.context.beat.detail
+        return self.context.heartbeat.state, self.context.heartbeat.detail
 
     def _start(self, mode: Mode) -> Any:
         self.said.append(f"start {mode}")

@@ -165,10 +165,10 @@ def test_a_cluster_loses_workers_and_its_driver_and_no_trade(
     stream.start()
     wait_until(stream, "the master to be missed", misses(f"the Spark master {cluster.master} is unavailable"))
     cluster.start()
-    cluster.add()
+    cluster.add_worker()
     wait_until(stream, "a second worker to be missed", misses(f"{CORES} of the {NEEDED} task slots"))
     with load(kafka.bootstrap) as made:
-        cluster.add()
+        cluster.add_worker()
         numbers = wait_until(stream, "two workers", flows).numbers
         assert None not in (numbers["windows_lag"], numbers["windows_lag_s"])
         assert None not in (numbers["whales_lag"], numbers["whales_lag_s"])
@@ -177,9 +177,9 @@ def test_a_cluster_loses_workers_and_its_driver_and_no_trade(
         assert any("org.apache.spark" in command for command in commands)
         assert [command for command in commands if SECRET in command] == []
 
-        cluster.kill(0)
+        cluster.kill_worker(0)
         wait_until(stream, "the killed worker to be missed", misses(f"{CORES} of the {NEEDED} task slots"))
-        cluster.add()
+        cluster.add_worker()
         wait_until(stream, "a worker in its place", flows)
 
         stream.kill()

@@ -51,8 +51,8 @@ def test_whales_come_first_then_windows_and_the_lake_when_trades_flow(tmp_path: 
         "close",
     ]
     assert [state for state, _ in states] == ["starting", "ready"]
-    assert stage.context.beat.state == "stopping"
-    numbers = stage.context.beat.numbers
+    assert stage.context.heartbeat.state == "stopping"
+    numbers = stage.context.heartbeat.numbers
     assert (numbers["lag"], numbers["windows_lag"], numbers["whales_lag"], numbers["lag_s"]) == (3, 3, 0, 0.1)
     assert (numbers["windows_mode"], numbers["rate"], numbers["behind_since"]) == ("realtime", 10.0, None)
 
@@ -78,7 +78,7 @@ def test_who_is_far_behind_switches_and_goes_round_while_the_old_query_ends(tmp_
 
     def release() -> None:
         assert len(stage.queries) == 1 and stage.state()[0] == "degraded"
-        assert stage.context.beat.numbers["behind_since"] is not None
+        assert stage.context.heartbeat.numbers["behind_since"] is not None
         stage.queries[0].held.set()
         while stage.windows._ending is not None and stage.windows._ending.is_alive():
             turns.wait(0.01)
@@ -92,7 +92,7 @@ def test_who_is_far_behind_switches_and_goes_round_while_the_old_query_ends(tmp_
     assert told[:5] == ["begin whales", "begin windows", "start realtime", "lake slowly", "lake slowly"]
     assert told.index("start microbatch") + 1 == told.index("begin windows", 3)
     assert "windows failed" not in told
-    assert stage.context.beat.numbers["windows_mode"] == "microbatch"
+    assert stage.context.heartbeat.numbers["windows_mode"] == "microbatch"
 
 
 def test_what_a_look_has_found_is_published_at_once(tmp_path: Path) -> None:
@@ -173,9 +173,9 @@ def test_a_jvm_that_does_not_answer_stops_the_progress(tmp_path: Path) -> None:
     stage, rounds, hangs = Stage(tmp_path), list[float](), threading.Event()
     reports: Any = SimpleNamespace(
         settings=stage.context.settings,
-        beat=stage.context.beat,
-        tell=stage.context.tell,
-        publish=stage.context.publish,
+        beat=stage.context.heartbeat,
+        tell=stage.context.report_state,
+        publish=stage.context.write_heartbeat,
         stop=stage.context.stop,
         progress=lambda next_within_s=0.0: rounds.append(next_within_s),
     )
@@ -203,9 +203,9 @@ def test_how_far_behind_is_unknown_while_a_query_takes_long_to_start(
     beats: list[Any] = []
 
     def heartbeat() -> None:
-        assert stage.context.before_beat is not None
-        stage.context.before_beat()
-        beats.append([stage.context.beat.numbers.get(name) for name in ("lag", "windows_lag_s", "whales_lag")])
+        assert stage.context.before_heartbeat is not None
+        stage.context.before_heartbeat()
+        beats.append([stage.context.heartbeat.numbers.get(name) for name in ("lag", "windows_lag_s", "whales_lag")])
 
     clock = [1000.0]
     monkeypatch.setattr(main_loop, "time", SimpleNamespace(monotonic=lambda: clock[0], time=lambda: 0.0))

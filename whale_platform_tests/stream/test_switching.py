@@ -50,15 +50,15 @@ class Switched:
 
     def drain(self, mode: Mode, wait_longer: bool = True) -> int:
         """Run in `mode` until nothing is left, then stop; rows that came too late."""
-        self.flow.look({})
+        self.flow.update({})
         spread_s = self.flow.spread_s("windows") if wait_longer else 0.0
         query = queries.start_windows(self._spark, self._settings, self._folders["windows"], "run", mode, spread_s)
-        self.flow.begin("windows")
+        self.flow.mark_start("windows")
 
         def done() -> bool:
             assert query.isActive, query.exception()
-            self.flow.look({"windows": mode})
-            self._reports.look(time.monotonic(), "windows", query, self.flow.committed["windows"].batch)
+            self.flow.update({"windows": mode})
+            self._reports.poll(time.monotonic(), "windows", query, self.flow.committed["windows"].batch)
             return self.flow.behind["windows"].trades == 0
 
         wait_for(f"all windows in {mode}", done, 600)

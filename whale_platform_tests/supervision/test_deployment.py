@@ -14,36 +14,36 @@ ME = ("-c", "user.name=x", "-c", "user.email=x@localhost")
 def test_a_service_is_old_until_it_is_started_with_what_is_checked_out() -> None:
     answers = ["aaa"]
     deployment = Deployment(lambda: answers[-1], every_s=0)
-    assert not deployment.is_old("sink"), "never started"
-    assert not deployment.started("sink")
+    assert not deployment.is_outdated("sink"), "never started"
+    assert not deployment.record_start("sink")
     answers.append("bbb")
-    assert deployment.look()
-    assert not deployment.look(), "told once"
-    assert (deployment.is_old("sink"), deployment.code("sink"), deployment.checkout) == (True, "aaa", "bbb")
+    assert deployment.refresh()
+    assert not deployment.refresh(), "told once"
+    assert (deployment.is_outdated("sink"), deployment.code_of("sink"), deployment.checkout) == (True, "aaa", "bbb")
     answers.append("ccc")
-    assert deployment.started("sink"), "the change was seen at the start"
-    assert (deployment.is_old("sink"), deployment.is_new("sink")) == (False, True)
+    assert deployment.record_start("sink"), "the change was seen at the start"
+    assert (deployment.is_outdated("sink"), deployment.is_current("sink")) == (False, True)
 
 
 def test_where_git_can_not_say_nothing_is_old_and_nothing_new() -> None:
     answers = [""]
     deployment = Deployment(lambda: answers[-1], every_s=0)
-    deployment.started("sink")
-    assert not deployment.is_new("sink")
+    deployment.record_start("sink")
+    assert not deployment.is_current("sink")
     answers.append("aaa")
-    deployment.look()
-    assert not deployment.is_old("sink"), "what it runs was never known"
-    deployment.started("sink")
+    deployment.refresh()
+    assert not deployment.is_outdated("sink"), "what it runs was never known"
+    deployment.record_start("sink")
     answers.append("")
-    assert not deployment.look(), "a git that fails for once is no change"
-    assert deployment.is_new("sink")
+    assert not deployment.refresh(), "a git that fails for once is no change"
+    assert deployment.is_current("sink")
 
 
 def test_git_is_not_asked_at_every_turn() -> None:
     asked: list[int] = []
     deployment = Deployment(lambda: asked.append(1) or "aaa")  # type: ignore[func-returns-value]
     for _ in range(100):
-        deployment.look()
+        deployment.refresh()
     assert len(asked) == 1
 
 

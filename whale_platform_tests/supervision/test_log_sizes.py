@@ -47,9 +47,9 @@ def test_the_log_of_leases_turns_over(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_colours_are_left_out_of_logs(tmp_path: Path) -> None:
     own = LogPipes(tmp_path, ["daemon"])
     said = "\x1b[32m2026-11-28 10:00:00\x1b[0m - dagster - \x1b[1;34mINFO\x1b[0m - sk\u00e6v [1] 5m\n"
-    subprocess.run(["printf", "%s", said], stdout=own.output("daemon"), check=True)
+    subprocess.run(["printf", "%s", said], stdout=own.write_end("daemon"), check=True)
     own.close()
-    assert own.path("daemon").read_text() == "2026-11-28 10:00:00 - dagster - INFO - sk\u00e6v [1] 5m\n"
+    assert own.log_path("daemon").read_text() == "2026-11-28 10:00:00 - dagster - INFO - sk\u00e6v [1] 5m\n"
 
 
 def test_an_older_supervisor_may_start_the_keeper(tmp_path: Path) -> None:

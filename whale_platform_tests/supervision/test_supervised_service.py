@@ -43,15 +43,15 @@ def hangs_at(member: SupervisedService, clock: Clock, now: float) -> str:
     """What is said at `now`, after a look every five seconds on the way there."""
     while clock.now < now:
         clock.now = min(now, clock.now + 5)
-        member.look()
-    return member.view(()).hangs
+        member.refresh()
+    return member.build_view(()).hang_reason
 
 
 @pytest.mark.process
 def test_progress_counts_by_being_new_and_beats_alone_count_for_nothing(tmp_path: Path, keeper: LogPipes) -> None:
     clock = Clock()
     member = sleeper(tmp_path, keeper, clock)
-    member.begin()
+    member.start()
     try:
         assert member.process is not None
         wait_for_result(
@@ -63,10 +63,10 @@ def test_progress_counts_by_being_new_and_beats_alone_count_for_nothing(tmp_path
             for loop in loops:
                 mine.progress[loop] += 1
             heartbeat.write_heartbeat(tmp_path, mine)
-            member.look()
+            member.refresh()
 
         came_round("main", "feed")
-        assert (member.view(()).says, hangs_at(member, clock, 1020)) == ("ready", "")
+        assert (member.build_view(()).reported, hangs_at(member, clock, 1020)) == ("ready", "")
         came_round()
         assert hangs_at(member, clock, 1029) == ""
         assert "loop 'main' has not got on for 30 s, and does not wait for the CPU" in hangs_at(member, clock, 1030)
@@ -82,7 +82,7 @@ def test_progress_counts_by_being_new_and_beats_alone_count_for_nothing(tmp_path
         came_round("main")
         assert "loop 'feed'" in hangs_at(member, clock, 1110)
         clock.now = 2000.0
-        member.excuse_silence()
+        member.reset_silence()
         assert hangs_at(member, clock, 2029) == ""
         assert "loop 'main'" in hangs_at(member, clock, 2030)
         member.process.signal(signal.SIGSTOP)
@@ -90,7 +90,7 @@ def test_progress_counts_by_being_new_and_beats_alone_count_for_nothing(tmp_path
         assert "one of its processes is stopped" in hangs_at(member, clock, 2090)
     finally:
         member.kill("the test is over")
-    assert member.view(()).reason == "the test is over"
+    assert member.build_view(()).reason == "the test is over"
 
 
 @pytest.mark.process
@@ -99,7 +99,7 @@ def test_a_start_may_take_for_ever_while_it_says_something_and_not_while_it_does
 ) -> None:
     clock = Clock()
     member = sleeper(tmp_path, keeper, clock)
-    member.begin()
+    member.start()
     try:
         assert member.process is not None
         wait_for_result(lambda: read_last_line(tmp_path / "logs" / "sleeper.log") == "here")
@@ -107,12 +107,12 @@ def test_a_start_may_take_for_ever_while_it_says_something_and_not_while_it_does
         for number in range(10):
             mine.detail = f"step {number}"
             heartbeat.write_heartbeat(tmp_path, mine)
-            member.look()
+            member.refresh()
             assert hangs_at(member, clock, clock.now + 290) == ""
         with (tmp_path / "logs" / "sleeper.log").open("a") as log:
             log.write("a line\n")
         assert hangs_at(member, clock, clock.now + 290) == ""
-        assert member.published("starting", "")["still_s"] == pytest.approx(285, abs=6)
+        assert member.status_entry("starting", "")["still_s"] == pytest.approx(285, abs=6)
         assert "nothing said for 3" in hangs_at(member, clock, clock.now + 15)
         mine.progress["main"] = 1  # as of one that asks for its broker, again and again
         heartbeat.write_heartbeat(tmp_path, mine)
@@ -124,19 +124,19 @@ def test_a_start_may_take_for_ever_while_it_says_something_and_not_while_it_does
 @pytest.mark.process
 def test_a_beat_of_another_process_counts_for_nothing(tmp_path: Path, keeper: LogPipes) -> None:
     member = sleeper(tmp_path, keeper, Clock())
-    member.begin()
+    member.start()
     try:
         heartbeat.write_heartbeat(tmp_path, heartbeat.Heartbeat("sleeper", pid=os.getpid(), state="ready"))
-        member.look()
-        assert member.view(()).says == "starting"
+        member.refresh()
+        assert member.build_view(()).reported == "starting"
     finally:
         member.kill("the test is over")
 
 
 def test_a_program_that_is_not_there_is_a_failed_start(tmp_path: Path, keeper: LogPipes) -> None:
     member = SupervisedService(ServiceSpec("sleeper", lambda: (str(tmp_path / "nothing"),)), tmp_path, keeper, Clock())
-    member.begin()
-    view = member.view(())
+    member.start()
+    view = member.build_view(())
     assert not view.alive
     assert "nothing" in view.reason
     assert view.retry_at > view.now
@@ -192,13 +192,13 @@ def test_a_start_that_dies_late_is_a_short_life_and_a_stop_forgives_it(tmp_path:
     member = SupervisedService(ServiceSpec("sleeper", lambda: argv), tmp_path, keeper, clock)
 
     def ended() -> bool:
-        member.look()
+        member.refresh()
         return member.process is None
 
     for lives in (1, 2):
-        member.begin()
+        member.start()
         clock.now += 60  # as a JVM takes on a slow machine until it fails
         wait_for_result(ended)
         assert member.short_lives == lives
-    assert member.view(()).retry_at > clock.now
-    assert member.rest() and member.short_lives == 0, "who stops it and starts it again has seen to it"
+    assert member.build_view(()).retry_at > clock.now
+    assert member.stop_as_desired() and member.short_lives == 0, "who stops it and starts it again has seen to it"

@@ -30,7 +30,7 @@ def test_what_moves_the_trades_needs_no_dagster_and_only_the_sink_postgres(tmp_p
     workers = ["sink", "stream", "ingester"]
     assert names == ["postgres", "kafka", "topics", "migrate", "simulator", *workers, "api", "repair", *dagster]
     assert all(set(spec.needs) <= set(names[: names.index(spec.name)]) for spec in found)
-    assert all(spec.beats or spec.one_shot or spec.ready is not None for spec in found)
+    assert all(spec.has_heartbeat or spec.one_shot or spec.is_ready is not None for spec in found)
     needs = {name: _all_needs(found, name) for name in workers}
     assert needs["sink"] == {"topics", "migrate"}
     assert needs["stream"] | needs["ingester"] <= {"topics", "simulator"}

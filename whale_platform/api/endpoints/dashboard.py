@@ -37,16 +37,16 @@ DAY, MAX_PERIOD = timedelta(days=1), timedelta(days=31)
 )
 async def sparklines(request: Request, parts: AppDeps, asked: Annotated[SparklineParams, Query()]) -> Response:
     """Of every symbol, up to the newest minute of all."""
-    since = _end(parts.board) - timedelta(minutes=asked.minutes)
+    since = _end(parts.latest) - timedelta(minutes=asked.minutes)
 
     def work() -> Response:
         names = ("exchange", "symbol", "times", "closes")
         items = [dict(zip(names, row, strict=True)) for row in dashboard.read_closes(parts.pool, since)]
         return responses.build_response(
-            responses.encode_json({"items": items}), ResponsePreferences.of(request.headers)
+            responses.encode_json({"items": items}), ResponsePreferences.from_headers(request.headers)
         )
 
-    return await parts.worker.do(work)
+    return await parts.table_threads.run(work)
 
 
 @router.get(
@@ -56,19 +56,21 @@ async def sparklines(request: Request, parts: AppDeps, asked: Annotated[Sparklin
 )
 async def whale_summary(request: Request, parts: AppDeps, asked: Annotated[WhaleFilter, Query()]) -> Response:
     """By hour and by size, and the ten largest. Without `from` the day before `to`, without `to` up to now."""
-    end = asked.end or _end(parts.board)
+    end = asked.end or _end(parts.latest)
     start = asked.start or end - DAY
     if not start < end <= start + MAX_PERIOD:
         raise ApiProblemError(422, "`from` must lie before `to`, by 31 days at most")
     asked.start, asked.end = start, end
 
     def work() -> Response:
-        known_markets.check_markets(asked, parts.board, known_markets.make_market_reader(parts.pool, WHALES))
+        known_markets.check_markets(asked, parts.latest, known_markets.make_market_reader(parts.pool, WHALES))
         found = dashboard.summarise_whales(parts.pool, asked.conditions(WHALES))
         whole = {"from": start, "to": end} | _summed(found)
-        return responses.build_response(responses.encode_json(_plain(whole)), ResponsePreferences.of(request.headers))
+        return responses.build_response(
+            responses.encode_json(_plain(whole)), ResponsePreferences.from_headers(request.headers)
+        )
 
-    return await parts.worker.do(work)
+    return await parts.table_threads.run(work)
 
 
 _ONE = {**describe_responses(dashboard_models.WhaleContext), **describe_problems(_404="There is no such whale.")}
@@ -87,7 +89,7 @@ async def whale_context(
 ) -> Response:
     """Its minute and those around, its hour, its offset in Kafka with its neighbours, and the run that wrote it."""
 
-    found = await parts.worker.do(lambda: _context(parts, exchange, symbol, trade_id))
+    found = await parts.table_threads.run(lambda: _context(parts, exchange, symbol, trade_id))
 
     def search() -> Response:
         whale = found["whale"]
@@ -99,14 +101,16 @@ async def whale_context(
                 parts.settings.bootstrap, exchange, symbol, trade_id, whale["received_time"], known
             )
         whole = found | {"trade": place.place, "trade_missing": place.missing, "around": place.around}
-        return responses.build_response(responses.encode_json(_plain(whole)), ResponsePreferences.of(request.headers))
+        return responses.build_response(
+            responses.encode_json(_plain(whole)), ResponsePreferences.from_headers(request.headers)
+        )
 
-    return await parts.slow.do(search)
+    return await parts.kafka_threads.run(search)
 
 
 def _end(board: LatestCache) -> datetime:
     """The end of the newest minute of all, so that replayed days have a last day too."""
-    edge = board.edge()
+    edge = board.newest_minute()
     return datetime.now(UTC) if edge is None else edge + timedelta(minutes=1)
 
 

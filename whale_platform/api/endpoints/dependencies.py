@@ -32,47 +32,49 @@ class AppDependencies:
 
     settings: Settings
     pool: ConnectionPool
-    board: LatestCache = field(default_factory=LatestCache)
+    latest: LatestCache = field(default_factory=LatestCache)
     open_without_keys: bool = True
     local_only: bool = False
-    crowd: ConnectionRegistry = field(default_factory=ConnectionRegistry)
-    trail: RefusalLog = field(init=False, default_factory=RefusalLog)
+    connections: ConnectionRegistry = field(default_factory=ConnectionRegistry)
+    refusals: RefusalLog = field(init=False, default_factory=RefusalLog)
     metrics: ApiMetrics = field(init=False)
     health: HealthMonitor = field(init=False)
-    worker: BoundedThreadPool = field(init=False)
-    slow: BoundedThreadPool = field(init=False)
-    watch: BoundedThreadPool = field(init=False)
+    table_threads: BoundedThreadPool = field(init=False)
+    kafka_threads: BoundedThreadPool = field(init=False)
+    monitoring_threads: BoundedThreadPool = field(init=False)
     keys: ApiKeyRegistry = field(init=False)
-    live: PushApp = field(init=False)
+    push: PushApp = field(init=False)
 
     def __post_init__(self) -> None:
         settings = self.settings
         self.keys = ApiKeyRegistry(settings.home)
-        self.live = PushApp(
+        self.push = PushApp(
             settings.bootstrap,
             partial(settings.dsn, "api"),
             origins=frozenset(settings.api_cors),
-            look=LiveStatus(settings, self.board).read,
-            welcome=self.welcome,
-            taken_back=self.board.taken_back,
+            look=LiveStatus(settings, self.latest).read,
+            welcome=self.is_authorised,
+            taken_back=self.latest.pop_taken_back,
         )
-        self.metrics = ApiMetrics(settings, self.pool, self.board, lambda: self.live.numbers() | self.crowd.numbers())
-        self.health = HealthMonitor(settings, self.pool, self.board)
+        self.metrics = ApiMetrics(
+            settings, self.pool, self.latest, lambda: self.push.read_metrics() | self.connections.read_metrics()
+        )
+        self.health = HealthMonitor(settings, self.pool, self.latest)
         waiting = self.metrics.waiting
-        self.worker = BoundedThreadPool("tables", self.pool.size - MONITORING_THREADS, 64, waiting)
-        self.slow = BoundedThreadPool(
+        self.table_threads = BoundedThreadPool("tables", self.pool.size - MONITORING_THREADS, 64, waiting)
+        self.kafka_threads = BoundedThreadPool(
             "kafka", 1, 9, waiting
         )  # one looks through Kafka, which takes the processor; eight wait
-        self.watch = BoundedThreadPool("watch", MONITORING_THREADS, 16, waiting)
+        self.monitoring_threads = BoundedThreadPool("watch", MONITORING_THREADS, 16, waiting)
 
     def close(self) -> None:
         """Take no more work."""
-        for worker in (self.worker, self.slow, self.watch):
+        for worker in (self.table_threads, self.kafka_threads, self.monitoring_threads):
             worker.close()
 
-    def welcome(self, key: str) -> bool:
+    def is_authorised(self, key: str) -> bool:
         """Whether who has the key of that name (empty: none) may ask."""
-        return self.keys.there(key) if key else self.open_without_keys and not self.keys.any
+        return self.keys.has(key) if key else self.open_without_keys and not self.keys.has_keys
 
 
 def _parts(request: Request) -> AppDependencies:

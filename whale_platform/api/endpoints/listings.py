@@ -35,15 +35,15 @@ router = APIRouter()
 @router.get("/latest", responses=describe_responses(latest_models.Board), summary="The newest state of every symbol")
 async def latest(request: Request, parts: AppDeps, which: Annotated[MarketFilter, Query()]) -> Response:
     """From memory, renewed every 50 ms at most. `hour` and `day` end with the newest minute of all symbols."""
-    board = parts.board.ready
-    known_markets.check_markets(which, parts.board)
+    board = parts.latest.response
+    known_markets.check_markets(which, parts.latest)
     if board is None or not (which.exchange or which.symbol):
-        status, body, headers = latest_response.render_response(parts.board, request.headers.get)
+        status, body, headers = latest_response.render_response(parts.latest, request.headers.get)
         return Response(body, status, {name.decode(): value.decode() for name, value in headers})
     whole = responses.parse_json(board.body)
-    whole["symbols"] = [one for one in whole["symbols"] if which.takes(one["exchange"], one["symbol"])]
+    whole["symbols"] = [one for one in whole["symbols"] if which.matches(one["exchange"], one["symbol"])]
     return responses.build_response(
-        responses.encode_json(whole), ResponsePreferences.of(request.headers), etag=board.etag
+        responses.encode_json(whole), ResponsePreferences.from_headers(request.headers), etag=board.etag
     )
 
 
@@ -90,9 +90,9 @@ async def gaps(request: Request, parts: AppDeps, asked: Annotated[GapListingPara
 @router.get("/symbols", responses=describe_responses(latest_models.Symbols), summary="What there is")
 async def symbols(request: Request, parts: AppDeps, which: Annotated[MarketFilter, Query()]) -> Response:
     """Every symbol with trades, and from how many US dollars on one of its trades is a whale."""
-    if parts.board.ready is None:
+    if parts.latest.response is None:
         raise build_unavailable("nothing has been read from Postgres yet: ask again in a second", 1)
-    known_markets.check_markets(which, parts.board)
+    known_markets.check_markets(which, parts.latest)
 
     def work() -> Response:
         limits = latest_states.read_current_thresholds(parts.pool)
@@ -108,14 +108,14 @@ async def symbols(request: Request, parts: AppDeps, which: Annotated[MarketFilte
                 "updated_at": responses.to_json_value(one.updated_at),
                 "note": None if one.quote is None else explain_whaleless(one.quote),
             }
-            for one in parts.board.symbols()
-            if which.takes(one.exchange, one.symbol)
+            for one in parts.latest.symbols()
+            if which.matches(one.exchange, one.symbol)
         ]
         return responses.build_response(
-            responses.encode_json({"items": items}), ResponsePreferences.of(request.headers)
+            responses.encode_json({"items": items}), ResponsePreferences.from_headers(request.headers)
         )
 
-    return await parts.worker.do(work)
+    return await parts.table_threads.run(work)
 
 
 _HEALTH = {
@@ -133,10 +133,13 @@ async def health(request: Request, parts: AppDeps, _: Annotated[NoParams, Query(
         status = 503 if found["status"] == "away" else 200
         headers = {"Retry-After": "5"} if status == 503 else {}
         return responses.build_response(
-            responses.encode_json(found), ResponsePreferences.of(request.headers), status=status, headers=headers
+            responses.encode_json(found),
+            ResponsePreferences.from_headers(request.headers),
+            status=status,
+            headers=headers,
         )
 
-    return await parts.watch.do(work)
+    return await parts.monitoring_threads.run(work)
 
 
 _TEXT: dict[str, Any] = {"description": "Prometheus's text format.", "content": {"text/plain": {}}}
@@ -147,19 +150,19 @@ _TEXT: dict[str, Any] = {"description": "Prometheus's text format.", "content": 
 )
 async def metrics(request: Request, parts: AppDeps, _: Annotated[NoParams, Query()]) -> Response:
     """Trades, lag and heartbeats of the services, gaps, requests and their seconds."""
-    return await parts.watch.do(
+    return await parts.monitoring_threads.run(
         lambda: responses.build_response(
-            parts.metrics.text(), ResponsePreferences.of(request.headers), media=METRICS_MEDIA
+            parts.metrics.text(), ResponsePreferences.from_headers(request.headers), media=METRICS_MEDIA
         )
     )
 
 
 async def _page(request: Request, parts: AppDependencies, listing: Listing, asked: ListingParams) -> Response:
     after = None if asked.cursor is None else pagination.decode_cursor(listing, asked.cursor)
-    wants = ResponsePreferences.of(request.headers, asked.form)
+    wants = ResponsePreferences.from_headers(request.headers, asked.form)
 
     def work() -> Response:
-        known_markets.check_markets(asked, parts.board, known_markets.make_market_reader(parts.pool, listing))
+        known_markets.check_markets(asked, parts.latest, known_markets.make_market_reader(parts.pool, listing))
         rows = listings.read_page(parts.pool, listing, asked.conditions(listing), after, asked.limit + 1)
         following = pagination.encode_cursor(listing, rows[asked.limit - 1]) if len(rows) > asked.limit else None
         rows = rows[: asked.limit]
@@ -172,7 +175,7 @@ async def _page(request: Request, parts: AppDependencies, listing: Listing, aske
             responses.encode_json_page(listing.columns, rows, following), wants, headers=headers
         )
 
-    return await parts.worker.do(work)
+    return await parts.table_threads.run(work)
 
 
 def _address(request: Request, cursor: str) -> str:

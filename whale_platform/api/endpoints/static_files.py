@@ -88,7 +88,7 @@ class _Page:
         try:
             for file in self._needs:
                 file.path.stat()
-            ready, wants = self._file.ready(), ResponsePreferences.of(request.headers)
+            ready, wants = self._file.read(), ResponsePreferences.from_headers(request.headers)
         except FileNotFoundError:
             return self._missing()
         headers = {
@@ -97,7 +97,7 @@ class _Page:
             "Vary": "Accept-Encoding",
             "Content-Security-Policy": CSP,  # also on a 304: browsers keep its headers in place of the first ones
         }
-        if matches_etag(wants.match, ready.etag):
+        if matches_etag(wants.if_none_match, ready.etag):
             return Response(status_code=304, headers=headers)
         if wants.gzip and ready.compressed is not None:
             return Response(ready.compressed, 200, {**headers, "Content-Encoding": "gzip"}, self._media)

@@ -24,7 +24,7 @@ class CachedFile:
         self.path = path
         self._seen: tuple[tuple[int, int], FileSnapshot] | None = None
 
-    def ready(self) -> FileSnapshot:
+    def read(self) -> FileSnapshot:
         """As it is on the disk now. Raises OSError where it is not there."""
         found, seen = self.path.stat(), self._seen
         mark = (found.st_mtime_ns, found.st_size)

@@ -41,7 +41,7 @@ class MarketFilter(NoParams):
     exchange: list[Exchange] = Field([], max_length=MAX_NAMES, description="Repeat it for rows of several.")
     symbol: list[Symbol] = Field([], max_length=MAX_NAMES, description="Repeat it for rows of several.")
 
-    def takes(self, exchange: str, symbol: str) -> bool:
+    def matches(self, exchange: str, symbol: str) -> bool:
         """Whether both are wanted."""
         return (not self.exchange or exchange in self.exchange) and (not self.symbol or symbol in self.symbol)
 

@@ -2,8 +2,8 @@
 
 Whoever has news puts it (the feeder from Postgres, a live hub from Kafka); a state that is older than the one there is
 left out, so two feeders do no harm. `render` is called by a feeder, at most every `RENDER_EVERY_S`; who answers
-requests only takes `ready`, bytes that nobody changes any more. The ETag moves with what is said, not with its age in
-seconds.
+requests only takes `response`, bytes that nobody changes any more. The ETag moves with what is said, not with its age
+in seconds.
 """
 
 import gzip
@@ -41,7 +41,7 @@ class LatestCache:
     """May be used by any thread."""
 
     def __init__(self) -> None:
-        self.ready: RenderedResponse | None = None
+        self.response: RenderedResponse | None = None
         self._lock = threading.Lock()
         self._windows: dict[Market, WindowState] = {}
         self._whales: dict[Market, WhaleState] = {}
@@ -52,7 +52,7 @@ class LatestCache:
         self._revision, self._changed = 0, True
         self._stale: frozenset[Market] = frozenset()
 
-    def put(self, windows: Iterable[WindowState] = (), whales: Iterable[WhaleState] = ()) -> None:
+    def update(self, windows: Iterable[WindowState] = (), whales: Iterable[WhaleState] = ()) -> None:
         """Take in what is newer than what is known."""
         with self._lock:
             for window in windows:
@@ -73,24 +73,24 @@ class LatestCache:
             self._whales = {Market(one.exchange, one.symbol): one for one in whales}
             self._loaded = self._changed = True
 
-    def put_spans(self, hour: Mapping[Market, PeriodTotals], day: Mapping[Market, PeriodTotals]) -> None:
+    def update_totals(self, hour: Mapping[Market, PeriodTotals], day: Mapping[Market, PeriodTotals]) -> None:
         """The last hour and day by symbol."""
         with self._lock:
             self._changed = self._changed or (hour, day) != self._spans
             self._spans = (hour, day)
 
-    def took_back(self, count: int) -> None:
-        """So many whales were taken back; `taken_back` tells."""
+    def add_taken_back(self, count: int) -> None:
+        """So many whales were taken back; `pop_taken_back` tells."""
         with self._lock:
             self._taken_back += count
 
-    def taken_back(self) -> int:
+    def pop_taken_back(self) -> int:
         """How many whales were taken back since it was last asked."""
         with self._lock:
             count, self._taken_back = self._taken_back, 0
         return count
 
-    def trouble(self, who: str, reason: str) -> None:
+    def set_trouble(self, who: str, reason: str) -> None:
         """Say why all of it is old, in `who`'s name, and since now unless it was; empty: it no longer is."""
         with self._lock:
             before, since = self._troubles.get(who, ("", time.time()))
@@ -111,14 +111,14 @@ class LatestCache:
             window = self._windows.get(symbol)
         return None if window is None else window.window_start
 
-    def edge(self) -> datetime | None:
+    def newest_minute(self) -> datetime | None:
         """The newest minute of all; None where there is none."""
         with self._lock:
             return max((window.window_start for window in self._windows.values()), default=None)
 
     @property
     def changed(self) -> bool:
-        """Whether `render` has something to say that `ready` does not."""
+        """Whether `render` has something to say that `response` does not."""
         return self._changed
 
     def age_s(self, now: float) -> float | None:
@@ -128,7 +128,7 @@ class LatestCache:
         return None if newest is None else max(0.0, now - newest.timestamp())
 
     def render(self, now: float | None = None) -> None:
-        """Build `ready` again as of `now` (epoch seconds). Nothing before the first `replace`."""
+        """Build `response` again as of `now` (epoch seconds). Nothing before the first `replace`."""
         now = time.time() if now is None else now
         with self._lock:
             if not self._loaded:
@@ -141,7 +141,7 @@ class LatestCache:
             reason = self._reason(entries)
         as_of = format_time(datetime.fromtimestamp(now, UTC))
         body = encode_json({"as_of": as_of, "stale": reason is not None, "reason": reason, "symbols": entries})
-        self.ready = RenderedResponse(body, gzip.compress(body, GZIP_LEVEL), etag, now, reason)
+        self.response = RenderedResponse(body, gzip.compress(body, GZIP_LEVEL), etag, now, reason)
 
     def _reason(self, entries: list[dict[str, Any]]) -> str | None:
         if self._troubles:

@@ -42,7 +42,7 @@ class ChangeSet:
         self.everything = False
         self.taken_back = 0
 
-    def hear(self, payload: str) -> None:
+    def merge(self, payload: str) -> None:
         """Take in one payload; one that can't be read means everything."""
         try:
             said = json.loads(payload)
@@ -92,7 +92,7 @@ class CacheUpdater:
         look: Callable[[], str] = lambda: "",
     ) -> None:
         """`look`: why what comes is old (a service is silent), asked once a second; empty where it is not."""
-        self._board, self._pool, self._dsn, self._told, self._look = board, pool, dsn, told, look
+        self._board, self._pool, self._dsn, self._on_trouble, self._read_service_trouble = board, pool, dsn, told, look
         self._symbols: list[Market] = []
         self._spans_at = self._all_at = self._looked_at = self._rendered_at = 0.0
         self.connects = self.reads = 0
@@ -105,17 +105,17 @@ class CacheUpdater:
         while not stop.is_set():
             before = self.connects
             try:
-                self._follow(stop)
+                self._listen(stop)
             except (PostgresError, OSError) as error:
                 tries = 0 if self.connects > before else tries
                 why = f"Postgres can't be read: {error}"
-                self._board.trouble("postgres", why)
+                self._board.set_trouble("postgres", why)
                 self._board.render()
-                self._told(why)
+                self._on_trouble(why)
                 stop.wait(RETRY_S[min(tries, len(RETRY_S) - 1)])
                 tries += 1
 
-    def _follow(self, stop: threading.Event) -> None:
+    def _listen(self, stop: threading.Event) -> None:
         listener: ChangeListener | PollingListener
         try:
             listener = ChangeListener(self._dsn(), "whale-api")
@@ -124,17 +124,17 @@ class CacheUpdater:
             listener = PollingListener(stop, lambda: self.read_all_s)
         try:
             self._read_all()
-            self._read_spans()
+            self._read_totals()
             self.connects += 1
-            self._board.trouble("postgres", "")
-            self._told("")
+            self._board.set_trouble("postgres", "")
+            self._on_trouble("")
             self._render()
             while not stop.is_set():
-                self._turn(listener)
+                self._step(listener)
         finally:
             listener.close()
 
-    def _turn(self, listener: "ChangeListener | PollingListener") -> None:
+    def _step(self, listener: "ChangeListener | PollingListener") -> None:
         said = listener.wait(0.25)
         rest = self._rendered_at + RENDER_EVERY_S - time.monotonic()
         if said and rest > 0:  # more may come until the board may be rendered again
@@ -142,19 +142,19 @@ class CacheUpdater:
             said += listener.wait(0)
         news = ChangeSet()
         for payload in said:
-            news.hear(payload)
+            news.merge(payload)
         if news.taken_back:
-            self._board.took_back(news.taken_back)
+            self._board.add_taken_back(news.taken_back)
         self._read(news)
         now = time.monotonic()
         if now - self._looked_at >= 1.0:
             self._looked_at = now
-            self._board.trouble("services", self._look())
-            self._board.trouble(
+            self._board.set_trouble("services", self._read_service_trouble())
+            self._board.set_trouble(
                 "replica", replica_lag.describe_replica_lag(self._pool) if isinstance(listener, PollingListener) else ""
             )
         if now - self._spans_at >= TOTALS_EVERY_S:
-            self._read_spans()
+            self._read_totals()
         if self._board.changed or now - self._rendered_at >= QUIET_RENDER_S:
             self._render()
 
@@ -167,7 +167,7 @@ class CacheUpdater:
         if not newer and not news.whales:
             return
         self.reads += 1
-        self._board.put(
+        self._board.update(
             latest_states.read_windows(self._pool, newer), latest_states.read_newest_whales(self._pool, news.whales)
         )
         self._symbols += sorted({Market(*key[:2]) for key in newer} - known)
@@ -186,11 +186,11 @@ class CacheUpdater:
         self._all_at = time.monotonic()
         self.read_all_s = self._all_at - begun
 
-    def _read_spans(self) -> None:
+    def _read_totals(self) -> None:
         begun = time.monotonic()
-        edge = self._board.edge()
+        edge = self._board.newest_minute()
         if edge is not None:
-            self._board.put_spans(*period_totals.read_period_totals(self._pool, edge))
+            self._board.update_totals(*period_totals.read_period_totals(self._pool, edge))
         took = time.monotonic() - begun
         self._spans_at = time.monotonic() + 20 * took  # never more than a twentieth of the time
 

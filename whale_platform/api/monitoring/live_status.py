@@ -33,7 +33,7 @@ class LiveStatus:
         if not heard:
             exchanges = [one | {"state": "silent", "trades_per_s": 0.0} for one in exchanges]
         lags = [part["lag"] for part in found.values() if part["lag"] is not None]
-        ready = self._board.ready
+        ready = self._board.response
         reason = "nothing has been read from Postgres yet" if ready is None else ready.reason
         if ready is not None and now - ready.made > HUNG_S:
             reason = f"Postgres has not answered since {time.strftime('%H:%M:%S UTC', time.gmtime(ready.made))}"

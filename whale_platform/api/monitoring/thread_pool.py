@@ -27,7 +27,7 @@ class BoundedThreadPool:
         self._gauge = waiting.labels(name)
         self._pulse: Future[None] | None = None
 
-    async def do(self, work: Callable[[], T]) -> T:
+    async def run(self, work: Callable[[], T]) -> T:
         """What `work` returns or raises. Raises Refusal where too many wait or the server stops."""
         if self._closed:
             raise _STOPS
@@ -45,7 +45,7 @@ class BoundedThreadPool:
             self._waiting -= 1
             self._gauge.set(self._waiting)
 
-    def pulse(self, beat: Callable[[], None]) -> None:
+    def heartbeat_when_free(self, beat: Callable[[], None]) -> None:
         """Let `beat` be called by one of the threads, behind what waits; not twice where the last has not been yet."""
         if self._pulse is None or self._pulse.done():
             self._pulse = self._threads.submit(beat)

@@ -54,11 +54,11 @@ class PushApp:
         """`taken_back`: how many whales were taken back since it was last asked; once a second clients are told."""
         self.hub = PushHub()
         self.log = structlog.get_logger().bind(part="live")
-        self.feed = KafkaSource(bootstrap, self.hub, tick_s)
+        self.source = KafkaSource(bootstrap, self.hub, tick_s)
         self._limits = limits or ClientLimits()
-        self._past = WhaleHistory(bootstrap, dsn)
-        self._origins, self._look, self._welcome, self._taken_back = origins, look, welcome, taken_back
-        self._doors = ConnectionLimiter(self._limits)
+        self._history = WhaleHistory(bootstrap, dsn)
+        self._origins, self._read_status, self._is_authorised, self._taken_back = origins, look, welcome, taken_back
+        self._limiter = ConnectionLimiter(self._limits)
         self._sent = 0
         self._sweeper: asyncio.Task[None] | None = None
         self.router = APIRouter(tags=["live"])
@@ -74,50 +74,50 @@ class PushApp:
 
     async def start(self) -> None:
         """Begin to read Kafka."""
-        self.feed.start(asyncio.get_running_loop())
+        self.source.start(asyncio.get_running_loop())
         self._sweeper = asyncio.create_task(self._sweep())
 
     def end(self) -> None:
         """Disconnect the clients, with the advice to reconnect."""
-        self.hub.end()
+        self.hub.disconnect_all()
 
     async def stop(self) -> None:
         """Disconnect the clients and stop reading."""
         self.end()
-        self.feed.stop()
+        self.source.stop()
         if self._sweeper is not None:
             self._sweeper.cancel()
             with suppress(asyncio.CancelledError):
                 await self._sweeper
-        await asyncio.to_thread(self.feed.join, 3.0)
+        await asyncio.to_thread(self.source.join, 3.0)
 
-    def numbers(self) -> dict[str, int]:
+    def read_metrics(self) -> dict[str, int]:
         """For metrics; all but clients and lag only grow. lag: messages of Kafka not yet read."""
-        hub, tails = self.hub, self.feed.tails
+        hub, tails = self.hub, self.source.tails
         return {
-            "live_clients": self._doors.inside,
-            "live_refused_total": self._doors.refused,
+            "live_clients": self._limiter.count,
+            "live_refused_total": self._limiter.refused,
             "live_dropped_total": hub.dropped,
             "live_thinned_total": hub.thinned,
             "live_sent_total": self._sent,
             "live_read_total": sum(tail.messages for tail in tails),
-            "live_unread_total": self.feed.unread,
-            "live_whales_total": hub.log.last,
-            "live_whale_doubles_total": hub.log.doubles,
+            "live_unread_total": self.source.unread,
+            "live_whales_total": hub.whale_log.last,
+            "live_whale_doubles_total": hub.whale_log.duplicates,
             "live_lag": sum(tail.lag for tail in tails),
         }
 
     async def _sweep(self) -> None:
         while True:
             try:
-                status = await asyncio.to_thread(self._look)
-                self.feed.slow(any(_stream_behind(one) for one in status.get("services", ())))
+                status = await asyncio.to_thread(self._read_status)
+                self.source.set_slow(any(_stream_behind(one) for one in status.get("services", ())))
                 self.hub.status(**status)
             except Exception:  # the sweeping must go on, or nobody is dropped any more
                 self.log.exception("status")
             if count := self._taken_back():
                 self.hub.gap("whales", f"{count} whales were taken back: /whales/taken-back lists them")
-            self.hub.sweep(self._limits.send_s, self._welcome)
+            self.hub.drop_stale_clients(self._limits.send_s, self._is_authorised)
             await asyncio.sleep(SWEEP_S)
 
     async def _stream(self, socket: WebSocket) -> None:
@@ -127,18 +127,18 @@ class PushApp:
         address = socket.client.host if socket.client else ""
         await socket.accept(SUBPROTOCOL if SUBPROTOCOL in socket.scope["subprotocols"] else None)
         try:
-            self._doors.enter(address)
+            self._limiter.acquire(address)
         except SubscriptionRejectedError as error:
             await socket.close(1013, str(error))
             return
         session = WebSocketSession(
-            socket, self.hub, self._past.of(address), self._limits, socket.scope.get(KEY_NAME, "")
+            socket, self.hub, self._history.for_client(address), self._limits, socket.scope.get(KEY_NAME, "")
         )
         try:
             await session.run()
         finally:
             self._sent += session.sent
-            self._doors.leave(address)
+            self._limiter.release(address)
 
     async def _whales(
         self,
@@ -155,12 +155,12 @@ class PushApp:
             raise ApiProblemError(422, str(error)) from None
         address = request.client.host if request.client else ""
         try:
-            self._doors.enter(address)
+            self._limiter.acquire(address)
         except SubscriptionRejectedError as error:
             raise ApiProblemError(429, str(error), {"Retry-After": "5"}) from None
-        follower = WhaleSubscription(self.hub.log, self._past.of(address), wanted.whale, begin)
+        follower = WhaleSubscription(self.hub.whale_log, self._history.for_client(address), wanted.matches_whale, begin)
         key = request.scope.get(KEY_NAME, "")
-        return WhaleEventStream(self.hub, follower, wanted, self._limits, key, lambda: self._doors.leave(address))
+        return WhaleEventStream(self.hub, follower, wanted, self._limits, key, lambda: self._limiter.release(address))
 
 
 def _stream_behind(service: dict[str, Any]) -> bool:

@@ -85,17 +85,17 @@ class ApiKeyRegistry:
         self._looked = time.monotonic()
 
     @property
-    def any(self) -> bool:
+    def has_keys(self) -> bool:
         """Whether there is one, or the file can't be read."""
         self._look()
         return self._names is None or bool(self._names)
 
-    def name(self, key: str) -> str | None:
+    def name_of(self, key: str) -> str | None:
         """Whose key it is; None where it is nobody's."""
         self._look()
         return (self._names or {}).get(hash_key(key))
 
-    def there(self, name: str) -> bool:
+    def has(self, name: str) -> bool:
         """Whether a key of that name is there still."""
         self._look()
         return name in (self._names or {}).values()

@@ -40,8 +40,8 @@ class BoundedProtocol(HttpToolsProtocol):
         """Begin to wait for a head, where there is a place."""
         super().connection_made(transport)
         self._peer = self.client[0] if self.client else ""
-        self.address = SHARED_ADDRESS if self.proxies.trust(self._peer) else self._peer
-        if self.crowd.enter(self):
+        self.address = SHARED_ADDRESS if self.proxies.is_trusted(self._peer) else self._peer
+        if self.crowd.register(self):
             self._wait()
         else:
             self._refuse(503, "too many connections of this address or in all: close some, and ask again in a moment")
@@ -49,7 +49,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the timer, and release the connection's slot."""
         self._wait_no_more()
-        self.crowd.leave(self)
+        self.crowd.unregister(self)
         super().connection_lost(exc)
 
     def evict(self) -> None:
@@ -73,9 +73,9 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse_head()
             return
         self._in_head = False
-        self.crowd.work(self)
-        client = self.proxies.client(self._peer, self.headers)
-        if self.crowd.count_for(self, client):
+        self.crowd.mark_busy(self)
+        client = self.proxies.client_address(self._peer, self.headers)
+        if self.crowd.move_to_address(self, client):
             super().on_headers_complete()
         else:
             self._refuse(503, "too many connections of this address: close some, and ask again in a moment", client)
@@ -100,9 +100,9 @@ class BoundedProtocol(HttpToolsProtocol):
         """Idle, unless another request came with it."""
         super().on_response_complete()
         if not self.transport.is_closing() and self.cycle.response_complete:
-            if self.proxies.trust(self._peer):
-                self.crowd.count_for(self, SHARED_ADDRESS)
-            self.crowd.rest(self)
+            if self.proxies.is_trusted(self._peer):
+                self.crowd.move_to_address(self, SHARED_ADDRESS)
+            self.crowd.mark_idle(self)
 
     def handle_websocket_upgrade(self) -> None:
         """The socket keeps its place in the crowd, at work, until it is lost."""
@@ -112,7 +112,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().handle_websocket_upgrade()
         socket = self.transport.get_protocol()
         if isinstance(socket, BoundedWebSocket):
-            socket.when_lost = partial(self.crowd.leave, self)
+            socket.when_lost = partial(self.crowd.unregister, self)
 
     def send_400_response(self, msg: str) -> None:
         """What can't be read as HTTP, as a problem."""
@@ -142,12 +142,12 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def _refuse_head(self) -> None:
-        client = self.proxies.client(self._peer, self.headers or ())
+        client = self.proxies.client_address(self._peer, self.headers or ())
         self._refuse(431, "send headers of less than 32 kB in all, and a shorter address", client)
 
     def _refuse(self, status: int, detail: str, client: str = "") -> None:
         """`client`: whose head it is; without one, who counts for the connection, be it a proxy."""
-        self.trail.refused(client or self.address or self._peer, status)
+        self.trail.record(client or self.address or self._peer, status)
         body = problems.encode_problem(status, detail)
         head = (
             f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: {problems.PROBLEM_MEDIA_TYPE}\r\n"

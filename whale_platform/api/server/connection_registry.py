@@ -40,7 +40,7 @@ class ConnectionRegistry:
         self._idle_of: dict[str, OrderedDict[EvictableConnection, None]] = {}
         self._evicted = self._refused = 0
 
-    def enter(self, one: EvictableConnection) -> bool:
+    def register(self, one: EvictableConnection) -> bool:
         """Let it in, idle; False where it has to be refused."""
         if self._full(one.address):
             self._evict_one(self._idle_of.get(one.address))
@@ -51,10 +51,10 @@ class ConnectionRegistry:
             return False
         self._inside.add(one)
         self._of_address[one.address] += 1
-        self.rest(one)
+        self.mark_idle(one)
         return True
 
-    def rest(self, one: EvictableConnection) -> None:
+    def mark_idle(self, one: EvictableConnection) -> None:
         """No request of it is under way, from now on."""
         if one not in self._inside:
             return
@@ -63,7 +63,7 @@ class ConnectionRegistry:
         if len(ours) > MAX_IDLE_PER_ADDRESS and one.address != SHARED_ADDRESS:
             self._evict_one(ours)
 
-    def work(self, one: EvictableConnection) -> None:
+    def mark_busy(self, one: EvictableConnection) -> None:
         """A request of it is under way, from now on."""
         self._idle.pop(one, None)
         if (ours := self._idle_of.get(one.address)) is not None:
@@ -71,7 +71,7 @@ class ConnectionRegistry:
             if not ours:
                 del self._idle_of[one.address]
 
-    def count_for(self, one: EvictableConnection, address: str) -> bool:
+    def move_to_address(self, one: EvictableConnection, address: str) -> bool:
         """Count `one`, which must be at work, for `address` from now on; False where that has too many."""
         if one not in self._inside or address == one.address:
             return True
@@ -83,15 +83,15 @@ class ConnectionRegistry:
         self._of_address[address] += 1
         return True
 
-    def leave(self, one: EvictableConnection) -> None:
+    def unregister(self, one: EvictableConnection) -> None:
         """It has ended; said twice, it is heard once."""
         if one not in self._inside:
             return
-        self.work(one)
+        self.mark_busy(one)
         self._inside.remove(one)
         self._forget(one.address)
 
-    def numbers(self) -> dict[str, int]:
+    def read_metrics(self) -> dict[str, int]:
         """Return the figures for `/metrics`."""
         return {
             "api_connections": len(self._inside),
@@ -111,7 +111,7 @@ class ConnectionRegistry:
     def _evict_one(self, idle: OrderedDict[EvictableConnection, None] | None) -> None:
         if idle:
             one = next(iter(idle))
-            self.leave(one)
+            self.unregister(one)
             self._evicted += 1
             one.evict()
 

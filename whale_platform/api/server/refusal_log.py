@@ -26,7 +26,7 @@ class LogThrottle:
         self._seen: OrderedDict[str, tuple[float, int]] = OrderedDict()
         self._since, self._lines = clock(), 0
 
-    def due(self, what: str) -> int:
+    def count_due(self, what: str) -> int:
         """How often it has happened since it was last logged, this time included; 0 where it is not to be logged."""
         now = self._clock()
         if now - self._since >= EVERY_S:
@@ -48,9 +48,9 @@ class RefusalLog:
         self._sparse = LogThrottle()
         self._log = structlog.get_logger().bind(service="api")
 
-    def refused(self, address: str, status: int, path: str = "") -> None:
+    def record(self, address: str, status: int, path: str = "") -> None:
         """`address` was answered `status`: an HTTP status, or a WebSocket's close code."""
-        if times := self._sparse.due(f"{address} {status}"):
+        if times := self._sparse.count_due(f"{address} {status}"):
             where = {"path": ascii(path[:80])} if path else {}
             self._log.warning("refused", address=address, status=status, times=times, **where)
 
@@ -65,7 +65,7 @@ class LibraryLogHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """One line, or none where the same was logged a moment ago."""
-        if times := self._sparse.due(f"{record.name} {record.msg}"):
+        if times := self._sparse.count_due(f"{record.name} {record.msg}"):
             more: dict[str, Any] = {"exc_info": record.exc_info} if record.exc_info else {}
             text = ascii(record.getMessage().strip())[1:-1]
             self._log.log(record.levelno, text, logger=record.name, times=times, **more)

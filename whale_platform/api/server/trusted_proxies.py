@@ -20,11 +20,11 @@ class TrustedProxies:
     def __init__(self, networks: Sequence[str] = ()) -> None:
         """Raises ValueError where one is neither."""
         self._networks: list[Network] = [ipaddress.ip_network(text, strict=False) for text in networks]
-        self.trust = lru_cache(1_024)(self._trust)
+        self.is_trusted = lru_cache(1_024)(self._trust)
 
-    def client(self, peer: str, headers: Sequence[tuple[bytes, bytes]]) -> str:
+    def client_address(self, peer: str, headers: Sequence[tuple[bytes, bytes]]) -> str:
         """The address of who asks, by a connection from `peer`."""
-        if not self.trust(peer):
+        if not self.is_trusted(peer):
             return peer
         hops = b",".join(value for name, value in headers if name == FORWARDED_FOR).decode("latin-1").split(",")
         found = peer
@@ -33,7 +33,7 @@ class TrustedProxies:
             if not address:
                 break
             found = address
-            if not self.trust(address):
+            if not self.is_trusted(address):
                 break
         return found
 
@@ -55,9 +55,9 @@ class ForwardedMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request or WebSocket, as ASGI calls it."""
         peer = scope["client"] if scope["type"] in ("http", "websocket") else None
-        if peer and self._proxies.trust(peer[0]):
+        if peer and self._proxies.is_trusted(peer[0]):
             headers: Sequence[tuple[bytes, bytes]] = scope["headers"]
-            scope["client"] = (self._proxies.client(peer[0], headers), 0)
+            scope["client"] = (self._proxies.client_address(peer[0], headers), 0)
             told = [value for name, value in headers if name == FORWARDED_PROTO]
             secure = bool(told) and told[-1].rpartition(b",")[2].strip().lower() in (b"https", b"wss")
             plain = "ws" if scope["type"] == "websocket" else "http"

@@ -39,7 +39,7 @@ class Platform:
         self.base = base
         self.env = {**kept, **ports, "WHALE_HOME": str(base), "PYTHONPATH": str(ROOT), **(settings or {})}
 
-    def whale(self, *words: str, timeout: float = 600, check: bool = True) -> "subprocess.CompletedProcess[str]":
+    def run_command(self, *words: str, timeout: float = 600, check: bool = True) -> "subprocess.CompletedProcess[str]":
         """Run a `whale` command. Raises PlatformError where it fails and `check`."""
         done = subprocess.run(
             [sys.executable, "-m", "whale_platform.cli", *words],
@@ -54,13 +54,13 @@ class Platform:
             raise PlatformError(f"whale {' '.join(words)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
         return done
 
-    def up(self, *words: str) -> None:
+    def start(self, *words: str) -> None:
         """`up --detach`: returns when every service is ready, or nothing moves any more."""
-        self.whale("up", "--detach", *words, timeout=3600)
+        self.run_command("up", "--detach", *words, timeout=3600)
 
-    def down(self) -> None:
-        """`down`, whatever state it is in."""
-        self.whale("down", check=False)
+    def stop(self) -> None:
+        """`stop`, whatever state it is in."""
+        self.run_command("down", check=False)
 
     def status(self) -> dict[str, Any]:
         """As `status --json` prints it; read in this process, since a command a poll would take what is measured."""

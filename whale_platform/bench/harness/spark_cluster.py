@@ -23,7 +23,7 @@ MASTER, WORKER = "org.apache.spark.deploy.master.Master", "org.apache.spark.depl
 
 
 class SparkCluster:
-    """A master and as many workers as `add` has started; `cores` task slots and `memory` each."""
+    """A master and as many workers as `add_worker` has started; `cores` task slots and `memory` each."""
 
     def __init__(self, cores: int, memory: str = "1g") -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="whale-spark-"))
@@ -38,13 +38,13 @@ class SparkCluster:
         self._master = self._run("master", MASTER, "--host", HOST, "--port", str(self.port), "--webui-port", "0")
         wait_for("the Spark master", lambda: cluster.is_master_reachable(self.master), 300)
 
-    def add(self) -> None:
+    def add_worker(self) -> None:
         """Start one more worker."""
         cores = ("--cores", str(self.cores), "--memory", self._memory)
         place = ("--host", HOST, "--port", "0", "--webui-port", "0")
         self.workers.append(self._run(f"worker{len(self.workers)}", WORKER, *place, *cores, self.master))
 
-    def kill(self, number: int) -> None:
+    def kill_worker(self, number: int) -> None:
         """kill -9 of a worker and its executor, as when its machine is gone."""
         victims = psutil.Process(self.workers[number].pid).children(recursive=True)
         for victim in victims:

@@ -36,9 +36,9 @@ def measure_recovery(
     try:
         cluster.start()
         for _ in range(executors):
-            cluster.add()
+            cluster.add_worker()
         tell(f"starting the platform on {executors} executors")
-        platform.up("--source", "simulator", "--rate", str(SIMULATOR_RATE))
+        platform.start("--source", "simulator", "--rate", str(SIMULATOR_RATE))
         found: dict[str, Any] = {"executors": executors}
         tell(f"draining {trades:,} trades")
         found["backlog"] = backlog.measure_backlog(platform, trades, 2)["rounds"]
@@ -57,10 +57,10 @@ def measure_recovery(
         found |= _counted_in_lake(platform, sent)
         found["late_dropped"] = platform.status()["services"]["stream"].get("late_dropped")
         tell("auditing")
-        found["audit"] = platform.whale("audit", "--json", check=False, timeout=3600).returncode
+        found["audit"] = platform.run_command("audit", "--json", check=False, timeout=3600).returncode
         return found
     finally:
-        platform.down()
+        platform.stop()
         cluster.close()
 
 
@@ -94,7 +94,7 @@ def _counted_in_lake(platform: Platform, sent: int) -> dict[str, int]:
 def _rows(platform: Platform) -> tuple[int, int]:
     """Rows of the flood in the lake, and trades among them."""
     sql = f"select count(*), count(distinct (symbol, trade_id)) from trades where exchange = '{FLOOD_EXCHANGE}'"
-    rows, trades = platform.whale("query", "--format", "csv", sql).stdout.splitlines()[-1].split(",")
+    rows, trades = platform.run_command("query", "--format", "csv", sql).stdout.splitlines()[-1].split(",")
     return int(rows), int(trades)
 
 
@@ -122,8 +122,8 @@ def _await(platform: Platform, trades: int) -> None:
 
 
 def _replace(cluster: SparkCluster) -> None:
-    cluster.kill(0)
-    cluster.add()
+    cluster.kill_worker(0)
+    cluster.add_worker()
 
 
 def _kill(pid: int) -> None:

@@ -71,11 +71,11 @@ class LagSampler(threading.Thread):
                         self.first_row = self.first_row or time.time()
                 if time.time() >= due:
                     due = time.time() + EVERY_S
-                    self._sample({part: end for part, (_, end) in edges.read()[RAW_TRADES].items()})
+                    self._take_sample({part: end for part, (_, end) in edges.read()[RAW_TRADES].items()})
         finally:
             reader.close()
 
-    def _sample(self, ends: dict[int, int]) -> None:
+    def _take_sample(self, ends: dict[int, int]) -> None:
         now, said = time.time(), heartbeat.read_heartbeat(self._home, "stream")
         true = sum(max(0, end - self._out.get(part, 0)) for part, end in ends.items())
         self.lag, self.most_lag, self.samples = true, max(self.most_lag, true), self.samples + 1
@@ -108,7 +108,7 @@ def measure_reported_lag(
     bootstrap = KafkaCluster(f"127.0.0.1:{platform.env['WHALE_KAFKA_PORT']}")
     sampler, begun = LagSampler(platform.base / "simulator", bootstrap), time.time()
     sampler.start()
-    platform.up("--source", "simulator", "--rate", str(rate))
+    platform.start("--source", "simulator", "--rate", str(rate))
     took = time.time() - begun
     now = platform.status()
     password = Path(now["home"], "postgres.password").read_text().strip()

@@ -45,7 +45,7 @@ def measure_soak(platform: Platform, seconds: float, kills: int, tell: Callable[
     loaded = retention.list_days(root)
     tell("waiting for the last trades to settle")
     time.sleep(SETTLE_S)
-    answer = platform.whale("audit", "--json", timeout=3600, check=False)
+    answer = platform.run_command("audit", "--json", timeout=3600, check=False)
     said = json.loads(answer.stdout)
     return {
         "seconds": seconds,

@@ -40,7 +40,7 @@ class MachineFinding:
 
     level: Literal["ok", "warn", "bad"]
     what: str
-    found: str
+    observed: str
     fix: str = ""
 
 
@@ -56,7 +56,7 @@ def prepare_home(settings: "Settings", say: Callable[[str], None]) -> None:
 
     for finding in (check_disk(settings.home), check_memory()):
         if finding.level == "bad":
-            raise UserError(f"{finding.found}: {finding.fix}")
+            raise UserError(f"{finding.observed}: {finding.fix}")
     java.find_java_home(settings.tools)
     jars.find_spark_jars(settings.tools)
     if settings.object_store is not None:
@@ -101,7 +101,7 @@ def check_disk_need(settings: "Settings", rate: float) -> MachineFinding:
         f"{rate:,.0f} trades/s come to take {need / 1e9:.1f} GB: {kafka / 1e9:.1f} in Kafka, {lake / 1e9:.1f} in "
         f"{days} days of the lake; {room.free / 1e9:.1f} GB are free, {taken / 1e9:.1f} taken already"
     )
-    if need > room.free + taken or room.low:
+    if need > room.free + taken or room.is_low:
         fix = (
             "free some, name a folder on a larger disk with --home, or set WHALE_KAFKA_BYTES, WHALE_LAKE_RETENTION_DAYS"
         )

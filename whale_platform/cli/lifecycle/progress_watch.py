@@ -29,7 +29,7 @@ class ProgressWatch:
         self._since: dict[str, tuple[str, float]] = {}
         self._failures: dict[str, int] = {}
 
-    def vain(self, now: dict[str, Any]) -> str:
+    def hopeless_reason(self, now: dict[str, Any]) -> str:
         """Why to wait no longer, for a person; empty while there is hope."""
         services, at = now["services"], time.monotonic()
         token = now["running"], now["stopping"], {name: _told(entry) for name, entry in services.items()}
@@ -46,21 +46,22 @@ class ProgressWatch:
             if entry["state"] not in home_state.WORKS and failures - before >= TOO_MANY_FAILURES:
                 return f"{name} does not stay up: {entry['detail'] or entry['state']}"
         if at - self._moved_at > STILL_S:
-            return f"nothing has moved for {STILL_S:.0f} s: {'; '.join(self.lines(now)) or 'not even the supervisor'}"
+            pending = "; ".join(self.describe_pending(now)) or "not even the supervisor"
+            return f"nothing has moved for {STILL_S:.0f} s: {pending}"
         return ""
 
-    def took_s(self) -> float:
+    def elapsed_s(self) -> float:
         """Seconds since it began."""
         return time.monotonic() - self._begun
 
-    def due(self) -> bool:
+    def is_report_due(self) -> bool:
         """Whether a person has heard nothing for a while; taken once."""
         if time.monotonic() - self._said_at < REPORT_EVERY_S:
             return False
         self._said_at = time.monotonic()
         return True
 
-    def lines(self, now: dict[str, Any]) -> list[str]:
+    def describe_pending(self, now: dict[str, Any]) -> list[str]:
         """A line for each service that is not ready: its state, for how long, what it says, what it did last.
 
         One for all those together that wait for another.

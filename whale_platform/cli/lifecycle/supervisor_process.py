@@ -99,17 +99,19 @@ def await_ready(home: Home, ended: Callable[[], str], say: Say) -> str | None:
         now = home_state.take_snapshot(home)
         for name, service in now["services"].items() if now["running"] else ():
             if service["state"] not in ("starting", "waiting", *shown.get(name, ())):
-                took = f"{waiting.took_s():5.1f} s"
+                took = f"{waiting.elapsed_s():5.1f} s"
                 say(f"  {name:<10} {service['state']:<9} {took}  {service['detail']}".rstrip())
                 shown.setdefault(name, set()).add(service["state"])
             if service["state"] == "blocked":
                 return f"{name} is blocked: {service['detail']}"
         if home_state.status_exit_code(now) == home_state.ALL_READY:
             return None
-        if why := waiting.vain(now):
+        if why := waiting.hopeless_reason(now):
             return why
-        if waiting.due():
-            for line in waiting.lines(now) or [f"the supervisor to {'stop' if now['stopping'] else 'start'}"]:
+        if waiting.is_report_due():
+            for line in waiting.describe_pending(now) or [
+                f"the supervisor to {'stop' if now['stopping'] else 'start'}"
+            ]:
                 say(f"  waiting for {line}")
         time.sleep(LOOK_S)
 
@@ -143,9 +145,9 @@ def follow_stop(home: Home, pid: int, say: Say) -> None:
                 say(f"  {name:<10} stopped")
         if not held:
             return
-        if waiting.vain(now):
+        if waiting.hopeless_reason(now):
             raise UserError(f"pid {pid} does not stop: see {supervisor_log_path(home.path)}")
-        if waiting.due():
+        if waiting.is_report_due():
             left = [name for name in running if name not in gone]
             say(f"  waiting for {', '.join(left) or f'pid {pid}'} to stop")
         time.sleep(0.05)

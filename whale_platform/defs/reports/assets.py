@@ -39,7 +39,7 @@ def hourly_rollups(context: dg.AssetExecutionContext, store: StoreResource) -> d
     Table `hourly_rollups`. Making an hour again gives the same numbers unless its windows have changed.
     """
     hours, dsn = hours_of_run(context), store.dsn()
-    rollup_table.materialise_rollups(dsn, hours, store.maker(context))
+    rollup_table.materialise_rollups(dsn, hours, store.provenance(context))
     rows = rollup_table.read_rollups(dsn, hours)
     return dg.MaterializeResult(
         metadata={
@@ -81,7 +81,7 @@ def whale_reports(context: dg.AssetExecutionContext, store: StoreResource) -> dg
     except LakeError as error:  # they are looked for again with the next repair of the hour
         context.log.warning(f"the prices around whales can't be read from the lake: {error}")
         around = []
-    report_table.materialise_reports(dsn, hours, store.maker(context), around)
+    report_table.materialise_reports(dsn, hours, store.provenance(context), around)
     rows = report_table.read_reports(dsn, hours)
     return dg.MaterializeResult(
         metadata={

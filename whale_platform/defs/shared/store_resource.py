@@ -17,6 +17,6 @@ class StoreResource(PlatformSettings):
         except OSError as error:
             raise dg.Failure(f"no database here: {error.strerror or error}") from None
 
-    def maker(self, context: dg.AssetExecutionContext) -> Provenance:
+    def provenance(self, context: dg.AssetExecutionContext) -> Provenance:
         """This run and this code, for the rows it writes."""
         return Provenance(context.run.run_id, code_version())

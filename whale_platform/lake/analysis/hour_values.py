@@ -95,7 +95,7 @@ class HourValues:
         for file in files:
             self._files.setdefault(file.start, []).append(file.path)
 
-    def minutes(self, hour: datetime, end: datetime, once: bool) -> dict[tuple[str, str, datetime], LakeMinute]:
+    def read_minutes(self, hour: datetime, end: datetime, once: bool) -> dict[tuple[str, str, datetime], LakeMinute]:
         """By (exchange, symbol, minute), up to `end`; `once`: the hour is known to hold each trade once."""
         rows = engine.select_trades(self._root, self._files.get(hour, ()))
         if not once:
@@ -110,7 +110,9 @@ class HourValues:
             found[exchange, symbol, at] = LakeMinute(WindowSums(*rest[:10]), rest[10], rest[11], detail)
         return found
 
-    def large(self, hour: datetime, end: datetime, floors: Mapping[tuple[str, str], Decimal]) -> Iterator[LargeTrade]:
+    def read_large_trades(
+        self, hour: datetime, end: datetime, floors: Mapping[tuple[str, str], Decimal]
+    ) -> Iterator[LargeTrade]:
         """Each trade from its symbol's floor (US dollars) on, by exchange, symbol and id; aggregates are none.
 
         Iterate to the end before the next question is asked.
@@ -132,7 +134,9 @@ class HourValues:
                     yield LargeTrade(*row)._replace(event_time=_time(row[7]), received_time=received)
                 before = row[:3]
 
-    def covered(self, hour: datetime, trades: Collection[aggregate_fills.TradeKey]) -> set[aggregate_fills.TradeKey]:
+    def find_covered(
+        self, hour: datetime, trades: Collection[aggregate_fills.TradeKey]
+    ) -> set[aggregate_fills.TradeKey]:
         """Those of `trades` that the hour has only within an aggregate."""
         return aggregate_fills.find_covered(self._connection, self._root, self._files.get(hour, ()), trades)
 

@@ -29,40 +29,40 @@ class NewestHours:
     since: int = 0
     hours: dict[int, HourFiles] = field(default_factory=dict)
 
-    def follow(self, actions: Iterator[dict[str, Any]]) -> None:
+    def apply_commit(self, actions: Iterator[dict[str, Any]]) -> None:
         """Apply the actions of the next version's commit."""
         self.version += 1
         for action in actions:
             if (add := action.get("add")) is not None:
                 rows = json.loads(add["stats"])["numRecords"]
-                self.add(parse_hour(add["partitionValues"]), add["path"], rows)
+                self.add_file(parse_hour(add["partitionValues"]), add["path"], rows)
             elif (remove := action.get("remove")) is not None:
                 for files in self.hours.values():
                     files.pop(remove["path"], None)
-        self.trim()
+        self.drop_old_hours()
 
-    def add(self, hour: int, path: str, rows: int) -> None:
+    def add_file(self, hour: int, path: str, rows: int) -> None:
         """A file of `hour`; older ones are not kept."""
         if hour >= self.since:
             self.hours.setdefault(hour, {})[path] = rows
 
-    def trim(self) -> None:
+    def drop_old_hours(self) -> None:
         """Keep the newest hours only."""
         for hour in sorted(self.hours)[:-KEPT_HOURS]:
             del self.hours[hour]
             self.since = hour + 3600
 
-    def filled(self) -> list[HourFiles]:
+    def hours_with_files(self) -> list[HourFiles]:
         """Of the hours that have any trades, the oldest first."""
         return [files for _, files in sorted(self.hours.items()) if files]
 
-    def enough(self) -> bool:
+    def has_enough_hours(self) -> bool:
         """Whether it has all but one of the hours it keeps, or all there are: files of the others may have gone."""
-        return not self.since or len(self.filled()) >= KEPT_HOURS - 1
+        return not self.since or len(self.hours_with_files()) >= KEPT_HOURS - 1
 
     def files(self, hours: int = 1) -> list[str]:
         """Paths of the newest hours that have any trades; `hours` less than `KEPT_HOURS`."""
-        return [path for files in self.filled()[-hours:] for path in files]
+        return [path for files in self.hours_with_files()[-hours:] for path in files]
 
 
 def read_index(root: Folder) -> NewestHours:
@@ -73,8 +73,8 @@ def read_index(root: Folder) -> NewestHours:
     ):  # torn, or never written: the table has not what it had
         newest = _from_table(root)
     while (actions := read_commit(root, newest.version + 1)) is not None:
-        newest.follow(iter(actions))
-    return newest if newest.enough() and newest.filled() else _from_table(root)
+        newest.apply_commit(iter(actions))
+    return newest if newest.has_enough_hours() and newest.hours_with_files() else _from_table(root)
 
 
 def advance_index(root: Folder) -> int:
@@ -108,8 +108,8 @@ def _from_table(root: Folder) -> NewestHours:
     opened = table.open_table(root)
     newest = NewestHours(opened.version())
     for file in table.list_files(opened):
-        newest.add(int(file.start.timestamp()), file.path, file.rows)
-    newest.trim()
+        newest.add_file(int(file.start.timestamp()), file.path, file.rows)
+    newest.drop_old_hours()
     return newest
 
 

@@ -33,7 +33,7 @@ def connect(root: Folder, memory: str = MEMORY_LIMIT) -> Iterator[duckdb.DuckDBP
         "threads": THREADS,
         "memory_limit": memory,
         "temp_directory": str(folders.scratch_folder(root) / "spill"),
-        "max_temp_directory_size": f"{disk_usage.read_disk_space(folders.scratch_folder(root)).spare}B",
+        "max_temp_directory_size": f"{disk_usage.read_disk_space(folders.scratch_folder(root)).spare_bytes}B",
     }
     with duckdb.connect(config=config) as connection, translate_duckdb_errors():
         connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
@@ -45,7 +45,7 @@ def connect(root: Folder, memory: str = MEMORY_LIMIT) -> Iterator[duckdb.DuckDBP
 
 def require_free_space(root: Folder, needed: int, what: str) -> None:
     """Raises DiskFullError where `needed` bytes beside `root` would take what must stay free for the trades."""
-    spare = disk_usage.read_disk_space(folders.scratch_folder(root)).spare
+    spare = disk_usage.read_disk_space(folders.scratch_folder(root)).spare_bytes
     if needed >= spare:
         raise DiskFullError(
             f"{what} may need {_size(needed)}, and {_size(spare)} can be had beside the lake (a tenth of the disk, "

@@ -43,7 +43,7 @@ class StreamRowSnapshot:
     windows: Mapping[MarketHour, tuple[int, int, int]]  # by exchange, symbol, minute
     whales: Mapping[WhaleKey, datetime]
 
-    def without(self, trades: Collection[tuple[str, str, int]]) -> "StreamRowSnapshot":
+    def without_whales_of(self, trades: Collection[tuple[str, str, int]]) -> "StreamRowSnapshot":
         """These rows but for the whales of `trades` (exchange, symbol, id)."""
         whales = {key: at for key, at in self.whales.items() if (key[0], key[1], key[3]) not in trades}
         return StreamRowSnapshot(self.windows, whales)
@@ -54,7 +54,7 @@ class StoredRowCounts:
     """Rows that were inserted, changed or deleted."""
 
     windows: int
-    windows_gone: int
+    windows_deleted: int
     whales: int
     whales_taken_back: int
     rollups: int

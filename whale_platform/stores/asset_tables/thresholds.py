@@ -22,9 +22,9 @@ ThresholdChange = tuple[
 
 @dataclass(frozen=True, slots=True)
 class ThresholdPeriod:
-    """All thresholds that hold from the event time `since` on: US dollars by (exchange, symbol)."""
+    """All thresholds that hold from the event time `valid_from` on: US dollars by (exchange, symbol)."""
 
-    since: datetime
+    valid_from: datetime
     usd: Mapping[tuple[str, str], Decimal]
 
 

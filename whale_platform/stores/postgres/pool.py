@@ -41,15 +41,15 @@ class ConnectionPool:
         if not self._free.acquire(timeout=self._wait_s):
             raise StoreUnavailableError(f"all {self.size} connections have been busy for {self._wait_s:g} s")
         try:
-            conn = self._take()
+            conn = self._take_idle()
             if conn is not None:
                 try:
-                    return self._ask(conn, ask)
+                    return self._run(conn, ask)
                 except StoreUnavailableError:
                     if not conn.closed:
                         raise  # the statement took too long, the connection is fine
-                    self.forget()
-            return self._ask(self._open(), ask)
+                    self.close_idle()
+            return self._run(self._open(), ask)
         finally:
             self._free.release()
 
@@ -62,7 +62,7 @@ class ConnectionPool:
 
         return self.read(ask)
 
-    def forget(self) -> None:
+    def close_idle(self) -> None:
         """Close what is idle."""
         with self._lock:
             idle, self._idle = self._idle, []
@@ -72,9 +72,9 @@ class ConnectionPool:
     def close(self) -> None:
         """Close what is idle, and each busy one when it comes back."""
         self._closed = True
-        self.forget()
+        self.close_idle()
 
-    def _take(self) -> Connection | None:
+    def _take_idle(self) -> Connection | None:
         with self._lock:
             return self._idle.pop() if self._idle else None
 
@@ -87,14 +87,14 @@ class ConnectionPool:
             conn.autocommit = True  # a statement and its settings go in one message, which is one transaction
         return conn
 
-    def _ask(self, conn: Connection, ask: Callable[[Cursor], T]) -> T:
+    def _run(self, conn: Connection, ask: Callable[[Cursor], T]) -> T:
         try:
             with translate_errors(), conn.cursor() as cursor:
                 return ask(cursor)
         finally:
-            self._give_back(conn)
+            self._release(conn)
 
-    def _give_back(self, conn: Connection) -> None:
+    def _release(self, conn: Connection) -> None:
         if conn.closed:
             return
         with self._lock:

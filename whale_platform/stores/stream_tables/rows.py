@@ -39,4 +39,4 @@ class SinkBatch:
     dead_letters: dict[tuple[str, str, date], DeadLetterRow] = field(default_factory=dict)
     losses: dict[tuple[str, str, int, str, datetime], tuple[LossRow, MessageRef]] = field(default_factory=dict)
     rejects: list[RejectedMessage] = field(default_factory=list)
-    moves: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
+    offset_moves: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)

@@ -58,13 +58,13 @@ class SinkStore:
         """Hang up; an open transaction is rolled back by the server."""
         self._conn.close()
 
-    def places(self) -> dict[tuple[str, int], StoredOffset]:
+    def stored_offsets(self) -> dict[tuple[str, int], StoredOffset]:
         """The stored places by (topic, partition)."""
         with translate_errors(), self._conn, self._conn.cursor() as cursor:
             cursor.execute("SELECT topic, partition, next_offset, topic_id, cluster_id FROM sink_offsets")
             return {(row[0], row[1]): StoredOffset(*row[2:]) for row in cursor.fetchall()}
 
-    def settle(self, places: dict[tuple[str, int], StoredOffset], losses: Sequence[LossRow]) -> None:
+    def store_offsets(self, places: dict[tuple[str, int], StoredOffset], losses: Sequence[LossRow]) -> None:
         """Store changed places and what was lost, in one transaction."""
         with translate_errors(), self._conn, self._conn.cursor() as cursor:
             for (topic, partition), place in places.items():
@@ -121,7 +121,7 @@ Put = Callable[[Cursor, SinkBatch, Upsert, Any], int]
 
 
 def _advance(cursor: Cursor, batch: SinkBatch) -> None:
-    moves = [(topic, partition, *move) for (topic, partition), move in batch.moves.items()]
+    moves = [(topic, partition, *move) for (topic, partition), move in batch.offset_moves.items()]
     execute_values(cursor, _ADVANCE, moves, page_size=len(moves) + 1)
     if cursor.rowcount != len(moves):
         raise OffsetConflictError("another sink moved the offsets of this database")

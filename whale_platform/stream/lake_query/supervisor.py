@@ -39,7 +39,7 @@ RESTART_BACKOFF = RestartBackoff(first_s=2.0, cap_s=60.0, healthy_after_s=60.0)
 
 
 class LakeQuerySupervisor:
-    """Call `look` again and again; `trouble` is what is wrong now, or empty.
+    """Call `poll` again and again; `trouble` is what is wrong now, or empty.
 
     `outdated`: the topic is another one now, with which the whole service has to restart.
     """
@@ -72,7 +72,7 @@ class LakeQuerySupervisor:
         self.trouble = ""
         self.outdated = False
 
-    def look(self, behind: bool = False) -> None:
+    def poll(self, behind: bool = False) -> None:
         """Start the query where it is due; see whether it runs. While the stream is `behind` its trigger is longer."""
         now = time.monotonic()
         if behind != self._slow and self._query is not None and self._query.isActive:
@@ -86,8 +86,8 @@ class LakeQuerySupervisor:
             self._failed(now, str(self._query.exception()), read_java_trace(self._query))
         elif self._writer.numbers:
             self.trouble = ""
-            self._healer.runs(LAKE_QUERY)
-            self._context.beat.numbers.update(self._writer.numbers)
+            self._healer.clear_failure(LAKE_QUERY)
+            self._context.heartbeat.numbers.update(self._writer.numbers)
 
     def stop(self) -> None:
         """End the query; a batch under way is done again by the next."""
@@ -107,17 +107,17 @@ class LakeQuerySupervisor:
         except (
             ForeignCheckpointError
         ) as foreign:  # the other queries' are not: this one was left behind by a change of the cluster
-            self._healer.begin_anew(self._label, self._place, str(foreign))
+            self._healer.restart_fresh(self._label, self._place, str(foreign))
 
     def _begin(self) -> StreamingQuery:
-        settings, place = self._context.settings, self._healer.locate()
+        settings, place = self._context.settings, self._healer.inspect_source()
         if place is None or place.topic_id != self._place.topic_id:
             self.outdated = True
             raise LakeError(f"topic {self._label.topic} is not the one that the stream began with")
         self._place = place
         self._healer.prepare([self._label], place)
         if lacking := self._lacking():
-            self._healer.begin_anew(self._label, place, lacking, self._has())
+            self._healer.restart_fresh(self._label, place, lacking, self._has())
             self._healer.prepare([self._label], place)
         self._go_back()
         kafka = queries.read_source(self._session, settings, LAKE_QUERY, MODE)

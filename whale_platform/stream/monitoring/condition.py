@@ -15,13 +15,13 @@ BLIND_S = 10.0
 
 @dataclass(slots=True)
 class StreamCondition:
-    """`look` once a second. `behind_since`: the `now` at which the stream fell behind, None while it is not."""
+    """`update` once a second. `behind_since`: the `now` at which the stream fell behind, None while it is not."""
 
     ready: bool = False
     behind_since: float | None = None
     _known: float | None = None
 
-    def look(
+    def update(
         self, now: float, behind: Mapping[str, QueryLag], rate: float | None, reached: bool, trouble: str = ""
     ) -> tuple[ServiceState, str]:
         """State and detail. behind: {query: what it is behind}; reached: each has put out what waited at its start;

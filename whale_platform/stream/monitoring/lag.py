@@ -32,7 +32,7 @@ class OffsetArrivals:
         self._times: dict[int, list[float]] = {}
         self._ends: dict[int, list[int]] = {}
 
-    def note(self, now: float, ends: PartitionOffsets) -> None:
+    def record(self, now: float, ends: PartitionOffsets) -> None:
         """Take a sample: `ends` at `now`, seconds of a clock that never goes back."""
         for part, end in ends.items():
             times, seen = self._times.setdefault(part, []), self._ends.setdefault(part, [])
@@ -44,7 +44,7 @@ class OffsetArrivals:
             if len(seen) > 2 * KEPT_SAMPLES:
                 del times[:KEPT_SAMPLES], seen[:KEPT_SAMPLES]
 
-    def arrived(self, part: int, offset: int) -> float | None:
+    def arrival_time(self, part: int, offset: int) -> float | None:
         """When that offset came, at the earliest that is possible; None where that was before the samples begin."""
         times, seen = self._times.get(part, []), self._ends.get(part, [])
         after = bisect_right(seen, offset)
@@ -65,7 +65,7 @@ def measure_lag(
     waiting = {part: out.get(part, 0) for part, end in ends.items() if out.get(part, 0) < end}
     ages: list[float] = []
     for part, offset in waiting.items():
-        arrived = arrivals.arrived(part, offset)
+        arrived = arrivals.arrival_time(part, offset)
         age = age_of(part, offset) if arrived is None else now - arrived
         if age is None:
             return QueryLag(sum(ends[part] - offset for part, offset in waiting.items()), None)
@@ -87,7 +87,7 @@ class EmitRate:
 
     _seen: deque[tuple[float, int]] = field(default_factory=deque)
 
-    def look(self, now: float, count: int) -> float | None:
+    def update(self, now: float, count: int) -> float | None:
         """Take a sample; None before there are two."""
         if self._seen and count < self._seen[-1][1]:
             self._seen.clear()

@@ -40,7 +40,7 @@ class CommittedOffsets:
         self.batch: int | None = None
         self._places: dict[int, int] = {}
 
-    def look(self) -> dict[int, int]:
+    def read(self) -> dict[int, int]:
         """Empty before the first batch has finished, or while its files can't be read."""
         with suppress(OSError, ValueError, IndexError):
             newest = checkpoints.find_last_batch(self._folder)
@@ -63,7 +63,7 @@ class TopicProbe:
         self._seen: dict[int, int] = {}
         self._trade_ends: dict[int, tuple[int, int]] = {}
 
-    def trade_ends(self, edges: OffsetRanges) -> dict[int, int]:
+    def find_trade_ends(self, edges: OffsetRanges) -> dict[int, int]:
         """{raw partition: offset after its last trade}; `edges`: of the raw topic, whose ends count markers too.
 
         Looked up only where a partition has not grown since the last look, or at the first: else the end is that.
@@ -83,7 +83,7 @@ class TopicProbe:
         known = {part: self._trade_ends.get(part, (-1, 0)) for part in edges}
         return {part: known[part][1] if known[part][0] == end else end for part, (_, end) in edges.items()}
 
-    def emitted(self, topic: str, edges: OffsetRanges) -> dict[int, int]:
+    def read_emitted(self, topic: str, edges: OffsetRanges) -> dict[int, int]:
         """{raw partition: offset after the newest trade that this run has put out}, by what `topic` says.
 
         topic: `trade_windows` or `stream_positions`; `edges`: its own. The first look only notes where it ends.
@@ -100,11 +100,11 @@ class TopicProbe:
                 emitted[part] = max(offset + 1, emitted.get(part, 0))
         return emitted
 
-    def forget(self, topic: str, ends: Mapping[int, int]) -> None:
+    def reset_emitted(self, topic: str, ends: Mapping[int, int]) -> None:
         """What comes from `ends` on counts: the query restarts, and reads some of it again."""
         self._read[topic], self._emitted[topic] = dict(ends), {}
 
-    def age(self, part: int, offset: int) -> float | None:
+    def trade_age_s(self, part: int, offset: int) -> float | None:
         """Seconds since that raw trade was produced; None where it can't be read."""
         if (part, offset) not in self._stamps:
             for record in self._between(RAW_TRADES, {part: (offset, offset + MAX_MARKERS)}, most=1)[:1]:
@@ -113,7 +113,7 @@ class TopicProbe:
         stamp = self._stamps.get((part, offset))
         return None if stamp is None else max(0.0, time.time() - stamp)
 
-    def spread_s(self, waiting: Mapping[int, tuple[int, int]]) -> float:
+    def event_time_spread_s(self, waiting: Mapping[int, tuple[int, int]]) -> float:
         """Seconds of event time from the first to the last of the raw trades that wait, over all partitions.
 
         waiting: {partition: (next offset, end)}. Trades are nearly in order within a partition, so its first and its
@@ -174,7 +174,7 @@ class JmxConsumers:
         self._beans: list[tuple[str, int, Any]] = []
         self._named = float("-inf")
 
-    def look(self, queries: Collection[str], starts: Mapping[int, int]) -> dict[str, dict[int, int]]:
+    def read(self, queries: Collection[str], starts: Mapping[int, int]) -> dict[str, dict[int, int]]:
         """{query: {partition: next offset}}, what they have read; `starts`: the topic's first offsets.
 
         Raises Py4JError where the JVM is gone.
@@ -193,7 +193,7 @@ class JmxConsumers:
                 places[part] = max(places.get(part, 0), starts.get(part, 0) + int(lead))
         return found
 
-    def exist(self, query: str) -> bool:
+    def has_consumers(self, query: str) -> bool:
         """Whether tasks of that query have opened a consumer."""
         return bool(self._server.queryNames(self._pattern(query, ""), None).size())
 

@@ -25,7 +25,7 @@ class ProgressReports:
         self.late_rows = 0
         self.numbers: dict[str, Any] = {}
 
-    def look(self, now: float, name: str, query: StreamingQuery, batch: int | None) -> bool:
+    def poll(self, now: float, name: str, query: StreamingQuery, batch: int | None) -> bool:
         """Whether Spark was asked; `batch`: the last one that its checkpoint has; now: monotonic seconds."""
         if batch != self._batches.get(name):
             self._batches[name], self._due[name] = batch, LOOKS
@@ -34,7 +34,7 @@ class ProgressReports:
         self._due[name] -= 1
         self._asked[name] = now
         if name == "windows":
-            self.late_rows = self._late.look(query)
+            self.late_rows = self._late.count(query)
         last = query.lastProgress
         if last is not None:
             self.numbers |= _numbers(name, json.loads(last.json))
@@ -69,7 +69,7 @@ class LateRowCounter:
         self._counted = 0
         self._recent: dict[int, int] = {}
 
-    def look(self, query: StreamingQuery) -> int:
+    def count(self, query: StreamingQuery) -> int:
         """All of them so far."""
         for one in query.recentProgress:
             body = json.loads(one.json)

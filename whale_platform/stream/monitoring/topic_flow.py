@@ -33,10 +33,10 @@ QUIET_S = 5.0  # what was read that long ago is out, or was dropped as late or b
 
 
 class TopicFlow:
-    """`look` once a second, in one thread; then `behind`, `rate` and `reached` are of that moment.
+    """`update` once a second, in one thread; then `behind`, `rate` and `has_caught_up` are of that moment.
 
     folders: {query: its checkpoint's folder}. `rate`: trades/s of the windows' query lately, None before it is known;
-    `windows_out`: trades that it has put out in all, as offsets count them.
+    `windows_emitted`: trades that it has put out in all, as offsets count them.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class TopicFlow:
         self.committed = {query: CommittedOffsets(folder) for query, folder in folders.items()}
         self.behind: dict[str, QueryLag] = dict.fromkeys(folders, UNKNOWN_LAG)
         self.rate: float | None = None
-        self.windows_out: int | None = None
+        self.windows_emitted: int | None = None
         self._arrivals, self._rate = OffsetArrivals(), EmitRate()
         self._ends: PartitionOffsets = {}
         self._starts: PartitionOffsets = {}
@@ -63,7 +63,7 @@ class TopicFlow:
         self._targets: dict[str, tuple[PartitionOffsets, bool]] = {}
         self._quiet: dict[int, tuple[float, int]] = {}
 
-    def look(self, modes: Mapping[str, Mode]) -> None:
+    def update(self, modes: Mapping[str, Mode]) -> None:
         """modes: {query: its mode} of those that run. Raises Py4JError where the JVM is gone."""
         try:
             edges = self._edges.read()
@@ -73,29 +73,29 @@ class TopicFlow:
         now = time.monotonic()
         self._starts = starts = {part: start for part, (start, _) in edges[RAW_TRADES].items()}
         self._window_ends = {part: end for part, (_, end) in edges[TRADE_WINDOWS].items()}
-        self._arrivals.note(now, {part: end for part, (_, end) in edges[RAW_TRADES].items()})
-        self._ends = self._messages.trade_ends(edges[RAW_TRADES])
-        emitted = self._messages.emitted(TRADE_WINDOWS, edges[TRADE_WINDOWS])
+        self._arrivals.record(now, {part: end for part, (_, end) in edges[RAW_TRADES].items()})
+        self._ends = self._messages.find_trade_ends(edges[RAW_TRADES])
+        emitted = self._messages.read_emitted(TRADE_WINDOWS, edges[TRADE_WINDOWS])
         self._realtime = realtime = [query for query, mode in modes.items() if mode == "realtime"]
         if self._consumers is None:
-            read = {"whales": self._messages.emitted(STREAM_POSITIONS, edges[STREAM_POSITIONS])}
+            read = {"whales": self._messages.read_emitted(STREAM_POSITIONS, edges[STREAM_POSITIONS])}
         else:
-            read = self._consumers.look(realtime, starts) if realtime else {}
+            read = self._consumers.read(realtime, starts) if realtime else {}
         for query, committed in self.committed.items():
-            known: list[PartitionOffsets] = [starts, committed.look()]
+            known: list[PartitionOffsets] = [starts, committed.read()]
             if query in realtime:
-                known.append(self._put_out(query, emitted, read, now))
+                known.append(self._emitted_offsets(query, emitted, read, now))
             out = {part: max(places.get(part, 0) for places in known) for part in starts}
-            self.behind[query] = measure_lag(now, self._ends, out, self._arrivals, self._messages.age)
+            self.behind[query] = measure_lag(now, self._ends, out, self._arrivals, self._messages.trade_age_s)
             if query == "whales" and query in realtime and self._consumers is None:
                 out = {part: end if end - out[part] < HIDDEN_TRADES else out[part] for part, end in self._ends.items()}
                 if (self.behind[query].seconds or 0.0) < HIDDEN_S:
-                    self.behind[query] = measure_lag(now, self._ends, out, self._arrivals, self._messages.age)
+                    self.behind[query] = measure_lag(now, self._ends, out, self._arrivals, self._messages.trade_age_s)
             self._out[query] = out
-        self.windows_out = sum(self._out["windows"].values())
-        self.rate = self._rate.look(now, self.windows_out)
+        self.windows_emitted = sum(self._out["windows"].values())
+        self.rate = self._rate.update(now, self.windows_emitted)
 
-    def _put_out(
+    def _emitted_offsets(
         self, query: str, emitted: PartitionOffsets, read: Mapping[str, dict[int, int]], now: float
     ) -> PartitionOffsets:
         """What a real-time query has put out within its batch."""
@@ -110,15 +110,15 @@ class TopicFlow:
                 settled[part] = place
         return {part: max(emitted.get(part, 0), settled.get(part, 0)) for part in {*emitted, *settled}}
 
-    def begin(self, query: str) -> None:
+    def mark_start(self, query: str) -> None:
         """The query starts or restarts: it is to reach the ends that were seen when it began first."""
         out = self._out.get(query) or {}
         self._targets.setdefault(query, (self._ends, any(out.get(part, 0) < end for part, end in self._ends.items())))
         if query == "windows":
-            self._messages.forget(TRADE_WINDOWS, self._window_ends)
+            self._messages.reset_emitted(TRADE_WINDOWS, self._window_ends)
             self._quiet.clear()
 
-    def reached(self, query: str, active: Callable[[], bool]) -> bool:
+    def has_caught_up(self, query: str, active: Callable[[], bool]) -> bool:
         """Whether all that was in the topic when the query began is out.
 
         Where nothing was behind, or a cluster hides it: whether its tasks read; `active()`: whether it works at all.
@@ -128,13 +128,13 @@ class TopicFlow:
         if was_behind and out is not None:
             return all(out.get(part, 0) >= min(end, self._ends[part]) for part, end in targets.items())
         hidden = self._consumers is None or query not in self._realtime  # an idle micro-batch opens no consumer
-        return active() and (hidden or (self._consumers is not None and self._consumers.exist(query)))
+        return active() and (hidden or (self._consumers is not None and self._consumers.has_consumers(query)))
 
     def spread_s(self, query: str) -> float:
         """Seconds of event time over which lies what the query has to read yet, from its last commit on."""
-        done = self.committed[query].look()
+        done = self.committed[query].read()
         places = {part: max(self._starts.get(part, 0), done.get(part, 0)) for part in self._ends}
-        return self._messages.spread_s(
+        return self._messages.event_time_spread_s(
             {part: (places[part], end) for part, end in self._ends.items() if places[part] < end}
         )
 

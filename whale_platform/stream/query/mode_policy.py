@@ -43,7 +43,7 @@ def choose_start_mode(trades: int | None) -> Mode:
 
 @dataclass(slots=True)
 class ModePolicy:
-    """Call `look` about once a second while the query runs in `mode`; tell it of a switch by `switched`."""
+    """Call `update` about once a second while the query runs in `mode`; tell it of a switch by `confirm_switch`."""
 
     mode: Mode
     since: float
@@ -53,12 +53,12 @@ class ModePolicy:
     _calm_since: float | None = field(default=None)
     _first_out: int | None = field(default=None)
 
-    def switched(self, mode: Mode, now: float) -> None:
+    def confirm_switch(self, mode: Mode, now: float) -> None:
         """Confirm that the query has restarted in `mode`."""
         self.mode, self.since = mode, now
         self._behind = self._calm_since = self._first_out = None
 
-    def look(self, seen: ModeSample) -> Mode:
+    def update(self, seen: ModeSample) -> Mode:
         """The mode it should be in now."""
         # 1. Nothing is known: nothing changes.
         if seen.trades is None or seen.seconds is None:

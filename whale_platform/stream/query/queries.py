@@ -108,7 +108,7 @@ def _started(rows: DataFrame, settings: Settings, query: str, mode: Mode, folder
         rows.writeStream.format("kafka")
         .queryName(query)
         .outputMode("update")
-        .options(**settings.bootstrap.spark())
+        .options(**settings.bootstrap.spark_options())
         .option("kafka.acks", "all")
         .option("kafka.enable.idempotence", "true")
         .option("kafka.compression.type", "lz4")
@@ -157,7 +157,7 @@ def read_source(session: SparkSession, settings: Settings, query: str, mode: Mod
     """
     kafka = (
         session.readStream.format("kafka")
-        .options(**settings.bootstrap.spark())
+        .options(**settings.bootstrap.spark_options())
         .option("subscribe", add_prefix(RAW_TRADES))
         .option("startingOffsets", "earliest")
         .option("failOnDataLoss", "true")

@@ -64,7 +64,7 @@ class RecoveryRecord:
 
 
 class QueryRecovery:
-    """For all queries of one stream service. Not thread-safe. `locate` is `queries.inspect_source`."""
+    """For all queries of one stream service. Not thread-safe. `inspect_source` is `queries.inspect_source`."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class QueryRecovery:
         now: Callable[[], float] = time.time,
     ) -> None:
         """`send(settings, rows)` is `publish_losses`."""
-        self._settings, self._log, self.locate, self._send, self._now = settings, log, locate, send, now
+        self._settings, self._log, self.inspect_source, self._send, self._now = settings, log, locate, send, now
         self._trouble: dict[str, str] = {}
         self._reasons: dict[str, str] = {}
         self._history = list_recoveries(settings.stream_home)
@@ -85,17 +85,17 @@ class QueryRecovery:
         """What stands still now and when it is tried again; empty where nothing does."""
         return "; ".join(self._trouble.values())
 
-    def stands(self, query: str) -> bool:
+    def is_suspended(self, query: str) -> bool:
         """Whether that query is left as it failed."""
         return query in self._trouble
 
-    def runs(self, query: str) -> None:
+    def clear_failure(self, query: str) -> None:
         """That query runs again, whatever was the matter."""
         self._trouble.pop(query, None)
         self._reasons.pop(query, None)
 
     @property
-    def note(self) -> str:
+    def recent_recoveries(self) -> str:
         """The restarts within the last hour, the newest of each query, for `whale status`; empty where nothing."""
         since = (self._now() - SHOWN_S) * 1e6
         newest = {record.query: record for record in self._history if record.at >= since}
@@ -119,7 +119,7 @@ class QueryRecovery:
         try:
             return checkpoints.prepare_folder(self._settings.stream_home, label, place.earliest, place.ends)
         except CheckpointMismatchError as unfit:
-            self.begin_anew(label, place, str(unfit))
+            self.restart_fresh(label, place, str(unfit))
         return checkpoints.prepare_folder(self._settings.stream_home, label, place.earliest, place.ends)
 
     def failed(self, label: CheckpointLabel, error: str) -> bool:
@@ -141,20 +141,20 @@ class QueryRecovery:
             return False
         self._trouble.pop(label.query, None)
         try:
-            place = self.locate()
+            place = self.inspect_source()
         except BrokerError:
             place = None
         if place is None:
             return True  # what is lost can't be told now; the next start fails in the same way and asks again
         if place.cluster_id == label.cluster_id:
             try:
-                self.begin_anew(label, place, f"{reason[0].upper()}{reason[1:]}.")
+                self.restart_fresh(label, place, f"{reason[0].upper()}{reason[1:]}.")
                 self.publish()
             except OSError as full:
                 self._log.error("the checkpoint can't be archived, it is tried again", error=str(full))
         return True
 
-    def begin_anew(
+    def restart_fresh(
         self, label: CheckpointLabel, place: SourceTopic, reason: str, position: Mapping[int, int] | None = None
     ) -> None:
         """Archive the checkpoint of `label` with the record of what is lost. Raises OSError on a full disk.

@@ -81,7 +81,7 @@ def encode_history(limits: Iterable[ThresholdPeriod]) -> ThresholdCopy:
     """What held when, as JSON can hold it; the first holds since ever."""
     epoch, found = datetime(1970, 1, 1, tzinfo=UTC), []
     for number, one in enumerate(limits):
-        since = (one.since - epoch) // timedelta(microseconds=1) if number else 0
+        since = (one.valid_from - epoch) // timedelta(microseconds=1) if number else 0
         usd = {f"{exchange}:{symbol}": format_decimal(amount) for (exchange, symbol), amount in one.usd.items()}
         found.append({"since": since, "limits": usd})
     return found

@@ -19,15 +19,15 @@ START_CPU_S = 600.0  # without a line in the log, a word or a step: ten times th
 class LoopSilence:
     """For how long `who` (a loop of the service) has not got on, and what its processes did meanwhile. Seconds.
 
-    `allowed_s`: what is usual; `patience_s`: what the loop asked for, since it waits for somebody else.
+    `allowed_s`: what is usual; `allowed_wait_s`: what the loop asked for, since it waits for somebody else.
     """
 
     who: str = ""
     for_s: float = 0.0
     allowed_s: float = 30.0
-    patience_s: float = 0.0
+    allowed_wait_s: float = 0.0
     most_cpu_s: float = 10.0
-    effort: ProcessActivity = NO_ACTIVITY
+    activity: ProcessActivity = NO_ACTIVITY
 
 
 def explain_hang(silence: LoopSilence) -> str:
@@ -36,17 +36,17 @@ def explain_hang(silence: LoopSilence) -> str:
     It is stopped, or runs in circles, or is blocked. A starved process is none of these: it waits for the processor, so
     it is given all the time it takes to use `most_cpu_s`.
     """
-    effort = silence.effort
+    effort = silence.activity
     if silence.for_s < silence.allowed_s:
         return ""
     since = f"{silence.who or 'it'} has not got on for {silence.for_s:.0f} s"
     if effort.stopped_s >= silence.allowed_s / 2:
         return f"no sign of life: {since}, one of its processes is stopped"
-    if silence.for_s < silence.patience_s or effort.for_s < silence.allowed_s / 2:
+    if silence.for_s < silence.allowed_wait_s or effort.observed_s < silence.allowed_s / 2:
         return ""
     if effort.cpu_s >= silence.most_cpu_s:
         return f"no sign of life: {since}, in which {effort.cpu_s:.0f} s of CPU were used"
-    if effort.waited_s >= STARVED_SHARE * effort.for_s:
+    if effort.waited_s >= STARVED_SHARE * effort.observed_s:
         return ""
     return f"no sign of life: {since}, and does not wait for the CPU"
 
@@ -55,18 +55,18 @@ def explain_hang(silence: LoopSilence) -> str:
 class ServiceView:
     """All that is known of a service. Times: monotonic seconds.
 
-    `says` is the state the living process gives itself (from its beat, or `ready` from its check); `hangs` is why its
-    silence is deadly, empty while it is not; `done` a one-shot's success; `blocked` what a person must do; `missing`
-    the needs that are not ready; `retry_at` the end of the back-off; `reason` why the last run ended.
+    `reported` is the state the living process gives itself (from its beat, or `ready` from its check); `hang_reason` is
+    why its silence is deadly, empty while it is not; `completed` a one-shot's success; `blocked` what a person must do;
+    `missing` the needs that are not ready; `retry_at` the end of the back-off; `reason` why the last run ended.
     """
 
     now: float
     alive: bool = False
-    says: ShownState = "starting"
+    reported: ShownState = "starting"
     detail: str = ""
-    hangs: str = ""
+    hang_reason: str = ""
     preparing: bool = False
-    done: bool = False
+    completed: bool = False
     blocked: str | None = None
     missing: tuple[str, ...] = ()
     retry_at: float = 0.0
@@ -113,12 +113,12 @@ def explain_stuck_start(
 def decide_restart(view: ServiceView) -> StartService | KeepState | KillService:
     """What to do about one service now."""
     if view.alive:
-        if view.hangs:
-            return KillService(view.hangs)
-        return KeepState(view.says, view.detail)
+        if view.hang_reason:
+            return KillService(view.hang_reason)
+        return KeepState(view.reported, view.detail)
     if view.preparing:
         return KeepState("starting", "preparing")
-    if view.done:
+    if view.completed:
         return KeepState("ready", "done")
     if view.blocked is not None:
         return KeepState("blocked", view.blocked)

@@ -22,36 +22,36 @@ class RunHistory:
     reason: str = ""
     blocked: str | None = None
     done: bool = False
-    _runs: list[ServiceLifetime] = field(default_factory=list)
+    _lifetimes: list[ServiceLifetime] = field(default_factory=list)
 
     @property
     def short_lives(self) -> int:
         """How many of the last lives in a row were short."""
-        return self.backoff.short_lives(self._runs)
+        return self.backoff.short_lives(self._lifetimes)
 
     @property
     def retry_at(self) -> float:
         """When the next start is due, in monotonic seconds; 0 where nothing has ended."""
-        return self._runs[-1].ended + self.backoff.delay(self._runs) if self._runs else 0.0
+        return self._lifetimes[-1].ended + self.backoff.delay(self._lifetimes) if self._lifetimes else 0.0
 
-    def failed(self, run: ServiceLifetime, error: Exception) -> None:
+    def record_failed_start(self, run: ServiceLifetime, error: Exception) -> None:
         """It never became a process."""
         self._remember(run, str(error) or type(error).__name__)
         self.blocked = self.reason if isinstance(error, ServiceBlockedError) else None
 
-    def ended(self, run: ServiceLifetime, said: str, why: str = "") -> None:
+    def record_exit(self, run: ServiceLifetime, said: str, why: str = "") -> None:
         """A process ended; `said`: its last words; `why`: for what it was killed, where it was."""
         self._remember(run, why or f"{describe_exit(run.code)}{': ' if said else ''}{said}")
         if run.code == exit_codes.BLOCKED:
             self.blocked = said or "needs a person; see its log"
 
-    def forgive(self) -> None:
+    def reset(self) -> None:
         """Forget failures, and success: the next decision is to start."""
-        self._runs.clear()
+        self._lifetimes.clear()
         self.blocked, self.done = None, False
 
     def _remember(self, run: ServiceLifetime, reason: str) -> None:
-        self._runs = [*self._runs[1 - REMEMBERED_LIVES :], run]
+        self._lifetimes = [*self._lifetimes[1 - REMEMBERED_LIVES :], run]
         self.reason = reason
 
 

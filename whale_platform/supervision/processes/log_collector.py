@@ -48,12 +48,12 @@ class RotatingLogFile:
                 self._fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             size = os.fstat(self._fd).st_size
             if size and size + len(data) > self._limit:
-                self._turn()
+                self._rotate()
             os.write(self._fd, data)
         except OSError:
             self._close()
 
-    def _turn(self) -> None:
+    def _rotate(self) -> None:
         self._close()
         for number in range(self._older, 0, -1):
             source = self._path if number == 1 else self._path.with_name(f"{self._path.name}.{number - 1}")

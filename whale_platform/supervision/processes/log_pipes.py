@@ -15,7 +15,7 @@ from whale_platform.supervision.processes import log_collector
 
 
 class LogPipes:
-    """Made once per supervisor. Call `ensure` often, from the main thread."""
+    """Made once per supervisor. Call `ensure_running` often, from the main thread."""
 
     def __init__(
         self,
@@ -32,27 +32,27 @@ class LogPipes:
         self._control: int | None = None
         self._groups: set[int] = set()
         self._process: subprocess.Popen[bytes] | None = None
-        self.ensure()
+        self.ensure_running()
 
-    def output(self, name: str) -> int:
+    def write_end(self, name: str) -> int:
         """The descriptor that service `name` is to have as stdout and stderr."""
         return self._pipes[name][1]
 
-    def path(self, name: str) -> Path:
+    def log_path(self, name: str) -> Path:
         """Where its output ends up."""
         return self.logs / f"{name}.log"
 
     def guard(self, group: int) -> None:
         """Should this process die, end process group `group`."""
         self._groups.add(group)
-        self._tell(f"+{group}\n")
+        self._send(f"+{group}\n")
 
     def release(self, group: int) -> None:
         """The group has ended."""
         self._groups.discard(group)
-        self._tell(f"-{group}\n")
+        self._send(f"-{group}\n")
 
-    def ensure(self) -> None:
+    def ensure_running(self) -> None:
         """Start the log collector if it is not running."""
         if self._process is not None and self._process.poll() is None:
             return
@@ -79,7 +79,7 @@ class LogPipes:
         )
         os.close(control)
         for group in self._groups:
-            self._tell(f"+{group}\n")
+            self._send(f"+{group}\n")
 
     def close(self) -> None:
         """Let the log collector write what is left and end."""
@@ -92,7 +92,7 @@ class LogPipes:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(3 + self._grace_s if self._groups else 3)
 
-    def _tell(self, line: str) -> None:
+    def _send(self, line: str) -> None:
         if self._control is not None:
             with contextlib.suppress(BrokenPipeError):
                 os.write(self._control, line.encode())

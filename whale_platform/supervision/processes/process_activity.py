@@ -22,7 +22,7 @@ STARVED_SHARE = 0.25  # of the time, in which some thread was ready to run and w
 class ProcessActivity:
     """Since the meter was made, over all its processes. `stopped_s`: how long one has been stopped (SIGSTOP) by now."""
 
-    for_s: float = 0.0
+    observed_s: float = 0.0
     cpu_s: float = 0.0
     waited_s: float = 0.0
     stopped_s: float = 0.0
@@ -88,35 +88,35 @@ class ActivityTracker:
         self._token, self._window_s, self._clock = token, window_s, clock
         self._meter = ActivityMeter(roots, clock)
         self._seen, self._said_cpu_s = token(), 0.0
-        self.effort = ProcessActivity()
+        self.activity = ProcessActivity()
         self.moved_at = clock()
 
-    def look(self) -> None:
+    def refresh(self) -> None:
         """Call often; the processes are looked at once in a window."""
         token = self._token()
         if token != self._seen:
-            self._seen, self.moved_at, self._said_cpu_s = token, self._clock(), self.effort.cpu_s
-        if self._clock() - (self._meter.begun + self.effort.for_s) >= self._window_s:
-            before, self.effort = self.effort, self._meter.read()
-            if was_active(before, self.effort):
+            self._seen, self.moved_at, self._said_cpu_s = token, self._clock(), self.activity.cpu_s
+        if self._clock() - (self._meter.begun + self.activity.observed_s) >= self._window_s:
+            before, self.activity = self.activity, self._meter.read()
+            if was_active(before, self.activity):
                 self.moved_at = self._clock()
 
-    def still_s(self) -> float:
+    def idle_s(self) -> float:
         """For how long nothing has moved."""
         return self._clock() - self.moved_at
 
-    def unsaid_cpu_s(self) -> float:
+    def cpu_since_output_s(self) -> float:
         """CPU seconds used since the token last changed."""
-        return self.effort.cpu_s - self._said_cpu_s
+        return self.activity.cpu_s - self._said_cpu_s
 
-    def excuse(self) -> None:
+    def reset(self) -> None:
         """The watcher was not running: what was seen until now proves nothing."""
         self.moved_at = self._clock()
 
 
 def was_active(before: ProcessActivity, after: ProcessActivity) -> bool:
     """Whether processes worked, or would have if they had been let, between two readings."""
-    took = after.for_s - before.for_s
+    took = after.observed_s - before.observed_s
     cpu_s, waited_s = after.cpu_s - before.cpu_s, after.waited_s - before.waited_s
     return cpu_s >= ACTIVE_SHARE * took or waited_s >= STARVED_SHARE * took
 

@@ -87,8 +87,8 @@ def _moves(process: "subprocess.Popen[str]", token: Callable[[], object], still_
 
 
 def _check(moves: ActivityTracker, argv: Sequence[str], still_s: float) -> None:
-    moves.look()
-    if moves.still_s() >= still_s:
+    moves.refresh()
+    if moves.idle_s() >= still_s:
         raise SetupProgramError(f"{Path(argv[0]).name} stood still for {still_s:.0f} s and was ended")
 
 

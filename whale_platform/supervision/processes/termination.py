@@ -31,11 +31,11 @@ class TerminationWait:
         self._grace_s, self._most_s, self._clock, self._begun = grace_s, most_s, clock, clock()
         self._movement = ActivityTracker(roots, token, grace_s / 4, clock)
 
-    def hopeless(self) -> str:
+    def give_up_reason(self) -> str:
         """Why to wait no longer, in words; empty while there is hope."""
-        self._movement.look()
-        if self._movement.still_s() >= self._grace_s:
-            return f"did not end, nor do anything for {self._movement.still_s():.0f} s"
+        self._movement.refresh()
+        if self._movement.idle_s() >= self._grace_s:
+            return f"did not end, nor do anything for {self._movement.idle_s():.0f} s"
         if self._clock() - self._begun >= self._most_s:
             return f"did not end within {self._most_s:.0f} s"
         return ""
@@ -48,7 +48,7 @@ def wait_for_exit(
     ending, said = TerminationWait([one.pid for one in processes], grace_s), False
     begun = time.monotonic()
     while alive := [one for one in processes if is_alive(one)]:
-        if why := ending.hopeless():
+        if why := ending.give_up_reason():
             for one in alive:
                 say(f"killing {describe_process(one)}, which {why}")
                 with contextlib.suppress(psutil.Error):

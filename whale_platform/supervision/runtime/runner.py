@@ -31,38 +31,38 @@ class ServiceContext:
     """What a service is given. `stop` is set by SIGTERM, SIGINT or the supervisor's end."""
 
     settings: Settings
-    beat: Heartbeat
+    heartbeat: Heartbeat
     log: Any
     stop: threading.Event = field(default_factory=threading.Event)
-    before_beat: Callable[[], None] | None = None
+    before_heartbeat: Callable[[], None] | None = None
 
-    def tell(self, state: ServiceState, detail: str = "") -> None:
+    def report_state(self, state: ServiceState, detail: str = "") -> None:
         """Set state and detail, and write the heartbeat now; a full disk is ignored."""
-        if (state, detail) != (self.beat.state, self.beat.detail):
+        if (state, detail) != (self.heartbeat.state, self.heartbeat.detail):
             self.log.info("state", state=state, detail=detail)
-        self.beat.state, self.beat.detail = state, detail
-        self.publish()
+        self.heartbeat.state, self.heartbeat.detail = state, detail
+        self.write_heartbeat()
 
-    def publish(self) -> None:
+    def write_heartbeat(self) -> None:
         """Write the heartbeat now, so that a new measurement need not wait; a full disk is ignored."""
         with contextlib.suppress(OSError):
-            beats.write_heartbeat(self.settings.home, self.beat)
+            beats.write_heartbeat(self.settings.home, self.heartbeat)
 
-    def progress(self, loop: str = "main", next_within_s: float = 0.0) -> None:
+    def record_progress(self, loop: str = "main", next_within_s: float = 0.0) -> None:
         """Say that `loop` has come round; to be called by that loop's own thread, at least every few seconds.
 
         Every loop that was ever named must go on to call: one that does not gets the service killed. Before a call that
         may wait for somebody else, `next_within_s` tells how long that may take.
         """
-        if loop not in self.beat.progress:  # no dictionary grows while another thread writes the beat
-            self.beat.patience = {**self.beat.patience, loop: 0.0}
-            self.beat.progress = {**self.beat.progress, loop: 0}
-        self.beat.patience[loop] = next_within_s
-        self.beat.progress[loop] += 1
+        if loop not in self.heartbeat.progress:  # no dictionary grows while another thread writes the beat
+            self.heartbeat.patience = {**self.heartbeat.patience, loop: 0.0}
+            self.heartbeat.progress = {**self.heartbeat.progress, loop: 0}
+        self.heartbeat.patience[loop] = next_within_s
+        self.heartbeat.progress[loop] += 1
 
-    def blocked(self, detail: str) -> int:
+    def report_blocked(self, detail: str) -> int:
         """Say what a person must do; return the exit code that stops the restarts."""
-        self.tell("blocked", detail)
+        self.report_state("blocked", detail)
         return exit_codes.BLOCKED
 
 
@@ -80,7 +80,7 @@ def run_service(name: str, main: Callable[[ServiceContext], int]) -> None:
         context.log.error("lease refused", reason=str(refused))
         sys.exit(exit_codes.LEASE_REFUSED)
     if wrong := home_mark.explain_wrong_source(settings.home, settings.source):
-        sys.exit(context.blocked(wrong))
+        sys.exit(context.report_blocked(wrong))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: context.stop.set())
     parent_watch.on_stdin_eof(context.stop.set)
@@ -96,7 +96,7 @@ def run_service(name: str, main: Callable[[ServiceContext], int]) -> None:
     ended.set()
     beater.join(2)
     with contextlib.suppress(OSError):  # the last word: a beat under way may have covered it with an older one
-        beats.write_heartbeat(settings.home, context.beat)
+        beats.write_heartbeat(settings.home, context.heartbeat)
     context.log.info("ended", code=code)
     lease.release()
     sys.exit(code)
@@ -106,9 +106,9 @@ def _beat(context: ServiceContext, ended: threading.Event) -> None:
     trouble = ""
     while True:
         try:
-            if context.before_beat is not None:
-                context.before_beat()
-            beats.write_heartbeat(context.settings.home, context.beat)
+            if context.before_heartbeat is not None:
+                context.before_heartbeat()
+            beats.write_heartbeat(context.settings.home, context.heartbeat)
             trouble = ""
         except Exception as error:  # noqa: BLE001 a disk full for a moment must not end all beats, and so the service
             if str(error) != trouble:

@@ -43,7 +43,7 @@ class Topic:
         self.partitions[partition].append(found)
         return found
 
-    async def kafka(self, partition: int, start: int, end: int, most: int) -> list[AlertRecord]:
+    async def read_kafka(self, partition: int, start: int, end: int, most: int) -> list[AlertRecord]:
         """See `follow.Past`; gives three at most."""
         self.asked += 1
         self._maybe_away()
@@ -51,7 +51,7 @@ class Topic:
             raise HistoryExpiredError(self.low[partition])
         return self.partitions[partition][start : min(end, start + 3)]
 
-    async def tables(self, since_ms: int, most: int) -> list[PushedWhale] | None:
+    async def read_tables(self, since_ms: int, most: int) -> list[PushedWhale] | None:
         """See `follow.Past`."""
         self._maybe_away()
         stored = {one.whale.key: one.whale for part in self.partitions.values() for one in part if one.whale}

@@ -23,7 +23,7 @@ def main(port: int, bootstrap: KafkaCluster, dsn: str | None = None) -> None:
 
     app = FastAPI(exception_handlers={ApiProblemError: handle_problem})
     app.include_router(live.router)
-    app.add_api_route("/numbers", live.numbers)
+    app.add_api_route("/numbers", live.read_metrics)
     config = uvicorn.Config(app, log_level="warning", **UVICORN_OPTIONS)
     PushServer(config, live).run([open_listening_socket("127.0.0.1", port)])
 

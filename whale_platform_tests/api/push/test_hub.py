@@ -49,7 +49,7 @@ def said(box: ClientQueue) -> list[dict[str, Any]]:
 def test_a_tick_is_written_once_per_filter() -> None:
     hub = PushHub()
     boxes = [box_of(hub, "windows", "trades") for _ in range(3)]
-    hub.bulk([window(1)], sample_trades([trade(1)])[0])
+    hub.publish_tick([window(1)], sample_trades([trade(1)])[0])
     first, *others = (box.drain() for box in boxes)
     assert len(first) == 2
     assert all(text is same for other in others for text, same in zip(first, other, strict=True))
@@ -59,7 +59,7 @@ def test_a_window_that_has_not_grown_is_not_said_again() -> None:
     hub = PushHub()
     box = box_of(hub, "windows")
     for count in (2, 2, 1, 3):
-        hub.bulk([window(count)], {})
+        hub.publish_tick([window(count)], {})
     assert [message["windows"][0]["trade_count"] for message in said(box)] == [2, 3]
 
 
@@ -67,10 +67,10 @@ def test_a_client_that_reads_nothing_holds_little_and_gets_the_newest_and_the_su
     hub = PushHub()
     slow, quick = box_of(hub, "windows", "trades"), box_of(hub, "windows", "trades")
     for number in range(1, 1_001):
-        hub.bulk([window(number)], sample_trades([trade(number)])[0])
+        hub.publish_tick([window(number)], sample_trades([trade(number)])[0])
         assert len(quick.drain()) == 2
         assert len(slow._ticks) <= MAX_TICKS
-    assert (quick.thinned, slow.end) == (0, None)
+    assert (quick.thinned, slow.close_reason) == (0, None)
     assert hub.thinned > 900
     messages = said(slow)
     assert [m for m in messages if m["type"] == "windows"][-1]["windows"][0]["trade_count"] == 1_000
@@ -85,9 +85,9 @@ def test_who_reads_no_notices_is_dropped_and_the_others_stay() -> None:
     for number in range(MAX_NOTICES + 1):
         hub.status(detail=str(number))
         quick.drain()
-    assert slow.end is not None
-    assert slow.end[0] == TOO_SLOW
-    assert quick.end is None
+    assert slow.close_reason is not None
+    assert slow.close_reason[0] == TOO_SLOW
+    assert quick.close_reason is None
     hub.leave(slow)
     assert (hub.dropped, hub.clients) == (1, 1)
 
@@ -98,9 +98,9 @@ def test_a_send_that_takes_too_long_ends_in_a_drop() -> None:
         stuck, idle = box_of(hub, "windows"), box_of(hub, "windows")
         stuck.task = asyncio.create_task(asyncio.sleep(60))
         stuck.sending_since = 1e-9
-        hub.sweep(0.0, lambda key: True)
-        assert stuck.end is not None
-        assert idle.end is None
+        hub.drop_stale_clients(0.0, lambda key: True)
+        assert stuck.close_reason is not None
+        assert idle.close_reason is None
         with pytest.raises(asyncio.CancelledError):
             await stuck.task
 
@@ -112,8 +112,8 @@ def test_filters() -> None:
     btc = box_of(hub, "windows", wanted=StreamFilter(symbols=frozenset({"BTCUSDT"})))
     coinbase = box_of(hub, "windows", wanted=StreamFilter(exchanges=frozenset({"coinbase"})))
     large = box_of(hub, "trades", wanted=StreamFilter(min_notional_usd=Decimal(1_000)))
-    hub.bulk([window(1), window(1, "ETHUSDT")], sample_trades([trade(1)])[0])
-    hub.bulk([], sample_trades([trade(2, quantity="2000")])[0])
+    hub.publish_tick([window(1), window(1, "ETHUSDT")], sample_trades([trade(1)])[0])
+    hub.publish_tick([], sample_trades([trade(2, quantity="2000")])[0])
     assert [one["symbol"] for message in said(btc) for one in message["windows"]] == ["BTCUSDT"]
     assert said(coinbase) == []
     assert [one["trade_id"] for message in said(large) for one in message["trades"]] == [2]
@@ -121,9 +121,9 @@ def test_filters() -> None:
 
 def test_who_comes_back_gets_the_windows_that_changed_or_is_told_what_to_fetch() -> None:
     hub = PushHub()
-    hub.bulk([window(1), window(1, "ETHUSDT")], {})
+    hub.publish_tick([window(1), window(1, "ETHUSDT")], {})
     seq = hub.seq
-    hub.bulk([window(2)], {})
+    hub.publish_tick([window(2)], {})
     (missed,) = map(json.loads, hub.missed_windows(StreamFilter(), hub.epoch, seq))
     assert [(one["symbol"], one["trade_count"]) for one in missed["windows"]] == [("BTCUSDT", 2)]
     gap, newest = map(json.loads, hub.missed_windows(StreamFilter(), "another", seq))
@@ -184,15 +184,15 @@ def test_wrong_subscriptions_are_refused(value: object) -> None:
 
 def test_doors_and_bucket() -> None:
     doors = ConnectionLimiter(ClientLimits(clients=3, per_address=2))
-    doors.enter("a")
-    doors.enter("a")
+    doors.acquire("a")
+    doors.acquire("a")
     with pytest.raises(SubscriptionRejectedError, match="one address"):
-        doors.enter("a")
-    doors.enter("b")
+        doors.acquire("a")
+    doors.acquire("b")
     with pytest.raises(SubscriptionRejectedError, match=r"too many clients$"):
-        doors.enter("c")
-    doors.leave("a")
-    doors.enter("c")
+        doors.acquire("c")
+    doors.release("a")
+    doors.acquire("c")
     bucket = FrameBucket(0.0, 2)
     assert [bucket.take() for _ in range(3)] == [True, True, False]
 

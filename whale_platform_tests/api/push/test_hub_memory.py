@@ -23,7 +23,7 @@ def test_only_so_many_windows_are_remembered_and_who_was_away_longer_is_told(mon
     monkeypatch.setattr(module, "KEPT_WINDOWS", 2)
     hub = PushHub()
     for count, symbol in ((1, "A"), (1, "B"), (2, "A"), (1, "C")):  # numbers 1 to 4; B is the one forgotten
-        hub.bulk([window(count, symbol)], {})
+        hub.publish_tick([window(count, symbol)], {})
     assert missed(hub, 4) == (False, [])
     assert missed(hub, 3) == (False, [("C", 1)])
     assert missed(hub, 2) == (False, [("A", 2), ("C", 1)])
@@ -34,16 +34,16 @@ def test_only_so_many_windows_are_remembered_and_who_was_away_longer_is_told(mon
 def test_who_is_slow_still_gets_a_window_that_changed_once() -> None:
     hub = PushHub()
     slow = box_of(hub, "windows")
-    hub.bulk([window(1, "A")], {})
+    hub.publish_tick([window(1, "A")], {})
     for count in range(1, 10 * MAX_TICKS):
-        hub.bulk([window(count, "B")], {})
+        hub.publish_tick([window(count, "B")], {})
     got = [(one["symbol"], one["trade_count"]) for message in said(slow) for one in message["windows"]]
     assert ("A", 1) in got and got[-1] == ("B", 10 * MAX_TICKS - 1) and len(got) <= MAX_TICKS + 1
 
 
 def test_a_gap_forgets_the_windows_and_is_told_to_those_it_concerns() -> None:
     hub = PushHub()
-    hub.bulk([window(1)], {})
+    hub.publish_tick([window(1)], {})
     windows, whales = box_of(hub, "windows"), box_of(hub, "whales")
     hub.gap("windows", "Kafka was away")
     assert [(one["type"], one["topic"], one["fetch"]) for one in said(windows)] == [("gap", "windows", "/windows")]
@@ -55,20 +55,20 @@ def test_a_gap_forgets_the_windows_and_is_told_to_those_it_concerns() -> None:
 def test_only_followers_of_whales_are_woken() -> None:
     hub = PushHub()
     whales, windows = box_of(hub, "whales"), box_of(hub, "windows")
-    hub.wake_followers()
-    assert (whales.wake.is_set(), windows.wake.is_set()) == (True, False)
+    hub.wake_subscriptions()
+    assert (whales.has_items.is_set(), windows.has_items.is_set()) == (True, False)
 
 
 def test_who_is_not_welcome_any_more_is_sent_away_and_at_the_end_everybody() -> None:
     hub = PushHub()
     removed, known = box_of(hub, "windows"), box_of(hub, "windows")
     removed.key, known.key = "removed", "known"
-    hub.sweep(10.0, lambda key: key == "known")
-    assert [box.end and box.end[0] for box in (removed, known)] == [NOT_AUTHORISED, None]
+    hub.drop_stale_clients(10.0, lambda key: key == "known")
+    assert [box.close_reason and box.close_reason[0] for box in (removed, known)] == [NOT_AUTHORISED, None]
     hub.leave(removed)
     assert hub.dropped == 0, "it was not slow"
-    hub.end()
-    assert [box.end and box.end[0] for box in (removed, known)] == [NOT_AUTHORISED, 1012]
+    hub.disconnect_all()
+    assert [box.close_reason and box.close_reason[0] for box in (removed, known)] == [NOT_AUTHORISED, 1012]
 
 
 def test_who_comes_while_it_is_counted_disturbs_nobody() -> None:

@@ -31,10 +31,12 @@ def sweeps_until(done: Callable[[PushApp], bool], states: dict[str, str]) -> Pus
 
 
 def test_samples_come_less_often_while_the_stream_is_degraded_and_whales_do_not() -> None:
-    made = sweeps_until(lambda made: made.feed.tails[1].tick_s == SLOW_TICK_S, {"stream": "degraded", "sink": "ready"})
-    assert made.feed.tails[0].tick_s == 0.0
-    made.feed.slow(False)
-    assert made.feed.tails[1].tick_s == TICK_S
+    made = sweeps_until(
+        lambda made: made.source.tails[1].tick_s == SLOW_TICK_S, {"stream": "degraded", "sink": "ready"}
+    )
+    assert made.source.tails[0].tick_s == 0.0
+    made.source.set_slow(False)
+    assert made.source.tails[1].tick_s == TICK_S
 
 
 def test_who_else_is_degraded_changes_nothing() -> None:

@@ -23,7 +23,7 @@ def all_of(one: PushedWhale) -> bool:
 
 
 def take(follower: WhaleSubscription, most: int = 500) -> list[WhaleDelivery]:
-    return asyncio.run(follower.take(most))
+    return asyncio.run(follower.next_deliveries(most))
 
 
 def log_of(topic: Topic, kept: int, back: int = 0, order: int = 0) -> WhaleLog:
@@ -130,7 +130,7 @@ def test_what_is_filtered_out_moves_the_place() -> None:
     assert take(follower) == []
     log.add([topic.add(0, whale(1, 3)), topic.add(1, whale(2, 9)), topic.add(0, whale(3, 3))])
     assert [sent.body for sent in take(follower)] == ["2"]
-    assert parse_cursor(follower.cursor).places == {0: 2, 1: 1}
+    assert parse_cursor(follower.cursor).offsets == {0: 2, 1: 1}
 
 
 def test_expired_offsets_come_from_the_tables_after_a_notice() -> None:
@@ -173,7 +173,7 @@ def test_a_forged_place_in_a_partition_that_is_not_there_is_forgotten() -> None:
     log = log_of(topic, 10)
     follower = WhaleSubscription(log, topic, all_of, WhaleCursor("t", 1, {0: 0, 1: 0, 77: 10**17}))
     sent = [one for _ in range(3) for one in take(follower)]
-    assert [one.body for one in sent] == ["1"] and parse_cursor(follower.cursor).places == {0: 1, 1: 0}
+    assert [one.body for one in sent] == ["1"] and parse_cursor(follower.cursor).offsets == {0: 1, 1: 0}
     log.add([topic.add(0, whale(number)) for number in range(2, 6)])
     assert [one.body for one in take(follower)] == ["2", "3", "4", "5"]
     assert not follower._seen, "what it was sent is not kept for ever"
@@ -202,7 +202,7 @@ def test_who_begins_now_has_a_cursor_at_once() -> None:
     topic = Topic()
     topic.add(0, whale(1))
     follower = WhaleSubscription(log_of(topic, 10, back=10), topic, all_of, None)
-    assert parse_cursor(follower.cursor).places == {0: 1, 1: 0}
+    assert parse_cursor(follower.cursor).offsets == {0: 1, 1: 0}
 
 
 def test_who_resumes_from_the_beginning_again_and_again_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,16 +215,16 @@ def test_who_resumes_from_the_beginning_again_and_again_keeps_nobody_waiting(mon
 
     async def scene() -> None:
         past = WhaleHistory(KafkaCluster("127.0.0.1:1"), None)
-        greedy = [asyncio.create_task(past.of("10.0.0.1").kafka(0, 0, 9, 1)) for _ in range(50)]
+        greedy = [asyncio.create_task(past.for_client("10.0.0.1").read_kafka(0, 0, 9, 1)) for _ in range(50)]
         while sum(task.done() for task in greedy) < 50 - MAX_PENDING_PER_ADDRESS or len(reading) < AT_ONCE:
             await asyncio.sleep(0.01)
-        other = asyncio.create_task(past.of("10.0.0.2").kafka(1, 0, 9, 1))
+        other = asyncio.create_task(past.for_client("10.0.0.2").read_kafka(1, 0, 9, 1))
         await asyncio.sleep(0)
         may_answer.set()
         assert await other == [] and reading == [0] * MAX_PENDING_PER_ADDRESS + [1]
         found = await asyncio.gather(*greedy, return_exceptions=True)
         assert sum(isinstance(one, HistoryUnavailableError) for one in found) == 50 - MAX_PENDING_PER_ADDRESS
-        assert await past.of("10.0.0.1").kafka(2, 0, 9, 1) == [], "its turn comes again"
+        assert await past.for_client("10.0.0.1").read_kafka(2, 0, 9, 1) == [], "its turn comes again"
 
     monkeypatch.setattr(WhaleHistory, "_kafka", slow)
     asyncio.run(scene())

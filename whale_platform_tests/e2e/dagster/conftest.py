@@ -31,7 +31,7 @@ def settings_of(platform: Platform) -> Settings:
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     made = Platform(tmp_path_factory.mktemp("platform"), PROXIES)
     try:
-        made.up("--source", "simulator", "--rate", "50")
+        made.start("--source", "simulator", "--rate", "50")
         minutes = [past(HOURS) + timedelta(minutes=minute) for minute in range(HOURS * 60)]
         ids = {minute: 2 * number for number, minute in enumerate(minutes)}
         store(
@@ -46,7 +46,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         )
         yield made
     finally:
-        made.down()
+        made.stop()
 
 
 @pytest.fixture(scope="package")

@@ -53,7 +53,7 @@ def test_the_code_location_is_loaded_and_the_schedules_run(url: str) -> None:
 
 
 def test_both_families_of_commands_accept_the_definitions(platform: Platform) -> None:
-    platform.whale("dagster", "definitions", "validate", *DEFINITIONS)
+    platform.run_command("dagster", "definitions", "validate", *DEFINITIONS)
     settings = settings_of(platform)
     known = {"WHALE_DAGSTER_DSN": settings.dagster_dsn_text(), "WHALE_HOME": str(settings.home)}
     argv, env = [sys.executable, "-W", "ignore", "-c", EACH_CHECK], {**platform.env, **known}
@@ -63,8 +63,8 @@ def test_both_families_of_commands_accept_the_definitions(platform: Platform) ->
 
 def test_hours_are_made_by_the_command_line_and_stand_in_the_ui(platform: Platform, url: str) -> None:
     make = ("dagster", "asset", "materialize", *DEFINITIONS, "--select", "hourly_rollups,whale_reports")
-    platform.whale(*make, "--partition", key(HOURS))
-    platform.whale(*make, "--partition-range", f"{key(HOURS - 1)}...{key(HOURS - 2)}")
+    platform.run_command(*make, "--partition", key(HOURS))
+    platform.run_command(*make, "--partition-range", f"{key(HOURS - 1)}...{key(HOURS - 2)}")
     # The other hours are a schedule's to make, whenever its time comes.
     ours = f"from hourly_rollups where hour between '{past(HOURS)}' and '{past(HOURS - 2)}'"
     made = platform.sql(f"select hour, count(*), sum(trade_count), count(distinct run_id) {ours} group by 1")
@@ -76,7 +76,7 @@ def test_hours_are_made_by_the_command_line_and_stand_in_the_ui(platform: Platfo
 
 def test_maintenance_runs_by_the_command_line(platform: Platform, url: str) -> None:
     """The first as people type it; for the others Dagster's command line is loaded once, which is most of the work."""
-    platform.whale("dagster", "job", "execute", *DEFINITIONS, "-j", JOBS[0])
+    platform.run_command("dagster", "job", "execute", *DEFINITIONS, "-j", JOBS[0])
     env = psutil.Process(platform.status()["services"]["dagster-daemon"]["pid"]).environ()
     argv = [sys.executable, "-W", "ignore", "-c", EACH_JOB, *JOBS[1:]]
     done = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
@@ -106,7 +106,7 @@ def test_an_hour_that_can_not_be_is_refused(platform: Platform) -> None:
     with pytest.raises(
         PlatformError, match="must have a PartitionsDefinition containing the passed partition key `1999-01-01-00:00`"
     ):
-        platform.whale(
+        platform.run_command(
             *("dagster", "asset", "materialize", *DEFINITIONS, "--select", "hourly_rollups"),
             *("--partition", "1999-01-01-00:00"),
         )

@@ -173,7 +173,7 @@ def test_neither_postgres_nor_dagster_is_needed_for_trades_and_whales(platform: 
     wait_for("the ingester's stop", lambda: services(platform)["ingester"]["state"] == "stopped", LONG_S)
     wait_for("every trade of every symbol in the windows", settled(platform), LONG_S)
     assert platform.sql("select count(*) from ingest_gaps where state = 'unrepaired'") == [["0"]]
-    platform.down()
+    platform.stop()
     wait_for("every process to end", lambda: not platform.processes(), LONG_S)
 
     argv = [sys.executable, "-m", "whale_platform.cli", "up", "--detach", "--source", "simulator", "--rate", "50"]

@@ -20,7 +20,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """At 100 trades a second, with many whales: the threshold is low."""
     made = Platform(tmp_path_factory.mktemp("platform"), {"WHALE_DAGSTER": "false", "WHALE_THRESHOLD_USD": "20000"})
     try:
-        made.up("--source", "simulator", "--rate", "100")
+        made.start("--source", "simulator", "--rate", "100")
         now = datetime.now(UTC).replace(second=0, microsecond=0)
         home = Path(made.status()["home"])
         settings = Settings.model_validate({"home": home, "postgres_port": made.env["WHALE_POSTGRES_PORT"]})
@@ -28,7 +28,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         wait_for("a whale", lambda: made.sql("select 1 from whale_alerts limit 1"))
         yield made
     finally:
-        made.down()
+        made.stop()
 
 
 @pytest.fixture(scope="package")

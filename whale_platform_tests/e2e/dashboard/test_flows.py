@@ -158,7 +158,7 @@ def test_old_data_is_said_to_be_old(page: Page, platform: Platform) -> None:
 
 
 def test_a_key_is_asked_for_and_used(page: Page, platform: Platform) -> None:
-    key = re.findall(r"whale_\S+", platform.whale("api-key", "add", "desk").stdout)[0]
+    key = re.findall(r"whale_\S+", platform.run_command("api-key", "add", "desk").stdout)[0]
     try:
         page.wait_for_timeout(3_000)
         page.goto("/")
@@ -169,6 +169,6 @@ def test_a_key_is_asked_for_and_used(page: Page, platform: Platform) -> None:
         page.wait_for_selector(ROWS)
         assert key not in page.url
     finally:
-        platform.whale("api-key", "remove", "desk")
+        platform.run_command("api-key", "remove", "desk")
     logs = Path(platform.status()["home"]) / "logs"
     assert all(key not in log.read_text() for log in logs.glob("api*"))

@@ -64,7 +64,7 @@ def test_a_window_counted_too_high_is_corrected_and_stays_so(database: str) -> N
     whale_reports.materialise_reports(database, ONE, MAKER)
     lake = [window(0, 10, run="lake"), window(1, 8, run="lake"), window(0, 8, "ETHUSDT", "lake")]
     done = overrule(database, ONE, lake, [], [BITCOIN], Provenance("lake", "abc"))
-    assert (done.windows, done.windows_gone) == (2, 1), "down, up, one that was never there; ETH is not held whole"
+    assert (done.windows, done.windows_deleted) == (2, 1), "down, up, one that was never there; ETH is not held whole"
     right = [("BTCUSDT", 10, "lake"), ("BTCUSDT", 8, "lake"), ("ETHUSDT", 9, "stream")]
     assert counts(database) == right
     assert query(database, "SELECT symbol, trade_count FROM hourly_rollups ORDER BY 1") == [
@@ -146,7 +146,7 @@ def test_listeners_hear_of_what_was_taken_back(database: str) -> None:
         listener.close()
     news = ChangeSet()
     for payload in heard:
-        news.hear(payload)
+        news.merge(payload)
     assert (news.everything, news.taken_back) == (True, 1)
 
 
@@ -208,11 +208,11 @@ def test_recomputations_and_the_sink_never_wait_for_each_other(database: str) ->
     keys = [("binance", symbol, START) for symbol in symbols]
     failures: list[Exception] = []
     sink = SinkStore(database)
-    sink.settle({("trade_windows", 0): StoredOffset(0, "i", "c")}, [])
+    sink.store_offsets({("trade_windows", 0): StoredOffset(0, "i", "c")}, [])
 
     def from_stream() -> None:
         for number in range(40):
-            batch = SinkBatch(moves={("trade_windows", 0): (number, number + 1)})
+            batch = SinkBatch(offset_moves={("trade_windows", 0): (number, number + 1)})
             for symbol in reversed(symbols):
                 for minute in (3, 1, 2):
                     row = window(minute, 100 + number, symbol)

@@ -86,7 +86,7 @@ def test_an_old_home_gets_its_roles_by_itself_and_each_can_do_its_work_alone(old
 
 def _work(settings: Settings) -> None:
     with closing(SinkStore(settings.dsn("sink"))) as store:
-        store.settle({(TRADE_WINDOWS, 0): StoredOffset(0, "topic-1", "cluster-1")}, [])
+        store.store_offsets({(TRADE_WINDOWS, 0): StoredOffset(0, "topic-1", "cluster-1")}, [])
         batch = batch_of(WINDOW)
         batch.whales[WHALE.key] = (WHALE, MessageRef(WHALE_ALERTS, 0, 5))
         assert store.write(batch)[TRADE_WINDOWS] == 1
@@ -104,7 +104,7 @@ def _work(settings: Settings) -> None:
     planned = retention.plan_retention(dagster, 7, START.date() + timedelta(days=9))
     assert retention.apply_retention(dagster, planned) == 1
     with closing(SinkStore(settings.dsn("sink"))) as store:
-        store.settle({(TRADE_WINDOWS, 0): StoredOffset(0, "topic-1", "cluster-1")}, [])
+        store.store_offsets({(TRADE_WINDOWS, 0): StoredOffset(0, "topic-1", "cluster-1")}, [])
         assert store.write(batch_of(WINDOW))[TRADE_WINDOWS] == 1, "the day is made again, by the sink's own right"
 
 

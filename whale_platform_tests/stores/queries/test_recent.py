@@ -28,7 +28,7 @@ def test_empty_tables(database: str) -> None:
 
 def test_the_newest_come_first_and_money_stays_exact(database: str) -> None:
     store = SinkStore(database)
-    store.settle({(TRADE_WINDOWS, 0): StoredOffset(0, "t", "c")}, [])
+    store.store_offsets({(TRADE_WINDOWS, 0): StoredOffset(0, "t", "c")}, [])
     batch = batch_of(
         *(WINDOW._replace(window_start=START + timedelta(minutes=n)) for n in range(3)),
         WINDOW._replace(symbol="ETHUSDT", window_start=START - timedelta(hours=1)),
@@ -87,7 +87,9 @@ def test_each_time_has_the_thresholds_that_held_then(database: str) -> None:
     noon = datetime(2026, 1, 2, 12, tzinfo=UTC)
     default = Decimal(50_000)
     first = build_threshold_periods(read_threshold_history(database), Decimal(1))
-    assert [(one.since, dict(one.usd)) for one in first] == [(ALWAYS, {("*", "*"): default})], "seeded for all times"
+    assert [(one.valid_from, dict(one.usd)) for one in first] == [(ALWAYS, {("*", "*"): default})], (
+        "seeded for all times"
+    )
     set_threshold(database, "binance", "BTCUSDT", Decimal(10), noon)
     set_threshold(database, "binance", "BTCUSDT", Decimal(20), noon + timedelta(hours=1))
     set_threshold(database, "binance", "BTCUSDT", Decimal(30), noon + timedelta(minutes=30))
@@ -96,23 +98,22 @@ def test_each_time_has_the_thresholds_that_held_then(database: str) -> None:
     found = build_threshold_periods(read_threshold_history(database), Decimal(1))
 
     def held(at: datetime, symbol: str) -> Decimal | None:
-        return find_threshold([one.usd for one in found if one.since <= at][-1], "binance", symbol)
+        return find_threshold([one.usd for one in found if one.valid_from <= at][-1], "binance", symbol)
 
     minutes = [noon + timedelta(minutes=number) for number in (-1, 0, 29, 30, 90)]
     assert [held(at, "BTCUSDT") for at in minutes] == [default, 10, 10, 30, 30], "what is set from a time on replaces"
     assert held(noon, "ETHUSDT") == default
     assert held(datetime.now(UTC) + timedelta(minutes=1), "ETHUSDT") == 7
-    assert [one.usd.get(("binance", "ETHUSDT")) for one in found if one.since > noon + timedelta(hours=1)] == [5, None]
+    later = [period.usd for period in found if period.valid_from > noon + timedelta(hours=1)]
+    assert [usd.get(("binance", "ETHUSDT")) for usd in later] == [5, None]
 
 
 ETH = ("binance", "ETHUSDT")
 
 
 def held_at(dsn: str, at: datetime, place: tuple[str, str] = ETH) -> Decimal | None:
-    return find_threshold(
-        [one.usd for one in build_threshold_periods(read_threshold_history(dsn), Decimal(1)) if one.since <= at][-1],
-        *place,
-    )
+    periods = build_threshold_periods(read_threshold_history(dsn), Decimal(1))
+    return find_threshold([period.usd for period in periods if period.valid_from <= at][-1], *place)
 
 
 def test_a_change_by_plain_sql_leaves_what_held_before(database: str) -> None:

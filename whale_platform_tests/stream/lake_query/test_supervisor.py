@@ -93,7 +93,7 @@ def test_while_the_stream_is_behind_it_begins_anew_with_a_longer_trigger(
 
     monkeypatch.setattr(keeper, "_begin", begin)
     for behind in (False, False, True, True, False):
-        keeper.look(behind)
+        keeper.poll(behind)
     usual = Settings().lake_trigger_s
     assert [trigger for trigger, _ in begun] == [usual, SLOWER * usual, usual]
     assert [query.isActive for _, query in begun] == [False, False, True]

@@ -20,7 +20,7 @@ def never(part: int, offset: int) -> float | None:
 def sampled(*samples: tuple[float, dict[int, int]]) -> OffsetArrivals:
     arrivals = OffsetArrivals()
     for now, ends in samples:
-        arrivals.note(now, ends)
+        arrivals.record(now, ends)
     return arrivals
 
 
@@ -34,7 +34,7 @@ def test_a_query_that_stands_still_gets_older_by_a_second_each_second() -> None:
     arrivals = sampled((0, {0: 0}), (1, {0: 100}))
     ages = []
     for second in range(2, 15):
-        arrivals.note(second, {0: second * 100})
+        arrivals.record(second, {0: second * 100})
         ages.append(measure_lag(second, {0: second * 100}, {0: 100}, arrivals, never))
     assert [one.trades for one in ages] == [(second - 1) * 100 for second in range(2, 15)]
     assert [one.seconds for one in ages] == [second - 1 for second in range(2, 15)]
@@ -67,11 +67,11 @@ def test_what_is_unknown_is_not_nothing() -> None:
 def test_no_trade_is_said_to_be_younger_than_it_is(growth: list[int], data: st.DataObject) -> None:
     """Each trade comes between two samples; the age said is at least that of the later and at most of the earlier."""
     arrivals, end, came = OffsetArrivals(), 0, []
-    arrivals.note(0, {0: 0})
+    arrivals.record(0, {0: 0})
     for second, more in enumerate(growth, start=1):
         end += more
         came += [second] * more
-        arrivals.note(second, {0: end})
+        arrivals.record(second, {0: end})
     if end:
         offset = data.draw(st.integers(0, end - 1))
         found = measure_lag(len(growth), {0: end}, {0: offset}, arrivals, never)
@@ -81,7 +81,7 @@ def test_no_trade_is_said_to_be_younger_than_it_is(growth: list[int], data: st.D
 
 def test_the_rate_is_of_the_last_half_minute() -> None:
     rate = EmitRate()
-    assert rate.look(0, 0) is None
-    assert [rate.look(second, second * 10) for second in range(1, 100)] == [10.0] * 99
-    assert rate.look(130, 990) == 0.0
-    assert rate.look(131, 5) is None, "begun anew"
+    assert rate.update(0, 0) is None
+    assert [rate.update(second, second * 10) for second in range(1, 100)] == [10.0] * 99
+    assert rate.update(130, 990) == 0.0
+    assert rate.update(131, 5) is None, "begun anew"

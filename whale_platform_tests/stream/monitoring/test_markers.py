@@ -50,11 +50,11 @@ def test_a_marker_at_the_end_is_no_trade_that_waits(kafka: KafkaServer, messages
     part = write(kafka, 1, 2, 3)
     assert edges(kafka)[part] == (0, 4)
     # A look that takes too long leaves the end as it is, and the next one looks again.
-    wait_for("the first look", lambda: messages.trade_ends(edges(kafka)) == {part: 3, 1 - part: 0})
-    assert messages.trade_ends(edges(kafka))[part] == 3, "and then without asking"
+    wait_for("the first look", lambda: messages.find_trade_ends(edges(kafka)) == {part: 3, 1 - part: 0})
+    assert messages.find_trade_ends(edges(kafka))[part] == 3, "and then without asking"
     write(kafka, 4)
-    assert messages.trade_ends(edges(kafka))[part] == 6, "while it grows nobody reads it for that"
-    wait_for("the marker to be seen once it stands still", lambda: messages.trade_ends(edges(kafka))[part] == 5)
+    assert messages.find_trade_ends(edges(kafka))[part] == 6, "while it grows nobody reads it for that"
+    wait_for("the marker to be seen once it stands still", lambda: messages.find_trade_ends(edges(kafka))[part] == 5)
 
 
 def test_how_old_and_how_far_apart_is_known_where_an_offset_is_a_markers(
@@ -62,11 +62,11 @@ def test_how_old_and_how_far_apart_is_known_where_an_offset_is_a_markers(
 ) -> None:
     part = write(kafka, 1, 2)
     write(kafka, 3)
-    assert messages.age(part, 2) is not None, "the marker's: that of the trade after it"
+    assert messages.trade_age_s(part, 2) is not None, "the marker's: that of the trade after it"
     apart = (trade(3).event_time - trade(1).event_time) / 1e6
-    assert messages.spread_s({part: (0, 5)}) == pytest.approx(apart)
-    assert messages.spread_s({part: (2, 5)}) == 0.0
-    assert messages.spread_s({part: (4, 5)}) == 0.0, "nothing but a marker"
+    assert messages.event_time_spread_s({part: (0, 5)}) == pytest.approx(apart)
+    assert messages.event_time_spread_s({part: (2, 5)}) == 0.0
+    assert messages.event_time_spread_s({part: (4, 5)}) == 0.0, "nothing but a marker"
 
 
 def test_how_old_the_last_trade_is_takes_no_longer_than_its_message(
@@ -82,5 +82,5 @@ def test_how_old_the_last_trade_is_takes_no_longer_than_its_message(
 
     monkeypatch.setattr(messages._reader, "poll", watched)
     monkeypatch.setattr(positions, "READ_S", 20.0)
-    assert messages.age(part, 0) is not None
+    assert messages.trade_age_s(part, 0) is not None
     assert given[-1], "with its message the look was over"

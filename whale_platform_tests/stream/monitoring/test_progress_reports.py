@@ -18,12 +18,12 @@ def reported(*batches: tuple[int, int]) -> StreamingQuery:
 
 def test_rows_of_every_batch_count_once_however_often_it_is_reported() -> None:
     late = progress_reports.LateRowCounter()
-    assert late.look(reported()) == 0
-    assert late.look(reported((0, 7), (1, 2))) == 9
-    assert late.look(reported((0, 7), (1, 2), (2, 0))) == 9, "2 is an idle trigger yet"
-    assert late.look(reported((2, 0), (2, 4), (3, 1), (4, 0))) == 14
+    assert late.count(reported()) == 0
+    assert late.count(reported((0, 7), (1, 2))) == 9
+    assert late.count(reported((0, 7), (1, 2), (2, 0))) == 9, "2 is an idle trigger yet"
+    assert late.count(reported((2, 0), (2, 4), (3, 1), (4, 0))) == 14
     for batch in range(4, 40):
-        assert late.look(reported((batch, batch % 2), (batch + 1, 0))) == 14 + (batch - 3) // 2
+        assert late.count(reported((batch, batch % 2), (batch + 1, 0))) == 14 + (batch - 3) // 2
 
 
 def test_spark_is_asked_when_a_batch_is_over_and_seldom() -> None:
@@ -31,11 +31,11 @@ def test_spark_is_asked_when_a_batch_is_over_and_seldom() -> None:
     query: Any = SimpleNamespace(recentProgress=[], lastProgress=SimpleNamespace(json='{"numInputRows": 7}'))
     for second in range(100):
         batch = 1 if second >= 50 else 0  # one checkpoint
-        if reports.look(float(second), "windows", query, batch):
+        if reports.poll(float(second), "windows", query, batch):
             asked.append(second)
     assert asked == [0, 3, 50, 53]
     assert reports.numbers["windows_rows"] == 7 and reports.busy("windows", 1.0) is None
-    asked = [second for second in range(100, 160) if reports.look(float(second), "windows", query, second)]
+    asked = [second for second in range(100, 160) if reports.poll(float(second), "windows", query, second)]
     assert asked == list(range(100, 160, 3)), "micro-batches of a second"
 
 
@@ -43,7 +43,7 @@ def test_how_busy_it_is_is_of_the_last_batch_since_it_began_anew() -> None:
     reports = progress_reports.ProgressReports()
     body = json.dumps({"durationMs": {"triggerExecution": 450}})
     query: Any = SimpleNamespace(recentProgress=[], lastProgress=SimpleNamespace(json=body))
-    reports.look(0.0, "windows", query, 0)
+    reports.poll(0.0, "windows", query, 0)
     assert reports.busy("windows", 1.0) == 0.45
     reports.forget("windows")
     assert reports.busy("windows", 1.0) is None

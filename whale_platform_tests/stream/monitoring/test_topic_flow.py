@@ -27,9 +27,9 @@ BOTH: Any = {"windows": "realtime", "whales": "realtime"}
 class Answered(TopicFlow):
     """Looks again until the broker has answered, which a busy machine may not do within the time of one look."""
 
-    def look(self, modes: Any) -> None:
+    def update(self, modes: Any) -> None:
         def answered() -> bool:
-            super(Answered, self).look(modes)
+            super(Answered, self).update(modes)
             return self.behind["windows"] != UNKNOWN_LAG
 
         wait_for("the broker's answer", answered)
@@ -85,19 +85,19 @@ def test_lag_is_what_is_in_the_topic_and_not_out(there: Topics) -> None:
     there.arrive(0, *range(10))
     there.put_out(0, 9, run="an earlier run")
     flow = there.flow()
-    flow.look(BOTH)
+    flow.update(BOTH)
     assert flow.behind["windows"].trades == 10
     there.put_out(0, 3)
     there.put_out(0, 9, run="another run")
     there.arrive(1, 10, 11)
-    flow.look(BOTH)
+    flow.update(BOTH)
     assert flow.behind["windows"].trades == 8
     there.put_out(0, 9)
     there.put_out(1, 1, times=3_000)
-    flow.look(BOTH)
+    flow.update(BOTH)
     assert flow.behind["windows"] == QueryLag(2, flow.behind["windows"].seconds), "only the newest 2,000 are looked at"
     there.put_out(1, 1)
-    flow.look(BOTH)
+    flow.update(BOTH)
     assert flow.behind["windows"] == QueryLag(0, 0.0)
 
 
@@ -105,31 +105,31 @@ def test_whales_whose_executors_are_elsewhere_say_how_far_they_have_read(
     there: Topics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flow = there.flow()
-    flow.look(BOTH)
-    flow.begin("whales")
+    flow.update(BOTH)
+    flow.mark_start("whales")
     there.arrive(0, *range(100))
     there.arrive(1, *range(HIDDEN_TRADES - 1))
-    flow.look(BOTH)
+    flow.update(BOTH)
     assert flow.behind["whales"].trades == 100, "so few as in partition 1 may be out without having said so"
     there.read(0, 40)
     there.read(1, 20, run="another run")
-    flow.look(BOTH)
+    flow.update(BOTH)
     assert flow.behind["whales"].trades == 59
     assert (flow.behind["whales"].seconds or 0) > 0
     there.read(0, 80)
-    flow.look(BOTH)
+    flow.update(BOTH)
     assert flow.behind["whales"] == QueryLag(0, 0.0)
     there.arrive(1, *range(100))
-    flow.look(BOTH)
+    flow.update(BOTH)
     assert flow.behind["whales"].trades == 100 + HIDDEN_TRADES - 1
     there.commit("whales", 0, {0: 100, 1: 100 + HIDDEN_TRADES - 1})
-    flow.look(BOTH)
+    flow.update(BOTH)
     assert flow.behind["whales"] == QueryLag(0, 0.0)
     there.arrive(1, 1)
-    flow.look(BOTH)
+    flow.update(BOTH)
     assert flow.behind["whales"] == QueryLag(0, 0.0)
     monkeypatch.setattr(flow_module, "HIDDEN_S", 0.0)
-    flow.look(BOTH)
+    flow.update(BOTH)
     assert flow.behind["whales"].trades == 1, "a query that hangs is not hidden for ever"
 
 
@@ -138,47 +138,47 @@ def test_a_micro_batch_is_out_when_it_is_finished_and_a_query_that_begins_anew_h
 ) -> None:
     there.arrive(0, *range(10))
     flow = there.flow()
-    flow.look(BOTH)
+    flow.update(BOTH)
     there.put_out(0, 7)
-    flow.look({"windows": "microbatch"})
+    flow.update({"windows": "microbatch"})
     assert flow.behind["windows"].trades == 10, "other windows of the batch may be missing"
     there.commit("windows", 0, {0: 6, 1: 0})
-    flow.look({"windows": "microbatch"})
+    flow.update({"windows": "microbatch"})
     assert flow.behind["windows"].trades == 4
-    flow.look(BOTH)
+    flow.update(BOTH)
     assert flow.behind["windows"].trades == 2
-    flow.begin("windows")
-    flow.look(BOTH)
+    flow.mark_start("windows")
+    flow.update(BOTH)
     assert flow.behind["windows"].trades == 4
     there.put_out(0, 9)
-    flow.look(BOTH)
+    flow.update(BOTH)
     assert flow.behind["windows"].trades == 0
 
 
 def test_ready_is_who_has_put_out_what_was_there_at_the_beginning(there: Topics) -> None:
     there.arrive(0, *range(10))
     flow = there.flow()
-    flow.look({})
-    flow.begin("windows")
-    flow.look(BOTH)
-    assert not flow.reached("windows", lambda: True)
+    flow.update({})
+    flow.mark_start("windows")
+    flow.update(BOTH)
+    assert not flow.has_caught_up("windows", lambda: True)
     there.arrive(0, 10)
     there.put_out(0, 9)
-    flow.look(BOTH)
-    assert flow.reached("windows", lambda: False) and flow.behind["windows"].trades == 1
+    flow.update(BOTH)
+    assert flow.has_caught_up("windows", lambda: False) and flow.behind["windows"].trades == 1
 
 
 def test_the_spread_of_what_waits_is_between_its_first_and_last_event_in_any_partition(there: Topics) -> None:
     there.arrive(0, *range(0, 36_000, 1_000))
     there.arrive(1, 72_000, 72_001)
     flow = there.flow()
-    flow.look({})
+    flow.update({})
     assert flow.spread_s("windows") == pytest.approx(7_200.1)
     there.commit("windows", 0, {0: 36, 1: 1})
-    flow.look({})
+    flow.update({})
     assert flow.spread_s("windows") == 0
     there.broken(1)
-    flow.look({})
+    flow.update({})
     assert flow.spread_s("windows") == inf, "nobody knows, so nothing may be dropped"
     assert (flow.behind["windows"].trades, 0 <= (flow.behind["windows"].seconds or 0) < 60) == (2, True)
 
@@ -188,13 +188,13 @@ def test_while_the_broker_is_away_the_lag_is_unknown(there: Topics, kafka: Kafka
     flow = there.flow(kind=TopicFlow)
 
     def known() -> bool:
-        flow.look(BOTH)
+        flow.update(BOTH)
         return flow.behind["windows"].trades == 1
 
     wait_for("the lag to be known", known)
     kafka.kill()
     try:
-        flow.look(BOTH)
+        flow.update(BOTH)
         assert flow.behind == {"windows": UNKNOWN_LAG, "whales": UNKNOWN_LAG}
     finally:
         kafka.start()

@@ -27,10 +27,10 @@ class Machine:
     ) -> Mode:
         for _ in range(seconds):
             self.now += 1
-            mode = self.policy.look(ModeSample(self.now, trades, behind_s, busy, out))
+            mode = self.policy.update(ModeSample(self.now, trades, behind_s, busy, out))
             if mode != self.policy.mode:
                 self.switches.append((self.now, mode))
-                self.policy.switched(mode, self.now)
+                self.policy.confirm_switch(mode, self.now)
         return self.policy.mode
 
 

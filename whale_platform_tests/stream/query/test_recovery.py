@@ -69,7 +69,7 @@ def test_what_fits_goes_on_and_nothing_is_told(world: World) -> None:
     folders = world.healer.prepare([LABEL, WHALES], HERE)
     assert folders == {"windows": world.folder(), "whales": world.folder(WHALES)}
     assert checkpoints.read_position(folders["windows"]) == {0: 100, 1: 50}
-    assert (world.archived(), world.ledger, world.healer.note) == ([], {}, "")
+    assert (world.archived(), world.ledger, world.healer.recent_recoveries) == ([], {}, "")
 
 
 def test_one_that_does_not_fit_is_archived_alone_and_its_loss_told(world: World) -> None:
@@ -81,7 +81,10 @@ def test_one_that_does_not_fit_is_archived_alone_and_its_loss_told(world: World)
         ("windows", 1, 0, -1, "none"),
     ]
     assert checkpoints.inspect_checkpoint(folders["windows"]).offsets == {}
-    assert "windows restarted" in world.healer.note and "100 to 139 are lost" in world.healer.note
+    assert (
+        "windows restarted" in world.healer.recent_recoveries
+        and "100 to 139 are lost" in world.healer.recent_recoveries
+    )
     (world.folder() / "metadata").write_text("")
     world.read(WHALES)
     world.now += 10
@@ -89,7 +92,7 @@ def test_one_that_does_not_fit_is_archived_alone_and_its_loss_told(world: World)
     assert len(world.archived()) == 3
     assert checkpoints.read_position(world.folder(WHALES)) == {0: 100, 1: 50}, "the other one was not touched"
     world.now += recovery.SHOWN_S + 1
-    assert world.healer.note == "", "told for an hour"
+    assert world.healer.recent_recoveries == "", "told for an hour"
 
 
 @pytest.mark.parametrize(
@@ -107,7 +110,7 @@ def test_torn_files_lose_nothing_while_the_topic_has_all(
     damage(world.folder())
     world.healer.prepare([LABEL, WHALES], HERE)
     assert {row[-1] for row in world.lost()} == {cause}
-    assert "nothing was lost" in world.healer.note
+    assert "nothing was lost" in world.healer.recent_recoveries
     assert len(world.archived()) == 1
 
 

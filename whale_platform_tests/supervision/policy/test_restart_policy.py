@@ -19,7 +19,7 @@ from whale_platform.supervision.policy.restart_policy import (
 from whale_platform.supervision.processes.process_activity import ProcessActivity
 
 DEAD = ServiceView(now=100.0)
-ALIVE = ServiceView(now=100.0, alive=True, says="ready")
+ALIVE = ServiceView(now=100.0, alive=True, reported="ready")
 
 views = st.builds(
     ServiceView,
@@ -48,24 +48,24 @@ def test_a_dead_service_waits_for_what_it_needs_then_for_its_back_off() -> None:
 
 def test_blocked_and_done_stay_so() -> None:
     assert decide_restart(replace(DEAD, blocked="turn the key")) == KeepState("blocked", "turn the key")
-    assert decide_restart(replace(DEAD, done=True)) == KeepState("ready", "done")
+    assert decide_restart(replace(DEAD, completed=True)) == KeepState("ready", "done")
     assert decide_restart(replace(DEAD, preparing=True)) == KeepState("starting", "preparing")
 
 
 def test_what_hangs_is_killed_for_its_reason_and_nothing_else_is() -> None:
     assert decide_restart(ALIVE) == KeepState("ready", "")
-    assert decide_restart(replace(ALIVE, hangs="it is stopped")) == KillService("it is stopped")
+    assert decide_restart(replace(ALIVE, hang_reason="it is stopped")) == KillService("it is stopped")
 
 
 @given(views)
 def test_only_the_dead_are_started_and_only_what_hangs_is_killed(view: ServiceView) -> None:
     act = decide_restart(view)
-    assert isinstance(act, KillService) == (view.alive and view.hangs != "")
+    assert isinstance(act, KillService) == (view.alive and view.hang_reason != "")
     if isinstance(act, StartService):
-        assert not (view.alive or view.preparing or view.done or view.missing or view.blocked is not None)
+        assert not (view.alive or view.preparing or view.completed or view.missing or view.blocked is not None)
         assert view.now >= view.retry_at
-    if view.alive and not view.hangs:
-        assert isinstance(act, KeepState) and act.state == view.says
+    if view.alive and not view.hang_reason:
+        assert isinstance(act, KeepState) and act.state == view.reported
 
 
 seconds = st.floats(0, 10_000)
@@ -83,13 +83,13 @@ silences = st.builds(
 
 @given(silences)
 def test_nothing_is_killed_before_its_time_nor_for_being_starved(silence: LoopSilence) -> None:
-    why, effort = explain_hang(silence), silence.effort
+    why, effort = explain_hang(silence), silence.activity
     if silence.for_s < silence.allowed_s:
         assert why == ""
-    starved = effort.waited_s >= 0.25 * effort.for_s and effort.cpu_s < 10
+    starved = effort.waited_s >= 0.25 * effort.observed_s and effort.cpu_s < 10
     if starved and effort.stopped_s == 0:
         assert why == ""
-    if silence.for_s < silence.patience_s and effort.stopped_s == 0:
+    if silence.for_s < silence.allowed_wait_s and effort.stopped_s == 0:
         assert why == "", "it waits for somebody else, as it said it would"
 
 
@@ -98,13 +98,13 @@ def test_with_a_part_of_the_processor_nothing_is_killed_that_lives_with_all_of_i
     silence: LoopSilence, part: float
 ) -> None:
     """The trap: on a starved machine the same work takes longer, and the rest of the time it waits to be run."""
-    if explain_hang(replace(silence, for_s=29.0)) or silence.effort.cpu_s >= 10:
+    if explain_hang(replace(silence, for_s=29.0)) or silence.activity.cpu_s >= 10:
         return
     took = silence.for_s / part
-    waited = took - silence.for_s + silence.effort.waited_s
-    effort = ProcessActivity(took, silence.effort.cpu_s, waited)
+    waited = took - silence.for_s + silence.activity.waited_s
+    effort = ProcessActivity(took, silence.activity.cpu_s, waited)
     if part <= 0.75:
-        assert explain_hang(replace(silence, for_s=took, effort=effort)) == ""
+        assert explain_hang(replace(silence, for_s=took, activity=effort)) == ""
 
 
 @given(st.floats(30, 60), st.floats(0, 2), st.floats(0, 0.2))
@@ -112,21 +112,23 @@ def test_on_a_machine_that_is_not_starved_every_hang_is_noticed_within_a_minute(
     after_s: float, cores: float, waits: float
 ) -> None:
     """Whatever the other threads use meanwhile: nothing, a little, or all there is."""
-    hung = LoopSilence("it", after_s, effort=ProcessActivity(after_s - 5, cores * (after_s - 5), waits * (after_s - 5)))
+    hung = LoopSilence(
+        "it", after_s, activity=ProcessActivity(after_s - 5, cores * (after_s - 5), waits * (after_s - 5))
+    )
     assert explain_hang(hung).startswith("no sign of life: it has not got on for")
 
 
 def test_what_hangs_is_named_with_what_was_seen() -> None:
-    silent = LoopSilence("its loop 'main'", 31.0, effort=ProcessActivity(26.0, 0.1, 0.2))
+    silent = LoopSilence("its loop 'main'", 31.0, activity=ProcessActivity(26.0, 0.1, 0.2))
     assert (
         explain_hang(silent)
         == "no sign of life: its loop 'main' has not got on for 31 s, and does not wait for the CPU"
     )
-    circles = replace(silent, effort=ProcessActivity(26.0, 25.0, 20.0))
+    circles = replace(silent, activity=ProcessActivity(26.0, 25.0, 20.0))
     assert explain_hang(circles).endswith("has not got on for 31 s, in which 25 s of CPU were used")
-    stopped = replace(silent, effort=ProcessActivity(26.0, 0.0, 26.0, 26.0), patience_s=120.0)
+    stopped = replace(silent, activity=ProcessActivity(26.0, 0.0, 26.0, 26.0), allowed_wait_s=120.0)
     assert explain_hang(stopped).endswith("one of its processes is stopped")
-    assert explain_hang(replace(silent, effort=ProcessActivity())) == "", "nothing has been measured"
+    assert explain_hang(replace(silent, activity=ProcessActivity())) == "", "nothing has been measured"
 
 
 @given(efforts, st.floats(0, 299), seconds, st.floats(0, 599))

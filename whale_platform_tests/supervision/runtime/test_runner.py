@@ -22,9 +22,9 @@ def test_beats_go_on_after_one_that_could_not_be_written(tmp_path: Path) -> None
     def count() -> None:
         tried[0] += 1
 
-    context = ServiceContext(Settings(home=tmp_path), Heartbeat("sink"), structlog.get_logger(), before_beat=count)
+    context = ServiceContext(Settings(home=tmp_path), Heartbeat("sink"), structlog.get_logger(), before_heartbeat=count)
     (tmp_path / "run").write_text("in the way")
-    context.tell("starting", "as well as can be told")
+    context.report_state("starting", "as well as can be told")
     with capture_logs() as said:
         beater = threading.Thread(target=_beat, args=(context, ended))
         beater.start()

@@ -63,11 +63,11 @@ class WhaleEventStream(StreamingResponse):
         box, follower, told = self._box, self._follower, ""
         yield f"retry: {RETRY_MS}\n\n"
         yield _event("status", self._hub.status_text())
-        while box.end is None:
-            box.wake.clear()
+        while box.close_reason is None:
+            box.has_items.clear()
             for text in box.drain():
                 yield _event("gap" if text.startswith('{"type":"gap"') else "status", text)
-            some = await follower.take()
+            some = await follower.next_deliveries()
             if some:
                 yield "".join(map(self._one, some))
                 continue
@@ -76,7 +76,7 @@ class WhaleEventStream(StreamingResponse):
                 yield f"id: {told}\n\n"
             try:
                 async with asyncio.timeout(follower.wait_s(self._limits.heartbeat_s)):
-                    await box.wake.wait()
+                    await box.has_items.wait()
             except TimeoutError:
                 yield ": still here\n\n"
 

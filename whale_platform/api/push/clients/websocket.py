@@ -65,7 +65,9 @@ class WebSocketSession:
         box, hub = self._box, self._hub
         hello = {"type": "hello", "version": VERSION, "epoch": hub.epoch, "seq": hub.seq}
         limits = {"message_bytes": self._limits.message_bytes, "messages_per_s": self._limits.messages_per_s}
-        box.notice(message_text.dump_json(hello | {"time": _now(), "limits": limits | {"names": self._limits.names}}))
+        box.add_notice(
+            message_text.dump_json(hello | {"time": _now(), "limits": limits | {"names": self._limits.names}})
+        )
         hub.join(box)
         box.task = asyncio.create_task(self._write())
         reader = asyncio.create_task(self._read())
@@ -76,9 +78,9 @@ class WebSocketSession:
                 task.cancel()
             results = await asyncio.gather(box.task, reader, return_exceptions=True)
             hub.leave(box)
-        if box.end is not None:
+        if box.close_reason is not None:
             with suppress(TimeoutError, WebSocketDisconnect, RuntimeError):
-                await asyncio.wait_for(self._socket.close(*box.end), GOODBYE_S)
+                await asyncio.wait_for(self._socket.close(*box.close_reason), GOODBYE_S)
         for result in results:
             if isinstance(result, Exception) and not isinstance(result, WebSocketDisconnect):
                 raise result
@@ -86,8 +88,8 @@ class WebSocketSession:
     async def _write(self) -> None:
         box, limits = self._box, self._limits
         due = time.monotonic() + limits.heartbeat_s  # whatever else wakes it: a heartbeat tells the cursor
-        while box.end is None:
-            box.wake.clear()
+        while box.close_reason is None:
+            box.has_items.clear()
             for text in box.drain():
                 await self._send(text)
             if self._follower is not None and await self._whales(self._follower):
@@ -101,10 +103,10 @@ class WebSocketSession:
             wait = due - now if follower is None else min(due - now, follower.wait_s(limits.heartbeat_s))
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait):
-                    await box.wake.wait()
+                    await box.has_items.wait()
 
     async def _whales(self, follower: WhaleSubscription) -> bool:
-        some = await follower.take()
+        some = await follower.next_deliveries()
         for sent in some:
             if follower is not self._follower:
                 break
@@ -145,7 +147,7 @@ class WebSocketSession:
                 self._answer(text)
             except SubscriptionRejectedError as error:
                 strikes += 1
-                self._box.notice(message_text.dump_json({"type": "error", "message": str(error)}))
+                self._box.add_notice(message_text.dump_json({"type": "error", "message": str(error)}))
                 if strikes >= STRIKES:
                     return self._box.drop(1008, "too many messages that can't be read")
 
@@ -153,7 +155,7 @@ class WebSocketSession:
         said = parse_message(text, self._limits.names)
         box = self._box
         if isinstance(said, PingMessage):
-            return box.notice(message_text.dump_json({"type": "pong", "ping": said.number}))
+            return box.add_notice(message_text.dump_json({"type": "pong", "ping": said.number}))
         if isinstance(said, UnsubscribeMessage):
             for topic in said.topics:
                 box.topics.pop(topic, None)
@@ -163,7 +165,7 @@ class WebSocketSession:
             self._subscribe(said)
         topics = [topic for topic in TOPICS if topic in box.topics]
         cursor = self._follower.cursor if self._follower else ""
-        box.notice(
+        box.add_notice(
             message_text.dump_json({"type": "subscribed", "seq": self._hub.seq, "topics": topics, "cursor": cursor})
         )
         if isinstance(said, SubscribeMessage):
@@ -175,14 +177,14 @@ class WebSocketSession:
         box.topics |= dict.fromkeys(said.topics, said.filter)
         if "whales" in said.topics:
             wanted: StreamFilter = said.filter
-            self._follower = WhaleSubscription(self._hub.log, self._past, wanted.whale, said.cursor)
+            self._follower = WhaleSubscription(self._hub.whale_log, self._past, wanted.matches_whale, said.cursor)
 
     def _backfill(self, said: SubscribeMessage) -> None:
         if "status" in said.topics:
-            self._box.notice(self._hub.status_text())
+            self._box.add_notice(self._hub.status_text())
         if "windows" in said.topics and said.since:
             for text in self._hub.missed_windows(said.filter, *said.since):
-                self._box.notice(text)
+                self._box.add_notice(text)
 
 
 def _now() -> str:

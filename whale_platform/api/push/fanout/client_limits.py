@@ -36,13 +36,13 @@ class StreamFilter:
     exchanges: frozenset[str] = frozenset()
     min_notional_usd: Decimal = Decimal(0)
 
-    def names(self, exchange: str, symbol: str) -> bool:
+    def matches_market(self, exchange: str, symbol: str) -> bool:
         """Whether both are wanted."""
         return (not self.exchanges or exchange in self.exchanges) and (not self.symbols or symbol in self.symbols)
 
-    def whale(self, whale: PushedWhale) -> bool:
+    def matches_whale(self, whale: PushedWhale) -> bool:
         """Whether this whale is wanted."""
-        return whale.notional_usd >= self.min_notional_usd and self.names(whale.key[0], whale.key[1])
+        return whale.notional_usd >= self.min_notional_usd and self.matches_market(whale.key[0], whale.key[1])
 
 
 def make_filter(symbols: Any, exchanges: Any, least: Any, most: int) -> StreamFilter:
@@ -75,23 +75,23 @@ class ConnectionLimiter:
     def __init__(self, limits: ClientLimits) -> None:
         self._limits = limits
         self._by_address: Counter[str] = Counter()
-        self.inside = 0
+        self.count = 0
         self.refused = 0
 
-    def enter(self, address: str) -> None:
-        """Raises SubscriptionRejectedError where there are too many; else `leave` must follow."""
+    def acquire(self, address: str) -> None:
+        """Raises SubscriptionRejectedError where there are too many; else `release` must follow."""
         limits = self._limits
-        if self.inside >= limits.clients or self._by_address[address] >= limits.per_address:
+        if self.count >= limits.clients or self._by_address[address] >= limits.per_address:
             self.refused += 1
             raise SubscriptionRejectedError(
-                "too many clients" if self.inside >= limits.clients else "too many clients of one address"
+                "too many clients" if self.count >= limits.clients else "too many clients of one address"
             )
-        self.inside += 1
+        self.count += 1
         self._by_address[address] += 1
 
-    def leave(self, address: str) -> None:
+    def release(self, address: str) -> None:
         """The client of `address` has gone."""
-        self.inside -= 1
+        self.count -= 1
         self._by_address[address] -= 1
         if not self._by_address[address]:
             del self._by_address[address]

@@ -39,12 +39,12 @@ class PushTick:
         return text
 
     def _windows(self, wanted: StreamFilter) -> list[str]:
-        return [text for key, text in self.windows.items() if wanted.names(key[0], key[1])]
+        return [text for key, text in self.windows.items() if wanted.matches_market(key[0], key[1])]
 
     def _trades(self, wanted: StreamFilter) -> list[str]:
         out = []
         for key, sample in self.trades.items():
-            if wanted.names(*key) and sample.largest_usd >= wanted.min_notional_usd:
+            if wanted.matches_market(*key) and sample.largest_usd >= wanted.min_notional_usd:
                 if key not in self._sample_texts:
                     self._sample_texts[key] = sample.text()
                 out.append(self._sample_texts[key])
@@ -65,28 +65,28 @@ def merge_ticks(ticks: deque[PushTick]) -> PushTick:
 class ClientQueue:
     """One client. key: the name of its API key, if any. topics: its filter by topic.
 
-    `end`: (close code, reason) once it has to go.
+    `close_reason`: (close code, reason) once it has to go.
     """
 
     def __init__(self, key: str = "") -> None:
         self.key = key
         self.topics: dict[str, StreamFilter] = {}
-        self.wake = asyncio.Event()
-        self.end: tuple[int, str] | None = None
+        self.has_items = asyncio.Event()
+        self.close_reason: tuple[int, str] | None = None
         self.thinned = 0
         self.sending_since = 0.0
         self.task: asyncio.Task[None] | None = None
         self._notices: deque[str] = deque()
         self._ticks: deque[PushTick] = deque()
 
-    def notice(self, text: str) -> None:
+    def add_notice(self, text: str) -> None:
         """A message that must not be lost; too many unread ones drop the client."""
         self._notices.append(text)
         if len(self._notices) > MAX_NOTICES:
             self.drop(TOO_SLOW, "too slow: notices are not read")
-        self.wake.set()
+        self.has_items.set()
 
-    def tick(self, tick: PushTick) -> None:
+    def add_tick(self, tick: PushTick) -> None:
         """Windows and trades, where it has asked for them."""
         if "windows" not in self.topics and "trades" not in self.topics:
             return
@@ -94,7 +94,7 @@ class ClientQueue:
         if len(self._ticks) > MAX_TICKS:
             self.thinned += len(self._ticks) - 1
             self._ticks = deque([merge_ticks(self._ticks)])
-        self.wake.set()
+        self.has_items.set()
 
     def drain(self) -> list[str]:
         """What is to be sent now."""
@@ -110,12 +110,12 @@ class ClientQueue:
 
     def drop(self, code: int, reason: str) -> None:
         """Let the client go, even in the middle of a send."""
-        if self.end is None:
-            self.end = (code, reason)
-        self.wake.set()
+        if self.close_reason is None:
+            self.close_reason = (code, reason)
+        self.has_items.set()
         if self.task is not None and self.sending_since:
             self.task.cancel()
 
-    def stuck_s(self) -> float:
+    def send_duration_s(self) -> float:
         """How long the present send has taken."""
         return time.monotonic() - self.sending_since if self.sending_since else 0.0

@@ -30,7 +30,7 @@ class PushHub:
     def __init__(self) -> None:
         self.epoch = secrets.token_hex(6)
         self.seq = 0
-        self.log = WhaleLog()
+        self.whale_log = WhaleLog()
         self.dropped = 0
         self._thinned = 0
         self._boxes: set[ClientQueue] = set()
@@ -46,7 +46,7 @@ class PushHub:
         """Send nothing to `box` any more, and add its counts to the totals."""
         self._boxes.discard(box)
         self._thinned += box.thinned
-        self.dropped += box.end is not None and box.end[0] == TOO_SLOW
+        self.dropped += box.close_reason is not None and box.close_reason[0] == TOO_SLOW
 
     @property
     def clients(self) -> int:
@@ -58,7 +58,7 @@ class PushHub:
         """Ticks that were merged into later ones for slow clients."""
         return self._thinned + sum(box.thinned for box in list(self._boxes))  # asked by /metrics, from a thread
 
-    def bulk(self, windows: Iterable[WindowRow], trades: dict[tuple[str, str], TradeSample]) -> None:
+    def publish_tick(self, windows: Iterable[WindowRow], trades: dict[tuple[str, str], TradeSample]) -> None:
         """A tick. A window that has not grown is left out."""
         tick = PushTick(self._next(), trades=trades)
         for row in windows:
@@ -74,19 +74,19 @@ class PushHub:
             self._floor = self._windows.popitem(last=False)[1][0]
         if tick.windows or tick.trades:
             for box in list(self._boxes):
-                box.tick(tick)
+                box.add_tick(tick)
 
-    def whales(self, found: list[AlertRecord]) -> None:
+    def publish_whales(self, found: list[AlertRecord]) -> None:
         """Messages of the whale topic."""
-        if self.log.add(found):
-            self.wake_followers()
+        if self.whale_log.add(found):
+            self.wake_subscriptions()
 
-    def wake_followers(self) -> None:
+    def wake_subscriptions(self) -> None:
         """Let the followers look at the log."""
         self._next()
         for box in self._boxes:
             if "whales" in box.topics:
-                box.wake.set()
+                box.has_items.set()
 
     def status(self, **changes: object) -> None:
         """Tell subscribers of `status`, if anything is new, those of `state` if it is of `STATE`. Values are JSON."""
@@ -98,7 +98,7 @@ class PushHub:
         text = self.status_text()
         for box in list(self._boxes):
             if "status" in box.topics or ("state" in box.topics and not news.isdisjoint(STATE)):
-                box.notice(text)
+                box.add_notice(text)
 
     def status_text(self) -> str:
         """The `status` message of now."""
@@ -114,7 +114,7 @@ class PushHub:
             self._windows.clear()
         for box in list(self._boxes):
             if topic in box.topics:
-                box.notice(self.gap_text(topic, why))
+                box.add_notice(self.gap_text(topic, why))
 
     def gap_text(self, topic: str, why: str, since_ms: int = 0) -> str:
         """A `gap` message. since_ms: 0 where it is not known since when."""
@@ -129,18 +129,20 @@ class PushHub:
         if epoch != self.epoch or not self._floor <= seq <= self.seq:
             out.append(self.gap_text("windows", "too long ago, or another run of the server"))
             seq = 0
-        texts = [text for key, (at, _, text) in self._windows.items() if at > seq and wanted.names(key[0], key[1])]
+        texts = [
+            text for key, (at, _, text) in self._windows.items() if at > seq and wanted.matches_market(key[0], key[1])
+        ]
         return [*out, message_text.render_batch("windows", self.seq, texts)] if texts else out
 
-    def sweep(self, send_s: float, welcome: Callable[[str], bool]) -> None:
+    def drop_stale_clients(self, send_s: float, welcome: Callable[[str], bool]) -> None:
         """Drop whoever has not taken a message for so long, or is not welcome any more by the name of its key."""
         for box in list(self._boxes):
-            if box.stuck_s() > send_s:
+            if box.send_duration_s() > send_s:
                 box.drop(TOO_SLOW, "too slow: nothing was read")
             elif not welcome(box.key):
                 box.drop(NOT_AUTHORISED, "the key is not known any more")
 
-    def end(self) -> None:
+    def disconnect_all(self) -> None:
         """Disconnect all clients: the server stops."""
         for box in list(self._boxes):
             box.drop(1012, "the server stops; connect again")

@@ -26,11 +26,11 @@ class WhaleCursor:
 
     topic: str
     time_ms: int
-    places: dict[int, int] = field(default_factory=dict)
+    offsets: dict[int, int] = field(default_factory=dict)
 
     def text(self) -> str:
         """Return the cursor as URL-safe text."""
-        pairs = ",".join(f"{partition}:{offset}" for partition, offset in sorted(self.places.items()))
+        pairs = ",".join(f"{partition}:{offset}" for partition, offset in sorted(self.offsets.items()))
         return base64.urlsafe_b64encode(f"1.{self.topic}.{self.time_ms}.{pairs}".encode()).rstrip(b"=").decode()
 
 

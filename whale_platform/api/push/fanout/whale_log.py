@@ -1,7 +1,7 @@
 """The newest whales in the order in which this server heard of them, with where they stand in Kafka.
 
-One log serves all clients: each keeps only the number of the last entry it was sent. A whale that the stream says
-again after a restart is left out here, once for all. What the log has dropped is told by `floor`: an offset below it
+One log serves all clients: each keeps only the number of the last entry it was sent. A whale that the stream says again
+after a restart is left out here, once for all. What the log has dropped is told by `dropped_before`: an offset below it
 has to be read from Kafka again. Lives in the event loop; not thread-safe.
 A repetition is recognised only where the first message is among those that this server has read (`KEPT` back at its
 start): a client that resumes near that edge may get an older whale twice.
@@ -54,34 +54,34 @@ class WhaleLog:
     def __init__(self, kept: int = KEPT) -> None:
         self.ready = False
         self.topic = ""
-        self.places: dict[int, int] = {}
-        self.floor: dict[int, int] = {}
+        self.next_offsets: dict[int, int] = {}
+        self.dropped_before: dict[int, int] = {}
         self.last = 0
-        self.doubles = 0
+        self.duplicates = 0
         self._time_ms = 0
-        self._kept = kept
+        self._capacity = kept
         self._entries: deque[WhaleLogEntry] = deque()
         self._keys: OrderedDict[WhaleKey, int] = OrderedDict()  # the offset of its first message
 
     def begin(self, topic: str, places: dict[int, int]) -> None:
         """Entries come from these offsets on. A new topic id forgets all offsets; a jump moves the floor."""
         if topic != self.topic:
-            self.topic, self.places, self.floor = topic, {}, {}
+            self.topic, self.next_offsets, self.dropped_before = topic, {}, {}
         for partition, place in places.items():
-            if place != self.places.get(partition):
-                self.places[partition] = self.floor[partition] = place
+            if place != self.next_offsets.get(partition):
+                self.next_offsets[partition] = self.dropped_before[partition] = place
 
     def add(self, found: list[AlertRecord]) -> int:
         """Append what is new; how many that were."""
         before = self.last
         for item in found:
-            if item.offset < self.places.get(item.partition, 0):
+            if item.offset < self.next_offsets.get(item.partition, 0):
                 continue
-            self.places[item.partition] = item.offset + 1
+            self.next_offsets[item.partition] = item.offset + 1
             if item.whale is None:
                 continue
             if item.whale.key in self._keys:
-                self.doubles += 1
+                self.duplicates += 1
                 continue
             self._remember(item.whale.key, item.offset)
             self._time_ms = max(self._time_ms, item.whale.time_ms)
@@ -90,13 +90,13 @@ class WhaleLog:
             self._entries.append(
                 WhaleLogEntry(self.last, item.partition, item.offset, item.whale, cursor, cursor.text())
             )
-            if len(self._entries) > self._kept:
+            if len(self._entries) > self._capacity:
                 self._drop()
         return self.last - before
 
     def cursor(self) -> WhaleCursor:
         """The place after everything heard so far."""
-        return WhaleCursor(self.topic, self._time_ms, dict(self.places))
+        return WhaleCursor(self.topic, self._time_ms, dict(self.next_offsets))
 
     def after(self, number: int, most: int) -> list[WhaleLogEntry]:
         """Up to `most` entries that follow entry `number`; those already dropped are left out."""
@@ -109,10 +109,10 @@ class WhaleLog:
 
     def _remember(self, key: WhaleKey, offset: int) -> None:
         self._keys[key] = offset
-        if len(self._keys) > 2 * self._kept:
+        if len(self._keys) > 2 * self._capacity:
             self._keys.popitem(last=False)
 
     def _drop(self) -> None:
         gone = self._entries.popleft()
         if gone.cursor.topic == self.topic:
-            self.floor[gone.partition] = max(gone.offset + 1, self.floor.get(gone.partition, 0))
+            self.dropped_before[gone.partition] = max(gone.offset + 1, self.dropped_before.get(gone.partition, 0))

@@ -30,10 +30,10 @@ WhalePredicate = Callable[[PushedWhale], bool]
 class HistoryReader(Protocol):
     """Whales that the log no longer has."""
 
-    async def kafka(self, partition: int, start: int, end: int, most: int) -> list[AlertRecord]:
+    async def read_kafka(self, partition: int, start: int, end: int, most: int) -> list[AlertRecord]:
         """The messages from `start` on, before `end`. Raises HistoryExpiredError, HistoryUnavailableError."""
 
-    async def tables(self, since_ms: int, most: int) -> list[PushedWhale] | None:
+    async def read_tables(self, since_ms: int, most: int) -> list[PushedWhale] | None:
         """Whales detected since then, oldest first; None: more than `most`. Raises HistoryUnavailableError."""
 
 
@@ -58,13 +58,13 @@ class WhaleSubscription:
         self._seen: set[WhaleKey] = set()
         self._seen_until = 0
         self._retry_at = 0.0
-        self._told = ""
+        self._last_reason = ""
         self.trouble = ""
         if cursor is None and log.ready:
             self._begin_now()
 
     def wait_s(self, heartbeat_s: float) -> float:
-        """How long to wait for news before `take` is to be called again."""
+        """How long to wait for news before `next_deliveries` is to be called again."""
         return min(RETRY_S, heartbeat_s) if self.trouble else heartbeat_s
 
     @property
@@ -72,13 +72,13 @@ class WhaleSubscription:
         """The place reached, also past whales that were not wanted; empty where that is not known yet."""
         return self._at.text() if self._at else ""
 
-    async def take(self, most: int = BATCH_SIZE) -> list[WhaleDelivery]:
+    async def next_deliveries(self, most: int = BATCH_SIZE) -> list[WhaleDelivery]:
         """What comes next; empty where nothing is there now."""
         if not self._log.ready or time.monotonic() < self._retry_at:
             return []
         try:
             out = [] if self._started else await self._start()
-            while not out and (missed := await self._missed()) is not None:
+            while not out and (missed := await self._read_backlog()) is not None:
                 out = missed
         except HistoryUnavailableError as error:
             self.trouble, self._retry_at = str(error), time.monotonic() + RETRY_S
@@ -92,41 +92,42 @@ class WhaleSubscription:
             self._begin_now()
             return []
         if self._at.topic != log.topic:
-            out = await self._tables("the topic was recreated")
+            out = await self._read_tables("the topic was recreated")
             self._at = WhaleCursor(log.topic, self._at.time_ms)
             self._started = True
             return out
         self._started = True
-        ours = {p: place for p, place in self._at.places.items() if p in log.places}  # a forged one may name others
-        self._at = replace(self._at, places=ours)
-        ahead = {p: log.places[p] for p, place in self._at.places.items() if place > log.places[p]}
+        # A forged cursor may name other partitions.
+        ours = {p: place for p, place in self._at.offsets.items() if p in log.next_offsets}
+        self._at = replace(self._at, offsets=ours)
+        ahead = {p: log.next_offsets[p] for p, place in self._at.offsets.items() if place > log.next_offsets[p]}
         if not ahead:
             return []
-        self._at = replace(self._at, places=self._at.places | ahead)
+        self._at = replace(self._at, offsets=self._at.offsets | ahead)
         return [self._gap("the topic has lost its newest messages", self._at.time_ms)]
 
     def _begin_now(self) -> None:
         self._at, self._number, self._aligned, self._started = self._log.cursor(), self._log.last, True, True
 
-    async def _missed(self) -> list[WhaleDelivery] | None:
+    async def _read_backlog(self) -> list[WhaleDelivery] | None:
         """A part of what the log has dropped; None where it has all."""
         assert self._at is not None
         if self._at.topic != self._log.topic and not self._log.after(self._number, 1):
             self._at = WhaleCursor(self._log.topic, self._at.time_ms)
         if self._at.topic != self._log.topic:
             return None
-        for partition, floor in self._log.floor.items():
-            place = self._at.places.get(partition, 0)
+        for partition, floor in self._log.dropped_before.items():
+            place = self._at.offsets.get(partition, 0)
             if place >= floor:
                 continue
             self._aligned = False
             try:
-                found = await self._past.kafka(partition, place, floor, BATCH_SIZE)
+                found = await self._past.read_kafka(partition, place, floor, BATCH_SIZE)
             except HistoryExpiredError as error:
-                out = await self._tables("Kafka no longer has them") if partition in self._at.places else []
+                out = await self._read_tables("Kafka no longer has them") if partition in self._at.offsets else []
                 self._move(partition, max(error.low, place + 1), 0)
                 return out
-            out = [sent for item in found if (sent := self._one(item))]
+            out = [sent for item in found if (sent := self._deliver(item))]
             if not found:
                 self._move(partition, floor, 0)
             return out
@@ -142,24 +143,24 @@ class WhaleSubscription:
                     if not self._has_seen(entry) and self._wanted(entry.whale):
                         out.append(WhaleDelivery(entry.cursor_text, entry.whale.body))
                 else:
-                    out += self._resumed(entry)
+                    out += self._align(entry)
         return out
 
-    def _resumed(self, entry: WhaleLogEntry) -> list[WhaleDelivery]:
+    def _align(self, entry: WhaleLogEntry) -> list[WhaleDelivery]:
         assert self._at is not None
         if entry.cursor.topic != self._at.topic:
             if entry.cursor.topic != self._log.topic:
                 return []
             self._at = WhaleCursor(entry.cursor.topic, self._at.time_ms)
         sent = None
-        if entry.offset >= self._at.places.get(entry.partition, 0):
-            sent = self._one(AlertRecord(entry.partition, entry.offset, entry.whale))
-        if all(place <= entry.cursor.places.get(p, 0) for p, place in self._at.places.items()):
+        if entry.offset >= self._at.offsets.get(entry.partition, 0):
+            sent = self._deliver(AlertRecord(entry.partition, entry.offset, entry.whale))
+        if all(place <= entry.cursor.offsets.get(p, 0) for p, place in self._at.offsets.items()):
             self._aligned = True
             self._seen_until = self._log.last
             if entry.number == self._seen_until:
                 self._seen.clear()
-            self._told = ""
+            self._last_reason = ""
         return [sent] if sent else []
 
     def _has_seen(self, entry: WhaleLogEntry) -> bool:
@@ -169,7 +170,7 @@ class WhaleSubscription:
             self._seen.clear()
         return seen
 
-    def _one(self, found: AlertRecord) -> WhaleDelivery | None:
+    def _deliver(self, found: AlertRecord) -> WhaleDelivery | None:
         whale = found.whale
         self._move(found.partition, found.offset + 1, whale.time_ms if whale else 0)
         if whale is None or whale.key in self._seen or self._log.is_repeated(found):
@@ -177,13 +178,13 @@ class WhaleSubscription:
         self._seen.add(whale.key)
         return WhaleDelivery(self._text(), whale.body) if self._wanted(whale) else None
 
-    async def _tables(self, reason: str) -> list[WhaleDelivery]:
+    async def _read_tables(self, reason: str) -> list[WhaleDelivery]:
         assert self._at is not None
         since_ms = max(0, self._at.time_ms - OVERLAP_MS)
-        whales = await self._past.tables(since_ms, 10 * BATCH_SIZE)
+        whales = await self._past.read_tables(since_ms, 10 * BATCH_SIZE)
         reason = reason if whales is not None else f"{reason}, and the tables can't send them"
-        out = [] if reason == self._told else [self._gap(reason, since_ms)]
-        self._told = reason
+        out = [] if reason == self._last_reason else [self._gap(reason, since_ms)]
+        self._last_reason = reason
         for whale in whales or ():
             if whale.key in self._seen:
                 continue
@@ -199,7 +200,7 @@ class WhaleSubscription:
     def _move(self, partition: int, place: int, time_ms: int) -> None:
         assert self._at is not None
         self._at = replace(
-            self._at, time_ms=max(time_ms, self._at.time_ms), places=self._at.places | {partition: place}
+            self._at, time_ms=max(time_ms, self._at.time_ms), offsets=self._at.offsets | {partition: place}
         )
 
     def _text(self) -> str:

@@ -31,15 +31,19 @@ class KafkaSource:
         self._said = dict.fromkeys(("whales", "bulk"), ("waiting", "starting"))
         self.unread = 0
         alerts = TailCallbacks(
-            self._begin, lambda records: [parse_alert(one) for one in records], self._whales, self._lost, self._w
+            self._begin,
+            lambda records: [parse_alert(one) for one in records],
+            self._whales,
+            self._lost,
+            self._on_whale_state,
         )
-        bulk = TailCallbacks(lambda start: None, self._fold, self._bulk, self._lost, self._b)
+        bulk = TailCallbacks(lambda start: None, self._fold, self._bulk, self._lost, self._on_bulk_state)
         self.tails = (
             TopicTailer(bootstrap, [WHALE_ALERTS], alerts, back=KEPT),
             TopicTailer(bootstrap, [TRADE_WINDOWS, RAW_TRADES], bulk, tick_s=tick_s),
         )
 
-    def slow(self, slowly: bool) -> None:
+    def set_slow(self, slowly: bool) -> None:
         """Sample trades less often, while the stream needs the processors; whales never wait."""
         self.tails[1].tick_s = max(self._tick_s, SLOW_TICK_S) if slowly else self._tick_s
 
@@ -59,22 +63,22 @@ class KafkaSource:
             tail.join(timeout_s)
 
     def _begin(self, start: TailStart) -> None:
-        log = self._hub.log
+        log = self._hub.whale_log
         log.begin(start.ids[WHALE_ALERTS], {partition: place for (_, partition), place in start.places.items()})
         self._ends = {partition: end for (_, partition), end in start.ends.items()}
         self._maybe_ready()
-        self._hub.wake_followers()
+        self._hub.wake_subscriptions()
 
     def _whales(self, batch: Any) -> None:
         self.unread += sum(one.whale is None for one in batch)
-        self._hub.whales(batch)
+        self._hub.publish_whales(batch)
         self._maybe_ready()
 
     def _maybe_ready(self) -> None:
-        log = self._hub.log
-        if not log.ready and all(log.places.get(partition, 0) >= end for partition, end in self._ends.items()):
+        log = self._hub.whale_log
+        if not log.ready and all(log.next_offsets.get(partition, 0) >= end for partition, end in self._ends.items()):
             log.ready = True
-            self._hub.wake_followers()
+            self._hub.wake_subscriptions()
 
     @staticmethod
     def _fold(records: list[KafkaRecord]) -> Any:
@@ -86,15 +90,15 @@ class KafkaSource:
     def _bulk(self, batch: Any) -> None:
         windows, trades, unread = batch
         self.unread += unread
-        self._hub.bulk(windows, trades)
+        self._hub.publish_tick(windows, trades)
 
     def _lost(self, topic: str, why: str) -> None:
         self._hub.gap(_NAMES[topic], why)
 
-    def _w(self, state: str, detail: str) -> None:
+    def _on_whale_state(self, state: str, detail: str) -> None:
         self._state("whales", state, detail)
 
-    def _b(self, state: str, detail: str) -> None:
+    def _on_bulk_state(self, state: str, detail: str) -> None:
         self._state("bulk", state, detail)
 
     def _state(self, part: str, state: str, detail: str) -> None:

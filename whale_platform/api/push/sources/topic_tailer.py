@@ -1,8 +1,8 @@
 """A thread that tails topics from their ends and passes what it reads to the event loop, one batch a poll.
 
-It keeps its own offsets. A broker that is unavailable is waited for and told (`said`); recreated topics are read from
-their start. An offset that has expired is told by `lost` with the range, then reading goes on at the earliest. While
-the loop has not taken the last batch nothing is polled: what waits, waits in Kafka, not here.
+It keeps its own offsets. A broker that is unavailable is waited for and told (`on_state`); recreated topics are read
+from their start. An offset that has expired is told by `on_gap` with the range, then reading goes on at the earliest.
+While the loop has not taken the last batch nothing is polled: what waits, waits in Kafka, not here.
 """
 
 import asyncio
@@ -42,13 +42,13 @@ class TailStart:
 
 @dataclass(frozen=True, slots=True)
 class TailCallbacks:
-    """What is called in the event loop. `prepare` is called in the thread and makes the `batch` of the records."""
+    """What is called in the event loop. `prepare` is called in the thread and makes the batch of the records."""
 
-    begin: Callable[[TailStart], None]
+    on_start: Callable[[TailStart], None]
     prepare: Callable[[list[KafkaRecord]], object]
-    batch: Callable[[object], None]
-    lost: Callable[[str, str], None]
-    said: Callable[[str, str], None]
+    on_batch: Callable[[object], None]
+    on_gap: Callable[[str, str], None]
+    on_state: Callable[[str, str], None]
 
 
 class TopicTailer:
@@ -58,7 +58,7 @@ class TopicTailer:
         self, bootstrap: KafkaCluster, names: Sequence[str], ears: TailCallbacks, back: int = 0, tick_s: float = 0.0
     ) -> None:
         self._bootstrap, self._names, self._ears = bootstrap, list(names), ears
-        self._back, self.tick_s = back, tick_s
+        self._messages_back, self.tick_s = back, tick_s
         self._stop = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, name=f"tail-{names[0]}", daemon=True)
@@ -88,9 +88,9 @@ class TopicTailer:
                 self._read()
                 failures = 0
             except BrokerError as error:
-                self._say("waiting", f"waiting for Kafka: {describe_broker_error(error)}")
+                self._report_state("waiting", f"waiting for Kafka: {describe_broker_error(error)}")
             except OffsetExpiredError as error:
-                self._say("waiting", f"offsets have expired: {error}")
+                self._report_state("waiting", f"offsets have expired: {error}")
             failures += 1
             self._stop.wait(min(CAP_WAIT_S, 0.1 * 2.0 ** min(failures, 8)) * random.uniform(0.5, 1.0))
 
@@ -107,9 +107,9 @@ class TopicTailer:
         reader = TopicReader(self._bootstrap, "whale-live", FETCH_WAIT_MS)
         try:
             start = self._start(known, reader)
-            self._hand(lambda: self._ears.begin(start))
+            self._call_in_loop(lambda: self._ears.on_start(start))
             reader.assign(start.places)
-            self._say("ready", "")
+            self._report_state("ready", "")
             watch = TopicWatch(self._identify, known)
             try:
                 self._poll(reader, watch)
@@ -132,7 +132,7 @@ class TopicTailer:
                 lag_at = began + LAG_EVERY_S
                 ends = {part: reader.known_end(*part) or 0 for part in self._places}
                 self.lag = sum(max(0, ends[part] - place) for part, place in self._places.items())
-                self._say("waiting" if watch.trouble else "ready", watch.trouble)
+                self._report_state("waiting" if watch.trouble else "ready", watch.trouble)
             self._stop.wait(max(0.0, self.tick_s - (time.monotonic() - began)))
 
     def _take(self, records: list[KafkaRecord]) -> None:
@@ -141,9 +141,9 @@ class TopicTailer:
         except Exception:  # one message that nobody thought of must not end the push, nor be met again for ever
             log.exception("messages left out", topics=self._names, count=len(records))
             for topic in {record.topic for record in records}:
-                self._hand(partial(self._ears.lost, topic, "a message could not be understood"))
+                self._call_in_loop(partial(self._ears.on_gap, topic, "a message could not be understood"))
             return
-        self._hand(lambda: self._ears.batch(batch))
+        self._call_in_loop(lambda: self._ears.on_batch(batch))
 
     def _start(self, known: TopicIdentity, reader: TopicReader) -> TailStart:
         first = not self._ids
@@ -153,7 +153,7 @@ class TopicTailer:
             for partition in range(info.partitions):
                 low, high = reader.bounds(name, partition)
                 held = self._places.get((name, partition)) if self._ids.get(name) == ids[name] else None
-                place = max(low, high - self._back) if first else low if held is None else held
+                place = max(low, high - self._messages_back) if first else low if held is None else held
                 if held is not None and not low <= held <= high:
                     place = low
                     losses.append(
@@ -164,15 +164,15 @@ class TopicTailer:
                 losses.append((name, "the topic was recreated"))
         self._ids, self._places = ids, dict(places)
         for name, why in losses:
-            self._hand(partial(self._ears.lost, name, why))
+            self._call_in_loop(partial(self._ears.on_gap, name, why))
         return TailStart(ids, places, ends)
 
-    def _say(self, state: str, detail: str) -> None:
+    def _report_state(self, state: str, detail: str) -> None:
         if self._state != (state, detail):
             self._state = (state, detail)
-            self._hand(lambda: self._ears.said(state, detail))
+            self._call_in_loop(lambda: self._ears.on_state(state, detail))
 
-    def _hand(self, work: Callable[[], None]) -> None:
+    def _call_in_loop(self, work: Callable[[], None]) -> None:
         """Run `work` in the loop and wait until it has."""
         assert self._loop is not None
         taken = threading.Event()

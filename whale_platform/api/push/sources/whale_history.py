@@ -51,15 +51,15 @@ class WhaleHistory:
         self._threads = ThreadPoolExecutor(AT_ONCE, "past")
         self._asking: Counter[str] = Counter()
 
-    def of(self, address: str) -> HistoryReader:
+    def for_client(self, address: str) -> HistoryReader:
         """For a client of that address."""
         return _PastOf(self, address)
 
-    async def kafka(self, address: str, partition: int, start: int, end: int, most: int) -> list[AlertRecord]:
+    async def read_kafka(self, address: str, partition: int, start: int, end: int, most: int) -> list[AlertRecord]:
         """Read from Kafka, as `whale_subscription.HistoryReader` says."""
         return await self._ask(address, lambda: self._kafka(partition, start, end, most))
 
-    async def tables(self, address: str, since_ms: int, most: int) -> list[PushedWhale] | None:
+    async def read_tables(self, address: str, since_ms: int, most: int) -> list[PushedWhale] | None:
         """Read from the tables, as `whale_subscription.HistoryReader` says."""
         dsn = self._dsn
         return None if dsn is None else await self._ask(address, lambda: self._tables(dsn, since_ms, most))
@@ -120,8 +120,8 @@ class _PastOf:
     def __init__(self, past: WhaleHistory, address: str) -> None:
         self._past, self._address = past, address
 
-    async def kafka(self, partition: int, start: int, end: int, most: int) -> list[AlertRecord]:
-        return await self._past.kafka(self._address, partition, start, end, most)
+    async def read_kafka(self, partition: int, start: int, end: int, most: int) -> list[AlertRecord]:
+        return await self._past.read_kafka(self._address, partition, start, end, most)
 
-    async def tables(self, since_ms: int, most: int) -> list[PushedWhale] | None:
-        return await self._past.tables(self._address, since_ms, most)
+    async def read_tables(self, since_ms: int, most: int) -> list[PushedWhale] | None:
+        return await self._past.read_tables(self._address, since_ms, most)
