@@ -16,7 +16,7 @@ from whale_platform.audit.reconcile import LAKE, POSTGRES, WHALES, ValueDifferen
 from whale_platform.audit.threshold_history import ThresholdHistory
 from whale_platform.domain.id_ranges import IdRanges
 from whale_platform.domain.market import MarketHour
-from whale_platform.domain.window_sums import WindowSums, find_contradictions, find_differences, merge_sums
+from whale_platform.domain.window import WindowSums, find_contradictions, find_differences, merge_sums
 from whale_platform.lake.analysis.hour_values import LakeMinute, LargeTrade
 from whale_platform.stores.quality.audit_values import StoredAlert, StoredWindow
 

@@ -14,7 +14,7 @@ from whale_platform.broker import topics
 from whale_platform.contracts import raw_trade
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.domain.trade import EXACT, Side, Trade
-from whale_platform.domain.window_sums import WindowSums, merge_sums
+from whale_platform.domain.window import WindowSums, merge_sums
 from whale_platform.lake.delta import commits, table
 from whale_platform.lake.delta.table import HOUR
 from whale_platform.settings import Settings

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import duckdb
 
 from whale_platform.domain.trade import DOLLARS, usd_via
-from whale_platform.domain.window_sums import WindowDetail, WindowSums
+from whale_platform.domain.window import WindowDetail, WindowSums
 from whale_platform.lake.analysis import aggregate_fills
 from whale_platform.lake.delta import table
 from whale_platform.lake.delta.schema import COLUMN_NAMES

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from whale_platform.domain.names import SINGLE_TRADE
-from whale_platform.domain.window_sums import WindowDetail, WindowSums
+from whale_platform.domain.window import WindowDetail, WindowSums
 from whale_platform.stores.asset_tables.materialisation import STATEMENT_TIMEOUT_S, fetch_rows
 from whale_platform.stores.postgres.connection import open_transaction
 
