@@ -8,11 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from whale_platform.stores.asset_tables.thresholds import (
-    ThresholdChange,
-    build_threshold_periods,
-    find_threshold,
-)
+from whale_platform.domain.whale import ThresholdChange, build_threshold_periods, find_threshold
 
 SWAY = timedelta(minutes=10)
 MINUTE = timedelta(minutes=1)

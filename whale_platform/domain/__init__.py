@@ -1,1 +1,1 @@
-"""What a trade, its id, its limits and its sums are: standard library only, so that every other room can use it."""
+"""What a market, a trade, a window and a whale are: standard library only, so that every other room can use it."""

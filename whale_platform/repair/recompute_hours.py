@@ -15,6 +15,7 @@ from whale_platform.contracts import trade_window, whale_alert
 from whale_platform.contracts.errors import MessageFormatError
 from whale_platform.domain.id_ranges import HeldIds
 from whale_platform.domain.market import MarketHour
+from whale_platform.domain.whale import build_threshold_periods
 from whale_platform.lake.analysis import aggregate_fills, id_counts
 from whale_platform.lake.delta import table as lake
 from whale_platform.lake.duckdb import engine
@@ -86,7 +87,7 @@ def recompute_hours(
     )
 
     root, out = settings.trades_lake, RecomputeCounts()
-    limits = thresholds.build_threshold_periods(thresholds.read_threshold_history(dsn), settings.threshold_usd)
+    limits = build_threshold_periods(thresholds.read_threshold_history(dsn), settings.threshold_usd)
     for hour in rewrite.hours_to_compact(root, hours.start, hours.end):
         rewrite.rewrite_hour(root, hour, {"run": maker.run_id, "why": "recompute"})
         tell(hour)

@@ -13,11 +13,11 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from whale_platform.domain.whale import ThresholdPeriod
 from whale_platform.files.scratch_folder import open_scratch_folder
 from whale_platform.settings import Settings
 from whale_platform.storage import folders
 from whale_platform.storage.folders import Folder
-from whale_platform.stores.asset_tables.thresholds import ThresholdPeriod
 from whale_platform.stream.lake_query import writer
 from whale_platform.stream.query import transforms
 from whale_platform.stream.query.threshold_file import encode_history

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from whale_platform.audit.threshold_history import ThresholdHistory
-from whale_platform.stores.asset_tables.thresholds import ThresholdChange
+from whale_platform.domain.whale import ThresholdChange
 
 START = datetime(2026, 11, 21, 10, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -8,13 +8,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from whale_platform.cli.app import app
+from whale_platform.domain.whale import ThresholdPeriod, build_threshold_periods
 from whale_platform.homes import open_home
-from whale_platform.stores.asset_tables.thresholds import (
-    ThresholdPeriod,
-    build_threshold_periods,
-    read_threshold_history,
-    read_thresholds,
-)
+from whale_platform.stores.asset_tables.thresholds import read_threshold_history, read_thresholds
 from whale_platform_tests.api.builders import window
 from whale_platform_tests.stores.asset_tables.test_materialisation import store
 from whale_platform_tests.support.postgres_server import database, empty_database, postgres_server

@@ -7,15 +7,10 @@ import pytest
 from pydantic import ValidationError
 
 from whale_platform.domain.catalogue import ListedPair, SymbolCatalogue, catalogue_path
+from whale_platform.domain.whale import build_threshold_periods, find_threshold
 from whale_platform.files.atomic_files import write_json
 from whale_platform.stores import migrate as module
-from whale_platform.stores.asset_tables.thresholds import (
-    build_threshold_periods,
-    find_threshold,
-    read_threshold_history,
-    read_thresholds,
-    set_threshold,
-)
+from whale_platform.stores.asset_tables.thresholds import read_threshold_history, read_thresholds, set_threshold
 from whale_platform.stores.errors import InvalidDsnError, SchemaMismatchError, SchemaNewerError, StoreUnavailableError
 from whale_platform.stores.migrate import migrate
 from whale_platform.stores.postgres.connection import open_transaction

@@ -25,7 +25,7 @@ from whale_platform.api.models import latest as latest_models
 from whale_platform.api.models import rows
 from whale_platform.api.monitoring.metrics import METRICS_MEDIA
 from whale_platform.domain.trade import explain_whaleless
-from whale_platform.stores.asset_tables.thresholds import find_threshold
+from whale_platform.domain.whale import find_threshold
 from whale_platform.stores.queries import latest_states, listings
 from whale_platform.stores.queries.listings import Listing
 

@@ -12,9 +12,9 @@ from whale_platform.cli.common.error_messages import explain_errors
 from whale_platform.cli.common.errors import UserError
 from whale_platform.cli.common.options import HomeOption
 from whale_platform.cli.common.time_input import parse_time
+from whale_platform.domain.whale import ALWAYS, ANY
 from whale_platform.exchanges import registry
 from whale_platform.stores.asset_tables import thresholds
-from whale_platform.stores.asset_tables.thresholds import ALWAYS, ANY
 from whale_platform.stores.postgres.pool import ConnectionPool
 from whale_platform.stores.queries import latest_states
 

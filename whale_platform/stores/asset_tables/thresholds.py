@@ -1,31 +1,16 @@
 """The whale thresholds in Postgres: read by the stream every few seconds, changed while everything runs.
 
-Exchange and symbol `*` mean any; who reads picks the most specific row: (exchange, symbol), (*, symbol), (exchange, *),
-(*, *). Each holds from an event time on (`valid_from`), and the table's trigger keeps what held before, so that an old
-hour is judged by what held then. Short timeouts: a database that is unavailable makes the reader keep what it had, not
-wait.
+Which of them applies to a symbol says `domain/whale.py`. Each holds from an event time on (`valid_from`), and the
+table's trigger keeps what held before, so that an old hour is judged by what held then. Short timeouts: a database that
+is unavailable makes the reader keep what it had, not wait.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 
+from whale_platform.domain.whale import ANY, ThresholdChange
 from whale_platform.stores.postgres.connection import open_transaction
-
-ANY = "*"
-ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
-ThresholdChange = tuple[
-    str, str, datetime, Decimal | None
-]  # exchange, symbol, valid from, US dollars; None: none any more
-
-
-@dataclass(frozen=True, slots=True)
-class ThresholdPeriod:
-    """All thresholds that hold from the event time `valid_from` on: US dollars by (exchange, symbol)."""
-
-    valid_from: datetime
-    usd: Mapping[tuple[str, str], Decimal]
 
 
 def read_thresholds(dsn: str) -> list[tuple[str, str, Decimal]]:
@@ -45,26 +30,6 @@ def read_threshold_history(dsn: str) -> list[ThresholdChange]:
             (str(exchange), str(symbol), since, None if usd is None else Decimal(usd))
             for exchange, symbol, since, usd in cursor.fetchall()
         ]
-
-
-def build_threshold_periods(history: Iterable[ThresholdChange], default: Decimal) -> list[ThresholdPeriod]:
-    """What held when, oldest first, from ALWAYS on. Where nothing held for all symbols, `default` does."""
-    held: dict[tuple[str, str], Decimal] = {}
-    found = {ALWAYS: {(ANY, ANY): default}}
-    for exchange, symbol, since, usd in sorted(history, key=lambda one: one[2]):
-        if usd is None:
-            held.pop((exchange, symbol), None)
-        else:
-            held[exchange, symbol] = usd
-        found[max(since, ALWAYS)] = {(ANY, ANY): default, **held}
-    return [ThresholdPeriod(since, usd) for since, usd in found.items()]
-
-
-def find_threshold(limits: Mapping[tuple[str, str], Decimal], exchange: str, symbol: str) -> Decimal | None:
-    """Of all thresholds the one that applies to a symbol, as stream/query/transforms.py picks it; None where none
-    does."""
-    places = ((exchange, symbol), (ANY, symbol), (exchange, ANY), (ANY, ANY))
-    return next((limits[place] for place in places if place in limits), None)
 
 
 def read_suggested(dsn: str) -> set[tuple[str, str]]:

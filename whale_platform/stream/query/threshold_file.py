@@ -13,15 +13,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from whale_platform.domain.decimal_text import format_decimal
+from whale_platform.domain.whale import ThresholdPeriod, build_threshold_periods
 from whale_platform.settings import Settings
 from whale_platform.storage import folders
 from whale_platform.storage.errors import ObjectStoreError
 from whale_platform.storage.folders import Folder
-from whale_platform.stores.asset_tables.thresholds import (
-    ThresholdPeriod,
-    build_threshold_periods,
-    read_threshold_history,
-)
+from whale_platform.stores.asset_tables.thresholds import read_threshold_history
 from whale_platform.stores.errors import PostgresError
 
 EVERY_S = 2.0

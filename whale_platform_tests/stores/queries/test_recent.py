@@ -4,10 +4,8 @@ from decimal import Decimal
 import pytest
 
 from whale_platform.domain.names import TRADE_WINDOWS, WHALE_ALERTS
+from whale_platform.domain.whale import ALWAYS, build_threshold_periods, find_threshold
 from whale_platform.stores.asset_tables.thresholds import (
-    ALWAYS,
-    build_threshold_periods,
-    find_threshold,
     read_suggested,
     read_threshold_history,
     read_thresholds,

@@ -9,8 +9,8 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
+from whale_platform.domain.whale import ALWAYS, ThresholdChange
 from whale_platform.settings import Settings
-from whale_platform.stores.asset_tables.thresholds import ALWAYS, ThresholdChange
 from whale_platform.stores.errors import SchemaMismatchError, StoreUnavailableError
 from whale_platform.stream.query import threshold_file
 from whale_platform.stream.query.threshold_file import ThresholdFile

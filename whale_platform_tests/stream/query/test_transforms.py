@@ -16,8 +16,8 @@ from pyspark.sql import functions as F
 from whale_platform.contracts import raw_trade
 from whale_platform.domain.plausibility import explain_implausible
 from whale_platform.domain.trade import EXACT, Trade
+from whale_platform.domain.whale import build_threshold_periods, find_threshold
 from whale_platform.lake.delta import table
-from whale_platform.stores.asset_tables.thresholds import build_threshold_periods
 from whale_platform.stream import batch_recompute
 from whale_platform.stream.query import transforms
 from whale_platform.stream.query.threshold_file import encode_history
@@ -120,9 +120,12 @@ def test_whales_are_the_fills_at_or_over_the_most_specific_threshold(spark: Spar
     table = {"*:*": "100000", "*:ETHUSDT": "50000", "coinbase:*": "70000", "binance:ETHUSDT": "61837.63"}
     trades = some_trades(2_000)
 
+    limits = {(name.split(":")[0], name.split(":")[1]): Decimal(usd) for name, usd in table.items()}
+
     def threshold(trade: Trade) -> Decimal:
-        names = (f"{trade.exchange}:{trade.symbol}", f"*:{trade.symbol}", f"{trade.exchange}:*", "*:*")
-        return Decimal(next(table[name] for name in names if name in table))
+        usd = find_threshold(limits, trade.exchange, trade.symbol)
+        assert usd is not None
+        return usd
 
     expected = {
         (trade.exchange, trade.symbol, trade.trade_id): (trade.notional_usd, threshold(trade))
