@@ -54,7 +54,7 @@ def test_what_is_at_work_stays_and_one_address_fills_no_more_than_its_share() ->
     assert crowd.register(Socket("a")) and numbers(crowd)[0] == MAX_PER_ADDRESS + 1
 
 
-steps = st.lists(st.tuples(st.sampled_from(["enter", "rest", "work", "leave"]), st.integers(0, 30)), max_size=200)
+steps = st.lists(st.tuples(st.sampled_from(["register", "mark_idle", "mark_busy", "unregister"]), st.integers(0, 30)), max_size=200)
 
 
 @given(steps, st.integers(1, 12))
@@ -70,7 +70,7 @@ def test_the_places_are_never_more_than_there_are_and_idle_ones_go_first(
             idle.remove(number)
 
     for verb, number in script:
-        if verb == "enter" and number not in inside:
+        if verb == "register" and number not in inside:
             known[number] = Socket(f"address {number % 3}")
             let_in = crowd.register(known[number])
             assert let_in == (len(inside) < most or bool(idle))
@@ -78,11 +78,11 @@ def test_the_places_are_never_more_than_there_are_and_idle_ones_go_first(
             if let_in:
                 inside.add(number)
                 idle.append(number)
-        elif number in inside and verb != "enter":
+        elif number in inside and verb != "register":
             getattr(crowd, verb)(known[number])
-            if verb == "leave":
+            if verb == "unregister":
                 inside.remove(number)
-            if verb != "rest":
+            if verb != "mark_idle":
                 idle[:] = [one for one in idle if one != number]
             elif number not in idle:
                 idle.append(number)

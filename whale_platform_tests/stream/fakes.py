@@ -43,7 +43,7 @@ class Stage:
         settings = Settings.model_validate({"home": home, "stream_mode": wanted})
         self.context = ServiceContext(settings, Heartbeat("stream"), structlog.get_logger())
         self.behind = {"windows": UNKNOWN_LAG, "whales": UNKNOWN_LAG}
-        self.rate, self.windows_out, self.reads = 10.0, None, set[str]()
+        self.rate, self.windows_emitted, self.reads = 10.0, None, set[str]()
         nothing = SimpleNamespace(batch=None)
         self.committed, self.trouble = {"windows": nothing, "whales": nothing}, ""
         self.shortage = ""
@@ -52,7 +52,7 @@ class Stage:
         self.windows = WindowsQuery(self._start, cast("Any", wanted), structlog.get_logger())
         lake: Any = Lake(self)
         flow, whales = cast("Any", self), cast("Any", self.whales)
-        self.healer = SimpleNamespace(trouble="", note="", stands=self._stands)
+        self.healer = SimpleNamespace(trouble="", recent_recoveries="", is_suspended=self._stands)
         healer = cast("Any", self.healer)
         self.watch = MainLoop(
             self.context,
@@ -70,13 +70,13 @@ class Stage:
         self.acts = [*acts, self.context.stop.set]
         return self.watch.run()
 
-    def look(self, running: dict[str, Mode]) -> None:
+    def update(self, running: dict[str, Mode]) -> None:
         self.acts.pop(0)()
 
-    def begin(self, query: str) -> None:
+    def mark_start(self, query: str) -> None:
         self.said.append(f"begin {query}")
 
-    def reached(self, query: str, active: Callable[[], bool]) -> bool:
+    def has_caught_up(self, query: str, active: Callable[[], bool]) -> bool:
         return query in self.reads
 
     def close(self) -> None:
@@ -104,7 +104,7 @@ class Lake:
     def __init__(self, stage: Stage) -> None:
         self._said, self.trouble = stage.said, ""
 
-    def look(self, behind: bool) -> None:
+    def poll(self, behind: bool) -> None:
         self._said.append("lake slowly" if behind else "lake")
 
     def stop(self) -> None:

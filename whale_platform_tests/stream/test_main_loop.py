@@ -173,11 +173,11 @@ def test_a_jvm_that_does_not_answer_stops_the_progress(tmp_path: Path) -> None:
     stage, rounds, hangs = Stage(tmp_path), list[float](), threading.Event()
     reports: Any = SimpleNamespace(
         settings=stage.context.settings,
-        beat=stage.context.heartbeat,
-        tell=stage.context.report_state,
-        publish=stage.context.write_heartbeat,
+        heartbeat=stage.context.heartbeat,
+        report_state=stage.context.report_state,
+        write_heartbeat=stage.context.write_heartbeat,
         stop=stage.context.stop,
-        progress=lambda next_within_s=0.0: rounds.append(next_within_s),
+        record_progress=lambda next_within_s=0.0: rounds.append(next_within_s),
     )
     stage.watch._context = reports
     reached = threading.Event()

@@ -41,10 +41,10 @@ class Context:
         self.told: list[tuple[str, str]] = []
         self.rounds = 0
 
-    def progress(self, next_within_s: float) -> None:
+    def record_progress(self, next_within_s: float) -> None:
         self.rounds += 1
 
-    def tell(self, *said: str) -> None:
+    def report_state(self, *said: str) -> None:
         self.told.append((said[0], said[1]))
 
 
@@ -107,7 +107,7 @@ def test_a_master_that_is_away_is_named_until_any_of_them_answers() -> None:
         port = server.getsockname()[1]
         assert cluster.is_master_reachable(f"spark://127.0.0.1:1,127.0.0.1:{port}")
     context: Any = Context(f"spark://127.0.0.1:{port}")
-    context.tell = lambda *said: (context.told.append(said), context.stop.set())
+    context.report_state = lambda *said: (context.told.append(said), context.stop.set())
     slots.wait_for_master(context)
     assert context.told == [("degraded", f"the Spark master spark://127.0.0.1:{port} is unavailable, connecting again")]
     assert cluster.is_master_reachable("k8s://https://127.0.0.1:1"), "only a standalone master is asked"

@@ -25,10 +25,10 @@ views = st.builds(
     ServiceView,
     now=st.floats(0, 1e6),
     alive=st.booleans(),
-    says=st.sampled_from(["starting", "ready", "degraded", "blocked", "stopped"]),
-    hangs=st.sampled_from(["", "it has not got on"]),
+    reported=st.sampled_from(["starting", "ready", "degraded", "blocked", "stopped"]),
+    hang_reason=st.sampled_from(["", "it has not got on"]),
     preparing=st.booleans(),
-    done=st.booleans(),
+    completed=st.booleans(),
     blocked=st.none() | st.text(),
     missing=st.lists(st.sampled_from(["kafka", "topics"]), unique=True).map(tuple),
     retry_at=st.floats(0, 1e6),
@@ -69,7 +69,7 @@ def test_only_the_dead_are_started_and_only_what_hangs_is_killed(view: ServiceVi
 
 
 seconds = st.floats(0, 10_000)
-efforts = st.builds(
+activities = st.builds(
     lambda for_s, cpu, waited, stopped: ProcessActivity(for_s, cpu * for_s, waited * for_s, stopped * for_s),
     seconds,
     st.floats(0, 4),
@@ -77,7 +77,7 @@ efforts = st.builds(
     st.sampled_from([0.0, 0.0, 1.0]),
 )
 silences = st.builds(
-    LoopSilence, for_s=seconds, patience_s=st.sampled_from([0.0, 120.0]), most_cpu_s=st.just(10.0), effort=efforts
+    LoopSilence, for_s=seconds, allowed_wait_s=st.sampled_from([0.0, 120.0]), most_cpu_s=st.just(10.0), activity=activities
 )
 
 
@@ -131,7 +131,7 @@ def test_what_hangs_is_named_with_what_was_seen() -> None:
     assert explain_hang(replace(silent, activity=ProcessActivity())) == "", "nothing has been measured"
 
 
-@given(efforts, st.floats(0, 299), seconds, st.floats(0, 599))
+@given(activities, st.floats(0, 299), seconds, st.floats(0, 599))
 def test_a_start_that_works_is_never_ended(
     effort: ProcessActivity, still_s: float, progress_s: float, unsaid: float
 ) -> None:
